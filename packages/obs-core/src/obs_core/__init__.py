@@ -1,0 +1,102 @@
+"""obs: observability for any Python data or ML pipeline, whatever engine runs it.
+
+Decorate a function with `task` and get a trace of where its time went, an HTML report with tabs, and a
+record that survives a kill, in a folder or any shared store.
+
+Example:
+    >>> from obs_core import current_context, span, task
+    >>> @task
+    ... def clean(rows: list[int]) -> list[int]:
+    ...     with span("drop negatives"):
+    ...         kept = [row for row in rows if row >= 0]
+    ...     current_context().default_deck.append(f"<b>{len(kept)}</b> of {len(rows)} rows kept")
+    ...     return kept
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from obs_core.__about__ import __version__
+
+if TYPE_CHECKING:
+    from obs_core._failsafe import ObsError, ObsWarning
+    from obs_core.carriers import attach, carrier
+    from obs_core.context import TaskContext, current_context, link
+    from obs_core.decks import Deck, DeckField, TimeLineDeck
+    from obs_core.decorators import TaskCall, TaskDecorator
+    from obs_core.executions import execution
+    from obs_core.reading import Execution, ExecutionNotFoundError, list_executions, load_execution
+    from obs_core.rendering import Renderable, register_renderer
+    from obs_core.secrets import Secret
+    from obs_core.spans import span
+    from obs_core.store import open_store
+    from obs_core.tasks import task
+    from obs_core.trace import ExecutionSpan
+    from obs_core.transformers import TypeTransformer, register_transformer
+
+_MODULES = {
+    "_failsafe": ("ObsError", "ObsWarning"),
+    "carriers": ("attach", "carrier"),
+    "context": ("TaskContext", "current_context", "link"),
+    "decks": ("Deck", "DeckField", "TimeLineDeck"),
+    "decorators": ("TaskCall", "TaskDecorator"),
+    "executions": ("execution",),
+    "reading": ("Execution", "ExecutionNotFoundError", "list_executions", "load_execution"),
+    "rendering": ("Renderable", "register_renderer"),
+    "secrets": ("Secret",),
+    "spans": ("span",),
+    "store": ("open_store",),
+    "tasks": ("task",),
+    "trace": ("ExecutionSpan",),
+    "transformers": ("TypeTransformer", "register_transformer"),
+}
+"""Each public name's module, imported when the name is first used: a pipeline that only times spans loads
+only spans."""
+
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "Deck",
+    "DeckField",
+    "Execution",
+    "ExecutionNotFoundError",
+    "ExecutionSpan",
+    "ObsError",
+    "ObsWarning",
+    "Renderable",
+    "Secret",
+    "TaskCall",
+    "TaskContext",
+    "TaskDecorator",
+    "TimeLineDeck",
+    "TypeTransformer",
+    "__version__",
+    "attach",
+    "carrier",
+    "current_context",
+    "execution",
+    "link",
+    "list_executions",
+    "load_execution",
+    "open_store",
+    "register_renderer",
+    "register_transformer",
+    "span",
+    "task",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOMES.get(name)
+    if module is None:
+        raise AttributeError(f"module 'obs_core' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"obs_core.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

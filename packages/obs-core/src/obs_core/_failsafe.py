@@ -1,0 +1,69 @@
+"""Keep obs's own failures away from the user's pipeline."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from types import TracebackType
+
+__all__ = ["ObsError", "ObsWarning", "guarded", "strict", "warn"]
+
+
+class ObsError(Exception):
+    """Base of the errors that obs raises for wrong use."""
+
+
+class ObsWarning(UserWarning):
+    """Something in obs did not work; the pipeline goes on without it."""
+
+
+def strict() -> bool:
+    """Tell whether `OBS_STRICT` asks for errors instead of warnings."""
+    return os.environ.get("OBS_STRICT", "0") not in ("", "0")
+
+
+def warn(message: str) -> None:
+    """Warn the user, and never more: a filter that turns warnings into errors is not obeyed here."""
+    try:
+        warnings.warn(message, ObsWarning, stacklevel=3)
+    except ObsWarning:
+        if strict():
+            raise
+
+
+class guarded:
+    """Turn an exception in obs's own work into one warning and a note.
+
+    With ``OBS_STRICT=1`` the exception goes on. `KeyboardInterrupt` and the like always do.
+
+    Args:
+        doing: What is being tried, as it reads after "obs failed at": ``"rendering input x"``.
+        note: Is told the message too, so that the report can show it.
+
+    Example:
+        >>> with guarded("rendering input x"):
+        ...     html = renderer.to_html(value)
+    """
+
+    __slots__ = ("_doing", "_note")
+
+    def __init__(self, doing: str, note: Callable[[str], None] | None = None) -> None:
+        self._doing = doing
+        self._note = note
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if error is None or not isinstance(error, Exception) or strict():
+            return False
+        from obs_core.secrets import mask
+
+        message = mask(f"obs failed at {self._doing}: {type(error).__name__}: {error}")
+        if self._note is not None:
+            self._note(message)
+        warn(message)
+        return True

@@ -1,0 +1,313 @@
+"""Blank out secret values in text, in every form in which they usually get there.
+
+A value is looked for as it is and as URLs, HTML, JSON, Python's `repr` and base64 write it, also mixed.
+Most of its characters are the same in all of them: their longest stretch, the *anchor*, is looked for first,
+which passes over megabytes in milliseconds. Only where it occurs does a regular expression look closely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, groupby
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import re
+
+__all__ = [
+    "MASK",
+    "SHORTEST_MASKED",
+    "forget_secret_values",
+    "mask",
+    "mask_value",
+    "masks_anything",
+    "register_secret_value",
+]
+
+MASK = "***"
+"""What stands in place of a secret."""
+
+SHORTEST_MASKED = 4
+"""Shorter values are not masked: they would blank out half of every report."""
+
+_SHORTEST_LINE = 16
+_DEEPEST = 64
+_LONGEST_INT = 8_000  # bits; Python refuses to write much longer ones in decimal
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_BASE64_DIGITS = frozenset(_LETTERS + "+/-_")
+_NEVER_ESCAPED = frozenset(_LETTERS + "-._")
+
+_values: set[str] = set()
+_needles: tuple[_Needle, ...] = ()
+_lock = Lock()
+
+
+def masks_anything() -> bool:
+    """Tell whether any secret value is known in this process."""
+    return bool(_needles)
+
+
+def register_secret_value(value: str) -> bool:
+    """Mask a value from now on in all that obs writes in this process, and in processes forked from it.
+
+    A value of several lines (a PEM key) is masked as a whole, and so are its lines of 16 or more characters.
+
+    Args:
+        value: The secret itself.
+
+    Returns:
+        False when the value is too short to be masked (under 4 characters).
+
+    Example:
+        >>> register_secret_value("k9-very-secret")
+        True
+        >>> mask("token=k9-very-secret")
+        'token=***'
+    """
+    global _needles
+    if len(value) < SHORTEST_MASKED:
+        return False
+    with _lock:
+        if value not in _values:
+            _values.add(value)
+            _needles = (*_needles, *_needles_of(value))
+    return True
+
+
+def forget_secret_values() -> None:
+    """Mask nothing any more: for tests that start from a clean process."""
+    global _needles
+    with _lock:
+        _values.clear()
+        _needles = ()
+
+
+def mask(text: str) -> str:
+    """Replace every registered secret in a text by ``***``.
+
+    Args:
+        text: Any text: a span's name, a whole HTML page.
+
+    Returns:
+        The text itself when it holds no secret.
+    """
+    if not _needles:
+        return text
+    spans = [span for needle in _needles if needle.anchor in text for span in needle.spans(text)]
+    return _blanked(text, spans) if spans else text
+
+
+def mask_value(value: Any) -> Any:
+    """Replace every registered secret in a value of dicts, lists, tuples, sets, texts, bytes and integers.
+
+    Args:
+        value: Such as the attributes of a span. Objects of other types are left as they are.
+
+    Returns:
+        The same object when it holds no secret, else a copy with ``***`` in the secrets' places. An integer
+        whose digits hold a secret becomes a text.
+    """
+    return _masked(value, _DEEPEST) if _needles else value
+
+
+class _Needle:
+    """One value to look for, in all the ways in which it may be written.
+
+    Args:
+        text: The value.
+        written: Gives the ways in which one of its characters may be written.
+        before: Whether a base64 digit before it holds some of the secret's bits.
+        after: Whether one after it does.
+        padded: Whether base64 padding may follow.
+    """
+
+    __slots__ = ("_after", "_before", "_padded", "_pattern", "_text", "_written", "anchor")
+
+    def __init__(
+        self,
+        text: str,
+        written: Callable[[str], Iterable[str]],
+        *,
+        before: bool = False,
+        after: bool = False,
+        padded: bool = False,
+    ) -> None:
+        self.anchor = _anchor_of(text)
+        self._text = text
+        self._written = written
+        self._before = before
+        self._after = after
+        self._padded = padded
+        self._pattern: re.Pattern[str] | None = None
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where the value stands in a text; occurrences may overlap."""
+        if self._pattern is None:  # compiled when first needed: a PEM key has a hundred patterns
+            self._pattern = _pattern_of(self._text, self._written)
+        found = self._pattern.search(text)
+        while found:
+            yield self._widened(text, *found.span())
+            found = self._pattern.search(text, found.start() + 1)
+
+    def _widened(self, text: str, start: int, end: int) -> tuple[int, int]:
+        """Take in the neighbouring base64 digits that hold bits of the secret."""
+        if self._before and start and text[start - 1] in _BASE64_DIGITS:
+            start -= 1
+        if self._after and end < len(text) and text[end] in _BASE64_DIGITS:
+            end += 1
+        while self._padded and end < len(text) and text[end] == "=":
+            end += 1
+        return start, end
+
+
+def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
+    spans.sort()
+    pieces: list[str] = []
+    reached = 0
+    for start, end in spans:
+        if start >= reached:
+            pieces += text[reached:start], MASK
+        reached = max(reached, end)
+    pieces.append(text[reached:])
+    return "".join(pieces)
+
+
+def _masked(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict | list | tuple | set | frozenset):
+        return _masked_inside(value, depth - 1) if depth else MASK
+    if isinstance(value, bytes):
+        return _masked_bytes(value)
+    if isinstance(value, int) and value.bit_length() <= _LONGEST_INT:
+        digits = str(int(value))
+        return value if mask(digits) is digits else mask(digits)
+    return value
+
+
+def _masked_bytes(value: bytes) -> bytes:
+    if not any(needle.anchor.encode() in value for needle in _needles):
+        return value
+    text = value.decode("utf-8", "surrogateescape")
+    return value if mask(text) is text else mask(text).encode("utf-8", "surrogateescape")
+
+
+def _masked_inside(value: Any, depth: int) -> Any:
+    """Mask a container's parts; it stays the same object when none of them changes."""
+    old = list(chain.from_iterable(value.items())) if isinstance(value, dict) else list(value)
+    new = [_masked(part, depth) for part in old]
+    if all(after is before for after, before in zip(new, old, strict=True)):
+        return value
+    if isinstance(value, dict):
+        return dict(zip(new[::2], new[1::2], strict=True))
+    plain = next(kind for kind in (list, tuple, set, frozenset) if isinstance(value, kind))
+    return plain(new)
+
+
+def _needles_of(value: str) -> Iterator[_Needle]:
+    for part in _parts_of(value):
+        yield _Needle(part, _written_in_text)
+        yield from _base64_needles(part)
+
+
+def _parts_of(value: str) -> list[str]:
+    """The value, the value without the space around it, and its long lines when it has several."""
+    parts = [value, value.strip()]
+    lines = [line.strip() for line in value.splitlines()]
+    if len(lines) > 1:
+        parts += [line for line in lines if len(line) >= _SHORTEST_LINE]
+    return [part for part in dict.fromkeys(parts) if len(part) >= SHORTEST_MASKED]
+
+
+def _base64_needles(text: str) -> Iterator[_Needle]:
+    """The digits that stay whatever is around the secret, for each of its three places in a base64 text."""
+    from base64 import b64encode
+
+    raw = _bytes_of(text)
+    for shift in range(3):
+        bits = 8 * (shift + len(raw))
+        first, last = -(-8 * shift // 6), bits // 6
+        core = b64encode(bytes(shift) + raw).decode()[first:last]
+        yield _Needle(core, _written_in_base64, before=shift > 0, after=bits % 6 > 0, padded=True)
+
+
+def _anchor_of(text: str) -> str:
+    """The longest stretch of characters that stand as they are in every form."""
+    kept = "".join(char if char in _NEVER_ESCAPED else " " for char in text)
+    return max(kept.split(), key=len, default="")
+
+
+def _pattern_of(text: str, written: Callable[[str], Iterable[str]]) -> re.Pattern[str]:
+    import re  # a few milliseconds, which `import obs_core` shall not cost
+
+    return re.compile("".join(_run_pattern(char, len(list(run)), written) for char, run in groupby(text)))
+
+
+def _run_pattern(char: str, length: int, written: Callable[[str], Iterable[str]]) -> str:
+    """Match one character, or several equal ones, however they are written."""
+    from re import escape
+
+    if char in _NEVER_ESCAPED:
+        return escape(char) * length
+    forms = sorted(map(escape, set(written(char))), key=len, reverse=True)
+    if char != "\\":
+        return f"(?:{'|'.join(forms)}){{{length}}}"
+    # Backslashes are all written alike, and the longest reading is right: without keeping to it, a backslash
+    # before an escaped quote could be read in two ways, and a failing match would try all combinations.
+    return f"(?>{'|'.join(f'(?:{form}){{{length}}}' for form in forms)})"
+
+
+def _written_in_base64(digit: str) -> set[str]:
+    return {"+": {"+", "-", "%2B", "%2b"}, "/": {"/", "_", "%2F", "%2f"}}.get(digit, {digit})
+
+
+def _written_in_text(char: str) -> set[str]:
+    plain = {char, *_in_url(char), *_in_json(char), *_in_repr(char)}
+    if char == "\n":
+        plain.add("\r\n")
+    named = {form for each in plain for form in _in_html(each)}
+    return named | {f"&#{ord(char)};", f"&#x{ord(char):x};", f"&#x{ord(char):X};"}
+
+
+def _in_url(char: str) -> Iterator[str]:
+    codes = "".join(f"%{byte:02x}" for byte in _bytes_of(char))
+    yield codes
+    yield codes.upper()
+    if char == " ":
+        yield "+"
+
+
+def _in_json(char: str) -> Iterator[str]:
+    import json
+
+    yield json.dumps(char)[1:-1]
+    yield json.dumps(char, ensure_ascii=False)[1:-1]
+    if ord(char) < 0x10000:
+        yield f"\\u{ord(char):04x}"
+        yield f"\\u{ord(char):04X}"
+    if char == "/":
+        yield "\\/"
+
+
+def _in_repr(char: str) -> Iterator[str]:
+    yield from (repr(char)[1:-1], ascii(char)[1:-1], repr(_bytes_of(char))[2:-1])
+    if char in "'\"":
+        yield f"\\{char}"
+
+
+def _in_html(text: str) -> Iterator[str]:
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    yield text
+    yield escaped
+    for quotes in (("&quot;", "&#x27;"), ("&#34;", "&#39;"), ("&#x22;", "&apos;")):
+        yield escaped.replace('"', quotes[0]).replace("'", quotes[1])
+
+
+def _bytes_of(text: str) -> bytes:
+    try:
+        return text.encode(
+            "utf-8", "surrogateescape"
+        )  # undecodable bytes of an environment variable come back
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,19 @@
+"""The commands that obs-core brings."""
+
+from __future__ import annotations
+
+from obs_core.commands import Command
+from obs_core.commands.doctor import Doctor
+from obs_core.commands.gc import CollectGarbage
+from obs_core.commands.ls import ListExecutions
+from obs_core.commands.show import Dump, Explain, Export, Show
+
+BUILTIN: tuple[Command, ...] = (
+    ListExecutions(),
+    Show(),
+    Explain(),
+    Dump(),
+    Export(),
+    CollectGarbage(),
+    Doctor(),
+)

@@ -1,0 +1,87 @@
+"""``obs doctor``: what is installed, and whether the store works."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import platform
+from collections.abc import Iterator
+
+from obs_core.__about__ import __version__
+from obs_core.commands import Command
+from obs_core.reading import list_executions
+from obs_core.store import Store, open_store
+
+_GROUPS = ("obs.renderers", "obs.transformers", "obs.commands")
+_SETTINGS = ("OBS_STORE", "OBS_ENABLE_DECK", "OBS_STRICT", "OBS_UI_URL", "OBS_SECRETS_DIR", "OBS_ATTEMPT")
+
+
+class Doctor(Command):
+    """Show versions, settings, the store and the integrations found."""
+
+    name = "doctor"
+    summary = "show versions, settings, the store and the integrations found"
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        healthy = True
+        for title, findings in (
+            ("versions", _versions()),
+            ("settings", _settings()),
+            ("integrations", _integrations()),
+        ):
+            print(f"{title}:")
+            for line in findings:
+                print(f"  {line}")
+        print("store:")
+        for line, sound in _store(arguments.store):
+            print(f"  {line}")
+            healthy = healthy and sound
+        return 0 if healthy else 1
+
+
+def _versions() -> Iterator[str]:
+    from importlib.metadata import distributions
+
+    yield f"obs-core {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    names = sorted({(found.metadata["Name"], found.version) for found in distributions()})
+    yield from (
+        f"{name} {version}" for name, version in names if name.startswith("obs-") and name != "obs-core"
+    )
+
+
+def _settings() -> Iterator[str]:
+    found = [f"{name}={os.environ[name]}" for name in _SETTINGS if name in os.environ]
+    yield from found or ["no OBS_ variable is set"]
+
+
+def _integrations() -> Iterator[str]:
+    from importlib.metadata import entry_points
+
+    any_found = False
+    for group in _GROUPS:
+        for point in sorted(entry_points(group=group), key=lambda point: point.name):
+            any_found = True
+            yield f"{group}: {point.name} -> {point.value}"
+    if not any_found:
+        yield "none (pip install obs-renderers brings HTML for DataFrames, figures and more)"
+
+
+def _store(url: str | None) -> Iterator[tuple[str, bool]]:
+    try:
+        store = open_store(url)
+        yield f"{store.url} at {store.address('')}", True
+        _write_and_remove(store)
+        yield "can be written and read", True
+        newest = [execution.id for execution in itertools.islice(list_executions(store), 1)]
+        yield (f"newest execution: {newest[0]}" if newest else "no executions yet"), True
+    except Exception as error:
+        yield f"does not work: {type(error).__name__}: {error}", False
+
+
+def _write_and_remove(store: Store) -> None:
+    path = f"doctor-{os.getpid()}"
+    store.put(path, b"obs")
+    if store.get(path) != b"obs":
+        raise OSError(f"{store.address(path)} reads differently from what was written")
+    store.remove(path)

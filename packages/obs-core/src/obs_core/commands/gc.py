@@ -1,0 +1,48 @@
+"""``obs gc``: remove old executions."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+from obs_core.commands import Command, CommandError
+from obs_core.store import open_store
+from obs_core.sweeping import sweep
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+class CollectGarbage(Command):
+    """Remove old executions, and shared content that no execution needs any more."""
+
+    name = "gc"
+    summary = "remove old executions"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--older-than", required=True, metavar="AGE", help="such as 30d, 12h, 2w")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        swept = sweep(
+            open_store(arguments.store), age_in_seconds(arguments.older_than), dry_run=arguments.dry_run
+        )
+        verb = "would remove" if arguments.dry_run else "removed"
+        for execution_id in swept.executions:
+            print(execution_id)
+        print(
+            f"{verb} {len(swept.executions)} executions and {swept.shared} shared files,"
+            f" {swept.size / 1e6:.1f} MB; {swept.running} running ones left alone"
+        )
+        return 0
+
+
+def age_in_seconds(text: str) -> float:
+    """Return an age such as ``"30d"`` in seconds.
+
+    Raises:
+        CommandError: It is none.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text.strip())
+    if found is None:
+        raise CommandError(f"{text!r} is no age: type a number and s, m, h, d or w, such as 30d")
+    return float(found[1]) * _SECONDS[found[2]]

@@ -1,0 +1,106 @@
+"""``obs show``, ``explain``, ``dump`` and ``export``: one execution, looked at in several ways."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import webbrowser
+
+from obs_core.commands import Command, CommandError
+from obs_core.model import TaskView
+from obs_core.reading import Execution, load_execution
+
+
+class _OfOneExecution(Command):
+    """A command about one execution."""
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("id", metavar="ID", help='an id, the beginning or end of one, or "last"')
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        return self.run_on(load_execution(arguments.id, arguments.store), arguments)
+
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
+        """Do it with the execution that was meant."""
+        raise NotImplementedError
+
+
+class Show(_OfOneExecution):
+    """Print where the reports of an execution are."""
+
+    name = "show"
+    summary = "print the path of an execution's report"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        super().configure(parser)
+        parser.add_argument("--open", action="store_true", help="open it in the browser")
+        parser.add_argument("--task", metavar="NAME", help="the report of this task's last call")
+
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
+        task = None if arguments.task is None else _task(execution, arguments.task)
+        address = execution.write_report(task)
+        print(address)
+        if arguments.open:
+            webbrowser.open(address if "://" in address else f"file://{address}")
+        return 0
+
+
+class Explain(_OfOneExecution):
+    """Print a readable summary of an execution's trace."""
+
+    name = "explain"
+    summary = "print where an execution's time went"
+
+    def run_on(self, execution: Execution, _arguments: argparse.Namespace) -> int:
+        execution.span.explain()
+        return 0
+
+
+class Dump(_OfOneExecution):
+    """Print an execution's trace for other programs."""
+
+    name = "dump"
+    summary = "print an execution's trace as YAML, JSON or a Chrome trace (Perfetto)"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        super().configure(parser)
+        parser.add_argument("--format", choices=("yaml", "json", "chrome"), default="yaml")
+
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
+        if arguments.format == "yaml":
+            execution.span.dump()
+        elif arguments.format == "chrome":
+            execution.span.to_chrome_trace(sys.stdout)
+        else:
+            json.dump(execution.span.to_dict(), sys.stdout, indent=2)
+            print()
+        return 0
+
+
+class Export(_OfOneExecution):
+    """Write an execution's whole report into one file."""
+
+    name = "export"
+    summary = "write an execution's report into one HTML file that can be mailed"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        super().configure(parser)
+        parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the HTML file to write")
+        parser.add_argument("--task", metavar="NAME", help="only this task's last call")
+
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
+        task = None if arguments.task is None else _task(execution, arguments.task)
+        page = execution.report(task).encode("utf-8", "backslashreplace")
+        with open(arguments.output, "wb") as file:
+            file.write(page)
+        print(f"{os.path.abspath(arguments.output)} ({len(page) / 1e6:.1f} MB)")
+        return 0
+
+
+def _task(execution: Execution, name: str) -> TaskView:
+    try:
+        return execution.task(name)
+    except KeyError as error:
+        raise CommandError(error.args[0]) from None

@@ -1,0 +1,96 @@
+"""Nanoseconds as people read them: "3.4 ms", "2 d 3 h", "2026-11-22 23:42:37.417 UTC"."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime
+
+__all__ = ["format_duration", "format_iso", "format_moment"]
+
+MICROSECOND = 1_000
+MILLISECOND = 1_000_000
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+def format_duration(ns: int) -> str:
+    """Write a duration with two or three significant digits in the unit that fits it.
+
+    Args:
+        ns: Nanoseconds; negative ones get a minus sign.
+
+    Example:
+        >>> [format_duration(ns) for ns in (417, 3_400_000, 72_000_000_000)]
+        ['417 ns', '3.4 ms', '1 min 12 s']
+    """
+    if ns < 0:
+        return "-" + format_duration(-ns)
+    if ns < MICROSECOND:
+        return f"{ns} ns" if ns else "0 s"
+    if ns < SECOND - MILLISECOND // 2:
+        return _subsecond(ns)
+    if ns < MINUTE - SECOND // 20:
+        return f"{ns / SECOND:.2f} s" if ns < 9_995_000_000 else f"{ns / SECOND:.1f} s"
+    return _composed(ns)
+
+
+def format_moment(ns: int, digits: int = 3) -> str:
+    """Write a moment in UTC, to be read by people.
+
+    Args:
+        ns: Nanoseconds since the epoch.
+        digits: How many digits of the second's fraction to show, 0 to 9. Digits beyond are cut off, not rounded.
+
+    Example:
+        >>> format_moment(1_795_390_957_417_123_456)
+        '2026-11-22 23:42:37.417 UTC'
+    """
+    seconds, fraction = divmod(ns, SECOND)
+    tail = f".{fraction:09d}"[: digits + 1] if digits else ""
+    return f"{_second(seconds).replace('T', ' ')}{tail} UTC"
+
+
+def format_iso(ns: int) -> str:
+    """Write a moment in ISO 8601 with all nine digits, to be read by programs.
+
+    Args:
+        ns: Nanoseconds since the epoch.
+
+    Example:
+        >>> format_iso(1_795_390_957_417_123_456)
+        '2026-11-22T23:42:37.417123456+00:00'
+    """
+    seconds, fraction = divmod(ns, SECOND)
+    return f"{_second(seconds)}.{fraction:09d}+00:00"
+
+
+def _subsecond(ns: int) -> str:
+    if ns < MILLISECOND - MICROSECOND // 2:
+        scale, unit = MICROSECOND, "µs"
+    else:
+        scale, unit = MILLISECOND, "ms"
+    value = ns / scale
+    return f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
+
+
+def _composed(ns: int) -> str:
+    """Write a minute or more as two units, the lesser one rounded."""
+    minutes, seconds = divmod(_rounded(ns, SECOND), 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds:02d} s"
+    hours, minutes = divmod(_rounded(ns, MINUTE), 60)
+    if hours < 24:
+        return f"{hours} h {minutes:02d} min"
+    days, hours = divmod(_rounded(ns, HOUR), 24)
+    return f"{days:,} d {hours} h"
+
+
+def _rounded(ns: int, unit: int) -> int:
+    return (ns + unit // 2) // unit
+
+
+@functools.lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

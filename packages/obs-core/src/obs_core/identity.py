@@ -1,0 +1,104 @@
+"""Names of things: execution ids, writer ids, and the machine and process that write."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from msgspec import Struct
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32: no letter that is mistaken for another. Source: https://www.crockford.com/base32.html."""
+
+
+class Process(Struct, frozen=True, array_like=True):
+    """The process that writes a journal, as far as another one can tell whether it still lives.
+
+    Attributes:
+        host: The host's name, for people.
+        machine: Changes with host, boot and container: process ids of two machines are never compared.
+        pid: The process id.
+        born: When the process started, in the kernel's own ticks, so that a reused pid is noticed; 0 where
+            unknown.
+    """
+
+    host: str
+    machine: str
+    pid: int
+    born: int
+
+
+def new_execution_id() -> str:
+    """Return a fresh execution id that sorts by time, such as ``"20261122-234237-417123-k3v9xq"`` (UTC)."""
+    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+    day = time.strftime("%Y%m%d-%H%M%S", time.gmtime(seconds))
+    return f"{day}-{rest // 1000:06d}-{_random_text(6)}"
+
+
+def new_writer_id() -> str:
+    """Return a fresh id for a further writer of an execution (its first writer is called ``"main"``)."""
+    return _random_text(10)
+
+
+def _random_text(length: int) -> str:
+    return "".join(_ALPHABET[byte & 31] for byte in os.urandom(length))
+
+
+def this_process() -> Process:
+    """Describe the running process."""
+    return Process(host_name(), this_machine(), os.getpid(), _born(os.getpid()))
+
+
+def host_name() -> str:
+    """Return the name of this host."""
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import socket  # slow to import, and needed on Windows alone
+
+    return socket.gethostname()
+
+
+def this_machine() -> str:
+    """Name this boot of this host (or container), so that only its own process ids are looked up."""
+    boot = _first_line("/proc/sys/kernel/random/boot_id")
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        namespace = ""
+    return "/".join((host_name(), boot, namespace))
+
+
+def is_alive(process: Process) -> bool | None:
+    """Tell whether a process still runs; None when this machine cannot know."""
+    if process.machine != this_machine():
+        return None
+    try:
+        os.kill(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return not process.born or _born(process.pid) == process.born
+
+
+def _born(pid: int) -> int:
+    """Return the start time of a process in clock ticks since boot (proc(5), field 22), or 0."""
+    stat = _first_line(f"/proc/{pid}/stat")
+    fields = stat.rpartition(")")[2].split()
+    if len(fields) < 20:
+        return 0
+    return -1 if fields[0] in "ZX" else int(fields[19])
+
+
+def _first_line(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.readline().strip()
+    except OSError:
+        return ""
+
+
+def python_version() -> str:
+    """Return the running Python's version, such as ``"3.13.0"``."""
+    return ".".join(map(str, sys.version_info[:3]))

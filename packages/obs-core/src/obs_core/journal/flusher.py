@@ -1,0 +1,102 @@
+"""The one background thread of a process that writes all its journals out each second."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+from obs_core._failsafe import ObsError
+
+if TYPE_CHECKING:
+    from obs_core.journal.writer import Journal
+
+INTERVAL = 1.0
+"""Seconds between two flushes: what a killed process loses at most."""
+
+_journals: list[Journal] = []
+_closed: weakref.WeakSet[Journal] = weakref.WeakSet()
+_wake = threading.Event()
+_thread: threading.Thread | None = None
+
+
+def watch(journal: Journal) -> None:
+    """Flush this journal each second from now on, and at the process's end."""
+    _journals.append(journal)
+    if _thread is None:
+        _start()
+
+
+def watch_for_stragglers(journal: Journal) -> None:
+    """Flush a closed journal only if a thread that outlived its execution appends to it."""
+    if journal in _journals:
+        _journals.remove(journal)
+    _closed.add(journal)
+
+
+def wake() -> None:
+    """Let the thread flush now rather than at the end of its second."""
+    _wake.set()
+
+
+def flush_all() -> None:
+    """Write out every journal of this process."""
+    for journal in [*_journals, *_stragglers()]:
+        journal.flush(wait=True)
+
+
+def _stragglers() -> list[Journal]:
+    return [journal for journal in list(_closed) if journal.items]
+
+
+def _start() -> None:
+    global _thread
+    _thread = threading.Thread(target=_flush_forever, name="obs-flusher", daemon=True)
+    try:
+        _thread.start()
+    except (
+        RuntimeError
+    ):  # the interpreter is ending, or threads are used up: tasks flush at their ends all the same
+        _thread = None
+
+
+def _flush_forever() -> None:
+    while True:
+        _wake.wait(INTERVAL)
+        _wake.clear()
+        for journal in [*_journals, *_stragglers()]:
+            try:
+                journal.beat()
+            except ObsError:
+                continue  # strict mode raises in the task; this thread must live on
+
+
+def _after_fork() -> None:
+    global _thread, _wake
+    _thread = None
+    _wake = threading.Event()
+    for journal in _journals:
+        journal.after_fork()
+    if _journals:
+        _start()
+        _flush_at_end_of_child()
+
+
+def _flush_at_end_of_child() -> None:
+    """Children of multiprocessing end without running `atexit`, but with its own finalizers."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, flush_all, exitpriority=100)
+
+
+def _forked() -> None:
+    for journal in _journals:
+        journal.shared = True
+
+
+atexit.register(flush_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork, after_in_parent=_forked)

@@ -1,0 +1,193 @@
+"""The records of a journal: what each line of a segment says, as docs/store-format.md describes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from obs_core.identity import Process
+
+FORMAT_VERSION = 1
+"""Raised when a reader of the old format could no longer make sense of the new one."""
+
+Ref = int | str
+"""A span, task or deck: its number, or ``"<writer>.<number>"`` when another writer made it."""
+
+
+class Record(Struct, array_like=True, tag=True):
+    """A line: a JSON array whose first entry names the kind. New fields are only ever added at the end."""
+
+
+class Head(Record, tag="head"):
+    """First line of every segment: who writes, and when its clock began."""
+
+    version: int
+    execution: str
+    writer: str
+    clock: int
+    """Nanoseconds since the epoch at which this writer's times are zero."""
+    process: Process
+    python: str
+    obs_core: str
+
+
+class ExecutionStart(Record, tag="execution"):
+    """The execution began; written by its first writer."""
+
+    number: int
+    """The number of its root span."""
+    name: str
+    at: int
+    tags: dict[str, str]
+    user: str
+    command: str
+    git_commit: str
+
+
+class ExecutionEnd(Record, tag="execution-end"):
+    """The execution ended."""
+
+    at: int
+    status: str
+    error: str | None
+    process_time: int
+    lost: int
+
+
+class SpanRecord(Record, tag="span"):
+    """An operation that ended."""
+
+    number: int
+    parent: Ref
+    name: str
+    start: int
+    duration: int
+    process_time: int
+    error: str | None = None
+    attributes: dict[str, Any] | None = None
+
+
+class OpenSpan(Record, tag="open"):
+    """An operation that had not ended when the journal was written.
+
+    A `SpanRecord` of the same number follows if it ends.
+    """
+
+    number: int
+    parent: Ref
+    name: str
+    start: int
+    attributes: dict[str, Any] | None = None
+
+
+class TaskStart(Record, tag="task"):
+    """A task's call began."""
+
+    number: int
+    parent: Ref
+    name: str
+    start: int
+    attempt: int
+    function: str
+    enable_deck: bool
+
+
+class TaskEnd(Record, tag="task-end"):
+    """A task's call ended."""
+
+    number: int
+    duration: int
+    process_time: int
+    status: str
+    error: str | None = None
+
+
+class DeckMade(Record, tag="deck"):
+    """A tab of a task (or of the whole execution) was made."""
+
+    number: int
+    task: Ref
+    name: str
+
+
+class DeckItems(Record, tag="items"):
+    """HTML appended to a deck. `shared` are the hashes that stand in it as ``obs:shared:<hash>``."""
+
+    deck: Ref
+    at: int
+    items: list[str]
+    shared: list[str] = []
+
+
+class DeckBlob(Record, tag="blob"):
+    """One item of a deck that is kept in a file of its own, content addressed."""
+
+    deck: Ref
+    at: int
+    path: str
+    shared: list[str] = []
+
+
+class DeckTimes(Record, tag="times"):
+    """Bars of a time line deck: name, start, finish (nanoseconds since the epoch), process time."""
+
+    deck: Ref
+    at: int
+    bars: list[tuple[str, int, int, int | None]]
+
+
+class LinkMade(Record, tag="link"):
+    """A link was attached to a task."""
+
+    task: Ref
+    name: str
+    url: str
+
+
+class Note(Record, tag="note"):
+    """Something a reader of the task's report must know."""
+
+    task: Ref
+    text: str
+
+
+class Output(Record, tag="output"):
+    """What a task returned, kept: as text in place, or in a file."""
+
+    task: Ref
+    transformer: str
+    text: str | None
+    path: str | None
+
+
+class Beat(Record, tag="beat"):
+    """A sign of life of a writer that has nothing else to say."""
+
+    at: int
+
+
+class Lost(Record, tag="lost"):
+    """Records that this writer could not write, so far."""
+
+    count: int
+
+
+AnyRecord = (
+    Head
+    | ExecutionStart
+    | ExecutionEnd
+    | SpanRecord
+    | OpenSpan
+    | TaskStart
+    | TaskEnd
+    | DeckMade
+    | DeckItems
+    | DeckBlob
+    | DeckTimes
+    | LinkMade
+    | Note
+    | Output
+    | Beat
+    | Lost
+)

@@ -1,0 +1,124 @@
+"""What an execution looks like once it is read back: plain records, shared by traces, reports and readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+Status = Literal["running", "succeeded", "failed", "lost"]
+"""`lost`: it ended without saying so (killed, out of memory, machine gone)."""
+
+SpanKind = Literal["workflow", "task", "operation"]
+
+
+class Link(Struct, frozen=True):
+    """A named address attached to a task.
+
+    Attributes:
+        name: What the link is called, such as ``"W&B run"``.
+        url: The address; only http and https are made clickable, anything else is shown as text.
+    """
+
+    name: str
+    url: str
+
+
+class DeckView(Struct):
+    """A deck as it is shown: one tab.
+
+    Attributes:
+        name: The tab's title, unescaped.
+        items: HTML fragments or whole documents in the order in which they were appended. A ``<script>`` or
+            ``<style>`` body that is kept apart stands in them as ``obs:shared:<hash>`` (see
+            `obs_core.report.shared`).
+    """
+
+    name: str
+    items: list[str] = field(default_factory=list)
+
+
+class TaskView(Struct):
+    """One call of a task, as its report shows it.
+
+    Attributes:
+        id: ``"<writer>.<number>"``, unique in the execution.
+        name: The task's name, unescaped.
+        status: How it stands.
+        started: Nanoseconds since the epoch.
+        duration: Nanoseconds; up to the last sign of life when it has not ended.
+        attempt: 1 for the first try.
+        parent: The id of the task (or workflow) that called it, if any.
+        error: One line, ``"ValueError: no such airport"``, when it failed.
+        notes: What the reader must know: warnings of ours, lost records.
+    """
+
+    id: str
+    name: str
+    status: Status
+    started: int
+    duration: int
+    attempt: int = 1
+    parent: str | None = None
+    error: str | None = None
+    links: list[Link] = field(default_factory=list)
+    decks: list[DeckView] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class ExecutionView(Struct):
+    """One execution, as lists and report headers show it.
+
+    Attributes:
+        id: Sortable by time, ``"20261122-234237-417123-k3v9xq"``.
+        started: Nanoseconds since the epoch.
+        duration: Nanoseconds; up to the last sign of life when it has not ended.
+        lost_records: How many records could not be written.
+    """
+
+    id: str
+    name: str
+    status: Status
+    started: int
+    duration: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""
+    user: str = ""
+    command: str = ""
+    git_commit: str = ""
+    error: str | None = None
+    lost_records: int = 0
+
+
+class SpanTable(Struct):
+    """The spans of an execution as columns: entry ``i`` of each list is one span.
+
+    A million spans fit: no object is made per span until somebody looks at one.
+
+    Attributes:
+        execution: The execution they belong to.
+        ids: ``"<writer>.<number>"``.
+        parents: Index of the parent in this table, -1 for the root; entry 0 is the root (the execution
+            itself).
+        names: Unescaped.
+        kinds: ``"workflow"``, ``"task"`` or ``"operation"``.
+        starts: Nanoseconds since the epoch.
+        durations: Wall time in nanoseconds; for an open span up to the last sign of life.
+        process_times: CPU time of the process in nanoseconds while the span was open (all threads).
+        errors: Index to exception type name, for spans that raised.
+        attributes: Index to attributes, for spans that have any.
+        open: Indexes of spans that had not ended when the record was read.
+    """
+
+    execution: ExecutionView
+    ids: list[str] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    kinds: list[SpanKind] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    durations: list[int] = field(default_factory=list)
+    process_times: list[int] = field(default_factory=list)
+    errors: dict[int, str] = field(default_factory=dict)
+    attributes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    open: set[int] = field(default_factory=set)

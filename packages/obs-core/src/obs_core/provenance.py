@@ -1,0 +1,79 @@
+"""Where an execution came from: user, command and git commit, read without starting any process."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+
+
+def command() -> str:
+    """Return the command line of this process."""
+    return " ".join(sys.argv)
+
+
+def script_name() -> str:
+    """Return a short name for this process: its script's, or ``"python"`` in a notebook or a console."""
+    name = os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] else ""
+    stem = os.path.splitext(name)[0]
+    return stem if stem not in ("", "-c", "-m", "ipykernel_launcher", "colab_kernel_launcher") else "python"
+
+
+@functools.cache
+def user() -> str:
+    """Return the name of whoever runs this process; empty where it has none."""
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        if name := os.environ.get(variable):
+            return name
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return ""
+
+
+@functools.lru_cache(maxsize=64)
+def git_commit(folder: str) -> str:
+    """Return the commit that is checked out in a folder or above it; empty outside of a repository.
+
+    Source of the file layout: gitrepository-layout(5).
+    """
+    git = _git_folder(folder)
+    if git is None:
+        return ""
+    head = _read(os.path.join(git, "HEAD"))
+    return _resolve(git, head[5:].strip()) if head.startswith("ref: ") else head
+
+
+def _git_folder(folder: str) -> str | None:
+    while True:
+        candidate = os.path.join(folder, ".git")
+        if os.path.isdir(candidate):
+            return candidate
+        if os.path.isfile(candidate):
+            pointer = _read(candidate).removeprefix("gitdir: ")
+            return os.path.normpath(os.path.join(folder, pointer))
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
+
+
+def _resolve(git: str, name: str) -> str:
+    common = _read(os.path.join(git, "commondir"))
+    for place in (git, os.path.join(git, common) if common else git):
+        if commit := _read(os.path.join(place, *name.split("/"))):
+            return commit
+        for line in _read(os.path.join(place, "packed-refs")).splitlines():
+            if line.endswith(f" {name}"):
+                return line.partition(" ")[0]
+    return ""
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,106 @@
+"""Write the report of a task: what `Deck.publish` does, and the end of each task."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from obs_core import clock
+from obs_core._failsafe import guarded, warn
+from obs_core.decks import shared_body
+from obs_core.executions import one_line
+from obs_core.model import DeckView, ExecutionView, TaskView
+from obs_core.report import render_report
+from obs_core.secrets import mask
+from obs_core.store.base import report_path
+
+if TYPE_CHECKING:
+    from obs_core.context import TaskContext
+    from obs_core.decks import Deck
+
+__all__ = ["publish", "report_name"]
+
+
+def publish(context: TaskContext, *, live: bool = False, error: BaseException | None = None) -> None:
+    """Write a task's report as it stands.
+
+    Args:
+        context: Whose.
+        live: Whether the task goes on.
+        error: What ended it, if it failed.
+    """
+    if not context.enable_deck:
+        warn(
+            f"Deck.publish() writes no report: decks are disabled for task {context.task_name!r}"
+            " (enable_deck=False or OBS_ENABLE_DECK=0)"
+        )
+        return
+    with guarded(f"writing the report of task {context.task_name!r}"):
+        for deck in context.decks:
+            deck._announce()
+        journal = context.journal
+        task = _view(context, live, error)
+        page = render_report(_execution_view(context, task), [task], shared_body, live=live)
+        journal.put(
+            report_path(context.execution_id, report_name(task)), page.encode("utf-8", "backslashreplace")
+        )
+        journal.flush()
+
+
+def report_name(task: TaskView) -> str:
+    """Return the file name, without its ending, of a task's report: ``"clean-12"``."""
+    readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", task.name).strip("-.")[:60] or "task"
+    return f"{readable}-{task.id.removeprefix('main.')}"
+
+
+def _view(context: TaskContext, live: bool, error: BaseException | None) -> TaskView:
+    task = TaskView(
+        id=context.global_ref(),
+        name=mask(context.task_name),
+        status="running" if live else "succeeded" if error is None else "failed",
+        started=context.start - context.journal.zero + context.journal.epoch,
+        duration=clock.wall() - context.start,
+        attempt=context.attempt,
+        error=None if error is None else mask(one_line(error)),
+        links=list(context.links),
+        decks=[_deck_view(deck) for deck in context.decks],
+        notes=[mask(note) for note in context.notes],
+    )
+    if context.journal.shared or context.number == context.global_ref():
+        _add_parts_of_others(context, task)
+    return task
+
+
+def _deck_view(deck: Deck) -> DeckView:
+    return DeckView(mask(deck.name), [mask(item) for item in deck._current_items()])
+
+
+def _add_parts_of_others(context: TaskContext, task: TaskView) -> None:
+    """Add what other processes appended to this task: to the decks made here, or in decks of their own."""
+    from obs_core.reading import parts_of_others
+
+    journal = context.journal
+    journal.flush(wait=True)
+    own = {
+        journal.global_ref(deck._number): view for deck, view in zip(context.decks, task.decks, strict=True)
+    }
+    others = parts_of_others(journal, task.id)
+    for ref, deck in others.decks.items():
+        if ref in own:
+            own[ref].items.extend(deck.items)
+        elif deck.name:
+            task.decks.append(deck)
+    task.links.extend(others.links)
+    task.notes.extend(others.notes)
+
+
+def _execution_view(context: TaskContext, task: TaskView) -> ExecutionView:
+    run = context.run
+    return ExecutionView(
+        id=run.id,
+        name=mask(run.name),
+        status=task.status,
+        started=run.root.start - run.journal.zero + run.journal.epoch,
+        duration=clock.wall() - run.root.start,
+        lost_records=run.journal.lost,
+    )

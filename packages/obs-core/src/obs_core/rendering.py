@@ -1,0 +1,252 @@
+"""How values become HTML: renderers, and which one serves which type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Protocol, runtime_checkable
+
+from obs_core._bounded_repr import bounded_repr, describe_error
+from obs_core._failsafe import strict, warn
+from obs_core._masking import mask
+from obs_core._plain_values import PLAIN_RENDERERS, ReprRenderer, escape
+from obs_core._plugins import Registration, TypeRegistry
+
+__all__ = [
+    "Registration",
+    "Renderable",
+    "bounded_repr",
+    "describe_error",
+    "escape",
+    "find_renderer",
+    "register_renderer",
+    "render",
+    "renderer_for_annotation",
+]
+
+_REPR = ReprRenderer()
+
+
+@runtime_checkable
+class Renderable(Protocol):
+    """A renderer: anything with a method ``to_html(value) -> str``.
+
+    Example:
+        >>> class Shout(Renderable):
+        ...     def to_html(self, python_value: Any) -> str:
+        ...         return f"<b>{escape(str(python_value).upper())}</b>"
+        >>> Shout().to_html("a < b")
+        '<b>A &lt; B</b>'
+    """
+
+    def to_html(self, python_value: Any) -> str:
+        """Draw a value as HTML."""
+        ...
+
+
+def register_renderer(python_type: type | str, renderer: Renderable | type[Renderable]) -> Registration:
+    """Draw values of a type, and of its subclasses, with a renderer from now on.
+
+    Args:
+        python_type: The type, or its dotted name (``"pandas.DataFrame"``), which is not imported.
+        renderer: The renderer, or its class, which is then called without arguments; it replaces an earlier
+            one.
+
+    Returns:
+        The registration, to `unregister` it or to use it as a ``with`` block.
+
+    Raises:
+        TypeError: `python_type` is no type, or `renderer` has no method ``to_html``.
+        ValueError: `python_type` is text that is no dotted name.
+
+    Example:
+        >>> class Celsius(float):
+        ...     pass
+        >>> class Thermometer:
+        ...     def to_html(self, python_value: float) -> str:
+        ...         return f"<meter max=50 value={python_value}></meter>"
+        >>> with register_renderer(Celsius, Thermometer()):
+        ...     render(Celsius(21))
+        '<meter max=50 value=21.0></meter>'
+    """
+    return _registry.register(python_type, renderer)
+
+
+def find_renderer(value: object) -> Renderable | None:
+    """Find the renderer that serves a value: of the nearest class that has one.
+
+    Args:
+        value: Any value.
+
+    Returns:
+        Its renderer; None when only the value's `repr` can be shown.
+    """
+    found = _registry.find(type(value))
+    return _own_html if found is None and _answers_with_html(value) else found
+
+
+def render(value: object, renderer: Renderable | None = None) -> str:
+    """Draw any value as HTML.
+
+    The first of these is taken: the renderer given here; the one registered for the value's type; the value's
+    own ``_repr_html_``; the built-in one; the escaped `repr`, bounded. A renderer that fails leaves a
+    warning, and a note above the `repr`.
+
+    Args:
+        value: Any value.
+        renderer: The renderer to use instead of the registered one.
+
+    Returns:
+        HTML that can be encoded as UTF-8.
+
+    Raises:
+        Exception: Whatever a renderer raised, with ``OBS_STRICT=1`` only.
+
+    Example:
+        >>> render(7)
+        '<code>7</code>'
+    """
+    name = "the registered renderer"
+    try:
+        chosen = find_renderer(value) if renderer is None else _as_renderer(renderer)
+        chosen = _REPR if chosen is None else chosen
+        name = _name_of(chosen)
+        return _storable(chosen.to_html(value), name)
+    except Exception as error:
+        if strict():
+            raise
+        return _failure_html(value, name, error)
+
+
+def renderer_for_annotation(
+    annotation: object, namespace: Mapping[str, Any] | None = None
+) -> Renderable | None:
+    """Find the renderer in an annotation such as ``Annotated[DataFrame, TopFrameRenderer(5)]``.
+
+    Args:
+        annotation: The annotation of a parameter or of what is returned; or its text, as
+            ``from __future__ import annotations`` leaves it.
+        namespace: What the names in the text mean: the function's ``__globals__``. Names that it lacks
+            (imported for type checking only) do no harm.
+
+    Returns:
+        The renderer, also out of ``Annotated[T, renderer] | None``; None when there is none, or the text
+        means nothing.
+
+    Example:
+        >>> from typing import Annotated
+        >>> renderer_for_annotation(Annotated[int, ReprRenderer()])  # doctest: +ELLIPSIS
+        <obs_core._plain_values.ReprRenderer object at ...>
+    """
+    with suppress(Exception):
+        if isinstance(annotation, str):
+            annotation = eval(annotation, {}, _Names(namespace or {}))
+        return _renderer_in(annotation)
+    return None
+
+
+class _OwnHtml:
+    """Draws a value by its own ``_repr_html_``, as notebooks do; one that gives none is drawn plainly."""
+
+    def to_html(self, python_value: Any) -> str:
+        method = getattr(python_value, "_repr_html_", None)
+        html = method() if callable(method) else None
+        return html if isinstance(html, str) else _plain_html(python_value)
+
+
+_own_html = _OwnHtml()
+
+
+def _plain_html(value: object) -> str:
+    served = (PLAIN_RENDERERS[kind] for kind in type(value).__mro__ if kind in PLAIN_RENDERERS)
+    html: str = next(served, _REPR).to_html(value)
+    return html
+
+
+def _answers_with_html(value: object) -> bool:
+    """Tell whether a value that is no class gives ``_repr_html_`` through ``__getattr__``, as proxies do.
+
+    An object that has every attribute it is asked for (a mock, a client that turns attributes into remote
+    calls) does not count.
+    """
+    if isinstance(value, type) or hasattr(value, "_obs_asks_for_no_such_attribute"):
+        return False
+    return callable(getattr(value, "_repr_html_", None))
+
+
+def _as_renderer(candidate: object) -> Renderable:
+    made: Any = candidate() if isinstance(candidate, type) else candidate
+    if not callable(getattr(made, "to_html", None)):
+        raise TypeError(f"a renderer has a method to_html(value) -> str; {bounded_repr(made, 200)} has none")
+    return made  # type: ignore[no-any-return]
+
+
+_registry: TypeRegistry[Renderable] = TypeRegistry(
+    "obs.renderers",
+    _as_renderer,
+    PLAIN_RENDERERS,
+    own=lambda kind: _own_html if "_repr_html_" in vars(kind) else None,
+)
+
+
+def _name_of(renderer: Renderable) -> str:
+    return "its own _repr_html_" if renderer is _own_html else type(renderer).__name__
+
+
+def _storable(html: object, name: str) -> str:
+    """Check what a renderer gave; text that UTF-8 cannot hold is written in escapes."""
+    if not isinstance(html, str):
+        raise TypeError(f"{name}.to_html returned {type(html).__name__}, not str")
+    text = str.__str__(html)  # a subclass may do anything when it is joined with other text
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _failure_html(value: object, name: str, error: Exception) -> str:
+    kind = type(value).__name__
+    reason = mask(describe_error(error))
+    warn(f"obs failed at rendering a {kind} with {name}: {reason}")
+    style = 'style="border-left:3px solid var(--obs-warn, #9a6700);padding-left:.6em"'
+    told = escape(f"{name} failed on this {kind}: {reason}. Its repr is shown instead.")
+    return _storable(f'<p role="note" {style}>{told}</p>{_REPR.to_html(value)}', name)
+
+
+def _renderer_in(annotation: Any) -> Renderable | None:
+    if type(annotation).__name__ == "TypeAliasType":
+        annotation = annotation.__value__
+    for extra in reversed(getattr(annotation, "__metadata__", ())):
+        if not isinstance(extra, _Unknown) and callable(getattr(extra, "to_html", None)):
+            return _as_renderer(extra)
+    return next(filter(None, map(_renderer_in, _union_members(annotation))), None)
+
+
+def _union_members(annotation: object) -> tuple[Any, ...]:
+    from types import UnionType
+    from typing import Union, get_args, get_origin
+
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+
+
+class _Unknown:
+    """Stands for what a name in an annotation means, where that cannot be known."""
+
+    def __getattr__(self, name: str) -> _Unknown:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __getitem__(self, item: object) -> _Unknown:
+        return self
+
+    def __or__(self, other: object) -> object:
+        return other
+
+    __ror__ = __or__
+
+
+class _Names(dict[str, Any]):
+    """The names in an annotation's text, of which some may be missing."""
+
+    def __missing__(self, name: str) -> object:
+        import builtins
+
+        return getattr(builtins, name, _Unknown())

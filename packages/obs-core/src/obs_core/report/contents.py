@@ -1,0 +1,128 @@
+"""What a page is told beside its payloads: the execution, its tasks in the order of their tree, the tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from obs_core.durations import format_duration
+from obs_core.model import DeckView, ExecutionView, TaskView
+from obs_core.report.payloads import Payloads
+
+__all__ = ["execution_contents", "task_contents", "tree_order"]
+
+
+def execution_contents(execution: ExecutionView) -> dict[str, Any]:
+    """Describe an execution to the page.
+
+    Args:
+        execution: The execution.
+
+    Returns:
+        What becomes JSON; times in milliseconds since the epoch.
+    """
+    return {
+        **_timing(execution),
+        "user": execution.user,
+        "host": execution.host,
+        "command": execution.command,
+        "commit": execution.git_commit,
+        "tags": [[str(name), str(value)] for name, value in execution.tags.items()],
+        "notes": _lost_records_note(execution.lost_records),
+    }
+
+
+def task_contents(task: TaskView, depth: int, payloads: Payloads) -> dict[str, Any]:
+    """Describe a task to the page.
+
+    Args:
+        task: The task.
+        depth: How many of its callers are shown above it.
+        payloads: Gets the documents of its tabs.
+
+    Returns:
+        What becomes JSON; times in milliseconds since the epoch.
+    """
+    return {
+        **_timing(task),
+        "depth": depth,
+        "attempt": task.attempt,
+        "links": [[link.name, link.url] for link in task.links],
+        "notes": task.notes,
+        "tabs": _tabs(task.decks, payloads),
+    }
+
+
+def _timing(shown: ExecutionView | TaskView) -> dict[str, Any]:
+    # A clock that was set back while it ran is no reason to show a time before the start.
+    duration = max(shown.duration, 0)
+    return {
+        "id": shown.id,
+        "name": shown.name,
+        "status": shown.status,
+        "error": shown.error,
+        "started": shown.started // 1_000_000,
+        "ended": (shown.started + duration) // 1_000_000,
+        "duration": format_duration(duration),
+    }
+
+
+def _lost_records_note(count: int) -> list[str]:
+    if not count:
+        return []
+    records = "1 record" if count == 1 else f"{count:,} records"
+    return [f"{records} of this execution could not be written, so something may be missing here."]
+
+
+def _tabs(decks: Iterable[DeckView], payloads: Payloads) -> list[list[str]]:
+    labels: set[str] = set()
+    tabs = []
+    for deck in decks:
+        if any(item and not item.isspace() for item in deck.items):
+            tabs.append([_unused_label(deck.name.strip() or "Untitled", labels), payloads.add(deck.items)])
+    return tabs
+
+
+def _unused_label(name: str, labels: set[str]) -> str:
+    label, number = name, 2
+    while label in labels:
+        label, number = f"{name} ({number})", number + 1
+    labels.add(label)
+    return label
+
+
+def tree_order(tasks: list[TaskView]) -> list[tuple[TaskView, int]]:
+    """Put each task behind the one that called it.
+
+    Args:
+        tasks: In any order; callers may be missing, and a circle of callers loses nobody.
+
+    Returns:
+        Each task once with its depth, siblings by start.
+    """
+    in_time = sorted(tasks, key=lambda task: task.started)
+    known = {task.id for task in tasks}
+    called_by: dict[str | None, list[TaskView]] = {}
+    for task in in_time:
+        called_by.setdefault(task.parent if task.parent in known else None, []).append(task)
+    ordered: list[tuple[TaskView, int]] = []
+    seen: set[int] = set()
+    for root in [*called_by.get(None, []), *in_time]:
+        _add_tree(root, called_by, ordered, seen)
+    return ordered
+
+
+def _add_tree(
+    root: TaskView,
+    called_by: dict[str | None, list[TaskView]],
+    ordered: list[tuple[TaskView, int]],
+    seen: set[int],
+) -> None:
+    waiting = [(root, 0)]
+    while waiting:
+        task, depth = waiting.pop()
+        if id(task) in seen:
+            continue
+        seen.add(id(task))
+        ordered.append((task, depth))
+        waiting += [(child, depth + 1) for child in reversed(called_by.get(task.id, []))]

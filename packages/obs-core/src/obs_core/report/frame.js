@@ -1,0 +1,170 @@
+"use strict";
+// Runs first in the document of each tab, and in each whole document that a tab holds.
+(() => {
+  const self = document.currentScript;
+  const root = document.documentElement;
+  const ownsTheme = !root.hasAttribute("data-theme") || self.dataset.kind === "items";
+  const documents = () => [...document.querySelectorAll("iframe.obs-document")];
+  const tellParent = (message) => parent.postMessage(message, "*");
+  let theme = self.dataset.theme;
+  self.remove();
+
+  // An opaque origin has no storage, and a document that only asks for it would die of that.
+  const storageInMemory = () => {
+    const kept = new Map();
+    const storage = {
+      getItem: (key) => (kept.has(String(key)) ? kept.get(String(key)) : null),
+      setItem: (key, value) => void kept.set(String(key), String(value)),
+      removeItem: (key) => void kept.delete(String(key)),
+      clear: () => kept.clear(),
+      key: (index) => [...kept.keys()][index] ?? null,
+      get length() { return kept.size; },
+    };
+    return new Proxy(storage, {
+      get: (target, key) => (key in target || typeof key === "symbol" ? target[key] : kept.get(key)),
+      set: (_, key, value) => { kept.set(String(key), String(value)); return true; },
+      has: (target, key) => key in target || kept.has(key),
+      deleteProperty: (_, key) => { kept.delete(key); return true; },
+      ownKeys: () => [...kept.keys()],
+      getOwnPropertyDescriptor: (_, key) =>
+        kept.has(key) ? { value: kept.get(key), writable: true, enumerable: true, configurable: true } : undefined,
+    });
+  };
+  const provide = (owner, name, descriptor) => {
+    try {
+      void owner[name];
+    } catch {
+      Object.defineProperty(owner, name, { configurable: true, ...descriptor });
+    }
+  };
+  provide(window, "localStorage", { value: storageInMemory() });
+  provide(window, "sessionStorage", { value: storageInMemory() });
+  provide(document, "cookie", { get: () => "", set: () => {} });
+
+  // The only way to the network that a Content-Security-Policy does not close.
+  delete window.RTCPeerConnection;
+  delete window.webkitRTCPeerConnection;
+
+  const applyTheme = (wanted) => {
+    if (wanted !== "light" && wanted !== "dark") return;
+    const changed = wanted !== theme;
+    theme = wanted;
+    if (ownsTheme) root.setAttribute("data-theme", theme);
+    for (const inner of documents()) inner.contentWindow.postMessage({ obs: "theme", theme }, "*");
+    if (changed) document.dispatchEvent(new CustomEvent("obs:theme", { detail: { theme } }));
+  };
+  if (ownsTheme) root.setAttribute("data-theme", theme);
+
+  // The frame is made as high as the content. Content measured in the frame's height (100vh) would then grow for ever:
+  // what grows just after the frame did, with nothing changed in the document, is measured once more and then left.
+  let sent = 0;
+  let width = innerWidth;
+  let stretchedAt = -Infinity;
+  let changedSince = true;
+  let settling = null;
+  let settled = false;
+  const contentHeight = () => {
+    const scroller = document.scrollingElement || root;
+    const scrollbar = Math.max(0, innerHeight - root.clientHeight);
+    const hidden = scroller.scrollHeight > innerHeight ? scroller.scrollHeight : 0;
+    const needed = Math.max(root.getBoundingClientRect().height, hidden);
+    return Math.ceil(needed) + (scroller.scrollWidth > scroller.clientWidth ? scrollbar : 0);
+  };
+  const send = (height) => {
+    sent = height;
+    tellParent({ obs: "height", height });
+  };
+  const settle = () => {
+    settling = null;
+    settled = true;
+    send(contentHeight());
+  };
+  const measure = () => {
+    const height = contentHeight();
+    if (height === sent) return;
+    const echo = height > sent && !changedSince && performance.now() - stretchedAt < 250;
+    if (!echo) return send(height);
+    if (!settled && settling === null) settling = setTimeout(settle, 400);
+  };
+  const noteChange = () => {
+    changedSince = true;
+    settled = false;
+  };
+  const onResize = () => {
+    if (innerWidth !== width) return void ((width = innerWidth), noteChange());
+    stretchedAt = performance.now();
+    changedSince = false;
+  };
+  const watch = () => {
+    new MutationObserver(noteChange).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    const sizes = new ResizeObserver(measure);
+    sizes.observe(root);
+    sizes.observe(document.body);
+    measure();
+  };
+  addEventListener("resize", onResize);
+  document.addEventListener("toggle", noteChange, true);
+  document.addEventListener("DOMContentLoaded", watch);
+  addEventListener("load", measure);
+  document.addEventListener("load", (event) => {
+    noteChange();
+    if (event.target.matches?.("iframe.obs-document")) applyTheme(theme);
+    measure();
+  }, true);
+
+  const fromDocument = (event) => documents().find((inner) => inner.contentWindow === event.source);
+  const onParent = (message) => {
+    if (message.obs === "theme") applyTheme(message.theme);
+  };
+  const onDocument = (inner, message) => {
+    if (message.obs === "height" && message.height > 0) inner.style.height = `${Math.min(message.height + 2, 200000)}px`;
+    if (message.obs === "print") tellParent({ obs: "print" });
+    if (message.obs === "open") tellParent({ obs: "open", url: String(message.url) });
+    if (message.obs === "scroll") tellParent({ obs: "scroll", top: inner.getBoundingClientRect().top + Number(message.top) });
+  };
+  addEventListener("message", (event) => {
+    const message = event.data;
+    if (!message || typeof message !== "object" || !message.obs) return;
+    if (event.source === parent) return onParent(message);
+    const inner = fromDocument(event);
+    if (inner) onDocument(inner, message);
+  });
+
+  addEventListener("keydown", (event) => {
+    if (event.key !== "p" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    tellParent({ obs: "print" });
+  });
+
+  // A link must not lead the frame away from its content: addresses open in a new tab of the browser (outside the
+  // sandbox, which would break the site), places in this document are scrolled to.
+  const placeOf = (name) => {
+    if (name === "" || name === "top") return root;
+    return document.getElementById(name) ?? document.getElementsByName(name)[0];
+  };
+  const scrollsByItself = () => (document.scrollingElement || root).scrollHeight > innerHeight + 4;
+  const scrollTo = (place) => {
+    if (!place) return;
+    if (scrollsByItself()) place.scrollIntoView();
+    else tellParent({ obs: "scroll", top: place.getBoundingClientRect().top });
+  };
+  const unquoted = (text) => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text;
+    }
+  };
+  const follow = (event, href) => {
+    if (/^(?:javascript|data|blob|mailto|tel):/i.test(href)) return;
+    event.preventDefault();
+    if (href.startsWith("#")) scrollTo(placeOf(href.slice(1)) ?? placeOf(unquoted(href.slice(1))));
+    else if (/^https?:/i.test(href)) tellParent({ obs: "open", url: href });
+  };
+  addEventListener("click", (event) => {
+    const link = event.composedPath().find((node) => node.localName === "a");
+    const href = link?.getAttribute("href") ?? link?.getAttribute("xlink:href");
+    if (href == null || event.defaultPrevented || link.hasAttribute("download")) return;
+    follow(event, href.trim());
+  });
+})();

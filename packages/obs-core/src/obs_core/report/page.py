@@ -1,0 +1,142 @@
+"""The report page: one HTML file that holds all its tabs and asks the network for nothing.
+
+The page is a shell whose script draws everything from a JSON description (so no name is ever read as HTML)
+and inflates the document of a tab into a sandboxed frame when the tab is opened.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from obs_core.model import ExecutionView, Status, TaskView
+from obs_core.report.contents import execution_contents, task_contents, tree_order
+from obs_core.report.payloads import Payloads, SharedBody, encoded_json
+from obs_core.report.shared import extract
+
+__all__ = ["render_notebook", "render_report"]
+
+_NOT_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_NOT_IN_TEXT = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "\0": "\ufffd"}
+_COLOURS: dict[Status, str] = {
+    "running": "2f6feb",
+    "succeeded": "1f883d",
+    "failed": "cf222e",
+    "lost": "9a6700",
+}
+_LONGEST_TITLE = 120
+
+
+def render_report(
+    execution: ExecutionView,
+    tasks: list[TaskView],
+    shared: Callable[[str], SharedBody],
+    *,
+    overview: str = "",
+    live: bool = False,
+) -> str:
+    """Write tasks and their decks as one HTML file.
+
+    A single task without an overview fills the page; otherwise a list of the tasks stands beside the one that
+    is shown.
+
+    Args:
+        execution: What the tasks belong to.
+        tasks: The tasks, with the large scripts and styles of their decks extracted
+            (`obs_core.report.shared.extract`).
+        shared: Gives such a script or style by its hash: its text, or the text as UTF-8 in a gzip member (which
+            spares compressing it), or None when it was not kept; the tab then says so.
+        overview: HTML about the whole execution, shown first in a frame like a deck's.
+        live: Whether the tasks go on: the page says when it was made and offers to reload itself.
+
+    Returns:
+        The page. Encode it as UTF-8.
+
+    Example:
+        >>> page = render_report(execution, [task], bodies.get)
+        >>> Path("report.html").write_text(page, encoding="utf-8")
+    """
+    item, bodies = extract(overview)
+    payloads = Payloads(lambda digest: bodies.get(digest) or shared(digest))
+    listed = len(tasks) != 1 or bool(overview)
+    contents = {
+        "execution": execution_contents(execution),
+        "tasks": [task_contents(task, depth, payloads) for task, depth in tree_order(tasks)],
+        "overview": payloads.add([item]) if overview else None,
+        "layout": "list" if listed else "task",
+        "live": live,
+    }
+    return _page(execution if listed else tasks[0], execution, contents, payloads)
+
+
+def render_notebook(name: str, items: list[str], shared: Callable[[str], SharedBody]) -> str:
+    """Write one deck as HTML that a notebook can show: a sandboxed frame that is as high as its content.
+
+    Args:
+        name: The deck's name.
+        items: Its HTML items, with their large scripts and styles extracted.
+        shared: As for `render_report`.
+
+    Returns:
+        HTML to put among other HTML.
+
+    Example:
+        >>> html = render_notebook("Quality", ["<p>336,776 rows</p>"], {}.get)
+    """
+    payloads = Payloads(shared)
+    contents = {"layout": "deck", "tabs": [[name, payloads.add(items)]]}
+    page = _filled("page.html", title=_text(name), icon="", summary="", **_embedded(contents, payloads))
+    return _filled("notebook.html", name=_text(name), page=_text(page))
+
+
+def _page(
+    about: ExecutionView | TaskView, execution: ExecutionView, contents: Any, payloads: Payloads
+) -> str:
+    title = f"{about.name[:_LONGEST_TITLE]} · {about.status}"
+    if about is not execution:
+        title = f"{title} · {execution.name[:_LONGEST_TITLE]}"
+    return _filled(
+        "page.html",
+        title=_text(title),
+        icon=_COLOURS[about.status],
+        summary=_text(f"{title}: {about.error}" if about.error else title),
+        **_embedded(contents, payloads),
+    )
+
+
+def _embedded(contents: Any, payloads: Payloads) -> dict[str, str]:
+    return {"contents": _script_json(contents), "payloads": payloads.html()}
+
+
+def _script_json(value: Any) -> str:
+    """Encode as JSON that holds nothing with which a script element could end."""
+    json = encoded_json(value).decode("utf-8")
+    return re.sub(r"[<>&\u2028\u2029]", lambda found: _NOT_IN_SCRIPT[found[0]], json)
+
+
+def _text(text: str) -> str:
+    """Escape text for an element or a quoted attribute, and make it encodable."""
+    encodable = text.encode("utf-8", "replace").decode("utf-8")
+    return re.sub(r"[&<>\"'\0]", lambda found: _NOT_IN_TEXT[found[0]], encodable)
+
+
+def _filled(template: str, **values: str) -> str:
+    """Write a template; what a value holds is never taken for a place to fill."""
+    parts = _parts(template)
+    return "".join(values[part] if index % 2 else part for index, part in enumerate(parts))
+
+
+@cache
+def _parts(template: str) -> list[str]:
+    """Read a template with the files it includes: text and the names of what comes between, in turns."""
+    text = re.sub(r"\{\{(\w+\.\w+)\}\}", lambda found: _asset(found[1]), _asset(template))
+    return re.split(r"\{\{(\w+)\}\}", text)
+
+
+def _asset(name: str) -> str:
+    # importlib.resources takes longer to import than everything else here together.
+    with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
+        return file.read()

@@ -1,0 +1,64 @@
+"""Where executions are kept: a folder by default, any fsspec URL when shared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from obs_core.store.base import Segment, Store, StoreError
+
+__all__ = ["Segment", "Store", "StoreError", "open_store", "store_url", "using"]
+
+_in_use: Store | None = None
+
+
+def store_url() -> str:
+    """Return the store in use: `OBS_STORE`, or ``.obs`` in the working directory."""
+    return os.environ.get("OBS_STORE") or ".obs"
+
+
+def open_store(url: str | os.PathLike[str] | None = None) -> Store:
+    """Open a store; nothing is made or contacted before something is written or read.
+
+    Args:
+        url: A folder's path, a ``file://`` URL, or any URL that fsspec knows (``s3://bucket/obs``, ``memory://obs``).
+            Default: `store_url`.
+
+    Returns:
+        The store. One that no file system serves says so (`StoreError`) when it is written or read.
+
+    Example:
+        >>> open_store("runs").url
+        'runs'
+    """
+    if url is None and _in_use is not None:
+        return _in_use
+    location = os.fspath(url) if url is not None else store_url()
+    scheme, separator, path = location.partition("://")
+    if not separator:
+        return _folder(location)
+    return _folder(path) if scheme == "file" else _remote(location)
+
+
+@contextmanager
+def using(store: Store) -> Iterator[Store]:
+    """Let everything in this process that names no store use this one, whatever `OBS_STORE` says."""
+    global _in_use
+    before, _in_use = _in_use, store
+    try:
+        yield store
+    finally:
+        _in_use = before
+
+
+def _folder(path: str) -> Store:
+    from obs_core.store.folder import FolderStore
+
+    return FolderStore(path)
+
+
+def _remote(url: str) -> Store:
+    from obs_core.store.remote import RemoteStore
+
+    return RemoteStore(url)

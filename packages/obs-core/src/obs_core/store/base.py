@@ -1,0 +1,97 @@
+"""What a store must be able to do, and where things lie in it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from obs_core._failsafe import ObsError
+
+EXECUTIONS = "executions"
+SHARED = "shared"
+
+
+class StoreError(ObsError, OSError):
+    """The store cannot be opened, read or written."""
+
+
+class Segment(Protocol):
+    """One file of a journal, while it is being written."""
+
+    size: int
+    """Bytes appended so far, before compression."""
+
+    def append(self, lines: bytes) -> None:
+        """Add whole lines at the end.
+
+        Raises:
+            OSError: The store did not take them; none of them counts as written.
+        """
+
+    def close(self) -> None:
+        """Finish the file; what is large is compressed."""
+
+
+class Store(Protocol):
+    """Files by path, ``/`` between the parts, relative to the store."""
+
+    url: str
+    local: bool
+    """Whether a write is as quick as a local disk, so that a task may wait for it."""
+    segment_limit: int
+    """Bytes after which a journal goes on in a new segment."""
+
+    def segment(self, path: str) -> Segment:
+        """Begin a segment; the file appears with its first lines."""
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a whole file, so that a reader sees all of it or nothing."""
+
+    def get(self, path: str) -> bytes:
+        """Read a whole file.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+
+    def names(self, path: str) -> list[str]:
+        """Return the sorted names in a folder; none if there is no such folder."""
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is such a file."""
+
+    def modified(self, path: str) -> float:
+        """Return when a file was last written, in seconds since the epoch."""
+
+    def size_of(self, path: str) -> int:
+        """Return the bytes of a file, or of everything below a folder."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file, or a folder with everything below it; fine if there is none."""
+
+    def address(self, path: str) -> str:
+        """Return where a person finds the file: an absolute path or a URL."""
+
+
+def execution_path(execution_id: str) -> str:
+    """Return the folder of one execution."""
+    return f"{EXECUTIONS}/{execution_id}"
+
+
+def segment_path(execution_id: str, writer: str, number: int) -> str:
+    """Return the file of one journal segment."""
+    return f"{EXECUTIONS}/{execution_id}/journal/{writer}-{number:04d}.jsonl"
+
+
+def blob_path(execution_id: str, digest: str) -> str:
+    """Return the file of content that belongs to one execution."""
+    return f"{EXECUTIONS}/{execution_id}/blobs/{digest}.gz"
+
+
+def shared_path(digest: str) -> str:
+    """Return the file of content that many executions share."""
+    return f"{SHARED}/{digest}.gz"
+
+
+def report_path(execution_id: str, name: str) -> str:
+    """Return the file of a report."""
+    return f"{EXECUTIONS}/{execution_id}/reports/{name}.html"

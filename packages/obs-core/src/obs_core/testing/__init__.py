@@ -1,0 +1,23 @@
+"""For tests of pipelines and integrations: a store in memory, a fixed clock, contract tests.
+
+Example:
+    >>> def test_training_links_its_run():
+    ...     with recording() as store:
+    ...         train()
+    ...     assert store.last().task("train").links[0].name == "W&B run"
+"""
+
+from __future__ import annotations
+
+from obs_core.testing.clocks import FixedClock, counted_ids
+from obs_core.testing.contracts import RendererContract, TransformerContract
+from obs_core.testing.stores import RecordingStore, recording
+
+__all__ = [
+    "FixedClock",
+    "RecordingStore",
+    "RendererContract",
+    "TransformerContract",
+    "counted_ids",
+    "recording",
+]

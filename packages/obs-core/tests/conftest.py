@@ -1,0 +1,58 @@
+"""What the tests of obs-core have in common."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from obs_core import executions
+from obs_core.testing import RecordingStore, recording
+
+
+@pytest.fixture(autouse=True)
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[RecordingStore]:
+    """Record in memory; what a test's own processes record goes to a folder of its own."""
+    for name in ("OBS_CARRIER", "OBS_ENABLE_DECK", "OBS_UI_URL", "OBS_ATTEMPT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OBS_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("OBS_STRICT", "1")
+    monkeypatch.setattr(executions, "_ambient", None)
+    executions.carried.cache_clear()
+    with recording() as recorded:
+        yield recorded
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder that `OBS_STORE` names."""
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def run_script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run Python source as a script of its own in an empty folder."""
+
+    def run(
+        source: str, *, env: dict[str, str] | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        import os
+
+        script = tmp_path / "script.py"
+        script.write_text(source)
+        result = subprocess.run(
+            [sys.executable, str(script)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, **(env or {})},
+            timeout=120,
+        )
+        if check:
+            assert result.returncode == 0, result.stderr
+        return result
+
+    return run

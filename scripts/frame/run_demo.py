@@ -1,0 +1,25 @@
+"""Run the example pipeline with all packages installed, as `scripts/demo` does."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from checkout import ROOT
+from environments import prepare
+from interpreters import default
+
+EXAMPLE = ROOT / "docs" / "examples" / "flights.py"
+
+
+def main(arguments: list[str]) -> None:
+    """Become the pipeline, in the folder in which the caller is: that is where its store goes."""
+    folder = prepare("demo", python=default())
+    if folder is None:
+        raise SystemExit("The environment of the demo could not be made; the reason is above.")
+    python = folder / "bin" / "python"
+    os.execv(python, [str(python), str(EXAMPLE), *arguments])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

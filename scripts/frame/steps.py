@@ -1,0 +1,121 @@
+"""What `./scripts/test` runs, one step after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import interpreters
+from checkout import RESULTS
+from environments import packages, prepare, settings
+from outcomes import Counts, Outcome, counts_of
+from private_hatch import hatch
+
+MOST_TESTS = "all but slow and browser"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One script of one hatch environment.
+
+    Attributes:
+        name: The environment: ``"solo.obs-core"``.
+        script: The script, as hatch.toml has it.
+        covers: What it looks at, in a few words.
+        version: The Python from which its environment is made: ``"3.12"``.
+        is_pytest: Whether it takes pytest's arguments and counts tests.
+    """
+
+    name: str
+    script: str
+    covers: str
+    version: str = interpreters.RUNNING
+    is_pytest: bool = True
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether no test is left out."""
+        return self.script == "all"
+
+    def run(self, more: Sequence[str] = ()) -> Outcome:
+        """Do it.
+
+        Args:
+            more: Further arguments for pytest.
+        """
+        python = interpreters.find(self.version)
+        if python is None:
+            return Outcome("skipped", f"no Python {self.version} that runs is on PATH")
+        if prepare(self.name, python=python) is None:
+            return Outcome("failed", "its environment could not be made")
+        return self._pytest(python, more) if self.is_pytest else self._check(python)
+
+    def _check(self, python: str) -> Outcome:
+        code = hatch(["env", "run", "--force-continue", "--env", self.name, "--", self.script], python=python)
+        return Outcome("failed" if code else "passed", self.covers)
+
+    def _pytest(self, python: str, more: Sequence[str]) -> Outcome:
+        results = RESULTS / f"{self.name}.xml"
+        results.unlink(missing_ok=True)
+        code = hatch(["run", f"{self.name}:{self.script}", f"--junitxml={results}", *more], python=python)
+        counts = counts_of(results) or Counts()
+        note = f"{counts}: {self.covers}" if counts.total else f"no test ran, exit code {code}"
+        return Outcome("failed" if code or not counts.total else "passed", note, counts)
+
+
+def all_steps() -> list[Step]:
+    """Return the steps in the order in which they run: what fails soonest comes first."""
+    found = _found()
+    oldest, newest = found[0], found[-1]
+    return [
+        Step("lint", "check", "ruff check, ruff format", is_pytest=False),
+        Step("types", "check", "mypy", oldest, is_pytest=False),
+        *_matrix(newest),
+        *(_own(f"solo.{package}", "newest versions", newest) for package in packages()),
+        *(_own(f"floor.{package}", "oldest versions", oldest) for package in packages()),
+        Step("wheels", "installed", f"{MOST_TESTS}, on built wheels"),
+    ]
+
+
+def quick_step() -> Step:
+    """Return the cell for a few tests: the running Python, if the matrix has it, and the newest pandas."""
+    found = _found()
+    version = interpreters.RUNNING if interpreters.RUNNING in found else found[-1]
+    return Step(f"test.py{version}-{_axes()[1][-1]}", "pytest", "", version)
+
+
+def _matrix(newest: str) -> list[Step]:
+    pythons, pandas = _axes()
+    return [
+        _cell(version, kind, whole=version == newest and kind == pandas[-1])
+        for version in pythons
+        for kind in pandas
+    ]
+
+
+def _cell(version: str, pandas: str, *, whole: bool) -> Step:
+    script, covers = ("all", "every test") if whole else ("most", MOST_TESTS)
+    return Step(f"test.py{version}-{pandas}", script, covers, version)
+
+
+def _own(name: str, of_what: str, version: str) -> Step:
+    return Step(name, "own", f"its own but slow and browser, {of_what}", version)
+
+
+def _axes() -> tuple[list[str], list[str]]:
+    """Return the Pythons and the pandas of the matrix, oldest first."""
+    (matrix,) = settings()["test"]["matrix"]
+    return matrix["python"], matrix["pandas"]
+
+
+def _found() -> list[str]:
+    """Return the versions of the matrix that this machine has, oldest first.
+
+    Raises:
+        SystemExit: When it has none.
+    """
+    pythons, _ = _axes()
+    found = [version for version in pythons if interpreters.find(version)]
+    if not found:
+        raise SystemExit(f"obs is tested with Python {', '.join(pythons)}, and none of them runs on PATH.")
+    return found

@@ -1,0 +1,61 @@
+"""How the benchmarks measure: fresh processes, interleaved rounds, the best of each."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+
+Row = Sequence[object]
+
+
+def run_fresh(source: str, **environment: str) -> str:
+    """Run source in a fresh process with a store of its own and return what it printed."""
+    with tempfile.TemporaryDirectory() as store:
+        variables = {**os.environ, "OBS_STORE": store, **environment}
+        variables.pop("PYTHONDONTWRITEBYTECODE", None)
+        result = subprocess.run(
+            [sys.executable, "-c", source], capture_output=True, text=True, env=variables, check=False
+        )
+    if result.returncode:
+        raise SystemExit(f"a benchmark failed:\n{source}\n{result.stderr[-3000:]}")
+    return result.stdout.strip()
+
+
+def interleaved(contenders: dict[str, Callable[[], float]], rounds: int = 5) -> dict[str, list[float]]:
+    """Measure each contender once a round, so that a noisy moment of the machine meets all of them."""
+    measured: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, measure in contenders.items():
+            measured[name].append(measure())
+    return measured
+
+
+def best(values: Sequence[float]) -> float:
+    """Return the least disturbed of several measurements."""
+    return min(values)
+
+
+def middle(values: Sequence[float]) -> float:
+    """Return the median of several measurements."""
+    return statistics.median(values)
+
+
+def print_table(title: str, header: Row, rows: Sequence[Row]) -> None:
+    """Print a Markdown table, ready for docs/performance.md."""
+    print(f"\n### {title}\n")
+    print("| " + " | ".join(map(str, header)) + " |")
+    print("|" + "-|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(map(str, row)) + " |")
+    print(flush=True)
+
+
+def installed(module: str) -> bool:
+    """Tell whether a peer is there to be measured."""
+    from importlib.util import find_spec
+
+    return find_spec(module) is not None
