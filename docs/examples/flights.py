@@ -75,9 +75,7 @@ def clean(flights: pd.DataFrame) -> pd.DataFrame:
         flown = flights.dropna(subset=["dep_delay", "arr_delay", "air_time"])
         dropping.set(dropped=len(flights) - len(flown))
     with span("select columns"):
-        return flown[
-            ["time_hour", "origin", "dest", "carrier", "month", "hour", "distance", "dep_delay", "arr_delay"]
-        ]
+        return flown[["time_hour", "origin", "dest", "carrier", "month", "hour", "distance", "dep_delay", "arr_delay"]]
 
 
 @task
@@ -131,9 +129,7 @@ def predict_cancelled(flights: pd.DataFrame) -> float:
     with span("predict"):
         cancelled = flights[flights["dep_delay"].isna()]
         if cancelled["arr_delay"].isna().all():
-            raise ValueError(
-                f"none of the {len(cancelled):,} cancelled flights has an arrival delay to compare with"
-            )
+            raise ValueError(f"none of the {len(cancelled):,} cancelled flights has an arrival delay to compare with")
     return float(cancelled["arr_delay"].mean())
 
 

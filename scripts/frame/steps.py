@@ -87,9 +87,7 @@ def quick_step() -> Step:
 def _matrix(newest: str) -> list[Step]:
     pythons, pandas = _axes()
     return [
-        _cell(version, kind, whole=version == newest and kind == pandas[-1])
-        for version in pythons
-        for kind in pandas
+        _cell(version, kind, whole=version == newest and kind == pandas[-1]) for version in pythons for kind in pandas
     ]
 
 

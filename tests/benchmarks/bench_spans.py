@@ -120,10 +120,7 @@ def main() -> None:
     }
     measured = {name: best(values) for name, values in interleaved(contenders).items()}
     floor = next(iter(measured.values()))
-    rows = [
-        (name, f"{seconds / COUNT * 1e9:,.0f}", f"{seconds / floor:.1f}")
-        for name, seconds in measured.items()
-    ]
+    rows = [(name, f"{seconds / COUNT * 1e9:,.0f}", f"{seconds / floor:.1f}") for name, seconds in measured.items()]
     print_table("One span", ("", "ns a span", "times the floor"), rows)
 
 

@@ -164,8 +164,7 @@ def _imports() -> None:
         contender()  # the first import compiles
     measured = interleaved(contenders, rounds=9)
     rows = [
-        (name, f"{best(values) * 1e3:,.1f} ms", f"{middle(values) * 1e3:,.1f} ms")
-        for name, values in measured.items()
+        (name, f"{best(values) * 1e3:,.1f} ms", f"{middle(values) * 1e3:,.1f} ms") for name, values in measured.items()
     ]
     print_table("Imports, inside a running Python", ("", "best", "median"), rows)
 

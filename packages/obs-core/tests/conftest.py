@@ -36,9 +36,7 @@ def folder(tmp_path: Path) -> Path:
 def run_script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run Python source as a script of its own in an empty folder."""
 
-    def run(
-        source: str, *, env: dict[str, str] | None = None, check: bool = True
-    ) -> subprocess.CompletedProcess[str]:
+    def run(source: str, *, env: dict[str, str] | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         import os
 
         script = tmp_path / "script.py"

@@ -62,9 +62,7 @@ def test_ls_shows_no_control_characters(folder: Path, capsys: pytest.CaptureFixt
     assert len(out.splitlines()) == 2
 
 
-def test_show_prints_the_path_of_a_page_with_every_task(
-    run_id: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_show_prints_the_path_of_a_page_with_every_task(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert obs(["show", "last"]) == 0
     page = Path(capsys.readouterr().out.strip())
     assert page.read_text().startswith("<!doctype html>")
@@ -76,9 +74,7 @@ def test_show_of_one_task(run_id: str, capsys: pytest.CaptureFixture[str]) -> No
     assert Path(capsys.readouterr().out.strip()).name == "add-2.html"
 
 
-@pytest.mark.parametrize(
-    "shorten", [lambda one: one, lambda one: one[-6:], lambda one: one[:20], lambda one: "last"]
-)
+@pytest.mark.parametrize("shorten", [lambda one: one, lambda one: one[-6:], lambda one: one[:20], lambda one: "last"])
 def test_an_id_may_be_shortened(run_id: str, capsys: pytest.CaptureFixture[str], shorten: object) -> None:
     assert obs(["explain", shorten(run_id)]) == 0  # type: ignore[operator]
     assert "night" in capsys.readouterr().out
@@ -149,9 +145,7 @@ def test_wrong_input_is_one_line_and_exit_code_2(
 
 
 def test_python_m_obs_core_is_the_same_command(run_id: str) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "obs_core", "ls"], capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-m", "obs_core", "ls"], capture_output=True, text=True, check=True)
     assert run_id in result.stdout
 
 

@@ -100,9 +100,7 @@ def test_a_good_renderer_fails_nothing() -> None:
         lambda texts: f"<textarea>{texts}</textarea>",
         lambda texts: f"<!-- {texts[1:2]} -->",
         lambda texts: f"<script>draw({json.dumps(texts)})</script>",
-        lambda texts: "".join(
-            f"<script>draw('{escape(text).replace('&#x27;', chr(39))}')</script>" for text in texts
-        ),
+        lambda texts: "".join(f"<script>draw('{escape(text).replace('&#x27;', chr(39))}')</script>" for text in texts),
         lambda texts: "".join(f"<script>draw(`{escape(text)}`)</script>" for text in texts),
         lambda texts: "".join(f"<script>draw({escape(text)})</script>" for text in texts),
         lambda texts: "".join(f'<a href="{escape(text)}">open</a>' for text in texts),
@@ -138,9 +136,7 @@ def test_what_is_loaded_from_a_network_is_found(html: str) -> None:
 
 @pytest.mark.parametrize("html", [None, b"<p></p>", "", "<p>\ud800</p>"])
 def test_what_is_no_html_is_found(html: Any) -> None:
-    contract = type(
-        "Bad", (RendererContract,), {"renderer": Drawing(lambda texts: html), "values": (["a"],)}
-    )()
+    contract = type("Bad", (RendererContract,), {"renderer": Drawing(lambda texts: html), "values": (["a"],)})()
     with pytest.raises((AssertionError, UnicodeEncodeError)):
         contract.test_each_value_becomes_a_str_that_utf8_can_hold()
 

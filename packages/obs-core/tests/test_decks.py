@@ -56,9 +56,7 @@ def test_decks_of_one_task_do_not_show_up_in_another(store: RecordingStore) -> N
     with execution("night"):
         work(1)
         work(2)
-    named = [
-        [deck.name for deck in found.decks if deck.name.startswith("Deck")] for found in store.last().tasks
-    ]
+    named = [[deck.name for deck in found.decks if deck.name.startswith("Deck")] for found in store.last().tasks]
     assert named == [["Deck 1"], ["Deck 2"]]
 
 
@@ -203,7 +201,7 @@ def test_source_code_and_dependencies_are_stored_once(store: RecordingStore) -> 
 
 
 def test_a_script_in_several_items_is_stored_once_and_given_back_whole(store: RecordingStore) -> None:
-    library = f"<script>{'x=1;' * 5000}</script>"
+    library = f"<script>{'x=1;' * 50_000}</script>"
 
     @task(deck_fields=[])
     def work() -> str:
@@ -215,8 +213,8 @@ def test_a_script_in_several_items_is_stored_once_and_given_back_whole(store: Re
     html = work()
     assert html.count(library) == 20
     assert len(store.names("shared")) == 1
-    assert sum(map(len, store.files.values())) < 40_000
-    assert len(store.last().report()) < 60_000
+    assert sum(map(len, store.files.values())) < len(library)
+    assert len(store.last().report()) < len(library)
 
 
 def test_a_large_item_is_kept_in_a_file_of_its_own(store: RecordingStore) -> None:
@@ -243,9 +241,7 @@ def test_a_hundred_thousand_appends_are_all_there(store: RecordingStore) -> None
     assert items(store, "Many") == [[f"<p>{number}</p>" for number in range(100_000)]]
 
 
-def test_a_secret_is_masked_in_decks_spans_reports_and_errors(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_is_masked_in_decks_spans_reports_and_errors(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from obs_core import Secret
 
     monkeypatch.setenv("MY_TOKEN", "s3cr3t&value")
@@ -281,19 +277,16 @@ def moment(second: float) -> datetime.datetime:
 
 def test_a_time_line_draws_only_when_it_is_looked_at(store: RecordingStore) -> None:
     @task(deck_fields=[])
-    def work() -> tuple[int, int]:
+    def work() -> tuple[int, bool]:
         timeline = TimeLineDeck("Steps")
         before = len(timeline.html)
         timeline.append_time_info({"Start": moment(0), "Finish": moment(2), "Name": "Operation A"})
-        timeline.append_time_info(
-            {"Start": moment(2), "Finish": moment(3), "Name": "Operation B", "ProcessTime": 0.5}
-        )
+        timeline.append_time_info({"Start": moment(2), "Finish": moment(3), "Name": "Operation B", "ProcessTime": 0.5})
         assert "Operation A" in timeline.html
         assert "Operation B" in timeline.html
-        return before, timeline.html.count("<svg")
+        return before, "<svg" in timeline.html
 
-    before, charts = work()
-    assert (before, charts) == (0, 1)
+    assert work() == (0, True)
     (shown,) = items(store, "Steps")
     assert "Operation B" in shown[0]
 
@@ -354,7 +347,5 @@ def test_the_decks_of_an_execution_outside_its_tasks_have_a_report(folder: Path)
     with execution("night", store=folder) as run:
         Deck("Summary", "<p>of the night</p>")
     recorded = load_execution(run.id, folder)
-    assert [(found.name, [deck.name for deck in found.decks]) for found in recorded.tasks] == [
-        ("night", ["Summary"])
-    ]
+    assert [(found.name, [deck.name for deck in found.decks]) for found in recorded.tasks] == [("night", ["Summary"])]
     assert len(recorded.report_paths()) == 1

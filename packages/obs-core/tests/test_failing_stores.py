@@ -28,9 +28,7 @@ def add(a: int, b: int) -> int:
 
 
 @pytest.mark.skipif(os.name != "posix" or not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_costs_one_warning_and_a_count(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_full_disk_costs_one_warning_and_a_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from obs_core.store.folder import FolderStore
 
     class FullDisk(FolderStore):
@@ -57,9 +55,7 @@ def test_a_full_disk_costs_one_warning_and_a_count(
     assert "obs: 22 records of execution" in capsys.readouterr().err
 
 
-def test_a_store_that_recovers_gets_everything_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_store_that_recovers_gets_everything_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     blocker = tmp_path / "store"
     blocker.write_text("a file where the folder should be")
     with pytest.warns(ObsWarning, match="cannot write"), execution("night", store=blocker) as run:
@@ -120,9 +116,7 @@ print(add(1, 2))
     assert "are lost" in result.stderr
 
 
-def test_what_is_lost_does_not_pile_up_in_memory(
-    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_lost_does_not_pile_up_in_memory(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     from obs_core.journal import writer
 
     monkeypatch.setattr(writer, "_PENDING_LIMIT", 10_000)

@@ -46,9 +46,7 @@ def test_the_commit_is_read_from_a_branch_a_packed_one_and_a_detached_head(tmp_p
     def git(*arguments: str) -> str:
         identity_of_author = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
         command = ["git", *identity_of_author, *arguments]
-        return subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
 
     read = provenance.git_commit.__wrapped__
     git("init", "-q")

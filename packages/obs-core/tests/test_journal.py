@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import gzip
 import json
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from obs_core import execution, load_execution, span, task
-from obs_core.journal import records
+from obs_core.journal import flusher, records
 from obs_core.journal.reader import decode, unpacked
 from obs_core.testing import FixedClock, RecordingStore, counted_ids
 
@@ -110,14 +111,16 @@ def test_a_large_journal_goes_on_in_a_new_segment_and_closed_ones_are_compressed
 
 
 def test_what_a_thread_appends_after_the_execution_ended_is_written(folder: Path) -> None:
-    with execution("night", store=folder) as run:
-        late = span("late")
-        late.__enter__()
-    late.__exit__(None, None, None)
-    from obs_core.journal import flusher
+    def outlive() -> str:
+        with execution("night", store=folder) as run:
+            late = span("late")
+            late.__enter__()
+        late.__exit__(None, None, None)
+        return run.id
 
+    run_id = contextvars.copy_context().run(outlive)
     flusher.flush_all()
-    (found,) = load_execution(run.id, folder).span.children
+    (found,) = load_execution(run_id, folder).span.children
     assert (found.name, found.is_open) == ("late", False)
 
 

@@ -67,9 +67,7 @@ TEXT_FORMS: dict[str, Callable[[str], str]] = {
 }
 
 SECRETS = st.text(
-    st.characters(
-        min_codepoint=9, max_codepoint=0x1F600, exclude_categories=["Cs"], exclude_characters="*\r"
-    ),
+    st.characters(min_codepoint=9, max_codepoint=0x1F600, exclude_categories=["Cs"], exclude_characters="*\r"),
     min_size=4,
     max_size=40,
 ).filter(lambda secret: len(secret.strip()) >= 4)
@@ -99,9 +97,7 @@ def test_only_the_secret_is_replaced(form: str) -> None:
 
 @given(secret=SECRETS, before=st.binary(max_size=7), after=st.binary(max_size=7), alphabet=st.booleans())
 @settings(deadline=None, max_examples=200)
-def test_no_base64_holds_a_secret_wherever_it_stands(
-    secret: str, before: bytes, after: bytes, alphabet: bool
-) -> None:
+def test_no_base64_holds_a_secret_wherever_it_stands(secret: str, before: bytes, after: bytes, alphabet: bool) -> None:
     forget_secret_values()
     register_secret_value(secret)
     encode = base64.urlsafe_b64encode if alphabet else base64.b64encode
@@ -153,9 +149,7 @@ def test_a_secret_within_a_secret_leaves_no_rest() -> None:
 
 def test_a_pem_key_is_masked_line_by_line() -> None:
     lines = ["MIIEvQIBADANBgkqhkiG9w0BAQEF", "AASCBKcwggSjAgEAAoIBAQC7VJTU"]
-    register_secret_value(
-        "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "short", "-----END PRIVATE KEY-----"])
-    )
+    register_secret_value("\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "short", "-----END PRIVATE KEY-----"]))
     assert mask(f"{lines[1]} then {lines[0]}") == "*** then ***"
     assert mask("short") == "short"
 

@@ -105,9 +105,7 @@ def test_a_registration_may_hold_for_a_block() -> None:
 
 
 def test_at_one_class_run_time_beats_declared_beats_own_beats_built_in(declare: Declare) -> None:
-    declare(
-        "acme", {"acme_zoo.Cat": "acme_zoo:declared"}, acme_zoo="declared = 'declared'\nclass Cat: own = 1"
-    )
+    declare("acme", {"acme_zoo.Cat": "acme_zoo:declared"}, acme_zoo="declared = 'declared'\nclass Cat: own = 1")
     zoo = importlib.import_module("acme_zoo")
 
     def own(kind: type) -> str | None:
@@ -187,9 +185,7 @@ def test_nothing_is_loaded_before_a_value_needs_it(declare: Declare) -> None:
     assert entries.find(importlib.import_module("acme_core").Frame) == "drawn"
 
 
-def test_a_broken_entry_point_is_told_once_and_passed_over(
-    declare: Declare, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_entry_point_is_told_once_and_passed_over(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OBS_STRICT", "0")
     declare(
         "acme-draws",
@@ -209,9 +205,7 @@ def test_a_broken_entry_point_is_told_once_and_passed_over(
     ]
 
 
-def test_an_entry_point_that_names_something_else_is_told(
-    declare: Declare, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_entry_point_that_names_something_else_is_told(declare: Declare, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OBS_STRICT", "0")
     declare("acme", {"acme_core.Frame": "acme_core:entry"}, acme_core="class Frame: pass\nentry = 5")
     with pytest.warns(ObsWarning, match=r"'acme_core:entry' .TypeError: 5 is no text."):
@@ -225,9 +219,7 @@ def test_in_strict_mode_a_broken_entry_point_is_an_error(declare: Declare) -> No
 
 
 def test_of_two_declarations_that_of_another_package_beats_obs_own(declare: Declare) -> None:
-    declare(
-        "a-obs", {"zoo_core.Frame": "obs_zoo:entry"}, obs_zoo="entry = 'obs'", zoo_core="class Frame: pass"
-    )
+    declare("a-obs", {"zoo_core.Frame": "obs_zoo:entry"}, obs_zoo="entry = 'obs'", zoo_core="class Frame: pass")
     declare("b-mine", {"zoo_core.Frame": "zoo_mine:entry"}, zoo_mine="entry = 'mine'")
     assert [point.value for point in declared(GROUP)] == ["zoo_mine:entry", "obs_zoo:entry"]
     assert registry().find(importlib.import_module("zoo_core").Frame) == "mine"

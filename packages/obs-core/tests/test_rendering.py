@@ -189,9 +189,7 @@ def test_what_is_no_renderer_is_refused(renderer: Any) -> None:
 def test_a_failing_renderer_leaves_the_repr_a_note_and_a_warning() -> None:
     with (
         register_renderer(Plane, Failing()),
-        pytest.warns(
-            ObsWarning, match="obs failed at rendering a Plane with Failing: ValueError: cannot draw"
-        ),
+        pytest.warns(ObsWarning, match="obs failed at rendering a Plane with Failing: ValueError: cannot draw"),
     ):
         html = render(Plane())
     assert elements(html) == {"p", "pre"}
@@ -476,9 +474,7 @@ def test_annotations_that_are_text_are_understood(name: str, html: str | None) -
     assert (renderer and renderer.to_html(1)) == html
 
 
-@pytest.mark.parametrize(
-    "text", ["", "Annotated[", "1 / 0", "Annotated[int, Fixed(1, 2, 3)]", "no_such_name"]
-)
+@pytest.mark.parametrize("text", ["", "Annotated[", "1 / 0", "Annotated[int, Fixed(1, 2, 3)]", "no_such_name"])
 def test_annotations_that_mean_nothing_are_no_error(text: str) -> None:
     assert renderer_for_annotation(text, globals()) is None
 
@@ -514,14 +510,10 @@ print(render(frames.Frame()), render(Special()))
 
 
 def test_rendering_imports_little(run_script: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    result = run_script(
-        "import sys, obs_core.rendering, obs_core.transformers, obs_core.secrets\nprint(*sys.modules)"
-    )
+    result = run_script("import sys, obs_core.rendering, obs_core.transformers, obs_core.secrets\nprint(*sys.modules)")
     loaded = set(result.stdout.split())
     heavy = {"pandas", "numpy", "html", "html.parser", "json", "importlib.metadata", "urllib.parse", "base64"}
-    assert not loaded & {*heavy, "traceback", "dataclasses", "inspect", "asyncio", "logging"} - preloaded(
-        run_script
-    )
+    assert not loaded & {*heavy, "traceback", "dataclasses", "inspect", "asyncio", "logging"} - preloaded(run_script)
 
 
 def preloaded(run_script: Callable[..., subprocess.CompletedProcess[str]]) -> set[str]:

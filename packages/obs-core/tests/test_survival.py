@@ -35,9 +35,7 @@ work()
 
 def start_victim(folder: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "OBS_STORE": str(folder)}
-    victim = subprocess.Popen(
-        [sys.executable, "-c", VICTIM], stdout=subprocess.PIPE, text=True, env=environment
-    )
+    victim = subprocess.Popen([sys.executable, "-c", VICTIM], stdout=subprocess.PIPE, text=True, env=environment)
     assert victim.stdout is not None
     assert victim.stdout.readline() == "started\n"
     return victim

@@ -107,7 +107,7 @@ def test_async_tasks_side_by_side_never_mix(store: RecordingStore) -> None:
     for number, found in enumerate(recorded.tasks):
         (deck,) = [deck for deck in found.decks if deck.name == "default"]
         assert deck.items == [f"deck of {number}"]
-    spans = [child for child in recorded.span.children]
+    spans = recorded.span.children
     assert [[grandchild.name for grandchild in child.children] for child in spans] == [
         [f"span of {number}"] for number in range(4)
     ]
@@ -307,9 +307,7 @@ def test_a_failing_renderer_fails_neither_the_task_nor_its_report(
     assert store.last().status == "succeeded"
 
 
-def test_with_warnings_as_errors_a_task_still_succeeds(
-    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_warnings_as_errors_a_task_still_succeeds(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def _repr_html_(self) -> str:
             raise ZeroDivisionError
@@ -344,7 +342,7 @@ def test_an_execution_without_a_name_is_refused(name: object) -> None:
 
 
 def test_tags_that_are_no_mapping_are_refused() -> None:
-    with pytest.raises(TypeError, match="tags must be a mapping, not list: \\['a'\\]"):
+    with pytest.raises(TypeError, match=r"tags must be a mapping, not list: \['a'\]"):
         execution("night", tags=["a"])  # type: ignore[arg-type]
 
 
@@ -366,5 +364,5 @@ def test_an_output_that_was_not_kept_says_why(store: RecordingStore) -> None:
         task(lambda: object(), name="opaque")()
     with pytest.raises(KeyError, match="no transformer knows its type"):
         store.last().output("opaque")
-    with pytest.raises(KeyError, match="no task 'x'.*'opaque'"):
+    with pytest.raises(KeyError, match=r"no task 'x'.*'opaque'"):
         store.last().output("x")

@@ -19,11 +19,7 @@ from obs_core.rendering import render
 from obs_core.transformers import UnknownTransformerError, find_transformer, transformer_named
 
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text(st.characters(), max_size=20),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(), max_size=20),
     lambda inner: (
         st.lists(inner, max_size=5) | st.dictionaries(st.text(st.characters(), max_size=5), inner, max_size=5)
     ),
@@ -235,9 +231,7 @@ def test_a_method_left_out_says_what_to_write() -> None:
 def test_a_missing_transformer_is_told_with_those_that_are_there() -> None:
     with pytest.raises(UnknownTransformerError) as raised:
         transformer_named("whylogs.profile")
-    assert str(raised.value).startswith(
-        "no transformer named 'whylogs.profile' is installed; there are: bytes, json,"
-    )
+    assert str(raised.value).startswith("no transformer named 'whylogs.profile' is installed; there are: bytes, json,")
     assert str(raised.value).endswith(
         "Install the package that kept the value, or call register_transformer before you load it"
     )

@@ -132,9 +132,7 @@ class Assembly:
         if record.attributes is not None:
             self.table.attributes[row] = record.attributes
 
-    def _add_row(
-        self, writer: _Writer, number: int, parent: records.Ref, name: str, kind: Any, start: int
-    ) -> int:
+    def _add_row(self, writer: _Writer, number: int, parent: records.Ref, name: str, kind: Any, start: int) -> int:
         table = self.table
         row = len(table.ids)
         writer.rows[number] = row
@@ -184,7 +182,7 @@ class Assembly:
     def _take_beat(self, writer: _Writer, record: records.Beat) -> None:
         writer.last = max(writer.last, record.at)
 
-    def _take_lost(self, writer: _Writer, record: records.Lost) -> None:
+    def _take_lost(self, _writer: _Writer, record: records.Lost) -> None:
         self.view.lost_records += record.count
 
     # tasks
@@ -335,9 +333,7 @@ class Assembly:
 
     def _view_of(self, deck: _Deck) -> DeckView:
         items = sorted(deck.items, key=lambda item: item[0])
-        return DeckView(
-            deck.name or "(unnamed)", [self._html_of(item) for _, item in items] + _drawn(deck.bars)
-        )
+        return DeckView(deck.name or "(unnamed)", [self._html_of(item) for _, item in items] + _drawn(deck.bars))
 
     def _html_of(self, item: str | records.DeckBlob) -> str:
         if isinstance(item, str):

@@ -8,7 +8,7 @@ from obs_core._span_tree import SpanTree
 
 
 def critical_path(tree: SpanTree, root: int) -> Iterator[tuple[int, int]]:
-    """Walk backwards from the end of a span: through the child that finished last, then what had finished before it began.
+    """Walk back from the end of a span: through the child that finished last, then what had finished before it.
 
     A child that was still running when the next link of the chain began did not hold it up, so it is not in the chain.
     What the clocks put outside the parent's time is cut off.

@@ -60,9 +60,10 @@ class guarded:
     ) -> bool:
         if error is None or not isinstance(error, Exception) or strict():
             return False
+        from obs_core._bounded_repr import describe_error
         from obs_core.secrets import mask
 
-        message = mask(f"obs failed at {self._doing}: {type(error).__name__}: {error}")
+        message = mask(f"obs failed at {self._doing}: {describe_error(error)}")
         if self._note is not None:
             self._note(message)
         warn(message)

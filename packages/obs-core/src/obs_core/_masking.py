@@ -306,8 +306,6 @@ def _in_html(text: str) -> Iterator[str]:
 
 def _bytes_of(text: str) -> bytes:
     try:
-        return text.encode(
-            "utf-8", "surrogateescape"
-        )  # undecodable bytes of an environment variable come back
+        return text.encode("utf-8", "surrogateescape")  # undecodable bytes of an environment variable come back
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogatepass")

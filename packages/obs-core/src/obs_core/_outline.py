@@ -55,8 +55,8 @@ class Row(Struct, eq=False):
 def outline(tree: SpanTree, root: int, lines: int = 100) -> Row:
     """Choose the lines that say most about where the time went.
 
-    The line with the longest time whose children are not shown yet is opened first, and before all others those that lead to
-    spans that failed or have not ended.
+    The line with the longest time whose children are not shown yet is opened first, and before all others those that
+    lead to spans that failed or have not ended.
 
     Args:
         tree: The spans.
@@ -119,9 +119,7 @@ def _spans(group: int | list[int]) -> list[int]:
     return group if isinstance(group, list) else [group]
 
 
-def _foremost(
-    tree: SpanTree, groups: list[int | list[int]], troubled: bytearray, count: int
-) -> list[int | list[int]]:
+def _foremost(tree: SpanTree, groups: list[int | list[int]], troubled: bytearray, count: int) -> list[int | list[int]]:
     durations = tree.table.durations
 
     def weight(group: int | list[int]) -> tuple[int, int]:
@@ -177,4 +175,3 @@ def _troubled(tree: SpanTree) -> bytearray:
             marks[at] = 1
             at = parents[at]
     return marks
-

@@ -70,7 +70,7 @@ class SpanTree:
 
     @functools.cached_property
     def families(self) -> list[str]:
-        """The names under which spans are added up: their own, or where too many differ, the names without their numbers."""
+        """The names under which spans are added up: their own, or where too many differ, without their numbers."""
         names = self.table.names
         if len(set(names)) <= _MANY_NAMES:
             return names

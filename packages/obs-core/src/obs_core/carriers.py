@@ -120,9 +120,7 @@ _joined_runs: dict[str, Run] = {}
 def _joined(carried: Mapping[str, str]) -> RemoteSpan:
     missing = [key for key in _NEEDED if not isinstance(carried.get(key), str)]
     if missing:
-        raise ValueError(
-            f"{', '.join(missing)} missing in {dict(carried)!r}; pass what obs_core.carrier() returned"
-        )
+        raise ValueError(f"{', '.join(missing)} missing in {dict(carried)!r}; pass what obs_core.carrier() returned")
     execution_id = carried["obs-execution"]
     run = live.get(execution_id) or _join(execution_id, carried["obs-store"])
     context = TaskContext(

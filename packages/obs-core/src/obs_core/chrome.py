@@ -20,9 +20,9 @@ Event = dict[str, Any]
 def chrome_trace(tree: SpanTree, root: int = 0) -> dict[str, Any]:
     """Return a span and all below it as a trace.
 
-    Every span is a complete event (``X``). A writer of the execution is a process of the trace. Spans that ran side by side
-    are on lanes of their own (threads of the trace), so that all events of a lane nest and each is drawn below its parent
-    where that is possible. Times are microseconds since the first span's start, which `otherData` states.
+    Every span is a complete event (``X``). A writer of the execution is a process of the trace. Spans that ran side by
+    side are on lanes of their own (threads of the trace), so that all events of a lane nest and each is drawn below its
+    parent where that is possible. Times are microseconds since the first span's start, which `otherData` states.
 
     Args:
         tree: The spans.

@@ -16,7 +16,7 @@ from obs_core import clock, identity, provenance
 from obs_core._failsafe import guarded
 from obs_core._wrapping import wrap
 from obs_core.context import TaskContext, active, current
-from obs_core.journal import records
+from obs_core.journal import flusher, records
 from obs_core.journal.writer import Journal
 from obs_core.store import Store, open_store
 from obs_core.store.base import execution_path
@@ -213,11 +213,15 @@ def _begin_ambient() -> TaskContext:
     name = provenance.script_name()
     run = Run(open_store(), identity.new_execution_id(), name, "main", [_start(name, {})])
     atexit.register(_end_ambient, run)
+    if not run.store.local:
+        flusher.at_exit_of_threads(functools.partial(_end_ambient, run))
     return run.root
 
 
 def _end_ambient(run: Run) -> None:
     global _ambient
+    if _ambient is not run.root:
+        return
     _ambient = None
     if run.journal.used or run.journal.items:
         end(run, _uncaught())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 from msgspec import Struct
@@ -70,9 +70,7 @@ def _header(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
 def _fact(label: str, value: str, screen: Screen) -> list[str]:
     import textwrap
 
-    lines = textwrap.wrap(
-        screen.name(value), screen.width - 11, max_lines=3, placeholder=" …", break_on_hyphens=False
-    )
+    lines = textwrap.wrap(screen.name(value), screen.width - 11, max_lines=3, placeholder=" …", break_on_hyphens=False)
     return [f"{head:<11}{line}" for head, line in zip([label, "", ""], lines, strict=False)]
 
 
@@ -155,9 +153,7 @@ def _lines(row: Row, top: Row, prefix: str, lead: str, depth: int) -> Iterator[_
     offset = format_duration(row.start - top.start)
     start = offset if offset.startswith("-") else f"+{offset}"
     share = _share(row.total, top.total)
-    yield _Line(
-        prefix, depth, row, False, (start, format_duration(row.total), format_duration(row.own), share)
-    )
+    yield _Line(prefix, depth, row, False, (start, format_duration(row.total), format_duration(row.own), share))
     for child in row.children:
         last = child is row.children[-1] and not row.hidden
         branch, beside = ("└─ ", "   ") if last else ("├─ ", "│  ")
@@ -208,7 +204,7 @@ def _statistics(row: Row) -> str:
     return f"  mean {mean}  max {format_duration(row.longest)}"
 
 
-def _spread(label: str, width: int, cells: tuple[str, ...], widths: list[int]) -> str:
+def _spread(label: str, width: int, cells: Sequence[str], widths: list[int]) -> str:
     padding = " " * (width - columns(label))
     return label + padding + "".join(f"  {cell:>{wide}}" for cell, wide in zip(cells, widths, strict=True))
 
@@ -237,7 +233,8 @@ def _unseen(tree: SpanTree, top: Row, lines: list[_Line], screen: Screen) -> Ite
     shown = sum(len(line.row.spans) for line in lines if not line.hidden)
     whole = len(tree) if top.spans[0] == 0 else sum(1 for _ in tree.walk(top.spans[0]))
     if whole > shown:
-        note = f"{whole - shown:,} of {_counted(whole, 'span')} are in no line above; dump() and to_chrome_trace() have all"
+        note = f"{whole - shown:,} of {_counted(whole, 'span')} are in no line above;"
+        note += " dump() and to_chrome_trace() have all"
         yield screen.paint(cut(note, screen.width), "dim")
 
 
@@ -255,7 +252,12 @@ def _hottest(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
     foremost = heapq.nsmallest(_HOTTEST, totals.items(), key=lambda item: (-item[1][1], item[0]))
     rows = [["Hottest operations", "count", "self time", "share", "mean", "max"]]
     for name, (count, own, longest) in foremost:
-        times = [format_duration(own), _share(own, whole), format_duration(own // count), format_duration(longest)]
+        times = [
+            format_duration(own),
+            _share(own, whole),
+            format_duration(own // count),
+            format_duration(longest),
+        ]
         rows.append([screen.name(name), f"{count:,}", *times])
     yield from _table(rows, screen)
     if len(totals) > _HOTTEST:

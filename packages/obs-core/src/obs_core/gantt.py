@@ -50,8 +50,8 @@ class Bar(Struct, frozen=True):
 def render_gantt(bars: Sequence[Bar], *, title: str = "Timeline") -> str:
     """Draw bars on a common time axis, with a table of the totals below.
 
-    At most 60 rows are drawn, those with the longest total time, and 200 names listed. What is too close together to be told
-    apart is drawn as one bar, so that the HTML stays below 500 KB however many bars there are.
+    At most 60 rows are drawn, those with the longest total time, and 200 names listed. What is too close together to
+    be told apart is drawn as one bar, so that the HTML stays below 500 KB however many bars there are.
 
     Args:
         bars: What to draw, in any order.
@@ -126,7 +126,12 @@ def _tick_label(ns: int) -> str:
         return f"{ns / scale:g} {unit}"
     if ns < MINUTE:
         return f"{ns / SECOND:g} s"
-    parts = ((ns // DAY, "d"), (ns % DAY // HOUR, "h"), (ns % HOUR // MINUTE, "min"), (ns % MINUTE // SECOND, "s"))
+    parts = (
+        (ns // DAY, "d"),
+        (ns % DAY // HOUR, "h"),
+        (ns % HOUR // MINUTE, "min"),
+        (ns % MINUTE // SECOND, "s"),
+    )
     return " ".join(f"{count:,} {unit}" for count, unit in parts if count)
 
 
@@ -146,9 +151,8 @@ def _chart(rows: list[_Row], title: str) -> str:
     lines = "".join(_line(row, axis, max(_BARS // len(shown), 1)) for row in shown)
     again = scale if len(shown) > _REPEATED else ""
     more = _more(len(rows) - len(shown), "row", "with less time")
-    return (
-        f'<figure role="group" aria-label="{_attribute(title)}">{scale}{lines}{again}{more}{_caption(axis, rows)}</figure>'
-    )
+    chart = f"{scale}{lines}{again}{more}{_caption(axis, rows)}"
+    return f'<figure role="group" aria-label="{_attribute(title)}">{chart}</figure>'
 
 
 def _scale(axis: _Axis) -> str:
@@ -248,7 +252,10 @@ def _told(cluster: list[Bar]) -> str:
     lines += [f"from {format_moment(first.start, 6)}", f"to {format_moment(finish, 6)}"]
     if len(cluster) == 1 and first.process_time is not None:
         lines.append(f"process time {format_duration(first.process_time)}")
-    for word, count in (("failed", sum(bar.failed for bar in cluster)), ("not ended", sum(bar.open for bar in cluster))):
+    for word, count in (
+        ("failed", sum(bar.failed for bar in cluster)),
+        ("not ended", sum(bar.open for bar in cluster)),
+    ):
         if count:
             lines.append(word if len(cluster) == 1 else f"{count:,} {word}")
     return "\n".join(lines)
@@ -298,7 +305,8 @@ _STYLE = """<style>
   --g-fg: var(--obs-fg, #e6e9ee); --g-muted: var(--obs-muted, #9aa4b2); --g-line: var(--obs-line, #2b313a);
   --g-bar: var(--obs-accent, #86a8ff); --g-bad: var(--obs-bad, #ff8078); } }
 .obs-gantt figure { margin: 0 0 20px; }
-.obs-gantt .row { display: grid; grid-template-columns: 22% minmax(0, 1fr) 132px; column-gap: 12px; align-items: center; break-inside: avoid; }
+.obs-gantt .row { display: grid; grid-template-columns: 22% minmax(0, 1fr) 132px; column-gap: 12px; align-items: center;
+  break-inside: avoid; }
 .obs-gantt .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .obs-gantt .track { grid-column: 2; display: block; width: 100%; max-width: none; overflow: visible; }
 .obs-gantt .total { color: var(--g-muted); font-size: 12px; line-height: 1.3; }
@@ -310,7 +318,8 @@ _STYLE = """<style>
 .obs-gantt rect:hover { fill-opacity: 1; }
 .obs-gantt rect.failed { fill: var(--g-bad); stroke: var(--g-bad); }
 .obs-gantt rect.open { fill-opacity: .2; stroke-dasharray: 4 3; }
-.obs-gantt .key { display: inline-block; width: 14px; height: 10px; margin: 0 5px 0 10px; border: 1px solid; border-radius: 2px; }
+.obs-gantt .key { display: inline-block; width: 14px; height: 10px; margin: 0 5px 0 10px;
+  border: 1px solid; border-radius: 2px; }
 .obs-gantt .key.failed { background: var(--g-bad); border-color: var(--g-bad); }
 .obs-gantt .key.open { border: 1px dashed var(--g-bar); }
 .obs-gantt figcaption, .obs-gantt .note { margin: 8px 0 0; color: var(--g-muted); font-size: 12.5px; }

@@ -31,9 +31,7 @@ def _facts(execution: Execution) -> str:
         **dict(view.tags),
     }
     rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-        for name, value in facts.items()
-        if value
+        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in facts.items() if value
     )
     return f"<table>{rows}</table>" if rows else ""
 

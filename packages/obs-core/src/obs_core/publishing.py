@@ -41,9 +41,7 @@ def publish(context: TaskContext, *, live: bool = False, error: BaseException | 
         journal = context.journal
         task = _view(context, live, error)
         page = render_report(_execution_view(context, task), [task], shared_body, live=live)
-        journal.put(
-            report_path(context.execution_id, report_name(task)), page.encode("utf-8", "backslashreplace")
-        )
+        journal.put(report_path(context.execution_id, report_name(task)), page.encode("utf-8", "backslashreplace"))
         journal.flush()
 
 
@@ -81,9 +79,7 @@ def _add_parts_of_others(context: TaskContext, task: TaskView) -> None:
 
     journal = context.journal
     journal.flush(wait=True)
-    own = {
-        journal.global_ref(deck._number): view for deck, view in zip(context.decks, task.decks, strict=True)
-    }
+    own = {journal.global_ref(deck._number): view for deck, view in zip(context.decks, task.decks, strict=True)}
     others = parts_of_others(journal, task.id)
     for ref, deck in others.decks.items():
         if ref in own:

@@ -34,9 +34,7 @@ class ExecutionNotFoundError(ObsError, LookupError):
     """No execution, or more than one, is meant by an id."""
 
 
-def load_execution(
-    execution_id: str = "last", store: Store | str | os.PathLike[str] | None = None
-) -> Execution:
+def load_execution(execution_id: str = "last", store: Store | str | os.PathLike[str] | None = None) -> Execution:
     """Read an execution back: one that ended, is running, or was killed.
 
     Args:
@@ -83,26 +81,16 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
     opened = _opened(store)
     ids = opened.names(EXECUTIONS)
     if not ids:
-        raise ExecutionNotFoundError(
-            f"no executions in the store {opened.url!r} (OBS_STORE says which store is read)"
-        )
+        raise ExecutionNotFoundError(f"no executions in the store {opened.url!r} (OBS_STORE says which store is read)")
     if text == "last":
         return ids[-1]
-    meant = (
-        [text]
-        if text in ids
-        else [one for one in ids if text and (one.startswith(text) or one.endswith(text))]
-    )
+    meant = [text] if text in ids else [one for one in ids if text and (one.startswith(text) or one.endswith(text))]
     if len(meant) == 1:
         return meant[0]
     if not meant:
-        raise ExecutionNotFoundError(
-            f"no execution {text!r} in the store {opened.url!r}; `obs ls` shows them"
-        )
+        raise ExecutionNotFoundError(f"no execution {text!r} in the store {opened.url!r}; `obs ls` shows them")
     shown = ", ".join(meant[-3:])
-    raise ExecutionNotFoundError(
-        f"{text!r} is short for {len(meant)} executions ({shown} ...); type more of it"
-    )
+    raise ExecutionNotFoundError(f"{text!r} is short for {len(meant)} executions ({shown} ...); type more of it")
 
 
 class Execution:
@@ -175,16 +163,10 @@ class Execution:
                 its type.
         """
         kept = self._assembly.outputs
-        calls = [
-            one
-            for one in self.tasks
-            if one.name == task and attempt in (None, one.attempt) and one.id in kept
-        ]
+        calls = [one for one in self.tasks if one.name == task and attempt in (None, one.attempt) and one.id in kept]
         if not calls:
             self.task(task)
-            raise KeyError(
-                f"no output of task {task!r} is kept: it returned none, or no transformer knows its type"
-            )
+            raise KeyError(f"no output of task {task!r} is kept: it returned none, or no transformer knows its type")
         return self._restored(kept[calls[-1].id])
 
     def shared_body(self, digest: str) -> str | None:
@@ -197,11 +179,7 @@ class Execution:
     def report_paths(self) -> list[str]:
         """Return where the reports lie that its tasks wrote: paths, or URLs of a shared store."""
         folder = f"{execution_path(self.id)}/reports"
-        return [
-            self.store.address(f"{folder}/{name}")
-            for name in self.store.names(folder)
-            if name.endswith(".html")
-        ]
+        return [self.store.address(f"{folder}/{name}") for name in self.store.names(folder) if name.endswith(".html")]
 
     def report(self, task: TaskView | None = None) -> str:
         """Return the report page of a task, or of the whole execution, made from the journal.

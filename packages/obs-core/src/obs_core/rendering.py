@@ -118,9 +118,7 @@ def render(value: object, renderer: Renderable | None = None) -> str:
         return _failure_html(value, name, error)
 
 
-def renderer_for_annotation(
-    annotation: object, namespace: Mapping[str, Any] | None = None
-) -> Renderable | None:
+def renderer_for_annotation(annotation: object, namespace: Mapping[str, Any] | None = None) -> Renderable | None:
     """Find the renderer in an annotation such as ``Annotated[DataFrame, TopFrameRenderer(5)]``.
 
     Args:

@@ -51,9 +51,7 @@ class TaskSettings:
         self.deck_fields = _titles(deck_fields)
         self.attempt = attempt
         self.wrapper: Callable[..., Any] | None = None
-        self.qualified_name = (
-            f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', self.name)}"
-        )
+        self.qualified_name = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', self.name)}"
 
 
 @overload
@@ -294,9 +292,7 @@ def _titles(fields: Iterable[DeckField | str] | None) -> frozenset[str]:
     titles = frozenset(str(getattr(field, "value", field)) for field in fields)
     unknown = titles - _ALL_DECKS
     if unknown:
-        raise ValueError(
-            f"unknown deck fields {sorted(unknown)}; there are {sorted(_ALL_DECKS)} (see DeckField)"
-        )
+        raise ValueError(f"unknown deck fields {sorted(unknown)}; there are {sorted(_ALL_DECKS)} (see DeckField)")
     return titles
 
 

@@ -17,7 +17,19 @@ Destination = IO[str] | str | os.PathLike[str] | None
 _NARROWEST, _WIDEST, _UNKNOWN = 60, 160, 100
 
 _PLAIN = str.maketrans(
-    {"├": "|", "└": "`", "│": "|", "─": "-", "━": "=", "╍": "-", "×": "x", "µ": "u", "…": "~", "·": "-", "›": ">"}
+    {
+        "├": "|",
+        "└": "`",
+        "│": "|",
+        "─": "-",
+        "━": "=",
+        "╍": "-",
+        "×": "x",
+        "µ": "u",
+        "…": "~",
+        "·": "-",
+        "›": ">",
+    }
 )
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "yellow": "33", "green": "32", "cyan": "36"}
@@ -74,7 +86,7 @@ class Screen(Struct, frozen=True):
 
 
 def printable(text: str) -> str:
-    r"""Write what is not printable (line breaks, escapes, marks that turn the writing direction) as ``\x1b`` and the like.
+    r"""Write what is not printable (line breaks, escapes, direction marks) as ``\x1b`` and the like.
 
     Args:
         text: Any text.
@@ -114,7 +126,10 @@ def aligned(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
     widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     widths[0] = max(min(widths[0], width - sum(widths[1:]) - 2 * (len(widths) - 1)), 1)
     return [
-        [_padded(cut(row[0], widths[0]), widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+        [
+            _padded(cut(row[0], widths[0]), widths[0]),
+            *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)),
+        ]
         for row in rows
     ]
 

@@ -41,9 +41,7 @@ class ExecutionSpan:
         self._index = range(len(self._tree))[index]
 
     @classmethod
-    def load(
-        cls, execution_id: str = "last", store: Store | str | os.PathLike[str] | None = None
-    ) -> ExecutionSpan:
+    def load(cls, execution_id: str = "last", store: Store | str | os.PathLike[str] | None = None) -> ExecutionSpan:
         """Read the trace of an execution: one that ended, is running, or was killed.
 
         Args:
@@ -177,8 +175,8 @@ class ExecutionSpan:
     def dump(self, file: Destination = None) -> None:
         """Print what `to_dict` returns as YAML, a span at a time.
 
-        A tree of more than 64 levels is written as a flat list, each span with its parent's id, for few programs read YAML
-        that is nested so deeply.
+        A tree of more than 64 levels is written as a flat list, each span with its parent's id, for few programs read
+        YAML that is nested so deeply.
 
         Args:
             file: A stream or a path. Default: standard output.
@@ -194,8 +192,8 @@ class ExecutionSpan:
 
         Returns:
             ``name``, ``kind``, ``id``, ``start`` (ISO 8601 with nanoseconds), ``duration``, ``process_time`` and
-            ``self_time`` (seconds), ``status``, ``error``, ``attributes`` and ``spans``, a list of the same. The root also
-            has ``execution``: id, host, tags and more.
+            ``self_time`` (seconds), ``status``, ``error``, ``attributes`` and ``spans``, a list of the same. The root
+            also has ``execution``: id, host, tags and more.
         """
         from obs_core.dump import to_dict
 

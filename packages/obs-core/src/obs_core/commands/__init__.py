@@ -64,12 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         return _run(sys.argv[1:] if arguments is None else list(arguments))
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ObsError, OSError) as error:
         sys.stderr.write(f"obs: {_one_line(error)}\n")
         return 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return 130
 
@@ -105,9 +105,7 @@ def _commands() -> dict[str, Command]:
             command: Command = point.load()()
             commands[command.name] = command
         except Exception as error:
-            warn(
-                f"cannot load the command {point.name!r} ({point.value}): {type(error).__name__}: {error}"
-            )
+            warn(f"cannot load the command {point.name!r} ({point.value}): {type(error).__name__}: {error}")
     return commands
 
 

@@ -45,9 +45,7 @@ def _versions() -> Iterator[str]:
 
     yield f"obs-core {__version__}, Python {platform.python_version()}, {platform.platform()}"
     names = sorted({(found.metadata["Name"], found.version) for found in distributions()})
-    yield from (
-        f"{name} {version}" for name, version in names if name.startswith("obs-") and name != "obs-core"
-    )
+    yield from (f"{name} {version}" for name, version in names if name.startswith("obs-") and name != "obs-core")
 
 
 def _settings() -> Iterator[str]:

@@ -23,9 +23,7 @@ class CollectGarbage(Command):
         parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        swept = sweep(
-            open_store(arguments.store), age_in_seconds(arguments.older_than), dry_run=arguments.dry_run
-        )
+        swept = sweep(open_store(arguments.store), age_in_seconds(arguments.older_than), dry_run=arguments.dry_run)
         verb = "would remove" if arguments.dry_run else "removed"
         for execution_id in swept.executions:
             print(execution_id)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from obs_core._failsafe import ObsError
@@ -48,6 +50,19 @@ def flush_all() -> None:
         journal.flush(wait=True)
 
 
+def at_exit_of_threads(function: Callable[[], None]) -> None:
+    """Call a function while the process ends, but can still start threads, as clients of shared stores do.
+
+    `atexit` is too late for them; concurrent.futures ends its own pools by this hook too.
+    """
+    register = getattr(threading, "_register_atexit", None)
+    if register is None:
+        atexit.register(function)
+        return
+    with contextlib.suppress(RuntimeError):  # the process is past that point
+        register(function)
+
+
 def _stragglers() -> list[Journal]:
     return [journal for journal in list(_closed) if journal.items]
 
@@ -57,9 +72,7 @@ def _start() -> None:
     _thread = threading.Thread(target=_flush_forever, name="obs-flusher", daemon=True)
     try:
         _thread.start()
-    except (
-        RuntimeError
-    ):  # the interpreter is ending, or threads are used up: tasks flush at their ends all the same
+    except RuntimeError:  # the interpreter is ending, or threads are used up: tasks flush at their ends all the same
         _thread = None
 
 
@@ -86,10 +99,18 @@ def _after_fork() -> None:
 
 
 def _flush_at_end_of_child() -> None:
-    """Children of multiprocessing end without running `atexit`, but with its own finalizers."""
+    """Children of multiprocessing end without running the parent's `atexit`, but with its own finalizers."""
+    at_exit_of_threads(flush_all)
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util.Finalize(None, flush_all, exitpriority=100)
+        # Its finalizers are cleared when the child begins; what is registered here runs right after that.
+        util.register_after_fork(_wake, lambda _: util.Finalize(None, flush_all, exitpriority=100))
+
+
+def _before_fork() -> None:
+    """Stamp what was appended so far with a time before anything that the child appends."""
+    for journal in _journals:
+        journal.encode()
 
 
 def _forked() -> None:
@@ -99,4 +120,4 @@ def _forked() -> None:
 
 atexit.register(flush_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork, after_in_parent=_forked)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork, after_in_parent=_forked)

@@ -105,7 +105,7 @@ class Journal:
         Raises:
             ObsError: The store did not take it, and `OBS_STRICT` is set.
         """
-        self._encode()
+        self.encode()
         if wait or self.store.local or self._pending > _PENDING_LIMIT:
             self._write()
 
@@ -159,7 +159,8 @@ class Journal:
         self.floor = self.next_number()
         self._reset()
 
-    def _encode(self) -> None:
+    def encode(self) -> None:
+        """Turn everything appended so far into lines, still unwritten."""
         with self._encoding:
             count_now = len(self.items)
             if not count_now:
@@ -245,14 +246,11 @@ class Journal:
         if strict() and threading.current_thread().name != "obs-flusher":
             raise ObsError(f"cannot write to the store {self.store.url!r}: {error}") from error
         if first:
-            warn(
-                f"cannot write to the store {self.store.url!r}: {error};"
-                " the pipeline goes on, obs tries again"
-            )
+            warn(f"cannot write to the store {self.store.url!r}: {error}; the pipeline goes on, obs tries again")
 
     def _finish_within(self, seconds: float) -> None:
         """Write in a thread that can be left behind: some clients hang for minutes."""
-        self._encode()
+        self.encode()
         last_try = threading.Thread(target=self._write, name="obs-flusher", daemon=True)
         last_try.start()
         last_try.join(seconds)
@@ -265,9 +263,7 @@ class Journal:
             self._files.clear()
         if self.lost:
             reason = self._failure or "it did not answer in time"
-            message = (
-                f"{self.lost} records of execution {self.execution_id} are lost: {self.store.url}: {reason}"
-            )
+            message = f"{self.lost} records of execution {self.execution_id} are lost: {self.store.url}: {reason}"
             if strict():
                 raise ObsError(message)
             sys.stderr.write(f"obs: {message}\n")

@@ -47,7 +47,7 @@ def render_report(
         execution: What the tasks belong to.
         tasks: The tasks, with the large scripts and styles of their decks extracted
             (`obs_core.report.shared.extract`).
-        shared: Gives such a script or style by its hash: its text, or the text as UTF-8 in a gzip member (which
+        shared: Gives such a script or style by its hash: its text, or the text as UTF-8 in a gzip member (that
             spares compressing it), or None when it was not kept; the tab then says so.
         overview: HTML about the whole execution, shown first in a frame like a deck's.
         live: Whether the tasks go on: the page says when it was made and offers to reload itself.
@@ -92,9 +92,7 @@ def render_notebook(name: str, items: list[str], shared: Callable[[str], SharedB
     return _filled("notebook.html", name=_text(name), page=_text(page))
 
 
-def _page(
-    about: ExecutionView | TaskView, execution: ExecutionView, contents: Any, payloads: Payloads
-) -> str:
+def _page(about: ExecutionView | TaskView, execution: ExecutionView, contents: Any, payloads: Payloads) -> str:
     title = f"{about.name[:_LONGEST_TITLE]} · {about.status}"
     if about is not execution:
         title = f"{title} · {execution.name[:_LONGEST_TITLE]}"

@@ -72,8 +72,7 @@ class Payloads:
     def html(self) -> str:
         """Write them as elements of the page that do nothing by themselves."""
         return "\n".join(
-            f'<script type="application/gzip" id="obs-{key}">{payload}</script>'
-            for key, payload in self._by_id.items()
+            f'<script type="application/gzip" id="obs-{key}">{payload}</script>' for key, payload in self._by_id.items()
         )
 
 
@@ -128,8 +127,8 @@ class RecentPayloads:
 
         Args:
             key: Names it.
-            source: What it is made from, where the key does not say it all: a secret that became known since is
-                masked in the same body.
+            source: What it is made from, where the key does not say it all: a secret that became known since
+                is masked in the same body.
             make: Makes the payload.
 
         Returns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
 
@@ -61,11 +62,7 @@ class FolderStore:
         full = self._full(path)
         if os.path.isfile(full):
             return os.path.getsize(full)
-        return sum(
-            os.path.getsize(os.path.join(folder, name))
-            for folder, _, names in os.walk(full)
-            for name in names
-        )
+        return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(full) for name in names)
 
     def remove(self, path: str) -> None:
         import shutil
@@ -98,7 +95,8 @@ class _FolderSegment:
             self._write(self._descriptor, lines)
         except OSError:
             # A full disk may have taken half of it: taken back, so that a later try writes no line twice.
-            os.ftruncate(self._descriptor, self.size)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self.size)
             raise
         self.size += len(lines)
 

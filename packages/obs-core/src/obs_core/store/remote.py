@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
 from typing import Any
@@ -34,6 +35,7 @@ class RemoteStore:
         self.url = url.rstrip("/")
         self._process = 0
         self._opened: tuple[Any, str] | None = None
+        _import_client(self.url)
 
     def segment(self, path: str) -> Segment:
         return _RemoteSegment(self, path)
@@ -125,11 +127,17 @@ class _oserrors:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: object
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, Exception) and not isinstance(error, OSError):
             raise OSError(f"store {self._url}: {type(error).__name__}: {error}") from error
+
+
+def _import_client(url: str) -> None:
+    """Import what serves a URL now: a process that writes for the first time while it ends could no longer do so."""
+    import fsspec
+
+    with contextlib.suppress(ImportError, ValueError):  # `_open` reports it
+        fsspec.get_filesystem_class(url.partition("://")[0])
 
 
 def _open(url: str) -> tuple[Any, str]:

@@ -48,9 +48,7 @@ _FROM_NETWORK = re.compile(r"\s*(?:https?:)?//", re.IGNORECASE)
 _STRING = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`""", re.DOTALL)
 _IN_TEMPLATE = re.compile(r"(?<!\\)\$\{[^}]*\}")
 _CLICKED = frozenset({"a", "area"})
-_ADDRESSES = frozenset(
-    {"src", "href", "xlink:href", "srcset", "poster", "data", "action", "background", "formaction"}
-)
+_ADDRESSES = frozenset({"src", "href", "xlink:href", "srcset", "poster", "data", "action", "background", "formaction"})
 
 
 class RendererContract:
@@ -71,9 +69,7 @@ class RendererContract:
 
         Override it; return the same kind of value for each text, with nothing that depends on what it says.
         """
-        raise NotImplementedError(
-            f"{type(self).__name__} must define hostile(text): a value that carries the text"
-        )
+        raise NotImplementedError(f"{type(self).__name__} must define hostile(text): a value that carries the text")
 
     def snapshot(self, value: Any) -> object:
         """Tell a value's content, to see whether rendering changed it; override it where pickles differ."""
@@ -91,9 +87,7 @@ class RendererContract:
         """No counters, times or random ids: what is equal is stored once."""
         for value in self._some_values():
             first, second = self.renderer.to_html(value), self.renderer.to_html(value)
-            assert first == second, (
-                f"{self._of(value)} differs between two calls, at {_difference(first, second)}"
-            )
+            assert first == second, f"{self._of(value)} differs between two calls, at {_difference(first, second)}"
 
     def test_rendering_leaves_the_value_as_it_is(self) -> None:
         """The task goes on with its own data."""
@@ -150,28 +144,20 @@ class TransformerContract:
     def test_the_name_fits_into_a_journal(self) -> None:
         """The name is short, printable and without spaces."""
         name = self.transformer.name
-        assert re.fullmatch(r"[A-Za-z0-9_.:+-]{1,80}", name), (
-            f"{name!r} is no name: letters, digits, . _ - : +"
-        )
+        assert re.fullmatch(r"[A-Za-z0-9_.:+-]{1,80}", name), f"{name!r} is no name: letters, digits, . _ - : +"
 
     def test_each_value_becomes_bytes(self) -> None:
         """Bytes, not some view of them that may change."""
         for value in self._some_values():
-            assert self.transformer.can_transform(value), (
-                f"can_transform({bounded_repr(value, 200)}) is False"
-            )
+            assert self.transformer.can_transform(value), f"can_transform({bounded_repr(value, 200)}) is False"
             data = self.transformer.to_bytes(value)
-            assert type(data) is bytes, (
-                f"{type(self.transformer).__name__}.to_bytes gave {type(data).__name__}"
-            )
+            assert type(data) is bytes, f"{type(self.transformer).__name__}.to_bytes gave {type(data).__name__}"
 
     def test_an_equal_value_comes_back(self) -> None:
         """What was kept is what is loaded."""
         for value in self._some_values():
             back = self.transformer.from_bytes(self.transformer.to_bytes(value))
-            assert self.equal(back, value), (
-                f"{bounded_repr(back, 200)} came back for {bounded_repr(value, 200)}"
-            )
+            assert self.equal(back, value), f"{bounded_repr(back, 200)} came back for {bounded_repr(value, 200)}"
 
     def test_another_process_reads_what_this_one_wrote(self) -> None:
         """Nothing needed for reading stays behind in the process that wrote."""
@@ -185,9 +171,7 @@ class TransformerContract:
         """A deck can show what is kept."""
         for value in self._some_values():
             html = self.transformer.to_html(value)
-            assert isinstance(html, str), (
-                f"{type(self.transformer).__name__}.to_html gave {type(html).__name__}"
-            )
+            assert isinstance(html, str), f"{type(self.transformer).__name__}.to_html gave {type(html).__name__}"
 
     def _some_values(self) -> Sequence[Any]:
         assert len(self.values), f"{type(self).__name__}.values is empty: there is nothing to keep"
@@ -328,9 +312,7 @@ def _pickled(transformer: object) -> bytes:
 def _in_another_process(transformer: TypeTransformer[Any], written: list[bytes]) -> list[bytes]:
     """Read and write values in a fresh Python."""
     handed = pickle.dumps((sys.path, _pickled(transformer), written))
-    done = subprocess.run(
-        [sys.executable, "-c", _READ_AND_WRITE], input=handed, capture_output=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", _READ_AND_WRITE], input=handed, capture_output=True, check=False)
     assert done.returncode == 0, f"another process failed:\n{done.stderr.decode(errors='replace')}"
     again: list[bytes] = pickle.loads(done.stdout.partition(b"\n==\n")[2])
     return again

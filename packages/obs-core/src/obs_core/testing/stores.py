@@ -61,9 +61,7 @@ class RecordingStore:
 
     def names(self, path: str) -> list[str]:
         below = f"{path}/"
-        return sorted(
-            {name[len(below) :].partition("/")[0] for name in list(self.files) if name.startswith(below)}
-        )
+        return sorted({name[len(below) :].partition("/")[0] for name in list(self.files) if name.startswith(below)})
 
     def exists(self, path: str) -> bool:
         return path in self.files

@@ -1,0 +1,112 @@
+"""What a page is told about the execution and its tasks."""
+
+from __future__ import annotations
+
+import pytest
+
+from obs_core.model import DeckView, ExecutionView, Link, TaskView
+from obs_core.report.contents import execution_contents, task_contents, tree_order
+from obs_core.report.payloads import Payloads
+
+
+def task(name: str, *, id: str = "a.1", parent: str | None = None, started: int = 0) -> TaskView:
+    return TaskView(id=id, name=name, status="succeeded", started=started, duration=0, parent=parent)
+
+
+def tabs(*decks: DeckView) -> list[str]:
+    shown = task("clean")
+    shown.decks = list(decks)
+    return [label for label, _ in task_contents(shown, 0, Payloads({}.get))["tabs"]]
+
+
+def order(*tasks: TaskView) -> list[tuple[str, int]]:
+    return [(each.name, depth) for each, depth in tree_order(list(tasks))]
+
+
+def test_times_are_milliseconds() -> None:
+    shown = task("clean", started=1_795_390_957_417_123_456)
+    shown.duration = 1_500_000_000
+    contents = task_contents(shown, 2, Payloads({}.get))
+    assert contents["started"] == 1_795_390_957_417
+    assert contents["ended"] == 1_795_390_958_917
+    assert contents["duration"] == "1.50 s"
+    assert contents["depth"] == 2
+
+
+def test_a_clock_that_was_set_back_gives_no_negative_duration() -> None:
+    shown = task("clean", started=5_000_000)
+    shown.duration = -3_000_000
+    contents = task_contents(shown, 0, Payloads({}.get))
+    assert (contents["duration"], contents["ended"]) == ("0 s", 5)
+
+
+def test_links_and_notes_are_handed_on_as_they_are() -> None:
+    shown = task("clean")
+    shown.links = [Link("<b>", "javascript:alert(1)")]
+    shown.notes = ["<i>"]
+    contents = task_contents(shown, 0, Payloads({}.get))
+    assert contents["links"] == [["<b>", "javascript:alert(1)"]]
+    assert contents["notes"] == ["<i>"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "notes"),
+    [
+        (0, []),
+        (1, ["1 record of this execution could not be written, so something may be missing here."]),
+        (1234, ["1,234 records of this execution could not be written, so something may be missing here."]),
+    ],
+)
+def test_lost_records_are_told(lost: int, notes: list[str]) -> None:
+    execution = ExecutionView(id="x", name="flights", status="succeeded", started=0, duration=0, lost_records=lost)
+    assert execution_contents(execution)["notes"] == notes
+
+
+def test_tabs_keep_their_order_and_empty_decks_are_left_out() -> None:
+    assert tabs(
+        DeckView("b", ["<p>1</p>"]), DeckView("empty", []), DeckView("blank", ["", " \n"]), DeckView("a", ["", "x"])
+    ) == ["b", "a"]
+
+
+def test_decks_of_one_name_are_tabs_of_their_own() -> None:
+    assert tabs(DeckView("a", ["1"]), DeckView("a (2)", ["2"]), DeckView("a", ["3"]), DeckView("a", ["4"])) == [
+        "a",
+        "a (2)",
+        "a (3)",
+        "a (4)",
+    ]
+
+
+def test_a_deck_without_a_name_can_be_chosen_too() -> None:
+    assert tabs(DeckView("", ["1"]), DeckView(" ", ["2"])) == ["Untitled", "Untitled (2)"]
+
+
+def test_tasks_stand_behind_their_callers_in_the_order_of_their_start() -> None:
+    assert order(
+        task("late", id="3", started=30),
+        task("inner", id="4", parent="1", started=25),
+        task("first", id="1", started=10),
+        task("other inner", id="2", parent="1", started=15),
+        task("innermost", id="5", parent="4", started=26),
+    ) == [("first", 0), ("other inner", 1), ("inner", 1), ("innermost", 2), ("late", 0)]
+
+
+def test_a_task_whose_caller_is_missing_is_not_lost() -> None:
+    assert order(task("orphan", parent="gone")) == [("orphan", 0)]
+
+
+def test_a_circle_of_callers_loses_nobody() -> None:
+    assert order(task("a", id="1", parent="2"), task("b", id="2", parent="1"), task("c", id="3", parent="3")) == [
+        ("a", 0),
+        ("b", 1),
+        ("c", 0),
+    ]
+
+
+def test_tasks_of_one_id_are_all_shown() -> None:
+    assert order(task("a"), task("b")) == [("a", 0), ("b", 0)]
+
+
+def test_ten_thousand_nested_tasks_are_no_problem() -> None:
+    chain = [task("t", id=str(number), parent=str(number - 1), started=number) for number in range(10_000)]
+    assert tree_order(chain)[-1] == (chain[-1], 9_999)
