@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from obs_core import ExecutionSpan, execution, span
+from obs_core import Execution, ExecutionSpan, execution, span
 from obs_core.testing import FixedClock, RecordingStore
 
 
@@ -153,14 +153,14 @@ def test_a_decorated_async_generator_is_open_between_its_yields(store: Recording
 def test_an_open_span_is_marked_and_its_end_replaces_it(store: RecordingStore) -> None:
     with execution("night"):
         with span("long") as long:
-            long.context.journal.flush()  # type: ignore[union-attr]
+            long.context.journal.flush()
             (seen_open,) = store.last().span.children
             assert seen_open.is_open
         (closed,) = [child for child in _flushed(store).span.children if child.name == "long"]
     assert not closed.is_open
 
 
-def _flushed(store: RecordingStore) -> object:
+def _flushed(store: RecordingStore) -> Execution:
     from obs_core.journal import flusher
 
     flusher.flush_all()

@@ -7,6 +7,7 @@ import pickle
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
 
 import cloudpickle
 import pytest
@@ -181,11 +182,11 @@ def test_methods_static_and_class_methods_are_tasks(store: RecordingStore) -> No
     assert names(store) == ["fit", "score", "load"]
 
 
-@pytest.mark.parametrize("wrong", [5, "name", None, classmethod(add), property(add)])
+@pytest.mark.parametrize("wrong", [5, "name", None, classmethod(cast(Any, add)), property(cast(Any, add))])
 def test_what_cannot_be_called_is_refused_with_its_value(wrong: object) -> None:
-    decorate = task() if wrong is None else task
+    decorate: Any = task() if wrong is None else task
     with pytest.raises(TypeError, match="cannot decorate"):
-        decorate(wrong)  # type: ignore[operator,call-overload]
+        decorate(wrong)
 
 
 def test_an_unknown_deck_field_is_refused_with_the_known_ones() -> None:

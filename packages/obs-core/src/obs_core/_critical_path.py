@@ -21,12 +21,13 @@ def critical_path(tree: SpanTree, root: int) -> Iterator[tuple[int, int]]:
         A span of the chain and its contribution in nanoseconds: the time in which no child of it is in the chain.
         Latest first, children before their parents. The contributions add up to the root's duration.
     """
+    first_children = tree.first_children
     path = [_Link(tree, root, tree.table.starts[root], tree.ends[root])]
     while path:
         link = path[-1]
         for child, start, end in link.chain:
             link.contribution -= end - start
-            if tree.has_children(child):
+            if first_children[child] >= 0:
                 path.append(_Link(tree, child, start, end))
                 break
             yield child, end - start

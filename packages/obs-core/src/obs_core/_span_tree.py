@@ -6,7 +6,6 @@ import functools
 import operator
 import re
 import sys
-from array import array
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -51,9 +50,9 @@ class SpanTree:
         return [-1, *(parent if 0 <= parent < count else 0 for parent in given[1:])]
 
     @functools.cached_property
-    def ends(self) -> array[int]:
+    def ends(self) -> list[int]:
         """When each span ended, in nanoseconds since the epoch."""
-        return array("q", map(operator.add, self.table.starts, self.table.durations))
+        return list(map(operator.add, self.table.starts, self.table.durations))
 
     @functools.cached_property
     def order(self) -> list[int]:
@@ -62,8 +61,8 @@ class SpanTree:
 
     def children(self, span: int) -> Iterator[int]:
         """Go through the children of a span in the order in which they started."""
-        first, following = self._links
-        child = first[span]
+        following = self.next_siblings
+        child = self.first_children[span]
         while child >= 0:
             yield child
             child = following[child]
@@ -79,11 +78,11 @@ class SpanTree:
 
     def has_children(self, span: int) -> bool:
         """Tell whether there is anything below a span."""
-        return self._links[0][span] >= 0
+        return self.first_children[span] >= 0
 
     def walk(self, span: int) -> Iterator[int]:
         """Go through a span and all below it, parents before their children."""
-        first, following = self._links
+        first, following = self.first_children, self.next_siblings
         pending = [span]
         while pending:
             at = pending.pop()
@@ -98,11 +97,11 @@ class SpanTree:
         return range(len(self)) if span == 0 else self.walk(span)
 
     @functools.cached_property
-    def self_times(self) -> array[int]:
+    def self_times(self) -> list[int]:
         """Nanoseconds in which a span ran and none of its children did."""
         starts, ends, parents = self.table.starts, self.ends, self.parents
-        own = array("q", self.table.durations)
-        covered = array("q", starts)
+        own = list(self.table.durations)
+        covered = list(starts)
         for span in self.order:
             parent = parents[span]
             if parent < 0:
@@ -116,6 +115,16 @@ class SpanTree:
                 own[parent] -= end - start
                 covered[parent] = end
         return own
+
+    @property
+    def first_children(self) -> list[int]:
+        """The first child of each span; -1 for none."""
+        return self._links[0]
+
+    @property
+    def next_siblings(self) -> list[int]:
+        """The next child of each span's parent; -1 for none."""
+        return self._links[1]
 
     @functools.cached_property
     def _links(self) -> tuple[list[int], list[int]]:

@@ -226,4 +226,5 @@ def _encoded(event: Event) -> str:
     try:
         return msgspec.json.encode(event, enc_hook=str).decode()
     except UnicodeEncodeError:
-        return json.dumps(event, default=str)
+        text = json.dumps(event, default=str, ensure_ascii=False).encode("utf-8", "replace")
+        return msgspec.json.encode(json.loads(text, parse_constant=lambda _: None)).decode()

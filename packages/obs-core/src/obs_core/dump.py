@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -119,8 +120,7 @@ def _with_depth(tree: SpanTree, root: int) -> Iterator[tuple[int, int]]:
 
 def _nested_lines(tree: SpanTree, root: int) -> Iterator[str]:
     for span, depth in _with_depth(tree, root):
-        record = _record(tree, span)
-        yield from _block(record, depth)
+        yield _block(_record(tree, span), depth)
         yield "  " * depth + ("spans:\n" if tree.has_children(span) else "spans: []\n")
 
 
@@ -128,19 +128,17 @@ def _flat_lines(tree: SpanTree, root: int) -> Iterator[str]:
     yield f"# more than {_DEEPEST} levels deep: the spans below are a flat list, parents before their children\n"
     for span in tree.walk(root):
         if span == root:
-            yield from _block(_record(tree, span), 0)
+            yield _block(_record(tree, span), 0)
             yield "spans:\n"
         else:
-            yield from _block({**_record(tree, span), "parent": tree.table.ids[tree.parents[span]]}, 1)
+            yield _block({**_record(tree, span), "parent": tree.table.ids[tree.parents[span]]}, 1)
 
 
-def _block(record: dict[str, Any], depth: int) -> Iterator[str]:
+def _block(record: dict[str, Any], depth: int) -> str:
     """Write a record as lines; below the root it is an item of the list in the line above."""
     indent = "  " * depth
-    lead = indent[:-2] + "- " if depth else indent
-    for key, value in record.items():
-        yield f"{lead}{key}: {yaml_flow(value)}\n"
-        lead = indent
+    lead = indent[:-2] + "- " if depth else ""
+    return lead + f"\n{indent}".join([f"{key}: {yaml_flow(value)}" for key, value in record.items()]) + "\n"
 
 
 def _pair(key: str, value: Any) -> str:
@@ -149,6 +147,7 @@ def _pair(key: str, value: Any) -> str:
     return f"{mark}{_text(key)}{colon} {yaml_flow(value)}"
 
 
+@functools.lru_cache(maxsize=4096)
 def _text(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _RESERVED:
         return text
@@ -162,8 +161,8 @@ def _number(value: float) -> str:
     if math.isinf(value):
         return ".inf" if value > 0 else "-.inf"
     text = repr(value)
-    mantissa, mark, exponent = text.partition("e")
-    if not mark:
+    if "e" not in text:
         return text
+    mantissa, _, exponent = text.partition("e")
     sign = "" if exponent[0] in "+-" else "+"
     return f"{mantissa}{'' if '.' in mantissa else '.0'}e{sign}{exponent}"

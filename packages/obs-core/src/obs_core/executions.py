@@ -156,6 +156,7 @@ def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | No
     """Begin an execution and write so."""
     run = Run(open_store(store), identity.new_execution_id(), name, "main")
     run.journal.append(_start(name, tags))
+    run.journal.flush()  # from here on a kill leaves an execution that can be seen
     return run
 
 

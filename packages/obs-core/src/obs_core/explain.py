@@ -19,8 +19,8 @@ __all__ = ["explain", "explanation"]
 _HOTTEST = 10
 _STEPS = 15
 _NARROWEST_BAR, _WIDEST_BAR = 8, 24
-_WITHOUT_START = 72
-"""Screens narrower than this get no column for the start."""
+_NARROW = 72
+"""Screens narrower than this get no columns for the start and for the mean."""
 
 
 def explain(tree: SpanTree, root: int, stream: IO[str]) -> None:
@@ -135,7 +135,7 @@ def _trace(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
     top = outline(tree, root)
     lines = list(_lines(top, top, "", "", 0))
     heads = ("start", "duration", "self", "share")
-    shown = slice(1 if screen.width < _WITHOUT_START else 0, 4)
+    shown = slice(1 if screen.width < _NARROW else 0, 4)
     widths = [max(len(cell) for cell in column) for column in zip(heads, *(line.cells for line in lines), strict=True)]
     room = screen.width - sum(width + 2 for width in widths[shown])
     labels = [_label(line, room, screen) for line in lines]
@@ -168,7 +168,7 @@ def _label(line: _Line, room: int, screen: Screen) -> str:
     prefix = _shortened(line.prefix, line.depth, room // 3)
     if line.hidden:
         return f"{prefix}… {line.row.hidden:,} more"
-    name, marks = screen.name(line.row.name), screen.name(_marks(line.row))
+    name, marks = screen.name(line.row.name), _marks(line.row, screen)
     label = f"{prefix}{name}{marks}"
     statistics = _statistics(line.row)
     if columns(label + statistics) <= room:
@@ -187,14 +187,17 @@ def _shortened(prefix: str, depth: int, limit: int) -> str:
     return mark + prefix[-max(limit - len(mark), 3) :]
 
 
-def _marks(row: Row) -> str:
-    many = row.gathered
-    marks = f" ×{len(row.spans):,}" if many else ""
+def _marks(row: Row, screen: Screen) -> str:
+    marks = f" ×{len(row.spans):,}" if row.gathered else ""
     if row.failed:
-        marks += f"  {row.failed:,} FAILED {row.error}" if many else f"  FAILED {row.error}"
+        marks += f"  {_some(row.failed, row)}FAILED {screen.name(row.error)}"
     if row.open:
-        marks += f"  {row.open:,} still open" if many else "  still open"
+        marks += f"  {_some(row.open, row)}still open"
     return marks
+
+
+def _some(count: int, row: Row) -> str:
+    return f"{count:,} " if row.gathered else ""
 
 
 def _statistics(row: Row) -> str:
@@ -252,13 +255,10 @@ def _hottest(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
     foremost = heapq.nsmallest(_HOTTEST, totals.items(), key=lambda item: (-item[1][1], item[0]))
     rows = [["Hottest operations", "count", "self time", "share", "mean", "max"]]
     for name, (count, own, longest) in foremost:
-        times = [
-            format_duration(own),
-            _share(own, whole),
-            format_duration(own // count),
-            format_duration(longest),
-        ]
+        times = [format_duration(own), _share(own, whole), format_duration(own // count), format_duration(longest)]
         rows.append([screen.name(name), f"{count:,}", *times])
+    if screen.width < _NARROW:
+        rows = [[*row[:4], row[5]] for row in rows]
     yield from _table(rows, screen)
     if len(totals) > _HOTTEST:
         yield screen.paint(f"… {len(totals) - _HOTTEST:,} more names", "dim")
@@ -284,15 +284,16 @@ def _totals_by_name(tree: SpanTree, root: int) -> dict[str, list[int]]:
 def _critical(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
     whole = tree.table.durations[root]
     steps = _Steps(tree, root)
-    foremost = heapq.nsmallest(_STEPS, range(len(steps.times)), key=lambda step: -steps.times[step])
+    taken = [step for step, time in enumerate(steps.times) if time]
+    foremost = heapq.nlargest(_STEPS, taken, key=steps.times.__getitem__)
     rows = [["Critical path", "time", "share"]]
     room = screen.width - 24
-    for step in sorted(foremost, key=steps.starts.__getitem__):
+    for step in sorted(foremost, key=lambda step: (steps.starts[step], step)):
         time = steps.times[step]
         rows.append([steps.path(step, room, screen), format_duration(time), _share(time, whole)])
     rest = sum(steps.times) - sum(steps.times[step] for step in foremost)
     if rest:
-        more = f"… {_counted(len(steps.times) - len(foremost), 'shorter step')}"
+        more = f"… {_counted(len(taken) - len(foremost), 'shorter step')}"
         rows.append([more, format_duration(rest), _share(rest, whole)])
     if len(rows) > 1:
         yield from _table(rows, screen)
@@ -317,7 +318,10 @@ class _Steps:
         self._known[root] = self._numbered(-1, tree.families[root])
         for span, contribution in critical_path(tree, root):
             if contribution:
-                self._add(self._step(span), tree.table.starts[span], contribution)
+                step = self._step(span)
+                self.times[step] += contribution
+                self._counts[step] += 1
+                self.starts[step] = tree.table.starts[span]  # the path goes back in time: the last is the first
 
     def path(self, step: int, room: int, screen: Screen) -> str:
         """Name a step by itself and what is above it, as far as there is room."""
@@ -331,12 +335,6 @@ class _Steps:
                 return f"… › {text}"
             text = longer
         return text
-
-    def _add(self, step: int, start: int, contribution: int) -> None:
-        self.times[step] += contribution
-        self._counts[step] += 1
-        if self._counts[step] == 1 or start < self.starts[step]:
-            self.starts[step] = start
 
     def _step(self, span: int) -> int:
         """Find the step that a span belongs to; parents are remembered, the many leaves are not."""

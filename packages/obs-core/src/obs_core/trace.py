@@ -157,6 +157,7 @@ class ExecutionSpan:
         from obs_core._critical_path import critical_path
 
         steps = [step for step in critical_path(self._tree, self._index) if step[1]]
+        steps.reverse()  # parents first, where a child starts with its parent
         steps.sort(key=lambda step: self._tree.table.starts[step[0]])
         return [(self._view(span), contribution / 1_000_000_000) for span, contribution in steps]
 

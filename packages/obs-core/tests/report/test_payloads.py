@@ -92,10 +92,14 @@ def made() -> list[str]:
 
 @pytest.fixture
 def maker(made: list[str]) -> Callable[[str], Callable[[], str]]:
-    def make(payload: str) -> Callable[[], str]:
-        return lambda: made.append(payload) or payload
+    def maker_of(payload: str) -> Callable[[], str]:
+        def make() -> str:
+            made.append(payload)
+            return payload
 
-    return make
+        return make
+
+    return maker_of
 
 
 def test_a_recent_payload_is_not_made_again(made: list[str], maker: Callable[[str], Callable[[], str]]) -> None:

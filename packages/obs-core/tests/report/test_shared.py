@@ -150,8 +150,9 @@ def test_references_name_the_bodies_that_are_needed() -> None:
 
 
 def test_an_unknown_reference_is_the_lookups_business() -> None:
+    bodies: dict[str, str] = {}
     with pytest.raises(KeyError, match=HASH):
-        restore(REFERENCE, {}.__getitem__)
+        restore(REFERENCE, bodies.__getitem__)
 
 
 @pytest.mark.parametrize("piece", ["<script ", "<script>", '<script "', "<!--", "<script></script", "</script"])

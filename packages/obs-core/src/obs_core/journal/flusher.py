@@ -30,6 +30,7 @@ def watch(journal: Journal) -> None:
     _journals.append(journal)
     if _thread is None:
         _start()
+        _flush_at_end_of_worker()
 
 
 def watch_for_stragglers(journal: Journal) -> None:
@@ -98,9 +99,17 @@ def _after_fork() -> None:
         _flush_at_end_of_child()
 
 
-def _flush_at_end_of_child() -> None:
-    """Children of multiprocessing end without running the parent's `atexit`, but with its own finalizers."""
+def _flush_at_end_of_worker() -> None:
+    """Workers of multiprocessing may end without running `atexit`, but with finalizers of its own."""
     at_exit_of_threads(flush_all)
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, flush_all, exitpriority=100)
+
+
+def _flush_at_end_of_child() -> None:
+    """As for any worker, once a forked child has cleared the finalizers of its parent."""
+    _flush_at_end_of_worker()
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         # Its finalizers are cleared when the child begins; what is registered here runs right after that.

@@ -80,6 +80,7 @@
     send(contentHeight());
   };
   const measure = () => {
+    if (document.readyState === "loading") return;
     const height = contentHeight();
     if (height === sent) return;
     const echo = height > sent && !changedSince && performance.now() - stretchedAt < 250;

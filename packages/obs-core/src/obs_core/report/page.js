@@ -140,7 +140,7 @@
   };
   const onOpen = (frame, url) => {
     // Only what somebody clicked in that very frame.
-    if (document.activeElement !== frame || !navigator.userActivation?.isActive) return;
+    if (document.activeElement !== frame || navigator.userActivation?.isActive === false) return;
     if (isWebAddress(url)) open(url, "_blank", "noopener,noreferrer");
   };
   const onScroll = (frame, top) => {
@@ -157,25 +157,28 @@
     if (message.obs === "scroll") onScroll(frame, message.top);
     if (message.obs === "print" && document.activeElement === frame) printWell();
   });
-  const drawInto = (panel, title, { items, missing }) => {
+  const laidOut = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  const drawInto = async (panel, title, { items, missing }) => {
     const whole = items.length === 1 && isWhole(items[0]);
     const frame = element("iframe", { class: whole ? "frame whole" : "frame", title, sandbox: SANDBOX });
+    if (missing) panel.append(note(`${counted(missing, "script or style", "scripts or styles")} that this tab needs `
+      + `${missing === 1 ? "was" : "were"} not kept, so parts of it may be missing.`));
+    panel.append(frame);
+    // A frame that has its size before it has its document: a chart drawn at once must not find a width of 0.
+    await laidOut();
     frame.srcdoc = whole ? wholeDocument(items[0]) : itemsDocument(items);
+    frames.set(frame.contentWindow, frame);
     frame.addEventListener("load", () => {
       tellTheme(frame);
       panel.removeAttribute("aria-busy");
     });
-    if (missing) panel.append(note(`${counted(missing, "script or style", "scripts or styles")} that this tab needs `
-      + `${missing === 1 ? "was" : "were"} not kept, so parts of it may be missing.`));
-    panel.append(frame);
-    frames.set(frame.contentWindow, frame);
   };
   const fill = async (panel, title, payload) => {
     if (panel.dataset.opened || !window.DecompressionStream) return;
     panel.dataset.opened = "yes";
     panel.setAttribute("aria-busy", "true");
     try {
-      drawInto(panel, title, await itemsOf(payload));
+      await drawInto(panel, title, await itemsOf(payload));
     } catch (error) {
       panel.removeAttribute("aria-busy");
       panel.append(note(`This tab cannot be shown: ${error.message || error}. The file may have been cut off; make it again.`));
@@ -185,7 +188,13 @@
   // ---- Small parts
 
   const counted = (count, one, many) => (count === 1 ? `1 ${one}` : `${count.toLocaleString("en")} ${many}`);
-  const isWebAddress = (url) => /^https?:\/\//i.test(url) && URL.canParse(url);
+  const isWebAddress = (url) => {
+    try {
+      return /^https?:\/\//i.test(url) && Boolean(new URL(url));
+    } catch {
+      return false;
+    }
+  };
   const note = (...children) => element("div", { class: "note" }, icon("warning"), element("div", {}, ...children));
   const badge = (status) =>
     element("span", { class: "badge", "data-status": status }, icon(status), STATUS[status] ?? status);
@@ -288,7 +297,14 @@
   };
   const choose = (group, index, remember) => {
     show(group, index);
+    scrollToTop(group.tabs[index].panel);
     remember(group.tabs[index].label);
+  };
+  const scrollToTop = (panel) => {
+    const panels = panel.parentElement;
+    const strip = panels.previousElementSibling;
+    const hidden = panels.getBoundingClientRect().top - strip.getBoundingClientRect().bottom;
+    if (hidden < 0) scrollBy(0, hidden);
   };
   const show = (group, index) => {
     group.shown = index;
@@ -329,7 +345,8 @@
     choose(group, step(group.shown, group.tabs.length), remember);
     group.tabs[group.shown].button.focus();
   };
-  const watchOverflow = (strip, list) => {
+  const watchOverflow = (strip, group) => {
+    const { list } = group;
     const mark = () => {
       const hidden = list.scrollWidth - list.clientWidth;
       strip.classList.toggle("overflows", hidden > 1);
@@ -337,7 +354,10 @@
       strip.classList.toggle("more-after", hidden - list.scrollLeft > 1);
     };
     list.addEventListener("scroll", mark, { passive: true });
-    new ResizeObserver(mark).observe(list);
+    new ResizeObserver(() => {
+      if (group.shown >= 0) bringIntoView(list, group.tabs[group.shown].button);
+      mark();
+    }).observe(list);
   };
   const firstTab = (task, wanted) => {
     const named = task.tabs.findIndex(([label]) => label === wanted);
@@ -371,7 +391,7 @@
     }
     const group = tabsOf(task, (deck) => remembered(ofList ? task.id : null, deck));
     const strip = element("div", { class: "strip" }, element("div", { class: "inside" }, group.list, group.select));
-    watchOverflow(strip, group.list);
+    watchOverflow(strip, group);
     section.append(strip, element("div", { class: "panels" }, group.tabs.map((tab) => tab.panel)));
     return { section, show: (deck) => group.shown >= 0 && !deck ? null : show(group, firstTab(task, deck)) };
   };

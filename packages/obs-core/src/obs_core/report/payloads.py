@@ -108,7 +108,7 @@ def _base64(content: bytes) -> str:
 
 
 class RecentPayloads:
-    """The payloads made last, up to a budget.
+    """The payloads made last, up to a budget and a quarter.
 
     Without a lock, which a fork could leave closed for ever: at worst two threads compress the same thing.
 
@@ -116,10 +116,11 @@ class RecentPayloads:
         budget: Characters kept in all.
     """
 
-    __slots__ = ("_budget", "_entries")
+    __slots__ = ("_added", "_budget", "_entries")
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
+        self._added = 0
         self._entries: dict[str, tuple[str | bytes | None, str]] = {}
 
     def payload(self, key: str, source: str | bytes | None, make: Callable[[], str]) -> str:
@@ -137,11 +138,15 @@ class RecentPayloads:
         entry = self._entries.pop(key, None)
         if entry is None or entry[0] != source:
             entry = source, make()
+            self._added += _size(entry)
         self._entries[key] = entry
-        self._forget_oldest()
+        # Counting all of them each time would be slow for a page of thousands of decks.
+        if self._added > self._budget // 4:
+            self._forget_oldest()
         return entry[1]
 
     def _forget_oldest(self) -> None:
+        self._added = 0
         entries = list(self._entries.items())
         kept = sum(_size(entry) for _, entry in entries)
         for key, entry in entries:

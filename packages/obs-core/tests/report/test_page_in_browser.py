@@ -1,0 +1,881 @@
+"""The page in a real browser, opened from disk with the network off."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from obs_core.model import DeckView, ExecutionView, Link, TaskView
+from obs_core.report import render_notebook, render_report
+from obs_core.report.shared import extract
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
+
+STARTED = 1_795_390_957_417_000_000
+WHOLE = "<!doctype html><html><head><title>Whole</title></head><body>{}</body></html>"
+HOSTILE = [
+    "</script><img src=x onerror='window.hit=1'>",
+    '"><svg onload=window.hit=1>',
+    "'-window.hit-'",
+    "x" * 2000,
+    "\u202egnp.exe \u2066rtl",
+    "line\nbreak\ttab",
+    "nul\0nul",
+    "lone\ud800",
+    "<!--",
+    "{{title}}${x}",
+]
+
+bodies: dict[str, str] = {}
+
+
+def deck(name: str, *items: str) -> DeckView:
+    slim = []
+    for item in items:
+        text, found = extract(item)
+        bodies.update(found)
+        slim.append(text)
+    return DeckView(name, slim)
+
+
+def task(*decks: DeckView, name: str = "clean", **given: Any) -> TaskView:
+    fields = {"id": "a.1", "status": "succeeded", "started": STARTED, "duration": 1_234_000_000, **given}
+    return TaskView(name=name, decks=list(decks), **fields)
+
+
+def execution(**given: Any) -> ExecutionView:
+    fields = {"id": "20261122-234237-k3v9xq", "name": "flights", "status": "succeeded", **given}
+    return ExecutionView(**{"started": STARTED, "duration": 5_000_000_000, **fields})
+
+
+def report(*tasks: TaskView, run: ExecutionView | None = None, **options: Any) -> str:
+    return render_report(run or execution(), list(tasks), bodies.get, **options)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[*arguments, "--disable-component-update", "--disable-sync"],
+            # Playwright lets everything open windows; a user's browser asks for a click.
+            ignore_default_args=["--disable-popup-blocking"],
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Open a page from disk; whatever its console complains about fails the test, unless it is expected."""
+    complaints: list[str] = []
+    contexts = []
+
+    def note_complaint(message: Any) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    def shown(
+        html: str, address: str = "", *, width: int = 1280, complains: bool = False, script: str = "", **options: Any
+    ) -> Any:
+        context = browser.new_context(offline=True, viewport={"width": width, "height": 800}, **options)
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        if script:
+            page.add_init_script(script)
+        if not complains:
+            page.on("console", note_complaint)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+        file = tmp_path / f"{len(contexts)}.html"
+        file.write_text(html, encoding="utf-8")
+        page.goto(file.as_uri() + address)
+        return page
+
+    yield shown
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def tab(page: Any, name: str) -> Any:
+    return page.get_by_role("tab", name=name, exact=True)
+
+
+def open_frame(page: Any) -> Any:
+    return page.frame_locator(".task:not(.away) .panel:not(.away) > iframe")
+
+
+def frame_height(page: Any) -> Any:
+    return page.locator(".task:not(.away) .panel:not(.away) > iframe").evaluate("frame => frame.offsetHeight")
+
+
+def wait_for_height(page: Any, condition: str) -> None:
+    page.wait_for_function(
+        "condition => { const height = document.querySelector('.panel:not(.away) > iframe')?.offsetHeight;"
+        " return height && new Function('height', `return ${condition}`)(height) }",
+        arg=condition,
+    )
+
+
+def selected(page: Any) -> str:
+    return str(page.locator("[role=tab][aria-selected=true]").inner_text())
+
+
+def expect(locator: Any) -> Any:
+    return sync_api.expect(locator)
+
+
+# ---- What is shown
+
+
+def test_a_report_shows_its_task_and_the_first_tab(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("Quality", "<h2>336,776 rows</h2>"), deck("Input", "<p>input</p>"))))
+    expect(page.get_by_role("heading", name="clean")).to_be_visible()
+    expect(page.locator(".badge")).to_have_text("Succeeded")
+    expect(page.get_by_text("1.23 s")).to_be_visible()
+    expect(page.get_by_text("20261122-234237-k3v9xq")).to_be_visible()
+    expect(open_frame(page).get_by_role("heading", name="336,776 rows")).to_be_visible()
+    assert page.get_by_role("tab").all_inner_texts() == ["Quality", "Input"]
+    assert page.locator("iframe").get_attribute("sandbox") == "allow-scripts allow-popups allow-downloads"
+
+
+def test_a_failed_task_opens_its_error(show: Callable[..., Any]) -> None:
+    failed = task(
+        deck("Input", "<p>input</p>"),
+        deck("Error", "<pre>Traceback</pre>"),
+        status="failed",
+        error="ValueError: no such airport: 'XYZ'",
+        attempt=3,
+        notes=["obs failed at rendering output o0"],
+    )
+    page = show(report(failed, run=execution(lost_records=12)))
+    assert selected(page) == "Error"
+    expect(page.locator(".badge")).to_have_text("Failed")
+    expect(page.locator(".error")).to_have_text("ValueError: no such airport: 'XYZ'")
+    expect(page.locator(".fact", has_text="Attempt")).to_contain_text("3")
+    expect(page.locator(".note")).to_contain_text("obs failed at rendering output o0")
+    expect(page.locator(".note")).to_contain_text("12 records of this execution could not be written")
+
+
+def test_an_error_deck_of_a_task_that_succeeded_waits_for_its_turn(show: Callable[..., Any]) -> None:
+    assert selected(show(report(task(deck("a", "1"), deck("Error", "2"))))) == "a"
+
+
+def test_a_failed_task_without_an_error_deck_opens_its_first(show: Callable[..., Any]) -> None:
+    assert selected(show(report(task(deck("a", "1"), deck("b", "2"), status="failed")))) == "a"
+
+
+def test_a_task_without_decks_says_so(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("empty", " "), status="lost")))
+    expect(page.locator(".empty")).to_have_text("This task filled no decks.")
+    expect(page.locator(".note")).to_contain_text("It ended without saying so")
+    expect(page.get_by_role("tab")).to_have_count(0)
+
+
+def test_many_notes_are_folded(show: Callable[..., Any]) -> None:
+    page = show(report(task(notes=[f"note {number}" for number in range(9)])))
+    expect(page.get_by_text("note 3", exact=True)).to_be_visible()
+    expect(page.get_by_text("note 4", exact=True)).to_be_hidden()
+    page.get_by_text("5 more notes").click()
+    expect(page.get_by_text("note 8", exact=True)).to_be_visible()
+
+
+def test_only_web_addresses_become_links(show: Callable[..., Any]) -> None:
+    links = [Link("W&B run", "https://wandb.ai/x"), Link("bad", "javascript:window.hit=1"), Link("file", "/etc/x")]
+    page = show(report(task(links=links)))
+    anchors = page.locator("a")
+    expect(anchors).to_have_count(1)
+    assert anchors.first.inner_text() == "W&B run"
+    for name, value in (("href", "https://wandb.ai/x"), ("target", "_blank"), ("rel", "noopener noreferrer")):
+        assert anchors.first.get_attribute(name) == value
+    expect(page.get_by_text("javascript:window.hit=1")).to_be_visible()
+
+
+def test_a_live_report_says_when_it_was_made_and_reloads_on_request(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", "<p>step 1</p>"), status="running"), live=True))
+    note = page.locator(".live")
+    expect(note).to_contain_text("Still running. This is how it stood on")
+    stood = note.locator("time").get_attribute("datetime")
+    assert stood == "2026-11-22T23:42:38.651Z"
+    file = Path(page.url.removeprefix("file://"))
+    file.write_text(report(task(deck("a", "<p>step 2</p>"))), encoding="utf-8")
+    page.get_by_role("button", name="Reload").click()
+    expect(open_frame(page).get_by_text("step 2")).to_be_visible()
+    expect(page.locator(".live")).to_have_count(0)
+
+
+def test_the_id_of_the_execution_can_be_copied(show: Callable[..., Any]) -> None:
+    page = show(report(task()), script="navigator.clipboard.writeText = async text => { window.copied = text }")
+    page.get_by_role("button", name="Copy the execution's id").click()
+    assert page.evaluate("window.copied") == "20261122-234237-k3v9xq"
+
+
+# ---- Tabs
+
+
+def test_the_keyboard_moves_between_tabs(show: Callable[..., Any]) -> None:
+    page = show(report(task(*[deck(name, f"<p>{name}</p>") for name in ("a", "b", "c")])))
+    tab(page, "a").focus()
+    for key, now in (
+        ("ArrowRight", "b"),
+        ("ArrowRight", "c"),
+        ("ArrowRight", "a"),
+        ("ArrowLeft", "c"),
+        ("Home", "a"),
+        ("End", "c"),
+    ):
+        page.keyboard.press(key)
+        assert selected(page) == now
+        assert page.evaluate("document.activeElement.innerText") == now
+    expect(open_frame(page).get_by_text("c")).to_be_visible()
+
+
+def test_tabs_tell_assistive_technology_what_they_are(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", "1"), deck("b", "2"))))
+    expect(page.get_by_role("tablist", name="Decks of clean")).to_be_visible()
+    assert [each.get_attribute("tabindex") for each in page.get_by_role("tab").all()] == ["0", "-1"]
+    panel = page.locator(f"#{tab(page, 'b').get_attribute('aria-controls')}")
+    assert panel.get_attribute("role") == "tabpanel"
+    assert panel.get_attribute("aria-labelledby") == tab(page, "b").get_attribute("id")
+    expect(page.get_by_role("tabpanel", name="a")).to_be_visible()
+    expect(panel).to_be_hidden()
+
+
+def test_the_address_names_the_open_tab(show: Callable[..., Any]) -> None:
+    decks = [deck("a", "<p>1</p>"), deck("Source & Code", "<p>2</p>"), deck("a", "<p>3</p>")]
+    page = show(report(task(*decks)), "#deck=Source%20%26%20Code")
+    assert selected(page) == "Source & Code"
+    tab(page, "a (2)").click()
+    expect(open_frame(page).get_by_text("3")).to_be_visible()
+    page.reload()
+    assert selected(page) == "a (2)"
+    page.evaluate("location.hash = '#deck=a'")
+    expect(open_frame(page).get_by_text("1")).to_be_visible()
+
+
+def test_an_address_that_names_no_tab_opens_the_first(show: Callable[..., Any]) -> None:
+    assert selected(show(report(task(deck("a", "1"), deck("b", "2"))), "#deck=gone&%%")) == "a"
+
+
+def test_a_tab_is_drawn_once_when_it_is_first_opened(show: Callable[..., Any]) -> None:
+    drawing = "<p id=drawn></p><script>drawn.innerText = `${innerWidth} wide, ${Math.random()}`</script>"
+    page = show(report(task(deck("a", "<p>first</p>"), deck("b", drawing))))
+    expect(open_frame(page).get_by_text("first")).to_be_visible()
+    expect(page.locator("iframe")).to_have_count(1)
+    tab(page, "b").click()
+    drawn = open_frame(page).locator("#drawn")
+    expect(drawn).to_contain_text("12")
+    before = drawn.inner_text()
+    assert int(before.split()[0]) > 1200
+    tab(page, "a").click()
+    expect(open_frame(page).get_by_text("first")).to_be_visible()
+    # Hidden, it keeps its width: what draws itself anew when the theme changes needs it.
+    assert page.frames[2].evaluate("innerWidth") > 1200
+    tab(page, "b").click()
+    assert drawn.inner_text() == before
+
+
+def test_a_tab_chosen_from_far_below_starts_at_its_top(show: Callable[..., Any]) -> None:
+    tall = "<p>top</p><div style='height:5000px'></div><p>bottom</p>"
+    page = show(report(task(deck("a", tall), deck("b", tall))))
+    expect(open_frame(page).get_by_text("bottom")).to_be_attached()
+    wait_for_height(page, "height > 5000")
+    page.evaluate("scrollTo(0, 4000)")
+    expect(tab(page, "b")).to_be_in_viewport()
+    tab(page, "b").click()
+    expect(open_frame(page).get_by_text("top")).to_be_in_viewport()
+
+
+def test_thirty_tabs_can_all_be_reached(show: Callable[..., Any]) -> None:
+    decks = [deck(f"Deck number {number}", f"<p>content {number}</p>") for number in range(30)]
+    page = show(report(task(*decks)), "#deck=Deck+number+29", width=360)
+    expect(tab(page, "Deck number 29")).to_be_in_viewport(ratio=1)
+    expect(tab(page, "Deck number 0")).not_to_be_in_viewport()
+    page.get_by_role("combobox", name="All decks").select_option("Deck number 15")
+    expect(tab(page, "Deck number 15")).to_be_in_viewport(ratio=1)
+    expect(open_frame(page).get_by_text("content 15")).to_be_visible()
+
+
+def test_two_tabs_need_no_list_of_tabs(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", "1"), deck("b", "2"))))
+    expect(page.get_by_role("combobox")).to_be_hidden()
+
+
+# ---- Frames
+
+
+def test_a_frame_is_as_high_as_its_content(show: Callable[..., Any]) -> None:
+    growing = (
+        "<button onclick='box.style.height=`2000px`'>more</button>"
+        "<button onclick='box.style.height=`10px`'>less</button><div id=box style='height:10px'></div>"
+    )
+    page = show(report(task(deck("a", growing))))
+    wait_for_height(page, "height > 50 && height < 200")
+    open_frame(page).get_by_text("more").click()
+    wait_for_height(page, "height > 2000 && height < 2200")
+    open_frame(page).get_by_text("less").click()
+    wait_for_height(page, "height < 200")
+
+
+def test_what_opens_itself_slowly_is_shown_whole(show: Callable[..., Any]) -> None:
+    moving = (
+        "<style>#box { height: 10px; transition: height .3s } .wide #box { height: 1500px }</style><div id=box></div>"
+        "<button onclick='document.body.className = `wide`'>more</button>"
+    )
+    page = show(report(task(deck("a", moving))))
+    open_frame(page).get_by_text("more").click()
+    wait_for_height(page, "height > 1500")
+
+
+@pytest.mark.parametrize("screens", [100, 250])
+def test_content_measured_in_screens_does_not_grow_for_ever(show: Callable[..., Any], screens: int) -> None:
+    page = show(report(task(deck("a", f"<div style='height: {screens}vh'>tall</div>"))))
+    expect(open_frame(page).get_by_text("tall")).to_be_visible()
+    heights = []
+    for _ in range(6):
+        page.wait_for_timeout(300)
+        heights.append(frame_height(page))
+    assert heights[-1] == heights[-2] == heights[-3]
+    assert heights[-1] < 8000
+
+
+def test_a_whole_document_gets_a_screen_of_its_own(show: Callable[..., Any]) -> None:
+    filling = WHOLE.format("<div id=box style='position:absolute;inset:0'>filled</div>")
+    page = show(report(task(deck("a", filling))))
+    expect(open_frame(page).get_by_text("filled")).to_be_visible()
+    assert frame_height(page) == 756
+    assert open_frame(page).locator("#box").evaluate("box => box.offsetHeight") == 756
+    assert page.frames[1].title() == "Whole"
+    assert page.frames[1].evaluate("document.compatMode") == "CSS1Compat"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "<!DOCTYPE html><html lang='de'><head>",
+        "\ufeff\n<!-- made by x --><!doctype HTML>\n<html data-x='a > b'>\n<head>",
+        "<html><head>",
+        "<!doctype html><title>no head</title>",
+    ],
+)
+def test_a_document_is_recognized_however_it_starts(show: Callable[..., Any], start: str) -> None:
+    asks = "<script>localStorage.x = 'kept'</script></head><body><script>document.write(localStorage.x)</script>"
+    page = show(report(task(deck("a", f"{start}{asks}"))))
+    expect(page.locator("iframe.whole")).to_have_count(1)
+    expect(open_frame(page).locator("body")).to_have_text("kept")
+
+
+def test_documents_among_other_items_get_frames_of_their_own(show: Callable[..., Any]) -> None:
+    tall = WHOLE.format("<style>p { color: rgb(255, 0, 0) }</style><p>inner</p><div style='height:1200px'></div>")
+    page = show(report(task(deck("a", "<p>above</p>", tall, "<p>below</p>", WHOLE.format("<p>second</p>")))))
+    frame = open_frame(page)
+    expect(frame.frame_locator("iframe >> nth=0").get_by_text("inner")).to_be_visible()
+    expect(frame.frame_locator("iframe >> nth=1").get_by_text("second")).to_be_visible()
+    colour = "element => getComputedStyle(element).color"
+    assert frame.get_by_text("above").evaluate(colour) == "rgb(27, 31, 36)"
+    assert frame.frame_locator("iframe >> nth=0").get_by_text("inner").evaluate(colour) == "rgb(255, 0, 0)"
+    wait_for_height(page, "height > 1350 && height < 1600")
+    for sandbox in frame.locator("iframe").evaluate_all("frames => frames.map(frame => frame.sandbox.value)"):
+        assert sandbox == "allow-scripts allow-popups allow-downloads"
+
+
+def test_a_document_among_other_items_has_its_width_when_it_is_drawn(show: Callable[..., Any]) -> None:
+    drawing = WHOLE.format("<p id=drawn></p><script>drawn.innerText = innerWidth</script>")
+    page = show(report(task(deck("a", *["<p>above</p>", drawing] * 5))))
+    for number in range(5):
+        drawn = open_frame(page).frame_locator(f"iframe >> nth={number}").locator("#drawn")
+        expect(drawn).to_have_text(re.compile(r"1\d\d\d"))
+
+
+def test_storage_lasts_as_long_as_the_frame(show: Callable[..., Any]) -> None:
+    asks = """<p id=out></p><script>
+    localStorage.setItem("a", 1); localStorage.b = 2; sessionStorage.clear(); document.cookie = "x=1";
+    const seen = [localStorage.a, localStorage.getItem("b"), localStorage.getItem("c"), localStorage.length,
+        Object.keys(localStorage), "b" in localStorage, delete localStorage.b, localStorage.b, localStorage.key(0),
+        document.cookie, sessionStorage.length];
+    out.innerText = JSON.stringify(seen);
+    </script>"""
+    page = show(report(task(deck("a", asks))))
+    expect(open_frame(page).locator("#out")).to_have_text('["1","2",null,2,["a","b"],true,true,null,"a","",0]')
+
+
+def test_a_large_script_is_run_in_each_tab_that_holds_it(show: Callable[..., Any]) -> None:
+    library = "function draw(text) { document.body.append(text) }" + "/* obs:shared: */" * 30_000
+    decks = [
+        deck(f"chart {number}", f"<script>{library}</script><script>draw('chart {number} drawn')</script>")
+        for number in range(5)
+    ]
+    html = report(task(*decks))
+    assert html.count('id="obs-shared-') == 1
+    page = show(html)
+    for number in range(5):
+        tab(page, f"chart {number}").click()
+        expect(open_frame(page).get_by_text(f"chart {number} drawn")).to_be_visible()
+
+
+def test_text_that_looks_like_a_reference_is_shown_as_it_is(show: Callable[..., Any]) -> None:
+    text = f"obs:shared:{'0' * 32} and obs:shared:-"
+    page = show(report(task(deck("a", f"<p>{text}</p>"))))
+    expect(open_frame(page).locator("p")).to_have_text(text)
+
+
+def test_a_script_that_was_not_kept_is_said_to_be_missing(show: Callable[..., Any]) -> None:
+    items = [f"<script>obs:shared:{'1' * 32}</script><p>the rest</p>"]
+    page = show(report(task(DeckView("a", items), deck("b", "<p>fine</p>"))))
+    expect(page.locator(".panel:not(.away) .note")).to_have_text(
+        "1 script or style that this tab needs was not kept, so parts of it may be missing."
+    )
+    expect(open_frame(page).get_by_text("the rest")).to_be_visible()
+
+
+def test_a_damaged_tab_leaves_the_others_alone(show: Callable[..., Any]) -> None:
+    html = report(task(deck("a", "<p>1</p>"), deck("b", "<p>2</p>")))
+    page = show(re.sub(r'("application/gzip" id="[\w-]+">).{20}', r"\1" + "A" * 20, html, count=1))
+    expect(page.locator(".panel:not(.away) .note")).to_contain_text("This tab cannot be shown")
+    tab(page, "b").click()
+    expect(open_frame(page).get_by_text("2")).to_be_visible()
+
+
+def test_html_that_is_cut_off_in_a_tab_stays_in_it(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", "<p>1</p><!-- <div title='"), deck("b", "</body></html></iframe><p>2</p>"))))
+    expect(open_frame(page).get_by_text("1")).to_be_visible()
+    tab(page, "b").click()
+    expect(open_frame(page).get_by_text("2")).to_be_visible()
+
+
+# ---- Theme
+
+TELLS = """<p id=out></p><script>
+const say = theme => { out.textContent += theme + " " };
+say(document.documentElement.dataset.theme);
+document.addEventListener("obs:theme", event => say(event.detail.theme));
+</script>"""
+
+
+def test_the_theme_follows_the_system_and_then_the_user(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", "<p>x</p>"))), color_scheme="dark")
+    theme = "document.documentElement.dataset.theme"
+    assert page.evaluate(theme) == "dark"
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function(f"{theme} === 'light'")
+    page.get_by_role("button", name="Switch to the dark theme").click()
+    page.reload()
+    assert page.evaluate(theme) == "dark"
+    page.get_by_role("button", name="Switch to the light theme").click()
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"{theme} === 'dark'")
+
+
+def test_a_switch_of_the_theme_reaches_every_frame(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", TELLS, WHOLE.format(TELLS)), deck("b", WHOLE.format(TELLS)))))
+    outer = open_frame(page)
+    inner = outer.frame_locator("iframe")
+    expect(inner.locator("#out")).to_have_text("light")
+    tab(page, "b").click()
+    expect(open_frame(page).locator("#out")).to_have_text("light")
+    page.get_by_role("button", name="Switch to the dark theme").click()
+    expect(open_frame(page).locator("#out")).to_have_text("light dark")
+    tab(page, "a").click()
+    expect(outer.locator("#out")).to_have_text("light dark")
+    expect(inner.locator("#out")).to_have_text("light dark")
+    assert outer.locator("html").evaluate("root => getComputedStyle(root).backgroundColor") == "rgb(16, 19, 23)"
+
+
+def test_a_page_without_storage_has_themes_too(show: Callable[..., Any]) -> None:
+    denied = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('denied') } })"
+    page = show(report(task()), script=denied)
+    page.get_by_role("button", name="Switch to the dark theme").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+# ---- Links in a tab
+
+
+def test_a_link_in_a_tab_opens_a_window_outside_the_sandbox(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", "<a href='https://example.org/x'>out</a>"))), complains=True)
+    with page.expect_popup() as popup:
+        open_frame(page).get_by_text("out").click()
+    assert popup.value.evaluate("window.opener") is None
+    expect(open_frame(page).get_by_text("out")).to_be_visible()
+
+
+def test_a_link_to_a_place_in_a_tab_scrolls_there(show: Callable[..., Any]) -> None:
+    far = "<a href='#far'>go</a><div style='height:3000px'></div><h2 id=far>Far</h2><div style='height:3000px'></div>"
+    page = show(report(task(deck("a", far), deck("b", WHOLE.format(far)))))
+    open_frame(page).get_by_text("go").click()
+    expect(open_frame(page).get_by_text("Far")).to_be_in_viewport()
+    assert page.evaluate("scrollY") > 2500
+    page.evaluate("scrollTo(0, 0)")
+    tab(page, "b").click()
+    open_frame(page).get_by_text("go").click()
+    expect(open_frame(page).get_by_text("Far")).to_be_in_viewport()
+    assert page.evaluate("scrollY") < 500
+
+
+def test_a_relative_link_leads_the_tab_nowhere(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", "<a href='other.html'>other</a>"))))
+    open_frame(page).get_by_text("other").click()
+    expect(open_frame(page).get_by_text("other")).to_be_visible()
+
+
+# ---- Hostile names and items
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("listed", [False, True])
+def test_hostile_names_do_nothing_and_break_no_layout(show: Callable[..., Any], listed: bool, width: int) -> None:
+    run = execution(
+        id=HOSTILE[0], name=HOSTILE[3], user=HOSTILE[0], host=HOSTILE[3], command=HOSTILE[3], git_commit=HOSTILE[1]
+    )
+    run.tags = dict.fromkeys(HOSTILE, HOSTILE[0])
+    tasks = [
+        task(
+            *[deck(each, "<p>content</p>") for each in HOSTILE],
+            name=name,
+            id=f"{name}{number}",
+            links=[Link(each, each) for each in HOSTILE] + [Link(HOSTILE[3], f"https://x.y/{HOSTILE[3]}")],
+            error=HOSTILE[0] + HOSTILE[3],
+            notes=HOSTILE,
+            status="failed",
+        )
+        for number, name in enumerate(HOSTILE if listed else HOSTILE[3:4])
+    ]
+    page = show(report(*tasks, run=run, overview="<p>content</p>" if listed else ""), width=width)
+    if listed:
+        expect(open_frame(page).get_by_text("content")).to_be_visible()
+        page.evaluate("document.querySelectorAll('.side button')[1].click()")
+    for number in range(len(HOSTILE)):
+        page.evaluate(f"document.querySelectorAll('.task:not(.away) [role=tab]')[{number}].click()")
+        expect(open_frame(page).get_by_text("content")).to_be_visible()
+    assert page.evaluate("window.hit") is None
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator("main img, main svg[onload]").count() == 0
+
+
+def test_a_tab_cannot_reach_the_page_or_another_tab(show: Callable[..., Any]) -> None:
+    attack = """<p id=out></p><script>
+    const attempts = {
+      parent: () => parent.document.title,
+      parentStorage: () => parent.localStorage.length,
+      topNavigation: () => { top.location = "about:blank" },
+      parentNavigation: () => { parent.location.replace("about:blank") },
+      sibling: () => parent.frames[0].document.title,
+      siblingNavigation: () => { parent.frames[0].location = "about:blank" },
+      frameElement: () => frameElement.ownerDocument.title,
+    };
+    const got = Object.keys(attempts).filter(name => {
+      try { return attempts[name]() } catch { return false }
+    });
+    alert(1);
+    document.forms;
+    setTimeout(() => { out.innerText = "reached: " + got.join() }, 200);
+    </script><img src=x onerror="try { top.hit = 1 } catch {}">
+    <a id=up target=_top href="about:blank">up</a><script>up.click()</script>
+    <form target=_top action="about:blank"></form><script>document.forms[0].submit()</script>"""
+    page = show(report(task(deck("victim", "<p>still here</p>"), deck("attack", attack))), complains=True)
+    dialogs: list[Any] = []
+    page.on("dialog", lambda dialog: dialogs.append(dialog))
+    expect(open_frame(page).get_by_text("still here")).to_be_visible()
+    tab(page, "attack").click()
+    expect(open_frame(page).locator("#out")).to_have_text("reached:")
+    assert page.evaluate("window.hit") is None
+    assert page.title() == "clean · succeeded · flights"
+    assert dialogs == []
+    tab(page, "victim").click()
+    expect(open_frame(page).get_by_text("still here")).to_be_visible()
+
+
+def test_a_tab_without_a_click_opens_no_window(show: Callable[..., Any]) -> None:
+    spam = """<p>spam</p><script>
+    window.open("https://example.org");
+    parent.postMessage({ obs: "open", url: "https://example.org" }, "*");
+    </script>"""
+    page = show(report(task(deck("a", spam))), complains=True)
+    expect(open_frame(page).get_by_text("spam")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert len(page.context.pages) == 1
+
+
+def test_lies_about_height_do_no_harm(show: Callable[..., Any]) -> None:
+    lies = """<p>lies</p><script>
+    for (const height of [-5, NaN, Infinity, "9px", {}, null, 1e12]) parent.postMessage({ obs: "height", height }, "*");
+    for (const other of [null, 1, "x", [], { obs: {} }]) parent.postMessage(other, "*");
+    </script>"""
+    page = show(report(task(deck("a", lies))))
+    wait_for_height(page, "height <= 500000")
+    expect(page.get_by_role("heading", name="clean")).to_be_visible()
+
+
+# ---- The network
+
+
+class Listener:
+    """A server on loopback that notes whatever is asked of it."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.requests: list[str] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection = self._socket.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection:
+            connection.settimeout(5)
+            try:
+                request = connection.recv(1000).decode("latin-1")
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nAccess-Control-Allow-Origin: *\r\n\r\n")
+            except OSError:
+                return
+            if request:
+                self.requests.append(request.split()[1].strip("/"))
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    started = Listener()
+    yield started
+    started.close()
+
+
+REQUESTS = {
+    "img": "<img src={0}/img>",
+    "fetch": "<script>fetch('{0}/fetch').catch(() => 0)</script>",
+    "beacon": "<script>navigator.sendBeacon('{0}/beacon')</script>",
+    "socket": "<script>new WebSocket('{0}/socket'.replace('http', 'ws'))</script>",
+    "events": "<script>new EventSource('{0}/events')</script>",
+    "script": "<script src={0}/script></script>",
+    "module": "<script type=module>import '{0}/module'</script>",
+    "sheet": "<link rel=stylesheet href={0}/sheet>",
+    "import": "<style>@import '{0}/import'</style>",
+    "background": "<p style='background:url({0}/background)'>x</p>",
+    "font": "<style>@font-face {{ font-family: f; src: url({0}/font) }}</style><p style='font-family: f'>x</p>",
+    "frame": "<iframe src={0}/frame></iframe>",
+    "object": "<object data={0}/object></object>",
+    "video": "<video src={0}/video></video>",
+    "poster": "<video poster={0}/poster></video>",
+    "preload": "<link rel=preload as=image href={0}/preload>",
+    "prefetch": "<link rel=prefetch href={0}/prefetch>",
+    "svg": "<svg><image href={0}/svg /></svg>",
+    "worker": "<script>new Worker(URL.createObjectURL(new Blob(['fetch(`{0}/worker`)'])))</script>",
+    "srcdoc": "<iframe srcdoc='<img src={0}/srcdoc>'></iframe>",
+    "data": "<iframe src='data:text/html,<img src={0}/data>'></iframe>",
+}
+NAVIGATIONS = {
+    "location": "<script>location = '{0}/location'</script>",
+    "refresh": "<meta http-equiv=refresh content='0; url={0}/refresh'>",
+    "click": "<a id=link href={0}/click>x</a><script>link.click()</script>",
+    "post": "<form method=post action={0}/post></form><script>document.forms[0].submit()</script>",
+    "download": "<a id=link download href={0}/download>x</a><script>link.click()</script>",
+}
+
+
+def test_the_attempts_below_would_reach_a_server(browser: Any, listener: Listener, tmp_path: Path) -> None:
+    page = browser.new_page()
+    page.goto("about:blank")
+    file = tmp_path / "page.html"
+    file.write_text("<!doctype html>" + "\n".join(REQUESTS.values()).format(listener.address))
+    page.goto(file.as_uri(), wait_until="commit")
+    for name, html in NAVIGATIONS.items():
+        (tmp_path / f"{name}.html").write_text(html.format(listener.address))
+        page.evaluate(
+            "address => document.body.append(Object.assign(document.createElement('iframe'), { src: address }))",
+            (tmp_path / f"{name}.html").as_uri(),
+        )
+    for _ in range(100):
+        if {*REQUESTS, *NAVIGATIONS} <= set(listener.requests):
+            break
+        page.wait_for_timeout(100)
+    page.close()
+    assert {*REQUESTS, *NAVIGATIONS} - set(listener.requests) == set()
+
+
+def test_no_tab_asks_the_network_for_anything(browser: Any, listener: Listener, tmp_path: Path) -> None:
+    attempts = ["\n".join(REQUESTS.values()), *NAVIGATIONS.values()]
+    pages = [html.format(listener.address) for html in attempts]
+    decks = [deck(f"items {number}", html) for number, html in enumerate(pages)]
+    decks += [deck(f"document {number}", WHOLE.format(html)) for number, html in enumerate(pages)]
+    decks += [deck("documents", "<p>x</p>", *[WHOLE.format(html) for html in pages])]
+    file = tmp_path / "page.html"
+    file.write_text(report(task(*decks)))
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    for each in decks:
+        tab(page, each.name).click()
+        page.locator(".panel:not(.away)[data-opened]:not([aria-busy]) > iframe").wait_for()
+    page.wait_for_timeout(1000)
+    page.close()
+    assert listener.requests == []
+
+
+def test_a_tab_has_no_way_to_other_peers(show: Callable[..., Any]) -> None:
+    asks = "<p id=out></p><script>out.innerText = typeof RTCPeerConnection</script>"
+    page = show(report(task(deck("a", asks), deck("b", WHOLE.format(asks)))))
+    expect(open_frame(page).locator("#out")).to_have_text("undefined")
+    tab(page, "b").click()
+    expect(open_frame(page).locator("#out")).to_have_text("undefined")
+
+
+# ---- Several tasks
+
+
+def several() -> list[TaskView]:
+    return [
+        task(deck("Output", "<p>loaded</p>"), name="load", id="a.1"),
+        task(deck("Output", "<p>joined</p>"), deck("Input", "<p>in</p>"), name="join", id="a.2", parent="a.1"),
+        task(deck("Error", "<p>trace</p>"), name="fit", id="a.3", status="failed", started=STARTED + 10),
+    ]
+
+
+def test_an_execution_lists_its_tasks_beside_the_overview(show: Callable[..., Any]) -> None:
+    page = show(report(*several(), overview="<p>all in all</p>"))
+    expect(open_frame(page).get_by_text("all in all")).to_be_visible()
+    entries = page.get_by_role("navigation", name="Tasks").get_by_role("button")
+    names = [" ".join(text.split()) for text in entries.all_inner_texts()]
+    assert names == [
+        "Overview",
+        "load , Succeeded, 1.23 s",
+        "join , Succeeded, 1.23 s",
+        "fit , Failed, 1.23 s",
+    ]
+    entries.filter(has_text="join").click()
+    expect(open_frame(page).get_by_text("joined")).to_be_visible()
+    assert entries.filter(has_text="join").get_attribute("aria-current") == "page"
+    assert entries.filter(has_text="Overview").get_attribute("aria-current") is None
+    entries.filter(has_text="Overview").click()
+    expect(open_frame(page).get_by_text("all in all")).to_be_visible()
+
+
+def test_an_execution_without_an_overview_opens_what_failed(show: Callable[..., Any]) -> None:
+    page = show(report(*several()))
+    expect(page.get_by_role("heading", name="fit")).to_be_visible()
+    expect(open_frame(page).get_by_text("trace")).to_be_visible()
+
+
+def test_the_address_names_the_task_and_its_tab(show: Callable[..., Any]) -> None:
+    page = show(report(*several(), overview="<p>all</p>"), "#task=a.2&deck=Input")
+    expect(open_frame(page).get_by_text("in", exact=True)).to_be_visible()
+    page.get_by_role("button", name="load").click()
+    expect(open_frame(page).get_by_text("loaded")).to_be_visible()
+    page.reload()
+    expect(open_frame(page).get_by_text("loaded")).to_be_visible()
+
+
+def test_many_tasks_can_be_filtered(show: Callable[..., Any]) -> None:
+    tasks = [task(deck("a", f"<p>{number}</p>"), name=f"fit {number}", id=f"a.{number}") for number in range(40)]
+    page = show(report(*tasks))
+    page.get_by_role("searchbox", name="Filter tasks").fill("FIT 37")
+    entries = page.locator("nav li:visible")
+    expect(entries).to_have_count(1)
+    entries.click()
+    expect(page.get_by_role("heading", name="fit 37")).to_be_visible()
+
+
+def test_on_a_phone_the_tasks_are_behind_a_button(show: Callable[..., Any]) -> None:
+    page = show(report(*several(), overview="<p>all</p>"), width=360)
+    menu = page.locator(".menu")
+    expect(page.get_by_role("navigation")).to_be_hidden()
+    menu.click()
+    assert menu.get_attribute("aria-expanded") == "true"
+    page.get_by_role("button", name="join").click()
+    expect(page.get_by_role("heading", name="join")).to_be_visible()
+    expect(page.get_by_role("navigation")).to_be_hidden()
+    assert menu.get_attribute("aria-expanded") == "false"
+
+
+def test_an_execution_without_tasks_says_so(show: Callable[..., Any]) -> None:
+    page = show(report())
+    expect(page.get_by_text("This execution recorded no tasks.")).to_be_visible()
+
+
+# ---- Narrow, printed, old, without scripts, in a notebook
+
+
+@pytest.mark.parametrize("wide", ["<table><tr>" + "<td>wide cell</td>" * 60 + "</tr></table>", f"<p>{'x' * 900}</p>"])
+def test_wide_content_does_not_make_a_phone_scroll_sideways(show: Callable[..., Any], wide: str) -> None:
+    page = show(report(task(deck("a", f"<p>here</p>{wide}"))), width=360)
+    expect(open_frame(page).get_by_text("here")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.frames[1].evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+LINES = "".join(f"<p>line {number}. {'Words that need more lines on paper. ' * 9}</p>" for number in range(120))
+
+
+@pytest.mark.parametrize("html", [LINES, WHOLE.format(LINES)], ids=["items", "document"])
+@pytest.mark.parametrize("prepared", [True, False], ids=["ctrl-p", "menu"])
+def test_the_open_tab_is_printed_whole(show: Callable[..., Any], html: str, prepared: bool) -> None:
+    pypdf = pytest.importorskip("pypdf", reason="pypdf reads the printed page")
+    page = show(report(task(deck("a", html), deck("b", "<p>other</p>"))), color_scheme="dark")
+    expect(open_frame(page).get_by_text("line 119.")).to_be_attached()
+    if prepared:
+        page.evaluate("window.print = () => { window.printing = true }")
+        page.keyboard.press("Control+p")
+        page.wait_for_function("window.printing")
+    margin = dict.fromkeys(("top", "bottom", "left", "right"), "10mm")
+    pages = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4", margin=margin))).pages
+    text = [each.extract_text() for each in pages]
+    assert set(re.findall(r"line (\d+)\.", "".join(text))) == {str(number) for number in range(120)}
+    assert "clean" in text[0]
+    assert "line 0." in text[0]
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_without_javascript_the_page_says_what_it_needs(show: Callable[..., Any]) -> None:
+    page = show(report(task(status="failed", error="ValueError: x")), java_script_enabled=False)
+    expect(page.get_by_role("heading", name="clean · failed · flights: ValueError: x")).to_be_visible()
+    expect(page.locator("noscript p")).to_contain_text("draws its tabs with JavaScript")
+
+
+def test_a_browser_that_cannot_inflate_is_told_so(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", "1"))), script="delete window.DecompressionStream")
+    expect(page.get_by_role("heading", name="This browser is too old for this report")).to_be_visible()
+    expect(page.get_by_role("heading", name="clean")).to_be_visible()
+
+
+def test_other_browsers_are_told_nothing(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", "<p>1</p>"))))
+    expect(open_frame(page).get_by_text("1")).to_be_visible()
+    expect(page.locator("#obs-too-old")).to_be_hidden()
+
+
+def test_a_notebook_shows_a_deck_as_high_as_it_is(show: Callable[..., Any]) -> None:
+    items = deck("Quality", "<p>in a notebook</p><div style='height:700px'></div>").items
+    cells = render_notebook("Quality", items, bodies.get) + render_notebook("Other", ["<p>second</p>"], bodies.get)
+    page = show(f"<!doctype html><h1>Notebook</h1>{cells}")
+    frames = page.locator("body > iframe")
+    expect(
+        page.frame_locator("body > iframe >> nth=0").frame_locator("iframe").get_by_text("in a notebook")
+    ).to_be_visible()
+    page.wait_for_function("document.querySelector('iframe').offsetHeight > 700")
+    page.wait_for_function("document.querySelectorAll('iframe')[1].offsetHeight < 200")
+    assert frames.first.get_attribute("sandbox") == "allow-scripts allow-popups allow-downloads"
+    assert frames.first.get_attribute("title") == "Quality"
