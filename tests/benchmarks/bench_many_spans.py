@@ -32,11 +32,12 @@ def many():
 with span("warm"):
     pass
 seconds, extra = many()
-on_disk = sum(path.stat().st_size for path in Path(os.environ["OBS_STORE"]).rglob("*") if path.is_file()) /
-1e6 began = time.perf_counter()
+store = Path(os.environ["OBS_STORE"])
+on_disk = sum(path.stat().st_size for path in store.rglob("*") if path.is_file()) / 1e6
 before = resident_mb()
-execution = next(one for one in (load_execution(path.name) for path in Path(os.environ["OBS_STORE"],
-"executions").iterdir()) if one.name == "many") found = sum(name == "operation" for name in execution.table.names)
+began = time.perf_counter()
+execution = next(one for one in map(load_execution, os.listdir(store / "executions")) if one.name == "many")
+found = sum(name == "operation" for name in execution.table.names)
 read = time.perf_counter() - began
 execution.span.explain(io.StringIO())
 explained = time.perf_counter() - began

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.measuring import best, installed, interleaved, print_table, run_fresh
+from tests.benchmarks.measuring import best, fresh_runs, interleaved, print_table
 
 COUNT = 100_000
 
@@ -113,11 +113,7 @@ CONTENDERS = {
 def main() -> None:
     """Measure and print."""
     ending = "\nmeasure()\nprint(min(measure() for _ in range(3)))"
-    contenders = {
-        name: (lambda source=source: float(run_fresh(source + ending)))
-        for name, (module, source) in CONTENDERS.items()
-        if installed(module)
-    }
+    contenders = fresh_runs({name: (module, source + ending) for name, (module, source) in CONTENDERS.items()})
     measured = {name: best(values) for name, values in interleaved(contenders).items()}
     floor = next(iter(measured.values()))
     rows = [(name, f"{seconds / COUNT * 1e9:,.0f}", f"{seconds / floor:.1f}") for name, seconds in measured.items()]

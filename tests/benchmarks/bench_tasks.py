@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.measuring import best, installed, interleaved, middle, print_table, run_fresh
+from tests.benchmarks.measuring import best, fresh_runs, installed, interleaved, middle, print_table, run_fresh
 
 OBS_TASK = """
 import time
@@ -130,14 +130,7 @@ def _tasks() -> None:
         ),
         "prefect, a task in a flow": ("prefect", PREFECT_TASK),
     }
-    measured = interleaved(
-        {
-            name: (lambda source=source: float(run_fresh(source)))
-            for name, (module, source) in contenders.items()
-            if installed(module)
-        },
-        rounds=3,
-    )
+    measured = interleaved(fresh_runs(contenders), rounds=3)
     rows = [(name, f"{best(values) * 1e6:,.0f} µs") for name, values in measured.items()]
     print_table("One call of a trivial task", ("", "a call"), rows)
 
@@ -155,11 +148,7 @@ def _appends() -> None:
 
 def _imports() -> None:
     timed = "import time; began = time.perf_counter()\n{}\nprint(time.perf_counter() - began)"
-    contenders = {
-        name: (lambda statement=statement: float(run_fresh(timed.format(statement))))
-        for name, (module, statement) in IMPORTS.items()
-        if installed(module)
-    }
+    contenders = fresh_runs({name: (module, timed.format(statement)) for name, (module, statement) in IMPORTS.items()})
     for contender in contenders.values():
         contender()  # the first import compiles
     measured = interleaved(contenders, rounds=9)

@@ -7,7 +7,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 Row = Sequence[object]
 
@@ -25,7 +26,7 @@ def run_fresh(source: str, **environment: str) -> str:
     return result.stdout.strip()
 
 
-def interleaved(contenders: dict[str, Callable[[], float]], rounds: int = 5) -> dict[str, list[float]]:
+def interleaved(contenders: Mapping[str, Callable[[], float]], rounds: int = 5) -> dict[str, list[float]]:
     """Measure each contender once a round, so that a noisy moment of the machine meets all of them."""
     measured: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
@@ -59,3 +60,12 @@ def installed(module: str) -> bool:
     from importlib.util import find_spec
 
     return find_spec(module) is not None
+
+
+def fresh_runs(sources: Mapping[str, tuple[str, str]]) -> dict[str, Callable[[], float]]:
+    """Return what measures each contender whose module is installed, from ``{name: (module, source)}``."""
+    return {name: partial(_seconds_of, source) for name, (module, source) in sources.items() if installed(module)}
+
+
+def _seconds_of(source: str) -> float:
+    return float(run_fresh(source))

@@ -59,9 +59,14 @@ def test_after_each_of_50_kills_all_but_the_last_second_is_there(
     moments = random.Random(20130101)
     for start in range(0, 50, 5):
         victims = [start_victim(folder / str(number)) for number in range(start, start + 5)]
-        for number, victim in enumerate(victims, start):
-            time.sleep(moments.uniform(0.0, 0.6))
-            assert_survived(folder / str(number), kill(victim), capsys)
+        try:
+            for number, victim in enumerate(victims, start):
+                time.sleep(moments.uniform(0.0, 0.6))
+                assert_survived(folder / str(number), kill(victim), capsys)
+        finally:
+            for victim in victims:
+                victim.kill()
+                victim.wait()
 
 
 def assert_survived(folder: Path, killed_at: float, capsys: pytest.CaptureFixture[str]) -> None:

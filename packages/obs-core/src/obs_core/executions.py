@@ -123,6 +123,7 @@ class execution:
         if self._run is not None and self._run.root in active:
             raise RuntimeError(f"execution {self.name!r} is running already; make a new one for each run")
         self._run = begin(self.name, self.tags, self._store)
+        self._run.journal.flush()  # from here on a kill leaves an execution that can be seen
         self._outside = current.get()
         current.set(self._run.root)
         active.add(self._run.root)
@@ -156,7 +157,6 @@ def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | No
     """Begin an execution and write so."""
     run = Run(open_store(store), identity.new_execution_id(), name, "main")
     run.journal.append(_start(name, tags))
-    run.journal.flush()  # from here on a kill leaves an execution that can be seen
     return run
 
 

@@ -198,6 +198,8 @@ class _Call:
             enable_deck=settings.enable_deck and decks_enabled(),
         )
         run.journal.append(_start_of(settings, context))
+        if self._own_run is not None:
+            run.journal.flush()  # from here on a kill leaves an execution and a task that can be seen
         self._context = context
         active.add(context)
         current.set(context)
