@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from obs_core import executions
+from obs_core import executions, rendering, transformers
+from obs_core._plugins import TypeRegistry
 from obs_core.testing import RecordingStore, recording
 
 
@@ -24,6 +26,19 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Recording
     executions.carried.cache_clear()
     with recording() as recorded:
         yield recorded
+
+
+@pytest.fixture(autouse=True)
+def core_alone() -> Iterator[None]:
+    """Leave out what other installed packages declare: these tests are about what obs-core does by itself."""
+    registries: list[TypeRegistry[Any]] = [rendering._registry, transformers._registry]
+    with pytest.MonkeyPatch.context() as patch:
+        for registry in registries:
+            patch.setattr(registry, "_declared", [])
+            registry._arrange()
+        yield
+    for registry in registries:
+        registry._arrange()
 
 
 @pytest.fixture
