@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from obs_core import executions, rendering, transformers
 from obs_core._plugins import TypeRegistry
 from obs_core.testing import RecordingStore, recording
+
+# How long an example takes says nothing on a loaded machine: time is measured in benchmarks.
+settings.register_profile("obs", deadline=None)
+settings.load_profile("obs")
 
 
 @pytest.fixture(autouse=True)

@@ -113,9 +113,17 @@
     measure();
   }, true);
 
+  // The new width may arrive later than the question.
+  const measureAt = (wanted) => {
+    if (innerWidth !== wanted) return void setTimeout(measureAt, 20, wanted);
+    send(contentHeight());
+    tellParent({ obs: "measured" });
+  };
+
   const fromDocument = (event) => documents().find((inner) => inner.contentWindow === event.source);
   const onParent = (message) => {
     if (message.obs === "theme") applyTheme(message.theme);
+    if (message.obs === "measure") measureAt(message.width);
   };
   const onDocument = (inner, message) => {
     if (message.obs === "height" && message.height > 0) inner.style.height = `${Math.min(message.height + 2, 200000)}px`;

@@ -129,14 +129,12 @@
   // ---- The frames
 
   const frames = new Map();
-  let lastHeightAt = 0;
   const tellTheme = (frame) => frame.contentWindow?.postMessage({ obs: "theme", theme: currentTheme() }, "*");
   const onHeight = (frame, height) => {
     if (!Number.isFinite(height) || height <= 0) return;
     const panel = frame.parentElement;
     panel.style.setProperty("--content-height", `${Math.min(Math.ceil(height), TALLEST)}px`);
     panel.removeAttribute("aria-busy");
-    lastHeightAt = performance.now();
   };
   const onOpen = (frame, url) => {
     // Only what somebody clicked in that very frame.
@@ -153,6 +151,7 @@
     const message = event.data;
     if (!frame || !message || typeof message !== "object") return;
     if (message.obs === "height") onHeight(frame, message.height);
+    if (message.obs === "measured") answers.get(frame)?.();
     if (message.obs === "open") onOpen(frame, String(message.url));
     if (message.obs === "scroll") onScroll(frame, message.top);
     if (message.obs === "print" && document.activeElement === frame) printWell();
@@ -426,13 +425,21 @@
 
   const PAPER_WIDTH = 700;
   const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+  const answers = new Map();
+  const measured = (frame) => new Promise((resolve) => {
+    answers.set(frame, resolve);
+    frame.contentWindow.postMessage({ obs: "measure", width: frame.clientWidth }, "*");
+  });
+  // Each shown frame is asked for its height at its new width, until two answers are the same; one that never answers
+  // (a document of the user's own) holds up nobody for long.
   const heightsSettled = async () => {
-    const asked = performance.now();
-    const waited = () => performance.now() - asked;
-    const unanswered = () => lastHeightAt < asked && waited() < 1000;
-    const changing = () => performance.now() - lastHeightAt < 300 && waited() < 3000;
-    do await pause(100);
-    while (unanswered() || changing());
+    const shown = [...frames.values()].filter((frame) => frame.offsetParent);
+    const heights = () => shown.map((frame) => frame.offsetHeight).join();
+    for (let before = "", round = 0; round < 10 && before !== heights(); round += 1) {
+      before = heights();
+      await Promise.race([Promise.all(shown.map(measured)), pause(3000)]);
+      await pause(50);
+    }
   };
   const scaleToPaper = () => {
     for (const frame of frames.values()) {
