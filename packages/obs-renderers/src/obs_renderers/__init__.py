@@ -1,0 +1,88 @@
+"""Renderers: Python values as light, beautiful HTML for decks.
+
+Importing this package imports nothing else: each renderer is loaded when it is first named, and the library
+that it needs when it first renders.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from obs_renderers.__about__ import __version__
+
+if TYPE_CHECKING:
+    from obs_renderers.arrays import ArrayRenderer
+    from obs_renderers.arrow import ArrowRenderer
+    from obs_renderers.box import BoxRenderer
+    from obs_renderers.dependencies import PythonDependencyRenderer
+    from obs_renderers.figures import AltairRenderer, MatplotlibRenderer, PlotlyRenderer
+    from obs_renderers.gantt import GanttChartRenderer
+    from obs_renderers.html_repr import HtmlReprRenderer
+    from obs_renderers.image import ImageRenderer
+    from obs_renderers.markdown import MarkdownRenderer
+    from obs_renderers.objects import ObjectRenderer
+    from obs_renderers.profiling import FrameProfilingRenderer
+    from obs_renderers.source_code import SourceCodeRenderer
+    from obs_renderers.table import TableRenderer
+    from obs_renderers.top_frame import TopFrameRenderer
+    from obs_renderers.tracebacks import TracebackRenderer
+    from obs_renderers.tree import TreeRenderer
+
+__all__ = [
+    "AltairRenderer",
+    "ArrayRenderer",
+    "ArrowRenderer",
+    "BoxRenderer",
+    "FrameProfilingRenderer",
+    "GanttChartRenderer",
+    "HtmlReprRenderer",
+    "ImageRenderer",
+    "MarkdownRenderer",
+    "MatplotlibRenderer",
+    "ObjectRenderer",
+    "PlotlyRenderer",
+    "PythonDependencyRenderer",
+    "SourceCodeRenderer",
+    "TableRenderer",
+    "TopFrameRenderer",
+    "TracebackRenderer",
+    "TreeRenderer",
+    "__version__",
+]
+
+_MODULES = {
+    "AltairRenderer": "figures",
+    "ArrayRenderer": "arrays",
+    "ArrowRenderer": "arrow",
+    "BoxRenderer": "box",
+    "FrameProfilingRenderer": "profiling",
+    "GanttChartRenderer": "gantt",
+    "HtmlReprRenderer": "html_repr",
+    "ImageRenderer": "image",
+    "MarkdownRenderer": "markdown",
+    "MatplotlibRenderer": "figures",
+    "ObjectRenderer": "objects",
+    "PlotlyRenderer": "figures",
+    "PythonDependencyRenderer": "dependencies",
+    "SourceCodeRenderer": "source_code",
+    "TableRenderer": "table",
+    "TopFrameRenderer": "top_frame",
+    "TracebackRenderer": "tracebacks",
+    "TreeRenderer": "tree",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a renderer when it is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    renderer = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = renderer
+    return renderer
+
+
+def __dir__() -> list[str]:
+    """List the renderers that have not been loaded too."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,240 @@
+"""Look at tables of several libraries in one way, importing none of them."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from obs_renderers._cells import is_missing, label_text
+from obs_renderers._types import is_a
+
+__all__ = ["Frame", "Missing", "open_frame"]
+
+_EXACT_ROWS = 50_000
+_SAMPLED_ROWS = 2_000
+_DTYPE_ROWS = 200
+
+_PANDAS = ("pandas.DataFrame", "pandas.Series", "pandas.Index")
+_POLARS = ("polars.DataFrame", "polars.Series")
+_ARROW = ("pyarrow.Table", "pyarrow.RecordBatch")
+_ARROW_COLUMNS = ("pyarrow.ChunkedArray", "pyarrow.Array")
+
+
+class Missing(Struct, frozen=True):
+    """How many values of a column are missing, and among how many rows that was counted."""
+
+    count: int
+    of: int
+
+
+class Frame(ABC):
+    """A table whose rows can be read a few at a time.
+
+    Attributes:
+        library: What it is called, ``"pandas DataFrame"``.
+        rows: Number of rows.
+        columns: Number of columns.
+    """
+
+    library: str
+    rows: int
+    columns: int
+
+    @abstractmethod
+    def label(self, column: int) -> str:
+        """Name a column."""
+
+    @abstractmethod
+    def dtype(self, column: int) -> str:
+        """Name a column's type."""
+
+    @abstractmethod
+    def values(self, column: int, start: int, stop: int) -> list[Any]:
+        """Read the values of a column from one row up to another."""
+
+    @abstractmethod
+    def missing(self, column: int) -> Missing:
+        """Count a column's missing values, on a sample of the rows where counting all would take long."""
+
+    @abstractmethod
+    def column(self, column: int) -> Any:
+        """Give a whole column as its library's own object."""
+
+    def is_named(self, column: int, name: object) -> bool:
+        """Tell whether a column has this name."""
+        return self.label(column) == name
+
+    def index_labels(self) -> list[str]:
+        """Name the columns that the row labels take; one nameless column of row numbers by default."""
+        return [""]
+
+    def index_values(self, start: int, stop: int) -> list[list[Any]]:
+        """Read the row labels, a list for each of `index_labels`."""
+        return [list(range(start, stop))]
+
+
+def open_frame(value: Any) -> Frame | None:
+    """Open a table of any library known here, or say with None that it is none."""
+    if is_a(value, *_PANDAS):
+        return _PandasFrame(value)
+    if is_a(value, *_POLARS):
+        return _PolarsFrame(value)
+    if is_a(value, *_ARROW):
+        return _ArrowFrame(value)
+    return _arrow_column(value) if is_a(value, *_ARROW_COLUMNS) else None
+
+
+class _PandasFrame(Frame):
+    def __init__(self, value: Any) -> None:
+        self.library = f"pandas {type(value).__name__}"
+        if is_a(value, "pandas.Index"):
+            value = value.to_frame(index=False)
+        self._frame = value.to_frame() if is_a(value, "pandas.Series") else value
+        self._unnamed = is_a(value, "pandas.Series") and value.name is None
+        self.rows, self.columns = self._frame.shape
+        self._dtypes = list(self._frame.dtypes)
+        self._missing: tuple[Any, int] | None = None
+        self._views: dict[tuple[int, int], Any] = {}
+
+    def label(self, column: int) -> str:
+        return "value" if self._unnamed else label_text(self._frame.columns[column])
+
+    def column(self, column: int) -> Any:
+        return self._frame.iloc[:, column]
+
+    def is_named(self, column: int, name: object) -> bool:
+        return bool(self._frame.columns[column] == name) or self.label(column) == name
+
+    def dtype(self, column: int) -> str:
+        name = str(self._dtypes[column])
+        if name == "object":
+            return _object_dtype(self._frame.iloc[:_DTYPE_ROWS, column].tolist())
+        return plain_dtype(name)
+
+    def values(self, column: int, start: int, stop: int) -> list[Any]:
+        return list(self._rows(start, stop).iloc[:, column].tolist())
+
+    def _rows(self, start: int, stop: int) -> Any:
+        """View some rows; all columns of a preview are read from the same few."""
+        if (start, stop) not in self._views:
+            self._views[start, stop] = self._frame.iloc[start:stop]
+        return self._views[start, stop]
+
+    def missing(self, column: int) -> Missing:
+        if self._missing is None:
+            self._missing = self._count_missing()
+        counts, rows = self._missing
+        return Missing(int(counts[column]), rows)
+
+    def _count_missing(self) -> tuple[Any, int]:
+        step = 1 if self.rows <= _EXACT_ROWS else -(-self.rows // _SAMPLED_ROWS)
+        mask = self._frame.iloc[::step].isna().to_numpy()
+        return mask.sum(axis=0), len(mask)
+
+    def index_labels(self) -> list[str]:
+        return ["" if name is None else label_text(name) for name in self._frame.index.names]
+
+    def index_values(self, start: int, stop: int) -> list[list[Any]]:
+        part = self._frame.index[start:stop]
+        if part.nlevels == 1:
+            return [part.tolist()]
+        return [part.get_level_values(level).tolist() for level in range(part.nlevels)]
+
+
+_DATETIME = re.compile(r"^datetime64\[(?:s|ms|us|ns)(?:, (?P<zone>.+))?\]$")
+_STRINGS = (
+    "str",
+    "string",
+    "string[python]",
+    "string[pyarrow]",
+    "string[pyarrow_numpy]",
+    "large_string[pyarrow]",
+)
+
+
+def plain_dtype(name: str) -> str:
+    """Name a pandas type so that versions agree: without the storage of strings and the unit of times."""
+    if times := _DATETIME.match(name):
+        return f"datetime, {times['zone']}" if times["zone"] else "datetime"
+    if name.startswith("timedelta64"):
+        return "duration"
+    if name.startswith("interval["):
+        return "interval"
+    return "str" if name in _STRINGS else name
+
+
+def _object_dtype(values: Sequence[object]) -> str:
+    kinds = {type(value).__name__ for value in values if not is_missing(value)}
+    if kinds <= {"str"}:
+        return "str" if kinds else "object"
+    return f"object ({kinds.pop()})" if len(kinds) == 1 else "object (mixed)"
+
+
+class _PolarsFrame(Frame):
+    def __init__(self, value: Any) -> None:
+        self.library = f"polars {type(value).__name__}"
+        self._columns = [value] if is_a(value, "polars.Series") else value.get_columns()
+        self.columns = len(self._columns)
+        self.rows = len(self._columns[0]) if self._columns else value.height
+
+    def label(self, column: int) -> str:
+        return str(self._columns[column].name)
+
+    def column(self, column: int) -> Any:
+        return self._columns[column]
+
+    def dtype(self, column: int) -> str:
+        return str(self._columns[column].dtype)
+
+    def values(self, column: int, start: int, stop: int) -> list[Any]:
+        return list(self._columns[column].slice(start, stop - start).to_list())
+
+    def missing(self, column: int) -> Missing:
+        return Missing(int(self._columns[column].null_count()), self.rows)
+
+
+class _ArrowFrame(Frame):
+    def __init__(self, value: Any) -> None:
+        self.library = f"pyarrow {type(value).__name__}"
+        self._table = value
+        self.rows, self.columns = value.num_rows, value.num_columns
+
+    def label(self, column: int) -> str:
+        return str(self._table.schema.field(column).name)
+
+    def column(self, column: int) -> Any:
+        return self._table.column(column)
+
+    def dtype(self, column: int) -> str:
+        return str(self._table.schema.field(column).type)
+
+    def values(self, column: int, start: int, stop: int) -> list[Any]:
+        return arrow_values(self._table.column(column), start, stop)
+
+    def missing(self, column: int) -> Missing:
+        return Missing(int(self._table.column(column).null_count), self.rows)
+
+
+def _arrow_column(value: Any) -> Frame:
+    """Open a single pyarrow column as a table of one."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+    frame = _ArrowFrame(pa.table({"value": value}))
+    frame.library = f"pyarrow {type(value).__name__}"
+    return frame
+
+
+def arrow_values(column: Any, start: int, stop: int) -> list[Any]:
+    """Read some values of a pyarrow column; one that Python cannot hold (a time of a nanosecond) as text."""
+    return [_arrow_value(value) for value in column.slice(start, stop - start)]
+
+
+def _arrow_value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError, ArithmeticError):
+        return str(scalar)

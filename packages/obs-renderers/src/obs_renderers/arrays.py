@@ -1,0 +1,150 @@
+"""Show numpy arrays: shape, type, statistics, and the corners of their values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from obs_renderers._cells import Cell, cell_html, column_cells
+from obs_renderers._markup import escape, fragment, shorten
+from obs_renderers._numbers import byte_size, count, share, statistic
+from obs_renderers._types import is_a, reject
+
+__all__ = ["ArrayRenderer"]
+
+_EDGE = 5
+_EXACT = 5_000_000
+_GAP = Cell("⋯", kind="gap")
+
+
+class ArrayRenderer:
+    """Show a numpy array: shape, type, size, statistics, and its first and last values.
+
+    Of an array of three or more dimensions the first and last two-dimensional slices' corners are shown.
+
+    Example:
+        >>> import numpy as np
+        >>> html = ArrayRenderer().to_html(np.arange(12).reshape(3, 4))
+    """
+
+    def to_html(self, array: Any) -> str:
+        """Render an array.
+
+        Args:
+            array: A numpy array of any shape and type.
+
+        Returns:
+            An HTML fragment.
+
+        Raises:
+            TypeError: It is no numpy array.
+        """
+        if not is_a(array, "numpy.ndarray"):
+            reject(self, array, "a numpy array")
+        return fragment("array", _facts(array) + _statistics(array) + _values(array), styles=("table", "box"))
+
+
+def _facts(array: Any) -> str:
+    shape = " × ".join(count(side) for side in array.shape) or "a single value"
+    dtype = escape(shorten(str(array.dtype), 80))
+    return f'<p class="facts"><b>{shape}</b> · {dtype} · {byte_size(array.nbytes)} · {escape(_library(array))}</p>'
+
+
+def _library(array: Any) -> str:
+    kind = type(array).__name__
+    return "numpy array" if kind == "ndarray" else f"numpy {kind}"
+
+
+def _statistics(array: Any) -> str:
+    if array.dtype.kind not in "iufb" or not array.size:
+        return ""
+    import numpy as np
+
+    flat = np.asarray(array).ravel()
+    step = -(-flat.size // _EXACT)
+    sample = flat[::step].astype(np.float64)
+    finite = sample[np.isfinite(sample)]
+    facts = [*_moments(finite), *_odd_ones(sample, finite)]
+    entries = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts)
+    note = f'<p class="note">of {count(sample.size)} values spread over the array</p>' if step > 1 else ""
+    return f"<dl>{entries}</dl>{note}"
+
+
+def _moments(finite: Any) -> list[tuple[str, str]]:
+    import numpy as np
+
+    if not finite.size:
+        return []
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = {"min": finite.min(), "mean": finite.mean(), "max": finite.max(), "std": finite.std()}
+    return [(name, statistic(float(number))) for name, number in numbers.items()]
+
+
+def _odd_ones(sample: Any, finite: Any) -> list[tuple[str, str]]:
+    import numpy as np
+
+    nans = int(np.isnan(sample).sum())
+    infinite = sample.size - finite.size - nans
+    odd = [("NaN", nans), ("infinite", infinite), ("zero", int((sample == 0).sum()))]
+    return [(name, f"{share(number, sample.size)}") for name, number in odd if number]
+
+
+def _values(array: Any) -> str:
+    if not array.size:
+        return '<p class="note">No values.</p>'
+    if array.dtype.names:
+        return _grid([[array.ravel()[place]] for place in _ends(array.size)], _ends(array.size), None)
+    if array.ndim < 2:
+        flat = array.ravel()
+        places = _ends(array.size)
+        return _grid([[None if p is None else _value(flat[p]) for p in places]], [None], places)
+    return _plane(array)
+
+
+def _value(element: Any) -> Any:
+    """Give an element as Python has it; times as text, since nanoseconds would become plain integers."""
+    if not hasattr(element, "dtype"):
+        return element
+    return str(element) if element.dtype.kind in "mM" else element.item()
+
+
+def _plane(array: Any) -> str:
+    title = ""
+    if array.ndim > 2:
+        title = f'<p class="note">The first plane, [{", ".join(["0"] * (array.ndim - 2))}, :, :]</p>'
+        array = array[(0,) * (array.ndim - 2)]
+    rows, columns = _ends(array.shape[0]), _ends(array.shape[1])
+    values = [[None if r is None or c is None else _value(array[r, c]) for c in columns] for r in rows]
+    return title + _grid(values, rows, columns)
+
+
+def _ends(size: int) -> list[int | None]:
+    """Choose the first and last places; None stands for those between."""
+    if size <= 2 * _EDGE:
+        return list(range(size))
+    return [*range(_EDGE), None, *range(size - _EDGE, size)]
+
+
+def _grid(values: list[list[Any]], rows: list[int | None], columns: list[int | None] | None) -> str:
+    cells = column_cells([value for row in values for value in row])
+    width = len(values[0])
+    body = "".join(
+        f"<tr>{_place(row)}{''.join(_cell(cells[r * width + c], row, columns, c) for c in range(width))}</tr>"
+        for r, row in enumerate(rows)
+    )
+    head = "" if columns is None else f"<thead><tr>{_place(None)}{''.join(_head(c) for c in columns)}</tr></thead>"
+    return f'<div class="scroll" tabindex="0"><table>{head}<tbody>{body}</tbody></table></div>'
+
+
+def _place(row: int | None) -> str:
+    return f'<th class="index" scope="row">{"" if row is None else row}</th>'
+
+
+def _head(column: int | None) -> str:
+    return f'<th scope="col" class="number">{"⋯" if column is None else column}</th>'
+
+
+def _cell(cell: Cell, row: int | None, columns: list[int | None] | None, place: int) -> str:
+    between = columns is not None and (
+        columns[place] is None or (row is None and len(columns) > 1 and cell.kind == "missing")
+    )
+    return cell_html(_GAP if between else cell)

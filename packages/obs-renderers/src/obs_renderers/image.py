@@ -1,0 +1,250 @@
+"""Embed images."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from obs_renderers._markup import escape, fragment
+from obs_renderers._numbers import byte_size
+from obs_renderers._types import is_a, reject
+
+__all__ = ["ImageRenderer"]
+
+_TAKES = (
+    "a PIL image, the path of an image file, its bytes, a binary file object, a matplotlib figure, "
+    "or a numpy array of shape (height, width), (height, width, 3) or (height, width, 4)"
+)
+_MAX_PIXELS = 300_000_000
+_AS_THEY_ARE = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
+_LARGE = 250_000
+_MANY_COLOURS = 1_500
+_ORIENTATION = 0x0112
+
+
+class _Embedded(Struct, frozen=True):
+    """An image ready to be shown: its bytes, their type, its size in pixels, and what was done to it."""
+
+    content: bytes
+    mime: str
+    size: tuple[int, int]
+    note: str = ""
+
+
+class ImageRenderer:
+    """Embed an image in the page.
+
+    A JPEG, PNG, GIF or WebP given as a file or as bytes keeps its bytes; a PIL image opened from a JPEG
+    stays a JPEG. Anything larger than `max_size` is scaled down, and a line under the picture says so; only
+    animations are not.
+
+    Args:
+        max_size: Longest side in pixels, 1,600 by default; None keeps every image as large as it is.
+        alt: What the image shows, for those who cannot see it.
+        caption: A line under the image.
+
+    Example:
+        >>> from PIL import Image
+        >>> html = ImageRenderer(max_size=800).to_html(Image.new("RGB", (1200, 900), "teal"))
+    """
+
+    def __init__(self, max_size: int | None = 1600, *, alt: str = "", caption: str = "") -> None:
+        if max_size is not None and max_size < 1:
+            raise ValueError(f"max_size must be 1 or more, or None, not {max_size}")
+        self._max_size = max_size
+        self._alt = alt
+        self._caption = caption
+
+    def to_html(self, image_src: Any) -> str:
+        """Render an image.
+
+        Args:
+            image_src: A PIL image, a path, bytes, a binary file object, a matplotlib figure or a numpy array.
+
+        Returns:
+            An HTML fragment with the image as base64.
+
+        Raises:
+            TypeError: It is none of these.
+            ValueError: The bytes are no image that Pillow can read, or it has more than 300 million pixels.
+            FileNotFoundError: There is no file at that path.
+        """
+        if is_a(image_src, "matplotlib.Figure"):
+            return self._figure(_figure_png(image_src))
+        image, content = _source(self, image_src)
+        return self._figure(self._embed(image, content))
+
+    def _embed(self, image: Any, content: bytes | None) -> _Embedded:
+        _refuse_bomb(image.size)
+        animated = content and getattr(image, "is_animated", False)
+        if self._max_size is None or max(image.size) <= self._max_size or animated:
+            return _kept(image, content)
+        return _scaled(image, self._max_size)
+
+    def _figure(self, image: _Embedded) -> str:
+        alt = self._alt or self._caption or f"Image of {image.size[0]} × {image.size[1]} pixels"
+        encoded = base64.b64encode(image.content).decode("ascii")
+        picture = (
+            f'<img src="data:{image.mime};base64,{encoded}" alt="{escape(alt)}" '
+            f'width="{image.size[0]}" height="{image.size[1]}">'
+        )
+        lines = [escape(line) for line in (self._caption, image.note) if line]
+        caption = f"<figcaption>{'<br>'.join(lines)}</figcaption>" if lines else ""
+        return fragment("image", f"<figure>{picture}{caption}</figure>", styles=("image",))
+
+
+def _source(renderer: ImageRenderer, value: Any) -> tuple[Any, bytes | None]:
+    """Open what was given: a PIL image, with the bytes of the file if it is one."""
+    if is_a(value, "PIL.Image"):
+        return value, None
+    if isinstance(value, (str, os.PathLike)):
+        return _open(Path(value).read_bytes(), os.fspath(value))
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return _open(bytes(value), "these bytes")
+    if hasattr(value, "read"):
+        return _open(_read(renderer, value), getattr(value, "name", "this file object"))
+    return _from_array(renderer, value), None
+
+
+def _read(renderer: ImageRenderer, file: Any) -> bytes:
+    content = file.read()
+    if not isinstance(content, bytes):
+        raise TypeError(f"{type(renderer).__name__} got a file opened as text; open it with mode 'rb'")
+    return content
+
+
+def _open(content: bytes, name: object) -> tuple[Any, bytes]:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(io.BytesIO(content)), content
+    except UnidentifiedImageError:
+        raise ValueError(f"{name} is not an image that Pillow can read ({byte_size(len(content))})") from None
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _refuse_bomb(size: tuple[int, int]) -> None:
+    if size[0] * size[1] > _MAX_PIXELS:
+        raise ValueError(
+            f"the image has {size[0]:,} × {size[1]:,} pixels, more than {_MAX_PIXELS:,}; scale "
+            f"it "
+            f"down before it is shown"
+        )
+
+
+def _from_array(renderer: ImageRenderer, value: Any) -> Any:
+    if not is_a(value, "numpy.ndarray"):
+        reject(renderer, value, _TAKES)
+    channels = value.shape[2] if value.ndim == 3 else 1
+    if value.ndim not in (2, 3) or channels not in (1, 3, 4) or 0 in value.shape or value.dtype.kind not in "buif":
+        raise TypeError(
+            f"{type(renderer).__name__} got a numpy array of shape {value.shape} "
+            f"and "
+            f"dtype {value.dtype}; it takes {_TAKES}"
+        )
+    from PIL import Image
+
+    pixels = _as_bytes(value)
+    return Image.fromarray(pixels[:, :, 0] if channels == 1 and pixels.ndim == 3 else pixels)
+
+
+def _as_bytes(array: Any) -> Any:
+    """Bring an array to 0..255: floats in 0..1 and booleans as shares, other numbers by their range."""
+    import numpy as np
+
+    if array.dtype == np.uint8:
+        return np.ascontiguousarray(array)
+    numbers = np.nan_to_num(array.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(numbers.min()), float(numbers.max())
+    if (array.dtype.kind == "f" and low >= 0 and high <= 1) or array.dtype.kind == "b":
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= 255 and array.dtype.kind in "ui":
+        low, high = 0.0, 255.0
+    return np.round((numbers - low) * (255 / ((high - low) or 1))).astype(np.uint8)
+
+
+def _kept(image: Any, content: bytes | None) -> _Embedded:
+    if content and image.format in _AS_THEY_ARE:
+        return _Embedded(content, _AS_THEY_ARE[image.format], _upright_size(image))
+    if image.format == "JPEG":
+        # The pixels may have been drawn on since it was opened, so the file it came from will not do.
+        return _Embedded(_saved(_upright(image), "JPEG", quality=90), "image/jpeg", _upright_size(image))
+    return _encoded(_upright(image))
+
+
+def _upright_size(image: Any) -> tuple[int, int]:
+    """Give the size that a browser shows: it turns a photo as the camera was held."""
+    width, height = image.size
+    return (height, width) if image.getexif().get(_ORIENTATION, 1) >= 5 else (width, height)
+
+
+def _upright(image: Any) -> Any:
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
+
+
+def _scaled(image: Any, limit: int) -> _Embedded:
+    from PIL import Image
+
+    full, photo = _upright_size(image), image.format == "JPEG"
+    if photo:
+        image.draft("RGB", (limit, limit))  # lets the decoder skip detail that scaling would throw away
+    share = limit / max(image.size)
+    size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
+    smaller = _upright(_plain(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=1.25))
+    note = f"Scaled down from {full[0]:,} × {full[1]:,} to {smaller.width:,} × {smaller.height:,} pixels"
+    return _encoded(smaller, note, photo)
+
+
+def _plain(image: Any) -> Any:
+    """Bring an image to a mode that browsers show: palettes, CMYK, 16 bits become grey or colour."""
+    if image.mode in ("L", "LA", "RGB", "RGBA"):
+        return image
+    if image.mode in ("P", "PA"):
+        return image.convert("RGBA")
+    if image.mode in ("F", "I", "I;16", "I;16B", "I;16L", "I;16N"):
+        return _stretched(image)
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _stretched(image: Any) -> Any:
+    import numpy as np
+    from PIL import Image
+
+    return Image.fromarray(_as_bytes(np.asarray(image)))
+
+
+def _encoded(image: Any, note: str = "", photo: bool = False) -> _Embedded:
+    """Encode a photo as JPEG and anything else, or with transparency, as PNG."""
+    image = _plain(image)
+    if image.mode in ("L", "RGB") and (photo or _looks_like_a_photo(image)):
+        return _Embedded(_saved(image, "JPEG", quality=90), "image/jpeg", image.size, note)
+    return _Embedded(_saved(image, "PNG"), "image/png", image.size, note)
+
+
+def _looks_like_a_photo(image: Any) -> bool:
+    """Guess from a few thousand pixels: a large image in which nearly each has a colour of its own."""
+    if image.width * image.height < _LARGE:
+        return False
+    sampled = image.resize((64, 64), 0)
+    return sampled.getcolors(_MANY_COLOURS if image.mode == "RGB" else 200) is None
+
+
+def _saved(image: Any, form: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format=form, **options)
+    return buffer.getvalue()
+
+
+def _figure_png(figure: Any) -> _Embedded:
+    from obs_renderers.figures import matplotlib_png
+
+    content, size = matplotlib_png(figure)
+    return _Embedded(content, "image/png", size)

@@ -1,0 +1,212 @@
+"""Profile a table: types, missing values, distributions, outliers, cardinality, associations."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from obs_renderers._frames import open_frame
+from obs_renderers._markup import escape, fragment, script, shorten
+from obs_renderers._numbers import count, plural, share, statistic
+from obs_renderers._profile_charts import histogram, value_bars
+from obs_renderers._skrub import ColumnProfile, Profile, profile_frame
+from obs_renderers._types import reject
+from obs_renderers.top_frame import frame_preview
+
+__all__ = ["FrameProfilingRenderer"]
+
+_TAKES = "a DataFrame or Series of pandas or polars, or a pyarrow Table"
+_MAX_ROWS = 1_000_000
+_MAX_ASSOCIATIONS = 12
+_NOTABLE = 0.3
+
+
+class FrameProfilingRenderer:
+    """Profile a table: types, missing values, distributions, outliers, cardinality, associations.
+
+    The figures are skrub's. A table of more than `max_rows` rows is sampled evenly, and the page says so.
+
+    Args:
+        title: The heading.
+        max_rows: Rows to profile at most, a million by default.
+        engine: ``"skrub"``, or ``"ydata"`` for ydata-profiling's own page (to be installed besides; it is
+            far slower and needs pandas 2).
+
+    Example:
+        >>> import pandas as pd
+        >>> html = FrameProfilingRenderer("Delays").to_html(pd.DataFrame({"delay": [3, 14, 15, None]}))
+    """
+
+    def __init__(
+        self,
+        title: str = "Pandas Profiling Report",
+        *,
+        max_rows: int = _MAX_ROWS,
+        engine: Literal["skrub", "ydata"] = "skrub",
+    ) -> None:
+        if max_rows < 1:
+            raise ValueError(f"max_rows must be 1 or more, not {max_rows}")
+        if engine not in ("skrub", "ydata"):
+            raise ValueError(f"engine must be 'skrub' or 'ydata', not {engine!r}")
+        self._title = title
+        self._max_rows = max_rows
+        self._engine = engine
+
+    def to_html(self, df: Any) -> str:
+        """Render a profile.
+
+        Args:
+            df: A DataFrame or Series of pandas or polars, or a pyarrow Table.
+
+        Returns:
+            An HTML fragment; with ydata a whole document.
+
+        Raises:
+            TypeError: It is none of these.
+            ImportError: The engine ydata is asked for and not installed.
+        """
+        frame = open_frame(df)
+        if frame is None:
+            reject(self, df, _TAKES)
+        if self._engine == "ydata":
+            return _ydata_page(df, self._title)
+        profile = profile_frame(frame, self._max_rows)
+        parts = [self._header(profile), _overview(profile), _columns(profile), _associations(profile)]
+        preview = frame_preview(frame, 10, 100) if frame.columns else ""
+        body = "".join(parts) + f'<details class="rows"><summary>First and last rows</summary>{preview}</details>'
+        return fragment("profile", body + script("profile_filter"), styles=("table", "box", "profile"))
+
+    def _header(self, profile: Profile) -> str:
+        title = f"<h2>{escape(self._title)}</h2>" if self._title else ""
+        return title + (f'<p class="sampled">{_sampling(profile)}</p>' if profile.sampled else "")
+
+
+def _sampling(profile: Profile) -> str:
+    return (
+        f"Profiled on a sample: {count(profile.rows)} rows, evenly spread "
+        f"over "
+        f"the {count(profile.all_rows)} of the table. "
+        "Counts and shares are of the sample."
+    )
+
+
+def _ydata_page(df: Any, title: str) -> str:
+    import os
+
+    os.environ.setdefault("YDATA_PROFILING_NO_ANALYTICS", "True")
+    try:
+        from ydata_profiling import ProfileReport
+    except ImportError as error:
+        raise ImportError(
+            f"the engine ydata cannot be imported ({error}); type: pip install "
+            f"ydata-profiling "
+            f'"pandas<3" "setuptools<82"'
+        ) from None
+    return str(ProfileReport(df, title=title, progress_bar=False).to_html())
+
+
+def _overview(profile: Profile) -> str:
+    cells = profile.rows * len(profile.columns)
+    missing = sum(column.missing for column in profile.columns)
+    facts = [
+        ("rows", count(profile.all_rows)),
+        ("columns", count(len(profile.columns))),
+        ("missing cells", share(missing, cells)),
+        ("constant columns", count(sum(column.constant for column in profile.columns))),
+        ("duplicate rows", "–" if profile.duplicates is None else share(profile.duplicates, profile.rows)),
+    ]
+    entries = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts)
+    return f'<dl class="overview">{entries}</dl>{_kinds(profile)}'
+
+
+def _kinds(profile: Profile) -> str:
+    kinds: dict[str, int] = {}
+    for column in profile.columns:
+        kinds[column.kind] = kinds.get(column.kind, 0) + 1
+    buttons = "".join(
+        f'<button type="button" data-kind="{kind}" aria-pressed="false">{plural(number, _kind_name(kind))}</button>'
+        for kind, number in kinds.items()
+    )
+    with_gaps = sum(bool(column.missing) for column in profile.columns)
+    if with_gaps:
+        buttons += (
+            f'<button type="button" data-kind="missing" aria-pressed="false">{with_gaps} with missing values</button>'
+        )
+    return f'<div class="kinds" role="group" aria-label="Show only some columns">{buttons}</div>' if buttons else ""
+
+
+def _kind_name(kind: str) -> str:
+    return {"number": "numeric column", "time": "time column", "boolean": "boolean column"}.get(kind, f"{kind} column")
+
+
+def _columns(profile: Profile) -> str:
+    return f'<div class="cards">{"".join(_card(column) for column in profile.columns)}</div>'
+
+
+def _card(column: ColumnProfile) -> str:
+    kinds = column.kind + (" missing" if column.missing else "")
+    name = f'<h3 title="{escape(shorten(column.name, 500))}">{escape(shorten(column.name, 60))}</h3>'
+    head = f'<header>{name}<span class="dtype">{escape(shorten(column.dtype, 40))}</span></header>'
+    return f'<article data-kinds="{kinds}">{head}{_badges(column)}{_chart(column)}{_figures(column)}</article>'
+
+
+def _badges(column: ColumnProfile) -> str:
+    badges = [("warn", f"{share(column.missing, column.rows)} missing")] if column.missing else []
+    if column.constant:
+        badges.append(("warn", "constant"))
+    if (
+        column.distinct
+        and column.distinct == column.rows - column.missing
+        and column.distinct > 1
+        and column.kind != "number"
+    ):
+        badges.append(("", "all distinct"))
+    if column.ordered and not column.constant and column.distinct != 1:
+        badges.append(("", "sorted"))
+    if column.outliers:
+        badges.append(("", f"{plural(column.outliers, 'outlier')}"))
+    spans = "".join(f'<span class="badge {css}">{text}</span>' for css, text in badges)
+    return f'<div class="badges">{spans}</div>'
+
+
+def _chart(column: ColumnProfile) -> str:
+    if column.constant and column.constant_value:
+        return f'<p class="constant">always <b>{escape(shorten(column.constant_value, 80))}</b></p>'
+    if column.histogram is not None:
+        return histogram(column.histogram, column.unit, column.name)
+    if column.top:
+        return value_bars(column.top, column.rows)
+    return '<p class="note">All values are missing.</p>' if column.rows else '<p class="note">No rows.</p>'
+
+
+def _figures(column: ColumnProfile) -> str:
+    facts = list(column.facts)
+    if column.distinct is not None:
+        facts.append(("distinct", f"{count(column.distinct)}"))
+    entries = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in facts)
+    return f"<dl>{entries}</dl>" if entries else ""
+
+
+def _associations(profile: Profile) -> str:
+    notable = [pair for pair in profile.associations if pair.strength >= _NOTABLE][:_MAX_ASSOCIATIONS]
+    if len(profile.columns) < 2 or not profile.rows:
+        return ""
+    heading = "<h3>Columns that go together</h3>"
+    note = f'<p class="note">Cramér’s V, 0 to 1, on {count(min(profile.rows, profile.association_rows))} rows.'
+    if not notable:
+        why = profile.associations_skipped or f"No pair of columns reaches {_NOTABLE}."
+        return f"<section>{heading}{note} {escape(why)}</p></section>"
+    rows = "".join(
+        f"<tr><td>{escape(shorten(pair.left, 60))}</td><td>{escape(shorten(pair.right, 60))}</td>"
+        f'<td><span class="meter"><i style="width:{100 * min(pair.strength, 1):.1f}%"></i></span>'
+        f'<span class="number">{pair.strength:.2f}</span></td>'
+        f"<td "
+        f'class="number">{_pearson(pair.pearson)}</td></tr>'
+        for pair in notable
+    )
+    head = '<th>Column</th><th>Column</th><th>Association</th><th class="number">Pearson’s r</th>'
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<section>{heading}{note}</p><div class="scroll" tabindex="0">{table}</div></section>'
+
+
+def _pearson(correlation: float | None) -> str:
+    return "–" if correlation is None else statistic(round(correlation, 2))

@@ -1,0 +1,177 @@
+"""Preview a table: its shape, types, missing values, first and last rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from obs_renderers._cells import Cell, cell_html, column_cells
+from obs_renderers._frames import Frame, Missing, open_frame
+from obs_renderers._markup import escape, fragment, shorten
+from obs_renderers._numbers import count, plural, share
+from obs_renderers._types import reject
+
+__all__ = ["TopFrameRenderer", "frame_preview"]
+
+_TAKES = "a DataFrame or Series of pandas or polars, or a pyarrow Table"
+_MAX_LABEL = 60
+_GAP = Cell("⋯", kind="gap")
+
+
+class TopFrameRenderer:
+    """Show the first and last rows of a table with its shape, types and share of missing values.
+
+    Only the rows and columns that are shown are read and written. Missing values are counted in all rows
+    of a table of up to 50,000, and in an even sample of a longer pandas one, which the page then says.
+
+    Args:
+        max_rows: Most rows to show, half of them from the end.
+        max_cols: Most columns to show, half of them from the right.
+
+    Example:
+        >>> import pandas as pd
+        >>> html = TopFrameRenderer(max_rows=5).to_html(pd.DataFrame({"delay": [3, 14, 15]}))
+    """
+
+    def __init__(self, max_rows: int = 10, max_cols: int = 100) -> None:
+        self._max_rows = _at_least_one("max_rows", max_rows)
+        self._max_cols = _at_least_one("max_cols", max_cols)
+
+    def to_html(self, df: Any) -> str:
+        """Render a table.
+
+        Args:
+            df: A DataFrame or Series of pandas or polars, or a pyarrow Table.
+
+        Returns:
+            An HTML fragment.
+
+        Raises:
+            TypeError: It is none of these.
+        """
+        frame = open_frame(df)
+        if frame is None:
+            reject(self, df, _TAKES)
+        return frame_preview(frame, self._max_rows, self._max_cols)
+
+
+def _at_least_one(name: str, number: int) -> int:
+    if number < 1:
+        raise ValueError(f"{name} must be 1 or more, not {number}")
+    return number
+
+
+def frame_preview(frame: Frame, max_rows: int, max_cols: int, note: str = "") -> str:
+    """Write the preview of an opened table: a line about it, then the rows.
+
+    Args:
+        frame: The table.
+        max_rows: Most rows to show.
+        max_cols: Most columns to show.
+        note: More to say about it, as HTML.
+    """
+    columns = _ends(frame.columns, max_cols)
+    missing = [frame.missing(column) if column is not None else None for column in columns]
+    shown = _shown_cells(frame, columns, max_rows)
+    table = _head(frame, columns, missing, shown.columns) + _body(frame, shown)
+    facts = _facts(frame, missing) + note
+    return fragment("frame", f'{facts}<div class="scroll" tabindex="0"><table>{table}</table></div>', styles=("table",))
+
+
+def _ends(total: int, shown: int) -> list[int | None]:
+    """Choose positions from both ends; None stands for those left out between."""
+    if total <= shown:
+        return list(range(total))
+    head = (shown + 1) // 2
+    return [*range(head), None, *range(total - (shown - head), total)]
+
+
+def _facts(frame: Frame, missing: list[Missing | None]) -> str:
+    facts = f"<b>{plural(frame.rows, 'row')}</b> × <b>{plural(frame.columns, 'column')}</b>"
+    sampled = next((m.of for m in missing if m and m.of < frame.rows), None)
+    note = f" · missing values counted in {count(sampled)} rows spread over the table" if sampled else ""
+    return f'<p class="facts">{facts} · {escape(frame.library)}{note}</p>'
+
+
+def _head(frame: Frame, columns: list[int | None], missing: list[Missing | None], cells: list[list[Cell]]) -> str:
+    index = "".join(f'<th class="index">{_label(label)}</th>' for label in frame.index_labels())
+    heads = "".join(_column_head(frame, *column) for column in zip(columns, missing, cells, strict=True))
+    return f"<thead><tr>{index}{heads}</tr></thead>"
+
+
+def _column_head(frame: Frame, column: int | None, missing: Missing | None, cells: list[Cell]) -> str:
+    if column is None or missing is None:
+        return '<th class="gap" title="columns left out">⋯</th>'
+    dtype = f'<span class="dtype">{escape(shorten(frame.dtype(column), 40))}</span>'
+    right = ' class="number"' if any(cell.kind == "number" for cell in cells) else ""
+    return f'<th scope="col"{right}>{_label(frame.label(column))}{dtype}{_missing_share(missing)}</th>'
+
+
+def _label(label: str) -> str:
+    short = shorten(label, _MAX_LABEL)
+    title = f' title="{escape(shorten(label, 1000))}"' if short != label else ""
+    return f'<span class="name"{title}>{escape(short)}</span>'
+
+
+def _missing_share(missing: Missing) -> str:
+    if not missing.count:
+        return ""
+    title = f"{count(missing.count)} of {count(missing.of)} rows"
+    return f'<span class="missing-share" title="{title}">{share(missing.count, missing.of)} missing</span>'
+
+
+class _Shown(Struct):
+    """The cells that a preview shows.
+
+    Attributes:
+        index: Row labels, a list for each of their levels.
+        columns: Cells of each column.
+        head: How many of the rows are from the beginning; the others are from the end.
+        rows: How many rows.
+    """
+
+    index: list[list[Cell]]
+    columns: list[list[Cell]]
+    head: int
+    rows: int
+
+
+def _shown_cells(frame: Frame, columns: list[int | None], max_rows: int) -> _Shown:
+    head = min(frame.rows, max_rows if frame.rows <= max_rows else (max_rows + 1) // 2)
+    tail = min(frame.rows - head, max_rows - head)
+    cells = [_column(frame, column, head, tail) for column in columns]
+    return _Shown(_index_cells(frame, head, tail), cells, head, head + tail)
+
+
+def _body(frame: Frame, shown: _Shown) -> str:
+    rows = [_row(shown.index, shown.columns, row) for row in range(shown.rows)]
+    if hidden := frame.rows - shown.rows:
+        rows.insert(shown.head, _hidden_rows(hidden, len(shown.index) + len(shown.columns)))
+    return f"<tbody>{''.join(rows)}</tbody>"
+
+
+def _index_cells(frame: Frame, head: int, tail: int) -> list[list[Cell]]:
+    first = frame.index_values(0, head)
+    last = frame.index_values(frame.rows - tail, frame.rows)
+    return [column_cells([*top, *bottom]) for top, bottom in zip(first, last, strict=True)]
+
+
+def _column(frame: Frame, column: int | None, head: int, tail: int) -> list[Cell]:
+    if column is None:
+        return [_GAP] * (head + tail)
+    values = frame.values(column, 0, head)
+    if tail:
+        values += frame.values(column, frame.rows - tail, frame.rows)
+    return column_cells(values)
+
+
+def _row(index: list[list[Cell]], cells: list[list[Cell]], row: int) -> str:
+    labels = "".join(
+        f'<th scope="row" class="index">{escape(shorten(level[row].text, _MAX_LABEL))}</th>' for level in index
+    )
+    return f"<tr>{labels}{''.join(cell_html(column[row]) for column in cells)}</tr>"
+
+
+def _hidden_rows(hidden: int, width: int) -> str:
+    return f'<tr class="hidden-rows"><td colspan="{width}"><span>{plural(hidden, "row")} not shown</span></td></tr>'

@@ -1,0 +1,61 @@
+"""Numpy arrays."""
+
+import re
+
+import numpy as np
+import pytest
+
+from obs_renderers import ArrayRenderer
+
+
+def shown(html):
+    return dict(re.findall(r"<dt>(\w+)</dt><dd>(.*?)</dd>", html))
+
+
+def test_shape_type_and_statistics():
+    html = ArrayRenderer().to_html(np.array([[0.0, 2.0], [4.0, np.nan]]))
+
+    assert "<b>2 × 2</b> · float64 · 32 B" in html
+    assert shown(html) == {
+        "min": "0",
+        "mean": "2",
+        "max": "4",
+        "std": "1.633",
+        "NaN": "25.0%",
+        "zero": "25.0%",
+    }
+
+
+def test_the_corners_of_a_large_array_are_shown():
+    html = ArrayRenderer().to_html(np.arange(10_000).reshape(100, 100))
+
+    assert ">9999<" in html
+    assert ">5050<" not in html
+
+
+def test_statistics_of_a_very_large_array_are_of_a_sample_and_say_so():
+    html = ArrayRenderer().to_html(np.ones(12_000_000, dtype=np.int8))
+
+    assert "of 4,000,000 values spread over the array" in html
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array(3),
+        np.empty((0, 4)),
+        np.array([1 + 2j]),
+        np.array(["2013-01-01", "NaT"], dtype="datetime64[ns]"),
+        np.array([b"x"]),
+        np.array([(1, "a")], dtype=[("n", int), ("s", "U5")]),
+        np.array([{"a": 1}, None], dtype=object),
+        np.zeros((2, 3, 4, 5)),
+        np.ma.masked_array([1, 2], mask=[True, False]),
+        np.array([2**64 - 1], dtype=np.uint64),
+        np.array([np.finfo(float).max] * 3),
+        np.matrix([[1, 2]]),
+    ],
+    ids=lambda array: f"{array.dtype}-{array.shape}",
+)
+def test_arrays_of_every_kind_are_shown(array):
+    assert 'class="obs-r obs-array"' in ArrayRenderer().to_html(array)

@@ -1,0 +1,87 @@
+"""Charts of plotly, matplotlib and Altair."""
+
+import json
+import re
+
+import plotly.graph_objects as go
+import pytest
+
+from obs_renderers import AltairRenderer, MatplotlibRenderer, PlotlyRenderer
+
+BAR = go.Figure(go.Bar(x=["EWR"], y=[1]))
+
+
+def content(html):
+    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)[1])
+
+
+def scripts(html):
+    return re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+
+
+def test_every_chart_carries_the_same_library_so_that_a_report_keeps_it_once():
+    first = PlotlyRenderer().to_html(BAR)
+    second = PlotlyRenderer().to_html(go.Figure(go.Scatter(y=[1, 2])))
+
+    assert scripts(first) == scripts(second)
+    assert len(scripts(first)[0]) > 1_000_000
+
+
+def test_what_differs_between_charts_is_small():
+    html = PlotlyRenderer().to_html(BAR)
+
+    assert len(html) - sum(map(len, scripts(html))) < 8_000
+
+
+def test_the_default_template_is_left_out_and_another_is_kept():
+    white = go.Figure(BAR).update_layout(template="ggplot2")
+
+    assert "template" not in content(PlotlyRenderer().to_html(BAR))["layout"]
+    assert content(PlotlyRenderer().to_html(white))["own"] is True
+    assert "template" in content(PlotlyRenderer().to_html(white))["layout"]
+
+
+def test_matplotlib_figures_are_svg_and_the_same_bytes_each_time():
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    figure.subplots().plot([1, 2, 3])
+
+    html = MatplotlibRenderer().to_html(figure)
+    assert "data:image/svg+xml;base64," in html
+    assert html == MatplotlibRenderer().to_html(figure)
+
+
+def test_a_matplotlib_figure_of_many_points_is_png():
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    figure.subplots().scatter(range(20_000), range(20_000))
+
+    assert "data:image/png;base64," in MatplotlibRenderer().to_html(figure)
+
+
+def test_axes_stand_for_their_figure():
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    axes = figure.subplots()
+    axes.set_title("Delays")
+
+    assert 'alt="Figure: Delays"' in MatplotlibRenderer().to_html(axes)
+
+
+def test_altair_charts_need_no_network():
+    pytest.importorskip("vl_convert")
+    alt = pytest.importorskip("altair")
+    html = AltairRenderer().to_html(alt.Chart({"values": [{"x": 1}]}).mark_point().encode(x="x:Q"))
+
+    assert content(html)["mark"]["type"] == "point"
+    assert "<script src" not in html
+
+
+def test_without_vl_convert_the_error_says_what_to_type(monkeypatch):
+    import sys
+
+    from obs_renderers import figures
+
+    alt = pytest.importorskip("altair")
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    figures._vega.cache_clear()
+
+    with pytest.raises(ImportError, match=r'pip install "obs-renderers\[altair\]"'):
+        AltairRenderer().to_html(alt.Chart({"values": []}).mark_point())

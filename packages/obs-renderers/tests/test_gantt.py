@@ -1,0 +1,104 @@
+"""Gantt charts."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pandas as pd
+import pytest
+
+from obs_renderers import GanttChartRenderer
+
+NOON = datetime(2026, 11, 22, 12)
+
+
+def bar(name, start, seconds, **more):
+    begins = NOON + timedelta(seconds=start)
+    return {"Name": name, "Start": begins, "Finish": begins + timedelta(seconds=seconds), **more}
+
+
+def content(html):
+    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)[1])
+
+
+def rows(html):
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", html)]
+    return [[re.sub("<[^>]*>", "", cell) for cell in row] for row in cells if row]
+
+
+def test_bars_of_one_name_share_a_row():
+    chart = content(GanttChartRenderer().to_html([bar("fit", 0, 1), bar("load", 1, 2), bar("fit", 3, 1)]))
+
+    assert chart["names"] == ["fit", "load"]
+    assert chart["rows"] == [0, 1, 0]
+    assert chart["starts"] == [0, 1_000_000_000, 3_000_000_000]
+    assert chart["lengths"] == [1_000_000_000, 2_000_000_000, 1_000_000_000]
+
+
+def test_the_table_adds_up_wall_and_process_time():
+    html = GanttChartRenderer().to_html([bar("fit", 0, 1, ProcessTime=0.5), bar("fit", 3, 1, ProcessTime=0.25)])
+
+    assert rows(html) == [["fit", "2", "+0 s", "2.00 s", "750 ms", "50.0%"]]
+
+
+def test_frames_of_every_library_give_the_same_chart():
+    pl = pytest.importorskip("polars")
+    bars = [bar("a", 0, 1), bar("b", 1, 2)]
+    pages = [GanttChartRenderer().to_html(frame) for frame in (bars, pd.DataFrame(bars), pl.DataFrame(bars))]
+
+    assert content(pages[0]) == content(pages[1]) == content(pages[2])
+
+
+def test_a_time_line_is_drawn_with_failed_and_open_bars():
+    class Bar(msgspec.Struct):
+        name: str
+        start: int
+        finish: int
+        process_time: int | None = None
+        failed: bool = False
+        open: bool = False
+
+    class Timeline(msgspec.Struct):
+        bars: list[Bar]
+        note: str = ""
+
+    Timeline.__module__ = "obs_core.decks"
+    Timeline.__qualname__ = "Timeline"
+    html = GanttChartRenderer().to_html(
+        Timeline([Bar("a", 0, 10, failed=True), Bar("b", 5, 5, open=True)], "The longest <2> of 9 spans.")
+    )
+
+    assert content(html)["failed"] == [0]
+    assert content(html)["lengths"] == [10, None]
+    assert "1 failed" in html
+    assert "The longest &lt;2&gt; of 9 spans." in html
+
+
+def test_a_missing_finish_means_not_ended():
+    html = GanttChartRenderer().to_html(pd.DataFrame([bar("a", 0, 9), bar("b", 2, 1)]).assign(Finish=[NOON, pd.NaT]))
+
+    assert content(html)["lengths"] == [0, None]
+    assert "1 not ended" in html
+
+
+def test_times_with_a_zone_are_shown_in_utc():
+    html = GanttChartRenderer().to_html(
+        [{"Name": "a", "Start": NOON.replace(tzinfo=UTC), "Finish": NOON.replace(tzinfo=UTC)}]
+    )
+
+    assert "from 2026-11-22 12:00:00 UTC" in html
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(ValueError, match="no column Finish in"):
+        GanttChartRenderer().to_html(pd.DataFrame({"Name": ["a"], "Start": [NOON]}))
+
+
+def test_a_start_that_is_no_time_is_refused():
+    with pytest.raises(TypeError, match="the Start of a Gantt chart must be a datetime, not 3"):
+        GanttChartRenderer().to_html([{"Name": "a", "Start": 3, "Finish": NOON}])
+
+
+def test_no_bars_say_so():
+    assert "No time was recorded" in GanttChartRenderer().to_html([])

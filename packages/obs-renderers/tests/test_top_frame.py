@@ -1,0 +1,108 @@
+"""The preview of a table."""
+
+import re
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from obs_renderers import TopFrameRenderer
+
+
+def cells(html):
+    return re.findall(r"<td[^>]*>(.*?)</td>", html)
+
+
+def test_the_first_and_last_rows_are_shown_and_the_others_counted():
+    html = TopFrameRenderer(max_rows=4).to_html(pd.DataFrame({"a": range(10)}))
+
+    assert [cell for cell in cells(html) if cell.isdigit()] == ["0", "1", "8", "9"]
+    assert "6 rows not shown" in html
+    assert "<b>10 rows</b> × <b>1 column</b> · pandas DataFrame" in html
+
+
+def test_the_first_and_last_columns_are_shown():
+    html = TopFrameRenderer(max_cols=2).to_html(pd.DataFrame([range(9)], columns=list("abcdefghi")))
+
+    assert re.findall(r'<span class="name">(\w)</span>', html) == ["a", "i"]
+
+
+def test_missing_values_are_counted_in_all_rows_of_a_short_table():
+    html = TopFrameRenderer().to_html(pd.DataFrame({"a": [1.0, None, None, 4.0]}))
+
+    assert "50.0% missing" in html
+    assert "spread over" not in html
+
+
+def test_missing_values_of_a_long_table_are_counted_in_a_sample_and_the_page_says_so():
+    html = TopFrameRenderer().to_html(pd.DataFrame({"a": np.where(np.arange(100_000) % 2 == 0, 1.0, np.nan)}))
+
+    assert "missing values counted in 2,000 rows spread over the table" in html
+
+
+def test_a_long_text_is_cut_to_200_characters():
+    html = TopFrameRenderer().to_html(pd.DataFrame({"a": ["x" * 5000]}))
+
+    assert cells(html) == ["x" * 199 + "…"]
+
+
+def test_floats_of_a_column_have_the_same_decimals():
+    html = TopFrameRenderer().to_html(pd.DataFrame({"a": [1.5, 22.25, -3.0, 1 / 3]}))
+
+    assert cells(html) == ["1.5000", "22.2500", "−3.0000", "0.3333"]
+
+
+def test_times_at_midnight_are_dates():
+    html = TopFrameRenderer().to_html(pd.DataFrame({"a": pd.to_datetime(["2013-01-01", "2013-01-02"])}))
+
+    assert cells(html) == ["2013-01-01", "2013-01-02"]
+
+
+def test_pandas_2_and_3_name_types_alike():
+    frame = pd.DataFrame(
+        {
+            "text": ["a", "b"],
+            "time": pd.to_datetime(["2013-01-01 05:15", "2013-01-02 05:15"]),
+            "zoned": pd.to_datetime(["2013-01-01", "2013-01-02"]).tz_localize("Europe/Berlin"),
+            "duration": pd.to_timedelta([1, 2], unit="s"),
+            "number": [1, 2],
+        }
+    )
+
+    names = re.findall(r'<span class="dtype">(.*?)</span>', TopFrameRenderer().to_html(frame))
+    assert names == ["str", "datetime", "datetime, Europe/Berlin", "duration", "int64"]
+
+
+def test_a_series_is_a_table_of_one_column():
+    html = TopFrameRenderer().to_html(pd.Series([1, 2], name="delay"))
+
+    assert "<b>2 rows</b> × <b>1 column</b> · pandas Series" in html
+    assert ">delay<" in html
+
+
+def test_polars_frames_are_read_in_place():
+    pl = pytest.importorskip("polars")
+    html = TopFrameRenderer(max_rows=2).to_html(pl.DataFrame({"a": [1, None, 3], "b": ["x", "y", "z"]}))
+
+    assert "polars DataFrame" in html
+    assert "33.3% missing" in html
+    assert cells(html)[:2] == ["1", "x"]
+
+
+def test_the_table_is_not_copied():
+    frame = pd.DataFrame({f"c{i}": np.zeros(1_000_000) for i in range(4)})
+    tracemalloc.start()
+    try:
+        TopFrameRenderer().to_html(frame)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < frame.memory_usage().sum() / 20
+
+
+@pytest.mark.parametrize("name", ["max_rows", "max_cols"])
+def test_a_size_below_one_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} must be 1 or more, not 0"):
+        TopFrameRenderer(**{name: 0})

@@ -1,0 +1,241 @@
+"""Every renderer's page in a real browser: it draws, offline, light and dark, and answers the reader."""
+
+import os
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import obs_renderers as r
+import obs_renderers.dependencies
+
+pytestmark = pytest.mark.browser
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+]
+ROWS = 5_000
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api")
+    if not os.path.exists(CHROMIUM):
+        pytest.skip(f"no browser at {CHROMIUM}; set CHROMIUM")
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def show(browser):
+    """Show HTML as a deck's frame does; any request or script error fails the test."""
+    trouble = []
+    context = browser.new_context(viewport={"width": 900, "height": 600}, offline=True)
+
+    def shown(html, theme="light"):
+        page = context.new_page()
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("request", lambda request: trouble.append(request.url) if request.url.startswith("http") else None)
+        page.set_content(f'<!doctype html><html data-theme="{theme}"><body>{html}</body></html>')
+        return page
+
+    yield shown
+    context.close()
+    assert trouble == []
+
+
+def flights():
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "number": np.arange(ROWS)[::-1],
+            "origin": rng.choice(["EWR", "JFK"], ROWS),
+            "delay": np.where(np.arange(ROWS) % 7 == 0, np.nan, rng.normal(size=ROWS)),
+            "time": pd.date_range("2013-01-01 05:15", periods=ROWS, freq="h"),
+            "took": pd.to_timedelta(np.arange(ROWS), unit="s"),
+            "tail": [f"N{i:05}" for i in range(ROWS)],
+        }
+    )
+
+
+def cells(page):
+    """The texts of the first row in view that is not hidden."""
+    return page.locator(".grid-body .grid-row:not([hidden])").first.locator(".cell").all_text_contents()
+
+
+def test_a_table_shows_what_it_was_given(show):
+    page = show(r.TableRenderer().to_html(flights()))
+
+    first = flights().iloc[0]
+    assert cells(page) == ["0", "4999", first["origin"], "NA", "2013-01-01 05:15:00", "00:00:00", "N00000"]
+    assert page.locator(".grid-body .grid-row").count() < 60
+
+
+def test_a_table_sorts_and_sorts_back(show):
+    page = show(r.TableRenderer().to_html(flights()))
+    header = page.locator(".grid-head button").first
+
+    header.click()
+    assert cells(page)[1] == "4999"
+    header.click()
+    assert cells(page)[1] == "0"
+    assert header.get_attribute("aria-sort") == "ascending"
+    header.click()
+    assert cells(page)[1] == "4999"
+
+
+def test_missing_values_sort_last_both_ways(show):
+    page = show(r.TableRenderer().to_html(flights()))
+    for _ in range(2):
+        page.locator(".grid-head button").nth(2).click()
+        assert cells(page)[3] != "NA"
+
+
+def test_a_search_finds_the_rows_that_hold_every_word(show):
+    page = show(r.TableRenderer().to_html(flights()))
+    page.locator("input[type=search]").fill("N0012 00:02:0")
+    page.get_by_text("rows match").wait_for()
+
+    assert page.locator("[data-count]").text_content() == "10 of 5,000 rows match"
+    assert cells(page)[6] == "N00120"
+
+
+def test_the_last_row_can_be_scrolled_to(show):
+    page = show(r.TableRenderer().to_html(flights()))
+    page.locator(".grid").evaluate("grid => { grid.scrollTop = grid.scrollHeight }")
+    page.locator(".grid-body .cell", has_text="N04999").wait_for()
+
+
+def test_a_table_of_a_million_rows_reaches_its_end(show):
+    page = show(r.TableRenderer(max_rows=10**6).to_html(pd.DataFrame({"a": np.arange(10**6)})))
+    page.locator(".grid").evaluate("grid => { grid.scrollTop = grid.scrollHeight }")
+    page.locator(".grid-body .cell", has_text="999999").first.wait_for()
+
+
+def test_a_gantt_chart_of_10_000_bars_draws_only_what_is_in_view(show):
+    noon = datetime(2026, 11, 22, 12)
+    bars = [
+        {"Name": f"step {i}", "Start": noon + timedelta(seconds=i), "Finish": noon + timedelta(seconds=i + 5)}
+        for i in range(10_000)
+    ]
+    page = show(r.GanttChartRenderer().to_html(bars))
+    page.locator(".gantt-view[data-drawn]").wait_for()
+
+    assert int(page.locator(".gantt-view").get_attribute("data-drawn")) < 30
+    painted = page.locator("canvas").evaluate(
+        "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
+    )
+    assert painted > 10
+
+
+def test_twenty_charts_run_plotly_once_and_follow_theme_and_width(show):
+    import plotly.graph_objects as go
+
+    figure = go.Figure(go.Bar(x=["EWR", "JFK"], y=[1, 2]))
+    page = show(r.PlotlyRenderer().to_html(figure) * 3)
+    page.wait_for_function("document.querySelectorAll('.plot .main-svg').length >= 3")
+    colour = "getComputedStyle(document.querySelector('.xtick text')).fill"
+    light = page.evaluate(colour)
+
+    page.evaluate(
+        "document.documentElement.dataset.theme = 'dark';"
+        "document.dispatchEvent(new CustomEvent('obs:theme', {detail: {theme: 'dark'}}))"
+    )
+    page.wait_for_function(f"{colour} !== {light!r}")
+    page.set_viewport_size({"width": 500, "height": 600})
+    page.wait_for_function("document.querySelector('.main-svg').getBoundingClientRect().width < 500")
+
+
+def test_an_altair_chart_is_drawn(show):
+    pytest.importorskip("vl_convert")
+    alt = pytest.importorskip("altair")
+    page = show(r.AltairRenderer().to_html(alt.Chart({"values": [{"x": "EWR"}]}).mark_bar().encode(x="x:N")))
+    page.locator(".plot svg").wait_for()
+
+    assert "EWR" in page.locator(".plot svg").text_content()
+
+
+def test_packages_are_searched_and_copied(show):
+    packages = [r.dependencies.Package("pandas", "3.1.1"), r.dependencies.Package("plotly", "7.1")]
+    page = show(r.PythonDependencyRenderer().to_html(packages))
+    page.locator("input").fill("plot")
+
+    assert page.locator("tbody tr:visible").all_text_contents() == ["plotly7.1"]
+    page.get_by_role("button").click()
+    page.get_by_role("button", name="Copied").wait_for()
+
+
+def test_a_profile_shows_only_the_columns_of_a_kind(show):
+    page = show(r.FrameProfilingRenderer().to_html(flights()))
+    page.get_by_role("button", name="1 time column").click()
+
+    assert page.locator("article:visible h3").all_text_contents() == ["time"]
+
+
+HOSTILE = "</script><img src=x onerror='window.hacked = 1'><b id=hacked>"
+
+
+@pytest.mark.parametrize("renderer", [r.TopFrameRenderer(), r.TableRenderer(), r.FrameProfilingRenderer(HOSTILE)])
+def test_hostile_names_and_values_do_nothing(show, renderer):
+    page = show(renderer.to_html(pd.DataFrame({HOSTILE: [HOSTILE, "b"], "c": [1, 2]})))
+
+    assert page.evaluate("[window.hacked, document.getElementById('hacked')]") == [None, None]
+    assert HOSTILE[:20] in page.locator("body").inner_text()
+
+
+PAGES = {
+    "TopFrameRenderer": lambda: r.TopFrameRenderer().to_html(flights()),
+    "TableRenderer": lambda: r.TableRenderer().to_html(flights()),
+    "BoxRenderer": lambda: r.BoxRenderer("delay").to_html(flights()),
+    "FrameProfilingRenderer": lambda: r.FrameProfilingRenderer().to_html(flights()),
+    "MarkdownRenderer": lambda: r.MarkdownRenderer().to_html("# Title\n\ntext [link](https://example.com)\n\n`code`"),
+    "SourceCodeRenderer": lambda: r.SourceCodeRenderer().to_html(
+        '@task\ndef f(a: int) -> str:\n    # why\n    return "x"'
+    ),
+    "TreeRenderer": lambda: r.TreeRenderer().to_html({"a": [1, True, None, "text"]}),
+    "PythonDependencyRenderer": lambda: r.PythonDependencyRenderer().to_html(),
+}
+
+CONTRAST = """() => {
+  const channel = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const rgba = text => {
+    const c = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+    c.fillStyle = text; c.fillRect(0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data]; };
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const behind = e => { for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor);
+    if (c[3] > 250) return c; } return rgba(getComputedStyle(document.documentElement).backgroundColor); };
+  const worst = [];
+  for (const e of document.querySelectorAll('.obs-r *')) {
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !e.getClientRects().length || ['SCRIPT', 'STYLE', 'NOSCRIPT'].includes(e.tagName)) continue;
+    const style = getComputedStyle(e), back = behind(e), alpha = Number(style.opacity);
+    const front = rgba(style.color).map((v, i) => v * alpha + back[i] * (1 - alpha));
+    const [a, b] = [light(front), light(back)].sort((x, y) => y - x), ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) worst.push(`${e.className} ${e.textContent.slice(0, 20)}: ${ratio.toFixed(2)}`);
+  }
+  return worst;
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_text_stands_out_from_its_background_as_wcag_aa_asks(show, name, theme):
+    background = {"light": "#ffffff", "dark": "#14171b"}[theme]
+    page = show(f"<style>html {{ background: {background} }}</style>{PAGES[name]()}", theme)
+
+    assert page.evaluate(CONTRAST) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_is_wider_than_a_phone(show, name):
+    page = show(PAGES[name]())
+    page.set_viewport_size({"width": 380, "height": 700})
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380
