@@ -60,18 +60,24 @@ def test_every_entry_point_leads_to_a_renderer():
     assert [point.name for point in declared if not hasattr(point.load(), "to_html")] == []
 
 
-def test_a_tasks_own_decks_are_drawn_by_the_renderers_of_this_package():
-    from obs_core import execution, span, task
-    from obs_core.testing import recording
+def test_a_tasks_own_decks_are_drawn_by_the_renderers_of_this_package(tmp_path):
+    code = """
+from obs_core import execution, span, task
+from obs_core.testing import recording
 
-    @task
-    def work():
-        with span("step"):
-            return 1
+@task
+def work():
+    with span("step"):
+        return 1
 
-    with recording() as store, execution("night"):
-        work()
-    shown = {deck.name: "".join(deck.items) for deck in store.last().tasks[0].decks}
-    assert 'data-copy="code"' in shown["Source Code"]
-    assert 'data-copy="requirements"' in shown["Dependencies"]
-    assert "step" in shown["Timeline"]
+with recording() as store, execution("night"):
+    work()
+shown = {deck.name: "".join(deck.items) for deck in store.last().tasks[0].decks}
+assert 'data-copy="code"' in shown["Source Code"], shown["Source Code"]
+assert 'data-copy="requirements"' in shown["Dependencies"], shown["Dependencies"]
+assert "step" in shown["Timeline"]
+"""
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert result.stderr == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -47,7 +48,12 @@ def _random_text(length: int) -> str:
 
 def this_process() -> Process:
     """Describe the running process."""
-    return Process(host_name(), this_machine(), os.getpid(), _born(os.getpid()))
+    return _described(os.getpid())  # by its pid, so that a forked child does not pass for its parent
+
+
+@functools.lru_cache(maxsize=1)
+def _described(pid: int) -> Process:
+    return Process(host_name(), this_machine(), pid, _born(pid))
 
 
 def host_name() -> str:
