@@ -1,4 +1,4 @@
-"""Calls of a trivial task, appends to a deck, imports: beside flytekit and prefect."""
+"""Calls of a trivial task, appends to a deck, imports: beside flytekit (and imports beside others)."""
 
 from __future__ import annotations
 
@@ -33,23 +33,6 @@ def measure(count):
     return (time.perf_counter() - began) / count
 trivial(x=1)
 print(min(measure(COUNT) for _ in range(2)))
-"""
-
-PREFECT_TASK = """
-import time, logging, os
-from prefect import flow, task
-logging.disable(logging.CRITICAL)
-@task
-def trivial(x):
-    return x + 1
-@flow
-def pipeline():
-    trivial(1)
-    began = time.perf_counter()
-    for number in range(20):
-        trivial(number)
-    return (time.perf_counter() - began) / 20
-print(pipeline())
 """
 
 OBS_APPEND = """
@@ -128,7 +111,6 @@ def _tasks() -> None:
             "flytekit",
             FLYTEKIT_TASK.replace("OPTIONS", "enable_deck=True").replace("COUNT", "1"),
         ),
-        "prefect, a task in a flow": ("prefect", PREFECT_TASK),
     }
     measured = interleaved(fresh_runs(contenders), rounds=3)
     rows = [(name, f"{best(values) * 1e6:,.0f} µs") for name, values in measured.items()]

@@ -9,18 +9,20 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 Row = Sequence[object]
 
 
 def run_fresh(source: str, **environment: str) -> str:
     """Run source in a fresh process with a store of its own and return what it printed."""
-    with tempfile.TemporaryDirectory() as store:
-        variables = {**os.environ, "OBS_STORE": store, **environment}
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder, "benchmark.py")  # a file, since some peers read a function's source
+        script.write_text(source)
+        variables = {**os.environ, "OBS_STORE": str(Path(folder, "store")), **environment}
         variables.pop("PYTHONDONTWRITEBYTECODE", None)
-        result = subprocess.run(
-            [sys.executable, "-c", source], capture_output=True, text=True, env=variables, check=False
-        )
+        command = [sys.executable, str(script)]
+        result = subprocess.run(command, capture_output=True, text=True, env=variables, check=False)
     if result.returncode:
         raise SystemExit(f"a benchmark failed:\n{source}\n{result.stderr[-3000:]}")
     return result.stdout.strip()

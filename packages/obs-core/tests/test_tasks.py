@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 import pickle
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, cast
 
 import cloudpickle
 import pytest
 
-from obs_core import DeckField, ObsWarning, current_context, execution, load_execution, span, task
+from obs_core import (
+    DeckField,
+    ObsWarning,
+    current_context,
+    execution,
+    list_executions,
+    load_execution,
+    span,
+    task,
+)
 from obs_core.testing import RecordingStore
 
 
@@ -263,6 +273,38 @@ def test_tasks_of_threads_that_are_older_than_the_execution_stand_by_themselves(
         with execution("night"):
             assert pool.submit(add, 1).result() == 2
     assert sorted(found.name for found in store.executions()) == ["add", "night"]
+
+
+def test_a_threads_span_leaves_no_context_behind(store: RecordingStore) -> None:
+    @task
+    def use(pool: ThreadPoolExecutor) -> None:
+        def work() -> None:
+            with span("in the thread"):
+                pass
+
+        pool.submit(work).result()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+        use(pool)
+        use(pool)
+    for found in store.executions():
+        assert [child.name for child in found.span.children[0].children] == ["in the thread"]
+
+
+def test_a_task_after_a_span_outside_any_execution_still_makes_its_own(
+    run_script: Callable[..., object], folder: Path
+) -> None:
+    run_script(
+        """
+from obs_core import span, task
+
+with span("outside"):
+    pass
+task(lambda: 1, name="alone")()
+"""
+    )
+    assert sorted(found.name for found in list_executions(folder)) == ["alone", "script"]
 
 
 def test_default_decks_are_those_that_were_asked_for(store: RecordingStore) -> None:

@@ -60,10 +60,12 @@ class span:
         "error",
         "name",
         "number",
+        "outside",
         "parent",
         "start",
     )
 
+    outside: span | TaskContext | RemoteSpan | None
     parent: span | TaskContext | RemoteSpan
     context: TaskContext
     start: int
@@ -90,7 +92,8 @@ class span:
         global _read_at, _process_time
         if self.number:
             return self._enter_again()
-        parent = self.parent = current.get() or innermost()
+        outside = self.outside = current.get()
+        parent = self.parent = outside or innermost()
         context = self.context = parent.context
         number = self.number = context.next_number()
         if not number & 4095:
@@ -120,7 +123,7 @@ class span:
         if kind is not None:
             self.error = kind.__name__
         self.end = now
-        current.set(self.parent)
+        current.set(self.outside)
         if self.announced:
             self.context.append(self)
 
