@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import obs_core as flytekit
 from obs_core import Deck, ExecutionSpan, TimeLineDeck
 from obs_core import Renderable as Protocol
 from obs_core.testing import RecordingStore, recording
+from obs_renderers import FrameProfilingRenderer, MarkdownRenderer, SourceCodeRenderer, TopFrameRenderer
 
 
 def test_execution_spans_explain_and_dump(capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,6 +25,51 @@ def test_execution_spans_explain_and_dump(capsys: pytest.CaptureFixture[str]) ->
     printed = capsys.readouterr().out
     assert "Critical path" in printed
     assert 'name: "load"' in printed or "name: load" in printed
+
+
+def test_core_deck_functionality() -> None:
+    @flytekit.task
+    def my_observable_task() -> None:
+        # Append markdown to the default deck
+        flytekit.current_context().default_deck.append(MarkdownRenderer().to_html("# Task Insights"))
+
+        # Create a custom deck
+        custom_deck = Deck("MyCustomReport")
+        custom_deck.append(MarkdownRenderer().to_html("## Detailed Analysis"))
+
+        # Publish all decks (usually handled automatically at task completion)
+        Deck.publish()
+
+    with recording() as store:
+        my_observable_task()
+    assert "Task Insights" in html_of(store, "default")
+    assert "Detailed Analysis" in html_of(store, "MyCustomReport")
+
+
+def test_built_in_renderers() -> None:
+    @flytekit.task
+    def render_example_task(df: pd.DataFrame) -> None:
+        ctx = flytekit.current_context()
+
+        # Render Markdown
+        ctx.default_deck.append(MarkdownRenderer().to_html("### Data Overview"))
+
+        # Render DataFrame preview
+        ctx.default_deck.append(TopFrameRenderer(max_rows=5).to_html(df))
+
+        # Render source code of the task
+        with open(__file__) as f:
+            task_source = f.read()
+        ctx.default_deck.append(SourceCodeRenderer().to_html(task_source))
+
+        # Render a profiling report
+        ctx.default_deck.append(FrameProfilingRenderer().to_html(df))
+
+    with recording() as store:
+        render_example_task(pd.DataFrame({"origin": ["EWR", "JFK"], "delay": [3.5, -1.0]}))
+    shown = html_of(store, "default")
+    for expected in ("Data Overview", "EWR", "render_example_task", "Pandas Profiling Report"):
+        assert expected in shown
 
 
 def test_timeline_deck() -> None:

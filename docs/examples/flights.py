@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from obs_core import Deck, TimeLineDeck, current_context, execution, link, load_execution, span, task
+from obs_renderers import BoxRenderer, FrameProfilingRenderer, MarkdownRenderer, TableRenderer
 
 FEATURES = ["dep_delay", "distance", "hour", "wind_speed", "precip", "visib"]
 
@@ -66,6 +67,13 @@ def check(flights: pd.DataFrame) -> dict[str, int]:
     with span("count duplicates"):
         duplicates = int(flights.duplicated().sum())
     deck.append(f"<p><b>{duplicates}</b> of {len(flights):,} rows are there twice.</p>")
+    with span("draw distributions"):
+        delays = Deck("Delays")
+        for column in ("dep_delay", "arr_delay"):
+            delays.append(BoxRenderer(column).to_html(flights))
+    with span("profile"):
+        sample = flights.sample(20_000, random_state=2013)
+        Deck("Profile").append(FrameProfilingRenderer(title="20,000 of the flights").to_html(sample))
     return {"rows": len(flights), "cancelled": int(missing["dep_time"]), "duplicates": duplicates}
 
 
@@ -95,7 +103,9 @@ def join_weather(flights: pd.DataFrame, weather: pd.DataFrame) -> pd.DataFrame:
 def aggregate(flights: pd.DataFrame) -> Annotated[pd.DataFrame, RouteMap()]:
     with span("group by route"):
         grouped = flights.groupby(["origin", "dest"], as_index=False)
-        return grouped.agg(flights=("arr_delay", "size"), mean_delay=("arr_delay", "mean"))
+        routes = grouped.agg(flights=("arr_delay", "size"), mean_delay=("arr_delay", "mean"))
+    Deck("All routes").append(TableRenderer().to_html(routes))
+    return routes
 
 
 @task
@@ -115,10 +125,13 @@ def fit(flights: pd.DataFrame) -> dict[str, Any]:
         "rmse": round(float(np.sqrt(np.mean(error**2))), 2),
         "rmse of the mean": round(float(np.sqrt(np.mean(naive**2))), 2),
     }
-    current_context().default_deck.append(
-        f"<h2>Root mean squared error: {scores['rmse']} min</h2>"
-        f"<p>Always predicting the mean gives {scores['rmse of the mean']} min.</p>"
-    ).append(pd.Series(weights, index=["intercept", *FEATURES], name="weight").round(4).to_frame())
+    summary = f"""## Root mean squared error: {scores["rmse"]} min
+
+Always predicting the mean gives **{scores["rmse of the mean"]} min**.
+"""
+    current_context().default_deck.append(MarkdownRenderer().to_html(summary)).append(
+        pd.Series(weights, index=["intercept", *FEATURES], name="weight").round(4).to_frame()
+    )
     return scores
 
 

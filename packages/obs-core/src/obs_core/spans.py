@@ -30,7 +30,7 @@ class span:
     """A timed operation: a ``with`` or ``async with`` block, or a decorated function of any kind.
 
     Spans nest; they record wall and process time, and the type of the exception that left them. One span
-    costs two to three microseconds, its line in the journal included.
+    costs about three microseconds, its line in the journal included.
 
     Args:
         name: What is done, such as ``"join weather"``.
