@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
 import cloudpickle
@@ -196,10 +196,12 @@ def test_a_decorator_that_breaks_after_the_body_changes_nothing(
     assert any("the tracker is down" in note for note in recorded.notes)
 
 
-def test_it_may_refuse_before_the_body_runs() -> None:
+def test_it_may_reject_a_call_before_the_body_runs() -> None:
+    refusal = LookupError("no secret")
+
     class refusing(TaskDecorator):
         def around(self, call: TaskCall) -> Iterator[None]:
-            raise LookupError("no secret")
+            call.reject(refusal)
             yield
 
     @task
@@ -207,9 +209,101 @@ def test_it_may_refuse_before_the_body_runs() -> None:
     def work() -> None:
         log.append("ran")
 
-    with pytest.raises(LookupError, match="no secret"):
+    with pytest.raises(LookupError, match="no secret") as caught:
         work()
+    assert caught.value is refusal
     assert log == []
+
+
+class rejecting_results(TaskDecorator):
+    """Rejects whatever comes back."""
+
+    def around(self, call: TaskCall) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            call.reject(ValueError(f"not {call.result}"))
+
+
+def test_it_may_reject_a_result(store: RecordingStore) -> None:
+    with pytest.raises(ValueError, match="not 7"):
+        task(rejecting_results()(lambda: 7), name="work")()
+    (recorded,) = store.last().tasks
+    assert (recorded.status, recorded.error) == ("failed", "ValueError: not 7")
+
+
+def test_what_it_rejects_after_the_task_failed_does_not_replace_the_tasks_exception() -> None:
+    def fail() -> None:
+        raise KeyError("of the task")
+
+    with pytest.raises(KeyError, match="of the task"):
+        task(rejecting_results()(fail))()
+
+
+def test_a_decorator_that_breaks_before_the_body_leaves_the_task_undecorated(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class broken(TaskDecorator):
+        def around(self, call: TaskCall) -> Iterator[None]:
+            raise ConnectionError("the tracker is down")
+            yield
+
+    monkeypatch.setenv("OBS_STRICT", "0")
+    with pytest.warns(ObsWarning, match="beginning a decorator of '<lambda>'.*the tracker is down"):
+        assert task(broken()(lambda: 1), name="work")() == 1
+    (recorded,) = store.last().tasks
+    assert (recorded.status, recorded.error) == ("succeeded", None)
+    assert any("the tracker is down" in note for note in recorded.notes)
+
+
+class doubling(TaskDecorator):
+    """Doubles the argument `x`, and negates the result."""
+
+    def around(self, call: TaskCall) -> Iterator[None]:
+        log.append(str(call.arguments()))
+        call.replace_argument("x", call.arguments()["x"] * 2)
+        yield
+        call.result = -call.result
+
+
+def test_it_may_replace_arguments_and_the_result_of_every_kind_of_function() -> None:
+    @doubling()
+    def function(x: int, y: int = 1) -> int:
+        return x + y
+
+    @doubling()
+    async def coroutine(*, x: int) -> int:
+        return x
+
+    @doubling()
+    def generator(x: int) -> Generator[int, None, int]:
+        yield x
+        return x
+
+    returned: list[int] = []
+
+    def keep() -> Iterator[int]:
+        returned.append((yield from generator(4)))
+
+    assert function(3) == -7
+    assert function(3, y=5) == -11
+    assert asyncio.run(coroutine(x=2)) == -4
+    assert list(keep()) == [8]
+    assert returned == [-8]
+    assert log == ["{'x': 3, 'y': 1}", "{'x': 3, 'y': 5}", "{'x': 2}", "{'x': 4}"]
+
+
+def test_replacing_an_unknown_argument_names_those_that_there_are() -> None:
+    class mistaken(TaskDecorator):
+        def around(self, call: TaskCall) -> Iterator[None]:
+            call.replace_argument("frame", 1)
+            yield
+
+    @mistaken()
+    def work(rows: int, limit: int = 3) -> None: ...
+
+    with pytest.raises(KeyError, match="work has no parameter 'frame'; there are: rows, limit"):
+        work(1)
 
 
 def test_links_notes_and_decks_go_to_the_task(store: RecordingStore) -> None:

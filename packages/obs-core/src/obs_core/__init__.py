@@ -21,6 +21,8 @@ from obs_core.__about__ import __version__
 
 if TYPE_CHECKING:
     from obs_core._failsafe import ObsError, ObsWarning
+    from obs_core.annotated import register_task_decorator
+    from obs_core.artifacts import Kept
     from obs_core.carriers import attach, carrier
     from obs_core.context import TaskContext, current_context, link
     from obs_core.decks import Deck, DeckField, TimeLineDeck
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "_failsafe": ("ObsError", "ObsWarning"),
+    "annotated": ("register_task_decorator",),
+    "artifacts": ("Kept",),
     "carriers": ("attach", "carrier"),
     "context": ("TaskContext", "current_context", "link"),
     "decks": ("Deck", "DeckField", "TimeLineDeck"),
@@ -62,6 +66,7 @@ __all__ = [
     "Execution",
     "ExecutionNotFoundError",
     "ExecutionSpan",
+    "Kept",
     "ObsError",
     "ObsWarning",
     "Renderable",
@@ -81,6 +86,7 @@ __all__ = [
     "load_execution",
     "open_store",
     "register_renderer",
+    "register_task_decorator",
     "register_transformer",
     "span",
     "task",

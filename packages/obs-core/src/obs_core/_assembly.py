@@ -61,6 +61,7 @@ class Assembly:
         tasks: Its tasks in the order in which they began; decks of the execution itself come first, under
             its own name.
         outputs: What tasks returned, by task id.
+        artifacts: What else they kept, by task id and name.
     """
 
     def __init__(self, store: Store, execution_id: str) -> None:
@@ -69,6 +70,7 @@ class Assembly:
         self.table = SpanTable(self.view)
         self.tasks: list[TaskView] = []
         self.outputs: dict[str, records.Output] = {}
+        self.artifacts: dict[str, dict[str, records.Artifact]] = {}
         self._writers: dict[str, _Writer] = {}
         self._last_segments: dict[str, str] = {}
         self._parents: list[records.Ref] = []
@@ -220,6 +222,9 @@ class Assembly:
 
     def _take_output(self, writer: _Writer, record: records.Output) -> None:
         self.outputs[_global(writer, record.task)] = record
+
+    def _take_artifact(self, writer: _Writer, record: records.Artifact) -> None:
+        self.artifacts.setdefault(_global(writer, record.task), {})[record.name] = record
 
     def _task_of(self, writer: _Writer, task: records.Ref) -> TaskView:
         """Return a task; one that is not known (yet) stands for the decks of the execution itself."""
@@ -420,6 +425,7 @@ _HANDLERS: dict[type[records.Record], Callable[[Assembly, _Writer, Any], None]] 
     records.LinkMade: Assembly._take_link,
     records.Note: Assembly._take_note,
     records.Output: Assembly._take_output,
+    records.Artifact: Assembly._take_artifact,
     records.Beat: Assembly._take_beat,
     records.Lost: Assembly._take_lost,
 }

@@ -16,7 +16,7 @@ from obs_core._failsafe import ObsError, strict, warn
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["Registration", "TypeRegistry", "declared", "load"]
+__all__ = ["Registration", "TypeRegistry", "check_target", "declared", "imported_class", "load"]
 
 E = TypeVar("E")
 
@@ -112,14 +112,14 @@ class _Offer(Generic[E]):
     def resolve(self) -> bool:
         """Find the class that the name means, if its module is imported."""
         if self.kind is None:
-            self.kind = _imported_class(self.name, vars_only=True)
+            self.kind = imported_class(self.name, vars_only=True)
         return self.kind is not None
 
     def means(self, kind: type) -> bool:
         """Tell whether the name means this class after all: of a lazy, or a reloaded, module."""
         if kind.__name__ != self.last or kind.__module__.partition(".")[0] != self.root or kind is self.kind:
             return False
-        if _imported_class(self.name, vars_only=False) is kind:
+        if imported_class(self.name, vars_only=False) is kind:
             self.kind = kind
         return self.kind is kind
 
@@ -171,7 +171,7 @@ class TypeRegistry(Generic[E]):
             TypeError: `target` is no type, or `entry` cannot be an entry.
             ValueError: `target` is no dotted name.
         """
-        _check_target(target)
+        check_target(target)
         accepted = self._accept(entry)
         offer = _Offer(target, lambda: accepted)
         with self._lock:
@@ -265,7 +265,13 @@ def _supplied(offers: Iterable[_Offer[E]]) -> Iterator[E]:
     return (entry for offer in offers if (entry := offer.supply()) is not None)
 
 
-def _check_target(target: object) -> None:
+def check_target(target: object) -> None:
+    """Raise if this is neither a type nor a type's dotted name.
+
+    Raises:
+        TypeError: It is neither a type nor text.
+        ValueError: It is text that is no dotted name.
+    """
     if isinstance(target, str):
         parts = target.split(".")
         if len(parts) < 2 or not all(part.isidentifier() for part in parts):
@@ -274,7 +280,7 @@ def _check_target(target: object) -> None:
         raise TypeError(f"a type or its dotted name is needed, not {type(target).__name__}: {target!r}")
 
 
-def _imported_class(name: str, *, vars_only: bool) -> type | None:
+def imported_class(name: str, *, vars_only: bool) -> type | None:
     """Find a class by its dotted name without importing anything.
 
     Args:

@@ -15,7 +15,22 @@ T = TypeVar("T")
 Manage = Callable[[tuple[Any, ...], dict[str, Any]], AbstractContextManager[Any]]
 """Makes the context manager of one call from its arguments.
 
-What its ``__enter__`` returns may have a method `returned`, which is then given the call's result."""
+What its ``__enter__`` returns may have a method `returned`, which is then given the call's result; as a
+`Replacing` it may also change arguments and result."""
+
+
+class Replacing:
+    """A managed call whose arguments and result are what its manager makes of them.
+
+    Attributes:
+        call: Has `args` and `kwargs`, which the function gets, and `result`, which the caller gets once the
+            manager is left.
+    """
+
+    __slots__ = ("call",)
+
+    call: Any
+
 
 Kind = Literal["function", "coroutine", "generator", "async generator"]
 
@@ -43,7 +58,7 @@ def _code_flags(function: Any) -> int:
     return int(code.co_flags) if code is not None else 0
 
 
-def wrap(function: Callable[P, T], manage: Manage) -> Callable[P, T]:
+def wrap(function: Callable[P, T], manage: Manage, body: Callable[..., Any] | None = None) -> Callable[P, T]:
     """Return a function that runs each call inside ``manage(args, kwargs)``.
 
     Decided once, here: sync or async, generator or not. The body of a generator sees its own context between
@@ -52,6 +67,7 @@ def wrap(function: Callable[P, T], manage: Manage) -> Callable[P, T]:
     Args:
         function: The function, or any callable object.
         manage: Makes the context manager of one call.
+        body: What is called instead of the function, and gives what it gives. Default: the function itself.
 
     Returns:
         A function with the same name, signature and kind.
@@ -60,7 +76,7 @@ def wrap(function: Callable[P, T], manage: Manage) -> Callable[P, T]:
         TypeError: `function` cannot be called.
     """
     _check_callable(function)
-    wrapper = _WRAPPERS[kind_of(function)](function, manage)
+    wrapper = _WRAPPERS[kind_of(function)](body or function, manage)
     return cast("Callable[P, T]", functools.wraps(function)(wrapper))
 
 
@@ -75,7 +91,9 @@ def _check_callable(function: Any) -> None:
 def _wrap_function(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         with manage(args, kwargs) as managed:
-            return _returned(managed, function(*args, **kwargs))
+            args, kwargs = _arguments(managed, args, kwargs)
+            result = _returned(managed, function(*args, **kwargs))
+        return _final(managed, result)
 
     return call
 
@@ -83,7 +101,9 @@ def _wrap_function(function: Callable[..., Any], manage: Manage) -> Callable[...
 def _wrap_coroutine(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         with manage(args, kwargs) as managed:
-            return _returned(managed, await function(*args, **kwargs))
+            args, kwargs = _arguments(managed, args, kwargs)
+            result = _returned(managed, await function(*args, **kwargs))
+        return _final(managed, result)
 
     return call
 
@@ -92,13 +112,15 @@ def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         outside = current.get()
         with manage(args, kwargs) as managed:
+            args, kwargs = _arguments(managed, args, kwargs)
             generator = function(*args, **kwargs)
             step: Callable[[], Any] = functools.partial(next, generator)
             while True:
                 try:
                     value = step()
                 except StopIteration as stop:
-                    return _returned(managed, stop.value)
+                    result = _returned(managed, stop.value)
+                    break
                 inside = current.get()
                 current.set(outside)
                 try:
@@ -113,6 +135,7 @@ def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..
                     step = functools.partial(generator.send, sent)
                 outside = current.get()
                 current.set(inside)
+        return _final(managed, result)
 
     return call
 
@@ -120,7 +143,8 @@ def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..
 def _wrap_async_generator(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         outside = current.get()
-        with manage(args, kwargs):
+        with manage(args, kwargs) as managed:
+            args, kwargs = _arguments(managed, args, kwargs)
             generator = function(*args, **kwargs)
             step: Callable[[], Any] = generator.__anext__
             while True:
@@ -144,6 +168,14 @@ def _wrap_async_generator(function: Callable[..., Any], manage: Manage) -> Calla
                 current.set(inside)
 
     return call
+
+
+def _arguments(managed: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return (managed.call.args, managed.call.kwargs) if isinstance(managed, Replacing) else (args, kwargs)
+
+
+def _final(managed: Any, result: Any) -> Any:
+    return managed.call.result if isinstance(managed, Replacing) else result
 
 
 def _returned(managed: Any, result: Any) -> Any:

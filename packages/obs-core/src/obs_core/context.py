@@ -13,6 +13,7 @@ from obs_core.model import Link
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from obs_core.artifacts import Kept
     from obs_core.carriers import RemoteSpan
     from obs_core.decks import Deck, TimeLineDeck
     from obs_core.executions import Run
@@ -39,6 +40,7 @@ class TaskContext:
         task_name: The task's name; the execution's name outside any task.
         attempt: 1 for the first try.
         enable_deck: Whether anything is rendered and a report is written.
+        function: The task's function with its module, ``"flights.clean"``; empty outside any task.
     """
 
     __slots__ = (
@@ -46,11 +48,13 @@ class TaskContext:
         "_default_deck",
         "_timeline_deck",
         "append",
+        "artifacts",
         "attempt",
         "bars",
         "context",
         "cpu",
         "enable_deck",
+        "function",
         "journal",
         "links",
         "next_number",
@@ -70,6 +74,7 @@ class TaskContext:
         attempt: int = 1,
         enable_deck: bool = True,
         number: records.Ref | None = None,
+        function: str = "",
     ) -> None:
         self.run = run
         self.journal: Journal = run.journal
@@ -81,8 +86,10 @@ class TaskContext:
         self.task_name = name
         self.attempt = attempt
         self.enable_deck = enable_deck
+        self.function = function
         self.start = clock.wall()
         self.cpu = clock.process()
+        self.artifacts: dict[str, records.Artifact] = {}
         self.links: list[Link] = []
         self.notes: list[str] = []
         self.bars: SpanBars | None = None
@@ -143,6 +150,38 @@ class TaskContext:
         """Let everyone who reads this task's report know something."""
         self.notes.append(text)
         self.append(records.Note(self.own_ref(), text))
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep a value with this task, beside what it returns: a profile, a summary, a model.
+
+        Args:
+            name: What it is called; a second value of the name replaces the first.
+            value: A value of a type that a `TypeTransformer` can keep.
+
+        Raises:
+            TypeError: No transformer can keep it.
+
+        Example:
+            >>> current_context().keep("columns", list(frame.columns))
+            >>> load_execution("last").artifact("clean", "columns")
+            ['origin', 'dest']
+        """
+        from obs_core.artifacts import keep
+
+        keep(self, name, value)
+
+    def last(self, name: str) -> Kept | None:
+        """Return what the last successful call of the same task, in any execution of the store, kept.
+
+        Args:
+            name: As for `keep`.
+
+        Returns:
+            The value and where it is from; None if there is none, or it was removed since.
+        """
+        from obs_core.artifacts import last
+
+        return last(self, name)
 
     def own_ref(self) -> records.Ref:
         """Name this task in a record of this process's journal."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
-from obs_core._wrapping import wrap
+from obs_core._wrapping import Replacing, wrap
 from obs_core.context import TaskContext, current_context
 
 if TYPE_CHECKING:
+    from obs_core.artifacts import Kept
     from obs_core.decks import Deck
 
 __all__ = ["TaskCall", "TaskDecorator"]
@@ -25,12 +26,12 @@ class TaskCall:
     Attributes:
         context: The context of the task that runs (of the execution, outside any task).
         function: The decorated function; None in a ``with`` block.
-        args: Its positional arguments.
-        kwargs: Its keyword arguments.
-        result: What it returned, once it has.
+        args: Its positional arguments; what is assigned before the ``yield`` is what the function gets.
+        kwargs: Its keyword arguments; likewise.
+        result: What it returned, once it has; what is assigned after the ``yield`` is what the caller gets.
     """
 
-    __slots__ = ("args", "context", "function", "kwargs", "result")
+    __slots__ = ("args", "context", "function", "kwargs", "rejection", "result")
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class TaskCall:
         self.args = args
         self.kwargs = kwargs or {}
         self.result: Any = None
+        self.rejection: BaseException | None = None
 
     @property
     def name(self) -> str:
@@ -64,6 +66,69 @@ class TaskCall:
 
         made: Deck = Deck._for(self.context, name)
         return made
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments by parameter, defaults included; empty in a ``with`` block.
+
+        Raises:
+            TypeError: The function cannot be called with them.
+        """
+        return {} if self.function is None else dict(self._bound().arguments)
+
+    def replace_argument(self, name: str, value: Any) -> None:
+        """Let the function get another value for one of its parameters; to be called before the ``yield``.
+
+        Args:
+            name: The parameter, as in `arguments`.
+            value: What it gets.
+
+        Raises:
+            KeyError: There is no such parameter.
+        """
+        bound = self._bound()
+        if name not in bound.arguments:
+            raise KeyError(f"{self.name} has no parameter {name!r}; there are: {', '.join(bound.arguments)}")
+        bound.arguments[name] = value
+        self.args, self.kwargs = bound.args, bound.kwargs
+
+    def hints(self) -> dict[str, Any]:
+        """Return the function's type hints by parameter and ``"return"``, with what `Annotated` adds."""
+        from obs_core._annotations import hints_of
+
+        return {} if self.function is None else dict(hints_of(self.function))
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep a value with the task; see `TaskContext.keep`."""
+        self.context.keep(name, value)
+
+    def last(self, name: str) -> Kept | None:
+        """Return what the last successful call of this task kept under a name; see `TaskContext.last`."""
+        return self.context.last(name)
+
+    def reject(self, error: BaseException) -> NoReturn:
+        """Refuse the call: the caller gets this error.
+
+        Before the ``yield`` the function is not called; after it, its result is refused. Whatever else is
+        raised in `TaskDecorator.around` is taken for a failure of the decorator, which the task survives. An
+        exception of the function itself goes on, whatever is rejected then.
+
+        Args:
+            error: The error to raise.
+
+        Example:
+            >>> if not schema.accepts(call.result):
+            ...     call.reject(ValueError(f"{call.name} returned what {schema} does not allow"))
+        """
+        self.rejection = error
+        raise error
+
+    def _bound(self) -> Any:
+        import inspect
+
+        assert self.function is not None
+        bound = inspect.signature(self.function).bind(*self.args, **self.kwargs)
+        bound.apply_defaults()
+        return bound
 
 
 class TaskDecorator:
@@ -99,7 +164,9 @@ class TaskDecorator:
         """Do what comes before, yield once, do what comes after.
 
         The task's exception is raised at the ``yield``; it goes on to the caller whether or not it is caught
-        here. What is yielded is what ``with ... as`` gives.
+        here. An exception of this method's own never reaches the caller: it leaves a warning and a note, and the
+        task runs as if it were not decorated. `TaskCall.reject` raises one on purpose. What is yielded is what
+        ``with ... as`` gives (None, if this method failed before).
 
         Args:
             call: The call, and its task.
@@ -140,35 +207,66 @@ class TaskDecorator:
         )
 
 
-class _Surrounded:
+class _Surrounded(Replacing):
     """A call inside a decorator's `around`: the call's own exception always comes out of it as it was."""
 
-    __slots__ = ("_call", "_manager", "value")
+    __slots__ = ("_manager", "value")
 
     def __init__(self, decorator: TaskDecorator, call: TaskCall) -> None:
-        self._call = call
-        self._manager: AbstractContextManager[Any] = contextmanager(decorator.around)(call)
+        self.call = call
+        self._manager: AbstractContextManager[Any] | None = contextmanager(decorator.around)(call)
         self.value: Any = None
 
     def __enter__(self) -> _Surrounded:
-        self.value = self._manager.__enter__()
+        with _survived(self.call, "beginning"):
+            self._begin()
         return self
 
     def returned(self, result: Any) -> None:
         """Take note of the call's result."""
-        self._call.result = result
+        self.call.result = result
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        from obs_core._failsafe import guarded
+        if self._manager is None:
+            return
+        with _survived(self.call, "ending", error):
+            self._end(self._manager, kind, error, traceback)
 
-        with guarded(f"ending a decorator of {self._call.name!r}", self._call.context.note):
-            self._finish(kind, error, traceback)
+    def _begin(self) -> None:
+        manager, self._manager = self._manager, None
+        assert manager is not None
+        self.value = manager.__enter__()
+        self._manager = manager
 
-    def _finish(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def _end(self, manager: Any, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
         try:
-            self._manager.__exit__(kind, error, traceback)
+            manager.__exit__(kind, error, traceback)
         except BaseException as raised:
             if raised is not error:
                 raise
+
+
+class _survived:
+    """Keep a decorator's failure away from the task, unless it is what the decorator rejected the call with."""
+
+    __slots__ = ("_call", "_doing", "_error")
+
+    def __init__(self, call: TaskCall, doing: str, error: BaseException | None = None) -> None:
+        self._call = call
+        self._doing = doing
+        self._error = error
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        from obs_core._failsafe import guarded
+
+        if raised is not None and raised is self._call.rejection:
+            return self._error is not None  # the function's own exception goes on instead
+        guard = guarded(f"{self._doing} a decorator of {self._call.name!r}", self._call.context.note)
+        return guard.__exit__(kind, raised, traceback)

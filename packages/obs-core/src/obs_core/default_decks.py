@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from obs_core._annotations import hints_of
 from obs_core._failsafe import guarded
 from obs_core.decks import Deck
 from obs_core.rendering import render, renderer_for_annotation
@@ -147,10 +148,7 @@ def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
 @functools.lru_cache(maxsize=4096)
 def _renderer_of(function: Callable[..., Any], name: str) -> Renderable | None:
     """Return the renderer that ``Annotated[T, renderer]`` names for a parameter, or for ``"return"``."""
-    annotations = getattr(function, "__annotations__", {})
-    if name not in annotations:
-        return None
-    return renderer_for_annotation(annotations[name], getattr(function, "__globals__", None))
+    return renderer_for_annotation(hints_of(function).get(name))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -168,6 +168,11 @@ def end(run: Run, error: BaseException | None = None) -> None:
             from obs_core.publishing import publish
 
             publish(run.root, error=error)
+    if error is None and run.root.artifacts:
+        from obs_core.artifacts import point_to
+
+        with guarded(f"keeping the artifacts of execution {run.name!r}"):
+            point_to(run.root)
     reason = None if error is None else one_line(error)
     status = "succeeded" if error is None else "failed"
     process_time = clock.process() - run.root.cpu

@@ -11,9 +11,9 @@ from msgspec import Struct, field
 
 from obs_core._assembly import Assembly
 from obs_core._failsafe import ObsError
-from obs_core.journal import records
 from obs_core.journal.reader import read_segment, segment_names, unpacked, writer_of
 from obs_core.model import DeckView, ExecutionView, Link, SpanTable, Status, TaskView
+from obs_core.outputs import restored
 from obs_core.store import Store, open_store
 from obs_core.store.base import EXECUTIONS, execution_path, report_path, shared_path
 
@@ -167,7 +167,24 @@ class Execution:
         if not calls:
             self.task(task)
             raise KeyError(f"no output of task {task!r} is kept: it returned none, or no transformer knows its type")
-        return self._restored(kept[calls[-1].id])
+        return restored(self.store, kept[calls[-1].id])
+
+    def artifact(self, task: str, name: str) -> Any:
+        """Return what a task kept under a name, in its last call that kept it.
+
+        Args:
+            task: The task's name.
+            name: As for `TaskContext.keep`.
+
+        Raises:
+            KeyError: No such task was called, or it kept nothing of this name.
+        """
+        kept = self._assembly.artifacts
+        found = [kept[one.id] for one in self.tasks if one.name == task and name in kept.get(one.id, ())]
+        if not found:
+            self.task(task)
+            raise KeyError(f"no artifact {name!r} of task {task!r} is kept in execution {self.id}")
+        return restored(self.store, found[-1][name])
 
     def shared_body(self, digest: str) -> str | None:
         """Return a script or style that several deck items hold; None if it is gone."""
@@ -211,12 +228,6 @@ class Execution:
             assembly.add(writer_of(path), read_segment(self.store, path), path)
         assembly.finish()
         return assembly
-
-    def _restored(self, kept: records.Output) -> Any:
-        from obs_core.transformers import transformer_named
-
-        content = kept.text.encode() if kept.text is not None else _unpacked(self.store, kept.path or "")
-        return transformer_named(kept.transformer).from_bytes(content)
 
     def _overview(self) -> str:
         from obs_core.overview import render_overview

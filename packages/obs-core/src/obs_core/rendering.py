@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
+from obs_core._annotations import extras_of, resolved
 from obs_core._bounded_repr import bounded_repr, describe_error
 from obs_core._failsafe import strict, warn
 from obs_core._masking import mask
@@ -137,9 +138,7 @@ def renderer_for_annotation(annotation: object, namespace: Mapping[str, Any] | N
         <obs_core._plain_values.ReprRenderer object at ...>
     """
     with suppress(Exception):
-        if isinstance(annotation, str):
-            annotation = eval(annotation, {}, _Names(namespace or {}))
-        return _renderer_in(annotation)
+        return _renderer_in(resolved(annotation, namespace or {}))
     return None
 
 
@@ -208,43 +207,8 @@ def _failure_html(value: object, name: str, error: Exception) -> str:
     return _storable(f'<p role="note" {style}>{told}</p>{_REPR.to_html(value)}', name)
 
 
-def _renderer_in(annotation: Any) -> Renderable | None:
-    if type(annotation).__name__ == "TypeAliasType":
-        annotation = annotation.__value__
-    for extra in reversed(getattr(annotation, "__metadata__", ())):
-        if not isinstance(extra, _Unknown) and callable(getattr(extra, "to_html", None)):
+def _renderer_in(hint: object) -> Renderable | None:
+    for extra in extras_of(hint):
+        if callable(getattr(extra, "to_html", None)):
             return _as_renderer(extra)
-    return next(filter(None, map(_renderer_in, _union_members(annotation))), None)
-
-
-def _union_members(annotation: object) -> tuple[Any, ...]:
-    from types import UnionType
-    from typing import Union, get_args, get_origin
-
-    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
-
-
-class _Unknown:
-    """Stands for what a name in an annotation means, where that cannot be known."""
-
-    def __getattr__(self, name: str) -> _Unknown:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self
-
-    def __getitem__(self, item: object) -> _Unknown:
-        return self
-
-    def __or__(self, other: object) -> object:
-        return other
-
-    __ror__ = __or__
-
-
-class _Names(dict[str, Any]):
-    """The names in an annotation's text, of which some may be missing."""
-
-    def __missing__(self, name: str) -> object:
-        import builtins
-
-        return getattr(builtins, name, _Unknown())
+    return None

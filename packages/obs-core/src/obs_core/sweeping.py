@@ -7,10 +7,11 @@ import re
 from msgspec import Struct, field
 
 from obs_core import clock
+from obs_core.artifacts import execution_pointed_to
 from obs_core.journal.reader import segment_lines, segment_names
 from obs_core.reading import list_executions
 from obs_core.store import Store
-from obs_core.store.base import SHARED, execution_path
+from obs_core.store.base import LATEST, SHARED, execution_path
 
 __all__ = ["Swept", "sweep"]
 
@@ -61,6 +62,7 @@ def sweep(store: Store, older_than: float, *, dry_run: bool = False) -> Swept:
             _remove(store, execution_path(execution.id), swept, dry_run)
             swept.executions.append(execution.id)
     _sweep_shared(store, kept, swept, dry_run)
+    _sweep_latest(store, set(swept.executions), swept, dry_run)
     return swept
 
 
@@ -72,6 +74,16 @@ def _sweep_shared(store: Store, kept: list[str], swept: Swept, dry_run: bool) ->
         if unneeded and clock.epoch() / 1e9 - store.modified(path) > _GRACE:
             _remove(store, path, swept, dry_run)
             swept.shared += 1
+
+
+def _sweep_latest(store: Store, removed: set[str], swept: Swept, dry_run: bool) -> None:
+    """Remove what points to artifacts of executions that are gone."""
+    if not removed:
+        return
+    for name in store.names(LATEST):
+        path = f"{LATEST}/{name}"
+        if execution_pointed_to(store, path) in removed:
+            _remove(store, path, swept, dry_run)
 
 
 def _references(store: Store, execution_id: str) -> set[str]:

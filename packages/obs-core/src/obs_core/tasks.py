@@ -135,10 +135,29 @@ def redecorated(function: Callable[P, T], decorator: TaskDecorator) -> Callable[
 
 
 def _as_task(settings: TaskSettings) -> Callable[..., Any]:
-    wrapper = wrap(settings.function, lambda args, kwargs: _Call(settings, args, kwargs))
+    annotated = getattr(settings.function, "__annotations__", None)
+    body = _AnnotatedBody(settings.function) if annotated else None
+    wrapper = wrap(settings.function, lambda args, kwargs: _Call(settings, args, kwargs), body)
     settings.wrapper = wrapper
     wrapper.__obs_task__ = settings  # type: ignore[attr-defined]
     return wrapper
+
+
+class _AnnotatedBody:
+    """A task's function inside the decorators that its annotations ask for, which its first call looks up."""
+
+    __slots__ = ("_decorated", "_function")
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._decorated: Callable[..., Any] | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._decorated is None:
+            from obs_core.annotated import decorated
+
+            self._decorated = decorated(self._function)
+        return self._decorated(*args, **kwargs)
 
 
 class _Call:
@@ -176,8 +195,8 @@ class _Call:
         try:
             if context.enable_deck:
                 self._report(context, error)
-            if error is None and self._result is not _NOTHING:
-                self._keep_output(context)
+            if error is None:
+                self._keep(context)
         finally:
             active.discard(context)
             current.set(self._outside)
@@ -196,6 +215,7 @@ class _Call:
             parent,
             attempt=settings.attempt or _attempt_of_environment(),
             enable_deck=settings.enable_deck and decks_enabled(),
+            function=settings.qualified_name,
         )
         run.journal.append(_start_of(settings, context))
         if self._own_run is not None:
@@ -228,11 +248,17 @@ class _Call:
             default_decks.add_details(context, self._settings.function, fields)
             publish(context, error=error)
 
-    def _keep_output(self, context: TaskContext) -> None:
-        with guarded(f"keeping the output of task {context.task_name!r}", context.note):
-            from obs_core.outputs import keep_output
+    def _keep(self, context: TaskContext) -> None:
+        if self._result is not _NOTHING:
+            with guarded(f"keeping the output of task {context.task_name!r}", context.note):
+                from obs_core.outputs import keep_output
 
-            keep_output(context, self._result)
+                keep_output(context, self._result)
+        if context.artifacts:
+            from obs_core.artifacts import point_to
+
+            with guarded(f"keeping the artifacts of task {context.task_name!r}", context.note):
+                point_to(context)
 
     def _end(self, context: TaskContext, error: BaseException | None) -> None:
         journal = context.journal

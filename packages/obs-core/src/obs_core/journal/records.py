@@ -161,6 +161,16 @@ class Output(Record, tag="output"):
     path: str | None
 
 
+class Artifact(Record, tag="artifact"):
+    """A value that a task kept under a name: as text in place, or in a file."""
+
+    task: Ref
+    name: str
+    transformer: str
+    text: str | None
+    path: str | None
+
+
 class Beat(Record, tag="beat"):
     """A sign of life of a writer that has nothing else to say."""
 
@@ -188,6 +198,7 @@ AnyRecord = (
     | LinkMade
     | Note
     | Output
+    | Artifact
     | Beat
     | Lost
 )

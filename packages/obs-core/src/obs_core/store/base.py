@@ -8,6 +8,7 @@ from obs_core._failsafe import ObsError
 
 EXECUTIONS = "executions"
 SHARED = "shared"
+LATEST = "latest"
 
 
 class StoreError(ObsError, OSError):
@@ -90,6 +91,11 @@ def blob_path(execution_id: str, digest: str) -> str:
 def shared_path(digest: str) -> str:
     """Return the file of content that many executions share."""
     return f"{SHARED}/{digest}.gz"
+
+
+def latest_path(digest: str) -> str:
+    """Return the file that says where the newest artifact of a task and a name is."""
+    return f"{LATEST}/{digest}.json"
 
 
 def report_path(execution_id: str, name: str) -> str:

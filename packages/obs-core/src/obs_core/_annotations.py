@@ -1,0 +1,118 @@
+"""What the annotations of a function say, also those that stand there as text or name what is not imported."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+__all__ = ["extras_of", "hints_of", "members_of", "resolved", "types_of"]
+
+
+@functools.lru_cache(maxsize=4096)
+def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the type hints of a function with what `Annotated` adds to them.
+
+    Args:
+        function: The function; what decorators put around it does not matter.
+
+    Returns:
+        Hint by parameter, and that of the result under ``"return"``. A name that means nothing at run time
+        (imported for type checking only) leaves a placeholder in its hint, and text that means nothing at all
+        leaves its hint out.
+    """
+    innermost = _unwrapped(function)
+    namespace = _namespace(innermost)
+    found: dict[str, Any] = {}
+    for name, annotation in getattr(innermost, "__annotations__", {}).items():
+        with suppress(Exception):
+            found[name] = resolved(annotation, namespace)
+    return found
+
+
+def resolved(annotation: object, namespace: Mapping[str, Any]) -> Any:
+    """Return what an annotation means, if it is text.
+
+    Raises:
+        Exception: Whatever evaluating the text raised.
+    """
+    return eval(annotation, {}, _Names(namespace)) if isinstance(annotation, str) else annotation
+
+
+def extras_of(hint: Any) -> Iterator[Any]:
+    """Go through what ``Annotated[T, extra]`` adds, innermost last; also out of ``Annotated[...] | None``."""
+    hint = _spelled_out(hint)
+    for extra in reversed(getattr(hint, "__metadata__", ())):
+        if not isinstance(extra, _Unknown):
+            yield extra
+    for member in members_of(hint):
+        yield from extras_of(member)
+
+
+def types_of(hint: Any) -> Iterator[type]:
+    """Go through the classes that a hint names: of ``Annotated[Frame[Schema], ...] | None`` that is ``Frame``."""
+    hint = _spelled_out(hint)
+    for member in members_of(hint):
+        yield from types_of(member)
+    plain = getattr(hint, "__origin__", hint)
+    if hasattr(hint, "__metadata__"):
+        yield from types_of(plain)
+    elif isinstance(plain, type):
+        yield plain
+
+
+def members_of(hint: object) -> tuple[Any, ...]:
+    """Return the members of a union; none if it is no union."""
+    from types import UnionType
+    from typing import Union, get_args, get_origin
+
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else ()
+
+
+def _spelled_out(hint: Any) -> Any:
+    return hint.__value__ if type(hint).__name__ == "TypeAliasType" else hint
+
+
+def _unwrapped(function: Any) -> Any:
+    while True:
+        inner = function.func if isinstance(function, functools.partial) else getattr(function, "__wrapped__", None)
+        if inner is None:
+            return getattr(function, "__func__", function)
+        function = inner
+
+
+def _namespace(function: Any) -> dict[str, Any]:
+    """Return what names mean to a function: those of its module, and those of the functions around it."""
+    names = dict(getattr(function, "__globals__", {}))
+    free = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    for name, cell in zip(free, getattr(function, "__closure__", None) or (), strict=False):
+        with suppress(ValueError):  # not assigned yet
+            names[name] = cell.cell_contents
+    return names
+
+
+class _Unknown:
+    """Stands for what a name in an annotation means, where that cannot be known."""
+
+    def __getattr__(self, name: str) -> _Unknown:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __getitem__(self, item: object) -> _Unknown:
+        return self
+
+    def __or__(self, other: object) -> object:
+        return other
+
+    __ror__ = __or__
+
+
+class _Names(dict[str, Any]):
+    """The names in an annotation's text, of which some may be missing."""
+
+    def __missing__(self, name: str) -> object:
+        import builtins
+
+        return getattr(builtins, name, _Unknown())

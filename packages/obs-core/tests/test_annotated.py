@@ -1,0 +1,134 @@
+"""Decorators that annotations ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import decimal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+
+import pytest
+
+from obs_core import TaskCall, TaskDecorator, register_task_decorator, task
+from obs_core.testing import RecordingStore
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+T = TypeVar("T")
+log: list[str] = []
+
+
+class noting(TaskDecorator):
+    """Notes which parameters ask for it."""
+
+    def __init__(self, label: str = "noted") -> None:
+        self.label = label
+
+    def around(self, call: TaskCall) -> Iterator[None]:
+        asking = [name for name, hint in call.hints().items() if self in getattr(hint, "__metadata__", ())]
+        log.append(f"{self.label}: {call.name} {asking}")
+        yield
+
+
+class Frame(Generic[T]):
+    """A type with a parameter, as typed frames are."""
+
+
+class SubFrame(Frame[T]):
+    """A subclass of it."""
+
+
+checked = noting("checked")
+
+
+@pytest.fixture(autouse=True)
+def empty_log(store: RecordingStore) -> None:
+    """Begin with nothing logged, and record into memory."""
+    log.clear()
+
+
+def test_a_decorator_in_an_annotation_surrounds_the_task() -> None:
+    @task
+    def clean(rows: Annotated[int, checked], limit: Decimal | None = None) -> Annotated[int, checked]:
+        log.append("body")
+        return rows
+
+    assert clean(3) == 3
+    assert log == ["checked: clean ['rows', 'return']", "body"]
+
+
+def test_the_decorators_of_annotations_stand_inside_the_task_and_outside_of_the_others() -> None:
+    @noting("stacked")
+    @task
+    def clean(first: Annotated[int, checked], second: Annotated[int, noting("second")]) -> None:
+        log.append("body")
+
+    clean(1, 2)
+    assert [entry.partition(":")[0] for entry in log] == ["checked", "second", "stacked", "body"]
+
+
+def test_coroutines_and_generators_are_surrounded_too() -> None:
+    @task
+    async def coroutine(x: Annotated[int, checked]) -> int:
+        return x
+
+    @task
+    def generator(x: Annotated[int, checked]) -> Iterator[int]:
+        yield x
+
+    assert asyncio.run(coroutine(1)) == 1
+    assert list(generator(2)) == [2]
+    assert len(log) == 2
+
+
+def test_a_function_that_is_no_task_is_left_alone() -> None:
+    def clean(rows: Annotated[int, checked]) -> int:
+        return rows
+
+    assert clean(3) == 3
+    assert log == []
+
+
+def _tasks() -> list[Any]:
+    @task
+    def plain(x: Frame[int]) -> None: ...
+
+    @task
+    def result() -> SubFrame[int] | None:
+        return None
+
+    @task
+    def annotated(x: Annotated[Frame[int], "a note"]) -> None: ...
+
+    @task
+    def other(x: int) -> list[int]:
+        return []
+
+    return [lambda: plain(Frame()), result, lambda: annotated(Frame()), lambda: other(1)]
+
+
+def test_a_decorator_is_registered_for_a_type_its_subclasses_and_its_aliases() -> None:
+    with register_task_decorator(Frame, noting("registered")):
+        for call in _tasks():
+            call()
+    assert [entry.split()[1] for entry in log] == ["plain", "result", "annotated"]
+    for call in _tasks():
+        call()
+    assert len(log) == 3, "it is unregistered"
+
+
+def test_a_type_may_be_registered_by_its_dotted_name() -> None:
+    @task
+    def price(x: decimal.Decimal) -> None: ...
+
+    with register_task_decorator("decimal.Decimal", noting("registered")):
+        price(decimal.Decimal(1))
+    assert log == ["registered: price []"]
+
+
+def test_what_cannot_be_registered_is_named() -> None:
+    with pytest.raises(TypeError, match="a TaskDecorator is needed"):
+        register_task_decorator(Frame, "noting")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="dotted name"):
+        register_task_decorator("Frame", checked)
