@@ -156,3 +156,60 @@ work()
     (work,) = recorded.tasks
     assert (work.status, work.error) == ("failed", "MemoryError")
     assert [deck.items for deck in work.decks if deck.name == "Before"] == [["<p>it got this far</p>"]]
+
+
+BURST = """
+import sys, time
+from obs_core import execution, task
+
+@task(enable_deck=False)
+def tiny():
+    return current_id()
+
+def current_id():
+    from obs_core import current_context
+    return current_context().execution_id
+
+until = time.time() + float(sys.argv[1])
+while time.time() < until:
+    print(tiny(), time.time(), flush=True)
+"""
+
+
+def start_burst(folder: Path, seconds: float) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OBS_STORE": str(folder)}
+    command = [sys.executable, "-c", BURST, str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def test_of_many_tiny_executions_none_is_lost(folder: Path) -> None:
+    burst = start_burst(folder, 0.3)
+    printed, _ = burst.communicate()
+    called = [line.split()[0] for line in printed.splitlines()]
+    assert len(called) > 20
+    assert [found.id for found in list_executions(folder)] == called[::-1]
+    assert {found.status for found in list_executions(folder)} == {"succeeded"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_of_many_tiny_executions_a_kill_costs_the_last_second_at_most(folder: Path) -> None:
+    burst = start_burst(folder, 60)
+    assert burst.stdout is not None
+    ended: dict[str, float] = {}
+    while len(ended) < 2 or max(ended.values()) - min(ended.values()) < 3:
+        called, at = burst.stdout.readline().split()
+        ended[called] = float(at)
+    killed_at = kill(burst)
+    found = {view.id for view in list_executions(folder)}
+    old_enough = {one for one, at in ended.items() if at < killed_at - 1.5}
+    assert old_enough
+    assert old_enough <= found
+
+
+def test_the_first_of_many_tiny_executions_is_there_at_once(folder: Path) -> None:
+    burst = start_burst(folder, 60)
+    assert burst.stdout is not None
+    first = burst.stdout.readline().split()[0]
+    kill(burst)
+    assert first in {view.id for view in list_executions(folder)}

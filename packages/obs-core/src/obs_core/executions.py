@@ -123,7 +123,7 @@ class execution:
         if self._run is not None and self._run.root in active:
             raise RuntimeError(f"execution {self.name!r} is running already; make a new one for each run")
         self._run = begin(self.name, self.tags, self._store)
-        self._run.journal.flush()  # from here on a kill leaves an execution that can be seen
+        make_visible(self._run)
         self._outside = current.get()
         current.set(self._run.root)
         active.add(self._run.root)
@@ -158,6 +158,19 @@ def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | No
     run = Run(open_store(store), identity.new_execution_id(), name, "main")
     run.journal.append(_start(name, tags))
     return run
+
+
+def make_visible(run: Run) -> None:
+    """Write how an execution begins: from here on a kill leaves something that can be seen.
+
+    Of executions that follow each other within a second only the first is written at once; the others are
+    written in the background, within a second too.
+    """
+    global _made_visible
+    now = clock.wall()
+    if now - _made_visible > _BURST or not run.store.begins_slowly:
+        _made_visible = now
+        run.journal.flush()
 
 
 def end(run: Run, error: BaseException | None = None) -> None:
@@ -211,6 +224,11 @@ def one_line(error: BaseException) -> str:
 _ROOT = 1
 """The number of an execution's root span: the first that its first writer gives away."""
 
+_BURST = 1_000_000_000
+"""Nanoseconds within which a second execution counts as one of many."""
+
+_made_visible = -_BURST
+
 _ambient: TaskContext | None = None
 _ambient_lock = threading.Lock()
 
@@ -254,7 +272,8 @@ def carried() -> RemoteSpan | None:
 
 def _start(name: str, tags: Mapping[str, str]) -> records.ExecutionStart:
     commit = provenance.git_commit(os.getcwd())
-    return records.ExecutionStart(_ROOT, name, 0, dict(tags), provenance.user(), provenance.command(), commit)
+    now = clock.wall()
+    return records.ExecutionStart(_ROOT, name, now, dict(tags), provenance.user(), provenance.command(), commit)
 
 
 def _after_fork() -> None:

@@ -33,8 +33,12 @@ class Process(Struct, frozen=True, array_like=True):
 def new_execution_id() -> str:
     """Return a fresh execution id that sorts by time, such as ``"20261122-234237-417123-k3v9xq"`` (UTC)."""
     seconds, rest = divmod(time.time_ns(), 1_000_000_000)
-    day = time.strftime("%Y%m%d-%H%M%S", time.gmtime(seconds))
-    return f"{day}-{rest // 1000:06d}-{_random_text(6)}"
+    return f"{_second(seconds)}-{rest // 1000:06d}-{_random_text(6)}"
+
+
+@functools.lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(seconds))
 
 
 def new_writer_id() -> str:

@@ -56,7 +56,7 @@ def _view(context: TaskContext, live: bool, error: BaseException | None) -> Task
         id=context.global_ref(),
         name=mask(context.task_name),
         status="running" if live else "succeeded" if error is None else "failed",
-        started=context.start - context.journal.zero + context.journal.epoch,
+        started=context.start + context.journal.epoch,
         duration=clock.wall() - context.start,
         attempt=context.attempt,
         error=None if error is None else mask(one_line(error)),
@@ -96,7 +96,7 @@ def _execution_view(context: TaskContext, task: TaskView) -> ExecutionView:
         id=run.id,
         name=mask(run.name),
         status=task.status,
-        started=run.root.start - run.journal.zero + run.journal.epoch,
+        started=run.root.start + run.journal.epoch,
         duration=clock.wall() - run.root.start,
         lost_records=run.journal.lost,
     )

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from obs_core._assembly import Assembly
 from obs_core._failsafe import ObsError
+from obs_core.journal import flusher
 from obs_core.journal.reader import read_segment, segment_names, unpacked, writer_of
 from obs_core.model import DeckView, ExecutionView, Link, SpanTable, Status, TaskView
 from obs_core.outputs import restored
@@ -267,6 +268,7 @@ def parts_of_others(journal: Journal, task_id: str) -> PartsOfOthers:
 
 
 def _opened(store: Store | str | os.PathLike[str] | None) -> Store:
+    flusher.settle()
     return open_store(store) if store is None or isinstance(store, (str, os.PathLike)) else store
 
 

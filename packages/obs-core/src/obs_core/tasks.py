@@ -12,7 +12,7 @@ from obs_core import clock
 from obs_core._failsafe import guarded, strict, warn
 from obs_core._wrapping import wrap
 from obs_core.context import TaskContext, active, adoptive, current
-from obs_core.executions import begin, carried, decks_enabled, end, one_line
+from obs_core.executions import begin, carried, decks_enabled, end, make_visible, one_line
 from obs_core.journal import records
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class _Call:
         )
         run.journal.append(_start_of(settings, context))
         if self._own_run is not None:
-            run.journal.flush()  # from here on a kill leaves an execution and a task that can be seen
+            make_visible(run)
         self._context = context
         active.add(context)
         current.set(context)
@@ -231,7 +231,7 @@ class _Call:
         from obs_core.timeline import SpanBars
 
         if "Timeline" in self._settings.deck_fields:
-            context.bars = SpanBars(context.journal.epoch - context.journal.zero)
+            context.bars = SpanBars(context.journal.epoch)
         if "Input" in self._settings.deck_fields:
             default_decks.show_inputs(context, self._settings.function, *self._arguments)
 
@@ -292,7 +292,7 @@ def _start_of(settings: TaskSettings, context: TaskContext) -> records.TaskStart
         _number(context),
         context.journal.ref(parent.number) if isinstance(parent.number, int) else parent.number,
         settings.name,
-        context.start - context.journal.zero,
+        context.start,
         context.attempt,
         settings.qualified_name,
         context.enable_deck,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import chain, islice
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from obs_core._bounded_repr import bounded_repr
 from obs_core._failsafe import ObsError
 from obs_core._plugins import Registration, TypeRegistry
 from obs_core.rendering import render
+
+if TYPE_CHECKING:
+    from json import JSONEncoder
 
 __all__ = [
     "BytesTransformer",
@@ -108,10 +112,8 @@ class JsonTransformer(TypeTransformer[Any]):
 
     def to_bytes(self, value: Any) -> bytes:
         """Write a value as compact JSON."""
-        from json import dumps
-
         # "surrogatepass": text with halves of surrogate pairs (names of files) comes back as it was
-        return dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return _json_encoder().encode(value).encode("utf-8", "surrogatepass")
 
     def from_bytes(self, data: bytes) -> Any:
         """Read JSON."""
@@ -211,6 +213,13 @@ def transformer_named(name: str) -> TypeTransformer[Any]:
         f"no transformer named {name!r} is installed; there are: {', '.join(sorted(others))}. Install the "
         f"package that kept the value, or call register_transformer before you load it"
     )
+
+
+@cache
+def _json_encoder() -> JSONEncoder:
+    from json import JSONEncoder
+
+    return JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def _as_transformer(candidate: object) -> TypeTransformer[Any]:

@@ -21,39 +21,34 @@ def encode(journal: Journal, batch: list[Any]) -> bytes:
     """Return the lines of a batch: spans that ended, spans that are still open, and records as they are."""
     rows: list[_Row] = []
     add = rows.append
-    zero = journal.zero
     relocated = journal.floor > 0
+    next_number = journal.next_number
     for item in batch:
         if type(item) is not span:
             _add_other(journal, rows, item)
             continue
-        if item.announced and journal.open_spans.pop(item.number, None) is None:
+        if not item.announced:
+            number = item._number = next_number()
+        elif journal.open_spans.pop(item._number, None) is None:
             continue  # written already when it ended while we looked
-        parent = item.parent.number
+        else:
+            number = item._number
+        outside = item.outside
+        parent = item.adopter.number if outside is None else outside.number
         if relocated and parent.__class__ is int:
             parent = journal.ref(parent)
-        if not item.end and _still_open(journal, item):
-            add(("open", item.number, parent, item.name, item.start - zero, item.attributes))
+        if item.end <= 0 and _still_open(journal, item):
+            add(("open", number, parent, item.name, item.start, item.attributes))
             continue
         bars = item.context.bars
         if bars is not None:
             bars.add(item)
-        if item.error is None and item.attributes is None:
-            add(("span", item.number, parent, item.name, item.start - zero, item.end - item.start, item.cpu))
+        row = ("span", number, parent, item.name, item.start, item.end - item.start, item.cpu)
+        error, attributes = item.error, item.attributes
+        if error is None and attributes is None:
+            add(row)
         else:
-            add(
-                (
-                    "span",
-                    item.number,
-                    parent,
-                    item.name,
-                    item.start - zero,
-                    item.end - item.start,
-                    item.cpu,
-                    item.error,
-                    item.attributes,
-                )
-            )
+            add((*row, None if error is None else error.__name__, attributes))
     return lines_of(rows)
 
 
@@ -70,9 +65,9 @@ def lines_of(rows: list[_Row]) -> bytes:
 def _still_open(journal: Journal, item: span) -> bool:
     """Announce an open span, so that its end is appended too; False if it ended in the meantime."""
     item.announced = True
-    if item.end:
+    if item.end > 0:
         return False
-    journal.open_spans[item.number] = item
+    journal.open_spans[item._number] = item
     return True
 
 

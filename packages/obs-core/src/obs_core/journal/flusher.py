@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,10 @@ INTERVAL = 1.0
 """Seconds between two flushes: what a killed process loses at most."""
 
 _journals: list[Journal] = []
+_MOST_CLOSING = 500
+"""Executions that wait for the thread to write and close them; whoever ends one more does it himself."""
+
+_closing: deque[Journal] = deque()
 _closed: weakref.WeakSet[Journal] = weakref.WeakSet()
 _wake = threading.Event()
 _thread: threading.Thread | None = None
@@ -40,6 +45,24 @@ def watch_for_stragglers(journal: Journal) -> None:
     _closed.add(journal)
 
 
+def close_soon(journal: Journal) -> bool:
+    """Let the thread close a journal within its second; False if that must be done now.
+
+    A folder and a file for each of many tiny executions would otherwise be most of what a call costs.
+    """
+    if _thread is None or len(_closing) >= _MOST_CLOSING:
+        return False
+    _closing.append(journal)
+    return True
+
+
+def settle() -> None:
+    """Close what waits to be closed: somebody is about to read."""
+    while _closing:
+        with contextlib.suppress(IndexError):  # the thread took the last one
+            _closing.popleft().close_now()
+
+
 def wake() -> None:
     """Let the thread flush now rather than at the end of its second."""
     _wake.set()
@@ -47,6 +70,7 @@ def wake() -> None:
 
 def flush_all() -> None:
     """Write out every journal of this process."""
+    settle()
     for journal in [*_journals, *_stragglers()]:
         journal.flush(wait=True)
 
@@ -81,6 +105,8 @@ def _flush_forever() -> None:
     while True:
         _wake.wait(INTERVAL)
         _wake.clear()
+        with contextlib.suppress(ObsError):
+            settle()
         for journal in [*_journals, *_stragglers()]:
             try:
                 journal.beat()
@@ -92,6 +118,7 @@ def _after_fork() -> None:
     global _thread, _wake
     _thread = None
     _wake = threading.Event()
+    _closing.clear()  # the parent does it
     for journal in _journals:
         journal.after_fork()
     if _journals:

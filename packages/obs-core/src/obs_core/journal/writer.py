@@ -17,7 +17,7 @@ from obs_core.store.content import compressed
 if TYPE_CHECKING:
     from obs_core.spans import span
 
-_FULL = 4096
+_FULL = 1024
 """Records in the buffer at which the caller writes them itself, so that a burst takes time instead of
 memory."""
 
@@ -50,8 +50,7 @@ class Journal:
     ) -> None:
         self.store = store
         self.execution_id = execution_id
-        self.zero = clock.wall()
-        self.epoch = clock.epoch()
+        self.epoch = clock.epoch() - clock.wall()
         self.open_spans: dict[int, span] = {}
         self.items: list[Any] = []
         self.append = self.items.append
@@ -80,8 +79,8 @@ class Journal:
         self.used = False
 
     def now(self) -> int:
-        """Return the nanoseconds since this writer began."""
-        return clock.wall() - self.zero
+        """Return the time by this writer's clock, in nanoseconds."""
+        return clock.wall()
 
     def ref(self, number: int) -> records.Ref:
         """Name a span, task or deck made in this process, as this writer's own records do."""
@@ -137,6 +136,11 @@ class Journal:
             self.put(shared_path(digest), compressed(content))
 
     def close(self) -> None:
+        """Write what is left; the background thread does it where nothing was written yet to a slow folder."""
+        if self.used or not self.store.begins_slowly or not flusher.close_soon(self):
+            self.close_now()
+
+    def close_now(self) -> None:
         """Write what is left, wait for a shared store within limits, and say what is lost."""
         flusher.watch_for_stragglers(self)
         if self.store.local:

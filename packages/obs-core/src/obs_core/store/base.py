@@ -38,6 +38,8 @@ class Store(Protocol):
     url: str
     local: bool
     """Whether a write is as quick as a local disk, so that a task may wait for it."""
+    begins_slowly: bool
+    """Whether the first write of an execution costs much more than the following ones, as making folders does."""
     segment_limit: int
     """Bytes after which a journal goes on in a new segment."""
 

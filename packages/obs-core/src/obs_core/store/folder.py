@@ -21,6 +21,7 @@ class FolderStore:
     """
 
     local = True
+    begins_slowly = True
     segment_limit = 8 * 1024 * 1024
 
     def __init__(self, path: str) -> None:

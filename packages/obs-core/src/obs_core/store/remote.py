@@ -29,6 +29,7 @@ class RemoteStore:
     """
 
     local = False
+    begins_slowly = False
     segment_limit = 512 * 1024
 
     def __init__(self, url: str) -> None:

@@ -23,6 +23,7 @@ class RecordingStore:
     """
 
     local = True
+    begins_slowly = False
     segment_limit = 8 * 1024 * 1024
 
     def __init__(self) -> None:
