@@ -414,6 +414,24 @@ def test_storage_lasts_as_long_as_the_frame(show: Callable[..., Any]) -> None:
     expect(open_frame(page).locator("#out")).to_have_text('["1","2",null,2,["a","b"],true,true,null,"a","",0]')
 
 
+def test_a_library_that_says_so_is_run_once_in_a_tab(show: Callable[..., Any]) -> None:
+    counting = "window.runs = (window.runs ?? 0) + 1; /*" + "x" * 5000 + "*/"
+    item = "<script{}>" + counting + "</script><p>one</p>"
+    whole = "<!doctype html><html><head>" + item.format(" data-obs-once") + "</head><body>whole</body></html>"
+    once = [item.format(" data-obs-once")] * 3
+    each_time = [item.format("")] * 3
+    page = show(report(task(deck("Once", *once), deck("Each time", *each_time), deck("Wholes", whole, whole))))
+
+    assert open_frame(page).locator("p").count() == 3
+    assert open_frame(page).locator("body").evaluate("() => window.runs") == 1
+    tab(page, "Each time").click()
+    assert open_frame(page).locator("body").evaluate("() => window.runs") == 3
+    tab(page, "Wholes").click()
+    for number in range(2):
+        inner = open_frame(page).frame_locator("iframe.obs-document").nth(number)
+        assert inner.locator("body").evaluate("() => window.runs") == 1
+
+
 def test_a_large_script_is_run_in_each_tab_that_holds_it(show: Callable[..., Any]) -> None:
     library = "function draw(text) { document.body.append(text) }" + "/* obs:shared: */" * 30_000
     decks = [

@@ -19,7 +19,7 @@ def library() -> str:
     """
     from plotly.offline import get_plotlyjs
 
-    return f"<script>\nif (!window.Plotly) {{\n{get_plotlyjs()}\n}}\n</script>"
+    return f"<script data-obs-once>\nif (!window.Plotly) {{\n{get_plotlyjs()}\n}}\n</script>"
 
 
 def chart_html(figure: Any) -> str:

@@ -20,6 +20,7 @@ __all__ = ["BoxRenderer", "BoxStatistics", "box_statistics"]
 _TAKES = "a DataFrame or Series of pandas or polars, or a pyarrow Table"
 _MAX_OUTLIERS = 200
 _WHISKER = 1.5
+_QUARTERS = (0.25, 0.5, 0.75)
 
 
 class BoxStatistics(Struct, frozen=True):
@@ -69,19 +70,20 @@ def box_statistics(numbers: Any, missing: int = 0) -> BoxStatistics | None:
     if not len(finite):
         return None
     parted = _Parted(finite)
-    q1, median, q3 = parted.at(0.25), parted.at(0.5), parted.at(0.75)
-    low, high, beyond = parted.fenced(q1 - _WHISKER * (q3 - q1), q3 + _WHISKER * (q3 - q1))
+    q1, median, q3 = map(parted.at, _QUARTERS)
+    lower, upper, beyond = parted.fenced(q1 - _WHISKER * (q3 - q1), q3 + _WHISKER * (q3 - q1))
+    low, high = parted.range
     return BoxStatistics(
         values=len(finite),
         missing=missing + nans,
         infinite=len(numbers) - len(finite) - nans,
-        low=parted.at(0),
+        low=low,
         q1=q1,
         median=median,
         q3=q3,
-        high=parted.at(1),
+        high=high,
         mean=float(finite.mean(dtype=np.float64)),
-        whiskers=(low, high),
+        whiskers=(lower, upper),
         outliers=_chosen(np.sort(beyond)),
         n_outliers=len(beyond),
     )
@@ -90,6 +92,8 @@ def box_statistics(numbers: Any, missing: int = 0) -> BoxStatistics | None:
 class _Parted:
     """Values sorted just enough, in linear time, to read quartiles, and whiskers in the outer quarters.
 
+    Three selections, each in what the one before left, take a third of the time of one for all places.
+
     Args:
         finite: The values; they are copied once.
     """
@@ -97,15 +101,36 @@ class _Parted:
     def __init__(self, finite: Any) -> None:
         import numpy as np
 
-        ranks = [share * (len(finite) - 1) for share in (0, 0.25, 0.5, 0.75, 1)]
-        places = {place for rank in ranks for place in (math.floor(rank), math.ceil(rank))}
-        self._values = np.partition(finite, sorted(places))
+        last = len(finite) - 1
+        first, middle, third = (math.floor(share * last) for share in _QUARTERS)
+        self._values = np.partition(finite, middle)
+        if first < middle:
+            self._values[:middle].partition(first)
+        if third > middle:
+            self._values[middle + 1 :].partition(third - middle - 1)
+        self._ends = sorted({first, middle, third, last})
 
     def at(self, share: float) -> float:
-        """Read the value below which a share of the others lies, interpolated."""
+        """Read the value below which a share of the others lies, interpolated.
+
+        Args:
+            share: One of the quarters.
+        """
         rank = share * (len(self._values) - 1)
-        below, above = float(self._values[math.floor(rank)]), float(self._values[math.ceil(rank)])
-        return below + (above - below) * (rank - math.floor(rank))
+        place = math.floor(rank)
+        below = float(self._values[place])
+        if rank == place:
+            return below
+        return below + (self._least_after(place) - below) * (rank - place)
+
+    def _least_after(self, place: int) -> float:
+        end = next(end for end in self._ends if end > place)
+        return float(self._values[place + 1 : end + 1].min())
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest value."""
+        return float(self._values.min()), float(self._values.max())
 
     def fenced(self, least: float, most: float) -> tuple[float, float, Any]:
         """Give the outermost values within fences outside the quartiles, and all values beyond them."""

@@ -171,4 +171,4 @@ def _vega() -> str:
             'an Altair chart needs vl-convert-python to be shown offline; type: pip install "obs-renderers[altair]"'
         ) from None
     make_bundle: Any = vl_convert.javascript_bundle  # its stub requires what is optional
-    return f"<script>\nif (!window.vegaEmbed) {{\n{make_bundle()}\n}}\n</script>"
+    return f"<script data-obs-once>\nif (!window.vegaEmbed) {{\n{make_bundle()}\n}}\n</script>"

@@ -2,6 +2,7 @@
 (() => {
   const SANDBOX = "allow-scripts allow-popups allow-downloads";
   const REFERENCE = /obs:shared:(-|[0-9a-f]{32})/g;
+  const ONCE = /<script data-obs-once>obs:shared:([0-9a-f]{32})<\/script>/g;
   const WHOLE_DOCUMENT = /^\ufeff?\s*(?:<!--[^]*?-->\s*)*<(?:!doctype\s+html|html[\s>])/i;
   const HEAD = /^\ufeff?(?:\s|<!--[^]*?-->)*(?:<!doctype[^>]*>)?(?:\s|<!--[^]*?-->)*(?:<html(?:[^>"']|"[^"]*"|'[^']*')*>)?\s*(?:<head(?:\s(?:[^>"']|"[^"]*"|'[^']*')*)?>)?/i;
   const TALLEST = 500000;
@@ -99,6 +100,13 @@
     if (!bodies.has(digest)) bodies.set(digest, inflated(`shared-${digest}`));
     return bodies.get(digest);
   };
+  // A library that says so is run once in a document, however many items bring it: running plotly.js takes a quarter
+  // of a second each time. Whole documents each have a window of their own.
+  const withoutRepeats = (items) => {
+    const seen = new Set();
+    const kept = (script, digest) => (seen.has(digest) ? "" : (seen.add(digest), script));
+    return items.map((item) => (isWhole(item) ? item : item.replace(ONCE, kept)));
+  };
   const itemsOf = async (payload) => {
     await loaded;
     const json = await inflated(payload);
@@ -107,7 +115,7 @@
     for (const digest of digests) texts.set(digest, await sharedBody(digest));
     const restored = (item) =>
       item.replace(REFERENCE, (_, digest) => (digest === "-" ? "obs:shared:" : texts.get(digest) ?? ""));
-    return { items: JSON.parse(json).map(restored), missing: digests.filter((digest) => texts.get(digest) === null).length };
+    return { items: withoutRepeats(JSON.parse(json)).map(restored), missing: digests.filter((digest) => texts.get(digest) === null).length };
   };
 
   // ---- The documents in the frames
