@@ -54,6 +54,7 @@ class Assembly:
     Args:
         store: Where it is kept.
         execution_id: Its id.
+        read_blob: Gives the HTML of a deck item that is kept in a file. Default: it is read at once.
 
     Attributes:
         view: What lists and headers show.
@@ -64,7 +65,9 @@ class Assembly:
         artifacts: What else they kept, by task id and name.
     """
 
-    def __init__(self, store: Store, execution_id: str) -> None:
+    def __init__(
+        self, store: Store, execution_id: str, read_blob: Callable[[records.DeckBlob], str] | None = None
+    ) -> None:
         self.store = store
         self.view = ExecutionView(execution_id, "", "lost", 0, 0)
         self.table = SpanTable(self.view)
@@ -81,6 +84,7 @@ class Assembly:
         self._decks: dict[str, _Deck] = {}
         self._ended: Status | None = None
         self._root_ref = "main.1"
+        self._read_blob = read_blob or self._blob_content
         self._add_row(_Writer("main"), 1, "", "", "workflow", 0)
 
     def add(self, writer_name: str, found: list[records.AnyRecord], path: str = "") -> None:
@@ -341,12 +345,10 @@ class Assembly:
         return DeckView(deck.name or "(unnamed)", [self._html_of(item) for _, item in items] + _drawn(deck.bars))
 
     def _html_of(self, item: str | records.DeckBlob) -> str:
-        if isinstance(item, str):
-            return item
-        try:
-            return unpacked(self.store.get(item.path)).decode("utf-8", "replace")
-        except OSError:
-            return f"<p><em>This part is missing in the store: {html.escape(item.path)}</em></p>"
+        return item if isinstance(item, str) else self._read_blob(item)
+
+    def _blob_content(self, blob: records.DeckBlob) -> str:
+        return read_deck_blob(self.store, blob.path)
 
     def _add_timeline(self, task: TaskView) -> None:
         """Draw a task's Timeline deck from its spans: it is the one deck that is not written but derived."""
@@ -394,6 +396,14 @@ class Assembly:
 
 _BARS = 2_000
 """Bars of a Timeline deck at the most."""
+
+
+def read_deck_blob(store: Store, path: str) -> str:
+    """Return the HTML of a deck item that is kept in a file; a note if it is gone."""
+    try:
+        return unpacked(store.get(path)).decode("utf-8", "replace")
+    except OSError:
+        return f"<p><em>This part is missing in the store: {html.escape(path)}</em></p>"
 
 
 def _global(writer: _Writer, ref: records.Ref) -> str:

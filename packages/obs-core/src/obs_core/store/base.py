@@ -49,8 +49,8 @@ class Store(Protocol):
     def put(self, path: str, content: bytes) -> None:
         """Write a whole file, so that a reader sees all of it or nothing."""
 
-    def get(self, path: str) -> bytes:
-        """Read a whole file.
+    def get(self, path: str, start: int = 0) -> bytes:
+        """Read a file: all of it, or what follows its first `start` bytes.
 
         Raises:
             FileNotFoundError: There is no such file.

@@ -43,8 +43,9 @@ class FolderStore:
             _remove_file(scratch)
             raise
 
-    def get(self, path: str) -> bytes:
+    def get(self, path: str, start: int = 0) -> bytes:
         with open(self._full(path), "rb") as file:
+            file.seek(start)
             return file.read()
 
     def names(self, path: str) -> list[str]:

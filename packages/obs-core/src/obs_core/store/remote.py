@@ -47,10 +47,10 @@ class RemoteStore:
             _make_folder(files, full)
             files.pipe_file(full, content)
 
-    def get(self, path: str) -> bytes:
+    def get(self, path: str, start: int = 0) -> bytes:
         files, full = self._at(path)
         with _oserrors(self.url):
-            return bytes(files.cat_file(full))
+            return bytes(files.cat_file(full, start=start or None))
 
     def names(self, path: str) -> list[str]:
         files, full = self._at(path)

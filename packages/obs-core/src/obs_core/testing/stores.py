@@ -54,9 +54,9 @@ class RecordingStore:
         self.files[path] = content
         self._modified[path] = time.time()
 
-    def get(self, path: str) -> bytes:
+    def get(self, path: str, start: int = 0) -> bytes:
         try:
-            return self.files[path]
+            return self.files[path][start:]
         except KeyError:
             raise FileNotFoundError(path) from None
 
