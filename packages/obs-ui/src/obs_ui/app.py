@@ -1,0 +1,107 @@
+"""The web application: its addresses, and what it does when something is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from sqlalchemy.engine import Engine
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+import obs_core.report
+from obs_core.store import Store
+from obs_ui.pages import compare, downloads, execution, executions, live, task
+from obs_ui.security import Access, Guard
+from obs_ui.site import HERE, Site, site_of
+
+__all__ = ["make_app"]
+
+_OF_THE_REPORT = ("theme.css", "page.css", "frame.css", "frame.js")
+"""What the UI's pages have in common with the report page is the same file."""
+
+
+def make_app(store: Store, engine: Engine, access: Access | None = None) -> Starlette:
+    """Make the application.
+
+    Args:
+        store: Where the executions are.
+        engine: The index (`obs_ui.index.connect`).
+        access: Who may look. Default: whoever reaches it, by an address or as localhost.
+
+    Returns:
+        An ASGI application; ``app.state.site`` holds what its pages share.
+    """
+    app = Starlette(
+        routes=_routes(),
+        middleware=[Middleware(Guard, access=access or Access()), Middleware(GZipMiddleware, minimum_size=2_000)],
+        exception_handlers={HTTPException: _explained, OSError: _unreadable},
+        lifespan=_lifespan,
+    )
+    app.state.site = Site(store, engine)
+    return app
+
+
+def _routes() -> list[Route | Mount]:
+    one = "/executions/{execution}"
+    its_task = one + "/tasks/{task}"
+    return [
+        Route("/", executions.executions),
+        Route("/executions", executions.executions),
+        Route("/executions/last", executions.newest),
+        Route("/events", live.list_events),
+        Route("/compare", compare.compare),
+        Route("/compare/decks", compare.decks),
+        Route("/frame", task.frame),
+        Route("/shared/{digest}", task.shared),
+        Route(one, execution.execution),
+        Route(one + "/events", live.execution_events),
+        Route(one + "/timeline", execution.timeline),
+        Route(one + "/operations", execution.operations),
+        Route(one + "/spans/{span}", execution.span),
+        Route(one + "/report.html", downloads.execution_report),
+        Route(one + "/trace.json", downloads.trace),
+        Route(its_task, task.task),
+        Route(its_task + "/decks", task.decks),
+        Route(its_task + "/decks/items", task.deck_items),
+        Route(its_task + "/decks/alone", task.deck_alone),
+        Route(its_task + "/report.html", downloads.task_report),
+        Route("/static/report/{name}", _report_asset),
+        Mount("/static", StaticFiles(directory=HERE / "static")),
+    ]
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    site: Site = app.state.site
+    site.follower.start()
+    yield
+    site.stopping = True
+    site.follower.stop()
+
+
+def _report_asset(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in _OF_THE_REPORT:
+        raise HTTPException(404)
+    content = (Path(obs_core.report.__file__).parent / name).read_bytes()
+    kind = "text/css" if name.endswith(".css") else "text/javascript"
+    return Response(content, media_type=f"{kind}; charset=utf-8", headers={"Cache-Control": "no-cache"})
+
+
+def _explained(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return site_of(request).page("error.html", request, error.status_code, message=error.detail)
+
+
+def _unreadable(request: Request, error: Exception) -> Response:
+    """Say that the store cannot be read: 503, since it may be there again in a moment."""
+    message = f"The store {site_of(request).store.url} cannot be read: {type(error).__name__}: {error}"
+    return site_of(request).page("error.html", request, 503, message=message)

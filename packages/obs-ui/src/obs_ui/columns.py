@@ -1,0 +1,291 @@
+"""The spans of an execution as columns that grow while its journal is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from obs_core.journal import records
+from obs_core.journal.records import AnyRecord, Ref
+
+__all__ = ["FAILED", "KINDS", "OPEN", "SpanColumns"]
+
+KINDS = ("workflow", "task", "operation")
+OPEN, FAILED = 1, 2
+"""Bits of a span's `flags`."""
+
+Ints = NDArray[np.int64]
+Row = list[Any]
+
+_COLUMNS = {
+    "numbers": np.int64,
+    "writers": np.int32,
+    "parent_numbers": np.int64,
+    "parent_writers": np.int32,
+    "names": np.int32,
+    "kinds": np.uint8,
+    "starts": np.int64,
+    "durations": np.int64,
+    "process_times": np.int64,
+    "flags": np.uint8,
+}
+
+
+class _Names(dict[str, int]):
+    """Numbers for names, given away when a name is first asked for."""
+
+    def __missing__(self, name: str) -> int:
+        self[name] = number = len(self)
+        return number
+
+
+class _Writer:
+    """What is known of one writer.
+
+    Attributes:
+        index: Its number among the writers.
+        epoch: Nanoseconds since the epoch at which its times are zero.
+        last: Its last sign of life, nanoseconds since the epoch.
+        rows: The row of each of its numbers; -1 where there is none.
+    """
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.epoch = 0
+        self.last = 0
+        self.rows: NDArray[np.int32] = np.full(1024, -1, np.int32)
+
+    def reserve(self, highest: int) -> None:
+        """Make room for numbers up to this one."""
+        if highest >= len(self.rows):
+            grown = np.full(max(highest + 1, 2 * len(self.rows)), -1, np.int32)
+            grown[: len(self.rows)] = self.rows
+            self.rows = grown
+
+
+_HIGHEST_NUMBER = 200_000_000
+"""A number beyond it is taken for damage: a row would be kept for each below it."""
+
+
+class SpanColumns:
+    """Spans by column; row 0 is the execution itself.
+
+    Attributes:
+        count: How many rows there are.
+        names: All names, by their number.
+        errors: Exception type, by row.
+        attributes: Attributes, by row.
+        writers: Names of the writers, by their number.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.errors: dict[int, str] = {}
+        self.attributes: dict[int, dict[str, Any]] = {}
+        self.writers: list[str] = []
+        self._names = _Names()
+        self._by_writer: dict[str, _Writer] = {}
+        self._columns: dict[str, NDArray[Any]] = {name: np.zeros(1024, kind) for name, kind in _COLUMNS.items()}
+        self._add_one("main", records.OpenSpan(1, 0, "", 0), "workflow")
+
+    @property
+    def names(self) -> list[str]:
+        """All names, by their number."""
+        return list(self._names)
+
+    def __getitem__(self, column: str) -> NDArray[Any]:
+        """Return a column as far as it is filled; it does not change when rows are added."""
+        return self._columns[column][: self.count].copy()
+
+    def last_sign_of_life(self, writer: str) -> int:
+        """Return when a writer was last heard of, in nanoseconds since the epoch."""
+        return self._writer(writer).last
+
+    def epoch_of(self, writer: str) -> int:
+        """Return when a writer's times are zero, in nanoseconds since the epoch."""
+        return self._writer(writer).epoch
+
+    def row_of(self, ref: str) -> int | None:
+        """Return the row of ``"<writer>.<number>"``."""
+        writer, _, number = ref.partition(".")
+        if writer not in self._by_writer or not number.isdecimal():
+            return None
+        rows = self._by_writer[writer].rows
+        row = int(rows[int(number)]) if int(number) < len(rows) else -1
+        return row if row >= 0 else None
+
+    def parent_rows(self) -> NDArray[np.int32]:
+        """Return each row's parent; -1 for row 0, and 0 where the parent is not known (yet)."""
+        parents = np.zeros(self.count, np.int32)
+        numbers, owners = self["parent_numbers"], self["parent_writers"]
+        for writer in self._by_writer.values():
+            own = np.flatnonzero(owners == writer.index)
+            known = numbers[own]
+            inside = (known >= 0) & (known < len(writer.rows))
+            parents[own[inside]] = np.maximum(writer.rows[known[inside]], 0)
+        parents[parents == np.arange(self.count, dtype=np.int32)] = 0
+        parents[0] = -1
+        return parents
+
+    # what the journal says
+
+    def take(self, writer_name: str, spans: list[Row], others: Iterable[AnyRecord]) -> None:
+        """Take in what a writer added."""
+        writer = self._writer(writer_name)
+        for record in others:
+            self._take_other(writer_name, writer, record)
+        if spans:
+            self._take_spans(writer, spans)
+
+    def _writer(self, name: str) -> _Writer:
+        if name not in self._by_writer:
+            self._by_writer[name] = _Writer(len(self.writers))
+            self.writers.append(name)
+        return self._by_writer[name]
+
+    def _take_other(self, name: str, writer: _Writer, record: AnyRecord) -> None:
+        if isinstance(record, records.Head):
+            writer.epoch = record.clock
+            writer.last = max(writer.last, record.clock)
+        elif isinstance(record, records.TaskStart):
+            self._add_one(name, record, "task")
+        elif isinstance(record, records.OpenSpan):
+            self._add_one(name, record, "operation")
+        elif isinstance(record, records.TaskEnd):
+            self._end_task(writer, record)
+        elif isinstance(record, records.ExecutionStart):
+            self._name_root(writer, record)
+        elif isinstance(record, records.ExecutionEnd):
+            self._columns["process_times"][0] = record.process_time
+        at = getattr(record, "at", None)
+        if isinstance(at, int):
+            writer.last = max(writer.last, writer.epoch + at)
+
+    def _name_root(self, writer: _Writer, record: records.ExecutionStart) -> None:
+        columns = self._columns
+        columns["names"][0] = self._names[record.name]
+        columns["starts"][0] = writer.epoch + record.at
+        if 0 <= record.number <= _HIGHEST_NUMBER:
+            writer.reserve(record.number)
+            writer.rows[record.number] = 0
+
+    def _add_one(self, name: str, record: records.TaskStart | records.OpenSpan, kind: str) -> None:
+        writer = self._writer(name)
+        if not 0 <= record.number <= _HIGHEST_NUMBER:
+            return
+        writer.reserve(record.number)
+        if writer.rows[record.number] >= 0:
+            return
+        row = self._grown_by(1)
+        writer.rows[record.number] = row
+        parent_writer, parent_number = self._parent(writer, record.parent)
+        values = (record.number, writer.index, parent_number, parent_writer, self._names[record.name])
+        times = (KINDS.index(kind), writer.epoch + record.start, 0, 0, OPEN)
+        for column, value in zip(_COLUMNS, values + times, strict=True):
+            self._columns[column][row] = value
+        writer.last = max(writer.last, writer.epoch + record.start)
+        self._keep_attributes(row, record)
+
+    def _keep_attributes(self, row: int, record: records.TaskStart | records.OpenSpan) -> None:
+        if isinstance(record, records.OpenSpan):
+            if record.attributes is not None:
+                self.attributes[row] = record.attributes
+        elif record.attempt != 1:
+            self.attributes[row] = {"attempt": record.attempt}
+
+    def _end_task(self, writer: _Writer, record: records.TaskEnd) -> None:
+        row = int(writer.rows[record.number]) if 0 <= record.number < len(writer.rows) else -1
+        if row < 0:
+            return
+        columns = self._columns
+        columns["durations"][row] = record.duration
+        columns["process_times"][row] = record.process_time
+        columns["flags"][row] = FAILED if record.status == "failed" else 0
+        if record.error is not None:
+            self.errors[row] = record.error.partition(":")[0]
+        writer.last = max(writer.last, int(columns["starts"][row]) + record.duration)
+
+    def _take_spans(self, writer: _Writer, rows: list[Row]) -> None:
+        try:
+            self._append_spans(writer, rows)
+        except (TypeError, ValueError, OverflowError):
+            sound = [row for row in rows if _is_sound(row)]
+            if sound:
+                self._append_spans(writer, sound)
+
+    def _append_spans(self, writer: _Writer, rows: list[Row]) -> None:
+        _, numbers_given, parents, names, starts, durations, process_times = list(zip(*rows, strict=False))[:7]
+        numbers = np.array(numbers_given, np.int64)
+        if numbers.min() < 0 or numbers.max() > _HIGHEST_NUMBER:
+            raise ValueError("a span's number is out of range")
+        values = {
+            "names": np.fromiter(map(self._names.__getitem__, names), np.int32, len(names)),
+            "starts": np.array(starts, np.int64) + writer.epoch,
+            "durations": np.array(durations, np.int64),
+            "process_times": np.array(process_times, np.int64),
+            **self._parents(writer, parents),
+        }
+        at = self._rows_for(writer, numbers)
+        for column, value in values.items():
+            self._columns[column][at] = value
+        self._columns["flags"][at] = 0
+        writer.last = max(writer.last, int((values["starts"] + values["durations"]).max()))
+        self._take_extras(at, rows)
+
+    def _rows_for(self, writer: _Writer, numbers: Ints) -> NDArray[np.int32]:
+        """Return the rows of spans: those that were open have one already."""
+        writer.reserve(int(numbers.max()))
+        fresh = np.unique(numbers[writer.rows[numbers] < 0])
+        first = self._grown_by(len(fresh))
+        rows = slice(first, first + len(fresh))
+        writer.rows[fresh] = np.arange(first, first + len(fresh), dtype=np.int32)
+        self._columns["numbers"][rows] = fresh
+        self._columns["writers"][rows] = writer.index
+        self._columns["kinds"][rows] = KINDS.index("operation")
+        return writer.rows[numbers]
+
+    def _parents(self, writer: _Writer, refs: tuple[Ref, ...]) -> dict[str, Any]:
+        if not any(isinstance(ref, str) for ref in refs):
+            return {"parent_numbers": np.array(refs, np.int64), "parent_writers": writer.index}
+        found = [self._parent(writer, ref) for ref in refs]
+        owners, numbers = zip(*found, strict=True)
+        return {"parent_numbers": np.array(numbers, np.int64), "parent_writers": np.array(owners, np.int32)}
+
+    def _parent(self, writer: _Writer, ref: Ref) -> tuple[int, int]:
+        if isinstance(ref, int):
+            return writer.index, ref if 0 <= ref <= _HIGHEST_NUMBER else -1
+        name, _, number = ref.partition(".")
+        known = number.isdecimal() and len(number) < 10
+        return self._writer(name).index, int(number) if known else -1
+
+    def _take_extras(self, at: NDArray[np.int32], rows: list[Row]) -> None:
+        flags = self._columns["flags"]
+        for index, row in enumerate(rows):
+            if len(row) == 7:
+                continue
+            place = int(at[index])
+            if isinstance(row[7], str):
+                self.errors[place] = row[7]
+                flags[place] |= FAILED
+            if len(row) > 8 and isinstance(row[8], dict):
+                self.attributes[place] = row[8]
+
+    def _grown_by(self, count: int) -> int:
+        """Make room for rows; returns the first of them."""
+        first, self.count = self.count, self.count + count
+        for name, column in self._columns.items():
+            if self.count > len(column):
+                grown = np.zeros(max(self.count, 2 * len(column)), column.dtype)
+                grown[:first] = column[:first]
+                self._columns[name] = grown
+        return first
+
+
+def _is_sound(row: Row) -> bool:
+    _, number, parent, name, *times = row[:7]
+    numbers = all(type(value) is int and abs(value) < 2**62 for value in times)
+    is_ref = isinstance(parent, str) or (type(parent) is int and abs(parent) < 2**62)
+    return type(number) is int and 0 <= number <= _HIGHEST_NUMBER and isinstance(name, str) and is_ref and numbers

@@ -1,0 +1,47 @@
+"""``obs ui``: open the execution UI."""
+
+from __future__ import annotations
+
+import argparse
+
+from obs_core.commands import Command, CommandError
+
+__all__ = ["OpenUI"]
+
+
+class OpenUI(Command):
+    """Serve the execution UI until Ctrl-C."""
+
+    name = "ui"
+    summary = "open the execution UI in the browser: executions, traces and decks, live"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: this machine alone)")
+        parser.add_argument("--port", type=int, default=8642, help="8642; if it is taken, the next free one; 0: any")
+        parser.add_argument("--index", metavar="URL", help="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+        parser.add_argument("--no-open", action="store_true", help="do not open the browser")
+        parser.add_argument(
+            "--no-token", action="store_true", help="let everybody look who reaches an address other than 127.0.0.1"
+        )
+        parser.add_argument(
+            "--allow-host", action="append", default=[], metavar="NAME", help="a further name of this server"
+        )
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Serve, until Ctrl-C."""
+        if not 0 <= arguments.port <= 65535:
+            raise CommandError(f"--port must be between 0 and 65535, got {arguments.port}")
+        from obs_ui.serving import Serving, serve
+
+        return serve(
+            Serving(
+                store=arguments.store,
+                host=arguments.host,
+                port=arguments.port,
+                index=arguments.index,
+                opens=not arguments.no_open,
+                asks_for_token=not arguments.no_token,
+                names=frozenset(map(str.lower, arguments.allow_host)),
+            )
+        )

@@ -1,0 +1,208 @@
+"""Keep the index as the store is: new executions are read, running ones again, ended ones never again."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from obs_core import clock
+from obs_core._assembly import Assembly
+from obs_core.journal.reader import decode, segment_lines, segment_names, writer_of
+from obs_core.model import ExecutionView
+from obs_core.store import Store
+from obs_core.store.base import EXECUTIONS
+from obs_ui.index import schema
+from obs_ui.index.database import _insert, store_number
+
+__all__ = ["Follower", "summary"]
+
+Row = dict[str, Any]
+
+_BATCH = 500
+_MAY_STILL_RISE = 15 * 60 * 10**9
+"""Nanoseconds since its beginning for which an execution that seems lost is looked at again: its machine may have been
+silent for a while only."""
+
+_SUMMARY_KINDS = (b'["head"', b'["execution"', b'["execution-end"', b'["beat"', b'["task-end"', b'["lost"')
+_LONGEST_LINE_KEPT = 1 << 20
+
+
+class Follower:
+    """Brings an index up to date with a store, again and again.
+
+    Args:
+        engine: The index.
+        store: The store.
+
+    Attributes:
+        store_number: The store's number in the index.
+        version: Grows with each change of the index that was made here.
+        complete: Whether every execution of the store has been looked at once.
+        trouble: Why the store or the index could not be read or written last time; empty if it could.
+    """
+
+    def __init__(self, engine: Engine, store: Store) -> None:
+        self.engine = engine
+        self.store = store
+        self.store_number = store_number(engine, store)
+        self.version = 0
+        self.complete = False
+        self.trouble = ""
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Follow the store in a thread, until `stop`."""
+        self._thread = threading.Thread(target=self._follow, name="obs-ui-index", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            begun = time.monotonic()
+            try:
+                self.update()
+                self.trouble = ""
+            except (OSError, sa.exc.SQLAlchemyError) as error:
+                self.trouble = " ".join(str(error).split())[:500]
+            # A store that takes long to list is listed less often: at most a twentieth of the time.
+            self._stop.wait(max(1.0, 20 * (time.monotonic() - begun)) if self.complete else 1.0)
+
+    def update(self) -> None:
+        """Look at the store once.
+
+        Raises:
+            OSError: The store cannot be read.
+            sqlalchemy.exc.SQLAlchemyError: The index cannot be read or written.
+        """
+        known = self._known()
+        there = set(self.store.names(EXECUTIONS))
+        self._forget(known.keys() - there)
+        wanted = [one for one in there if not known.get(one, False)]
+        for batch in _batches(sorted(wanted, reverse=True)):
+            if self._stop.is_set():
+                return
+            self._write([row for one in batch if (row := self._row(one)) is not None])
+        self.complete = True
+
+    def _known(self) -> dict[str, bool]:
+        """Return the ids that are in the index, and whether each has ended."""
+        table = schema.executions.c
+        query = sa.select(table.id, table.ended).where(table.store == self.store_number)
+        with self.engine.connect() as connection:
+            return {row.id: row.ended for row in connection.execute(query)}
+
+    def _forget(self, gone: Iterable[str]) -> None:
+        for batch in _batches(sorted(gone)):
+            with self.engine.begin() as connection:
+                for table, column in ((schema.executions, "id"), (schema.tags, "execution")):
+                    here = table.c.store == self.store_number
+                    connection.execute(sa.delete(table).where(here, table.c[column].in_(batch)))
+            self.version += 1
+
+    def _row(self, execution_id: str) -> Row | None:
+        view = summary(self.store, execution_id)
+        return None if view is None else {"store": self.store_number, **_columns(view)}
+
+    def _write(self, rows: list[Row]) -> None:
+        if not rows:
+            return
+        with self.engine.begin() as connection:
+            before = self._as_stored(connection, [row["id"] for row in rows])
+            changed = [row for row in rows if before.get(row["id"]) != _state(row)]
+            self._upsert(connection, changed)
+        self.version += bool(changed)
+
+    def _as_stored(self, connection: Connection, ids: list[str]) -> dict[str, Any]:
+        table = schema.executions
+        found = connection.execute(sa.select(table).where(table.c.store == self.store_number, table.c.id.in_(ids)))
+        return {row.id: _state(row._asdict()) for row in found}
+
+    def _upsert(self, connection: Connection, rows: list[Row]) -> None:
+        if not rows:
+            return
+        insert = _insert(self.engine, schema.executions)
+        update = {name: insert.excluded[name] for name in rows[0] if name not in ("store", "id")}
+        connection.execute(insert.on_conflict_do_update(index_elements=["store", "id"], set_=update), rows)
+        tags = [tag for row in rows for tag in _tag_rows(row)]
+        if tags:
+            connection.execute(_insert(self.engine, schema.tags).on_conflict_do_nothing(), tags)
+
+
+def summary(store: Store, execution_id: str) -> ExecutionView | None:
+    """Read what a list shows of an execution: the beginning and the end of its first writer's journal.
+
+    Returns:
+        None if there is nothing to read.
+    """
+    paths = [path for path in segment_names(store, execution_id) if writer_of(path) == "main"]
+    if not paths:
+        return None
+    assembly = Assembly(store, execution_id)
+    for path in dict.fromkeys((paths[0], paths[-1])):
+        lines = segment_lines(store, path)
+        kept = [line for line in lines.split(b"\n") if line.startswith(_SUMMARY_KINDS)]
+        assembly.add("main", decode(b"\n".join(kept)), path)
+    assembly.finish()
+    return assembly.view
+
+
+def _batches(ids: list[str]) -> Iterator[list[str]]:
+    return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
+
+
+def _columns(view: ExecutionView) -> Row:
+    names = {name: _storable(getattr(view, name)) for name in ("name", "host", "user", "command", "git_commit")}
+    given = {_storable(str(key)): _storable(str(value)) for key, value in view.tags.items()}
+    error = None if view.error is None else _storable(view.error)
+    old = clock.epoch() - view.started > _MAY_STILL_RISE
+    return {
+        "id": view.id,
+        **names,
+        "status": view.status,
+        "started": _bounded(view.started),
+        # A running one moves by itself on the page; here its duration would be a change at each look.
+        "duration": 0 if view.status == "running" else _bounded(view.duration),
+        "error": error,
+        "tags": msgspec.json.encode(given).decode(),
+        "lost_records": _bounded(view.lost_records),
+        "searched": _searched(view.id, error or "", *names.values(), *itertools.chain(*given.items())),
+        "ended": view.status in ("succeeded", "failed") or (view.status == "lost" and old),
+    }
+
+
+def _searched(*texts: str) -> str:
+    return "\n".join(text[:2000] for text in texts).lower()
+
+
+def _tag_rows(row: Row) -> list[Row]:
+    given: dict[str, str] = msgspec.json.decode(row["tags"])
+    cut = {name[:200]: value[:400] for name, value in given.items()}
+    return [
+        {"store": row["store"], "execution": row["id"], "name": name, "value": value} for name, value in cut.items()
+    ]
+
+
+def _state(row: Row) -> Any:
+    return tuple(row[name] for name in ("name", "status", "duration", "ended", "error", "tags", "lost_records"))
+
+
+def _storable(text: str) -> str:
+    """Return text as every database takes it: without NUL and halves of characters."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _bounded(number: int) -> int:
+    return max(-(2**63), min(number, 2**63 - 1))

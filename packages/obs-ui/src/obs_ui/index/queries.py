@@ -1,0 +1,161 @@
+"""Ask the index: a page of the list of executions, and the ids that a person may mean."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.engine import Engine
+
+from obs_core.model import ExecutionView
+from obs_ui.index import schema
+
+__all__ = ["Listing", "Wanted", "find", "list_executions", "tag_names"]
+
+_table = schema.executions.c
+_COUNTED = 10_000
+
+
+class Wanted(Struct, frozen=True):
+    """What a reader of the list asks for.
+
+    Attributes:
+        text: Words that must all be in the name, id, host, user, command, commit, error or tags; case does not matter.
+        status: One of the four; empty for all.
+        tag: ``name`` or ``name=value``; empty for all.
+        since: Only those that began on this day (UTC) or later.
+        until: Only those that began on this day or before.
+        before: Only ids before this one: the next page.
+        after: Only ids after this one: the page before.
+    """
+
+    text: str = ""
+    status: str = ""
+    tag: str = ""
+    since: datetime.date | None = None
+    until: datetime.date | None = None
+    before: str = ""
+    after: str = ""
+
+    @property
+    def filters(self) -> bool:
+        """Whether anything is left out."""
+        return bool(self.text or self.status or self.tag or self.since or self.until)
+
+
+class Listing(Struct):
+    """A page of the list, newest first.
+
+    Attributes:
+        executions: Those of this page.
+        total: How many there are on all pages; at most 10,000 are counted when there is a filter.
+        counted: Whether `total` is exact.
+        newer: Whether there are any before this page.
+        older: Whether there are any after it.
+    """
+
+    executions: list[ExecutionView]
+    total: int
+    counted: bool
+    newer: bool
+    older: bool
+
+
+def list_executions(engine: Engine, store: int, wanted: Wanted, count: int = 50) -> Listing:
+    """Return a page of the executions that are wanted.
+
+    Args:
+        engine: The index.
+        store: The store's number in it.
+        wanted: Which ones.
+        count: How many a page holds.
+    """
+    conditions = [_table.store == store, *_conditions(store, wanted)]
+    with engine.connect() as connection:
+        rows, more = _page(connection, conditions, wanted, count)
+        total = _total(connection, conditions, exact=not wanted.filters)
+        forward = bool(wanted.after)
+        newer = more if forward else _any(connection, conditions, _table.id > rows[0].id) if rows else False
+        older = more if not forward else _any(connection, conditions, _table.id < rows[-1].id) if rows else False
+    return Listing(list(map(_view, rows)), total, not wanted.filters or total < _COUNTED, newer, older)
+
+
+def find(engine: Engine, store: int, execution_id: str) -> ExecutionView | None:
+    """Return what the index holds of an execution."""
+    query = sa.select(schema.executions).where(_table.store == store, _table.id == execution_id)
+    with engine.connect() as connection:
+        row = connection.execute(query).first()
+    return None if row is None else _view(row)
+
+
+def tag_names(engine: Engine, store: int) -> list[str]:
+    """Return up to 50 tags as ``name=value``, those of the newest executions first."""
+    tags = schema.tags.c
+    newest = sa.select(tags.name, tags.value).where(tags.store == store).order_by(tags.execution.desc()).limit(400)
+    with engine.connect() as connection:
+        found = [f"{row.name}={row.value}" for row in connection.execute(newest)]
+    return list(dict.fromkeys(found))[:50]
+
+
+def _page(connection: Any, conditions: list[Any], wanted: Wanted, count: int) -> tuple[list[Any], bool]:
+    query = sa.select(schema.executions).where(*conditions).limit(count + 1)
+    if wanted.after:
+        found = connection.execute(query.where(_table.id > wanted.after).order_by(_table.id)).all()
+        return found[:count][::-1], len(found) > count
+    if wanted.before:
+        query = query.where(_table.id < wanted.before)
+    found = connection.execute(query.order_by(_table.id.desc())).all()
+    return found[:count], len(found) > count
+
+
+def _conditions(store: int, wanted: Wanted) -> list[Any]:
+    found: list[Any] = [_table.searched.contains(word, autoescape=True) for word in wanted.text.lower().split()]
+    if wanted.status:
+        found.append(_table.status == wanted.status)
+    if wanted.tag:
+        found.append(_tagged(store, wanted.tag))
+    if wanted.since is not None:
+        found.append(_table.id >= f"{wanted.since:%Y%m%d}-")
+    if wanted.until is not None:
+        found.append(_table.id < f"{wanted.until:%Y%m%d}.")  # "." follows "-"
+    return found
+
+
+def _tagged(store: int, tag: str) -> Any:
+    name, given, value = tag.partition("=")
+    tags = schema.tags.c
+    query = sa.select(tags.execution).where(tags.store == store, tags.name == name.strip()[:200])
+    if given:
+        query = query.where(tags.value == value.strip()[:400])
+    return _table.id.in_(query)
+
+
+def _total(connection: Any, conditions: list[Any], exact: bool) -> int:
+    counted = sa.select(_table.id).where(*conditions)
+    if not exact:
+        counted = counted.limit(_COUNTED)
+    return int(connection.scalar(sa.select(sa.func.count()).select_from(counted.subquery())) or 0)
+
+
+def _any(connection: Any, conditions: list[Any], condition: Any) -> bool:
+    return connection.execute(sa.select(_table.id).where(*conditions, condition).limit(1)).first() is not None
+
+
+def _view(row: Any) -> ExecutionView:
+    return ExecutionView(
+        id=row.id,
+        name=row.name,
+        status=row.status,
+        started=row.started,
+        duration=row.duration,
+        tags=msgspec.json.decode(row.tags),
+        host=row.host,
+        user=row.user,
+        command=row.command,
+        git_commit=row.git_commit,
+        error=row.error,
+        lost_records=row.lost_records,
+    )

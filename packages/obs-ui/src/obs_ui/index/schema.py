@@ -1,0 +1,50 @@
+"""The tables of the index, as the newest migration leaves them."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+_ID = String(100).with_variant(String(100, collation="C"), "postgresql")
+"""Ids sort by time if they are compared byte by byte, which not every language's order does."""
+
+stores = Table(
+    "stores",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("address", Text, nullable=False, unique=True),
+)
+"""One index may serve several stores."""
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("store", Integer, ForeignKey("stores.number"), primary_key=True),
+    Column("id", _ID, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("status", String(10), nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("duration", BigInteger, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("git_commit", Text, nullable=False),
+    Column("error", Text),
+    Column("tags", Text, nullable=False),
+    Column("lost_records", BigInteger, nullable=False),
+    Column("searched", Text, nullable=False),
+    Column("ended", Boolean, nullable=False),
+    Index("executions_by_status", "store", "status", "id"),
+)
+"""Times are nanoseconds; `tags` is a JSON object; `searched` is all that a text filter looks at, in lower case."""
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("store", Integer, primary_key=True),
+    Column("execution", _ID, primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("value", String(400), nullable=False),
+    Index("tags_by_value", "store", "name", "value", "execution"),
+)

@@ -1,0 +1,57 @@
+"""Files to take along: a report, a trace."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from urllib.parse import quote
+
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from obs_core.publishing import report_name
+from obs_core.reading import Execution
+from obs_ui.site import site_of
+
+__all__ = ["execution_report", "task_report", "trace"]
+
+
+def execution_report(request: Request) -> Response:
+    """Return an execution's report as one HTML file."""
+    moment = site_of(request).look(request.path_params["execution"])
+    execution = Execution(moment.store, moment.view.id)
+    return _attachment(execution.report(), f"{_readable(moment.view.name)}-{moment.view.id}.html")
+
+
+def task_report(request: Request) -> Response:
+    """Return a task's report as one HTML file."""
+    moment, shown = site_of(request).task(request.path_params["execution"], request.path_params["task"])
+    execution = Execution(moment.store, moment.view.id)
+    whole = next(task for task in execution.tasks if task.id == shown.id)
+    return _attachment(execution.report(whole), f"{report_name(shown)}-{moment.view.id}.html")
+
+
+def trace(request: Request) -> Response:
+    """Return an execution's trace as JSON that Perfetto and chrome://tracing open."""
+    moment = site_of(request).look(request.path_params["execution"])
+    descriptor, path = tempfile.mkstemp(suffix=".json", prefix="obs-trace-")
+    os.close(descriptor)
+    try:
+        Execution(moment.store, moment.view.id).span.to_chrome_trace(path)
+    except BaseException:
+        os.unlink(path)
+        raise
+    name = f"{_readable(moment.view.name)}-{moment.view.id}.json"
+    return FileResponse(path, filename=name, media_type="application/json", background=BackgroundTask(os.unlink, path))
+
+
+def _attachment(page: str, name: str) -> Response:
+    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}
+    # Not text/html: whatever happens, a browser saves it and never shows it as a page of ours.
+    return Response(page.encode("utf-8", "backslashreplace"), headers=headers, media_type="application/octet-stream")
+
+
+def _readable(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:60] or "execution"

@@ -1,0 +1,171 @@
+"""One execution: its tasks, its timeline, where its time went."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from obs_core.durations import format_duration, format_moment
+from obs_core.model import TaskView
+from obs_core.report.contents import tree_order
+from obs_ui.recording import Moment
+from obs_ui.site import site_of
+
+__all__ = ["execution", "operations", "span", "timeline"]
+
+_MOST_TASKS = 2_000
+_MOST_LANES = 400
+
+
+def execution(request: Request) -> Response:
+    """Show an execution; with ``part=live`` only what changes while it runs."""
+    site = site_of(request)
+    moment = site.look(request.path_params["execution"])
+    part = request.query_params.get("part") == "live"
+    return site.page("_execution.html" if part else "execution.html", request, **_contents(moment))
+
+
+def _contents(moment: Moment) -> dict[str, Any]:
+    tasks = tree_order(moment.tasks)
+    return {
+        "execution": moment.view,
+        "moment": moment,
+        "tasks": tasks[:_MOST_TASKS],
+        "task_count": len(tasks),
+        "failed": [task for task in moment.tasks if task.status == "failed" and task.error][:20],
+        "callers": {task.parent for task in moment.tasks},
+        "span_count": len(moment.trace) - 1,
+        "lanes": moment.timeline.lane_count if len(moment.trace) < 50_000 else 0,
+    }
+
+
+def operations(request: Request) -> Response:
+    """Show the hottest operations and the critical path."""
+    site = site_of(request)
+    moment = site.look(request.path_params["execution"])
+    found = moment.operations
+    return site.page(
+        "_operations.html",
+        request,
+        moment=moment,
+        operations=found,
+        most=max((one.own for one in found), default=0),
+        all_own=int(moment.trace.own_times.sum()),
+        steps=moment.critical_path,
+        execution=moment.view,
+    )
+
+
+def timeline(request: Request) -> Response:
+    """Return what a window of the timeline shows, as JSON.
+
+    ``from`` and ``to`` are microseconds since the trace began, ``width`` pixels, ``lane`` and ``lanes`` the first lane
+    and how many.
+    """
+    moment = site_of(request).look(request.path_params["execution"])
+    trace, drawn = moment.trace, moment.timeline
+    whole = (trace.end - trace.start) / 1000
+    begin = _number(request, "from", 0.0)
+    end = max(begin, _number(request, "to", whole))
+    lane = int(min(_number(request, "lane", 0), drawn.lane_count))
+    count = int(min(_number(request, "lanes", 60), _MOST_LANES))
+    width = int(min(max(_number(request, "width", 1000), 1), 8_000))
+    found = drawn.window(trace.start + _ns(begin), trace.start + _ns(end), width, range(lane, lane + count))
+    found |= {
+        "version": moment.version,
+        "running": moment.view.status == "running",
+        "start": trace.start / 1_000_000,
+        "whole": whole,
+        "lanes": drawn.lane_count,
+        "writers": drawn.writers[:1000],
+    }
+    return _json(found)
+
+
+def span(request: Request) -> Response:
+    """Show one span: ``/executions/ID/spans/WRITER.NUMBER`` or its row."""
+    site = site_of(request)
+    moment = site.look(request.path_params["execution"])
+    row = moment.row_of(request.path_params["span"])
+    if row is None:
+        raise HTTPException(404, "There is no such span in this execution.")
+    trace = moment.trace
+    path = _path(moment, row)
+    owner = int(trace.owners[row])
+    return site.page(
+        "_span.html",
+        request,
+        execution=moment.view,
+        moment=moment,
+        row=row,
+        start=(int(trace.starts[row]) - trace.start) / 1000,
+        duration=int(trace.durations[row]) / 1000,
+        lane=int(moment.timeline.lanes[row]),
+        name=trace.name(row),
+        status=trace.status(row),
+        facts=_facts(moment, row),
+        attributes=_attributes(trace.attributes.get(row, {})),
+        path=path,
+        task=moment.task(trace.ref(owner)) if owner else None,
+    )
+
+
+def _facts(moment: Moment, row: int) -> list[tuple[str, str]]:
+    trace = moment.trace
+    given = [
+        ("Kind", trace.kind(row)),
+        ("Started", format_moment(int(trace.starts[row]), 6)),
+        ("After", format_duration(int(trace.starts[row]) - trace.start)),
+        ("Duration", format_duration(int(trace.durations[row]))),
+        ("Self time", format_duration(int(trace.own_times[row]))),
+        ("Process time", format_duration(int(trace.process_times[row]))),
+        ("Error", trace.errors.get(row, "")),
+        ("Process", trace.writers[trace.writer_numbers[row]]),
+    ]
+    return [(label, value) for label, value in given if value]
+
+
+def _path(moment: Moment, row: int) -> list[tuple[str, int]]:
+    """Return the spans above one, the outermost first; of a very deep one the nearest."""
+    trace = moment.trace
+    found: list[tuple[str, int]] = []
+    above = int(trace.parents[row])
+    while above >= 0 and len(found) < 30:
+        found.append((trace.name(above), above))
+        above = int(trace.parents[above])
+    return found[::-1]
+
+
+def _attributes(given: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(str(name), _written(value)) for name, value in given.items()]
+
+
+def _written(value: Any) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= 20_000 else f"{text[:20_000]}…"
+
+
+def _number(request: Request, name: str, default: float) -> float:
+    try:
+        value = float(request.query_params.get(name, default))
+    except ValueError:
+        return default
+    return min(max(value, 0.0), 1e15) if math.isfinite(value) else default
+
+
+def _ns(microseconds: float) -> int:
+    return min(int(microseconds * 1000), 2**60)
+
+
+def _json(value: Any) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def tasks_of(moment: Moment) -> list[tuple[TaskView, int]]:
+    """Return the tasks in the order of their tree, with their depths."""
+    return tree_order(moment.tasks)[:_MOST_TASKS]

@@ -1,0 +1,71 @@
+"""What is live: a stream of events tells a page that something changed; the page asks for what it shows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from obs_ui.site import Site, site_of
+
+__all__ = ["execution_events", "list_events"]
+
+_INTERVAL = 0.3
+_HEARTBEAT = 15.0
+
+
+async def execution_events(request: Request) -> Response:
+    """Say when an execution has changed, until it ends."""
+    site, execution_id = site_of(request), request.path_params["execution"]
+    await run_in_threadpool(site.look, execution_id)  # there is no such execution: 404 rather than a stream
+    return _stream(_changes(site, execution_id))
+
+
+async def list_events(request: Request) -> Response:
+    """Say when the list of executions has changed."""
+    return _stream(_list_changes(site_of(request)))
+
+
+async def _changes(site: Site, execution_id: str) -> AsyncIterator[str]:
+    seen, silent = -1, 0.0
+    while not site.stopping:
+        try:
+            moment = await run_in_threadpool(site.recordings.of(execution_id).look, _INTERVAL)
+        except OSError:  # the store cannot be read just now
+            moment = None
+        if moment is not None and moment.version != seen:
+            seen, silent = moment.version, 0.0
+            yield _event("changed", str(seen))
+            if moment.view.status != "running":
+                yield _event("ended", moment.view.status)
+                return
+        elif silent >= _HEARTBEAT:
+            silent = 0.0
+            yield ": still here\n\n"
+        await asyncio.sleep(_INTERVAL)
+        silent += _INTERVAL
+
+
+async def _list_changes(site: Site) -> AsyncIterator[str]:
+    seen, silent = site.follower.version, 0.0
+    yield _event("changed", str(seen))
+    while not site.stopping:
+        if site.follower.version != seen:
+            seen, silent = site.follower.version, 0.0
+            yield _event("changed", str(seen))
+        elif silent >= _HEARTBEAT:
+            silent = 0.0
+            yield ": still here\n\n"
+        await asyncio.sleep(_INTERVAL)
+        silent += _INTERVAL
+
+
+def _event(name: str, content: str) -> str:
+    return f"event: {name}\ndata: {content}\n\n"
+
+
+def _stream(events: AsyncIterator[str]) -> Response:
+    return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})

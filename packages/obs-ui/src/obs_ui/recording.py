@@ -1,0 +1,277 @@
+"""One execution as the UI shows it: followed while it runs, kept while somebody looks at it."""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+import time
+import zlib
+from collections.abc import Container
+
+import numpy as np
+from numpy.typing import NDArray
+
+from obs_core import clock, decks
+from obs_core._assembly import Assembly, read_deck_blob
+from obs_core.gantt import Bar
+from obs_core.journal import records
+from obs_core.journal.records import AnyRecord
+from obs_core.model import DeckView, ExecutionView, TaskView
+from obs_core.rendering import render
+from obs_core.store import Store
+from obs_ui.columns import SpanColumns
+from obs_ui.decoding import decode
+from obs_ui.tailing import JournalTail
+from obs_ui.timeline import Timeline
+from obs_ui.trace import Operation, Step, Trace
+
+__all__ = ["Moment", "Recording", "Recordings"]
+
+TIMELINE = "Timeline"
+"""The one deck that is not written but drawn from the spans."""
+
+_IN_EXECUTION = re.compile(r"executions/[\w-]+/(?:blobs|captures)/[\w.-]+", re.ASCII)
+
+
+class KeptItem(str):
+    """A deck item that is kept in a file and not read yet: its path."""
+
+
+class Moment:
+    """An execution as it stood when its journal was last read; nothing in it changes.
+
+    Args:
+        store: Where it is kept.
+        assembly: Everything but its spans.
+        columns: Its spans.
+        version: Which state of the journal this is.
+
+    Attributes:
+        view: What headers show.
+        tasks: Its tasks in the order in which they began.
+        outputs: What tasks returned, by task id.
+        trace: Its spans.
+        version: Another one whenever the journal had grown.
+    """
+
+    def __init__(self, store: Store, assembly: Assembly, columns: SpanColumns, version: int) -> None:
+        self.store = store
+        self.view: ExecutionView = assembly.view
+        self.tasks: list[TaskView] = assembly.tasks
+        self.outputs = assembly.outputs
+        self.version = version
+        end = clock.epoch() if self.view.status == "running" else self.view.started + self.view.duration
+        if self.view.status == "lost":
+            seen = max(map(columns.last_sign_of_life, columns.writers), default=end)
+            end = max(end, seen)
+            self.view.duration = max(0, end - self.view.started)
+        self.trace = Trace(columns, end, self.view.status)
+        self._columns = columns
+        self._adopt(columns)
+
+    def _adopt(self, columns: SpanColumns) -> None:
+        """Tell each task which one called it, though a span may stand between them."""
+        self._rows: dict[str, int] = {}
+        for task in self.tasks:
+            row = columns.row_of(task.id)
+            if row:
+                self._rows[task.id] = row
+                above = self.trace.enclosing_task(row)
+                task.parent = self.trace.ref(above) if above else None
+                if task.status == "lost":
+                    task.duration = int(self.trace.durations[row])
+
+    def task(self, task_id: str) -> TaskView | None:
+        """Return a task by its id."""
+        return self._tasks_by_id.get(task_id)
+
+    @functools.cached_property
+    def _tasks_by_id(self) -> dict[str, TaskView]:
+        return {task.id: task for task in self.tasks}
+
+    @functools.cached_property
+    def timeline(self) -> Timeline:
+        """Its spans laid out."""
+        return Timeline(self.trace)
+
+    @functools.cached_property
+    def operations(self) -> list[Operation]:
+        """The operations in which most time was spent."""
+        return self.trace.operations()
+
+    @functools.cached_property
+    def critical_path(self) -> list[Step]:
+        """The chain of spans that determined when it ended."""
+        return self.trace.critical_path()
+
+    def row_of(self, span: str) -> int | None:
+        """Return the row of a span, given by its id or by its row."""
+        if "." in span:
+            return self._columns.row_of(span)
+        return int(span) if span.isdecimal() and len(span) < 10 and int(span) < len(self.trace) else None
+
+    def decks(self, task: TaskView) -> dict[str, DeckView]:
+        """Return the decks of a task that show anything, by their labels, in the order in which they were made."""
+        made = list(task.decks)
+        if task.status != "succeeded" and made and all(deck.name != TIMELINE for deck in made):
+            made.append(DeckView(TIMELINE))
+        found: dict[str, DeckView] = {}
+        for deck in made:
+            if self._has_content(task, deck):
+                found[_unused(deck.name.strip() or "Untitled", found)] = deck
+        return found
+
+    def items(self, task: TaskView, deck: DeckView) -> list[str]:
+        """Return the HTML items of a deck, those in files read now; a task's Timeline is drawn from its spans."""
+        found = [self._item(item) for item in deck.items]
+        return [*found, *self._drawn(task)] if deck.name == TIMELINE else found
+
+    def fingerprint(self, task: TaskView, deck: DeckView) -> str:
+        """Return what changes whenever a deck shows something else."""
+        if deck.name == TIMELINE and task.status == "running":
+            return str(self.version)
+        crc = 0
+        for item in deck.items:
+            crc = zlib.crc32(item.encode("utf-8", "surrogatepass"), crc)
+        return f"{len(deck.items)}-{crc:08x}"
+
+    def _has_content(self, task: TaskView, deck: DeckView) -> bool:
+        if deck.name == TIMELINE and len(self._spans_of(task)):
+            return True
+        return any(isinstance(item, KeptItem) or (item and not item.isspace()) for item in deck.items)
+
+    def _spans_of(self, task: TaskView) -> NDArray[np.int64]:
+        row = self._rows.get(task.id)
+        return self.trace.operations_in(row) if row else np.empty(0, np.int64)
+
+    def _drawn(self, task: TaskView) -> list[str]:
+        trace = self.trace
+        bars = [
+            Bar(
+                name=trace.name(row),
+                start=int(trace.starts[row]),
+                finish=int(trace.ends[row]),
+                process_time=int(trace.process_times[row]),
+            )
+            for row in self._spans_of(task).tolist()
+        ]
+        return [render(decks.Timeline(bars))] if bars else []
+
+    def _item(self, item: str) -> str:
+        if not isinstance(item, KeptItem):
+            return item
+        if not _IN_EXECUTION.fullmatch(item) or ".." in item:
+            return "<p><em>This part is not where parts of decks are kept.</em></p>"
+        return read_deck_blob(self.store, str(item))
+
+
+def _unused(label: str, labels: Container[str]) -> str:
+    numbered, number = label, 2
+    while numbered in labels:
+        numbered, number = f"{label} ({number})", number + 1
+    return numbered
+
+
+class Recording:
+    """An execution while its journal is followed.
+
+    Args:
+        store: Where it is kept.
+        execution_id: Which execution.
+    """
+
+    def __init__(self, store: Store, execution_id: str) -> None:
+        self.id = execution_id
+        self._store = store
+        self._tail = JournalTail(store, execution_id)
+        self._columns = SpanColumns()
+        self._others: list[tuple[str, list[AnyRecord]]] = []
+        self._lock = threading.Lock()
+        self._moment: Moment | None = None
+        self._looked = 0.0
+        self._cost = 0.0
+
+    def look(self, max_age: float = 0.5) -> Moment:
+        """Return how the execution stands.
+
+        Args:
+            max_age: How many seconds ago the journal may have been read, if the execution goes on.
+
+        Raises:
+            OSError: The store cannot be read.
+        """
+        with self._lock:
+            moment = self._moment
+            begun = time.monotonic()
+            # A trace that takes long to be brought up to date is looked at less often: at most a tenth of the time.
+            if moment is None or begun - self._looked >= max(max_age, 10 * self._cost):
+                grown = self._read()
+                if moment is None or grown or self._has_died(moment):
+                    moment = self._moment = self._made(1 + (moment.version if moment else 0))
+                self._looked = time.monotonic()
+                self._cost = self._looked - begun if grown else 0.0
+            return moment
+
+    def _read(self) -> bool:
+        additions = self._tail.read()
+        for addition in additions:
+            spans, others = decode(addition.lines)
+            self._columns.take(addition.writer, spans, others)
+            kept: list[AnyRecord] = [record for record in others if not isinstance(record, records.OpenSpan)]
+            self._others.append((addition.writer, kept))
+        return bool(additions)
+
+    def _has_died(self, moment: Moment) -> bool:
+        """Tell whether an execution that was running no longer is, though nothing was written."""
+        return moment.view.status == "running" and self._assembled().view.status != "running"
+
+    def _made(self, version: int) -> Moment:
+        return Moment(self._store, self._assembled(), self._columns, version)
+
+    def _assembled(self) -> Assembly:
+        assembly = Assembly(self._store, self.id, read_blob=lambda blob: KeptItem(blob.path))
+        for writer, found in self._others:
+            assembly.add(writer, found, self._tail.newest[writer])
+        for writer, path in self._tail.newest.items():
+            assembly.add(writer, self._last_sign(writer), path)
+        assembly.finish()
+        return assembly
+
+    def _last_sign(self, writer: str) -> list[AnyRecord]:
+        """Say when a writer was last heard of, since its spans are not in the assembly."""
+        last = self._columns.last_sign_of_life(writer) - self._columns.epoch_of(writer)
+        return [records.Beat(last)] if last > 0 else []
+
+
+class Recordings:
+    """The executions that were looked at last.
+
+    Args:
+        store: Where they are kept.
+        most_spans: How many spans may be held in all; the executions looked at longest ago are let go.
+    """
+
+    def __init__(self, store: Store, most_spans: int = 4_000_000) -> None:
+        self._store = store
+        self._most_spans = most_spans
+        self._held: dict[str, Recording] = {}
+        self._lock = threading.Lock()
+
+    def holds(self, execution_id: str) -> bool:
+        """Tell whether an execution was looked at lately."""
+        return execution_id in self._held
+
+    def of(self, execution_id: str) -> Recording:
+        """Return the recording of an execution that is in the store."""
+        with self._lock:
+            recording = self._held.pop(execution_id, None) or Recording(self._store, execution_id)
+            self._held[execution_id] = recording
+            self._let_go()
+            return recording
+
+    def _let_go(self) -> None:
+        spans = [recording._columns.count for recording in self._held.values()]
+        while len(spans) > 1 and (sum(spans) > self._most_spans or len(spans) > 200):
+            del self._held[next(iter(self._held))]
+            spans.pop(0)

@@ -1,0 +1,175 @@
+"""What keeps the server safe: who may ask, by which name, for what, and what the answers allow."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+import secrets
+from collections.abc import Iterable
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl, urlencode
+
+from msgspec import Struct
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["DECK_POLICY", "PAGE_POLICY", "Access", "Guard", "is_loopback", "new_token"]
+
+COOKIE = "obs-token"
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""For our own pages: nothing inline, nothing from elsewhere, in nobody's frame."""
+
+DECK_POLICY = (
+    "sandbox allow-scripts allow-popups allow-downloads; default-src 'none'; connect-src 'none';"
+    " script-src 'unsafe-inline' 'unsafe-eval' blob: data:; style-src 'unsafe-inline' blob: data:; img-src blob: data:;"
+    " font-src blob: data:; media-src blob: data:; worker-src blob: data:; frame-src blob: data:; form-action 'none';"
+    " base-uri 'none'; frame-ancestors 'self'"
+)
+"""For what holds a user's HTML: an opaque origin that reaches nothing; inline charts work."""
+
+NOTHING_POLICY = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""For answers that are no pages: should a browser show one all the same, it does nothing."""
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-DNS-Prefetch-Control": "off",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]+)?", re.ASCII | re.IGNORECASE)
+
+
+class Access(Struct, frozen=True):
+    """Who may look.
+
+    Attributes:
+        names: Host names by which the server may be asked; others are refused, so that no foreign name can be made to
+            lead here (DNS rebinding). Addresses are always fine: nobody can make them lead elsewhere.
+        token: What a browser must have shown once; empty if none is asked for.
+    """
+
+    names: frozenset[str] = frozenset({"localhost"})
+    token: str = ""
+
+    def allows_host(self, host: str) -> bool:
+        """Tell whether the server may be asked by a name, as the Host header gives it."""
+        found = _HOST.fullmatch(host)
+        if found is None:
+            return False
+        name = found[1].strip("[]").rstrip(".").lower()
+        return name in self.names or _is_address(name)
+
+    def accepts(self, given: str) -> bool:
+        """Tell whether a token is the right one, in a time that does not depend on how much of it is."""
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self.token.encode())
+
+
+class Guard:
+    """The outermost layer of the server.
+
+    Args:
+        app: What answers if nothing is wrong.
+        access: Who may look.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        await (refusal or self._app)(scope, receive, _with_headers(send))
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._access.allows_host(hosts[0]):
+            return PlainTextResponse(_WRONG_HOST, 421)
+        if scope["method"] not in ("GET", "HEAD"):
+            return PlainTextResponse("Nothing can be changed here: GET and HEAD only.\n", 405, {"Allow": "GET, HEAD"})
+        return self._token_refusal(scope, headers) if self._access.token else None
+
+    def _token_refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        if self._access.accepts(_cookie(headers.get("cookie", ""))):
+            return None
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if self._access.accepts(dict(query).get("token", "")):
+            return self._admission(scope, [(name, value) for name, value in query if name != "token"])
+        return PlainTextResponse(_NO_TOKEN, 401)
+
+    def _admission(self, scope: Scope, query: list[tuple[str, str]]) -> Response:
+        """Keep the token in a cookie, and take it out of the address."""
+        path = "/" + scope["path"].lstrip("/\\")
+        answer = RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
+        answer.set_cookie(COOKIE, self._access.token, max_age=30 * 86400, httponly=True, samesite="strict")
+        return answer
+
+
+_WRONG_HOST = (
+    "This server does not know itself by that name. Open it by its address or as localhost, or start it with"
+    " `obs ui --allow-host NAME`.\n"
+)
+_NO_TOKEN = "A token is needed: open the address that `obs ui` printed when it was started.\n"
+
+
+def new_token() -> str:
+    """Make a token that nobody guesses."""
+    return secrets.token_urlsafe(24)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _cookie(header: str) -> str:
+    try:
+        morsel = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel is not None else ""
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            _add(headers, _HEADERS.items())
+            is_page = headers.get("content-type", "").startswith("text/html")
+            _add(headers, [("Content-Security-Policy", PAGE_POLICY if is_page else NOTHING_POLICY)])
+            _add(headers, [("Cache-Control", "no-store")])
+        await send(message)
+
+    return sending
+
+
+def _add(headers: MutableHeaders, given: Iterable[tuple[str, str]]) -> None:
+    """Add headers that the answer does not set itself."""
+    for name, value in given:
+        headers.setdefault(name, value)

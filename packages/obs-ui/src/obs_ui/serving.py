@@ -1,0 +1,159 @@
+"""Run the server: the port it gets, what it prints, how it ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from types import FrameType
+
+import uvicorn
+from msgspec import Struct
+
+from obs_core._failsafe import ObsError
+from obs_core.identity import host_name
+from obs_core.store import Store, open_store
+from obs_ui.app import make_app
+from obs_ui.index import connect, default_address
+from obs_ui.security import Access, is_loopback, new_token
+
+__all__ = ["CannotListenError", "Serving", "serve"]
+
+_PORTS_TRIED = 50
+
+
+class CannotListenError(ObsError, OSError):
+    """The server cannot listen where it was told to."""
+
+
+class Serving(Struct, frozen=True):
+    """What was asked for.
+
+    Attributes:
+        store: The store's address; None for the one that `OBS_STORE` names.
+        host: The address to listen on.
+        port: The port; the next free one is taken if it is in use, any if it is 0.
+        index: The index's URL; None for a SQLite file in the user's cache folder.
+        opens: Whether to open the browser.
+        asks_for_token: Whether a token is asked for where others than this machine can reach the server.
+        names: Further host names by which it may be asked.
+    """
+
+    store: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8642
+    index: str | None = None
+    opens: bool = True
+    asks_for_token: bool = True
+    names: frozenset[str] = frozenset()
+
+
+def serve(asked: Serving) -> int:
+    """Serve until Ctrl-C.
+
+    Raises:
+        IndexError_: The index cannot be opened.
+        CannotListenError: The address is not one of this machine's, or no port is free.
+    """
+    store = open_store(asked.store)
+    engine = connect(asked.index or default_address(store))
+    listening, port = _listening(asked.host, asked.port)
+    access = _access(asked)
+    url = _url(asked.host, port, access)
+    _announce(asked, store, port, url, access)
+    server = _Server(_config(make_app(store, engine, access)))
+    if asked.opens:
+        server.on_started = lambda: webbrowser.open(url)
+    server.run(sockets=[listening])
+    engine.dispose()
+    return 0
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it can be asked, and tells live pages when it is about to end."""
+
+    on_started: object = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if callable(self.on_started):
+            threading.Thread(target=self.on_started, daemon=True).start()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end: streams of events end at once."""
+        self.config.app.state.site.stopping = True  # type: ignore[union-attr]
+        super().handle_exit(sig, frame)
+
+
+def _config(app: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+        proxy_headers=False,
+    )
+
+
+def _access(asked: Serving) -> Access:
+    names = {"localhost", host_name().lower(), *asked.names}
+    if not _is_address(asked.host):
+        names.add(asked.host.lower())
+    asks = asked.asks_for_token and not is_loopback(asked.host)
+    return Access(frozenset(names), new_token() if asks else "")
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+def _listening(host: str, port: int) -> tuple[socket.socket, int]:
+    """Take a port: the one asked for, or the next that is free."""
+    last = min(port + _PORTS_TRIED, 65535) if port else 0
+    for tried in range(port, last + 1):
+        try:
+            listening = _bound(host, tried)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise CannotListenError(f"cannot listen on {host}: {error.strerror or error}") from error
+            continue
+        return listening, int(listening.getsockname()[1])
+    raise CannotListenError(f"no port from {port} to {last} can be used on {host}; choose one with --port")
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        if os.name != "nt":  # there it would let two servers share a port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(128)
+    except BaseException:
+        listening.close()
+        raise
+    listening.set_inheritable(True)
+    return listening
+
+
+def _url(host: str, port: int, access: Access) -> str:
+    shown = host_name() if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}/" + (f"?token={access.token}" if access.token else "")
+
+
+def _announce(asked: Serving, store: Store, port: int, url: str, access: Access) -> None:
+    if asked.port not in (0, port):
+        print(f"Port {asked.port} is taken; using {port}.")
+    print(f"obs ui shows {store.url}")
+    print(f"  {url}")
+    if access.token:
+        print("  The address holds a token that opens it: give it to those who may look.")
+    elif not is_loopback(asked.host):
+        print("  Without a token, everybody who reaches this address can look.")
+    print("Ctrl-C ends it.")
+    sys.stdout.flush()

@@ -1,0 +1,138 @@
+"""What every page needs: the store, its index, the executions being looked at, the templates."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from sqlalchemy.engine import Engine
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from obs_core.durations import format_duration, format_iso
+from obs_core.journal.reader import segment_names
+from obs_core.model import ExecutionView, TaskView
+from obs_core.store import Store
+from obs_ui.index import Follower, find
+from obs_ui.recording import Moment, Recordings
+
+__all__ = ["Site", "site_of"]
+
+HERE = Path(__file__).parent
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
+
+
+class Site:
+    """What all pages of a server share.
+
+    Args:
+        store: Where the executions are.
+        engine: The index.
+
+    Attributes:
+        follower: Keeps the index as the store is.
+        recordings: The executions that are being looked at.
+        stopping: Whether the server is about to end, and with it all that is live.
+    """
+
+    def __init__(self, store: Store, engine: Engine) -> None:
+        self.store = store
+        self.engine = engine
+        self.follower = Follower(engine, store)
+        self.recordings = Recordings(store)
+        self.stopping = False
+
+    def summary(self, execution_id: str) -> ExecutionView:
+        """Return what the index knows of an execution.
+
+        Raises:
+            HTTPException: There is none of this id.
+        """
+        self._check(execution_id)
+        view = find(self.engine, self.follower.store_number, execution_id)
+        return view if view is not None else self.look(execution_id).view
+
+    def look(self, execution_id: str) -> Moment:
+        """Return how an execution stands now.
+
+        Raises:
+            HTTPException: There is none of this id.
+        """
+        self._check(execution_id)
+        if not self.recordings.holds(execution_id) and not segment_names(self.store, execution_id):
+            raise HTTPException(404, f"There is no execution {execution_id} in this store.")
+        return self.recordings.of(execution_id).look()
+
+    def task(self, execution_id: str, task_id: str) -> tuple[Moment, TaskView]:
+        """Return an execution and one of its tasks.
+
+        Raises:
+            HTTPException: There is none of this id.
+        """
+        moment = self.look(execution_id)
+        task = moment.task(task_id)
+        if task is None:
+            raise HTTPException(404, f"There is no task {task_id[:100]} in this execution.")
+        return moment, task
+
+    def page(self, template: str, request: Request, code: int = 200, /, **values: Any) -> HTMLResponse:
+        """Fill a template."""
+        return HTMLResponse(_template(template).render(site=self, request=request, **values), code)
+
+    def _check(self, execution_id: str) -> None:
+        if not _ID.fullmatch(execution_id):
+            raise HTTPException(404, "That is not the id of an execution.")
+
+
+def site_of(request: Request) -> Site:
+    """Return the site that a request is for."""
+    site: Site = request.app.state.site
+    return site
+
+
+def clock_time(ns: int) -> str:
+    """Return a moment for the ``datetime`` of a ``<time>``; the browser writes it in its own time zone."""
+    return format_iso(max(0, min(ns, 253_402_300_799 * 10**9)))
+
+
+def is_web_address(url: str) -> bool:
+    """Tell whether a link may be followed: http and https alone."""
+    return re.match(r"https?://[^\s]+$", url, re.IGNORECASE) is not None
+
+
+def percent(part: float, whole: float) -> str:
+    """Write a share for an attribute of a drawing."""
+    return f"{max(0.0, min(100.0, 100 * part / whole)) if whole > 0 else 0:.3f}%"
+
+
+def ordered(tags: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return tags as pairs of text."""
+    return [(str(name), str(value)) for name, value in tags.items()]
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    import obs_core.report
+
+    own = jinja2.FileSystemLoader(HERE / "templates")
+    cores = jinja2.FileSystemLoader(Path(obs_core.report.__file__).parent)
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([own, cores]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(duration=format_duration, clock_time=clock_time, ordered=ordered)
+    environment.tests["web_address"] = is_web_address
+    environment.globals["percent"] = percent
+    return environment
+
+
+def _template(name: str) -> jinja2.Template:
+    return _environment().get_template(name)

@@ -1,0 +1,89 @@
+"""Follow the journal of one execution: only what was added since the last look is read."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from obs_core.journal.reader import segment_names, unpacked, writer_of
+from obs_core.store import Store
+
+__all__ = ["Addition", "JournalTail"]
+
+
+class Addition(Struct, frozen=True):
+    """Lines that a writer added.
+
+    Attributes:
+        writer: Who wrote them.
+        path: The segment in which they are.
+        lines: Whole lines of JSON.
+    """
+
+    writer: str
+    path: str
+    lines: bytes
+
+
+class _Segment(Struct):
+    """How far a segment was read.
+
+    Attributes:
+        path: Its path when it was last seen; it changes when the segment is compressed.
+        stored: The size of its file, as it was last seen.
+        read: Bytes of whole lines that were read, uncompressed.
+    """
+
+    path: str = ""
+    stored: int = -1
+    read: int = 0
+
+
+class JournalTail:
+    """The journal of one execution, read as it grows.
+
+    Args:
+        store: Where it is kept.
+        execution_id: Which execution.
+
+    Attributes:
+        newest: The newest segment of each writer.
+    """
+
+    def __init__(self, store: Store, execution_id: str) -> None:
+        self.newest: dict[str, str] = {}
+        self._store = store
+        self._execution_id = execution_id
+        self._segments: dict[str, _Segment] = {}
+
+    def read(self) -> list[Addition]:
+        """Return what was added since the last call; each writer's lines in their order.
+
+        Raises:
+            OSError: The store cannot be read.
+        """
+        found = []
+        for path in segment_names(self._store, self._execution_id):
+            lines = self._lines_added(path)
+            self.newest[writer_of(path)] = path
+            if lines:
+                found.append(Addition(writer_of(path), path, lines))
+        return found
+
+    def _lines_added(self, path: str) -> bytes:
+        segment = self._segments.setdefault(path.removesuffix(".gz"), _Segment())
+        try:
+            stored = self._store.size_of(path)
+            if (path, stored) == (segment.path, segment.stored):
+                return b""
+            added = self._content(path, segment.read)
+        except FileNotFoundError:  # it was compressed between the listing and now: the next look finds it
+            return b""
+        segment.path, segment.stored = path, stored
+        lines = added[: added.rfind(b"\n") + 1]
+        segment.read += len(lines)
+        return lines
+
+    def _content(self, path: str, start: int) -> bytes:
+        if path.endswith(".gz"):
+            return unpacked(self._store.get(path))[start:]
+        return self._store.get(path, start)

@@ -1,0 +1,316 @@
+"""The spans of an execution as they stood at one moment, ready to be drawn and added up."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from obs_core.model import Status
+from obs_ui.columns import FAILED, KINDS, OPEN, SpanColumns
+
+__all__ = ["Operation", "Step", "Trace"]
+
+Ints = NDArray[np.int64]
+_NUMBER = re.compile(r"[0-9]+")
+_MANY_NAMES = 200
+
+
+class Operation(Struct, frozen=True):
+    """All spans of one name, added up.
+
+    Attributes:
+        count: How many there are.
+        total: Sum of their durations, nanoseconds.
+        own: Sum of the times in which none of their children ran.
+        longest: The longest duration.
+        longest_row: The span that took it.
+        failed: How many failed.
+    """
+
+    name: str
+    kind: str
+    count: int
+    total: int
+    own: int
+    longest: int
+    longest_row: int
+    failed: int
+
+
+class Step(Struct, frozen=True):
+    """A part of the critical path.
+
+    Attributes:
+        row: The span; of several of one name, the one that contributed most.
+        count: How many spans of this name are gathered.
+        contribution: Nanoseconds that they contribute.
+    """
+
+    row: int
+    name: str
+    count: int
+    contribution: int
+
+
+class Trace:
+    """An execution's spans; nothing in it changes.
+
+    Args:
+        columns: What the journal said.
+        end: When the execution ended, or now if it goes on: nanoseconds since the epoch.
+        status: How the execution stands.
+
+    Attributes:
+        starts: Nanoseconds since the epoch, by row.
+        durations: Nanoseconds; of open spans up to their writer's last sign of life.
+        parents: Rows; -1 for row 0, the execution itself.
+    """
+
+    def __init__(self, columns: SpanColumns, end: int, status: Status) -> None:
+        self.running = status == "running"
+        self.names = columns.names
+        self.writers = list(columns.writers)
+        self.errors = dict(columns.errors)
+        self.attributes = dict(columns.attributes)
+        self.starts: Ints = columns["starts"]
+        self.durations: Ints = columns["durations"]
+        self.process_times: Ints = columns["process_times"]
+        self.name_numbers: NDArray[np.int32] = columns["names"]
+        self.kinds: NDArray[np.uint8] = columns["kinds"]
+        self.flags: NDArray[np.uint8] = columns["flags"]
+        self.numbers: Ints = columns["numbers"]
+        self.writer_numbers: NDArray[np.int32] = columns["writers"]
+        self.flags[0] = {"failed": FAILED, "succeeded": 0}.get(status, OPEN)
+        self.parents = columns.parent_rows()
+        self._break_circles()
+        self._close_open_spans(columns, end)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def _close_open_spans(self, columns: SpanColumns, end: int) -> None:
+        if not self.starts[0]:
+            self.starts[0] = self.starts[1:].min(initial=end)
+        self.durations[0] = max(0, end - int(self.starts[0]))
+        opened = np.flatnonzero(self.flags & OPEN)
+        opened = opened[opened > 0]
+        seen = np.array([columns.last_sign_of_life(name) for name in self.writers], np.int64)
+        until = np.full(len(opened), end) if self.running else seen[self.writer_numbers[opened]]
+        self.durations[opened] = np.maximum(0, until - self.starts[opened])
+
+    def _break_circles(self) -> None:
+        """Hang spans that are their own ancestors on the root: a damaged journal may say so."""
+        reached = self.parents.copy()
+        for _ in range(len(reached).bit_length() + 1):
+            if (reached < 0).all():
+                return
+            reached = np.where(reached >= 0, reached[np.maximum(reached, 0)], -1)
+        self.parents[reached >= 0] = 0
+
+    def status(self, row: int) -> Status:
+        """Return how a span stands."""
+        flags = int(self.flags[row])
+        if flags & FAILED:
+            return "failed"
+        if not flags & OPEN:
+            return "succeeded"
+        return "running" if self.running else "lost"
+
+    def name(self, row: int) -> str:
+        """Return what was done."""
+        name: str = self.names[self.name_numbers[row]]
+        return name
+
+    def ref(self, row: int) -> str:
+        """Return ``"<writer>.<number>"``."""
+        return f"{self.writers[self.writer_numbers[row]]}.{self.numbers[row]}"
+
+    def kind(self, row: int) -> str:
+        """Return ``"workflow"``, ``"task"`` or ``"operation"``."""
+        return KINDS[self.kinds[row]]
+
+    @property
+    def start(self) -> int:
+        """When its first span started."""
+        return int(self.starts.min())
+
+    @functools.cached_property
+    def end(self) -> int:
+        """When its last span ended."""
+        return int(self.ends.max())
+
+    @functools.cached_property
+    def ends(self) -> Ints:
+        """When each span ended."""
+        return self.starts + self.durations
+
+    @functools.cached_property
+    def depths(self) -> NDArray[np.int32]:
+        """How many spans are above each."""
+        depths = (self.parents >= 0).astype(np.int32)
+        jump = self.parents.copy()
+        while (jump >= 0).any():
+            safe = np.maximum(jump, 0)
+            depths += np.where(jump >= 0, depths[safe], 0)
+            jump = np.where(jump >= 0, jump[safe], -1)
+        return depths
+
+    @functools.cached_property
+    def own_times(self) -> Ints:
+        """Nanoseconds in which a span ran and none of its children did."""
+        own = self.durations.copy()
+        order = np.lexsort((self.starts, self.parents))[1:]  # row 0 has no parent and comes first
+        if not len(order):
+            return own
+        parents = self.parents[order]
+        starts = np.maximum(self.starts[order], self.starts[parents])
+        ends = np.minimum(self.ends[order], self.ends[parents])
+        covered = _running_maximum(ends, parents)
+        begun = np.empty_like(starts)
+        begun[0] = starts[0]
+        same = parents[1:] == parents[:-1]
+        begun[1:] = np.where(same, np.maximum(starts[1:], covered[:-1]), starts[1:])
+        np.subtract.at(own, parents, np.maximum(0, ends - begun))
+        return np.maximum(own, 0)
+
+    @functools.cached_property
+    def owners(self) -> NDArray[np.int32]:
+        """The task in which each span ran, of a task itself; 0 for the execution."""
+        owners = np.where(self.kinds == KINDS.index("operation"), self.parents, np.arange(len(self), dtype=np.int32))
+        while True:
+            further = owners[owners]
+            if (further == owners).all():
+                return owners.astype(np.int32)
+            owners = further
+
+    def enclosing_task(self, row: int) -> int:
+        """Return the task that called one; 0 for the execution itself."""
+        return int(self.owners[self.parents[row]]) if row else 0
+
+    def operations_in(self, row: int, most: int = 2_000) -> Ints:
+        """Return the longest operations of a task, without those of the tasks that it called, by start."""
+        own = np.flatnonzero((self.owners == row) & (self.kinds == KINDS.index("operation")))
+        if len(own) > most:
+            own = own[np.argpartition(-self.durations[own], most)[:most]]
+        found: Ints = own[np.argsort(self.starts[own], kind="stable")]
+        return found
+
+    def operations(self, most: int = 100) -> list[Operation]:
+        """Return the operations in which most time was spent, by the time that is their own."""
+        if len(self) < 2:
+            return []
+        families, numbers = self._families()
+        numbers = numbers[1:]
+        count = np.bincount(numbers, minlength=len(families))
+        own = _sums(numbers, self.own_times[1:], len(families))
+        total = _sums(numbers, self.durations[1:], len(families))
+        failed = np.bincount(numbers, (self.flags[1:] & FAILED) > 0, len(families))
+        longest = self._longest(numbers, len(families))
+        foremost = [one for one in np.argsort(-own, kind="stable")[:most] if count[one]]
+        return [
+            Operation(
+                families[one],
+                self.kind(longest[one]),
+                int(count[one]),
+                int(total[one]),
+                int(own[one]),
+                int(self.durations[longest[one]]),
+                int(longest[one]),
+                int(failed[one]),
+            )
+            for one in foremost
+        ]
+
+    def _longest(self, numbers: NDArray[np.int32], families: int) -> Ints:
+        """Return the row of the longest span of each family."""
+        order = np.argsort(self.durations[1:], kind="stable")
+        rows = np.zeros(families, np.int64)
+        rows[numbers[order]] = order + 1
+        return rows
+
+    def _families(self) -> tuple[list[str], NDArray[np.int32]]:
+        """Return the names under which spans are added up, and which of them each span has."""
+        if len(self.names) <= _MANY_NAMES:
+            return self.names, self.name_numbers
+        families: dict[str, int] = {}
+        of_name = [families.setdefault(_NUMBER.sub("#", name), len(families)) for name in self.names]
+        return list(families), np.array(of_name, np.int32)[self.name_numbers]
+
+    @functools.cached_property
+    def _by_parent(self) -> tuple[Ints, Ints]:
+        """Return all rows but the first by parent and latest end, and where each parent's children begin."""
+        order = np.lexsort((-self.ends, self.parents))[1:]
+        return order, np.searchsorted(self.parents[order], np.arange(len(self) + 1))
+
+    def children(self, row: int) -> list[int]:
+        """Return the spans directly below one, the one that ended last first."""
+        order, begins = self._by_parent
+        found: list[int] = order[begins[row] : begins[row + 1]].tolist()
+        return found
+
+    def critical_path(self, most: int = 40) -> list[Step]:
+        """Return the chain of spans that determined when the execution ended.
+
+        Returns:
+            Spans of one name gathered, in the order in which they first come in the chain; those that contribute most,
+            if there are more than `most`. All contributions add up to the duration of the execution.
+        """
+        gathered: dict[str, list[Any]] = {}
+        for row, contribution in self._chain():
+            name = self.name(row)
+            step = gathered.setdefault(name, [row, 0, 0, 0, self.starts[row]])
+            step[1] += 1
+            step[2] += contribution
+            if contribution > step[3]:
+                step[0], step[3] = row, contribution
+            step[4] = min(step[4], self.starts[row])
+        chosen = sorted(gathered.items(), key=lambda entry: -entry[1][2])[:most]
+        chosen.sort(key=lambda entry: entry[1][4])
+        return [Step(row, name, count, int(sum_)) for name, (row, count, sum_, _, _) in chosen if sum_ > 0]
+
+    def _chain(self) -> list[tuple[int, int]]:
+        """Walk back from the end: through the child that finished last, then what had finished before it."""
+        found: list[tuple[int, int]] = []
+        waiting = [(0, int(self.starts[0]), int(self.ends[0]))]
+        begins = self._by_parent[1]
+        while waiting:
+            row, begin, reached = waiting.pop()
+            own = reached - begin
+            if begins[row] != begins[row + 1]:
+                for child, start, end in self._links(row, begin, reached):
+                    own -= end - start
+                    waiting.append((child, start, end))
+            found.append((row, own))
+        return found
+
+    def _links(self, row: int, begin: int, reached: int) -> list[tuple[int, int, int]]:
+        order, begins = self._by_parent
+        children = order[begins[row] : begins[row + 1]]
+        starts = np.maximum(self.starts[children], begin).tolist()
+        ends = np.minimum(self.ends[children], reached).tolist()
+        links = []
+        for child, start, end in zip(children.tolist(), starts, ends, strict=True):
+            if start < end <= reached:
+                links.append((child, start, end))
+                reached = start
+        return links
+
+
+def _sums(groups: NDArray[np.int32], values: Ints, count: int) -> Ints:
+    sums = np.zeros(count, np.int64)
+    np.add.at(sums, groups, values)
+    return sums
+
+
+def _running_maximum(values: Ints, groups: NDArray[np.int32]) -> Ints:
+    """Return the largest value so far within each group; equal groups stand together."""
+    ordered, ranks = np.unique(values, return_inverse=True)
+    sequence = np.concatenate(([0], np.cumsum(groups[1:] != groups[:-1])))
+    keys = sequence * len(ordered) + ranks
+    largest: Ints = ordered[np.maximum.accumulate(keys) - sequence * len(ordered)]
+    return largest

@@ -1,0 +1,139 @@
+"""What the tests of obs-ui have in common: a store on disk, the server as a process, a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing on a loaded machine: time is measured in benchmarks.
+settings.register_profile("obs", deadline=None)
+settings.load_profile("obs")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Let everything that is recorded, and the index, lie in this test's own folder."""
+    for name in ("OBS_CARRIER", "OBS_ENABLE_DECK", "OBS_UI_URL", "OBS_ATTEMPT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OBS_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "store"
+
+
+class Server:
+    """``obs ui`` as a process of its own.
+
+    Attributes:
+        url: Where it can be reached, as it said itself.
+        said: The lines that it printed.
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "obs_core", "ui", "--no-open", "--port", "0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.said = []
+        for line in self.process.stdout:
+            self.said.append(line.rstrip())
+            if line.startswith("Ctrl-C"):
+                break
+        self.url = next((line.strip() for line in self.said if line.strip().startswith("http")), "")
+
+    def end(self) -> str:
+        """End it as Ctrl-C does; returns what it wrote to standard error."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=60)[1]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Start servers; whatever they complain about fails the test."""
+    servers: list[Server] = []
+
+    def started(*arguments: str) -> Server:
+        servers.append(Server(*arguments))
+        assert servers[-1].url, servers[-1].process.communicate(timeout=60)
+        return servers[-1]
+
+    yield started
+    complaints = [server.end() for server in servers if server.process.poll() is None]
+    assert "".join(complaints) == ""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[*arguments, "--disable-component-update", "--disable-sync"],
+            # Playwright lets everything open windows; a user's browser asks for a click.
+            ignore_default_args=["--disable-popup-blocking"],
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open pages; whatever their console complains about fails the test, unless it is expected."""
+    complaints: list[str] = []
+    contexts = []
+
+    def opened(url: str, *, width: int = 1280, complains: bool = False, **options: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
+        contexts.append(context)
+        context.set_default_timeout(30_000)
+        page = context.new_page()
+        if not complains:
+            page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(url)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def start_script(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start Python source as a process of its own."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(source: str, **environment: str) -> subprocess.Popen[str]:
+        script = tmp_path / f"script{len(processes)}.py"
+        script.write_text(source)
+        process = subprocess.Popen(
+            [sys.executable, str(script)],
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
