@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from obs_core import Deck, execution, link, span, task
+from obs_core.journal import flusher
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +33,7 @@ def record() -> str:
     with contextlib.suppress(ValueError), run:
         load(2)
         fit()
+    flusher.flush_all()
     return run.id
 
 

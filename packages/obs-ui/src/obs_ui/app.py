@@ -72,6 +72,7 @@ def _routes() -> list[Route | Mount]:
         Route(its_task + "/decks", task.decks),
         Route(its_task + "/decks/items", task.deck_items),
         Route(its_task + "/decks/alone", task.deck_alone),
+        Route(its_task + "/output", compare.output),
         Route(its_task + "/report.html", downloads.task_report),
         Route("/static/report/{name}", _report_asset),
         Mount("/static", StaticFiles(directory=HERE / "static")),

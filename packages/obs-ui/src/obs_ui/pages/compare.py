@@ -1,20 +1,168 @@
-"""Two executions beside one another."""
+"""Two executions beside one another: times by operation, tasks, outputs, decks."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgspec import Struct
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from obs_ui.site import site_of
+from obs_core.model import TaskView
+from obs_ui.index import Wanted, list_executions
+from obs_ui.outputs import Difference, content_of, differences, drawn
+from obs_ui.pages.task import as_json
+from obs_ui.recording import Moment
+from obs_ui.site import Site, site_of
+from obs_ui.trace import Operation
 
-__all__ = ["compare", "decks"]
+__all__ = ["compare", "decks", "output"]
+
+_MOST_ROWS = 300
+_COMPARED_BY_PARTS = ("json", "json.tuple")
+
+
+class Row(Struct, frozen=True):
+    """An operation in two executions.
+
+    Attributes:
+        change: Nanoseconds by which its self time grew.
+    """
+
+    name: str
+    left: Operation | None
+    right: Operation | None
+    change: int
+
+
+class Pair(Struct, frozen=True):
+    """A task in two executions: the same name, called for the same time.
+
+    Attributes:
+        output: How what it returned differs: ``"same"``, ``"parts"``, ``"drawn"``, or empty if it is not kept in both.
+        differences: Part by part, if the transformer's values have parts.
+    """
+
+    name: str
+    left: TaskView | None
+    right: TaskView | None
+    output: str = ""
+    differences: list[Difference] = []
 
 
 def compare(request: Request) -> Response:
-    """Show how two executions differ."""
-    return site_of(request).page("error.html", request, 404, message="soon")
+    """Show how two executions differ; if only one is given, let the reader choose the other one."""
+    site = site_of(request)
+    left, right = _sides(request)
+    if not left or not right:
+        return _choice(site, request, left, right)
+    mine, theirs = site.look(left), site.look(right)
+    rows = _rows(mine, theirs)
+    return site.page(
+        "compare.html",
+        request,
+        left=mine.view,
+        right=theirs.view,
+        rows=rows,
+        most=max((abs(row.change) for row in rows), default=0),
+        pairs=_pairs(mine, theirs),
+    )
 
 
 def decks(request: Request) -> Response:
     """Show the decks of two tasks side by side."""
-    return site_of(request).page("error.html", request, 404, message="soon")
+    site = site_of(request)
+    (mine, left), (theirs, right) = (_side(site, request, name) for name in ("left", "right"))
+    labels = dict.fromkeys([*mine.decks(left), *theirs.decks(right)])
+    return site.page(
+        "compare_decks.html",
+        request,
+        sides=[(mine.view, left, list(mine.decks(left))), (theirs.view, right, list(theirs.decks(right)))],
+        labels=list(labels),
+    )
+
+
+def output(request: Request) -> Response:
+    """Return what a task returned as HTML for a sandboxed frame, as JSON."""
+    moment, task = site_of(request).task(request.path_params["execution"], request.path_params["task"])
+    kept = moment.outputs.get(task.id)
+    if kept is None:
+        raise HTTPException(404, "What this task returned is not kept.")
+    try:
+        return as_json([drawn(moment.store, kept)])
+    except Exception as error:  # a transformer is code of the user's
+        raise HTTPException(404, f"It cannot be drawn: {type(error).__name__}: {error}") from error
+
+
+def _sides(request: Request) -> tuple[str, str]:
+    given = request.query_params
+    chosen = sorted(given.getlist("chosen"))[:2]
+    if len(chosen) == 2:
+        return chosen[0], chosen[1]
+    return given.get("left", ""), given.get("right", "")
+
+
+def _choice(site: Site, request: Request, left: str, right: str) -> Response:
+    chosen = left or right
+    if not chosen:
+        raise HTTPException(404, "Choose two executions in the list to compare them.")
+    view = site.summary(chosen)
+    words = Wanted(text=view.name.replace("\0", "")[:200])
+    listing = list_executions(site.engine, site.follower.store_number, words, 60)
+    others = [one for one in listing.executions if one.id != chosen]
+    others.sort(key=lambda one: one.name != view.name)
+    return site.page("compare_choose.html", request, execution=view, others=others, is_left=bool(left))
+
+
+def _rows(left: Moment, right: Moment) -> list[Row]:
+    mine, theirs = ({one.name: one for one in moment.trace.operations(5_000)} for moment in (left, right))
+    names = dict.fromkeys([*mine, *theirs])
+    rows = [Row(name, mine.get(name), theirs.get(name), _change(mine.get(name), theirs.get(name))) for name in names]
+    rows.sort(key=lambda row: -abs(row.change))
+    return rows[:_MOST_ROWS]
+
+
+def _change(left: Operation | None, right: Operation | None) -> int:
+    return (right.own if right else 0) - (left.own if left else 0)
+
+
+def _pairs(left: Moment, right: Moment) -> list[Pair]:
+    mine, theirs = _by_call(left), _by_call(right)
+    calls = list(dict.fromkeys([*mine, *theirs]))[:_MOST_ROWS]
+    return [_pair(left, right, call[0], mine.get(call), theirs.get(call)) for call in calls]
+
+
+def _by_call(moment: Moment) -> dict[tuple[str, int], TaskView]:
+    calls: dict[tuple[str, int], TaskView] = {}
+    counts: dict[str, int] = {}
+    for task in moment.tasks:
+        counts[task.name] = count = counts.get(task.name, 0) + 1
+        calls[task.name, count] = task
+    return calls
+
+
+def _pair(left: Moment, right: Moment, name: str, mine: TaskView | None, theirs: TaskView | None) -> Pair:
+    kept = left.outputs.get(mine.id if mine else ""), right.outputs.get(theirs.id if theirs else "")
+    if kept[0] is None or kept[1] is None:
+        return Pair(name, mine, theirs)
+    try:
+        contents = content_of(left.store, kept[0]), content_of(right.store, kept[1])
+        if contents[0] == contents[1] and kept[0].transformer == kept[1].transformer:
+            return Pair(name, mine, theirs, "same")
+        if {kept[0].transformer, kept[1].transformer} <= set(_COMPARED_BY_PARTS):
+            return Pair(name, mine, theirs, "parts", differences(*map(_read_json, contents)))
+    except (OSError, ValueError, RecursionError):
+        return Pair(name, mine, theirs)
+    return Pair(name, mine, theirs, "drawn")
+
+
+def _read_json(content: bytes) -> Any:
+    import json
+
+    return json.loads(content.decode("utf-8", "surrogatepass"))
+
+
+def _side(site: Site, request: Request, name: str) -> tuple[Moment, TaskView]:
+    execution, _, task = request.query_params.get(name, "").partition("/")
+    return site.task(execution, task)

@@ -17,7 +17,7 @@ from obs_ui.recording import Moment
 from obs_ui.security import DECK_POLICY
 from obs_ui.site import HERE, site_of
 
-__all__ = ["attempts", "deck_alone", "deck_items", "decks", "frame", "shared", "task"]
+__all__ = ["as_json", "attempts", "deck_alone", "deck_items", "decks", "frame", "shared", "task"]
 
 _DIGEST = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -57,7 +57,7 @@ def decks(request: Request) -> Response:
     """Return the labels of a task's decks, each with what changes when the deck does, as JSON."""
     moment, shown = site_of(request).task(request.path_params["execution"], request.path_params["task"])
     found = [[label, moment.fingerprint(shown, deck)] for label, deck in moment.decks(shown).items()]
-    return _json({"decks": found, "status": shown.status})
+    return as_json({"decks": found, "status": shown.status})
 
 
 def deck_items(request: Request) -> Response:
@@ -66,7 +66,7 @@ def deck_items(request: Request) -> Response:
     deck = moment.decks(shown).get(request.query_params.get("deck", ""))
     if deck is None:
         raise HTTPException(404, "This task has no such deck.")
-    return _json(moment.items(shown, deck))
+    return as_json(moment.items(shown, deck))
 
 
 def deck_alone(request: Request) -> Response:
@@ -98,7 +98,8 @@ def frame(_request: Request) -> Response:
     return Response((HERE / "static" / "frame.html").read_bytes(), headers=headers, media_type="text/html")
 
 
-def _json(value: object) -> Response:
+def as_json(value: object) -> Response:
+    """Encode as JSON, whatever the strings hold."""
     try:
         content = msgspec.json.encode(value)
     except UnicodeEncodeError:

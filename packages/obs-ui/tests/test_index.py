@@ -1,0 +1,213 @@
+"""The index: what the list and its filters are answered from."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from obs_core import execution, task
+from obs_core.journal import flusher
+from obs_core.store import open_store
+from obs_core.store.folder import FolderStore
+from obs_ui.index import Follower, IndexError_, Wanted, connect, default_address, find, list_executions
+from obs_ui.index.queries import tag_names
+
+
+@task
+def work() -> None: ...
+
+
+def record(name: str = "night", **tags: str) -> str:
+    with execution(name, tags=tags) as run:
+        work()
+    return run.id
+
+
+class CountingStore(FolderStore):
+    """A folder that counts what is read in it."""
+
+    reads = 0
+
+    def get(self, path: str, start: int = 0) -> bytes:
+        self.reads += 1
+        return super().get(path, start)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = connect(f"sqlite:///{tmp_path / 'index.sqlite'}")
+    yield engine
+    engine.dispose()
+
+
+def update(follower: Follower) -> None:
+    """Let a follower look at the store, once what this process recorded is there."""
+    flusher.flush_all()
+    follower.update()
+
+
+def listed(follower: Follower, **wanted: Any) -> list[str]:
+    found = list_executions(follower.engine, follower.store_number, Wanted(**wanted))
+    return [one.name for one in found.executions]
+
+
+def test_executions_are_listed_newest_first(index: sa.Engine) -> None:
+    for name in ("first", "second", "third"):
+        record(name)
+    follower = Follower(index, open_store())
+    update(follower)
+    assert listed(follower) == ["third", "second", "first"]
+
+
+def test_the_index_holds_what_the_journal_says(index: sa.Engine) -> None:
+    from obs_core import load_execution
+
+    run = record("night", year="2013", empty="")
+    follower = Follower(index, open_store())
+    update(follower)
+    assert find(index, follower.store_number, run) == load_execution(run).view
+
+
+def test_an_ended_execution_is_never_read_again(index: sa.Engine, folder: Path) -> None:
+    record()
+    store = CountingStore(str(folder))
+    follower = Follower(index, store)
+    update(follower)
+    before = store.reads
+    update(follower)
+    record()
+    update(follower)
+    assert (before, store.reads) == (1, 2)
+
+
+def test_a_running_execution_is_read_until_it_ends(index: sa.Engine) -> None:
+    follower = Follower(index, open_store())
+    run = execution("night")
+    with run:
+        update(follower)
+        assert find(index, follower.store_number, run.id).status == "running"  # type: ignore[union-attr]
+        version = follower.version
+        update(follower)
+        assert follower.version == version
+    update(follower)
+    assert find(index, follower.store_number, run.id).status == "succeeded"  # type: ignore[union-attr]
+    assert follower.version > version
+
+
+def test_a_killed_execution_is_lost(index: sa.Engine) -> None:
+    source = "import os, obs_core\nwith obs_core.execution('night'):\n    os.kill(os.getpid(), 9)\n"
+    subprocess.run([sys.executable, "-c", source], env=os.environ, check=False)
+    follower = Follower(index, open_store())
+    update(follower)
+    assert listed(follower, status="lost") == ["night"]
+
+
+def test_what_is_removed_from_the_store_leaves_the_list(index: sa.Engine, folder: Path) -> None:
+    gone, kept = record("gone", place="here"), record("kept")
+    follower = Follower(index, open_store())
+    update(follower)
+    shutil.rmtree(folder / "executions" / gone)
+    update(follower)
+    assert listed(follower) == ["kept"]
+    assert tag_names(index, follower.store_number) == []
+    assert find(index, follower.store_number, kept) is not None
+
+
+def test_an_index_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    record()
+    address = default_address(open_store())
+    file = Path(address.removeprefix("sqlite:///"))
+    assert file.is_relative_to(tmp_path / "cache")
+    for _ in range(2):
+        engine = connect(address)
+        follower = Follower(engine, open_store())
+        update(follower)
+        assert listed(follower) == ["night"]
+        engine.dispose()
+        file.unlink()
+
+
+def test_one_index_keeps_stores_apart(index: sa.Engine, tmp_path: Path) -> None:
+    with execution("there", store=str(tmp_path / "other")):
+        work()
+    record("here")
+    for store, names in ((open_store(), ["here"]), (open_store(str(tmp_path / "other")), ["there"])):
+        follower = Follower(index, store)
+        update(follower)
+        assert listed(follower) == names
+
+
+def test_filters(index: sa.Engine) -> None:
+    record("nightly flights", year="2013")
+    record("Nightly weather", year="2014", owner="ana")
+    with pytest.raises(ValueError, match="XYZ"), execution("hourly"):
+        raise ValueError("no such airport: 100%_XYZ")
+    follower = Follower(index, open_store())
+    update(follower)
+    assert listed(follower, text="nightly") == ["Nightly weather", "nightly flights"]
+    assert listed(follower, text="NIGHT fl") == ["nightly flights"]
+    assert listed(follower, text="100%_xyz") == ["hourly"]
+    assert listed(follower, text="100_%") == []
+    assert listed(follower, status="failed") == ["hourly"]
+    assert listed(follower, tag="year") == ["Nightly weather", "nightly flights"]
+    assert listed(follower, tag="year=2013") == ["nightly flights"]
+    assert listed(follower, tag="owner = ana") == ["Nightly weather"]
+    assert listed(follower, text="ana 2014", tag="year=2014", status="succeeded") == ["Nightly weather"]
+    today = datetime.datetime.now(datetime.UTC).date()
+    day = datetime.timedelta(days=1)
+    assert len(listed(follower, since=today - day, until=today + day)) == 3
+    assert listed(follower, since=today + 2 * day) == []
+    assert listed(follower, until=today - 2 * day) == []
+
+
+def test_pages_go_there_and_back(index: sa.Engine) -> None:
+    ids = [record(f"run {number}") for number in range(7)][::-1]
+    follower = Follower(index, open_store())
+    update(follower)
+
+    def page(**wanted: Any) -> tuple[list[str], bool, bool]:
+        found = list_executions(index, follower.store_number, Wanted(**wanted), 3)
+        assert found.total == 7
+        return [one.id for one in found.executions], found.newer, found.older
+
+    assert page() == (ids[:3], False, True)
+    assert page(before=ids[2]) == (ids[3:6], True, True)
+    assert page(before=ids[5]) == (ids[6:], True, False)
+    assert page(after=ids[3]) == (ids[:3], False, True)
+    assert page(after=ids[5]) == (ids[2:5], True, True)
+
+
+def test_strange_names_are_kept_as_far_as_a_database_can(index: sa.Engine) -> None:
+    record("nul\0 half \ud800", **{"ta\0g": "va\ud800lue"})
+    follower = Follower(index, open_store())
+    update(follower)
+    assert len(listed(follower, text="nul")) == 1
+
+
+def test_an_index_elsewhere_is_refused_in_one_line(tmp_path: Path) -> None:
+    for address, reason in (
+        ("mysql://host/db", "SQLite or PostgreSQL"),
+        ("nonsense", "cannot open the index"),
+        (f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.sqlite'}", "unable to open database file"),
+    ):
+        with pytest.raises(IndexError_, match=reason) as caught:
+            connect(address)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_index_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "precious.txt"
+    file.write_text("not a database at all, but somebody's notes" * 50)
+    before = file.read_bytes()
+    with pytest.raises(IndexError_, match="file is not a database"):
+        connect(f"sqlite:///{file}")
+    assert file.read_bytes() == before

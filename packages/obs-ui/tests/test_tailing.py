@@ -1,0 +1,68 @@
+"""A journal is read as it grows, each line once."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from obs_core.store import Store, open_store
+from obs_core.store.base import segment_path
+from obs_ui.tailing import JournalTail
+
+RUN = "20260101-000000-000000-aaaaaa"
+
+
+def added(tail: JournalTail) -> list[tuple[str, bytes]]:
+    return [(one.writer, one.lines) for one in tail.read()]
+
+
+def write(folder: Path, name: str, content: bytes) -> Path:
+    file = folder / "executions" / RUN / "journal" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return file
+
+
+def test_only_what_was_added_is_read(folder: Path) -> None:
+    tail = JournalTail(open_store(), RUN)
+    assert added(tail) == []
+    write(folder, "main-0000.jsonl", b"[1]\n")
+    assert added(tail) == [("main", b"[1]\n")]
+    assert added(tail) == []
+    write(folder, "main-0000.jsonl", b"[1]\n[2]\n[3]\n")
+    write(folder, "other-0000.jsonl", b"[9]\n")
+    assert added(tail) == [("main", b"[2]\n[3]\n"), ("other", b"[9]\n")]
+
+
+def test_half_a_line_waits_for_its_other_half(folder: Path) -> None:
+    tail = JournalTail(open_store(), RUN)
+    write(folder, "main-0000.jsonl", b"[1]\n[2")
+    assert added(tail) == [("main", b"[1]\n")]
+    write(folder, "main-0000.jsonl", b"[1]\n[22]\n")
+    assert added(tail) == [("main", b"[22]\n")]
+
+
+def test_a_segment_that_was_compressed_is_not_read_twice(folder: Path) -> None:
+    tail = JournalTail(open_store(), RUN)
+    plain = write(folder, "main-0000.jsonl", b"[1]\n")
+    assert added(tail) == [("main", b"[1]\n")]
+    write(folder, "main-0000.jsonl.gz", gzip.compress(b"[1]\n[2]\n"))
+    assert added(tail) == [("main", b"[2]\n")]
+    plain.unlink()
+    write(folder, "main-0001.jsonl", b"[3]\n")
+    assert added(tail) == [("main", b"[3]\n")]
+
+
+@pytest.mark.parametrize("url", ["memory://tailing", "folder"])
+def test_a_segment_of_several_members_grows(url: str, tmp_path: Path) -> None:
+    store: Store = open_store(str(tmp_path / "store") if url == "folder" else url)
+    tail = JournalTail(store, RUN)
+    path = segment_path(RUN, "main", 0) + ".gz"
+    store.put(path, gzip.compress(b"[1]\n"))
+    assert added(tail) == [("main", b"[1]\n")]
+    store.put(path, gzip.compress(b"[1]\n") + gzip.compress(b"[2]\n"))
+    assert added(tail) == [("main", b"[2]\n")]
+    assert added(tail) == []
+    store.remove("executions")

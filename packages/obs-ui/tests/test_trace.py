@@ -1,0 +1,192 @@
+"""The trace as columns: the same figures as obs-core's, and a timeline that hides nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from obs_core import execution, load_execution, span, task
+from obs_core.identity import Process
+from obs_core.journal import flusher, records
+from obs_core.store import open_store
+from obs_ui.columns import FAILED, SpanColumns
+from obs_ui.decoding import decode
+from obs_ui.recording import Moment, Recording
+from obs_ui.timeline import Timeline
+from obs_ui.trace import Trace
+
+
+def look(execution_id: str) -> Moment:
+    return Recording(open_store(), execution_id).look()
+
+
+@task
+def inner(count: int) -> None:
+    for number in range(count):
+        with span(f"step {number % 3}", number=number):
+            pass
+
+
+@task
+def outer() -> None:
+    with span("read"):
+        time.sleep(0.001)
+    with span("wrap"):
+        inner(4)
+    inner(2)
+    threads = [threading.Thread(target=beside, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def beside(number: int) -> None:
+    with span("beside", number=number), span("below"):
+        time.sleep(0.005)
+
+
+def record() -> str:
+    with execution("night") as run:
+        outer()
+        with span("bad"), pytest.raises(ZeroDivisionError), span("worse"):
+            1 / 0  # noqa: B018
+    flusher.flush_all()
+    return run.id
+
+
+def test_spans_are_those_of_the_journal() -> None:
+    run = record()
+    whole = load_execution(run)
+    trace = look(run).trace
+    table = whole.table
+    mine = {trace.ref(row): row for row in range(1, len(trace))}
+    assert set(mine) == set(table.ids[1:])
+    for at, ref in enumerate(table.ids[1:], 1):
+        row = mine[ref]
+        above = trace.ref(trace.parents[row]) if trace.parents[row] else table.ids[0]
+        assert (trace.name(row), trace.kind(row)) == (table.names[at], table.kinds[at])
+        assert (trace.starts[row], trace.durations[row]) == (table.starts[at], table.durations[at])
+        assert above == table.ids[table.parents[at]]
+        assert trace.attributes.get(row) == table.attributes.get(at)
+        assert trace.errors.get(row) == table.errors.get(at)
+
+
+def test_self_times_and_the_critical_path_are_those_of_explain() -> None:
+    run = record()
+    root = load_execution(run).span
+    moment = look(run)
+    own: dict[str, int] = {}
+    for one in list(root.walk())[1:]:
+        own[one.name] = own.get(one.name, 0) + one.self_time_ns
+    assert {one.name: one.own for one in moment.operations} == own
+    path: dict[str, float] = {}
+    for one, seconds in root.critical_path():
+        path[one.name] = path.get(one.name, 0) + seconds
+    assert {step.name: pytest.approx(step.contribution / 1e9, abs=1e-8) for step in moment.critical_path} == path
+
+
+def test_a_task_knows_the_task_that_called_it_through_spans_between() -> None:
+    moment = look(record())
+    called = {task.name: task.parent for task in moment.tasks}
+    outer_id = next(task.id for task in moment.tasks if task.name == "outer")
+    assert called == {"outer": None, "inner": outer_id}
+
+
+def test_what_failed_is_marked() -> None:
+    trace = look(record()).trace
+    assert [trace.name(row) for row in np.flatnonzero(trace.flags & FAILED).tolist()] == ["worse"]
+
+
+trees = st.lists(
+    st.tuples(st.integers(0, 10**6), st.integers(0, 10**5), st.integers(0, 400), st.sampled_from("abc")), max_size=60
+)
+
+
+def traced(spans: list[tuple[int, int, int, str]], epoch: int = 10**18) -> Trace:
+    """A trace of spans: start, duration, number of the parent (1: the root), name."""
+    columns = SpanColumns()
+    start: list[Any] = [records.ExecutionStart(1, "night", 0, {}, "", "", "")]
+    process = Process("host", "machine", 1, 0)
+    columns.take("main", [], [records.Head(1, "id", "main", epoch, process, "3.13", "0"), *start])
+    rows = [
+        ["span", number, parent % (len(spans) + 2), name, begin, duration, 0]
+        for number, (begin, duration, parent, name) in enumerate(spans, 2)
+    ]
+    columns.take("main", rows, [])
+    return Trace(columns, epoch + 2 * 10**6, "succeeded")
+
+
+@given(trees)
+def test_every_span_is_in_the_timeline_and_none_hides_another(spans: list[tuple[int, int, int, str]]) -> None:
+    trace = traced(spans)
+    timeline = Timeline(trace)
+    for lane in range(timeline.lane_count):
+        rows = np.flatnonzero(timeline.lanes == lane)
+        rows = rows[np.lexsort((trace.durations[rows], trace.starts[rows]))]
+        assert (trace.starts[rows][1:] >= trace.ends[rows][:-1]).all()
+    whole = timeline.window(trace.start, trace.end + 1, 700, range(timeline.lane_count))
+    assert sum(bar[4] for bar in whole["bars"]) == len(trace)
+
+
+@given(trees)
+def test_self_times_add_up_where_nothing_runs_side_by_side(spans: list[tuple[int, int, int, str]]) -> None:
+    trace = traced(spans)
+    assert (trace.own_times >= 0).all()
+    assert (trace.own_times <= trace.durations).all()
+    assert sum(step.contribution for step in trace.critical_path(most=1000)) == trace.durations[0]
+
+
+@given(trees)
+def test_a_circle_of_parents_loses_nobody(spans: list[tuple[int, int, int, str]]) -> None:
+    trace = traced(spans)
+    assert len(trace) == len(spans) + 1
+    assert (trace.depths >= 0).all()
+    assert (trace.depths <= len(spans)).all()
+
+
+def test_a_window_gathers_what_shares_a_pixel() -> None:
+    trace = traced([(number * 10, 5, 1, "step") for number in range(10_000)])
+    timeline = Timeline(trace)
+    far = timeline.window(trace.start, trace.end, 100, range(10))["bars"]
+    near = timeline.window(trace.start, trace.start + 200, 1000, range(10))["bars"]
+    assert sum(bar[4] for bar in far) == 10_001
+    assert len(far) < 110
+    assert [bar[4] for bar in near] == [1] * 22
+
+
+def test_a_failed_span_is_seen_however_far_away() -> None:
+    lines = b'["span",2,1,"good",0,5,0]\n["span",3,1,"bad",10,5,0,"ValueError"]\n["span",4,1,"good",20,5,0]\n'
+    columns = SpanColumns()
+    columns.take("main", *decode(lines))
+    trace = Trace(columns, 10**9, "succeeded")
+    bars = Timeline(trace).window(0, 10**9, 10, range(5))["bars"]
+    assert [bar[4:6] for bar in bars if bar[0] == 1] == [[3, FAILED]]
+
+
+def test_an_open_span_lasts_until_its_writer_was_last_heard_of() -> None:
+    columns = SpanColumns()
+    columns.take("main", *decode(b'["open",2,1,"reading",100]\n["span",3,2,"part",150,50,0]\n'))
+    trace = Trace(columns, 5_000, "lost")
+    assert (int(trace.durations[1]), trace.status(1)) == (100, "lost")
+
+
+def test_damaged_spans_are_left_out_and_the_others_kept() -> None:
+    lines = (
+        b'["span",2,1,"good",0,5,0]\n["span",-3,1,"bad",0,5,0]\n["span","x",1,"bad",0,5,0]\n["span",4,[],"bad",0,5,0]\n'
+        b'["span",5,1,{"a":1},0,5,0]\n["span",6,1,"bad",1e400,5,0]\n["span",7,1,"bad",99999999999999999999999,5,0]\n'
+        b'["span",8]\n["span",9,"other.2","good",3,4,0]\n["span",10,1,"torn"'
+    )
+    columns = SpanColumns()
+    columns.take("main", *decode(lines))
+    trace = Trace(columns, 100, "succeeded")
+    assert [(trace.name(row), trace.ref(row)) for row in range(1, len(trace))] == [
+        ("good", "main.2"),
+        ("good", "main.9"),
+    ]
