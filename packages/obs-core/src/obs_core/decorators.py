@@ -93,7 +93,7 @@ class TaskCall:
 
     def hints(self) -> dict[str, Any]:
         """Return the function's type hints by parameter and ``"return"``, with what `Annotated` adds."""
-        from obs_core._annotations import hints_of
+        from obs_core.annotations import hints_of
 
         return {} if self.function is None else dict(hints_of(self.function))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from obs_core._annotations import hints_of
+from obs_core.annotations import hints_of
 from obs_core._failsafe import guarded
 from obs_core.decks import Deck
 from obs_core.rendering import render, renderer_for_annotation

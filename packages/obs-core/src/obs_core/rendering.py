@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
-from obs_core._annotations import extras_of, resolved
+from obs_core.annotations import extras_of, resolved
 from obs_core._bounded_repr import bounded_repr, describe_error
 from obs_core._failsafe import strict, warn
 from obs_core._masking import mask

@@ -10,12 +10,13 @@ Example:
 from __future__ import annotations
 
 from obs_core.testing.clocks import FixedClock, counted_ids
-from obs_core.testing.contracts import RendererContract, TransformerContract
+from obs_core.testing.contracts import ImportContract, RendererContract, TransformerContract
 from obs_core.testing.stores import RecordingStore, recording
 
 __all__ = [
     "FixedClock",
     "RecordingStore",
+    "ImportContract",
     "RendererContract",
     "TransformerContract",
     "counted_ids",

@@ -1,0 +1,68 @@
+"""Pandera's exceptions, made fit to be raised through a pipeline.
+
+The text of a `SchemaErrors` lists every failure case: 15 MB for a million of them, which each log and traceback of a
+failed task would hold. This module imports pandera; import it only once something was validated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pandera.errors import SchemaError, SchemaErrors
+
+from obs_pandera.texts import check_text, label_of
+
+__all__ = ["BoundedSchemaError", "BoundedSchemaErrors", "bounded"]
+
+_NAMED = 5
+
+
+class _Bounded:
+    """Says what failed in a line, however much that was."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_unpickled, (type(self), self.text))
+
+
+class BoundedSchemaErrors(_Bounded, SchemaErrors):  # type: ignore[misc]
+    """A `SchemaErrors` with all that it carries, and a short text; a pickle of it keeps the text alone."""
+
+
+class BoundedSchemaError(_Bounded, SchemaError):  # type: ignore[misc]
+    """A `SchemaError` with all that it carries, and a short text; a pickle of it keeps the text alone."""
+
+
+def bounded(error: SchemaErrors | SchemaError, says: str) -> BoundedSchemaErrors | BoundedSchemaError:
+    """Give an exception of pandera a short text.
+
+    Args:
+        error: The exception.
+        says: How the text begins: ``"argument flights of clean does not pass schema 'Flights'"``.
+    """
+    kind = BoundedSchemaErrors if isinstance(error, SchemaErrors) else BoundedSchemaError
+    made = _unpickled(kind, f"{says}: {_failed_checks(error)}")
+    made.__dict__.update(error.__dict__)
+    return made.with_traceback(error.__traceback__)
+
+
+def _unpickled(kind: Any, text: str) -> Any:
+    made = kind.__new__(kind, text)
+    made.text = text
+    return made
+
+
+def _failed_checks(error: Any) -> str:
+    errors = getattr(error, "schema_errors", [error])
+    named = ", ".join(map(_failed_check, errors[:_NAMED]))
+    more = f" and {len(errors) - _NAMED} more" if len(errors) > _NAMED else ""
+    return f"{named}{more} failed"
+
+
+def _failed_check(error: Any) -> str:
+    column = getattr(error, "column_name", None) or getattr(error.schema, "name", None)
+    return check_text(error.check) + ("" if column is None else f" of {label_of(column)}")

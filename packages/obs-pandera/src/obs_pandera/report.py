@@ -1,0 +1,241 @@
+"""The page of a validation: verdict, counts, schema errors, data errors, the offending rows, the schema."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from obs_core.rendering import escape
+
+from obs_pandera.findings import Finding, Findings
+from obs_pandera.frames import Frame
+from obs_pandera.schemas import Rule, Schema
+from obs_pandera.texts import shorten, value_text
+
+__all__ = ["report_html"]
+
+_ROWS = 200
+"""Findings, and rules of the schema, that a page shows."""
+
+_PREVIEW_ROWS = 20
+_PREVIEW_COLUMNS = 40
+
+
+def report_html(title: str, schema: Schema, frame: Frame, findings: Findings) -> str:
+    """Write the report of a validation; its size does not depend on how much failed.
+
+    Args:
+        title: The heading.
+        schema: What was asked.
+        frame: What was validated.
+        findings: What failed; empty if it passed.
+
+    Returns:
+        An HTML fragment.
+    """
+    parts = [
+        _verdict(title, schema, frame, findings),
+        _facts(frame, findings),
+        _schema_errors(findings.of("schema")),
+        _data_errors(findings.of("data")),
+        _preview(frame, findings),
+        _rules(schema, findings),
+    ]
+    return f'<style>\n{_css()}\n</style><div class="obs-pandera">{"".join(parts)}</div>'
+
+
+@functools.cache
+def _css() -> str:
+    return (Path(__file__).parent / "assets" / "report.css").read_text(encoding="utf-8").strip()
+
+
+def _verdict(title: str, schema: Schema, frame: Frame, findings: Findings) -> str:
+    failed = bool(findings.findings)
+    word, css = ("Failed", "failed") if failed else ("Passed", "passed")
+    rows = "rows unknown" if frame.rows is None else _count(frame.rows, "row")
+    about = f"schema <code>{escape(shorten(schema.name))}</code>, {rows}, {_count(len(frame.labels), 'column')}"
+    return f'<h2>{escape(title)}</h2><p class="verdict"><b class="{css}">{word}</b><span>{about}</span></p>'
+
+
+def _facts(frame: Frame, findings: Findings) -> str:
+    facts = [
+        ("schema errors", f"{len(findings.of('schema')):,}"),
+        ("checks of the data that failed", f"{len(findings.of('data')):,}"),
+        ("failing values", f"{findings.failing_values:,}"),
+    ]
+    if findings.invalid_rows is not None and frame.rows:
+        facts.append(("valid rows", _share(1 - findings.invalid_rows / frame.rows)))
+        facts.append(("rows with a failure", f"{findings.invalid_rows:,}"))
+    entries = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+    note = ""
+    if frame.rows is None:
+        note = '<p class="note">A lazy frame: pandera checks its schema, and its data only once it is collected.</p>'
+    return f'<dl class="facts">{entries}</dl>{note}'
+
+
+def _schema_errors(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return ""
+    rows = (
+        [_code(finding), _text(finding.column), f"<code>{escape(finding.check)}</code>", escape(finding.message)]
+        for finding in findings[:_ROWS]
+    )
+    return _section("Schema errors", ("Error", "Column", "Check", "What is there"), rows, len(findings))
+
+
+def _data_errors(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return ""
+    worst = sorted(findings, key=lambda finding: -finding.failures)
+    heads = ("Error", "Column", "Check", "Failures", "Valid rows", "Failure cases")
+    rows = (
+        [
+            _code(finding),
+            _text(finding.column or "(whole frame)"),
+            f"<code>{escape(finding.check)}</code>",
+            f"{finding.failures:,}",
+            _meter(finding.share),
+            _cases(finding),
+        ]
+        for finding in worst[:_ROWS]
+    )
+    return _section("Data errors", heads, rows, len(findings))
+
+
+def _section(title: str, heads: Sequence[str], rows: Iterable[list[str]], total: int) -> str:
+    body = "".join(f"<tr>{''.join(map(_cell, heads, row))}</tr>" for row in rows)
+    more = f'<p class="note">{total - _ROWS:,} more are not shown.</p>' if total > _ROWS else ""
+    return f'<h3>{title}</h3><div class="scroll">{_table(heads, body)}</div>{more}'
+
+
+def _table(heads: Sequence[str], body: str, css: str = "") -> str:
+    head = "".join(f'<th scope="col"{_aligned(name)}>{name}</th>' for name in heads)
+    return f"<table{css}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(head: str, content: str) -> str:
+    return f"<td{_aligned(head)}>{content}</td>"
+
+
+def _aligned(head: str) -> str:
+    return ' class="number"' if head in ("Failures", "Valid rows") else ""
+
+
+def _code(finding: Finding) -> str:
+    return f'<span class="bad">{escape(finding.code.replace("_", " ").lower())}</span>'
+
+
+def _text(text: str) -> str:
+    return escape(text.translate(_VISIBLE))
+
+
+def _meter(share: float | None) -> str:
+    if share is None:
+        return '<span class="missing">unknown</span>'
+    return f'{_share(share)}<span class="meter"><i style="width:{100 * share:.2f}%"></i></span>'
+
+
+def _cases(finding: Finding) -> str:
+    if finding.message:
+        return f"<span>{escape(finding.message)}</span>"
+    if finding.common:
+        lines = [f"{_value(text)} <small>× {count:,}</small>" for text, count in finding.common]
+    else:
+        lines = [f"{_value(value)}{_at(label)}" for label, value in finding.examples]
+    shown = sum(count for _, count in finding.common) if finding.common else len(lines)
+    more = finding.failures - shown
+    if more > 0:
+        lines.append(f"<small>and {more:,} more</small>")
+    return f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
+
+
+def _at(label: str) -> str:
+    return f" <small>at {_text(label)}</small>" if label else ""
+
+
+def _value(text: str | None) -> str:
+    if text is None:
+        return '<span class="value missing">missing</span>'
+    return f'<span class="value">{_text(text) or "&quot;&quot;"}</span>'
+
+
+def _preview(frame: Frame, findings: Findings) -> str:
+    if frame.rows is None or not frame.labels:
+        return ""
+    rows = findings.first_invalid[:_PREVIEW_ROWS] or list(range(min(frame.rows, 5)))
+    if not rows:
+        return ""
+    columns = _previewed(frame, findings)
+    marked = {(row, finding.column) for finding in findings.findings for row in finding.positions}
+    names = frame.index(rows) or [""] * len(rows)
+    cells = {column: frame.cells(rows, column) for column in columns}
+    body = "".join(
+        f'<tr><th scope="row">{_text(name)}</th>'
+        + "".join(_preview_cell(cells[c][place], (row, frame.labels[c]) in marked) for c in columns)
+        + "</tr>"
+        for place, (row, name) in enumerate(zip(rows, names, strict=True))
+    )
+    return _preview_table(frame, findings, columns, body, len(rows))
+
+
+def _preview_table(frame: Frame, findings: Findings, columns: list[int], body: str, shown: int) -> str:
+    heads = "".join(
+        f'<th scope="col">{_text(frame.labels[c])}<small>{escape(frame.dtype(c))}</small></th>' for c in columns
+    )
+    table = f'<table class="preview"><thead><tr><th></th>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    if findings.first_invalid:
+        title, of = "Offending rows", findings.invalid_rows
+        note = f"The first {shown:,}" + (f" of {of:,}" if of and of > shown else "") + "; failing cells are marked."
+    else:
+        title, note = "The data", f"The first {shown:,} of {frame.rows:,} rows."
+    if len(columns) < len(frame.labels):
+        note += f" {len(frame.labels) - len(columns):,} columns are left out."
+    return f'<h3>{title}</h3><div class="scroll">{table}</div><p class="note">{note}</p>'
+
+
+def _previewed(frame: Frame, findings: Findings) -> list[int]:
+    """Choose columns: those with failures first, then the others, shown in the frame's order."""
+    failing = {finding.column for finding in findings.findings}
+    by_need = sorted(range(len(frame.labels)), key=lambda column: frame.labels[column] not in failing)
+    return sorted(by_need[:_PREVIEW_COLUMNS])
+
+
+def _preview_cell(value: object, bad: bool) -> str:
+    text = value_text(value)
+    kinds = [css for css, wanted in (("cell-bad", bad), ("missing", text is None)) if wanted]
+    css = f' class="{" ".join(kinds)}"' if kinds else ""
+    return f"<td{css}>{'missing' if text is None else _text(text)}</td>"
+
+
+def _rules(schema: Schema, findings: Findings) -> str:
+    failed = {finding.column for finding in findings.findings}
+    rows = (
+        [
+            '<span class="bad">failed</span>' if rule.column in failed else '<span class="ok">passed</span>',
+            _text(rule.column or "(whole frame)"),
+            escape(rule.dtype),
+            _checks(rule),
+        ]
+        for rule in schema.rules[:_ROWS]
+    )
+    if not schema.rules:
+        return ""
+    return _section("The schema", ("", "Column", "Type", "Checks"), rows, len(schema.rules))
+
+
+def _checks(rule: Rule) -> str:
+    return "<br>".join(f"<code>{escape(check)}</code>" for check in rule.checks[:20])
+
+
+def _share(share: float) -> str:
+    """Write a share so that 99.996 % does not read as all of them."""
+    text = f"{100 * share:.1f} %"
+    return "> 99.9 %" if text == "100.0 %" and share < 1 else "< 0.1 %" if text == "0.0 %" and share > 0 else text
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+_VISIBLE = str.maketrans({"\n": "↵", "\r": "", "\t": "⇥", "\0": "␀"})

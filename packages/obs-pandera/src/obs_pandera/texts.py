@@ -1,0 +1,55 @@
+"""Values, labels and checks as short text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from obs_core.rendering import bounded_repr
+
+__all__ = ["check_text", "label_of", "shorten", "value_text"]
+
+LONGEST = 80
+
+
+def shorten(text: str, limit: int = LONGEST) -> str:
+    """Cut text to at most `limit` characters, the last of which is then an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def label_of(label: Any) -> str:
+    """Write a column's or row's label; the levels of a MultiIndex with a slash between."""
+    if isinstance(label, tuple):
+        return " / ".join(label_of(level) for level in label)
+    return shorten(label if isinstance(label, str) else _plain(label))
+
+
+def value_text(value: Any) -> str | None:
+    """Write a value of a cell; None where it is missing."""
+    if _is_missing(value):
+        return None
+    return shorten(value if isinstance(value, str) else _plain(value))
+
+
+def check_text(check: Any) -> str:
+    """Write a check as its author would: ``greater_than(0)``, ``dtype('int64')``, ``not_nullable``."""
+    text = getattr(check, "error", None) or getattr(check, "name", None) if hasattr(check, "_check_fn") else None
+    return shorten(str(text or check).removeprefix("<Check ").removesuffix(">"), 160)
+
+
+def _plain(value: Any) -> str:
+    item = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+    if isinstance(item, (bool, int, float, complex)) or type(item).__str__ is not object.__str__:
+        try:
+            return shorten(str(item), 400)
+        except Exception:
+            return bounded_repr(value, LONGEST)
+    return bounded_repr(item, LONGEST)
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    try:
+        return isinstance(value, float) and value != value
+    except Exception:
+        return False

@@ -1,0 +1,183 @@
+"""Tasks that validate what they take and return."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+from msgspec import Struct
+from obs_core import TaskCall, TaskDecorator, register_task_decorator
+from obs_core.annotations import extras_of, members_of
+
+from obs_pandera.schemas import schema_of
+from obs_pandera.texts import label_of
+
+__all__ = ["ValidationConfig", "ValidationWarning", "register", "validated"]
+
+_TYPED_FRAME = "pandera.typing.common.DataFrameBase"
+"""The base of ``DataFrame[Model]`` for pandas and polars, and of ``LazyFrame[Model]``."""
+
+
+class ValidationWarning(UserWarning):
+    """Data did not pass its schema, and the task goes on with it."""
+
+
+class ValidationConfig(Struct, frozen=True):
+    """How a frame is validated; stands in an annotation, or is given to `validated` for all of them.
+
+    Attributes:
+        on_error: ``"raise"`` raises pandera's `SchemaErrors` when data does not pass; ``"warn"`` leaves a warning
+            and lets the task go on with the data as it was.
+
+    Raises:
+        ValueError: `on_error` is something else.
+
+    Example:
+        >>> from typing import Annotated
+        >>> from pandera.typing import DataFrame
+        >>> @task
+        ... @validated()
+        ... def clean(flights: Annotated[DataFrame[Flights], ValidationConfig(on_error="warn")]) -> DataFrame[Clean]: ...
+    """
+
+    on_error: Literal["raise", "warn"] = "raise"
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.on_error not in ("raise", "warn"):
+            raise ValueError(f"on_error is 'raise' or 'warn', not {self.on_error!r}")
+
+
+class _Place(NamedTuple):
+    """Where a frame is validated: a parameter, or what is returned."""
+
+    name: str
+    schema: Any
+    config: ValidationConfig
+
+
+class validated(TaskDecorator):
+    """Validate each parameter and the result that is annotated with a schema, and leave a deck about each.
+
+    Annotations are ``DataFrame[Model]`` and ``LazyFrame[Model]`` of `pandera.typing`, or ``Annotated[T, schema]`` with a
+    schema object. All failures are collected (pandera's lazy mode). Data that passes is handed on as pandera returns
+    it, coerced where the schema says so.
+
+    Args:
+        on_error: For annotations that hold no `ValidationConfig`.
+
+    Raises:
+        ValueError: `on_error` is neither ``"raise"`` nor ``"warn"``.
+
+    Example:
+        >>> @task
+        ... @validated()
+        ... def clean(flights: DataFrame[Flights]) -> DataFrame[CleanFlights]: ...
+    """
+
+    def __init__(self, *, on_error: Literal["raise", "warn"] = "raise") -> None:
+        self._config = ValidationConfig(on_error)
+
+    def around(self, call: TaskCall) -> Iterator[None]:
+        """Validate the arguments, run the task, validate what it returns."""
+        places = self._places(call)
+        arguments = call.arguments() if places else {}
+        for place in places:
+            if place.name in arguments and arguments[place.name] is not None:
+                call.replace_argument(place.name, _checked(call, place, arguments[place.name]))
+        yield
+        for place in places:
+            if place.name == "return" and call.result is not None:
+                call.result = _checked(call, place, call.result)
+
+    def _places(self, call: TaskCall) -> list[_Place]:
+        found = ((name, _schema_in(hint), _config_in(hint) or self._config) for name, hint in call.hints().items())
+        return [_Place(name, schema, config) for name, schema, config in found if schema is not None]
+
+
+def register(*, on_error: Literal["raise", "warn"] = "raise") -> None:
+    """Validate every task that is annotated with a typed frame of pandera, without `validated` on each.
+
+    Call it once, before the tasks are called for the first time.
+
+    Args:
+        on_error: As for `validated`.
+
+    Example:
+        >>> obs_pandera.register()
+    """
+    global _registration
+    if _registration is not None:
+        _registration.unregister()
+    _registration = register_task_decorator(_TYPED_FRAME, validated(on_error=on_error))
+
+
+_registration: Any = None
+
+
+def _checked(call: TaskCall, place: _Place, data: Any) -> Any:
+    """Validate a frame; returns what the task, or its caller, gets."""
+    from pandera.errors import SchemaError, SchemaErrors
+
+    schema = place.schema
+    try:
+        passed = schema.validate(data, lazy=True)
+    except (SchemaErrors, SchemaError) as error:
+        _leave_deck(call, place, data, error)
+        _fail(call, place, error)
+        return data
+    _leave_deck(call, place, passed, None)
+    return passed
+
+
+def _fail(call: TaskCall, place: _Place, error: Any) -> None:
+    from obs_pandera.failures import bounded
+
+    failure = bounded(error, f"{_where(call, place)} does not pass schema {_name(place.schema)!r}")
+    if place.config.on_error == "raise":
+        call.reject(failure)
+    call.note(str(failure))
+    warnings.warn(str(failure), ValidationWarning, stacklevel=2)
+
+
+def _leave_deck(call: TaskCall, place: _Place, data: Any, error: Any) -> None:
+    if not call.context.enable_deck:
+        return
+    from obs_pandera.renderers import PandasReportRenderer
+
+    title = f"{_where(call, place)}"
+    deck = call.deck(f"Pandera Report: {_name(place.schema)}")
+    deck.append(PandasReportRenderer(title[:1].upper() + title[1:]).to_html(data, place.schema, error))
+
+
+def _where(call: TaskCall, place: _Place) -> str:
+    return f"the result of {call.name}" if place.name == "return" else f"argument {place.name} of {call.name}"
+
+
+def _name(schema: Any) -> str:
+    name = getattr(schema, "name", None)
+    return type(schema).__name__ if name is None else label_of(name)
+
+
+def _config_in(hint: Any) -> ValidationConfig | None:
+    return next((extra for extra in extras_of(hint) if isinstance(extra, ValidationConfig)), None)
+
+
+def _schema_in(hint: Any) -> Any:
+    """Return the schema that a hint names: in ``Annotated``, or as the parameter of a typed frame."""
+    for extra in extras_of(hint):
+        if (schema := schema_of(extra)) is not None:
+            return schema
+    return next((schema for part in _parts(hint) if (schema := schema_of(part)) is not None), None)
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    """Go through the parameters of a generic alias, inside of ``Annotated`` and unions too."""
+    if hasattr(hint, "__metadata__"):
+        yield from _parts(hint.__origin__)
+    elif members := members_of(hint):
+        for member in members:
+            yield from _parts(member)
+    else:
+        yield from getattr(hint, "__args__", ())

@@ -1,0 +1,16 @@
+"""Each test records into a store of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from obs_core.testing import RecordingStore, recording
+
+
+@pytest.fixture(autouse=True)
+def store() -> Iterator[RecordingStore]:
+    """A store in memory."""
+    with recording() as recorded:
+        yield recorded

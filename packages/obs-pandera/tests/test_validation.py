@@ -1,0 +1,189 @@
+"""Tasks that validate what they take and return."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import pandas as pd
+import pandera.pandas as pa
+import pytest
+from pandera.errors import SchemaErrors
+from pandera.typing import DataFrame
+
+import obs_pandera
+from obs_core import task
+from obs_core.testing import RecordingStore
+from obs_pandera import ValidationConfig, ValidationWarning, validated
+
+
+class Flights(pa.DataFrameModel):
+    """What is loaded."""
+
+    delay: int = pa.Field(ge=0)
+
+    class Config:
+        """Text is taken for numbers."""
+
+        coerce = True
+
+
+class Clean(pa.DataFrameModel):
+    """What is handed on."""
+
+    delay: int = pa.Field(ge=0)
+    late: bool
+
+
+GOOD = pd.DataFrame({"delay": [3, 20]})
+BAD = pd.DataFrame({"delay": [3, -20]})
+
+
+@task
+@validated()
+def clean(flights: DataFrame[Flights], limit: int = 15) -> DataFrame[Clean]:
+    return DataFrame[Clean](flights.assign(late=flights["delay"] > limit)) if limit else flights  # type: ignore[return-value]
+
+
+def reports(store: RecordingStore) -> dict[str, list[str]]:
+    (recorded,) = store.last().tasks
+    return {deck.name: deck.items for deck in recorded.decks if deck.name.startswith("Pandera")}
+
+
+def test_each_typed_frame_leaves_a_deck_when_it_passes(store: RecordingStore) -> None:
+    assert list(clean(GOOD)["late"]) == [False, True]  # type: ignore[arg-type]
+    found = reports(store)
+    assert list(found) == ["Pandera Report: Flights", "Pandera Report: Clean"]
+    assert "Argument flights of clean" in found["Pandera Report: Flights"][0]
+    assert "The result of clean" in found["Pandera Report: Clean"][0]
+    assert all(">Passed<" in item for items in found.values() for item in items)
+
+
+def test_the_task_gets_the_data_as_the_schema_coerced_it() -> None:
+    assert list(clean(pd.DataFrame({"delay": ["3", "20"]}))["late"]) == [False, True]  # type: ignore[arg-type]
+
+
+def test_data_that_does_not_pass_never_reaches_the_task(store: RecordingStore) -> None:
+    with pytest.raises(SchemaErrors, match=r"argument flights of clean does not pass schema 'Flights': greater_than"):
+        clean(BAD)  # type: ignore[arg-type]
+    assert ">Failed<" in reports(store)["Pandera Report: Flights"][0]
+    (recorded,) = store.last().tasks
+    assert recorded.status == "failed"
+
+
+def test_a_result_that_does_not_pass_is_refused(store: RecordingStore) -> None:
+    with pytest.raises(SchemaErrors, match=r"the result of clean does not pass schema 'Clean'"):
+        clean(GOOD, limit=0)  # type: ignore[arg-type]
+    assert ">Failed<" in reports(store)["Pandera Report: Clean"][0]
+
+
+def test_the_exception_carries_pandera_s_failure_cases_and_a_short_text() -> None:
+    with pytest.raises(SchemaErrors) as caught:
+        clean(pd.DataFrame({"delay": [-1] * 100_000}))  # type: ignore[arg-type]
+    assert len(caught.value.failure_cases) == 100_000
+    assert len(str(caught.value)) < 200
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_with_warn_the_task_goes_on_with_the_data_as_it_was(store: RecordingStore) -> None:
+    @task
+    @validated()
+    def count(flights: Annotated[DataFrame[Flights], ValidationConfig(on_error="warn")]) -> int:
+        assert flights is text  # type: ignore[comparison-overlap]
+        return len(flights)
+
+    text = pd.DataFrame({"delay": ["3", "-20"]})
+    with pytest.warns(ValidationWarning, match="argument flights of count does not pass schema 'Flights'"):
+        assert count(text) == 2  # type: ignore[arg-type]
+    assert ">Failed<" in reports(store)["Pandera Report: Flights"][0]
+    assert "does not pass" in store.last().tasks[0].notes[0]
+
+
+def test_on_error_may_be_chosen_for_all_frames_of_a_task() -> None:
+    @task
+    @validated(on_error="warn")
+    def count(flights: DataFrame[Flights]) -> int:
+        return len(flights)
+
+    with pytest.warns(ValidationWarning):
+        assert count(BAD) == 2  # type: ignore[arg-type]
+
+
+def test_a_schema_object_may_stand_in_the_annotation(store: RecordingStore) -> None:
+    schema = pa.DataFrameSchema({"delay": pa.Column(int)}, name="delays")
+
+    @task
+    @validated()
+    def count(flights: Annotated[pd.DataFrame, schema], other: pd.DataFrame | None = None) -> int:
+        return len(flights)
+
+    assert count(GOOD) == 2
+    assert list(reports(store)) == ["Pandera Report: delays"]
+
+
+def test_registration_validates_plain_tasks(store: RecordingStore) -> None:
+    @task
+    def before(flights: DataFrame[Flights]) -> int:
+        return len(flights)
+
+    assert before(BAD) == 2, "installing the package changes nothing"  # type: ignore[arg-type]
+    obs_pandera.register()
+    try:
+
+        @task
+        def after(flights: DataFrame[Flights] | None, others: pd.DataFrame) -> int:
+            return len(others)
+
+        with pytest.raises(SchemaErrors):
+            after(BAD, BAD)  # type: ignore[arg-type]
+        assert after(None, BAD) == 2
+    finally:
+        from obs_pandera import validation
+
+        validation._registration.unregister()
+
+
+def test_coroutines_and_generators_are_validated() -> None:
+    @task
+    @validated()
+    async def count(flights: DataFrame[Flights]) -> int:
+        return len(flights)
+
+    @task
+    @validated()
+    def each(flights: DataFrame[Flights]) -> Iterator[int]:
+        yield len(flights)
+
+    assert asyncio.run(count(GOOD)) == 2  # type: ignore[arg-type]
+    with pytest.raises(SchemaErrors):
+        asyncio.run(count(BAD))  # type: ignore[arg-type]
+    with pytest.raises(SchemaErrors):
+        list(each(BAD))  # type: ignore[arg-type]
+
+
+def test_no_report_is_drawn_where_decks_are_disabled(store: RecordingStore) -> None:
+    plain: Any = task(enable_deck=False)(validated()(clean.__wrapped__.__wrapped__))  # type: ignore[attr-defined]
+    plain(GOOD)
+    assert reports(store) == {}
+
+
+def test_polars_frames_are_validated() -> None:
+    pl = pytest.importorskip("polars")
+    pp = pytest.importorskip("pandera.polars")
+    schema = pp.DataFrameSchema({"a": pp.Column(int, pp.Check.gt(0))}, name="polars")
+
+    @task
+    @validated()
+    def count(frame: Annotated[Any, schema]) -> int:
+        return len(frame)
+
+    assert count(pl.DataFrame({"a": [1]})) == 1
+    with pytest.raises(SchemaErrors):
+        count(pl.DataFrame({"a": [-1]}))
+
+
+def test_another_on_error_is_refused_with_its_value() -> None:
+    with pytest.raises(ValueError, match="on_error is 'raise' or 'warn', not 'ignore'"):
+        validated(on_error="ignore")  # type: ignore[arg-type]
