@@ -82,6 +82,20 @@ def test_coroutines_and_generators_are_surrounded_too() -> None:
     assert len(log) == 2
 
 
+def test_an_annotation_may_name_what_is_local_to_the_function_around() -> None:
+    def make() -> Any:
+        local = noting("local")
+
+        @task
+        def clean(rows: Annotated[int, local]) -> int:
+            return rows
+
+        return clean
+
+    assert make()(3) == 3
+    assert log == ["local: clean ['rows']"]
+
+
 def test_a_function_that_is_no_task_is_left_alone() -> None:
     def clean(rows: Annotated[int, checked]) -> int:
         return rows

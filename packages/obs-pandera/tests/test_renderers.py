@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ def error_of(schema: Any, data: Any, *, lazy: bool = True) -> Any:
 
 def text_of(html: str) -> str:
     """What a reader sees, without the stylesheet."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)))
+    body = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)))
 
 
 def report(schema: Any, data: Any) -> str:
@@ -64,7 +66,7 @@ class TestSchemaErrorRenderer(RendererContract):
         return error_of(pa.DataFrameSchema(columns, name=text, strict=True), data)
 
     def snapshot(self, value: Any) -> object:
-        return value.data.to_json(), [str(one) for one in value.schema_errors]
+        return repr(value.data), [str(one.failure_cases) for one in getattr(value, "schema_errors", [value])]
 
 
 def test_a_validation_that_passed_says_so_and_shows_the_schema() -> None:
@@ -72,7 +74,7 @@ def test_a_validation_that_passed_says_so_and_shows_the_schema() -> None:
     text = text_of(PandasReportRenderer("Night check").to_html(SCHEMA.validate(data, lazy=True), SCHEMA))
     assert "Night check Passed schema flights , 2 rows, 3 columns" in text
     assert "schema errors 0 checks of the data that failed 0 failing values 0 valid rows 100.0 %" in text
-    assert "passed origin str isin(['EWR', 'JFK', 'LGA']) no missing values" in text
+    assert re.search(r"passed origin \S+ isin\(\['EWR', 'JFK', 'LGA'\]\) no missing values", text)
 
 
 def test_a_failed_validation_counts_every_failing_value_and_row() -> None:
@@ -215,7 +217,9 @@ def test_half_a_million_failures_give_a_small_page_with_exact_counts() -> None:
     assert f"rows with a failure {int(((data['x'] < 0) | (data['word'] == 'b')).sum()):,}" in text_of(html)
 
 
-VALUES = st.one_of(st.none(), st.integers(), st.floats(), st.text(), st.datetimes(), st.lists(st.integers(), max_size=2))
+VALUES = st.one_of(
+    st.none(), st.integers(), st.floats(), st.text(), st.datetimes(), st.lists(st.integers(), max_size=2)
+)
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -261,4 +265,5 @@ def test_pandera_warns_of_nothing_that_is_on_its_way_out() -> None:
         "schema = pa.DataFrameSchema({'a': pa.Column(int)})\n"
         "PandasReportRenderer().to_html(schema.validate(pd.DataFrame({'a': [1]})), schema)\n"
     )
-    subprocess.run([sys.executable, "-W", "error::DeprecationWarning", "-W", "error::FutureWarning", "-c", code], check=True)
+    warnings = ["-W", "error::DeprecationWarning", "-W", "error::FutureWarning"]
+    subprocess.run([sys.executable, *warnings, "-c", code], check=True)

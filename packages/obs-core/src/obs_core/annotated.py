@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from obs_core.annotations import extras_of, hints_of, types_of
 from obs_core._failsafe import guarded
 from obs_core._plugins import Registration, check_target, imported_class
+from obs_core.annotations import extras_of, hints_of, types_of
 from obs_core.decorators import TaskDecorator
 
 __all__ = ["decorated", "register_task_decorator"]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["extras_of", "hints_of", "members_of", "resolved", "types_of"]
+if TYPE_CHECKING:
+    from types import FrameType
+
+__all__ = ["extras_of", "hints_of", "members_of", "remember_names", "resolved", "types_of"]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -38,6 +42,35 @@ def resolved(annotation: object, namespace: Mapping[str, Any]) -> Any:
         Exception: Whatever evaluating the text raised.
     """
     return eval(annotation, {}, _Names(namespace)) if isinstance(annotation, str) else annotation
+
+
+def remember_names(function: Any) -> None:
+    """Keep what the annotations of a nested function name in the function around it, which may be gone later.
+
+    To be called while the function is being decorated. A name that has no value there yet is not kept.
+
+    Args:
+        function: The function.
+    """
+    innermost = _unwrapped(function)
+    texts = [text for text in getattr(innermost, "__annotations__", {}).values() if isinstance(text, str)]
+    code = getattr(innermost, "__code__", None)
+    if not texts or code is None or "<locals>" not in getattr(innermost, "__qualname__", ""):
+        return
+    frame: FrameType | None = sys._getframe(1)
+    while frame and code not in frame.f_code.co_consts:
+        frame = frame.f_back
+    if frame:
+        around = frame.f_locals
+        innermost.__obs_names__ = {name: around[name] for name in _names_in(texts) if name in around}
+
+
+def _names_in(texts: list[str]) -> set[str]:
+    names: set[str] = set()
+    for text in texts:
+        with suppress(SyntaxError):
+            names.update(compile(text, "<annotation>", "eval").co_names)
+    return names
 
 
 def extras_of(hint: Any) -> Iterator[Any]:
@@ -84,7 +117,7 @@ def _unwrapped(function: Any) -> Any:
 
 def _namespace(function: Any) -> dict[str, Any]:
     """Return what names mean to a function: those of its module, and those of the functions around it."""
-    names = dict(getattr(function, "__globals__", {}))
+    names = {**getattr(function, "__globals__", {}), **getattr(function, "__obs_names__", {})}
     free = getattr(getattr(function, "__code__", None), "co_freevars", ())
     for name, cell in zip(free, getattr(function, "__closure__", None) or (), strict=False):
         with suppress(ValueError):  # not assigned yet

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 from obs_core._wrapping import Replacing, wrap
+from obs_core.annotations import hints_of, remember_names
 from obs_core.context import TaskContext, current_context
 
 if TYPE_CHECKING:
@@ -93,8 +94,6 @@ class TaskCall:
 
     def hints(self) -> dict[str, Any]:
         """Return the function's type hints by parameter and ``"return"``, with what `Annotated` adds."""
-        from obs_core.annotations import hints_of
-
         return {} if self.function is None else dict(hints_of(self.function))
 
     def keep(self, name: str, value: Any) -> None:
@@ -177,6 +176,7 @@ class TaskDecorator:
         """Decorate a function of any kind."""
         from obs_core.tasks import redecorated
 
+        remember_names(function)
         inside = redecorated(function, self)
         return inside if inside is not None else self._wrapped(function)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from obs_core.annotations import hints_of
 from obs_core._failsafe import guarded
+from obs_core.annotations import hints_of
 from obs_core.decks import Deck
 from obs_core.rendering import render, renderer_for_annotation
 from obs_core.store.base import shared_path

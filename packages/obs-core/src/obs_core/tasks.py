@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from obs_core import clock
 from obs_core._failsafe import guarded, strict, warn
 from obs_core._wrapping import wrap
+from obs_core.annotations import remember_names
 from obs_core.context import TaskContext, active, adoptive, current
 from obs_core.executions import begin, carried, decks_enabled, end, make_visible, one_line
 from obs_core.journal import records
@@ -136,6 +137,8 @@ def redecorated(function: Callable[P, T], decorator: TaskDecorator) -> Callable[
 
 def _as_task(settings: TaskSettings) -> Callable[..., Any]:
     annotated = getattr(settings.function, "__annotations__", None)
+    if annotated:
+        remember_names(settings.function)
     body = _AnnotatedBody(settings.function) if annotated else None
     wrapper = wrap(settings.function, lambda args, kwargs: _Call(settings, args, kwargs), body)
     settings.wrapper = wrapper

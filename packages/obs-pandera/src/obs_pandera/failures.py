@@ -29,11 +29,11 @@ class _Bounded:
         return (_unpickled, (type(self), self.text))
 
 
-class BoundedSchemaErrors(_Bounded, SchemaErrors):  # type: ignore[misc]
+class BoundedSchemaErrors(_Bounded, SchemaErrors):
     """A `SchemaErrors` with all that it carries, and a short text; a pickle of it keeps the text alone."""
 
 
-class BoundedSchemaError(_Bounded, SchemaError):  # type: ignore[misc]
+class BoundedSchemaError(_Bounded, SchemaError):
     """A `SchemaError` with all that it carries, and a short text; a pickle of it keeps the text alone."""
 
 
@@ -45,9 +45,10 @@ def bounded(error: SchemaErrors | SchemaError, says: str) -> BoundedSchemaErrors
         says: How the text begins: ``"argument flights of clean does not pass schema 'Flights'"``.
     """
     kind = BoundedSchemaErrors if isinstance(error, SchemaErrors) else BoundedSchemaError
-    made = _unpickled(kind, f"{says}: {_failed_checks(error)}")
+    made: BoundedSchemaErrors | BoundedSchemaError = _unpickled(kind, f"{says}: {_failed_checks(error)}")
     made.__dict__.update(error.__dict__)
-    return made.with_traceback(error.__traceback__)
+    made.__traceback__ = error.__traceback__
+    return made
 
 
 def _unpickled(kind: Any, text: str) -> Any:

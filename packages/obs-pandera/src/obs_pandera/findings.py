@@ -230,9 +230,11 @@ def _examples(cases: Any, finding: Finding, frame: Frame) -> list[tuple[str, str
         labels = [label_of(label) for label in head["index"]]
     else:
         labels = (frame.index(finding.positions[:_EXAMPLES]) or []) if finding.positions else []
-    return list(itertools.zip_longest(labels[: len(values)], values, fillvalue="")) if labels else [
-        ("", value) for value in values
-    ]
+    return (
+        list(itertools.zip_longest(labels[: len(values)], values, fillvalue=""))
+        if labels
+        else [("", value) for value in values]
+    )
 
 
 def _values(cases: Any) -> Iterable[Any]:

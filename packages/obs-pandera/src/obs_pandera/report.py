@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from obs_core.rendering import escape
-
 from obs_pandera.findings import Finding, Findings
 from obs_pandera.frames import Frame
 from obs_pandera.schemas import Rule, Schema

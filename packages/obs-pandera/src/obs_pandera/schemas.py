@@ -34,8 +34,9 @@ class Schema(Struct):
 
 def schema_of(candidate: Any) -> Any:
     """Return the schema object of a schema or of a `DataFrameModel` class; None if it is neither."""
-    if isinstance(candidate, type) and callable(getattr(candidate, "to_schema", None)):
-        return candidate.to_schema()
+    to_schema = getattr(candidate, "to_schema", None)
+    if isinstance(candidate, type) and callable(to_schema):
+        return to_schema()
     return candidate if callable(getattr(candidate, "validate", None)) and hasattr(candidate, "checks") else None
 
 

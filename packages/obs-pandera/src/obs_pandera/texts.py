@@ -38,12 +38,12 @@ def check_text(check: Any) -> str:
 
 def _plain(value: Any) -> str:
     item = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
-    if isinstance(item, (bool, int, float, complex)) or type(item).__str__ is not object.__str__:
-        try:
-            return shorten(str(item), 400)
-        except Exception:
-            return bounded_repr(value, LONGEST)
-    return bounded_repr(item, LONGEST)
+    if isinstance(item, (list, tuple, dict, set, bytes)):
+        return bounded_repr(item, LONGEST)
+    try:
+        return str(item)
+    except Exception:  # an int of more than 4,300 digits, an object that cannot print itself
+        return bounded_repr(item, LONGEST)
 
 
 def _is_missing(value: Any) -> bool:

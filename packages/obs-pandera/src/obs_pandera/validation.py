@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
+
 from obs_core import TaskCall, TaskDecorator, register_task_decorator
 from obs_core.annotations import extras_of, members_of
-
 from obs_pandera.schemas import schema_of
 from obs_pandera.texts import label_of
 
@@ -38,7 +38,7 @@ class ValidationConfig(Struct, frozen=True):
         >>> from pandera.typing import DataFrame
         >>> @task
         ... @validated()
-        ... def clean(flights: Annotated[DataFrame[Flights], ValidationConfig(on_error="warn")]) -> DataFrame[Clean]: ...
+        ... def count(flights: Annotated[DataFrame[Flights], ValidationConfig(on_error="warn")]) -> int: ...
     """
 
     on_error: Literal["raise", "warn"] = "raise"
@@ -60,9 +60,9 @@ class _Place(NamedTuple):
 class validated(TaskDecorator):
     """Validate each parameter and the result that is annotated with a schema, and leave a deck about each.
 
-    Annotations are ``DataFrame[Model]`` and ``LazyFrame[Model]`` of `pandera.typing`, or ``Annotated[T, schema]`` with a
-    schema object. All failures are collected (pandera's lazy mode). Data that passes is handed on as pandera returns
-    it, coerced where the schema says so.
+    Annotations are ``DataFrame[Model]`` and ``LazyFrame[Model]`` of `pandera.typing`, or ``Annotated[T, schema]``
+    with a schema object. All failures are collected (pandera's lazy mode). Data that passes is handed on as pandera
+    returns it, coerced where the schema says so.
 
     Args:
         on_error: For annotations that hold no `ValidationConfig`.

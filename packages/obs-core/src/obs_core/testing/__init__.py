@@ -10,13 +10,14 @@ Example:
 from __future__ import annotations
 
 from obs_core.testing.clocks import FixedClock, counted_ids
-from obs_core.testing.contracts import ImportContract, RendererContract, TransformerContract
+from obs_core.testing.contracts import HOSTILE_TEXTS, ImportContract, RendererContract, TransformerContract
 from obs_core.testing.stores import RecordingStore, recording
 
 __all__ = [
+    "HOSTILE_TEXTS",
     "FixedClock",
-    "RecordingStore",
     "ImportContract",
+    "RecordingStore",
     "RendererContract",
     "TransformerContract",
     "counted_ids",

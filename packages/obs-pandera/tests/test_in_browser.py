@@ -1,0 +1,74 @@
+"""The report in a real browser, offline, with hostile names and values."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+import pytest
+
+from obs_core import Deck, execution, load_execution, task
+from obs_core.testing import HOSTILE_TEXTS
+from obs_pandera import PandasReportRenderer
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs chromium"),
+]
+
+
+def published(folder: Path) -> str:
+    """Write a report whose column names, values, schema name and checks are hostile."""
+    columns = {
+        text: pa.Column(str, pa.Check(lambda column: column == "fine", name=text, error=text)) for text in HOSTILE_TEXTS
+    }
+    schema = pa.DataFrameSchema(columns, name=HOSTILE_TEXTS[0], strict=True)
+    data = pd.DataFrame({text: [text, "fine"] for text in [*HOSTILE_TEXTS, "<b>extra"]}, index=[HOSTILE_TEXTS[1], "b"])
+
+    @task(deck_fields=())
+    def check() -> None:
+        try:
+            schema.validate(data, lazy=True)
+        except pa.errors.SchemaErrors as error:
+            Deck("Report").append(PandasReportRenderer(HOSTILE_TEXTS[0]).to_html(data, schema, error))
+            Deck("Drawn by itself").append(error)
+
+    with execution("night", store=folder) as run:
+        check()
+    return load_execution(run.id, folder).report_paths()[0]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_hostile_names_and_values_are_text_in_both_tabs(tmp_path: Path, scheme: str) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    report = published(tmp_path)
+    complaints: list[str] = []
+
+    def note_complaint(message: Any) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS.split(), "--disable-sync"])
+        page = browser.new_context(offline=True, color_scheme=scheme).new_page()
+        page.on("console", note_complaint)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(Path(report).as_uri())
+        for name in ("Report", "Drawn by itself"):
+            page.get_by_role("tab", name=name, exact=True).click()
+            frame = page.frame_locator(".panel:not(.away) > iframe")
+            frame.locator(".obs-pandera").wait_for()
+            assert frame.locator(".verdict b").inner_text() == "Failed"
+            assert frame.locator("td.cell-bad").count() == len(HOSTILE_TEXTS)
+            assert frame.locator("img, svg, iframe, script, textarea").count() == 0
+            assert frame.get_by_text(HOSTILE_TEXTS[0]).first.is_visible()
+            background = frame.locator("html").evaluate("root => getComputedStyle(root).backgroundColor")
+            assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(16, 19, 23)")
+        browser.close()
+    assert complaints == []
