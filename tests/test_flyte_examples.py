@@ -111,6 +111,35 @@ def test_custom_renderer() -> None:
     assert html_of(store, "Custom Data") == "<div>Custom Object Value: Hello, Flyte!</div>"
 
 
+def test_pandera_data_validation() -> None:
+    pa = pytest.importorskip("pandera.pandas")
+    from obs_pandera import PandasReportRenderer
+
+    @flytekit.task
+    def validate_dataframe(df: pd.DataFrame) -> None:
+        schema = pa.DataFrameSchema(
+            {
+                "column_a": pa.Column(int, checks=pa.Check.greater_than(0)),
+                "column_b": pa.Column(str, checks=pa.Check.isin(["X", "Y", "Z"])),
+            }
+        )
+
+        renderer = PandasReportRenderer()
+        try:
+            schema.validate(df, lazy=True)
+            report_html = renderer.to_html(df, schema)  # Success report
+        except pa.errors.SchemaErrors as err:
+            report_html = renderer.to_html(df, schema, err)  # Error report
+
+        flytekit.current_context().default_deck.append(report_html)
+
+    with recording() as store:
+        validate_dataframe(pd.DataFrame({"column_a": [1, -1], "column_b": ["X", "Q"]}))
+        assert "Failed" in html_of(store, "default")
+        validate_dataframe(pd.DataFrame({"column_a": [1], "column_b": ["X"]}))
+        assert "Passed" in html_of(store, "default")
+
+
 def html_of(store: RecordingStore, name: str) -> str:
     """The HTML of one deck of the only task."""
     (task,) = store.last().tasks

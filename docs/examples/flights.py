@@ -13,11 +13,33 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
+from pandera.typing import DataFrame
 
 from obs_core import Deck, TimeLineDeck, current_context, execution, link, load_execution, span, task
+from obs_pandera import PandasReportRenderer, validated
 from obs_renderers import BoxRenderer, FrameProfilingRenderer, MarkdownRenderer, TableRenderer
 
 FEATURES = ["dep_delay", "distance", "hour", "wind_speed", "precip", "visib"]
+
+
+class Scheduled(pa.DataFrameModel):
+    """What every flight should say of itself."""
+
+    origin: str = pa.Field(isin=["EWR", "JFK", "LGA"])
+    distance: int = pa.Field(gt=0)
+    hour: int = pa.Field(ge=5, le=23)
+    tailnum: str
+    air_time: float = pa.Field(gt=0)
+
+
+class Flown(pa.DataFrameModel):
+    """What the rest of the pipeline counts on: flights that took off and landed."""
+
+    origin: str = pa.Field(isin=["EWR", "JFK", "LGA"])
+    distance: int = pa.Field(gt=0)
+    dep_delay: float = pa.Field(ge=-60)
+    arr_delay: float = pa.Field(ge=-120)
 
 
 class RouteMap:
@@ -57,6 +79,16 @@ def load(name: str) -> pd.DataFrame:
     return frame
 
 
+def validation_report(flights: pd.DataFrame) -> str:
+    """Say which flights lack what; the pipeline goes on and drops them later."""
+    schema = Scheduled.to_schema()
+    try:
+        schema.validate(flights, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        return PandasReportRenderer("Flights that lack something").to_html(flights, schema, error)
+    return PandasReportRenderer("Flights").to_html(flights, schema)
+
+
 @task
 def check(flights: pd.DataFrame) -> dict[str, int]:
     """Look at the data before using it: what is missing, what cannot be."""
@@ -67,6 +99,8 @@ def check(flights: pd.DataFrame) -> dict[str, int]:
     with span("count duplicates"):
         duplicates = int(flights.duplicated().sum())
     deck.append(f"<p><b>{duplicates}</b> of {len(flights):,} rows are there twice.</p>")
+    with span("validate"):
+        Deck("Validation").append(validation_report(flights))
     with span("draw distributions"):
         delays = Deck("Delays")
         for column in ("dep_delay", "arr_delay"):
@@ -78,7 +112,8 @@ def check(flights: pd.DataFrame) -> dict[str, int]:
 
 
 @task
-def clean(flights: pd.DataFrame) -> pd.DataFrame:
+@validated()
+def clean(flights: pd.DataFrame) -> DataFrame[Flown]:
     with span("drop cancelled") as dropping:
         flown = flights.dropna(subset=["dep_delay", "arr_delay", "air_time"])
         dropping.set(dropped=len(flights) - len(flown))

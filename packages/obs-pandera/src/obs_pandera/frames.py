@@ -65,7 +65,9 @@ class _PandasFrame:
 
     def mask_of(self, index_labels: Any) -> Any:
         index = self._data.index
-        return index.isin(index_labels) if index.is_unique else None
+        if not index.is_unique or (index.nlevels > 1 and not all(isinstance(label, tuple) for label in index_labels)):
+            return None  # older pandera writes the labels of a MultiIndex as text
+        return index.isin(index_labels)
 
     def missing(self, column: int) -> Any:
         return self._data.iloc[:, column].isna().to_numpy()

@@ -194,10 +194,10 @@ def _preview_table(frame: Frame, findings: Findings, columns: list[int], body: s
 
 
 def _previewed(frame: Frame, findings: Findings) -> list[int]:
-    """Choose columns: those with failures first, then the others, shown in the frame's order."""
+    """Choose columns: those with failures first, so that they are seen without scrolling, then the others."""
     failing = {finding.column for finding in findings.findings}
     by_need = sorted(range(len(frame.labels)), key=lambda column: frame.labels[column] not in failing)
-    return sorted(by_need[:_PREVIEW_COLUMNS])
+    return by_need[:_PREVIEW_COLUMNS]
 
 
 def _preview_cell(value: object, bad: bool) -> str:
