@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ from hypothesis import settings
 settings.register_profile("obs", deadline=None)
 settings.load_profile("obs")
 
+_DEBIANS = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_ctl"))
+PG_CTL = shutil.which("pg_ctl") or (_DEBIANS[-1] if _DEBIANS else None)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -81,6 +86,7 @@ def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
     arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    api.expect.set_options(timeout=60_000)
     with api.sync_playwright() as playwright:
         started = playwright.chromium.launch(
             executable_path=CHROMIUM,
@@ -101,7 +107,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     def opened(url: str, *, width: int = 1280, complains: bool = False, **options: Any) -> Any:
         context = browser.new_context(viewport={"width": width, "height": 800}, **options)
         contexts.append(context)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(60_000)
         page = context.new_page()
         if not complains:
             page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -137,3 +143,28 @@ def start_script(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]
     for process in processes:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL server on loopback, in a temporary folder; gives the address of its maintenance database."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed (obs-ui[postgresql])")
+    if PG_CTL is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="obs-postgresql-"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # initdb refuses to be root.
+    owner = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+    if owner:
+        shutil.chown(folder, "postgres", "postgres")
+
+    def run(*command: str) -> None:
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, **owner)  # type: ignore[call-overload]
+
+    control = [PG_CTL, "-D", str(folder / "data"), "-s", "-w", "-t", "120"]
+    run(*control[:3], "-s", "initdb", "-o", "-A trust -U obs -N --locale=C.UTF-8")
+    run(*control, "start", "-l", str(folder / "log"), "-o", f"-p {port} -h 127.0.0.1 -k {folder} -F")
+    yield f"postgresql://obs@127.0.0.1:{port}/postgres"
+    run(*control, "stop", "-m", "immediate")
+    shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +45,21 @@ class CountingStore(FolderStore):
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = connect(f"sqlite:///{tmp_path / 'index.sqlite'}")
+def database(postgresql: str) -> Iterator[str]:
+    """The address of an empty PostgreSQL database."""
+    server = sa.create_engine(postgresql.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql("create database obs_test")
+        yield postgresql.removesuffix("postgres") + "obs_test"
+        connection.exec_driver_sql("drop database obs_test with (force)")
+    server.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """An empty index, in both kinds of database."""
+    sqlite = f"sqlite:///{tmp_path / 'index.sqlite'}"
+    engine = connect(sqlite if request.param == "sqlite" else request.getfixturevalue("database"))
     yield engine
     engine.dispose()
 
@@ -211,3 +226,43 @@ def test_a_file_that_is_no_index_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(IndexError_, match="file is not a database"):
         connect(f"sqlite:///{file}")
     assert file.read_bytes() == before
+
+
+def test_several_servers_share_one_index(database: str) -> None:
+    ids = [record(f"run {number}", number=str(number)) for number in range(60)]
+    flusher.flush_all()
+    failures: list[Exception] = []
+
+    def follow() -> None:
+        try:
+            engine = connect(database)
+            for _ in range(3):
+                Follower(engine, open_store()).update()
+            engine.dispose()
+        except Exception as error:
+            failures.append(error)
+
+    servers = [threading.Thread(target=follow) for _ in range(4)]
+    for server in servers:
+        server.start()
+    for server in servers:
+        server.join()
+    assert failures == []
+    engine = connect(database)
+    follower = Follower(engine, open_store())
+    found = list_executions(engine, follower.store_number, Wanted(), 100)
+    assert [one.id for one in found.executions] == ids[::-1]
+    assert listed(follower, tag="number=7") == ["run 7"]
+    engine.dispose()
+
+
+def test_a_server_takes_its_index_from_postgresql(database: str, serve: Callable[..., Any]) -> None:
+    record("night")
+    flusher.flush_all()
+    server = serve("--index", database)
+    with urllib.request.urlopen(f"{server.url}events", timeout=60) as events:
+        for line in events:
+            if line == b"data: 1\n":
+                break
+    with urllib.request.urlopen(server.url, timeout=60) as answer:
+        assert "night" in answer.read().decode()

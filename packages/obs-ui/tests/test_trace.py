@@ -16,7 +16,7 @@ from obs_core.identity import Process
 from obs_core.journal import flusher, records
 from obs_core.store import open_store
 from obs_ui.columns import FAILED, SpanColumns
-from obs_ui.decoding import decode
+from obs_ui.decoding import SpanLine, decode
 from obs_ui.recording import Moment, Recording
 from obs_ui.timeline import Timeline
 from obs_ui.trace import Trace
@@ -74,7 +74,7 @@ def test_spans_are_those_of_the_journal() -> None:
         assert (trace.name(row), trace.kind(row)) == (table.names[at], table.kinds[at])
         assert (trace.starts[row], trace.durations[row]) == (table.starts[at], table.durations[at])
         assert above == table.ids[table.parents[at]]
-        assert trace.attributes.get(row) == table.attributes.get(at)
+        assert trace.attributes_of(row) == table.attributes.get(at, {})
         assert trace.errors.get(row) == table.errors.get(at)
 
 
@@ -116,7 +116,7 @@ def traced(spans: list[tuple[int, int, int, str]], epoch: int = 10**18) -> Trace
     process = Process("host", "machine", 1, 0)
     columns.take("main", [], [records.Head(1, "id", "main", epoch, process, "3.13", "0"), *start])
     rows = [
-        ["span", number, parent % (len(spans) + 2), name, begin, duration, 0]
+        SpanLine(number, parent % (len(spans) + 2), name, begin, duration, 0)
         for number, (begin, duration, parent, name) in enumerate(spans, 2)
     ]
     columns.take("main", rows, [])

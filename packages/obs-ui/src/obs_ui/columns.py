@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec import Raw
 from numpy.typing import NDArray
 
 from obs_core.journal import records
 from obs_core.journal.records import AnyRecord, Ref
+from obs_ui.decoding import SpanLine
 
 __all__ = ["FAILED", "KINDS", "OPEN", "SpanColumns"]
 
@@ -18,7 +22,6 @@ OPEN, FAILED = 1, 2
 """Bits of a span's `flags`."""
 
 Ints = NDArray[np.int64]
-Row = list[Any]
 
 _COLUMNS = {
     "numbers": np.int64,
@@ -77,7 +80,7 @@ class SpanColumns:
         count: How many rows there are.
         names: All names, by their number.
         errors: Exception type, by row.
-        attributes: Attributes, by row.
+        attributes: Attributes of tasks and open spans, by row; see `attributes_of`.
         writers: Names of the writers, by their number.
     """
 
@@ -86,6 +89,7 @@ class SpanColumns:
         self.errors: dict[int, str] = {}
         self.attributes: dict[int, dict[str, Any]] = {}
         self.writers: list[str] = []
+        self._unread: list[tuple[NDArray[np.int32], list[Raw]]] = []
         self._names = _Names()
         self._by_writer: dict[str, _Writer] = {}
         self._columns: dict[str, NDArray[Any]] = {name: np.zeros(1024, kind) for name, kind in _COLUMNS.items()}
@@ -132,7 +136,7 @@ class SpanColumns:
 
     # what the journal says
 
-    def take(self, writer_name: str, spans: list[Row], others: Iterable[AnyRecord]) -> None:
+    def take(self, writer_name: str, spans: list[SpanLine], others: Iterable[AnyRecord]) -> None:
         """Take in what a writer added."""
         writer = self._writer(writer_name)
         for record in others:
@@ -208,32 +212,33 @@ class SpanColumns:
             self.errors[row] = record.error.partition(":")[0]
         writer.last = max(writer.last, int(columns["starts"][row]) + record.duration)
 
-    def _take_spans(self, writer: _Writer, rows: list[Row]) -> None:
+    def _take_spans(self, writer: _Writer, spans: list[SpanLine]) -> None:
         try:
-            self._append_spans(writer, rows)
-        except (TypeError, ValueError, OverflowError):
-            sound = [row for row in rows if _is_sound(row)]
+            self._append_spans(writer, spans)
+        except (ValueError, OverflowError):
+            sound = [one for one in spans if _is_sound(one)]
             if sound:
                 self._append_spans(writer, sound)
 
-    def _append_spans(self, writer: _Writer, rows: list[Row]) -> None:
-        _, numbers_given, parents, names, starts, durations, process_times = list(zip(*rows, strict=False))[:7]
-        numbers = np.array(numbers_given, np.int64)
+    def _append_spans(self, writer: _Writer, spans: list[SpanLine]) -> None:
+        numbers = _column(spans, "number")
         if numbers.min() < 0 or numbers.max() > _HIGHEST_NUMBER:
             raise ValueError("a span's number is out of range")
+        names = map(self._names.__getitem__, map(_get("name"), spans))
         values = {
-            "names": np.fromiter(map(self._names.__getitem__, names), np.int32, len(names)),
-            "starts": np.array(starts, np.int64) + writer.epoch,
-            "durations": np.array(durations, np.int64),
-            "process_times": np.array(process_times, np.int64),
-            **self._parents(writer, parents),
+            "names": np.fromiter(names, np.int32, len(spans)),
+            "starts": _column(spans, "start") + writer.epoch,
+            "durations": _column(spans, "duration"),
+            "process_times": _column(spans, "process_time"),
+            **self._parents(writer, spans),
         }
         at = self._rows_for(writer, numbers)
         for column, value in values.items():
             self._columns[column][at] = value
         self._columns["flags"][at] = 0
         writer.last = max(writer.last, int((values["starts"] + values["durations"]).max()))
-        self._take_extras(at, rows)
+        self._take_errors(at, spans)
+        self._keep_unread(at, spans)
 
     def _rows_for(self, writer: _Writer, numbers: Ints) -> NDArray[np.int32]:
         """Return the rows of spans: those that were open have one already."""
@@ -247,12 +252,13 @@ class SpanColumns:
         self._columns["kinds"][rows] = KINDS.index("operation")
         return writer.rows[numbers]
 
-    def _parents(self, writer: _Writer, refs: tuple[Ref, ...]) -> dict[str, Any]:
-        if not any(isinstance(ref, str) for ref in refs):
-            return {"parent_numbers": np.array(refs, np.int64), "parent_writers": writer.index}
-        found = [self._parent(writer, ref) for ref in refs]
-        owners, numbers = zip(*found, strict=True)
-        return {"parent_numbers": np.array(numbers, np.int64), "parent_writers": np.array(owners, np.int32)}
+    def _parents(self, writer: _Writer, spans: list[SpanLine]) -> dict[str, Any]:
+        try:
+            return {"parent_numbers": _column(spans, "parent"), "parent_writers": writer.index}
+        except ValueError:  # some are another writer's
+            found = [self._parent(writer, one.parent) for one in spans]
+            owners, numbers = zip(*found, strict=True)
+            return {"parent_numbers": np.array(numbers, np.int64), "parent_writers": np.array(owners, np.int32)}
 
     def _parent(self, writer: _Writer, ref: Ref) -> tuple[int, int]:
         if isinstance(ref, int):
@@ -261,17 +267,24 @@ class SpanColumns:
         known = number.isdecimal() and len(number) < 10
         return self._writer(name).index, int(number) if known else -1
 
-    def _take_extras(self, at: NDArray[np.int32], rows: list[Row]) -> None:
-        flags = self._columns["flags"]
-        for index, row in enumerate(rows):
-            if len(row) == 7:
-                continue
-            place = int(at[index])
-            if isinstance(row[7], str):
-                self.errors[place] = row[7]
-                flags[place] |= FAILED
-            if len(row) > 8 and isinstance(row[8], dict):
-                self.attributes[place] = row[8]
+    def _take_errors(self, at: NDArray[np.int32], spans: list[SpanLine]) -> None:
+        for index in [index for index, error in enumerate(map(_get("error"), spans)) if error is not None]:
+            row = int(at[index])
+            self.errors[row] = str(spans[index].error)
+            self._columns["flags"][row] |= FAILED
+
+    def _keep_unread(self, at: NDArray[np.int32], spans: list[SpanLine]) -> None:
+        """Keep attributes as the JSON that they are: few of them are ever looked at."""
+        given = [one.attributes for one in spans]
+        if any(len(memoryview(one)) for one in given):
+            self._unread.append((at, given))
+
+    def attributes_of(self, row: int) -> dict[str, Any]:
+        """Return a span's attributes; none if it has none."""
+        for rows, given in reversed(self._unread):
+            for index in np.flatnonzero(rows == row)[::-1].tolist():
+                return _read(given[index])
+        return self.attributes.get(row, {})
 
     def _grown_by(self, count: int) -> int:
         """Make room for rows; returns the first of them."""
@@ -284,8 +297,21 @@ class SpanColumns:
         return first
 
 
-def _is_sound(row: Row) -> bool:
-    _, number, parent, name, *times = row[:7]
-    numbers = all(type(value) is int and abs(value) < 2**62 for value in times)
-    is_ref = isinstance(parent, str) or (type(parent) is int and abs(parent) < 2**62)
-    return type(number) is int and 0 <= number <= _HIGHEST_NUMBER and isinstance(name, str) and is_ref and numbers
+_get = operator.attrgetter
+
+
+def _column(spans: list[SpanLine], name: str) -> Ints:
+    return np.fromiter(map(_get(name), spans), np.int64, len(spans))
+
+
+def _is_sound(span: SpanLine) -> bool:
+    numbers = (span.start, span.duration, span.process_time, *([span.parent] if isinstance(span.parent, int) else []))
+    return 0 <= span.number <= _HIGHEST_NUMBER and all(abs(number) < 2**62 for number in numbers)
+
+
+def _read(attributes: Raw) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(attributes) if len(memoryview(attributes)) else None
+    except msgspec.MsgspecError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -114,7 +114,7 @@ class Moment:
     def decks(self, task: TaskView) -> dict[str, DeckView]:
         """Return the decks of a task that show anything, by their labels, in the order in which they were made."""
         made = list(task.decks)
-        if task.status != "succeeded" and made and all(deck.name != TIMELINE for deck in made):
+        if task.status == "lost" and made and all(deck.name != TIMELINE for deck in made):
             made.append(DeckView(TIMELINE))
         found: dict[str, DeckView] = {}
         for deck in made:

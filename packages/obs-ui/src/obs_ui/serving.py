@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -16,6 +17,7 @@ from msgspec import Struct
 from obs_core._failsafe import ObsError
 from obs_core.identity import host_name
 from obs_core.store import Store, open_store
+from obs_core.store.base import EXECUTIONS, StoreError
 from obs_ui.app import make_app
 from obs_ui.index import connect, default_address
 from obs_ui.security import Access, is_loopback, new_token
@@ -55,10 +57,11 @@ def serve(asked: Serving) -> int:
     """Serve until Ctrl-C.
 
     Raises:
+        StoreError: No such store can be opened.
         IndexError_: The index cannot be opened.
         CannotListenError: The address is not one of this machine's, or no port is free.
     """
-    store = open_store(asked.store)
+    store = _store(asked.store)
     engine = connect(asked.index or default_address(store))
     listening, port = _listening(asked.host, asked.port)
     access = _access(asked)
@@ -67,7 +70,8 @@ def serve(asked: Serving) -> int:
     server = _Server(_config(make_app(store, engine, access)))
     if asked.opens:
         server.on_started = lambda: webbrowser.open(url)
-    server.run(sockets=[listening])
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
+        server.run(sockets=[listening])
     engine.dispose()
     return 0
 
@@ -87,6 +91,18 @@ class _Server(uvicorn.Server):
         """Begin to end: streams of events end at once."""
         self.config.app.state.site.stopping = True  # type: ignore[union-attr]
         super().handle_exit(sig, frame)
+
+
+def _store(address: str | None) -> Store:
+    """Open a store; one that cannot be reached just now may be so later."""
+    store = open_store(address)
+    try:
+        store.names(EXECUTIONS)
+    except StoreError:
+        raise
+    except OSError as error:
+        print(f"The store cannot be read just now, it is tried again: {' '.join(str(error).split())}")
+    return store
 
 
 def _config(app: object) -> uvicorn.Config:

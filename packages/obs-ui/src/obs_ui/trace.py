@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -76,7 +75,7 @@ class Trace:
         self.names = columns.names
         self.writers = list(columns.writers)
         self.errors = dict(columns.errors)
-        self.attributes = dict(columns.attributes)
+        self.attributes_of = columns.attributes_of
         self.starts: Ints = columns["starts"]
         self.durations: Ints = columns["durations"]
         self.process_times: Ints = columns["process_times"]
@@ -260,45 +259,55 @@ class Trace:
             Spans of one name gathered, in the order in which they first come in the chain; those that contribute most,
             if there are more than `most`. All contributions add up to the duration of the execution.
         """
-        gathered: dict[str, list[Any]] = {}
-        for row, contribution in self._chain():
-            name = self.name(row)
-            step = gathered.setdefault(name, [row, 0, 0, 0, self.starts[row]])
-            step[1] += 1
-            step[2] += contribution
-            if contribution > step[3]:
-                step[0], step[3] = row, contribution
-            step[4] = min(step[4], self.starts[row])
-        chosen = sorted(gathered.items(), key=lambda entry: -entry[1][2])[:most]
-        chosen.sort(key=lambda entry: entry[1][4])
-        return [Step(row, name, count, int(sum_)) for name, (row, count, sum_, _, _) in chosen if sum_ > 0]
+        rows, parts = self._chain()
+        names = self.name_numbers[rows]
+        count = np.bincount(names, minlength=len(self.names))
+        total = _sums(names, parts, len(self.names))
+        order = np.argsort(parts, kind="stable")
+        foremost = np.zeros(len(self.names), np.int64)
+        foremost[names[order]] = rows[order]
+        first = np.full(len(self.names), np.iinfo(np.int64).max)
+        np.minimum.at(first, names, self.starts[rows])
+        chosen = [one for one in np.argsort(-total, kind="stable")[:most] if total[one] > 0]
+        chosen.sort(key=lambda one: first[one])
+        return [Step(int(foremost[one]), self.names[one], int(count[one]), int(total[one])) for one in chosen]
 
-    def _chain(self) -> list[tuple[int, int]]:
-        """Walk back from the end: through the child that finished last, then what had finished before it."""
-        found: list[tuple[int, int]] = []
+    def _chain(self) -> tuple[Ints, Ints]:
+        """Walk back from the end: through the child that finished last, then what had finished before it.
+
+        Returns:
+            The rows of the chain, and what each contributes.
+        """
+        rows, parts = [], []
         waiting = [(0, int(self.starts[0]), int(self.ends[0]))]
         begins = self._by_parent[1]
         while waiting:
             row, begin, reached = waiting.pop()
-            own = reached - begin
-            if begins[row] != begins[row + 1]:
-                for child, start, end in self._links(row, begin, reached):
-                    own -= end - start
-                    waiting.append((child, start, end))
-            found.append((row, own))
-        return found
+            children, starts, ends = self._links(row, begin, reached)
+            lasted = ends - starts
+            leaves = begins[children] == begins[children + 1]
+            rows += [np.array([row]), children[leaves]]
+            parts += [np.array([reached - begin - lasted.sum()]), lasted[leaves]]
+            inner = ~leaves
+            waiting += zip(children[inner].tolist(), starts[inner].tolist(), ends[inner].tolist(), strict=True)
+        return np.concatenate(rows), np.concatenate(parts)
 
-    def _links(self, row: int, begin: int, reached: int) -> list[tuple[int, int, int]]:
+    def _links(self, row: int, begin: int, reached: int) -> tuple[Ints, Ints, Ints]:
+        """Return the children of a span that are in the chain, with the parts of them that count."""
         order, begins = self._by_parent
         children = order[begins[row] : begins[row + 1]]
-        starts = np.maximum(self.starts[children], begin).tolist()
-        ends = np.minimum(self.ends[children], reached).tolist()
-        links = []
-        for child, start, end in zip(children.tolist(), starts, ends, strict=True):
-            if start < end <= reached:
-                links.append((child, start, end))
+        starts = np.maximum(self.starts[children], begin)
+        ends = np.minimum(self.ends[children], reached)
+        lasting = starts < ends
+        children, starts, ends = children[lasting], starts[lasting], ends[lasting]
+        if (ends[1:] <= starts[:-1]).all():  # one after the other, as nearly always
+            return children, starts, ends
+        chosen = []
+        for index, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+            if end <= reached:
+                chosen.append(index)
                 reached = start
-        return links
+        return children[chosen], starts[chosen], ends[chosen]
 
 
 def _sums(groups: NDArray[np.int32], values: Ints, count: int) -> Ints:

@@ -109,7 +109,7 @@ def span(request: Request) -> Response:
         name=trace.name(row),
         status=trace.status(row),
         facts=_facts(moment, row),
-        attributes=_attributes(trace.attributes.get(row, {})),
+        attributes=_attributes(trace.attributes_of(row)),
         path=path,
         task=moment.task(trace.ref(owner)) if owner else None,
     )

@@ -1,0 +1,152 @@
+"""What happens while somebody looks: nothing has to be reloaded, nothing is lost."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from obs_core.store import open_store
+
+pytestmark = pytest.mark.browser
+
+SCRIPT = """
+import sys
+from obs_core import Deck, current_context, execution, link, span, task
+
+@task(deck_fields=())
+def work():
+    first = Deck("First")
+    first.append("<p style='height:3000px'>tall</p><p id=n>step 0</p>")
+    Deck.publish()
+    print("ready", flush=True)
+    for number, order in enumerate(sys.stdin, 1):
+        if order.strip() == "end":
+            return
+        if order.strip() == "deck":
+            Deck(f"Deck {number}").append(f"<p>new {number}</p>")
+            link("W&B run", "https://wandb.example/1")
+        elif order.strip() == "raise":
+            raise ValueError("no such airport")
+        else:
+            first.append(f"<p>step {number}</p>")
+        with span(f"span {number}"):
+            pass
+        Deck.publish()
+        print("published", flush=True)
+
+with execution("live", tags={"kind": "test"}):
+    work()
+"""
+
+
+def expect(locator: Any) -> Any:
+    from playwright.sync_api import expect as expecting
+
+    return expecting(locator)
+
+
+def deck_frame(page: Any) -> Any:
+    return page.frame_locator(".panel:not(.away) > iframe:not(.arriving)")
+
+
+class Run:
+    """The script while it runs."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert self.answer() == "ready"
+        self.id = open_store().names("executions")[-1]
+
+    def answer(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def tell(self, order: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{order}\n")
+        self.process.stdin.flush()
+        if order in ("deck", "item"):
+            assert self.answer() == "published"
+
+
+@pytest.fixture
+def run(start_script: Callable[..., subprocess.Popen[str]]) -> Run:
+    return Run(start_script(SCRIPT))
+
+
+def test_decks_appear_as_they_are_published(run: Run, serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    page = open_page(f"{serve().url}executions/{run.id}/tasks/main.2")
+    expect(page.locator(".head .badge")).to_have_text("Running")
+    expect(deck_frame(page).get_by_text("step 0")).to_be_visible()
+    page.evaluate("scrollTo(0, 1500)")
+    page.evaluate("window.same = true")
+
+    run.tell("deck")
+    expect(page.get_by_role("tab")).to_have_count(2)
+    expect(page.get_by_role("tab", name="First")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("link", name="W&B run")).to_have_attribute("href", "https://wandb.example/1")
+    run.tell("item")
+    expect(deck_frame(page).get_by_text("step 2")).to_have_count(1)
+    assert page.evaluate("scrollY") == 1500
+    assert deck_frame(page).get_by_text("step 0").count() == 1
+
+    page.get_by_role("tab", name="Deck 1").click()
+    expect(deck_frame(page).get_by_text("new 1")).to_be_visible()
+    run.tell("raise")
+    expect(page.locator(".head .badge")).to_have_text("Failed")
+    expect(page.locator(".head .error")).to_contain_text("no such airport")
+    expect(page.get_by_role("tab", name="Error")).to_be_visible()
+    expect(page.get_by_role("tab", name="Deck 1")).to_have_attribute("aria-selected", "true")
+    assert page.evaluate("window.same") is True
+
+
+def test_an_execution_moves_by_itself(run: Run, serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    page = open_page(f"{serve().url}executions/{run.id}")
+    expect(page.locator(".head .badge")).to_have_text("Running")
+    expect(page.locator(".fact", has_text="Spans")).to_contain_text("1")
+    for _ in range(3):
+        run.tell("item")
+    expect(page.locator(".fact", has_text="Spans")).to_contain_text("4")
+    run.tell("end")
+    expect(page.locator(".head .badge")).to_have_text("Succeeded")
+    expect(page.locator(".hot").first).to_contain_text("span 1")
+
+
+def test_the_list_moves_by_itself(
+    run: Run, serve: Callable[..., Any], open_page: Callable[..., Any], start_script: Callable[..., Any]
+) -> None:
+    page = open_page(serve().url)
+    row = page.locator(".executions tbody tr")
+    expect(row).to_have_attribute("data-status", "running")
+    row.get_by_role("checkbox").check()
+    started = Run(start_script(SCRIPT))
+    expect(row).to_have_count(2)
+    assert row.get_by_role("checkbox").nth(1).is_checked()
+    run.tell("end")
+    expect(row.nth(1)).to_have_attribute("data-status", "succeeded")
+    started.process.kill()
+    expect(row.nth(0)).to_have_attribute("data-status", "lost")
+
+
+def test_an_empty_store_shows_what_to_type_and_then_what_was_recorded(
+    serve: Callable[..., Any], open_page: Callable[..., Any], start_script: Callable[..., Any]
+) -> None:
+    page = open_page(serve().url)
+    expect(page.get_by_role("heading", name="Nothing is recorded here yet")).to_be_visible()
+    start_script(page.locator("pre").inner_text()).wait()
+    expect(page.locator(".executions tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="hello").click()
+    expect(page.locator(".head .badge")).to_have_text("Succeeded")
+
+
+def test_a_server_that_is_gone_is_said_to_be(
+    run: Run, serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    server = serve()
+    page = open_page(f"{server.url}executions/{run.id}", complains=True)
+    expect(page.locator(".head .badge")).to_have_text("Running")
+    assert server.end() == ""
+    expect(page.get_by_text("The server cannot be reached")).to_be_visible()
