@@ -190,3 +190,14 @@ def test_damaged_spans_are_left_out_and_the_others_kept() -> None:
         ("good", "main.2"),
         ("good", "main.9"),
     ]
+
+
+def test_of_a_span_that_was_written_twice_the_last_line_counts() -> None:
+    columns = SpanColumns()
+    columns.take(
+        "main", *decode(b'["span",2,1,"first",0,5,0]\n["span",3,1,"other",0,5,0]\n["span",2,1,"last",0,7,0]\n')
+    )
+    columns.take("main", *decode(b'["span",3,1,"another",0,9,0]\n'))
+    trace = Trace(columns, 100, "succeeded")
+    found = {trace.ref(row): (trace.name(row), int(trace.durations[row])) for row in range(1, len(trace))}
+    assert found == {"main.2": ("last", 7), "main.3": ("another", 9)}

@@ -243,10 +243,14 @@ class SpanColumns:
     def _rows_for(self, writer: _Writer, numbers: Ints) -> NDArray[np.int32]:
         """Return the rows of spans: those that were open have one already."""
         writer.reserve(int(numbers.max()))
-        fresh = np.unique(numbers[writer.rows[numbers] < 0])
-        first = self._grown_by(len(fresh))
-        rows = slice(first, first + len(fresh))
-        writer.rows[fresh] = np.arange(first, first + len(fresh), dtype=np.int32)
+        fresh = numbers[writer.rows[numbers] < 0]
+        places = np.arange(self.count, self.count + len(fresh), dtype=np.int32)
+        writer.rows[fresh] = places
+        if (writer.rows[fresh] != places).any():  # one is there twice
+            fresh = np.unique(fresh)
+            places = places[: len(fresh)]
+            writer.rows[fresh] = places
+        rows = slice(self._grown_by(len(fresh)), self.count)
         self._columns["numbers"][rows] = fresh
         self._columns["writers"][rows] = writer.index
         self._columns["kinds"][rows] = KINDS.index("operation")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -279,38 +280,52 @@ class Trace:
             The rows of the chain, and what each contributes.
         """
         rows, parts = [], []
-        waiting = [(0, int(self.starts[0]), int(self.ends[0]))]
-        begins = self._by_parent[1]
-        while waiting:
-            row, begin, reached = waiting.pop()
-            children, starts, ends = self._links(row, begin, reached)
-            lasted = ends - starts
-            leaves = begins[children] == begins[children + 1]
-            rows += [np.array([row]), children[leaves]]
-            parts += [np.array([reached - begin - lasted.sum()]), lasted[leaves]]
-            inner = ~leaves
-            waiting += zip(children[inner].tolist(), starts[inner].tolist(), ends[inner].tolist(), strict=True)
+        order, firsts = self._by_parent
+        level, begins, reached = np.zeros(1, np.int64), self.starts[:1], self.ends[:1]
+        while len(level):
+            children, owners = _children_of(level, order, firsts)
+            starts = np.maximum(self.starts[children], begins[owners])
+            ends = np.minimum(self.ends[children], reached[owners])
+            kept = _in_chain(starts, ends, owners)
+            children, owners, starts, ends = children[kept], owners[kept], starts[kept], ends[kept]
+            rows.append(level)
+            parts.append(reached - begins - _sums(owners, ends - starts, len(level)))
+            level, begins, reached = children, starts, ends
         return np.concatenate(rows), np.concatenate(parts)
 
-    def _links(self, row: int, begin: int, reached: int) -> tuple[Ints, Ints, Ints]:
-        """Return the children of a span that are in the chain, with the parts of them that count."""
-        order, begins = self._by_parent
-        children = order[begins[row] : begins[row + 1]]
-        starts = np.maximum(self.starts[children], begin)
-        ends = np.minimum(self.ends[children], reached)
-        lasting = starts < ends
-        children, starts, ends = children[lasting], starts[lasting], ends[lasting]
-        if (ends[1:] <= starts[:-1]).all():  # one after the other, as nearly always
-            return children, starts, ends
-        chosen = []
-        for index, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-            if end <= reached:
-                chosen.append(index)
-                reached = start
-        return children[chosen], starts[chosen], ends[chosen]
+
+def _children_of(parents: Ints, order: Ints, firsts: Ints) -> tuple[Ints, Ints]:
+    """Return the children of spans, one span's behind the other's, and for each which of the spans is its parent."""
+    counts = firsts[parents + 1] - firsts[parents]
+    owners = np.repeat(np.arange(len(parents)), counts)
+    within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return order[firsts[parents][owners] + within], owners
 
 
-def _sums(groups: NDArray[np.int32], values: Ints, count: int) -> Ints:
+def _in_chain(starts: Ints, ends: Ints, owners: Ints) -> NDArray[np.bool_]:
+    """Choose, going back in time, the last child that had finished when the one chosen before it started.
+
+    Args:
+        starts: When the children started, those of one parent together, the one that ended last first.
+        ends: When they ended.
+        owners: Which of them have the same parent.
+    """
+    kept = starts < ends
+    indexes = np.flatnonzero(kept)
+    of_one = owners[indexes][1:] == owners[indexes][:-1]
+    overlap = of_one & (ends[indexes][1:] > starts[indexes][:-1])
+    crowded = indexes[np.isin(owners[indexes], owners[indexes][1:][overlap])]  # where children ran side by side
+    owner, reached = -1, 0
+    for index, its_owner, start, end in zip(
+        crowded.tolist(), owners[crowded].tolist(), starts[crowded].tolist(), ends[crowded].tolist(), strict=True
+    ):
+        kept[index] = its_owner != owner or end <= reached
+        if kept[index]:
+            owner, reached = its_owner, start
+    return kept
+
+
+def _sums(groups: NDArray[Any], values: Ints, count: int) -> Ints:
     sums = np.zeros(count, np.int64)
     np.add.at(sums, groups, values)
     return sums
