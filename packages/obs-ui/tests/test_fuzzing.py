@@ -38,6 +38,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient
     store = open_store(str(folder / "store"))
     app = make_app(store, connect(f"sqlite:///{folder / 'index.sqlite'}"))
     with TestClient(app, base_url="http://localhost", follow_redirects=False) as client:
+        app.state.site.stopping = True  # streams of events end at once
         yield client, run.id, load_execution(run.id, store).tasks[0].id
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -260,9 +261,11 @@ def test_a_server_takes_its_index_from_postgresql(database: str, serve: Callable
     record("night")
     flusher.flush_all()
     server = serve("--index", database)
-    with urllib.request.urlopen(f"{server.url}events", timeout=60) as events:
-        for line in events:
-            if line == b"data: 1\n":
-                break
-    with urllib.request.urlopen(server.url, timeout=60) as answer:
-        assert "night" in answer.read().decode()
+    while "Reading the store" in (page := asked(server.url)):
+        time.sleep(0.1)
+    assert "night" in page
+
+
+def asked(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return str(answer.read().decode())
