@@ -140,6 +140,29 @@ def test_pandera_data_validation() -> None:
         assert "Passed" in html_of(store, "default")
 
 
+def test_memory_profiling_with_memray() -> None:
+    pytest.importorskip("memray")
+    from obs_core.late import wait
+    from obs_memray import memray_profiling
+
+    @flytekit.task
+    @memray_profiling(
+        memray_html_reporter="flamegraph",  # or "table"
+        native_traces=True,
+        memory_interval_ms=50,
+    )
+    def memory_intensive_task() -> None:
+        data = [bytearray(1024 * 1024) for _ in range(100)]  # Allocate 100MB
+        # ... further processing ...
+        del data  # Release memory
+
+    with recording() as store:
+        memory_intensive_task()
+        wait()
+        assert "flamegraph report" in html_of(store, "Memray Flamegraph")
+        assert "105 MB" in html_of(store, "Memory")
+
+
 def html_of(store: RecordingStore, name: str) -> str:
     """The HTML of one deck of the only task."""
     (task,) = store.last().tasks

@@ -17,6 +17,7 @@ import pandera.pandas as pa
 from pandera.typing import DataFrame
 
 from obs_core import Deck, TimeLineDeck, current_context, execution, link, load_execution, span, task
+from obs_memray import memray_profiling
 from obs_pandera import PandasReportRenderer, validated
 from obs_renderers import BoxRenderer, FrameProfilingRenderer, MarkdownRenderer, TableRenderer
 
@@ -122,6 +123,7 @@ def clean(flights: pd.DataFrame) -> DataFrame[Flown]:
 
 
 @task
+@memray_profiling(threshold_mb=1)
 def join_weather(flights: pd.DataFrame, weather: pd.DataFrame) -> pd.DataFrame:
     steps = TimeLineDeck("Join")
     began = datetime.datetime.now()

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from obs_core import clock
+from obs_core.captures import UnfinishedCapture
 from obs_core.journal import liveness, records
 from obs_core.journal.reader import unpacked
 from obs_core.model import DeckView, ExecutionView, Link, SpanTable, Status, TaskView
@@ -63,6 +64,7 @@ class Assembly:
             its own name.
         outputs: What tasks returned, by task id.
         artifacts: What else they kept, by task id and name.
+        unfinished: Captures whose writer is gone before their decks were made.
     """
 
     def __init__(
@@ -74,6 +76,8 @@ class Assembly:
         self.tasks: list[TaskView] = []
         self.outputs: dict[str, records.Output] = {}
         self.artifacts: dict[str, dict[str, records.Artifact]] = {}
+        self.unfinished: list[UnfinishedCapture] = []
+        self._captures: dict[str, tuple[_Writer, records.CaptureMade]] = {}
         self._writers: dict[str, _Writer] = {}
         self._last_segments: dict[str, str] = {}
         self._parents: list[records.Ref] = []
@@ -111,6 +115,11 @@ class Assembly:
         self._finish_open_spans()
         self._finish_tasks()
         self._finish_decks()
+        self.unfinished = [
+            UnfinishedCapture(self.store, _global(writer, record.task), record)
+            for writer, record in self._captures.values()
+            if not writer.alive
+        ]
 
     def parts_of(self, task_id: str) -> tuple[dict[str, DeckView], list[Link], list[str]]:
         """Return the decks (by their global names), links and notes of one task."""
@@ -229,6 +238,12 @@ class Assembly:
 
     def _take_artifact(self, writer: _Writer, record: records.Artifact) -> None:
         self.artifacts.setdefault(_global(writer, record.task), {})[record.name] = record
+
+    def _take_capture(self, writer: _Writer, record: records.CaptureMade) -> None:
+        self._captures[f"{writer.name}.{record.number}"] = writer, record
+
+    def _take_capture_done(self, writer: _Writer, record: records.CaptureDone) -> None:
+        self._captures.pop(_global(writer, record.capture), None)
 
     def _task_of(self, writer: _Writer, task: records.Ref) -> TaskView:
         """Return a task; one that is not known (yet) stands for the decks of the execution itself."""
@@ -436,6 +451,8 @@ _HANDLERS: dict[type[records.Record], Callable[[Assembly, _Writer, Any], None]] 
     records.Note: Assembly._take_note,
     records.Output: Assembly._take_output,
     records.Artifact: Assembly._take_artifact,
+    records.CaptureMade: Assembly._take_capture,
+    records.CaptureDone: Assembly._take_capture_done,
     records.Beat: Assembly._take_beat,
     records.Lost: Assembly._take_lost,
 }

@@ -70,6 +70,8 @@ def keep(context: TaskContext, name: str, value: Any) -> None:
     artifact = records.Artifact(context.own_ref(), name, transformer.name, *written(context, transformer, value))
     context.artifacts[name] = artifact
     context.append(artifact)
+    if context.ended is not None and context.failure is None:
+        point_to(context)  # what is kept late, after the task has returned
 
 
 def execution_pointed_to(store: Store, path: str) -> str | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from obs_core.artifacts import Kept
+    from obs_core.captures import Capture
     from obs_core.carriers import RemoteSpan
     from obs_core.decks import Deck, TimeLineDeck
     from obs_core.executions import Run
@@ -54,6 +55,8 @@ class TaskContext:
         "context",
         "cpu",
         "enable_deck",
+        "ended",
+        "failure",
         "function",
         "journal",
         "links",
@@ -87,6 +90,8 @@ class TaskContext:
         self.attempt = attempt
         self.enable_deck = enable_deck
         self.function = function
+        self.ended: int | None = None
+        self.failure: str | None = None
         self.start = clock.wall()
         self.cpu = clock.process()
         self.artifacts: dict[str, records.Artifact] = {}
@@ -182,6 +187,41 @@ class TaskContext:
         from obs_core.artifacts import last
 
         return last(self, name)
+
+    def capture(self, kind: str, *, suffix: str = ".bin", options: dict[str, Any] | None = None) -> Capture:
+        """Begin a file from which decks of this task are made later: by whoever writes it, or after a kill by a reader.
+
+        Args:
+            kind: What writes it; the entry point of this name in the group ``obs.captures`` makes the decks.
+            suffix: How its name ends.
+            options: What that needs to know, of types that JSON knows.
+
+        Returns:
+            The capture: its `path`, and `finish` for when the decks are made.
+        """
+        from obs_core.captures import Capture
+
+        return Capture(self, kind, suffix, options or {})
+
+    def finish_late(self, work: Callable[[], None]) -> None:
+        """Do work for this task's decks in the background, though not after the end of the process.
+
+        The task's report is published once more when it is done.
+
+        Args:
+            work: What appends to decks that were made before.
+        """
+        from obs_core.late import finish_late
+
+        finish_late(self, work)
+
+    def republish(self) -> None:
+        """Write the report again if the task has ended."""
+        if self.ended is not None and self.enable_deck:
+            from obs_core.publishing import publish
+
+            publish(self)
+        self.journal.flush(wait=True)
 
     def own_ref(self) -> records.Ref:
         """Name this task in a record of this process's journal."""

@@ -145,7 +145,7 @@ class Deck:
         """Write the current task's report now, while it runs; done by itself when the task ends."""
         from obs_core.publishing import publish
 
-        publish(current_context(), live=True)
+        publish(current_context())
 
     def _repr_html_(self) -> str:
         from obs_core.report import render_notebook

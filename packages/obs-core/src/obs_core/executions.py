@@ -175,21 +175,22 @@ def make_visible(run: Run) -> None:
 
 def end(run: Run, error: BaseException | None = None) -> None:
     """Write an execution's end, and its own report if it has decks of its own."""
-    journal = run.journal
+    journal, root = run.journal, run.root
+    root.ended = clock.wall()
+    root.failure = None if error is None else one_line(error)
     with guarded(f"ending execution {run.name!r}"):
-        if run.root.decks:
+        if root.decks:
             from obs_core.publishing import publish
 
-            publish(run.root, error=error)
-    if error is None and run.root.artifacts:
+            publish(root)
+    if error is None and root.artifacts:
         from obs_core.artifacts import point_to
 
         with guarded(f"keeping the artifacts of execution {run.name!r}"):
-            point_to(run.root)
-    reason = None if error is None else one_line(error)
+            point_to(root)
     status = "succeeded" if error is None else "failed"
-    process_time = clock.process() - run.root.cpu
-    journal.append(records.ExecutionEnd(journal.now(), status, reason, process_time, journal.lost))
+    process_time = clock.process() - root.cpu
+    journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, journal.lost))
     live.pop(run.id, None)
     with guarded(f"ending execution {run.name!r}"):
         journal.close()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from obs_core import clock
 from obs_core._failsafe import guarded, warn
 from obs_core.decks import shared_body
-from obs_core.executions import one_line
 from obs_core.model import DeckView, ExecutionView, TaskView
 from obs_core.report import render_report
 from obs_core.secrets import mask
@@ -21,13 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["publish", "report_name"]
 
 
-def publish(context: TaskContext, *, live: bool = False, error: BaseException | None = None) -> None:
+def publish(context: TaskContext) -> None:
     """Write a task's report as it stands.
 
     Args:
         context: Whose.
-        live: Whether the task goes on.
-        error: What ended it, if it failed.
     """
     if not context.enable_deck:
         warn(
@@ -39,8 +36,8 @@ def publish(context: TaskContext, *, live: bool = False, error: BaseException | 
         for deck in context.decks:
             deck._announce()
         journal = context.journal
-        task = _view(context, live, error)
-        page = render_report(_execution_view(context, task), [task], shared_body, live=live)
+        task = _view(context)
+        page = render_report(_execution_view(context, task), [task], shared_body, live=task.status == "running")
         journal.put(report_path(context.execution_id, report_name(task)), page.encode("utf-8", "backslashreplace"))
         journal.flush()
 
@@ -51,15 +48,15 @@ def report_name(task: TaskView) -> str:
     return f"{readable}-{task.id.removeprefix('main.')}"
 
 
-def _view(context: TaskContext, live: bool, error: BaseException | None) -> TaskView:
+def _view(context: TaskContext) -> TaskView:
     task = TaskView(
         id=context.global_ref(),
         name=mask(context.task_name),
-        status="running" if live else "succeeded" if error is None else "failed",
+        status="running" if context.ended is None else "succeeded" if context.failure is None else "failed",
         started=context.start + context.journal.epoch,
-        duration=clock.wall() - context.start,
+        duration=(context.ended or clock.wall()) - context.start,
         attempt=context.attempt,
-        error=None if error is None else mask(one_line(error)),
+        error=None if context.failure is None else mask(context.failure),
         links=list(context.links),
         decks=[_deck_view(deck) for deck in context.decks],
         notes=[mask(note) for note in context.notes],
@@ -97,6 +94,6 @@ def _execution_view(context: TaskContext, task: TaskView) -> ExecutionView:
         name=mask(run.name),
         status=task.status,
         started=run.root.start + run.journal.epoch,
-        duration=clock.wall() - run.root.start,
+        duration=(context.ended or clock.wall()) - run.root.start,
         lost_records=run.journal.lost,
     )

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from obs_core._assembly import Assembly
 from obs_core._failsafe import ObsError
+from obs_core.captures import body_of, decks_of
 from obs_core.journal import flusher
 from obs_core.journal.reader import read_segment, segment_names, unpacked, writer_of
 from obs_core.model import DeckView, ExecutionView, Link, SpanTable, Status, TaskView
@@ -135,10 +136,18 @@ class Execution:
 
         return ExecutionSpan(self.table)
 
-    @property
+    @functools.cached_property
     def tasks(self) -> list[TaskView]:
-        """Its tasks in the order in which they began, with their decks and links."""
-        return self._assembly.tasks
+        """Its tasks in the order in which they began, with their decks and links.
+
+        Decks that a killed process left unmade are made now, from its captures.
+        """
+        found = self._assembly.tasks
+        for capture in self._assembly.unfinished:
+            for task in found:
+                if task.id == capture.task:
+                    task.decks.extend(decks_of(capture))
+        return found
 
     def task(self, name: str) -> TaskView:
         """Return the last call of a task.
@@ -164,7 +173,8 @@ class Execution:
                 its type.
         """
         kept = self._assembly.outputs
-        calls = [one for one in self.tasks if one.name == task and attempt in (None, one.attempt) and one.id in kept]
+        called = [one for one in self._assembly.tasks if one.name == task and attempt in (None, one.attempt)]
+        calls = [one for one in called if one.id in kept]
         if not calls:
             self.task(task)
             raise KeyError(f"no output of task {task!r} is kept: it returned none, or no transformer knows its type")
@@ -181,7 +191,7 @@ class Execution:
             KeyError: No such task was called, or it kept nothing of this name.
         """
         kept = self._assembly.artifacts
-        found = [kept[one.id] for one in self.tasks if one.name == task and name in kept.get(one.id, ())]
+        found = [kept[one.id] for one in self._assembly.tasks if one.name == task and name in kept.get(one.id, ())]
         if not found:
             self.task(task)
             raise KeyError(f"no artifact {name!r} of task {task!r} is kept in execution {self.id}")
@@ -189,6 +199,8 @@ class Execution:
 
     def shared_body(self, digest: str) -> str | None:
         """Return a script or style that several deck items hold; None if it is gone."""
+        if (body := body_of(digest)) is not None:
+            return body
         try:
             return _unpacked_text(self.store, shared_path(digest))
         except OSError:

@@ -195,6 +195,8 @@ class _Call:
         context, self._arguments = self._context, ((), {})
         if context is None:
             return
+        context.ended = clock.wall()
+        context.failure = None if error is None else one_line(error)
         try:
             if context.enable_deck:
                 self._report(context, error)
@@ -249,7 +251,7 @@ class _Call:
             elif "Output" in fields and self._result is not _NOTHING:
                 default_decks.show_output(context, self._settings.function, self._result)
             default_decks.add_details(context, self._settings.function, fields)
-            publish(context, error=error)
+            publish(context)
 
     def _keep(self, context: TaskContext) -> None:
         if self._result is not _NOTHING:
@@ -271,7 +273,7 @@ class _Call:
                 clock.wall() - context.start,
                 clock.process() - context.cpu,
                 "succeeded" if error is None else "failed",
-                None if error is None else one_line(error),
+                context.failure,
             )
         )
         if self._own_run is not None:

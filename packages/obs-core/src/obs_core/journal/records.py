@@ -171,6 +171,23 @@ class Artifact(Record, tag="artifact"):
     path: str | None
 
 
+class CaptureMade(Record, tag="capture"):
+    """A file was begun from which decks of a task are made later."""
+
+    number: int
+    task: Ref
+    at: int
+    kind: str
+    path: str
+    options: dict[str, Any]
+
+
+class CaptureDone(Record, tag="capture-done"):
+    """The decks of a capture are made."""
+
+    capture: Ref
+
+
 class Beat(Record, tag="beat"):
     """A sign of life of a writer that has nothing else to say."""
 
@@ -199,6 +216,8 @@ AnyRecord = (
     | Note
     | Output
     | Artifact
+    | CaptureMade
+    | CaptureDone
     | Beat
     | Lost
 )

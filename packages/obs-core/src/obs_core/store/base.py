@@ -74,6 +74,9 @@ class Store(Protocol):
     def address(self, path: str) -> str:
         """Return where a person finds the file: an absolute path or a URL."""
 
+    def file_path(self, path: str) -> str | None:
+        """Return where this machine's programs find, or may write, the file; None if it is no file of a folder."""
+
 
 def execution_path(execution_id: str) -> str:
     """Return the folder of one execution."""
@@ -98,6 +101,11 @@ def shared_path(digest: str) -> str:
 def latest_path(digest: str) -> str:
     """Return the file that says where the newest artifact of a task and a name is."""
     return f"{LATEST}/{digest}.json"
+
+
+def capture_path(execution_id: str, name: str) -> str:
+    """Return the file of a capture."""
+    return f"{EXECUTIONS}/{execution_id}/captures/{name}"
 
 
 def report_path(execution_id: str, name: str) -> str:

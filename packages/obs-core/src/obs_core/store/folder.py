@@ -75,6 +75,9 @@ class FolderStore:
         else:
             _remove_file(full)
 
+    def file_path(self, path: str) -> str | None:
+        return self._full(path)
+
     def address(self, path: str) -> str:
         return self._full(path)
 

@@ -88,6 +88,9 @@ class RemoteStore:
             except FileNotFoundError:
                 return
 
+    def file_path(self, path: str) -> str | None:  # noqa: ARG002
+        return None
+
     def address(self, path: str) -> str:
         return f"{self.url}/{path}"
 

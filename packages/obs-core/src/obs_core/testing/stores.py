@@ -78,6 +78,9 @@ class RecordingStore:
         for name in self._at_or_below(path):
             del self.files[name], self._modified[name]
 
+    def file_path(self, path: str) -> str | None:  # noqa: ARG002
+        return None
+
     def address(self, path: str) -> str:
         return f"{self.url}://{path}"
 

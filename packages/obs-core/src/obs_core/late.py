@@ -1,0 +1,75 @@
+"""Work for a task's report that goes on after the task has returned its result."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from obs_core._failsafe import guarded
+from obs_core.journal import flusher
+
+if TYPE_CHECKING:
+    from obs_core.context import TaskContext
+
+__all__ = ["ending", "finish_late", "wait"]
+
+ending = threading.Event()
+"""Set once the process ends: what is left must be done now."""
+
+_jobs: queue.SimpleQueue[tuple[TaskContext, Callable[[], None]]] = queue.SimpleQueue()
+_working = threading.Lock()
+_thread: threading.Thread | None = None
+
+
+def finish_late(context: TaskContext, work: Callable[[], None]) -> None:
+    """Do work in the background, and publish the task's report again once it has ended and the work is done.
+
+    It is done before the process ends, but for a kill.
+
+    Args:
+        context: The task's.
+        work: What appends to its decks.
+    """
+    _jobs.put((context, work))
+    _start()
+
+
+def wait() -> None:
+    """Do what is left, and return when all is done."""
+    while not _jobs.empty():
+        _do_next()
+    with _working:  # what the thread has begun
+        return
+
+
+def _start() -> None:
+    global _thread
+    if _thread is not None and _thread.is_alive():
+        return
+    if _thread is None:
+        flusher.at_exit_of_threads(_end)
+    _thread = threading.Thread(target=_work, name="obs-late", daemon=True)
+    _thread.start()
+
+
+def _end() -> None:
+    ending.set()
+    wait()
+
+
+def _work() -> None:
+    while not _jobs.empty():
+        _do_next()
+
+
+def _do_next() -> None:
+    with _working:
+        try:
+            context, work = _jobs.get_nowait()
+        except queue.Empty:
+            return
+        with guarded(f"finishing the report of task {context.task_name!r}", context.note):
+            work()
+            context.republish()

@@ -1,0 +1,11 @@
+"""Memray in obs: where the memory went, also when the task was killed for it.
+
+Importing this package does not import memray: a task that is profiled does.
+"""
+
+from __future__ import annotations
+
+from obs_memray.__about__ import __version__
+from obs_memray.profiling import memray_profiling
+
+__all__ = ["__version__", "memray_profiling"]
