@@ -69,8 +69,11 @@ os.chdir(tempfile.mkdtemp())
 def work() -> None:
     {work}()
 profiled = flytekit.task(enable_deck=True, deck_fields=())(memray_profiling(work))
+def alone():
+    time.sleep(1.1)  # its captures are named by the second, and refuse to be there already
+    return timed(profiled)
 profiled()
-print(json.dumps([timed(profiled) for _ in range(3)]))
+print(json.dumps([alone() for _ in range(2)]))
 """
 )
 
