@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from obs_core.rendering import escape
+from obs_memray.drawing import Drawn
 from obs_memray.options import Options
 from obs_memray.summary import Allocator, Moment, Summary
 
@@ -16,12 +17,12 @@ _WIDTH, _HEIGHT = 1000, 220
 
 
 def memory_html(
-    summary: Summary, options: Options, *, last: Summary | None = None, stopped: bool = False, killed: bool = False
+    drawn: Drawn, options: Options, *, last: Summary | None = None, stopped: bool = False, killed: bool = False
 ) -> str:
     """Draw the figures of a profile.
 
     Args:
-        summary: The figures.
+        drawn: What was read out of the capture.
         options: What was profiled.
         last: The figures of the last time, to compare with.
         stopped: Whether the capture reached its size cap before the task ended.
@@ -30,8 +31,9 @@ def memory_html(
     Returns:
         An HTML fragment.
     """
+    summary = drawn.summary
     parts = [
-        _notes(options, stopped, killed),
+        _notes(drawn, options, stopped, killed),
         _facts(summary, last),
         _chart(summary.resident),
         _allocators(summary, options, last),
@@ -54,10 +56,12 @@ def size_text(size: float) -> str:
     raise AssertionError("the loop returns at its last unit")
 
 
-def _notes(options: Options, stopped: bool, killed: bool) -> str:
+def _notes(drawn: Drawn, options: Options, stopped: bool, killed: bool) -> str:
     notes = []
     if killed:
         notes.append("The process ended before the task did: this is what it had captured until then.")
+    if drawn.without_children:
+        notes.append("What forked children captured could not be read, and is left out.")
     if stopped:
         notes.append(
             f"The capture reached {options.max_capture_mb:,} MB (max_capture_mb):"

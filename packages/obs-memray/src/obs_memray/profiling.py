@@ -11,7 +11,7 @@ import msgspec
 from obs_core import TaskCall, TaskDecorator
 from obs_core.rendering import escape
 from obs_memray.options import REPORTERS, Options, Reporter, read_reporter_arguments, reporters_of
-from obs_memray.session import Session, begin, profiled, wait_for_idle
+from obs_memray.session import Session, begin, profiled
 
 __all__ = ["memray_profiling"]
 
@@ -117,7 +117,6 @@ class memray_profiling(TaskDecorator):
         decks = {name: call.deck(name) for name in ("Memory", *(REPORTERS[one] for one in self._options.reporters))}
 
         def draw() -> None:
-            wait_for_idle()
             summary = draw_into(decks, session.capture.path, session.options, before, stopped=session.stopped_early)
             if self._compares:
                 call.keep(_KEPT, summary)

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-
-from obs_core import late
 
 if TYPE_CHECKING:
     from obs_core import TaskContext
     from obs_memray.options import Options
 
-__all__ = ["Session", "begin", "profiled", "wait_for_idle"]
+__all__ = ["Session", "begin", "profiled"]
 
 _LOOK_EACH = 0.25
 """Seconds between two looks at how large the capture has become."""
-
-_PATIENCE = 5.0
-"""Seconds that drawing a profile waits for another task's profile to end."""
 
 _one = threading.Lock()
 _active: Session | None = None
@@ -93,13 +87,6 @@ def profiled() -> str:
     """Name the task that is profiled."""
     active = _active
     return active.options.task if active is not None else "another task"
-
-
-def wait_for_idle() -> None:
-    """Wait until nothing is profiled, for a few seconds: drawing one profile should not be part of the next one."""
-    until = time.monotonic() + _PATIENCE
-    while _active is not None and time.monotonic() < until and not late.ending.wait(0.05):
-        continue
 
 
 def _after_fork() -> None:

@@ -1,0 +1,128 @@
+"""Reads captures, in a process of its own: ``python -m obs_memray.drawing``.
+
+memray's reader can crash on a damaged capture, such as a forked child's that ended in the middle of a record. That must
+not end the pipeline; nor should drawing slow the next task down, or be seen in its profile.
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import msgspec
+
+from obs_core import ObsError
+from obs_memray.allocations import allocations_in
+from obs_memray.options import REPORTERS, Options
+from obs_memray.summary import Summary, summarize
+
+__all__ = ["CaptureError", "Drawn", "draw"]
+
+
+class CaptureError(ObsError):
+    """A capture cannot be read."""
+
+
+class Drawn(msgspec.Struct):
+    """What was read out of a capture.
+
+    Attributes:
+        summary: Its figures.
+        pages: memray's own reports: name of the deck, and HTML document.
+        without_children: Whether captures of forked children could not be read.
+    """
+
+    summary: Summary
+    pages: list[tuple[str, str]]
+    without_children: bool = False
+
+
+class _Job(msgspec.Struct):
+    """What the other process is to do."""
+
+    paths: list[str]
+    options: Options
+
+
+def draw(path: str, options: Options) -> Drawn:
+    """Read a capture, and those of forked children beside it.
+
+    Args:
+        path: The capture.
+        options: What to draw.
+
+    Raises:
+        CaptureError: It cannot be read; the message says what memray said.
+    """
+    children = sorted(glob.glob(f"{glob.escape(path)}.*"))
+    try:
+        return _in_another_process(_Job([path, *children], options))
+    except CaptureError:
+        if not children:
+            raise
+    drawn = _in_another_process(_Job([path], options))
+    drawn.without_children = True
+    return drawn
+
+
+def _in_another_process(job: _Job) -> Drawn:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-m", "obs_memray.drawing"],
+        input=msgspec.json.encode(job),
+        capture_output=True,
+        env=environment,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        raise CaptureError(f"memray cannot read the capture {job.paths[0]}: {said or f'exit code {done.returncode}'}")
+    return msgspec.json.decode(done.stdout, type=Drawn)
+
+
+def main() -> None:
+    """Do the job that standard input describes, and write what came of it to standard output."""
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=_Job)
+    drawn = Drawn(summarize(job.paths, job.options.view), list(_pages(job)))
+    sys.stdout.buffer.write(msgspec.json.encode(drawn))
+
+
+def _pages(job: _Job) -> Iterator[tuple[str, str]]:
+    for reporter in job.options.reporters:
+        yield REPORTERS[reporter], _page(reporter, job.paths, job.options)
+
+
+def _page(reporter: str, paths: Sequence[str], options: Options) -> str:
+    from memray import FileReader
+
+    view = options.view
+    page = io.StringIO()
+    with ExitStack() as stack:
+        readers = [stack.enter_context(FileReader(path, max_memory_records=view.max_memory_records)) for path in paths]
+        first, shown = readers[0], {"merge_threads": not view.split_threads, "inverted": view.inverted}
+        made = _reporter_class(reporter).from_snapshot(
+            itertools.chain.from_iterable(allocations_in(reader, view) for reader in readers),
+            memory_records=tuple(first.get_memory_snapshots()),
+            native_traces=first.metadata.has_native_traces,
+            **shown,
+        )
+        made.render(outfile=page, metadata=first.metadata, show_memory_leaks=view.leaks, no_web=True, **shown)
+    return page.getvalue()
+
+
+def _reporter_class(name: str) -> Any:
+    from memray.reporters.flamegraph import FlameGraphReporter
+    from memray.reporters.table import TableReporter
+
+    return {"flamegraph": FlameGraphReporter, "table": TableReporter}[name]
+
+
+if __name__ == "__main__":
+    main()
