@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from obs_core.journal.reader import segment_names, unpacked, writer_of
@@ -44,16 +46,20 @@ class JournalTail:
     Args:
         store: Where it is kept.
         execution_id: Which execution.
+        choose: Which of its segments are read, given all of them. Default: all.
 
     Attributes:
         newest: The newest segment of each writer.
     """
 
-    def __init__(self, store: Store, execution_id: str) -> None:
+    def __init__(
+        self, store: Store, execution_id: str, choose: Callable[[list[str]], list[str]] = lambda paths: paths
+    ) -> None:
         self.newest: dict[str, str] = {}
         self._store = store
         self._execution_id = execution_id
         self._segments: dict[str, _Segment] = {}
+        self._choose = choose
 
     def read(self) -> list[Addition]:
         """Return what was added since the last call; each writer's lines in their order.
@@ -62,7 +68,7 @@ class JournalTail:
             OSError: The store cannot be read.
         """
         found = []
-        for path in segment_names(self._store, self._execution_id):
+        for path in self._choose(segment_names(self._store, self._execution_id)):
             lines = self._lines_added(path)
             self.newest[writer_of(path)] = path
             if lines:

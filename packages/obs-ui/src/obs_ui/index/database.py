@@ -17,7 +17,7 @@ from obs_core.store import Store
 from obs_core.store.base import EXECUTIONS
 from obs_ui.index import schema
 
-__all__ = ["IndexError_", "connect", "default_address", "store_number"]
+__all__ = ["IndexError_", "connect", "default_address", "insertion", "store_number"]
 
 _MIGRATING = 0x6F6273
 """The number of the lock under which one server at a time migrates a shared index."""
@@ -54,12 +54,12 @@ def store_number(engine: Engine, store: Store) -> int:
     """Return the number of a store in the index, which gets one if it has none."""
     address = _address_of(store)
     with engine.begin() as connection:
-        insert: Any = _insert(engine, schema.stores).values(address=address).on_conflict_do_nothing()
+        insert: Any = insertion(engine, schema.stores).values(address=address).on_conflict_do_nothing()
         connection.execute(insert)
         return int(connection.scalar(sa.select(schema.stores.c.number).where(schema.stores.c.address == address)) or 0)
 
 
-def _insert(engine: Engine, table: sa.Table) -> Any:
+def insertion(engine: Engine, table: sa.Table) -> Any:
     """Return an insertion that may be told what to do when the row is there already."""
     if engine.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql

@@ -14,14 +14,17 @@ from sqlalchemy.engine import Connection, Engine
 
 from obs_core import clock
 from obs_core._assembly import Assembly
-from obs_core.journal.reader import decode, segment_lines, segment_names, writer_of
+from obs_core.journal import records
+from obs_core.journal.reader import decode, writer_of
+from obs_core.journal.records import AnyRecord
 from obs_core.model import ExecutionView
 from obs_core.store import Store
 from obs_core.store.base import EXECUTIONS
 from obs_ui.index import schema
-from obs_ui.index.database import _insert, store_number
+from obs_ui.index.database import insertion, store_number
+from obs_ui.tailing import JournalTail
 
-__all__ = ["Follower", "summary"]
+__all__ = ["Follower", "Summary"]
 
 Row = dict[str, Any]
 
@@ -31,7 +34,6 @@ _MAY_STILL_RISE = 15 * 60 * 10**9
 silent for a while only."""
 
 _SUMMARY_KINDS = (b'["head"', b'["execution"', b'["execution-end"', b'["beat"', b'["task-end"', b'["lost"')
-_LONGEST_LINE_KEPT = 1 << 20
 
 
 class Follower:
@@ -55,6 +57,7 @@ class Follower:
         self.version = 0
         self.complete = False
         self.trouble = ""
+        self._going_on: dict[str, Summary] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -106,6 +109,8 @@ class Follower:
 
     def _forget(self, gone: Iterable[str]) -> None:
         for batch in _batches(sorted(gone)):
+            for execution_id in batch:
+                self._going_on.pop(execution_id, None)
             with self.engine.begin() as connection:
                 for table, column in ((schema.executions, "id"), (schema.tags, "execution")):
                     here = table.c.store == self.store_number
@@ -113,8 +118,14 @@ class Follower:
             self.version += 1
 
     def _row(self, execution_id: str) -> Row | None:
-        view = summary(self.store, execution_id)
-        return None if view is None else {"store": self.store_number, **_columns(view)}
+        summary = self._going_on.pop(execution_id, None) or Summary(self.store, execution_id)
+        view = summary.read()
+        if view is None:
+            return None
+        row = {"store": self.store_number, **_columns(view)}
+        if not row["ended"]:
+            self._going_on[execution_id] = summary
+        return row
 
     def _write(self, rows: list[Row]) -> None:
         if not rows:
@@ -133,30 +144,49 @@ class Follower:
     def _upsert(self, connection: Connection, rows: list[Row]) -> None:
         if not rows:
             return
-        insert = _insert(self.engine, schema.executions)
+        insert = insertion(self.engine, schema.executions)
         update = {name: insert.excluded[name] for name in rows[0] if name not in ("store", "id")}
         connection.execute(insert.on_conflict_do_update(index_elements=["store", "id"], set_=update), rows)
         tags = [tag for row in rows for tag in _tag_rows(row)]
         if tags:
-            connection.execute(_insert(self.engine, schema.tags).on_conflict_do_nothing(), tags)
+            connection.execute(insertion(self.engine, schema.tags).on_conflict_do_nothing(), tags)
 
 
-def summary(store: Store, execution_id: str) -> ExecutionView | None:
-    """Read what a list shows of an execution: the beginning and the end of its first writer's journal.
+class Summary:
+    """What a list shows of an execution: the beginning and the end of its first writer's journal, read as it grows.
 
-    Returns:
-        None if there is nothing to read.
+    Args:
+        store: Where it is kept.
+        execution_id: Which execution.
     """
-    paths = [path for path in segment_names(store, execution_id) if writer_of(path) == "main"]
-    if not paths:
-        return None
-    assembly = Assembly(store, execution_id)
-    for path in dict.fromkeys((paths[0], paths[-1])):
-        lines = segment_lines(store, path)
-        kept = [line for line in lines.split(b"\n") if line.startswith(_SUMMARY_KINDS)]
-        assembly.add("main", decode(b"\n".join(kept)), path)
-    assembly.finish()
-    return assembly.view
+
+    def __init__(self, store: Store, execution_id: str) -> None:
+        self._store = store
+        self._id = execution_id
+        self._tail = JournalTail(store, execution_id, _first_and_last_of_main)
+        self._kept: list[AnyRecord] = []
+        self._last: list[AnyRecord] = []
+
+    def read(self) -> ExecutionView | None:
+        """Return how it stands; None if there is nothing to read."""
+        for addition in self._tail.read():
+            lines = [line for line in addition.lines.split(b"\n") if line.startswith(_SUMMARY_KINDS)]
+            for record in decode(b"\n".join(lines)):
+                if isinstance(record, (records.Beat, records.TaskEnd)):
+                    self._last = [record]  # it only tells when the writer was last heard of
+                else:
+                    self._kept.append(record)
+        if not self._tail.newest:
+            return None
+        assembly = Assembly(self._store, self._id)
+        assembly.add("main", [*self._kept, *self._last], self._tail.newest["main"])
+        assembly.finish()
+        return assembly.view
+
+
+def _first_and_last_of_main(paths: list[str]) -> list[str]:
+    own = [path for path in paths if writer_of(path) == "main"]
+    return list(dict.fromkeys((own[0], own[-1]))) if own else []
 
 
 def _batches(ids: list[str]) -> Iterator[list[str]]:

@@ -105,10 +105,19 @@ const refresh = async (part) => {
 const draw = async (place) => {
   try {
     place.innerHTML = await fetched(place.dataset.lazy);
+    if (place.dataset.revealed) all(".reveal", place).forEach(revealAll);
     drawn(place);
   } catch (error) {
     place.textContent = `This cannot be shown: ${error.message}`;
   }
+};
+
+// What takes long to add up is drawn anew every few seconds only.
+let lazilyDrawn = Date.now();
+const redrawLazily = () => {
+  if (Date.now() - lazilyDrawn < 4000) return;
+  lazilyDrawn = Date.now();
+  for (const lazy of all("[data-lazy]")) draw(lazy);
 };
 
 // ---- What is live
@@ -123,6 +132,7 @@ const follow = async () => {
     again = false;
     try {
       await Promise.all(all("[data-part]").map(refresh));
+      redrawLazily();
       document.dispatchEvent(new CustomEvent("obs:changed"));
       offline.hidden = true;
     } catch {
@@ -162,6 +172,10 @@ const copied = async (button) => {
   useIcon(button, "done");
   setTimeout(() => useIcon(button, "copy"), 1500);
 };
+const revealAll = (button) => {
+  for (const row of all("tr[hidden]", button.parentElement)) row.hidden = false;
+  button.remove();
+};
 const choose = (form) => {
   const chosen = all("input[name=chosen]:checked", form);
   form.querySelector(".compare").disabled = chosen.length !== 2;
@@ -172,8 +186,8 @@ document.addEventListener("click", (event) => {
   if (copy) copied(copy);
   const reveal = event.target.closest(".reveal");
   if (reveal) {
-    for (const row of all("tr[hidden]", reveal.parentElement)) row.hidden = false;
-    reveal.remove();
+    reveal.closest("[data-lazy]")?.setAttribute("data-revealed", "yes");
+    revealAll(reveal);
   }
   const menu = event.target.closest(".menu");
   if (menu) {

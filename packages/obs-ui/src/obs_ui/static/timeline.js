@@ -31,10 +31,10 @@ const colours = new Map();
 const dark = () => document.documentElement.dataset.theme === "dark";
 const colourOf = (name) => {
   if (!colours.has(name)) {
-    let hash = 7;
-    for (const character of name) hash = (hash * 31 + character.codePointAt(0)) % 3600;
-    const hue = (hash * 137.508) % 360;
-    colours.set(name, dark() ? `oklch(0.47 0.085 ${hue})` : `oklch(0.83 0.075 ${hue})`);
+    let hash = 2166136261;
+    for (const character of name) hash = Math.imul(hash ^ character.codePointAt(0), 16777619) >>> 0;
+    const [hue, shade] = [(hash >>> 8) % 360, (hash & 3) * 0.02];
+    colours.set(name, dark() ? `oklch(${0.44 + shade} 0.085 ${hue})` : `oklch(${0.8 + shade} 0.08 ${hue})`);
   }
   return colours.get(name);
 };
