@@ -83,8 +83,10 @@ def _environment() -> dict[str, str]:
 @contextmanager
 def _served(folder: Path) -> Iterator[Server]:
     server = Server(folder / "store", folder / "index.sqlite")
-    yield server
-    server.end()
+    try:
+        yield server
+    finally:
+        server.end()
 
 
 @contextmanager
@@ -94,8 +96,10 @@ def _browser() -> Iterator[Any]:
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 # ---- 100,000 executions

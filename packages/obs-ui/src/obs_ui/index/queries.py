@@ -76,10 +76,13 @@ def list_executions(engine: Engine, store: int, wanted: Wanted, count: int = 50)
     conditions = [_table.store == store, *_conditions(store, wanted)]
     with engine.connect() as connection:
         rows, more = _page(connection, conditions, wanted, count)
-        total = _total(connection, conditions, exact=not wanted.filters)
-        forward = bool(wanted.after)
-        newer = more if forward else _any(connection, conditions, _table.id > rows[0].id) if rows else False
-        older = more if not forward else _any(connection, conditions, _table.id < rows[-1].id) if rows else False
+        first_page = not (wanted.before or wanted.after)
+        # Where everything is on this page, the whole table need not be searched again.
+        total = len(rows) if first_page and not more else _total(connection, conditions, exact=not wanted.filters)
+        newer = (
+            more if wanted.after else bool(wanted.before and rows) and _any(connection, conditions, rows[0], "newer")
+        )
+        older = bool(rows) and _any(connection, conditions, rows[-1], "older") if wanted.after else more
     return Listing(list(map(_view, rows)), total, not wanted.filters or total < _COUNTED, newer, older)
 
 
@@ -140,7 +143,8 @@ def _total(connection: Any, conditions: list[Any], exact: bool) -> int:
     return int(connection.scalar(sa.select(sa.func.count()).select_from(counted.subquery())) or 0)
 
 
-def _any(connection: Any, conditions: list[Any], condition: Any) -> bool:
+def _any(connection: Any, conditions: list[Any], row: Any, which: str) -> bool:
+    condition = _table.id > row.id if which == "newer" else _table.id < row.id
     return connection.execute(sa.select(_table.id).where(*conditions, condition).limit(1)).first() is not None
 
 
