@@ -51,7 +51,8 @@ def test_it_says_where_it_can_be_found(serve: Callable[..., Any], folder: Path) 
 
 def test_it_ends_cleanly_with_a_page_open(serve: Callable[..., Any]) -> None:
     server = serve()
-    with urllib.request.urlopen(f"{server.url}events", timeout=60) as events:
+    as_browsers_ask = urllib.request.Request(f"{server.url}events", headers={"Accept-Encoding": "gzip, br"})
+    with urllib.request.urlopen(as_browsers_ask, timeout=60) as events:
         assert events.readline() == b"event: changed\n"
         assert server.end() == ""
     assert server.process.returncode == 0

@@ -259,3 +259,20 @@ def test_a_report_and_a_trace_can_be_taken_along(
     assert {event["name"] for event in json.loads((tmp_path / "taken.json").read_text())["traceEvents"]} >= {"read"}
     report = open_page((tmp_path / "taken.html").as_uri())
     expect(report.get_by_role("button", name="fit")).to_be_visible()
+
+
+def test_a_page_does_not_wait_for_a_large_trace(
+    serve: Callable[..., Any], open_page: Callable[..., Any], folder: Any
+) -> None:
+    run = record()
+    journal = folder / "executions" / run / "journal"
+    for segment in range(1, 6):
+        lines = [f'["span",{number},1,"row",{number},1,0]\n' for number in range(1000 * segment, 1000 * segment + 500)]
+        (journal / f"main-{segment:04d}.jsonl").write_text("".join(lines))
+    server = serve()
+    while "reading the store" in (page := open_page(server.url)).content().lower():
+        page.wait_for_timeout(100)
+    page.goto(f"{server.url}executions/{run}")
+    expect(page.get_by_role("heading", name="flights")).to_be_visible()
+    expect(page.locator(".tree td.main")).to_have_count(3)
+    expect(page.locator(".fact", has_text="Spans")).to_contain_text("2,50")

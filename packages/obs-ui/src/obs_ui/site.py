@@ -24,6 +24,9 @@ from obs_ui.recording import Moment, Recordings
 __all__ = ["Site", "site_of"]
 
 HERE = Path(__file__).parent
+_LARGE = 3
+"""Segments of a journal; in a folder a full one holds some 130,000 spans."""
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 
 
@@ -67,6 +70,11 @@ class Site:
         if not self.recordings.holds(execution_id) and not segment_names(self.store, execution_id):
             raise HTTPException(404, f"There is no execution {execution_id} in this store.")
         return self.recordings.of(execution_id).look()
+
+    def takes_long(self, execution_id: str) -> bool:
+        """Tell whether an execution is so large, and not read yet, that a page should not wait for it."""
+        self._check(execution_id)
+        return not self.recordings.holds(execution_id) and len(segment_names(self.store, execution_id)) > _LARGE
 
     def task(self, execution_id: str, task_id: str) -> tuple[Moment, TaskView]:
         """Return an execution and one of its tasks.

@@ -73,6 +73,10 @@ class Timeline:
     def _ends_by_lane(self) -> Ints:
         return self.trace.ends[self._by_lane[0]]
 
+    @functools.cached_property
+    def _durations_by_lane(self) -> Ints:
+        return self._ends_by_lane - self._starts_by_lane
+
     def window(self, begin: int, end: int, width: int, lanes: range) -> dict[str, Any]:
         """Return what a window of the timeline shows.
 
@@ -96,19 +100,32 @@ class Timeline:
         return self._named(bars)
 
     def _bars(self, lane: int, begin: int, end: int, pixel: int) -> list[list[Any]]:
-        order, begins = self._by_lane
+        inside = self._inside(lane, begin, end)
+        rows = self._by_lane[0][inside]
+        starts, durations = self._starts_by_lane[inside], self._durations_by_lane[inside]
+        narrow = durations < pixel
+        bars: list[list[Any]] = []
+        if not narrow.all():
+            wide = ~narrow
+            bars = self._columns_of(lane, rows[wide], starts[wide], durations[wide], np.ones(wide.sum(), np.int64))
+            rows, starts, durations = rows[narrow], starts[narrow], durations[narrow]
+        return bars + self._gathered(lane, rows, starts, durations, begin, pixel) if len(rows) else bars
+
+    def _inside(self, lane: int, begin: int, end: int) -> slice | Ints:
+        """Return where the spans of a lane are that a window shows, among all spans by lane and start."""
+        begins = self._by_lane[1]
         first, last = int(begins[lane]), int(begins[lane + 1])
         stop = first + int(np.searchsorted(self._starts_by_lane[first:last], end, "right"))
-        inside = np.flatnonzero(self._ends_by_lane[first:stop] >= begin) + first
-        starts, ends = self._starts_by_lane[inside], self._ends_by_lane[inside]
-        durations = ends - starts
-        wide = durations >= pixel
-        wide_rows = order[inside[wide]]
-        bars = self._columns_of(lane, wide_rows, starts[wide], durations[wide], np.ones(len(wide_rows), np.int64))
-        narrow = ~wide
-        if narrow.any():
-            bars += self._gathered(lane, order[inside[narrow]], starts[narrow], durations[narrow], begin, pixel)
-        return bars
+        ends = self._ends_by_lane[first:stop]
+        if lane not in self._crowded_lanes:
+            return slice(first + int(np.searchsorted(ends, begin)), stop)
+        return np.flatnonzero(ends >= begin) + first
+
+    @functools.cached_property
+    def _crowded_lanes(self) -> set[int]:
+        """The lanes on which spans overlap, so that they do not end in the order in which they start."""
+        ends, lanes = self._ends_by_lane, self.lanes[self._by_lane[0]]
+        return set(lanes[1:][(ends[1:] < ends[:-1]) & (lanes[1:] == lanes[:-1])].tolist())
 
     def _gathered(
         self, lane: int, rows: Ints, starts: Ints, durations: Ints, begin: int, pixel: int
@@ -153,9 +170,8 @@ class Timeline:
 
 def _longest_of(durations: Ints, firsts: Ints, counts: Ints) -> Ints:
     """Return where the longest of each group is; groups stand one behind the other."""
-    groups = np.repeat(np.arange(len(firsts)), counts)
-    order = np.lexsort((durations, groups))
-    found: Ints = order[firsts + counts - 1]
+    longest = np.flatnonzero(durations == np.repeat(np.maximum.reduceat(durations, firsts), counts))
+    found: Ints = longest[np.searchsorted(longest, firsts)]
     return found
 
 

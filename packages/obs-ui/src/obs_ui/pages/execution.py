@@ -25,8 +25,11 @@ _MOST_LANES = 400
 def execution(request: Request) -> Response:
     """Show an execution; with ``part=live`` only what changes while it runs."""
     site = site_of(request)
-    moment = site.look(request.path_params["execution"])
     part = request.query_params.get("part") == "live"
+    if not part and site.takes_long(request.path_params["execution"]):
+        view = site.summary(request.path_params["execution"])
+        return site.page("execution.html", request, execution=view, moment=None)
+    moment = site.look(request.path_params["execution"])
     return site.page("_execution.html" if part else "execution.html", request, **_contents(moment))
 
 

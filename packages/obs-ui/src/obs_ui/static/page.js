@@ -214,5 +214,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 drawn(document);
+for (const part of all("[data-pending]")) refresh(part).catch(() => { offline.hidden = false; });
 for (const place of all("[data-lazy]")) draw(place);
 for (const place of all("[data-live]")) watch(place);

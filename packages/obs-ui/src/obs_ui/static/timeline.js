@@ -188,7 +188,7 @@ const ask = async () => {
 };
 const askSoon = () => {
   clearTimeout(asked);
-  asked = setTimeout(() => ask().catch(() => {}), 60);
+  asked = setTimeout(() => ask().catch(() => {}), 20);
 };
 const size = () => {
   const wanted = Math.min(TALLEST, AXIS + state.lanes * LANE + 8);
