@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -161,6 +162,33 @@ def test_memory_profiling_with_memray() -> None:
         wait()
         assert "flamegraph report" in html_of(store, "Memray Flamegraph")
         assert "105 MB" in html_of(store, "Memory")
+
+
+def test_weights_and_biases_integration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    from obs_core import Secret, task
+    from obs_wandb import wandb_init
+
+    @task
+    @wandb_init(
+        project="my-wandb-project",
+        entity="my-wandb-entity",
+        secret=Secret(group="wandb", key="WANDB_API_KEY"),
+        # Optional: id="my-custom-run-id"
+    )
+    def train_model_wandb() -> None:
+        import wandb
+
+        wandb.log({"loss": 0.1, "epoch": 10})
+        # ... training logic ...
+
+    with recording() as store:
+        train_model_wandb()
+        (tracked,) = store.last().tasks
+    assert [link.name for link in tracked.links] == ["W&B run"]
+    assert len(list(tmp_path.glob("wandb/offline-run-*/*.wandb"))) == 1
 
 
 def html_of(store: RecordingStore, name: str) -> str:

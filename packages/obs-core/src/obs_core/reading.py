@@ -199,6 +199,16 @@ class Execution:
             raise KeyError(f"no artifact {name!r} of task {task!r} is kept in execution {self.id}")
         return restored(self.store, found[-1][name])
 
+    def artifact_of(self, task: TaskView, name: str) -> Any:
+        """Return what one call of a task kept under a name; None if it kept nothing of this name.
+
+        Args:
+            task: One of `tasks`.
+            name: As for `TaskContext.keep`.
+        """
+        kept = self._assembly.artifacts.get(task.id, {}).get(name)
+        return None if kept is None else restored(self.store, kept)
+
     def shared_body(self, digest: str) -> str | None:
         """Return a script or style that several deck items hold; None if it is gone."""
         if (body := body_of(digest)) is not None:

@@ -10,7 +10,13 @@ Example:
 from __future__ import annotations
 
 from obs_core.testing.clocks import FixedClock, counted_ids
-from obs_core.testing.contracts import HOSTILE_TEXTS, ImportContract, RendererContract, TransformerContract
+from obs_core.testing.contracts import (
+    HOSTILE_TEXTS,
+    ImportContract,
+    RendererContract,
+    TrackerContract,
+    TransformerContract,
+)
 from obs_core.testing.stores import RecordingStore, recording
 
 __all__ = [
@@ -19,6 +25,7 @@ __all__ = [
     "ImportContract",
     "RecordingStore",
     "RendererContract",
+    "TrackerContract",
     "TransformerContract",
     "counted_ids",
     "recording",

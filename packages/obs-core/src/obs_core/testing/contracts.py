@@ -14,14 +14,20 @@ import pickle
 import re
 import subprocess
 import sys
+import threading
+import warnings
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from typing import Any
 
+from obs_core.executions import execution
 from obs_core.rendering import Renderable, bounded_repr
+from obs_core.tasks import task
+from obs_core.testing.stores import recording
+from obs_core.trackers import Tracker
 from obs_core.transformers import TypeTransformer
 
-__all__ = ["HOSTILE_TEXTS", "ImportContract", "RendererContract", "TransformerContract"]
+__all__ = ["HOSTILE_TEXTS", "ImportContract", "RendererContract", "TrackerContract", "TransformerContract"]
 
 HOSTILE_TEXTS = (
     "<script>hostile()</script>",
@@ -176,6 +182,99 @@ class TransformerContract:
     def _some_values(self) -> Sequence[Any]:
         assert len(self.values), f"{type(self).__name__}.values is empty: there is nothing to keep"
         return self.values
+
+
+class TrackerContract:
+    """What a tracker promises; inherit it in a class named ``Test...`` and define what is below.
+
+    The tests run the real client: offline, or against a server on loopback.
+    """
+
+    def tracker(self, **arguments: Any) -> Tracker:
+        """Make the decorator for an experiment that needs no account; `arguments` are `Tracker`'s own."""
+        raise NotImplementedError(f"{type(self).__name__} must define tracker(**arguments)")
+
+    def ended(self) -> Sequence[tuple[str, bool]]:
+        """Read back the experiments that have ended: the id of each, and whether it ended as failed."""
+        raise NotImplementedError(f"{type(self).__name__} must define ended()")
+
+    def test_a_task_that_succeeds_ends_its_experiment_well(self) -> None:
+        """And the task carries a link to it."""
+        with recording() as store:
+            assert task(self.tracker()(_give_seven))() == 7
+            (tracked,) = store.last().tasks
+        assert [failed for _, failed in self.ended()] == [False]
+        assert [link.name for link in tracked.links] == [self.tracker().link_name]
+
+    def test_an_exception_goes_on_as_it_was_and_ends_the_experiment_as_failed(self) -> None:
+        """Whatever the exception is."""
+        for error in (ValueError("of the task"), SystemExit(3), KeyboardInterrupt()):
+            raised = _raised_by(task(self.tracker()(_raising(error))))
+            assert raised is error, f"{raised!r} came out instead of {error!r}"
+        assert [failed for _, failed in self.ended()] == [True] * 3
+
+    def test_two_calls_are_two_experiments_and_a_retry_goes_on_with_the_failed_one(self) -> None:
+        """The id of an experiment comes from execution and task."""
+        with recording(), execution("contract"):
+            task(self.tracker()(_give_seven), name="work")()
+            _raised_by(task(self.tracker()(_raising(ValueError("once"))), name="work"))
+            task(self.tracker()(_give_seven), name="work", attempt=2)()
+        assert len({name for name, _ in self.ended()}) == 2
+
+    def test_a_client_that_breaks_changes_nothing_for_the_task(self, monkeypatch: Any) -> None:
+        """Whether it breaks at its beginning or at its end."""
+        monkeypatch.setenv("OBS_STRICT", "0")
+        for broken in ("begin", "finish"):
+            tracker = self.tracker()
+            monkeypatch.setattr(tracker, broken, _raising(ConnectionError("the service is down")))
+            with recording() as store, warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")
+                assert task(tracker(_give_seven))() == 7
+                (tracked,) = store.last().tasks
+            assert tracked.status == "succeeded"
+            assert any("the service is down" in note for note in tracked.notes), tracked.notes
+            assert sum("the service is down" in str(one.message) for one in warned) == 1
+
+    def test_a_client_that_hangs_is_left_behind(self, monkeypatch: Any) -> None:
+        """The task waits for it no longer than its timeout."""
+        monkeypatch.setenv("OBS_STRICT", "0")
+        tracker, released = self.tracker(timeout=0.2), threading.Event()
+        monkeypatch.setattr(tracker, "begin", lambda *_: released.wait(600))
+        monkeypatch.setattr(tracker, "finish", lambda *_, **__: None)
+        with recording() as store, warnings.catch_warnings(record=True):
+            warnings.simplefilter("always")
+            assert task(tracker(_give_seven))() == 7
+            (tracked,) = store.last().tasks
+        released.set()
+        assert any("took longer than 0.2 s" in note for note in tracked.notes), tracked.notes
+
+    def test_a_missing_secret_is_said_when_the_function_is_decorated(self) -> None:
+        """Not when the task has done its night's work."""
+        try:
+            self.tracker(secret=None)
+        except ValueError as error:
+            assert "secret must be set" in str(error)  # noqa: PT017  # pytest is not needed to inherit this
+        else:
+            raise AssertionError("a tracker without a secret was made")
+
+
+def _give_seven() -> int:
+    return 7
+
+
+def _raising(error: BaseException) -> Any:
+    def work(*_: Any, **__: Any) -> None:
+        raise error
+
+    return work
+
+
+def _raised_by(call: Any) -> BaseException | None:
+    try:
+        call()
+    except BaseException as error:
+        return error
+    return None
 
 
 class ImportContract:

@@ -1,0 +1,325 @@
+"""Experiment trackers: run a task inside an experiment of W&B, Comet, or another service.
+
+What they share is here: whose secret, which experiment (a retry goes on with its own), links in both directions, the
+true end state, and bounded waits. A tracker adds how its client is started and ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from msgspec import Struct
+
+from obs_core._bounded_repr import describe_error
+from obs_core._failsafe import ObsError, strict, warn
+from obs_core.decorators import TaskCall, TaskDecorator
+from obs_core.secrets import Secret, SecretNotFoundError, mask
+
+if TYPE_CHECKING:
+    from obs_core.model import TaskView
+
+__all__ = ["Identity", "OnRetry", "Tracker", "TrackerError", "within"]
+
+T = TypeVar("T")
+
+OnRetry = Literal["resume", "new", "group"]
+"""What a second attempt of a task does: go on with the first one's experiment, make its own, or its own in a group."""
+
+
+class TrackerError(ObsError):
+    """An experiment could not be started."""
+
+
+class Identity(Struct, frozen=True):
+    """Which experiment a call of a task belongs to.
+
+    Attributes:
+        key: 32 hexadecimal digits: the same for the same execution and task, and for each retry that resumes.
+        group: The key of the first attempt, when attempts are grouped; empty otherwise.
+        resumes: Whether an earlier attempt began the experiment.
+        task: The task's name.
+        attempt: Which attempt this is.
+        execution_id: The execution.
+        execution_url: Its address.
+        git_commit: The commit that is checked out; empty outside of a repository.
+    """
+
+    key: str
+    group: str
+    resumes: bool
+    task: str
+    attempt: int
+    execution_id: str
+    execution_url: str
+    git_commit: str
+
+    def facts(self) -> dict[str, Any]:
+        """Return what an experiment should know about where it came from."""
+        return {
+            "execution_id": self.execution_id,
+            "execution_url": self.execution_url,
+            "task": self.task,
+            "attempt": self.attempt,
+            "git_commit": self.git_commit,
+        }
+
+
+class Tracker(TaskDecorator):
+    """Base of decorators that run a task inside an experiment of a tracking service.
+
+    A subclass says what the service is called and writes `is_online`, `begin`, `address` and `finish`. Whatever its
+    client does, the task's result and exception stay what they are; it waits for the client no longer than `timeout`.
+
+    Args:
+        secret: Where the API key is, or what gives it.
+        required: Whether a task without any key is refused; otherwise it runs untracked, with a warning.
+        on_retry: What a second attempt does.
+        timeout: Seconds that starting, and again ending, may take.
+
+    Raises:
+        ValueError: The secret is missing, or a value is not one of those named.
+        TypeError: The secret is neither a `Secret` nor callable.
+
+    Attributes:
+        service: The service's name, as messages have it: ``"W&B"``.
+        link_name: What the link of the task is called: ``"W&B run"``.
+    """
+
+    service: str
+    link_name: str
+
+    def __init__(
+        self,
+        secret: Secret | Callable[[], str] | None,
+        *,
+        required: bool = True,
+        on_retry: OnRetry = "resume",
+        timeout: float = 60.0,
+    ) -> None:
+        _check(secret, on_retry, timeout)
+        self._secret = secret
+        self._required = required
+        self._on_retry = on_retry
+        self._timeout = timeout
+
+    def is_online(self) -> bool:
+        """Tell whether the experiment will talk to its service: only then a key is needed."""
+        raise NotImplementedError(f"{type(self).__name__} must define is_online()")
+
+    def has_credentials(self) -> bool:
+        """Tell whether the client has a key by itself, for when the secret is not found."""
+        return False
+
+    def begin(self, call: TaskCall, identity: Identity, key: str | None) -> Any:
+        """Start the experiment.
+
+        Args:
+            call: The task.
+            identity: Which experiment.
+            key: The API key; None offline, or when the client has its own.
+
+        Returns:
+            The experiment.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define begin(call, identity, key)")
+
+    def address(self, experiment: Any) -> str:
+        """Return where the experiment is: its URL, or offline what to type to send it."""
+        raise NotImplementedError(f"{type(self).__name__} must define address(experiment)")
+
+    def finish(self, call: TaskCall, experiment: Any, *, failed: bool) -> None:
+        """End the experiment with its true end state."""
+        raise NotImplementedError(f"{type(self).__name__} must define finish(call, experiment, failed)")
+
+    def active(self, experiment: Any) -> Any:
+        """Return a context manager in which the task runs; by default one that does nothing."""
+        return contextlib.nullcontext(experiment)
+
+    def around(self, call: TaskCall) -> Iterator[Any]:
+        """Start the experiment, run the task, end the experiment with its true end state."""
+        experiment = self._begun(call)
+        if experiment is None:
+            yield None
+            return
+        failed = True
+        try:
+            with self.active(experiment):
+                yield experiment
+            failed = False
+        finally:
+            self._finish(call, experiment, failed=failed)
+
+    def _begun(self, call: TaskCall) -> Any:
+        """Start the experiment and link to it; None if the task runs untracked."""
+        wanted, key = self._key(call)
+        if not wanted:
+            return None
+        identity = identify(call, self.service, self._on_retry)
+        try:
+            experiment = within(
+                self._timeout,
+                lambda: self.begin(call, identity, key),
+                f"starting the {self.link_name}",
+                too_late=lambda late: self.finish(call, late, failed=True),
+            )
+        except Exception as error:
+            self._untracked(call, f"the {self.link_name} could not be started: {describe_error(error)}")
+            return None
+        call.link(self.link_name, self.address(experiment))
+        return experiment
+
+    def _key(self, call: TaskCall) -> tuple[bool, str | None]:
+        """Tell whether to track, and with which key."""
+        if not self.is_online():
+            return True, None
+        try:
+            key = self._secret.resolve() if isinstance(self._secret, Secret) else str(self._secret())  # type: ignore[misc]
+        except Exception as error:
+            if self.has_credentials():
+                return True, None
+            if self._required:
+                call.reject(error)
+            reason = "no secret" if isinstance(error, SecretNotFoundError) else describe_error(error)
+            self._untracked(call, f"there is no key for {self.service} ({reason}), and required=False")
+            return False, None
+        mask_from_now_on(key)
+        return True, key
+
+    def _finish(self, call: TaskCall, experiment: Any, *, failed: bool) -> None:
+        try:
+            within(self._timeout, lambda: self.finish(call, experiment, failed=failed), f"ending the {self.link_name}")
+        except Exception as error:
+            message = mask(f"the {self.link_name} was not ended well: {describe_error(error)}")
+            call.note(message)
+            if strict() and not isinstance(error, TimeoutError):
+                raise
+            warn(message)
+
+    def _untracked(self, call: TaskCall, reason: str) -> None:
+        message = mask(f"task {call.name!r} runs untracked: {reason}")
+        call.note(message)
+        warn(message)
+
+
+def identify(call: TaskCall, service: str, on_retry: OnRetry) -> Identity:
+    """Find out which experiment a call belongs to, and keep that for its retries.
+
+    Each first attempt has a key of its own, made of execution and task; a later attempt of the same task in the same
+    execution takes the key of the earliest one that was not taken up yet.
+
+    Args:
+        call: The call.
+        service: The service's name.
+        on_retry: What a second attempt does.
+    """
+    from obs_core import provenance
+
+    context = call.context
+    own = _key_of(context.execution_id, context.global_ref(), service)
+    first = _first_attempt(call, service) if context.attempt > 1 else None
+    resumes = first is not None and on_retry == "resume"
+    identity = Identity(
+        key=first if first is not None and resumes else own,
+        group=(first or own) if on_retry == "group" else "",
+        resumes=resumes,
+        task=context.task_name,
+        attempt=context.attempt,
+        execution_id=context.execution_id,
+        execution_url=context.execution_url,
+        git_commit=provenance.git_commit(_working_folder()),
+    )
+    context.keep(f"{service} experiment", {"key": identity.key, "first": first or own})
+    return identity
+
+
+def _first_attempt(call: TaskCall, service: str) -> str | None:
+    """Return the key of the earliest attempt before this one that no later attempt goes on with."""
+    from obs_core.reading import Execution
+
+    context = call.context
+    context.journal.flush(wait=True)
+    execution = Execution(context.run.store, context.execution_id)
+    kept = [
+        (task, execution.artifact_of(task, f"{service} experiment"))
+        for task in execution.tasks
+        if task.name == context.task_name and task.id != context.global_ref()
+    ]
+    taken = {value["first"] for task, value in kept if value and task.attempt >= context.attempt}
+    begun = [value["first"] for task, value in kept if value and _may_be_retried(task, context.attempt)]
+    return next((first for first in begun if first not in taken), None)
+
+
+def _may_be_retried(task: TaskView, attempt: int) -> bool:
+    return task.attempt < attempt and task.status != "succeeded"
+
+
+def _key_of(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def _working_folder() -> str:
+    import os
+
+    return os.getcwd()
+
+
+def mask_from_now_on(key: str) -> None:
+    """Mask a key in all that obs writes from now on, wherever it came from."""
+    from obs_core._masking import register_secret_value
+
+    register_secret_value(key)
+
+
+def within(seconds: float, work: Callable[[], T], doing: str, *, too_late: Callable[[T], None] | None = None) -> T:
+    """Do work in a thread that can be left behind: some clients hang for minutes.
+
+    Args:
+        seconds: How long to wait.
+        work: What to do.
+        doing: What that is, as it reads before "took longer than".
+        too_late: What to do with a result that nobody waited for.
+
+    Raises:
+        TimeoutError: It took longer.
+        Exception: Whatever the work raised.
+    """
+    outcome: list[tuple[T | None, BaseException | None]] = []
+    done, abandoned = threading.Event(), threading.Event()
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:
+            outcome.append((None, error))
+        else:
+            outcome.append((result, None))
+            if abandoned.is_set() and too_late is not None:
+                with contextlib.suppress(Exception):  # nobody is left to be told
+                    too_late(result)
+        done.set()
+
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(run,), name="obs-tracker", daemon=True).start()
+    if not done.wait(seconds):
+        abandoned.set()
+        raise TimeoutError(f"{doing} took longer than {seconds:g} s")
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
+
+
+def _check(secret: Any, on_retry: str, timeout: float) -> None:
+    if secret is None:
+        raise ValueError("secret must be set")
+    if not isinstance(secret, Secret) and not callable(secret):
+        raise TypeError(f"secret is a Secret or a callable that gives the key, not {type(secret).__name__}")
+    if on_retry not in ("resume", "new", "group"):
+        raise ValueError(f"on_retry is 'resume', 'new' or 'group', not {on_retry!r}")
+    if timeout <= 0:
+        raise ValueError(f"timeout is a positive number of seconds, not {timeout!r}")
