@@ -91,7 +91,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         refusal = self._refusal(scope)
-        await (refusal or self._app)(scope, receive, _with_headers(send))
+        await (refusal or self._app)(scope, receive, _with_headers(send, scope["path"]))
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -156,14 +156,17 @@ def _cookie(header: str) -> str:
     return morsel.value if morsel is not None else ""
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, path: str) -> Send:
+    # What is recorded stays in no cache; scripts and styles of ours may, if the browser asks whether they changed.
+    keeping = "no-cache" if path.startswith("/static/") else "no-store"
+
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             _add(headers, _HEADERS.items())
             is_page = headers.get("content-type", "").startswith("text/html")
             _add(headers, [("Content-Security-Policy", PAGE_POLICY if is_page else NOTHING_POLICY)])
-            _add(headers, [("Cache-Control", "no-store")])
+            _add(headers, [("Cache-Control", keeping)])
         await send(message)
 
     return sending
