@@ -53,6 +53,7 @@ class Moment:
         outputs: What tasks returned, by task id.
         trace: Its spans.
         version: Another one whenever the journal had grown.
+        answers: What was already answered about this moment, by what was asked: many may watch the same execution.
     """
 
     def __init__(self, store: Store, assembly: Assembly, columns: SpanColumns, version: int) -> None:
@@ -61,6 +62,7 @@ class Moment:
         self.tasks: list[TaskView] = assembly.tasks
         self.outputs = assembly.outputs
         self.version = version
+        self.answers: dict[str, bytes] = {}
         end = clock.epoch() if self.view.status == "running" else self.view.started + self.view.duration
         if self.view.status == "lost":
             seen = max(map(columns.last_sign_of_life, columns.writers), default=end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ __all__ = ["execution", "operations", "span", "timeline"]
 
 _MOST_TASKS = 2_000
 _MOST_LANES = 400
+_MOST_ANSWERS = 100
 
 
 def execution(request: Request) -> Response:
@@ -30,7 +32,21 @@ def execution(request: Request) -> Response:
         view = site.summary(request.path_params["execution"])
         return site.page("execution.html", request, execution=view, moment=None)
     moment = site.look(request.path_params["execution"])
-    return site.page("_execution.html" if part else "execution.html", request, **_contents(moment))
+    if not part:
+        return site.page("execution.html", request, **_contents(moment))
+    return _once(
+        moment, "live", "text/html", lambda: bytes(site.page("_execution.html", request, **_contents(moment)).body)
+    )
+
+
+def _once(moment: Moment, asked: str, media_type: str, answer: Callable[[], bytes]) -> Response:
+    """Answer what was asked about a moment before with the same answer."""
+    content = moment.answers.get(asked)
+    if content is None:
+        content = answer()
+        if len(moment.answers) < _MOST_ANSWERS:
+            moment.answers[asked] = content
+    return Response(content, media_type=media_type)
 
 
 def _contents(moment: Moment) -> dict[str, Any]:
@@ -71,6 +87,10 @@ def timeline(request: Request) -> Response:
     and how many.
     """
     moment = site_of(request).look(request.path_params["execution"])
+    return _once(moment, request.url.query, "application/json", lambda: msgspec.json.encode(_window(request, moment)))
+
+
+def _window(request: Request, moment: Moment) -> dict[str, Any]:
     trace, drawn = moment.trace, moment.timeline
     whole = (trace.end - trace.start) / 1000
     begin = _number(request, "from", 0.0)
@@ -87,7 +107,7 @@ def timeline(request: Request) -> Response:
         "lanes": drawn.lane_count,
         "writers": drawn.writers[:1000],
     }
-    return _json(found)
+    return found
 
 
 def span(request: Request) -> Response:
@@ -163,10 +183,6 @@ def _number(request: Request, name: str, default: float) -> float:
 
 def _ns(microseconds: float) -> int:
     return min(int(microseconds * 1000), 2**60)
-
-
-def _json(value: Any) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")
 
 
 def tasks_of(moment: Moment) -> list[tuple[TaskView, int]]:

@@ -62,6 +62,7 @@ const written = (milliseconds) => {
   return `${hours} h ${String(minutes % 60).padStart(2, "0")} min`;
 };
 const runDurations = () => {
+  root.style.setProperty("--turn", `${(Math.floor(Date.now() / 1000) % 8) * 45}deg`);
   for (const shown of all("[data-since]")) shown.textContent = written(Date.now() - Number(shown.dataset.since));
 };
 setInterval(runDurations, 1000);
