@@ -1,0 +1,95 @@
+"""What the sources of a package import, and which installed distributions that comes from."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import of something that is not in the standard library.
+
+    Attributes:
+        module: The outermost name: ``"pandas"``.
+        place: File and line.
+        at_once: Whether it runs when the file is imported, and not in a function.
+        spared: Whether ``except ImportError`` stands below it.
+    """
+
+    module: str
+    place: str
+    at_once: bool
+    spared: bool
+
+    @property
+    def distributions(self) -> set[str]:
+        """What provides the module, as names in normal form; the module's own name if it is not installed."""
+        return {normal(name) for name in _providers().get(self.module, [self.module])}
+
+
+def normal(name: str) -> str:
+    """Return a distribution's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imports(folder: Path) -> Iterator[Import]:
+    """Find the imports below a folder; those for type checking alone are left out."""
+    for path in sorted(folder.rglob("*.py")):
+        for node, where in _walk(ast.parse(path.read_text()), _Where()):
+            place = f"{path.relative_to(folder.parent)}:{getattr(node, 'lineno', 0)}"
+            names = [name for name in _outermost(node) if name not in sys.stdlib_module_names]
+            yield from (Import(name, place, where.at_once, where.spared) for name in names)
+
+
+@cache
+def _providers() -> dict[str, list[str]]:
+    return dict(packages_distributions())
+
+
+@dataclass(frozen=True)
+class _Where:
+    at_once: bool = True
+    spared: bool = False
+
+    def inside(self, node: ast.AST) -> _Where:
+        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        return _Where(self.at_once and not function, self.spared or _spares(node))
+
+
+def _walk(node: ast.AST, where: _Where) -> Iterator[tuple[ast.AST, _Where]]:
+    yield node, where
+    children = node.orelse if isinstance(node, ast.If) and _for_types(node) else ast.iter_child_nodes(node)
+    for child in children:
+        yield from _walk(child, where.inside(node))
+
+
+def _spares(node: ast.AST) -> bool:
+    caught = [handler.type for handler in node.handlers] if isinstance(node, ast.Try) else []
+    return any(kind and re.search(r"ImportError|ModuleNotFoundError", ast.unparse(kind)) for kind in caught)
+
+
+def _for_types(node: ast.If) -> bool:
+    return ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def _outermost(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Import(names=names):
+            return [alias.name.partition(".")[0] for alias in names]
+        case ast.ImportFrom(module=str(module), level=0):
+            return [module.partition(".")[0]]
+        case ast.Call(func=ast.Name(id="import_module") | ast.Attribute(attr="import_module")):
+            return [_literal(argument).partition(".")[0] for argument in node.args[:1] if _literal(argument)]
+        case _:
+            return []
+
+
+def _literal(node: ast.expr) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

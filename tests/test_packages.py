@@ -1,0 +1,87 @@
+"""All packages have one shape, and what has another one is told so."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "scripts" / "frame"))
+
+from changelogs import Changelog  # noqa: E402
+from distributions import Distribution, distributions  # noqa: E402
+from package_rules import problems, sibling_range  # noqa: E402
+
+PACKAGES = distributions()
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_a_package_is_in_order(package: Distribution) -> None:
+    assert list(problems(package, PACKAGES)) == []
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Callable[[str, str, str], str]:
+    """Return a function that changes a file of a copy of obs-renderers and tells what is then wrong with it."""
+    copy = tmp_path / "packages" / "obs-renderers"
+    shutil.copytree(ROOT / "packages" / "obs-renderers", copy)
+    shutil.copy(ROOT / "README.md", tmp_path)
+    (copy / "README.md").touch()
+
+    def change(file: str, old: str, new: str) -> str:
+        path = tmp_path / file if file == "README.md" else copy / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+        return "\n".join(problems(Distribution(copy), [*PACKAGES]))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("pyproject.toml", 'license = "Apache-2.0"', 'license = "MIT"', "[project] license is 'MIT'; obs-core has"),
+        ("pyproject.toml", 'name = "obs-renderers"', 'name = "obs-drawing"', "name is 'obs-drawing'; the folder is"),
+        ("pyproject.toml", "[tool.hatch.version]", "[tool.ruff]\n[tool.hatch.version]", "[tool.ruff] belongs into the"),
+        ("pyproject.toml", "obs-core>=0.1,<0.2", "obs-core>=0.7,<0.8", "does not admit obs-core 0.1"),
+        ("pyproject.toml", "obs-core>=0.1,<0.2", "obs-core>=0.1", "which may break; end it with <0.2"),
+        ("pyproject.toml", '"plotly>=5.24"', '"plotly"', "plotly names no oldest version"),
+        ("pyproject.toml", '"plotly>=5.24"', '"obs-ui>=0.1,<0.2"', "depends on obs-ui; packages meet through obs-core"),
+        ("pyproject.toml", "obs_renderers:TreeRenderer", "obs_renderers:Bush", "does not load: AttributeError"),
+        ("pyproject.toml", '  "pygments>=2.18",\n', "", "imports pygments, which is not in its dependencies"),
+        ("src/obs_renderers/_types.py", "\nfrom typing", "\nimport numba\nfrom typing", "imports numba, which"),
+        ("CHANGELOG.md", "## [Unreleased]", "## [0.1.0] - soon", "the first heading of CHANGELOG.md must be"),
+        ("CHANGELOG.md", "### Added", "### News", "Keep a Changelog knows Added, Changed"),
+        ("CHANGELOG.md", "by themselves when they are appended to a deck.", "somehow", "no whole sentence"),
+        ("LICENSE", "Apache License", "My License", "LICENSE is not the one of the checkout's root"),
+        ("README.md", "| [obs-renderers](packages/obs-renderers) |", "| renderers |", "README.md has no row"),
+    ],
+)
+def test_what_is_out_of_order_is_named(
+    broken: Callable[[str, str, str], str], file: str, old: str, new: str, said: str
+) -> None:
+    assert said in broken(file, old, new)
+
+
+def test_a_released_section_is_made_of_what_is_unreleased() -> None:
+    from datetime import date
+
+    log = Changelog("# Changelog\n\n## [Unreleased]\n\n### Added\n\n- A thing that\n  is new.\n")
+
+    done = log.dated("0.2.0", date(2026, 1, 31))
+
+    assert log.unreleased == "### Added\n\n- A thing that\n  is new."
+    assert done.text.startswith("# Changelog\n\n## [Unreleased]\n\n## [0.2.0] - 2026-01-31\n\n### Added\n")
+    assert done.released == ["0.2.0"]
+    assert done.unreleased == ""
+    assert done.entries == ["- A thing that is new."]
+
+
+def test_a_sibling_range_ends_before_what_may_break() -> None:
+    assert sibling_range("0.3.4") == ">=0.3,<0.4"
+    assert sibling_range("1.2.0") == ">=1.2,<2"
