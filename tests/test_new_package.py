@@ -1,0 +1,72 @@
+"""`scripts/new_package`, run into a copy of the checkout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what the scripts look at, without what they make."""
+    made = shutil.ignore_patterns("__pycache__", "dist")
+    for folder in ("packages", "scripts", "docs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=made)
+    for file in ("README.md", "LICENSE", "pyproject.toml", "hatch.toml"):
+        shutil.copy(ROOT / file, tmp_path)
+    return tmp_path
+
+
+def run(checkout: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    source = checkout / "packages" / "obs-duckdb" / "src"
+    variables = {**os.environ, "PYTHONPATH": str(source), "OBS_STRICT": "1"}
+    command = [sys.executable, str(checkout / "scripts" / "frame" / script), *arguments]
+    return subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True, check=False)
+
+
+def test_a_new_package_is_in_order_and_its_tests_pass(checkout: Path) -> None:
+    made = run(checkout, "new_package.py", "obs-duckdb")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "./scripts/test packages/obs-duckdb/tests" in made.stdout
+
+    checked = run(checkout, "check_packages.py", "obs-duckdb")
+    assert (checked.returncode, checked.stdout) == (0, "1 packages are in order.\n")
+
+    folder = checkout / "packages" / "obs-duckdb"
+    variables = {**os.environ, "PYTHONPATH": str(folder / "src"), "OBS_STRICT": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={checkout}", str(folder)]
+    tests = subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True, check=False)
+    assert tests.returncode == 0, tests.stdout
+    assert "4 passed" in tests.stdout
+
+
+def test_readme_lists_the_package_and_its_page(checkout: Path) -> None:
+    run(checkout, "new_package.py", "duckdb")
+
+    rows = (checkout / "README.md").read_text()
+    assert "| [obs-duckdb](packages/obs-duckdb) | Duckdb |\n" in rows
+    assert "| [Duckdb](docs/duckdb.md) | `duckdb_observed` |\n" in rows
+    assert (checkout / "docs" / "duckdb.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Which package?"),
+        (["obs-Duck"], "'obs-Duck' does not fit"),
+        (["obs-core"], "There is packages/obs-core already"),
+        (["tasks"], "There is docs/tasks.md already"),
+    ],
+)
+def test_a_name_that_does_not_fit_is_refused(checkout: Path, arguments: list[str], said: str) -> None:
+    refused = run(checkout, "new_package.py", *arguments)
+
+    assert refused.returncode == 1
+    assert said in refused.stderr
