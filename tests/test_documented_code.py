@@ -1,0 +1,85 @@
+"""What the pages show runs: the Python blocks of each page, in order, in one folder and one namespace."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("packages/*/README.md")])
+BLOCK = re.compile(
+    r"(?:<!-- not run: (?P<reason>[^\n]+) -->\n+)?^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE
+)
+
+
+def blocks(page: Path, language: str) -> list[tuple[int, str]]:
+    """Return line and text of the blocks that are to run: those that no reason stands above."""
+    text = page.read_text()
+    return [
+        (text.count("\n", 0, found.start("code")), found["code"])
+        for found in BLOCK.finditer(text)
+        if found["language"] == language and not found["reason"]
+    ]
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name)
+def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    # Blank lines in front of each block: a traceback then names the line of the page.
+    script = tmp_path / "page.py"
+    lines: list[str] = []
+    for line, code in blocks(page, "python"):
+        code = re.sub(r"^from __future__ .*", "", code, flags=re.MULTILINE)
+        lines += [""] * (line - len(lines)) + code.splitlines()
+    script.write_text("\n".join(lines))
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("OBS_")}
+    variables |= {"OBS_STORE": str(tmp_path / "store"), "WANDB_MODE": "offline", "COMET_START_ONLINE": "0"}
+    result = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+COMMANDS = [
+    (name(page), line)
+    for page in PAGES
+    for _, code in [*blocks(page, "console"), *blocks(page, "sh")]
+    for line in re.findall(r"^(?:\$ )?(obs [a-z]+)\b", code, re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize("command", sorted({command for _, command in COMMANDS}))
+def test_an_obs_command_that_a_page_shows_exists(command: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "obs_core", *command.split()[1:], "--help"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_no_block_of_a_page_is_empty() -> None:
+    empty = [name(page) for page in PAGES for found in BLOCK.finditer(page.read_text()) if not found["code"].strip()]
+    assert empty == []
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    broken = [
+        f"{name(page)}: {target}"
+        for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_readme_leads_to_every_page() -> None:
+    shown = (ROOT / "README.md").read_text()
+    assert [page.name for page in ROOT.glob("docs/*.md") if f"(docs/{page.name})" not in shown] == []
