@@ -17,10 +17,10 @@ from private_hatch import hatch
 from steps import Step, all_steps, quick_step
 
 HELP = """\
-./scripts/test                     every check: lint, types, test (the matrix), solo, floor, wheels
+./scripts/test                     every check: lint, types, docs, test (the matrix), solo, floor, wheels
 ./scripts/test ARGUMENTS           pytest with exactly these arguments, in one environment:
                                    this Python and the newest pandas
-./scripts/test --only STEP,STEP    some of the checks: lint, types, test, solo, floor, wheels, or one of
+./scripts/test --only STEP,STEP    some of the checks: lint, types, docs, test, solo, floor, wheels, or one of
                                    --list, such as test.py3.12-pandas2; * matches anything.
                                    What follows goes to pytest.
 ./scripts/test --list              the names of all steps
@@ -34,6 +34,7 @@ for example
 
 lint    ruff check and ruff format over everything (`./scripts/hatch run lint:fix` mends what it can)
 types   mypy --strict over the packages; their tests are checked too, without a need for annotations
+docs    the docs site, where a warning is an error (`./scripts/hatch run docs:serve` shows it)
 test    all tests, Python x pandas; those marked slow or browser run in the newest cell alone
 solo    each package with only what it declares, newest versions
 floor   each package with the oldest versions that it declares

@@ -70,6 +70,7 @@ def all_steps() -> list[Step]:
     return [
         Step("lint", "check", "ruff check, ruff format", is_pytest=False),
         Step("types", "check", "mypy", oldest, is_pytest=False),
+        Step("docs", "build", "the docs site, strictly", is_pytest=False),
         *_matrix(newest),
         *(_own(f"solo.{package}", "newest versions", newest) for package in packages()),
         *(_own(f"floor.{package}", "oldest versions", oldest) for package in packages()),
