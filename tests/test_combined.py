@@ -1,0 +1,104 @@
+"""Any packages go together, and each goes away without taking another one along: tried on built wheels."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OTHERS = sorted({path.parent.name for path in ROOT.glob("packages/*/pyproject.toml")} - {"obs-core"})
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("uv"), reason="uv is not on PATH; ./scripts/test puts it there"),
+]
+
+PIPELINE = r'''
+import importlib, inspect, itertools, sys
+from obs_core import TaskDecorator, Tracker, execution, load_execution, task
+
+def decorators(name):
+    module = importlib.import_module(name)
+    found = [getattr(module, each) for each in module.__all__]
+    found = [each for each in found if inspect.isclass(each) and issubclass(each, TaskDecorator)]
+    trackers = [each for each in found if issubclass(each, Tracker)]
+    return trackers or found[:1]
+
+def made(kind):
+    """Make a decorator of what it cannot do without: a key, and names."""
+    known = {name: "combined" for name in ("project", "project_name", "entity", "workspace")}
+    known["secret"] = lambda: "0" * 40
+    wanted = inspect.signature(kind.__init__).parameters
+    return kind(**{name: value for name, value in known.items() if name in wanted})
+
+kinds = [kind for name in sys.argv[1:] for kind in decorators(name)]
+for order in (kinds, kinds[::-1]):
+    function = lambda values: sum(values)
+    function.__name__ = "total"
+    for kind in order:
+        function = made(kind)(function)
+    with execution("combined") as run:
+        assert task(function)([1, 2, 3]) == 6
+    read = load_execution(run.id)
+    assert read.status == "succeeded", read.status
+    assert [each.notes for each in read.tasks if any("fail" in note for note in each.notes)] == []
+print("stacked", *(kind.__name__ for kind in kinds))
+'''
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("wheels")
+    built: dict[str, Path] = {}
+    for name in ["obs-core", *OTHERS]:
+        command = ["uv", "build", "--quiet", "--wheel", "--python", sys.executable, "--out-dir", str(folder / name)]
+        subprocess.run([*command, str(ROOT / "packages" / name)], check=True)
+        (built[name],) = (folder / name).glob("*.whl")
+    return built
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, str(tmp_path / "environment")], check=True)
+    return tmp_path / "environment" / "bin" / "python"
+
+
+def install(python: Path, files: Iterable[Path]) -> None:
+    subprocess.run(["uv", "pip", "install", "--quiet", "--python", str(python), *map(str, files)], check=True)
+
+
+def run(python: Path, names: Iterable[str]) -> None:
+    """Run the pipeline with the decorators of some packages, stacked in both orders."""
+    variables = {key: value for key, value in os.environ.items() if not key.startswith(("OBS_", "PYTHON"))}
+    variables |= {"OBS_STRICT": "1", "WANDB_MODE": "offline", "WANDB_SILENT": "true", "COMET_START_ONLINE": "0"}
+    folder = python.parents[2]
+    script = folder / "pipeline.py"
+    script.write_text(PIPELINE)
+    command = [str(python), str(script), *(name.replace("-", "_") for name in names)]
+    result = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "stacked" in result.stdout
+
+
+@pytest.mark.parametrize("pair", list(itertools.combinations(OTHERS, 2)), ids="+".join)
+def test_two_packages_go_together(pair: tuple[str, str], wheels: dict[str, Path], environment: Path) -> None:
+    install(environment, [wheels["obs-core"], *(wheels[name] for name in pair)])
+
+    run(environment, pair)
+
+
+def test_all_go_together_and_go_on_when_one_is_uninstalled(wheels: dict[str, Path], environment: Path) -> None:
+    install(environment, wheels.values())
+    run(environment, OTHERS)
+
+    for gone in OTHERS:
+        subprocess.run(["uv", "pip", "uninstall", "--quiet", "--python", str(environment), gone], check=True)
+        run(environment, [name for name in OTHERS if name != gone])
+        install(environment, [wheels[gone]])
