@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import yaml
 
 from obs_core import execution, span, task
 from obs_core.commands import main as obs
+from obs_core.testing import RecordingStore
 
 
 @task
@@ -31,9 +33,11 @@ def run_id(folder: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _real_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the command read `OBS_STORE`, as a user's does."""
-    monkeypatch.setattr("obs_core.store._in_use", None)
+def _real_store(store: RecordingStore) -> Iterator[None]:
+    """Let the command read `OBS_STORE`, as a user's does; taken back before the store in memory is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("obs_core.store._in_use", None)
+        yield
 
 
 def test_ls_shows_the_newest_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,8 +80,9 @@ def serve() -> Iterator[Callable[..., Server]]:
     assert "".join(complaints) == ""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """A browser; a module's own, since playwright drives one at a time in a thread, and others' tests have theirs."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
