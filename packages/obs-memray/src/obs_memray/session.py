@@ -38,11 +38,16 @@ class Session:
         self.capture = context.capture("memray", options=msgspec.to_builtins(options))
         self._stopping = threading.Lock()
         self._stopped = threading.Event()
+        # Begun before the tracker: where the process forked while memray followed it, captures were damaged.
+        threading.Thread(target=self._guard_size, name="obs-memray-size", daemon=True).start()
         # Not compressed at the end, which a task would wait for: the file is removed once its decks are made.
         destination = memray.FileDestination(self.capture.path, overwrite=True, compress_on_exit=False)
-        self._tracker = memray.Tracker(destination=destination, **tracking)
-        self._tracker.__enter__()
-        threading.Thread(target=self._guard_size, name="obs-memray-size", daemon=True).start()
+        try:
+            self._tracker = memray.Tracker(destination=destination, **tracking)
+            self._tracker.__enter__()
+        except BaseException:
+            self._stopped.set()
+            raise
 
     def stop(self) -> None:
         """Stop capturing."""

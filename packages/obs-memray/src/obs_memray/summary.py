@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from obs_memray.allocations import allocations_in
+from obs_memray.totals import total_allocated
 
 if TYPE_CHECKING:
     from memray import AllocationRecord, MemorySnapshot
@@ -63,7 +64,7 @@ class Summary(Struct):
 
     Attributes:
         peak: Most bytes that were allocated at a time; of several processes, the sum of their peaks.
-        total: Bytes allocated in all.
+        total: Bytes allocated in all; None if memray cannot say.
         count: Number of allocations.
         largest: The largest allocators of what the report looks at (the peak, leaks or temporary allocations), by size.
         resident: The memory over time, of the first process.
@@ -71,7 +72,7 @@ class Summary(Struct):
     """
 
     peak: int
-    total: int
+    total: int | None
     count: int
     largest: list[Allocator] = field(default_factory=list)
     resident: list[Moment] = field(default_factory=list)
@@ -86,16 +87,14 @@ def summarize(paths: Sequence[str], view: View) -> Summary:
         view: Which allocations the largest allocators are taken from.
     """
     from memray import FileReader
-    from memray._memray import compute_statistics
 
-    summary = Summary(0, 0, 0, processes=len(paths))
+    totals = [total_allocated(path) for path in paths]
+    summary = Summary(0, None if None in totals else sum(filter(None, totals)), 0, processes=len(paths))
     by_place: dict[tuple[str, str, int], list[int]] = {}
     for path in paths:
-        figures = compute_statistics(path, num_largest=1)
-        summary.total += figures.total_memory_allocated
-        summary.count += figures.total_num_allocations
         with FileReader(path) as reader:
             summary.peak += reader.metadata.peak_memory
+            summary.count += reader.metadata.total_allocations
             _add_by_place(allocations_in(reader, view), by_place)
             if not summary.resident:
                 summary.resident = _thinned(list(reader.get_memory_snapshots()))
