@@ -191,6 +191,37 @@ def test_weights_and_biases_integration(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(list(tmp_path.glob("wandb/offline-run-*/*.wandb"))) == 1
 
 
+def test_comet_ml_integration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("comet_ml")
+    monkeypatch.setenv("COMET_START_ONLINE", "0")
+    monkeypatch.setenv("COMET_OFFLINE_DIRECTORY", str(tmp_path))
+    from obs_comet.tracking import _comet_ml_login_class as comet_ml_login
+    from obs_core import Secret, task
+
+    @task
+    @comet_ml_login(
+        project_name="my-ml-project",
+        workspace="my-workspace",
+        secret=Secret(group="comet-ml", key="COMET_API_KEY"),
+        # Optional: experiment_key="my-custom-experiment-id"
+    )
+    def train_model_comet() -> None:
+        import comet_ml
+
+        experiment = comet_ml.Experiment()
+        experiment.log_metric("accuracy", 0.95)
+        experiment.log_parameter("learning_rate", 0.01)
+        # ... training logic ...
+
+    with recording() as store:
+        train_model_comet()
+        (tracked,) = store.last().tasks
+    (link,) = tracked.links
+    assert link.name == "Comet experiment"
+    (archive,) = tmp_path.glob("*.zip")
+    assert str(archive).removesuffix(".zip").rpartition("-")[0] in link.url
+
+
 def html_of(store: RecordingStore, name: str) -> str:
     """The HTML of one deck of the only task."""
     (task,) = store.last().tasks

