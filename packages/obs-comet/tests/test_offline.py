@@ -271,6 +271,7 @@ print(load_execution("last").task("train").notes)
     assert "logs nothing of torch by itself: import comet_ml before them" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked_for", [False, True])
 def test_errors_are_sent_to_a_third_party_only_if_that_is_asked_for(
     asked_for: bool, monkeypatch: pytest.MonkeyPatch

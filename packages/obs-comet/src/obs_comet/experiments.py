@@ -7,9 +7,7 @@ import inspect
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from obs_comet.client import QUIET, load, mask_logs
 from obs_core.trackers import Identity, TrackerError
@@ -22,7 +20,7 @@ __all__ = ["Account", "archive_of", "end", "live", "prepared", "start", "tell_or
 _starting = threading.Lock()
 
 
-class Account(Struct, frozen=True):
+class Account(NamedTuple):
     """Where an experiment belongs.
 
     Attributes:

@@ -6,9 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Literal
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from obs_comet.turns import end_turn, take_turn
 from obs_core import Identity, Secret, TaskCall, Tracker
@@ -152,7 +150,7 @@ class comet_ml_init(_Comet):
         end(experiment, call.name, failed=failed)
 
 
-class _Prepared(Struct):
+class _Prepared(NamedTuple):
     """An experiment that the task itself will make."""
 
     account: Any
