@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from obs_core import Deck, execution, task
+from obs_core import Deck, execution, load_execution, task
 from obs_core.journal import flusher
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -110,13 +111,27 @@ def test_a_flame_graph_of_memray_is_drawn(url, page, tmp_path):
     assert frame(page).locator("#chart svg g").count() > 1
 
 
-def test_a_whylogs_drift_report_is_drawn(url, page):
-    whylogs = pytest.importorskip("obs_whylogs")
-    pd = pytest.importorskip("pandas")
-    one, other = pd.DataFrame({"delay": range(100)}), pd.DataFrame({"delay": range(50, 250)})
-    html = whylogs.WhylogsSummaryDriftRenderer.to_html(one, other)
-    page.goto(url + record(html))
-    frame(page).get_by_text("delay").first.wait_for()
+def test_what_a_killed_task_had_captured_is_drawn(url, page):
+    pytest.importorskip("obs_memray")
+    script = """
+import os, signal
+from obs_core import task
+from obs_memray import memray_profiling
+
+@task(deck_fields=())
+@memray_profiling
+def devour():
+    kept = [bytearray(1_000_000) for _ in range(80)]
+    os.kill(os.getpid(), signal.SIGKILL)
+
+devour()
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+    page.goto(f"{url}executions/{load_execution('last').id}/tasks/main.2")
+    page.get_by_role("tab", name="Memory").click()
+    frame(page).get_by_text("The process ended before the task did").wait_for()
+    page.get_by_role("tab", name="Memray Flamegraph").click()
+    frame(page).locator("#chart svg g").first.wait_for()
 
 
 def test_the_whole_example_can_be_looked_at(url, page):

@@ -20,6 +20,7 @@ from obs_core.journal.records import AnyRecord
 from obs_core.model import DeckView, ExecutionView, TaskView
 from obs_core.rendering import render
 from obs_core.store import Store
+from obs_ui.captured import CapturedDecks
 from obs_ui.columns import SpanColumns
 from obs_ui.decoding import decode
 from obs_ui.tailing import JournalTail
@@ -46,6 +47,7 @@ class Moment:
         assembly: Everything but its spans.
         columns: Its spans.
         version: Which state of the journal this is.
+        captured: Decks made from what killed processes had captured.
 
     Attributes:
         view: What headers show.
@@ -56,7 +58,9 @@ class Moment:
         answers: What was already answered about this moment, by what was asked: many may watch the same execution.
     """
 
-    def __init__(self, store: Store, assembly: Assembly, columns: SpanColumns, version: int) -> None:
+    def __init__(
+        self, store: Store, assembly: Assembly, columns: SpanColumns, version: int, captured: CapturedDecks
+    ) -> None:
         self.store = store
         self.view: ExecutionView = assembly.view
         self.tasks: list[TaskView] = assembly.tasks
@@ -70,6 +74,8 @@ class Moment:
             self.view.duration = max(0, end - self.view.started)
         self.trace = Trace(columns, end, self.view.status)
         self._columns = columns
+        self._unfinished = assembly.unfinished
+        self._captured = captured
         self._adopt(columns)
 
     def _adopt(self, columns: SpanColumns) -> None:
@@ -115,7 +121,7 @@ class Moment:
 
     def decks(self, task: TaskView) -> dict[str, DeckView]:
         """Return the decks of a task that show anything, by their labels, in the order in which they were made."""
-        made = list(task.decks)
+        made = [*task.decks, *self._captured.of([one for one in self._unfinished if one.task == task.id])]
         if task.status == "lost" and made and all(deck.name != TIMELINE for deck in made):
             made.append(DeckView(TIMELINE))
         found: dict[str, DeckView] = {}
@@ -188,6 +194,7 @@ class Recording:
         self._store = store
         self._tail = JournalTail(store, execution_id)
         self._columns = SpanColumns()
+        self._captured = CapturedDecks()
         self._others: list[tuple[str, list[AnyRecord]]] = []
         self._lock = threading.Lock()
         self._moment: Moment | None = None
@@ -229,7 +236,7 @@ class Recording:
         return moment.view.status == "running" and self._assembled().view.status != "running"
 
     def _made(self, version: int) -> Moment:
-        return Moment(self._store, self._assembled(), self._columns, version)
+        return Moment(self._store, self._assembled(), self._columns, version, self._captured)
 
     def _assembled(self) -> Assembly:
         assembly = Assembly(self._store, self.id, read_blob=lambda blob: KeptItem(blob.path))

@@ -9,8 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from obs_core.captures import body_of
 from obs_core.journal.reader import unpacked
 from obs_core.model import TaskView
+from obs_core.store import Store
 from obs_core.store.base import shared_path
 from obs_ui.pages.execution import tasks_of
 from obs_ui.recording import Moment
@@ -84,12 +86,19 @@ def shared(request: Request) -> Response:
     digest = request.path_params["digest"]
     if not _DIGEST.fullmatch(digest):
         raise HTTPException(404, "That is not the hash of a script or style.")
-    try:
-        content = unpacked(site_of(request).store.get(shared_path(digest)))
-    except OSError:
-        raise HTTPException(404, "This script or style is not in the store any more.") from None
+    content = _shared(site_of(request).store, digest)
     lasting = {"Cache-Control": "private, max-age=31536000, immutable"}
     return Response(content, headers=lasting, media_type="text/plain; charset=utf-8")
+
+
+def _shared(store: Store, digest: str) -> bytes:
+    made_here = body_of(digest)
+    if made_here is not None:
+        return made_here.encode("utf-8", "surrogatepass")
+    try:
+        return unpacked(store.get(shared_path(digest)))
+    except OSError:
+        raise HTTPException(404, "This script or style is not in the store any more.") from None
 
 
 def frame(_request: Request) -> Response:
