@@ -195,12 +195,12 @@ def test_a_multi_index_is_validated_and_named() -> None:
 
 
 @pytest.mark.slow
-def test_five_thousand_columns_give_a_small_page() -> None:
-    schema = pa.DataFrameSchema({f"c{number}": pa.Column(int, pa.Check.gt(0)) for number in range(5000)})
-    html = report(schema, pd.DataFrame(np.zeros((3, 5000), dtype=int), columns=list(schema.columns)))
+def test_a_thousand_columns_give_a_small_page() -> None:
+    schema = pa.DataFrameSchema({f"c{number}": pa.Column(int, pa.Check.gt(0)) for number in range(1000)})
+    html = report(schema, pd.DataFrame(np.zeros((3, 1000), dtype=int), columns=list(schema.columns)))
     assert len(html) < 500_000
-    assert "4,800 more are not shown" in html
-    assert "checks of the data that failed 5,000 failing values 15,000" in text_of(html)
+    assert "800 more are not shown" in html
+    assert "checks of the data that failed 1,000 failing values 3,000" in text_of(html)
 
 
 @pytest.mark.slow

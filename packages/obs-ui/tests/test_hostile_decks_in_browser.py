@@ -137,9 +137,13 @@ def test_hostile_names_do_nothing(serve: Callable[..., Any], open_page: Callable
     shown = load_execution(run.id).tasks[0]
     page = open_page(server.url)
     expect(page.locator(".executions tbody tr")).to_have_count(1)
-    for path in (f"executions/{run.id}#span={shown.id}", f"executions/{run.id}/tasks/{shown.id}"):
+    shows = {
+        f"executions/{run.id}#span={shown.id}": "[data-timeline][data-ready]",
+        f"executions/{run.id}/tasks/{shown.id}": ".panel:not(.away) > iframe:not(.arriving)",
+    }
+    for path, selector in shows.items():
         page.goto(server.url + path)
-        page.wait_for_load_state("networkidle")
+        page.locator(selector).first.wait_for()
         assert page.locator("main img, main svg[onload], a[href^='javascript']").count() == 0
     assert page.locator("h1").inner_text().startswith("</script><img")
     page.goto(f"{server.url}compare?left={run.id}&right={run.id}")

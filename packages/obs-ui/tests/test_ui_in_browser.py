@@ -225,9 +225,15 @@ def test_no_page_scrolls_sideways_on_a_phone(
     run, other = record(), record()
     base = serve().url
     page = open_page(base, width=360, color_scheme=scheme)
-    for path in ("", f"executions/{run}", f"executions/{run}/tasks/main.2", f"compare?left={run}&right={other}"):
+    shows = {
+        "": ".executions tbody tr",
+        f"executions/{run}": "[data-timeline][data-ready]",
+        f"executions/{run}/tasks/main.2": ".panel:not(.away) > iframe:not(.arriving)",
+        f"compare?left={run}&right={other}": ".compared",
+    }
+    for path, selector in shows.items():
         page.goto(base + path)
-        page.wait_for_load_state("networkidle")
+        page.locator(selector).first.wait_for()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         assert page.evaluate("document.documentElement.dataset.theme") == scheme
 
