@@ -18,7 +18,7 @@ from .server import Behaviour, serving
 KEY = "0123456789abcdef0123456789abcdef"
 
 SCRIPT = """
-import sys, warnings
+import os, sys, warnings
 warnings.simplefilter("always")
 from obs_comet import {decorator}
 from obs_core import Secret, load_execution, task
@@ -32,7 +32,7 @@ def train():
     if experiment is not None:
         experiment.log_metric("loss", 0.5)
     if {fails}:
-        raise ValueError("with {key} in its text")
+        raise ValueError(f"with {{os.environ['OBS_SECRET_COMET_API_KEY']}} in its text")
     return 7
 
 print("result", train())
@@ -44,7 +44,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a tracked task in a process of its own: what hangs in the client does not reach the next test."""
     experiment = "comet_ml.start()" if decorator == "comet_ml_login" else "comet_ml.get_running_experiment()"
-    source = SCRIPT.format(key=KEY, fails=fails, decorator=decorator, experiment=experiment)
+    source = SCRIPT.format(fails=fails, decorator=decorator, experiment=experiment)
     variables = {name: value for name, value in os.environ.items() if name != "COMET_START_ONLINE"}
     variables |= {"OBS_STRICT": "0", "OBS_SECRET_COMET_API_KEY": KEY, **environment}
     command = [sys.executable, "-c", source, url, str(timeout)]
