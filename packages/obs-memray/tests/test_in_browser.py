@@ -43,7 +43,7 @@ def test_every_deck_draws_without_a_network_though_its_tab_was_hidden(scheme: st
         page.on("request", lambda request: _note_request(request, complaints))
         page.goto(Path(report).as_uri())
         frame = page.frame_locator(".panel:not(.away) > iframe")
-        frame.locator(".obs-memory svg polyline").first.wait_for()
+        frame.locator(".obs-memory svg polyline").first.wait_for(state="attached")  # a level line has no height
         page.get_by_role("tab", name="Memray Flamegraph").click()
         frame.locator("#chart .d3-flame-graph rect").first.wait_for()
         assert frame.locator("#chart").evaluate("chart => chart.getBoundingClientRect().width") > 300
