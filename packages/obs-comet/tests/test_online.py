@@ -12,8 +12,9 @@ import pytest
 
 from obs_comet import comet_ml_init
 from obs_core import load_execution, task
+from obs_core.testing import Behaviour
 
-from .server import Behaviour, serving
+from .server import Comet
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -54,7 +55,7 @@ def run(
 @pytest.mark.slow
 @pytest.mark.parametrize("decorator", ["comet_ml_init", "comet_ml_login"])
 def test_the_experiment_is_sent_with_its_origin_and_linked_to(decorator: str, work: Path) -> None:
-    with serving("answers") as server:
+    with Comet.serving("answers") as server:
         done = run(server.url, decorator=decorator)
         assert "result 7" in done.stdout, done.stderr
     (begun,) = {body["experimentKey"] for body in server.sent_to("logger/add/run")}
@@ -73,7 +74,7 @@ def test_the_experiment_is_sent_with_its_origin_and_linked_to(decorator: str, wo
 
 @pytest.mark.slow
 def test_a_task_that_fails_is_sent_as_crashed() -> None:
-    with serving("answers") as server:
+    with Comet.serving("answers") as server:
         done = run(server.url, fails=True)
     assert "ValueError" in done.stderr
     states = server.sent_to("write/experiment/update-status")
@@ -84,7 +85,7 @@ def test_a_task_that_fails_is_sent_as_crashed() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("behaviour", ["refuses", "hangs", "fails"])
 def test_a_server_that_does_not_serve_delays_the_task_by_the_timeout_at_most(behaviour: Behaviour) -> None:
-    with serving(behaviour) as server:
+    with Comet.serving(behaviour) as server:
         done = run(server.url, timeout=4)
         assert not server.released.is_set(), "the task ended while the server still let it wait"
     assert "result 7" in done.stdout
@@ -114,9 +115,9 @@ def _missing() -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("behaviour", ["answers", "refuses"])
 def test_no_key_is_in_a_report_a_journal_a_log_or_a_traceback(behaviour: Behaviour, work: Path) -> None:
-    with serving(behaviour) as server:
+    with Comet.serving(behaviour) as server:
         done = run(server.url, fails=True)
-    assert any(KEY in body for _, body in server.requests), "the client did not use the key"
+    assert any(KEY in request.body for request in server.requests), "the client did not use the key"
     written = [path.read_bytes() for path in work.parent.rglob("*") if path.is_file()]
     assert written
     assert not any(KEY.encode() in content for content in written)

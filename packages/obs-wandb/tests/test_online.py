@@ -10,9 +10,10 @@ import pytest
 import wandb
 
 from obs_core import ObsWarning, Secret, load_execution, task
+from obs_core.testing import Behaviour
 from obs_wandb import wandb_init
 
-from .server import Behaviour, serving
+from .server import Wandb
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 ACCOUNT: dict[str, Any] = {"project": "delays", "entity": "flights", "secret": Secret(group="wandb", key="API_KEY")}
@@ -41,7 +42,7 @@ def train_at(url: str, fails: bool = False, **arguments: Any) -> Any:
 
 @pytest.mark.slow
 def test_the_run_is_sent_with_its_origin_and_linked_to(work: Path) -> None:
-    with serving("answers") as server:
+    with Wandb.serving("answers") as server:
         assert train_at(server.url, notes="by hand")() == 7
         recorded = load_execution("last")
         (begun, *_) = server.operations("UpsertBucket")
@@ -60,7 +61,7 @@ def test_the_run_is_sent_with_its_origin_and_linked_to(work: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("behaviour", ["refuses", "hangs", "fails"])
 def test_a_server_that_does_not_serve_delays_the_task_by_the_timeout_at_most(behaviour: Behaviour) -> None:
-    with serving(behaviour) as server:
+    with Wandb.serving(behaviour) as server:
         with pytest.warns(ObsWarning, match="runs untracked: the W&B run could not be started"):
             assert train_at(server.url, timeout=4)() == 7
         assert not server.released.is_set(), "the task ended while the server still let it wait"
@@ -97,7 +98,8 @@ def test_a_key_that_wandb_has_by_itself_is_used(monkeypatch: pytest.MonkeyPatch)
 def test_no_key_is_in_a_report_a_journal_a_log_or_a_traceback(
     work: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with serving("refuses") as server, pytest.warns(ObsWarning) as warned, pytest.raises(ValueError, match="text"):
+    refused = Wandb.serving("refuses")
+    with refused as server, pytest.warns(ObsWarning) as warned, pytest.raises(ValueError, match="text"):
         train_at(server.url, fails=True, timeout=10)()
     recorded = load_execution("last")
     written = [path.read_bytes() for path in work.parent.joinpath("store").rglob("*") if path.is_file()]

@@ -9,22 +9,23 @@ from typing import Any
 
 from obs_core.secrets import mask
 
-__all__ = ["QUIET", "came_too_late", "load", "mask_logs"]
+__all__ = ["NO", "QUIET", "came_too_late", "load", "mask_logs"]
 
-QUIET: dict[str, Any] = {
-    "log_code": False,
-    "log_env_cpu": False,
-    "log_env_details": False,
-    "log_env_disk": False,
-    "log_env_gpu": False,
-    "log_env_host": False,
-    "log_env_network": False,
-    "log_git_metadata": False,
-    "log_git_patch": False,
-}
+QUIET = (
+    "log_code",
+    "log_env_cpu",
+    "log_env_details",
+    "log_env_disk",
+    "log_env_gpu",
+    "log_env_host",
+    "log_env_network",
+    "log_git_metadata",
+    "log_git_patch",
+)
 """What an experiment does not look at unless it is asked to: some of it asks the cloud's metadata address."""
 
-_NO = frozenset({"0", "false", "no", "off"})
+NO = frozenset({"0", "false", "no", "off"})
+"""What an environment variable holds that turns something off."""
 
 _LOGGED_BY_ITSELF = ("fastai", "keras", "lightgbm", "pytorch_lightning", "sklearn", "tensorflow", "torch", "xgboost")
 
@@ -38,7 +39,7 @@ def load() -> Any:
     wanted = os.environ.setdefault("COMET_ERROR_TRACKING_ENABLE", "false")
     import comet_ml
 
-    if wanted.lower() in _NO:
+    if wanted.lower() in NO:
         _stop_error_tracking()
     mask_logs()
     return comet_ml

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from obs_comet.client import QUIET, load, mask_logs
-from obs_core.trackers import Identity, TrackerError
+from obs_core.trackers import Identity, TrackerError, exported
 
 if TYPE_CHECKING:
     from comet_ml import CometExperiment
@@ -39,17 +39,16 @@ class Account(NamedTuple):
     clientlib: str
     online: bool
 
-    def variables(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str | None]:
         """Return the environment variables by which the client knows all this."""
-        known = {
-            "COMET_API_KEY": self.api_key,
+        return {
+            "COMET_API_KEY": self.api_key or None,
             "COMET_EXPERIMENT_KEY": self.key,
             "COMET_PROJECT_NAME": self.project,
             "COMET_START_ONLINE": str(int(self.online)),
-            "COMET_URL_OVERRIDE": self.clientlib,
+            "COMET_URL_OVERRIDE": self.clientlib or None,
             "COMET_WORKSPACE": self.workspace,
         }
-        return {name: value for name, value in known.items() if value}
 
 
 def start(account: Account, arguments: Mapping[str, Any]) -> CometExperiment:
@@ -66,9 +65,9 @@ def start(account: Account, arguments: Mapping[str, Any]) -> CometExperiment:
     of_config = inspect.signature(comet_ml.ExperimentConfig).parameters
     config = {name: value for name, value in arguments.items() if name in of_config}
     others = {name: value for name, value in arguments.items() if name not in of_config}
-    others.setdefault("experiment_config", comet_ml.ExperimentConfig(**{**QUIET, **config}))
+    others.setdefault("experiment_config", comet_ml.ExperimentConfig(**{**dict.fromkeys(QUIET, False), **config}))
     others.setdefault("mode", "get_or_create")
-    with _starting, _exported(account.variables()):
+    with _starting, exported(account.variables()):
         if live() is not None:
             raise TrackerError("another experiment is live in this process, and Comet would end it for a second one")
         experiment: CometExperiment = comet_ml.start(**{**others, "online": account.online})
@@ -88,12 +87,12 @@ def prepared(account: Account, settings: Mapping[str, str]) -> Iterator[None]:
         settings: More environment variables for the client.
     """
     comet_ml = load()
-    quiet = {f"COMET_AUTO_{name.upper()}": "0" for name in QUIET if f"COMET_AUTO_{name.upper()}" not in os.environ}
+    quiet = {name: os.environ.get(name, "0") for name in (f"COMET_AUTO_{option.upper()}" for option in QUIET)}
     online = comet_ml.Experiment
     if not account.online:
         comet_ml.Experiment = _offline_class(comet_ml.OfflineExperiment)
     try:
-        with _exported({**quiet, **settings, **account.variables()}):
+        with exported({**quiet, **settings, **account.variables()}):
             yield
     finally:
         comet_ml.Experiment = online
@@ -136,18 +135,3 @@ def end(experiment: CometExperiment, task: str, *, failed: bool) -> None:
 def archive_of(directory: str | None, key: str) -> str:
     """Return how an offline experiment is sent."""
     return f"offline; to send it, type: comet upload {os.path.join(directory or '.cometml-runs', key)}*.zip"
-
-
-@contextlib.contextmanager
-def _exported(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for a while: a login of the client would write the key into the user's home."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from obs_comet.client import NO
 from obs_comet.turns import end_turn, take_turn
 from obs_core import Identity, Secret, TaskCall, Tracker
 from obs_core.trackers import OnRetry
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["comet_ml_init", "comet_ml_login"]
 
 _COMET = "https://www.comet.com"
-_NO = frozenset({"0", "false", "no", "off"})
 
 
 class _Comet(Tracker):
@@ -60,7 +60,7 @@ class _Comet(Tracker):
         if self._kwargs.get("disabled"):
             return False
         online = self._kwargs.get("online")
-        return online if online is not None else os.environ.get("COMET_START_ONLINE", "1").lower() not in _NO
+        return online if online is not None else os.environ.get("COMET_START_ONLINE", "1").lower() not in NO
 
     def has_credentials(self) -> bool:
         """Tell whether comet_ml has a key by itself: of its environment variable, or of its configuration."""

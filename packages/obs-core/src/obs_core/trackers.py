@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import hashlib
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from msgspec import Struct
@@ -23,7 +24,7 @@ from obs_core.secrets import Secret, SecretNotFoundError, mask
 if TYPE_CHECKING:
     from obs_core.model import TaskView
 
-__all__ = ["Identity", "OnRetry", "Tracker", "TrackerError", "within"]
+__all__ = ["Identity", "OnRetry", "Tracker", "TrackerError", "exported", "within"]
 
 T = TypeVar("T")
 
@@ -231,7 +232,7 @@ def identify(call: TaskCall, service: str, on_retry: OnRetry) -> Identity:
         attempt=context.attempt,
         execution_id=context.execution_id,
         execution_url=context.execution_url,
-        git_commit=provenance.git_commit(_working_folder()),
+        git_commit=provenance.git_commit(os.getcwd()),
     )
     context.keep(f"{service} experiment", {"key": identity.key, "first": first or own})
     return identity
@@ -262,17 +263,30 @@ def _key_of(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def _working_folder() -> str:
-    import os
-
-    return os.getcwd()
-
-
 def mask_from_now_on(key: str) -> None:
     """Mask a key in all that obs writes from now on, wherever it came from."""
     from obs_core._masking import register_secret_value
 
     register_secret_value(key)
+
+
+@contextlib.contextmanager
+def exported(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Set environment variables for a while: a login of a client may write the key into the user's home.
+
+    Args:
+        variables: Their values; one that is None stays as it is.
+    """
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update({name: value for name, value in variables.items() if value is not None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def within(seconds: float, work: Callable[[], T], doing: str, *, too_late: Callable[[T], None] | None = None) -> T:

@@ -71,13 +71,11 @@ def _notes(drawn: Drawn, options: Options, stopped: bool, killed: bool) -> str:
 
 
 def _facts(summary: Summary, last: Summary | None) -> str:
-    facts = [
-        ("peak", size_text(summary.peak), _change(summary.peak, last.peak if last else None)),
-        ("allocations", f"{summary.count:,}", ""),
-    ]
+    facts = [("peak", size_text(summary.peak), _change(summary.peak, last.peak if last else None))]
     if summary.total is not None:
         change = _change(summary.total, last.total if last else None)
-        facts.insert(1, ("allocated in all", size_text(summary.total), change))
+        facts.append(("allocated in all", size_text(summary.total), change))
+    facts.append(("allocations", f"{summary.count:,}", ""))
     if summary.resident:
         facts.append(("largest resident set", size_text(max(one.resident for one in summary.resident)), ""))
     if summary.processes > 1:

@@ -88,8 +88,7 @@ def summarize(paths: Sequence[str], view: View) -> Summary:
     """
     from memray import FileReader
 
-    totals = [total_allocated(path) for path in paths]
-    summary = Summary(0, None if None in totals else sum(filter(None, totals)), 0, processes=len(paths))
+    summary = Summary(0, total_allocated(paths), 0, processes=len(paths))
     by_place: dict[tuple[str, str, int], list[int]] = {}
     for path in paths:
         with FileReader(path) as reader:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from obs_core.trackers import exported
 
 if TYPE_CHECKING:
     from wandb import Run
@@ -56,23 +57,8 @@ def start(arguments: dict[str, Any], key: str | None, api_host: str | None, time
     given = arguments.pop("settings", None)
     if given is not None:
         settings |= given if isinstance(given, dict) else given.model_dump(exclude_unset=True)
-    with _starting, _exported(WANDB_API_KEY=key):
+    with _starting, exported({"WANDB_API_KEY": key}):
         return wandb.init(settings=wandb.Settings(**settings), **arguments)
-
-
-@contextlib.contextmanager
-def _exported(**variables: str | None) -> Iterator[None]:
-    """Set environment variables for a while: a key given to `wandb.login` would be written to the user's netrc."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update({name: value for name, value in variables.items() if value is not None})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextlib.contextmanager

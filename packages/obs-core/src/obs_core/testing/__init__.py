@@ -17,14 +17,18 @@ from obs_core.testing.contracts import (
     TrackerContract,
     TransformerContract,
 )
+from obs_core.testing.services import Behaviour, LoopbackService, Request
 from obs_core.testing.stores import RecordingStore, recording
 
 __all__ = [
     "HOSTILE_TEXTS",
+    "Behaviour",
     "FixedClock",
     "ImportContract",
+    "LoopbackService",
     "RecordingStore",
     "RendererContract",
+    "Request",
     "TrackerContract",
     "TransformerContract",
     "counted_ids",
