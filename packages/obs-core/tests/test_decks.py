@@ -200,6 +200,11 @@ def test_source_code_and_dependencies_are_stored_once(store: RecordingStore) -> 
     assert "msgspec" in items(store, "Dependencies")[0][0]
 
 
+def test_a_store_in_memory_is_not_taken_for_one_that_is_gone() -> None:
+    """What is known to be in a store is not written again: it goes by the store's address."""
+    assert len({RecordingStore().address("shared") for _ in range(20)}) == 20
+
+
 def test_a_script_in_several_items_is_stored_once_and_given_back_whole(store: RecordingStore) -> None:
     library = f"<script>{'x=1;' * 50_000}</script>"
 

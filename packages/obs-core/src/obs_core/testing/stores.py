@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from obs_core.reading import Execution
 
 __all__ = ["RecordingStore", "recording"]
+
+
+_numbers = itertools.count(1)
 
 
 class RecordingStore:
@@ -27,7 +31,7 @@ class RecordingStore:
     segment_limit = 8 * 1024 * 1024
 
     def __init__(self) -> None:
-        self.url = f"recording-{id(self):x}"
+        self.url = f"recording-{next(_numbers)}"
         self.files: dict[str, bytes] = {}
         self._modified: dict[str, float] = {}
 
