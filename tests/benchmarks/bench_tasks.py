@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 from tests.benchmarks.measuring import best, fresh_runs, installed, interleaved, middle, print_table, run_fresh
 
 OBS_TASK = """
@@ -34,6 +36,25 @@ def measure(count):
 trivial(x=1)
 print(min(measure(COUNT) for _ in range(2)))
 """
+
+PREFECT_TASK = """
+import time
+from prefect import flow, task
+@task
+def trivial(x: int) -> int:
+    return x + 1
+def measure(count):
+    began = time.perf_counter()
+    for number in range(count):
+        trivial(number)
+    return (time.perf_counter() - began) / count
+@flow
+def many() -> float:
+    trivial(1)
+    return min(measure(COUNT) for _ in range(3))
+print(many())
+"""
+PREFECT_ALONE = {"PREFECT_LOGGING_LEVEL": "CRITICAL", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
 OBS_APPEND = """
 import time
@@ -118,9 +139,17 @@ def _tasks() -> None:
             FLYTEKIT_TASK.replace("OPTIONS", "enable_deck=True").replace("COUNT", "1"),
         ),
     }
-    measured = interleaved(fresh_runs(contenders), rounds=3)
+    runs = fresh_runs(contenders)
+    if installed("prefect"):
+        runs["prefect, inside a flow, its server in the same process"] = _prefect_task
+    measured = interleaved(runs, rounds=3)
     rows = [(name, f"{best(values) * 1e6:,.0f} µs") for name, values in measured.items()]
     print_table("One call of a trivial task", ("", "a call"), rows)
+
+
+def _prefect_task() -> float:
+    with tempfile.TemporaryDirectory() as home:
+        return float(run_fresh(PREFECT_TASK.replace("COUNT", "50"), PREFECT_HOME=home, **PREFECT_ALONE))
 
 
 def _appends() -> None:
