@@ -46,6 +46,7 @@ def test_every_task_of_the_pipeline_is_recorded(store: Path) -> None:
     assert [(task.name, task.status) for task in recorded.tasks] == [
         ("load", "succeeded"),
         ("check", "succeeded"),
+        ("compare_halves", "succeeded"),
         ("clean", "succeeded"),
         ("load", "succeeded"),
         ("join_weather", "succeeded"),
@@ -64,7 +65,7 @@ def test_every_task_of_the_pipeline_is_recorded(store: Path) -> None:
 def test_every_tab_of_every_report_draws_without_a_network(store: Path, scheme: str) -> None:
     playwright = pytest.importorskip("playwright.sync_api")
     reports = load_execution("last", store).report_paths()
-    assert len(reports) == 9
+    assert len(reports) == 10
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_context(offline=True, color_scheme=scheme).new_page()

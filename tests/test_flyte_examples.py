@@ -112,6 +112,50 @@ def test_custom_renderer() -> None:
     assert html_of(store, "Custom Data") == "<div>Custom Object Value: Hello, Flyte!</div>"
 
 
+def test_whylogs_drift() -> None:
+    pytest.importorskip("obs_whylogs")  # first, since it turns whylogs' usage statistics off
+    from obs_whylogs import WhylogsSummaryDriftRenderer
+
+    @flytekit.task
+    def detect_data_drift(reference_df: pd.DataFrame, target_df: pd.DataFrame) -> None:
+        drift_report_html = WhylogsSummaryDriftRenderer.to_html(reference_df, target_df)
+        flytekit.current_context().default_deck.append(drift_report_html)
+
+    with recording() as store:
+        detect_data_drift(pd.DataFrame({"width": [1.0] * 50}), pd.DataFrame({"width": [2.0] * 50}))
+    assert "1 of 1 columns drifted" in html_of(store, "default")
+
+
+def test_whylogs_constraints() -> None:
+    pytest.importorskip("obs_whylogs")  # first, since it turns whylogs' usage statistics off
+    from whylogs.core.constraints import ConstraintsBuilder, MetricConstraint, MetricsSelector
+
+    import obs_whylogs as why
+    from obs_whylogs import WhylogsConstraintsRenderer
+
+    @flytekit.task
+    def validate_data_quality(df: pd.DataFrame) -> None:
+        profile_view = why.log(df).view()
+        builder = ConstraintsBuilder(profile_view)
+
+        # Example constraint: ensure 'sepal_length' is between 0 and 10
+        num_constraint = MetricConstraint(
+            name="sepal_length_range",
+            condition=lambda x: x.min > 0 and x.max < 10,
+            metric_selector=MetricsSelector(metric_name="distribution", column_name="sepal_length"),
+        )
+        builder.add_constraint(num_constraint)
+        constraints = builder.build()
+
+        constraints_report_html = WhylogsConstraintsRenderer.to_html(constraints)
+        flytekit.current_context().default_deck.append(constraints_report_html)
+
+    with recording() as store:
+        validate_data_quality(pd.DataFrame({"sepal_length": [5.1, 4.9], "species": ["setosa", "setosa"]}))
+    assert "sepal_length_range" in html_of(store, "default")
+    assert "All passed" in html_of(store, "default")
+
+
 def test_pandera_data_validation() -> None:
     pa = pytest.importorskip("pandera.pandas")
     from obs_pandera import PandasReportRenderer

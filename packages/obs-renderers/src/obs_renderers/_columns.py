@@ -113,7 +113,7 @@ def _seconds_per_unit(dtype: Any) -> float:
 
 
 def _of_arrow(column: Any) -> Numbers | None:
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
     kind = column.type
     if pa.types.is_temporal(kind) and not pa.types.is_time(kind) and not pa.types.is_interval(kind):

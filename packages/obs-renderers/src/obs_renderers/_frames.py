@@ -221,7 +221,7 @@ class _ArrowFrame(Frame):
 
 def _arrow_column(value: Any) -> Frame:
     """Open a single pyarrow column as a table of one."""
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
     frame = _ArrowFrame(pa.table({"value": value}))
     frame.library = f"pyarrow {type(value).__name__}"

@@ -96,7 +96,7 @@ def _from_polars(series: Any) -> Any:
 
 
 def _from_arrow(column: Any) -> Any:
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
     kind = column.type
     if pa.types.is_floating(kind) or (pa.types.is_integer(kind) and not column.null_count):

@@ -1,0 +1,113 @@
+"""The page of constraints: which hold, which do not, and the metric values that decided it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from obs_core.rendering import describe_error, escape
+from obs_whylogs.pages import cell, page, table
+from obs_whylogs.texts import name_html, number_text
+
+__all__ = ["Verdict", "constraints_html", "verdicts"]
+
+
+class Verdict(Struct, frozen=True):
+    """What became of a constraint.
+
+    Attributes:
+        name: Its name.
+        column: The column that it is about; empty if it is about the whole data set.
+        passed: Whether it holds.
+        values: The metric values that decided it, by name.
+        note: What there is to say instead: the error of its condition, which counts as failed, or that there is nothing
+            to check.
+    """
+
+    name: str
+    column: str
+    passed: bool
+    values: Mapping[str, Any] = {}
+    note: str = ""
+
+
+def verdicts(constraints: Any) -> list[Verdict]:
+    """Check the constraints of a profile, each by itself: a condition that raises does not hide the others."""
+    profile = constraints.dataset_profile_view
+    found = [
+        _verdict(name, column, constraint, (profile,))
+        for column, by_name in constraints.column_constraints.items()
+        for name, constraint in by_name.items()
+    ]
+    found += [_verdict(constraint.name, "", constraint, (profile,)) for constraint in constraints.dataset_constraints]
+    both = (profile, constraints.reference_profile_view)
+    comparisons = constraints.dataset_comparison_constraints
+    return found + [_verdict(constraint.name, "", constraint, both) for constraint in comparisons]
+
+
+def constraints_html(found: list[Verdict], *, title: str = "Constraints") -> str:
+    """Write the page of constraints, those that failed first.
+
+    Args:
+        found: What `verdicts` returns.
+        title: The heading.
+
+    Returns:
+        An HTML fragment.
+    """
+    failed = sum(not verdict.passed for verdict in found)
+    word = f"{failed:,} of {len(found):,} failed" if failed else "All passed" if found else "None"
+    css = "bad" if failed else "good" if found else ""
+    about = "" if found else "<span>There are no constraints.</span>"
+    rows = (_row(verdict) for verdict in sorted(found, key=lambda verdict: verdict.passed))
+    return page(
+        f"<h2>{escape(title)}</h2>",
+        f'<p class="verdict"><b class="{css}">{word}</b>{about}</p>',
+        table(("Constraint", "Result", "Column", "What decided it"), rows) if found else "",
+        script=bool(found),
+    )
+
+
+def _verdict(name: str, column: str, constraint: Any, profiles: tuple[Any, ...]) -> Verdict:
+    try:
+        passed, summary = constraint.validate_profile(*profiles)
+    except Exception as error:  # a condition is code of the user's
+        return Verdict(name, column, passed=False, note=describe_error(error))
+    note = "" if summary is not None else "nothing to check: no such column or metric, or no values"
+    return Verdict(name, column, bool(passed), dict(_plain(summary or {})), note)
+
+
+def _plain(summary: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Go through what a summary says, without what it leaves open."""
+    for name, value in summary.items():
+        if hasattr(value, "to_summary_dict"):  # a comparison gives metrics rather than values
+            parts = value.to_summary_dict().items()
+            yield from ((f"{name}/{part}", inner) for part, inner in parts if inner is not None)
+        elif value is not None:
+            yield name, value
+
+
+def _row(verdict: Verdict) -> str:
+    result = '<span class="good">passed</span>' if verdict.passed else '<span class="bad">failed</span>'
+    cells = (
+        cell(f'<span class="name">{name_html(verdict.name)}</span>'),
+        cell(result, float(verdict.passed)),
+        cell(name_html(verdict.column) if verdict.column else "(the whole data set)"),
+        cell(f"<small>{escape(verdict.note)}</small>" if verdict.note else _values(verdict.values)),
+    )
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    entries = (f"<div><dt>{name_html(name)}</dt><dd>{_value(value)}</dd></div>" for name, value in values.items())
+    return f'<dl class="metrics">{"".join(entries)}</dl>'
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number_text(float(value))
+    if isinstance(value, list | tuple):
+        return ", ".join(name_html(str(item)) for item in value[:10])
+    return name_html(str(value))

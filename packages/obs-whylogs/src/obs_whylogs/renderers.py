@@ -1,0 +1,80 @@
+"""Renderers of drift and of constraints, as Flyte's users know them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from obs_whylogs.constraints_report import constraints_html, verdicts
+from obs_whylogs.drift import DEFAULT_THRESHOLD, Thresholds, measure_drift
+from obs_whylogs.drift_report import drift_html
+
+__all__ = ["WhylogsConstraintsRenderer", "WhylogsSummaryDriftRenderer"]
+
+
+class WhylogsSummaryDriftRenderer:
+    """Show how far a data set is from a reference, column by column.
+
+    Example:
+        >>> import pandas as pd
+        >>> before, after = pd.DataFrame({"delay": range(100)}), pd.DataFrame({"delay": range(50, 150)})
+        >>> html = WhylogsSummaryDriftRenderer.to_html(before, after)
+    """
+
+    @staticmethod
+    def to_html(reference_data: Any, target_data: Any, *, thresholds: Thresholds = DEFAULT_THRESHOLD) -> str:
+        """Compare two data sets.
+
+        Args:
+            reference_data: What was: a DataFrame, or a profile of whylogs; as for `obs_whylogs.profile`.
+            target_data: What is.
+            thresholds: From which Hellinger distance on a column has drifted; see `obs_whylogs.measure_drift`.
+
+        Returns:
+            An HTML fragment: every column with its distance, both distributions, counts and missing shares, those
+            that drifted first.
+
+        Raises:
+            TypeError: One of them is no frame and no profile.
+            ValueError: A threshold is not from 0 to 1, or is one of no column.
+        """
+        for what, data in (("reference_data", reference_data), ("target_data", target_data)):
+            if data is None:
+                raise TypeError(f"WhylogsSummaryDriftRenderer takes a frame or a profile as its {what}, not NoneType")
+        return drift_html(measure_drift(reference_data, target_data, thresholds=thresholds))
+
+
+class WhylogsConstraintsRenderer:
+    """Show which constraints of whylogs hold, which do not, and why.
+
+    Example:
+        >>> from whylogs.core.constraints import ConstraintsBuilder
+        >>> from whylogs.core.constraints.factories import greater_than_number
+        >>> builder = ConstraintsBuilder(obs_whylogs.profile(frame))
+        >>> builder.add_constraint(greater_than_number("delay", number=-60))
+        >>> html = WhylogsConstraintsRenderer.to_html(builder.build())
+    """
+
+    @staticmethod
+    def to_html(constraints: Any) -> str:
+        """Check constraints, and show what came out.
+
+        Args:
+            constraints: What ``ConstraintsBuilder(...).build()`` returns: `whylogs.core.constraints.Constraints` with
+                the profile that they are about.
+
+        Returns:
+            An HTML fragment.
+
+        Raises:
+            TypeError: It is something else.
+            ValueError: There is no profile in it.
+        """
+        from whylogs.core.constraints import Constraints
+
+        if not isinstance(constraints, Constraints):
+            raise TypeError(
+                f"WhylogsConstraintsRenderer takes Constraints of whylogs, not {type(constraints).__name__}"
+            )
+        if constraints.dataset_profile_view is None:
+            raise ValueError("the constraints hold no profile to check; build them with ConstraintsBuilder(profile)")
+        return constraints_html(verdicts(constraints))

@@ -1,0 +1,62 @@
+"""How profiles are kept in the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from obs_core import TypeTransformer
+from obs_whylogs.profile_report import profile_html
+
+if TYPE_CHECKING:
+    from whylogs.core.view.dataset_profile_view import DatasetProfileView
+
+__all__ = ["WhylogsDatasetProfileTransformer"]
+
+
+class WhylogsDatasetProfileTransformer(TypeTransformer["DatasetProfileView"]):
+    """Keeps whylogs' profiles in whylogs' own format, hands them on, and draws their summary.
+
+    ``whylogs.core.DatasetProfileView.deserialize`` reads what it writes. A profile with model performance metrics is
+    not
+    kept: that format does not hold them.
+
+    Example:
+        >>> @task
+        ... def describe(flights: pd.DataFrame) -> DatasetProfileView:
+        ...     return obs_whylogs.profile(flights)
+        >>> describe(flights)
+        >>> view = load_execution("last").output("describe")
+    """
+
+    python_type = "whylogs.core.view.dataset_profile_view.DatasetProfileView"
+    name = "whylogs.profile"
+    extension = ".whylogs"
+
+    def can_transform(self, value: DatasetProfileView) -> bool:
+        """Tell whether whylogs' format holds all of it."""
+        return value.model_performance_metrics is None
+
+    def to_bytes(self, value: DatasetProfileView) -> bytes:
+        """Write a profile."""
+        written: bytes = value.serialize()
+        return written
+
+    def from_bytes(self, data: bytes) -> DatasetProfileView:
+        """Read a profile."""
+        from whylogs.core.view.dataset_profile_view import DatasetProfileView
+
+        return DatasetProfileView.deserialize(data)
+
+    def to_html(self, value: Any) -> str:
+        """Draw the summary of a profile.
+
+        Raises:
+            TypeError: It is no profile.
+        """
+        from whylogs.core.view.dataset_profile_view import DatasetProfileView
+
+        if not isinstance(value, DatasetProfileView):
+            raise TypeError(
+                f"WhylogsDatasetProfileTransformer takes a DatasetProfileView of whylogs, not {type(value).__name__}"
+            )
+        return profile_html(value)

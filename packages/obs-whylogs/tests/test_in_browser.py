@@ -1,0 +1,104 @@
+"""The pages in a real browser, offline, with hostile names and values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from whylogs.core.constraints import ConstraintsBuilder, MetricConstraint, MetricsSelector
+
+from obs_core import Deck, execution, load_execution, task
+from obs_core.testing import HOSTILE_TEXTS
+from obs_whylogs import WhylogsSummaryDriftRenderer, profile
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs chromium"),
+]
+
+BEFORE = pd.DataFrame({text: [text, "fine"] * 20 for text in HOSTILE_TEXTS} | {"number": range(40)})
+AFTER = pd.DataFrame({text: [text + "!", "fine"] * 20 for text in HOSTILE_TEXTS} | {"number": range(40)})
+
+
+def hostile_constraints() -> Any:
+    builder = ConstraintsBuilder(profile(BEFORE))
+    for text in HOSTILE_TEXTS:
+        selector = MetricsSelector(metric_name="frequent_items", column_name=text)
+        builder.add_constraint(MetricConstraint(name=text, condition=lambda metric: False, metric_selector=selector))
+    return builder.build()
+
+
+def published(folder: Path) -> str:
+    @task(deck_fields=())
+    def compare() -> None:
+        Deck("Drift").append(WhylogsSummaryDriftRenderer.to_html(BEFORE, AFTER))
+        Deck("Profile").append(profile(BEFORE))
+        Deck("Constraints").append(hostile_constraints())
+
+    with execution("night", store=folder) as run:
+        compare()
+    return load_execution(run.id, folder).report_paths()[0]
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request: Any, tmp_path: Path) -> Iterator[Any]:
+    """The report, opened; anything that the browser complains about fails the test."""
+    api = pytest.importorskip("playwright.sync_api")
+    complaints: list[str] = []
+
+    def note_complaint(message: Any) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    with api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS.split(), "--disable-sync"])
+        opened = browser.new_context(offline=True, color_scheme=request.param).new_page()
+        opened.on("console", note_complaint)
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.goto(Path(published(tmp_path)).as_uri())
+        opened.scheme = request.param
+        yield opened
+        browser.close()
+    assert complaints == []
+
+
+def tab(page: Any, name: str) -> Any:
+    page.get_by_role("tab", name=name, exact=True).click()
+    frame = page.frame_locator(".panel:not(.away) > iframe")
+    frame.locator(".obs-whylogs").wait_for()
+    return frame
+
+
+def test_hostile_names_and_values_are_text_in_every_tab(page: Any) -> None:
+    for name, rows in (("Drift", 1), ("Profile", 1), ("Constraints", 0)):
+        frame = tab(page, name)
+        assert frame.locator("tbody tr").count() == len(HOSTILE_TEXTS) + rows
+        assert frame.locator("img, iframe, textarea, .obs-whylogs script").count() == 0
+        assert frame.get_by_text(HOSTILE_TEXTS[0], exact=True).first.is_visible()
+        background = frame.locator("html").evaluate("root => getComputedStyle(root).backgroundColor")
+        assert background == ("rgb(255, 255, 255)" if page.scheme == "light" else "rgb(16, 19, 23)")
+
+
+def test_a_drift_table_is_searched_filtered_and_sorted(page: Any) -> None:
+    frame = tab(page, "Drift")
+    hostile = len(HOSTILE_TEXTS)
+    assert frame.locator(".verdict b").inner_text() == f"{hostile} of {hostile + 1} columns drifted"
+    visible = frame.locator("tbody tr:visible")
+    assert visible.last.locator(".name").inner_text() == "number"
+    assert visible.last.locator("svg path").count() == 2
+    frame.get_by_label("only those that drifted").check()
+    assert visible.count() == len(HOSTILE_TEXTS)
+    frame.get_by_label("only those that drifted").uncheck()
+    frame.get_by_role("button", name="Drift", exact=True).click()
+    frame.get_by_role("button", name="Drift", exact=True).click()
+    assert visible.first.locator(".name").inner_text() == "number"
+    assert frame.locator("th[aria-sort=ascending]").inner_text() == "Drift"
+    frame.get_by_label("Search columns").fill("NUMB")
+    assert visible.count() == 1
