@@ -112,6 +112,18 @@ def test_a_flame_graph_of_memray_is_drawn(url, page, tmp_path):
     assert frame(page).locator("#chart svg g").count() > 1
 
 
+def test_a_drift_report_of_whylogs_is_drawn_and_can_be_searched(url, page):
+    whylogs = pytest.importorskip("obs_whylogs")
+    pd = pytest.importorskip("pandas")
+    before, after = (pd.DataFrame({"delay": range(100), "month": [month] * 100}) for month in (1, 7))
+    page.goto(url + record(whylogs.WhylogsSummaryDriftRenderer.to_html(before, after)))
+    frame(page).get_by_text("1 of 2 columns drifted").wait_for()
+    assert frame(page).locator("tbody tr:visible .name").all_inner_texts() == ["month", "delay"]
+    assert frame(page).locator("tbody svg path").count() == 4
+    frame(page).get_by_label("Search columns").fill("del")
+    assert frame(page).locator("tbody tr:visible .name").all_inner_texts() == ["delay"]
+
+
 def test_what_a_killed_task_had_captured_is_drawn(url, page):
     pytest.importorskip("obs_memray")
     script = """

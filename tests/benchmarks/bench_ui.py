@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -318,16 +318,34 @@ with execution("watched"):
 
 
 def _watching(folder: Path) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(0, cores[1:])  # the server's and the browser's, which are started from here
+    try:
+        apart = _watching_on(folder / "apart", cores[:1])
+    finally:
+        os.sched_setaffinity(0, cores)
+    _print_watching("the task on a core of its own, watchers and server on the other", apart)
+    _print_watching("all on the same cores", _watching_on(folder / "together", cores))
+
+
+def _watching_on(folder: Path, cores: Sequence[int]) -> dict[str, list[tuple[float, float]]]:
+    """Run the task on some cores, watched by nobody, by clients, by browsers: its wall and CPU seconds."""
+    folder.mkdir()
     results: dict[str, list[tuple[float, float]]] = {}
     with _served(folder) as server, _browser() as browser:
         watchers: dict[str, Callable[[str], ExitStack]] = {
             "nobody": lambda _: ExitStack(),
             "ten clients that ask for what ten pages ask for": lambda path: _clients(server, path),
-            "ten pages in one Chromium on the same two cores": lambda path: _pages(browser, server, path),
+            "ten pages in one Chromium": lambda path: _pages(browser, server, path),
         }
         for _ in range(5):
             for name, watch in watchers.items():
-                results.setdefault(name, []).append(_watched(folder, watch))
+                results.setdefault(name, []).append(_watched(folder, watch, cores))
+    return results
+
+
+def _print_watching(where: str, results: dict[str, list[tuple[float, float]]]) -> None:
     alone = statistics.median(wall for wall, _ in results["nobody"])
     alone_cpu = statistics.median(cpu for _, cpu in results["nobody"])
     rows = []
@@ -336,12 +354,14 @@ def _watching(folder: Path) -> None:
         rows.append(
             (name, f"{wall:.2f} s", f"{100 * (wall / alone - 1):+.1f} %", f"{100 * (cpu / alone_cpu - 1):+.1f} %")
         )
-    print_table("A task while it is watched (median of 5, interleaved)", ("by", "took", "wall", "its CPU"), rows)
+    heads = ("by", "took", "wall", "its CPU")
+    print_table(f"A task while it is watched (median of 5, interleaved): {where}", heads, rows)
 
 
-def _watched(folder: Path, watch: Callable[[str], ExitStack]) -> tuple[float, float]:
+def _watched(folder: Path, watch: Callable[[str], ExitStack], cores: Sequence[int]) -> tuple[float, float]:
     before = set(os.listdir(folder / "store" / "executions")) if (folder / "store").exists() else set()
     with _started(_WORKING, folder) as process:
+        os.sched_setaffinity(process.pid, cores)
         assert process.stdout is not None
         assert process.stdin is not None
         process.stdout.readline()

@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -71,3 +72,27 @@ def fresh_runs(sources: Mapping[str, tuple[str, str]]) -> dict[str, Callable[[],
 
 def _seconds_of(source: str) -> float:
     return float(run_fresh(source))
+
+
+def seconds_to_open(report: str, tab: str, drawn: str) -> float:
+    """Open a tab of a report in Chromium without a network, and return how long it took until something was drawn.
+
+    Args:
+        report: The path of the report.
+        tab: The tab's title.
+        drawn: A selector of what is there once the tab is drawn.
+    """
+    from playwright.sync_api import sync_playwright
+
+    chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            page = browser.new_context(offline=True).new_page()
+            began = time.perf_counter()
+            page.goto(Path(report).resolve().as_uri())
+            page.get_by_role("tab", name=tab, exact=True).click()
+            page.frame_locator(".panel:not(.away) > iframe").locator(drawn).first.wait_for()
+            return time.perf_counter() - began
+        finally:
+            browser.close()

@@ -104,7 +104,17 @@ def column_cells(values: Sequence[object]) -> list[Cell]:
     floats = [value for value in values if isinstance(value, float) and math.isfinite(value)]
     decimals = _decimals(floats)
     midnight = _all_at_midnight(values)
-    return [_cell(value, decimals, midnight) for value in values]
+    written: dict[object, Cell] = {}  # columns repeat their texts
+    cells = []
+    for value in values:
+        if type(value) not in (str, bool):
+            cells.append(_cell(value, decimals, midnight))
+            continue
+        cell = written.get(value)
+        if cell is None:
+            cell = written[value] = _cell(value, decimals, midnight)
+        cells.append(cell)
+    return cells
 
 
 def _decimals(floats: Iterable[float]) -> int | None:
@@ -128,6 +138,8 @@ def _all_at_midnight(values: Sequence[object]) -> bool:
 
 
 def _is_datetime(value: Any) -> bool:
+    if isinstance(value, str | int | float):
+        return False
     return hasattr(value, "microsecond") and hasattr(value, "year") and not is_missing(value)
 
 

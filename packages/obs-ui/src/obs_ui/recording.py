@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from obs_core import clock, decks
-from obs_core._assembly import Assembly, read_deck_blob
+from obs_core.assembly import Assembly, read_deck_blob
 from obs_core.gantt import Bar
 from obs_core.journal import records
 from obs_core.journal.records import AnyRecord

@@ -14,7 +14,7 @@ from types import FrameType
 import uvicorn
 from msgspec import Struct
 
-from obs_core._failsafe import ObsError
+from obs_core import ObsError
 from obs_core.identity import host_name
 from obs_core.store import Store, open_store
 from obs_core.store.base import EXECUTIONS, StoreError

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from obs_core._failsafe import ObsError
+from obs_core import ObsError
 from obs_core.store import Store
 from obs_core.store.base import EXECUTIONS
 from obs_ui.index import schema

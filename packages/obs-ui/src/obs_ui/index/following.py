@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from obs_core import clock
-from obs_core._assembly import Assembly
+from obs_core.assembly import Assembly
 from obs_core.journal import records
 from obs_core.journal.reader import decode, writer_of
 from obs_core.journal.records import AnyRecord

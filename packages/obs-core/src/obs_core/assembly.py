@@ -16,6 +16,8 @@ from obs_core.journal.reader import unpacked
 from obs_core.model import DeckView, ExecutionView, Link, SpanTable, Status, TaskView
 from obs_core.store.base import Store
 
+__all__ = ["Assembly", "read_deck_blob"]
+
 LOST_NOTE = (
     "This task ended without saying so: it was killed, ran out of memory, or its machine went away."
     " Shown is what had been recorded until then."
