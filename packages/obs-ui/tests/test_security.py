@@ -88,6 +88,19 @@ def test_the_token_is_taken_out_of_the_address_and_kept_in_a_cookie(client: Conn
     assert asked.get("/executions").status_code == 200
 
 
+def test_two_servers_on_one_host_keep_their_tokens_apart(client: Connect) -> None:
+    servers = {8642: client(Access(token="first")), 8643: client(Access(token="second"))}
+    kept: dict[str, str] = {}  # a browser sends the cookies of a host to all of its ports
+    for (port, asked), token in zip(servers.items(), ("first", "second"), strict=True):
+        answer = asked.get(f"http://127.0.0.1:{port}/executions?token={token}")
+        name, _, value = answer.headers["set-cookie"].partition(";")[0].partition("=")
+        kept[name] = value
+        asked.cookies.clear()
+    headers = {"cookie": "; ".join(f"{name}={value}" for name, value in kept.items())}
+    for port, asked in servers.items():
+        assert asked.get(f"http://127.0.0.1:{port}/executions", headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["//evil.example", "/\\evil.example", "///evil.example/x"])
 def test_the_token_leads_to_no_other_site(client: Connect, path: str) -> None:
     asked = client(Access(token="right"))

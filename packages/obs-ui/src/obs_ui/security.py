@@ -17,8 +17,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["DECK_POLICY", "PAGE_POLICY", "Access", "Guard", "is_loopback", "new_token"]
 
-COOKIE = "obs-token"
-
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -103,7 +101,7 @@ class Guard:
         return self._token_refusal(scope, headers) if self._access.token else None
 
     def _token_refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        if self._access.accepts(_cookie(headers.get("cookie", ""))):
+        if self._access.accepts(_cookie(headers.get("cookie", ""), _cookie_name(scope))):
             return None
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         if self._access.accepts(dict(query).get("token", "")):
@@ -114,7 +112,7 @@ class Guard:
         """Keep the token in a cookie, and take it out of the address."""
         path = "/" + scope["path"].lstrip("/\\")
         answer = RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
-        answer.set_cookie(COOKIE, self._access.token, max_age=30 * 86400, httponly=True, samesite="strict")
+        answer.set_cookie(_cookie_name(scope), self._access.token, max_age=30 * 86400, httponly=True, samesite="strict")
         return answer
 
 
@@ -148,9 +146,15 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _cookie(header: str) -> str:
+def _cookie_name(scope: Scope) -> str:
+    """Name the cookie by the port: browsers send those of a host to all of its ports, where others may listen."""
+    server = scope.get("server")
+    return f"obs-token-{server[1]}" if server else "obs-token"
+
+
+def _cookie(header: str, name: str) -> str:
     try:
-        morsel = SimpleCookie(header).get(COOKIE)
+        morsel = SimpleCookie(header).get(name)
     except CookieError:
         return ""
     return morsel.value if morsel is not None else ""
