@@ -218,17 +218,31 @@ def test_the_list_can_be_filtered(serve: Callable[..., Any], open_page: Callable
     expect(page.get_by_text("No execution matches")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_scrolls_sideways_on_a_phone(
-    scheme: str, serve: Callable[..., Any], open_page: Callable[..., Any]
+@task(name="a_task_with_long_links")
+def tracked() -> None:
+    for tracker in ("W&B run", "Comet experiment"):
+        link(tracker, f"offline; to send it, type: sync /srv/pipelines/.obs/{'offline-run-20261126_124601' * 6}")
+
+
+def record_with_long_links() -> str:
+    with execution("tracked") as run:
+        tracked()
+    flusher.flush_all()
+    return run.id
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")])
+def test_no_page_scrolls_sideways(
+    width: int, scheme: str, serve: Callable[..., Any], open_page: Callable[..., Any]
 ) -> None:
-    run, other = record(), record()
+    run, other = record_with_long_links(), record()
     base = serve().url
-    page = open_page(base, width=360, color_scheme=scheme)
+    page = open_page(base, width=width, color_scheme=scheme)
     shows = {
         "": ".executions tbody tr",
         f"executions/{run}": "[data-timeline][data-ready]",
-        f"executions/{run}/tasks/main.2": ".panel:not(.away) > iframe:not(.arriving)",
+        f"executions/{other}/tasks/main.2": ".panel:not(.away) > iframe:not(.arriving)",
+        f"executions/{run}/tasks/main.2": ".head .link",
         f"compare?left={run}&right={other}": ".compared",
     }
     for path, selector in shows.items():
