@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextvars
 import gzip
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
-from obs_core import execution, load_execution, span, task
+from obs_core import current_context, execution, load_execution, span, task
 from obs_core.journal import flusher, records
 from obs_core.journal.reader import decode, unpacked
 from obs_core.testing import FixedClock, RecordingStore, counted_ids
@@ -108,6 +109,41 @@ def test_a_large_journal_goes_on_in_a_new_segment_and_closed_ones_are_compressed
     assert all(name.endswith(".jsonl.gz") for name in names[:-1])
     steps = load_execution(run.id, folder).span.children
     assert [step.attributes["number"] for step in steps] == list(range(20_000))
+
+
+def test_an_execution_ends_after_the_segment_that_the_background_thread_compresses(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from obs_core.store import folder as folders
+
+    began, go_on = threading.Event(), threading.Event()
+    compress = folders._compress
+
+    def compress_slowly(path: str) -> None:
+        began.set()
+        assert go_on.wait(10)
+        compress(path)
+
+    with execution("what is imported at the end of one", store=folder):
+        pass
+    monkeypatch.setattr(folders.FolderStore, "segment_limit", 70_000)
+    monkeypatch.setattr(folders, "_compress", compress_slowly)
+    with execution("night", store=folder) as run:
+        journal = current_context().journal
+        for number in range(4_000):
+            with span("step", number=number):
+                pass
+        journal.flush()
+        with span("last"):
+            pass
+        journal.flush()  # the segment before is full now
+        background = threading.Thread(target=journal.beat)
+        background.start()
+        assert began.wait(10)
+        threading.Timer(0.2, go_on.set).start()
+    names = [path.name for path in (folder / "executions" / run.id / "journal").iterdir()]
+    background.join()
+    assert any(name.endswith("-0000.jsonl.gz") for name in names)
 
 
 def test_what_a_thread_appends_after_the_execution_ended_is_written(folder: Path) -> None:

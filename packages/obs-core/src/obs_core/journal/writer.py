@@ -67,6 +67,7 @@ class Journal:
     def _reset(self) -> None:
         self._encoding = threading.Lock()
         self._writing = threading.Lock()
+        self._compressing = threading.Lock()
         self._segment: Segment | None = None
         self._full_segments: list[Segment] = []
         self._segments = count()
@@ -224,10 +225,11 @@ class Journal:
         return self._segment
 
     def _close_segments(self) -> None:
-        """Compress full segments: in the background thread or at the end, never while a task waits."""
-        while self._full_segments:
-            with guarded("closing a journal segment"):
-                self._full_segments.pop(0).close()
+        """Compress full segments, in the background thread or at the end, which waits for what the thread has begun."""
+        with self._compressing:
+            while self._full_segments:
+                with guarded("closing a journal segment"):
+                    self._full_segments.pop(0).close()
 
     def _head(self) -> bytes:
         return encoding.lines_of(
