@@ -1,6 +1,6 @@
 """The execution UI: an index of 100,000 executions, a trace of 1,000,000 spans, how live it is, what watching costs.
 
-``python -m tests.benchmarks ui``; ``OBS_BENCH_UI=index,trace,live,watching`` chooses parts.
+``python -m tests.benchmarks ui``; ``BENCH_UI=index,trace,live,watching`` chooses parts.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Server:
 
 def main() -> None:
     """Measure and print."""
-    wanted = os.environ.get("OBS_BENCH_UI", "index,trace,live,watching").split(",")
+    wanted = os.environ.get("BENCH_UI", "index,trace,live,watching").split(",")
     parts = {"index": _index, "trace": _trace, "live": _live, "watching": _watching}
     for name in wanted:
         folder = Path(tempfile.mkdtemp(prefix="obs-bench-ui-"))
@@ -338,6 +338,7 @@ def _watching_on(folder: Path, cores: Sequence[int]) -> dict[str, list[tuple[flo
             "nobody": lambda _: ExitStack(),
             "ten clients that ask for what ten pages ask for": lambda path: _clients(server, path),
             "ten pages in one Chromium": lambda path: _pages(browser, server, path),
+            "nobody, while another program computes on the watchers' core": lambda _: _computing(),
         }
         for _ in range(5):
             for name, watch in watchers.items():
@@ -391,6 +392,15 @@ def _follow(server: Server, path: str, done: threading.Event) -> None:
             if line.startswith(b"event: changed"):
                 server.get(f"{path}?part=live")
                 server.get(f"{path}/timeline?width=1200&lanes=30")
+
+
+def _computing() -> ExitStack:
+    """Keep a core busy with nothing of ours: what two cores of this machine take from each other anyway."""
+    stack = ExitStack()
+    process = subprocess.Popen([sys.executable, "-c", "while True: sum(range(100_000))"])
+    stack.callback(process.wait)
+    stack.callback(process.kill)
+    return stack
 
 
 def _pages(browser: Any, server: Server, path: str) -> ExitStack:
