@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -57,6 +58,15 @@ def test_every_task_of_the_pipeline_is_recorded(store: Path) -> None:
     assert recorded.status == "succeeded"
     assert recorded.output("check") == {"rows": 336_776, "cancelled": 8_255, "duplicates": 0}
     assert recorded.output("fit")["rmse"] < recorded.output("fit")["rmse of the mean"] / 2
+
+
+def test_the_second_half_of_the_year_is_like_the_first_but_for_the_month(store: Path) -> None:
+    decks = {deck.name: "".join(deck.items) for deck in load_execution("last", store).task("compare_halves").decks}
+    assert "1 of 19 columns drifted" in decks["Drift"]
+    drifted = re.findall(r'<tr class="drifted"><td><span class="name">(\w+)<', decks["Drift"])
+    assert drifted == ["month"]
+    assert "166,158 rows of the reference, 170,618 of the target" in decks["Drift"]
+    assert "1 of 3 failed" in decks["Constraints"]
 
 
 @pytest.mark.browser

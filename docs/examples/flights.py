@@ -123,7 +123,7 @@ def compare_halves(flights: pd.DataFrame) -> None:
     from whylogs.core.constraints import ConstraintsBuilder, factories  # takes a second
 
     early, late = (profile(half) for half in (flights[flights["month"] <= 6], flights[flights["month"] > 6]))
-    Deck("Drift").append(WhylogsSummaryDriftRenderer.to_html(early, late, thresholds={"month": 1.0}))
+    Deck("Drift").append(WhylogsSummaryDriftRenderer.to_html(early, late))
     constraints = (
         ConstraintsBuilder(late)
         .add_constraint(factories.greater_than_number("dep_delay", number=-60))

@@ -38,8 +38,7 @@ def _histogram(columns: Sequence[ColumnSummary | None]) -> str:
     sketched = [column for column in columns if column is not None and column.present]
     low = min(column.quantiles[0] for column in sketched)
     high = max(column.quantiles[-1] for column in sketched)
-    width = (high - low) / _BINS
-    edges = sorted({low + width * place for place in range(1, _BINS)} - {low, high})
+    edges = _edges(low, high, whole=all(column.kind == "integer" for column in sketched))
     shares = [_shares(column, edges) for column in columns]
     highest = max(max(values) for values in shares if values)
     layers = [
@@ -53,6 +52,14 @@ def _histogram(columns: Sequence[ColumnSummary | None]) -> str:
         f"{''.join(layers)}</svg>"
         f'<span class="axis"><span>{number_text(low)}</span><span>{number_text(high)}</span></span>'
     )
+
+
+def _edges(low: float, high: float, *, whole: bool) -> list[float]:
+    """Return what lies between the bars; a few integers have one bar each, or some bars would hold more of them."""
+    if whole and high - low < _BINS:
+        return [low + place + 0.5 for place in range(int(high - low))]
+    width = (high - low) / _BINS
+    return sorted({low + width * place for place in range(1, _BINS)} - {low, high})
 
 
 def _shares(column: ColumnSummary | None, edges: Sequence[float]) -> list[float]:
