@@ -35,7 +35,8 @@ for example
 lint    ruff check and ruff format over everything (`./scripts/hatch run lint:fix` mends what it can)
 types   mypy --strict over the packages; their tests are checked too, without a need for annotations
 docs    the docs site, where a warning is an error (`./scripts/hatch run docs:serve` shows it)
-test    all tests, Python x pandas; those marked slow or browser run in the newest cell alone
+test    all tests, Python x pandas; those marked slow or browser run in the newest cell alone,
+        and with the older pandas those of the packages that depend on pandas
 solo    each package with only what it declares, newest versions
 floor   each package with the oldest versions that it declares
 wheels  all packages, built and installed as users do

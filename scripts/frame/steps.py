@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import interpreters
-from checkout import RESULTS
+from checkout import RESULTS, ROOT
+from distributions import distributions
 from environments import packages, prepare, settings
 from outcomes import Counts, Outcome, counts_of
 from private_hatch import hatch
 
 MOST_TESTS = "all but slow and browser"
+
+_PANDAS = re.compile(r"pandas(?![\w.-])")
+"""A requirement of pandas, rather than of pandas-stubs."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Step:
         covers: What it looks at, in a few words.
         version: The Python from which its environment is made: ``"3.12"``.
         is_pytest: Whether it takes pytest's arguments and counts tests.
+        paths: What pytest looks into, unless it is told; everything if empty.
     """
 
     name: str
@@ -31,6 +37,7 @@ class Step:
     covers: str
     version: str = interpreters.RUNNING
     is_pytest: bool = True
+    paths: tuple[str, ...] = ()
 
     @property
     def covers_all(self) -> bool:
@@ -57,7 +64,9 @@ class Step:
     def _pytest(self, python: str, more: Sequence[str]) -> Outcome:
         results = RESULTS / f"{self.name}.xml"
         results.unlink(missing_ok=True)
-        code = hatch(["run", f"{self.name}:{self.script}", f"--junitxml={results}", *more], python=python)
+        told = any(not argument.startswith("-") and (ROOT / argument.partition("::")[0]).exists() for argument in more)
+        paths = () if told else [str(ROOT / path) for path in self.paths]
+        code = hatch(["run", f"{self.name}:{self.script}", f"--junitxml={results}", *paths, *more], python=python)
         counts = counts_of(results) or Counts()
         note = f"{counts}: {self.covers}" if counts.total else f"no test ran, exit code {code}"
         return Outcome("failed" if code or not counts.total else "passed", note, counts)
@@ -93,8 +102,19 @@ def _matrix(newest: str) -> list[Step]:
 
 
 def _cell(version: str, pandas: str, *, whole: bool) -> Step:
-    script, covers = ("all", "every test") if whole else ("most", MOST_TESTS)
-    return Step(f"test.py{version}-{pandas}", script, covers, version)
+    """Return a cell of the matrix: with an older pandas, what does not know pandas would only be tested once more."""
+    name = f"test.py{version}-{pandas}"
+    if whole:
+        return Step(name, "all", "every test", version)
+    if pandas == _axes()[1][-1]:
+        return Step(name, "most", MOST_TESTS, version)
+    return Step(name, "most", f"{MOST_TESTS}, of packages that know pandas", version, paths=_knowing_pandas())
+
+
+def _knowing_pandas() -> tuple[str, ...]:
+    """Return the tests of the packages that depend on pandas, and of what needs several packages."""
+    names = [each.name for each in distributions() if any(map(_PANDAS.match, each.dependencies))]
+    return (*(f"packages/{name}/tests" for name in names), "tests")
 
 
 def _own(name: str, of_what: str, version: str) -> Step:
