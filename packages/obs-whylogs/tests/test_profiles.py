@@ -183,6 +183,16 @@ def test_small_frames_are_profiled_and_kept(frame: Any, columns: int, rows: int)
     assert summary(again).keys() == found.keys()
 
 
+class Frame(pd.DataFrame):
+    """A DataFrame of the user's own."""
+
+
+def test_a_column_and_a_subclass_are_frames_too() -> None:
+    assert list(profile(pd.Series([1, 2], name="delay")).get_columns()) == ["delay"]
+    assert list(profile(pd.Series([1, 2])).get_columns()) == ["value"]
+    assert list(profile(Frame({"delay": [1, 2]})).get_columns()) == ["delay"]
+
+
 def test_an_empty_iterable_has_no_columns_and_an_empty_parquet_file_those_of_its_schema(tmp_path: Path) -> None:
     assert profile(iter(())).get_columns() == {}
     pytest.importorskip("pyarrow")

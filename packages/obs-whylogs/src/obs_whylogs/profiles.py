@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import reduce
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from obs_whylogs.columns import ColumnValues, Kind, columns_of
+from obs_whylogs.columns import ColumnValues, Kind, columns_of, is_frame
 from obs_whylogs.sketching import update
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from whylogs.core import DatasetProfile, DatasetSchema
     from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
-__all__ = ["is_frame", "log", "merge_profiles", "profile", "view_of"]
+__all__ = ["log", "merge_profiles", "profile", "view_of"]
 
 _BATCH_ROWS = 131_072
 
@@ -108,14 +107,6 @@ def view_of(data: Any) -> DatasetProfileView:
     return profile(data)
 
 
-def is_frame(value: Any) -> bool:
-    """Tell whether a value is a frame in memory, of pandas, polars or pyarrow."""
-    kind = type(value)
-    return kind.__name__ in ("DataFrame", "GeoDataFrame", "RecordBatch", "Table") and kind.__module__.partition(".")[
-        0
-    ] in ("geopandas", "pandas", "polars", "pyarrow")
-
-
 def _profiled(data: Any, schema: DatasetSchema | None) -> DatasetProfile:
     from whylogs.core import DatasetProfile, DatasetSchema
 
@@ -164,20 +155,10 @@ def _frames(data: Any) -> Iterator[Any]:
             yield file.schema_arrow.empty_table()
     elif type(data).__name__ == "LazyFrame" and hasattr(data, "collect"):
         yield from _lazy_batches(data)
-    elif hasattr(data, "columns") or not isinstance(data, Iterable):
-        yield data
+    elif is_frame(data) or isinstance(data, dict | bytes) or not isinstance(data, Iterable):
+        yield data  # what is none is refused by name
     else:
-        yield from _checked(data)
-
-
-def _checked(batches: Iterable[Any]) -> Iterator[Any]:
-    """Go through batches; text and dicts can be gone through too, and are no frames."""
-    if isinstance(batches, dict | bytes):
-        raise TypeError(f"a frame, or an iterable of frames, is needed, not {type(batches).__name__}")
-    found = iter(batches)
-    first = next(found, None)
-    if first is not None:
-        yield from chain([first], found)
+        yield from data
 
 
 def _lazy_batches(frame: Any) -> Iterator[Any]:

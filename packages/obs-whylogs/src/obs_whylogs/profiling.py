@@ -8,10 +8,11 @@ from typing import Any, Literal, NamedTuple
 
 from obs_core import ObsError, TaskCall, TaskDecorator
 from obs_core.annotations import extras_of
+from obs_whylogs.columns import is_frame
 from obs_whylogs.drift import DEFAULT_THRESHOLD, ColumnDrift, Thresholds, check_thresholds, measure_drift
 from obs_whylogs.drift_report import drift_html
 from obs_whylogs.profile_report import profile_html
-from obs_whylogs.profiles import is_frame, profile, view_of
+from obs_whylogs.profiles import profile, view_of
 
 __all__ = ["DriftError", "DriftWarning", "profile_data"]
 
@@ -124,16 +125,16 @@ class profile_data(TaskDecorator):
         """Profile a frame, keep its profile, compare, show, and act on drift."""
         view = profile(place.data)
         artifact = f"data profile: {place.name}"
-        found = self._reference_of(call, place, artifact)
+        reference = self._reference_of(call, place, artifact)
+        drifts = [] if reference is None else self._drifts(reference.view, view)
         call.keep(artifact, view)
-        drifts = None if found is None else self._drifts(found.view, view)
         if call.context.enable_deck:
             deck = call.deck(f"Data Profile: {place.name}")
-            if found is not None and drifts is not None:
-                deck.append(drift_html(drifts, about=f"compared with {found.text}"))
+            if reference is not None:
+                deck.append(drift_html(drifts, about=f"compared with {reference.text}"))
             deck.append(profile_html(view, title=f"Data profile of {place.text(call)}"))
-        if found is not None:
-            self._act_on([drift for drift in drifts or () if drift.drifted], call, place, found.text)
+        if reference is not None:
+            self._act_on([drift for drift in drifts if drift.drifted], call, place, reference.text)
 
     def _drifts(self, reference: Any, target: Any) -> list[ColumnDrift]:
         """Compare profiles, without the thresholds of columns that another frame of the task has."""
