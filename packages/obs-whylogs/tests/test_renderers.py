@@ -198,6 +198,15 @@ def test_five_thousand_columns_stay_readable() -> None:
     assert len(html) < 6_000_000
 
 
+@pytest.mark.parametrize(
+    "values", [[float("inf")], [float("-inf"), float("inf")], [1.0, float("inf")], [-1.7e308, 1.7e308], [5e-324, 0.0]]
+)
+def test_extreme_numbers_are_drawn(values: list[float]) -> None:
+    frame = pd.DataFrame({"it": values * 20})
+    assert "No drift" in WhylogsSummaryDriftRenderer.to_html(frame, frame)
+    assert "Data profile" in WhylogsDatasetProfileTransformer().to_html(profile(frame))
+
+
 TEXTS = st.text("ab<&\n", max_size=5)
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS, st.datetimes())
 

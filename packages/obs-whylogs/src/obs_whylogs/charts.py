@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from obs_whylogs.drift import shares_between
@@ -36,8 +37,10 @@ def distribution_chart(*columns: ColumnSummary | None) -> str:
 
 def _histogram(columns: Sequence[ColumnSummary | None]) -> str:
     sketched = [column for column in columns if column is not None and column.present]
-    low = min(column.quantiles[0] for column in sketched)
-    high = max(column.quantiles[-1] for column in sketched)
+    known = [value for column in sketched for value in column.quantiles if math.isfinite(value)]
+    if not known:
+        return "<small>infinite</small>"
+    low, high = min(known), max(known)
     edges = _edges(low, high, whole=all(column.kind == "integer" for column in sketched))
     shares = [_shares(column, edges) for column in columns]
     highest = max(max(values) for values in shares if values)
@@ -58,7 +61,7 @@ def _edges(low: float, high: float, *, whole: bool) -> list[float]:
     """Return what lies between the bars; a few integers have one bar each, or some bars would hold more of them."""
     if whole and high - low < _BINS:
         return [low + place + 0.5 for place in range(int(high - low))]
-    width = (high - low) / _BINS
+    width = high / _BINS - low / _BINS  # their difference may be beyond what a float holds
     return sorted({low + width * place for place in range(1, _BINS)} - {low, high})
 
 
