@@ -6,14 +6,13 @@ Each case runs in a process of its own that has imported everything and drawn so
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.benchmarks.measuring import installed, print_table, run_fresh
+from tests.benchmarks.measuring import chromium, installed, print_table, run_fresh
 
 FRAMES = """
 import numpy as np, pandas as pd
@@ -237,21 +236,14 @@ def loading_time(page: Path) -> float | None:
         return None
     from time import perf_counter
 
-    from playwright.sync_api import sync_playwright
-
-    chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        try:
-            tab = browser.new_page(viewport={"width": 1280, "height": 900})
-            tab.context.set_offline(True)
-            tab.set_default_timeout(180_000)
-            began = perf_counter()
-            tab.goto(page.as_uri(), wait_until="load")
-            _wait_until_drawn(tab)
-            return perf_counter() - began
-        finally:
-            browser.close()
+    with chromium() as browser:
+        tab = browser.new_page(viewport={"width": 1280, "height": 900})
+        tab.context.set_offline(True)
+        tab.set_default_timeout(180_000)
+        began = perf_counter()
+        tab.goto(page.as_uri(), wait_until="load")
+        _wait_until_drawn(tab)
+        return perf_counter() - began
 
 
 def _wait_until_drawn(tab: Any) -> None:

@@ -6,12 +6,12 @@ They want numpy 1 and pandas 2: run it as ``./scripts/hatch run bench-whylogs:ru
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-from tests.benchmarks.measuring import installed, print_table, run_fresh
+from tests.benchmarks.measuring import chromium, installed, print_table, run_fresh
 
 DATA = """
 import json, os, time
@@ -121,20 +121,12 @@ def _drift() -> None:
 
 def _opened(page: Path) -> str:
     """Open a page in Chromium, without a network: how long until its rows are there."""
-    from time import perf_counter
-
-    from playwright.sync_api import sync_playwright
-
-    chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         tab = browser.new_context(offline=True).new_page()
         began = perf_counter()
         tab.goto(page.as_uri())
         tab.locator("tbody tr svg").first.wait_for()
-        seconds = perf_counter() - began
-        browser.close()
-    return f"{seconds:.2f} s"
+        return f"{perf_counter() - began:.2f} s"
 
 
 def _run(source: str, rows: int, **variables: str) -> Any:

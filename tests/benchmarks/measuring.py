@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 Row = Sequence[object]
 
@@ -82,17 +84,24 @@ def seconds_to_open(report: str, tab: str, drawn: str) -> float:
         tab: The tab's title.
         drawn: A selector of what is there once the tab is drawn.
     """
+    with chromium() as browser:
+        page = browser.new_context(offline=True).new_page()
+        began = time.perf_counter()
+        page.goto(Path(report).resolve().as_uri())
+        page.get_by_role("tab", name=tab, exact=True).click()
+        page.frame_locator(".panel:not(.away) > iframe").locator(drawn).first.wait_for()
+        return time.perf_counter() - began
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Start the browser in which pages are opened; `CHROMIUM` says where it is."""
     from playwright.sync_api import sync_playwright
 
-    chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         try:
-            page = browser.new_context(offline=True).new_page()
-            began = time.perf_counter()
-            page.goto(Path(report).resolve().as_uri())
-            page.get_by_role("tab", name=tab, exact=True).click()
-            page.frame_locator(".panel:not(.away) > iframe").locator(drawn).first.wait_for()
-            return time.perf_counter() - began
+            yield browser
         finally:
             browser.close()
