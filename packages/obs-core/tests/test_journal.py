@@ -53,7 +53,7 @@ def test_an_unknown_newer_record_and_newer_fields_are_skipped(store: RecordingSt
     store.files[path] = (
         head
         + b'["hologram",1,{"of":"the future"}]\n'
-        + b"".join(line.replace(b'{"rows":2}]', b'{"rows":2},"newer field"]') for line in rest)
+        + b"".join(line.replace(b'{"rows":2}]', b'{"rows":2},null,null,"newer field"]') for line in rest)
     )
     recorded = store.last()
     assert recorded.status == "succeeded"

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from obs_core.__about__ import __version__
 
 if TYPE_CHECKING:
-    from obs_core._failsafe import ObsError, ObsWarning
     from obs_core.annotated import register_task_decorator
     from obs_core.artifacts import Kept
     from obs_core.carriers import attach, carrier
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from obs_core.decks import Deck, DeckField, TimeLineDeck
     from obs_core.decorators import TaskCall, TaskDecorator
     from obs_core.executions import execution
+    from obs_core.failsafe import ObsError, ObsWarning
     from obs_core.reading import Execution, ExecutionNotFoundError, list_executions, load_execution
     from obs_core.rendering import Renderable, register_renderer
     from obs_core.secrets import Secret
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from obs_core.transformers import TypeTransformer, register_transformer
 
 _MODULES = {
-    "_failsafe": ("ObsError", "ObsWarning"),
     "annotated": ("register_task_decorator",),
     "artifacts": ("Kept",),
     "carriers": ("attach", "carrier"),
@@ -47,6 +46,7 @@ _MODULES = {
     "decks": ("Deck", "DeckField", "TimeLineDeck"),
     "decorators": ("TaskCall", "TaskDecorator"),
     "executions": ("execution",),
+    "failsafe": ("ObsError", "ObsWarning"),
     "reading": ("Execution", "ExecutionNotFoundError", "list_executions", "load_execution"),
     "rendering": ("Renderable", "register_renderer"),
     "secrets": ("Secret",),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 
 from obs_core._span_tree import SpanTree
 
@@ -13,6 +14,10 @@ def critical_path(tree: SpanTree, root: int) -> Iterator[tuple[int, int]]:
     A child that was still running when the next link of the chain began did not hold it up, so it is not in the chain.
     What the clocks put outside the parent's time is cut off.
 
+    Where an engine ran operations the chain goes through these, and through the other children only where it leaves
+    time open: they wait for the operations most of the time. Entries that stand for several operations fill what is
+    still open then.
+
     Args:
         tree: The spans.
         root: Where to begin.
@@ -21,19 +26,22 @@ def critical_path(tree: SpanTree, root: int) -> Iterator[tuple[int, int]]:
         A span of the chain and its contribution in nanoseconds: the time in which no child of it is in the chain.
         Latest first, children before their parents. The contributions add up to the root's duration.
     """
-    first_children = tree.first_children
     path = [_Link(tree, root, tree.table.starts[root], tree.ends[root])]
     while path:
         link = path[-1]
         for child, start, end in link.chain:
             link.contribution -= end - start
-            if first_children[child] >= 0:
+            if tree.has_children(child) or child in tree.outlasting:
                 path.append(_Link(tree, child, start, end))
                 break
             yield child, end - start
         else:
             path.pop()
             yield link.span, link.contribution
+
+
+_Piece = tuple[int, int, int]
+"""A span in a chain, and from when to when it counts."""
 
 
 class _Link:
@@ -49,18 +57,58 @@ class _Link:
     def __init__(self, tree: SpanTree, span: int, start: int, end: int) -> None:
         self.span = span
         self.contribution = end - start
-        self.chain = _chain(tree, span, start, end)
+        self.chain = _through(tree, span, start, end)
 
 
-def _chain(tree: SpanTree, span: int, begin: int, reached: int) -> Iterator[tuple[int, int, int]]:
+def _through(tree: SpanTree, span: int, begin: int, reached: int) -> Iterator[_Piece]:
+    """Choose the children in the chain of a span, going back in time."""
+    keys, counted = tree.table.keys, tree.table.counted
+    if not keys and not counted:
+        return _chain(tree, tree.children(span), begin, reached)
+    operations: list[int] = []
+    groups: list[int] = []
+    others: list[int] = []
+    for child in itertools.chain(tree.children(span), tree.outlasting.get(span, ())):
+        kind = operations if child in keys else groups if child in counted else others
+        kind.append(child)
+    chain = _chain(tree, operations, begin, reached)
+    return _filled(tree, _filled(tree, chain, others, begin, reached), groups, begin, reached)
+
+
+def _chain(tree: SpanTree, children: Iterable[int], begin: int, reached: int) -> Iterator[_Piece]:
     """Choose, going back in time, the last child that had finished when the one chosen before it started."""
     starts, ends, finish = tree.table.starts, tree.ends, reached
-    for child in sorted(tree.children(span), key=ends.__getitem__, reverse=True):
+    for child in sorted(children, key=ends.__getitem__, reverse=True):
         start, end = starts[child], ends[child]
         if start < begin:
             start = begin
         if end > finish:
             end = finish
         if start < end <= reached:
+            yield child, start, end
+            reached = start
+
+
+def _filled(
+    tree: SpanTree, chain: Iterator[_Piece], fillers: list[int], begin: int, reached: int
+) -> Iterator[_Piece]:
+    """Put others where a chain leaves time open, going back in time."""
+    if not fillers:
+        yield from chain
+        return
+    fillers = sorted(fillers, key=tree.ends.__getitem__, reverse=True)
+    for piece in itertools.chain(chain, [(-1, begin, begin)]):
+        yield from _between(tree, fillers, piece[2], reached)
+        if piece[0] >= 0:
+            yield piece
+        reached = piece[1]
+
+
+def _between(tree: SpanTree, fillers: list[int], begin: int, reached: int) -> Iterator[_Piece]:
+    """Choose what ran in a gap: always what ran at its end, cut to what is still open."""
+    starts, ends = tree.table.starts, tree.ends
+    for child in fillers:
+        start, end = max(starts[child], begin), min(ends[child], reached)
+        if start < end:
             yield child, start, end
             reached = start

@@ -22,6 +22,7 @@ class Row(Struct, eq=False):
 
     Attributes:
         spans: Which spans of the tree.
+        count: How many operations these stand for.
         gathered: Whether it stands for all spans of that name there, were it only one.
         total: Sum of their durations, nanoseconds.
         own: Sum of their self times.
@@ -38,6 +39,7 @@ class Row(Struct, eq=False):
 
     name: str
     spans: Sequence[int]
+    count: int
     gathered: bool
     total: int
     own: int
@@ -120,7 +122,7 @@ def _spans(group: int | list[int]) -> list[int]:
 
 
 def _foremost(tree: SpanTree, groups: list[int | list[int]], troubled: bytearray, count: int) -> list[int | list[int]]:
-    durations = tree.table.durations
+    durations = tree.times
 
     def weight(group: int | list[int]) -> tuple[int, int]:
         if isinstance(group, list):
@@ -132,29 +134,29 @@ def _foremost(tree: SpanTree, groups: list[int | list[int]], troubled: bytearray
 
 def _rest(tree: SpanTree, row: Row, shown: list[int | list[int]]) -> tuple[int, int]:
     """Count the children of a line that are not shown, and add up their durations."""
-    durations = tree.table.durations
+    durations = tree.times
     count = total = 0
     for span in row.spans:
         for child in tree.children(span):
-            count += 1
+            count += tree.count(child)
             total += durations[child]
     for group in shown:
-        count -= len(_spans(group))
+        count -= tree.count_of(_spans(group))
         total -= sum(map(durations.__getitem__, _spans(group)))
     return count, total
 
 
 def _row(tree: SpanTree, spans: list[int], gathered: bool) -> Row:
     table = tree.table
-    durations = list(map(table.durations.__getitem__, spans))
     failed = [span for span in spans if span in table.errors] if table.errors else []
     return Row(
         name=(tree.families if gathered else table.names)[spans[0]],
         spans=spans,
+        count=tree.count_of(spans),
         gathered=gathered,
-        total=sum(durations),
+        total=sum(map(tree.times.__getitem__, spans)),
         own=sum(map(tree.self_times.__getitem__, spans)),
-        longest=max(durations),
+        longest=max(map(tree.longest, spans)),
         start=min(map(table.starts.__getitem__, spans)),
         end=max(map(tree.ends.__getitem__, spans)),
         failed=len(failed),

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from obs_core._bounded_repr import describe_error
-from obs_core._failsafe import ObsError, strict, warn
+from obs_core.failsafe import ObsError, strict, warn
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from obs_core.model import SpanTable, Status
@@ -59,6 +60,31 @@ class SpanTree:
         """All spans in the order in which they started."""
         return sorted(range(len(self)), key=self.table.starts.__getitem__)
 
+    def count(self, span: int) -> int:
+        """Return how many operations an entry stands for."""
+        counted = self.table.counted.get(span)
+        return 1 if counted is None else counted.count
+
+    def count_of(self, spans: Sequence[int]) -> int:
+        """Return how many operations entries stand for together."""
+        return sum(map(self.count, spans)) if self.table.counted else len(spans)
+
+    @functools.cached_property
+    def times(self) -> list[int]:
+        """Nanoseconds for which each entry ran: its duration, or the sum of those that it stands for."""
+        counted = self.table.counted
+        if not counted:
+            return self.table.durations
+        times = list(self.table.durations)
+        for span, group in counted.items():
+            times[span] = group.total
+        return times
+
+    def longest(self, span: int) -> int:
+        """Return the duration of an entry, or the longest of those that it stands for."""
+        counted = self.table.counted.get(span)
+        return self.table.durations[span] if counted is None else counted.longest
+
     def children(self, span: int) -> Iterator[int]:
         """Go through the children of a span in the order in which they started."""
         following = self.next_siblings
@@ -92,9 +118,31 @@ class SpanTree:
             if first[at] >= 0:
                 pending.append(first[at])
 
+    def size(self, span: int) -> int:
+        """Return how many operations a span and all below it are, those included that are only counted."""
+        if not self.table.counted:
+            return len(self) if span == 0 else sum(1 for _ in self.walk(span))
+        return self.count_of([*self.below(span)])
+
     def below(self, span: int) -> Iterable[int]:
         """Return a span and all below it in any order: the quick way when it is the root."""
         return range(len(self)) if span == 0 else self.walk(span)
+
+    @functools.cached_property
+    def outlasting(self) -> dict[int, list[int]]:
+        """The engine's operations that ran on after the span in which they were submitted had ended.
+
+        They are listed under the next span above that was still open at their end.
+        """
+        found: dict[int, list[int]] = {}
+        parents, ends = self.parents, self.ends
+        for span in itertools.chain(self.table.keys, self.table.counted):
+            above = parents[span]
+            while above > 0 and ends[above] < ends[span]:
+                above = parents[above]
+            if above != parents[span]:
+                found.setdefault(max(above, 0), []).append(span)
+        return found
 
     @functools.cached_property
     def self_times(self) -> list[int]:
@@ -114,6 +162,8 @@ class SpanTree:
             if start < end:
                 own[parent] -= end - start
                 covered[parent] = end
+        for span, group in self.table.counted.items():
+            own[span] = group.total
         return own
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from obs_core._failsafe import guarded
 from obs_core._plugins import Registration, check_target, imported_class
 from obs_core.annotations import extras_of, hints_of, types_of
 from obs_core.decorators import TaskDecorator
+from obs_core.failsafe import guarded
 
 __all__ = ["decorated", "register_task_decorator"]
 

@@ -13,7 +13,7 @@ from obs_core import clock
 from obs_core.captures import UnfinishedCapture
 from obs_core.journal import liveness, records
 from obs_core.journal.reader import unpacked
-from obs_core.model import DeckView, ExecutionView, Link, SpanTable, Status, TaskView
+from obs_core.model import Counted, DeckView, ExecutionView, Link, SpanTable, Status, TaskView, WorkerView
 from obs_core.store.base import Store
 
 __all__ = ["Assembly", "read_deck_blob"]
@@ -42,12 +42,20 @@ class _Writer(Struct):
     alive: bool = False
 
 
+class _Item(Struct):
+    """An item of a deck: when it was appended, by which worker if by any, and what it is."""
+
+    at: int
+    source: str
+    content: str | records.DeckBlob
+
+
 class _Deck(Struct):
     """A deck while its items, of any writer, are collected."""
 
     name: str
     task: str
-    items: list[tuple[int, str | records.DeckBlob]] = field(default_factory=list)
+    items: list[_Item] = field(default_factory=list)
     bars: list[tuple[str, int, int, int | None]] = field(default_factory=list)
 
 
@@ -88,6 +96,7 @@ class Assembly:
         self._tasks: dict[str, TaskView] = {}
         self._starts: dict[str, records.TaskStart] = {}
         self._decks: dict[str, _Deck] = {}
+        self._workers: dict[tuple[str, str], WorkerView] = {}
         self._ended: Status | None = None
         self._root_ref = "main.1"
         self._read_blob = read_blob or self._blob_content
@@ -115,6 +124,8 @@ class Assembly:
         self._finish_root()
         self._finish_parents()
         self._finish_open_spans()
+        self._finish_attempts()
+        self._finish_workers()
         self._finish_tasks()
         self._finish_decks()
         self.unfinished = [
@@ -127,8 +138,8 @@ class Assembly:
         """Return the decks (by their global names), links and notes of one task."""
         task = self._tasks.get(task_id, TaskView(task_id, "", "running", 0, 0))
         decks = {ref: self._view_of(deck) for ref, deck in self._decks.items() if deck.task in (task_id, "")}
-        for ref, deck in decks.items():
-            deck.name = self._decks[ref].name
+        for ref, view in decks.items():
+            view.name = self._decks[ref].name
         return decks, task.links, task.notes
 
     # spans
@@ -148,6 +159,10 @@ class Assembly:
             self.table.errors[row] = record.error
         if record.attributes is not None:
             self.table.attributes[row] = record.attributes
+        if record.key is not None:
+            self.table.keys[row] = record.key
+        elif record.counted is not None:
+            self.table.counted[row] = Counted(*record.counted)
 
     def _add_row(self, writer: _Writer, number: int, parent: records.Ref, name: str, kind: Any, start: int) -> int:
         table = self.table
@@ -172,6 +187,8 @@ class Assembly:
         self.table.open.add(row)
         if record.attributes is not None:
             self.table.attributes[row] = record.attributes
+        if record.key is not None:
+            self.table.keys[row] = record.key
 
     # the execution and its writers
 
@@ -195,6 +212,18 @@ class Assembly:
         self.view.duration = record.at + writer.epoch - self.view.started
         self.table.process_times[0] = record.process_time
         self.view.lost_records += record.lost
+
+    def _take_worker(self, writer: _Writer, record: records.WorkerJoined) -> None:
+        writer.last = max(writer.last, record.at)
+        host = writer.head.process.host if writer.head is not None else ""
+        at = record.at + writer.epoch
+        self._workers[writer.name, record.name] = WorkerView(record.name, host, record.threads, at, 0, "working")
+
+    def _take_worker_left(self, writer: _Writer, record: records.WorkerLeft) -> None:
+        writer.last = max(writer.last, record.at)
+        worker = self._workers.get((writer.name, record.name))
+        if worker is not None:
+            worker.left, worker.status = record.at + writer.epoch, "left"
 
     def _take_beat(self, writer: _Writer, record: records.Beat) -> None:
         writer.last = max(writer.last, record.at)
@@ -263,10 +292,10 @@ class Assembly:
     def _take_items(self, writer: _Writer, record: records.DeckItems) -> None:
         writer.last = max(writer.last, record.at)
         deck = self._deck_of(writer, record.deck)
-        deck.items.extend((record.at + writer.epoch, item) for item in record.items)
+        deck.items.extend(_Item(record.at + writer.epoch, record.source, item) for item in record.items)
 
     def _take_blob(self, writer: _Writer, record: records.DeckBlob) -> None:
-        self._deck_of(writer, record.deck).items.append((record.at + writer.epoch, record))
+        self._deck_of(writer, record.deck).items.append(_Item(record.at + writer.epoch, record.source, record))
 
     def _take_times(self, writer: _Writer, record: records.DeckTimes) -> None:
         self._deck_of(writer, record.deck).bars.extend(record.bars)
@@ -317,6 +346,27 @@ class Assembly:
             end = now if writer.alive and self._ended is None else writer.last + writer.epoch
             table.durations[row] = max(0, end - table.starts[row])
 
+    def _finish_attempts(self) -> None:
+        """Number the runs of what an engine ran several times."""
+        table = self.table
+        runs: dict[tuple[int, str], list[int]] = {}
+        for row, key in table.keys.items():
+            runs.setdefault((table.parents[row], key), []).append(row)
+            table.attributes[row] = {"key": key, **table.attributes.get(row, {})}
+        for rows in runs.values():
+            rows.sort(key=table.starts.__getitem__)
+            for attempt, row in enumerate(rows[1:], 2):
+                table.attributes[row]["attempt"] = attempt
+
+    def _finish_workers(self) -> None:
+        for (writer_name, _), worker in self._workers.items():
+            writer = self._writers[writer_name]
+            if worker.status == "working" and (self._ended is not None or not writer.alive):
+                worker.status = "left" if writer.alive else "gone"
+            if not worker.left:
+                worker.left = writer.last + writer.epoch
+        self.table.workers = sorted(self._workers.values(), key=lambda worker: worker.joined)
+
     def _finish_tasks(self) -> None:
         for ref, start in self._starts.items():
             task, writer = self._tasks[ref], self._writers[ref.partition(".")[0]]
@@ -341,7 +391,7 @@ class Assembly:
         return max(row, 0)
 
     def _finish_decks(self) -> None:
-        for deck in self._decks.values():
+        for deck in self._joined_decks():
             self._task_of(_Writer("main"), deck.task or self._root_ref).decks.append(self._view_of(deck))
         root = self._tasks.get(self._root_ref)
         if root is not None and (root.decks or root.links or root.notes):
@@ -357,9 +407,29 @@ class Assembly:
         for task in self.tasks:
             self._add_timeline(task)
 
+    def _joined_decks(self) -> list[_Deck]:
+        """Return all decks; what workers made of a name for a task is one, with the task's own if it has one."""
+        joined: list[_Deck] = []
+        named: dict[tuple[str, str], _Deck] = {}
+        for deck in sorted(self._decks.values(), key=_is_of_workers):
+            known = named.setdefault((deck.task, deck.name), deck)
+            if known is deck or not _is_of_workers(deck):
+                joined.append(deck)
+            else:
+                known.items.extend(deck.items)
+                known.bars.extend(deck.bars)
+        return joined
+
     def _view_of(self, deck: _Deck) -> DeckView:
-        items = sorted(deck.items, key=lambda item: item[0])
-        return DeckView(deck.name or "(unnamed)", [self._html_of(item) for _, item in items] + _drawn(deck.bars))
+        items = self._by_source(deck.items) + _drawn(deck.bars)
+        return DeckView(deck.name or "(unnamed)", items, _is_of_workers(deck))
+
+    def _by_source(self, items: list[_Item]) -> list[str]:
+        """Return the items in the order in which they were appended, those of each worker below its name."""
+        shown: dict[str, list[str]] = {"": []}
+        for item in sorted(items, key=lambda item: item.at):
+            shown.setdefault(item.source, [_heading(item.source)]).append(self._html_of(item.content))
+        return [html for part in shown.values() for html in part]
 
     def _html_of(self, item: str | records.DeckBlob) -> str:
         return item if isinstance(item, str) else self._read_blob(item)
@@ -423,6 +493,15 @@ def read_deck_blob(store: Store, path: str) -> str:
         return f"<p><em>This part is missing in the store: {html.escape(path)}</em></p>"
 
 
+def _is_of_workers(deck: _Deck) -> bool:
+    """Tell whether all that a deck holds was appended by an engine's workers."""
+    return bool(deck.items) and all(item.source for item in deck.items)
+
+
+def _heading(worker: str) -> str:
+    return f"<h4>Worker {html.escape(worker)}</h4>"
+
+
 def _global(writer: _Writer, ref: records.Ref) -> str:
     return ref if isinstance(ref, str) else f"{writer.name}.{ref}"
 
@@ -455,6 +534,8 @@ _HANDLERS: dict[type[records.Record], Callable[[Assembly, _Writer, Any], None]] 
     records.Artifact: Assembly._take_artifact,
     records.CaptureMade: Assembly._take_capture,
     records.CaptureDone: Assembly._take_capture_done,
+    records.WorkerJoined: Assembly._take_worker,
+    records.WorkerLeft: Assembly._take_worker_left,
     records.Beat: Assembly._take_beat,
     records.Lost: Assembly._take_lost,
 }

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from obs_core._bounded_repr import describe_error
-from obs_core._failsafe import ObsError, strict
 from obs_core._plugins import declared, load
+from obs_core.failsafe import ObsError, strict
 from obs_core.journal import records
 from obs_core.model import DeckView
 from obs_core.report.shared import extract

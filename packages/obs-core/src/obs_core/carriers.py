@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any
 
 from obs_core import identity
-from obs_core._failsafe import warn
 from obs_core.context import TaskContext, current, innermost
 from obs_core.executions import Run, live
+from obs_core.failsafe import warn
 from obs_core.store import open_store
 
 __all__ = ["attach", "carrier"]
@@ -37,6 +37,7 @@ def carrier() -> dict[str, str]:
     context = here.context
     journal = context.journal
     parent = journal.global_ref(here.number) if isinstance(here.number, int) else here.number
+    context.shared = True
     journal.announce()
     return {
         "traceparent": f"00-{trace_id(context.execution_id)}-{span_id(parent)}-01",
@@ -89,7 +90,7 @@ class attach:
     """
 
     def __init__(self, carrier: Mapping[str, str]) -> None:
-        carried = _joined(carrier)
+        carried = joined(carrier)
         self._context = carried.context
         self._outside: Any = current.get()
         current.set(carried)
@@ -107,7 +108,7 @@ class attach:
 def context_of_environment(text: str) -> RemoteSpan | None:
     """Return the span that `OBS_CARRIER` describes; None with a warning if it describes none."""
     try:
-        return _joined(json.loads(text))
+        return joined(json.loads(text))
     except (ValueError, TypeError, AttributeError) as error:
         warn(f"OBS_CARRIER is not a carrier: {error}; going on with an execution of its own")
         return None
@@ -117,7 +118,16 @@ _joined_runs: dict[str, Run] = {}
 """Executions of other processes in which this one takes part: one writer each, however often it attaches."""
 
 
-def _joined(carried: Mapping[str, str]) -> RemoteSpan:
+def joined(carried: Mapping[str, str], source: str = "") -> RemoteSpan:
+    """Return the span that a carrier describes, as this process takes part in its execution.
+
+    Args:
+        carried: What `carrier` returned, there.
+        source: The engine's worker whose code goes on with it.
+
+    Raises:
+        ValueError: Something is missing in it.
+    """
     missing = [key for key in _NEEDED if not isinstance(carried.get(key), str)]
     if missing:
         raise ValueError(f"{', '.join(missing)} missing in {dict(carried)!r}; pass what obs_core.carrier() returned")
@@ -130,8 +140,17 @@ def _joined(carried: Mapping[str, str]) -> RemoteSpan:
         attempt=int(carried.get("obs-attempt", "1")),
         enable_deck=carried.get("obs-enable-deck") != "0",
         number=carried["obs-task"],
+        source=source,
     )
     return RemoteSpan(carried["obs-parent"], context)
+
+
+def leave(execution_id: str) -> None:
+    """Write all that this process has of an execution that it joined, and keep nothing of it."""
+    run = _joined_runs.pop(execution_id, None)
+    if run is not None:
+        live.pop(execution_id, None)
+        run.journal.close_now()
 
 
 def _join(execution_id: str, store: str) -> Run:

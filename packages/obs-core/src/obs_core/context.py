@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from obs_core.decks import Deck, TimeLineDeck
     from obs_core.executions import Run
     from obs_core.journal.writer import Journal
+    from obs_core.operations import Operation
     from obs_core.secrets import SecretAccessor
     from obs_core.spans import span
     from obs_core.timeline import SpanBars
 
 __all__ = ["TaskContext", "current_context", "link"]
 
-current: ContextVar[span | TaskContext | RemoteSpan | None] = ContextVar("obs_core.current", default=None)
+current: ContextVar[span | TaskContext | RemoteSpan | Operation | None] = ContextVar("obs_core.current", default=None)
 """The innermost open span or task."""
 
 active: set[TaskContext] = set()
@@ -42,6 +43,8 @@ class TaskContext:
         attempt: 1 for the first try.
         enable_deck: Whether anything is rendered and a report is written.
         function: The task's function with its module, ``"flights.clean"``; empty outside any task.
+        source: The worker that this code runs on, if an engine's worker runs a part of the task.
+        shared: Whether other processes may take part in this task, so that its report must look for their parts.
     """
 
     __slots__ = (
@@ -65,6 +68,8 @@ class TaskContext:
         "number",
         "parent",
         "run",
+        "shared",
+        "source",
         "start",
         "task_name",
     )
@@ -73,11 +78,12 @@ class TaskContext:
         self,
         run: Run,
         name: str,
-        parent: span | TaskContext | RemoteSpan | None,
+        parent: span | TaskContext | RemoteSpan | Operation | None,
         attempt: int = 1,
         enable_deck: bool = True,
         number: records.Ref | None = None,
         function: str = "",
+        source: str = "",
     ) -> None:
         self.run = run
         self.journal: Journal = run.journal
@@ -90,6 +96,8 @@ class TaskContext:
         self.attempt = attempt
         self.enable_deck = enable_deck
         self.function = function
+        self.source = source
+        self.shared = False
         self.ended: int | None = None
         self.failure: str | None = None
         self.start = clock.wall()
@@ -253,7 +261,7 @@ def current_context() -> TaskContext:
     return innermost().context
 
 
-def innermost() -> span | TaskContext | RemoteSpan:
+def innermost() -> span | TaskContext | RemoteSpan | Operation:
     """Return the innermost open span or task: of this context, of this process, or the ambient one."""
     return current.get() or _of_process()
 

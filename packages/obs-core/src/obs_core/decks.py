@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from obs_core._failsafe import guarded
 from obs_core.context import current_context
+from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.rendering import render
 from obs_core.report.shared import extract, restore
@@ -155,6 +155,11 @@ class Deck:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, items={len(self._items)})"
 
+    @property
+    def source(self) -> str:
+        """The worker whose code appends to it; empty in the task's own process."""
+        return self._context.source
+
     def ref_in(self, journal: Journal) -> records.Ref:
         """Name this deck in a journal's records."""
         return journal.ref(self._number)
@@ -185,12 +190,13 @@ class Deck:
         for digest in digests:
             journal.put_shared(digest, masked_bytes(_shared[digest]))
         if len(item) <= _LARGE:
-            journal.append(records.DeckItems(self.ref_in(journal), journal.now(), [item], list(digests)))
+            items = records.DeckItems(self.ref_in(journal), journal.now(), [item], list(digests), self.source)
+            journal.append(items)
             return
         content = masked_bytes(item)
         path = blob_path(journal.execution_id, digest_of(content))
         journal.put(path, compressed(content))
-        journal.append(records.DeckBlob(self.ref_in(journal), journal.now(), path, list(digests)))
+        journal.append(records.DeckBlob(self.ref_in(journal), journal.now(), path, list(digests), self.source))
 
     def _append_stored(self, html: str, path: str) -> None:
         """Add an item that the store holds already (source code, dependencies)."""

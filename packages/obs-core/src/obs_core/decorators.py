@@ -264,7 +264,7 @@ class _survived:
     def __exit__(
         self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        from obs_core._failsafe import guarded
+        from obs_core.failsafe import guarded
 
         if raised is not None and raised is self._call.rejection:
             return self._error is not None  # the function's own exception goes on instead

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from obs_core._failsafe import guarded
 from obs_core.annotations import hints_of
 from obs_core.decks import Deck
+from obs_core.failsafe import guarded
 from obs_core.rendering import render, renderer_for_annotation
 from obs_core.store.base import shared_path
 from obs_core.store.content import digest_of, masked_bytes

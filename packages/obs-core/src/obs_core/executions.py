@@ -9,13 +9,13 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from obs_core import clock, identity, provenance
-from obs_core._failsafe import guarded
 from obs_core._wrapping import wrap
 from obs_core.context import TaskContext, active, current
+from obs_core.failsafe import guarded
 from obs_core.journal import flusher, records
 from obs_core.journal.writer import Journal
 from obs_core.store import Store, open_store
@@ -30,6 +30,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Partner(Protocol):
+    """Knows other processes that take part in an execution."""
+
+    def settle(self, context: TaskContext, ended: bool) -> None:
+        """Let them write what they hold back of a task; if it has ended, they are done with the whole execution."""
+
+
 class Run:
     """An execution as this process takes part in it: its journal, and the context outside any task.
 
@@ -41,7 +48,7 @@ class Run:
         preamble: Records that are written only once others follow.
     """
 
-    __slots__ = ("__weakref__", "id", "journal", "name", "older_threads", "root", "store")
+    __slots__ = ("__weakref__", "id", "journal", "name", "older_threads", "partners", "root", "store")
 
     def __init__(
         self,
@@ -56,8 +63,20 @@ class Run:
         self.name = name
         self.journal = Journal(store, execution_id, writer, preamble)
         self.root = TaskContext(self, name, None, enable_deck=decks_enabled())
+        self.partners: list[Partner] = []
         self.older_threads = frozenset(threading.enumerate()) - {threading.current_thread()}
         live[execution_id] = self
+
+    def settle(self, context: TaskContext, ended: bool = False) -> None:
+        """Let other processes that take part write what they hold back: somebody is about to read.
+
+        Args:
+            context: The task that is read, or the root for all of the execution.
+            ended: Whether they are done with the execution.
+        """
+        for partner in list(self.partners):
+            with guarded(f"collecting what others recorded of execution {self.name!r}", context.note):
+                partner.settle(context, ended)
 
     @property
     def url(self) -> str:
@@ -178,6 +197,7 @@ def end(run: Run, error: BaseException | None = None) -> None:
     journal, root = run.journal, run.root
     root.ended = clock.wall()
     root.failure = None if error is None else one_line(error)
+    run.settle(root, ended=True)
     with guarded(f"ending execution {run.name!r}"):
         if root.decks:
             from obs_core.publishing import publish

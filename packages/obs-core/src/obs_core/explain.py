@@ -11,6 +11,7 @@ from msgspec import Struct
 from obs_core._critical_path import critical_path
 from obs_core._outline import Row, outline
 from obs_core._span_tree import SpanTree
+from obs_core._workers import BusyWorker, busy_workers
 from obs_core.durations import format_duration, format_moment
 from obs_core.terminal import Screen, aligned, columns, cut
 
@@ -18,6 +19,8 @@ __all__ = ["explain", "explanation"]
 
 _HOTTEST = 10
 _STEPS = 15
+_WORKERS, _LEAST_BUSY = 12, 4
+"""Lines for workers: the busiest, and so many of the least busy."""
 _NARROWEST_BAR, _WIDEST_BAR = 8, 24
 _NARROW = 72
 """Screens narrower than this get no columns for the start and for the mean."""
@@ -47,6 +50,7 @@ def explanation(tree: SpanTree, root: int = 0, screen: Screen | None = None) -> 
         list(_header(tree, root, screen)),
         list(_trace(tree, root, screen)),
         list(_hottest(tree, root, screen)),
+        list(_workers(tree, root, screen)),
         list(_critical(tree, root, screen)),
     ]
     return screen.draw("\n\n".join("\n".join(lines) for lines in sections if lines)) + "\n"
@@ -98,7 +102,7 @@ def _open(tree: SpanTree) -> str:
 def _times(tree: SpanTree, root: int) -> dict[str, str]:
     table = tree.table
     until = " up to its last sign of life" if root in table.open or tree.status(root) in ("running", "lost") else ""
-    count = len(tree) if root == 0 else sum(1 for _ in tree.walk(root))
+    count = tree.size(root)
     return {
         "Started": format_moment(table.starts[root]),
         "Took": f"{format_duration(table.durations[root])}{until}, in {_counted(count, 'span')}",
@@ -188,7 +192,7 @@ def _shortened(prefix: str, depth: int, limit: int) -> str:
 
 
 def _marks(row: Row, screen: Screen) -> str:
-    marks = f" ×{len(row.spans):,}" if row.gathered else ""
+    marks = f" ×{row.count:,}" if row.gathered or row.count > 1 else ""
     if row.failed:
         marks += f"  {_some(row.failed, row)}FAILED {screen.name(row.error)}"
     if row.open:
@@ -201,9 +205,9 @@ def _some(count: int, row: Row) -> str:
 
 
 def _statistics(row: Row) -> str:
-    if len(row.spans) < 2:
+    if row.count < 2:
         return ""
-    mean = format_duration(row.total // len(row.spans))
+    mean = format_duration(row.total // row.count)
     return f"  mean {mean}  max {format_duration(row.longest)}"
 
 
@@ -228,13 +232,13 @@ def _bar(line: _Line, top: Row, room: int, screen: Screen) -> str:
     width = min(room, _WIDEST_BAR)
     first = min(max((row.start - top.start) * width // whole, 0), width - 1)
     last = min(max(-((top.start - row.end) * width // whole), first + 1), width)
-    return "  " + " " * first + screen.paint(("╍" if len(row.spans) > 1 else "━") * (last - first), "cyan")
+    return "  " + " " * first + screen.paint(("╍" if row.count > 1 else "━") * (last - first), "cyan")
 
 
 def _unseen(tree: SpanTree, top: Row, lines: list[_Line], screen: Screen) -> Iterator[str]:
     """Say how many spans are in none of the lines."""
-    shown = sum(len(line.row.spans) for line in lines if not line.hidden)
-    whole = len(tree) if top.spans[0] == 0 else sum(1 for _ in tree.walk(top.spans[0]))
+    shown = sum(line.row.count for line in lines if not line.hidden)
+    whole = tree.size(top.spans[0])
     if whole > shown:
         note = f"{whole - shown:,} of {_counted(whole, 'span')} are in no line above;"
         note += " dump() and to_chrome_trace() have all"
@@ -278,7 +282,52 @@ def _totals_by_name(tree: SpanTree, root: int) -> dict[str, list[int]]:
         found[1] += time
         if time > found[2]:
             found[2] = time
+    _correct_counted(tree, root, totals)
     return totals
+
+
+def _correct_counted(tree: SpanTree, root: int, totals: dict[str, list[int]]) -> None:
+    """Let entries that stand for several operations count as so many, none longer than the longest of them."""
+    counted = tree.table.counted
+    if not counted:
+        return
+    longest: dict[str, int] = {}
+    names, own = tree.families, tree.self_times
+    for span in tree.below(root):
+        time = counted[span].longest if span in counted else own[span]
+        longest[names[span]] = max(longest.get(names[span], 0), time)
+        if span in counted:
+            totals[names[span]][0] += counted[span].count - 1
+    for name, found in totals.items():
+        found[2] = longest[name]
+
+
+def _workers(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
+    """Say how busy each worker was while operations ran on any."""
+    found = busy_workers(tree, root)
+    if not found:
+        return
+    shown = found if len(found) <= _WORKERS else [*found[: _WORKERS - _LEAST_BUSY], *found[-_LEAST_BUSY:]]
+    rows = [["Workers", "threads", "operations", "busy time", "busy", ""]]
+    for worker in shown:
+        share = _share(worker.busy, worker.capacity)
+        busy = format_duration(worker.busy)
+        counts = [f"{worker.threads}", f"{worker.count:,}"]
+        rows.append([screen.name(worker.name), *counts, busy, share, _fate(worker, tree)])
+    if screen.width < _NARROW:
+        rows = [[row[0], *row[3:]] for row in rows]
+    table = list(_table(rows, screen))
+    if len(found) > _WORKERS:
+        mean = _share(sum(worker.busy for worker in found), sum(worker.capacity for worker in found))
+        hidden = f"… {len(found) - _WORKERS:,} more between these; all {len(found):,} were busy for {mean} on average"
+        table.insert(len(table) - _LEAST_BUSY, screen.paint(cut(hidden, screen.width), "dim"))
+    yield from table
+
+
+def _fate(worker: BusyWorker, tree: SpanTree) -> str:
+    if worker.gone is None:
+        return ""
+    return f"gone since +{format_duration(max(worker.gone - tree.table.starts[0], 0))}"
 
 
 def _critical(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:

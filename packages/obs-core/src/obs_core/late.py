@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from obs_core._failsafe import guarded
+from obs_core.failsafe import guarded
 from obs_core.journal import flusher
 
 if TYPE_CHECKING:

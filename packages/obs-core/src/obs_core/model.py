@@ -33,10 +33,12 @@ class DeckView(Struct):
         items: HTML fragments or whole documents in the order in which they were appended. A ``<script>`` or
             ``<style>`` body that is kept apart stands in them as ``obs:shared:<hash>`` (see
             `obs_core.report.shared`).
+        of_workers: Whether all of it was appended by an engine's workers.
     """
 
     name: str
     items: list[str] = field(default_factory=list)
+    of_workers: bool = False
 
 
 class TaskView(Struct):
@@ -91,6 +93,40 @@ class ExecutionView(Struct):
     lost_records: int = 0
 
 
+class Counted(Struct, frozen=True):
+    """Operations of one name that are not recorded each.
+
+    Attributes:
+        count: How many there are.
+        total: Sum of their durations in nanoseconds.
+        longest: The longest of them.
+    """
+
+    count: int
+    total: int
+    longest: int
+
+
+class WorkerView(Struct):
+    """An engine's worker that took part in an execution.
+
+    Attributes:
+        name: What the engine calls it, such as ``"tcp://10.0.0.7:40331"``.
+        host: Its machine.
+        threads: How many operations it runs at a time.
+        joined: Nanoseconds since the epoch.
+        left: When it was done with the execution, or was last heard of; nanoseconds since the epoch.
+        status: ``"working"``, ``"left"``, or ``"gone"`` if it went without saying so.
+    """
+
+    name: str
+    host: str
+    threads: int
+    joined: int
+    left: int
+    status: Literal["working", "left", "gone"]
+
+
 class SpanTable(Struct):
     """The spans of an execution as columns: entry ``i`` of each list is one span.
 
@@ -109,6 +145,11 @@ class SpanTable(Struct):
         errors: Index to exception type name, for spans that raised.
         attributes: Index to attributes, for spans that have any.
         open: Indexes of spans that had not ended when the record was read.
+        keys: Index to the engine's name for it, for operations that an engine ran. Their attributes have it too, and
+            from the second on ``"attempt"``, if it ran several times below one parent.
+        counted: Index to what it stands for, for an entry that stands for several operations: it lasts from the start
+            of the first to the end of the last.
+        workers: The engine's workers that took part, in the order in which they joined.
     """
 
     execution: ExecutionView
@@ -122,3 +163,6 @@ class SpanTable(Struct):
     errors: dict[int, str] = field(default_factory=dict)
     attributes: dict[int, dict[str, Any]] = field(default_factory=dict)
     open: set[int] = field(default_factory=set)
+    keys: dict[int, str] = field(default_factory=dict)
+    counted: dict[int, Counted] = field(default_factory=dict)
+    workers: list[WorkerView] = field(default_factory=list)

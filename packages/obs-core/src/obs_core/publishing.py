@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from obs_core import clock
-from obs_core._failsafe import guarded, warn
 from obs_core.decks import shared_body
+from obs_core.failsafe import guarded, warn
 from obs_core.model import DeckView, ExecutionView, TaskView
 from obs_core.report import render_report
 from obs_core.secrets import mask
@@ -75,7 +75,7 @@ def _view(context: TaskContext) -> TaskView:
         decks=[_deck_view(deck) for deck in context.decks],
         notes=[mask(note) for note in context.notes],
     )
-    if context.journal.shared or context.number == context.global_ref():
+    if context.shared or context.journal.forked or context.number == context.global_ref():
         _add_parts_of_others(context, task)
     return task
 
@@ -89,6 +89,7 @@ def _add_parts_of_others(context: TaskContext, task: TaskView) -> None:
     from obs_core.reading import parts_of_others
 
     journal = context.journal
+    context.run.settle(context)
     journal.flush(wait=True)
     own = {journal.global_ref(deck._number): view for deck, view in zip(context.decks, task.decks, strict=True)}
     others = parts_of_others(journal, task.id)
@@ -96,9 +97,18 @@ def _add_parts_of_others(context: TaskContext, task: TaskView) -> None:
         if ref in own:
             own[ref].items.extend(deck.items)
         elif deck.name:
-            task.decks.append(deck)
+            _add_deck(task, deck)
     task.links.extend(others.links)
     task.notes.extend(others.notes)
+
+
+def _add_deck(task: TaskView, deck: DeckView) -> None:
+    """Add a deck of another process; what an engine's workers appended is part of the task's deck of the same name."""
+    for known in task.decks:
+        if known.name == deck.name and deck.of_workers:
+            known.items.extend(deck.items)
+            return
+    task.decks.append(deck)
 
 
 def _execution_view(context: TaskContext, task: TaskView) -> ExecutionView:

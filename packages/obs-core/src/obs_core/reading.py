@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from obs_core._failsafe import ObsError
 from obs_core.assembly import Assembly
 from obs_core.captures import body_of, decks_of
+from obs_core.failsafe import ObsError
 from obs_core.journal import flusher
 from obs_core.journal.reader import read_segment, segment_names, unpacked, writer_of
 from obs_core.model import DeckView, ExecutionView, Link, SpanTable, Status, TaskView

@@ -7,11 +7,11 @@ from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
 from obs_core._bounded_repr import bounded_repr, describe_error
-from obs_core._failsafe import strict, warn
 from obs_core._masking import mask
 from obs_core._plain_values import PLAIN_RENDERERS, ReprRenderer, escape
 from obs_core._plugins import Registration, TypeRegistry
 from obs_core.annotations import extras_of, resolved
+from obs_core.failsafe import strict, warn
 
 __all__ = [
     "Registration",

@@ -9,7 +9,6 @@ from importlib import import_module
 
 from msgspec import Struct
 
-from obs_core._failsafe import ObsError, warn
 from obs_core._masking import (
     SHORTEST_MASKED,
     forget_secret_values,
@@ -18,6 +17,7 @@ from obs_core._masking import (
     masks_anything,
     register_secret_value,
 )
+from obs_core.failsafe import ObsError, warn
 
 __all__ = [
     "Secret",

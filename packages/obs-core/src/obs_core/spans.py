@@ -12,6 +12,7 @@ from obs_core.context import TaskContext, current, innermost
 
 if TYPE_CHECKING:
     from obs_core.carriers import RemoteSpan
+    from obs_core.operations import Operation
 
 __all__ = ["span"]
 
@@ -73,8 +74,8 @@ class span:
     # What comes later is not set to None before: stores are a good part of what a span costs.
     _again: list[span]
     _number: int
-    outside: span | TaskContext | RemoteSpan | None
-    adopter: span | TaskContext | RemoteSpan
+    outside: span | TaskContext | RemoteSpan | Operation | None
+    adopter: span | TaskContext | RemoteSpan | Operation
     start: int
     cpu: int
     error: type[BaseException] | None

@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from obs_core import clock
-from obs_core._failsafe import guarded, strict, warn
 from obs_core._wrapping import wrap
 from obs_core.annotations import remember_names
 from obs_core.context import TaskContext, active, adoptive, current
 from obs_core.executions import begin, carried, decks_enabled, end, make_visible, one_line
+from obs_core.failsafe import guarded, strict, warn
 from obs_core.journal import records
 
 if TYPE_CHECKING:

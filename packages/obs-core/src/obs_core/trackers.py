@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from msgspec import Struct
 
 from obs_core._bounded_repr import describe_error
-from obs_core._failsafe import ObsError, strict, warn
 from obs_core.decorators import TaskCall, TaskDecorator
+from obs_core.failsafe import ObsError, strict, warn
 from obs_core.secrets import Secret, SecretNotFoundError, mask
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from obs_core._bounded_repr import bounded_repr
-from obs_core._failsafe import ObsError
 from obs_core._plugins import Registration, TypeRegistry
+from obs_core.failsafe import ObsError
 from obs_core.rendering import render
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ _MAX_CHARACTERS = 1_000_000
 
 def lexer_named(language: str) -> Any:
     """Find the Pygments lexer of a language, plain text for one it does not know."""
-    from pygments.lexers import TextLexer, get_lexer_by_name
+    from pygments.lexers import get_lexer_by_name
+    from pygments.lexers.special import TextLexer  # `pygments.lexers` replaces itself: half there for a second thread
     from pygments.util import ClassNotFound
 
     try:

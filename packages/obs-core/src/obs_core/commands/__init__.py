@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from obs_core.__about__ import __version__
-from obs_core._failsafe import ObsError
+from obs_core.failsafe import ObsError
 
 __all__ = ["Command", "CommandError", "main"]
 
@@ -96,8 +96,8 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
 def _commands() -> dict[str, Command]:
     from importlib.metadata import entry_points
 
-    from obs_core._failsafe import warn
     from obs_core.commands.builtin import BUILTIN
+    from obs_core.failsafe import warn
 
     commands = {command.name: command for command in BUILTIN}
     for point in entry_points(group="obs.commands"):

@@ -79,10 +79,11 @@ def _add_other(journal: Journal, rows: list[_Row], item: Any) -> None:
     deck, html = item
     ref = deck.ref_in(journal)
     last = rows[-1] if rows else None
-    if type(last) is records.DeckItems and last.deck == ref and not last.shared:
+    source = deck.source
+    if type(last) is records.DeckItems and last.deck == ref and not last.shared and last.source == source:
         last.items.append(html)
     else:
-        rows.append(records.DeckItems(ref, journal.now(), [html]))
+        rows.append(records.DeckItems(ref, journal.now(), [html], source=source))
 
 
 def _masked(row: _Row) -> _Row:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from obs_core._failsafe import ObsError
+from obs_core.failsafe import ObsError
 
 if TYPE_CHECKING:
     from obs_core.journal.writer import Journal
@@ -151,7 +151,7 @@ def _before_fork() -> None:
 
 def _forked() -> None:
     for journal in _journals:
-        journal.shared = True
+        journal.forked = True
 
 
 atexit.register(flush_all)

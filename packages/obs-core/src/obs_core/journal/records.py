@@ -66,6 +66,11 @@ class SpanRecord(Record, tag="span"):
     process_time: int
     error: str | None = None
     attributes: dict[str, Any] | None = None
+    key: str | None = None
+    """What the engine that ran it calls it; a later span of the same key is a later attempt."""
+    counted: tuple[int, int, int] | None = None
+    """It stands for several operations that are not written: how many, their total and their longest duration. One of
+    the same number that follows replaces it."""
 
 
 class OpenSpan(Record, tag="open"):
@@ -79,6 +84,7 @@ class OpenSpan(Record, tag="open"):
     name: str
     start: int
     attributes: dict[str, Any] | None = None
+    key: str | None = None
 
 
 class TaskStart(Record, tag="task"):
@@ -118,6 +124,8 @@ class DeckItems(Record, tag="items"):
     at: int
     items: list[str]
     shared: list[str] = []
+    source: str = ""
+    """The worker that appended it; empty for the task itself."""
 
 
 class DeckBlob(Record, tag="blob"):
@@ -127,6 +135,7 @@ class DeckBlob(Record, tag="blob"):
     at: int
     path: str
     shared: list[str] = []
+    source: str = ""
 
 
 class DeckTimes(Record, tag="times"):
@@ -188,6 +197,22 @@ class CaptureDone(Record, tag="capture-done"):
     capture: Ref
 
 
+class WorkerJoined(Record, tag="worker"):
+    """An engine's worker in this process took up work of this execution."""
+
+    name: str
+    at: int
+    threads: int
+    """How many operations it runs at a time."""
+
+
+class WorkerLeft(Record, tag="worker-left"):
+    """A worker is done with this execution, or with everything."""
+
+    name: str
+    at: int
+
+
 class Beat(Record, tag="beat"):
     """A sign of life of a writer that has nothing else to say."""
 
@@ -218,6 +243,8 @@ AnyRecord = (
     | Artifact
     | CaptureMade
     | CaptureDone
+    | WorkerJoined
+    | WorkerLeft
     | Beat
     | Lost
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from obs_core import clock, identity
 from obs_core.__about__ import __version__
-from obs_core._failsafe import ObsError, guarded, strict, warn
+from obs_core.failsafe import ObsError, guarded, strict, warn
 from obs_core.journal import encoding, flusher, records, shared_content
 from obs_core.store.base import Segment, Store, segment_path, shared_path
 from obs_core.store.content import compressed
@@ -57,9 +58,11 @@ class Journal:
         self.next_number = count(1).__next__
         self.writer = self.parent_writer = writer
         self.floor = 0
-        self.shared = False
-        """Whether other processes may have written to this execution, so that a report must look for their
-        parts."""
+        self.forked = False
+        """Whether a forked child may have written to any of this process's tasks."""
+        self.announced = False
+        self.sources: list[Callable[[], None]] = []
+        """Called before what was appended is written: they append what they have kept back."""
         self._preamble = preamble or []
         self._reset()
         flusher.watch(self)
@@ -117,11 +120,14 @@ class Journal:
         self._close_segments()
 
     def announce(self) -> None:
-        """Write the beginning even if nothing follows: another process is about to refer to it."""
-        self.shared = True
+        """Write the beginning even if nothing follows: another process is about to refer to it.
+
+        It is there when this returns; what later processes refer to follows within a second.
+        """
+        first, self.announced = not self.announced, True
         self.items.extend(self._preamble)
         self._preamble = []
-        self.flush(wait=True)
+        self.flush(wait=first)
 
     def put(self, path: str, content: bytes) -> None:
         """Write a file of this execution with the next flush; whatever refers to it is written after it."""
@@ -158,6 +164,7 @@ class Journal:
         """Go on as a writer of our own in a forked child; what the parent had buffered, the parent writes."""
         self.items.clear()
         self.open_spans.clear()
+        self.sources.clear()
         self._preamble = []
         self.parent_writer = self.writer
         self.writer = identity.new_writer_id()
@@ -166,6 +173,8 @@ class Journal:
 
     def encode(self) -> None:
         """Turn everything appended so far into lines, still unwritten."""
+        for append_pending in self.sources:
+            append_pending()
         with self._encoding:
             count_now = len(self.items)
             if not count_now:

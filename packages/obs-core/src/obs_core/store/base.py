@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from obs_core._failsafe import ObsError
+from obs_core.failsafe import ObsError
 
 EXECUTIONS = "executions"
 SHARED = "shared"

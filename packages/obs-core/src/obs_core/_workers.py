@@ -1,0 +1,56 @@
+"""How busy the workers of an engine were, from the operations that they ran."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from obs_core._span_tree import SpanTree
+
+__all__ = ["BusyWorker", "busy_workers"]
+
+
+class BusyWorker(Struct):
+    """A worker, and what it did.
+
+    Attributes:
+        name: What the engine calls it.
+        threads: How many operations it runs at a time; 0 if that is not known.
+        count: Operations that it ran.
+        busy: Sum of their durations in nanoseconds.
+        capacity: What the sum could have been while operations ran on any worker.
+        gone: When it was last heard of, nanoseconds since the epoch, if it went without saying so.
+    """
+
+    name: str
+    threads: int = 0
+    count: int = 0
+    busy: int = 0
+    capacity: int = 0
+    gone: int | None = None
+
+
+def busy_workers(tree: SpanTree, root: int) -> list[BusyWorker]:
+    """Return the workers that took part below a span, the busiest first."""
+    table = tree.table
+    if not table.workers:
+        return []
+    workers: dict[str, BusyWorker] = {}
+    first, last = 0, 0
+    wanted = None if root == 0 else set(tree.below(root))
+    for span in [*table.keys, *table.counted]:
+        name = table.attributes.get(span, {}).get("worker")
+        if not isinstance(name, str) or (wanted is not None and span not in wanted):
+            continue
+        worker = workers.setdefault(name, BusyWorker(name))
+        worker.count += tree.count(span)
+        worker.busy += tree.times[span]
+        first = min(first or table.starts[span], table.starts[span])
+        last = max(last, tree.ends[span])
+    for view in table.workers:
+        if view.name in workers:
+            worker = workers[view.name]
+            worker.threads = max(worker.threads, view.threads)
+            worker.gone = view.left if view.status == "gone" else None
+    for worker in workers.values():
+        worker.capacity = max(worker.threads, 1) * (last - first)
+    return sorted(workers.values(), key=lambda worker: (-worker.busy, worker.name))

@@ -1,0 +1,88 @@
+"""The workers of a cluster as an execution sees them: they write what they hold back before somebody reads."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from obs_core.failsafe import guarded, warn
+from obs_core.operations import WHOLE
+from obs_dask import worker
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from obs_core.context import TaskContext
+    from obs_core.executions import Run
+
+_PATIENCE = 30.0
+"""Seconds for which the end of a task waits for the workers."""
+
+
+class Cluster:
+    """The workers that a client's submissions run on.
+
+    Args:
+        client: Connected to the scheduler.
+        whole: How many tasks of a name each worker records before it only counts them.
+    """
+
+    def __init__(self, client: Client, whole: int = WHOLE) -> None:
+        self.whole = whole
+        self._client = weakref.ref(client)
+        self._runs: weakref.WeakSet[Run] = weakref.WeakSet()
+        self._submitted: set[int] = set()
+
+    def takes_part_in(self, context: TaskContext) -> None:
+        """Take note that tasks are submitted for a task of ours."""
+        if context.run not in self._runs:
+            self._runs.add(context.run)
+            context.run.partners.append(self)
+        self._submitted.add(id(context))
+
+    def settle(self, context: TaskContext, ended: bool) -> None:
+        """Let the workers write what they hold back of an execution, if the task has submitted any."""
+        if ended or id(context) in self._submitted:
+            self._submitted.discard(id(context))
+            self._settle([context.run.id], ended)
+
+    def settle_all(self) -> None:
+        """Let the workers write what they hold back of every execution that submitted here."""
+        self._settle([run.id for run in list(self._runs)], ended=False)
+
+    async def settle_all_async(self) -> None:
+        """As `settle_all`, for a client whose methods are awaited."""
+        client = self._client()
+        if client is not None and client.status == "running":
+            ids = [run.id for run in list(self._runs)]
+            await asyncio.wait_for(self._ask(client, ids, False), _PATIENCE)
+
+    def _settle(self, execution_ids: list[str], ended: bool) -> None:
+        client = self._client()
+        if client is None or client.status != "running" or not execution_ids:
+            return
+        if client.asynchronous:
+            # Its event loop is the one that runs this: it cannot be waited for.
+            task = asyncio.ensure_future(self._ask(client, execution_ids, ended))
+            _background.add(task)
+            task.add_done_callback(_background.discard)
+            return
+        asking = threading.Thread(target=self._ask_guarded, args=(client, execution_ids, ended), daemon=True)
+        asking.start()
+        asking.join(_PATIENCE)
+        if asking.is_alive():
+            warn(f"the Dask workers did not answer within {_PATIENCE:.0f} s; what they hold back comes a second later")
+
+    def _ask_guarded(self, client: Client, execution_ids: list[str], ended: bool) -> None:
+        with guarded("asking the Dask workers to write what they recorded"):
+            self._ask(client, execution_ids, ended)
+
+    @staticmethod
+    def _ask(client: Client, execution_ids: list[str], ended: bool) -> Any:
+        return client.run(worker.settle, execution_ids, ended, on_error="ignore")
+
+
+_background: set[asyncio.Future[Any]] = set()
+"""Requests that nobody waits for; asyncio itself would forget them."""

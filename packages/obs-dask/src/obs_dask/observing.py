@@ -1,0 +1,120 @@
+"""Observe a Dask cluster: what is submitted while a task or an execution is active runs under it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any
+
+from distributed import Client
+
+from obs_core.failsafe import guarded, strict, warn
+from obs_core.operations import WHOLE
+from obs_dask import submitting
+from obs_dask.cluster import Cluster
+from obs_dask.scheduler import MarkRepeated
+from obs_dask.worker import ObserveTasks
+
+__all__ = ["observe"]
+
+
+class observe:
+    """Let everything that a Dask client submits run under the task, span or execution that is active then.
+
+    `submit`, `map`, `dask.delayed`, dask DataFrames and arrays, and what tasks submit themselves. Each Dask task is
+    a span; `span`, `Deck`, `link` and `@task` inside of it belong to the same execution. For good when just called, or
+    until the end of a ``with`` block (``async with``, or ``await``, for an asynchronous client).
+
+    Args:
+        client: Connected to the scheduler. obs-dask must be installed where its scheduler and workers run.
+        whole: How many tasks of a name, below one span, each worker records as spans of their own before it records
+            only the slowest, the failed and those that ran again, and counts the rest.
+
+    Raises:
+        TypeError: It is not a `distributed.Client`.
+        ValueError: `whole` is negative.
+
+    Example:
+        >>> client = Client()
+        >>> observe(client)
+        >>> @task
+        ... def total(paths: list[str]) -> int:
+        ...     return sum(client.gather(client.map(count_lines, paths)))
+
+    A failure to observe is a warning; results are what they are without it.
+    """
+
+    def __init__(self, client: Client, *, whole: int = WHOLE) -> None:
+        if not isinstance(client, Client):
+            raise TypeError(f"observe takes a distributed.Client, not {type(client).__name__}: {client!r}")
+        if whole < 0:
+            raise ValueError(f"whole counts tasks from 0, got {whole!r}")
+        self._client = client
+        self._cluster = Cluster(client, whole)
+        if not client.asynchronous:
+            with _observing():
+                for plugin in _plugins():
+                    client.register_plugin(plugin)
+                self._begin()
+
+    def __enter__(self) -> observe:
+        if self._client.asynchronous:
+            raise TypeError("an asynchronous client is observed by `async with observe(client):`, or by awaiting it")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end()
+        self._cluster.settle_all()
+
+    async def __aenter__(self) -> observe:
+        with _observing():
+            for plugin in _plugins():
+                await self._client.register_plugin(plugin)
+            self._begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end()
+        with guarded("asking the Dask workers to write what they recorded"):
+            await self._cluster.settle_all_async()
+
+    def __await__(self) -> Generator[Any, None, observe]:
+        return self.__aenter__().__await__()
+
+    def __repr__(self) -> str:
+        return f"observe({self._client!r})"
+
+    def _begin(self) -> None:
+        submitting.install()
+        submitting.observed[self._client] = self._cluster
+
+    def _end(self) -> None:
+        if submitting.observed.get(self._client) is self._cluster:
+            del submitting.observed[self._client]
+
+
+def _plugins() -> list[Any]:
+    return [ObserveTasks(), MarkRepeated()]
+
+
+class _observing:
+    """Turn whatever goes wrong on the cluster into a warning that says what to do."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception) or strict():
+            return False
+        message = f"{type(error).__name__}: {error}"
+        warn(
+            f"obs cannot observe this Dask cluster ({message}); its tasks run without a trace."
+            " obs-dask must be installed where the scheduler and the workers run"
+        )
+        return True

@@ -1,0 +1,95 @@
+"""What a Dask client submits carries the span in which it was submitted, as an annotation of its keys."""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from dask.base import annotate
+from distributed import Client
+
+from obs_core import carrier
+from obs_core.context import current, innermost
+from obs_core.failsafe import guarded
+
+if TYPE_CHECKING:
+    from obs_dask.cluster import Cluster
+
+ANNOTATION = "obs"
+"""The annotation of a Dask key that says under which span it runs: what `obs_core.carrier` returned, as JSON."""
+
+AGAIN = "obs-again"
+"""The annotation of a key that ran, or was about to, before."""
+
+WHOLE = "obs-whole"
+"""The entry of a carrier that says how many tasks of a name are recorded before they are counted only."""
+
+observed: WeakKeyDictionary[Client, Cluster] = WeakKeyDictionary()
+"""The clients whose submissions carry their span, each with the cluster that it is connected to."""
+
+
+def install() -> None:
+    """Let every client of this process that is observed, or that runs on an observed worker, carry its span.
+
+    All ways to submit (`submit`, `map`, `compute`, `persist`, `get`) meet in one method of the client, which annotates
+    what it sends with what `dask.annotate` says at that moment.
+
+    Raises:
+        AttributeError: This version of distributed has no such method.
+    """
+    submit: Callable[..., Any] = Client._graph_to_futures
+    if hasattr(submit, "__wrapped__"):
+        return
+
+    @functools.wraps(submit)
+    def submit_annotated(client: Client, *args: Any, **kwargs: Any) -> Any:
+        with _annotated(client):
+            return submit(client, *args, **kwargs)
+
+    setattr(Client, "_graph_to_futures", submit_annotated)  # noqa: B010 - a type checker takes a method for constant
+
+
+def _annotated(client: Client) -> AbstractContextManager[Any]:
+    """Return what annotates a submission: nothing if the client is not observed."""
+    cluster = observed.get(client)
+    if cluster is None and not _on_worker():
+        return nullcontext()
+    with guarded("carrying the span to the Dask cluster"):
+        return annotate(**{ANNOTATION: _carried(client, cluster)})
+    return nullcontext()
+
+
+def _on_worker() -> bool:
+    here = current.get()
+    return here is not None and bool(here.context.source)
+
+
+class _Last(threading.local):
+    """What this thread carried last: thousands of submissions in a row come from one span."""
+
+    here: Any = None
+    client: Any = None
+    text = ""
+
+
+_last = _Last()
+
+
+def _carried(client: Client, cluster: Cluster | None) -> str:
+    here = innermost()
+    if _last.here is here and _last.client is client:
+        return _last.text
+    carried = carrier()
+    if cluster is None:
+        from obs_dask.cluster import Cluster
+
+        cluster = Cluster(client)
+    carried[WHOLE] = str(cluster.whole)
+    cluster.takes_part_in(here.context)
+    _last.here, _last.client, _last.text = here, client, json.dumps(carried, separators=(",", ":"))
+    return _last.text

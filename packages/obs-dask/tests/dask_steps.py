@@ -1,0 +1,105 @@
+"""What the tests let a cluster run, in a module that its workers can import."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from distributed import get_client, get_worker, secede
+
+from obs_core import Deck, current_context, link, span, task
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+async def double_later(x: int) -> int:
+    with span("asleep"):
+        await asyncio.sleep(0.01)
+    return 2 * x
+
+
+def read(part: int) -> int:
+    with span("open", part=part):
+        return part
+
+
+def add(*numbers: int) -> int:
+    return sum(numbers)
+
+
+def refuse(x: int) -> int:
+    raise ValueError(f"no such airport: {x}")
+
+
+def note_down(part: int) -> str:
+    current_context().default_deck.append(f"<p>part {part}</p>")
+    Deck("Parts").append(f"<i>{part}</i>")
+    link(f"part {part}", f"https://example.com/{part}")
+    return get_worker().address
+
+
+@task
+def clean(part: int) -> int:
+    with span("inside"):
+        return part + 1
+
+
+def submit_more(x: int) -> int:
+    client = get_client()
+    future = client.submit(double, x, pure=False)
+    secede()
+    return int(future.result())
+
+
+def journals() -> list[str]:
+    """The executions that this process writes to."""
+    from obs_core.journal import flusher
+
+    return [one.execution_id for one in flusher._journals]
+
+
+def hold(_part: int) -> str:
+    return str(get_worker().address)
+
+
+def fail_first(mark: str) -> str:
+    """Fail when called for the first time."""
+    if not os.path.exists(mark):
+        Path(mark).touch()
+        raise ConnectionError("try again")
+    return "done"
+
+
+def span_then_die(mark: str, seconds: float) -> str:
+    """Kill the process when called for the first time, after some work."""
+    with span("before the end"):
+        pass
+    if not os.path.exists(mark):
+        Path(mark).touch()
+        time.sleep(seconds)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "survived"
+
+
+def refuse_writing() -> None:
+    from obs_core.store.folder import FolderStore
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    setattr(FolderStore, "segment", refuse)  # noqa: B010 - a method
+
+
+def forget_obs_dask() -> None:
+    """Let this process find no obs_dask, as one in which it is not installed."""
+    for name in [name for name in sys.modules if name.startswith("obs_dask")]:
+        del sys.modules[name]
+    modules: dict[str, Any] = sys.modules
+    modules["obs_dask"] = None  # what makes an import fail
