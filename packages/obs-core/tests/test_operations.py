@@ -228,3 +228,16 @@ def test_the_critical_path_prefers_operations_to_what_waits_for_them(tmp_path: P
             hands.now += 7
     path = [(one.name, round(seconds * 1e9)) for one, seconds in load_execution(store=tmp_path).span.critical_path()]
     assert path == [("submit", 10), ("resize", 100), ("wait", 7)]
+
+
+def test_what_is_only_counted_takes_no_more_of_the_critical_path_than_it_ran(tmp_path: Path, hands: Clock) -> None:
+    def work(log: OperationLog, parent: RemoteSpan) -> None:
+        for number in range(2000):
+            with log.operation(parent, "tiny", f"tiny-{number}"):
+                hands.now += 1_000
+            hands.now += 9_000
+
+    found = recorded(tmp_path, work)
+    path = found.span.critical_path()
+    assert sum(seconds for one, seconds in path if one.name == "tiny") == pytest.approx(2000 * 1e-6, rel=0.01)
+    assert sum(seconds for _, seconds in path) == pytest.approx(found.span.duration)

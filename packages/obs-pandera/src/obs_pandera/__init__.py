@@ -12,13 +12,18 @@ from obs_pandera.__about__ import __version__
 if TYPE_CHECKING:
     from obs_pandera.renderers import PandasReportRenderer, SchemaErrorRenderer
     from obs_pandera.validation import ValidationConfig, ValidationWarning, register, validated
+    from obs_pandera.verdicts import ValidationFailed, Verdict, merge_verdicts, validate_part
 
 _MODULES = {
     "PandasReportRenderer": "renderers",
     "SchemaErrorRenderer": "renderers",
     "ValidationConfig": "validation",
+    "ValidationFailed": "verdicts",
     "ValidationWarning": "validation",
+    "Verdict": "verdicts",
+    "merge_verdicts": "verdicts",
     "register": "validation",
+    "validate_part": "verdicts",
     "validated": "validation",
 }
 
@@ -26,9 +31,13 @@ __all__ = [
     "PandasReportRenderer",
     "SchemaErrorRenderer",
     "ValidationConfig",
+    "ValidationFailed",
     "ValidationWarning",
+    "Verdict",
     "__version__",
+    "merge_verdicts",
     "register",
+    "validate_part",
     "validated",
 ]
 

@@ -8,7 +8,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from obs_whylogs.columns import ColumnValues, Kind, columns_of, is_frame
-from obs_whylogs.sketching import update
+from obs_whylogs.sketching import get_ready, update
 
 if TYPE_CHECKING:
     from whylogs.api.logger.result_set import ProfileResultSet
@@ -112,6 +112,7 @@ def _profiled(data: Any, schema: DatasetSchema | None) -> DatasetProfile:
 
     if schema is not None and (schema.segments or schema.validators):
         raise ValueError("schemas with segments or validators are not supported here, but by whylogs.log")
+    get_ready()
     schema = schema or DatasetSchema()
     made = DatasetProfile(schema)
     for frame in _frames(data):

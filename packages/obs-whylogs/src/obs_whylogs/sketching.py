@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,31 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["update"]
+__all__ = ["get_ready", "update"]
 
 _NARROW = 65_536
 """Integers that span no more than this are counted before they reach a sketch."""
+
+
+_getting_ready = threading.Lock()
+_ready = False
+
+
+def get_ready() -> None:
+    """Let the sketches read their first array while no other thread does.
+
+    They find numpy when they get their first array, and wait for each other meanwhile without letting go of the
+    interpreter: two threads that come at once, as those of a Dask worker do, wait for ever.
+    """
+    global _ready
+    if _ready:
+        return
+    import numpy as np
+    from whylogs_sketching import kll_doubles_sketch
+
+    with _getting_ready:
+        kll_doubles_sketch(256).update(np.zeros(1))
+        _ready = True
 
 
 def update(metric: Any, values: ColumnValues) -> None:

@@ -1,0 +1,51 @@
+"""Work on each partition of a dask DataFrame where it lies, merged as a tree: only results travel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dask.base import tokenize
+from dask.delayed import delayed
+
+if TYPE_CHECKING:
+    from dask.delayed import Delayed
+
+_FAN_IN = 8
+"""Results that are merged at a time."""
+
+
+def check_frame(frame: Any) -> None:
+    """Refuse what is no dask DataFrame.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not (hasattr(frame, "map_partitions") and hasattr(frame, "to_delayed") and hasattr(frame, "columns")):
+        raise TypeError(f"a dask DataFrame is needed, not {type(frame).__name__}")
+
+
+def merged(
+    frame: Any,
+    of_partition: Callable[..., Any],
+    merge: Callable[[list[Any]], Any],
+    *arguments: Any,
+    name: str,
+) -> Delayed:
+    """Return a result for all of a frame, not computed yet.
+
+    Args:
+        frame: A dask DataFrame.
+        of_partition: Makes the result of a partition, a pandas DataFrame, given the `arguments` too.
+        merge: Makes one result of several, which are those of neighbours.
+        arguments: For `of_partition`.
+        name: What the tasks are called; those that merge are called ``merge-NAME``.
+    """
+    # Through the frame itself, so that dask reads a partition and works on it in one task.
+    parts = frame.map_partitions(of_partition, *arguments, meta=(name, object), enforce_metadata=False, token=name)
+    level = list(parts.to_delayed())
+    joined = delayed(merge, pure=True)
+    while len(level) > 1:
+        groups = [level[at : at + _FAN_IN] for at in range(0, len(level), _FAN_IN)]
+        level = [joined(group, dask_key_name=f"merge-{name}-{tokenize(*(one.key for one in group))}") for group in groups]
+    return level[0]

@@ -1,0 +1,195 @@
+"""Profiles and verdicts of dask DataFrames are those of the whole data, wherever its partitions lie."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from distributed import Client
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from obs_core import execution, load_execution, span
+from obs_dask import observe, profile, validate
+
+pd = pytest.importorskip("pandas")
+dd = pytest.importorskip("dask.dataframe")
+
+
+def flights(rows: int = 1000) -> pd.DataFrame:
+    """Some of their delays are missing, some negative, and one tail number is there twice."""
+    return pd.DataFrame(
+        {
+            "carrier": ["AA", "UA", "DL", None] * (rows // 4),
+            "delay": [float(row % 50) - 3 for row in range(rows)],
+            "number": [*range(rows - 1), 0],
+        },
+        index=pd.Index([f"row {row}" for row in range(rows)]),
+    )
+
+
+class TestProfile:
+    @pytest.fixture(autouse=True)
+    def _whylogs(self) -> None:
+        pytest.importorskip("obs_whylogs")
+
+    def test_it_is_the_profile_of_all_rows(self, client: Client) -> None:
+        from obs_whylogs import profile as profile_here
+
+        data = flights()
+        found = profile(dd.from_pandas(data, npartitions=19, sort=False)).to_pandas()
+        whole = profile_here(data).to_pandas()
+        for column in ("counts/n", "counts/null", "distribution/min", "distribution/max", "distribution/mean"):
+            assert found[column].to_dict() == pytest.approx(whole[column].to_dict(), nan_ok=True)
+        assert found["cardinality/est"].to_dict() == pytest.approx(whole["cardinality/est"].to_dict(), rel=0.05)
+
+    def test_partitions_are_profiled_where_they_lie_and_merged_as_a_tree(self, client: Client) -> None:
+        with observe(client), execution("night"), span("quality"):
+            profile(dd.from_pandas(flights(), npartitions=20, sort=False))
+        (quality,) = load_execution().span.children
+        names = [one.name for one in quality.children]
+        assert sum("profile" in name and not name.startswith("merge") for name in names) == 20
+        assert names.count("merge-profile") == 4  # of 20: 8, 8 and 4, then one of 3
+        assert len({one.attributes["worker"] for one in quality.children}) == 2
+
+    def test_drift_of_two_frames_is_seen_from_their_profiles(self, client: Client) -> None:
+        from obs_whylogs import WhylogsSummaryDriftRenderer
+
+        data = flights()
+        early, late = data.iloc[:500], data.iloc[500:].assign(delay=lambda frame: frame.delay * 40)
+        page = WhylogsSummaryDriftRenderer().to_html(
+            profile(dd.from_pandas(early, npartitions=3, sort=False)),
+            profile(dd.from_pandas(late, npartitions=5, sort=False)),
+        )
+        assert "delay" in page
+        from obs_whylogs import measure_drift
+
+        drifted = {str(one.name): one.drifted for one in measure_drift(profile_of(early), profile_of(late))}
+        assert drifted["delay"]
+        assert not drifted["carrier"]
+
+    def test_what_is_no_dask_frame_is_refused(self) -> None:
+        with pytest.raises(TypeError, match="a dask DataFrame is needed, not DataFrame"):
+            profile(flights())
+
+
+def profile_of(data: pd.DataFrame) -> object:
+    return profile(dd.from_pandas(data, npartitions=4, sort=False))
+
+
+class TestValidate:
+    @pytest.fixture(autouse=True)
+    def _pandera(self) -> None:
+        pytest.importorskip("obs_pandera")
+
+    def schema(self) -> object:
+        import pandera.pandas as pa
+
+        columns = {
+            "carrier": pa.Column(nullable=False),
+            "delay": pa.Column(float, pa.Check.ge(0)),
+            "number": pa.Column(int, unique=True),
+        }
+        return pa.DataFrameSchema(columns, name="Flights")
+
+    def test_nothing_runs_before_it_is_computed(self, client: Client) -> None:
+        with observe(client), execution("night"):
+            validate(dd.from_pandas(flights(), npartitions=4, sort=False), self.schema())
+        assert not load_execution().span.children
+
+    def test_all_failures_of_all_partitions_are_counted_exactly(self, client: Client) -> None:
+        data = flights()
+        verdict = validate(dd.from_pandas(data, npartitions=10, sort=False), self.schema()).compute()
+        assert not verdict.passed
+        assert (verdict.rows, verdict.parts, verdict.failed_parts) == (1000, 10, 10)
+        assert verdict.failures("not_nullable", "carrier") == data.carrier.isna().sum()
+        assert verdict.failures("greater_than_or_equal_to(0)", "delay") == (data.delay < 0).sum()
+        assert verdict.failures("field_uniqueness", "number") == 2  # in the first and the last partition
+        assert verdict.failing_values == data.carrier.isna().sum() + (data.delay < 0).sum() + 2
+
+    def test_failures_are_named_by_partition_and_index(self, client: Client) -> None:
+        data = flights()
+        data["delay"] = 1.0
+        data.loc["row 777", "delay"] = -9.5
+        frame = dd.from_pandas(data[["delay", "carrier"]].fillna("?"), npartitions=10, sort=False)
+        import pandera.pandas as pa
+
+        verdict = validate(frame, pa.DataFrameSchema({"delay": pa.Column(float, pa.Check.ge(0))})).compute()
+        (found,) = verdict.findings
+        assert found.finding.examples == [("row 777 in partition 7", "-9.5")]
+        assert (verdict.invalid_rows, verdict.failed_parts) == (1, 1)
+        page = verdict.to_html()
+        assert "row 777 in partition 7" in page
+        assert "99.9 %" in page
+
+    def test_a_wrong_shape_is_told_once(self, client: Client) -> None:
+        import pandera.pandas as pa
+
+        frame = dd.from_pandas(flights(), npartitions=10, sort=False)
+        schema = pa.DataFrameSchema({"delay": pa.Column(int), "gate": pa.Column(str)}, name="Gates")
+        verdict = validate(frame, schema).compute()
+        assert {(one.finding.code, one.finding.column, one.parts) for one in verdict.findings} == {
+            ("COLUMN_NOT_IN_DATAFRAME", "gate", 10),
+            ("WRONG_DATATYPE", "delay", 10),
+        }
+        assert "in 10 of 10 partitions" in verdict.to_html()
+
+    def test_data_that_passes_passes(self, client: Client) -> None:
+        data = flights().dropna().assign(delay=1.0)
+        data["number"] = range(len(data))
+        verdict = validate(dd.from_pandas(data, npartitions=5, sort=False), self.schema()).compute()
+        assert verdict.passed
+        assert str(verdict) == "750 rows in 5 partitions pass schema 'Flights'"
+        verdict.raise_if_failed()
+        assert "Passed" in verdict.to_html()
+
+    def test_a_verdict_stops_a_pipeline_in_one_line(self, client: Client) -> None:
+        from obs_pandera import ValidationFailed
+
+        verdict = validate(dd.from_pandas(flights(), npartitions=10, sort=False), self.schema()).compute()
+        with pytest.raises(ValidationFailed, match=r"1,000 rows in 10 partitions do not pass schema 'Flights'") as found:
+            verdict.raise_if_failed()
+        assert len(str(found.value)) < 300
+
+    def test_a_verdict_stays_small_however_much_fails(self, client: Client) -> None:
+        few = validate(dd.from_pandas(flights(400), npartitions=4, sort=False), self.schema()).compute()
+        many = validate(dd.from_pandas(flights(40_000), npartitions=40, sort=False), self.schema()).compute()
+        assert len(pickle.dumps(many)) < 2 * len(pickle.dumps(few))
+        assert len(many.to_html()) < 1.5 * len(few.to_html())
+
+    def test_an_index_and_columns_together_may_have_to_be_unique(self, client: Client) -> None:
+        import pandera.pandas as pa
+
+        data = pd.DataFrame({"day": [1, 1, 2, 2, 1, 3], "tail": ["a", "b", "a", "b", "a", "a"]}, index=[0, 1, 2, 3, 4, 0])
+        schema = pa.DataFrameSchema({"day": pa.Column(int)}, index=pa.Index(int, unique=True), unique=["day", "tail"])
+        verdict = validate(dd.from_pandas(data, npartitions=3, sort=False), schema).compute()
+        assert verdict.failures("unique: day, tail") == 2
+        assert verdict.failures("field_uniqueness", "index") == 2
+
+    @pytest.mark.parametrize("report, rows", [("all", 3), ("exclude_first", 2), ("exclude_last", 2)])
+    def test_duplicates_count_as_the_schema_says(self, client: Client, report: str, rows: int) -> None:
+        import pandera.pandas as pa
+
+        data = pd.DataFrame({"tail": ["a", "b", "a", "c", "a", None, None]})
+        column = pa.Column(unique=True, nullable=True, report_duplicates=report)
+        verdict = validate(dd.from_pandas(data, npartitions=3, sort=False), pa.DataFrameSchema({"tail": column})).compute()
+        assert verdict.failures("field_uniqueness", "tail") == rows
+
+    def test_what_is_no_frame_or_no_schema_is_refused(self) -> None:
+        with pytest.raises(TypeError, match="a dask DataFrame is needed"):
+            validate(flights(), self.schema())
+        with pytest.raises(TypeError, match="a pandera schema of a frame or a DataFrameModel is needed, not dict"):
+            validate(dd.from_pandas(flights(), npartitions=2, sort=False), {})
+
+    @settings(max_examples=25, deadline=None)
+    @given(st.lists(st.one_of(st.none(), st.integers(-3, 3)), min_size=1, max_size=40), st.integers(1, 6))
+    def test_counts_do_not_depend_on_how_the_data_is_cut(self, values: list[int | None], parts: int) -> None:
+        import pandera.pandas as pa
+
+        data = pd.DataFrame({"x": pd.array(values, dtype="float64")})
+        schema = pa.DataFrameSchema({"x": pa.Column(float, pa.Check.ge(0), unique=True)})
+        verdict = validate(dd.from_pandas(data, npartitions=parts, sort=False), schema).compute(scheduler="sync")
+        repeated = data.x.dropna().duplicated(keep=False).sum()
+        assert verdict.failures("not_nullable", "x") == data.x.isna().sum()
+        assert verdict.failures("greater_than_or_equal_to(0)", "x") == (data.x < 0).sum()
+        assert verdict.failures("field_uniqueness", "x") == repeated
+        assert verdict.rows == len(data)
