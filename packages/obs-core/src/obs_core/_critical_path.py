@@ -72,7 +72,9 @@ def _through(tree: SpanTree, span: int, begin: int, reached: int) -> Iterator[_P
         kind = operations if child in keys else groups if child in counted else others
         kind.append(child)
     chain = _chain(tree, operations, begin, reached)
-    return _filled(tree, _filled(tree, chain, others, begin, reached), groups, begin, reached)
+    for fillers in filter(None, (others, groups)):
+        chain = _filled(tree, chain, fillers, begin, reached)
+    return chain
 
 
 def _chain(tree: SpanTree, children: Iterable[int], begin: int, reached: int) -> Iterator[_Piece]:
@@ -93,9 +95,6 @@ def _filled(
     tree: SpanTree, chain: Iterator[_Piece], fillers: list[int], begin: int, reached: int
 ) -> Iterator[_Piece]:
     """Put others where a chain leaves time open, going back in time."""
-    if not fillers:
-        yield from chain
-        return
     fillers = sorted(fillers, key=tree.ends.__getitem__, reverse=True)
     for piece in itertools.chain(chain, [(-1, begin, begin)]):
         yield from _between(tree, fillers, piece[2], reached)

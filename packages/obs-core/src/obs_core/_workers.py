@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from msgspec import Struct
 
 from obs_core._span_tree import SpanTree
@@ -35,17 +37,21 @@ def busy_workers(tree: SpanTree, root: int) -> list[BusyWorker]:
     if not table.workers:
         return []
     workers: dict[str, BusyWorker] = {}
-    first, last = 0, 0
     wanted = None if root == 0 else set(tree.below(root))
-    for span in [*table.keys, *table.counted]:
-        name = table.attributes.get(span, {}).get("worker")
+    attributes, times = table.attributes, tree.times
+    ran: list[int] = []
+    for span in itertools.chain(table.keys, table.counted):
+        name = attributes[span].get("worker") if span in attributes else None
         if not isinstance(name, str) or (wanted is not None and span not in wanted):
             continue
-        worker = workers.setdefault(name, BusyWorker(name))
-        worker.count += tree.count(span)
-        worker.busy += tree.times[span]
-        first = min(first or table.starts[span], table.starts[span])
-        last = max(last, tree.ends[span])
+        worker = workers.get(name)
+        if worker is None:
+            worker = workers[name] = BusyWorker(name)
+        worker.count += 1 if span not in table.counted else table.counted[span].count
+        worker.busy += times[span]
+        ran.append(span)
+    first = min(map(table.starts.__getitem__, ran), default=0)
+    last = max(map(tree.ends.__getitem__, ran), default=0)
     for view in table.workers:
         if view.name in workers:
             worker = workers[view.name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import heapq
 import html
 from collections.abc import Callable
 from typing import Any
@@ -326,17 +327,11 @@ class Assembly:
             table.errors[0] = view.error.partition(":")[0]
 
     def _finish_parents(self) -> None:
-        parents = self.table.parents
+        parents, of_others = self.table.parents, _RowsByRef(self._writers)
         for row in range(1, len(parents)):
-            parent = self._row_of(self._owners[row], self._parents[row])
+            ref = self._parents[row]
+            parent = self._owners[row].rows.get(ref, 0) if ref.__class__ is int else of_others[ref]
             parents[row] = parent if parent != row else 0
-
-    def _row_of(self, owner: _Writer, ref: records.Ref) -> int:
-        if isinstance(ref, int):
-            return owner.rows.get(ref, 0)
-        writer, _, number = ref.partition(".")
-        other = self._writers.get(writer)
-        return other.rows.get(int(number), 0) if other is not None and number.isdecimal() else 0
 
     def _finish_open_spans(self) -> None:
         table = self.table
@@ -349,11 +344,14 @@ class Assembly:
     def _finish_attempts(self) -> None:
         """Number the runs of what an engine ran several times."""
         table = self.table
-        runs: dict[tuple[int, str], list[int]] = {}
+        first: dict[tuple[int, str], int] = {}
+        again: dict[tuple[int, str], list[int]] = {}
         for row, key in table.keys.items():
-            runs.setdefault((table.parents[row], key), []).append(row)
-            table.attributes[row] = {"key": key, **table.attributes.get(row, {})}
-        for rows in runs.values():
+            run = (table.parents[row], key)
+            if first.setdefault(run, row) != row:
+                again.setdefault(run, [first[run]]).append(row)
+            table.attributes.setdefault(row, {})["key"] = key
+        for rows in again.values():
             rows.sort(key=table.starts.__getitem__)
             for attempt, row in enumerate(rows[1:], 2):
                 table.attributes[row]["attempt"] = attempt
@@ -462,7 +460,7 @@ class Assembly:
             if table.kinds[child] == "operation":
                 found.append(child)
                 waiting.extend(children.get(child, ()))
-        found.sort(key=lambda one: -table.durations[one])
+        longest = heapq.nlargest(_BARS, found, key=table.durations.__getitem__)
         return [
             (
                 table.names[one],
@@ -470,7 +468,7 @@ class Assembly:
                 table.starts[one] + table.durations[one],
                 table.process_times[one],
             )
-            for one in sorted(found[:_BARS], key=lambda one: table.starts[one])
+            for one in sorted(longest, key=table.starts.__getitem__)
         ]
 
     @functools.cached_property
@@ -491,6 +489,20 @@ def read_deck_blob(store: Store, path: str) -> str:
         return unpacked(store.get(path)).decode("utf-8", "replace")
     except OSError:
         return f"<p><em>This part is missing in the store: {html.escape(path)}</em></p>"
+
+
+class _RowsByRef(dict[Any, int]):
+    """The row of ``"<writer>.<number>"``, looked up once for the many that refer to it; 0 if there is none."""
+
+    def __init__(self, writers: dict[str, _Writer]) -> None:
+        super().__init__()
+        self._writers = writers
+
+    def __missing__(self, ref: Any) -> int:
+        writer, _, number = str(ref).partition(".")
+        other = self._writers.get(writer)
+        row = self[ref] = other.rows.get(int(number), 0) if other is not None and number.isdecimal() else 0
+        return row
 
 
 def _is_of_workers(deck: _Deck) -> bool:

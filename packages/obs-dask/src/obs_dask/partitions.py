@@ -41,9 +41,19 @@ def merged(
         arguments: For `of_partition`.
         name: What the tasks are called; those that merge are called ``merge-NAME``.
     """
+    return merged_as_tree(of_each(frame, of_partition, *arguments, name=name), merge, name)
+
+
+def of_each(frame: Any, of_partition: Callable[..., Any], *arguments: Any, name: str) -> list[Delayed]:
+    """Return a result for each partition of a frame, not computed yet; as for `merged`."""
     # Through the frame itself, so that dask reads a partition and works on it in one task.
     parts = frame.map_partitions(of_partition, *arguments, meta=(name, object), enforce_metadata=False, token=name)
-    level = list(parts.to_delayed())
+    return list(parts.to_delayed())
+
+
+def merged_as_tree(parts: list[Delayed], merge: Callable[[list[Any]], Any], name: str) -> Delayed:
+    """Return what results are together, not computed yet; as for `merged`."""
+    level = parts
     joined = delayed(merge, pure=True)
     while len(level) > 1:
         groups = [level[at : at + _FAN_IN] for at in range(0, len(level), _FAN_IN)]

@@ -1,0 +1,292 @@
+"""obs on a Dask cluster: what observing costs, profiles of partitioned frames, a store with 1,000 writers.
+
+`BENCH_DASK` chooses parts of it: ``BENCH_DASK=overhead,profile``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.measuring import chromium, middle, print_table
+
+TASKS, TASK_SECONDS = 20_000, 0.01
+ROUNDS = 3
+WRITERS, OPERATIONS = 1_000, 300
+MILLION = 1_000_000
+
+
+def main() -> None:
+    """Measure and print."""
+    parts = {"overhead": _overhead, "million": _million, "profile": _profile, "merge": _merge, "writers": _writers}
+    for name in filter(None, os.environ.get("BENCH_DASK", ",".join(parts)).split(",")):
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["OBS_STORE"] = f"{folder}/store"
+            parts[name](Path(folder))
+
+
+# what observing costs
+
+
+def _overhead(folder: Path) -> None:
+    runs: dict[str, list[tuple[float, float, float]]] = {"plain Dask": [], "observed": []}
+    with _cluster(folder / "plain", 2, 4) as plain, _cluster(folder / "observed", 2, 4) as observed:
+        for number in range(ROUNDS + 1):
+            for name, (client, pids) in {"plain Dask": plain, "observed": observed}.items():
+                runs[name].append(_sleeping(client, pids, number, observed=name == "observed"))
+    rows = []
+    for column, what in enumerate(("wall time", "CPU time of the scheduler", "CPU time of a worker")):
+        bare, ours = (middle([run[column] for run in runs[name][1:]]) for name in runs)  # the first warms up
+        pairs = zip(runs["plain Dask"][1:], runs["observed"][1:], strict=True)
+        ratios = ", ".join(f"{100 * (there[column] / here[column] - 1):+.1f} %" for here, there in pairs)
+        rows.append((what, f"{bare:.2f} s", f"{ours:.2f} s", f"{100 * (ours / bare - 1):+.1f} %", ratios))
+    title = f"{TASKS:,} tasks that sleep for {1000 * TASK_SECONDS:.0f} ms, on two workers of four threads"
+    print_table(title, ("median of three", "plain Dask", "observed", "difference", "round by round"), rows)
+
+
+def _sleeping(client: Any, pids: list[int], number: int, observed: bool) -> tuple[float, float, float]:
+    """Run the tasks; returns seconds of wall time, of the scheduler's CPU and of a worker's."""
+    from distributed import wait
+    from obs_core import execution
+    from obs_dask import observe
+
+    before = list(map(_cpu, pids))
+    began = time.perf_counter()
+    with (observe(client), execution("sleeping")) if observed else nullcontext() as _:
+        futures = client.map(_sleep, range(TASKS), [number] * TASKS)
+        wait(futures)
+    wall = time.perf_counter() - began
+    scheduler, *workers = [now - then for now, then in zip(map(_cpu, pids), before, strict=True)]
+    del futures
+    client.run(int)  # the release of the keys is behind us
+    return wall, scheduler, sum(workers) / len(workers)
+
+
+def _sleep(_task: int, _round: int) -> None:
+    time.sleep(TASK_SECONDS)
+
+
+def _million(_folder: Path) -> None:
+    from obs_core import carrier, execution, load_execution, span
+    from obs_core.carriers import joined
+    from obs_core.operations import OperationLog
+
+    with execution("million") as run, span("map"):
+        parent = joined(carrier(), source="worker")
+        log = OperationLog(parent.context.run.journal)
+        before = _resident_mb()
+        began = time.perf_counter()
+        for number in range(MILLION):
+            with log.operation(parent, "resize", f"resize-{number}", {"worker": "worker", "waiting": 0.001}):
+                pass
+        seconds, extra = time.perf_counter() - began, _resident_mb() - before
+    size = sum(path.stat().st_size for path in Path(os.environ["OBS_STORE"]).rglob("*") if path.is_file())
+    began = time.perf_counter()
+    load_execution(run.id).span.explain(io.StringIO())
+    rows = [
+        ("each task, on its worker", f"{1e6 * seconds / MILLION:.1f} µs"),
+        ("extra memory", f"{extra:.0f} MB"),
+        ("on disk", f"{size / 1e6:.2f} MB"),
+        ("read back and explained", f"{time.perf_counter() - began:.2f} s"),
+    ]
+    print_table(f"{MILLION:,} keys of one name on one worker", ("", ""), rows)
+
+
+# profiles
+
+
+def _profile(folder: Path) -> None:
+    from obs_dask import profile
+    from obs_whylogs import profile as profile_here
+
+    partitions, rows_each = 32, 100_000
+    frame = _frame(partitions, rows_each)
+    one = frame.partitions[0].compute(scheduler="sync")
+    profile_here(one)
+    alone = middle([_seconds(profile_here, one) for _ in range(5)])
+    rows = [("one partition, in this process", f"{alone:.2f} s", "")]
+    for workers in (1, 2):
+        with _cluster(folder / str(workers), workers, 1) as (client, _):
+            held = client.persist(frame)
+            held.map_partitions(len).compute()
+            profile(held.partitions[:2])  # imports whylogs
+            seconds = _seconds(profile, held)
+            share = f"{100 * partitions * alone / workers / seconds:.0f} %"
+            rows.append((f"all, on {workers} worker{'s' if workers > 1 else ''} of one thread", f"{seconds:.2f} s", share))
+    title = f"The profile of {partitions} partitions of {rows_each:,} rows and 20 columns"
+    print_table(title, ("", "time", "of what partitions by one's time would take"), rows)
+
+
+def _merge(folder: Path) -> None:
+    from dask.base import persist
+    from distributed import wait
+    from obs_dask.partitions import merged_as_tree, of_each
+    from obs_dask.profiles import _of_partition
+    from obs_whylogs import merge_profiles
+
+    rows = []
+    for workers in (1, 2):
+        with _cluster(folder / str(workers), workers, 1) as (client, _):
+            parts = persist(*of_each(_frame(1000, 1000), _of_partition, None, name="profile"))
+            wait(parts)
+            sizes = client.submit(_pickled, parts[0]).result()
+            seconds = _seconds(merged_as_tree(list(parts), merge_profiles, "profile").compute)
+            rows.append((workers, f"{seconds:.2f} s", f"{sizes / 1000:.0f} kB"))
+    print_table("The merge of 1,000 partition profiles of 20 columns, as a tree", ("workers", "time", "a profile"), rows)
+
+
+def _frame(partitions: int, rows: int) -> Any:
+    import dask.dataframe as dd
+
+    return dd.from_map(_part, range(partitions), [rows] * partitions, meta=_part(0, 1))
+
+
+def _part(number: int, rows: int) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    random = np.random.default_rng(number)
+    columns: dict[str, Any] = {f"real{one}": random.normal(size=rows) for one in range(10)}
+    columns |= {f"whole{one}": random.integers(0, 1000, rows) for one in range(5)}
+    names = np.array([f"name {one}" for one in range(200)])
+    columns |= {f"text{one}": names[random.integers(0, 200, rows)] for one in range(5)}
+    return pd.DataFrame(columns)
+
+
+def _pickled(value: Any) -> int:
+    import pickle
+
+    return len(pickle.dumps(value))
+
+
+# a store with many writers
+
+
+def _writers(folder: Path) -> None:
+    execution_id = _write_as_workers(folder / "store")
+    from obs_core import load_execution
+
+    began = time.perf_counter()
+    recorded = load_execution(execution_id)
+    spans = len(recorded.table.ids)
+    read = time.perf_counter() - began
+    recorded.span.explain(io.StringIO())
+    explained = time.perf_counter() - began
+    rows = [("read back", f"{read:.2f} s"), ("read back and explained", f"{explained:.2f} s")]
+    rows += [(f"in the browser: {what}", f"{seconds:.2f} s") for what, seconds in _in_browser(folder, execution_id)]
+    print_table(f"An execution of {WRITERS:,} writers, {spans:,} spans", ("", "time"), rows)
+
+
+def _write_as_workers(store: Path) -> str:
+    """Write journals as so many workers would, each through a journal of its own."""
+    from obs_core import Deck, carrier, execution, span, task
+    from obs_core.carriers import RemoteSpan, joined
+    from obs_core.context import TaskContext, current
+    from obs_core.executions import Run
+    from obs_core.identity import new_writer_id
+    from obs_core.journal import records
+    from obs_core.operations import OperationLog
+    from obs_core.store import open_store
+
+    @task
+    def clean() -> None:
+        with span("map"):
+            carried = joined(carrier())
+        for number in range(WRITERS):
+            name = f"tcp://10.0.{number // 250}.{number % 250}:40331"
+            run = Run(open_store(str(store)), carried.context.run.id, "", new_writer_id())
+            context = TaskContext(run, "clean", None, number=carried.context.global_ref(), source=name)
+            parent = RemoteSpan(carried.number, context)
+            run.journal.append(records.WorkerJoined(name, run.journal.now(), 4))
+            log = OperationLog(run.journal)
+            for operation in range(OPERATIONS):
+                with log.operation(parent, f"step {operation % 5}", f"{number}-{operation}", {"worker": name}):
+                    if operation == 0:
+                        Deck("Parts").append(f"<p>part {number}</p>")
+            current.set(carried.context)
+            run.journal.append(records.WorkerLeft(name, run.journal.now()))
+            run.journal.close_now()
+
+    with execution("many writers", store=store) as run:
+        outside = current.get()
+        clean()
+        current.set(outside)
+    return run.id
+
+
+def _in_browser(folder: Path, execution_id: str) -> Iterator[tuple[str, float]]:
+    from tests.benchmarks.bench_ui import _served
+
+    with _served(folder) as server, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(server.url)
+        for when in ("first time", "again"):
+            began = time.perf_counter()
+            page.goto(f"{server.url}executions/{execution_id}")
+            page.locator("[data-timeline][data-ready]").wait_for()
+            page.locator(".hot").first.wait_for()
+            yield f"timeline and operations drawn, {when}", time.perf_counter() - began
+
+
+# helpers
+
+
+@contextmanager
+def _cluster(folder: Path, workers: int, threads: int) -> Iterator[tuple[Any, list[int]]]:
+    """Start a scheduler and workers as processes of their own; yields a client and their process ids."""
+    from distributed import Client
+
+    folder.mkdir(parents=True)
+    file, quiet = folder / "scheduler.json", {**os.environ, "DASK_LOGGING__DISTRIBUTED": "error"}
+    scheduler = ["dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+    worker = ["dask_worker", "--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file), "--no-nanny"]
+    worker += ["--nthreads", str(threads), "--local-directory", str(folder)]
+    commands = [scheduler, *[worker] * workers]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.{name}", *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=quiet,
+        )
+        for name, *options in commands
+    ]
+    try:
+        while not (file.exists() and file.stat().st_size):
+            time.sleep(0.05)
+        with Client(scheduler_file=str(file)) as client:
+            client.wait_for_workers(workers)
+            yield client, [one.pid for one in processes]
+    finally:
+        for one in processes:
+            one.terminate()
+        for one in processes:
+            one.wait()
+
+
+def _seconds(work: Any, *arguments: Any) -> float:
+    began = time.perf_counter()
+    work(*arguments)
+    return time.perf_counter() - began
+
+
+def _cpu(pid: int) -> float:
+    """Return the CPU seconds of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+if __name__ == "__main__":
+    main()
