@@ -129,8 +129,9 @@ def squared_errors(flights: pd.DataFrame, weights: np.ndarray, mean: float) -> n
     late = flights[flights["month"] > 9]
     delay = late["arr_delay"].to_numpy(float)
     error = delay - weights[0] - late[FEATURES].to_numpy(float) @ weights[1:]
-    copy = int(flights["copy"].iloc[0]) if len(flights) else -1
-    current_context().default_deck.append(f"<p>Copy {copy}: {np.sqrt(np.mean(error**2)):.2f} min</p>")
+    if len(late):
+        copies = ", ".join(map(str, sorted(late["copy"].unique())))
+        current_context().default_deck.append(f"<p>Copies {copies}: {np.sqrt(np.mean(error**2)):.2f} min</p>")
     return np.array([len(late), np.sum(error**2), np.sum((delay - mean) ** 2)])
 
 
@@ -147,7 +148,10 @@ def fit(flights: dd.DataFrame) -> dict[str, Any]:
     mean = sums[0, -1] / sums[0, 0]
     errors = flights.map_partitions(squared_errors, weights, mean, meta=("sums", object), enforce_metadata=False)
     count, squares, naive = sum_over(errors)
-    scores = {"rmse": round(float(np.sqrt(squares / count)), 2), "rmse of the mean": round(float(np.sqrt(naive / count)), 2)}
+    scores = {
+        "rmse": round(float(np.sqrt(squares / count)), 2),
+        "rmse of the mean": round(float(np.sqrt(naive / count)), 2),
+    }
     summary = f"## Root mean squared error: {scores['rmse']} min\n"
     Deck("Model").append(MarkdownRenderer().to_html(summary)).append(
         pd.Series(weights, index=["intercept", *FEATURES], name="weight").round(4).to_frame()

@@ -9,7 +9,7 @@ from checkout import ROOT
 from environments import prepare
 from interpreters import default
 
-EXAMPLE = ROOT / "docs" / "examples" / "flights.py"
+EXAMPLES = ROOT / "docs" / "examples"
 
 
 def main(arguments: list[str]) -> None:
@@ -18,7 +18,8 @@ def main(arguments: list[str]) -> None:
     if folder is None:
         raise SystemExit("The environment of the demo could not be made; the reason is above.")
     python = folder / "bin" / "python"
-    os.execv(python, [str(python), str(EXAMPLE), *arguments])
+    name, given = ("flights_dask.py", arguments[1:]) if arguments[:1] == ["--dask"] else ("flights.py", arguments)
+    os.execv(python, [str(python), str(EXAMPLES / name), *given])
 
 
 if __name__ == "__main__":

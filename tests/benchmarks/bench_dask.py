@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,16 @@ def _overhead(folder: Path) -> None:
 def _sleeping(client: Any, pids: list[int], number: int, observed: bool) -> tuple[float, float, float]:
     """Run the tasks; returns seconds of wall time, of the scheduler's CPU and of a worker's."""
     from distributed import wait
+
     from obs_core import execution
     from obs_dask import observe
 
     before = list(map(_cpu, pids))
     began = time.perf_counter()
-    with (observe(client), execution("sleeping")) if observed else nullcontext() as _:
+    with ExitStack() as stack:
+        if observed:
+            stack.enter_context(observe(client))
+            stack.enter_context(execution("sleeping"))
         futures = client.map(_sleep, range(TASKS), [number] * TASKS)
         wait(futures)
     wall = time.perf_counter() - began
@@ -120,7 +124,8 @@ def _profile(folder: Path) -> None:
             profile(held.partitions[:2])  # imports whylogs
             seconds = _seconds(profile, held)
             share = f"{100 * partitions * alone / workers / seconds:.0f} %"
-            rows.append((f"all, on {workers} worker{'s' if workers > 1 else ''} of one thread", f"{seconds:.2f} s", share))
+            name = "one worker" if workers == 1 else "two workers"
+            rows.append((f"all, on {name} of one thread", f"{seconds:.2f} s", share))
     title = f"The profile of {partitions} partitions of {rows_each:,} rows and 20 columns"
     print_table(title, ("", "time", "of what partitions by one's time would take"), rows)
 
@@ -128,6 +133,7 @@ def _profile(folder: Path) -> None:
 def _merge(folder: Path) -> None:
     from dask.base import persist
     from distributed import wait
+
     from obs_dask.partitions import merged_as_tree, of_each
     from obs_dask.profiles import _of_partition
     from obs_whylogs import merge_profiles
@@ -140,7 +146,8 @@ def _merge(folder: Path) -> None:
             sizes = client.submit(_pickled, parts[0]).result()
             seconds = _seconds(merged_as_tree(list(parts), merge_profiles, "profile").compute)
             rows.append((workers, f"{seconds:.2f} s", f"{sizes / 1000:.0f} kB"))
-    print_table("The merge of 1,000 partition profiles of 20 columns, as a tree", ("workers", "time", "a profile"), rows)
+    title = "The merge of 1,000 partition profiles of 20 columns, as a tree"
+    print_table(title, ("workers", "time", "a profile"), rows)
 
 
 def _frame(partitions: int, rows: int) -> Any:
@@ -246,9 +253,9 @@ def _cluster(folder: Path, workers: int, threads: int) -> Iterator[tuple[Any, li
 
     folder.mkdir(parents=True)
     file, quiet = folder / "scheduler.json", {**os.environ, "DASK_LOGGING__DISTRIBUTED": "error"}
-    scheduler = ["dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-    worker = ["dask_worker", "--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file), "--no-nanny"]
-    worker += ["--nthreads", str(threads), "--local-directory", str(folder)]
+    common = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)]
+    scheduler = ["dask_scheduler", *common, "--port", "0"]
+    worker = ["dask_worker", *common, "--no-nanny", "--nthreads", str(threads), "--local-directory", str(folder)]
     commands = [scheduler, *[worker] * workers]
     processes = [
         subprocess.Popen(

@@ -105,7 +105,8 @@ def test_whatever_runs_is_counted_exactly(durations: list[int], limit: int, flus
             found = store.last()
     rest = list(found.table.counted.values())
     assert len(found.table.keys) + sum(one.count for one in rest) == len(durations)
-    assert sum(found.table.durations[row] for row in found.table.keys) + sum(one.total for one in rest) == sum(durations)
+    kept = sum(found.table.durations[row] for row in found.table.keys)
+    assert kept + sum(one.total for one in rest) == sum(durations)
 
 
 def test_failed_operations_are_whole_with_their_message(tmp_path: Path, hands: Clock) -> None:
@@ -211,7 +212,8 @@ def test_explain_counts_what_is_not_recorded_each(tmp_path: Path, hands: Clock) 
     assert "50 %" in workers[1]  # of two threads one
     path = found.span.critical_path()
     assert sum(seconds for _, seconds in path) == pytest.approx(found.span.duration)
-    assert sum(seconds for one, seconds in path if one.name == "resize") == pytest.approx(5.0)
+    resized = sum(seconds for one, seconds in path if one.name == "resize")
+    assert resized == pytest.approx(5.0, rel=0.01)  # where the counted ones lie between the whole ones is not recorded
 
 
 def test_the_critical_path_prefers_operations_to_what_waits_for_them(tmp_path: Path, hands: Clock) -> None:

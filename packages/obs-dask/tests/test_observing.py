@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import gzip
+import re
 import time
 from pathlib import Path
 
@@ -176,9 +179,16 @@ def test_the_report_that_the_task_wrote_has_what_the_workers_appended(client: Cl
     with observe(client), execution("night"):
         gather()
     (path,) = load_execution().report_paths()
-    page = Path(path).read_text()
-    assert '"default"' in page
-    assert '"Parts"' in page
+    shown = shown_in(Path(path).read_text())
+    assert all(f"<p>part {part}</p>" in shown for part in range(4))
+    assert "<h4>Worker tcp://127.0.0.1:" in shown
+    assert re.search(r"<[^>]*>note_down</", shown), "no bar of the Dask task in the Timeline"
+
+
+def shown_in(page: str) -> str:
+    """All that a report's tabs show: it is packed in the page."""
+    packed = re.findall(r'<script type="application/gzip"[^>]*>([^<]*)</script>', page)
+    return "".join(gzip.decompress(base64.b64decode(one)).decode() for one in packed)
 
 
 def test_after_the_block_nothing_is_observed(client: Client) -> None:

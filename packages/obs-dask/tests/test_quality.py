@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import pytest
 from distributed import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from obs_core import execution, load_execution, span
 from obs_dask import observe, profile, validate
 
@@ -15,7 +17,7 @@ pd = pytest.importorskip("pandas")
 dd = pytest.importorskip("dask.dataframe")
 
 
-def flights(rows: int = 1000) -> pd.DataFrame:
+def flights(rows: int = 1000) -> Any:
     """Some of their delays are missing, some negative, and one tail number is there twice."""
     return pd.DataFrame(
         {
@@ -72,7 +74,7 @@ class TestProfile:
             profile(flights())
 
 
-def profile_of(data: pd.DataFrame) -> object:
+def profile_of(data: Any) -> object:
     return profile(dd.from_pandas(data, npartitions=4, sort=False))
 
 
@@ -146,8 +148,9 @@ class TestValidate:
         from obs_pandera import ValidationFailed
 
         verdict = validate(dd.from_pandas(flights(), npartitions=10, sort=False), self.schema()).compute()
-        with pytest.raises(ValidationFailed, match=r"1,000 rows in 10 partitions do not pass schema 'Flights'") as found:
+        with pytest.raises(ValidationFailed) as found:
             verdict.raise_if_failed()
+        assert str(found.value).startswith("1,000 rows in 10 partitions do not pass schema 'Flights': ")
         assert len(str(found.value)) < 300
 
     def test_a_verdict_stays_small_however_much_fails(self, client: Client) -> None:
@@ -159,19 +162,19 @@ class TestValidate:
     def test_an_index_and_columns_together_may_have_to_be_unique(self, client: Client) -> None:
         import pandera.pandas as pa
 
-        data = pd.DataFrame({"day": [1, 1, 2, 2, 1, 3], "tail": ["a", "b", "a", "b", "a", "a"]}, index=[0, 1, 2, 3, 4, 0])
+        data = pd.DataFrame({"day": [1, 1, 2, 2, 1, 3], "tail": [*"ababaa"]}, index=[0, 1, 2, 3, 4, 0])
         schema = pa.DataFrameSchema({"day": pa.Column(int)}, index=pa.Index(int, unique=True), unique=["day", "tail"])
         verdict = validate(dd.from_pandas(data, npartitions=3, sort=False), schema).compute()
         assert verdict.failures("unique: day, tail") == 2
         assert verdict.failures("field_uniqueness", "index") == 2
 
-    @pytest.mark.parametrize("report, rows", [("all", 3), ("exclude_first", 2), ("exclude_last", 2)])
-    def test_duplicates_count_as_the_schema_says(self, client: Client, report: str, rows: int) -> None:
+    @pytest.mark.parametrize(("report", "rows"), [("all", 3), ("exclude_first", 2), ("exclude_last", 2)])
+    def test_duplicates_count_as_the_schema_says(self, client: Client, report: Any, rows: int) -> None:
         import pandera.pandas as pa
 
         data = pd.DataFrame({"tail": ["a", "b", "a", "c", "a", None, None]})
-        column = pa.Column(unique=True, nullable=True, report_duplicates=report)
-        verdict = validate(dd.from_pandas(data, npartitions=3, sort=False), pa.DataFrameSchema({"tail": column})).compute()
+        schema = pa.DataFrameSchema({"tail": pa.Column(unique=True, nullable=True, report_duplicates=report)})
+        verdict = validate(dd.from_pandas(data, npartitions=3, sort=False), schema).compute()
         assert verdict.failures("field_uniqueness", "tail") == rows
 
     def test_what_is_no_frame_or_no_schema_is_refused(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 from conftest import local_cluster
 from dask_steps import note_down, read
 from distributed import Client
+
 from obs_core import execution, load_execution, task
 from obs_dask import observe
 

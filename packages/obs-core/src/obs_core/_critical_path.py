@@ -91,9 +91,7 @@ def _chain(tree: SpanTree, children: Iterable[int], begin: int, reached: int) ->
             reached = start
 
 
-def _filled(
-    tree: SpanTree, chain: Iterator[_Piece], fillers: list[int], begin: int, reached: int
-) -> Iterator[_Piece]:
+def _filled(tree: SpanTree, chain: Iterator[_Piece], fillers: list[int], begin: int, reached: int) -> Iterator[_Piece]:
     """Put others where a chain leaves time open, going back in time."""
     fillers = sorted(fillers, key=tree.ends.__getitem__, reverse=True)
     for piece in itertools.chain(chain, [(-1, begin, begin)]):

@@ -6,7 +6,7 @@ import functools
 import heapq
 import html
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
@@ -16,6 +16,9 @@ from obs_core.journal import liveness, records
 from obs_core.journal.reader import unpacked
 from obs_core.model import Counted, DeckView, ExecutionView, Link, SpanTable, Status, TaskView, WorkerView
 from obs_core.store.base import Store
+
+if TYPE_CHECKING:
+    from obs_core.gantt import Bar
 
 __all__ = ["Assembly", "read_deck_blob"]
 
@@ -441,16 +444,29 @@ class Assembly:
         timelines = [deck for deck in task.decks if deck.name == "Timeline"]
         if start is None or not start.enable_deck or (not timelines and task.status == "succeeded"):
             return
-        row = self._writers[task.id.partition(".")[0]].rows[start.number]
-        bars = self._bars_below(row)
+        bars = self._bars(self._longest_below(self._row_of_task(task.id)))
         if bars:
             deck = timelines[0] if timelines else DeckView("Timeline")
-            deck.items.extend(_drawn(bars))
+            deck.items.extend(_chart(bars))
             if not timelines:
                 task.decks.append(deck)
 
-    def _bars_below(self, row: int) -> list[tuple[str, int, int, int | None]]:
-        """Return the longest spans of a task, without those of the tasks that it called."""
+    def bars_of(self, task_id: str, without: str) -> list[Bar]:
+        """Return the longest spans of a task, in the order in which they began.
+
+        Args:
+            task_id: Its global name.
+            without: A writer whose spans are left out.
+        """
+        row = self._row_of_task(task_id)
+        return self._bars([one for one in self._longest_below(row) if self._owners[one].name != without])
+
+    def _row_of_task(self, task_id: str) -> int:
+        writer, _, number = task_id.partition(".")
+        return self._writers[writer].rows.get(int(number), 0) if writer in self._writers else 0
+
+    def _longest_below(self, row: int) -> list[int]:
+        """Return the longest spans of a task, without those of the tasks that it called, in start order."""
         children = self._children
         table = self.table
         found: list[int] = []
@@ -461,14 +477,21 @@ class Assembly:
                 found.append(child)
                 waiting.extend(children.get(child, ()))
         longest = heapq.nlargest(_BARS, found, key=table.durations.__getitem__)
+        return sorted(longest, key=table.starts.__getitem__)
+
+    def _bars(self, rows: list[int]) -> list[Bar]:
+        from obs_core.gantt import Bar
+
+        table = self.table
         return [
-            (
-                table.names[one],
-                table.starts[one],
-                table.starts[one] + table.durations[one],
-                table.process_times[one],
+            Bar(
+                name=table.names[row] if row not in table.counted else f"{table.names[row]} (counted)",
+                start=table.starts[row],
+                finish=table.starts[row] + table.durations[row],
+                process_time=table.process_times[row],
+                failed=row in table.errors,
             )
-            for one in sorted(longest, key=table.starts.__getitem__)
+            for row in rows
         ]
 
     @functools.cached_property
@@ -521,11 +544,15 @@ def _global(writer: _Writer, ref: records.Ref) -> str:
 def _drawn(rows: list[tuple[str, int, int, int | None]]) -> list[str]:
     if not rows:
         return []
-    from obs_core.decks import Timeline
     from obs_core.gantt import Bar
+
+    return _chart([Bar(name=name, start=start, finish=finish, process_time=cpu) for name, start, finish, cpu in rows])
+
+
+def _chart(bars: list[Bar]) -> list[str]:
+    from obs_core.decks import Timeline
     from obs_core.rendering import render
 
-    bars = [Bar(name=name, start=start, finish=finish, process_time=cpu) for name, start, finish, cpu in rows]
     return [render(Timeline(bars))]
 
 

@@ -63,6 +63,14 @@ def _named(context: TaskContext) -> TaskView:
 
 
 def _view(context: TaskContext) -> TaskView:
+    shared = context.shared or context.journal.forked or context.number == context.global_ref()
+    if shared:
+        context.run.settle(context)
+        context.journal.flush(wait=True)
+    if context.shared and context.bars is not None:
+        from obs_core.reading import bars_of_others
+
+        context.bars.show_others(bars_of_others(context.journal, context.global_ref()))
     task = TaskView(
         id=context.global_ref(),
         name=mask(context.task_name),
@@ -75,7 +83,7 @@ def _view(context: TaskContext) -> TaskView:
         decks=[_deck_view(deck) for deck in context.decks],
         notes=[mask(note) for note in context.notes],
     )
-    if context.shared or context.journal.forked or context.number == context.global_ref():
+    if shared:
         _add_parts_of_others(context, task)
     return task
 
@@ -89,8 +97,6 @@ def _add_parts_of_others(context: TaskContext, task: TaskView) -> None:
     from obs_core.reading import parts_of_others
 
     journal = context.journal
-    context.run.settle(context)
-    journal.flush(wait=True)
     own = {journal.global_ref(deck._number): view for deck, view in zip(context.decks, task.decks, strict=True)}
     others = parts_of_others(journal, task.id)
     for ref, deck in others.decks.items():

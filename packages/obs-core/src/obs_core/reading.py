@@ -14,13 +14,14 @@ from obs_core.assembly import Assembly
 from obs_core.captures import body_of, decks_of
 from obs_core.failsafe import ObsError
 from obs_core.journal import flusher
-from obs_core.journal.reader import read_segment, segment_names, unpacked, writer_of
+from obs_core.journal.reader import chosen, decode, read_segment, segment_lines, segment_names, unpacked, writer_of
 from obs_core.model import DeckView, ExecutionView, Link, SpanTable, Status, TaskView
 from obs_core.outputs import restored
 from obs_core.store import Store, open_store
 from obs_core.store.base import EXECUTIONS, execution_path, report_path, shared_path
 
 if TYPE_CHECKING:
+    from obs_core.gantt import Bar
     from obs_core.journal.writer import Journal
     from obs_core.trace import ExecutionSpan
 
@@ -289,6 +290,30 @@ def parts_of_others(journal: Journal, task_id: str) -> PartsOfOthers:
             found = read_segment(store, path, lambda line: line.startswith(_DECK_LINES))
             assembly.add(writer_of(path), found, path)
     return PartsOfOthers(*assembly.parts_of(task_id))
+
+
+_SPAN_LINES = (b'["execution"', b'["span"', b'["open"', b'["task"', b'["task-end"')
+_MOST_SPAN_LINES = 16_000_000
+"""Bytes of lines beyond which a report does without the bars of others: reading them would take a second."""
+
+
+def bars_of_others(journal: Journal, task_id: str) -> list[Bar]:
+    """Return the longest spans that other processes recorded in a task, in the order in which they began.
+
+    Args:
+        journal: This process's own journal.
+        task_id: The task's global name.
+    """
+    store, size = journal.store, 0
+    assembly = Assembly(store, journal.execution_id)
+    for path in segment_names(store, journal.execution_id):
+        lines = segment_lines(store, path)
+        size += len(lines)
+        if size > _MOST_SPAN_LINES:
+            return []
+        assembly.add(writer_of(path), decode(chosen(lines, lambda line: line.startswith(_SPAN_LINES))), path)
+    assembly.finish()
+    return assembly.bars_of(task_id, without=journal.writer)
 
 
 def _finish_late_work() -> None:

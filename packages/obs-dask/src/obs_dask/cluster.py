@@ -45,7 +45,6 @@ class Cluster:
     def settle(self, context: TaskContext, ended: bool) -> None:
         """Let the workers write what they hold back of an execution, if the task has submitted any."""
         if ended or id(context) in self._submitted:
-            self._submitted.discard(id(context))
             self._settle([context.run.id], ended)
 
     def settle_all(self) -> None:

@@ -57,5 +57,6 @@ def merged_as_tree(parts: list[Delayed], merge: Callable[[list[Any]], Any], name
     joined = delayed(merge, pure=True)
     while len(level) > 1:
         groups = [level[at : at + _FAN_IN] for at in range(0, len(level), _FAN_IN)]
-        level = [joined(group, dask_key_name=f"merge-{name}-{tokenize(*(one.key for one in group))}") for group in groups]
+        keys = [f"merge-{name}-{tokenize(*(one.key for one in group))}" for group in groups]
+        level = [joined(group, dask_key_name=key) for group, key in zip(groups, keys, strict=True)]
     return level[0]

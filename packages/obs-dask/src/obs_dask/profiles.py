@@ -23,8 +23,8 @@ def profile(frame: Any, *, schema: DatasetSchema | None = None) -> DatasetProfil
         schema: As for `obs_whylogs.profile`.
 
     Returns:
-        The profile that `obs_whylogs.profile` makes of all rows: counts are exact; cardinalities, quantiles and frequent
-        items are within the error that the sketches state.
+        The profile that `obs_whylogs.profile` makes of all rows: counts are exact; cardinalities, quantiles and
+        frequent items are within the error that the sketches state.
 
     Raises:
         TypeError: It is no dask DataFrame.
@@ -37,8 +37,9 @@ def profile(frame: Any, *, schema: DatasetSchema | None = None) -> DatasetProfil
     check_frame(frame)
     from obs_whylogs import merge_profiles
 
-    whole: DatasetProfileView = merged(frame, _of_partition, merge_profiles, schema, name="profile").compute()
-    return whole
+    whole: Any = merged(frame, _of_partition, merge_profiles, schema, name="profile")
+    profiled: DatasetProfileView = whole.compute()
+    return profiled
 
 
 def _of_partition(partition: Any, schema: DatasetSchema | None) -> DatasetProfileView:

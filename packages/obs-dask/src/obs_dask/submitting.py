@@ -32,6 +32,9 @@ WHOLE = "obs-whole"
 observed: WeakKeyDictionary[Client, Cluster] = WeakKeyDictionary()
 """The clients whose submissions carry their span, each with the cluster that it is connected to."""
 
+_of_workers: WeakKeyDictionary[Client, Cluster] = WeakKeyDictionary()
+"""The same for the clients of observed workers, which carry what runs on the worker and nothing else."""
+
 
 def install() -> None:
     """Let every client of this process that is observed, or that runs on an observed worker, carry its span.
@@ -56,12 +59,22 @@ def install() -> None:
 
 def _annotated(client: Client) -> AbstractContextManager[Any]:
     """Return what annotates a submission: nothing if the client is not observed."""
-    cluster = observed.get(client)
-    if cluster is None and not _on_worker():
-        return nullcontext()
     with guarded("carrying the span to the Dask cluster"):
-        return annotate(**{ANNOTATION: _carried(client, cluster)})
+        cluster = observed.get(client) or _cluster_of_worker(client)
+        if cluster is not None:
+            return annotate(**{ANNOTATION: _carried(client, cluster)})
     return nullcontext()
+
+
+def _cluster_of_worker(client: Client) -> Cluster | None:
+    """Return the cluster to which a worker's own client submits; None if this code runs on no observed worker."""
+    if not _on_worker():
+        return None
+    if client not in _of_workers:
+        from obs_dask.cluster import Cluster
+
+        _of_workers[client] = Cluster(client)
+    return _of_workers[client]
 
 
 def _on_worker() -> bool:
@@ -80,15 +93,11 @@ class _Last(threading.local):
 _last = _Last()
 
 
-def _carried(client: Client, cluster: Cluster | None) -> str:
+def _carried(client: Client, cluster: Cluster) -> str:
     here = innermost()
     if _last.here is here and _last.client is client:
         return _last.text
     carried = carrier()
-    if cluster is None:
-        from obs_dask.cluster import Cluster
-
-        cluster = Cluster(client)
     carried[WHOLE] = str(cluster.whole)
     cluster.takes_part_in(here.context)
     _last.here, _last.client, _last.text = here, client, json.dumps(carried, separators=(",", ":"))

@@ -11,6 +11,7 @@ from obs_dask.partitions import check_frame, merged
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
+
     from obs_pandera.verdicts import Duplicates, Uniqueness, Verdict
 
 __all__ = ["validate"]
@@ -48,7 +49,8 @@ def validate(frame: Any, schema: Any) -> Delayed:
     part_schema, unique = split_uniqueness(schema)
     verdict = merged(frame, _verdicts_of_partition, _merge, part_schema, name="validate")
     present = [one for one in unique if set(one.columns) <= set(frame.columns)]
-    return delayed(_completed, pure=True)(verdict, schema, [_duplicates(frame, one) for one in present])
+    completed: Delayed = delayed(_completed, pure=True)(verdict, schema, [_duplicates(frame, one) for one in present])
+    return completed
 
 
 def _verdicts_of_partition(partition: Any, schema: Any, partition_info: Any = None) -> Verdict:
@@ -65,6 +67,7 @@ def _merge(verdicts: list[Verdict]) -> Verdict:
 
 def _completed(verdict: Verdict, schema: Any, duplicates: list[Duplicates]) -> Verdict:
     from msgspec.structs import replace
+
     from obs_pandera.schemas import read_schema, schema_of
 
     for found in duplicates:
@@ -82,7 +85,8 @@ def _duplicates(frame: Any, unique: Uniqueness) -> Delayed:
         values = values.dropna()
     sizes = values.groupby(list(values.columns), dropna=False, observed=True).size(split_out=frame.npartitions)
     counted = merged(sizes.to_frame("size"), _repeated, _merge_repeated, unique.keep, name="duplicates")
-    return delayed(_as_duplicates, pure=True)(unique, counted)
+    found: Delayed = delayed(_as_duplicates, pure=True)(unique, counted)
+    return found
 
 
 def _index_of(partition: Any) -> Any:

@@ -24,7 +24,7 @@ _EXAMPLES = 5
 _PARTS_NAMED = 20
 
 
-class ValidationFailed(ValueError):  # noqa: N818 - it reads as what happened, like pandera's SchemaErrors
+class ValidationFailed(ValueError):
     """A data set did not pass its schema."""
 
 
@@ -198,12 +198,12 @@ class Duplicates(Struct):
 
     @property
     def code(self) -> str:
-        """pandera's reason."""
+        """Pandera's reason."""
         return "DUPLICATES" if self.joint else "SERIES_CONTAINS_DUPLICATES"
 
     @property
     def check(self) -> str:
-        """pandera's name of the check."""
+        """Pandera's name of the check."""
         if self.joint:
             return f"unique: {', '.join(map(label_of, self.uniqueness.columns))}"
         return "field_uniqueness"
@@ -276,8 +276,7 @@ def merge_verdicts(verdicts: Iterable[Verdict]) -> Verdict:
         verdicts: At least one. They stay as they are.
 
     Returns:
-        One verdict, no larger than the largest of them by more than a bounded part: counts are added up, of examples the
-        first are kept.
+        One verdict of bounded size: counts are added up, of examples the first are kept.
 
     Raises:
         ValueError: There are none.
@@ -370,9 +369,7 @@ def _shown(one: PartFinding, verdict: Verdict, places: dict[tuple[int, int], int
         if one.parts < verdict.parts:
             where += f": {', '.join(map(str, one.first_parts))}{', …' if one.parts > len(one.first_parts) else ''}"
         message = f"{message} ({where})" if message else where
-    return replace(
-        finding, share=share, message=message, positions=[places[row] for row in one.rows if row in places]
-    )
+    return replace(finding, share=share, message=message, positions=[places[row] for row in one.rows if row in places])
 
 
 def _place(part: int, label: str) -> str:

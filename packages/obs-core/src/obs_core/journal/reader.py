@@ -41,8 +41,13 @@ def read_segment(store: Store, path: str, wanted: Callable[[bytes], bool] | None
     """
     lines = segment_lines(store, path)
     if wanted is not None:
-        lines = b"\n".join(line for line in lines.split(b"\n") if line.startswith(b'["head"') or wanted(line))
+        lines = chosen(lines, wanted)
     return decode(lines)
+
+
+def chosen(lines: bytes, wanted: Callable[[bytes], bool]) -> bytes:
+    """Return the head and those of the lines that are wanted."""
+    return b"\n".join(line for line in lines.split(b"\n") if line.startswith(b'["head"') or wanted(line))
 
 
 def segment_lines(store: Store, path: str) -> bytes:
