@@ -274,7 +274,7 @@ def _cluster(folder: Path, workers: int, threads: int) -> Iterator[tuple[Any, li
             yield client, [one.pid for one in processes]
     finally:
         for one in processes:
-            one.terminate()
+            one.kill()  # nothing of them is needed any more, and workers without a scheduler are slow to end
         for one in processes:
             one.wait()
 

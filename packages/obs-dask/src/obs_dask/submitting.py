@@ -98,6 +98,7 @@ def _carried(client: Client, cluster: Cluster) -> str:
     if _last.here is here and _last.client is client:
         return _last.text
     carried = carrier()
+    del carried["traceparent"]  # each key has a copy of the rest
     carried[WHOLE] = str(cluster.whole)
     cluster.takes_part_in(here.context)
     _last.here, _last.client, _last.text = here, client, json.dumps(carried, separators=(",", ":"))
