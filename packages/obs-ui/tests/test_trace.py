@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obs_core import execution, load_execution, span, task
+from obs_core import carrier, execution, load_execution, span, task
+from obs_core.carriers import joined
 from obs_core.identity import Process
 from obs_core.journal import flusher, records
+from obs_core.operations import OperationLog
 from obs_core.store import open_store
 from obs_ui.columns import FAILED, SpanColumns
 from obs_ui.decoding import SpanLine, decode
@@ -90,6 +92,39 @@ def test_self_times_and_the_critical_path_are_those_of_explain() -> None:
     for one, seconds in root.critical_path():
         path[one.name] = path.get(one.name, 0) + seconds
     assert {step.name: pytest.approx(step.contribution / 1e9, abs=1e-8) for step in moment.critical_path} == path
+
+
+def record_operations() -> str:
+    """An execution whose operations an engine ran: some whole, the rest counted; the client waited for them."""
+    with execution("night") as run:
+        with span("submit"):
+            parent = joined(carrier(), source="worker")
+        with span("wait"):
+            log = OperationLog(parent.context.run.journal, whole=10)
+            for number in range(400):
+                with log.operation(parent, f"resize {number % 2}", f"key-{number}", {"worker": "worker"}):
+                    time.sleep(0.0001)
+    return run.id
+
+
+def test_what_an_engine_ran_is_counted_and_in_the_critical_path_as_explain_has_it() -> None:
+    execution_id = record_operations()
+    trace, recorded = look(execution_id).trace, load_execution(execution_id)
+    resized = [one for one in trace.operations() if one.name.startswith("resize")]
+    assert sum(one.count for one in resized) == 400
+    counted = recorded.table.counted
+    assert len(counted) == 2
+    for one in resized:
+        rows = [row for row, name in enumerate(recorded.table.names) if name == one.name]
+        totals = [counted[row].total if row in counted else recorded.table.durations[row] for row in rows]
+        longest = [counted[row].longest if row in counted else recorded.table.durations[row] for row in rows]
+        assert (one.total, one.own, one.longest) == (sum(totals), sum(totals), max(longest))
+    ours: dict[str, int] = {}
+    for row, seconds in recorded.span.critical_path():
+        ours[row.name] = ours.get(row.name, 0) + round(1e9 * seconds)
+    assert {step.name: step.contribution for step in trace.critical_path()} == pytest.approx(ours, abs=2000)
+    keyed = next(row for row in range(len(trace)) if trace.name(row) == "resize 0" and row not in trace.counted)
+    assert trace.attributes_of(keyed)["key"].startswith("key-")
 
 
 def test_a_task_knows_the_task_that_called_it_through_spans_between() -> None:

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from obs_core.journal import records
 from obs_core.journal.records import AnyRecord, Ref
+from obs_core.model import Counted
 from obs_ui.decoding import SpanLine
 
-__all__ = ["FAILED", "KINDS", "OPEN", "SpanColumns"]
+__all__ = ["FAILED", "KEYED", "KINDS", "OPEN", "SpanColumns"]
 
 KINDS = ("workflow", "task", "operation")
-OPEN, FAILED = 1, 2
-"""Bits of a span's `flags`."""
+OPEN, FAILED, KEYED = 1, 2, 4
+"""Bits of a span's `flags`; a keyed one is an operation that an engine ran."""
 
 Ints = NDArray[np.int64]
 
@@ -81,6 +82,8 @@ class SpanColumns:
         names: All names, by their number.
         errors: Exception type, by row.
         attributes: Attributes of tasks and open spans, by row; see `attributes_of`.
+        keys: What an engine calls the operations that it ran, by row.
+        counted: What rows stand for that stand for several operations.
         writers: Names of the writers, by their number.
     """
 
@@ -88,6 +91,8 @@ class SpanColumns:
         self.count = 0
         self.errors: dict[int, str] = {}
         self.attributes: dict[int, dict[str, Any]] = {}
+        self.keys: dict[int, str] = {}
+        self.counted: dict[int, Counted] = {}
         self.writers: list[str] = []
         self._unread: list[tuple[NDArray[np.int32], list[Raw]]] = []
         self._names = _Names()
@@ -197,6 +202,9 @@ class SpanColumns:
         if isinstance(record, records.OpenSpan):
             if record.attributes is not None:
                 self.attributes[row] = record.attributes
+            if record.key is not None:
+                self.keys[row] = record.key
+                self._columns["flags"][row] |= KEYED
         elif record.attempt != 1:
             self.attributes[row] = {"attempt": record.attempt}
 
@@ -238,6 +246,7 @@ class SpanColumns:
         self._columns["flags"][at] = 0
         writer.last = max(writer.last, int((values["starts"] + values["durations"]).max()))
         self._take_errors(at, spans)
+        self._take_operations(at, spans)
         self._keep_unread(at, spans)
 
     def _rows_for(self, writer: _Writer, numbers: Ints) -> NDArray[np.int32]:
@@ -277,6 +286,17 @@ class SpanColumns:
             self.errors[row] = str(spans[index].error)
             self._columns["flags"][row] |= FAILED
 
+    def _take_operations(self, at: NDArray[np.int32], spans: list[SpanLine]) -> None:
+        """Take note of what an engine ran, and of what stands for several operations."""
+        keys = list(map(_get("key"), spans))
+        for index in [index for index, key in enumerate(keys) if key is not None]:
+            row = int(at[index])
+            self.keys[row] = keys[index]
+            self._columns["flags"][row] |= KEYED
+        for index, counted in enumerate(map(_get("counted"), spans)):
+            if counted is not None:
+                self.counted[int(at[index])] = Counted(*counted)
+
     def _keep_unread(self, at: NDArray[np.int32], spans: list[SpanLine]) -> None:
         """Keep attributes as the JSON that they are: few of them are ever looked at."""
         given = [one.attributes for one in spans]
@@ -285,6 +305,10 @@ class SpanColumns:
 
     def attributes_of(self, row: int) -> dict[str, Any]:
         """Return a span's attributes; none if it has none."""
+        key = {"key": self.keys[row]} if row in self.keys else {}
+        return {**key, **self._given(row)}
+
+    def _given(self, row: int) -> dict[str, Any]:
         for rows, given in reversed(self._unread):
             for index in np.flatnonzero(rows == row)[::-1].tolist():
                 return _read(given[index])

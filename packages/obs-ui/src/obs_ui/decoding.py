@@ -27,6 +27,8 @@ class SpanLine(Struct, array_like=True, tag="span", gc=False):
     process_time: int
     error: str | None = None
     attributes: Raw = Raw()
+    key: str | None = None
+    counted: tuple[int, int, int] | None = None
 
 
 _kinds = [kind for kind in get_args(AnyRecord) if kind is not records.SpanRecord]

@@ -10,7 +10,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from obs_core.model import Status
+from obs_core import ExecutionSpan
+from obs_core.model import ExecutionView, SpanTable, Status
 from obs_ui.columns import FAILED, KINDS, OPEN, SpanColumns
 
 __all__ = ["Operation", "Step", "Trace"]
@@ -77,6 +78,8 @@ class Trace:
         self.writers = list(columns.writers)
         self.errors = dict(columns.errors)
         self.attributes_of = columns.attributes_of
+        self.keys = dict(columns.keys)
+        self.counted = dict(columns.counted)
         self.starts: Ints = columns["starts"]
         self.durations: Ints = columns["durations"]
         self.process_times: Ints = columns["process_times"]
@@ -176,6 +179,8 @@ class Trace:
         same = parents[1:] == parents[:-1]
         begun[1:] = np.where(same, np.maximum(starts[1:], covered[:-1]), starts[1:])
         np.subtract.at(own, parents, np.maximum(0, ends - begun))
+        for row, counted in self.counted.items():
+            own[row] = counted.total
         return np.maximum(own, 0)
 
     @functools.cached_property
@@ -208,7 +213,9 @@ class Trace:
         numbers = numbers[1:]
         count = np.bincount(numbers, minlength=len(families))
         own = _sums(numbers, self.own_times[1:], len(families))
-        total = _sums(numbers, self.durations[1:], len(families))
+        total = _sums(numbers, self._ran_for[1:], len(families))
+        for row, counted in self.counted.items():
+            count[numbers[row - 1]] += counted.count - 1
         failed = np.bincount(numbers, (self.flags[1:] & FAILED) > 0, len(families))
         longest = self._longest(numbers, len(families))
         foremost = [one for one in np.argsort(-own, kind="stable")[:most] if count[one]]
@@ -219,16 +226,34 @@ class Trace:
                 int(count[one]),
                 int(total[one]),
                 int(own[one]),
-                int(self.durations[longest[one]]),
+                int(self._longest_of_each[longest[one]]),
                 int(longest[one]),
                 int(failed[one]),
             )
             for one in foremost
         ]
 
+    @functools.cached_property
+    def _ran_for(self) -> Ints:
+        """How long each row ran: its duration, or the sum of those that it stands for."""
+        return self._of_counted("total")
+
+    @functools.cached_property
+    def _longest_of_each(self) -> Ints:
+        """The duration of each row, or the longest of those that it stands for."""
+        return self._of_counted("longest")
+
+    def _of_counted(self, what: str) -> Ints:
+        if not self.counted:
+            return self.durations
+        times: Ints = self.durations.copy()
+        for row, counted in self.counted.items():
+            times[row] = getattr(counted, what)
+        return times
+
     def _longest(self, numbers: NDArray[np.int32], families: int) -> Ints:
         """Return the row of the longest span of each family."""
-        order = np.argsort(self.durations[1:], kind="stable")
+        order = np.argsort(self._longest_of_each[1:], kind="stable")
         rows = np.zeros(families, np.int64)
         rows[numbers[order]] = order + 1
         return rows
@@ -260,7 +285,7 @@ class Trace:
             Spans of one name gathered, in the order in which they first come in the chain; those that contribute most,
             if there are more than `most`. All contributions add up to the duration of the execution.
         """
-        rows, parts = self._chain()
+        rows, parts = self._chain_of_operations() if self.keys or self.counted else self._chain()
         names = self.name_numbers[rows]
         count = np.bincount(names, minlength=len(self.names))
         total = _sums(names, parts, len(self.names))
@@ -272,6 +297,27 @@ class Trace:
         chosen = [one for one in np.argsort(-total, kind="stable")[:most] if total[one] > 0]
         chosen.sort(key=lambda one: first[one])
         return [Step(int(foremost[one]), self.names[one], int(count[one]), int(total[one])) for one in chosen]
+
+    def _chain_of_operations(self) -> tuple[Ints, Ints]:
+        """Do the same where an engine ran operations, which hold up what waits for them: as `explain` does.
+
+        Such traces are bounded, so that they need not be gone through by whole columns.
+        """
+        table = SpanTable(
+            ExecutionView("", "", "succeeded", int(self.starts[0]), int(self.durations[0])),
+            ids=list(map(str, range(len(self)))),
+            parents=self.parents.tolist(),
+            names=[""] * len(self),
+            kinds=["operation"] * len(self),
+            starts=self.starts.tolist(),
+            durations=self.durations.tolist(),
+            process_times=[0] * len(self),
+            keys=self.keys,
+            counted=self.counted,
+        )
+        chain = ExecutionSpan(table).critical_path()
+        rows = np.array([int(span.id) for span, _ in chain], np.int64)
+        return rows, np.array([round(1e9 * seconds) for _, seconds in chain], np.int64)
 
     def _chain(self) -> tuple[Ints, Ints]:
         """Walk back from the end: through the child that finished last, then what had finished before it.
