@@ -103,3 +103,11 @@ def forget_obs_dask() -> None:
         del sys.modules[name]
     modules: dict[str, Any] = sys.modules
     modules["obs_dask"] = None  # what makes an import fail
+
+
+def partners_of(execution_id: str) -> int:
+    """How many clusters this process knows to take part in an execution."""
+    from obs_core.executions import live
+
+    run = live.get(execution_id)
+    return 0 if run is None else len(run.partners)

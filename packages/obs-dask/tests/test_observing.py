@@ -11,10 +11,20 @@ from pathlib import Path
 
 import pytest
 from dask.delayed import delayed
-from dask_steps import add, clean, double, double_later, journals, note_down, read, refuse, submit_more
+from dask_steps import add, clean, double, double_later, journals, note_down, partners_of, read, refuse, submit_more
 from distributed import Client, LocalCluster, as_completed
 
-from obs_core import Execution, ExecutionSpan, current_context, execution, list_executions, load_execution, span, task
+from obs_core import (
+    Deck,
+    Execution,
+    ExecutionSpan,
+    current_context,
+    execution,
+    list_executions,
+    load_execution,
+    span,
+    task,
+)
 from obs_dask import observe
 
 
@@ -111,6 +121,15 @@ def test_what_a_task_submits_itself_is_below_it(client: Client) -> None:
     assert names_below("submit_more") == ["double"]
 
 
+def test_a_worker_keeps_one_client_however_often_its_tasks_submit(client: Client) -> None:
+    with observe(client), execution("night") as run:
+        for number in range(6):
+            client.submit(submit_more, number, pure=False).result()
+        partners = client.run(partners_of, run.id).values()
+    assert max(partners) == 1
+    assert names_below("night") == ["submit_more"] * 6
+
+
 def test_workers_in_this_process_are_observed() -> None:
     with (
         execution("outside"),  # active when the cluster's threads begin, but not what the task runs under
@@ -183,6 +202,23 @@ def test_the_report_that_the_task_wrote_has_what_the_workers_appended(client: Cl
     assert all(f"<p>part {part}</p>" in shown for part in range(4))
     assert "<h4>Worker tcp://127.0.0.1:" in shown
     assert re.search(r"<[^>]*>note_down</", shown), "no bar of the Dask task in the Timeline"
+
+
+def test_a_report_may_be_published_while_the_task_goes_on_to_submit(client: Client) -> None:
+    shown: list[str] = []
+
+    @task
+    def gather() -> None:
+        for part in range(2):
+            client.submit(note_down, part, pure=False).result()
+            Deck.publish()
+            (path,) = load_execution().report_paths()
+            shown.append(shown_in(Path(path).read_text()))
+
+    with observe(client), execution("night"):
+        gather()
+    assert ["<p>part 0</p>" in page for page in shown] == [True, True]
+    assert ["<p>part 1</p>" in page for page in shown] == [False, True]
 
 
 def shown_in(page: str) -> str:
