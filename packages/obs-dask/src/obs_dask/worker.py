@@ -29,6 +29,10 @@ _SILENCE = 600_000_000_000
 """Nanoseconds after which an execution that submits nothing is left; a later task joins it again."""
 
 
+_MOST_PLACES = 10_000
+"""Carried spans that are remembered at a time."""
+
+
 class ObserveTasks(WorkerPlugin):
     """Observe what a worker runs, from when it is registered; workers that join later have it too."""
 
@@ -84,6 +88,7 @@ class WorkerObserver:
         self._threads = worker.state.nthreads
         self._arrivals: dict[Any, _Arrival] = {}
         self._parts: dict[str, _Part] = {}
+        self._places: dict[str, tuple[_Part, RemoteSpan]] = {}
         self._lock = threading.Lock()
         self._tidying = PeriodicCallback(self._tidy, _TIDY_EACH)
         self._tidying.start()
@@ -103,24 +108,25 @@ class WorkerObserver:
 
     def operation(self, task: SurroundedTask) -> Operation:
         """Return the operation that a task is."""
-        part = self._part(task.carried)
-        return part.log.operation(part.span, task.name, task.key, task.attributes, task.again)
+        part, span = self._place(task.carried)
+        return part.log.operation(span, task.name, task.key, task.attributes, task.again)
 
     def settle(self, execution_ids: Iterable[str], ended: bool) -> None:
         """Write what is recorded of executions, and forget those that have ended."""
         for execution_id in execution_ids:
-            with guarded(f"writing what worker {self.name} recorded"):
-                for part in self._parts_of(execution_id):
+            part = self._parts.get(execution_id)
+            if part is not None:
+                with guarded(f"writing what worker {self.name} recorded"):
                     part.ended = part.ended or ended
                     part.run.journal.flush(wait=True)
-                self._leave_if_done(execution_id)
+                    self._leave_if_done(part)
 
     def close(self) -> None:
         """Write everything: the worker is closing."""
         self._tidying.stop()
-        for execution_id in {part.run.id for part in list(self._parts.values())}:
+        for part in list(self._parts.values()):
             with guarded(f"writing what worker {self.name} recorded"):
-                self._leave(execution_id)
+                self._leave(part)
 
     def _surround(self, key: Any) -> None:
         task: Any = self._worker.state.tasks[key]
@@ -132,43 +138,40 @@ class WorkerObserver:
         attributes = {"worker": self.name, **(arrival.times() if arrival is not None else {})}
         task.run_spec = SurroundedTask(task.run_spec, self, key, carried, attributes, AGAIN in annotations)
 
-    def _part(self, carried: str) -> _Part:
-        part = self._parts.get(carried)
-        if part is None or live.get(part.run.id) is not part.run:
+    def _place(self, carried: str) -> tuple[_Part, RemoteSpan]:
+        """Return what this worker knows of an execution, and the span in it that was carried here."""
+        place = self._places.get(carried)
+        if place is None or live.get(place[0].run.id) is not place[0].run:
             with self._lock:
-                part = self._parts.get(carried)
-                if part is None or live.get(part.run.id) is not part.run:
-                    part = self._parts[carried] = self._joined(json.loads(carried))
-        part.used = clock.wall()
-        return part
+                if len(self._places) >= _MOST_PLACES:
+                    self._places.clear()
+                place = self._places[carried] = self._joined(json.loads(carried))
+        place[0].used = clock.wall()
+        return place
 
-    def _joined(self, carried: dict[str, str]) -> _Part:
+    def _joined(self, carried: dict[str, str]) -> tuple[_Part, RemoteSpan]:
         span = carriers.joined(carried, source=self.name)
         run = span.context.run
-        known = self._parts_of(run.id)
-        if known and known[0].run is run:
-            return _Part(run, span, known[0].log)
-        journal = run.journal
-        journal.append(records.WorkerJoined(self.name, journal.now(), self._threads))
-        return _Part(run, span, OperationLog(journal, int(carried.get(WHOLE, "0"))))
+        part = self._parts.get(run.id)
+        if part is None or part.run is not run:
+            run.journal.append(records.WorkerJoined(self.name, run.journal.now(), self._threads))
+            log = OperationLog(run.journal, int(carried.get(WHOLE, "0")))
+            part = self._parts[run.id] = _Part(run, log)
+        return part, span
 
-    def _parts_of(self, execution_id: str) -> list[_Part]:
-        return [part for part in list(self._parts.values()) if part.run.id == execution_id]
+    def _leave_if_done(self, part: _Part) -> None:
+        if part.ended and part.log.idle:
+            self._leave(part)
 
-    def _leave_if_done(self, execution_id: str) -> None:
-        parts = self._parts_of(execution_id)
-        if parts and any(part.ended for part in parts) and parts[0].log.idle:
-            self._leave(execution_id)
-
-    def _leave(self, execution_id: str) -> None:
+    def _leave(self, part: _Part) -> None:
+        execution_id, journal = part.run.id, part.run.journal
         with self._lock:
-            parts = self._parts_of(execution_id)
-            self._parts = {carried: part for carried, part in self._parts.items() if part not in parts}
-        if parts:
-            journal = parts[0].run.journal
-            journal.append(records.WorkerLeft(self.name, journal.now()))
-            journal.flush(wait=True)
-        if not any(other is not self and other._parts_of(execution_id) for other in list(observers.values())):
+            if self._parts.pop(execution_id, None) is None:
+                return  # somebody else did
+            self._places = {carried: place for carried, place in self._places.items() if place[0] is not part}
+        journal.append(records.WorkerLeft(self.name, journal.now()))
+        journal.flush(wait=True)
+        if not any(execution_id in other._parts for other in list(observers.values())):
             carriers.leave(execution_id)
 
     async def _tidy(self) -> None:
@@ -176,12 +179,10 @@ class WorkerObserver:
         await asyncio.to_thread(self._leave_silent)
 
     def _leave_silent(self) -> None:
-        for execution_id in {part.run.id for part in list(self._parts.values())}:
+        for part in list(self._parts.values()):
             with guarded(f"writing what worker {self.name} recorded"):
-                parts = self._parts_of(execution_id)
-                for part in parts:
-                    part.ended = part.ended or clock.wall() - max(one.used for one in parts) > _SILENCE
-                self._leave_if_done(execution_id)
+                part.ended = part.ended or clock.wall() - part.used > _SILENCE
+                self._leave_if_done(part)
 
 
 class _Arrival:
@@ -199,13 +200,19 @@ class _Arrival:
 
 
 class _Part:
-    """A worker's part of an execution: the span that was carried here, and where its operations go."""
+    """A worker's part of an execution.
 
-    __slots__ = ("ended", "log", "run", "span", "used")
+    Attributes:
+        run: The execution, as this process takes part in it.
+        log: Where the worker's operations go.
+        used: When a task of it was run last.
+        ended: Whether nothing more is to come.
+    """
 
-    def __init__(self, run: Run, span: RemoteSpan, log: OperationLog) -> None:
+    __slots__ = ("ended", "log", "run", "used")
+
+    def __init__(self, run: Run, log: OperationLog) -> None:
         self.run = run
-        self.span = span
         self.log = log
         self.used = clock.wall()
         self.ended = False
