@@ -97,13 +97,16 @@ def changelog(package: Distribution) -> Iterator[str]:
 
 
 def siblings(package: Distribution, among: list[Distribution]) -> Iterator[str]:
-    """Packages meet through obs-core alone, in the versions that this checkout has."""
+    """Packages meet through obs-core alone, in the versions that this checkout has; an extra may bring another one."""
     by_name = {other.name: other for other in among}
-    wanted = [Requirement(text) for text in [*package.dependencies, *package.optional_dependencies]]
-    for requirement in wanted:
+    for requirement in map(Requirement, package.dependencies):
         name = normal(requirement.name)
         if name in by_name and name != CORE:
             yield f"depends on {name}; packages meet through {CORE} alone"
+    for requirement in map(Requirement, package.optional_dependencies):
+        sibling = by_name.get(normal(requirement.name))
+        if sibling is not None and not requirement.specifier.contains(sibling.version, prereleases=True):
+            yield f"an extra's {requirement} does not admit {sibling.name} {sibling.version} of this checkout"
     if package.name != CORE:
         yield from _core(package, by_name[CORE])
 

@@ -317,6 +317,8 @@ work()
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
     memory = text_of(decks_of(load_execution("last"), "work")["Memory"])
+    if "What memray captured cannot be read" in memory:
+        pytest.skip("memray damaged the capture, as it does now and then where a process forks; the deck says so")
     if "What forked children captured could not be read, and is left out." not in memory:
         assert "processes, peaks added 2" in memory
         assert re.search(r"peak 3\d\.\d MB", memory), memory

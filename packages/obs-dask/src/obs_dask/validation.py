@@ -66,13 +66,9 @@ def _merge(verdicts: list[Verdict]) -> Verdict:
 
 
 def _completed(verdict: Verdict, schema: Any, duplicates: list[Duplicates]) -> Verdict:
-    from msgspec.structs import replace
-
-    from obs_pandera.schemas import read_schema, schema_of
-
     for found in duplicates:
         verdict = verdict.with_duplicates(found)
-    return replace(verdict, schema=read_schema(schema_of(schema)))
+    return verdict.about(schema)
 
 
 def _duplicates(frame: Any, unique: Uniqueness) -> Delayed:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from obs_memray.drawing import draw
-from obs_memray.memory_deck import memory_html
+from obs_memray.drawing import CaptureError, draw
+from obs_memray.memory_deck import memory_html, unreadable_html
 from obs_memray.options import Options
 from obs_memray.summary import Summary
 
@@ -29,15 +29,19 @@ def decks(capture: UnfinishedCapture) -> Iterator[tuple[str, str]]:
         Name and HTML of each deck.
     """
     options = msgspec.convert(capture.options, Options)
-    with capture.file() as path:
-        drawn = draw(path, options)
+    try:
+        with capture.file() as path:
+            drawn = draw(path, options)
+    except CaptureError as error:
+        yield "Memory", unreadable_html(str(error))
+        return
     yield "Memory", memory_html(drawn, options, killed=True)
     yield from drawn.pages
 
 
 def draw_into(
     decks: Mapping[str, Deck], path: str, options: Options, before: Any = None, *, stopped: bool = False
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Fill the decks of a task that has ended.
 
     Args:
@@ -48,9 +52,13 @@ def draw_into(
         stopped: Whether the capture reached its size cap.
 
     Returns:
-        The summary, of types that JSON knows.
+        The summary, of types that JSON knows; None if the capture cannot be read, which the deck says then.
     """
-    drawn = draw(path, options)
+    try:
+        drawn = draw(path, options)
+    except CaptureError as error:
+        decks["Memory"].append(unreadable_html(str(error)))
+        return None
     last = None if before is None else msgspec.convert(before, Summary)
     decks["Memory"].append(memory_html(drawn, options, last=last, stopped=stopped))
     for name, page in drawn.pages:

@@ -16,6 +16,15 @@ __all__ = ["memory_html", "size_text"]
 _WIDTH, _HEIGHT = 1000, 220
 
 
+def unreadable_html(why: str) -> str:
+    """Say that a capture is there and cannot be read: memray damages some of those of processes that fork.
+
+    Args:
+        why: What memray said.
+    """
+    return f"<p>What memray captured cannot be read, so there is no profile of this call.</p><p>{escape(why)}</p>"
+
+
 def memory_html(
     drawn: Drawn, options: Options, *, last: Summary | None = None, stopped: bool = False, killed: bool = False
 ) -> str:

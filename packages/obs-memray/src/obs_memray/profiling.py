@@ -118,7 +118,7 @@ class memray_profiling(TaskDecorator):
 
         def draw() -> None:
             summary = draw_into(decks, session.capture.path, session.options, before, stopped=session.stopped_early)
-            if self._compares:
+            if self._compares and summary is not None:
                 call.keep(_KEPT, summary)
             session.capture.finish()
 

@@ -128,6 +128,10 @@ class Verdict(Struct):
         across = PartFinding(finding, self.parts, [], [], counted=True)
         return replace(self, findings=[*self.findings, across], invalid_rows=None)
 
+    def about(self, schema: Any) -> Verdict:
+        """Return it as the verdict on the schema of which the parts were asked a part."""
+        return replace(self, schema=read_schema(schema_of(schema)))
+
     def to_html(self, title: str = "Pandera Report") -> str:
         """Render the verdict as the report of a validation.
 
