@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 import subprocess
@@ -144,6 +145,18 @@ def test_merged_profiles_of_parts_are_the_profile_of_the_whole() -> None:
     before = [part.serialize() for part in parts]
     assert_same_but_for_sketches(merge_profiles(parts), profile(FRAME))
     assert [part.serialize() for part in parts] == before
+
+
+def test_profiles_merged_at_once_are_those_that_whylogs_merges_pair_by_pair() -> None:
+    cuts = [0, 1, 2, len(FRAME) // 3, len(FRAME) // 3, len(FRAME)]
+    parts = [profile(FRAME.iloc[start:end]) for start, end in itertools.pairwise(cuts)]  # one of them is empty
+    pairwise = parts[0]
+    for part in parts[1:]:
+        pairwise = pairwise.merge(part)
+    merged = merge_profiles(parts)
+    assert_same_but_for_sketches(merged, pairwise)
+    assert merged.creation_timestamp == pairwise.creation_timestamp
+    assert profile(FRAME.iloc[:1]).to_pandas().equals(parts[0].to_pandas())  # the parts stay as they are
 
 
 def test_there_must_be_something_to_merge() -> None:

@@ -11,7 +11,7 @@ from dask.delayed import delayed
 if TYPE_CHECKING:
     from dask.delayed import Delayed
 
-_FAN_IN = 8
+_FAN_IN = 16
 """Results that are merged at a time."""
 
 

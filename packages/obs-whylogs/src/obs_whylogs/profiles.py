@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from obs_whylogs.columns import ColumnValues, Kind, columns_of, is_frame
+from obs_whylogs.merging import merged_views
 from obs_whylogs.sketching import get_ready, update
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def merge_profiles(profiles: Iterable[DatasetProfileView]) -> DatasetProfileView
     parts = list(profiles)
     if not parts:
         raise ValueError("there are no profiles to merge")
-    return reduce(lambda merged, part: merged.merge(part), parts)
+    return merged_views(parts) if len(parts) > 1 else parts[0]
 
 
 def view_of(data: Any) -> DatasetProfileView:
