@@ -20,7 +20,8 @@ from typing import Any
 from tests.benchmarks.measuring import chromium, middle, print_table
 
 TASKS, TASK_SECONDS = 20_000, 0.01
-ROUNDS = 3
+ROUNDS = 10
+BATCH = TASKS // ROUNDS
 WRITERS, OPERATIONS = 1_000, 300
 MILLION = 1_000_000
 
@@ -43,14 +44,17 @@ def _overhead(folder: Path) -> None:
         for number in range(ROUNDS + 1):
             for name, (client, pids) in {"plain Dask": plain, "observed": observed}.items():
                 runs[name].append(_sleeping(client, pids, number, observed=name == "observed"))
+    plain_runs, observed_runs = (found[1:] for found in runs.values())  # the first round warms up
     rows = []
     for column, what in enumerate(("wall time", "CPU time of the scheduler", "CPU time of a worker")):
-        bare, ours = (middle([run[column] for run in runs[name][1:]]) for name in runs)  # the first warms up
-        pairs = zip(runs["plain Dask"][1:], runs["observed"][1:], strict=True)
-        ratios = ", ".join(f"{100 * (there[column] / here[column] - 1):+.1f} %" for here, there in pairs)
-        rows.append((what, f"{bare:.2f} s", f"{ours:.2f} s", f"{100 * (ours / bare - 1):+.1f} %", ratios))
+        bare, ours = (sum(run[column] for run in found) for found in (plain_runs, observed_runs))
+        pairs = zip(plain_runs, observed_runs, strict=True)
+        ratios = sorted(100 * (there[column] / here[column] - 1) for here, there in pairs)
+        spread = f"{middle(ratios):+.1f} % ({ratios[0]:+.1f} to {ratios[-1]:+.1f} %)"
+        rows.append((what, f"{bare:.2f} s", f"{ours:.2f} s", spread))
     title = f"{TASKS:,} tasks that sleep for {1000 * TASK_SECONDS:.0f} ms, on two workers of four threads"
-    print_table(title, ("median of three", "plain Dask", "observed", "difference", "round by round"), rows)
+    header = (f"in {ROUNDS} rounds of {BATCH:,}", "plain Dask", "observed", "median difference of a round (all rounds)")
+    print_table(title, header, rows)
 
 
 def _sleeping(client: Any, pids: list[int], number: int, observed: bool) -> tuple[float, float, float]:
@@ -66,7 +70,7 @@ def _sleeping(client: Any, pids: list[int], number: int, observed: bool) -> tupl
         if observed:
             stack.enter_context(observe(client))
             stack.enter_context(execution("sleeping"))
-        futures = client.map(_sleep, range(TASKS), [number] * TASKS)
+        futures = client.map(_sleep, range(BATCH), [number] * BATCH)
         wait(futures)
     wall = time.perf_counter() - began
     scheduler, *workers = [now - then for now, then in zip(map(_cpu, pids), before, strict=True)]

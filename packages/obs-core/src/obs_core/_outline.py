@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
-from obs_core._span_tree import SpanTree
+from obs_core.span_tree import SpanTree
 
 _FEW = 3
 """So many siblings of one name are still shown one by one."""

@@ -6,7 +6,7 @@ import itertools
 
 from msgspec import Struct
 
-from obs_core._span_tree import SpanTree
+from obs_core.span_tree import SpanTree
 
 __all__ = ["BusyWorker", "busy_workers"]
 

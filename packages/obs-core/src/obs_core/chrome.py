@@ -9,8 +9,8 @@ from typing import IO, Any
 
 import msgspec
 
-from obs_core._span_tree import SpanTree
 from obs_core.durations import format_iso
+from obs_core.span_tree import SpanTree
 
 __all__ = ["chrome_trace", "write_chrome_trace"]
 

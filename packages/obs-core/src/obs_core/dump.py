@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from obs_core._span_tree import SpanTree
 from obs_core.durations import format_iso
+from obs_core.span_tree import SpanTree
 
 __all__ = ["dump", "to_dict", "yaml_flow"]
 

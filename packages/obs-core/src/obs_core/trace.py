@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
-from obs_core._span_tree import SpanTree, moment
 from obs_core.durations import format_duration
 from obs_core.model import SpanKind, SpanTable, Status
+from obs_core.span_tree import SpanTree, moment
 
 if TYPE_CHECKING:
     from obs_core.store import Store
@@ -154,7 +154,7 @@ class ExecutionSpan:
             Each span of the chain with the seconds it contributes, in start order. The contributions add up to this
             span's duration.
         """
-        from obs_core._critical_path import critical_path
+        from obs_core.critical_path import critical_path
 
         steps = [step for step in critical_path(self._tree, self._index) if step[1]]
         steps.reverse()  # parents first, where a child starts with its parent

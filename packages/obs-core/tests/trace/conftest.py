@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from obs_core._span_tree import SpanTree
 from obs_core.model import ExecutionView, SpanTable
+from obs_core.span_tree import SpanTree
 from obs_core.trace import ExecutionSpan
 
 STARTED = 1_795_390_957_417_000_000

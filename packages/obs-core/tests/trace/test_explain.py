@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obs_core._span_tree import SpanTree
 from obs_core.explain import explanation
 from obs_core.model import SpanTable
+from obs_core.span_tree import SpanTree
 from obs_core.terminal import Screen, columns
 from obs_core.trace import ExecutionSpan
 

@@ -10,8 +10,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from obs_core import ExecutionSpan
+from obs_core.critical_path import critical_path
 from obs_core.model import ExecutionView, SpanTable, Status
+from obs_core.span_tree import SpanTree
 from obs_ui.columns import FAILED, KINDS, OPEN, SpanColumns
 
 __all__ = ["Operation", "Step", "Trace"]
@@ -305,7 +306,7 @@ class Trace:
         """
         table = SpanTable(
             ExecutionView("", "", "succeeded", int(self.starts[0]), int(self.durations[0])),
-            ids=list(map(str, range(len(self)))),
+            ids=[""] * len(self),
             parents=self.parents.tolist(),
             names=[""] * len(self),
             kinds=["operation"] * len(self),
@@ -315,9 +316,8 @@ class Trace:
             keys=self.keys,
             counted=self.counted,
         )
-        chain = ExecutionSpan(table).critical_path()
-        rows = np.array([int(span.id) for span, _ in chain], np.int64)
-        return rows, np.array([round(1e9 * seconds) for _, seconds in chain], np.int64)
+        rows, parts = zip(*critical_path(SpanTree(table), 0), strict=True)
+        return np.array(rows, np.int64), np.array(parts, np.int64)
 
     def _chain(self) -> tuple[Ints, Ints]:
         """Walk back from the end: through the child that finished last, then what had finished before it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 
-from obs_core._span_tree import SpanTree
+from obs_core.span_tree import SpanTree
 
 
 def critical_path(tree: SpanTree, root: int) -> Iterator[tuple[int, int]]:
@@ -92,26 +92,30 @@ def _chain(tree: SpanTree, children: Iterable[int], begin: int, reached: int) ->
 
 
 def _filled(tree: SpanTree, chain: Iterator[_Piece], fillers: list[int], begin: int, reached: int) -> Iterator[_Piece]:
-    """Put others where a chain leaves time open, going back in time."""
-    fillers = sorted(fillers, key=tree.ends.__getitem__, reverse=True)
+    """Put others where a chain leaves time open, going back in time: always what ran at the end of a gap, cut to it."""
+    starts, ends = tree.table.starts, tree.ends
+    fillers = sorted(fillers, key=ends.__getitem__, reverse=True)
+    first, count = 0, len(fillers)
     for piece in itertools.chain(chain, [(-1, begin, begin)]):
-        yield from _between(tree, fillers, piece[2], reached)
+        gap = piece[2]
+        while first < count and starts[fillers[first]] >= reached:
+            first += 1  # it ran after this gap, and all gaps that are still to come are before it
+        at = first
+        while gap < reached and at < count and ends[fillers[at]] > gap:
+            part = _part_in(tree, fillers[at], gap, reached)
+            if part[1] < part[2]:
+                yield part
+                reached = part[1]
+            at += 1
         if piece[0] >= 0:
             yield piece
         reached = piece[1]
 
 
-def _between(tree: SpanTree, fillers: list[int], begin: int, reached: int) -> Iterator[_Piece]:
-    """Choose what ran in a gap: always what ran at its end, cut to what is still open."""
-    starts, ends = tree.table.starts, tree.ends
-    for child in fillers:
-        start, end = max(starts[child], begin), min(ends[child], reached)
-        if child in tree.table.counted:
-            start = end - _part(end - start, tree.times[child], tree.table.durations[child])
-        if start < end:
-            yield child, start, end
-            reached = start
-
-
-def _part(time: int, ran: int, of: int) -> int:
-    return time if ran >= of else time * ran // of
+def _part_in(tree: SpanTree, filler: int, begin: int, reached: int) -> _Piece:
+    """Return the part of a filler that lies in a gap; of one that stands for several operations what they can fill."""
+    start, end = max(tree.table.starts[filler], begin), min(tree.ends[filler], reached)
+    ran, of = tree.times[filler], tree.table.durations[filler]
+    if start < end and filler in tree.table.counted and ran < of:
+        start = end - (end - start) * ran // of
+    return filler, start, end
