@@ -21,7 +21,9 @@ def s3_url() -> Iterator[str]:
     server = pytest.importorskip("moto.server")
     pytest.importorskip("s3fs")
     import boto3
+    from s3fs import S3FileSystem
 
+    S3FileSystem.clear_instance_cache()  # of another test's server, which is gone
     running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     running.start()
     host, port = running.get_host_and_port()
@@ -33,6 +35,7 @@ def s3_url() -> Iterator[str]:
         boto3.client("s3").create_bucket(Bucket="team")
         yield "s3://team/obs"
     running.stop()
+    S3FileSystem.clear_instance_cache()
 
 
 def test_workers_write_spans_decks_and_links_to_s3(s3_url: str) -> None:

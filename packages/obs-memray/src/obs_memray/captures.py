@@ -29,12 +29,8 @@ def decks(capture: UnfinishedCapture) -> Iterator[tuple[str, str]]:
         Name and HTML of each deck.
     """
     options = msgspec.convert(capture.options, Options)
-    try:
-        with capture.file() as path:
-            drawn = draw(path, options)
-    except CaptureError as error:
-        yield "Memory", unreadable_html(str(error))
-        return
+    with capture.file() as path:
+        drawn = draw(path, options)
     yield "Memory", memory_html(drawn, options, killed=True)
     yield from drawn.pages
 
