@@ -47,7 +47,7 @@ def busy_workers(tree: SpanTree, root: int) -> list[BusyWorker]:
         worker = workers.get(name)
         if worker is None:
             worker = workers[name] = BusyWorker(name)
-        worker.count += 1 if span not in table.counted else table.counted[span].count
+        worker.count += tree.count(span)
         worker.busy += times[span]
         ran.append(span)
     first = min(map(table.starts.__getitem__, ran), default=0)

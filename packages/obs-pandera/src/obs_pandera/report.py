@@ -10,7 +10,7 @@ from obs_core.rendering import escape
 from obs_pandera.findings import Finding, Findings
 from obs_pandera.frames import Frame
 from obs_pandera.schemas import Rule, Schema
-from obs_pandera.texts import shorten, value_text
+from obs_pandera.texts import count_text, shorten, value_text
 
 __all__ = ["report_html"]
 
@@ -52,8 +52,8 @@ def _css() -> str:
 def _verdict(title: str, schema: Schema, frame: Frame, findings: Findings) -> str:
     failed = bool(findings.findings)
     word, css = ("Failed", "failed") if failed else ("Passed", "passed")
-    rows = "rows unknown" if frame.rows is None else _count(frame.rows, "row")
-    about = f"schema <code>{escape(shorten(schema.name))}</code>, {rows}, {_count(len(frame.labels), 'column')}"
+    rows = "rows unknown" if frame.rows is None else count_text(frame.rows, "row")
+    about = f"schema <code>{escape(shorten(schema.name))}</code>, {rows}, {count_text(len(frame.labels), 'column')}"
     return f'<h2>{escape(title)}</h2><p class="verdict"><b class="{css}">{word}</b><span>{about}</span></p>'
 
 
@@ -231,10 +231,6 @@ def _share(share: float) -> str:
     """Write a share so that 99.996 % does not read as all of them."""
     text = f"{100 * share:.1f} %"
     return "> 99.9 %" if text == "100.0 %" and share < 1 else "< 0.1 %" if text == "0.0 %" and share > 0 else text
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 _VISIBLE = str.maketrans({"\n": "↵", "\r": "", "\t": "⇥", "\0": "␀"})

@@ -13,7 +13,7 @@ from obs_pandera.findings import Finding, Findings, findings_in
 from obs_pandera.frames import Frame, open_frame
 from obs_pandera.report import report_html
 from obs_pandera.schemas import Schema, read_schema, schema_of
-from obs_pandera.texts import label_of, value_text
+from obs_pandera.texts import count_text, label_of, value_text
 
 __all__ = ["Duplicates", "Uniqueness", "ValidationFailed", "Verdict", "merge_verdicts", "validate_part"]
 
@@ -48,7 +48,7 @@ class PartFinding(Struct):
     """A check that failed in some parts.
 
     Attributes:
-        finding: What failed, over all parts; its positions are not used.
+        finding: What failed, over all parts; without positions and without a share, which the report works out.
         parts: How many parts it failed in.
         first_parts: The first of these.
         rows: Part and position of the first rows that failed.
@@ -123,8 +123,6 @@ class Verdict(Struct):
         if not found.rows:
             return self
         finding = Finding("data", found.code, found.column, found.check, found.rows, examples=found.examples)
-        if self.rows:
-            finding.share = 1 - found.rows / self.rows
         across = PartFinding(finding, self.parts, [], [], counted=True)
         return replace(self, findings=[*self.findings, across], invalid_rows=None)
 
@@ -154,7 +152,7 @@ class Verdict(Struct):
         return self.to_html()
 
     def __str__(self) -> str:
-        of = f"{self.rows:,} rows in {_counted(self.parts, 'partition')}"
+        of = f"{self.rows:,} rows in {count_text(self.parts, 'partition')}"
         if self.passed:
             return f"{of} pass schema {self.schema.name!r}"
         named = ", ".join(_named(one) for one in self.findings[:_EXAMPLES])
@@ -359,7 +357,7 @@ def _positions(findings: Findings) -> list[int]:
 def _part_finding(finding: Finding, part: int) -> PartFinding:
     rows = [(part, position) for position in finding.positions]
     examples = [(_place(part, label), value) for label, value in finding.examples]
-    small = replace(finding, examples=examples, common=[], positions=[])
+    small = replace(finding, share=None, examples=examples, common=[], positions=[])
     return PartFinding(small, 1, [part], rows, finding.share is not None)
 
 
@@ -369,7 +367,7 @@ def _shown(one: PartFinding, verdict: Verdict, places: dict[tuple[int, int], int
     share = 1 - finding.failures / verdict.rows if one.counted and finding.scope == "data" and verdict.rows else None
     message = finding.message
     if finding.scope == "schema" and verdict.parts > 1:
-        where = f"in {one.parts:,} of {_counted(verdict.parts, 'partition')}"
+        where = f"in {one.parts:,} of {count_text(verdict.parts, 'partition')}"
         if one.parts < verdict.parts:
             where += f": {', '.join(map(str, one.first_parts))}{', …' if one.parts > len(one.first_parts) else ''}"
         message = f"{message} ({where})" if message else where
@@ -383,10 +381,6 @@ def _place(part: int, label: str) -> str:
 def _named(one: PartFinding) -> str:
     column = f" of {one.finding.column}" if one.finding.column else ""
     return f"{one.finding.check}{column} ({one.finding.failures:,})"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 class _KeptFrame:
