@@ -63,9 +63,8 @@ def test_hostile_names_and_values_are_text_in_both_tabs(tmp_path: Path, scheme: 
         for name in ("Report", "Drawn by itself"):
             page.get_by_role("tab", name=name, exact=True).click()
             frame = page.frame_locator(".panel:not(.away) > iframe")
-            frame.locator(".obs-pandera").wait_for()
-            assert frame.locator(".verdict b").inner_text() == "Failed"
-            assert frame.locator("td.cell-bad").count() == len(HOSTILE_TEXTS)
+            playwright.expect(frame.locator(".verdict b")).to_have_text("Failed")
+            playwright.expect(frame.locator("td.cell-bad")).to_have_count(len(HOSTILE_TEXTS))
             assert frame.locator("img, svg, iframe, script, textarea").count() == 0
             assert frame.get_by_text(HOSTILE_TEXTS[0]).first.is_visible()
             background = frame.locator("html").evaluate("root => getComputedStyle(root).backgroundColor")

@@ -23,6 +23,8 @@ pytestmark = [
     pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs chromium"),
 ]
 
+LOADED = "() => document.readyState === 'complete' || new Promise(done => addEventListener('load', () => done(true)))"
+
 BEFORE = pd.DataFrame({text: [text, "fine"] * 20 for text in HOSTILE_TEXTS} | {"number": range(40)})
 AFTER = pd.DataFrame({text: [text + "!", "fine"] * 20 for text in HOSTILE_TEXTS} | {"number": range(40)})
 
@@ -73,6 +75,7 @@ def tab(page: Any, name: str) -> Any:
     page.get_by_role("tab", name=name, exact=True).click()
     frame = page.frame_locator(".panel:not(.away) > iframe")
     frame.locator(".obs-whylogs").wait_for()
+    frame.locator("html").evaluate(LOADED)
     return frame
 
 

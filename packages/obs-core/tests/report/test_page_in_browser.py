@@ -422,13 +422,15 @@ def test_a_library_that_says_so_is_run_once_in_a_tab(show: Callable[..., Any]) -
     each_time = [item.format("")] * 3
     page = show(report(task(deck("Once", *once), deck("Each time", *each_time), deck("Wholes", whole, whole))))
 
-    assert open_frame(page).locator("p").count() == 3
+    expect(open_frame(page).locator("p")).to_have_count(3)
     assert open_frame(page).locator("body").evaluate("() => window.runs") == 1
     tab(page, "Each time").click()
+    expect(open_frame(page).locator("p")).to_have_count(3)
     assert open_frame(page).locator("body").evaluate("() => window.runs") == 3
     tab(page, "Wholes").click()
     for number in range(2):
         inner = open_frame(page).frame_locator("iframe.obs-document").nth(number)
+        expect(inner.locator("body")).to_have_text("whole")
         assert inner.locator("body").evaluate("() => window.runs") == 1
 
 
