@@ -13,15 +13,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.measuring import chromium, middle, print_table
+from tests.benchmarks.measuring import chromium, interval, middle, print_table
 
 TASKS, TASK_SECONDS = 20_000, 0.01
-ROUNDS = 10
-BATCH = TASKS // ROUNDS
+CLUSTERS, ROUNDS = 5, 8
+BATCH = TASKS // CLUSTERS // ROUNDS
 WRITERS, OPERATIONS = 1_000, 300
 MILLION = 1_000_000
 
@@ -39,38 +39,46 @@ def main() -> None:
 
 
 def _overhead(folder: Path) -> None:
-    runs: dict[str, list[tuple[float, float, float]]] = {"plain Dask": [], "observed": []}
-    with _cluster(folder / "plain", 2, 4) as plain, _cluster(folder / "observed", 2, 4) as observed:
-        for number in range(ROUNDS + 1):
-            for name, (client, pids) in {"plain Dask": plain, "observed": observed}.items():
-                runs[name].append(_sleeping(client, pids, number, observed=name == "observed"))
-    plain_runs, observed_runs = (found[1:] for found in runs.values())  # the first round warms up
+    """Compare pairs of short rounds, so that a noisy moment meets both, on fresh clusters, as processes differ too."""
+    pairs: list[tuple[_Round, _Round]] = []
+    for number in range(CLUSTERS):
+        pairs += _pairs_of_rounds(folder / str(number))
     rows = []
     for column, what in enumerate(("wall time", "CPU time of the scheduler", "CPU time of a worker")):
-        bare, ours = (sum(run[column] for run in found) for found in (plain_runs, observed_runs))
-        pairs = zip(plain_runs, observed_runs, strict=True)
-        ratios = sorted(100 * (there[column] / here[column] - 1) for here, there in pairs)
-        spread = f"{middle(ratios):+.1f} % ({ratios[0]:+.1f} to {ratios[-1]:+.1f} %)"
-        rows.append((what, f"{bare:.2f} s", f"{ours:.2f} s", spread))
+        bare, ours = (sum(pair[side][column] for pair in pairs) for side in (0, 1))
+        low, median, high = interval([100 * (there[column] / here[column] - 1) for here, there in pairs])
+        rows.append((what, f"{bare:.2f} s", f"{ours:.2f} s", f"{median:+.1f} % ({low:+.1f} to {high:+.1f} %)"))
     title = f"{TASKS:,} tasks that sleep for {1000 * TASK_SECONDS:.0f} ms, on two workers of four threads"
-    header = (f"in {ROUNDS} rounds of {BATCH:,}", "plain Dask", "observed", "median difference of a round (all rounds)")
-    print_table(title, header, rows)
+    rounds = f"in {len(pairs)} pairs of rounds of {BATCH}"
+    print_table(title, (rounds, "plain Dask", "observed", "median difference of a pair (95 % interval)"), rows)
 
 
-def _sleeping(client: Any, pids: list[int], number: int, observed: bool) -> tuple[float, float, float]:
-    """Run the tasks; returns seconds of wall time, of the scheduler's CPU and of a worker's."""
-    from distributed import wait
-
+def _pairs_of_rounds(folder: Path) -> list[tuple[_Round, _Round]]:
     from obs_core import execution
     from obs_dask import observe
 
+    pairs = []
+    with _cluster(folder / "plain", 2, 4) as plain, _cluster(folder / "observed", 2, 4) as observed:
+        observe(observed[0])
+        with execution("sleeping"):
+            for number in range(1 + ROUNDS):
+                sides = (plain, observed) if number % 2 else (observed, plain)
+                rounds = [_sleeping(*side, number) for side in sides]
+                pairs.append((rounds[0], rounds[1]) if number % 2 else (rounds[1], rounds[0]))
+    return pairs[1:]  # the first warms up
+
+
+_Round = tuple[float, float, float]
+"""Seconds of wall time, of the scheduler's CPU and of a worker's."""
+
+
+def _sleeping(client: Any, pids: list[int], number: int) -> _Round:
+    from distributed import wait
+
     before = list(map(_cpu, pids))
     began = time.perf_counter()
-    with ExitStack() as stack:
-        if observed:
-            stack.enter_context(observe(client))
-            stack.enter_context(execution("sleeping"))
-        futures = client.map(_sleep, range(BATCH), [number] * BATCH)
+    futures = client.map(_sleep, range(BATCH), [number] * BATCH)
+    with client.as_current():  # another client's event loop would hear of the last future up to a second late
         wait(futures)
     wall = time.perf_counter() - began
     scheduler, *workers = [now - then for now, then in zip(map(_cpu, pids), before, strict=True)]
@@ -284,9 +292,9 @@ def _seconds(work: Any, *arguments: Any) -> float:
 
 
 def _cpu(pid: int) -> float:
-    """Return the CPU seconds of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the CPU seconds of a process, to the microsecond."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 def _resident_mb() -> float:

@@ -56,6 +56,9 @@ class OperationLog:
         journal: Where to.
         whole: How many of each name are written before they are counted only.
 
+    Attributes:
+        used: When an operation ended last, as `obs_core.clock.wall` tells it.
+
     Example:
         >>> with log.operation(parent, "resize", key="resize-17", attributes={"worker": "gpu-3"}):
         ...     resize(17)
@@ -65,9 +68,9 @@ class OperationLog:
         self.journal = journal
         self.whole = whole
         self.lock = threading.Lock()
-        self._running: set[Operation] = set()
+        self.running: set[Operation] = set()
         self._groups: dict[tuple[str, str], _Group] = {}
-        self._last_sign = clock.wall()
+        self._last_sign = self.used = clock.wall()
         journal.sources.append(self._write_pending)
 
     def operation(
@@ -92,42 +95,39 @@ class OperationLog:
     @property
     def idle(self) -> bool:
         """Whether no operation runs."""
-        return not self._running
+        return not self.running
 
-    def _began(self, operation: Operation) -> None:
+    def ended(self, operation: Operation) -> None:
+        """Write an operation that has ended, or count it."""
+        where = (operation.parent.number, operation.name)
         with self.lock:
-            self._running.add(operation)
-
-    def _ended(self, operation: Operation) -> None:
-        with self.lock:
-            self._running.discard(operation)
-            group = self._group_of(operation)
+            self.running.discard(operation)
+            self.used = operation.start + operation.duration
+            group = self._groups.get(where) or self._new_group(where)
             if operation.must_be_written or group.takes_whole(operation, self.whole):
                 self.journal.append(operation.record())
                 return
-            for passed_by in group.consider(operation):
+            passed_by = group.consider(operation)
+            if passed_by is not None:
                 group.count(passed_by)
 
-    def _group_of(self, operation: Operation) -> _Group:
-        where = (operation.parent.number, operation.name)
-        group = self._groups.get(where)
-        if group is None:
-            if len(self._groups) >= _MOST_GROUPS:
-                self._write_groups()
-                self._groups.clear()
-            group = self._groups[where] = _Group(operation.parent.number, operation.name)
+    def _new_group(self, where: tuple[str, str]) -> _Group:
+        if len(self._groups) >= _MOST_GROUPS:
+            self._write_groups()
+            self._groups.clear()
+        group = self._groups[where] = _Group(*where)
         return group
 
     def _write_pending(self) -> None:
         """Append what is known by now to the journal, which is about to be written."""
         with self.lock:
             since = clock.wall() - _SEEN_RUNNING
-            for operation in self._running:
+            for operation in self.running.copy():  # more begin meanwhile
                 if operation.start < since and not operation.announced:
                     operation.announced = True
                     self.journal.append(operation.open_record())
             self._write_groups()
-            if self._running and self.journal.store.local and clock.wall() - self._last_sign > _SIGN_OF_LIFE:
+            if self.running and self.journal.store.local and clock.wall() - self._last_sign > _SIGN_OF_LIFE:
                 self._last_sign = clock.wall()
                 self.journal.append(records.Beat(self._last_sign))
 
@@ -172,7 +172,6 @@ class Operation:
         self._number = 0
         self._used = False
         self._failure: str | None = None
-        self._outside: span | TaskContext | RemoteSpan | Operation | None = None
         self.parent = parent
         self._context: TaskContext = parent.context
         self.name = name
@@ -180,7 +179,6 @@ class Operation:
         self.attributes = attributes
         self.again = again
         self.announced = False
-        self.start = self.cpu = self.duration = 0
 
     @property
     def context(self) -> TaskContext:
@@ -205,11 +203,11 @@ class Operation:
         return self._failure is not None
 
     def __enter__(self) -> Operation:
-        self._outside = current.get()
+        self._outside: span | TaskContext | RemoteSpan | Operation | None = current.get()
         self.start = clock.wall()
-        self.cpu = clock.thread()
-        self._log._began(self)
+        self._log.running.add(self)
         current.set(self)
+        self.cpu = clock.thread()
         return self
 
     def __exit__(
@@ -221,7 +219,7 @@ class Operation:
         if error is not None:
             self._failure = type(error).__name__
             self.attributes["message"] = one_line(error)
-        self._log._ended(self)
+        self._log.ended(self)
 
     def record(self) -> records.SpanRecord:
         """Return it as it is written."""
@@ -288,16 +286,16 @@ class _Group(Struct, eq=False):
             return True
         return False
 
-    def consider(self, operation: Operation) -> list[Operation]:
-        """Put an operation among the slowest, if it is; returns those that are not."""
+    def consider(self, operation: Operation) -> Operation | None:
+        """Put an operation among the slowest, if it is; returns the one that is not, or is no longer."""
         duration = operation.duration
         if len(self.slowest) >= _SLOWEST and duration <= self.slowest[0]:
-            return [operation]
+            return operation
         entry = (duration, id(operation), operation)
         if len(self.waiting) < _SLOWEST_AT_ONCE:
             heapq.heappush(self.waiting, entry)
-            return []
-        return [heapq.heapreplace(self.waiting, entry)[2] if duration > self.waiting[0][0] else operation]
+            return None
+        return heapq.heapreplace(self.waiting, entry)[2] if duration > self.waiting[0][0] else operation
 
     def take_slowest(self) -> list[Operation]:
         """Return the slowest of the last second, to be written whole."""

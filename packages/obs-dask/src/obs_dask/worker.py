@@ -6,10 +6,9 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from dask.utils import key_split
 from distributed import Worker, WorkerPlugin
 from tornado.ioloop import PeriodicCallback
 
@@ -28,9 +27,11 @@ _TIDY_EACH = 60_000
 _SILENCE = 600_000_000_000
 """Nanoseconds after which an execution that submits nothing is left; a later task joins it again."""
 
-
 _MOST_PLACES = 10_000
 """Carried spans that are remembered at a time."""
+
+_RAN = frozenset({"executing", "long-running", "memory"})
+"""States of a key that has begun to run: what comes then is known by the operation."""
 
 
 class ObserveTasks(WorkerPlugin):
@@ -50,9 +51,11 @@ class ObserveTasks(WorkerPlugin):
         await asyncio.to_thread(self._observer.close)
 
     def transition(self, key: Any, start: str, finish: str, **_kwargs: Any) -> None:
-        """Follow a key through the worker."""
+        """Follow a key through the worker until it runs; called for every step of every key."""
+        if start in _RAN or finish == "forgotten":
+            return
         try:
-            self._observer.follow(key, start, finish)
+            self._observer.follow(key, finish)
         except Exception:
             with guarded(f"observing the Dask task {key!r}"):
                 raise
@@ -88,12 +91,12 @@ class WorkerObserver:
         self._threads = worker.state.nthreads
         self._arrivals: dict[Any, _Arrival] = {}
         self._parts: dict[str, _Part] = {}
-        self._places: dict[str, tuple[_Part, RemoteSpan]] = {}
+        self._places: dict[str, _Place] = {}
         self._lock = threading.Lock()
         self._tidying = PeriodicCallback(self._tidy, _TIDY_EACH)
         self._tidying.start()
 
-    def follow(self, key: Any, start: str, finish: str) -> None:
+    def follow(self, key: Any, finish: str) -> None:
         """Take note of when a task came, when its data was there, and put ourselves around it when it is to run."""
         if finish == "executing":
             self._surround(key)
@@ -103,13 +106,15 @@ class WorkerObserver:
             arrival = self._arrivals.get(key)
             if arrival is not None:
                 arrival.ready = clock.wall()
-        elif start != "constrained":
+        else:
             self._arrivals.pop(key, None)
 
     def operation(self, task: SurroundedTask) -> Operation:
         """Return the operation that a task is."""
-        part, span = self._place(task.carried)
-        return part.log.operation(span, task.name, task.key, task.attributes, task.again)
+        place = self._places.get(task.carried)
+        if place is None or live.get(place.part.run.id) is not place.part.run:
+            place = self._arrive(task.carried)
+        return Operation(place.part.log, place.span, task.name, task.key, task.attributes, task.again)
 
     def settle(self, execution_ids: Iterable[str], ended: bool) -> None:
         """Write what is recorded of executions, and forget those that have ended."""
@@ -136,20 +141,18 @@ class WorkerObserver:
         if carried is None or task.run_spec is None or isinstance(task.run_spec, SurroundedTask):
             return
         attributes = {"worker": self.name, **(arrival.times() if arrival is not None else {})}
-        task.run_spec = SurroundedTask(task.run_spec, self, key, carried, attributes, AGAIN in annotations)
+        kind = SurroundedCoroutine if task.run_spec.is_coro else SurroundedTask
+        task.run_spec = kind(task.run_spec, self, task.prefix, key, carried, attributes, AGAIN in annotations)
 
-    def _place(self, carried: str) -> tuple[_Part, RemoteSpan]:
-        """Return what this worker knows of an execution, and the span in it that was carried here."""
-        place = self._places.get(carried)
-        if place is None or live.get(place[0].run.id) is not place[0].run:
-            with self._lock:
-                if len(self._places) >= _MOST_PLACES:
-                    self._places.clear()
-                place = self._places[carried] = self._joined(json.loads(carried))
-        place[0].used = clock.wall()
+    def _arrive(self, carried: str) -> _Place:
+        """Take part in the execution that was carried here."""
+        with self._lock:
+            if len(self._places) >= _MOST_PLACES:
+                self._places.clear()
+            place = self._places[carried] = self._joined(json.loads(carried))
         return place
 
-    def _joined(self, carried: dict[str, str]) -> tuple[_Part, RemoteSpan]:
+    def _joined(self, carried: dict[str, str]) -> _Place:
         span = carriers.joined(carried, source=self.name)
         run = span.context.run
         part = self._parts.get(run.id)
@@ -157,7 +160,7 @@ class WorkerObserver:
             run.journal.append(records.WorkerJoined(self.name, run.journal.now(), self._threads))
             log = OperationLog(run.journal, int(carried.get(WHOLE, "0")))
             part = self._parts[run.id] = _Part(run, log)
-        return part, span
+        return _Place(part, span)
 
     def _leave_if_done(self, part: _Part) -> None:
         if part.ended and part.log.idle:
@@ -168,7 +171,7 @@ class WorkerObserver:
         with self._lock:
             if self._parts.pop(execution_id, None) is None:
                 return  # somebody else did
-            self._places = {carried: place for carried, place in self._places.items() if place[0] is not part}
+            self._places = {carried: place for carried, place in self._places.items() if place.part is not part}
         journal.append(records.WorkerLeft(self.name, journal.now()))
         journal.flush(wait=True)
         if not any(execution_id in other._parts for other in list(observers.values())):
@@ -181,7 +184,7 @@ class WorkerObserver:
     def _leave_silent(self) -> None:
         for part in list(self._parts.values()):
             with guarded(f"writing what worker {self.name} recorded"):
-                part.ended = part.ended or clock.wall() - part.used > _SILENCE
+                part.ended = part.ended or clock.wall() - part.log.used > _SILENCE
                 self._leave_if_done(part)
 
 
@@ -205,17 +208,22 @@ class _Part:
     Attributes:
         run: The execution, as this process takes part in it.
         log: Where the worker's operations go.
-        used: When a task of it was run last.
         ended: Whether nothing more is to come.
     """
 
-    __slots__ = ("ended", "log", "run", "used")
+    __slots__ = ("ended", "log", "run")
 
     def __init__(self, run: Run, log: OperationLog) -> None:
         self.run = run
         self.log = log
-        self.used = clock.wall()
         self.ended = False
+
+
+class _Place(NamedTuple):
+    """Where in an execution tasks run: its part, and the span that was carried here."""
+
+    part: _Part
+    span: RemoteSpan
 
 
 class SurroundedTask:
@@ -224,44 +232,49 @@ class SurroundedTask:
     Args:
         task: What Dask runs: called with the values of its dependencies.
         observer: Of the worker.
+        name: What tasks of its kind are called.
         key: Its key.
         carried: Under what it runs.
         attributes: What is known of it already.
         again: Whether it ran, or was about to, before.
     """
 
+    is_coro = False
+    """Whether Dask awaits what it returns; looked up by Dask for each task."""
+
     def __init__(
-        self, task: Any, observer: WorkerObserver, key: Any, carried: str, attributes: dict[str, Any], again: bool
+        self,
+        task: Any,
+        observer: WorkerObserver,
+        name: str,
+        key: Any,
+        carried: str,
+        attributes: dict[str, Any],
+        again: bool,
     ) -> None:
         self._task = task
         self._observer = observer
         self.carried = carried
-        self.name = key_split(key)
+        self.name = name
         self.key = key if isinstance(key, str) else str(key)
         self.attributes = attributes
         self.again = again
 
     def __call__(self, values: Any = ()) -> Any:
-        """Run the task, recorded; a coroutine task's result is awaited."""
-        if self._task.is_coro:
-            return self._awaited(values)
+        """Run the task, recorded."""
         operation = self._operation()
         if operation is None:
             return self._task(values)
         with operation:
             return self._task(values)
-
-    async def _awaited(self, values: Any) -> Any:
-        operation = self._operation()
-        if operation is None:
-            return await self._task(values)
-        with operation:
-            return await self._task(values)
 
     def _operation(self) -> Operation | None:
-        with guarded(f"observing the Dask task {self.key!r}"):
+        try:
             self.attributes["thread"] = threading.current_thread().name
             return self._observer.operation(self)
+        except Exception:
+            with guarded(f"observing the Dask task {self.key!r}"):
+                raise
         return None
 
     def __getattr__(self, name: str) -> Any:
@@ -272,9 +285,23 @@ class SurroundedTask:
         return _itself, (self._task,)
 
 
+class SurroundedCoroutine(SurroundedTask):
+    """A Dask task that is a coroutine, recorded from when it is awaited until it is done."""
+
+    is_coro = True
+
+    async def __call__(self, values: Any = ()) -> Any:
+        """Run the task, recorded."""
+        operation = self._operation()
+        if operation is None:
+            return await self._task(values)
+        with operation:
+            return await self._task(values)
+
+
 def _itself(task: Any) -> Any:
     return task
 
 
 def _seconds(nanoseconds: int) -> float:
-    return round(nanoseconds / 1e9, 6)
+    return nanoseconds // 1000 / 1e6
