@@ -54,11 +54,11 @@ def middle(values: Sequence[float]) -> float:
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Return the median of many measurements between the ends of its 95 % confidence interval.
 
-    The ends are measurements themselves, those of the ranks n/2 ± 0.98 √n: nothing is supposed of how they scatter.
+    The ends are measurements themselves, about 0.98 √n ranks from the median: nothing is supposed of how they scatter.
     """
-    ordered, reach = sorted(values), 0.98 * math.sqrt(len(values))
-    low, high = math.floor(len(ordered) / 2 - reach), math.ceil(len(ordered) / 2 + reach)
-    return ordered[max(low, 0)], middle(ordered), ordered[min(high, len(ordered) - 1)]
+    ordered = sorted(values)
+    first = max(math.floor(len(ordered) / 2 - 0.98 * math.sqrt(len(ordered))), 0)
+    return ordered[first], middle(ordered), ordered[-1 - first]
 
 
 def print_table(title: str, header: Row, rows: Sequence[Row]) -> None:

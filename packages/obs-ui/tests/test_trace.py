@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -16,7 +20,9 @@ from obs_core.carriers import joined
 from obs_core.identity import Process
 from obs_core.journal import flusher, records
 from obs_core.operations import OperationLog
+from obs_core.span_tree import SpanTree
 from obs_core.store import open_store
+from obs_core.workers import busy_workers
 from obs_ui.columns import FAILED, SpanColumns
 from obs_ui.decoding import SpanLine, decode
 from obs_ui.recording import Moment, Recording
@@ -125,6 +131,39 @@ def test_what_an_engine_ran_is_counted_and_in_the_critical_path_as_explain_has_i
     assert {step.name: step.contribution for step in trace.critical_path()} == pytest.approx(ours, abs=2000)
     keyed = next(row for row in range(len(trace)) if trace.name(row) == "resize 0" and row not in trace.counted)
     assert trace.attributes_of(keyed)["key"].startswith("key-")
+
+
+WORK = """
+import json, os, sys, time
+from obs_core import carriers
+from obs_core.journal import records
+from obs_core.operations import OperationLog
+
+def work(name, count):
+    parent = carriers.joined(json.loads(os.environ["CARRIED"]), source=name)
+    journal = parent.context.run.journal
+    journal.append(records.WorkerJoined(name, journal.now(), 2))
+    log = OperationLog(journal, whole=10)
+    for number in range(count):
+        with log.operation(parent, "resize", f"{name}-{number}", {"worker": name}):
+            time.sleep(0.002)
+    journal.flush(wait=True)
+
+for argument in sys.argv[1:]:
+    name, _, count = argument.partition("=")
+    work(name, int(count))
+"""
+
+
+@pytest.mark.parametrize("processes", [[["few=3"], ["many=50"]], [["few=3", "many=50"]]], ids=["apart", "together"])
+def test_workers_are_as_busy_as_explain_says(processes: list[list[str]]) -> None:
+    with execution("night") as run:
+        environment = {**os.environ, "CARRIED": json.dumps(carrier())}
+        for workers in processes:
+            subprocess.run([sys.executable, "-c", WORK, *workers], env=environment, check=True)
+    found = look(run.id).workers
+    assert [(worker.name, worker.count, worker.threads) for worker in found] == [("many", 50, 2), ("few", 3, 2)]
+    assert found == busy_workers(SpanTree(load_execution(run.id).table), 0)
 
 
 def test_a_task_knows_the_task_that_called_it_through_spans_between() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from obs_core import Deck, execution, link, span, task
-from obs_core.journal import flusher
+from obs_core import Deck, carrier, execution, link, span, task
+from obs_core.carriers import joined
+from obs_core.journal import flusher, records
+from obs_core.operations import OperationLog
 
 pytestmark = pytest.mark.browser
 
@@ -99,6 +101,24 @@ def test_a_span_is_found_in_the_timeline_and_its_attributes_are_shown(
     page.goto("about:blank")
     page.goto(address)
     expect(panel.get_by_role("heading", name="read")).to_be_visible()
+
+
+def test_how_busy_an_engine_s_workers_were_is_shown(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    with execution("cluster") as run:
+        for number in range(15):
+            worker = f"tcp://10.0.0.{number}:40331"
+            parent = joined(carrier(), source=worker)
+            journal = parent.context.run.journal
+            journal.append(records.WorkerJoined(worker, journal.now(), 2))
+            with OperationLog(journal).operation(parent, "resize", f"resize-{number}", {"worker": worker}):
+                pass
+    page = open_page(f"{serve().url}executions/{run.id}")
+    workers = page.get_by_role("region", name="Workers")
+    expect(workers).to_contain_text("15, busy for")
+    expect(workers.locator("tbody tr:visible")).to_have_count(12)
+    workers.get_by_role("button", name="Show all 15").click()
+    expect(workers.locator("tbody tr:visible")).to_have_count(15)
+    expect(workers.locator("tr", has_text="10.0.0.7:")).to_contain_text("%")
 
 
 def test_a_bar_can_be_clicked(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:

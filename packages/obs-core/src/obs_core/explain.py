@@ -9,11 +9,11 @@ from typing import IO
 from msgspec import Struct
 
 from obs_core._outline import Row, outline
-from obs_core._workers import BusyWorker, busy_workers
 from obs_core.critical_path import critical_path
 from obs_core.durations import format_duration, format_moment
 from obs_core.span_tree import SpanTree
 from obs_core.terminal import Screen, aligned, columns, cut
+from obs_core.workers import BusyWorker, busy_workers
 
 __all__ = ["explain", "explanation"]
 

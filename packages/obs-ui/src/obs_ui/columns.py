@@ -85,6 +85,7 @@ class SpanColumns:
         keys: What an engine calls the operations that it ran, by row.
         counted: What rows stand for that stand for several operations.
         writers: Names of the writers, by their number.
+        workers: Names of the engine's workers that write as one, by the writer's number.
     """
 
     def __init__(self) -> None:
@@ -94,6 +95,7 @@ class SpanColumns:
         self.keys: dict[int, str] = {}
         self.counted: dict[int, Counted] = {}
         self.writers: list[str] = []
+        self.workers: dict[int, list[str]] = {}
         self._unread: list[tuple[NDArray[np.int32], list[Raw]]] = []
         self._names = _Names()
         self._by_writer: dict[str, _Writer] = {}
@@ -169,9 +171,16 @@ class SpanColumns:
             self._name_root(writer, record)
         elif isinstance(record, records.ExecutionEnd):
             self._columns["process_times"][0] = record.process_time
+        elif isinstance(record, records.WorkerJoined):
+            self._add_worker(writer, record.name)
         at = getattr(record, "at", None)
         if isinstance(at, int):
             writer.last = max(writer.last, writer.epoch + at)
+
+    def _add_worker(self, writer: _Writer, name: str) -> None:
+        names = self.workers.setdefault(writer.index, [])
+        if name not in names:
+            names.append(name)
 
     def _name_root(self, writer: _Writer, record: records.ExecutionStart) -> None:
         columns = self._columns
@@ -313,6 +322,14 @@ class SpanColumns:
             for index in np.flatnonzero(rows == row)[::-1].tolist():
                 return _read(given[index])
         return self.attributes.get(row, {})
+
+    def workers_of(self, wanted: Ints) -> dict[int, str]:
+        """Return the names of the workers that ran operations, by row; without those that name none."""
+        given = {row: self.attributes[row] for row in wanted.tolist() if row in self.attributes}
+        for rows, unread in self._unread:
+            for index in np.flatnonzero(np.isin(rows, wanted)).tolist():
+                given[int(rows[index])] = _read(unread[index])
+        return {row: found["worker"] for row, found in given.items() if isinstance(found.get("worker"), str)}
 
     def _grown_by(self, count: int) -> int:
         """Make room for rows; returns the first of them."""

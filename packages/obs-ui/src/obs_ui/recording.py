@@ -20,12 +20,14 @@ from obs_core.journal.records import AnyRecord
 from obs_core.model import DeckView, ExecutionView, TaskView
 from obs_core.rendering import render
 from obs_core.store import Store
+from obs_core.workers import BusyWorker
 from obs_ui.captured import CapturedDecks
 from obs_ui.columns import SpanColumns
 from obs_ui.decoding import decode
 from obs_ui.tailing import JournalTail
 from obs_ui.timeline import Timeline
 from obs_ui.trace import Operation, Step, Trace
+from obs_ui.workers import busy_workers
 
 __all__ = ["Moment", "Recording", "Recordings"]
 
@@ -75,6 +77,7 @@ class Moment:
         self.trace = Trace(columns, end, self.view.status)
         self._columns = columns
         self._unfinished = assembly.unfinished
+        self._workers = assembly.table.workers
         self._captured = captured
         self._adopt(columns)
 
@@ -112,6 +115,11 @@ class Moment:
     def critical_path(self) -> list[Step]:
         """The chain of spans that determined when it ended."""
         return self.trace.critical_path()
+
+    @functools.cached_property
+    def workers(self) -> list[BusyWorker]:
+        """The workers of an engine that took part, the busiest first."""
+        return busy_workers(self.trace, self._workers)
 
     def row_of(self, span: str) -> int | None:
         """Return the row of a span, given by its id or by its row."""

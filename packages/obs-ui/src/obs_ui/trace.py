@@ -68,6 +68,7 @@ class Trace:
         status: How the execution stands.
 
     Attributes:
+        workers: Names of the engine's workers that write as one, by the writer's number.
         starts: Nanoseconds since the epoch, by row.
         durations: Nanoseconds; of open spans up to their writer's last sign of life.
         parents: Rows; -1 for row 0, the execution itself.
@@ -79,6 +80,8 @@ class Trace:
         self.writers = list(columns.writers)
         self.errors = dict(columns.errors)
         self.attributes_of = columns.attributes_of
+        self.workers_of = columns.workers_of
+        self.workers = {writer: tuple(names) for writer, names in columns.workers.items()}
         self.keys = dict(columns.keys)
         self.counted = dict(columns.counted)
         self.starts: Ints = columns["starts"]
@@ -212,11 +215,9 @@ class Trace:
             return []
         families, numbers = self._families()
         numbers = numbers[1:]
-        count = np.bincount(numbers, minlength=len(families))
+        count = _sums(numbers, self.stands_for[1:], len(families))
         own = _sums(numbers, self.own_times[1:], len(families))
-        total = _sums(numbers, self._ran_for[1:], len(families))
-        for row, counted in self.counted.items():
-            count[numbers[row - 1]] += counted.count - 1
+        total = _sums(numbers, self.ran_for[1:], len(families))
         failed = np.bincount(numbers, (self.flags[1:] & FAILED) > 0, len(families))
         longest = self._longest(numbers, len(families))
         foremost = [one for one in np.argsort(-own, kind="stable")[:most] if count[one]]
@@ -235,9 +236,17 @@ class Trace:
         ]
 
     @functools.cached_property
-    def _ran_for(self) -> Ints:
+    def ran_for(self) -> Ints:
         """How long each row ran: its duration, or the sum of those that it stands for."""
         return self._of_counted("total")
+
+    @functools.cached_property
+    def stands_for(self) -> Ints:
+        """How many operations each row stands for: one, but for those that count several."""
+        counts = np.ones(len(self), np.int64)
+        for row, counted in self.counted.items():
+            counts[row] = counted.count
+        return counts
 
     @functools.cached_property
     def _longest_of_each(self) -> Ints:

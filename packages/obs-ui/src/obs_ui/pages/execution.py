@@ -22,6 +22,7 @@ __all__ = ["execution", "operations", "span", "timeline"]
 _MOST_TASKS = 2_000
 _MOST_LANES = 400
 _MOST_ANSWERS = 100
+_MOST_WORKERS = 1_000
 
 
 def execution(request: Request) -> Response:
@@ -64,7 +65,7 @@ def _contents(moment: Moment) -> dict[str, Any]:
 
 
 def operations(request: Request) -> Response:
-    """Show the hottest operations and the critical path."""
+    """Show the hottest operations, the critical path, and how busy an engine's workers were."""
     site = site_of(request)
     moment = site.look(request.path_params["execution"])
     found = moment.operations
@@ -76,8 +77,17 @@ def operations(request: Request) -> Response:
         most=max((one.own for one in found), default=0),
         all_own=int(moment.trace.own_times.sum()),
         steps=moment.critical_path,
+        workers=moment.workers[:_MOST_WORKERS],
+        worker_count=len(moment.workers),
+        mean_busy=_mean_busy(moment),
         execution=moment.view,
     )
+
+
+def _mean_busy(moment: Moment) -> float:
+    """Return for what part of the time the workers ran operations, all taken together."""
+    capacity = sum(worker.capacity for worker in moment.workers)
+    return sum(worker.busy for worker in moment.workers) / capacity if capacity else 0.0
 
 
 def timeline(request: Request) -> Response:

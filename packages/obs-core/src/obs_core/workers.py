@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 from msgspec import Struct
 
+from obs_core.model import WorkerView
 from obs_core.span_tree import SpanTree
 
-__all__ = ["BusyWorker", "busy_workers"]
+__all__ = ["BusyWorker", "busiest_first", "busy_workers"]
 
 
 class BusyWorker(Struct):
@@ -52,11 +54,22 @@ def busy_workers(tree: SpanTree, root: int) -> list[BusyWorker]:
         ran.append(span)
     first = min(map(table.starts.__getitem__, ran), default=0)
     last = max(map(tree.ends.__getitem__, ran), default=0)
-    for view in table.workers:
+    return busiest_first(workers, table.workers, last - first)
+
+
+def busiest_first(workers: dict[str, BusyWorker], views: Iterable[WorkerView], period: int) -> list[BusyWorker]:
+    """Complete what is known of workers from what they said of themselves, and sort them.
+
+    Args:
+        workers: With their counts and busy times, by name.
+        views: What they said of themselves.
+        period: Nanoseconds from the first operation's start to the last one's end, on any worker.
+    """
+    for view in views:
         if view.name in workers:
             worker = workers[view.name]
             worker.threads = max(worker.threads, view.threads)
             worker.gone = view.left if view.status == "gone" else None
     for worker in workers.values():
-        worker.capacity = max(worker.threads, 1) * (last - first)
+        worker.capacity = max(worker.threads, 1) * period
     return sorted(workers.values(), key=lambda worker: (-worker.busy, worker.name))
