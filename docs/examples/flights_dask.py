@@ -108,8 +108,8 @@ def join_weather(flights: dd.DataFrame) -> dd.DataFrame:
 @task
 def aggregate(flights: dd.DataFrame) -> pd.DataFrame:
     with span("group by route"):
-        grouped = flights.groupby(["origin", "dest"])["arr_delay"]
-        routes = dd.concat([grouped.size(), grouped.mean()], axis=1).compute().reset_index()
+        delays = flights.groupby(["origin", "dest"])["arr_delay"]
+        routes = delays.agg(["count", "mean"]).compute().reset_index()
         routes.columns = ["origin", "dest", "flights", "mean_delay"]
     Deck("All routes").append(TableRenderer().to_html(routes))
     return routes

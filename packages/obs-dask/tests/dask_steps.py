@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from distributed import get_client, get_worker, secede
+from distributed import Reschedule, get_client, get_worker, secede
 
 from obs_core import Deck, current_context, link, span, task
 
@@ -74,6 +74,14 @@ def fail_first(mark: str) -> str:
     if not os.path.exists(mark):
         Path(mark).touch()
         raise ConnectionError("try again")
+    return "done"
+
+
+def put_off_first(mark: str) -> str:
+    """Ask Dask to run it later when called for the first time, as its own shuffles do."""
+    if not os.path.exists(mark):
+        Path(mark).touch()
+        raise Reschedule
     return "done"
 
 

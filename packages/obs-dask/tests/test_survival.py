@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import local_cluster
-from dask_steps import double, fail_first, forget_obs_dask, hold, refuse_writing, span_then_die
+from dask_steps import double, fail_first, forget_obs_dask, hold, put_off_first, refuse_writing, span_then_die
 from distributed import Client, LocalCluster
 
 from obs_core import execution, load_execution, span
@@ -36,6 +36,14 @@ def test_a_task_that_dask_tries_again_shows_both_attempts(tmp_path: Path, client
     assert "attempt" not in first.attributes
     assert (second.status, second.attributes["attempt"]) == ("succeeded", 2)
     assert first.attributes["key"] == second.attributes["key"]
+
+
+def test_a_task_that_asks_to_run_later_has_not_failed(tmp_path: Path, client: Client) -> None:
+    with observe(client), execution("night"):
+        assert client.submit(put_off_first, str(tmp_path / "put off")).result() == "done"
+    first, second = [one for one in load_execution().span.walk() if one.name == "put_off_first"]
+    assert (first.status, first.error, second.status) == ("succeeded", None, "succeeded")
+    assert second.attributes["attempt"] == 2
 
 
 def test_a_killed_worker_leaves_its_open_task_and_the_next_worker_the_second_attempt(

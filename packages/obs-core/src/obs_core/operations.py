@@ -55,6 +55,7 @@ class OperationLog:
     Args:
         journal: Where to.
         whole: How many of each name are written before they are counted only.
+        signals: Exceptions by which operations tell the engine something else than that they failed.
 
     Attributes:
         used: When an operation ended last, as `obs_core.clock.wall` tells it.
@@ -64,9 +65,10 @@ class OperationLog:
         ...     resize(17)
     """
 
-    def __init__(self, journal: Journal, whole: int = WHOLE) -> None:
+    def __init__(self, journal: Journal, whole: int = WHOLE, signals: tuple[type[BaseException], ...] = ()) -> None:
         self.journal = journal
         self.whole = whole
+        self.signals = signals
         self.lock = threading.Lock()
         self.running: set[Operation] = set()
         self._groups: dict[tuple[str, str], _Group] = {}
@@ -216,7 +218,7 @@ class Operation:
         self.duration = clock.wall() - self.start
         self.cpu = clock.thread() - self.cpu
         current.set(self._outside)
-        if error is not None:
+        if error is not None and not isinstance(error, self._log.signals):
             self._failure = type(error).__name__
             self.attributes["message"] = one_line(error)
         self._log.ended(self)

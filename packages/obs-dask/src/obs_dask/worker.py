@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from distributed import Worker, WorkerPlugin
+from distributed import Reschedule, Worker, WorkerPlugin
 from tornado.ioloop import PeriodicCallback
 
 from obs_core import carriers, clock
@@ -158,7 +158,7 @@ class WorkerObserver:
         part = self._parts.get(run.id)
         if part is None or part.run is not run:
             run.journal.append(records.WorkerJoined(self.name, run.journal.now(), self._threads))
-            log = OperationLog(run.journal, int(carried.get(WHOLE, "0")))
+            log = OperationLog(run.journal, int(carried.get(WHOLE, "0")), signals=(Reschedule,))
             part = self._parts[run.id] = _Part(run, log)
         return _Place(part, span)
 

@@ -16,6 +16,7 @@ from obs_core.model import TaskView
 from obs_core.report.contents import tree_order
 from obs_ui.recording import Moment
 from obs_ui.site import site_of
+from obs_ui.trace import Step
 
 __all__ = ["execution", "operations", "span", "timeline"]
 
@@ -23,6 +24,7 @@ _MOST_TASKS = 2_000
 _MOST_LANES = 400
 _MOST_ANSWERS = 100
 _MOST_WORKERS = 1_000
+_FEW_STEPS = 12
 
 
 def execution(request: Request) -> Response:
@@ -77,11 +79,21 @@ def operations(request: Request) -> Response:
         most=max((one.own for one in found), default=0),
         all_own=int(moment.trace.own_times.sum()),
         steps=moment.critical_path,
+        short_steps=_short_steps(moment),
         workers=moment.workers[:_MOST_WORKERS],
         worker_count=len(moment.workers),
         mean_busy=_mean_busy(moment),
         execution=moment.view,
     )
+
+
+def _short_steps(moment: Moment) -> list[Step]:
+    """Return the steps of the critical path that are not shown at first: there are many, and they contribute little."""
+    steps = moment.critical_path
+    if len(steps) <= _FEW_STEPS:
+        return []
+    ordered = sorted(steps, key=lambda step: step.contribution, reverse=True)
+    return ordered[_FEW_STEPS:]
 
 
 def _mean_busy(moment: Moment) -> float:
