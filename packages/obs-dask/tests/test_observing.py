@@ -8,8 +8,10 @@ import gzip
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from conftest import local_cluster
 from dask.delayed import delayed
 from dask_steps import add, clean, double, double_later, journals, note_down, partners_of, read, refuse, submit_more
 from distributed import Client, LocalCluster, as_completed
@@ -288,6 +290,24 @@ def test_what_is_no_client_is_refused(wrong: object) -> None:
         observe(wrong)  # type: ignore[arg-type]
 
 
-def test_a_negative_number_of_whole_tasks_is_refused(client: Client) -> None:
-    with pytest.raises(ValueError, match="whole counts tasks from 0, got -1"):
-        observe(client, whole=-1)
+def test_the_log_of_a_failed_task_is_what_dask_writes(client: Client) -> None:
+    with observe(client), execution("night"), pytest.raises(ValueError, match="no such airport"):
+        client.submit(refuse, 10, key="refuse-ten").result()
+    logs = str(client.get_worker_logs())
+    assert "Compute Failed" in logs
+    assert "Task:  <Task " in logs
+
+
+@pytest.mark.parametrize(("whole", "error"), [(-1, ValueError), ("all", TypeError)])
+def test_what_counts_no_tasks_is_refused(client: Client, whole: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"whole counts tasks.* got {whole!r}"):
+        observe(client, whole=whole)
+
+
+def test_a_closed_client_is_not_observed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+    with local_cluster(1) as cluster, Client(cluster) as client:
+        client.close()
+        with pytest.warns(UserWarning, match="obs cannot observe this Dask cluster") as warned:
+            observe(client)
+    assert "installed" not in str(warned[0].message)

@@ -94,7 +94,7 @@ def test_a_cluster_without_obs_dask_runs_unobserved(fragile: LocalCluster, monke
     monkeypatch.delenv("OBS_STRICT", raising=False)
     with Client(fragile) as client:
         client.run(forget_obs_dask)
-        with pytest.warns(UserWarning, match="obs cannot observe this Dask cluster"):
+        with pytest.warns(UserWarning, match=r"obs cannot observe this Dask cluster .* obs-dask must be installed"):
             observing = observe(client)
         with observing, execution("night"):
             assert client.submit(double, 3).result() == 6

@@ -15,9 +15,10 @@ Example:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from obs_core.__about__ import __version__
+from obs_core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from obs_core.annotated import register_task_decorator
@@ -96,17 +97,4 @@ __all__ = [
     "task",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    module = _HOMES.get(name)
-    if module is None:
-        raise AttributeError(f"module 'obs_core' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"obs_core.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -31,7 +31,7 @@ class observe:
             only the slowest, the failed and those that ran again, and counts the rest.
 
     Raises:
-        TypeError: It is not a `distributed.Client`.
+        TypeError: It is not a `distributed.Client`, or `whole` is no number.
         ValueError: `whole` is negative.
 
     Example:
@@ -47,6 +47,8 @@ class observe:
     def __init__(self, client: Client, *, whole: int = WHOLE) -> None:
         if not isinstance(client, Client):
             raise TypeError(f"observe takes a distributed.Client, not {type(client).__name__}: {client!r}")
+        if not isinstance(whole, int):
+            raise TypeError(f"whole counts tasks, got {whole!r}")
         if whole < 0:
             raise ValueError(f"whole counts tasks from 0, got {whole!r}")
         self._client = client
@@ -112,9 +114,9 @@ class _observing:
     ) -> bool:
         if not isinstance(error, Exception) or strict():
             return False
-        message = f"{type(error).__name__}: {error}"
-        warn(
-            f"obs cannot observe this Dask cluster ({message}); its tasks run without a trace."
-            " obs-dask must be installed where the scheduler and the workers run"
-        )
+        failure = f"{type(error).__name__}: {error}"
+        message = f"obs cannot observe this Dask cluster ({failure}); its tasks run without a trace"
+        if "obs_dask" in str(error) or "obs_core" in str(error):
+            message += "; obs-dask must be installed where the scheduler and the workers run"
+        warn(message)
         return True

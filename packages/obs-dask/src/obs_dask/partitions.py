@@ -22,7 +22,9 @@ def check_frame(frame: Any) -> None:
         TypeError: It is none.
     """
     if not (hasattr(frame, "map_partitions") and hasattr(frame, "to_delayed") and hasattr(frame, "columns")):
-        raise TypeError(f"a dask DataFrame is needed, not {type(frame).__name__}")
+        kind = f"{type(frame).__module__.partition('.')[0]}.{type(frame).__qualname__}"
+        hint = "dask.dataframe.from_pandas makes one of a pandas DataFrame"
+        raise TypeError(f"a dask DataFrame is needed, not {kind}; {hint}")
 
 
 def merged(

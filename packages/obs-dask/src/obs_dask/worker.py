@@ -280,6 +280,9 @@ class SurroundedTask:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._task, name)
 
+    def __repr__(self) -> str:
+        return repr(self._task)  # Dask's log of a failed task shows it
+
     def __reduce__(self) -> tuple[Callable[[Any], Any], tuple[Any]]:
         """Go to another process, of a worker's process pool, as the task alone."""
         return _itself, (self._task,)

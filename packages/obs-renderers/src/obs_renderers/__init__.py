@@ -1,13 +1,14 @@
 """Renderers: Python values as light, beautiful HTML for decks.
 
-Importing this package imports nothing else: each renderer is loaded when it is first named, and the library
+Importing this package imports no other: each renderer is loaded when it is first named, and the library
 that it needs when it first renders.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from obs_core.lazy import lazy_names
 from obs_renderers.__about__ import __version__
 
 if TYPE_CHECKING:
@@ -71,18 +72,4 @@ _MODULES = {
     "TreeRenderer": "tree",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import a renderer when it is first asked for."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    renderer = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = renderer
-    return renderer
-
-
-def __dir__() -> list[str]:
-    """List the renderers that have not been loaded too."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

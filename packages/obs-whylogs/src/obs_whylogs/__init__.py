@@ -8,8 +8,9 @@ or whylogs was imported before.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from obs_core.lazy import lazy_names
 from obs_whylogs.__about__ import __version__
 
 if TYPE_CHECKING:
@@ -50,18 +51,4 @@ __all__ = [
     "profile_data",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is first asked for."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """List what has not been loaded too."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -1,0 +1,42 @@
+"""Public names of a package that are imported when they are first used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["lazy_names"]
+
+
+def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` of a package that loads its modules when their names are first used.
+
+    Args:
+        package: Its name; its `__all__` lists what it offers.
+        homes: The module below it in which each lazy name is.
+
+    Returns:
+        Functions to be assigned in the package's ``__init__.py``.
+
+    Example:
+        >>> __getattr__, __dir__ = lazy_names(__name__, {"profile": "profiles"})
+
+    Source: https://peps.python.org/pep-0562/.
+    """
+    module = sys.modules[package]
+
+    def load(name: str) -> Any:
+        home = homes.get(name)
+        if home is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(f"{package}.{home}"), name)
+        setattr(module, name, value)
+        return value
+
+    def offered() -> list[str]:
+        return sorted(module.__all__)
+
+    return load, offered
