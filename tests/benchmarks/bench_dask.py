@@ -1,6 +1,7 @@
 """obs on a Dask cluster: what observing costs, profiles of partitioned frames, a store with 1,000 writers.
 
-`BENCH_DASK` chooses parts of it: ``BENCH_DASK=overhead,profile``.
+`BENCH_DASK` chooses parts of it: ``BENCH_DASK=overhead,profile``. ``BENCH_DASK=keys`` runs as many keys as
+`BENCH_DASK_KEYS` says (1,000,000, half an hour) through a scheduler, and is not run unless it is asked for.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ MILLION = 1_000_000
 def main() -> None:
     """Measure and print."""
     parts = {"overhead": _overhead, "million": _million, "profile": _profile, "merge": _merge, "writers": _writers}
-    for name in filter(None, os.environ.get("BENCH_DASK", ",".join(parts)).split(",")):
+    chosen = os.environ.get("BENCH_DASK", ",".join(parts))
+    parts["keys"] = _keys
+    for name in filter(None, chosen.split(",")):
         with tempfile.TemporaryDirectory() as folder:
             os.environ["OBS_STORE"] = f"{folder}/store"
             parts[name](Path(folder))
@@ -89,6 +92,48 @@ def _sleeping(client: Any, pids: list[int], number: int) -> _Round:
 
 def _sleep(_task: int, _round: int) -> None:
     time.sleep(TASK_SECONDS)
+
+
+def _keys(folder: Path) -> None:
+    """Run very many keys through a scheduler, in graphs of 100,000, all below one span of one execution."""
+    from obs_core import execution, load_execution, span
+    from obs_dask import observe
+
+    keys, graph = int(os.environ.get("BENCH_DASK_KEYS", MILLION)), 100_000
+    with _cluster(folder / "cluster", 2, 4) as (client, pids), observe(client):
+        with execution("many keys") as run, span("map"):
+            _nothing_for(client, range(-1000, 0))
+            before, began = [_resident_mb(pid) for pid in pids], time.perf_counter()
+            for first in range(0, keys, graph):
+                _nothing_for(client, range(first, min(first + graph, keys)))
+            wall = time.perf_counter() - began
+        extra = [_resident_mb(pid) - then for pid, then in zip(pids, before, strict=True)]
+    size = sum(path.stat().st_size for path in Path(os.environ["OBS_STORE"]).rglob("*") if path.is_file())
+    began = time.perf_counter()
+    recorded = load_execution(run.id)
+    recorded.span.explain(io.StringIO())
+    read = time.perf_counter() - began
+    counted = sum(one.count for one in recorded.table.counted.values())
+    rows = [
+        ("wall time", f"{wall / 60:.1f} min"),
+        ("recorded whole", f"{len(recorded.table.keys):,}"),
+        ("counted", f"{counted:,}"),
+        ("on disk", f"{size / 1e6:.2f} MB"),
+        ("read back and explained", f"{read:.2f} s"),
+        ("the scheduler and the workers grew by", ", ".join(f"{one:.0f} MB" for one in extra)),
+    ]
+    print_table(f"{keys:,} keys of one name through a scheduler, on two workers of four threads", ("", ""), rows)
+
+
+def _nothing_for(client: Any, numbers: range) -> None:
+    from distributed import wait
+
+    with client.as_current():
+        wait(client.map(_nothing, numbers))
+
+
+def _nothing(number: int) -> int:
+    return number
 
 
 def _million(_folder: Path) -> None:
@@ -297,8 +342,8 @@ def _cpu(pid: int) -> float:
     return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
-def _resident_mb() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+def _resident_mb(pid: int | str = "self") -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 if __name__ == "__main__":

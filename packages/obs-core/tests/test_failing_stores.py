@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -223,3 +224,42 @@ def test_a_store_in_fsspec_memory_holds_what_was_recorded() -> None:
     assert run.id in [found.id for found in list_executions("memory://team/obs")]
     open_store("memory://team/obs").remove("executions")
     assert list(list_executions("memory://team/obs")) == []
+
+
+def test_many_segments_of_a_shared_store_are_fetched_at_a_time_and_come_in_order() -> None:
+    from obs_core.journal.reader import read_segments
+    from obs_core.store.remote import RemoteStore
+
+    together = threading.Barrier(8)
+
+    class DistantStore(RemoteStore):
+        """A store that answers no request before seven others have come."""
+
+        def get(self, path: str, start: int = 0) -> bytes:
+            together.wait(timeout=30)
+            return super().get(path, start)
+
+    store = DistantStore("memory://distant")
+    paths = [f"journal/writer{number}-1.jsonl" for number in range(32)]
+    for path in paths:
+        store.put(path, path.encode())
+    assert list(read_segments(store, paths)) == [(path, path.encode()) for path in paths]
+    store.remove("journal")
+
+
+def test_a_shared_store_can_be_read_while_the_interpreter_shuts_down(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    ran = run_script("""
+import atexit
+from obs_core import execution, load_execution, span
+
+def tell():
+    print([one.name for one in load_execution(store="memory://late").span.walk()])
+
+with execution("night", store="memory://late"), span("step"):
+    pass
+atexit.register(tell)
+""")
+    assert ran.stdout == "['night', 'step']\n"
+    assert ran.stderr == ""

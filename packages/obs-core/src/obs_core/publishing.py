@@ -16,6 +16,7 @@ from obs_core.store.base import report_path
 if TYPE_CHECKING:
     from obs_core.context import TaskContext
     from obs_core.decks import Deck
+    from obs_core.reading import PartsOfOthers
 
 __all__ = ["page_of", "publish", "report_name"]
 
@@ -67,10 +68,9 @@ def _view(context: TaskContext) -> TaskView:
     if shared:
         context.run.settle(context)
         context.journal.flush(wait=True)
-    if context.shared and context.bars is not None:
-        from obs_core.reading import bars_of_others
-
-        context.bars.show_others(bars_of_others(context.journal, context.global_ref()))
+    others = _parts_of_others(context) if shared else None
+    if others is not None and context.bars is not None:
+        context.bars.show_others(others.bars)
     task = TaskView(
         id=context.global_ref(),
         name=mask(context.task_name),
@@ -83,8 +83,8 @@ def _view(context: TaskContext) -> TaskView:
         decks=[_deck_view(deck) for deck in context.decks],
         notes=[mask(note) for note in context.notes],
     )
-    if shared:
-        _add_parts_of_others(context, task)
+    if others is not None:
+        _add_parts_of_others(context, task, others)
     return task
 
 
@@ -92,13 +92,17 @@ def _deck_view(deck: Deck) -> DeckView:
     return DeckView(mask(deck.name), [mask(item) for item in deck._current_items()])
 
 
-def _add_parts_of_others(context: TaskContext, task: TaskView) -> None:
-    """Add what other processes appended to this task: to the decks made here, or in decks of their own."""
+def _parts_of_others(context: TaskContext) -> PartsOfOthers:
     from obs_core.reading import parts_of_others
 
+    with_bars = context.shared and context.bars is not None
+    return parts_of_others(context.journal, context.global_ref(), with_bars)
+
+
+def _add_parts_of_others(context: TaskContext, task: TaskView, others: PartsOfOthers) -> None:
+    """Add what other processes appended to this task: to the decks made here, or in decks of their own."""
     journal = context.journal
     own = {journal.global_ref(deck._number): view for deck, view in zip(context.decks, task.decks, strict=True)}
-    others = parts_of_others(journal, task.id)
     for ref, deck in others.decks.items():
         if ref in own:
             own[ref].items.extend(deck.items)

@@ -14,7 +14,7 @@ from obs_core.assembly import Assembly
 from obs_core.captures import body_of, decks_of
 from obs_core.failsafe import ObsError
 from obs_core.journal import flusher
-from obs_core.journal.reader import chosen, decode, read_segment, segment_lines, segment_names, unpacked, writer_of
+from obs_core.journal.reader import chosen, decode, read_segment, read_segments, segment_names, unpacked, writer_of
 from obs_core.model import DeckView, ExecutionView, Link, SpanTable, Status, TaskView
 from obs_core.outputs import restored
 from obs_core.store import Store, open_store
@@ -250,8 +250,8 @@ class Execution:
     @functools.cached_property
     def _assembly(self) -> Assembly:
         assembly = Assembly(self.store, self.id)
-        for path in segment_names(self.store, self.id):
-            assembly.add(writer_of(path), read_segment(self.store, path), path)
+        for path, lines in read_segments(self.store, segment_names(self.store, self.id)):
+            assembly.add(writer_of(path), decode(lines), path)
         assembly.finish()
         return assembly
 
@@ -266,30 +266,16 @@ class PartsOfOthers(Struct):
 
     Attributes:
         decks: By their global name; a deck that is not theirs holds only what they appended to it.
+        bars: The longest spans that they recorded in it, in the order in which they began.
     """
 
     decks: dict[str, DeckView] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
 
 
 _DECK_LINES = (b'["deck"', b'["items"', b'["blob"', b'["times"', b'["link"', b'["note"')
-
-
-def parts_of_others(journal: Journal, task_id: str) -> PartsOfOthers:
-    """Read what the other writers of an execution appended to a task.
-
-    Args:
-        journal: This process's own journal, whose segments are left out.
-        task_id: The task's global name.
-    """
-    store = journal.store
-    assembly = Assembly(store, journal.execution_id)
-    for path in segment_names(store, journal.execution_id):
-        if writer_of(path) != journal.writer:
-            found = read_segment(store, path, lambda line: line.startswith(_DECK_LINES))
-            assembly.add(writer_of(path), found, path)
-    return PartsOfOthers(*assembly.parts_of(task_id))
 
 
 _SPAN_LINES = (b'["execution"', b'["span"', b'["open"', b'["task"', b'["task-end"')
@@ -297,23 +283,31 @@ _MOST_SPAN_LINES = 16_000_000
 """Bytes of lines beyond which a report does without the bars of others: reading them would take a second."""
 
 
-def bars_of_others(journal: Journal, task_id: str) -> list[Bar]:
-    """Return the longest spans that other processes recorded in a task, in the order in which they began.
+def parts_of_others(journal: Journal, task_id: str, with_bars: bool) -> PartsOfOthers:
+    """Read what the other writers of an execution recorded in a task.
 
     Args:
         journal: This process's own journal.
         task_id: The task's global name.
+        with_bars: Whether the spans are wanted too.
     """
     store, size = journal.store, 0
-    assembly = Assembly(store, journal.execution_id)
-    for path in segment_names(store, journal.execution_id):
-        lines = segment_lines(store, path)
+    appended, drawn = Assembly(store, journal.execution_id), Assembly(store, journal.execution_id)
+    paths = segment_names(store, journal.execution_id)
+    if not with_bars:
+        paths = [path for path in paths if writer_of(path) != journal.writer]
+    for path, lines in read_segments(store, paths):
+        writer = writer_of(path)
+        if writer != journal.writer:
+            appended.add(writer, decode(chosen(lines, lambda line: line.startswith(_DECK_LINES))), path)
         size += len(lines)
-        if size > _MOST_SPAN_LINES:
-            return []
-        assembly.add(writer_of(path), decode(chosen(lines, lambda line: line.startswith(_SPAN_LINES))), path)
-    assembly.finish()
-    return assembly.bars_of(task_id, without=journal.writer)
+        if with_bars and size <= _MOST_SPAN_LINES:
+            drawn.add(writer, decode(chosen(lines, lambda line: line.startswith(_SPAN_LINES))), path)
+    found = PartsOfOthers(*appended.parts_of(task_id))
+    if with_bars and size <= _MOST_SPAN_LINES:
+        drawn.finish()
+        found.bars = drawn.bars_of(task_id, without=journal.writer)
+    return found
 
 
 def _finish_late_work() -> None:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from obs_core.journal.reader import segment_names, unpacked, writer_of
 from obs_core.store import Store
+from obs_core.store.fetching import fetch_each
 
 __all__ = ["Addition", "JournalTail"]
 
@@ -68,8 +69,8 @@ class JournalTail:
             OSError: The store cannot be read.
         """
         found = []
-        for path in self._choose(segment_names(self._store, self._execution_id)):
-            lines = self._lines_added(path)
+        paths = self._choose(segment_names(self._store, self._execution_id))
+        for path, lines in zip(paths, fetch_each(self._store, self._lines_added, paths), strict=True):
             self.newest[writer_of(path)] = path
             if lines:
                 found.append(Addition(writer_of(path), path, lines))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from obs_core.journal.records import AnyRecord, Head
 from obs_core.store.base import Store, execution_path
+from obs_core.store.fetching import fetch_each
 
-__all__ = ["read_segment", "segment_names", "writer_of"]
+__all__ = ["read_segment", "read_segments", "segment_names", "writer_of"]
 
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
 
@@ -60,6 +62,11 @@ def segment_lines(store: Store, path: str) -> bytes:
             return b""
         return segment_lines(store, f"{path}.gz")
     return unpacked(content) if path.endswith(".gz") else content
+
+
+def read_segments(store: Store, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the whole lines of segments, each with its path, in the order of the paths."""
+    return zip(paths, fetch_each(store, functools.partial(segment_lines, store), paths), strict=True)
 
 
 def unpacked(content: bytes) -> bytes:

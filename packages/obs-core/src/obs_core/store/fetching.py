@@ -1,0 +1,52 @@
+"""Fetch many files of a store, several at a time where each takes a round trip."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from obs_core.store.base import Store
+
+__all__ = ["fetch_each"]
+
+_AT_ONCE = 16
+"""Files that are fetched at a time from a store that takes long to answer."""
+
+Fetched = TypeVar("Fetched")
+
+
+def fetch_each(store: Store, fetch: Callable[[str], Fetched], paths: Iterable[str]) -> Iterator[Fetched]:
+    """Yield what is fetched for each path, in the order of the paths.
+
+    An execution of a thousand workers has a thousand segments: of a shared store several are fetched at a time.
+
+    Args:
+        store: Where the paths are.
+        fetch: Called with each path, in several threads if the store is shared.
+        paths: Which.
+
+    Raises:
+        OSError: What `fetch` raised, in its turn.
+    """
+    if store.local:
+        yield from map(fetch, paths)
+        return
+    ahead: deque[Future[Fetched]] = deque()
+    with ThreadPoolExecutor(_AT_ONCE, "obs-fetching") as pool:
+        for path in paths:
+            ahead.append(_begun(pool, fetch, path))
+            if len(ahead) > _AT_ONCE:
+                yield ahead.popleft().result()
+        for fetched in ahead:
+            yield fetched.result()
+
+
+def _begun(pool: ThreadPoolExecutor, fetch: Callable[[str], Fetched], path: str) -> Future[Fetched]:
+    try:
+        return pool.submit(fetch, path)
+    except RuntimeError:  # no thread can be started while the interpreter shuts down
+        here: Future[Fetched] = Future()
+        here.set_result(fetch(path))
+        return here
