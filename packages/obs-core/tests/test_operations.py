@@ -181,6 +181,19 @@ def test_an_operation_that_runs_for_long_is_seen_while_it_runs(tmp_path: Path, h
     assert (long.status, long.duration_ns) == ("succeeded", 400_000_000)
 
 
+def test_what_is_open_in_an_operation_that_just_began_is_seen_below_it(tmp_path: Path, hands: Clock) -> None:
+    seen: list[str] = []
+
+    def work(log: OperationLog, parent: RemoteSpan) -> None:
+        with log.operation(parent, "resize", "resize-0"), span("inside"):
+            log.journal.flush(wait=True)
+            (inside,) = [one for one in load_execution(store=tmp_path).span.walk() if one.name == "inside"]
+            seen.append(inside.parent.name if inside.parent else "")
+
+    recorded(tmp_path, work)
+    assert seen == ["resize"]
+
+
 def test_operations_of_many_threads_are_all_counted(tmp_path: Path) -> None:
     def work(log: OperationLog, parent: RemoteSpan) -> None:
         def run(thread: int) -> None:

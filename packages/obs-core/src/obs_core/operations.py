@@ -125,7 +125,7 @@ class OperationLog:
         with self.lock:
             since = clock.wall() - _SEEN_RUNNING
             for operation in self.running.copy():  # more begin meanwhile
-                if operation.start < since and not operation.announced:
+                if not operation.announced and (operation.start < since or operation.must_be_written):
                     operation.announced = True
                     self.journal.append(operation.open_record())
             self._write_groups()
