@@ -151,14 +151,15 @@ def test_an_operation_in_which_something_is_recorded_is_whole(tmp_path: Path, ha
 
 def test_an_operation_that_ran_before_is_whole_and_a_second_attempt(tmp_path: Path, hands: Clock) -> None:
     def work(log: OperationLog, parent: RemoteSpan) -> None:
-        for number in [*range(60), 50, 50]:
+        submitted = [(number, False) for number in range(60)]
+        for number, again in [*submitted, (50, True), (50, True), (50, False), (50, True)]:
             hands.now += 1
-            with log.operation(parent, "resize", f"resize-{number}", again=True):
+            with log.operation(parent, "resize", f"resize-{number}", again=again):
                 pass
 
-    found = recorded(tmp_path, work)
+    found = recorded(tmp_path, work, whole=100)
     attempts = [one.attributes.get("attempt") for one in found.span.walk() if one.attributes.get("key") == "resize-50"]
-    assert attempts == [None, 2, 3]
+    assert attempts == [None, 2, 3, None, 2]  # it was submitted twice
 
 
 def test_an_operation_that_runs_for_long_is_seen_while_it_runs(tmp_path: Path, hands: Clock) -> None:
@@ -243,6 +244,22 @@ def test_the_critical_path_prefers_operations_to_what_waits_for_them(tmp_path: P
             hands.now += 7
     path = [(one.name, round(seconds * 1e9)) for one, seconds in load_execution(store=tmp_path).span.critical_path()]
     assert path == [("submit", 10), ("resize", 100), ("wait", 7)]
+
+
+def test_what_waits_is_one_span_of_the_critical_path_however_many_gaps_it_fills(tmp_path: Path, hands: Clock) -> None:
+    def work(log: OperationLog, parent: RemoteSpan) -> None:
+        with span("gather"):
+            for number in range(5):
+                hands.now += 2_000_000
+                with log.operation(parent, "resize", f"resize-{number}"):
+                    hands.now += 10_000_000
+
+    found = recorded(tmp_path, work, whole=100)
+    (gathered,) = [seconds for one, seconds in found.span.critical_path() if one.name == "gather"]
+    assert gathered == pytest.approx(0.010)
+    out = io.StringIO()
+    found.span.explain(out)
+    assert "gather ×" not in out.getvalue()
 
 
 def test_what_is_only_counted_takes_no_more_of_the_critical_path_than_it_ran(tmp_path: Path, hands: Clock) -> None:

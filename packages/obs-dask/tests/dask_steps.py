@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from distributed import Reschedule, get_client, get_worker, secede
 
 from obs_core import Deck, current_context, link, span, task
+from obs_dask.worker import observers
 
 
 def double(x: int) -> int:
@@ -75,6 +77,42 @@ def fail_first(mark: str) -> str:
         Path(mark).touch()
         raise ConnectionError("try again")
     return "done"
+
+
+def read_in_threads(count: int) -> int:
+    """Open spans and append to a deck in threads that know nothing of this one's context."""
+
+    def work(part: int) -> int:
+        with span("in a thread"):
+            Deck("Threads").append(f"<p>{part}</p>")
+        return part
+
+    with ThreadPoolExecutor(2) as pool:
+        return sum(pool.map(work, range(count)))
+
+
+def submit_many(count: int) -> int:
+    client = get_client()
+    futures = client.map(double, range(count), pure=False)
+    secede()
+    return sum(client.gather(futures))
+
+
+def decks_held(dask_worker: Any) -> int:
+    """How many decks and links the worker's side of executions keeps in memory."""
+    contexts = [place.span.context for place in observers[dask_worker]._places.values()]
+    return sum(len(one.decks) + len(one.links) + len(one.default_deck._current_items()) for one in contexts)
+
+
+def publish(text: str) -> None:
+    """Append to a deck and publish the report from the worker."""
+    Deck("Of worker").append(text)
+    Deck.publish()
+
+
+def worker_plugins(dask_scheduler: Any) -> list[str]:
+    """The plugins that the scheduler hands to each worker that joins."""
+    return list(dask_scheduler.worker_plugins)
 
 
 def put_off_first(mark: str) -> str:

@@ -13,7 +13,22 @@ from typing import Any
 import pytest
 from conftest import local_cluster
 from dask.delayed import delayed
-from dask_steps import add, clean, double, double_later, journals, note_down, partners_of, read, refuse, submit_more
+from dask_steps import (
+    add,
+    clean,
+    decks_held,
+    double,
+    double_later,
+    journals,
+    note_down,
+    partners_of,
+    publish,
+    read,
+    read_in_threads,
+    refuse,
+    submit_many,
+    submit_more,
+)
 from distributed import Client, LocalCluster, as_completed
 
 from obs_core import (
@@ -288,6 +303,54 @@ def test_explain_shows_the_workers_and_goes_through_the_cluster(
 def test_what_is_no_client_is_refused(wrong: object) -> None:
     with pytest.raises(TypeError, match=r"observe takes a distributed\.Client"):
         observe(wrong)  # type: ignore[arg-type]
+
+
+def test_workers_do_not_keep_in_memory_what_they_appended(client: Client) -> None:
+    with observe(client), execution("night"):
+        client.gather(client.map(note_down, range(20)))
+        assert sum(client.run(decks_held).values()) == 0
+    (parts,) = [deck for deck in load_execution().tasks[0].decks if deck.name == "Parts"]
+    assert {f"<i>{part}</i>" for part in range(20)} <= set(parts.items)
+
+
+def test_a_report_that_a_worker_publishes_has_what_it_appended(client: Client) -> None:
+    with observe(client), execution("night"):
+        client.submit(publish, "<p>from there</p>").result()
+        (report,) = load_execution().report_paths()
+        assert "Of worker" in Path(report).read_text()
+
+
+def whole_and_all(name: str) -> tuple[int, int]:
+    """How many tasks of a name the newest execution recorded whole, and how many there were."""
+    table = load_execution().table
+    whole = sum(table.names[row] == name for row in table.keys)
+    return whole, whole + sum(one.count for row, one in table.counted.items() if table.names[row] == name)
+
+
+def test_a_client_that_is_observed_twice_is_observed_as_the_innermost_block_says(client: Client) -> None:
+    with observe(client):
+        with observe(client, whole=0), execution("inner"):
+            client.gather(client.map(double, range(2000, 2300)))
+        whole, every = whole_and_all("double")
+        assert (every, whole < 300) == (300, True)
+        with execution("outer"):
+            client.gather(client.map(double, range(3000, 3300)))
+        assert whole_and_all("double") == (300, 300)
+
+
+def test_what_tasks_submit_is_counted_as_what_is_submitted_for_them(client: Client) -> None:
+    with observe(client, whole=0), execution("night"):
+        assert client.submit(submit_many, 300).result() == 300 * 299
+    whole, every = whole_and_all("double")
+    assert (every, whole < 300) == (300, True)
+
+
+def test_threads_of_a_task_belong_to_its_execution(client: Client) -> None:
+    with observe(client), execution("night"), span("step"):
+        assert client.submit(read_in_threads, 3).result() == 3
+    assert [one.name for one in below("read_in_threads").children] == ["in a thread"] * 3
+    assert [deck.name for deck in load_execution().tasks[0].decks if deck.name == "Threads"] == ["Threads"]
+    assert len(list(list_executions())) == 1
 
 
 def test_the_log_of_a_failed_task_is_what_dask_writes(client: Client) -> None:

@@ -168,6 +168,15 @@ class TestValidate:
         assert verdict.failures("unique: day, tail") == 2
         assert verdict.failures("field_uniqueness", "index") == 2
 
+    def test_columns_that_a_pattern_means_have_to_be_unique_each(self, client: Client) -> None:
+        import pandera.pandas as pa
+
+        data = pd.DataFrame({"id_a": [1, 2, 1, 3], "id_b": [1, 2, 3, 4], "other": [5, 5, 5, 5]})
+        schema = pa.DataFrameSchema({"id_.*": pa.Column(int, regex=True, unique=True)})
+        verdict = validate(dd.from_pandas(data, npartitions=2, sort=False), schema).compute()
+        assert verdict.failures("field_uniqueness", "id_a") == 2
+        assert verdict.failing_values == 2
+
     @pytest.mark.parametrize(("report", "rows"), [("all", 3), ("exclude_first", 2), ("exclude_last", 2)])
     def test_duplicates_count_as_the_schema_says(self, client: Client, report: Any, rows: int) -> None:
         import pandera.pandas as pa

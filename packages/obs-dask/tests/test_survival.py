@@ -12,7 +12,16 @@ from pathlib import Path
 
 import pytest
 from conftest import local_cluster
-from dask_steps import double, fail_first, forget_obs_dask, hold, put_off_first, refuse_writing, span_then_die
+from dask_steps import (
+    double,
+    fail_first,
+    forget_obs_dask,
+    hold,
+    put_off_first,
+    refuse_writing,
+    span_then_die,
+    worker_plugins,
+)
 from distributed import Client, LocalCluster
 
 from obs_core import execution, load_execution, span
@@ -96,6 +105,7 @@ def test_a_cluster_without_obs_dask_runs_unobserved(fragile: LocalCluster, monke
         client.run(forget_obs_dask)
         with pytest.warns(UserWarning, match=r"obs cannot observe this Dask cluster .* obs-dask must be installed"):
             observing = observe(client)
+        assert "obs" not in client.run_on_scheduler(worker_plugins)  # a worker to come could not load it, and would end
         with observing, execution("night"):
             assert client.submit(double, 3).result() == 6
     assert load_execution().status == "succeeded"

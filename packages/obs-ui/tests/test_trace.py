@@ -166,6 +166,18 @@ def test_workers_are_as_busy_as_explain_says(processes: list[list[str]]) -> None
     assert found == busy_workers(SpanTree(load_execution(run.id).table), 0)
 
 
+def test_an_operation_that_ran_again_says_which_attempt_it_was() -> None:
+    with execution("night") as run:
+        parent = joined(carrier(), source="worker")
+        log = OperationLog(parent.context.run.journal)
+        for again in (False, True, True, False):
+            with log.operation(parent, "resize", "resize-1", again=again):
+                pass
+    trace = look(run.id).trace
+    rows = [row for row in range(len(trace)) if trace.name(row) == "resize"]
+    assert [trace.attributes_of(row).get("attempt") for row in rows] == [None, 2, 3, None]
+
+
 def test_a_task_knows_the_task_that_called_it_through_spans_between() -> None:
     moment = look(record())
     called = {task.name: task.parent for task in moment.tasks}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import heapq
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -345,19 +345,13 @@ class Assembly:
             table.durations[row] = max(0, end - table.starts[row])
 
     def _finish_attempts(self) -> None:
-        """Number the runs of what an engine ran several times."""
+        """Number the runs of what an engine ran again since it failed or was lost."""
         table = self.table
-        first: dict[tuple[int, str], int] = {}
-        again: dict[tuple[int, str], list[int]] = {}
         for row, key in table.keys.items():
-            run = (table.parents[row], key)
-            if first.setdefault(run, row) != row:
-                again.setdefault(run, [first[run]]).append(row)
             table.attributes.setdefault(row, {})["key"] = key
-        for rows in again.values():
-            rows.sort(key=table.starts.__getitem__)
-            for attempt, row in enumerate(rows[1:], 2):
-                table.attributes[row]["attempt"] = attempt
+        for row, attempt in attempts(table.keys, table.parents, table.starts, table.attributes).items():
+            table.attributes[row]["attempt"] = attempt
+            table.attributes[row].pop("again", None)
 
     def _finish_workers(self) -> None:
         for (writer_name, _), worker in self._workers.items():
@@ -578,3 +572,29 @@ _HANDLERS: dict[type[records.Record], Callable[[Assembly, _Writer, Any], None]] 
     records.Beat: Assembly._take_beat,
     records.Lost: Assembly._take_lost,
 }
+
+
+def attempts(
+    keys: Mapping[int, str], parents: Sequence[int], starts: Sequence[int], attributes: Mapping[int, Mapping[str, Any]]
+) -> dict[int, int]:
+    """Number the attempts of operations that ran again: 2 for the first repetition, and so on.
+
+    Args:
+        keys: What the engine calls the operations, by row.
+        parents: The row of each row's parent.
+        starts: When each row started.
+        attributes: Of the operations, by row; those that ran again say ``again``.
+    """
+    again = {(parents[row], keys[row]) for row in keys if attributes.get(row, {}).get("again")}
+    runs: dict[tuple[int, str], list[int]] = {}
+    for row, key in keys.items() if again else ():
+        if (parents[row], key) in again:
+            runs.setdefault((parents[row], key), []).append(row)
+    found = {}
+    for rows in runs.values():
+        attempt = 1
+        for row in sorted(rows, key=starts.__getitem__):
+            attempt = attempt + 1 if attributes.get(row, {}).get("again") else 1
+            if attempt > 1:
+                found[row] = attempt
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from obs_core import clock
 from obs_core.journal import records
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from obs_core.decks import Deck, TimeLineDeck
     from obs_core.executions import Run
     from obs_core.journal.writer import Journal
-    from obs_core.operations import Operation
+    from obs_core.operations import Operation, OperationLog
     from obs_core.secrets import SecretAccessor
     from obs_core.spans import span
     from obs_core.timeline import SpanBars
@@ -31,6 +32,9 @@ current: ContextVar[span | TaskContext | RemoteSpan | Operation | None] = Contex
 
 active: set[TaskContext] = set()
 """The running tasks and executions of this process."""
+
+operation_logs: WeakSet[OperationLog] = WeakSet()
+"""What holds the running operations of engines in this process."""
 
 
 class TaskContext:
@@ -156,7 +160,8 @@ class TaskContext:
     def link(self, name: str, url: str) -> None:
         """Attach a named address to this task; see `link`."""
         attached = Link(str(name), str(url))
-        self.links.append(attached)
+        if not self.source:
+            self.links.append(attached)
         self.append(records.LinkMade(self.own_ref(), attached.name, attached.url))
 
     def note(self, text: str) -> None:
@@ -247,7 +252,8 @@ def current_context() -> TaskContext:
     """Return the context of the running task.
 
     It follows `contextvars`, so that async tasks running side by side never mix. A plain thread without a
-    context uses the process's only active task, if there is just one. Outside any task it is the process's
+    context uses the process's only active task, if there is just one; on an engine's worker the only operation that runs
+    there, or what several have in common. Outside any task it is the process's
     own ambient execution (or the one that `OBS_CARRIER` names), so that a notebook works too.
 
     Returns:
@@ -290,10 +296,22 @@ def adoptive() -> TaskContext | None:
     return context
 
 
-def _of_process() -> TaskContext | RemoteSpan:
+def _of_process() -> TaskContext | RemoteSpan | Operation:
     from obs_core.executions import ambient
 
-    return _only_active() or ambient()
+    return _only_active() or _only_operation() or ambient()
+
+
+def _only_operation() -> TaskContext | RemoteSpan | Operation | None:
+    """Return the only operation that an engine runs here, or what several have in common."""
+    running = [operation for log in list(operation_logs) for operation in log.running.copy()]
+    if len(running) <= 1:
+        return running[0] if running else None
+    parents = {operation.parent.number for operation in running}
+    runs = {operation.parent.context.run for operation in running}
+    if len(runs) > 1:
+        return None
+    return running[0].parent if len(parents) == 1 else runs.pop().root
 
 
 def _only_active() -> TaskContext | None:

@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from obs_core.span_tree import SpanTree
 
+_SLIVER = 1_000
+"""Nanoseconds of a gap that are left open rather than filled from entries that stand for several operations."""
 
-def critical_path(tree: SpanTree, root: int) -> Iterator[tuple[int, int]]:
+
+def critical_path(tree: SpanTree, root: int) -> Iterable[tuple[int, int]]:
     """Walk back from the end of a span: through the child that finished last, then what had finished before it.
 
     A child that was still running when the next link of the chain began did not hold it up, so it is not in the chain.
@@ -22,10 +25,19 @@ def critical_path(tree: SpanTree, root: int) -> Iterator[tuple[int, int]]:
         tree: The spans.
         root: Where to begin.
 
-    Yields:
-        A span of the chain and its contribution in nanoseconds: the time in which no child of it is in the chain.
+    Returns:
+        Each span of the chain and its contribution in nanoseconds: the time in which no child of it is in the chain.
         Latest first, children before their parents. The contributions add up to the root's duration.
     """
+    if not tree.table.keys and not tree.table.counted:
+        return _walk(tree, root)
+    contributions: dict[int, int] = {}  # what fills several gaps comes once for each
+    for span, contribution in _walk(tree, root):
+        contributions[span] = contributions.get(span, 0) + contribution
+    return contributions.items()
+
+
+def _walk(tree: SpanTree, root: int) -> Iterator[tuple[int, int]]:
     path = [_Link(tree, root, tree.table.starts[root], tree.ends[root])]
     while path:
         link = path[-1]
@@ -96,12 +108,13 @@ def _filled(tree: SpanTree, chain: Iterator[_Piece], fillers: list[int], begin: 
     starts, ends = tree.table.starts, tree.ends
     fillers = sorted(fillers, key=ends.__getitem__, reverse=True)
     first, count = 0, len(fillers)
+    narrow = _SLIVER if fillers[0] in tree.table.counted else 0
     for piece in itertools.chain(chain, [(-1, begin, begin)]):
         gap = piece[2]
         while first < count and starts[fillers[first]] >= reached:
             first += 1  # it ran after this gap, and all gaps that are still to come are before it
         at = first
-        while gap < reached and at < count and ends[fillers[at]] > gap:
+        while gap + narrow < reached and at < count and ends[fillers[at]] > gap:
             part = _part_in(tree, fillers[at], gap, reached)
             if part[1] < part[2]:
                 yield part

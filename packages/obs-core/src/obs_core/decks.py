@@ -83,13 +83,12 @@ class Deck:
         >>> deck.append("<h2>Rows</h2>").append(frame)
     """
 
-    __slots__ = ("_context", "_items", "_number", "name")
+    __slots__ = ("_context", "_items", "_keeps", "_number", "name")
 
     def __init__(self, name: str, html: Any = "", auto_add_to_deck: bool = True) -> None:
         self._set_up(current_context(), name)
         if auto_add_to_deck:
-            self._context.decks.append(self)
-            self._announce()
+            self._join_context()
         if not (isinstance(html, str) and html == ""):
             self.append(html)
 
@@ -98,16 +97,23 @@ class Deck:
             raise TypeError(f"a deck's name must be a string, not {type(name).__name__}: {name!r}")
         self._context = context
         self._items: list[str] = []
+        self._keeps = True
         self._number = 0
         self.name = name
+
+    def _join_context(self) -> None:
+        """Be a tab of the task. An engine's worker, which runs many parts of it, does not hold the decks of all."""
+        if not self._context.source:
+            self._context.decks.append(self)
+        self._announce()
 
     @classmethod
     def _for(cls, context: TaskContext, name: str) -> Any:
         """Make a deck of a given task rather than of the current one."""
         deck = cls.__new__(cls)
         deck._set_up(context, name)
-        context.decks.append(deck)
-        deck._announce()
+        deck._join_context()
+        deck._keeps = not context.source
         return deck
 
     def append(self, html: Any) -> Deck:
@@ -128,7 +134,8 @@ class Deck:
         if len(html) > _MAY_SHARE:
             self._append_large(html)
             return self
-        self._items.append(html)
+        if self._keeps:
+            self._items.append(html)
         if self._number:
             context.append((self, html))
             if not len(self._items) & 4095:
@@ -180,7 +187,8 @@ class Deck:
     def _append_large(self, html: str) -> None:
         item, bodies = extract(html)
         _shared.update(bodies)
-        self._items.append(item)
+        if self._keeps:
+            self._items.append(item)
         if self._number:
             with guarded(f"keeping an item of deck {self.name!r}", self._context.note):
                 self._journal_item(item, tuple(bodies))

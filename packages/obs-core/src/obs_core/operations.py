@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 
 from obs_core import clock
-from obs_core.context import current
+from obs_core.context import current, operation_logs
 from obs_core.executions import one_line
 from obs_core.journal import records
 
@@ -74,6 +74,7 @@ class OperationLog:
         self._groups: dict[tuple[str, str], _Group] = {}
         self._last_sign = self.used = clock.wall()
         journal.sources.append(self._write_pending)
+        operation_logs.add(self)
 
     def operation(
         self,
@@ -92,12 +93,19 @@ class OperationLog:
             attributes: Facts about it. Those that are floats are added up where operations are counted.
             again: It ran, or was about to, before.
         """
-        return Operation(self, parent, name, key, attributes or {}, again)
+        return Operation(self, parent, name, key, {} if attributes is None else attributes, again)
 
     @property
     def idle(self) -> bool:
         """Whether no operation runs."""
         return not self.running
+
+    def close(self) -> None:
+        """Write what is left; no operation begins here any more."""
+        operation_logs.discard(self)
+        self.journal.flush(wait=True)
+        if self._write_pending in self.journal.sources:
+            self.journal.sources.remove(self._write_pending)
 
     def ended(self, operation: Operation) -> None:
         """Write an operation that has ended, or count it."""
@@ -180,6 +188,8 @@ class Operation:
         self.key = key
         self.attributes = attributes
         self.again = again
+        if again:
+            attributes["again"] = True
         self.announced = False
 
     @property
@@ -193,6 +203,11 @@ class Operation:
         """Its number in this process's journal."""
         with self._log.lock:
             return self._numbered()
+
+    @property
+    def whole(self) -> int:
+        """How many operations of a name are written here before they are counted only."""
+        return self._log.whole
 
     @property
     def must_be_written(self) -> bool:
@@ -312,8 +327,7 @@ class _Group(Struct, eq=False):
     def count(self, operation: Operation) -> None:
         """Add an operation to those that are only counted."""
         end = operation.start + operation.duration
-        if not self.counted:
-            self.start = operation.start
+        self.start = min(self.start, operation.start) if self.counted else operation.start
         self.counted += 1
         self.end = max(self.end, end)
         self.total += operation.duration

@@ -96,7 +96,7 @@ def _parts_of_others(context: TaskContext) -> PartsOfOthers:
     from obs_core.reading import parts_of_others
 
     with_bars = context.shared and context.bars is not None
-    return parts_of_others(context.journal, context.global_ref(), with_bars)
+    return parts_of_others(context.journal, context.global_ref(), with_bars, of_worker=bool(context.source))
 
 
 def _add_parts_of_others(context: TaskContext, task: TaskView, others: PartsOfOthers) -> None:

@@ -283,22 +283,24 @@ _MOST_SPAN_LINES = 16_000_000
 """Bytes of lines beyond which a report does without the bars of others: reading them would take a second."""
 
 
-def parts_of_others(journal: Journal, task_id: str, with_bars: bool) -> PartsOfOthers:
+def parts_of_others(journal: Journal, task_id: str, with_bars: bool, of_worker: bool = False) -> PartsOfOthers:
     """Read what the other writers of an execution recorded in a task.
 
     Args:
         journal: This process's own journal.
         task_id: The task's global name.
         with_bars: Whether the spans are wanted too.
+        of_worker: Whether this process is an engine's worker, which reads its own part of the task too.
     """
     store, size = journal.store, 0
     appended, drawn = Assembly(store, journal.execution_id), Assembly(store, journal.execution_id)
     paths = segment_names(store, journal.execution_id)
+    known = "" if of_worker else journal.writer
     if not with_bars:
-        paths = [path for path in paths if writer_of(path) != journal.writer]
+        paths = [path for path in paths if writer_of(path) != known]
     for path, lines in read_segments(store, paths):
         writer = writer_of(path)
-        if writer != journal.writer:
+        if writer != known:
             appended.add(writer, decode(chosen(lines, lambda line: line.startswith(_DECK_LINES))), path)
         size += len(lines)
         if with_bars and size <= _MOST_SPAN_LINES:

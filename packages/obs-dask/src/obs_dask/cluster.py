@@ -69,7 +69,10 @@ class Cluster:
             task.add_done_callback(_background.discard)
             return
         asking = threading.Thread(target=self._ask_guarded, args=(client, execution_ids, ended), daemon=True)
-        asking.start()
+        try:
+            asking.start()
+        except RuntimeError:  # no thread can be started while the interpreter shuts down
+            return
         asking.join(_PATIENCE)
         if asking.is_alive():
             warn(f"the Dask workers did not answer within {_PATIENCE:.0f} s; what they hold back comes a second later")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator
 from types import TracebackType
 from typing import Any
@@ -53,10 +54,15 @@ class observe:
             raise ValueError(f"whole counts tasks from 0, got {whole!r}")
         self._client = client
         self._cluster = Cluster(client, whole)
+        self._before: Cluster | None = None
         if not client.asynchronous:
             with _observing():
-                for plugin in _plugins():
-                    client.register_plugin(plugin)
+                try:
+                    for plugin in _plugins():
+                        client.register_plugin(plugin)
+                except Exception:
+                    _forget_plugins_now(client)
+                    raise
                 self._begin()
 
     def __enter__(self) -> observe:
@@ -72,8 +78,12 @@ class observe:
 
     async def __aenter__(self) -> observe:
         with _observing():
-            for plugin in _plugins():
-                await self._client.register_plugin(plugin)
+            try:
+                for plugin in _plugins():
+                    await self._client.register_plugin(plugin)
+            except Exception:
+                await _forget_plugins(self._client)
+                raise
             self._begin()
         return self
 
@@ -92,15 +102,31 @@ class observe:
 
     def _begin(self) -> None:
         submitting.install()
+        self._before = submitting.observed.get(self._client)
         submitting.observed[self._client] = self._cluster
 
     def _end(self) -> None:
-        if submitting.observed.get(self._client) is self._cluster:
+        if submitting.observed.get(self._client) is not self._cluster:
+            return
+        if self._before is None:
             del submitting.observed[self._client]
+        else:
+            submitting.observed[self._client] = self._before
 
 
 def _plugins() -> list[Any]:
     return [ObserveTasks(), MarkRepeated()]
+
+
+async def _forget_plugins(client: Any) -> None:
+    """Let the scheduler forget a plugin that could not be loaded everywhere: workers to come would die of it."""
+    with contextlib.suppress(Exception):
+        await client.scheduler.unregister_worker_plugin(name=ObserveTasks.name)
+
+
+def _forget_plugins_now(client: Any) -> None:
+    with contextlib.suppress(Exception):
+        client.sync(_forget_plugins, client)
 
 
 class _observing:

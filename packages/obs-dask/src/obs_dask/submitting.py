@@ -16,6 +16,7 @@ from distributed import Client
 from obs_core import carrier
 from obs_core.context import current, innermost
 from obs_core.failsafe import guarded
+from obs_core.operations import Operation
 
 if TYPE_CHECKING:
     from obs_dask.cluster import Cluster
@@ -46,7 +47,7 @@ def install() -> None:
         AttributeError: This version of distributed has no such method.
     """
     submit: Callable[..., Any] = Client._graph_to_futures
-    if hasattr(submit, "__wrapped__"):
+    if getattr(submit, "carries_obs", False):
         return
 
     @functools.wraps(submit)
@@ -54,6 +55,7 @@ def install() -> None:
         with _annotated(client):
             return submit(client, *args, **kwargs)
 
+    setattr(submit_annotated, "carries_obs", True)  # noqa: B010 - a type checker knows no attribute of a function
     setattr(Client, "_graph_to_futures", submit_annotated)  # noqa: B010 - a type checker takes a method for constant
 
 
@@ -62,7 +64,7 @@ def _annotated(client: Client) -> AbstractContextManager[Any]:
     with guarded("carrying the span to the Dask cluster"):
         cluster = observed.get(client) or _cluster_of_worker(client)
         if cluster is not None:
-            return annotate(**{ANNOTATION: _carried(client, cluster)})
+            return annotate(**{ANNOTATION: _carried(cluster)})
     return nullcontext()
 
 
@@ -86,20 +88,20 @@ class _Last(threading.local):
     """What this thread carried last: thousands of submissions in a row come from one span."""
 
     here: Any = None
-    client: Any = None
+    cluster: Any = None
     text = ""
 
 
 _last = _Last()
 
 
-def _carried(client: Client, cluster: Cluster) -> str:
+def _carried(cluster: Cluster) -> str:
     here = innermost()
-    if _last.here is here and _last.client is client:
+    if _last.here is here and _last.cluster is cluster:
         return _last.text
     carried = carrier()
     del carried["traceparent"]  # each key has a copy of the rest
-    carried[WHOLE] = str(cluster.whole)
+    carried[WHOLE] = str(here.whole if isinstance(here, Operation) else cluster.whole)
     cluster.takes_part_in(here.context)
-    _last.here, _last.client, _last.text = here, client, json.dumps(carried, separators=(",", ":"))
+    _last.here, _last.cluster, _last.text = here, cluster, json.dumps(carried, separators=(",", ":"))
     return _last.text

@@ -23,8 +23,8 @@ def validate(frame: Any, schema: Any) -> Delayed:
     """Validate a dask DataFrame: every partition where it lies, all failures in one verdict.
 
     Nothing runs until the result is computed. What no partition can tell by itself, that values be unique, is looked at
-    across all of them. Other checks see a partition at a time: one of a mean is one of each partition's mean. It needs
-    ``obs-dask[pandera]``.
+    across all of them, with the values as they are in the frame, before the schema coerces them. Other checks see a
+    partition at a time: one of a mean is one of each partition's mean. It needs ``obs-dask[pandera]``.
 
     Args:
         frame: A dask DataFrame.
@@ -46,7 +46,7 @@ def validate(frame: Any, schema: Any) -> Delayed:
     check_frame(frame)
     from obs_pandera.verdicts import split_uniqueness
 
-    part_schema, unique = split_uniqueness(schema)
+    part_schema, unique = split_uniqueness(schema, frame.columns)
     verdict = merged(frame, _verdicts_of_partition, _merge, part_schema, name="validate")
     present = [one for one in unique if set(one.columns) <= set(frame.columns)]
     completed: Delayed = delayed(_completed, pure=True)(verdict, schema, [_duplicates(frame, one) for one in present])

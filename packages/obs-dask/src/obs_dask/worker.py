@@ -30,7 +30,7 @@ _SILENCE = 600_000_000_000
 _MOST_PLACES = 10_000
 """Carried spans that are remembered at a time."""
 
-_RAN = frozenset({"executing", "long-running", "memory"})
+_RAN = frozenset({"executing", "long-running", "memory", "cancelled", "resumed"})
 """States of a key that has begun to run: what comes then is known by the operation."""
 
 
@@ -114,7 +114,7 @@ class WorkerObserver:
         place = self._places.get(task.carried)
         if place is None or live.get(place.part.run.id) is not place.part.run:
             place = self._arrive(task.carried)
-        return Operation(place.part.log, place.span, task.name, task.key, task.attributes, task.again)
+        return place.part.log.operation(place.span, task.name, task.key, task.attributes, task.again)
 
     def settle(self, execution_ids: Iterable[str], ended: bool) -> None:
         """Write what is recorded of executions, and forget those that have ended."""
@@ -173,7 +173,7 @@ class WorkerObserver:
                 return  # somebody else did
             self._places = {carried: place for carried, place in self._places.items() if place.part is not part}
         journal.append(records.WorkerLeft(self.name, journal.now()))
-        journal.flush(wait=True)
+        part.log.close()
         if not any(execution_id in other._parts for other in list(observers.values())):
             carriers.leave(execution_id)
 

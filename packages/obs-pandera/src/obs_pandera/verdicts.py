@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -211,11 +212,12 @@ class Duplicates(Struct):
         return "field_uniqueness"
 
 
-def split_uniqueness(schema: Any) -> tuple[Any, list[Uniqueness]]:
+def split_uniqueness(schema: Any, labels: Iterable[Any] = ()) -> tuple[Any, list[Uniqueness]]:
     """Take out of a schema what no part of a data set can tell by itself.
 
     Args:
         schema: A pandera schema of a frame, or a `DataFrameModel`.
+        labels: The columns of the data set, among which columns of the schema that are patterns find theirs.
 
     Returns:
         The schema without it (a copy), and what was taken out.
@@ -230,7 +232,8 @@ def split_uniqueness(schema: Any) -> tuple[Any, list[Uniqueness]]:
     taken = []
     for label, column in part.columns.items():
         if getattr(column, "unique", False):
-            taken.append(Uniqueness((label,), str(column.report_duplicates), False))
+            meant = [one for one in labels if re.match(label, str(one))] if getattr(column, "regex", False) else [label]
+            taken += [Uniqueness((one,), str(column.report_duplicates), False) for one in meant]
             column.unique = False
     if part.unique:
         taken.append(Uniqueness(tuple(part.unique), str(part.report_duplicates), True))

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from obs_core.assembly import attempts
 from obs_core.critical_path import critical_path
 from obs_core.model import ExecutionView, SpanTable, Status
 from obs_core.span_tree import SpanTree
@@ -79,7 +80,7 @@ class Trace:
         self.names = columns.names
         self.writers = list(columns.writers)
         self.errors = dict(columns.errors)
-        self.attributes_of = columns.attributes_of
+        self._given = columns.attributes_of
         self.workers_of = columns.workers_of
         self.workers = {writer: tuple(names) for writer, names in columns.workers.items()}
         self.keys = dict(columns.keys)
@@ -118,6 +119,15 @@ class Trace:
                 return
             reached = np.where(reached >= 0, reached[np.maximum(reached, 0)], -1)
         self.parents[reached >= 0] = 0
+
+    def attributes_of(self, row: int) -> dict[str, Any]:
+        """Return a span's attributes; none if it has none."""
+        given = self._given(row)
+        if given.pop("again", False):
+            same = {one: key for one, key in self.keys.items() if key == given.get("key")}
+            known = {one: self._given(one) for one in same}
+            given["attempt"] = attempts(same, self.parents.tolist(), self.starts.tolist(), known).get(row, 1)
+        return given
 
     def status(self, row: int) -> Status:
         """Return how a span stands."""
