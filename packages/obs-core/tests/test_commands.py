@@ -15,7 +15,7 @@ import yaml
 
 from obs_core import execution, span, task
 from obs_core.commands import main as obs
-from obs_core.testing import RecordingStore
+from obs_core.testing import FixedClock, RecordingStore
 
 
 @task
@@ -163,15 +163,16 @@ def test_a_reader_that_stops_reading_is_no_error(run_id: str) -> None:
 
 
 def test_gc_removes_what_is_old_and_nothing_else(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with execution("old", store=folder) as old:
-        add(1, 2)
-    time.sleep(0.3)
-    with execution("new", store=folder) as new:
-        pass
-    assert obs(["gc", "--older-than", "0.2s", "--dry-run"]) == 0
-    assert capsys.readouterr().out.startswith(f"{old.id}\nwould remove 1 executions")
-    assert (folder / "executions" / old.id).exists()
-    assert obs(["gc", "--older-than", "0.2s"]) == 0
+    with FixedClock() as clock:
+        with execution("old", store=folder) as old:
+            add(1, 2)
+        clock.advance(3600)
+        with execution("new", store=folder) as new:
+            pass
+        assert obs(["gc", "--older-than", "30m", "--dry-run"]) == 0
+        assert capsys.readouterr().out.startswith(f"{old.id}\nwould remove 1 executions")
+        assert (folder / "executions" / old.id).exists()
+        assert obs(["gc", "--older-than", "30m"]) == 0
     assert [path.name for path in (folder / "executions").iterdir()] == [new.id]
 
 
