@@ -174,3 +174,8 @@ def test_this_machines_own_addresses_are_known(host: str) -> None:
     assert not is_loopback("0.0.0.0")
     assert not is_loopback("::")
     assert not is_loopback("192.168.1.5")
+
+
+def test_a_path_that_no_file_system_takes_is_not_found(client: Connect) -> None:
+    for path in ("/static/%00", "/executions/%00", "/%00"):
+        assert client().get(path).status_code == 404

@@ -98,6 +98,8 @@ class Guard:
             return PlainTextResponse(_WRONG_HOST, 421)
         if scope["method"] not in ("GET", "HEAD"):
             return PlainTextResponse("Nothing can be changed here: GET and HEAD only.\n", 405, {"Allow": "GET, HEAD"})
+        if "\0" in scope["path"]:
+            return PlainTextResponse("There is no such page.\n", 404)  # no file system takes such a name
         return self._token_refusal(scope, headers) if self._access.token else None
 
     def _token_refusal(self, scope: Scope, headers: Headers) -> Response | None:
