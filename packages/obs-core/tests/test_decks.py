@@ -15,10 +15,13 @@ from obs_core import (
     TimeLineDeck,
     current_context,
     execution,
+    link,
     load_execution,
     span,
     task,
 )
+from obs_core.report.shared import restore
+from obs_core.secrets import forget_secret_values, register_secret_value
 from obs_core.testing import FixedClock, RecordingStore
 
 UTC = datetime.UTC
@@ -233,6 +236,47 @@ def test_a_large_item_is_kept_in_a_file_of_its_own(store: RecordingStore) -> Non
     assert items(store, "Large") == [[large]]
     (blob,) = [name for name in store.files if "/blobs/" in name]
     assert len(store.files[blob]) < 1000
+
+
+def test_items_of_every_kind_are_read_back_in_the_order_in_which_they_were_appended(store: RecordingStore) -> None:
+    script = f"<script>{'x=1;' * 2_000}</script>"
+    appended = ["<h2>A</h2>", "<p>" + "a" * 6_000, "<h2>B</h2>", "<p>" + "b" * 60_000, script, "<h2>C</h2>"] * 3
+    appended += ["<p>obs:shared:0123456789abcdef0123456789abcdef is text here</p>", "<h2>D</h2>"]
+    written: list[str] = []
+
+    @task(deck_fields=[])
+    def work() -> None:
+        deck = Deck("Mixed")
+        kept_back = Deck("Kept back", auto_add_to_deck=False)
+        for item in appended:
+            deck.append(item)
+            kept_back.append(item)
+        current_context().decks.append(kept_back)
+        written.append(deck.html)
+
+    work()
+    assert written == ["\n".join(appended)]
+    found = store.last()
+    for name in ("Mixed", "Kept back"):
+        (deck,) = [deck for deck in found.tasks[0].decks if deck.name == name]
+        assert [restore(item, lambda digest: found.shared_body(digest) or "") for item in deck.items] == appended
+
+
+def test_a_secret_in_a_link_is_masked_in_the_report_too(folder: Path) -> None:
+    register_secret_value("sk0live9AbCdEf7h")
+
+    @task
+    def work() -> None:
+        link("page of sk0live9AbCdEf7h", "https://example.org/?key=sk0live9AbCdEf7h")
+
+    try:
+        with execution("night", store=folder):
+            work()
+    finally:
+        forget_secret_values()
+    (page,) = folder.rglob("*.html")
+    assert "https://example.org/?key=***" in page.read_text()
+    assert not [path for path in folder.rglob("*") if path.is_file() and b"sk0live9" in path.read_bytes()]
 
 
 def test_a_hundred_thousand_appends_are_all_there(store: RecordingStore) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import heapq
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -61,6 +61,12 @@ class _Deck(Struct):
     task: str
     items: list[_Item] = field(default_factory=list)
     bars: list[tuple[str, int, int, int | None]] = field(default_factory=list)
+    last: dict[str, int] = field(default_factory=dict)
+
+    def add(self, writer: _Writer, at: int, source: str, contents: Iterable[str | records.DeckBlob]) -> None:
+        """Add what one record holds; what a writer appended stays in the order in which it did, whatever its clock."""
+        at = self.last[writer.name] = max(at + writer.epoch, self.last.get(writer.name, 0))
+        self.items.extend(_Item(at, source, content) for content in contents)
 
 
 class Assembly:
@@ -295,11 +301,10 @@ class Assembly:
 
     def _take_items(self, writer: _Writer, record: records.DeckItems) -> None:
         writer.last = max(writer.last, record.at)
-        deck = self._deck_of(writer, record.deck)
-        deck.items.extend(_Item(record.at + writer.epoch, record.source, item) for item in record.items)
+        self._deck_of(writer, record.deck).add(writer, record.at, record.source, record.items)
 
     def _take_blob(self, writer: _Writer, record: records.DeckBlob) -> None:
-        self._deck_of(writer, record.deck).items.append(_Item(record.at + writer.epoch, record.source, record))
+        self._deck_of(writer, record.deck).add(writer, record.at, record.source, [record])
 
     def _take_times(self, writer: _Writer, record: records.DeckTimes) -> None:
         self._deck_of(writer, record.deck).bars.extend(record.bars)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from obs_core import clock
+from obs_core._masking import mask
 from obs_core.journal import records
 from obs_core.model import Link
 
@@ -159,7 +160,7 @@ class TaskContext:
 
     def link(self, name: str, url: str) -> None:
         """Attach a named address to this task; see `link`."""
-        attached = Link(str(name), str(url))
+        attached = Link(mask(str(name)), mask(str(url)))
         if not self.source:
             self.links.append(attached)
         self.append(records.LinkMade(self.own_ref(), attached.name, attached.url))

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from obs_core import clock
 from obs_core.context import current_context
 from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.rendering import render
-from obs_core.report.shared import extract, restore
+from obs_core.report.shared import MARK, extract, references, restore
 from obs_core.store.base import blob_path
 from obs_core.store.content import compressed, digest_of, masked_bytes
 
@@ -131,13 +132,13 @@ class Deck:
             return self
         if not isinstance(html, str):
             html = render(html)
-        if len(html) > _MAY_SHARE:
+        if len(html) > _MAY_SHARE or MARK in html:
             self._append_large(html)
             return self
         if self._keeps:
             self._items.append(html)
         if self._number:
-            context.append((self, html))
+            context.append((self, clock.wall(), html))
             if not len(self._items) & 4095:
                 context.journal.relieve()
         return self
@@ -182,7 +183,7 @@ class Deck:
         self._number = context.next_number()
         context.append(records.DeckMade(self._number, context.own_ref(), self.name))
         for item in self._items:
-            self._journal_item(item, ())
+            self._journal_item(item)
 
     def _append_large(self, html: str) -> None:
         item, bodies = extract(html)
@@ -191,20 +192,21 @@ class Deck:
             self._items.append(item)
         if self._number:
             with guarded(f"keeping an item of deck {self.name!r}", self._context.note):
-                self._journal_item(item, tuple(bodies))
+                self._journal_item(item)
 
-    def _journal_item(self, item: str, digests: tuple[str, ...]) -> None:
+    def _journal_item(self, item: str) -> None:
         journal = self._context.journal
+        digests = sorted(digest for digest in references(item) if digest in _shared)
         for digest in digests:
             journal.put_shared(digest, masked_bytes(_shared[digest]))
         if len(item) <= _LARGE:
-            items = records.DeckItems(self.ref_in(journal), journal.now(), [item], list(digests), self.source)
+            items = records.DeckItems(self.ref_in(journal), journal.now(), [item], digests, self.source)
             journal.append(items)
             return
         content = masked_bytes(item)
         path = blob_path(journal.execution_id, digest_of(content))
         journal.put(path, compressed(content))
-        journal.append(records.DeckBlob(self.ref_in(journal), journal.now(), path, list(digests), self.source))
+        journal.append(records.DeckBlob(self.ref_in(journal), journal.now(), path, digests, self.source))
 
     def _append_stored(self, html: str, path: str) -> None:
         """Add an item that the store holds already (source code, dependencies)."""

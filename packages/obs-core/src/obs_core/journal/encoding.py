@@ -76,14 +76,14 @@ def _add_other(journal: Journal, rows: list[_Row], item: Any) -> None:
     if type(item) is not tuple:
         rows.append(item)
         return
-    deck, html = item
+    deck, at, html = item
     ref = deck.ref_in(journal)
     last = rows[-1] if rows else None
     source = deck.source
     if type(last) is records.DeckItems and last.deck == ref and not last.shared and last.source == source:
         last.items.append(html)
     else:
-        rows.append(records.DeckItems(ref, journal.now(), [html], source=source))
+        rows.append(records.DeckItems(ref, at, [html], source=source))
 
 
 def _masked(row: _Row) -> _Row:

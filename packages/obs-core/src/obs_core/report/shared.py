@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-__all__ = ["SHARED_ABOVE", "extract", "references", "restore"]
+__all__ = ["MARK", "SHARED_ABOVE", "extract", "references", "restore"]
 
 SHARED_ABOVE = 4096
 """A body of more characters than this is kept apart."""
 
-_MARK = "obs:shared:"
-_ESCAPED_MARK = _MARK + "-"
+MARK = "obs:shared:"
+"""Stands before the hash of a body that is kept apart."""
+
+_ESCAPED_MARK = MARK + "-"
 _REFERENCE = re.compile(r"obs:shared:(-|[0-9a-f]{32})")
 _OPENING = re.compile(r"<(?:!--|(script|style)(?=[\s/>]))", re.IGNORECASE)
 _REST_OF_TAG = re.compile(r"""(?:[^>"']|"[^"]*"|'[^']*')*+>""")
@@ -43,16 +45,16 @@ def extract(html: str) -> tuple[str, dict[str, str]]:
         '<script>obs:shared:c59d3c0480cc2d71d8f646e735e92da6</script>'
     """
     if len(html) <= SHARED_ABOVE:
-        return (html.replace(_MARK, _ESCAPED_MARK) if _MARK in html else html), {}
+        return (html.replace(MARK, _ESCAPED_MARK) if MARK in html else html), {}
     kept: list[str] = []
     bodies: dict[str, str] = {}
     position = 0
     for element, start, end in _large_bodies(html):
         digest, body = _recent.named(element, html, start, end)
         bodies[digest] = body
-        kept += (html[position:start].replace(_MARK, _ESCAPED_MARK), _MARK, digest)
+        kept += (html[position:start].replace(MARK, _ESCAPED_MARK), MARK, digest)
         position = end
-    kept.append(html[position:].replace(_MARK, _ESCAPED_MARK))
+    kept.append(html[position:].replace(MARK, _ESCAPED_MARK))
     return "".join(kept), bodies
 
 
@@ -71,9 +73,9 @@ def restore(html: str, lookup: Callable[[str], str]) -> str:
         >>> restore(slim, bodies.__getitem__) == html
         True
     """
-    if _MARK not in html:
+    if MARK not in html:
         return html
-    return _REFERENCE.sub(lambda found: _MARK if found[1] == "-" else lookup(found[1]), html)
+    return _REFERENCE.sub(lambda found: MARK if found[1] == "-" else lookup(found[1]), html)
 
 
 def references(html: str) -> set[str]:
@@ -85,7 +87,7 @@ def references(html: str) -> set[str]:
     Returns:
         Their hashes.
     """
-    if _MARK not in html:
+    if MARK not in html:
         return set()
     return {digest for digest in _REFERENCE.findall(html) if digest != "-"}
 
