@@ -187,7 +187,7 @@ def test_pandera_data_validation() -> None:
 
 def test_memory_profiling_with_memray() -> None:
     pytest.importorskip("memray")
-    from obs_core.late import wait
+    from obs_core.tasks.deferred import wait
     from obs_memray import memray_profiling
 
     @flytekit.task

@@ -138,12 +138,12 @@ def _nothing(number: int) -> int:
 
 def _million(_folder: Path) -> None:
     from obs_core import carrier, execution, load_execution, span
-    from obs_core.carriers import joined
-    from obs_core.operations import OperationLog
+    from obs_core.recording.joining import joined
+    from obs_core.recording.operations import OperationLog
 
     with execution("million") as run, span("map"):
         parent = joined(carrier(), source="worker")
-        log = OperationLog(parent.context.run.journal)
+        log = OperationLog(parent.task.run.journal)
         before = _resident_mb()
         began = time.perf_counter()
         for number in range(MILLION):
@@ -246,13 +246,14 @@ def _writers(folder: Path) -> None:
 def _write_as_workers(store: Path) -> str:
     """Write journals as so many workers would, each through a journal of its own."""
     from obs_core import Deck, carrier, execution, span, task
-    from obs_core.carriers import RemoteSpan, joined
-    from obs_core.context import TaskContext, current
-    from obs_core.executions import Run
     from obs_core.identity import new_writer_id
     from obs_core.journal import records
-    from obs_core.operations import OperationLog
+    from obs_core.recording.joining import RemoteSpan, joined
+    from obs_core.recording.operations import OperationLog
+    from obs_core.recording.run import Run
+    from obs_core.recording.scope import current
     from obs_core.store import open_store
+    from obs_core.tasks.context import TaskContext
 
     @task
     def clean() -> None:
@@ -260,8 +261,8 @@ def _write_as_workers(store: Path) -> str:
             carried = joined(carrier())
         for number in range(WRITERS):
             name = f"tcp://10.0.{number // 250}.{number % 250}:40331"
-            run = Run(open_store(str(store)), carried.context.run.id, "", new_writer_id())
-            context = TaskContext(run, "clean", None, number=carried.context.global_ref(), source=name)
+            run = Run(open_store(str(store)), carried.task.run.id, "", new_writer_id())
+            context = TaskContext(run, "clean", None, number=carried.task.global_ref(), source=name)
             parent = RemoteSpan(carried.number, context)
             run.journal.append(records.WorkerJoined(name, run.journal.now(), 4))
             log = OperationLog(run.journal)
@@ -269,7 +270,7 @@ def _write_as_workers(store: Path) -> str:
                 with log.operation(parent, f"step {operation % 5}", f"{number}-{operation}", {"worker": name}):
                     if operation == 0:
                         Deck("Parts").append(f"<p>part {number}</p>")
-            current.set(carried.context)
+            current.set(carried.task)
             run.journal.append(records.WorkerLeft(name, run.journal.now()))
             run.journal.close_now()
 

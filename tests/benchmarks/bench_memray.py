@@ -48,7 +48,7 @@ OURS = (
     WORKLOADS
     + """
 from obs_core import execution, task
-from obs_core.late import wait
+from obs_core.tasks.deferred import wait
 from obs_memray import memray_profiling
 profiled = task(deck_fields=())(memray_profiling()({work}))
 run = execution("bench"); run.__enter__()
@@ -81,7 +81,7 @@ print(json.dumps([alone() for _ in range(2)]))
 MANY = """
 import json, os, resource, time
 from obs_core import load_execution, task
-from obs_core.late import wait
+from obs_core.tasks.deferred import wait
 from obs_memray import memray_profiling
 
 @task(deck_fields=())

@@ -38,7 +38,7 @@ def measure():
     for _ in range({COUNT}):
         with span("operation"):
             pass
-    current_context().journal.flush()
+    current_context().state.journal.flush()
     return time.perf_counter() - began
 """
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from obs_core import executions, rendering, transformers
-from obs_core._plugins import TypeRegistry
+from obs_core import rendering, transformers
+from obs_core.recording import here
 from obs_core.testing import RecordingStore, recording
+from obs_core.values.registry import TypeRegistry
 
 # How long an example takes says nothing on a loaded machine: time is measured in benchmarks.
 settings.register_profile("obs", deadline=None)
@@ -27,8 +28,8 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Recording
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OBS_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("OBS_STRICT", "1")
-    monkeypatch.setattr(executions, "_ambient", None)
-    executions.carried.cache_clear()
+    monkeypatch.setattr(here, "_ambient", None)
+    here.carried.cache_clear()
     with recording() as recorded:
         yield recorded
 

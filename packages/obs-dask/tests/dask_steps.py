@@ -14,6 +14,7 @@ from typing import Any
 from distributed import Reschedule, get_client, get_worker, secede
 
 from obs_core import Deck, current_context, link, span, task
+from obs_core.tasks.context import context_of
 from obs_dask.worker import observers
 
 
@@ -100,8 +101,8 @@ def submit_many(count: int) -> int:
 
 def decks_held(dask_worker: Any) -> int:
     """How many decks and links the worker's side of executions keeps in memory."""
-    contexts = [place.span.context for place in observers[dask_worker]._places.values()]
-    return sum(len(one.decks) + len(one.links) + len(one.default_deck._current_items()) for one in contexts)
+    tasks = [place.span.task for place in observers[dask_worker]._places.values()]
+    return sum(len(one.decks) + len(one.links) + len(context_of(one).default_deck.current_items()) for one in tasks)
 
 
 def publish(text: str) -> None:
@@ -151,9 +152,9 @@ def forget_obs_dask() -> None:
     modules["obs_dask"] = None  # what makes an import fail
 
 
-def partners_of(execution_id: str) -> int:
+def participants_of(execution_id: str) -> int:
     """How many clusters this process knows to take part in an execution."""
-    from obs_core.executions import live
+    from obs_core.recording.run import live
 
     run = live.get(execution_id)
-    return 0 if run is None else len(run.partners)
+    return 0 if run is None else len(run.participants)

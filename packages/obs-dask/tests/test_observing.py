@@ -21,7 +21,7 @@ from dask_steps import (
     double_later,
     journals,
     note_down,
-    partners_of,
+    participants_of,
     publish,
     read,
     read_in_threads,
@@ -142,8 +142,8 @@ def test_a_worker_keeps_one_client_however_often_its_tasks_submit(client: Client
     with observe(client), execution("night") as run:
         for number in range(6):
             client.submit(submit_more, number, pure=False).result()
-        partners = client.run(partners_of, run.id).values()
-    assert max(partners) == 1
+        participants = client.run(participants_of, run.id).values()
+    assert max(participants) == 1
     assert names_below("night") == ["submit_more"] * 6
 
 

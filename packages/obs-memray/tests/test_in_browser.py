@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from obs_core import load_execution, task
-from obs_core.late import wait
+from obs_core.tasks.deferred import wait
 from obs_memray import memray_profiling
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from obs_core import execution, load_execution, task
-from obs_core.late import wait
 from obs_core.reading import Execution
+from obs_core.tasks.deferred import wait
 from obs_memray import memray_profiling
 
 pytestmark = pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="memray runs on Linux and macOS")
@@ -150,7 +150,7 @@ def test_without_the_package_that_reads_it_a_capture_says_what_to_install(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_victim(KILL)
-    monkeypatch.setattr("obs_core.captures.declared", lambda _: ())
+    monkeypatch.setattr("obs_core.reading.captures.declared", lambda _: ())
     decks = decks_of(load_execution("last"), "devour")
     assert "pip install obs-memray" in decks["Memray"]
 

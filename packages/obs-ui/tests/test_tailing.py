@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from obs_core.store import Store, open_store
-from obs_core.store.base import segment_path
+from obs_core.store.paths import segment_path
 from obs_ui.tailing import JournalTail
 
 RUN = "20260101-000000-000000-aaaaaa"

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from obs_core import carrier, execution, load_execution, span, task
-from obs_core.carriers import joined
 from obs_core.identity import Process
 from obs_core.journal import flusher, records
-from obs_core.operations import OperationLog
-from obs_core.span_tree import SpanTree
+from obs_core.recording.joining import joined
+from obs_core.recording.operations import OperationLog
 from obs_core.store import open_store
-from obs_core.workers import busy_workers
+from obs_core.trace.busy_workers import busy_workers
+from obs_core.trace.tree import SpanTree
 from obs_ui.columns import FAILED, SpanColumns
 from obs_ui.decoding import SpanLine, decode
 from obs_ui.recording import Moment, Recording
@@ -106,7 +106,7 @@ def record_operations() -> str:
         with span("submit"):
             parent = joined(carrier(), source="worker")
         with span("wait"):
-            log = OperationLog(parent.context.run.journal, whole=10)
+            log = OperationLog(parent.task.run.journal, whole=10)
             for number in range(400):
                 with log.operation(parent, f"resize {number % 2}", f"key-{number}", {"worker": "worker"}):
                     time.sleep(0.0001)
@@ -135,13 +135,13 @@ def test_what_an_engine_ran_is_counted_and_in_the_critical_path_as_explain_has_i
 
 WORK = """
 import json, os, sys, time
-from obs_core import carriers
+from obs_core.recording import joining as carriers
 from obs_core.journal import records
-from obs_core.operations import OperationLog
+from obs_core.recording.operations import OperationLog
 
 def work(name, count):
     parent = carriers.joined(json.loads(os.environ["CARRIED"]), source=name)
-    journal = parent.context.run.journal
+    journal = parent.task.run.journal
     journal.append(records.WorkerJoined(name, journal.now(), 2))
     log = OperationLog(journal, whole=10)
     for number in range(count):
@@ -169,7 +169,7 @@ def test_workers_are_as_busy_as_explain_says(processes: list[list[str]]) -> None
 def test_an_operation_that_ran_again_says_which_attempt_it_was() -> None:
     with execution("night") as run:
         parent = joined(carrier(), source="worker")
-        log = OperationLog(parent.context.run.journal)
+        log = OperationLog(parent.task.run.journal)
         for again in (False, True, True, False):
             with log.operation(parent, "resize", "resize-1", again=again):
                 pass

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from obs_core import Deck, carrier, execution, link, span, task
-from obs_core.carriers import joined
 from obs_core.journal import flusher, records
-from obs_core.operations import OperationLog
+from obs_core.recording.joining import joined
+from obs_core.recording.operations import OperationLog
 
 pytestmark = pytest.mark.browser
 
@@ -108,7 +108,7 @@ def test_how_busy_an_engine_s_workers_were_is_shown(serve: Callable[..., Any], o
         for number in range(15):
             worker = f"tcp://10.0.0.{number}:40331"
             parent = joined(carrier(), source=worker)
-            journal = parent.context.run.journal
+            journal = parent.task.run.journal
             journal.append(records.WorkerJoined(worker, journal.now(), 2))
             with OperationLog(journal).operation(parent, "resize", f"resize-{number}", {"worker": worker}):
                 pass

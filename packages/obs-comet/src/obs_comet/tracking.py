@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from obs_comet.client import NO
-from obs_comet.turns import end_turn, take_turn
+from obs_comet.exclusive import claim, release
 from obs_core import Identity, Secret, TaskCall, Tracker
 from obs_core.trackers import OnRetry
 
@@ -70,7 +70,7 @@ class _Comet(Tracker):
 
     def around(self, call: TaskCall) -> Iterator[Any]:
         """Run the task in its experiment, once no other is live in this process."""
-        reason = take_turn(call.context, wait=self._waits)
+        reason = claim(call.context, wait=self._waits)
         if reason:
             self._untracked(call, reason)
             yield None
@@ -78,7 +78,7 @@ class _Comet(Tracker):
         try:
             yield from super().around(call)
         finally:
-            end_turn()
+            release()
 
     def _account(self, call: TaskCall, identity: Identity, key: str | None) -> Account:
         from obs_comet.client import came_too_late

@@ -21,42 +21,75 @@ from obs_core.__about__ import __version__
 from obs_core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from obs_core.annotated import register_task_decorator
-    from obs_core.artifacts import Kept
-    from obs_core.carriers import attach, carrier
-    from obs_core.context import TaskContext, current_context, link
-    from obs_core.decks import Deck, DeckField, TimeLineDeck
-    from obs_core.decorators import TaskCall, TaskDecorator
-    from obs_core.executions import execution
+    from obs_core.assembly.loading import ExecutionNotFoundError
+    from obs_core.decks.deck import Deck, DeckField
+    from obs_core.decks.timeline import TimeLineDeck
     from obs_core.failsafe import ObsError, ObsWarning
-    from obs_core.reading import Execution, ExecutionNotFoundError, list_executions, load_execution
+    from obs_core.reading.execution import Execution, load_execution
+    from obs_core.reading.listing import list_executions
+    from obs_core.recording.artifacts import Kept
+    from obs_core.recording.executions import execution
+    from obs_core.recording.spans import span
     from obs_core.rendering import Renderable, register_renderer
     from obs_core.secrets import Secret
-    from obs_core.spans import span
     from obs_core.store import open_store
-    from obs_core.tasks import task
-    from obs_core.trace import ExecutionSpan
+    from obs_core.tasks.carriers import attach, carrier
+    from obs_core.tasks.context import TaskContext, current_context, link
+    from obs_core.tasks.decorators import TaskCall, TaskDecorator, register_task_decorator
+    from obs_core.tasks.task import task
+    from obs_core.trace.execution_span import ExecutionSpan
     from obs_core.trackers import Identity, Tracker
     from obs_core.transformers import TypeTransformer, register_transformer
 
 _MODULES = {
-    "annotated": ("register_task_decorator",),
-    "artifacts": ("Kept",),
-    "carriers": ("attach", "carrier"),
-    "context": ("TaskContext", "current_context", "link"),
-    "decks": ("Deck", "DeckField", "TimeLineDeck"),
-    "decorators": ("TaskCall", "TaskDecorator"),
-    "executions": ("execution",),
-    "failsafe": ("ObsError", "ObsWarning"),
-    "reading": ("Execution", "ExecutionNotFoundError", "list_executions", "load_execution"),
-    "rendering": ("Renderable", "register_renderer"),
+    "decks.deck": (
+        "Deck",
+        "DeckField",
+    ),
+    "decks.timeline": ("TimeLineDeck",),
+    "failsafe": (
+        "ObsError",
+        "ObsWarning",
+    ),
+    "assembly.loading": ("ExecutionNotFoundError",),
+    "reading.execution": (
+        "Execution",
+        "load_execution",
+    ),
+    "reading.listing": ("list_executions",),
+    "recording.artifacts": ("Kept",),
+    "recording.executions": ("execution",),
+    "recording.spans": ("span",),
+    "rendering": (
+        "Renderable",
+        "register_renderer",
+    ),
     "secrets": ("Secret",),
-    "spans": ("span",),
     "store": ("open_store",),
-    "tasks": ("task",),
-    "trace": ("ExecutionSpan",),
-    "trackers": ("Identity", "Tracker"),
-    "transformers": ("TypeTransformer", "register_transformer"),
+    "tasks.carriers": (
+        "attach",
+        "carrier",
+    ),
+    "tasks.context": (
+        "TaskContext",
+        "current_context",
+        "link",
+    ),
+    "tasks.decorators": (
+        "TaskCall",
+        "TaskDecorator",
+        "register_task_decorator",
+    ),
+    "tasks.task": ("task",),
+    "trace.execution_span": ("ExecutionSpan",),
+    "trackers": (
+        "Identity",
+        "Tracker",
+    ),
+    "transformers": (
+        "TypeTransformer",
+        "register_transformer",
+    ),
 }
 """Each public name's module, imported when the name is first used: a pipeline that only times spans loads
 only spans."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from types import TracebackType
+
+from obs_core.settings import strict
 
 __all__ = ["ObsError", "ObsWarning", "guarded", "strict", "warn"]
 
@@ -16,11 +17,6 @@ class ObsError(Exception):
 
 class ObsWarning(UserWarning):
     """Something in obs did not work; the pipeline goes on without it."""
-
-
-def strict() -> bool:
-    """Tell whether `OBS_STRICT` asks for errors instead of warnings."""
-    return os.environ.get("OBS_STRICT", "0") not in ("", "0")
 
 
 def warn(message: str) -> None:
@@ -60,8 +56,8 @@ class guarded:
     ) -> bool:
         if error is None or not isinstance(error, Exception) or strict():
             return False
-        from obs_core._bounded_repr import describe_error
-        from obs_core.secrets import mask
+        from obs_core.text.bounded_repr import describe_error
+        from obs_core.text.masking import mask
 
         message = mask(f"obs failed at {self._doing}: {describe_error(error)}")
         if self._note is not None:

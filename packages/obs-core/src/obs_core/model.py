@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping, MutableSequence
+from typing import Any, Literal, overload
 
 from msgspec import Struct, field
 
@@ -41,6 +41,52 @@ class DeckView(Struct):
     of_workers: bool = False
 
 
+class DecksWhenRead(MutableSequence[DeckView]):
+    """The decks of a task, made when somebody looks at the first of them: drawing is most of what reading costs.
+
+    Args:
+        make: Makes them; called once.
+    """
+
+    def __init__(self, make: Callable[[], Iterable[DeckView]]) -> None:
+        self._make = make
+        self._made: list[DeckView] | None = None
+
+    @property
+    def _decks(self) -> list[DeckView]:
+        if self._made is None:
+            self._made = list(self._make())
+        return self._made
+
+    def __len__(self) -> int:
+        return len(self._decks)
+
+    @overload
+    def __getitem__(self, index: int) -> DeckView: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> MutableSequence[DeckView]: ...
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._decks[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._decks[index] = value
+
+    def __delitem__(self, index: Any) -> None:
+        del self._decks[index]
+
+    def insert(self, index: int, value: DeckView) -> None:
+        """Put a deck before another one."""
+        self._decks.insert(index, value)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, (DecksWhenRead, list)) else NotImplemented
+
+    def __repr__(self) -> str:
+        return "<decks, not drawn yet>" if self._made is None else repr(self._made)
+
+
 class TaskView(Struct):
     """One call of a task, as its report shows it.
 
@@ -53,6 +99,7 @@ class TaskView(Struct):
         attempt: 1 for the first try.
         parent: The id of the task (or workflow) that called it, if any.
         error: One line, ``"ValueError: no such airport"``, when it failed.
+        decks: Its tabs; those of an execution that was read back are drawn when they are looked at.
         notes: What the reader must know: warnings of ours, lost records.
     """
 
@@ -65,7 +112,7 @@ class TaskView(Struct):
     parent: str | None = None
     error: str | None = None
     links: list[Link] = field(default_factory=list)
-    decks: list[DeckView] = field(default_factory=list)
+    decks: MutableSequence[DeckView] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
-from obs_core._bounded_repr import bounded_repr, describe_error
-from obs_core._masking import mask
-from obs_core._plain_values import PLAIN_RENDERERS, ReprRenderer, escape
-from obs_core._plugins import Registration, TypeRegistry
-from obs_core.annotations import extras_of, resolved
 from obs_core.failsafe import strict, warn
+from obs_core.text.bounded_repr import bounded_repr, describe_error
+from obs_core.text.masking import mask
+from obs_core.values.hints import extras_of, resolved
+from obs_core.values.plain import PLAIN_RENDERERS, ReprRenderer, escape
+from obs_core.values.registry import Registration, TypeRegistry
 
 __all__ = [
     "Registration",
@@ -135,7 +135,7 @@ def renderer_for_annotation(annotation: object, namespace: Mapping[str, Any] | N
     Example:
         >>> from typing import Annotated
         >>> renderer_for_annotation(Annotated[int, ReprRenderer()])  # doctest: +ELLIPSIS
-        <obs_core._plain_values.ReprRenderer object at ...>
+        <obs_core.values.plain.ReprRenderer object at ...>
     """
     with suppress(Exception):
         return _renderer_in(resolved(annotation, namespace or {}))

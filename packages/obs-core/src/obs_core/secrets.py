@@ -9,7 +9,8 @@ from importlib import import_module
 
 from msgspec import Struct
 
-from obs_core._masking import (
+from obs_core.failsafe import ObsError, warn
+from obs_core.text.masking import (
     SHORTEST_MASKED,
     forget_secret_values,
     mask,
@@ -17,7 +18,6 @@ from obs_core._masking import (
     masks_anything,
     register_secret_value,
 )
-from obs_core.failsafe import ObsError, warn
 
 __all__ = [
     "Secret",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from msgspec import Struct
 
-from obs_core._bounded_repr import describe_error
-from obs_core.decorators import TaskCall, TaskDecorator
 from obs_core.failsafe import ObsError, strict, warn
 from obs_core.secrets import Secret, SecretNotFoundError, mask
+from obs_core.store.content import digest_of
+from obs_core.tasks.decorators import TaskCall, TaskDecorator
+from obs_core.text.bounded_repr import describe_error
 
 if TYPE_CHECKING:
     from obs_core.model import TaskView
@@ -221,7 +221,7 @@ def identify(call: TaskCall, service: str, on_retry: OnRetry) -> Identity:
     from obs_core import provenance
 
     context = call.context
-    own = _key_of(context.execution_id, context.global_ref(), service)
+    own = _key_of(context.execution_id, context.state.global_ref(), service)
     first = _first_attempt(call, service) if context.attempt > 1 else None
     resumes = first is not None and on_retry == "resume"
     identity = Identity(
@@ -240,15 +240,15 @@ def identify(call: TaskCall, service: str, on_retry: OnRetry) -> Identity:
 
 def _first_attempt(call: TaskCall, service: str) -> str | None:
     """Return the key of the earliest attempt before this one that no later attempt goes on with."""
-    from obs_core.reading import Execution
+    from obs_core.reading.execution import Execution
 
     context = call.context
-    context.journal.flush(wait=True)
-    execution = Execution(context.run.store, context.execution_id)
+    context.state.journal.flush(wait=True)
+    execution = Execution(context.state.run.store, context.execution_id)
     kept = [
         (task, execution.artifact_of(task, f"{service} experiment"))
         for task in execution.tasks
-        if task.name == context.task_name and task.id != context.global_ref()
+        if task.name == context.task_name and task.id != context.state.global_ref()
     ]
     taken = {value["first"] for task, value in kept if value and task.attempt >= context.attempt}
     begun = [value["first"] for task, value in kept if value and _may_be_retried(task, context.attempt)]
@@ -260,12 +260,12 @@ def _may_be_retried(task: TaskView, attempt: int) -> bool:
 
 
 def _key_of(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return digest_of("\0".join(parts).encode())
 
 
 def mask_from_now_on(key: str) -> None:
     """Mask a key in all that obs writes from now on, wherever it came from."""
-    from obs_core._masking import register_secret_value
+    from obs_core.text.masking import register_secret_value
 
     register_secret_value(key)
 

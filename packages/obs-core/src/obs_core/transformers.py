@@ -6,10 +6,10 @@ from functools import cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from obs_core._bounded_repr import bounded_repr
-from obs_core._plugins import Registration, TypeRegistry
 from obs_core.failsafe import ObsError
 from obs_core.rendering import render
+from obs_core.text.bounded_repr import bounded_repr
+from obs_core.values.registry import Registration, TypeRegistry
 
 if TYPE_CHECKING:
     from json import JSONEncoder

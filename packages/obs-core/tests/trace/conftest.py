@@ -11,8 +11,8 @@ import pytest
 from hypothesis import strategies as st
 
 from obs_core.model import ExecutionView, SpanTable
-from obs_core.span_tree import SpanTree
 from obs_core.trace import ExecutionSpan
+from obs_core.trace.tree import SpanTree
 
 STARTED = 1_795_390_957_417_000_000
 MILLISECOND = 1_000_000

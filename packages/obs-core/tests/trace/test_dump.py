@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obs_core.dump import yaml_flow
 from obs_core.model import SpanTable
 from obs_core.trace import ExecutionSpan
+from obs_core.trace.dump import yaml_flow
 
 TraceOf = Callable[..., ExecutionSpan]
 

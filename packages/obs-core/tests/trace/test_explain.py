@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obs_core.explain import explanation
 from obs_core.model import SpanTable
-from obs_core.span_tree import SpanTree
-from obs_core.terminal import Screen, columns
+from obs_core.text.terminal import Screen, columns
 from obs_core.trace import ExecutionSpan
+from obs_core.trace.explain import explanation
+from obs_core.trace.tree import SpanTree
 
 TableOf = Callable[..., SpanTable]
 TreeOf = Callable[..., SpanTree]

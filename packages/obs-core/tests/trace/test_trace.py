@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import obs_core
 from obs_core.model import ExecutionView, SpanTable
-from obs_core.span_tree import SpanTree
 from obs_core.testing import RecordingStore
 from obs_core.trace import ExecutionSpan
+from obs_core.trace.tree import SpanTree
 
 TraceOf = Callable[..., ExecutionSpan]
 Tables = st.SearchStrategy[SpanTable]
@@ -158,7 +158,7 @@ def test_the_critical_path_is_the_chain_that_determined_the_end(
 
 @given(data=st.data())
 def test_the_critical_path_adds_up_to_the_duration(data: st.DataObject, any_table: Tables) -> None:
-    from obs_core.critical_path import critical_path
+    from obs_core.trace.critical_path import critical_path
 
     tree = SpanTree(data.draw(any_table))
     steps = list(critical_path(tree, 0))

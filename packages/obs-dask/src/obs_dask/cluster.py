@@ -7,15 +7,14 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from obs_core.engines import WHOLE
 from obs_core.failsafe import guarded, warn
-from obs_core.operations import WHOLE
-from obs_dask import worker
+from obs_dask import collecting
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from obs_core.context import TaskContext
-    from obs_core.executions import Run
+    from obs_core.engines import Run, TaskState
 
 _PATIENCE = 30.0
 """Seconds for which the end of a task waits for the workers."""
@@ -35,30 +34,30 @@ class Cluster:
         self._runs: weakref.WeakSet[Run] = weakref.WeakSet()
         self._submitted: set[int] = set()
 
-    def takes_part_in(self, context: TaskContext) -> None:
+    def takes_part_in(self, task: TaskState) -> None:
         """Take note that tasks are submitted for a task of ours."""
-        if context.run not in self._runs:
-            self._runs.add(context.run)
-            context.run.partners.append(self)
-        self._submitted.add(id(context))
+        if task.run not in self._runs:
+            self._runs.add(task.run)
+            task.run.participants.append(self)
+        self._submitted.add(id(task))
 
-    def settle(self, context: TaskContext, ended: bool) -> None:
+    def hand_over(self, task: TaskState, ended: bool) -> None:
         """Let the workers write what they hold back of an execution, if the task has submitted any."""
-        if ended or id(context) in self._submitted:
-            self._settle([context.run.id], ended)
+        if ended or id(task) in self._submitted:
+            self._collect([task.run.id], ended)
 
-    def settle_all(self) -> None:
+    def collect_all(self) -> None:
         """Let the workers write what they hold back of every execution that submitted here."""
-        self._settle([run.id for run in list(self._runs)], ended=False)
+        self._collect([run.id for run in list(self._runs)], ended=False)
 
-    async def settle_all_async(self) -> None:
-        """As `settle_all`, for a client whose methods are awaited."""
+    async def collect_all_async(self) -> None:
+        """As `collect_all`, for a client whose methods are awaited."""
         client = self._client()
         if client is not None and client.status == "running":
             ids = [run.id for run in list(self._runs)]
             await asyncio.wait_for(self._ask(client, ids, False), _PATIENCE)
 
-    def _settle(self, execution_ids: list[str], ended: bool) -> None:
+    def _collect(self, execution_ids: list[str], ended: bool) -> None:
         client = self._client()
         if client is None or client.status != "running" or not execution_ids:
             return
@@ -83,7 +82,7 @@ class Cluster:
 
     @staticmethod
     def _ask(client: Client, execution_ids: list[str], ended: bool) -> Any:
-        return client.run(worker.settle, execution_ids, ended, on_error="ignore")
+        return client.run(collecting.write_back, execution_ids, ended, on_error="ignore")
 
 
 _background: set[asyncio.Future[Any]] = set()

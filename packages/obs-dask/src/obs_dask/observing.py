@@ -9,8 +9,8 @@ from typing import Any
 
 from distributed import Client
 
+from obs_core.engines import WHOLE
 from obs_core.failsafe import guarded, strict, warn
-from obs_core.operations import WHOLE
 from obs_dask import submitting
 from obs_dask.cluster import Cluster
 from obs_dask.scheduler import MarkRepeated
@@ -74,7 +74,7 @@ class observe:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._end()
-        self._cluster.settle_all()
+        self._cluster.collect_all()
 
     async def __aenter__(self) -> observe:
         with _observing():
@@ -92,7 +92,7 @@ class observe:
     ) -> None:
         self._end()
         with guarded("asking the Dask workers to write what they recorded"):
-            await self._cluster.settle_all_async()
+            await self._cluster.collect_all_async()
 
     def __await__(self) -> Generator[Any, None, observe]:
         return self.__aenter__().__await__()

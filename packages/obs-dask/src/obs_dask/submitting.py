@@ -7,19 +7,16 @@ import json
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from dask.base import annotate
 from distributed import Client
 
 from obs_core import carrier
-from obs_core.context import current, innermost
+from obs_core.engines import Operation, current, innermost
 from obs_core.failsafe import guarded
-from obs_core.operations import Operation
-
-if TYPE_CHECKING:
-    from obs_dask.cluster import Cluster
+from obs_dask.cluster import Cluster
 
 ANNOTATION = "obs"
 """The annotation of a Dask key that says under which span it runs: what `obs_core.carrier` returned, as JSON."""
@@ -73,15 +70,13 @@ def _cluster_of_worker(client: Client) -> Cluster | None:
     if not _on_worker():
         return None
     if client not in _of_workers:
-        from obs_dask.cluster import Cluster
-
         _of_workers[client] = Cluster(client)
     return _of_workers[client]
 
 
 def _on_worker() -> bool:
     here = current.get()
-    return here is not None and bool(here.context.source)
+    return here is not None and bool(here.task.source)
 
 
 class _Last(threading.local):
@@ -102,6 +97,6 @@ def _carried(cluster: Cluster) -> str:
     carried = carrier()
     del carried["traceparent"]  # each key has a copy of the rest
     carried[WHOLE] = str(here.whole if isinstance(here, Operation) else cluster.whole)
-    cluster.takes_part_in(here.context)
+    cluster.takes_part_in(here.task)
     _last.here, _last.cluster, _last.text = here, cluster, json.dumps(carried, separators=(",", ":"))
     return _last.text

@@ -7,18 +7,15 @@ import json
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from distributed import Reschedule, Worker, WorkerPlugin
 from tornado.ioloop import PeriodicCallback
 
-from obs_core import carriers, clock
-from obs_core.carriers import RemoteSpan
-from obs_core.executions import Run, live
+from obs_core import clock
+from obs_core.engines import Operation, OperationLog, RemoteSpan, Run, joined, leave, live, worker_joined, worker_left
 from obs_core.failsafe import guarded
-from obs_core.journal import records
-from obs_core.operations import Operation, OperationLog
 from obs_dask import submitting
+from obs_dask.collecting import observers
 from obs_dask.submitting import AGAIN, ANNOTATION, WHOLE
 
 _TIDY_EACH = 60_000
@@ -61,23 +58,6 @@ class ObserveTasks(WorkerPlugin):
                 raise
 
 
-observers: WeakKeyDictionary[Worker, WorkerObserver] = WeakKeyDictionary()
-"""The observed workers of this process."""
-
-
-async def settle(execution_ids: Iterable[str], ended: bool, dask_worker: Worker) -> None:
-    """Write what a worker has recorded of executions; called on each worker by the client.
-
-    Args:
-        execution_ids: Which executions.
-        ended: Whether nothing more is to come.
-        dask_worker: Given by Dask.
-    """
-    observer = observers.get(dask_worker)
-    if observer is not None:
-        await asyncio.to_thread(observer.settle, execution_ids, ended)
-
-
 class WorkerObserver:
     """What is known of the tasks of one worker.
 
@@ -116,7 +96,7 @@ class WorkerObserver:
             place = self._arrive(task.carried)
         return place.part.log.operation(place.span, task.name, task.key, task.attributes, task.again)
 
-    def settle(self, execution_ids: Iterable[str], ended: bool) -> None:
+    def write_back(self, execution_ids: Iterable[str], ended: bool) -> None:
         """Write what is recorded of executions, and forget those that have ended."""
         for execution_id in execution_ids:
             part = self._parts.get(execution_id)
@@ -153,11 +133,11 @@ class WorkerObserver:
         return place
 
     def _joined(self, carried: dict[str, str]) -> _Place:
-        span = carriers.joined(carried, source=self.name)
-        run = span.context.run
+        span = joined(carried, source=self.name)
+        run = span.task.run
         part = self._parts.get(run.id)
         if part is None or part.run is not run:
-            run.journal.append(records.WorkerJoined(self.name, run.journal.now(), self._threads))
+            worker_joined(run, self.name, self._threads)
             log = OperationLog(run.journal, int(carried.get(WHOLE, "0")), signals=(Reschedule,))
             part = self._parts[run.id] = _Part(run, log)
         return _Place(part, span)
@@ -167,15 +147,17 @@ class WorkerObserver:
             self._leave(part)
 
     def _leave(self, part: _Part) -> None:
-        execution_id, journal = part.run.id, part.run.journal
+        execution_id = part.run.id
         with self._lock:
             if self._parts.pop(execution_id, None) is None:
                 return  # somebody else did
             self._places = {carried: place for carried, place in self._places.items() if place.part is not part}
-        journal.append(records.WorkerLeft(self.name, journal.now()))
+        worker_left(part.run, self.name)
         part.log.close()
-        if not any(execution_id in other._parts for other in list(observers.values())):
-            carriers.leave(execution_id)
+        if not any(
+            isinstance(other, WorkerObserver) and execution_id in other._parts for other in list(observers.values())
+        ):
+            leave(execution_id)
 
     async def _tidy(self) -> None:
         """Leave executions that have ended since, or of which nothing was heard for long."""

@@ -14,7 +14,7 @@ from obs_memray.summary import Summary
 
 if TYPE_CHECKING:
     from obs_core import Deck
-    from obs_core.captures import UnfinishedCapture
+    from obs_core.assembly.unfinished import UnfinishedCapture
 
 __all__ = ["decks", "draw_into"]
 

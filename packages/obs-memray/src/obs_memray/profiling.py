@@ -122,7 +122,7 @@ class memray_profiling(TaskDecorator):
                 call.keep(_KEPT, summary)
             session.capture.finish()
 
-        call.context.finish_late(draw)
+        call.context.defer(draw)
 
 
 def _covered_by(name: str) -> str:

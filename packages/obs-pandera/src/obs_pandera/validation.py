@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from msgspec import Struct
 
 from obs_core import TaskCall, TaskDecorator, register_task_decorator
-from obs_core.annotations import extras_of, members_of
+from obs_core.values.hints import extras_of, members_of
 from obs_pandera.schemas import schema_of
 from obs_pandera.texts import label_of
 

@@ -14,7 +14,7 @@ from obs_renderers._numbers import plural
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-    from obs_core.default_decks import Dependencies
+    from obs_core.decks.default import Dependencies
 
 __all__ = ["Package", "PythonDependencyRenderer", "installed_packages"]
 
@@ -112,7 +112,7 @@ class PythonDependencyRenderer:
         Returns:
             An HTML fragment.
         """
-        from obs_core.default_decks import Dependencies
+        from obs_core.decks.default import Dependencies
 
         if packages is None or isinstance(packages, Dependencies):
             packages = installed_packages()

@@ -11,7 +11,7 @@ from obs_renderers._numbers import plural
 from obs_renderers._types import reject
 
 if TYPE_CHECKING:
-    from obs_core.default_decks import SourceCode
+    from obs_core.decks.default import SourceCode
 
 __all__ = ["SourceCodeRenderer"]
 
@@ -46,7 +46,7 @@ class SourceCodeRenderer:
         Raises:
             TypeError: It is not a string.
         """
-        from obs_core.default_decks import SourceCode
+        from obs_core.decks.default import SourceCode
 
         if isinstance(source_code, SourceCode):
             renderer = SourceCodeRenderer(self._title, language=self._language, first_line=source_code.line)

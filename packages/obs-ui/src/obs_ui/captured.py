@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from obs_core.captures import UnfinishedCapture, decks_of
+from obs_core.assembly.unfinished import UnfinishedCapture
 from obs_core.model import DeckView
+from obs_core.reading.captures import decks_of
 
 __all__ = ["CapturedDecks"]
 

@@ -7,20 +7,23 @@ import re
 import threading
 import time
 import zlib
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from obs_core import clock, decks
-from obs_core.assembly import Assembly, read_deck_blob
-from obs_core.gantt import Bar
+from obs_core import clock
+from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.decks import CollectedDeck
+from obs_core.assembly.drawing import drawn_deck, read_deck_blob
 from obs_core.journal import records
 from obs_core.journal.records import AnyRecord
-from obs_core.model import DeckView, ExecutionView, TaskView
+from obs_core.model import DecksWhenRead, DeckView, ExecutionView, TaskView
 from obs_core.rendering import render
 from obs_core.store import Store
-from obs_core.workers import BusyWorker
+from obs_core.trace.busy_workers import BusyWorker
+from obs_core.values.gantt import Bar
+from obs_core.values.gantt import Timeline as TimelineBars
 from obs_ui.captured import CapturedDecks
 from obs_ui.columns import SpanColumns
 from obs_ui.decoding import decode
@@ -66,6 +69,8 @@ class Moment:
         self.store = store
         self.view: ExecutionView = assembly.view
         self.tasks: list[TaskView] = assembly.tasks
+        for task in self.tasks:
+            task.decks = DecksWhenRead(functools.partial(_decks_of, store, assembly.decks.get(task.id, ())))
         self.outputs = assembly.outputs
         self.version = version
         self.answers: dict[str, bytes] = {}
@@ -172,7 +177,7 @@ class Moment:
             )
             for row in self._spans_of(task).tolist()
         ]
-        return [render(decks.Timeline(bars))] if bars else []
+        return [render(TimelineBars(bars))] if bars else []
 
     def _item(self, item: str) -> str:
         if not isinstance(item, KeptItem):
@@ -180,6 +185,10 @@ class Moment:
         if not _IN_EXECUTION.fullmatch(item) or ".." in item:
             return "<p><em>This part is not where parts of decks are kept.</em></p>"
         return read_deck_blob(self.store, str(item))
+
+
+def _decks_of(store: Store, collected: Sequence[CollectedDeck]) -> list[DeckView]:
+    return [drawn_deck(store, deck, lambda blob: KeptItem(blob.path)) for deck in collected]
 
 
 def _unused(label: str, labels: Container[str]) -> str:
@@ -247,7 +256,7 @@ class Recording:
         return Moment(self._store, self._assembled(), self._columns, version, self._captured)
 
     def _assembled(self) -> Assembly:
-        assembly = Assembly(self._store, self.id, read_blob=lambda blob: KeptItem(blob.path))
+        assembly = Assembly(self._store, self.id)
         for writer, found in self._others:
             assembly.add(writer, found, self._tail.newest[writer])
         for writer, path in self._tail.newest.items():

@@ -17,7 +17,8 @@ from msgspec import Struct
 from obs_core import ObsError
 from obs_core.identity import host_name
 from obs_core.store import Store, open_store
-from obs_core.store.base import EXECUTIONS, StoreError
+from obs_core.store.base import StoreError
+from obs_core.store.paths import EXECUTIONS
 from obs_ui.app import make_app
 from obs_ui.index import connect, default_address
 from obs_ui.security import Access, is_loopback, new_token

@@ -14,10 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from obs_core.durations import format_duration, format_iso
 from obs_core.journal.reader import segment_names
 from obs_core.model import ExecutionView, TaskView
 from obs_core.store import Store
+from obs_core.text.durations import format_duration, format_iso
 from obs_ui.index import Follower, find
 from obs_ui.recording import Moment, Recordings
 

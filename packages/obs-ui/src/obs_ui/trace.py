@@ -10,10 +10,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from obs_core.assembly import attempts
-from obs_core.critical_path import critical_path
+from obs_core.assembly.spans import attempts
 from obs_core.model import ExecutionView, SpanTable, Status
-from obs_core.span_tree import SpanTree
+from obs_core.trace.critical_path import critical_path
+from obs_core.trace.tree import SpanTree
 from obs_ui.columns import FAILED, KINDS, OPEN, SpanColumns
 
 __all__ = ["Operation", "Step", "Trace"]

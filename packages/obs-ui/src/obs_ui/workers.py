@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from obs_core.model import WorkerView
-from obs_core.workers import BusyWorker, busiest_first
+from obs_core.trace.busy_workers import BusyWorker, busiest_first
 from obs_ui.trace import Trace
 
 __all__ = ["busy_workers"]

@@ -17,11 +17,9 @@ def log_spans(call: TaskCall, run: Run) -> None:
     """Send the times of the task's longest operations as a table, ``obs/spans``."""
     import wandb
 
-    context = call.context
-    context.journal.flush()
     rows: list[Iterable[Any]] = [
         (bar.name, bar.start / 1e9, (bar.finish - bar.start) / 1e9, (bar.process_time or 0) / 1e9)
-        for bar in (context.bars.bars() if context.bars is not None else ())
+        for bar in call.spans()
     ]
     columns: list[str | int] = ["operation", "start (s since 1970)", "seconds", "CPU seconds"]
     run.log({"obs/spans": wandb.Table(columns=columns, data=rows)})
@@ -31,7 +29,5 @@ def log_decks(call: TaskCall, run: Run) -> None:
     """Send the task's report, as it stands, as HTML: ``obs/report``."""
     import wandb
 
-    from obs_core.publishing import page_of
-
     if call.context.enable_deck:
-        run.log({"obs/report": wandb.Html(page_of(call.context), inject=False)})
+        run.log({"obs/report": wandb.Html(call.report_html(), inject=False)})

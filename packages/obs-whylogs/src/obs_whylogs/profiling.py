@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from obs_core import ObsError, TaskCall, TaskDecorator
-from obs_core.annotations import extras_of
+from obs_core.values.hints import extras_of
 from obs_whylogs.columns import is_frame
 from obs_whylogs.drift import DEFAULT_THRESHOLD, ColumnDrift, Thresholds, check_thresholds, measure_drift
 from obs_whylogs.drift_report import drift_html
@@ -149,7 +149,7 @@ class profile_data(TaskDecorator):
         if isinstance(pinned, str):
             from obs_core import load_execution
 
-            kept = load_execution(pinned, call.context.run.store).artifact(call.context.task_name, artifact)
+            kept = load_execution(pinned, call.context.state.run.store).artifact(call.context.task_name, artifact)
             return _Reference(kept, f"execution {pinned}")
         if pinned is not None:
             return _Reference(view_of(pinned), "a pinned reference")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from obs_core.commands import Command
+from obs_core.commands.base import Command
 from obs_core.commands.doctor import Doctor
 from obs_core.commands.gc import CollectGarbage
 from obs_core.commands.ls import ListExecutions

@@ -9,12 +9,12 @@ import platform
 from collections.abc import Iterator
 
 from obs_core.__about__ import __version__
-from obs_core.commands import Command
-from obs_core.reading import list_executions
+from obs_core.commands.base import Command
+from obs_core.reading.listing import list_executions
+from obs_core.settings import VARIABLES
 from obs_core.store import Store, open_store
 
 _GROUPS = ("obs.renderers", "obs.transformers", "obs.commands")
-_SETTINGS = ("OBS_STORE", "OBS_ENABLE_DECK", "OBS_STRICT", "OBS_UI_URL", "OBS_SECRETS_DIR", "OBS_ATTEMPT")
 
 
 class Doctor(Command):
@@ -49,7 +49,7 @@ def _versions() -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    found = [f"{name}={os.environ[name]}" for name in _SETTINGS if name in os.environ]
+    found = [f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ]
     yield from found or ["no OBS_ variable is set"]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 
-from obs_core.commands import Command, CommandError
+from obs_core.commands.base import Command, CommandError
+from obs_core.reading.garbage import sweep
 from obs_core.store import open_store
-from obs_core.sweeping import sweep
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import itertools
 
-from obs_core.commands import Command, CommandError
-from obs_core.durations import format_duration, format_moment
+from obs_core.commands.base import Command, CommandError
 from obs_core.model import ExecutionView
-from obs_core.reading import list_executions
-from obs_core.terminal import printable
+from obs_core.reading.listing import list_executions
+from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.terminal import printable
 
 _COLUMNS = ("ID", "STATUS", "STARTED", "DURATION", "NAME")
 

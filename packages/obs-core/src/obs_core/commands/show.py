@@ -8,9 +8,9 @@ import os
 import sys
 import webbrowser
 
-from obs_core.commands import Command, CommandError
+from obs_core.commands.base import Command, CommandError
 from obs_core.model import TaskView
-from obs_core.reading import Execution, load_execution
+from obs_core.reading.execution import Execution, load_execution
 
 
 class _OfOneExecution(Command):

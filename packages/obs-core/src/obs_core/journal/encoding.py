@@ -2,45 +2,59 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, get_args
 
 import msgspec
 
 from obs_core.journal import records
-from obs_core.secrets import mask, mask_value, masks_anything
-from obs_core.spans import span
-
-if TYPE_CHECKING:
-    from obs_core.journal.writer import Journal
+from obs_core.journal.numbering import Numbering
+from obs_core.text.bounded_repr import bounded_repr
+from obs_core.text.masking import mask, mask_value, masks_anything
 
 _Row = Any
 """A record, or for spans a tuple of the same shape: a million of them make the difference."""
 
+_NOT_SPANS = frozenset((*get_args(records.AnyRecord), tuple))
+"""What is appended is a record, a fragment of a deck (a tuple), or else a span: those are the most by far, so one
+look-up tells them from the rest."""
 
-def encode(journal: Journal, batch: list[Any]) -> bytes:
-    """Return the lines of a batch: spans that ended, spans that are still open, and records as they are."""
+
+def encode(batch: list[Any], numbers: Numbering, open_spans: dict[int, Any]) -> bytes:
+    """Return the lines of a batch: spans that ended, spans that are still open, and records as they are.
+
+    Spans are appended when they begin, so that they cost one append each. Most have ended by the time they are
+    encoded; one that has not is written as open, and appended once more when it ends.
+
+    Args:
+        batch: What was appended, in order.
+        numbers: Of this journal; spans get theirs here.
+        open_spans: Those that are written as open, by number.
+    """
     rows: list[_Row] = []
     add = rows.append
-    relocated = journal.floor > 0
-    next_number = journal.next_number
+    relocated = numbers.floor > 0
+    next_number, ref = numbers.next, numbers.ref
     for item in batch:
-        if type(item) is not span:
-            _add_other(journal, rows, item)
+        if item.__class__ in _NOT_SPANS:
+            if item.__class__ is tuple:
+                _add_fragment(rows, item, numbers)
+            else:
+                add(item)
             continue
         if not item.announced:
             number = item._number = next_number()
-        elif journal.open_spans.pop(item._number, None) is None:
+        elif open_spans.pop(item._number, None) is None:
             continue  # written already when it ended while we looked
         else:
             number = item._number
         outside = item.outside
         parent = item.adopter.number if outside is None else outside.number
         if relocated and parent.__class__ is int:
-            parent = journal.ref(parent)
-        if item.end <= 0 and _still_open(journal, item):
+            parent = ref(parent)
+        if item.end <= 0 and _still_open(item, open_spans):
             add(("open", number, parent, item.name, item.start, item.attributes))
             continue
-        bars = item.context.bars
+        bars = item.task.bars
         if bars is not None:
             bars.add(item)
         row = ("span", number, parent, item.name, item.start, item.end - item.start, item.cpu)
@@ -62,28 +76,24 @@ def lines_of(rows: list[_Row]) -> bytes:
         return b"".join(map(_line_of_any, rows))
 
 
-def _still_open(journal: Journal, item: span) -> bool:
+def _still_open(item: Any, open_spans: dict[int, Any]) -> bool:
     """Announce an open span, so that its end is appended too; False if it ended in the meantime."""
     item.announced = True
     if item.end > 0:
         return False
-    journal.open_spans[item._number] = item
+    open_spans[item._number] = item
     return True
 
 
-def _add_other(journal: Journal, rows: list[_Row], item: Any) -> None:
-    """Add a record, or join an appended deck fragment to the one before it."""
-    if type(item) is not tuple:
-        rows.append(item)
-        return
-    deck, at, html = item
-    ref = deck.ref_in(journal)
+def _add_fragment(rows: list[_Row], fragment: tuple[Any, int, str], numbers: Numbering) -> None:
+    """Add an appended deck fragment, joined to the one before it if that is of the same deck."""
+    deck, at, html = fragment
+    ref = numbers.ref(deck.number)
     last = rows[-1] if rows else None
-    source = deck.source
-    if type(last) is records.DeckItems and last.deck == ref and not last.shared and last.source == source:
+    if type(last) is records.DeckItems and last.deck == ref and not last.shared and last.source == deck.source:
         last.items.append(html)
     else:
-        rows.append(records.DeckItems(ref, at, [html], source=source))
+        rows.append(records.DeckItems(ref, at, [html], source=deck.source))
 
 
 def _masked(row: _Row) -> _Row:
@@ -130,8 +140,6 @@ def _describe(value: Any) -> Any:
     """Say a value that JSON does not know: a numpy scalar by its number, others by a bounded repr."""
     if callable(getattr(value, "item", None)) and getattr(value, "ndim", None) == 0:
         return value.item()
-    from obs_core.rendering import bounded_repr
-
     return bounded_repr(value)
 
 

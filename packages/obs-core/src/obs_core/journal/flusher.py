@@ -10,27 +10,59 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from obs_core.failsafe import ObsError
 
-if TYPE_CHECKING:
-    from obs_core.journal.writer import Journal
+__all__ = [
+    "Flushed",
+    "at_exit_of_threads",
+    "before_reading",
+    "close_soon",
+    "finish_before_reading",
+    "flush_all",
+    "watch",
+    "watch_for_stragglers",
+]
+
+
+class Flushed(Protocol):
+    """A journal, as the thread needs it."""
+
+    items: list[Any]
+    forked: bool
+
+    def encode(self) -> None:
+        """Turn everything appended so far into lines."""
+
+    def flush(self, wait: bool = False) -> None:
+        """Write everything appended so far."""
+
+    def beat(self) -> None:
+        """Write everything appended so far, or a sign of life after a silence."""
+
+    def close_now(self) -> None:
+        """Write what is left."""
+
+    def after_fork(self) -> None:
+        """Go on as a writer of our own."""
+
 
 INTERVAL = 1.0
 """Seconds between two flushes: what a killed process loses at most."""
 
-_journals: list[Journal] = []
+_journals: list[Flushed] = []
+_before_reading: list[Callable[[], None]] = []
 _MOST_CLOSING = 500
 """Executions that wait for the thread to write and close them; whoever ends one more does it himself."""
 
-_closing: deque[Journal] = deque()
-_closed: weakref.WeakSet[Journal] = weakref.WeakSet()
+_closing: deque[Flushed] = deque()
+_closed: weakref.WeakSet[Flushed] = weakref.WeakSet()
 _wake = threading.Event()
 _thread: threading.Thread | None = None
 
 
-def watch(journal: Journal) -> None:
+def watch(journal: Flushed) -> None:
     """Flush this journal each second from now on, and at the process's end."""
     _journals.append(journal)
     if _thread is None:
@@ -38,14 +70,14 @@ def watch(journal: Journal) -> None:
         _flush_at_end_of_worker()
 
 
-def watch_for_stragglers(journal: Journal) -> None:
+def watch_for_stragglers(journal: Flushed) -> None:
     """Flush a closed journal only if a thread that outlived its execution appends to it."""
     if journal in _journals:
         _journals.remove(journal)
     _closed.add(journal)
 
 
-def close_soon(journal: Journal) -> bool:
+def close_soon(journal: Flushed) -> bool:
     """Let the thread close a journal within its second; False if that must be done now.
 
     A folder and a file for each of many tiny executions would otherwise be most of what a call costs.
@@ -56,21 +88,27 @@ def close_soon(journal: Journal) -> bool:
     return True
 
 
-def settle() -> None:
-    """Close what waits to be closed: somebody is about to read."""
+def before_reading(work: Callable[[], None]) -> None:
+    """Call something whenever this process is about to read executions: it finishes what they are to hold."""
+    _before_reading.append(work)
+
+
+def finish_before_reading() -> None:
+    """Write what this process still has to write: somebody is about to read."""
+    for work in _before_reading:
+        work()
+    _close_waiting()
+
+
+def _close_waiting() -> None:
     while _closing:
         with contextlib.suppress(IndexError):  # the thread took the last one
             _closing.popleft().close_now()
 
 
-def wake() -> None:
-    """Let the thread flush now rather than at the end of its second."""
-    _wake.set()
-
-
 def flush_all() -> None:
     """Write out every journal of this process."""
-    settle()
+    _close_waiting()
     for journal in [*_journals, *_stragglers()]:
         journal.flush(wait=True)
 
@@ -88,7 +126,7 @@ def at_exit_of_threads(function: Callable[[], None]) -> None:
         register(function)
 
 
-def _stragglers() -> list[Journal]:
+def _stragglers() -> list[Flushed]:
     return [journal for journal in list(_closed) if journal.items]
 
 
@@ -104,9 +142,8 @@ def _start() -> None:
 def _flush_forever() -> None:
     while True:
         _wake.wait(INTERVAL)
-        _wake.clear()
         with contextlib.suppress(ObsError):
-            settle()
+            _close_waiting()
         for journal in [*_journals, *_stragglers()]:
             try:
                 journal.beat()

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from obs_core.journal.records import AnyRecord, Head
-from obs_core.store.base import Store, execution_path
+from obs_core.store.base import Store
 from obs_core.store.fetching import fetch_each
+from obs_core.store.paths import execution_path
 
 __all__ = ["read_segment", "read_segments", "segment_names", "writer_of"]
 

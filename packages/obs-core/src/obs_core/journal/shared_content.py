@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 from obs_core import clock
-from obs_core.store.base import SHARED, Store, shared_path
+from obs_core.store.base import Store
+from obs_core.store.paths import SHARED, shared_path
 
 TRUSTED_FOR = 3600 * 10**9
 """Nanoseconds for which a write is remembered."""

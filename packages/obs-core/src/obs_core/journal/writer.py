@@ -6,17 +6,16 @@ import sys
 import threading
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from obs_core import clock, identity
 from obs_core.__about__ import __version__
 from obs_core.failsafe import ObsError, guarded, strict, warn
 from obs_core.journal import encoding, flusher, records, shared_content
-from obs_core.store.base import Segment, Store, segment_path, shared_path
+from obs_core.journal.numbering import Numbering
+from obs_core.store.base import Segment, Store
 from obs_core.store.content import compressed
-
-if TYPE_CHECKING:
-    from obs_core.spans import span
+from obs_core.store.paths import segment_path, shared_path
 
 _FULL = 1024
 """Records in the buffer at which the caller writes them itself, so that a burst takes time instead of
@@ -52,12 +51,11 @@ class Journal:
         self.store = store
         self.execution_id = execution_id
         self.epoch = clock.epoch() - clock.wall()
-        self.open_spans: dict[int, span] = {}
+        self.numbers = Numbering(writer)
+        self.next_number, self.ref, self.global_ref = self.numbers.next, self.numbers.ref, self.numbers.global_ref
+        self._open_spans: dict[int, Any] = {}
         self.items: list[Any] = []
         self.append = self.items.append
-        self.next_number = count(1).__next__
-        self.writer = self.parent_writer = writer
-        self.floor = 0
         self.forked = False
         """Whether a forked child may have written to any of this process's tasks."""
         self.announced = False
@@ -86,13 +84,10 @@ class Journal:
         """Return the time by this writer's clock, in nanoseconds."""
         return clock.wall()
 
-    def ref(self, number: int) -> records.Ref:
-        """Name a span, task or deck made in this process, as this writer's own records do."""
-        return number if number > self.floor else f"{self.parent_writer}.{number}"
-
-    def global_ref(self, number: int) -> str:
-        """Name a span, task or deck made in this process, as every writer's records can."""
-        return f"{self.writer if number > self.floor else self.parent_writer}.{number}"
+    @property
+    def writer(self) -> str:
+        """This writer's id."""
+        return self.numbers.writer
 
     def relieve(self) -> None:
         """Flush if the buffer is full."""
@@ -163,12 +158,10 @@ class Journal:
     def after_fork(self) -> None:
         """Go on as a writer of our own in a forked child; what the parent had buffered, the parent writes."""
         self.items.clear()
-        self.open_spans.clear()
+        self._open_spans.clear()
         self.sources.clear()
         self._preamble = []
-        self.parent_writer = self.writer
-        self.writer = identity.new_writer_id()
-        self.floor = self.next_number()
+        self.numbers.become(identity.new_writer_id())
         self._reset()
 
     def encode(self) -> None:
@@ -181,7 +174,7 @@ class Journal:
                 return
             batch = self.items[:count_now]
             del self.items[:count_now]
-            self._keep(encoding.encode(self, batch))
+            self._keep(encoding.encode(batch, self.numbers, self._open_spans))
 
     def _keep(self, lines: bytes) -> None:
         if self._failure is not None and self._pending + len(lines) > _PENDING_LIMIT:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from obs_core.durations import format_duration
 from obs_core.model import DeckView, ExecutionView, TaskView
 from obs_core.report.payloads import Payloads
+from obs_core.text.durations import format_duration
 
 __all__ = ["execution_contents", "task_contents", "tree_order"]
 

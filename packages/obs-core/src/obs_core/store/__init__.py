@@ -6,16 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from obs_core.settings import store_url
 from obs_core.store.base import Segment, Store, StoreError
 
 __all__ = ["Segment", "Store", "StoreError", "open_store", "store_url", "using"]
 
 _in_use: Store | None = None
-
-
-def store_url() -> str:
-    """Return the store in use: `OBS_STORE`, or ``.obs`` in the working directory."""
-    return os.environ.get("OBS_STORE") or ".obs"
 
 
 def open_store(url: str | os.PathLike[str] | None = None) -> Store:

@@ -6,10 +6,6 @@ from typing import Protocol
 
 from obs_core.failsafe import ObsError
 
-EXECUTIONS = "executions"
-SHARED = "shared"
-LATEST = "latest"
-
 
 class StoreError(ObsError, OSError):
     """The store cannot be opened, read or written."""
@@ -76,38 +72,3 @@ class Store(Protocol):
 
     def file_path(self, path: str) -> str | None:
         """Return where this machine's programs find, or may write, the file; None if it is no file of a folder."""
-
-
-def execution_path(execution_id: str) -> str:
-    """Return the folder of one execution."""
-    return f"{EXECUTIONS}/{execution_id}"
-
-
-def segment_path(execution_id: str, writer: str, number: int) -> str:
-    """Return the file of one journal segment."""
-    return f"{EXECUTIONS}/{execution_id}/journal/{writer}-{number:04d}.jsonl"
-
-
-def blob_path(execution_id: str, digest: str) -> str:
-    """Return the file of content that belongs to one execution."""
-    return f"{EXECUTIONS}/{execution_id}/blobs/{digest}.gz"
-
-
-def shared_path(digest: str) -> str:
-    """Return the file of content that many executions share."""
-    return f"{SHARED}/{digest}.gz"
-
-
-def latest_path(digest: str) -> str:
-    """Return the file that says where the newest artifact of a task and a name is."""
-    return f"{LATEST}/{digest}.json"
-
-
-def capture_path(execution_id: str, name: str) -> str:
-    """Return the file of a capture."""
-    return f"{EXECUTIONS}/{execution_id}/captures/{name}"
-
-
-def report_path(execution_id: str, name: str) -> str:
-    """Return the file of a report."""
-    return f"{EXECUTIONS}/{execution_id}/reports/{name}.html"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from obs_core.store.base import Store
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 __all__ = ["fetch_each"]
 
@@ -33,6 +35,8 @@ def fetch_each(store: Store, fetch: Callable[[str], Fetched], paths: Iterable[st
     if store.local:
         yield from map(fetch, paths)
         return
+    from concurrent.futures import ThreadPoolExecutor  # for shared stores alone; it cannot be imported at exit
+
     ahead: deque[Future[Fetched]] = deque()
     with ThreadPoolExecutor(_AT_ONCE, "obs-fetching") as pool:
         for path in paths:
@@ -47,6 +51,8 @@ def _begun(pool: ThreadPoolExecutor, fetch: Callable[[str], Fetched], path: str)
     try:
         return pool.submit(fetch, path)
     except RuntimeError:  # no thread can be started while the interpreter shuts down
+        from concurrent.futures import Future
+
         here: Future[Fetched] = Future()
         here.set_result(fetch(path))
         return here

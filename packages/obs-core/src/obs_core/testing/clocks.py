@@ -48,7 +48,7 @@ class FixedClock:
             patch.object(clock, "wall", lambda: self._wall),
             patch.object(clock, "process", lambda: self._process),
             patch.object(clock, "epoch", lambda: self._epoch + self._wall),
-            patch("obs_core.spans._FRESH", -(2**62)),
+            patch("obs_core.recording.spans._FRESH", -(2**62)),
         ]
         for one in self._patches:
             one.start()

@@ -20,9 +20,9 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from typing import Any
 
-from obs_core.executions import execution
+from obs_core.recording.executions import execution
 from obs_core.rendering import Renderable, bounded_repr
-from obs_core.tasks import task
+from obs_core.tasks.task import task
 from obs_core.testing.stores import recording
 from obs_core.trackers import Tracker
 from obs_core.transformers import TypeTransformer

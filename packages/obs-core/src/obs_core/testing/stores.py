@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from obs_core.store import using
 
 if TYPE_CHECKING:
-    from obs_core.reading import Execution
+    from obs_core.reading.execution import Execution
 
 __all__ = ["RecordingStore", "recording"]
 
@@ -37,7 +37,7 @@ class RecordingStore:
 
     def executions(self) -> list[Execution]:
         """Return the recorded executions, oldest first."""
-        from obs_core.reading import Execution
+        from obs_core.reading.execution import Execution
 
         return [Execution(self, execution_id) for execution_id in self.names("executions")]
 
@@ -47,7 +47,7 @@ class RecordingStore:
         Raises:
             ExecutionNotFoundError: Nothing was recorded.
         """
-        from obs_core.reading import load_execution
+        from obs_core.reading.execution import load_execution
 
         return load_execution("last", self)
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 
 from obs_core import ObsError
 from obs_core.store import Store
-from obs_core.store.base import EXECUTIONS
+from obs_core.store.paths import EXECUTIONS
 from obs_ui.index import schema
 
 __all__ = ["IndexError_", "connect", "default_address", "insertion", "store_number"]

@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from obs_core import clock
-from obs_core.assembly import Assembly
+from obs_core.assembly.assembly import Assembly
 from obs_core.journal import records
 from obs_core.journal.reader import decode, writer_of
 from obs_core.journal.records import AnyRecord
 from obs_core.model import ExecutionView
 from obs_core.store import Store
-from obs_core.store.base import EXECUTIONS
+from obs_core.store.paths import EXECUTIONS
 from obs_ui.index import schema
 from obs_ui.index.database import insertion, store_number
 from obs_ui.tailing import JournalTail

@@ -11,8 +11,8 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from obs_core.publishing import report_name
 from obs_core.reading import Execution
+from obs_core.recording.publishing import report_name
 from obs_ui.site import site_of
 
 __all__ = ["execution_report", "task_report", "trace"]

@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from obs_core.durations import format_duration, format_moment
 from obs_core.model import TaskView
 from obs_core.report.contents import tree_order
+from obs_core.text.durations import format_duration, format_moment
 from obs_ui.recording import Moment
 from obs_ui.site import site_of
 from obs_ui.trace import Step

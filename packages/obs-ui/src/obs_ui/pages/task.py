@@ -9,11 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from obs_core.captures import body_of
 from obs_core.journal.reader import unpacked
 from obs_core.model import TaskView
+from obs_core.report.bodies import raw_body
 from obs_core.store import Store
-from obs_core.store.base import shared_path
+from obs_core.store.paths import shared_path
 from obs_ui.pages.execution import tasks_of
 from obs_ui.recording import Moment
 from obs_ui.security import DECK_POLICY
@@ -92,7 +92,7 @@ def shared(request: Request) -> Response:
 
 
 def _shared(store: Store, digest: str) -> bytes:
-    made_here = body_of(digest)
+    made_here = raw_body(digest)
     if made_here is not None:
         return made_here.encode("utf-8", "surrogatepass")
     try:

@@ -1,0 +1,281 @@
+"""Put the records of all writers of an execution together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from obs_core import clock
+from obs_core.assembly import decks
+from obs_core.assembly.decks import CollectedDeck, DeckAssembly
+from obs_core.assembly.spans import SpanAssembly
+from obs_core.assembly.unfinished import UnfinishedCapture
+from obs_core.assembly.writers import Writer
+from obs_core.journal import liveness, records
+from obs_core.model import ExecutionView, Link, SpanTable, Status, TaskView, WorkerView
+from obs_core.store.base import Store
+
+__all__ = ["Assembly"]
+
+LOST_NOTE = (
+    "This task ended without saying so: it was killed, ran out of memory, or its machine went away."
+    " Shown is what had been recorded until then."
+)
+
+
+class Assembly:
+    """An execution while its journal is read: `add` every segment, then `finish`.
+
+    It yields data: nothing is drawn, and no file of a deck is read.
+
+    Args:
+        store: Where it is kept.
+        execution_id: Its id.
+
+    Attributes:
+        view: What lists and headers show.
+        spans: Its spans.
+        tasks: Its tasks in the order in which they began; what belongs to the execution itself comes first, under
+            its own name. Their decks are in `decks`.
+        decks: What was appended to its decks, by task id.
+        outputs: What tasks returned, by task id.
+        artifacts: What else they kept, by task id and name.
+        unfinished: Captures whose writer is gone before their decks were made.
+    """
+
+    def __init__(self, store: Store, execution_id: str) -> None:
+        self.store = store
+        self.view = ExecutionView(execution_id, "", "lost", 0, 0)
+        self.spans = SpanAssembly(self.view)
+        self.tasks: list[TaskView] = []
+        self.decks: dict[str, list[CollectedDeck]] = {}
+        self.outputs: dict[str, records.Output] = {}
+        self.artifacts: dict[str, dict[str, records.Artifact]] = {}
+        self.unfinished: list[UnfinishedCapture] = []
+        self._collecting = DeckAssembly()
+        self._captures: dict[str, tuple[Writer, records.CaptureMade]] = {}
+        self._writers: dict[str, Writer] = {}
+        self._tasks: dict[str, TaskView] = {}
+        self._starts: dict[str, records.TaskStart] = {}
+        self._workers: dict[tuple[str, str], WorkerView] = {}
+        self._ended: Status | None = None
+        self._root_ref = "main.1"
+
+    @property
+    def table(self) -> SpanTable:
+        """Its spans, as columns."""
+        return self.spans.table
+
+    def add(self, writer_name: str, found: list[records.AnyRecord], path: str = "") -> None:
+        """Take in the records of one segment; a writer's segments in their order."""
+        writer = self._writers.setdefault(writer_name, Writer(writer_name))
+        writer.last_segment = path
+        take_span, collecting = self.spans.take_span, self._collecting
+        for record in found:
+            kind = type(record)
+            if kind is records.SpanRecord:
+                take_span(writer, record)  # type: ignore[arg-type]  # its kind was just looked at
+            elif (handle := _HANDLERS.get(kind)) is not None:
+                handle(self, writer, record)
+            elif (collect := decks.HANDLERS.get(kind)) is not None:
+                collect(collecting, writer, record)
+
+    def finish(self) -> None:
+        """Resolve what refers to each other, once every segment is there."""
+        for writer in self._writers.values():
+            writer.alive = writer.head is not None and liveness.is_writing(self.store, writer.head, writer.last_segment)
+        self._finish_execution()
+        self._finish_root()
+        self.spans.finish(self._writers, ended=self._ended is not None)
+        self._finish_workers()
+        self._finish_decks()
+        self._finish_tasks()
+        self.unfinished = [
+            UnfinishedCapture(self.store, writer.global_ref(record.task), record)
+            for writer, record in self._captures.values()
+            if not writer.alive
+        ]
+
+    def parts_of(self, task_id: str) -> tuple[dict[str, CollectedDeck], list[Link], list[str]]:
+        """Return the decks (by their global names), links and notes of one task."""
+        task = self._tasks.get(task_id, TaskView(task_id, "", "running", 0, 0))
+        return self._collecting.parts_of(task_id), task.links, task.notes
+
+    def row_of_task(self, task_id: str) -> int:
+        """Return the row of a task in the span table; 0, the execution's own, if it is not known."""
+        writer, _, number = task_id.partition(".")
+        return self._writers[writer].rows.get(int(number), 0) if writer in self._writers else 0
+
+    def has_timeline(self, task: TaskView, made: bool) -> bool:
+        """Tell whether a task has a time line of its spans: it made the deck, or was cut short before it could."""
+        start = self._starts.get(task.id)
+        return start is not None and start.enable_deck and (made or task.status != "succeeded")
+
+    # the execution and its writers
+
+    def _take_head(self, writer: Writer, record: records.Head) -> None:
+        writer.head = record
+        writer.epoch = record.clock
+
+    def _take_execution(self, writer: Writer, record: records.ExecutionStart) -> None:
+        view = self.view
+        view.name, view.tags, view.user = record.name, record.tags, record.user
+        view.command, view.git_commit = record.command, record.git_commit
+        view.started = record.at + writer.epoch
+        view.host = writer.host
+        self._root_ref = f"{writer.name}.{record.number}"
+        writer.rows[record.number] = 0
+
+    def _take_execution_end(self, writer: Writer, record: records.ExecutionEnd) -> None:
+        writer.heard_at(record.at)
+        self._ended = "failed" if record.status == "failed" else "succeeded"
+        self.view.error = record.error
+        self.view.duration = record.at + writer.epoch - self.view.started
+        self.table.process_times[0] = record.process_time
+        self.view.lost_records += record.lost
+
+    def _take_worker(self, writer: Writer, record: records.WorkerJoined) -> None:
+        writer.heard_at(record.at)
+        at = record.at + writer.epoch
+        worker = WorkerView(record.name, writer.host, record.threads, at, 0, "working")
+        self._workers[writer.name, record.name] = worker
+
+    def _take_worker_left(self, writer: Writer, record: records.WorkerLeft) -> None:
+        writer.heard_at(record.at)
+        worker = self._workers.get((writer.name, record.name))
+        if worker is not None:
+            worker.left, worker.status = record.at + writer.epoch, "left"
+
+    def _take_beat(self, writer: Writer, record: records.Beat) -> None:
+        writer.heard_at(record.at)
+
+    def _take_lost(self, _writer: Writer, record: records.Lost) -> None:
+        self.view.lost_records += record.count
+
+    def _take_open(self, writer: Writer, record: records.OpenSpan) -> None:
+        self.spans.take_open(writer, record)
+
+    # tasks
+
+    def _take_task(self, writer: Writer, record: records.TaskStart) -> None:
+        writer.heard_at(record.start)
+        self.spans.take_task(writer, record)
+        task = self._task_of(writer, record.number)  # another writer's part of it may have been read first
+        task.name, task.started, task.attempt = record.name, record.start + writer.epoch, record.attempt
+        self._starts[task.id] = record
+
+    def _take_task_end(self, writer: Writer, record: records.TaskEnd) -> None:
+        task = self._tasks.get(f"{writer.name}.{record.number}")
+        if task is None or not self.spans.take_task_end(writer, record):
+            return
+        task.duration = record.duration
+        task.status = "failed" if record.status == "failed" else "succeeded"
+        task.error = record.error
+
+    def _take_link(self, writer: Writer, record: records.LinkMade) -> None:
+        self._task_of(writer, record.task).links.append(Link(record.name, record.url))
+
+    def _take_note(self, writer: Writer, record: records.Note) -> None:
+        self._task_of(writer, record.task).notes.append(record.text)
+
+    def _take_output(self, writer: Writer, record: records.Output) -> None:
+        self.outputs[writer.global_ref(record.task)] = record
+
+    def _take_artifact(self, writer: Writer, record: records.Artifact) -> None:
+        self.artifacts.setdefault(writer.global_ref(record.task), {})[record.name] = record
+
+    def _take_capture(self, writer: Writer, record: records.CaptureMade) -> None:
+        self._captures[f"{writer.name}.{record.number}"] = writer, record
+
+    def _take_capture_done(self, writer: Writer, record: records.CaptureDone) -> None:
+        self._captures.pop(writer.global_ref(record.capture), None)
+
+    def _task_of(self, writer: Writer, task: records.Ref) -> TaskView:
+        """Return a task; one that is not known (yet) stands for the decks of the execution itself."""
+        ref = writer.global_ref(task)
+        return self._tasks.setdefault(ref, TaskView(ref, "", "running", 0, 0))
+
+    # at the end
+
+    def _finish_execution(self) -> None:
+        main = self._writers.get("main")
+        last = max((writer.last + writer.epoch for writer in self._writers.values()), default=0)
+        view = self.view
+        alive = main is not None and main.alive
+        view.status = self._ended or ("running" if alive else "lost")
+        if self._ended is None:
+            end = clock.epoch() if alive else last
+            view.duration = max(0, end - view.started)
+
+    def _finish_root(self) -> None:
+        table, view = self.table, self.view
+        if not view.started:  # the journal's beginning is missing
+            view.started = min(table.starts[1:], default=0)
+        table.names[0], table.starts[0], table.durations[0] = view.name, view.started, view.duration
+        if self._ended is None:
+            table.open.add(0)
+        if view.error is not None:
+            table.errors[0] = view.error.partition(":")[0]
+
+    def _finish_workers(self) -> None:
+        for (writer_name, _), worker in self._workers.items():
+            writer = self._writers[writer_name]
+            if worker.status == "working" and (self._ended is not None or not writer.alive):
+                worker.status = "left" if writer.alive else "gone"
+            if not worker.left:
+                worker.left = writer.last + writer.epoch
+        self.table.workers = sorted(self._workers.values(), key=lambda worker: worker.joined)
+
+    def _finish_decks(self) -> None:
+        for task, made in self._collecting.by_task().items():
+            self.decks.setdefault(task or self._root_ref, []).extend(made)
+
+    def _finish_tasks(self) -> None:
+        for ref, start in self._starts.items():
+            task, writer = self._tasks[ref], self._writers[ref.partition(".")[0]]
+            row = writer.rows[start.number]
+            task.parent = self.table.ids[self.spans.enclosing_task(self.table.parents[row])]
+            if task.status == "running":
+                task.duration = self.table.durations[row]
+                self._finish_unended(task, writer)
+        begun = [task for ref, task in self._tasks.items() if ref in self._starts]
+        self.tasks = [*self._of_execution_itself(), *sorted(begun, key=lambda task: task.started)]
+
+    def _finish_unended(self, task: TaskView, writer: Writer) -> None:
+        if writer.alive and self._ended is None:
+            return
+        task.status = "lost"
+        task.notes.insert(0, LOST_NOTE)
+
+    def _of_execution_itself(self) -> list[TaskView]:
+        """Return what was recorded outside of any task, if there is any: shown as a task of the execution's name."""
+        root = self._tasks.get(self._root_ref)
+        if root is None and self._root_ref in self.decks:
+            root = TaskView(self._root_ref, "", "running", 0, 0)
+        if root is None or not (root.links or root.notes or self._root_ref in self.decks):
+            return []
+        view = self.view
+        root.name, root.status, root.started, root.duration = view.name, view.status, view.started, view.duration
+        root.error = view.error
+        return [root]
+
+
+_HANDLERS: dict[type[records.Record], Callable[[Assembly, Writer, Any], None]] = {
+    records.Head: Assembly._take_head,
+    records.ExecutionStart: Assembly._take_execution,
+    records.ExecutionEnd: Assembly._take_execution_end,
+    records.OpenSpan: Assembly._take_open,
+    records.TaskStart: Assembly._take_task,
+    records.TaskEnd: Assembly._take_task_end,
+    records.LinkMade: Assembly._take_link,
+    records.Note: Assembly._take_note,
+    records.Output: Assembly._take_output,
+    records.Artifact: Assembly._take_artifact,
+    records.CaptureMade: Assembly._take_capture,
+    records.CaptureDone: Assembly._take_capture_done,
+    records.WorkerJoined: Assembly._take_worker,
+    records.WorkerLeft: Assembly._take_worker_left,
+    records.Beat: Assembly._take_beat,
+    records.Lost: Assembly._take_lost,
+}
+"""What takes in which record, but for spans, the most by far, and decks."""

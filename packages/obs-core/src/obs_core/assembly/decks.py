@@ -1,0 +1,114 @@
+"""Collect what the writers of an execution appended to its decks: data, nothing drawn, no file read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct, field
+
+from obs_core.assembly.writers import Writer
+from obs_core.journal import records
+
+__all__ = ["CollectedDeck", "DeckAssembly", "DeckItem"]
+
+_TimeRow = tuple[str, int, int, int | None]
+"""A bar: name, start and finish in nanoseconds since the epoch, process time in nanoseconds."""
+
+
+class DeckItem(Struct):
+    """An item of a deck.
+
+    Attributes:
+        at: When it was appended, nanoseconds since the epoch.
+        source: The engine's worker that appended it; empty for the task itself.
+        content: Its HTML, or the record of the file that holds it.
+    """
+
+    at: int
+    source: str
+    content: str | records.DeckBlob
+
+
+class CollectedDeck(Struct):
+    """A deck, with what all writers appended to it.
+
+    Attributes:
+        name: The tab's title; empty if its beginning was not read.
+        task: The global name of its task; empty likewise.
+        items: What was appended, in no order.
+        bars: Bars of a time line.
+    """
+
+    name: str
+    task: str
+    items: list[DeckItem] = field(default_factory=list)
+    bars: list[_TimeRow] = field(default_factory=list)
+    last: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def of_workers(self) -> bool:
+        """Whether all that it holds was appended by an engine's workers."""
+        return bool(self.items) and all(item.source for item in self.items)
+
+    def add(self, writer: Writer, at: int, source: str, contents: Iterable[str | records.DeckBlob]) -> None:
+        """Add what one record holds; what a writer appended stays in the order in which it did, whatever its clock."""
+        at = self.last[writer.name] = max(at + writer.epoch, self.last.get(writer.name, 0))
+        self.items.extend(DeckItem(at, source, content) for content in contents)
+
+
+class DeckAssembly:
+    """The decks of an execution while its journal is read."""
+
+    def __init__(self) -> None:
+        self._decks: dict[str, CollectedDeck] = {}
+
+    def take_deck(self, writer: Writer, record: records.DeckMade) -> None:
+        """Add a deck."""
+        deck = self._deck_of(writer, record.number)  # another writer's items may have been read first
+        deck.name, deck.task = record.name, writer.global_ref(record.task)
+
+    def take_items(self, writer: Writer, record: records.DeckItems) -> None:
+        """Add items that stand in the journal."""
+        writer.heard_at(record.at)
+        self._deck_of(writer, record.deck).add(writer, record.at, record.source, record.items)
+
+    def take_blob(self, writer: Writer, record: records.DeckBlob) -> None:
+        """Add an item that is kept in a file."""
+        self._deck_of(writer, record.deck).add(writer, record.at, record.source, [record])
+
+    def take_times(self, writer: Writer, record: records.DeckTimes) -> None:
+        """Add bars of a time line."""
+        self._deck_of(writer, record.deck).bars.extend(record.bars)
+
+    def parts_of(self, task: str) -> dict[str, CollectedDeck]:
+        """Return the decks of a task by their global names, with those whose beginning was not read."""
+        return {ref: deck for ref, deck in self._decks.items() if deck.task in (task, "")}
+
+    def by_task(self) -> Mapping[str, list[CollectedDeck]]:
+        """Return all decks by their task's global name, in the order in which they were made.
+
+        What workers made of a name for a task is one deck, with the task's own of that name if it has one.
+        """
+        found: dict[str, list[CollectedDeck]] = {}
+        named: dict[tuple[str, str], CollectedDeck] = {}
+        for deck in sorted(self._decks.values(), key=lambda deck: deck.of_workers):
+            known = named.setdefault((deck.task, deck.name), deck)
+            if known is deck or not deck.of_workers:
+                found.setdefault(deck.task, []).append(deck)
+            else:
+                known.items.extend(deck.items)
+                known.bars.extend(deck.bars)
+        return found
+
+    def _deck_of(self, writer: Writer, ref: records.Ref) -> CollectedDeck:
+        return self._decks.setdefault(writer.global_ref(ref), CollectedDeck("", ""))
+
+
+HANDLERS: dict[type[records.Record], Any] = {
+    records.DeckMade: DeckAssembly.take_deck,
+    records.DeckItems: DeckAssembly.take_items,
+    records.DeckBlob: DeckAssembly.take_blob,
+    records.DeckTimes: DeckAssembly.take_times,
+}
+"""What takes in which record."""

@@ -1,0 +1,102 @@
+"""Draw collected decks when they are looked at: items out of files, bars as charts, a task's spans as its time line."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+
+from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.decks import CollectedDeck, DeckItem
+from obs_core.journal import records
+from obs_core.journal.reader import unpacked
+from obs_core.model import DeckView, TaskView
+from obs_core.rendering import render
+from obs_core.store.base import Store
+from obs_core.values.gantt import Bar, Timeline
+
+__all__ = ["MOST_BARS", "TIMELINE", "decks_of_task", "drawn_bars", "drawn_deck", "read_deck_blob", "span_bars"]
+
+TIMELINE = "Timeline"
+"""The one deck that is not written but drawn from the spans."""
+
+MOST_BARS = 2_000
+"""Bars of a Timeline deck at the most: more than a page can show."""
+
+ReadBlob = Callable[[records.DeckBlob], str]
+
+
+def decks_of_task(assembly: Assembly, task: TaskView) -> list[DeckView]:
+    """Draw the decks of a task.
+
+    Args:
+        assembly: A finished one.
+        task: One of its tasks.
+    """
+    made = [drawn_deck(assembly.store, deck) for deck in assembly.decks.get(task.id, ())]
+    timelines = [deck for deck in made if deck.name == TIMELINE]
+    if assembly.has_timeline(task, bool(timelines)):
+        bars = span_bars(assembly, task.id)
+        if bars:
+            if not timelines:
+                timelines = [DeckView(TIMELINE)]
+                made += timelines
+            timelines[0].items.append(render(Timeline(bars)))
+    return made
+
+
+def drawn_deck(store: Store, deck: CollectedDeck, read_blob: ReadBlob | None = None) -> DeckView:
+    """Draw one deck, items of each worker below its name.
+
+    Args:
+        store: Where its files are.
+        deck: The deck.
+        read_blob: Gives the HTML of an item that is kept in a file. Default: it is read.
+    """
+    read = read_blob or (lambda blob: read_deck_blob(store, blob.path))
+    return DeckView(deck.name or "(unnamed)", _by_source(deck.items, read) + drawn_bars(deck), deck.of_workers)
+
+
+def drawn_bars(deck: CollectedDeck) -> list[str]:
+    """Draw the bars of a time line deck; nothing if it has none."""
+    if not deck.bars:
+        return []
+    bars = [Bar(name=name, start=start, finish=finish, process_time=cpu) for name, start, finish, cpu in deck.bars]
+    return [render(Timeline(bars))]
+
+
+def span_bars(assembly: Assembly, task_id: str, without: str = "") -> list[Bar]:
+    """Return the longest spans of a task as bars, in the order in which they began.
+
+    Args:
+        assembly: A finished one.
+        task_id: The task's global name.
+        without: A writer whose spans are left out.
+    """
+    table = assembly.table
+    return [
+        Bar(
+            name=table.names[row] if row not in table.counted else f"{table.names[row]} (counted)",
+            start=table.starts[row],
+            finish=table.starts[row] + table.durations[row],
+            process_time=table.process_times[row],
+            failed=row in table.errors,
+        )
+        for row in assembly.spans.longest_below(assembly.row_of_task(task_id), MOST_BARS, without)
+    ]
+
+
+def read_deck_blob(store: Store, path: str) -> str:
+    """Return the HTML of a deck item that is kept in a file; a note if it is gone."""
+    try:
+        return unpacked(store.get(path)).decode("utf-8", "replace")
+    except OSError:
+        return f"<p><em>This part is missing in the store: {html.escape(path)}</em></p>"
+
+
+def _by_source(items: list[DeckItem], read: ReadBlob) -> list[str]:
+    """Return the items in the order in which they were appended, those of each worker below its name."""
+    shown: dict[str, list[str]] = {"": []}
+    for item in sorted(items, key=lambda item: item.at):
+        part = shown.setdefault(item.source, [f"<h4>Worker {html.escape(item.source)}</h4>"])
+        part.append(item.content if isinstance(item.content, str) else read(item.content))
+    return [html for part in shown.values() for html in part]

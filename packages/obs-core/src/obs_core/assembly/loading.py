@@ -1,0 +1,59 @@
+"""Find an execution in a store and put its journal together."""
+
+from __future__ import annotations
+
+import os
+
+from obs_core.assembly.assembly import Assembly
+from obs_core.failsafe import ObsError
+from obs_core.journal import flusher
+from obs_core.journal.reader import decode, read_segments, segment_names, writer_of
+from obs_core.store import open_store
+from obs_core.store.base import Store
+from obs_core.store.paths import EXECUTIONS
+
+__all__ = ["ExecutionNotFoundError", "assembled", "find_execution", "opened"]
+
+
+class ExecutionNotFoundError(ObsError, LookupError):
+    """No execution, or more than one, is meant by an id."""
+
+
+def opened(store: Store | str | os.PathLike[str] | None) -> Store:
+    """Return the store to read from, after this process has written what it still holds."""
+    flusher.finish_before_reading()
+    return open_store(store) if store is None or isinstance(store, (str, os.PathLike)) else store
+
+
+def find_execution(text: str, store: Store | str | os.PathLike[str] | None = None) -> str:
+    """Return the whole id that a person means.
+
+    Args:
+        text: An id, the beginning or the end of one, or ``"last"``.
+        store: Where it is kept. Default: `OBS_STORE`, or ``.obs``.
+
+    Raises:
+        ExecutionNotFoundError: None is meant, or more than one.
+    """
+    place = opened(store)
+    ids = place.names(EXECUTIONS)
+    if not ids:
+        raise ExecutionNotFoundError(f"no executions in the store {place.url!r} (OBS_STORE says which store is read)")
+    if text == "last":
+        return ids[-1]
+    meant = [text] if text in ids else [one for one in ids if text and (one.startswith(text) or one.endswith(text))]
+    if len(meant) == 1:
+        return meant[0]
+    if not meant:
+        raise ExecutionNotFoundError(f"no execution {text!r} in the store {place.url!r}; `obs ls` shows them")
+    shown = ", ".join(meant[-3:])
+    raise ExecutionNotFoundError(f"{text!r} is short for {len(meant)} executions ({shown} ...); type more of it")
+
+
+def assembled(store: Store, execution_id: str) -> Assembly:
+    """Read the whole journal of an execution and put it together; nothing is drawn."""
+    assembly = Assembly(store, execution_id)
+    for path, lines in read_segments(store, segment_names(store, execution_id)):
+        assembly.add(writer_of(path), decode(lines), path)
+    assembly.finish()
+    return assembly

@@ -1,0 +1,79 @@
+"""The ``obs`` command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from obs_core.__about__ import __version__
+from obs_core.commands.base import Command, CommandError
+from obs_core.failsafe import ObsError
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise CommandError(f"{message} (try: {self.prog} --help)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the ``obs`` command.
+
+    Args:
+        arguments: What was typed after ``obs``. Default: this process's own arguments.
+
+    Returns:
+        The exit code: 0, or 2 for wrong input.
+    """
+    try:
+        return _run(sys.argv[1:] if arguments is None else list(arguments))
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ObsError, OSError) as error:
+        sys.stderr.write(f"obs: {_one_line(error)}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: list[str]) -> int:
+    commands = _commands()
+    parsed = _parser(commands).parse_args(arguments)
+    if parsed.command is None:
+        raise CommandError(f"a command is needed: {', '.join(commands)} (try: obs --help)")
+    return commands[parsed.command].run(parsed)
+
+
+def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
+    parser = _Parser(prog="obs", description="Look at recorded executions: traces, reports, outputs.")
+    parser.add_argument("--version", action="version", version=f"obs-core {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for command in commands.values():
+        subparser = subparsers.add_parser(command.name, help=command.summary, description=command.summary)
+        subparser.add_argument("--store", metavar="URL", help="folder or URL; default: OBS_STORE, or .obs")
+        command.configure(subparser)
+    return parser
+
+
+def _commands() -> dict[str, Command]:
+    from importlib.metadata import entry_points
+
+    from obs_core.commands.builtin import BUILTIN
+    from obs_core.failsafe import warn
+
+    commands = {command.name: command for command in BUILTIN}
+    for point in entry_points(group="obs.commands"):
+        try:
+            command: Command = point.load()()
+            commands[command.name] = command
+        except Exception as error:
+            warn(f"cannot load the command {point.name!r} ({point.value}): {type(error).__name__}: {error}")
+    return commands
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,190 @@
+"""Decks: the named tabs of a task's report."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any
+
+from obs_core import clock
+from obs_core.failsafe import guarded
+from obs_core.journal import records
+from obs_core.recording.here import innermost
+from obs_core.rendering import render
+from obs_core.report.bodies import extracted, raw_body
+from obs_core.report.shared import MARK, references, restore
+from obs_core.store.content import compressed, digest_of, masked_bytes
+from obs_core.store.paths import blob_path
+
+if TYPE_CHECKING:
+    from obs_core.journal.writer import Journal
+    from obs_core.recording.run import TaskState
+
+
+_LARGE = 16 * 1024
+"""Characters from which an item is kept in a file of its own instead of a line of the journal."""
+
+
+_MAY_SHARE = 4096
+"""Characters below which nothing in an item is worth keeping apart."""
+
+
+class DeckField(enum.StrEnum):
+    """The decks that a task gets by itself."""
+
+    INPUT = "Input"
+    OUTPUT = "Output"
+    SOURCE_CODE = "Source Code"
+    TIMELINE = "Timeline"
+    DEPENDENCIES = "Dependencies"
+
+
+class Deck:
+    """A named tab of the current task's report, holding HTML in the order in which it was appended.
+
+    Two decks of one name are two tabs. With decks disabled (``enable_deck=False`` or ``OBS_ENABLE_DECK=0``)
+    nothing is rendered or kept.
+
+    Args:
+        name: The tab's title.
+        html: Its first content; as for `append`.
+        auto_add_to_deck: Add it to the current task. Otherwise it is shown once it is appended to
+            ``current_context().decks``.
+
+    Raises:
+        TypeError: The name is not a string.
+
+    Example:
+        >>> deck = Deck("Quality")
+        >>> deck.append("<h2>Rows</h2>").append(frame)
+    """
+
+    __slots__ = ("_items", "_keeps", "_task", "name", "number")
+
+    def __init__(self, name: str, html: Any = "", auto_add_to_deck: bool = True) -> None:
+        self._set_up(innermost().task, name)
+        if auto_add_to_deck:
+            self._join_context()
+        if not (isinstance(html, str) and html == ""):
+            self.append(html)
+
+    def _set_up(self, task: TaskState, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"a deck's name must be a string, not {type(name).__name__}: {name!r}")
+        self._task = task
+        self._items: list[str] = []
+        self._keeps = True
+        self.number = 0
+        self.name = name
+
+    def _join_context(self) -> None:
+        """Be a tab of the task. An engine's worker, which runs many parts of it, does not hold the decks of all."""
+        if not self._task.source:
+            self._task.decks.append(self)
+        self.announce()
+
+    @classmethod
+    def of(cls, task: TaskState, name: str) -> Any:
+        """Make a deck of a given task rather than of the current one."""
+        deck = cls.__new__(cls)
+        deck._set_up(task, name)
+        deck._join_context()
+        deck._keeps = not task.source
+        return deck
+
+    def append(self, html: Any) -> Deck:
+        """Add content at the end.
+
+        Args:
+            html: HTML as a string; or any other object, which is rendered by the renderer registered for its
+                type, and shown as its escaped ``repr`` if there is none.
+
+        Returns:
+            The deck itself.
+        """
+        task = self._task
+        if not task.enable_deck:
+            return self
+        if not isinstance(html, str):
+            html = render(html)
+        if len(html) > _MAY_SHARE or MARK in html:
+            self._append_large(html)
+            return self
+        if self._keeps:
+            self._items.append(html)
+        if self.number:
+            task.append((self, clock.wall(), html))
+            if not len(self._items) & 4095:
+                task.journal.relieve()
+        return self
+
+    @property
+    def html(self) -> str:
+        """Everything appended so far, as one string."""
+        return "\n".join(restore(item, lambda digest: raw_body(digest) or "") for item in self.current_items())
+
+    @staticmethod
+    def publish() -> None:
+        """Write the current task's report now, while it runs; done by itself when the task ends."""
+        from obs_core.recording.publishing import publish
+
+        publish(innermost().task)
+
+    def _repr_html_(self) -> str:
+        from obs_core.report import render_notebook
+
+        return render_notebook(self.name, self.current_items(), raw_body)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, items={len(self._items)})"
+
+    @property
+    def source(self) -> str:
+        """The worker whose code appends to it; empty in the task's own process."""
+        return self._task.source
+
+    def ref_in(self, journal: Journal) -> records.Ref:
+        """Name this deck in a journal's records."""
+        return journal.ref(self.number)
+
+    def current_items(self) -> list[str]:
+        """Return its items as they stand, with references in place of large scripts and styles."""
+        return list(self._items)
+
+    def announce(self) -> None:
+        """Write this deck to the journal, with what it holds by now, unless that is done."""
+        task = self._task
+        if self.number or not task.enable_deck:
+            return
+        self.number = task.next_number()
+        task.append(records.DeckMade(self.number, task.own_ref(), self.name))
+        for item in self._items:
+            self._journal_item(item)
+
+    def _append_large(self, html: str) -> None:
+        item = extracted(html)
+        if self._keeps:
+            self._items.append(item)
+        if self.number:
+            with guarded(f"keeping an item of deck {self.name!r}", self._task.note):
+                self._journal_item(item)
+
+    def _journal_item(self, item: str) -> None:
+        journal = self._task.journal
+        bodies = {digest: body for digest in sorted(references(item)) if (body := raw_body(digest)) is not None}
+        for digest, body in bodies.items():
+            journal.put_shared(digest, masked_bytes(body))
+        if len(item) <= _LARGE:
+            items = records.DeckItems(self.ref_in(journal), journal.now(), [item], list(bodies), self.source)
+            journal.append(items)
+            return
+        content = masked_bytes(item)
+        path = blob_path(journal.execution_id, digest_of(content))
+        journal.put(path, compressed(content))
+        journal.append(records.DeckBlob(self.ref_in(journal), journal.now(), path, list(bodies), self.source))
+
+    def append_stored(self, html: str, path: str) -> None:
+        """Add an item that the store holds already (source code, dependencies)."""
+        self._items.append(html)
+        if self.number:
+            journal = self._task.journal
+            journal.append(records.DeckBlob(self.ref_in(journal), journal.now(), path))

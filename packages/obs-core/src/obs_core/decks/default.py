@@ -1,0 +1,190 @@
+"""The decks that a task gets by itself: inputs, output, source code, dependencies, error."""
+
+from __future__ import annotations
+
+import functools
+import html
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from obs_core.decks.deck import Deck
+from obs_core.decks.timeline import own_timeline
+from obs_core.failsafe import guarded
+from obs_core.rendering import render, renderer_for_annotation
+from obs_core.store.content import digest_of, masked_bytes
+from obs_core.store.paths import shared_path
+from obs_core.values.hints import hints_of
+
+if TYPE_CHECKING:
+    import inspect
+
+    from obs_core.recording.run import TaskState
+    from obs_core.rendering import Renderable
+
+__all__ = ["Dependencies", "SourceCode"]
+
+
+class SourceCode(Struct, frozen=True):
+    """Python source, as the Source Code deck shows it; the type that renderers are registered for.
+
+    Attributes:
+        text: The source.
+        file: Where it was read.
+        line: Its first line there, counted from 1.
+    """
+
+    text: str
+    file: str = ""
+    line: int = 1
+
+    def _repr_html_(self) -> str:
+        place = f"<p><small>{html.escape(self.file)}, line {self.line}</small></p>" if self.file else ""
+        return f"{place}<pre><code>{html.escape(self.text)}</code></pre>"
+
+
+class Dependencies(Struct, frozen=True):
+    """What is installed, as the Dependencies deck shows it; the type that renderers are registered for.
+
+    Attributes:
+        versions: Version by distribution name, sorted by name.
+        python: The running Python's version.
+    """
+
+    versions: Mapping[str, str]
+    python: str
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{html.escape(version)}</td></tr>"
+            for name, version in self.versions.items()
+        )
+        head = "<thead><tr><th>Distribution</th><th>Version</th></tr></thead>"
+        return f"<p>Python {html.escape(self.python)}</p><table>{head}<tbody>{rows}</tbody></table>"
+
+
+def show_inputs(task: TaskState, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Render a call's arguments into the Input deck."""
+    with guarded(f"rendering the inputs of task {task.name!r}", task.note):
+        arguments = _bound(function, args, kwargs)
+        if not arguments:
+            return
+        deck = Deck.of(task, "Input")
+        for name, value in arguments.items():
+            with guarded(f"rendering input {name!r} of task {task.name!r}", task.note):
+                _append_titled(deck, name, value, _renderer_of(function, name))
+
+
+def show_output(task: TaskState, function: Callable[..., Any], result: Any) -> None:
+    """Render a call's result into the Output deck; a task that returns nothing gets none."""
+    if result is None:
+        return
+    with guarded(f"rendering the output of task {task.name!r}", task.note):
+        deck = Deck.of(task, "Output")
+        deck.append(render(result, _renderer_of(function, "return")))
+
+
+def show_error(task: TaskState, error: BaseException) -> None:
+    """Render the exception that ended the task into the Error deck."""
+    with guarded(f"rendering the error of task {task.name!r}", task.note):
+        Deck.of(task, "Error").append(error)
+
+
+def add_details(task: TaskState, function: Callable[..., Any], fields: frozenset[str]) -> None:
+    """Add the decks that are the same for each call: source code, and dependencies; and the time line."""
+    if "Timeline" in fields:
+        task.journal.flush()
+        own_timeline(task)
+    if "Source Code" in fields:
+        _append_once(task, "Source Code", _source_html(function))
+    if "Dependencies" in fields:
+        _append_once(task, "Dependencies", _dependencies_html())
+
+
+def _append_titled(deck: Deck, name: str, value: Any, renderer: Renderable | None) -> None:
+    kind = html.escape(type(value).__qualname__)
+    deck.append(f'<h3 class="obs-argument"><code>{html.escape(name)}</code> <small>{kind}</small></h3>')
+    deck.append(render(value, renderer))
+
+
+def _append_once(task: TaskState, title: str, rendered: str) -> None:
+    """Append HTML that many tasks share, keeping it in the store once."""
+    if not rendered:
+        return
+    content, digest, packed = _packed(rendered)
+    path = shared_path(digest)
+    with guarded(f"keeping the {title} of task {task.name!r}", task.note):
+        task.journal.put_shared(digest, content)
+        Deck.of(task, title).append_stored(packed, path)
+
+
+@functools.lru_cache(maxsize=256)
+def _packed(rendered: str) -> tuple[bytes, str, str]:
+    content = masked_bytes(rendered)
+    return content, digest_of(content), content.decode()
+
+
+@functools.lru_cache(maxsize=1024)
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    import inspect
+
+    return inspect.signature(function)
+
+
+def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return a call's arguments by name (by position where it does not fit), without ``self``."""
+    try:
+        arguments = dict(_signature(function).bind(*args, **kwargs).arguments)
+    except (TypeError, ValueError):
+        return {**{f"argument {place}": value for place, value in enumerate(args, 1)}, **kwargs}
+    first = next(iter(arguments), None)
+    if first in ("self", "cls"):
+        del arguments[first]
+    return arguments
+
+
+@functools.lru_cache(maxsize=4096)
+def _renderer_of(function: Callable[..., Any], name: str) -> Renderable | None:
+    """Return the renderer that ``Annotated[T, renderer]`` names for a parameter, or for ``"return"``."""
+    return renderer_for_annotation(hints_of(function).get(name))
+
+
+@functools.lru_cache(maxsize=1024)
+def _source_html(function: Callable[..., Any]) -> str:
+    import inspect
+
+    try:
+        lines, first = inspect.getsourcelines(function)
+        file = inspect.getsourcefile(function) or ""
+    except (OSError, TypeError):
+        return ""
+    return render(SourceCode("".join(lines), file, first))
+
+
+@functools.cache
+def _dependencies_html() -> str:
+    return render(installed_distributions())
+
+
+def installed_distributions() -> Dependencies:
+    """Return what is installed, read from the metadata's first lines only; no subprocess is started."""
+    import sys
+    from importlib.metadata import distributions
+
+    found = (_name_and_version(distribution.read_text("METADATA") or "") for distribution in distributions())
+    versions = {name: version for name, version in found if name}
+    python = ".".join(map(str, sys.version_info[:3]))
+    return Dependencies(dict(sorted(versions.items(), key=lambda item: item[0].lower())), python)
+
+
+def _name_and_version(metadata: str) -> tuple[str, str]:
+    name = version = ""
+    for line in metadata.splitlines():
+        if line.startswith("Name: "):
+            name = line[6:].strip()
+        elif line.startswith("Version: "):
+            version = line[9:].strip()
+        if not line or (name and version):
+            break
+    return name, version

@@ -1,0 +1,114 @@
+"""Time line decks: pieces of time, drawn as a Gantt chart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from obs_core.decks.deck import Deck
+from obs_core.journal import records
+from obs_core.rendering import render
+from obs_core.report.bodies import extracted
+from obs_core.values.gantt import Bar, Timeline
+
+if TYPE_CHECKING:
+    import datetime
+
+    from obs_core.recording.run import TaskState
+
+
+class TimeLineDeck(Deck):
+    """A deck that draws pieces of time as a Gantt chart, with wall and process time in a table below.
+
+    HTML is made only when `html` is read or the deck is published, from everything known by then.
+
+    Args:
+        name: The tab's title.
+        html: Content shown above the chart.
+        auto_add_to_deck: As for `Deck`.
+
+    Example:
+        >>> timeline = TimeLineDeck("Steps")
+        >>> timeline.append_time_info({"Start": began, "Finish": ended, "Name": "Operation A"})
+    """
+
+    __slots__ = ("_bars", "_shows_spans")
+
+    def _set_up(self, task: TaskState, name: str) -> None:
+        super()._set_up(task, name)
+        self._bars: list[Bar] = []
+        self._shows_spans = False
+
+    def append_time_info(self, info: dict[str, Any]) -> None:
+        """Add a bar.
+
+        Args:
+            info: ``"Start"`` and ``"Finish"`` (datetime; without a time zone they are local time),
+                ``"Name"`` (str), and optionally ``"ProcessTime"`` (seconds of CPU time).
+
+        Raises:
+            ValueError: A key is missing, or it finishes before it starts.
+            TypeError: A value is of the wrong type.
+        """
+        bar = _bar(info)
+        if not self._task.enable_deck:
+            return
+        self._bars.append(bar)
+        journal = self._task.journal
+        self.announce()
+        row = (bar.name, bar.start, bar.finish, bar.process_time)
+        journal.append(records.DeckTimes(self.ref_in(journal), journal.now(), [row]))
+
+    def current_items(self) -> list[str]:
+        """Return its items as they stand, the chart last."""
+        drawn = self._drawn()
+        return [*self._items, drawn] if drawn else list(self._items)
+
+    def _drawn(self) -> str:
+        bars = list(self._bars)
+        note = ""
+        spans = self._task.bars
+        if spans is not None and self._shows_spans:
+            bars = [*spans.bars(), *bars]
+            note = "" if spans.total <= len(bars) else f"The longest {len(bars):,} of {spans.total:,} spans."
+        if not bars:
+            return ""
+        return extracted(render(Timeline(bars, note)))
+
+
+def own_timeline(task: TaskState) -> TimeLineDeck:
+    """Return the time line that is filled from a task's own spans, made when it is first asked for."""
+    for deck in task.decks:
+        if isinstance(deck, TimeLineDeck) and deck._shows_spans:
+            return deck
+    made: TimeLineDeck = TimeLineDeck.of(task, "Timeline")
+    made._shows_spans = True
+    return made
+
+
+def _bar(info: dict[str, Any]) -> Bar:
+
+    missing = [key for key in ("Start", "Finish", "Name") if key not in info]
+    if missing:
+        raise ValueError(f"time info needs Start, Finish and Name; {', '.join(missing)} missing in {info!r}")
+    if not isinstance(info["Name"], str):
+        raise TypeError(f"the Name of time info must be a string, not {info['Name']!r}")
+    start, finish = _nanoseconds(info, "Start"), _nanoseconds(info, "Finish")
+    if finish < start:
+        raise ValueError(f"{info['Name']!r} finishes before it starts: {info['Start']} to {info['Finish']}")
+    seconds = info.get("ProcessTime")
+    return Bar(
+        name=info["Name"],
+        start=start,
+        finish=finish,
+        process_time=None if seconds is None else int(float(seconds) * 1e9),
+    )
+
+
+def _nanoseconds(info: dict[str, Any], key: str) -> int:
+    import datetime
+
+    moment: datetime.datetime = info[key]
+    if not isinstance(moment, datetime.datetime):
+        raise TypeError(f"the {key} of time info must be a datetime, not {type(moment).__name__}: {moment!r}")
+    whole = moment.replace(microsecond=0).timestamp()
+    return int(whole) * 1_000_000_000 + moment.microsecond * 1000

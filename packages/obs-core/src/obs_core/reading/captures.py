@@ -1,0 +1,38 @@
+"""Make the decks of captures that a killed process left."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from obs_core.assembly.unfinished import UnfinishedCapture
+from obs_core.failsafe import ObsError, strict
+from obs_core.model import DeckView
+from obs_core.report.bodies import extracted
+from obs_core.text.bounded_repr import describe_error
+from obs_core.values.registry import declared, load
+
+__all__ = ["decks_of"]
+
+
+def decks_of(capture: UnfinishedCapture) -> list[DeckView]:
+    """Make the decks of a capture; where that fails, one that says why.
+
+    Args:
+        capture: The capture.
+    """
+    try:
+        return [DeckView(name, [extracted(page)]) for name, page in _maker_of(capture.kind)(capture)]
+    except Exception as error:
+        if strict() and not isinstance(error, (ObsError, OSError)):
+            raise
+        reason = str(error) if isinstance(error, ObsError) else describe_error(error)
+        note = f"<p>What {html.escape(capture.kind)} had captured cannot be shown: {html.escape(reason)}</p>"
+        return [DeckView(capture.kind.capitalize(), [note])]
+
+
+def _maker_of(kind: str) -> Any:
+    for point in declared("obs.captures"):
+        if point.name == kind:
+            return load(point)
+    raise ObsError(f"no package that reads captures of {kind} is installed; type: pip install obs-{kind}")

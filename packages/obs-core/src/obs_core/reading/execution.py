@@ -1,0 +1,205 @@
+"""One execution, read back: its trace, its tasks with their decks, what they returned."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any
+
+from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.drawing import decks_of_task
+from obs_core.assembly.loading import assembled, find_execution, opened
+from obs_core.journal.reader import unpacked
+from obs_core.model import DecksWhenRead, DeckView, ExecutionView, SpanTable, Status, TaskView
+from obs_core.reading.captures import decks_of
+from obs_core.recording.outputs import restored
+from obs_core.report.bodies import raw_body
+from obs_core.store.base import Store
+from obs_core.store.paths import execution_path, report_path, shared_path
+
+if TYPE_CHECKING:
+    from obs_core.trace.execution_span import ExecutionSpan
+
+__all__ = ["Execution", "load_execution"]
+
+
+def load_execution(execution_id: str = "last", store: Store | str | os.PathLike[str] | None = None) -> Execution:
+    """Read an execution back: one that ended, is running, or was killed.
+
+    Args:
+        execution_id: Its id, the beginning or the end of it, or ``"last"`` for the newest.
+        store: Where it is kept. Default: `OBS_STORE`, or ``.obs``.
+
+    Returns:
+        The execution as it stands now.
+
+    Raises:
+        ExecutionNotFoundError: No execution, or more than one, is meant.
+
+    Example:
+        >>> load_execution("last").output("fit")
+        {'rmse': 17.3}
+    """
+    place = opened(store)
+    return Execution(place, find_execution(execution_id, place))
+
+
+class Execution:
+    """One execution, read back.
+
+    Get it from `load_execution`.
+
+    Attributes:
+        id: Its id.
+        store: Where it is kept.
+    """
+
+    def __init__(self, store: Store, execution_id: str) -> None:
+        self.store = store
+        self.id = execution_id
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return self.view.name
+
+    @property
+    def status(self) -> Status:
+        """``"running"``, ``"succeeded"``, ``"failed"``, or ``"lost"`` if it ended without saying so."""
+        return self.view.status
+
+    @property
+    def view(self) -> ExecutionView:
+        """Name, status, times, tags and where it came from."""
+        return self._assembly.view
+
+    @property
+    def table(self) -> SpanTable:
+        """All its spans, as columns."""
+        return self._assembly.table
+
+    @property
+    def span(self) -> ExecutionSpan:
+        """The root of its trace."""
+        from obs_core.trace.execution_span import ExecutionSpan
+
+        return ExecutionSpan(self.table)
+
+    @functools.cached_property
+    def tasks(self) -> list[TaskView]:
+        """Its tasks in the order in which they began, with their decks and links.
+
+        Decks are drawn when they are looked at; those that a killed process left unmade then come of its captures.
+        """
+        found = self._assembly.tasks
+        for task in found:
+            task.decks = DecksWhenRead(functools.partial(self._decks_of, task))
+        return found
+
+    def task(self, name: str) -> TaskView:
+        """Return the last call of a task.
+
+        Raises:
+            KeyError: No task of this name was called.
+        """
+        found = [one for one in self.tasks if one.name == name]
+        if not found:
+            names = ", ".join(sorted({repr(one.name) for one in self.tasks})) or "none"
+            raise KeyError(f"no task {name!r} in execution {self.id}; there are: {names}")
+        return found[-1]
+
+    def output(self, task: str, attempt: int | None = None) -> Any:
+        """Return what a task returned, in its last call that was kept.
+
+        Args:
+            task: The task's name.
+            attempt: Which attempt's. Default: the last one's.
+
+        Raises:
+            KeyError: No such task was called, or its output was not kept: it failed, or no transformer knows
+                its type.
+        """
+        kept = self._assembly.outputs
+        called = [one for one in self._assembly.tasks if one.name == task and attempt in (None, one.attempt)]
+        calls = [one for one in called if one.id in kept]
+        if not calls:
+            self.task(task)
+            raise KeyError(f"no output of task {task!r} is kept: it returned none, or no transformer knows its type")
+        return restored(self.store, kept[calls[-1].id])
+
+    def artifact(self, task: str, name: str) -> Any:
+        """Return what a task kept under a name, in its last call that kept it.
+
+        Args:
+            task: The task's name.
+            name: As for `TaskContext.keep`.
+
+        Raises:
+            KeyError: No such task was called, or it kept nothing of this name.
+        """
+        kept = self._assembly.artifacts
+        found = [kept[one.id] for one in self._assembly.tasks if one.name == task and name in kept.get(one.id, ())]
+        if not found:
+            self.task(task)
+            raise KeyError(f"no artifact {name!r} of task {task!r} is kept in execution {self.id}")
+        return restored(self.store, found[-1][name])
+
+    def artifact_of(self, task: TaskView, name: str) -> Any:
+        """Return what one call of a task kept under a name; None if it kept nothing of this name.
+
+        Args:
+            task: One of `tasks`.
+            name: As for `TaskContext.keep`.
+        """
+        kept = self._assembly.artifacts.get(task.id, {}).get(name)
+        return None if kept is None else restored(self.store, kept)
+
+    def shared_body(self, digest: str) -> str | None:
+        """Return a script or style that several deck items hold; None if it is gone."""
+        if (body := raw_body(digest)) is not None:
+            return body
+        try:
+            return unpacked(self.store.get(shared_path(digest))).decode("utf-8", "replace")
+        except OSError:
+            return None
+
+    def report_paths(self) -> list[str]:
+        """Return where the reports lie that its tasks wrote: paths, or URLs of a shared store."""
+        folder = f"{execution_path(self.id)}/reports"
+        return [self.store.address(f"{folder}/{name}") for name in self.store.names(folder) if name.endswith(".html")]
+
+    def report(self, task: TaskView | None = None) -> str:
+        """Return the report page of a task, or of the whole execution, made from the journal.
+
+        Args:
+            task: One of `tasks`. Default: all of them in one page.
+        """
+        from obs_core.report import render_report
+
+        if task is not None:
+            return render_report(self.view, [task], self.shared_body)
+        return render_report(self.view, self.tasks, self.shared_body, overview=self._overview())
+
+    def write_report(self, task: TaskView | None = None) -> str:
+        """Make a report anew and keep it in the store; returns its address."""
+        from obs_core.recording.publishing import report_name
+
+        path = report_path(self.id, "execution" if task is None else report_name(task))
+        self.store.put(path, self.report(task).encode("utf-8", "backslashreplace"))
+        return self.store.address(path)
+
+    def __repr__(self) -> str:
+        return f"<Execution {self.name!r} {self.id} {self.status}>"
+
+    @functools.cached_property
+    def _assembly(self) -> Assembly:
+        return assembled(self.store, self.id)
+
+    def _decks_of(self, task: TaskView) -> list[DeckView]:
+        unmade = [capture for capture in self._assembly.unfinished if capture.task == task.id]
+        return [*decks_of_task(self._assembly, task), *(deck for capture in unmade for deck in decks_of(capture))]
+
+    def _overview(self) -> str:
+        from obs_core.reading.overview import render_overview
+
+        return render_overview(self.tasks, self.span)

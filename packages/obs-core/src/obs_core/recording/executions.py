@@ -1,0 +1,164 @@
+"""Executions: one run of a pipeline, which groups the tasks called in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+from obs_core import clock, identity, provenance
+from obs_core.failsafe import guarded
+from obs_core.journal import records
+from obs_core.recording.run import Run, live
+from obs_core.recording.scope import active, current
+from obs_core.recording.wrapping import wrap
+from obs_core.store import open_store
+from obs_core.text.bounded_repr import describe_error
+
+__all__ = ["begin", "end", "execution", "make_visible", "start_record"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class execution:
+    """One run of a pipeline: the tasks called inside are its parts. A ``with`` block or a decorator.
+
+    A task that is called outside of any execution makes one of its own.
+
+    Args:
+        name: The pipeline's name.
+        tags: Facts to find it by.
+        store: Where it is kept: a folder or any fsspec URL. Default: `OBS_STORE`, or ``.obs``.
+
+    Attributes:
+        id: The execution's id, once it has begun.
+
+    Raises:
+        TypeError: The name is not a string, or the tags are not a mapping.
+
+    Example:
+        >>> with execution("flights", tags={"year": 2013}) as run:
+        ...     clean(load())
+        >>> load_execution(run.id).status
+        'succeeded'
+    """
+
+    def __init__(
+        self, name: str, tags: Mapping[str, Any] | None = None, *, store: str | os.PathLike[str] | None = None
+    ) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f'an execution needs a name, as in @execution("nightly"), not {name!r}')
+        if tags is not None and not isinstance(tags, Mapping):
+            raise TypeError(f"an execution's tags must be a mapping, not {type(tags).__name__}: {tags!r}")
+        self.name = name
+        self.tags = {str(key): str(value) for key, value in (tags or {}).items()}
+        self._store = store
+        self._run: Run | None = None
+        self._outside: Any = None
+
+    @property
+    def id(self) -> str:
+        """The execution's id; empty before it begins."""
+        return self._run.id if self._run is not None else ""
+
+    @property
+    def url(self) -> str:
+        """The execution's address; empty before it begins."""
+        return self._run.url if self._run is not None else ""
+
+    def __enter__(self) -> execution:
+        if self._run is not None and self._run.root in active:
+            raise RuntimeError(f"execution {self.name!r} is running already; make a new one for each run")
+        self._run = begin(self.name, self.tags, self._store)
+        make_visible(self._run)
+        self._outside = current.get()
+        current.set(self._run.root)
+        active.add(self._run.root)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._run is not None
+        active.discard(self._run.root)
+        current.set(self._outside)
+        end(self._run, error)
+
+    async def __aenter__(self) -> execution:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        """Make each call of a function an execution of its own."""
+        return wrap(function, lambda _args, _kwargs: execution(self.name, self.tags, store=self._store))
+
+    def __repr__(self) -> str:
+        return f"execution({self.name!r}, id={self.id!r})"
+
+
+def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | None = None) -> Run:
+    """Begin an execution and write so."""
+    run = Run(open_store(store), identity.new_execution_id(), name, "main")
+    run.journal.append(start_record(name, tags))
+    return run
+
+
+def make_visible(run: Run) -> None:
+    """Write how an execution begins: from here on a kill leaves something that can be seen.
+
+    Of executions that follow each other within a second only the first is written at once; the others are
+    written in the background, within a second too.
+    """
+    global _made_visible
+    now = clock.wall()
+    if now - _made_visible > _BURST or not run.store.begins_slowly:
+        _made_visible = now
+        run.journal.flush()
+
+
+def end(run: Run, error: BaseException | None = None) -> None:
+    """Write an execution's end, and its own report if it has decks of its own."""
+    journal, root = run.journal, run.root
+    root.ended = clock.wall()
+    root.failure = None if error is None else describe_error(error)
+    run.collect(root, ended=True)
+    with guarded(f"ending execution {run.name!r}"):
+        if root.decks:
+            from obs_core.recording.publishing import publish
+
+            publish(root)
+    if error is None and root.artifacts:
+        from obs_core.recording.artifacts import point_to
+
+        with guarded(f"keeping the artifacts of execution {run.name!r}"):
+            point_to(root)
+    status = "succeeded" if error is None else "failed"
+    process_time = clock.process() - root.cpu
+    journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, journal.lost))
+    live.pop(run.id, None)
+    with guarded(f"ending execution {run.name!r}"):
+        journal.close()
+
+
+_ROOT = 1
+"""The number of an execution's root span: the first that its first writer gives away."""
+
+
+_BURST = 1_000_000_000
+"""Nanoseconds within which a second execution counts as one of many."""
+
+
+_made_visible = -_BURST
+
+
+def start_record(name: str, tags: Mapping[str, str]) -> records.ExecutionStart:
+    """Return how an execution that begins now is written."""
+    commit = provenance.git_commit(os.getcwd())
+    now = clock.wall()
+    return records.ExecutionStart(_ROOT, name, now, dict(tags), provenance.user(), provenance.command(), commit)

@@ -1,0 +1,116 @@
+"""Take part in an execution that another process began."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from obs_core import identity
+from obs_core.failsafe import warn
+from obs_core.recording.run import Run, TaskState, live
+from obs_core.store import open_store
+from obs_core.store.content import digest_of
+
+__all__ = ["RemoteSpan", "described", "joined", "leave", "span_id", "span_of_environment", "trace_id"]
+
+_NEEDED = ("obs-execution", "obs-store", "obs-task", "obs-parent")
+
+
+class RemoteSpan:
+    """A span of another process or thread, under which this one goes on."""
+
+    __slots__ = ("number", "task")
+
+    def __init__(self, number: str, task: TaskState) -> None:
+        self.number = number
+        self.task = task
+
+
+def described(task: TaskState, parent: str) -> dict[str, str]:
+    """Describe a span in a small dict of strings, from which `joined` makes it somewhere else.
+
+    Args:
+        task: The task that it is a part of.
+        parent: Its global name.
+
+    Source of traceparent: https://www.w3.org/TR/trace-context/.
+    """
+    return {
+        "traceparent": f"00-{trace_id(task.run.id)}-{span_id(parent)}-01",
+        "obs-execution": task.run.id,
+        "obs-store": _portable(task.run.store.url),
+        "obs-parent": parent,
+        "obs-task": task.global_ref(),
+        "obs-task-name": task.name,
+        "obs-attempt": str(task.attempt),
+        "obs-enable-deck": "1" if task.enable_deck else "0",
+    }
+
+
+def joined(carried: Mapping[str, str], source: str = "") -> RemoteSpan:
+    """Return the span that a carrier describes, as this process takes part in its execution.
+
+    Args:
+        carried: What `carrier` returned, there.
+        source: The engine's worker whose code goes on with it.
+
+    Raises:
+        ValueError: Something is missing in it.
+    """
+    missing = [key for key in _NEEDED if not isinstance(carried.get(key), str)]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} missing in {dict(carried)!r}; pass what obs_core.carrier() returned")
+    execution_id = carried["obs-execution"]
+    run = live.get(execution_id) or _join(execution_id, carried["obs-store"])
+    task = TaskState(
+        run,
+        carried.get("obs-task-name", ""),
+        None,
+        attempt=int(carried.get("obs-attempt", "1")),
+        enable_deck=carried.get("obs-enable-deck") != "0",
+        number=carried["obs-task"],
+        source=source,
+    )
+    return RemoteSpan(carried["obs-parent"], task)
+
+
+def leave(execution_id: str) -> None:
+    """Write all that this process has of an execution that it joined, and keep nothing of it."""
+    run = _joined_runs.pop(execution_id, None)
+    if run is not None:
+        live.pop(execution_id, None)
+        run.journal.close_now()
+
+
+def span_of_environment(text: str) -> RemoteSpan | None:
+    """Return the span that `OBS_CARRIER` describes; None with a warning if it describes none."""
+    import json
+
+    try:
+        return joined(json.loads(text))
+    except (ValueError, TypeError, AttributeError) as error:
+        warn(f"OBS_CARRIER is not a carrier: {error}; going on with an execution of its own")
+        return None
+
+
+def trace_id(execution_id: str) -> str:
+    """Return the 32 hexadecimal digits by which other tracing systems know an execution."""
+    return digest_of(execution_id.encode())
+
+
+def span_id(ref: str) -> str:
+    """Return the 16 hexadecimal digits by which other tracing systems know a span."""
+    return digest_of(ref.encode())[:16]
+
+
+_joined_runs: dict[str, Run] = {}
+"""Executions of other processes in which this one takes part: one writer each, however often it attaches."""
+
+
+def _join(execution_id: str, store: str) -> Run:
+    run = _joined_runs[execution_id] = Run(open_store(store), execution_id, "", identity.new_writer_id())
+    return run
+
+
+def _portable(url: str) -> str:
+    return url if "://" in url else os.path.abspath(url)

@@ -1,0 +1,219 @@
+"""An execution as this process takes part in it, and a task while it runs: what is recorded of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
+
+from obs_core import clock, settings
+from obs_core.failsafe import guarded
+from obs_core.journal import records
+from obs_core.journal.writer import Journal
+from obs_core.model import Link
+from obs_core.store.base import Store
+from obs_core.store.paths import execution_path
+from obs_core.text.masking import mask
+
+if TYPE_CHECKING:
+    from obs_core.recording.span_bars import SpanBars
+
+__all__ = ["Participant", "Run", "Scope", "TaskDeck", "TaskState", "live"]
+
+
+class Scope(Protocol):
+    """What running code can be inside of: a span, a task, an engine's operation, or a span of another process."""
+
+    @property
+    def number(self) -> records.Ref:
+        """Its name in this process's journal."""
+
+    @property
+    def task(self) -> TaskState:
+        """The task that it is a part of; a task itself, for a task."""
+
+
+class TaskDeck(Protocol):
+    """A tab of a task, as its report needs it."""
+
+    name: str
+
+    @property
+    def number(self) -> int:
+        """Its number in this process's journal; 0 before it is announced."""
+
+    def announce(self) -> None:
+        """Write it to the journal, with what it holds by now, unless that is done."""
+
+    def current_items(self) -> list[str]:
+        """Return its HTML as it stands."""
+
+
+class TaskState:
+    """A task while it runs, or the execution itself outside any task: what spans, decks and reports refer to.
+
+    `obs_core.TaskContext` is what users see of it.
+
+    Attributes:
+        name: The task's name; the execution's name outside any task.
+        attempt: 1 for the first try.
+        enable_deck: Whether anything is rendered and a report is written.
+        function: The task's function with its module, ``"flights.clean"``; empty outside any task.
+        source: The worker that this code runs on, if an engine's worker runs a part of the task.
+        shared: Whether other processes may take part in this task, so that its report must look for their parts.
+        start: When it began, by `obs_core.clock.wall`.
+        ended: When it ended; None while it runs.
+        face: The `TaskContext` of it, once somebody asked for that.
+    """
+
+    __slots__ = (
+        "append",
+        "artifacts",
+        "attempt",
+        "bars",
+        "cpu",
+        "decks",
+        "enable_deck",
+        "ended",
+        "face",
+        "failure",
+        "function",
+        "journal",
+        "links",
+        "name",
+        "next_number",
+        "notes",
+        "number",
+        "parent",
+        "run",
+        "shared",
+        "source",
+        "start",
+        "task",
+    )
+
+    def __init__(
+        self,
+        run: Run,
+        name: str,
+        parent: Scope | None,
+        attempt: int = 1,
+        enable_deck: bool = True,
+        number: records.Ref | None = None,
+        function: str = "",
+        source: str = "",
+    ) -> None:
+        self.run = run
+        self.journal: Journal = run.journal
+        self.append: Callable[[Any], None] = run.journal.append
+        self.next_number = run.journal.next_number
+        self.task = self  # as every scope names its task
+        self.parent = parent
+        self.number: records.Ref = run.journal.next_number() if number is None else number
+        self.name = name
+        self.attempt = attempt
+        self.enable_deck = enable_deck
+        self.function = function
+        self.source = source
+        self.shared = False
+        self.ended: int | None = None
+        self.failure: str | None = None
+        self.face: Any = None
+        self.start = clock.wall()
+        self.cpu = clock.process()
+        self.artifacts: dict[str, records.Artifact] = {}
+        self.links: list[Link] = []
+        self.notes: list[str] = []
+        self.bars: SpanBars | None = None
+        self.decks: list[TaskDeck] = []
+
+    def link(self, name: str, url: str) -> None:
+        """Attach a named address to this task."""
+        attached = Link(mask(str(name)), mask(str(url)))
+        if not self.source:
+            self.links.append(attached)
+        self.append(records.LinkMade(self.own_ref(), attached.name, attached.url))
+
+    def note(self, text: str) -> None:
+        """Let everyone who reads this task's report know something."""
+        self.notes.append(text)
+        self.append(records.Note(self.own_ref(), text))
+
+    def own_ref(self) -> records.Ref:
+        """Name this task in a record of this process's journal."""
+        return self.journal.ref(self.number) if isinstance(self.number, int) else self.number
+
+    def global_ref(self) -> str:
+        """Name this task for other writers: ``"main.17"``."""
+        return self.journal.global_ref(self.number) if isinstance(self.number, int) else self.number
+
+    def __repr__(self) -> str:
+        return f"<TaskState {self.name!r} attempt {self.attempt} of execution {self.run.id}>"
+
+
+class Participant(Protocol):
+    """Other processes that take part in an execution, and hold something of it back."""
+
+    def hand_over(self, task: TaskState, ended: bool) -> None:
+        """Let them write what they hold back of a task; if it has ended, they are done with the whole execution."""
+
+
+class Run:
+    """An execution as this process takes part in it: its journal, and the state outside any task.
+
+    Args:
+        store: Where it is kept.
+        execution_id: Its id.
+        name: Its name.
+        writer: This process's writer id.
+        preamble: Records that are written only once others follow.
+
+    Attributes:
+        root: The state outside any task.
+        participants: Other processes that take part.
+        older_threads: The threads that were there before it began: what they do is not a part of it.
+    """
+
+    __slots__ = ("__weakref__", "id", "journal", "name", "older_threads", "participants", "root", "store")
+
+    def __init__(
+        self,
+        store: Store,
+        execution_id: str,
+        name: str,
+        writer: str,
+        preamble: list[records.Record] | None = None,
+    ) -> None:
+        self.store = store
+        self.id = execution_id
+        self.name = name
+        self.journal = Journal(store, execution_id, writer, preamble)
+        self.root = TaskState(self, name, None, enable_deck=settings.decks_enabled())
+        self.participants: list[Participant] = []
+        self.older_threads = frozenset(threading.enumerate()) - {threading.current_thread()}
+        live[execution_id] = self
+
+    def collect(self, task: TaskState, ended: bool = False) -> None:
+        """Let other processes that take part write what they hold back: somebody is about to read.
+
+        Args:
+            task: The task that is read, or the root for all of the execution.
+            ended: Whether they are done with the execution.
+        """
+        for participant in list(self.participants):
+            with guarded(f"collecting what others recorded of execution {self.name!r}", task.note):
+                participant.hand_over(task, ended)
+
+    @property
+    def url(self) -> str:
+        """The execution's address: below `OBS_UI_URL` if that is set, else its place in the store."""
+        base = settings.ui_url()
+        if base:
+            return f"{base}/executions/{self.id}"
+        place = self.store.address(execution_path(self.id))
+        return place if "://" in place else f"file://{place}"
+
+
+live: WeakValueDictionary[str, Run] = WeakValueDictionary()
+"""The executions in which this process takes part, by id."""

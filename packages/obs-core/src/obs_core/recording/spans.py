@@ -1,0 +1,177 @@
+"""Spans: timed operations of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, cast
+
+from obs_core import clock
+from obs_core.recording.here import innermost
+from obs_core.recording.run import Scope, TaskState
+from obs_core.recording.scope import current
+from obs_core.recording.wrapping import wrap
+
+__all__ = ["span"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_FRESH = 50_000
+"""Nanoseconds for which a reading of the process clock is used again: a system call, it costs fourteen
+times what the wall clock does."""
+
+_ENTERED_AGAIN = -1
+"""The end of a span that is still open, but was entered for a second time meanwhile."""
+
+_NOT_ENTERED: TaskState = cast("TaskState", None)
+
+_read_at = -_FRESH
+_process_time = 0
+
+
+class span:
+    """A timed operation: a ``with`` or ``async with`` block, or a decorated function of any kind.
+
+    Spans nest; they record wall and process time, and the type of the exception that left them. One span
+    costs about two microseconds, its line in the journal included.
+
+    Args:
+        name: What is done, such as ``"join weather"``.
+        attributes: Facts about it, of types that JSON knows (others are kept as text).
+
+    Attributes:
+        name: As given.
+        attributes: As given and set; None if there are none.
+
+    Example:
+        >>> with span("read", path="flights.csv") as reading:
+        ...     rows = read()
+        ...     reading.set(rows=len(rows))
+        >>> @span("fit")
+        ... def fit(rows): ...
+
+    Process time counts all threads of the process and is exact to 50 microseconds.
+    """
+
+    __slots__ = (
+        "_again",
+        "_number",
+        "adopter",
+        "announced",
+        "attributes",
+        "cpu",
+        "end",
+        "error",
+        "name",
+        "outside",
+        "start",
+        "task",
+    )
+
+    # What comes later is not set to None before: stores are a good part of what a span costs.
+    _again: list[span]
+    _number: int
+    outside: Scope | None
+    adopter: Scope
+    start: int
+    cpu: int
+    error: type[BaseException] | None
+
+    def __init__(self, name: str, /, **attributes: Any) -> None:
+        self.name = name
+        self.attributes: dict[str, Any] | None = attributes or None
+        self.task = _NOT_ENTERED
+        self.end = 0
+        self.announced = False
+
+    @property
+    def number(self) -> int:
+        """The span's number in its journal, which gives it when it encodes the span."""
+        try:
+            return self._number
+        except AttributeError:
+            self.task.journal.encode()
+            return self._number
+
+    def set(self, **attributes: Any) -> None:
+        """Add attributes while the operation runs.
+
+        Args:
+            attributes: As for the span itself; an earlier one of the same name is replaced.
+        """
+        self.attributes = {**(self.attributes or {}), **attributes}
+
+    def __enter__(self) -> span:
+        global _read_at, _process_time
+        if self.task is not _NOT_ENTERED:
+            return self._enter_again()
+        outside = self.outside = current.get()
+        if outside is None:
+            outside = self.adopter = innermost()
+        task = self.task = outside.task
+        now = clock.wall()
+        if now - _read_at > _FRESH:
+            _process_time = clock.process()
+            _read_at = now
+            task.journal.relieve()
+        self.cpu = _process_time
+        self.start = now
+        task.append(self)
+        current.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        global _read_at, _process_time
+        if self.end:
+            return self._exit_again(kind, error, traceback)
+        now = clock.wall()
+        if now - _read_at > _FRESH:
+            _process_time = clock.process()
+            _read_at = now
+        self.cpu = _process_time - self.cpu
+        self.error = kind
+        self.end = now
+        current.set(self.outside)
+        if self.announced:
+            self.task.append(self)
+        return None
+
+    async def __aenter__(self) -> span:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        """Record each call of a function (async, generator and async generator functions too) as a span."""
+        return wrap(function, lambda _args, _kwargs: self._twin())
+
+    def __repr__(self) -> str:
+        return f"span({self.name!r})"
+
+    def _twin(self) -> span:
+        return span(self.name, **(self.attributes or {}))
+
+    def _enter_again(self) -> span:
+        """Enter a span object for a second time: a record of its own, since the first one stands."""
+        twin = self._twin()
+        if not self.end:
+            self.end = _ENTERED_AGAIN
+        if not hasattr(self, "_again"):
+            self._again = []
+        self._again.append(twin)
+        return twin.__enter__()
+
+    def _exit_again(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._again:
+            self._again.pop().__exit__(kind, error, traceback)
+            return
+        self.end = 0
+        self.__exit__(kind, error, traceback)

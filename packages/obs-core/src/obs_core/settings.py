@@ -1,0 +1,48 @@
+"""Every environment variable that obs-core reads, with what it means; ``obs doctor`` lists them."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["VARIABLES", "attempt_text", "carrier_text", "decks_enabled", "store_url", "strict", "ui_url"]
+
+VARIABLES = {
+    "OBS_STORE": "where executions are kept: a folder or any fsspec URL; default .obs",
+    "OBS_ENABLE_DECK": "0 turns decks and reports off",
+    "OBS_STRICT": "1 turns obs's own failures into errors",
+    "OBS_UI_URL": "the address of the execution UI, for links",
+    "OBS_ATTEMPT": "which try this is, counted from 1",
+    "OBS_CARRIER": "the span of another process under which this one goes on, as JSON",
+    "OBS_SECRETS_DIR": "the folder of secrets; default /etc/secrets",
+}
+"""Name to meaning. Secrets themselves are also looked up as ``OBS_SECRET_<GROUP>_<KEY>``."""
+
+
+def store_url() -> str:
+    """Return the store in use: `OBS_STORE`, or ``.obs`` in the working directory."""
+    return os.environ.get("OBS_STORE") or ".obs"
+
+
+def decks_enabled() -> bool:
+    """Tell whether `OBS_ENABLE_DECK` allows decks."""
+    return os.environ.get("OBS_ENABLE_DECK", "1").lower() not in ("0", "false", "no", "off")
+
+
+def strict() -> bool:
+    """Tell whether `OBS_STRICT` asks for errors instead of warnings."""
+    return os.environ.get("OBS_STRICT", "0") not in ("", "0")
+
+
+def ui_url() -> str:
+    """Return the address of the execution UI without a slash at its end; empty if `OBS_UI_URL` names none."""
+    return os.environ.get("OBS_UI_URL", "").rstrip("/")
+
+
+def attempt_text() -> str:
+    """Return what `OBS_ATTEMPT` says; empty if it says nothing."""
+    return os.environ.get("OBS_ATTEMPT", "")
+
+
+def carrier_text() -> str:
+    """Return what `OBS_CARRIER` says; empty if it says nothing."""
+    return os.environ.get("OBS_CARRIER", "")

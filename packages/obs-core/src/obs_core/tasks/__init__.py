@@ -1,0 +1,1 @@
+"""Tasks: decorated functions whose calls are recorded and reported on."""

@@ -1,0 +1,67 @@
+"""Carry the running task's context to other threads, processes and machines, and go on there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from obs_core.recording.here import innermost
+from obs_core.recording.joining import described, joined
+from obs_core.recording.scope import current
+from obs_core.tasks.context import TaskContext, context_of
+
+__all__ = ["attach", "carrier"]
+
+
+def carrier() -> dict[str, str]:
+    """Describe the running span and task in a small dict of strings, for `attach` somewhere else.
+
+    Returns:
+        ``traceparent`` as other tracing systems know it, and what obs needs to go on. A subprocess attaches
+        by itself when it finds it as JSON in the environment variable `OBS_CARRIER`.
+
+    Example:
+        >>> pool = ProcessPoolExecutor(initializer=attach, initargs=(carrier(),))
+        >>> subprocess.run(command, env={**os.environ, "OBS_CARRIER": json.dumps(carrier())})
+    """
+    here = innermost()
+    task = here.task
+    parent = task.journal.global_ref(here.number) if isinstance(here.number, int) else here.number
+    task.shared = True
+    task.journal.announce()
+    return described(task, parent)
+
+
+class attach:
+    """Go on with the task that a carrier describes: as a ``with`` block, or for good when just called.
+
+    Spans and tasks begun from here are children of the carried span; decks and links belong to the carried
+    task.
+
+    Args:
+        carrier: What `carrier` returned, there.
+
+    Raises:
+        ValueError: Something is missing in it.
+
+    Example:
+        >>> def worker(carried: dict[str, str], part: int) -> None:
+        ...     with attach(carried), span("part", number=part):
+        ...         ...
+    """
+
+    def __init__(self, carrier: Mapping[str, str]) -> None:
+        carried = joined(carrier)
+        self._task = carried.task
+        self._outside: Any = current.get()
+        current.set(carried)
+
+    def __enter__(self) -> TaskContext:
+        return context_of(self._task)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        current.set(self._outside)
+        self._task.journal.flush(wait=True)

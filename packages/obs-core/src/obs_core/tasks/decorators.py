@@ -1,0 +1,347 @@
+"""Task decorators: how an integration wraps a task's body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+
+from obs_core.failsafe import guarded
+from obs_core.recording.wrapping import Replacing, wrap
+from obs_core.tasks.context import TaskContext, current_context
+from obs_core.values.hints import extras_of, hints_of, remember_names, types_of
+from obs_core.values.registry import Registration, check_target, imported_class
+
+if TYPE_CHECKING:
+    from obs_core.decks.deck import Deck
+    from obs_core.recording.artifacts import Kept
+    from obs_core.values.gantt import Bar
+
+__all__ = ["TaskCall", "TaskDecorator", "decorated", "register_task_decorator"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class TaskCall:
+    """One call that a `TaskDecorator` is wrapped around.
+
+    Attributes:
+        context: The context of the task that runs (of the execution, outside any task).
+        function: The decorated function; None in a ``with`` block.
+        args: Its positional arguments; what is assigned before the ``yield`` is what the function gets.
+        kwargs: Its keyword arguments; likewise.
+        result: What it returned, once it has; what is assigned after the ``yield`` is what the caller gets.
+    """
+
+    __slots__ = ("args", "context", "function", "kwargs", "rejection", "result")
+
+    def __init__(
+        self,
+        context: TaskContext,
+        function: Callable[..., Any] | None = None,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        self.context = context
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs or {}
+        self.result: Any = None
+        self.rejection: BaseException | None = None
+
+    @property
+    def name(self) -> str:
+        """The function's name, or the task's in a ``with`` block."""
+        return getattr(self.function, "__name__", None) or self.context.task_name
+
+    def link(self, name: str, url: str) -> None:
+        """Attach a named address to the task."""
+        self.context.link(name, url)
+
+    def note(self, text: str) -> None:
+        """Let everyone who reads the task's report know something."""
+        self.context.note(text)
+
+    def deck(self, name: str) -> Deck:
+        """Make a deck of the task."""
+        from obs_core.decks.deck import Deck
+
+        made: Deck = Deck.of(self.context.state, name)
+        return made
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments by parameter, defaults included; empty in a ``with`` block.
+
+        Raises:
+            TypeError: The function cannot be called with them.
+        """
+        return {} if self.function is None else dict(self._bound().arguments)
+
+    def replace_argument(self, name: str, value: Any) -> None:
+        """Let the function get another value for one of its parameters; to be called before the ``yield``.
+
+        Args:
+            name: The parameter, as in `arguments`.
+            value: What it gets.
+
+        Raises:
+            KeyError: There is no such parameter.
+        """
+        bound = self._bound()
+        if name not in bound.arguments:
+            raise KeyError(f"{self.name} has no parameter {name!r}; there are: {', '.join(bound.arguments)}")
+        bound.arguments[name] = value
+        self.args, self.kwargs = bound.args, bound.kwargs
+
+    def hints(self) -> dict[str, Any]:
+        """Return the function's type hints by parameter and ``"return"``, with what `Annotated` adds."""
+        return {} if self.function is None else dict(hints_of(self.function))
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep a value with the task; see `TaskContext.keep`."""
+        self.context.keep(name, value)
+
+    def last(self, name: str) -> Kept | None:
+        """Return what the last successful call of this task kept under a name; see `TaskContext.last`."""
+        return self.context.last(name)
+
+    def spans(self) -> list[Bar]:
+        """Return the task's longest operations so far, in the order in which they began; none without decks."""
+        state = self.context.state
+        state.journal.flush()
+        return [] if state.bars is None else state.bars.bars()
+
+    def report_html(self) -> str:
+        """Return the task's report as it stands, as one HTML file."""
+        from obs_core.recording.publishing import page_of
+
+        return page_of(self.context.state)
+
+    def reject(self, error: BaseException) -> NoReturn:
+        """Refuse the call: the caller gets this error.
+
+        Before the ``yield`` the function is not called; after it, its result is refused. Whatever else is
+        raised in `TaskDecorator.around` is taken for a failure of the decorator, which the task survives. An
+        exception of the function itself goes on, whatever is rejected then.
+
+        Args:
+            error: The error to raise.
+
+        Example:
+            >>> if not schema.accepts(call.result):
+            ...     call.reject(ValueError(f"{call.name} returned what {schema} does not allow"))
+        """
+        self.rejection = error
+        raise error
+
+    def _bound(self) -> Any:
+        import inspect
+
+        assert self.function is not None
+        bound = inspect.signature(self.function).bind(*self.args, **self.kwargs)
+        bound.apply_defaults()
+        return bound
+
+
+class TaskDecorator:
+    """Base of decorators that do something before and after a task's body.
+
+    A subclass writes one generator method, `around`. It then works bare or with arguments, on functions,
+    coroutines, generators and async generators, as a ``with`` block, above or below `task` and other
+    decorators, and can be pickled by cloudpickle if its attributes can.
+
+    Example:
+        >>> class announced(TaskDecorator):
+        ...     def __init__(self, *, channel: str = "general") -> None:
+        ...         self.channel = channel
+        ...
+        ...     def around(self, call: TaskCall) -> Iterator[None]:
+        ...         print("begins", call.name)
+        ...         yield
+        ...         print("ended well", call.name)
+        >>> @task
+        ... @announced
+        ... def train() -> None: ...
+    """
+
+    _open: Any = None
+
+    def __new__(cls, function: Any = None, /, *args: Any, **kwargs: Any) -> Any:
+        """Make a decorator; called with nothing but a function, decorate that at once (``@announced``)."""
+        if callable(function) and not args and not kwargs:
+            return cls()(function)
+        return super().__new__(cls)
+
+    def around(self, call: TaskCall) -> Iterator[Any]:
+        """Do what comes before, yield once, do what comes after.
+
+        The task's exception is raised at the ``yield``; it goes on to the caller whether or not it is caught
+        here. An exception of this method's own never reaches the caller: it leaves a warning and a note, and the
+        task runs as if it were not decorated. `TaskCall.reject` raises one on purpose. What is yielded is what
+        ``with ... as`` gives (None, if this method failed before).
+
+        Args:
+            call: The call, and its task.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define around(self, call)")
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        """Decorate a function of any kind."""
+        remember_names(function)
+        settings = getattr(function, "__obs_task__", None)
+        if settings is not None and settings.wrapper is function:
+            task: Callable[P, T] = settings.surrounded(self._wrapped)
+            return task
+        return self._wrapped(function)
+
+    def __enter__(self) -> Any:
+        stack = self._open = self._open or []
+        manager = _Surrounded(self, TaskCall(current_context()))
+        stack.append(manager)
+        manager.__enter__()
+        return manager.value
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open.pop().__exit__(kind, error, traceback)
+
+    async def __aenter__(self) -> Any:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def _wrapped(self, function: Callable[P, T]) -> Callable[P, T]:
+        return wrap(
+            function,
+            lambda args, kwargs: _Surrounded(self, TaskCall(current_context(), function, args, kwargs)),
+        )
+
+
+class _Surrounded(Replacing):
+    """A call inside a decorator's `around`: the call's own exception always comes out of it as it was."""
+
+    __slots__ = ("_manager", "value")
+
+    def __init__(self, decorator: TaskDecorator, call: TaskCall) -> None:
+        self.call = call
+        self._manager: AbstractContextManager[Any] | None = contextmanager(decorator.around)(call)
+        self.value: Any = None
+
+    def __enter__(self) -> _Surrounded:
+        with _survived(self.call, "beginning"):
+            self._begin()
+        return self
+
+    def returned(self, result: Any) -> None:
+        """Take note of the call's result."""
+        self.call.result = result
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._manager is None:
+            return
+        with _survived(self.call, "ending", error):
+            self._end(self._manager, kind, error, traceback)
+
+    def _begin(self) -> None:
+        manager, self._manager = self._manager, None
+        assert manager is not None
+        self.value = manager.__enter__()
+        self._manager = manager
+
+    def _end(self, manager: Any, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
+        try:
+            manager.__exit__(kind, error, traceback)
+        except BaseException as raised:
+            if raised is not error:
+                raise
+
+
+class _survived:
+    """Keep a decorator's failure away from the task, unless it is what the decorator rejected the call with."""
+
+    __slots__ = ("_call", "_doing", "_error")
+
+    def __init__(self, call: TaskCall, doing: str, error: BaseException | None = None) -> None:
+        self._call = call
+        self._doing = doing
+        self._error = error
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if raised is not None and raised is self._call.rejection:
+            return self._error is not None  # the function's own exception goes on instead
+        guard = guarded(f"{self._doing} a decorator of {self._call.name!r}", self._call.context.note)
+        return guard.__exit__(kind, raised, traceback)
+
+
+_registered: list[tuple[type | str, TaskDecorator]] = []
+
+
+def register_task_decorator(python_type: type | str, decorator: TaskDecorator) -> Registration:
+    """Decorate each task that has a parameter or a result annotated with a type.
+
+    It stands directly below `task`. Tasks that were called before are not decorated any more.
+
+    Args:
+        python_type: The type; or its dotted name (``"pandera.typing.DataFrame"``), which is not imported. A
+            subclass, a generic alias (``DataFrame[Schema]``), and a member of a union count too.
+        decorator: The decorator; `TaskCall.hints` tells it where the type stands.
+
+    Returns:
+        The registration, to `unregister` it or to use it as a ``with`` block.
+
+    Raises:
+        TypeError: `python_type` is no type, or `decorator` is no `TaskDecorator`.
+        ValueError: `python_type` is text that is no dotted name.
+
+    Example:
+        >>> register_task_decorator("pandera.typing.DataFrame", validated())
+    """
+    check_target(python_type)
+    if not isinstance(decorator, TaskDecorator):
+        raise TypeError(f"a TaskDecorator is needed, such as validated(), not {decorator!r}")
+    entry = (python_type, decorator)
+    _registered.append(entry)
+    return Registration(lambda: _registered.remove(entry) if entry in _registered else None)
+
+
+def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function inside the decorators that its annotations ask for, the first one outermost.
+
+    Args:
+        function: The function, possibly decorated already.
+
+    Returns:
+        The function itself if there are none.
+    """
+    with guarded(f"reading the annotations of {getattr(function, '__qualname__', function)!r}"):
+        decorators = {id(decorator): decorator for decorator in _asked_for(hints_of(function))}
+        for decorator in reversed(decorators.values()):
+            function = decorator._wrapped(function)
+    return function
+
+
+def _asked_for(hints: dict[str, Any]) -> Iterator[TaskDecorator]:
+    for hint in hints.values():
+        for extra in extras_of(hint):
+            if isinstance(extra, TaskDecorator):
+                yield extra
+        for kind in types_of(hint):
+            yield from (decorator for target, decorator in _registered if _is_meant(target, kind))
+
+
+def _is_meant(target: type | str, kind: type) -> bool:
+    wanted = imported_class(target, vars_only=False) if isinstance(target, str) else target
+    return wanted is not None and wanted in kind.__mro__

@@ -1,0 +1,330 @@
+"""Tasks: decorated functions whose calls are recorded and reported on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from obs_core import clock
+from obs_core import settings as environment
+from obs_core.failsafe import guarded, strict, warn
+from obs_core.journal import records
+from obs_core.recording.executions import begin, end, make_visible
+from obs_core.recording.here import adoptive, carried
+from obs_core.recording.run import Run, TaskState
+from obs_core.recording.scope import active, current
+from obs_core.recording.wrapping import wrap
+from obs_core.text.bounded_repr import describe_error
+from obs_core.values.hints import remember_names
+
+if TYPE_CHECKING:
+    from obs_core.decks.deck import DeckField
+
+__all__ = ["task"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class TaskSettings:
+    """What a `task` decorator was told, and what is worked out once per function.
+
+    Attributes:
+        function: The decorated function.
+        name: The task's name.
+        deck_fields: The decks made by themselves, by title.
+    """
+
+    __slots__ = ("attempt", "deck_fields", "enable_deck", "function", "name", "qualified_name", "wrapper")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str | None,
+        enable_deck: bool,
+        deck_fields: Iterable[DeckField | str] | None,
+        attempt: int | None,
+    ) -> None:
+        self.function = function
+        self.name = name or str(getattr(function, "__name__", type(function).__name__))
+        self.enable_deck = enable_deck
+        self.deck_fields = _titles(deck_fields)
+        self.attempt = attempt
+        self.wrapper: Callable[..., Any] | None = None
+        self.qualified_name = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', self.name)}"
+
+    def surrounded(self, surround: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[..., Any]:
+        """Return the task with something directly around its function: a decorator that stands above `task`."""
+        inside = copy.copy(self)
+        inside.function = surround(self.function)
+        return _as_task(inside)
+
+
+@overload
+def task(function: Callable[P, T], /) -> Callable[P, T]: ...
+
+
+@overload
+def task(
+    function: Callable[P, T],
+    /,
+    *,
+    name: str | None = ...,
+    enable_deck: bool = ...,
+    deck_fields: Iterable[DeckField | str] | None = ...,
+    attempt: int | None = ...,
+) -> Callable[P, T]: ...
+
+
+@overload
+def task(
+    *,
+    name: str | None = ...,
+    enable_deck: bool = ...,
+    deck_fields: Iterable[DeckField | str] | None = ...,
+    attempt: int | None = ...,
+) -> Callable[[Callable[P, T]], Callable[P, T]]: ...
+
+
+def task(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    enable_deck: bool = True,
+    deck_fields: Iterable[DeckField | str] | None = None,
+    attempt: int | None = None,
+) -> Any:
+    """Record each call of a function as a task: its time, its spans, its decks, and how it ended.
+
+    Works on functions, coroutines, generators, async generators and methods. The function's result and
+    exceptions are what they were without it. Called inside another task it becomes its child; called outside
+    any execution it makes one.
+
+    Args:
+        function: The function, when used as ``@task`` without arguments.
+        name: The task's name. Default: the function's.
+        enable_deck: Whether to render decks and write a report. ``OBS_ENABLE_DECK=0`` turns it off for all
+            tasks.
+        deck_fields: Which decks to make by itself (`DeckField`). Default: all five.
+        attempt: Which try this is, counted from 1. Default: `OBS_ATTEMPT`, else 1.
+
+    Returns:
+        The decorated function, of the same kind and signature.
+
+    Raises:
+        TypeError: What is decorated cannot be called.
+        ValueError: An unknown deck field, or an attempt below 1.
+
+    Example:
+        >>> @task(deck_fields=[DeckField.TIMELINE])
+        ... def clean(frame: DataFrame) -> DataFrame:
+        ...     with span("drop duplicates"):
+        ...         return frame.drop_duplicates()
+    """
+    _check_attempt(attempt)
+
+    def decorate(decorated: Callable[P, T]) -> Callable[P, T]:
+        return _as_task(TaskSettings(decorated, name, enable_deck, deck_fields, attempt))
+
+    return decorate if function is None else decorate(function)
+
+
+def _as_task(settings: TaskSettings) -> Callable[..., Any]:
+    annotated = getattr(settings.function, "__annotations__", None)
+    if annotated:
+        remember_names(settings.function)
+    body = _AnnotatedBody(settings.function) if annotated else None
+    wrapper = wrap(settings.function, lambda args, kwargs: _Call(settings, args, kwargs), body)
+    settings.wrapper = wrapper
+    wrapper.__obs_task__ = settings  # type: ignore[attr-defined]
+    return wrapper
+
+
+class _AnnotatedBody:
+    """A task's function inside the decorators that its annotations ask for, which its first call looks up."""
+
+    __slots__ = ("_decorated", "_function")
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._decorated: Callable[..., Any] | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._decorated is None:
+            from obs_core.tasks.decorators import decorated
+
+            self._decorated = decorated(self._function)
+        return self._decorated(*args, **kwargs)
+
+
+class _Call:
+    """One call of a task: opened before the function runs, closed after it, come what may."""
+
+    __slots__ = ("_arguments", "_outside", "_own_run", "_result", "_settings", "_task")
+
+    def __init__(self, settings: TaskSettings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._settings = settings
+        self._arguments = (args, kwargs)
+        self._task: TaskState | None = None
+        self._own_run: Run | None = None
+        self._result: Any = _NOTHING
+
+    def __enter__(self) -> _Call:
+        self._outside = current.get()
+        try:
+            self._begin()
+        except Exception as error:
+            if strict():
+                raise
+            warn(f"obs cannot record task {self._settings.name!r}: {type(error).__name__}: {error}")
+        return self
+
+    def returned(self, result: Any) -> None:
+        """Take note of the function's result."""
+        self._result = result
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        task, self._arguments = self._task, ((), {})
+        if task is None:
+            return
+        task.ended = clock.wall()
+        task.failure = None if error is None else describe_error(error)
+        try:
+            if task.enable_deck:
+                self._report(task, error)
+            if error is None:
+                self._keep(task)
+        finally:
+            active.discard(task)
+            current.set(self._outside)
+            self._end(task, error)
+
+    def _begin(self) -> None:
+        settings = self._settings
+        parent = self._outside or adoptive() or carried()
+        if parent is None:
+            self._own_run = begin(settings.name, {})
+            parent = self._own_run.root
+        run = parent.task.run
+        task = TaskState(
+            run,
+            settings.name,
+            parent,
+            attempt=settings.attempt or _attempt_of_environment(),
+            enable_deck=settings.enable_deck and environment.decks_enabled(),
+            function=settings.qualified_name,
+        )
+        run.journal.append(_start_of(settings, task))
+        if self._own_run is not None:
+            make_visible(run)
+        self._task = task
+        active.add(task)
+        current.set(task)
+        if task.enable_deck:
+            self._prepare_decks(task)
+
+    def _prepare_decks(self, task: TaskState) -> None:
+        from obs_core.decks import default as default_decks
+        from obs_core.recording.span_bars import SpanBars
+
+        if "Timeline" in self._settings.deck_fields:
+            task.bars = SpanBars(task.journal.epoch)
+        if "Input" in self._settings.deck_fields:
+            default_decks.show_inputs(task, self._settings.function, *self._arguments)
+
+    def _report(self, task: TaskState, error: BaseException | None) -> None:
+        with guarded(f"making the report of task {task.name!r}", task.note):
+            from obs_core.decks import default as default_decks
+            from obs_core.recording.publishing import publish
+
+            fields = self._settings.deck_fields
+            if error is not None:
+                default_decks.show_error(task, error)
+            elif "Output" in fields and self._result is not _NOTHING:
+                default_decks.show_output(task, self._settings.function, self._result)
+            default_decks.add_details(task, self._settings.function, fields)
+            publish(task)
+
+    def _keep(self, task: TaskState) -> None:
+        if self._result is not _NOTHING:
+            with guarded(f"keeping the output of task {task.name!r}", task.note):
+                from obs_core.recording.outputs import keep_output
+
+                keep_output(task, self._result)
+        if task.artifacts:
+            from obs_core.recording.artifacts import point_to
+
+            with guarded(f"keeping the artifacts of task {task.name!r}", task.note):
+                point_to(task)
+
+    def _end(self, task: TaskState, error: BaseException | None) -> None:
+        journal = task.journal
+        journal.append(
+            records.TaskEnd(
+                _number(task),
+                clock.wall() - task.start,
+                clock.process() - task.cpu,
+                "succeeded" if error is None else "failed",
+                task.failure,
+            )
+        )
+        if self._own_run is not None:
+            end(self._own_run, error)
+        else:
+            journal.flush()
+
+
+_NOTHING = object()
+
+
+def _number(task: TaskState) -> int:
+    assert isinstance(task.number, int), "a task called here is numbered here"
+    return task.number
+
+
+def _start_of(settings: TaskSettings, task: TaskState) -> records.TaskStart:
+    parent = task.parent
+    assert parent is not None
+    return records.TaskStart(
+        _number(task),
+        task.journal.ref(parent.number) if isinstance(parent.number, int) else parent.number,
+        settings.name,
+        task.start,
+        task.attempt,
+        settings.qualified_name,
+        task.enable_deck,
+    )
+
+
+def _attempt_of_environment() -> int:
+    text = environment.attempt_text()
+    if not text:
+        return 1
+    if text.isdecimal() and int(text) >= 1:
+        return int(text)
+    warn(f"OBS_ATTEMPT counts from 1, got {text!r}; taken as 1")
+    return 1
+
+
+def _check_attempt(attempt: Any) -> None:
+    if attempt is not None and (not isinstance(attempt, int) or attempt < 1):
+        raise ValueError(f"attempt counts from 1, got {attempt!r}")
+
+
+def _titles(fields: Iterable[DeckField | str] | None) -> frozenset[str]:
+    if fields is None:
+        return _ALL_DECKS
+    titles = frozenset(str(getattr(field, "value", field)) for field in fields)
+    unknown = titles - _ALL_DECKS
+    if unknown:
+        raise ValueError(f"unknown deck fields {sorted(unknown)}; there are {sorted(_ALL_DECKS)} (see DeckField)")
+    return titles
+
+
+_ALL_DECKS = frozenset(("Input", "Output", "Source Code", "Timeline", "Dependencies"))
+"""The values of `DeckField`, which is imported only once a deck is made."""

@@ -1,0 +1,420 @@
+"""The trace of an execution as a page of text: the tree, the hottest operations, the critical path."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+from msgspec import Struct
+
+from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.terminal import Screen, aligned, columns, cut
+from obs_core.trace.busy_workers import BusyWorker, busy_workers
+from obs_core.trace.critical_path import critical_path
+from obs_core.trace.outline import Row, outline
+from obs_core.trace.tree import SpanTree
+
+__all__ = ["explain", "explanation"]
+
+_HOTTEST = 10
+_STEPS = 15
+_WORKERS, _LEAST_BUSY = 12, 4
+"""Lines for workers: the busiest, and so many of the least busy."""
+_NARROWEST_BAR, _WIDEST_BAR = 8, 24
+_NARROW = 72
+"""Screens narrower than this get no columns for the start and for the mean."""
+
+
+def explain(tree: SpanTree, root: int, stream: IO[str]) -> None:
+    """Write a summary of a span and all below it, made to measure for the stream.
+
+    Args:
+        tree: The spans.
+        root: The span to explain; 0 for the whole execution.
+        stream: Where to write.
+    """
+    stream.write(explanation(tree, root, Screen.of(stream)))
+
+
+def explanation(tree: SpanTree, root: int = 0, screen: Screen | None = None) -> str:
+    """Return the summary as text of some 130 lines at the most, however many spans there are.
+
+    Args:
+        tree: The spans.
+        root: The span to explain; 0 for the whole execution.
+        screen: What the text is for. Default: 100 columns of UTF-8 without colours.
+    """
+    screen = screen or Screen()
+    sections = [
+        list(_header(tree, root, screen)),
+        list(_trace(tree, root, screen)),
+        list(_hottest(tree, root, screen)),
+        list(_workers(tree, root, screen)),
+        list(_critical(tree, root, screen)),
+    ]
+    return screen.draw("\n\n".join("\n".join(lines) for lines in sections if lines)) + "\n"
+
+
+def _header(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
+    execution = tree.table.execution
+    if root == 0:
+        yield screen.paint(screen.name(execution.name), "bold")
+        facts = {"Execution": execution.id, "Status": _standing(tree), **_times(tree, root), **_origin(tree)}
+    else:
+        yield screen.paint(screen.name(tree.table.names[root]), "bold")
+        kind, whole = tree.table.kinds[root], f"{execution.name}, execution {execution.id}"
+        status = _joined(tree.status(root), tree.table.errors.get(root, ""))
+        facts = {"Span": f"{kind} {tree.table.ids[root]} of {whole}", "Status": status, **_times(tree, root)}
+    for label, value in facts.items():
+        if value:
+            yield from _fact(label, value, screen)
+
+
+def _fact(label: str, value: str, screen: Screen) -> list[str]:
+    import textwrap
+
+    lines = textwrap.wrap(screen.name(value), screen.width - 11, max_lines=3, placeholder=" …", break_on_hyphens=False)
+    return [f"{head:<11}{line}" for head, line in zip([label, "", ""], lines, strict=False)]
+
+
+def _standing(tree: SpanTree) -> str:
+    """Say how the execution stands, and plainly so if it did not end well."""
+    execution = tree.table.execution
+    if execution.status == "failed":
+        return _joined("failed", execution.error or tree.table.errors.get(0, ""))
+    if execution.status == "lost":
+        return "lost: it ended without saying so (killed, out of memory, or its machine went away)" + _open(tree)
+    if execution.status == "running":
+        return "running" + _open(tree)
+    return execution.status
+
+
+def _joined(status: str, error: str) -> str:
+    return f"{status}: {error}" if error else status
+
+
+def _open(tree: SpanTree) -> str:
+    count = len(tree.table.open)
+    return f"; {_counted(count, 'span')} still open" if count else ""
+
+
+def _times(tree: SpanTree, root: int) -> dict[str, str]:
+    table = tree.table
+    until = " up to its last sign of life" if root in table.open or tree.status(root) in ("running", "lost") else ""
+    count = tree.size(root)
+    return {
+        "Started": format_moment(table.starts[root]),
+        "Took": f"{format_duration(table.durations[root])}{until}, in {_counted(count, 'span')}",
+    }
+
+
+def _origin(tree: SpanTree) -> dict[str, str]:
+    execution = tree.table.execution
+    lost = execution.lost_records
+    return {
+        "Host": " as ".join(part for part in (execution.host, execution.user) if part),
+        "Command": execution.command,
+        "Commit": execution.git_commit,
+        "Tags": ", ".join(f"{key}={value}" for key, value in execution.tags.items()),
+        "Incomplete": f"{_counted(lost, 'record')} could not be written and are missing below" if lost else "",
+    }
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+class _Line(Struct):
+    """A line of the tree before it is laid out; without a row it counts what is hidden."""
+
+    prefix: str
+    depth: int
+    row: Row
+    hidden: bool
+    cells: tuple[str, str, str, str]
+
+
+def _trace(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
+    top = outline(tree, root)
+    lines = list(_lines(top, top, "", "", 0))
+    heads = ("start", "duration", "self", "share")
+    shown = slice(1 if screen.width < _NARROW else 0, 4)
+    widths = [max(len(cell) for cell in column) for column in zip(heads, *(line.cells for line in lines), strict=True)]
+    room = screen.width - sum(width + 2 for width in widths[shown])
+    labels = [_label(line, room, screen) for line in lines]
+    label_width = max(columns(label) for label in ["Trace", *labels])
+    bar = room - label_width - 2
+    yield screen.paint(_spread("Trace", label_width, heads[shown], widths[shown]), "bold")
+    for line, label in zip(lines, labels, strict=True):
+        text = _spread(label, label_width, line.cells[shown], widths[shown])
+        yield (_coloured(text, line, screen) + _bar(line, top, bar, screen)).rstrip()
+    yield from _unseen(tree, top, lines, screen)
+
+
+def _lines(row: Row, top: Row, prefix: str, lead: str, depth: int) -> Iterator[_Line]:
+    """Go down the rows; `prefix` draws the row's own branch, `lead` what continues beside its children."""
+    offset = format_duration(row.start - top.start)
+    start = offset if offset.startswith("-") else f"+{offset}"
+    share = _share(row.total, top.total)
+    yield _Line(prefix, depth, row, False, (start, format_duration(row.total), format_duration(row.own), share))
+    for child in row.children:
+        last = child is row.children[-1] and not row.hidden
+        branch, beside = ("└─ ", "   ") if last else ("├─ ", "│  ")
+        yield from _lines(child, top, lead + branch, lead + beside, depth + 1)
+    if row.hidden:
+        share = _share(row.hidden_total, top.total)
+        yield _Line(lead + "└─ ", depth + 1, row, True, ("", format_duration(row.hidden_total), "", share))
+
+
+def _label(line: _Line, room: int, screen: Screen) -> str:
+    """Write the first column: as much as there is room for, at the name's cost last."""
+    prefix = _shortened(line.prefix, line.depth, room // 3)
+    if line.hidden:
+        return f"{prefix}… {line.row.hidden:,} more"
+    name, marks = screen.name(line.row.name), _marks(line.row, screen)
+    label = f"{prefix}{name}{marks}"
+    statistics = _statistics(line.row)
+    if columns(label + statistics) <= room:
+        return label + statistics
+    if columns(label) > room:
+        kept = max(room - columns(prefix + marks), 8)
+        return cut(f"{prefix}{cut(name, kept)}{marks}", room)
+    return label
+
+
+def _shortened(prefix: str, depth: int, limit: int) -> str:
+    """Keep the branches of a deep tree from filling the line: its depth as a number instead."""
+    if len(prefix) <= limit:
+        return prefix
+    mark = f"…{depth} "
+    return mark + prefix[-max(limit - len(mark), 3) :]
+
+
+def _marks(row: Row, screen: Screen) -> str:
+    marks = f" ×{row.count:,}" if row.gathered or row.count > 1 else ""
+    if row.failed:
+        marks += f"  {_some(row.failed, row)}FAILED {screen.name(row.error)}"
+    if row.open:
+        marks += f"  {_some(row.open, row)}still open"
+    return marks
+
+
+def _some(count: int, row: Row) -> str:
+    return f"{count:,} " if row.gathered else ""
+
+
+def _statistics(row: Row) -> str:
+    if row.count < 2:
+        return ""
+    mean = format_duration(row.total // row.count)
+    return f"  mean {mean}  max {format_duration(row.longest)}"
+
+
+def _spread(label: str, width: int, cells: Sequence[str], widths: list[int]) -> str:
+    padding = " " * (width - columns(label))
+    return label + padding + "".join(f"  {cell:>{wide}}" for cell, wide in zip(cells, widths, strict=True))
+
+
+def _coloured(text: str, line: _Line, screen: Screen) -> str:
+    if line.hidden:
+        return screen.paint(text, "dim")
+    if line.row.failed:
+        return screen.paint(text, "red")
+    return screen.paint(text, "yellow") if line.row.open else text
+
+
+def _bar(line: _Line, top: Row, room: int, screen: Screen) -> str:
+    """Draw when the spans of a line ran: a solid line for one, a dashed one from the first to the last of many."""
+    whole, row = top.end - top.start, line.row
+    if room < _NARROWEST_BAR or whole <= 0 or line.hidden:
+        return ""
+    width = min(room, _WIDEST_BAR)
+    first = min(max((row.start - top.start) * width // whole, 0), width - 1)
+    last = min(max(-((top.start - row.end) * width // whole), first + 1), width)
+    return "  " + " " * first + screen.paint(("╍" if row.count > 1 else "━") * (last - first), "cyan")
+
+
+def _unseen(tree: SpanTree, top: Row, lines: list[_Line], screen: Screen) -> Iterator[str]:
+    """Say how many spans are in none of the lines."""
+    shown = sum(line.row.count for line in lines if not line.hidden)
+    whole = tree.size(top.spans[0])
+    if whole > shown:
+        note = f"{whole - shown:,} of {_counted(whole, 'span')} are in no line above;"
+        note += " dump() and to_chrome_trace() have all"
+        yield screen.paint(cut(note, screen.width), "dim")
+
+
+def _share(part: int, whole: int) -> str:
+    if whole <= 0 or part <= 0:
+        return "0 %"
+    if part * 100 < whole:
+        return "<1 %"
+    return f"{part * 100 // whole:,} %"
+
+
+def _hottest(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
+    whole = tree.table.durations[root]
+    totals = _totals_by_name(tree, root)
+    foremost = heapq.nsmallest(_HOTTEST, totals.items(), key=lambda item: (-item[1][1], item[0]))
+    rows = [["Hottest operations", "count", "self time", "share", "mean", "max"]]
+    for name, (count, own, longest) in foremost:
+        times = [format_duration(own), _share(own, whole), format_duration(own // count), format_duration(longest)]
+        rows.append([screen.name(name), f"{count:,}", *times])
+    if screen.width < _NARROW:
+        rows = [[*row[:4], row[5]] for row in rows]
+    yield from _table(rows, screen)
+    if len(totals) > _HOTTEST:
+        yield screen.paint(f"… {len(totals) - _HOTTEST:,} more names", "dim")
+
+
+def _totals_by_name(tree: SpanTree, root: int) -> dict[str, list[int]]:
+    """Add up for each name: how many spans, their self time, the longest self time."""
+    names, own = tree.families, tree.self_times
+    totals: dict[str, list[int]] = {}
+    for span in tree.below(root):
+        time = own[span]
+        found = totals.get(names[span])
+        if found is None:
+            totals[names[span]] = [1, time, time]
+            continue
+        found[0] += 1
+        found[1] += time
+        if time > found[2]:
+            found[2] = time
+    _correct_counted(tree, root, totals)
+    return totals
+
+
+def _correct_counted(tree: SpanTree, root: int, totals: dict[str, list[int]]) -> None:
+    """Let entries that stand for several operations count as so many, none longer than the longest of them."""
+    counted = tree.table.counted
+    if not counted:
+        return
+    longest: dict[str, int] = {}
+    names, own = tree.families, tree.self_times
+    for span in tree.below(root):
+        time = counted[span].longest if span in counted else own[span]
+        longest[names[span]] = max(longest.get(names[span], 0), time)
+        if span in counted:
+            totals[names[span]][0] += counted[span].count - 1
+    for name, found in totals.items():
+        found[2] = longest[name]
+
+
+def _workers(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
+    """Say how busy each worker was while operations ran on any."""
+    found = busy_workers(tree, root)
+    if not found:
+        return
+    shown = found if len(found) <= _WORKERS else [*found[: _WORKERS - _LEAST_BUSY], *found[-_LEAST_BUSY:]]
+    rows = [["Workers", "threads", "operations", "busy time", "busy", ""]]
+    for worker in shown:
+        share = _share(worker.busy, worker.capacity)
+        busy = format_duration(worker.busy)
+        counts = [f"{worker.threads}", f"{worker.count:,}"]
+        rows.append([screen.name(worker.name), *counts, busy, share, _fate(worker, tree)])
+    if screen.width < _NARROW:
+        rows = [[row[0], *row[3:]] for row in rows]
+    table = list(_table(rows, screen))
+    if len(found) > _WORKERS:
+        mean = _share(sum(worker.busy for worker in found), sum(worker.capacity for worker in found))
+        hidden = f"… {len(found) - _WORKERS:,} more between these; all {len(found):,} were busy for {mean} on average"
+        table.insert(len(table) - _LEAST_BUSY, screen.paint(cut(hidden, screen.width), "dim"))
+    yield from table
+
+
+def _fate(worker: BusyWorker, tree: SpanTree) -> str:
+    if worker.gone is None:
+        return ""
+    return f"gone since +{format_duration(max(worker.gone - tree.table.starts[0], 0))}"
+
+
+def _critical(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
+    whole = tree.table.durations[root]
+    steps = _Steps(tree, root)
+    taken = [step for step, time in enumerate(steps.times) if time]
+    foremost = heapq.nlargest(_STEPS, taken, key=steps.times.__getitem__)
+    rows = [["Critical path", "time", "share"]]
+    room = screen.width - 24
+    for step in sorted(foremost, key=lambda step: (steps.starts[step], step)):
+        time = steps.times[step]
+        rows.append([steps.path(step, room, screen), format_duration(time), _share(time, whole)])
+    rest = sum(steps.times) - sum(steps.times[step] for step in foremost)
+    if rest:
+        more = f"… {_counted(len(taken) - len(foremost), 'shorter step')}"
+        rows.append([more, format_duration(rest), _share(rest, whole)])
+    if len(rows) > 1:
+        yield from _table(rows, screen)
+
+
+class _Steps:
+    """The steps of a critical path, those of one name under one name added up.
+
+    Attributes:
+        times: Nanoseconds that each contributes.
+        starts: When the first span of each started.
+    """
+
+    def __init__(self, tree: SpanTree, root: int) -> None:
+        self._tree, self._root = tree, root
+        self._keys: dict[tuple[int, str], int] = {}
+        self._known: dict[int, int] = {}
+        self._names: list[tuple[int, str]] = []
+        self._counts: list[int] = []
+        self.times: list[int] = []
+        self.starts: list[int] = []
+        self._known[root] = self._numbered(-1, tree.families[root])
+        for span, contribution in critical_path(tree, root):
+            if contribution:
+                step = self._step(span)
+                self.times[step] += contribution
+                self._counts[step] += 1
+                self.starts[step] = tree.table.starts[span]  # the path goes back in time: the last is the first
+
+    def path(self, step: int, room: int, screen: Screen) -> str:
+        """Name a step by itself and what is above it, as far as there is room."""
+        count = self._counts[step]
+        above, name = self._names[step]
+        text = screen.name(name) + (f" ×{count:,}" if count > 1 else "")
+        while above > 0:
+            above, name = self._names[above]
+            longer = f"{screen.name(name)} › {text}"
+            if columns(longer) + 4 > room:
+                return f"… › {text}"
+            text = longer
+        return text
+
+    def _step(self, span: int) -> int:
+        """Find the step that a span belongs to; parents are remembered, the many leaves are not."""
+        if span == self._root:
+            return 0
+        above = self._known.get(self._tree.parents[span])
+        if above is None:
+            above = self._remembered(self._tree.parents[span])
+        return self._numbered(above, self._tree.families[span])
+
+    def _remembered(self, span: int) -> int:
+        below = []
+        while span not in self._known:
+            below.append(span)
+            span = self._tree.parents[span]
+        step = self._known[span]
+        for one in reversed(below):
+            step = self._known[one] = self._numbered(step, self._tree.families[one])
+        return step
+
+    def _numbered(self, above: int, name: str) -> int:
+        step = self._keys.setdefault((above, name), len(self._names))
+        if step == len(self._names):
+            self._names.append((above, name))
+            self._counts.append(0)
+            self.times.append(0)
+            self.starts.append(0)
+        return step
+
+
+def _table(rows: list[list[str]], screen: Screen) -> Iterator[str]:
+    head, *body = ["  ".join(cells).rstrip() for cells in aligned(rows, screen.width)]
+    yield screen.paint(head, "bold")
+    yield from body

@@ -1,0 +1,179 @@
+"""A span tree in a bounded number of lines: siblings of one name gathered, the costly and the failed first."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Sequence
+
+from msgspec import Struct, field
+
+from obs_core.trace.tree import SpanTree
+
+_FEW = 3
+"""So many siblings of one name are still shown one by one."""
+
+_BREADTH = 5
+"""So many lines the children of one line may take, however little room is left."""
+
+
+class Row(Struct, eq=False):
+    """One line: a span, or siblings (cousins, below gathered parents) of one name.
+
+    Attributes:
+        spans: Which spans of the tree.
+        count: How many operations these stand for.
+        gathered: Whether it stands for all spans of that name there, were it only one.
+        total: Sum of their durations, nanoseconds.
+        own: Sum of their self times.
+        longest: The longest duration.
+        start: When the first of them started.
+        end: When the last of them ended.
+        failed: How many failed.
+        error: The exception type of the first that failed.
+        open: How many have not ended.
+        children: The lines below this one.
+        hidden: Spans that would be further lines below this one.
+        hidden_total: Sum of their durations.
+    """
+
+    name: str
+    spans: Sequence[int]
+    count: int
+    gathered: bool
+    total: int
+    own: int
+    longest: int
+    start: int
+    end: int
+    failed: int
+    error: str
+    open: int
+    children: list[Row] = field(default_factory=list)
+    hidden: int = 0
+    hidden_total: int = 0
+
+
+def outline(tree: SpanTree, root: int, lines: int = 100) -> Row:
+    """Choose the lines that say most about where the time went.
+
+    The line with the longest time whose children are not shown yet is opened first, and before all others those that
+    lead to spans that failed or have not ended.
+
+    Args:
+        tree: The spans.
+        root: The span on the first line.
+        lines: How many lines there may be, those that only count what is hidden included.
+    """
+    troubled = _troubled(tree)
+    top = _row(tree, [root], gathered=False)
+    room = lines - 1
+    waiting = [(_rank(top, troubled), 0, top)]
+    number = 0
+    while waiting and room > 0:
+        row = heapq.heappop(waiting)[2]
+        room -= _open(tree, row, troubled, room)
+        for child in row.children:
+            number += 1
+            heapq.heappush(waiting, (_rank(child, troubled), number, child))
+    return top
+
+
+def _open(tree: SpanTree, row: Row, troubled: bytearray, room: int) -> int:
+    """Put lines below a line; returns how many it took."""
+    groups = _groups(tree, row)
+    allowed = min(max(room // 2, _BREADTH), room)
+    if len(groups) > allowed:
+        groups = _foremost(tree, groups, troubled, allowed - 1)
+        row.hidden, row.hidden_total = _rest(tree, row, groups)
+    row.children = [_row(tree, _spans(group), row.gathered or _is_many(group)) for group in groups]
+    row.children.sort(key=lambda child: child.start)
+    return len(row.children) + bool(row.hidden)
+
+
+def _groups(tree: SpanTree, row: Row) -> list[int | list[int]]:
+    """Gather the children of a line by name; where they are few, each is a group of its own."""
+    names = tree.families
+    found: dict[str, int | list[int]] = {}
+    for span in row.spans:
+        for child in tree.children(span):
+            group = found.get(names[child])
+            if group is None:
+                found[names[child]] = child
+            elif isinstance(group, list):
+                group.append(child)
+            else:
+                found[names[child]] = [group, child]
+    groups: list[int | list[int]] = []
+    for group in found.values():
+        if row.gathered or _is_many(group):
+            groups.append(group)
+        else:
+            groups.extend(_spans(group))
+    return groups
+
+
+def _is_many(group: int | list[int]) -> bool:
+    return isinstance(group, list) and len(group) > _FEW
+
+
+def _spans(group: int | list[int]) -> list[int]:
+    return group if isinstance(group, list) else [group]
+
+
+def _foremost(tree: SpanTree, groups: list[int | list[int]], troubled: bytearray, count: int) -> list[int | list[int]]:
+    durations = tree.times
+
+    def weight(group: int | list[int]) -> tuple[int, int]:
+        if isinstance(group, list):
+            return max(map(troubled.__getitem__, group)), sum(map(durations.__getitem__, group))
+        return troubled[group], durations[group]
+
+    return heapq.nlargest(count, groups, key=weight)
+
+
+def _rest(tree: SpanTree, row: Row, shown: list[int | list[int]]) -> tuple[int, int]:
+    """Count the children of a line that are not shown, and add up their durations."""
+    durations = tree.times
+    count = total = 0
+    for span in row.spans:
+        for child in tree.children(span):
+            count += tree.count(child)
+            total += durations[child]
+    for group in shown:
+        count -= tree.count_of(_spans(group))
+        total -= sum(map(durations.__getitem__, _spans(group)))
+    return count, total
+
+
+def _row(tree: SpanTree, spans: list[int], gathered: bool) -> Row:
+    table = tree.table
+    failed = [span for span in spans if span in table.errors] if table.errors else []
+    return Row(
+        name=(tree.families if gathered else table.names)[spans[0]],
+        spans=spans,
+        count=tree.count_of(spans),
+        gathered=gathered,
+        total=sum(map(tree.times.__getitem__, spans)),
+        own=sum(map(tree.self_times.__getitem__, spans)),
+        longest=max(map(tree.longest, spans)),
+        start=min(map(table.starts.__getitem__, spans)),
+        end=max(map(tree.ends.__getitem__, spans)),
+        failed=len(failed),
+        error=table.errors[failed[0]] if failed else "",
+        open=sum(span in table.open for span in spans) if table.open else 0,
+    )
+
+
+def _rank(row: Row, troubled: bytearray) -> tuple[int, int]:
+    return -max(map(troubled.__getitem__, row.spans)), -row.total
+
+
+def _troubled(tree: SpanTree) -> bytearray:
+    """Mark the spans that failed or have not ended, and all above them."""
+    marks, parents = bytearray(len(tree)), tree.parents
+    for at in itertools.chain(tree.table.errors, tree.table.open):
+        while at >= 0 and not marks[at]:
+            marks[at] = 1
+            at = parents[at]
+    return marks

@@ -1,0 +1,1 @@
+"""How single values are drawn and found by their type."""

@@ -1,0 +1,169 @@
+"""Journals: what is written, and what is read from damaged ones."""
+
+from __future__ import annotations
+
+import contextvars
+import gzip
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from obs_core import current_context, execution, load_execution, span, task
+from obs_core.journal import flusher, records
+from obs_core.journal.reader import decode, unpacked
+from obs_core.testing import FixedClock, RecordingStore, counted_ids
+
+
+@task(enable_deck=False)
+def work() -> None:
+    with span("step", rows=2):
+        pass
+
+
+def lines(store: RecordingStore, execution_id: str) -> list[list[object]]:
+    journal = store.files[f"executions/{execution_id}/journal/main-0000.jsonl"]
+    return [json.loads(line) for line in journal.splitlines()]
+
+
+def test_the_journal_is_what_the_format_says(store: RecordingStore) -> None:
+    with FixedClock() as clock, counted_ids(), execution("night", tags={"year": 2013}):
+        clock.advance(1)
+        work()
+    head, start, *rest = lines(store, "execution-1")
+    assert (head[:5], start[:5]) == (
+        ["head", 1, "execution-1", "main", 1_767_225_600_000_000_000],
+        ["execution", 1, "night", 0, {"year": "2013"}],
+    )
+    assert rest == [
+        ["task", 2, 1, "work", 1_000_000_000, 1, f"{__name__}.work", False],
+        ["span", 3, 2, "step", 1_000_000_000, 0, 0, None, {"rows": 2}],
+        ["output", 2, "json", "null", None],
+        ["task-end", 2, 0, 0, "succeeded", None],
+        ["execution-end", 1_000_000_000, "succeeded", None, 1_000_000_000, 0],
+    ]
+
+
+def test_an_unknown_newer_record_and_newer_fields_are_skipped(store: RecordingStore) -> None:
+    with counted_ids(), execution("night"):
+        work()
+    path = "executions/execution-1/journal/main-0000.jsonl"
+    head, *rest = store.files[path].splitlines(keepends=True)
+    store.files[path] = (
+        head
+        + b'["hologram",1,{"of":"the future"}]\n'
+        + b"".join(line.replace(b'{"rows":2}]', b'{"rows":2},null,null,"newer field"]') for line in rest)
+    )
+    recorded = store.last()
+    assert recorded.status == "succeeded"
+    assert recorded.span.children[0].children[0].attributes == {"rows": 2}
+
+
+@pytest.mark.parametrize("torn", [b'["span",9,2,"half', b"\x00\xff\xfe", b"[", b'"text"', b'["span"]'])
+def test_a_torn_line_is_skipped(store: RecordingStore, torn: bytes) -> None:
+    with counted_ids(), execution("night"):
+        work()
+    path = "executions/execution-1/journal/main-0000.jsonl"
+    store.files[path] += torn
+    assert [found.name for found in store.last().tasks] == ["work"]
+    assert store.last().status == "succeeded"
+
+
+def test_a_journal_without_its_beginning_can_be_read(store: RecordingStore) -> None:
+    with counted_ids(), execution("night"):
+        work()
+    path = "executions/execution-1/journal/main-0000.jsonl"
+    store.files[path] = b"".join(store.files[path].splitlines(keepends=True)[2:])
+    recorded = store.last()
+    assert [child.name for child in recorded.span.children] == ["work"]
+
+
+def test_an_empty_journal_can_be_read(store: RecordingStore) -> None:
+    store.put("executions/empty/journal/main-0000.jsonl", b"")
+    recorded = store.last()
+    assert (recorded.name, recorded.status, recorded.tasks) == ("", "lost", [])
+
+
+def test_a_broken_off_gzip_gives_what_came_before_the_break() -> None:
+    whole = b"".join(b'["beat",%d]\n' % number for number in range(50_000))
+    broken = gzip.compress(whole)[:-1000]
+    found = decode(unpacked(broken))
+    assert 10_000 < len(found) < 50_000
+    assert found[0] == records.Beat(0)
+    assert unpacked(gzip.compress(b"a") + gzip.compress(b"b")) == b"ab"
+
+
+def test_a_large_journal_goes_on_in_a_new_segment_and_closed_ones_are_compressed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from obs_core.store.folder import FolderStore
+
+    monkeypatch.setattr(FolderStore, "segment_limit", 100_000)
+    with execution("night", store=folder) as run:
+        for number in range(20_000):
+            with span("step", number=number):
+                pass
+    names = sorted(path.name for path in (folder / "executions" / run.id / "journal").iterdir())
+    assert len(names) > 3
+    assert all(name.endswith(".jsonl.gz") for name in names[:-1])
+    steps = load_execution(run.id, folder).span.children
+    assert [step.attributes["number"] for step in steps] == list(range(20_000))
+
+
+def test_an_execution_ends_after_the_segment_that_the_background_thread_compresses(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from obs_core.store import folder as folders
+
+    began, go_on = threading.Event(), threading.Event()
+    compress = folders._compress
+
+    def compress_slowly(path: str) -> None:
+        began.set()
+        assert go_on.wait(10)
+        compress(path)
+
+    with execution("what is imported at the end of one", store=folder):
+        pass
+    monkeypatch.setattr(folders.FolderStore, "segment_limit", 70_000)
+    monkeypatch.setattr(folders, "_compress", compress_slowly)
+    with execution("night", store=folder) as run:
+        journal = current_context().state.journal
+        for number in range(4_000):
+            with span("step", number=number):
+                pass
+        journal.flush()
+        with span("last"):
+            pass
+        journal.flush()  # the segment before is full now
+        background = threading.Thread(target=journal.beat)
+        background.start()
+        assert began.wait(10)
+        threading.Timer(0.2, go_on.set).start()
+    names = [path.name for path in (folder / "executions" / run.id / "journal").iterdir()]
+    background.join()
+    assert any(name.endswith("-0000.jsonl.gz") for name in names)
+
+
+def test_what_a_thread_appends_after_the_execution_ended_is_written(folder: Path) -> None:
+    def outlive() -> str:
+        with execution("night", store=folder) as run:
+            late = span("late")
+            late.__enter__()
+        late.__exit__(None, None, None)
+        return run.id
+
+    run_id = contextvars.copy_context().run(outlive)
+    flusher.flush_all()
+    (found,) = load_execution(run_id, folder).span.children
+    assert (found.name, found.is_open) == ("late", False)
+
+
+def test_silence_is_broken_by_a_sign_of_life(store: RecordingStore) -> None:
+    with FixedClock() as clock, counted_ids(), execution("night") as run:
+        journal = run._run.journal  # type: ignore[union-attr]
+        journal.beat()
+        clock.advance(11)
+        journal.beat()
+    assert ["beat", 11_000_000_000] in lines(store, "execution-1")

@@ -1,0 +1,167 @@
+"""Spans."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from obs_core import Execution, ExecutionSpan, execution, span
+from obs_core.testing import FixedClock, RecordingStore
+
+
+def shape(one: ExecutionSpan) -> dict[str, object]:
+    """A span and those below it as nested dicts of names."""
+    return {child.name: shape(child) for child in one.children}
+
+
+def test_spans_nest(store: RecordingStore) -> None:
+    with execution("night"), span("outer"), span("inner"):
+        pass
+    assert shape(store.last().span) == {"outer": {"inner": {}}}
+
+
+def test_a_span_records_wall_and_process_time(store: RecordingStore) -> None:
+    with FixedClock() as clock, execution("night"), span("load"):
+        clock.advance(1.5, process=0.25)
+    (load,) = store.last().span.children
+    assert (load.duration_ns, load.process_time) == (1_500_000_000, 0.25)
+
+
+def test_a_raised_error_marks_the_span_and_goes_on(store: RecordingStore) -> None:
+    with pytest.raises(KeyError, match="missing"), execution("night"), span("look up"):
+        raise KeyError("missing")
+    (look_up,) = store.last().span.children
+    assert (look_up.status, look_up.error) == ("failed", "KeyError")
+
+
+def test_attributes_are_kept_as_given_and_as_set(store: RecordingStore) -> None:
+    with execution("night"), span("read", path="a.csv", rows=1) as reading:
+        reading.set(rows=2, columns=["x"])
+    assert store.last().span.children[0].attributes == {"path": "a.csv", "rows": 2, "columns": ["x"]}
+
+
+def test_an_attribute_that_json_does_not_know_is_kept_as_text(store: RecordingStore) -> None:
+    with execution("night"), span("read", kind=complex(1, 2), big=2**70, text="\ud800"):
+        pass
+    attributes = store.last().span.children[0].attributes
+    assert attributes == {"kind": "(1+2j)", "big": "1180591620717411303424", "text": "\\ud800"}
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b", "µ/№", "</script><img onerror=alert(1)>", "line\nbreak", "\ud800", "x" * 5000]
+)
+def test_any_name_is_kept(store: RecordingStore, name: str) -> None:
+    with execution("night"), span(name):
+        pass
+    expected = name.encode("utf-8", "backslashreplace").decode()
+    assert store.last().span.children[0].name == expected
+
+
+def test_a_span_object_may_be_entered_again_and_within_itself(store: RecordingStore) -> None:
+    step = span("step")
+    with execution("night"):
+        with step, step:
+            pass
+        with step:
+            pass
+    assert [shape(child) for child in store.last().span.children] == [{"step": {}}, {}]
+
+
+def test_a_decorated_function_is_a_span_each_time_it_is_called(store: RecordingStore) -> None:
+    @span("double")
+    def double(x: int) -> int:
+        return 2 * x
+
+    with execution("night"):
+        assert [double(1), double(2)] == [2, 4]
+    assert [child.name for child in store.last().span.children] == ["double", "double"]
+
+
+def test_async_spans_that_run_side_by_side_never_mix(store: RecordingStore) -> None:
+    async def work(name: str) -> None:
+        async with span(name):
+            await asyncio.sleep(0)
+            with span(f"{name}.inner"):
+                await asyncio.sleep(0)
+
+    async def main() -> None:
+        await asyncio.gather(*(work(f"w{number}") for number in range(5)))
+
+    with execution("night"):
+        asyncio.run(main())
+    assert shape(store.last().span) == {f"w{number}": {f"w{number}.inner": {}} for number in range(5)}
+
+
+def test_a_decorated_generator_is_open_between_its_yields_and_its_consumer_is_outside(
+    store: RecordingStore,
+) -> None:
+    @span("produce")
+    def produce() -> Iterator[int]:
+        with span("first"):
+            yield 1
+        yield 2
+
+    with execution("night"):
+        for number in produce():
+            with span(f"consume {number}"):
+                pass
+    assert shape(store.last().span) == {"produce": {"first": {}}, "consume 1": {}, "consume 2": {}}
+
+
+def test_a_decorated_generator_passes_on_what_is_sent_thrown_and_returned() -> None:
+    @span("echo")
+    def echo() -> Iterator[object]:
+        try:
+            got = yield "ready"
+        except ValueError as error:
+            got = yield f"caught {error}"
+        return got
+
+    with execution("night"):
+        sending = echo()
+        assert next(sending) == "ready"
+        with pytest.raises(StopIteration) as stopped:
+            sending.send("sent")  # type: ignore[attr-defined]
+        assert stopped.value.value == "sent"
+        throwing = echo()
+        next(throwing)
+        assert throwing.throw(ValueError("thrown")) == "caught thrown"  # type: ignore[attr-defined]
+        throwing.close()  # type: ignore[attr-defined]
+
+
+def test_a_decorated_async_generator_is_open_between_its_yields(store: RecordingStore) -> None:
+    @span("produce")
+    async def produce() -> AsyncIterator[int]:
+        with span("inside"):
+            yield 1
+        yield 2
+
+    async def main() -> list[int]:
+        numbers = []
+        async for number in produce():
+            with span(f"consume {number}"):
+                numbers.append(number)
+        return numbers
+
+    with execution("night"):
+        assert asyncio.run(main()) == [1, 2]
+    assert shape(store.last().span) == {"produce": {"inside": {}}, "consume 1": {}, "consume 2": {}}
+
+
+def test_an_open_span_is_marked_and_its_end_replaces_it(store: RecordingStore) -> None:
+    with execution("night"):
+        with span("long") as long:
+            long.task.journal.flush()
+            (seen_open,) = store.last().span.children
+            assert seen_open.is_open
+        (closed,) = [child for child in _flushed(store).span.children if child.name == "long"]
+    assert not closed.is_open
+
+
+def _flushed(store: RecordingStore) -> Execution:
+    from obs_core.journal import flusher
+
+    flusher.flush_all()
+    return store.last()

@@ -1,0 +1,411 @@
+"""Tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+import cloudpickle
+import pytest
+
+from obs_core import (
+    DeckField,
+    ObsWarning,
+    current_context,
+    execution,
+    list_executions,
+    load_execution,
+    span,
+    task,
+)
+from obs_core.testing import RecordingStore
+
+
+@task
+def add(a: int, b: int = 1) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def names(store: RecordingStore) -> list[str]:
+    return [found.name for found in store.last().tasks]
+
+
+def test_a_task_returns_what_its_function_returns(store: RecordingStore) -> None:
+    assert add(1, b=2) == 3
+    recorded = store.last()
+    assert (recorded.name, recorded.status, names(store)) == ("add", "succeeded", ["add"])
+
+
+def test_a_task_keeps_name_signature_and_docstring() -> None:
+    assert (add.__name__, add.__doc__) == ("add", "Add two numbers.")
+    assert add.__wrapped__(1) == 2  # type: ignore[attr-defined]
+
+
+def test_a_failing_task_raises_the_very_exception_and_is_failed(store: RecordingStore) -> None:
+    error = ValueError("no such airport")
+
+    @task
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(ValueError, match="no such airport") as caught:
+        fail()
+    assert caught.value is error
+    (failed,) = store.last().tasks
+    assert (failed.status, failed.error, store.last().status) == (
+        "failed",
+        "ValueError: no such airport",
+        "failed",
+    )
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+def test_what_ends_a_program_ends_the_task_as_failed(store: RecordingStore, error: BaseException) -> None:
+    @task
+    def leave() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        leave()
+    assert store.last().tasks[0].status == "failed"
+
+
+def test_tasks_of_one_execution_are_grouped_and_nested_calls_become_children(store: RecordingStore) -> None:
+    @task
+    def outer() -> int:
+        with span("step"):
+            return add(1)
+
+    with execution("night", tags={"year": 2013}):
+        outer()
+        add(2)
+    recorded = store.last()
+    parents = {found.id: found.parent for found in recorded.tasks}
+    by_name = [(found.name, found.id) for found in recorded.tasks]
+    assert [name for name, _ in by_name] == ["outer", "add", "add"]
+    assert [parents[found] for _, found in by_name] == ["main.1", by_name[0][1], "main.1"]
+    assert recorded.view.tags == {"year": "2013"}
+    assert len(store.executions()) == 1
+
+
+def test_each_task_outside_any_execution_makes_its_own(store: RecordingStore) -> None:
+    add(1)
+    add(2)
+    assert [found.name for found in store.executions()] == ["add", "add"]
+
+
+def test_async_tasks_side_by_side_never_mix(store: RecordingStore) -> None:
+    @task
+    async def work(number: int) -> str:
+        await asyncio.sleep(0)
+        current_context().default_deck.append(f"deck of {number}")
+        with span(f"span of {number}"):
+            await asyncio.sleep(0)
+        return current_context().task_name
+
+    async def main() -> list[str]:
+        return await asyncio.gather(*(work(number) for number in range(4)))
+
+    with execution("night"):
+        assert asyncio.run(main()) == ["work"] * 4
+    recorded = store.last()
+    for number, found in enumerate(recorded.tasks):
+        (deck,) = [deck for deck in found.decks if deck.name == "default"]
+        assert deck.items == [f"deck of {number}"]
+    spans = recorded.span.children
+    assert [[grandchild.name for grandchild in child.children] for child in spans] == [
+        [f"span of {number}"] for number in range(4)
+    ]
+
+
+def test_a_generator_task_lasts_until_it_is_exhausted(store: RecordingStore) -> None:
+    @task
+    def produce(count: int) -> Iterator[int]:
+        yield from range(count)
+
+    with execution("night"):
+        numbers = produce(3)
+        assert names_of_active() == []
+        assert list(numbers) == [0, 1, 2]
+    assert store.last().tasks[0].status == "succeeded"
+
+
+def names_of_active() -> list[str]:
+    from obs_core.recording.scope import active
+
+    return [found.task_name for found in active if found.parent is not None]
+
+
+def test_a_generator_task_that_is_closed_early_did_not_succeed(store: RecordingStore) -> None:
+    @task
+    def produce() -> Iterator[int]:
+        yield 1
+        yield 2
+
+    with execution("night"):
+        numbers = produce()
+        next(numbers)
+        numbers.close()  # type: ignore[attr-defined]
+    (closed,) = store.last().tasks
+    assert (closed.status, closed.error) == ("failed", "GeneratorExit")
+
+
+def test_an_async_generator_task_is_recorded(store: RecordingStore) -> None:
+    @task
+    async def produce() -> AsyncIterator[int]:
+        yield 1
+        yield 2
+
+    async def main() -> list[int]:
+        return [number async for number in produce()]
+
+    assert asyncio.run(main()) == [1, 2]
+    assert store.last().tasks[0].status == "succeeded"
+
+
+def test_methods_static_and_class_methods_are_tasks(store: RecordingStore) -> None:
+    class Model:
+        @task
+        def fit(self, rows: int) -> tuple[type, int]:
+            return type(self), rows
+
+        @staticmethod
+        @task
+        def score(rows: int) -> int:
+            return rows
+
+        @classmethod
+        @task
+        def load(cls) -> type:
+            return cls
+
+    with execution("night"):
+        assert Model().fit(3) == (Model, 3)
+        assert Model.score(4) == 4
+        assert Model.load() is Model
+    assert names(store) == ["fit", "score", "load"]
+
+
+@pytest.mark.parametrize("wrong", [5, "name", None, classmethod(cast(Any, add)), property(cast(Any, add))])
+def test_what_cannot_be_called_is_refused_with_its_value(wrong: object) -> None:
+    decorate: Any = task() if wrong is None else task
+    with pytest.raises(TypeError, match="cannot decorate"):
+        decorate(wrong)
+
+
+def test_an_unknown_deck_field_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"unknown deck fields \['Inputs'\].*'Input'"):
+        task(deck_fields=["Inputs"])(add)
+
+
+@pytest.mark.parametrize("attempt", [0, -1, "2"])
+def test_an_attempt_below_one_is_refused(attempt: object) -> None:
+    with pytest.raises(ValueError, match="attempt counts from 1"):
+        task(attempt=attempt)  # type: ignore[call-overload]
+
+
+def test_the_attempt_is_what_the_decorator_or_the_environment_says(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def look() -> None:
+        seen.append(current_context().attempt)
+
+    task(look)()
+    monkeypatch.setenv("OBS_ATTEMPT", "3")
+    task(look)()
+    task(look, attempt=2)()
+    assert seen == [1, 3, 2]
+    assert [found.tasks[0].attempt for found in store.executions()] == [1, 3, 2]
+
+
+def test_a_task_pickles_by_reference_and_by_value(store: RecordingStore) -> None:
+    assert pickle.loads(pickle.dumps(add)) is add
+
+    @task
+    def local(x: int) -> int:
+        return add(x)
+
+    assert cloudpickle.loads(cloudpickle.dumps(local))(4) == 5
+
+
+def test_a_thread_without_context_works_for_the_only_active_task(store: RecordingStore) -> None:
+    @task
+    def fan_out() -> list[str]:
+        def work(number: int) -> str:
+            with span(f"part {number}"):
+                return current_context().task_name
+
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(work, range(3)))
+
+    assert fan_out() == ["fan_out"] * 3
+    assert sorted(child.name for child in store.last().span.children[0].children) == [
+        "part 0",
+        "part 1",
+        "part 2",
+    ]
+
+
+def test_tasks_called_from_threads_of_a_task_are_its_children(store: RecordingStore) -> None:
+    @task
+    def fan_out() -> list[int]:
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(add, range(3)))
+
+    assert fan_out() == [1, 2, 3]
+    assert len(store.executions()) == 1
+    assert names(store) == ["fan_out", "add", "add", "add"]
+
+
+def test_tasks_of_threads_that_are_older_than_the_execution_stand_by_themselves(
+    store: RecordingStore,
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+        with execution("night"):
+            assert pool.submit(add, 1).result() == 2
+    assert sorted(found.name for found in store.executions()) == ["add", "night"]
+
+
+def test_a_threads_span_leaves_no_context_behind(store: RecordingStore) -> None:
+    @task
+    def use(pool: ThreadPoolExecutor) -> None:
+        def work() -> None:
+            with span("in the thread"):
+                pass
+
+        pool.submit(work).result()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+        use(pool)
+        use(pool)
+    for found in store.executions():
+        assert [child.name for child in found.span.children[0].children] == ["in the thread"]
+
+
+def test_a_task_after_a_span_outside_any_execution_still_makes_its_own(
+    run_script: Callable[..., object], folder: Path
+) -> None:
+    run_script(
+        """
+from obs_core import span, task
+
+with span("outside"):
+    pass
+task(lambda: 1, name="alone")()
+"""
+    )
+    assert sorted(found.name for found in list_executions(folder)) == ["alone", "script"]
+
+
+def test_default_decks_are_those_that_were_asked_for(store: RecordingStore) -> None:
+    @task(deck_fields=[DeckField.INPUT, DeckField.OUTPUT])
+    def double(x: int) -> int:
+        return 2 * x
+
+    double(4)
+    assert [deck.name for deck in store.last().tasks[0].decks] == ["Input", "Output"]
+
+
+def test_all_default_decks_are_made(store: RecordingStore) -> None:
+    @task
+    def double(x: int) -> int:
+        with span("multiply"):
+            return 2 * x
+
+    double(4)
+    assert [deck.name for deck in store.last().tasks[0].decks] == [
+        "Input",
+        "Output",
+        "Timeline",
+        "Source Code",
+        "Dependencies",
+    ]
+
+
+def test_a_failing_renderer_fails_neither_the_task_nor_its_report(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        def _repr_html_(self) -> str:
+            raise ZeroDivisionError("in the renderer")
+
+    @task
+    def give(value: object) -> object:
+        return value
+
+    monkeypatch.setenv("OBS_STRICT", "0")
+    broken = Broken()
+    with pytest.warns(ObsWarning, match="in the renderer"):
+        assert give(broken) is broken
+    assert store.last().status == "succeeded"
+
+
+def test_with_warnings_as_errors_a_task_still_succeeds(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def _repr_html_(self) -> str:
+            raise ZeroDivisionError
+
+    monkeypatch.setenv("OBS_STRICT", "0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert task(lambda value: 1)(Broken()) == 1
+
+
+def test_a_running_execution_refuses_to_be_entered_again() -> None:
+    run = execution("night")
+    with run, pytest.raises(RuntimeError, match="'night' is running already"):
+        run.__enter__()
+
+
+def test_an_execution_decorator_makes_one_for_each_call(store: RecordingStore) -> None:
+    @execution("nightly")
+    def pipeline(x: int) -> int:
+        return add(x)
+
+    assert [pipeline(1), pipeline(2)] == [2, 3]
+    assert [(found.name, [one.name for one in found.tasks]) for found in store.executions()] == [
+        ("nightly", ["add"])
+    ] * 2
+
+
+@pytest.mark.parametrize("name", [None, 5, add])
+def test_an_execution_without_a_name_is_refused(name: object) -> None:
+    with pytest.raises(TypeError, match="an execution needs a name"):
+        execution(name)  # type: ignore[arg-type]
+
+
+def test_tags_that_are_no_mapping_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"tags must be a mapping, not list: \['a'\]"):
+        execution("night", tags=["a"])  # type: ignore[arg-type]
+
+
+def test_outputs_are_kept_and_given_back(store: RecordingStore) -> None:
+    @task
+    def scores() -> dict[str, float]:
+        return {"rmse": 17.3}
+
+    with execution("night"):
+        scores()
+        add(1)
+        add(2)
+    recorded = load_execution("last", store)
+    assert (recorded.output("scores"), recorded.output("add")) == ({"rmse": 17.3}, 3)
+
+
+def test_an_output_that_was_not_kept_says_why(store: RecordingStore) -> None:
+    with execution("night"):
+        task(lambda: object(), name="opaque")()
+    with pytest.raises(KeyError, match="no transformer knows its type"):
+        store.last().output("opaque")
+    with pytest.raises(KeyError, match=r"no task 'x'.*'opaque'"):
+        store.last().output("x")
