@@ -14,6 +14,7 @@ from example import DECK, PROGRAM, SHOWN, TASK, Example, code_of, digest_of, sha
 
 README = ROOT / "README.md"
 DOCS = ROOT / "docs" / "index.md"
+PAGES = (README, DOCS)
 MADE_ANEW = "run ./scripts/make_pictures"
 
 
@@ -50,9 +51,17 @@ train      +0 s    2.92 s  100 %  ━━━━
 
 def test_the_docs_begin_with_the_same_program_and_the_same_trace() -> None:
     assert code_of(DOCS) == code_of(README)
-    shown = [SHOWN.search(page.read_text()) for page in (README, DOCS)]
+    shown = [SHOWN.search(page.read_text()) for page in PAGES]
     assert all(shown)
     assert len({found[0] for found in shown if found}) == 1, MADE_ANEW
+
+
+def test_the_docs_have_the_same_table_of_other_tools() -> None:
+    heading = "## obs beside other tools\n"
+    tables = {page.read_text().partition(heading)[2].partition("\n## ")[0].strip() for page in PAGES}
+    assert len(tables) == 1
+    for tool in ("W&B", "MLflow", "Flyte decks", "Metaflow cards", "OpenTelemetry", "Logfire"):
+        assert all(f"\n| [{tool}](https://" in table for table in tables)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -78,4 +77,4 @@ def keep(shot: bytes, border: str, to: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
