@@ -80,6 +80,8 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     assert broken == []
 
 
-def test_readme_leads_to_every_page() -> None:
-    shown = (ROOT / "README.md").read_text()
-    assert [page.name for page in ROOT.glob("docs/*.md") if f"(docs/{page.name})" not in shown] == []
+def test_the_first_page_of_the_docs_leads_to_every_other() -> None:
+    shown = (ROOT / "docs" / "index.md").read_text()
+    others = {page.name for page in ROOT.glob("docs/*.md")} - {"index.md"}
+    assert sorted(page for page in others if f"]({page})" not in shown) == []
+    assert "](docs/index.md)" in (ROOT / "README.md").read_text()

@@ -47,12 +47,12 @@ def test_a_new_package_is_in_order_and_its_tests_pass(checkout: Path) -> None:
     assert "4 passed" in tests.stdout
 
 
-def test_readme_lists_the_package_and_its_page(checkout: Path) -> None:
+def test_readme_lists_the_package_and_the_docs_its_page(checkout: Path) -> None:
     run(checkout, "new_package.py", "duckdb")
 
-    rows = (checkout / "README.md").read_text()
-    assert "| [obs-duckdb](packages/obs-duckdb) | Duckdb |\n" in rows
-    assert "| [Duckdb](docs/duckdb.md) | `duckdb_observed` |\n" in rows
+    packages = (checkout / "README.md").read_text()
+    assert "obs-dask](packages/obs-dask) |" in packages.split("| [obs-duckdb](packages/obs-duckdb) | Duckdb |\n")[0]
+    assert "| [obs-duckdb](duckdb.md) | `duckdb_observed` |\n\n## Reference" in (checkout / "docs/index.md").read_text()
     assert (checkout / "docs" / "duckdb.md").exists()
 
 

@@ -41,7 +41,7 @@ Now make it yours:
   packages/$name/pyproject.toml                the client it depends on, with its oldest version; its description
   packages/$name/src/$module/decorator.py      what happens before and after a task: docs/writing-an-integration.md
   packages/$name/tests/test_decorator.py       with the real client; obs_core.testing has contracts to inherit
-  packages/$name/CHANGELOG.md, docs/$short.md, and the rows in README.md
+  packages/$name/CHANGELOG.md, docs/$short.md, and the rows in README.md and docs/index.md
 """
 
 
@@ -53,7 +53,8 @@ def main(arguments: list[str]) -> None:
     folder = ROOT / "packages" / words["name"]
     (folder / "src" / words["module"] / "py.typed").touch()
     shutil.copy(ROOT / "LICENSE", folder)
-    _add_rows(ROOT / "README.md", words)
+    _add_row(ROOT / "README.md", "(packages/", Template("| [$name](packages/$name) | $title |\n").substitute(words))
+    _add_row(ROOT / "docs" / "index.md", "[obs-", Template("| [$name]($short.md) | `$public` |\n").substitute(words))
     print(Template(NEXT).substitute(words), end="")
 
 
@@ -98,18 +99,11 @@ def _write(path: Path, template: Path, words: dict[str, str]) -> None:
     path.write_text(Template(template.read_text()).substitute(words))
 
 
-def _add_rows(readme: Path, words: dict[str, str]) -> None:
-    """Put the package below the others, and its page below the other pages."""
-    package = Template("| [$name](packages/$name) | $title |\n").substitute(words)
-    page = Template("| [$title](docs/$short.md) | `$public` |\n").substitute(words)
-    text = readme.read_text()
-    readme.write_text(_below(_below(text, "packages/", package), "docs/", page))
-
-
-def _below(text: str, folder: str, row: str) -> str:
-    """Add a row to the first table whose rows link into a folder."""
-    rows = rf"(?:\| \[[^\n]*\]\({folder}[^\n]*\n)+"
-    return re.sub(rows, lambda found: found[0] + row, text, count=1)
+def _add_row(page: Path, among: str, row: str) -> None:
+    """Add a row to a table, below the last of the rows whose first cell holds some text."""
+    lines = page.read_text().splitlines(keepends=True)
+    last = max(place for place, line in enumerate(lines) if line.startswith("| [") and among in line.split(" | ")[0])
+    page.write_text("".join([*lines[: last + 1], row, *lines[last + 1 :]]))
 
 
 if __name__ == "__main__":

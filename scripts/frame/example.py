@@ -1,0 +1,79 @@
+"""The program at the top of README.md, run as a reader would run it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+PROGRAM = "digits.py"
+"""What README.md calls its program."""
+
+TASK, DECK = "train", "Confidence"
+"""The task whose report README.md shows, and the tab that is open."""
+
+SHOWN = re.compile(rf"(?<=```console\n\$ python {re.escape(PROGRAM)}\n\$ obs explain last\n).*?(?=```\n)", re.DOTALL)
+"""What a page shows of the trace."""
+
+_CODE = re.compile(r"^```python\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
+_MEASURED = re.compile(r"<?[+\d][\d.,]* ?(?:ns|µs|ms|s|min|%)")
+_BAR = re.compile(r" +━+")
+
+
+class Example:
+    """The program of a page, in a folder and with a store of its own.
+
+    Args:
+        page: The Markdown file; its first Python block is the program.
+        folder: An empty folder, in which it runs.
+    """
+
+    def __init__(self, page: Path, folder: Path) -> None:
+        self.code = code_of(page)
+        self.folder = folder
+        (folder / PROGRAM).write_text(self.code, encoding="utf-8")
+
+    def python(self, *arguments: str) -> str:
+        """Run the interpreter and return what it prints.
+
+        Raises:
+            subprocess.CalledProcessError: It failed.
+        """
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, check=True)
+        return done.stdout.decode()
+
+    def obs(self, *arguments: str) -> str:
+        """Run the obs command and return what it prints."""
+        return self.python("-m", "obs_core", *arguments)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The caller's variables, without those that would change what obs does."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("OBS_")}
+        return kept | {"OBS_STORE": str(self.folder / "store"), "OBS_STRICT": "1"}
+
+
+def code_of(page: Path) -> str:
+    """Return the first Python block of a page."""
+    found = _CODE.search(page.read_text(encoding="utf-8"))
+    assert found, f"{page} has no block of Python"
+    return found["code"]
+
+
+def digest_of(page: Path) -> str:
+    """Return what tells the program of a page from another one; the pictures carry it."""
+    return sha256(code_of(page).encode()).hexdigest()
+
+
+def trace_of(explained: str) -> str:
+    """Return the table of the trace: the paragraph of ``obs explain`` that begins with its heading."""
+    return next(part for part in explained.split("\n\n") if part.startswith("Trace ")) + "\n"
+
+
+def shape_of(trace: str) -> list[str]:
+    """Return the lines of a trace without what differs from run to run: figures, bars and the space between."""
+    return [" ".join(_MEASURED.sub("#", _BAR.sub("", line)).split()) for line in trace.splitlines()]

@@ -1,0 +1,80 @@
+"""Make the pictures and the output that README.md and docs/index.md show of README's program, by running it."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
+from playwright.sync_api import sync_playwright
+
+from checkout import ROOT
+from example import DECK, PROGRAM, SHOWN, TASK, Example, digest_of, trace_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+README = ROOT / "README.md"
+PAGES = (README, ROOT / "docs" / "index.md")
+IMAGES = ROOT / "docs" / "images"
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
+# A frame in a process of its own would be drawn in half the resolution.
+SHARP = "--disable-features=IsolateSandboxedIframes"
+WIDTH, HEIGHT = 1000, 690
+SCALE = 2
+COLOURS = 256
+BORDERS = {"light": "#d1d9e0", "dark": "#3d444d"}
+"""The themes, and what separates a picture from a page of the same colour."""
+
+
+def main() -> None:
+    """Run the program, show its trace on the pages, and take the pictures."""
+    with TemporaryDirectory(prefix="obs-pictures-") as folder:
+        example = Example(README, Path(folder))
+        example.python(PROGRAM)
+        trace = trace_of(example.obs("explain", "last"))
+        for page in PAGES:
+            page.write_text(SHOWN.sub(lambda _: trace, page.read_text(encoding="utf-8")), encoding="utf-8")
+        report = Path(example.obs("show", "last", "--task", TASK).strip())
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, SHARP])
+            for theme, border in BORDERS.items():
+                keep(shot_of(browser, report, theme), border, IMAGES / f"report-{theme}.png")
+            browser.close()
+
+
+def shot_of(browser: Browser, report: Path, theme: str) -> bytes:
+    """Open a report without a network and return a picture of one of its tabs."""
+    context = browser.new_context(
+        viewport={"width": WIDTH, "height": HEIGHT},
+        color_scheme="dark" if theme == "dark" else "light",
+        device_scale_factor=SCALE,
+        offline=True,
+    )
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.get_by_role("tab", name=DECK).click()
+    page.frame_locator("iframe:visible").locator(".plotly .points .point, .plotly .points path").first.wait_for()
+    shot = page.screenshot()
+    context.close()
+    return shot
+
+
+def keep(shot: bytes, border: str, to: Path) -> None:
+    """Write a picture in few colours, with the digest of the program that it shows."""
+    info = PngInfo()
+    info.add_text("program", digest_of(README))
+    framed = ImageOps.expand(Image.open(io.BytesIO(shot)).convert("RGB"), border=SCALE, fill=border)
+    few = framed.quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(to, optimize=True, pnginfo=info)
+    print(f"{to.relative_to(ROOT)}: {to.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
