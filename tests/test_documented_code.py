@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,8 +33,23 @@ def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+def runnable() -> list[Any]:
+    """Return the pages that show Python; those that import obs_whylogs need what it is made of."""
+    with_whylogs = [
+        pytest.mark.whylogs,
+        pytest.mark.skipif(find_spec("whylogs") is None, reason="needs whylogs, which has no wheel for this Python"),
+    ]
+    needing_it = re.compile(r"^(import|from) obs_whylogs", re.MULTILINE)
+    found = [(page, "".join(code for _, code in blocks(page, "python"))) for page in PAGES]
+    return [
+        pytest.param(page, id=name(page), marks=with_whylogs if needing_it.search(code) else [])
+        for page, code in found
+        if code
+    ]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name)
+@pytest.mark.parametrize("page", runnable())
 def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     # Blank lines in front of each block: a traceback then names the line of the page.
     script = tmp_path / "page.py"

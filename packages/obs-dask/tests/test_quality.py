@@ -33,6 +33,7 @@ class TestProfile:
     @pytest.fixture(autouse=True)
     def _whylogs(self) -> None:
         pytest.importorskip("obs_whylogs")
+        pytest.importorskip("whylogs", reason="needs whylogs, which has no wheel for this Python or system")
 
     def test_it_is_the_profile_of_all_rows(self, client: Client) -> None:
         from obs_whylogs import profile as profile_here

@@ -9,6 +9,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
+pytest.importorskip("whylogs", reason="needs whylogs, which has no wheel for this Python or system")
+
 from whylogs.core.constraints import ConstraintsBuilder, MetricConstraint, MetricsSelector
 
 from obs_core import Deck, execution, load_execution, task
@@ -20,6 +23,7 @@ ARGUMENTS = "--no-sandbox --disable-gpu --no-first-run --disable-background-netw
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.whylogs,
     pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs chromium"),
 ]
 

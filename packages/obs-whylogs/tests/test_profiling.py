@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import pandas as pd
 import pytest
 
+pytest.importorskip("whylogs", reason="needs whylogs, which has no wheel for this Python or system")
+
 from obs_core import execution, load_execution, task
 from obs_core.testing import RecordingStore
 from obs_whylogs import DriftError, DriftWarning, profile, profile_data

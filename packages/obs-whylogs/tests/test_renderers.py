@@ -11,6 +11,9 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+pytest.importorskip("whylogs", reason="needs whylogs, which has no wheel for this Python or system")
+
 from whylogs.core.constraints import ConstraintsBuilder, MetricConstraint, MetricsSelector
 from whylogs.core.constraints.factories import greater_than_number, no_missing_values, null_percentage_below_number
 from whylogs.core.view.dataset_profile_view import DatasetProfileView
@@ -190,6 +193,7 @@ def test_a_profile_is_handed_on_and_loaded_by_a_later_execution(store: Recording
 
 
 @pytest.mark.slow
+@pytest.mark.whylogs
 def test_five_thousand_columns_stay_readable() -> None:
     frame = pd.DataFrame(np.arange(50_000.0).reshape(10, 5_000), columns=[f"column {k}" for k in range(5_000)])
     html = WhylogsSummaryDriftRenderer.to_html(frame, frame)

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytest.importorskip("whylogs", reason="needs whylogs, which has no wheel for this Python or system")
+
 SCRIPT = """
 import threading
 import pandas as pd

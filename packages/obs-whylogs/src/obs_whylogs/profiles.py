@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from obs_whylogs.columns import ColumnValues, Kind, columns_of, is_frame
 from obs_whylogs.merging import merged_views
+from obs_whylogs.needed import need_whylogs
 from obs_whylogs.sketching import get_ready, update
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def profile(data: Any, *, schema: DatasetSchema | None = None) -> DatasetProfile
     Raises:
         TypeError: `data` is none of these.
         ValueError: The schema asks for segments or validators, which only `whylogs.log` knows.
+        ModuleNotFoundError: whylogs has no wheel for this Python and system, and was not built for it.
 
     Example:
         >>> view = profile(pd.DataFrame({"delay": [3.5, None, 12.0]}))
@@ -61,7 +63,9 @@ def log(data: Any, *, schema: DatasetSchema | None = None) -> ProfileResultSet:
     Raises:
         TypeError: As for `profile`.
         ValueError: As for `profile`.
+        ModuleNotFoundError: As for `profile`.
     """
+    need_whylogs()
     from whylogs.api.logger.result_set import ProfileResultSet
 
     return ProfileResultSet(_profiled(data, schema))
@@ -96,6 +100,7 @@ def view_of(data: Any) -> DatasetProfileView:
     Raises:
         TypeError: It is none of these.
     """
+    need_whylogs()
     from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
     if isinstance(data, DatasetProfileView):
@@ -108,6 +113,7 @@ def view_of(data: Any) -> DatasetProfileView:
 
 
 def _profiled(data: Any, schema: DatasetSchema | None) -> DatasetProfile:
+    need_whylogs()
     from whylogs.core import DatasetProfile, DatasetSchema
 
     if schema is not None and (schema.segments or schema.validators):

@@ -7,6 +7,7 @@ from typing import Any
 from obs_whylogs.constraints_report import constraints_html, verdicts
 from obs_whylogs.drift import DEFAULT_THRESHOLD, Thresholds, measure_drift
 from obs_whylogs.drift_report import drift_html
+from obs_whylogs.needed import need_whylogs
 
 __all__ = ["WhylogsConstraintsRenderer", "WhylogsSummaryDriftRenderer"]
 
@@ -69,6 +70,7 @@ class WhylogsConstraintsRenderer:
             TypeError: It is something else.
             ValueError: There is no profile in it.
         """
+        need_whylogs()
         from whylogs.core.constraints import Constraints
 
         if not isinstance(constraints, Constraints):

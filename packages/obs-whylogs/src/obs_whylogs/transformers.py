@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from obs_core import TypeTransformer
+from obs_whylogs.needed import need_whylogs
 from obs_whylogs.profile_report import profile_html
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class WhylogsDatasetProfileTransformer(TypeTransformer["DatasetProfileView"]):
 
     def from_bytes(self, data: bytes) -> DatasetProfileView:
         """Read a profile."""
+        need_whylogs()
         from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
         return DatasetProfileView.deserialize(data)
@@ -53,6 +55,7 @@ class WhylogsDatasetProfileTransformer(TypeTransformer["DatasetProfileView"]):
         Raises:
             TypeError: It is no profile.
         """
+        need_whylogs()
         from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
         if not isinstance(value, DatasetProfileView):
