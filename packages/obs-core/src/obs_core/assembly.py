@@ -133,10 +133,14 @@ class Assembly:
         self._finish_tasks()
         self._finish_decks()
         self.unfinished = [
-            UnfinishedCapture(self.store, _global(writer, record.task), record)
+            self._unfinished(_global(writer, record.task), record)
             for writer, record in self._captures.values()
             if not writer.alive
         ]
+
+    def _unfinished(self, task: str, record: records.CaptureMade) -> UnfinishedCapture:
+        ended = task in self._tasks and self._tasks[task].status in ("succeeded", "failed")
+        return UnfinishedCapture(self.store, task, record, ended=ended)
 
     def parts_of(self, task_id: str) -> tuple[dict[str, DeckView], list[Link], list[str]]:
         """Return the decks (by their global names), links and notes of one task."""

@@ -18,7 +18,7 @@ from obs_core._bounded_repr import describe_error
 from obs_core._plugins import declared, load
 from obs_core.failsafe import ObsError, strict
 from obs_core.journal import records
-from obs_core.model import DeckView
+from obs_core.model import DeckView, TaskView
 from obs_core.report.shared import extract
 from obs_core.store.base import capture_path
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from obs_core.context import TaskContext
     from obs_core.store import Store
 
-__all__ = ["Capture", "UnfinishedCapture", "body_of", "decks_of"]
+__all__ = ["Capture", "UnfinishedCapture", "add_decks", "body_of", "decks_of"]
 
 _FIRST_UPLOAD = 1.0
 """Seconds until a capture is uploaded to a shared store for the first time."""
@@ -118,10 +118,12 @@ class UnfinishedCapture:
         task: The id of its task.
         kind: What wrote it, such as ``"memray"``.
         options: What its writer left for whoever makes the decks.
+        ended: Whether its task ended before its process was gone.
     """
 
-    def __init__(self, store: Store, task: str, record: records.CaptureMade) -> None:
+    def __init__(self, store: Store, task: str, record: records.CaptureMade, *, ended: bool = False) -> None:
         self.task = task
+        self.ended = ended
         self.kind = record.kind
         self.options = record.options
         self._store = store
@@ -164,6 +166,21 @@ def decks_of(capture: UnfinishedCapture) -> list[DeckView]:
         reason = str(error) if isinstance(error, ObsError) else describe_error(error)
         note = f"<p>What {html.escape(capture.kind)} had captured cannot be shown: {html.escape(reason)}</p>"
         return [DeckView(capture.kind.capitalize(), [note])]
+
+
+def add_decks(task: TaskView, capture: UnfinishedCapture) -> None:
+    """Make the decks of a capture; those that its writer announced and could not fill any more are filled.
+
+    Args:
+        task: The capture's task, which gets them.
+        capture: The capture.
+    """
+    for made in decks_of(capture):
+        announced = next((deck for deck in task.decks if deck.name == made.name and not deck.items), None)
+        if announced is None:
+            task.decks.append(made)
+        else:
+            announced.items.extend(made.items)
 
 
 def body_of(digest: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 
 from obs_core.assembly import Assembly
-from obs_core.captures import body_of, decks_of
+from obs_core.captures import add_decks, body_of
 from obs_core.failsafe import ObsError
 from obs_core.journal import flusher
 from obs_core.journal.reader import chosen, decode, read_segment, read_segments, segment_names, unpacked, writer_of
@@ -149,7 +149,7 @@ class Execution:
         for capture in self._assembly.unfinished:
             for task in found:
                 if task.id == capture.task:
-                    task.decks.extend(decks_of(capture))
+                    add_decks(task, capture)
         return found
 
     def task(self, name: str) -> TaskView:
