@@ -60,11 +60,25 @@ def test_whoever_reads_makes_the_decks_of_a_process_that_is_gone(abandoned: Path
     ]
 
 
+@pytest.mark.usefixtures("reader_installed")
+def test_a_deck_that_was_announced_and_not_filled_any_more_is_filled_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBS_STORE", str(tmp_path))
+    announcing = WRITER.replace("    capture =", "    Deck('Lines'), Deck('Last')\n    capture =").replace(
+        "import current", "import Deck, current"
+    )
+    subprocess.run([sys.executable, "-c", announcing], check=False)
+    (recorded,) = load_execution("last", tmp_path).tasks
+    decks = [(deck.name, deck.items) for deck in recorded.decks if deck.name in ("Lines", "Last")]
+    assert decks == [("Lines", ["<p>three rows</p>"]), ("Last", [])]
+
+
 def test_explaining_and_listing_do_not_read_captures(abandoned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(_: object) -> None:
         raise AssertionError("read")
 
-    monkeypatch.setattr("obs_core.reading.execution.decks_of", never)
+    monkeypatch.setattr("obs_core.reading.execution.add_decks", never)
     recorded = load_execution("last", abandoned)
     assert recorded.status == "lost"
     assert recorded.span.children[0].name == "work"

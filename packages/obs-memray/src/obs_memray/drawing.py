@@ -14,14 +14,18 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from obs_core import ObsError
 from obs_memray.allocations import allocations_in
-from obs_memray.options import REPORTERS, Options
+from obs_memray.options import REPORTERS, Options, View
+from obs_memray.stacks import mark_irrelevant
 from obs_memray.summary import Summary, summarize
+
+if TYPE_CHECKING:
+    from memray import FileReader
 
 __all__ = ["CaptureError", "Drawn", "draw"]
 
@@ -90,7 +94,7 @@ def _in_another_process(job: _Job) -> Drawn:
 def main() -> None:
     """Do the job that standard input describes, and write what came of it to standard output."""
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=_Job)
-    drawn = Drawn(summarize(job.paths, job.options.view), list(_pages(job)))
+    drawn = Drawn(summarize(job.paths, job.options.view, job.options.body), list(_pages(job)))
     sys.stdout.buffer.write(msgspec.json.encode(drawn))
 
 
@@ -106,22 +110,42 @@ def _page(reporter: str, paths: Sequence[str], options: Options) -> str:
     page = io.StringIO()
     with ExitStack() as stack:
         readers = [stack.enter_context(FileReader(path, max_memory_records=view.max_memory_records)) for path in paths]
-        first, shown = readers[0], {"merge_threads": not view.split_threads, "inverted": view.inverted}
-        made = _reporter_class(reporter).from_snapshot(
-            itertools.chain.from_iterable(allocations_in(reader, view) for reader in readers),
-            memory_records=tuple(first.get_memory_snapshots()),
-            native_traces=first.metadata.has_native_traces,
-            **shown,
+        metadata = readers[0].metadata
+        made = _reported(reporter, readers, view)
+        if reporter == "flamegraph":
+            mark_irrelevant(made.data, options.body, inverted=view.inverted)
+        made.render(
+            outfile=page,
+            metadata=metadata,
+            show_memory_leaks=view.leaks,
+            merge_threads=not view.split_threads,
+            inverted=view.inverted,
+            no_web=True,
         )
-        made.render(outfile=page, metadata=first.metadata, show_memory_leaks=view.leaks, no_web=True, **shown)
     return page.getvalue()
 
 
-def _reporter_class(name: str) -> Any:
+def _reported(reporter: str, readers: Sequence[FileReader], view: View) -> Any:
     from memray.reporters.flamegraph import FlameGraphReporter
     from memray.reporters.table import TableReporter
 
-    return {"flamegraph": FlameGraphReporter, "table": TableReporter}[name]
+    merge_threads = not view.split_threads
+    first = readers[0]
+    shared: dict[str, Any] = {
+        "memory_records": tuple(first.get_memory_snapshots()),
+        "native_traces": first.metadata.has_native_traces,
+    }
+    if reporter == "flamegraph":
+        shared |= {"inverted": view.inverted, "confidential_files": view.confidential_files}
+    if not view.temporal:
+        allocations = itertools.chain.from_iterable(allocations_in(reader, view) for reader in readers)
+        made = FlameGraphReporter if reporter == "flamegraph" else TableReporter
+        return made.from_snapshot(allocations, merge_threads=merge_threads, **shared)
+    if view.leaks:
+        leaked = first.get_temporal_allocation_records(merge_threads=merge_threads)
+        return FlameGraphReporter.from_temporal_snapshot(leaked, high_water_mark_by_snapshot=None, **shared)
+    records, peaks = first.get_temporal_high_water_mark_allocation_records(merge_threads=merge_threads)
+    return FlameGraphReporter.from_temporal_snapshot(records, high_water_mark_by_snapshot=peaks, **shared)
 
 
 if __name__ == "__main__":

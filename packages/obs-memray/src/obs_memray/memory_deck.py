@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from obs_core.rendering import escape
 from obs_memray.drawing import Drawn
 from obs_memray.options import Options
-from obs_memray.summary import Allocator, Moment, Summary
+from obs_memray.summary import Allocator, Place, Summary
 
 __all__ = ["memory_html", "size_text"]
 
 _WIDTH, _HEIGHT = 1000, 220
+_LINES = 4
+"""Lines of a chart's grid, about."""
 
 
 def unreadable_html(why: str) -> str:
@@ -26,7 +29,13 @@ def unreadable_html(why: str) -> str:
 
 
 def memory_html(
-    drawn: Drawn, options: Options, *, last: Summary | None = None, stopped: bool = False, killed: bool = False
+    drawn: Drawn,
+    options: Options,
+    *,
+    last: Summary | None = None,
+    stopped: bool = False,
+    killed: bool = False,
+    failure: str = "",
 ) -> str:
     """Draw the figures of a profile.
 
@@ -36,15 +45,16 @@ def memory_html(
         last: The figures of the last time, to compare with.
         stopped: Whether the capture reached its size cap before the task ended.
         killed: Whether the process was gone before the task ended.
+        failure: What else did not work.
 
     Returns:
         An HTML fragment.
     """
     summary = drawn.summary
     parts = [
-        _notes(drawn, options, stopped, killed),
+        _notes(drawn, options, stopped, killed, failure),
         _facts(summary, last),
-        _chart(summary.resident),
+        _chart(summary),
         _allocators(summary, options, last),
     ]
     return f'<style>\n{_css()}\n</style><div class="obs-memory">{"".join(parts)}</div>'
@@ -65,7 +75,7 @@ def size_text(size: float) -> str:
     raise AssertionError("the loop returns at its last unit")
 
 
-def _notes(drawn: Drawn, options: Options, stopped: bool, killed: bool) -> str:
+def _notes(drawn: Drawn, options: Options, stopped: bool, killed: bool, failure: str) -> str:
     notes = []
     if killed:
         notes.append("The process ended before the task did: this is what it had captured until then.")
@@ -76,6 +86,8 @@ def _notes(drawn: Drawn, options: Options, stopped: bool, killed: bool) -> str:
             f"The capture reached {options.max_capture_mb:,} MB (max_capture_mb):"
             " profiling stopped before the task did."
         )
+    if failure:
+        notes.append(escape(failure))
     return "".join(f'<p class="note">{note}</p>' for note in notes)
 
 
@@ -86,7 +98,10 @@ def _facts(summary: Summary, last: Summary | None) -> str:
         facts.append(("allocated in all", size_text(summary.total), change))
     facts.append(("allocations", f"{summary.count:,}", ""))
     if summary.resident:
-        facts.append(("largest resident set", size_text(max(one.resident for one in summary.resident)), ""))
+        largest, began = max(one.resident for one in summary.resident), summary.resident[0].resident
+        facts.append(
+            ("largest resident set", size_text(largest), f" <small>{size_text(began)} when the task began</small>")
+        )
     if summary.processes > 1:
         facts.append(("processes, peaks added", f"{summary.processes}", ""))
     entries = "".join(f"<div><dt>{name}</dt><dd>{value}{change}</dd></div>" for name, value, change in facts)
@@ -104,39 +119,67 @@ def _change(now: int, before: int | None) -> str:
     return f' <small class="{css}">{sign}{size_text(difference)}{share} since the last time</small>'
 
 
-def _chart(moments: Sequence[Moment]) -> str:
+def _chart(summary: Summary) -> str:
+    """Draw what the task added to the memory that was there: a process's modules would dwarf most tasks."""
+    moments = summary.resident
     if len(moments) < 2:
         return ""
-    top = max(max(one.resident, one.heap) for one in moments) or 1
-    end = moments[-1].at or 1
-    lines = "".join(
-        f'<polyline class="{css}" points="{_points([(one.at, getattr(one, css)) for one in moments], end, top)}"/>'
-        for css in ("resident", "heap")
-    )
-    grid = "".join(
-        f'<line x1="0" x2="{_WIDTH}" y1="{_HEIGHT * part / 4:.0f}" y2="{_HEIGHT * part / 4:.0f}"/>' for part in range(5)
-    )
+    began, end = moments[0].resident, moments[-1].at or 1
+    heap = [(one.at, one.heap) for one in moments]
+    resident = [(one.at, one.resident - began) for one in moments]
+    sizes = _marks(min(0, *(size for _, size in resident)), max(summary.peak, *(size for _, size in resident)), _LINES)
+    times = [mark for mark in _marks(0, end, 2 * _LINES) if mark <= end]
+    low, high = sizes[0], max(sizes[-1], sizes[0] + 1)
+
+    def points(values: Sequence[tuple[float, float]]) -> str:
+        return " ".join(f"{_WIDTH * at / end:.1f},{_HEIGHT * (high - size) / (high - low):.1f}" for at, size in values)
+
+    grid = "".join(f'<line x1="0" x2="{_WIDTH}" {_level(_HEIGHT * (high - one) / (high - low))}/>' for one in sizes)
+    peak = f'<line class="peak" x1="0" x2="{_WIDTH}" {_level(_HEIGHT * (high - summary.peak) / (high - low))}/>'
     return (
-        '<figure><figcaption><span class="key resident">resident set</span> <span class="key heap">allocated</span>'
-        f" over {end:,.1f} s, up to {size_text(top)}</figcaption>"
+        '<figure><figcaption><span class="key heap">allocated</span> <span class="key peak">its peak, '
+        f'{size_text(summary.peak)}</span> <span class="key resident">resident set</span>'
+        f" since the task began, when it was {size_text(began)}</figcaption>"
+        f'<div class="plot">{_labels(sizes, low, high, "bottom", size_text)}'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="Memory over time, up to {size_text(top)}">{grid}{lines}</svg></figure>'
+        f'aria-label="Memory over {end:,.1f} s: allocated up to {size_text(summary.peak)}">{grid}'
+        f'<polyline class="resident" points="{points(resident)}"/>'
+        f'<polyline class="heap" points="{points(heap)}"/>{peak}'
+        f"</svg>{_labels(times, 0, end, 'left', _seconds_text)}</div></figure>"
     )
 
 
-def _points(values: Sequence[tuple[float, int]], end: float, top: int) -> str:
-    return " ".join(f"{_WIDTH * at / end:.1f},{_HEIGHT * (1 - size / top):.1f}" for at, size in values)
+def _level(height: float) -> str:
+    return f'y1="{height:.1f}" y2="{height:.1f}"'
+
+
+def _labels(marks: Sequence[float], low: float, high: float, side: str, text: Callable[[float], str]) -> str:
+    spans = (f'<span style="{side}:{100 * (one - low) / (high - low):.2f}%">{text(one)}</span>' for one in marks)
+    return f'<div class="{side}">{"".join(spans)}</div>'
+
+
+def _marks(low: float, high: float, about: int) -> list[float]:
+    """Choose round numbers to write at an axis, the first at most `low` and the last at least `high`."""
+    step = (high - low) / about or 1
+    power = 10 ** math.floor(math.log10(step))
+    step = next(one * power for one in (1, 2, 5, 10) if one * power >= step * 0.999)
+    return [number * step for number in range(math.floor(low / step), math.ceil(high / step) + 1)]
+
+
+def _seconds_text(seconds: float) -> str:
+    return f"{seconds:,.3f}".rstrip("0").rstrip(".") + " s"
 
 
 def _allocators(summary: Summary, options: Options, last: Summary | None) -> str:
     if not summary.largest:
         return ""
-    before = {(one.function, one.file): one.size for one in last.largest} if last else None
+    before = {_identity(one): one.size for one in last.largest} if last else None
     rows = "".join(_allocator(one, summary.largest[0].size, before) for one in summary.largest)
-    head = "<th>Size</th><th>Allocations</th><th>Function</th><th>Place</th>" + ("<th>Change</th>" if last else "")
+    head = "<th>Size</th><th>Allocations</th><th>Where</th>" + ("<th>Change</th>" if last else "")
     return (
-        f"<h3>{_title(options)}</h3><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        '<p class="note">Each allocation counts where it was made: by the innermost Python function.</p>'
+        f"<h3>{_title(options)}</h3><table><thead><tr>{head}</tr></thead>{rows}</table>"
+        '<p class="note">Each allocation counts for the innermost line of your own code, which is none of an installed'
+        " package; below it stands where the packages that it called allocated most.</p>"
     )
 
 
@@ -146,13 +189,25 @@ def _title(options: Options) -> str:
     return "What was freed at once" if options.view.temporary_threshold >= 0 else "Who held the memory at its peak"
 
 
-def _allocator(one: Allocator, most: int, before: dict[tuple[str, str], int] | None) -> str:
-    bar = f'<span class="meter"><i style="width:{100 * one.size / max(most, 1):.1f}%"></i></span>'
+def _allocator(one: Allocator, most: int, before: dict[tuple[str, str, str], int] | None) -> str:
     change = ""
     if before is not None:
-        was = before.get((one.function, one.file))
-        change = "<td>new</td>" if was is None else f"<td>{_change(one.size, was) or 'same'}</td>"
+        was = before.get(_identity(one))
+        change = "<td>new</td>" if was is None else f"<td>{_change(one.size, was)}</td>"
+    bar = f'<span class="meter"><i style="width:{100 * one.size / max(most, 1):.1f}%"></i></span>'
+    source = f"<pre>{escape(one.source)}</pre>" if one.source else ""
+    inner = "".join(_row(place, "", "", "<td></td>" if change else "") for place in one.inner)
+    return f"<tbody>{_row(one, bar, source, change)}{inner}</tbody>"
+
+
+def _identity(one: Allocator) -> tuple[str, str, str]:
+    """By what a line is known the next time: its number changes with any edit above it."""
+    return one.function, one.file, one.source or str(one.line)
+
+
+def _row(one: Place, bar: str, source: str, change: str) -> str:
+    css = "" if bar else ' class="inner"'
     return (
-        f"<tr><td>{bar}{size_text(one.size)}</td><td>{one.count:,}</td><td><code>{escape(one.function)}</code></td>"
-        f'<td title="{escape(one.file)}">{escape(one.place)}</td>{change}</tr>'
+        f"<tr{css}><td>{bar}{size_text(one.size)}</td><td>{one.count:,}</td><td><code>{escape(one.function)}</code> "
+        f'<span title="{escape(one.file)}">{escape(one.place)}</span>{source}</td>{change}</tr>'
     )

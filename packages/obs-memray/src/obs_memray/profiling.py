@@ -12,6 +12,7 @@ from obs_core import TaskCall, TaskDecorator
 from obs_core.rendering import escape
 from obs_memray.options import REPORTERS, Options, Reporter, read_reporter_arguments, reporters_of
 from obs_memray.session import Session, begin, profiled
+from obs_memray.stacks import body_of
 
 __all__ = ["memray_profiling"]
 
@@ -101,7 +102,7 @@ class memray_profiling(TaskDecorator):
         if sys.platform not in ("linux", "darwin"):
             call.note(f"memray profiles memory on Linux and macOS, not on {sys.platform}: this task ran unprofiled")
             return None
-        options = msgspec.structs.replace(self._options, task=call.name)
+        options = msgspec.structs.replace(self._options, task=call.name, body=body_of(call.function))
         session = begin(call.context, options, self._tracking)
         if session is None:
             call.deck("Memory").append(_covered_by(profiled()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -38,16 +39,19 @@ class Session:
         self.capture = context.capture("memray", options=msgspec.to_builtins(options))
         self._stopping = threading.Lock()
         self._stopped = threading.Event()
-        # Begun before the tracker: where the process forked while memray followed it, captures were damaged.
-        threading.Thread(target=self._guard_size, name="obs-memray-size", daemon=True).start()
+        self._began = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread, self._profiler = threading.get_ident(), sys.getprofile()
         # Not compressed at the end, which a task would wait for: the file is removed once its decks are made.
         destination = memray.FileDestination(self.capture.path, overwrite=True, compress_on_exit=False)
-        try:
-            self._tracker = memray.Tracker(destination=destination, **tracking)
-            self._tracker.__enter__()
-        except BaseException:
-            self._stopped.set()
-            raise
+        self._tracker = memray.Tracker(destination=destination, **tracking)
+        # A thread of its own begins: of the thread that begins memray keeps no frame that was there already, and the
+        # profiled function is often among them, or resumed from another depth (a coroutine, a generator). The thread
+        # is begun before the tracker: where a process forked while memray followed it, captures were damaged.
+        threading.Thread(target=self._track, name="obs-memray", daemon=True).start()
+        self._began.wait()
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self) -> None:
         """Stop capturing."""
@@ -56,6 +60,8 @@ class Session:
             if not self._stopped.is_set():
                 self._stopped.set()
                 self._tracker.__exit__(None, None, None)
+                if callable(self._profiler) and threading.get_ident() == self._thread:
+                    sys.setprofile(self._profiler)  # memray puts back what the thread had that began
         with _one:
             if _active is self:
                 _active = None
@@ -69,6 +75,16 @@ class Session:
             return int(reader.metadata.peak_memory)
         finally:
             reader.close()
+
+    def _track(self) -> None:
+        try:
+            self._tracker.__enter__()
+        except BaseException as error:
+            self._failure = error
+            return
+        finally:
+            self._began.set()
+        self._guard_size()
 
     def _guard_size(self) -> None:
         limit = self.options.max_capture_mb * 1_000_000

@@ -91,7 +91,7 @@ class Assembly:
         self._finish_decks()
         self._finish_tasks()
         self.unfinished = [
-            UnfinishedCapture(self.store, writer.global_ref(record.task), record)
+            self._unfinished(writer.global_ref(record.task), record)
             for writer, record in self._captures.values()
             if not writer.alive
         ]
@@ -240,6 +240,10 @@ class Assembly:
                 self._finish_unended(task, writer)
         begun = [task for ref, task in self._tasks.items() if ref in self._starts]
         self.tasks = [*self._of_execution_itself(), *sorted(begun, key=lambda task: task.started)]
+
+    def _unfinished(self, task: str, record: records.CaptureMade) -> UnfinishedCapture:
+        ended = task in self._tasks and self._tasks[task].status in ("succeeded", "failed")
+        return UnfinishedCapture(self.store, task, record, ended=ended)
 
     def _finish_unended(self, task: TaskView, writer: Writer) -> None:
         if writer.alive and self._ended is None:

@@ -19,10 +19,12 @@ class UnfinishedCapture:
         task: The id of its task.
         kind: What wrote it, such as ``"memray"``.
         options: What its writer left for whoever makes the decks.
+        ended: Whether its task ended before its process was gone.
     """
 
-    def __init__(self, store: Store, task: str, record: records.CaptureMade) -> None:
+    def __init__(self, store: Store, task: str, record: records.CaptureMade, *, ended: bool = False) -> None:
         self.task = task
+        self.ended = ended
         self.kind = record.kind
         self.options = record.options
         self._store = store

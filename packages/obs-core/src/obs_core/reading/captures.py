@@ -12,7 +12,7 @@ from obs_core.report.bodies import extracted
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.registry import declared, load
 
-__all__ = ["decks_of"]
+__all__ = ["add_decks", "decks_of"]
 
 
 def decks_of(capture: UnfinishedCapture) -> list[DeckView]:
@@ -29,6 +29,21 @@ def decks_of(capture: UnfinishedCapture) -> list[DeckView]:
         reason = str(error) if isinstance(error, ObsError) else describe_error(error)
         note = f"<p>What {html.escape(capture.kind)} had captured cannot be shown: {html.escape(reason)}</p>"
         return [DeckView(capture.kind.capitalize(), [note])]
+
+
+def add_decks(decks: list[DeckView], capture: UnfinishedCapture) -> None:
+    """Make the decks of a capture; those that its writer announced and could not fill any more are filled.
+
+    Args:
+        decks: Of the capture's task; it gets them.
+        capture: The capture.
+    """
+    for made in decks_of(capture):
+        announced = next((deck for deck in decks if deck.name == made.name and not deck.items), None)
+        if announced is None:
+            decks.append(made)
+        else:
+            announced.items.extend(made.items)
 
 
 def _maker_of(kind: str) -> Any:

@@ -11,7 +11,7 @@ from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
 from obs_core.journal.reader import unpacked
 from obs_core.model import DecksWhenRead, DeckView, ExecutionView, SpanTable, Status, TaskView
-from obs_core.reading.captures import decks_of
+from obs_core.reading.captures import add_decks
 from obs_core.recording.outputs import restored
 from obs_core.report.bodies import raw_body
 from obs_core.store.base import Store
@@ -196,8 +196,11 @@ class Execution:
         return assembled(self.store, self.id)
 
     def _decks_of(self, task: TaskView) -> list[DeckView]:
-        unmade = [capture for capture in self._assembly.unfinished if capture.task == task.id]
-        return [*decks_of_task(self._assembly, task), *(deck for capture in unmade for deck in decks_of(capture))]
+        decks = decks_of_task(self._assembly, task)
+        for capture in self._assembly.unfinished:
+            if capture.task == task.id:
+                add_decks(decks, capture)
+        return decks
 
     def _overview(self) -> str:
         from obs_core.reading.overview import render_overview
