@@ -123,6 +123,11 @@ def ordered(tags: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(str(name), str(value)) for name, value in tags.items()]
 
 
+def as_lines(tags: Mapping[str, str]) -> str:
+    """Return tags as text for a tooltip, one a line."""
+    return "\n".join(f"{name}: {value}" for name, value in ordered(tags))[:4000]
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     import obs_core.report
@@ -136,7 +141,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=format_duration, clock_time=clock_time, ordered=ordered)
+    environment.filters.update(duration=format_duration, clock_time=clock_time, ordered=ordered, as_lines=as_lines)
     environment.tests["web_address"] = is_web_address
     environment.globals["percent"] = percent
     return environment
