@@ -22,7 +22,7 @@ from obs_ui.app import make_app
 from obs_ui.index import connect, default_address
 from obs_ui.security import Access, is_loopback, new_token
 
-__all__ = ["CannotListenError", "Serving", "serve"]
+__all__ = ["CannotListenError", "ServerOptions", "serve"]
 
 _PORTS_TRIED = 50
 
@@ -31,7 +31,7 @@ class CannotListenError(ObsError, OSError):
     """The server cannot listen where it was told to."""
 
 
-class Serving(Struct, frozen=True):
+class ServerOptions(Struct, frozen=True):
     """What was asked for.
 
     Attributes:
@@ -53,7 +53,7 @@ class Serving(Struct, frozen=True):
     names: frozenset[str] = frozenset()
 
 
-def serve(asked: Serving) -> int:
+def serve(asked: ServerOptions) -> int:
     """Serve until Ctrl-C.
 
     Raises:
@@ -116,7 +116,7 @@ def _config(app: object) -> uvicorn.Config:
     )
 
 
-def _access(asked: Serving) -> Access:
+def _access(asked: ServerOptions) -> Access:
     names = {"localhost", host_name().lower(), *asked.names}
     if not _is_address(asked.host):
         names.add(asked.host.lower())
@@ -162,7 +162,7 @@ def _url(host: str, port: int, access: Access) -> str:
     return f"http://{shown}:{port}/" + (f"?token={access.token}" if access.token else "")
 
 
-def _announce(asked: Serving, store: Store, port: int, url: str, access: Access) -> None:
+def _announce(asked: ServerOptions, store: Store, port: int, url: str, access: Access) -> None:
     if asked.port not in (0, port):
         print(f"Port {asked.port} is taken; using {port}.")
     print(f"obs ui shows {store.url}")
