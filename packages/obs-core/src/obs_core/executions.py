@@ -210,6 +210,9 @@ def end(run: Run, error: BaseException | None = None) -> None:
             point_to(root)
     status = "succeeded" if error is None else "failed"
     process_time = clock.process() - root.cpu
+    if error is not None:
+        with guarded(f"noting where execution {run.name!r} failed"):
+            journal.append(records.Raised(_ROOT, raised_at(error)))
     journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, journal.lost))
     live.pop(run.id, None)
     with guarded(f"ending execution {run.name!r}"):
@@ -241,6 +244,32 @@ def one_line(error: BaseException) -> str:
     line = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return line if len(line) <= 500 else f"{line[:499]}…"
 
+
+def raised_at(error: BaseException) -> list[tuple[str, str]]:
+    """Return an exception and what caused it, at most five: each as one line, and where the user's code raised it."""
+    found: list[tuple[str, str]] = []
+    following: BaseException | None = error
+    while following is not None and len(found) < 5:
+        found.append((one_line(following), _place(following)))
+        following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)
+    return found
+
+
+def _place(error: BaseException) -> str:
+    """Return ``"file:line"`` of the innermost frame outside installed packages; of the innermost, if none is."""
+    innermost, own, at = "", "", error.__traceback__
+    while at is not None:
+        innermost = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
+        own = own if _is_installed(innermost) else innermost
+        at = at.tb_next
+    return own or innermost
+
+
+def _is_installed(file: str) -> bool:
+    return "site-packages" in file or file.startswith(("<", _STANDARD_LIBRARY, _OBS))
+
+
+_STANDARD_LIBRARY, _OBS = map(os.path.dirname, (os.__file__, __file__))
 
 _ROOT = 1
 """The number of an execution's root span: the first that its first writer gives away."""

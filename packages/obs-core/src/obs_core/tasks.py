@@ -12,7 +12,7 @@ from obs_core import clock
 from obs_core._wrapping import wrap
 from obs_core.annotations import remember_names
 from obs_core.context import TaskContext, active, adoptive, current
-from obs_core.executions import begin, carried, decks_enabled, end, make_visible, one_line
+from obs_core.executions import begin, carried, decks_enabled, end, make_visible, one_line, raised_at
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.journal import records
 
@@ -267,6 +267,9 @@ class _Call:
 
     def _end(self, context: TaskContext, error: BaseException | None) -> None:
         journal = context.journal
+        if error is not None:
+            with guarded(f"noting where task {context.task_name!r} failed", context.note):
+                journal.append(records.Raised(_number(context), raised_at(error)))
         journal.append(
             records.TaskEnd(
                 _number(context),
