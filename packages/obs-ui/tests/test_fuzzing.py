@@ -189,7 +189,7 @@ def test_a_damaged_journal_is_shown_as_far_as_it_makes_sense(
     (journal / "main-0000.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     app = make_app(open_store(str(folder)), connect(f"sqlite:///{folder / 'index.sqlite'}"))
     client = TestClient(app, base_url="http://localhost")
-    app.state.site.follower.update()
+    app.state.site.indexer.update()
     for path in ("", "/timeline", "/operations", "/spans/0", "?part=live", "/tasks/main.1", "/trace.json"):
         address = f"/executions/20260101-000000-000000-aaaaaa{path}"
         assert client.get(address).status_code < 500, address

@@ -21,7 +21,7 @@ from obs_core import execution, task
 from obs_core.journal import flusher
 from obs_core.store import open_store
 from obs_core.store.folder import FolderStore
-from obs_ui.index import Follower, IndexError_, Wanted, connect, default_address, find, list_executions
+from obs_ui.index import Indexer, IndexError_, ListQuery, connect, default_address, find, list_executions
 from obs_ui.index.queries import tag_names
 
 
@@ -65,77 +65,77 @@ def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]
     engine.dispose()
 
 
-def update(follower: Follower) -> None:
-    """Let a follower look at the store, once what this process recorded is there."""
+def update(indexer: Indexer) -> None:
+    """Let an indexer look at the store, once what this process recorded is there."""
     flusher.flush_all()
-    follower.update()
+    indexer.update()
 
 
-def listed(follower: Follower, **wanted: Any) -> list[str]:
-    found = list_executions(follower.engine, follower.store_number, Wanted(**wanted))
+def listed(indexer: Indexer, **wanted: Any) -> list[str]:
+    found = list_executions(indexer.engine, indexer.store_number, ListQuery(**wanted))
     return [one.name for one in found.executions]
 
 
 def test_executions_are_listed_newest_first(index: sa.Engine) -> None:
     for name in ("first", "second", "third"):
         record(name)
-    follower = Follower(index, open_store())
-    update(follower)
-    assert listed(follower) == ["third", "second", "first"]
+    indexer = Indexer(index, open_store())
+    update(indexer)
+    assert listed(indexer) == ["third", "second", "first"]
 
 
 def test_the_index_holds_what_the_journal_says(index: sa.Engine) -> None:
     from obs_core import load_execution
 
     run = record("night", year="2013", empty="")
-    follower = Follower(index, open_store())
-    update(follower)
-    assert find(index, follower.store_number, run) == load_execution(run).view
+    indexer = Indexer(index, open_store())
+    update(indexer)
+    assert find(index, indexer.store_number, run) == load_execution(run).view
 
 
 def test_an_ended_execution_is_never_read_again(index: sa.Engine, folder: Path) -> None:
     record()
     store = CountingStore(str(folder))
-    follower = Follower(index, store)
-    update(follower)
+    indexer = Indexer(index, store)
+    update(indexer)
     before = store.reads
-    update(follower)
+    update(indexer)
     record()
-    update(follower)
+    update(indexer)
     assert (before, store.reads) == (1, 2)
 
 
 def test_a_running_execution_is_read_until_it_ends(index: sa.Engine) -> None:
-    follower = Follower(index, open_store())
+    indexer = Indexer(index, open_store())
     run = execution("night")
     with run:
-        update(follower)
-        assert find(index, follower.store_number, run.id).status == "running"  # type: ignore[union-attr]
-        version = follower.version
-        update(follower)
-        assert follower.version == version
-    update(follower)
-    assert find(index, follower.store_number, run.id).status == "succeeded"  # type: ignore[union-attr]
-    assert follower.version > version
+        update(indexer)
+        assert find(index, indexer.store_number, run.id).status == "running"  # type: ignore[union-attr]
+        version = indexer.version
+        update(indexer)
+        assert indexer.version == version
+    update(indexer)
+    assert find(index, indexer.store_number, run.id).status == "succeeded"  # type: ignore[union-attr]
+    assert indexer.version > version
 
 
 def test_a_killed_execution_is_lost(index: sa.Engine) -> None:
     source = "import os, obs_core\nwith obs_core.execution('night'):\n    os.kill(os.getpid(), 9)\n"
     subprocess.run([sys.executable, "-c", source], env=os.environ, check=False)
-    follower = Follower(index, open_store())
-    update(follower)
-    assert listed(follower, status="lost") == ["night"]
+    indexer = Indexer(index, open_store())
+    update(indexer)
+    assert listed(indexer, status="lost") == ["night"]
 
 
 def test_what_is_removed_from_the_store_leaves_the_list(index: sa.Engine, folder: Path) -> None:
     gone, kept = record("gone", place="here"), record("kept")
-    follower = Follower(index, open_store())
-    update(follower)
+    indexer = Indexer(index, open_store())
+    update(indexer)
     shutil.rmtree(folder / "executions" / gone)
-    update(follower)
-    assert listed(follower) == ["kept"]
-    assert tag_names(index, follower.store_number) == []
-    assert find(index, follower.store_number, kept) is not None
+    update(indexer)
+    assert listed(indexer) == ["kept"]
+    assert tag_names(index, indexer.store_number) == []
+    assert find(index, indexer.store_number, kept) is not None
 
 
 def test_an_index_that_was_deleted_is_made_again(tmp_path: Path) -> None:
@@ -145,9 +145,9 @@ def test_an_index_that_was_deleted_is_made_again(tmp_path: Path) -> None:
     assert file.is_relative_to(tmp_path / "cache")
     for _ in range(2):
         engine = connect(address)
-        follower = Follower(engine, open_store())
-        update(follower)
-        assert listed(follower) == ["night"]
+        indexer = Indexer(engine, open_store())
+        update(indexer)
+        assert listed(indexer) == ["night"]
         engine.dispose()
         file.unlink()
 
@@ -157,9 +157,9 @@ def test_one_index_keeps_stores_apart(index: sa.Engine, tmp_path: Path) -> None:
         work()
     record("here")
     for store, names in ((open_store(), ["here"]), (open_store(str(tmp_path / "other")), ["there"])):
-        follower = Follower(index, store)
-        update(follower)
-        assert listed(follower) == names
+        indexer = Indexer(index, store)
+        update(indexer)
+        assert listed(indexer) == names
 
 
 def test_filters(index: sa.Engine) -> None:
@@ -167,31 +167,31 @@ def test_filters(index: sa.Engine) -> None:
     record("Nightly weather", year="2014", owner="ana")
     with pytest.raises(ValueError, match="XYZ"), execution("hourly"):
         raise ValueError("no such airport: 100%_XYZ")
-    follower = Follower(index, open_store())
-    update(follower)
-    assert listed(follower, text="nightly") == ["Nightly weather", "nightly flights"]
-    assert listed(follower, text="NIGHT fl") == ["nightly flights"]
-    assert listed(follower, text="100%_xyz") == ["hourly"]
-    assert listed(follower, text="100_%") == []
-    assert listed(follower, status="failed") == ["hourly"]
-    assert listed(follower, tag="year") == ["Nightly weather", "nightly flights"]
-    assert listed(follower, tag="year=2013") == ["nightly flights"]
-    assert listed(follower, tag="owner = ana") == ["Nightly weather"]
-    assert listed(follower, text="ana 2014", tag="year=2014", status="succeeded") == ["Nightly weather"]
+    indexer = Indexer(index, open_store())
+    update(indexer)
+    assert listed(indexer, text="nightly") == ["Nightly weather", "nightly flights"]
+    assert listed(indexer, text="NIGHT fl") == ["nightly flights"]
+    assert listed(indexer, text="100%_xyz") == ["hourly"]
+    assert listed(indexer, text="100_%") == []
+    assert listed(indexer, status="failed") == ["hourly"]
+    assert listed(indexer, tag="year") == ["Nightly weather", "nightly flights"]
+    assert listed(indexer, tag="year=2013") == ["nightly flights"]
+    assert listed(indexer, tag="owner = ana") == ["Nightly weather"]
+    assert listed(indexer, text="ana 2014", tag="year=2014", status="succeeded") == ["Nightly weather"]
     today = datetime.datetime.now(datetime.UTC).date()
     day = datetime.timedelta(days=1)
-    assert len(listed(follower, since=today - day, until=today + day)) == 3
-    assert listed(follower, since=today + 2 * day) == []
-    assert listed(follower, until=today - 2 * day) == []
+    assert len(listed(indexer, since=today - day, until=today + day)) == 3
+    assert listed(indexer, since=today + 2 * day) == []
+    assert listed(indexer, until=today - 2 * day) == []
 
 
 def test_pages_go_there_and_back(index: sa.Engine) -> None:
     ids = [record(f"run {number}") for number in range(7)][::-1]
-    follower = Follower(index, open_store())
-    update(follower)
+    indexer = Indexer(index, open_store())
+    update(indexer)
 
     def page(**wanted: Any) -> tuple[list[str], bool, bool]:
-        found = list_executions(index, follower.store_number, Wanted(**wanted), 3)
+        found = list_executions(index, indexer.store_number, ListQuery(**wanted), 3)
         assert found.total == 7
         return [one.id for one in found.executions], found.newer, found.older
 
@@ -204,9 +204,9 @@ def test_pages_go_there_and_back(index: sa.Engine) -> None:
 
 def test_strange_names_are_kept_as_far_as_a_database_can(index: sa.Engine) -> None:
     record("nul\0 half \ud800", **{"ta\0g": "va\ud800lue"})
-    follower = Follower(index, open_store())
-    update(follower)
-    assert len(listed(follower, text="nul")) == 1
+    indexer = Indexer(index, open_store())
+    update(indexer)
+    assert len(listed(indexer, text="nul")) == 1
 
 
 def test_an_index_elsewhere_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_several_servers_share_one_index(database: str) -> None:
         try:
             engine = connect(database)
             for _ in range(3):
-                Follower(engine, open_store()).update()
+                Indexer(engine, open_store()).update()
             engine.dispose()
         except Exception as error:
             failures.append(error)
@@ -250,10 +250,10 @@ def test_several_servers_share_one_index(database: str) -> None:
         server.join()
     assert failures == []
     engine = connect(database)
-    follower = Follower(engine, open_store())
-    found = list_executions(engine, follower.store_number, Wanted(), 100)
+    indexer = Indexer(engine, open_store())
+    found = list_executions(engine, indexer.store_number, ListQuery(), 100)
     assert [one.id for one in found.executions] == ids[::-1]
-    assert listed(follower, tag="number=7") == ["run 7"]
+    assert listed(indexer, tag="number=7") == ["run 7"]
     engine.dispose()
 
 

@@ -25,13 +25,13 @@ from obs_core.trace.busy_workers import busy_workers
 from obs_core.trace.tree import SpanTree
 from obs_ui.columns import FAILED, SpanColumns
 from obs_ui.decoding import SpanLine, decode
-from obs_ui.recording import Moment, Recording
+from obs_ui.snapshots import FollowedExecution, Snapshot
 from obs_ui.timeline import Timeline
 from obs_ui.trace import Trace
 
 
-def look(execution_id: str) -> Moment:
-    return Recording(open_store(), execution_id).look()
+def look(execution_id: str) -> Snapshot:
+    return FollowedExecution(open_store(), execution_id).look()
 
 
 @task
@@ -89,15 +89,15 @@ def test_spans_are_those_of_the_journal() -> None:
 def test_self_times_and_the_critical_path_are_those_of_explain() -> None:
     run = record()
     root = load_execution(run).span
-    moment = look(run)
+    snapshot = look(run)
     own: dict[str, int] = {}
     for one in list(root.walk())[1:]:
         own[one.name] = own.get(one.name, 0) + one.self_time_ns
-    assert {one.name: one.own for one in moment.operations} == own
+    assert {one.name: one.own for one in snapshot.operations} == own
     path: dict[str, float] = {}
     for one, seconds in root.critical_path():
         path[one.name] = path.get(one.name, 0) + seconds
-    assert {step.name: pytest.approx(step.contribution / 1e9, abs=1e-8) for step in moment.critical_path} == path
+    assert {step.name: pytest.approx(step.contribution / 1e9, abs=1e-8) for step in snapshot.critical_path} == path
 
 
 def record_operations() -> str:
@@ -179,9 +179,9 @@ def test_an_operation_that_ran_again_says_which_attempt_it_was() -> None:
 
 
 def test_a_task_knows_the_task_that_called_it_through_spans_between() -> None:
-    moment = look(record())
-    called = {task.name: task.parent for task in moment.tasks}
-    outer_id = next(task.id for task in moment.tasks if task.name == "outer")
+    snapshot = look(record())
+    called = {task.name: task.parent for task in snapshot.tasks}
+    outer_id = next(task.id for task in snapshot.tasks if task.name == "outer")
     assert called == {"outer": None, "inner": outer_id}
 
 

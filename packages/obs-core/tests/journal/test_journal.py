@@ -45,6 +45,25 @@ def test_the_journal_is_what_the_format_says(store: RecordingStore) -> None:
     ]
 
 
+def test_it_says_where_an_exception_was_raised_and_what_caused_it(store: RecordingStore) -> None:
+    @task(enable_deck=False)
+    def parse() -> None:
+        try:
+            json.loads("nothing")
+        except ValueError as error:
+            raise RuntimeError("no such airport") from error
+
+    with counted_ids(), pytest.raises(RuntimeError), execution("night"):
+        parse()
+    ((_, number, chain), (_, root, same)) = [line for line in lines(store, "execution-1") if line[0] == "raised"]
+    assert (number, root, same) == (2, 1, chain)
+    line = parse.__wrapped__.__code__.co_firstlineno  # type: ignore[attr-defined]
+    assert chain == [
+        ["RuntimeError: no such airport", f"{__file__}:{line + 5}"],
+        ["JSONDecodeError: Expecting value: line 1 column 1 (char 0)", f"{__file__}:{line + 3}"],
+    ]
+
+
 def test_an_unknown_newer_record_and_newer_fields_are_skipped(store: RecordingStore) -> None:
     with counted_ids(), execution("night"):
         work()

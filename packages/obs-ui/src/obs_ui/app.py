@@ -82,10 +82,10 @@ def _routes() -> list[Route | Mount]:
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     site: Site = app.state.site
-    site.follower.start()
+    site.indexer.start()
     yield
     site.stopping = True
-    site.follower.stop()
+    site.indexer.stop()
 
 
 def _report_asset(request: Request) -> Response:

@@ -32,10 +32,10 @@ class OpenUI(Command):
         """Serve, until Ctrl-C."""
         if not 0 <= arguments.port <= 65535:
             raise CommandError(f"--port must be between 0 and 65535, got {arguments.port}")
-        from obs_ui.serving import Serving, serve
+        from obs_ui.serving import ServerOptions, serve
 
         return serve(
-            Serving(
+            ServerOptions(
                 store=arguments.store,
                 host=arguments.host,
                 port=arguments.port,

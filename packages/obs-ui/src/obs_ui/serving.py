@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
+import signal
 import socket
 import sys
 import threading
 import webbrowser
+from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from msgspec import Struct
@@ -21,18 +25,21 @@ from obs_core.store.base import StoreError
 from obs_core.store.paths import EXECUTIONS
 from obs_ui.app import make_app
 from obs_ui.index import connect, default_address
+from obs_ui.limits import HEADER_BYTES, BoundedProtocol, most_connections, quiet
 from obs_ui.security import Access, is_loopback, new_token
 
-__all__ = ["CannotListenError", "Serving", "serve"]
+__all__ = ["CannotListenError", "ServerOptions", "serve"]
 
 _PORTS_TRIED = 50
+_WAITING = 128
+"""Connections that the kernel keeps until they are accepted."""
 
 
 class CannotListenError(ObsError, OSError):
     """The server cannot listen where it was told to."""
 
 
-class Serving(Struct, frozen=True):
+class ServerOptions(Struct, frozen=True):
     """What was asked for.
 
     Attributes:
@@ -54,7 +61,7 @@ class Serving(Struct, frozen=True):
     names: frozenset[str] = frozenset()
 
 
-def serve(asked: Serving) -> int:
+def serve(asked: ServerOptions) -> int:
     """Serve until Ctrl-C.
 
     Raises:
@@ -67,13 +74,14 @@ def serve(asked: Serving) -> int:
     listening, port = _listening(asked.host, asked.port)
     access = _access(asked)
     url = _url(asked.host, port, access)
-    _announce(asked, store, port, url, access)
     server = _Server(_config(make_app(store, engine, access)))
     if asked.opens:
         server.on_started = lambda: webbrowser.open(url)
-    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
-        server.run(sockets=[listening])
+    server.listen_to_signals()  # before anybody is told that Ctrl-C ends it
+    _announce(asked, store, port, url, access)
+    server.run(sockets=[listening])
     engine.dispose()
+    server.end_as_told()
     return 0
 
 
@@ -82,14 +90,44 @@ class _Server(uvicorn.Server):
 
     on_started: object = None
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._before: dict[int, Any] = {}
+        self._told: list[int] = []
+
+    def listen_to_signals(self) -> None:
+        """Let signals end it from now on.
+
+        uvicorn listens from when its event loop runs: a Ctrl-C just before that is raised in the middle of the
+        beginning, and leaves a coroutine that was never awaited.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self.handle_exit)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals as they are: they are listened to already."""
+        yield
+
+    def end_as_told(self) -> None:
+        """Give the signals back, and end by the one that ended it; Ctrl-C is how it is meant to end."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if signal.SIGTERM in self._told:
+            signal.raise_signal(signal.SIGTERM)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
+        asyncio.get_running_loop().set_exception_handler(quiet)
         await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(_WAITING)
         if callable(self.on_started):
             threading.Thread(target=self.on_started, daemon=True).start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end: streams of events end at once."""
+        self._told.append(sig)
         self.config.app.state.site.stopping = True  # type: ignore[union-attr]
         super().handle_exit(sig, frame)
 
@@ -107,8 +145,16 @@ def _store(address: str | None) -> Store:
 
 
 def _config(app: object) -> uvicorn.Config:
+    BoundedProtocol.most = most_connections()
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
+        http=BoundedProtocol,
+        ws="none",
+        loop="asyncio",
+        h11_max_incomplete_event_size=HEADER_BYTES,
+        # asyncio tries as many times to accept, and when no descriptor is left logs each try and schedules another: a
+        # loop that doubles. With one it tries again in a second. The kernel's queue is set after the start.
+        backlog=1,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -117,7 +163,7 @@ def _config(app: object) -> uvicorn.Config:
     )
 
 
-def _access(asked: Serving) -> Access:
+def _access(asked: ServerOptions) -> Access:
     names = {"localhost", host_name().lower(), *asked.names}
     if not _is_address(asked.host):
         names.add(asked.host.lower())
@@ -150,7 +196,7 @@ def _bound(host: str, port: int) -> socket.socket:
         if os.name != "nt":  # there it would let two servers share a port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
-        listening.listen(128)
+        listening.listen(_WAITING)
     except BaseException:
         listening.close()
         raise
@@ -163,7 +209,7 @@ def _url(host: str, port: int, access: Access) -> str:
     return f"http://{shown}:{port}/" + (f"?token={access.token}" if access.token else "")
 
 
-def _announce(asked: Serving, store: Store, port: int, url: str, access: Access) -> None:
+def _announce(asked: ServerOptions, store: Store, port: int, url: str, access: Access) -> None:
     if asked.port not in (0, port):
         print(f"Port {asked.port} is taken; using {port}.")
     print(f"obs ui shows {store.url}")

@@ -18,8 +18,8 @@ from obs_core.journal.reader import segment_names
 from obs_core.model import ExecutionView, TaskView
 from obs_core.store import Store
 from obs_core.text.durations import format_duration, format_iso
-from obs_ui.index import Follower, find
-from obs_ui.recording import Moment, Recordings
+from obs_ui.index import Indexer, find
+from obs_ui.snapshots import Snapshot, SnapshotCache
 
 __all__ = ["Site", "site_of"]
 
@@ -46,8 +46,8 @@ class Site:
     def __init__(self, store: Store, engine: Engine) -> None:
         self.store = store
         self.engine = engine
-        self.follower = Follower(engine, store)
-        self.recordings = Recordings(store)
+        self.indexer = Indexer(engine, store)
+        self.snapshots = SnapshotCache(store)
         self.stopping = False
 
     def summary(self, execution_id: str) -> ExecutionView:
@@ -57,36 +57,36 @@ class Site:
             HTTPException: There is none of this id.
         """
         self._check(execution_id)
-        view = find(self.engine, self.follower.store_number, execution_id)
+        view = find(self.engine, self.indexer.store_number, execution_id)
         return view if view is not None else self.look(execution_id).view
 
-    def look(self, execution_id: str) -> Moment:
+    def look(self, execution_id: str) -> Snapshot:
         """Return how an execution stands now.
 
         Raises:
             HTTPException: There is none of this id.
         """
         self._check(execution_id)
-        if not self.recordings.holds(execution_id) and not segment_names(self.store, execution_id):
+        if not self.snapshots.holds(execution_id) and not segment_names(self.store, execution_id):
             raise HTTPException(404, f"There is no execution {execution_id} in this store.")
-        return self.recordings.of(execution_id).look()
+        return self.snapshots.of(execution_id).look()
 
     def takes_long(self, execution_id: str) -> bool:
         """Tell whether an execution is so large, and not read yet, that a page should not wait for it."""
         self._check(execution_id)
-        return not self.recordings.holds(execution_id) and len(segment_names(self.store, execution_id)) > _LARGE
+        return not self.snapshots.holds(execution_id) and len(segment_names(self.store, execution_id)) > _LARGE
 
-    def task(self, execution_id: str, task_id: str) -> tuple[Moment, TaskView]:
+    def task(self, execution_id: str, task_id: str) -> tuple[Snapshot, TaskView]:
         """Return an execution and one of its tasks.
 
         Raises:
             HTTPException: There is none of this id.
         """
-        moment = self.look(execution_id)
-        task = moment.task(task_id)
+        snapshot = self.look(execution_id)
+        task = snapshot.task(task_id)
         if task is None:
             raise HTTPException(404, f"There is no task {task_id[:100]} in this execution.")
-        return moment, task
+        return snapshot, task
 
     def page(self, template: str, request: Request, code: int = 200, /, **values: Any) -> HTMLResponse:
         """Fill a template."""
@@ -104,7 +104,7 @@ def site_of(request: Request) -> Site:
 
 
 def clock_time(ns: int) -> str:
-    """Return a moment for the ``datetime`` of a ``<time>``; the browser writes it in its own time zone."""
+    """Return a time for the ``datetime`` of a ``<time>``; the browser writes it in its own time zone."""
     return format_iso(max(0, min(ns, 253_402_300_799 * 10**9)))
 
 
@@ -123,6 +123,11 @@ def ordered(tags: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(str(name), str(value)) for name, value in tags.items()]
 
 
+def as_lines(tags: Mapping[str, str]) -> str:
+    """Return tags as text for a tooltip, one a line."""
+    return "\n".join(f"{name}: {value}" for name, value in ordered(tags))[:4000]
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     import obs_core.report
@@ -136,7 +141,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=format_duration, clock_time=clock_time, ordered=ordered)
+    environment.filters.update(duration=format_duration, clock_time=clock_time, ordered=ordered, as_lines=as_lines)
     environment.tests["web_address"] = is_web_address
     environment.globals["percent"] = percent
     return environment

@@ -16,14 +16,14 @@ from obs_core.trace.critical_path import critical_path
 from obs_core.trace.tree import SpanTree
 from obs_ui.columns import FAILED, KINDS, OPEN, SpanColumns
 
-__all__ = ["Operation", "Step", "Trace"]
+__all__ = ["OperationStats", "PathStep", "Trace"]
 
 Ints = NDArray[np.int64]
 _NUMBER = re.compile(r"[0-9]+")
 _MANY_NAMES = 200
 
 
-class Operation(Struct, frozen=True):
+class OperationStats(Struct, frozen=True):
     """All spans of one name, added up.
 
     Attributes:
@@ -45,7 +45,7 @@ class Operation(Struct, frozen=True):
     failed: int
 
 
-class Step(Struct, frozen=True):
+class PathStep(Struct, frozen=True):
     """A part of the critical path.
 
     Attributes:
@@ -219,7 +219,7 @@ class Trace:
         found: Ints = own[np.argsort(self.starts[own], kind="stable")]
         return found
 
-    def operations(self, most: int = 100) -> list[Operation]:
+    def operations(self, most: int = 100) -> list[OperationStats]:
         """Return the operations in which most time was spent, by the time that is their own."""
         if len(self) < 2:
             return []
@@ -232,7 +232,7 @@ class Trace:
         longest = self._longest(numbers, len(families))
         foremost = [one for one in np.argsort(-own, kind="stable")[:most] if count[one]]
         return [
-            Operation(
+            OperationStats(
                 families[one],
                 self.kind(longest[one]),
                 int(count[one]),
@@ -298,7 +298,7 @@ class Trace:
         found: list[int] = order[begins[row] : begins[row + 1]].tolist()
         return found
 
-    def critical_path(self, most: int = 40) -> list[Step]:
+    def critical_path(self, most: int = 40) -> list[PathStep]:
         """Return the chain of spans that determined when the execution ended.
 
         Returns:
@@ -316,7 +316,7 @@ class Trace:
         np.minimum.at(first, names, self.starts[rows])
         chosen = [one for one in np.argsort(-total, kind="stable")[:most] if total[one] > 0]
         chosen.sort(key=lambda one: first[one])
-        return [Step(int(foremost[one]), self.names[one], int(count[one]), int(total[one])) for one in chosen]
+        return [PathStep(int(foremost[one]), self.names[one], int(count[one]), int(total[one])) for one in chosen]
 
     def _chain_of_operations(self) -> tuple[Ints, Ints]:
         """Do the same where an engine ran operations, which hold up what waits for them: as `explain` does.

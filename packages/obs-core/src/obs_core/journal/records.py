@@ -109,6 +109,14 @@ class TaskEnd(Record, tag="task-end"):
     error: str | None = None
 
 
+class Raised(Record, tag="raised"):
+    """Where the exception that ended a task (or the execution) was raised."""
+
+    task: Ref
+    chain: list[tuple[str, str]]
+    """The exception, then what caused it, and so on: each as one line, and ``"file:line"`` of the user's code."""
+
+
 class DeckMade(Record, tag="deck"):
     """A tab of a task (or of the whole execution) was made."""
 
@@ -233,6 +241,7 @@ AnyRecord = (
     | OpenSpan
     | TaskStart
     | TaskEnd
+    | Raised
     | DeckMade
     | DeckItems
     | DeckBlob

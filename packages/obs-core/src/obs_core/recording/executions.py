@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from obs_core import clock, identity, provenance
 from obs_core.failsafe import guarded
 from obs_core.journal import records
+from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, live
 from obs_core.recording.scope import active, current
 from obs_core.recording.wrapping import wrap
@@ -140,6 +141,9 @@ def end(run: Run, error: BaseException | None = None) -> None:
             point_to(root)
     status = "succeeded" if error is None else "failed"
     process_time = clock.process() - root.cpu
+    if error is not None:
+        with guarded(f"noting where execution {run.name!r} failed"):
+            journal.append(records.Raised(_ROOT, raised_at(error)))
     journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, journal.lost))
     live.pop(run.id, None)
     with guarded(f"ending execution {run.name!r}"):

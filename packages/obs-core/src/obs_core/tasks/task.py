@@ -13,6 +13,7 @@ from obs_core.failsafe import guarded, strict, warn
 from obs_core.journal import records
 from obs_core.recording.executions import begin, end, make_visible
 from obs_core.recording.here import adoptive, carried
+from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState
 from obs_core.recording.scope import active, current
 from obs_core.recording.wrapping import wrap
@@ -264,6 +265,9 @@ class _Call:
 
     def _end(self, task: TaskState, error: BaseException | None) -> None:
         journal = task.journal
+        if error is not None:
+            with guarded(f"noting where task {task.name!r} failed", task.note):
+                journal.append(records.Raised(_number(task), raised_at(error)))
         journal.append(
             records.TaskEnd(
                 _number(task),

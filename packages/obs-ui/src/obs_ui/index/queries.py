@@ -13,13 +13,13 @@ from sqlalchemy.engine import Engine
 from obs_core.model import ExecutionView
 from obs_ui.index import schema
 
-__all__ = ["Listing", "Wanted", "find", "list_executions", "tag_names"]
+__all__ = ["ListPage", "ListQuery", "find", "list_executions", "tag_names"]
 
 _table = schema.executions.c
 _COUNTED = 10_000
 
 
-class Wanted(Struct, frozen=True):
+class ListQuery(Struct, frozen=True):
     """What a reader of the list asks for.
 
     Attributes:
@@ -46,7 +46,7 @@ class Wanted(Struct, frozen=True):
         return bool(self.text or self.status or self.tag or self.since or self.until)
 
 
-class Listing(Struct):
+class ListPage(Struct):
     """A page of the list, newest first.
 
     Attributes:
@@ -64,26 +64,24 @@ class Listing(Struct):
     older: bool
 
 
-def list_executions(engine: Engine, store: int, wanted: Wanted, count: int = 50) -> Listing:
-    """Return a page of the executions that are wanted.
+def list_executions(engine: Engine, store: int, query: ListQuery, count: int = 50) -> ListPage:
+    """Return a page of the list of executions.
 
     Args:
         engine: The index.
         store: The store's number in it.
-        wanted: Which ones.
+        query: Which ones.
         count: How many a page holds.
     """
-    conditions = [_table.store == store, *_conditions(store, wanted)]
+    conditions = [_table.store == store, *_conditions(store, query)]
     with engine.connect() as connection:
-        rows, more = _page(connection, conditions, wanted, count)
-        first_page = not (wanted.before or wanted.after)
+        rows, more = _page(connection, conditions, query, count)
+        first_page = not (query.before or query.after)
         # Where everything is on this page, the whole table need not be searched again.
-        total = len(rows) if first_page and not more else _total(connection, conditions, exact=not wanted.filters)
-        newer = (
-            more if wanted.after else bool(wanted.before and rows) and _any(connection, conditions, rows[0], "newer")
-        )
-        older = bool(rows) and _any(connection, conditions, rows[-1], "older") if wanted.after else more
-    return Listing(list(map(_view, rows)), total, not wanted.filters or total < _COUNTED, newer, older)
+        total = len(rows) if first_page and not more else _total(connection, conditions, exact=not query.filters)
+        newer = more if query.after else bool(query.before and rows) and _any(connection, conditions, rows[0], "newer")
+        older = bool(rows) and _any(connection, conditions, rows[-1], "older") if query.after else more
+    return ListPage(list(map(_view, rows)), total, not query.filters or total < _COUNTED, newer, older)
 
 
 def find(engine: Engine, store: int, execution_id: str) -> ExecutionView | None:
@@ -103,27 +101,27 @@ def tag_names(engine: Engine, store: int) -> list[str]:
     return list(dict.fromkeys(found))[:50]
 
 
-def _page(connection: Any, conditions: list[Any], wanted: Wanted, count: int) -> tuple[list[Any], bool]:
-    query = sa.select(schema.executions).where(*conditions).limit(count + 1)
-    if wanted.after:
-        found = connection.execute(query.where(_table.id > wanted.after).order_by(_table.id)).all()
+def _page(connection: Any, conditions: list[Any], query: ListQuery, count: int) -> tuple[list[Any], bool]:
+    selected = sa.select(schema.executions).where(*conditions).limit(count + 1)
+    if query.after:
+        found = connection.execute(selected.where(_table.id > query.after).order_by(_table.id)).all()
         return found[:count][::-1], len(found) > count
-    if wanted.before:
-        query = query.where(_table.id < wanted.before)
-    found = connection.execute(query.order_by(_table.id.desc())).all()
+    if query.before:
+        selected = selected.where(_table.id < query.before)
+    found = connection.execute(selected.order_by(_table.id.desc())).all()
     return found[:count], len(found) > count
 
 
-def _conditions(store: int, wanted: Wanted) -> list[Any]:
-    found: list[Any] = [_table.searched.contains(word, autoescape=True) for word in wanted.text.lower().split()]
-    if wanted.status:
-        found.append(_table.status == wanted.status)
-    if wanted.tag:
-        found.append(_tagged(store, wanted.tag))
-    if wanted.since is not None:
-        found.append(_table.id >= f"{wanted.since:%Y%m%d}-")
-    if wanted.until is not None:
-        found.append(_table.id < f"{wanted.until:%Y%m%d}.")  # "." follows "-"
+def _conditions(store: int, query: ListQuery) -> list[Any]:
+    found: list[Any] = [_table.searched.contains(word, autoescape=True) for word in query.text.lower().split()]
+    if query.status:
+        found.append(_table.status == query.status)
+    if query.tag:
+        found.append(_tagged(store, query.tag))
+    if query.since is not None:
+        found.append(_table.id >= f"{query.since:%Y%m%d}-")
+    if query.until is not None:
+        found.append(_table.id < f"{query.until:%Y%m%d}.")  # "." follows "-"
     return found
 
 

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from obs_core.model import TaskView
-from obs_ui.index import Wanted, list_executions
+from obs_ui.index import ListQuery, list_executions
 from obs_ui.outputs import Difference, content_of, differences, drawn
 from obs_ui.pages.task import as_json
-from obs_ui.recording import Moment
 from obs_ui.site import Site, site_of
-from obs_ui.trace import Operation
+from obs_ui.snapshots import Snapshot
+from obs_ui.trace import OperationStats
 
 __all__ = ["compare", "decks", "output"]
 
@@ -23,7 +23,7 @@ _MOST_ROWS = 300
 _COMPARED_BY_PARTS = ("json", "json.tuple")
 
 
-class Row(Struct, frozen=True):
+class OperationComparison(Struct, frozen=True):
     """An operation in two executions.
 
     Attributes:
@@ -31,12 +31,12 @@ class Row(Struct, frozen=True):
     """
 
     name: str
-    left: Operation | None
-    right: Operation | None
+    left: OperationStats | None
+    right: OperationStats | None
     change: int
 
 
-class Pair(Struct, frozen=True):
+class TaskComparison(Struct, frozen=True):
     """A task in two executions: the same name, called for the same time.
 
     Attributes:
@@ -85,12 +85,12 @@ def decks(request: Request) -> Response:
 
 def output(request: Request) -> Response:
     """Return what a task returned as HTML for a sandboxed frame, as JSON."""
-    moment, task = site_of(request).task(request.path_params["execution"], request.path_params["task"])
-    kept = moment.outputs.get(task.id)
+    snapshot, task = site_of(request).task(request.path_params["execution"], request.path_params["task"])
+    kept = snapshot.outputs.get(task.id)
     if kept is None:
         raise HTTPException(404, "What this task returned is not kept.")
     try:
-        return as_json([drawn(moment.store, kept)])
+        return as_json([drawn(snapshot.store, kept)])
     except Exception as error:  # a transformer is code of the user's
         raise HTTPException(404, f"It cannot be drawn: {type(error).__name__}: {error}") from error
 
@@ -108,53 +108,56 @@ def _choice(site: Site, request: Request, left: str, right: str) -> Response:
     if not chosen:
         raise HTTPException(404, "Choose two executions in the list to compare them.")
     view = site.summary(chosen)
-    words = Wanted(text=view.name.replace("\0", "")[:200])
-    listing = list_executions(site.engine, site.follower.store_number, words, 60)
+    words = ListQuery(text=view.name.replace("\0", "")[:200])
+    listing = list_executions(site.engine, site.indexer.store_number, words, 60)
     others = [one for one in listing.executions if one.id != chosen]
     others.sort(key=lambda one: one.name != view.name)
     return site.page("compare_choose.html", request, execution=view, others=others, is_left=bool(left))
 
 
-def _rows(left: Moment, right: Moment) -> list[Row]:
-    mine, theirs = ({one.name: one for one in moment.trace.operations(5_000)} for moment in (left, right))
+def _rows(left: Snapshot, right: Snapshot) -> list[OperationComparison]:
+    mine, theirs = ({one.name: one for one in snapshot.trace.operations(5_000)} for snapshot in (left, right))
     names = dict.fromkeys([*mine, *theirs])
-    rows = [Row(name, mine.get(name), theirs.get(name), _change(mine.get(name), theirs.get(name))) for name in names]
+    rows = [
+        OperationComparison(name, mine.get(name), theirs.get(name), _change(mine.get(name), theirs.get(name)))
+        for name in names
+    ]
     rows.sort(key=lambda row: -abs(row.change))
     return rows[:_MOST_ROWS]
 
 
-def _change(left: Operation | None, right: Operation | None) -> int:
+def _change(left: OperationStats | None, right: OperationStats | None) -> int:
     return (right.own if right else 0) - (left.own if left else 0)
 
 
-def _pairs(left: Moment, right: Moment) -> list[Pair]:
+def _pairs(left: Snapshot, right: Snapshot) -> list[TaskComparison]:
     mine, theirs = _by_call(left), _by_call(right)
     calls = list(dict.fromkeys([*mine, *theirs]))[:_MOST_ROWS]
     return [_pair(left, right, call[0], mine.get(call), theirs.get(call)) for call in calls]
 
 
-def _by_call(moment: Moment) -> dict[tuple[str, int], TaskView]:
+def _by_call(snapshot: Snapshot) -> dict[tuple[str, int], TaskView]:
     calls: dict[tuple[str, int], TaskView] = {}
     counts: dict[str, int] = {}
-    for task in moment.tasks:
+    for task in snapshot.tasks:
         counts[task.name] = count = counts.get(task.name, 0) + 1
         calls[task.name, count] = task
     return calls
 
 
-def _pair(left: Moment, right: Moment, name: str, mine: TaskView | None, theirs: TaskView | None) -> Pair:
+def _pair(left: Snapshot, right: Snapshot, name: str, mine: TaskView | None, theirs: TaskView | None) -> TaskComparison:
     kept = left.outputs.get(mine.id if mine else ""), right.outputs.get(theirs.id if theirs else "")
     if kept[0] is None or kept[1] is None:
-        return Pair(name, mine, theirs)
+        return TaskComparison(name, mine, theirs)
     try:
         contents = content_of(left.store, kept[0]), content_of(right.store, kept[1])
         if contents[0] == contents[1] and kept[0].transformer == kept[1].transformer:
-            return Pair(name, mine, theirs, "same")
+            return TaskComparison(name, mine, theirs, "same")
         if {kept[0].transformer, kept[1].transformer} <= set(_COMPARED_BY_PARTS):
-            return Pair(name, mine, theirs, "parts", differences(*map(_read_json, contents)))
+            return TaskComparison(name, mine, theirs, "parts", differences(*map(_read_json, contents)))
     except (OSError, ValueError, RecursionError):
-        return Pair(name, mine, theirs)
-    return Pair(name, mine, theirs, "drawn")
+        return TaskComparison(name, mine, theirs)
+    return TaskComparison(name, mine, theirs, "drawn")
 
 
 def _read_json(content: bytes) -> Any:
@@ -163,6 +166,6 @@ def _read_json(content: bytes) -> Any:
     return json.loads(content.decode("utf-8", "surrogatepass"))
 
 
-def _side(site: Site, request: Request, name: str) -> tuple[Moment, TaskView]:
+def _side(site: Site, request: Request, name: str) -> tuple[Snapshot, TaskView]:
     execution, _, task = request.query_params.get(name, "").partition("/")
     return site.task(execution, task)

@@ -20,30 +20,30 @@ __all__ = ["execution_report", "task_report", "trace"]
 
 def execution_report(request: Request) -> Response:
     """Return an execution's report as one HTML file."""
-    moment = site_of(request).look(request.path_params["execution"])
-    execution = Execution(moment.store, moment.view.id)
-    return _attachment(execution.report(), f"{_readable(moment.view.name)}-{moment.view.id}.html")
+    snapshot = site_of(request).look(request.path_params["execution"])
+    execution = Execution(snapshot.store, snapshot.view.id)
+    return _attachment(execution.report(), f"{_readable(snapshot.view.name)}-{snapshot.view.id}.html")
 
 
 def task_report(request: Request) -> Response:
     """Return a task's report as one HTML file."""
-    moment, shown = site_of(request).task(request.path_params["execution"], request.path_params["task"])
-    execution = Execution(moment.store, moment.view.id)
+    snapshot, shown = site_of(request).task(request.path_params["execution"], request.path_params["task"])
+    execution = Execution(snapshot.store, snapshot.view.id)
     whole = next(task for task in execution.tasks if task.id == shown.id)
-    return _attachment(execution.report(whole), f"{report_name(shown)}-{moment.view.id}.html")
+    return _attachment(execution.report(whole), f"{report_name(shown)}-{snapshot.view.id}.html")
 
 
 def trace(request: Request) -> Response:
     """Return an execution's trace as JSON that Perfetto and chrome://tracing open."""
-    moment = site_of(request).look(request.path_params["execution"])
+    snapshot = site_of(request).look(request.path_params["execution"])
     descriptor, path = tempfile.mkstemp(suffix=".json", prefix="obs-trace-")
     os.close(descriptor)
     try:
-        Execution(moment.store, moment.view.id).span.to_chrome_trace(path)
+        Execution(snapshot.store, snapshot.view.id).span.to_chrome_trace(path)
     except BaseException:
         os.unlink(path)
         raise
-    name = f"{_readable(moment.view.name)}-{moment.view.id}.json"
+    name = f"{_readable(snapshot.view.name)}-{snapshot.view.id}.json"
     return FileResponse(path, filename=name, media_type="application/json", background=BackgroundTask(os.unlink, path))
 
 

@@ -14,9 +14,9 @@ from starlette.responses import Response
 from obs_core.model import TaskView
 from obs_core.report.contents import tree_order
 from obs_core.text.durations import format_duration, format_moment
-from obs_ui.recording import Moment
 from obs_ui.site import site_of
-from obs_ui.trace import Step
+from obs_ui.snapshots import Snapshot
+from obs_ui.trace import PathStep
 
 __all__ = ["execution", "operations", "span", "timeline"]
 
@@ -33,73 +33,73 @@ def execution(request: Request) -> Response:
     part = request.query_params.get("part") == "live"
     if not part and site.takes_long(request.path_params["execution"]):
         view = site.summary(request.path_params["execution"])
-        return site.page("execution.html", request, execution=view, moment=None)
-    moment = site.look(request.path_params["execution"])
+        return site.page("execution.html", request, execution=view, snapshot=None)
+    snapshot = site.look(request.path_params["execution"])
     if not part:
-        return site.page("execution.html", request, **_contents(moment))
+        return site.page("execution.html", request, **_contents(snapshot))
     return _once(
-        moment, "live", "text/html", lambda: bytes(site.page("_execution.html", request, **_contents(moment)).body)
+        snapshot, "live", "text/html", lambda: bytes(site.page("_execution.html", request, **_contents(snapshot)).body)
     )
 
 
-def _once(moment: Moment, asked: str, media_type: str, answer: Callable[[], bytes]) -> Response:
-    """Answer what was asked about a moment before with the same answer."""
-    content = moment.answers.get(asked)
+def _once(snapshot: Snapshot, asked: str, media_type: str, answer: Callable[[], bytes]) -> Response:
+    """Answer what was asked about a snapshot before with the same answer."""
+    content = snapshot.answers.get(asked)
     if content is None:
         content = answer()
-        if len(moment.answers) < _MOST_ANSWERS:
-            moment.answers[asked] = content
+        if len(snapshot.answers) < _MOST_ANSWERS:
+            snapshot.answers[asked] = content
     return Response(content, media_type=media_type)
 
 
-def _contents(moment: Moment) -> dict[str, Any]:
-    tasks = tree_order(moment.tasks)
+def _contents(snapshot: Snapshot) -> dict[str, Any]:
+    tasks = tree_order(snapshot.tasks)
     return {
-        "execution": moment.view,
-        "moment": moment,
+        "execution": snapshot.view,
+        "snapshot": snapshot,
         "tasks": tasks[:_MOST_TASKS],
         "task_count": len(tasks),
-        "failed": [task for task in moment.tasks if task.status == "failed" and task.error][:20],
-        "callers": {task.parent for task in moment.tasks},
-        "span_count": len(moment.trace) - 1,
-        "lanes": moment.timeline.lane_count if len(moment.trace) < 50_000 else 0,
+        "failed": [task for task in snapshot.tasks if task.status == "failed" and task.error][:20],
+        "callers": {task.parent for task in snapshot.tasks},
+        "span_count": len(snapshot.trace) - 1,
+        "lanes": snapshot.timeline.lane_count if len(snapshot.trace) < 50_000 else 0,
     }
 
 
 def operations(request: Request) -> Response:
     """Show the hottest operations, the critical path, and how busy an engine's workers were."""
     site = site_of(request)
-    moment = site.look(request.path_params["execution"])
-    found = moment.operations
+    snapshot = site.look(request.path_params["execution"])
+    found = snapshot.operations
     return site.page(
         "_operations.html",
         request,
-        moment=moment,
+        snapshot=snapshot,
         operations=found,
         most=max((one.own for one in found), default=0),
-        all_own=int(moment.trace.own_times.sum()),
-        steps=moment.critical_path,
-        short_steps=_short_steps(moment),
-        workers=moment.workers[:_MOST_WORKERS],
-        worker_count=len(moment.workers),
-        mean_busy=_mean_busy(moment),
-        execution=moment.view,
+        all_own=int(snapshot.trace.own_times.sum()),
+        steps=snapshot.critical_path,
+        short_steps=_short_steps(snapshot),
+        workers=snapshot.workers[:_MOST_WORKERS],
+        worker_count=len(snapshot.workers),
+        mean_busy=_mean_busy(snapshot),
+        execution=snapshot.view,
     )
 
 
-def _short_steps(moment: Moment) -> list[Step]:
+def _short_steps(snapshot: Snapshot) -> list[PathStep]:
     """Return the steps of the critical path that are not shown at first: there are many, and they contribute little."""
-    steps = moment.critical_path
+    steps = snapshot.critical_path
     if len(steps) <= _FEW_STEPS:
         return []
     ordered = sorted(steps, key=lambda step: step.contribution, reverse=True)
     return ordered[_FEW_STEPS:]
 
 
-def _mean_busy(moment: Moment) -> float:
+def _mean_busy(snapshot: Snapshot) -> float:
     """Return for what part of the time the workers ran operations, all taken together."""
-    capacity = sum(worker.capacity for worker in moment.workers)
-    return sum(worker.busy for worker in moment.workers) / capacity if capacity else 0.0
+    capacity = sum(worker.capacity for worker in snapshot.workers)
+    return sum(worker.busy for worker in snapshot.workers) / capacity if capacity else 0.0
 
 
 def timeline(request: Request) -> Response:
@@ -108,12 +108,14 @@ def timeline(request: Request) -> Response:
     ``from`` and ``to`` are microseconds since the trace began, ``width`` pixels, ``lane`` and ``lanes`` the first lane
     and how many.
     """
-    moment = site_of(request).look(request.path_params["execution"])
-    return _once(moment, request.url.query, "application/json", lambda: msgspec.json.encode(_window(request, moment)))
+    snapshot = site_of(request).look(request.path_params["execution"])
+    return _once(
+        snapshot, request.url.query, "application/json", lambda: msgspec.json.encode(_window(request, snapshot))
+    )
 
 
-def _window(request: Request, moment: Moment) -> dict[str, Any]:
-    trace, drawn = moment.trace, moment.timeline
+def _window(request: Request, snapshot: Snapshot) -> dict[str, Any]:
+    trace, drawn = snapshot.trace, snapshot.timeline
     whole = (trace.end - trace.start) / 1000
     begin = _number(request, "from", 0.0)
     end = max(begin, _number(request, "to", whole))
@@ -122,8 +124,8 @@ def _window(request: Request, moment: Moment) -> dict[str, Any]:
     width = int(min(max(_number(request, "width", 1000), 1), 8_000))
     found = drawn.window(trace.start + _ns(begin), trace.start + _ns(end), width, range(lane, lane + count))
     found |= {
-        "version": moment.version,
-        "running": moment.view.status == "running",
+        "version": snapshot.version,
+        "running": snapshot.view.status == "running",
         "start": trace.start / 1_000_000,
         "whole": whole,
         "lanes": drawn.lane_count,
@@ -135,33 +137,33 @@ def _window(request: Request, moment: Moment) -> dict[str, Any]:
 def span(request: Request) -> Response:
     """Show one span: ``/executions/ID/spans/WRITER.NUMBER`` or its row."""
     site = site_of(request)
-    moment = site.look(request.path_params["execution"])
-    row = moment.row_of(request.path_params["span"])
+    snapshot = site.look(request.path_params["execution"])
+    row = snapshot.row_of(request.path_params["span"])
     if row is None:
         raise HTTPException(404, "There is no such span in this execution.")
-    trace = moment.trace
-    path = _path(moment, row)
+    trace = snapshot.trace
+    path = _path(snapshot, row)
     owner = int(trace.owners[row])
     return site.page(
         "_span.html",
         request,
-        execution=moment.view,
-        moment=moment,
+        execution=snapshot.view,
+        snapshot=snapshot,
         row=row,
         start=(int(trace.starts[row]) - trace.start) / 1000,
         duration=int(trace.durations[row]) / 1000,
-        lane=int(moment.timeline.lanes[row]),
+        lane=int(snapshot.timeline.lanes[row]),
         name=trace.name(row),
         status=trace.status(row),
-        facts=_facts(moment, row),
+        facts=_facts(snapshot, row),
         attributes=_attributes(trace.attributes_of(row)),
         path=path,
-        task=moment.task(trace.ref(owner)) if owner else None,
+        task=snapshot.task(trace.ref(owner)) if owner else None,
     )
 
 
-def _facts(moment: Moment, row: int) -> list[tuple[str, str]]:
-    trace = moment.trace
+def _facts(snapshot: Snapshot, row: int) -> list[tuple[str, str]]:
+    trace = snapshot.trace
     given = [
         ("Kind", trace.kind(row)),
         ("Started", format_moment(int(trace.starts[row]), 6)),
@@ -175,9 +177,9 @@ def _facts(moment: Moment, row: int) -> list[tuple[str, str]]:
     return [(label, value) for label, value in given if value]
 
 
-def _path(moment: Moment, row: int) -> list[tuple[str, int]]:
+def _path(snapshot: Snapshot, row: int) -> list[tuple[str, int]]:
     """Return the spans above one, the outermost first; of a very deep one the nearest."""
-    trace = moment.trace
+    trace = snapshot.trace
     found: list[tuple[str, int]] = []
     above = int(trace.parents[row])
     while above >= 0 and len(found) < 30:
@@ -207,6 +209,6 @@ def _ns(microseconds: float) -> int:
     return min(int(microseconds * 1000), 2**60)
 
 
-def tasks_of(moment: Moment) -> list[tuple[TaskView, int]]:
+def tasks_of(snapshot: Snapshot) -> list[tuple[TaskView, int]]:
     """Return the tasks in the order of their tree, with their depths."""
-    return tree_order(moment.tasks)[:_MOST_TASKS]
+    return tree_order(snapshot.tasks)[:_MOST_TASKS]

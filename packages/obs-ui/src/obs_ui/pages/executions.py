@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from obs_ui.index import Wanted, list_executions
+from obs_ui.index import ListQuery, list_executions
 from obs_ui.index.queries import tag_names
 from obs_ui.site import Site, site_of
 
@@ -20,17 +20,17 @@ _STATUSES = ("running", "succeeded", "failed", "lost")
 def executions(request: Request) -> Response:
     """Show a page of the list; with ``part=rows`` only what changes by itself."""
     site = site_of(request)
-    wanted = _wanted(request)
-    listing = list_executions(site.engine, site.follower.store_number, wanted)
+    query = _query_of(request)
+    page = list_executions(site.engine, site.indexer.store_number, query)
     part = request.query_params.get("part") == "rows"
     return site.page(
         "_executions.html" if part else "executions.html",
         request,
-        listing=listing,
-        wanted=wanted,
+        page=page,
+        query=query,
         statuses=_STATUSES,
-        tags=[] if part else tag_names(site.engine, site.follower.store_number),
-        address=lambda **changes: _address(wanted, **changes),
+        tags=[] if part else tag_names(site.engine, site.indexer.store_number),
+        address=lambda **changes: _address(query, **changes),
     )
 
 
@@ -42,14 +42,14 @@ def newest(request: Request) -> Response:
 
 
 def _newest(site: Site) -> str:
-    listing = list_executions(site.engine, site.follower.store_number, Wanted(), 1)
-    return listing.executions[0].id if listing.executions else ""
+    page = list_executions(site.engine, site.indexer.store_number, ListQuery(), 1)
+    return page.executions[0].id if page.executions else ""
 
 
-def _wanted(request: Request) -> Wanted:
+def _query_of(request: Request) -> ListQuery:
     given = request.query_params
     status = given.get("status", "")
-    return Wanted(
+    return ListQuery(
         text=_text(given.get("text", "")),
         status=status if status in _STATUSES else "",
         tag=_text(given.get("tag", "")),
@@ -73,15 +73,15 @@ def _day(given: str) -> datetime.date | None:
     return day if day.year >= 1000 else None
 
 
-def _address(wanted: Wanted, **changes: str) -> str:
+def _address(query: ListQuery, **changes: str) -> str:
     """Return the address of the list with other wishes; the page's place is forgotten unless it is one of them."""
     given = {
-        "text": wanted.text,
-        "status": wanted.status,
-        "tag": wanted.tag,
-        "since": wanted.since,
-        "until": wanted.until,
+        "text": query.text,
+        "status": query.status,
+        "tag": query.tag,
+        "since": query.since,
+        "until": query.until,
         **changes,
     }
-    query = urlencode({name: str(value) for name, value in given.items() if value})
-    return f"/executions?{query}" if query else "/executions"
+    encoded = urlencode({name: str(value) for name, value in given.items() if value})
+    return f"/executions?{encoded}" if encoded else "/executions"

@@ -33,14 +33,14 @@ async def _changes(site: Site, execution_id: str) -> AsyncIterator[str]:
     seen, silent = -1, 0.0
     while not site.stopping:
         try:
-            moment = await run_in_threadpool(site.recordings.of(execution_id).look, _INTERVAL)
+            snapshot = await run_in_threadpool(site.snapshots.of(execution_id).look, _INTERVAL)
         except OSError:  # the store cannot be read just now
-            moment = None
-        if moment is not None and moment.version != seen:
-            seen, silent = moment.version, 0.0
+            snapshot = None
+        if snapshot is not None and snapshot.version != seen:
+            seen, silent = snapshot.version, 0.0
             yield _event("changed", str(seen))
-            if moment.view.status != "running":
-                yield _event("ended", moment.view.status)
+            if snapshot.view.status != "running":
+                yield _event("ended", snapshot.view.status)
                 return
         elif silent >= _HEARTBEAT:
             silent = 0.0
@@ -50,11 +50,11 @@ async def _changes(site: Site, execution_id: str) -> AsyncIterator[str]:
 
 
 async def _list_changes(site: Site) -> AsyncIterator[str]:
-    seen, silent = site.follower.version, 0.0
+    seen, silent = site.indexer.version, 0.0
     yield _event("changed", str(seen))
     while not site.stopping:
-        if site.follower.version != seen:
-            seen, silent = site.follower.version, 0.0
+        if site.indexer.version != seen:
+            seen, silent = site.indexer.version, 0.0
             yield _event("changed", str(seen))
         elif silent >= _HEARTBEAT:
             silent = 0.0

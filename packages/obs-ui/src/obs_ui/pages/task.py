@@ -15,9 +15,9 @@ from obs_core.report.bodies import raw_body
 from obs_core.store import Store
 from obs_core.store.paths import shared_path
 from obs_ui.pages.execution import tasks_of
-from obs_ui.recording import Moment
 from obs_ui.security import DECK_POLICY
 from obs_ui.site import HERE, site_of
+from obs_ui.snapshots import Snapshot
 
 __all__ = ["as_json", "attempts", "deck_alone", "deck_items", "decks", "frame", "shared", "task"]
 
@@ -27,22 +27,22 @@ _DIGEST = re.compile(r"[0-9a-f]{32}", re.ASCII)
 def task(request: Request) -> Response:
     """Show a task; with ``part=live`` only what changes while it runs."""
     site = site_of(request)
-    moment, shown = site.task(request.path_params["execution"], request.path_params["task"])
+    snapshot, shown = site.task(request.path_params["execution"], request.path_params["task"])
     part = request.query_params.get("part") == "live"
     return site.page(
         "_task.html" if part else "task.html",
         request,
-        execution=moment.view,
+        execution=snapshot.view,
         task=shown,
-        tasks=tasks_of(moment),
-        attempts=attempts(moment, shown),
-        decks=list(moment.decks(shown)),
+        tasks=tasks_of(snapshot),
+        attempts=attempts(snapshot, shown),
+        decks=list(snapshot.decks(shown)),
     )
 
 
-def attempts(moment: Moment, task: TaskView) -> list[TaskView]:
+def attempts(snapshot: Snapshot, task: TaskView) -> list[TaskView]:
     """Return all attempts at one call, in their order; none if there was only one."""
-    alike = [one for one in moment.tasks if (one.name, one.parent) == (task.name, task.parent)]
+    alike = [one for one in snapshot.tasks if (one.name, one.parent) == (task.name, task.parent)]
     if task not in alike or max(one.attempt for one in alike) == 1:
         return []
     here = next(index for index, one in enumerate(alike) if one is task)
@@ -57,28 +57,28 @@ def attempts(moment: Moment, task: TaskView) -> list[TaskView]:
 
 def decks(request: Request) -> Response:
     """Return the labels of a task's decks, each with what changes when the deck does, as JSON."""
-    moment, shown = site_of(request).task(request.path_params["execution"], request.path_params["task"])
-    found = [[label, moment.fingerprint(shown, deck)] for label, deck in moment.decks(shown).items()]
+    snapshot, shown = site_of(request).task(request.path_params["execution"], request.path_params["task"])
+    found = [[label, snapshot.fingerprint(shown, deck)] for label, deck in snapshot.decks(shown).items()]
     return as_json({"decks": found, "status": shown.status})
 
 
 def deck_items(request: Request) -> Response:
     """Return the HTML items of a deck, as JSON; large scripts stand in them by their hashes."""
-    moment, shown = site_of(request).task(request.path_params["execution"], request.path_params["task"])
-    deck = moment.decks(shown).get(request.query_params.get("deck", ""))
+    snapshot, shown = site_of(request).task(request.path_params["execution"], request.path_params["task"])
+    deck = snapshot.decks(shown).get(request.query_params.get("deck", ""))
     if deck is None:
         raise HTTPException(404, "This task has no such deck.")
-    return as_json(moment.items(shown, deck))
+    return as_json(snapshot.items(shown, deck))
 
 
 def deck_alone(request: Request) -> Response:
     """Show one deck and nothing else; like everywhere, in a sandboxed frame."""
     site = site_of(request)
-    moment, shown = site.task(request.path_params["execution"], request.path_params["task"])
+    snapshot, shown = site.task(request.path_params["execution"], request.path_params["task"])
     label = request.query_params.get("deck", "")
-    if label not in moment.decks(shown):
+    if label not in snapshot.decks(shown):
         raise HTTPException(404, "This task has no such deck.")
-    return site.page("deck.html", request, execution=moment.view, task=shown, label=label)
+    return site.page("deck.html", request, execution=snapshot.view, task=shown, label=label)
 
 
 def shared(request: Request) -> Response:

@@ -24,9 +24,9 @@ from obs_ui.index import schema
 from obs_ui.index.database import insertion, store_number
 from obs_ui.tailing import JournalTail
 
-__all__ = ["Follower", "Summary"]
+__all__ = ["Indexer", "SummaryReader"]
 
-Row = dict[str, Any]
+IndexRow = dict[str, Any]
 
 _BATCH = 500
 _MAY_STILL_RISE = 15 * 60 * 10**9
@@ -36,7 +36,7 @@ silent for a while only."""
 _SUMMARY_KINDS = (b'["head"', b'["execution"', b'["execution-end"', b'["beat"', b'["task-end"', b'["lost"')
 
 
-class Follower:
+class Indexer:
     """Brings an index up to date with a store, again and again.
 
     Args:
@@ -57,7 +57,7 @@ class Follower:
         self.version = 0
         self.complete = False
         self.trouble = ""
-        self._going_on: dict[str, Summary] = {}
+        self._going_on: dict[str, SummaryReader] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -117,8 +117,8 @@ class Follower:
                     connection.execute(sa.delete(table).where(here, table.c[column].in_(batch)))
             self.version += 1
 
-    def _row(self, execution_id: str) -> Row | None:
-        summary = self._going_on.pop(execution_id, None) or Summary(self.store, execution_id)
+    def _row(self, execution_id: str) -> IndexRow | None:
+        summary = self._going_on.pop(execution_id, None) or SummaryReader(self.store, execution_id)
         view = summary.read()
         if view is None:
             return None
@@ -127,7 +127,7 @@ class Follower:
             self._going_on[execution_id] = summary
         return row
 
-    def _write(self, rows: list[Row]) -> None:
+    def _write(self, rows: list[IndexRow]) -> None:
         if not rows:
             return
         with self.engine.begin() as connection:
@@ -141,7 +141,7 @@ class Follower:
         found = connection.execute(sa.select(table).where(table.c.store == self.store_number, table.c.id.in_(ids)))
         return {row.id: _state(row._asdict()) for row in found}
 
-    def _upsert(self, connection: Connection, rows: list[Row]) -> None:
+    def _upsert(self, connection: Connection, rows: list[IndexRow]) -> None:
         if not rows:
             return
         insert = insertion(self.engine, schema.executions)
@@ -152,7 +152,7 @@ class Follower:
             connection.execute(insertion(self.engine, schema.tags).on_conflict_do_nothing(), tags)
 
 
-class Summary:
+class SummaryReader:
     """What a list shows of an execution: the beginning and the end of its first writer's journal, read as it grows.
 
     Args:
@@ -193,7 +193,7 @@ def _batches(ids: list[str]) -> Iterator[list[str]]:
     return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
 
 
-def _columns(view: ExecutionView) -> Row:
+def _columns(view: ExecutionView) -> IndexRow:
     names = {name: _storable(getattr(view, name)) for name in ("name", "host", "user", "command", "git_commit")}
     given = {_storable(str(key)): _storable(str(value)) for key, value in view.tags.items()}
     error = None if view.error is None else _storable(view.error)
@@ -217,7 +217,7 @@ def _searched(*texts: str) -> str:
     return "\n".join(text[:2000] for text in texts).lower()
 
 
-def _tag_rows(row: Row) -> list[Row]:
+def _tag_rows(row: IndexRow) -> list[IndexRow]:
     given: dict[str, str] = msgspec.json.decode(row["tags"])
     cut = {name[:200]: value[:400] for name, value in given.items()}
     return [
@@ -225,7 +225,7 @@ def _tag_rows(row: Row) -> list[Row]:
     ]
 
 
-def _state(row: Row) -> Any:
+def _state(row: IndexRow) -> Any:
     return tuple(row[name] for name in ("name", "status", "duration", "ended", "error", "tags", "lost_records"))
 
 

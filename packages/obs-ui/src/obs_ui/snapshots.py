@@ -1,4 +1,4 @@
-"""One execution as the UI shows it: followed while it runs, kept while somebody looks at it."""
+"""Executions as they stood when somebody last looked: followed while they run, kept while they are looked at."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from obs_ui.columns import SpanColumns
 from obs_ui.decoding import decode
 from obs_ui.tailing import JournalTail
 from obs_ui.timeline import Timeline
-from obs_ui.trace import Operation, Step, Trace
+from obs_ui.trace import OperationStats, PathStep, Trace
 from obs_ui.workers import busy_workers
 
-__all__ = ["Moment", "Recording", "Recordings"]
+__all__ = ["FollowedExecution", "Snapshot", "SnapshotCache"]
 
 TIMELINE = "Timeline"
 """The one deck that is not written but drawn from the spans."""
@@ -40,11 +40,11 @@ TIMELINE = "Timeline"
 _IN_EXECUTION = re.compile(r"executions/[\w-]+/(?:blobs|captures)/[\w.-]+", re.ASCII)
 
 
-class KeptItem(str):
+class BlobPath(str):
     """A deck item that is kept in a file and not read yet: its path."""
 
 
-class Moment:
+class Snapshot:
     """An execution as it stood when its journal was last read; nothing in it changes.
 
     Args:
@@ -60,7 +60,7 @@ class Moment:
         outputs: What tasks returned, by task id.
         trace: Its spans.
         version: Another one whenever the journal had grown.
-        answers: What was already answered about this moment, by what was asked: many may watch the same execution.
+        answers: What was already answered about this snapshot, by what was asked: many may watch the same execution.
     """
 
     def __init__(
@@ -112,12 +112,12 @@ class Moment:
         return Timeline(self.trace)
 
     @functools.cached_property
-    def operations(self) -> list[Operation]:
+    def operations(self) -> list[OperationStats]:
         """The operations in which most time was spent."""
         return self.trace.operations()
 
     @functools.cached_property
-    def critical_path(self) -> list[Step]:
+    def critical_path(self) -> list[PathStep]:
         """The chain of spans that determined when it ended."""
         return self.trace.critical_path()
 
@@ -160,7 +160,7 @@ class Moment:
     def _has_content(self, task: TaskView, deck: DeckView) -> bool:
         if deck.name == TIMELINE and len(self._spans_of(task)):
             return True
-        return any(isinstance(item, KeptItem) or (item and not item.isspace()) for item in deck.items)
+        return any(isinstance(item, BlobPath) or (item and not item.isspace()) for item in deck.items)
 
     def _spans_of(self, task: TaskView) -> NDArray[np.int64]:
         row = self._rows.get(task.id)
@@ -180,7 +180,7 @@ class Moment:
         return [render(TimelineBars(bars))] if bars else []
 
     def _item(self, item: str) -> str:
-        if not isinstance(item, KeptItem):
+        if not isinstance(item, BlobPath):
             return item
         if not _IN_EXECUTION.fullmatch(item) or ".." in item:
             return "<p><em>This part is not where parts of decks are kept.</em></p>"
@@ -188,7 +188,7 @@ class Moment:
 
 
 def _decks_of(store: Store, collected: Sequence[CollectedDeck]) -> list[DeckView]:
-    return [drawn_deck(store, deck, lambda blob: KeptItem(blob.path)) for deck in collected]
+    return [drawn_deck(store, deck, lambda blob: BlobPath(blob.path)) for deck in collected]
 
 
 def _unused(label: str, labels: Container[str]) -> str:
@@ -198,7 +198,7 @@ def _unused(label: str, labels: Container[str]) -> str:
     return numbered
 
 
-class Recording:
+class FollowedExecution:
     """An execution while its journal is followed.
 
     Args:
@@ -214,11 +214,11 @@ class Recording:
         self._captured = CapturedDecks()
         self._others: list[tuple[str, list[AnyRecord]]] = []
         self._lock = threading.Lock()
-        self._moment: Moment | None = None
+        self._snapshot: Snapshot | None = None
         self._looked = 0.0
         self._cost = 0.0
 
-    def look(self, max_age: float = 0.5) -> Moment:
+    def look(self, max_age: float = 0.5) -> Snapshot:
         """Return how the execution stands.
 
         Args:
@@ -228,16 +228,16 @@ class Recording:
             OSError: The store cannot be read.
         """
         with self._lock:
-            moment = self._moment
+            snapshot = self._snapshot
             begun = time.monotonic()
             # A trace that takes long to be brought up to date is looked at less often: at most a tenth of the time.
-            if moment is None or begun - self._looked >= max(max_age, 10 * self._cost):
+            if snapshot is None or begun - self._looked >= max(max_age, 10 * self._cost):
                 grown = self._read()
-                if moment is None or grown or self._has_died(moment):
-                    moment = self._moment = self._made(1 + (moment.version if moment else 0))
+                if snapshot is None or grown or self._has_died(snapshot):
+                    snapshot = self._snapshot = self._made(1 + (snapshot.version if snapshot else 0))
                 self._looked = time.monotonic()
                 self._cost = self._looked - begun if grown else 0.0
-            return moment
+            return snapshot
 
     def _read(self) -> bool:
         additions = self._tail.read()
@@ -248,12 +248,12 @@ class Recording:
             self._others.append((addition.writer, kept))
         return bool(additions)
 
-    def _has_died(self, moment: Moment) -> bool:
+    def _has_died(self, snapshot: Snapshot) -> bool:
         """Tell whether an execution that was running no longer is, though nothing was written."""
-        return moment.view.status == "running" and self._assembled().view.status != "running"
+        return snapshot.view.status == "running" and self._assembled().view.status != "running"
 
-    def _made(self, version: int) -> Moment:
-        return Moment(self._store, self._assembled(), self._columns, version, self._captured)
+    def _made(self, version: int) -> Snapshot:
+        return Snapshot(self._store, self._assembled(), self._columns, version, self._captured)
 
     def _assembled(self) -> Assembly:
         assembly = Assembly(self._store, self.id)
@@ -270,7 +270,7 @@ class Recording:
         return [records.Beat(last)] if last > 0 else []
 
 
-class Recordings:
+class SnapshotCache:
     """The executions that were looked at last.
 
     Args:
@@ -281,23 +281,23 @@ class Recordings:
     def __init__(self, store: Store, most_spans: int = 4_000_000) -> None:
         self._store = store
         self._most_spans = most_spans
-        self._held: dict[str, Recording] = {}
+        self._held: dict[str, FollowedExecution] = {}
         self._lock = threading.Lock()
 
     def holds(self, execution_id: str) -> bool:
         """Tell whether an execution was looked at lately."""
         return execution_id in self._held
 
-    def of(self, execution_id: str) -> Recording:
-        """Return the recording of an execution that is in the store."""
+    def of(self, execution_id: str) -> FollowedExecution:
+        """Return the followed execution of this id, which is in the store."""
         with self._lock:
-            recording = self._held.pop(execution_id, None) or Recording(self._store, execution_id)
-            self._held[execution_id] = recording
+            followed = self._held.pop(execution_id, None) or FollowedExecution(self._store, execution_id)
+            self._held[execution_id] = followed
             self._let_go()
-            return recording
+            return followed
 
     def _let_go(self) -> None:
-        spans = [recording._columns.count for recording in self._held.values()]
+        spans = [followed._columns.count for followed in self._held.values()]
         while len(spans) > 1 and (sum(spans) > self._most_spans or len(spans) > 200):
             del self._held[next(iter(self._held))]
             spans.pop(0)

@@ -1,0 +1,39 @@
+"""Where an exception was raised, in the user's own code, and what caused it."""
+
+from __future__ import annotations
+
+import os
+
+import obs_core
+from obs_core.text.bounded_repr import describe_error
+
+__all__ = ["raised_at"]
+
+_MOST_CAUSES = 5
+
+
+def raised_at(error: BaseException) -> list[tuple[str, str]]:
+    """Return an exception and what caused it, at most five: each as one line, and where the user's code raised it."""
+    found: list[tuple[str, str]] = []
+    following: BaseException | None = error
+    while following is not None and len(found) < _MOST_CAUSES:
+        found.append((describe_error(following), _place(following)))
+        following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)
+    return found
+
+
+def _place(error: BaseException) -> str:
+    """Return ``"file:line"`` of the innermost frame outside installed packages; of the innermost, if none is."""
+    innermost, own, at = "", "", error.__traceback__
+    while at is not None:
+        innermost = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
+        own = own if _is_installed(innermost) else innermost
+        at = at.tb_next
+    return own or innermost
+
+
+def _is_installed(file: str) -> bool:
+    return "site-packages" in file or file.startswith(("<", _STANDARD_LIBRARY, _OBS))
+
+
+_STANDARD_LIBRARY, _OBS = os.path.dirname(os.__file__), os.path.dirname(obs_core.__file__)
