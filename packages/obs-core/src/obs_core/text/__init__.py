@@ -1,0 +1,1 @@
+"""Text as every package writes it."""
