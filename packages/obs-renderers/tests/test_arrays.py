@@ -21,8 +21,8 @@ def test_shape_type_and_statistics():
         "mean": "2",
         "max": "4",
         "std": "1.633",
-        "NaN": "25.0%",
-        "zero": "25.0%",
+        "NaN": "25.0 %",
+        "zero": "25.0 %",
     }
 
 

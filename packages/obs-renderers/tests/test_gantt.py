@@ -39,7 +39,7 @@ def test_bars_of_one_name_share_a_row():
 def test_the_table_adds_up_wall_and_process_time():
     html = GanttChartRenderer().to_html([bar("fit", 0, 1, ProcessTime=0.5), bar("fit", 3, 1, ProcessTime=0.25)])
 
-    assert rows(html) == [["fit", "2", "+0 s", "2.00 s", "750 ms", "50.0%"]]
+    assert rows(html) == [["fit", "2", "+0 s", "2.00 s", "750 ms", "50.0 %"]]
 
 
 def test_frames_of_every_library_give_the_same_chart():

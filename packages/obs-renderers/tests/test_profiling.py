@@ -1,8 +1,6 @@
 """Profiles."""
 
-import os
 import re
-import subprocess
 import sys
 
 import numpy as np
@@ -11,7 +9,7 @@ import pytest
 
 from obs_renderers import FrameProfilingRenderer
 from obs_renderers._frames import open_frame
-from obs_renderers._skrub import profile_frame
+from obs_renderers._profile import profile_frame
 
 FRAME = pd.DataFrame(
     {
@@ -106,24 +104,6 @@ def test_polars_and_arrow_give_the_same_profile_as_pandas():
         assert [(c.kind, c.missing, c.distinct, c.facts) for c in profiled(frame)[0].columns] == expected
 
 
-def test_no_folder_is_made_in_the_home_and_skrub_still_knows_its_own(tmp_path):
-    code = (
-        "import os, pandas as pd, obs_renderers\n"
-        "obs_renderers.FrameProfilingRenderer().to_html(pd.DataFrame({'a': [1, 2]}))\n"
-        "import skrub\n"
-        "print(skrub.get_config()['data_dir'], os.environ.get('SKB_DATA_DIRECTORY'))"
-    )
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("SK")} | {
-        "HOME": str(tmp_path)
-    }
-    printed = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    ).stdout
-
-    assert printed == f"{tmp_path / 'skrub_data'} None\n"
-    assert not (tmp_path / "skrub_data").exists()
-
-
 def test_an_engine_that_is_not_installed_says_what_to_type(monkeypatch):
     monkeypatch.setitem(sys.modules, "ydata_profiling", None)
 
@@ -132,7 +112,7 @@ def test_an_engine_that_is_not_installed_says_what_to_type(monkeypatch):
 
 
 def test_an_unknown_engine_is_refused():
-    with pytest.raises(ValueError, match="engine must be 'skrub' or 'ydata', not 'sweetviz'"):
+    with pytest.raises(ValueError, match="engine must be 'obs' or 'ydata', not 'sweetviz'"):
         FrameProfilingRenderer(engine="sweetviz")
 
 

@@ -31,7 +31,7 @@ def test_the_first_and_last_columns_are_shown():
 def test_missing_values_are_counted_in_all_rows_of_a_short_table():
     html = TopFrameRenderer().to_html(pd.DataFrame({"a": [1.0, None, None, 4.0]}))
 
-    assert "50.0% missing" in html
+    assert "50.0 % missing" in html
     assert "spread over" not in html
 
 
@@ -50,7 +50,7 @@ def test_a_long_text_is_cut_to_200_characters():
 def test_floats_of_a_column_have_the_same_decimals():
     html = TopFrameRenderer().to_html(pd.DataFrame({"a": [1.5, 22.25, -3.0, 1 / 3]}))
 
-    assert cells(html) == ["1.5000", "22.2500", "−3.0000", "0.3333"]
+    assert cells(html) == ["1.5000", "22.2500", "-3.0000", "0.3333"]
 
 
 def test_times_at_midnight_are_dates():
@@ -86,7 +86,7 @@ def test_polars_frames_are_read_in_place():
     html = TopFrameRenderer(max_rows=2).to_html(pl.DataFrame({"a": [1, None, 3], "b": ["x", "y", "z"]}))
 
     assert "polars DataFrame" in html
-    assert "33.3% missing" in html
+    assert "33.3 % missing" in html
     assert cells(html)[:2] == ["1", "x"]
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
 from obs_core.failsafe import strict, warn
+from obs_core.interruptions import let_pass
 from obs_core.text.bounded_repr import bounded_repr, describe_error
 from obs_core.text.masking import mask
 from obs_core.values.hints import extras_of, resolved
@@ -91,7 +92,8 @@ def render(value: object, renderer: Renderable | None = None) -> str:
 
     The first of these is taken: the renderer given here; the one registered for the value's type; the value's
     own ``_repr_html_``; the built-in one; the escaped `repr`, bounded. A renderer that fails leaves a
-    warning, and a note above the `repr`.
+    warning, and a note above the `repr`, whatever it raises; what a signal handler raises meanwhile goes on
+    (`obs_core.interruptions` tells them apart).
 
     Args:
         value: Any value.
@@ -101,7 +103,7 @@ def render(value: object, renderer: Renderable | None = None) -> str:
         HTML that can be encoded as UTF-8.
 
     Raises:
-        Exception: Whatever a renderer raised, with ``OBS_STRICT=1`` only.
+        BaseException: Whatever a renderer raised, with ``OBS_STRICT=1`` only; and what ended the task meanwhile.
 
     Example:
         >>> render(7)
@@ -113,7 +115,8 @@ def render(value: object, renderer: Renderable | None = None) -> str:
         chosen = _REPR if chosen is None else chosen
         name = _name_of(chosen)
         return _storable(chosen.to_html(value), name)
-    except Exception as error:
+    except BaseException as error:
+        let_pass(error)
         if strict():
             raise
         return _failure_html(value, name, error)
@@ -198,7 +201,7 @@ def _storable(html: object, name: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def _failure_html(value: object, name: str, error: Exception) -> str:
+def _failure_html(value: object, name: str, error: BaseException) -> str:
     kind = type(value).__name__
     reason = mask(describe_error(error))
     warn(f"obs failed at rendering a {kind} with {name}: {reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import reprlib
 from collections.abc import Iterable, Sequence
@@ -9,15 +10,34 @@ from typing import Any
 
 from msgspec import Struct
 
+from obs_core.interruptions import let_pass
+from obs_core.text.numbers import MISSING
+from obs_renderers._columns import Column, Told, is_missing
 from obs_renderers._markup import escape, shorten
+from obs_renderers._times import duration_text, time_texts
 
-__all__ = ["MAX_CELL", "Cell", "cell_html", "column_cells", "is_missing", "label_text", "value_text"]
+__all__ = [
+    "MAX_CELL",
+    "Cell",
+    "cell_html",
+    "cells_of",
+    "column_cells",
+    "decimals_for",
+    "decimals_within",
+    "float_text",
+    "is_missing",
+    "label_text",
+    "value_text",
+]
 
 MAX_CELL = 200
 """Characters of a value that a cell shows."""
 
 _MAX_TITLE = 1_000
 _SIGNIFICANT = 6
+_FEWEST = 3
+_MOST_DECIMALS = 12
+_LARGEST = 1e15
 _LINE_BREAKS = str.maketrans({"\n": "↵", "\r": "", "\t": "⇥", "\0": "␀"})
 
 _nested = reprlib.Repr()
@@ -27,7 +47,7 @@ _nested.maxstring = _nested.maxother = 60
 
 
 class Cell(Struct, frozen=True):
-    """One cell: its text as shown, its whole text when that was cut, and what kind of value it is.
+    """One cell: its text as shown, its whole text when that was cut or rounded, and what kind of value it is.
 
     Attributes:
         text: Unescaped, at most `MAX_CELL` characters.
@@ -40,30 +60,38 @@ class Cell(Struct, frozen=True):
     kind: str = "text"
 
 
-_MISSING = Cell("NA", kind="missing")
-
-
-def is_missing(value: object) -> bool:
-    """Tell whether a single value stands for "nothing there": None, NaN, NaT, pandas' NA."""
-    if value is None:
-        return True
-    if isinstance(value, float):
-        return value != value
-    name = type(value).__name__
-    return name in ("NaTType", "NAType") or (name == "Decimal" and str(value).endswith("NaN"))
+_MISSING = Cell(MISSING, kind="missing")
 
 
 def value_text(value: object) -> str:
-    """Write one value that is not missing; nested and unknown ones as a bounded `repr` that cannot fail."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, (bool, int)):
+    """Write one value that is not missing; nested and unknown ones as a bounded `repr`. It never raises.
+
+    Example:
+        >>> [value_text(value) for value in ("a", 3, [1, 2], b"x")]
+        ['a', '3', '[1, 2]', "b'x'"]
+    """
+    try:
+        return _text(value)
+    except BaseException as error:
+        let_pass(error)
+        return f"<{type(value).__name__} that cannot be printed: {type(error).__name__}>"
+
+
+def _text(value: Any) -> str:
+    kind = type(value)
+    if issubclass(kind, str):
+        return str.__str__(value)
+    if issubclass(kind, int):
         return _integer_text(value)
-    if hasattr(value, "dtype") and hasattr(value, "shape") and value.shape:
-        return _array_text(value)
-    if isinstance(value, (list, tuple, dict, set, frozenset, bytes, bytearray)):
-        return _nested_text(value)
-    return _printed(value)
+    if issubclass(kind, float):
+        return "∞" if value == math.inf else "-∞" if value == -math.inf else str(value)
+    if issubclass(kind, datetime.timedelta):
+        return _timedelta_text(value)
+    if kind.__module__ == "numpy" and kind.__name__ == "ndarray" and value.shape:
+        return f"array {' × '.join(str(side) for side in value.shape)} of {value.dtype}"
+    if kind in (list, tuple, dict, set, frozenset, bytes, bytearray):
+        return _nested.repr(value)
+    return str.__str__(str(value))
 
 
 def _integer_text(value: int) -> str:
@@ -73,93 +101,158 @@ def _integer_text(value: int) -> str:
         return f"{hex(value)[:40]}… ({value.bit_length():,} bits)"
 
 
-def _array_text(array: Any) -> str:
-    shape = " × ".join(str(side) for side in array.shape)
-    return f"array {shape} of {array.dtype}"
-
-
-def _nested_text(value: object) -> str:
-    try:
-        return _nested.repr(value)
-    except Exception as error:
-        return f"<{type(value).__name__} that cannot be printed: {type(error).__name__}>"
-
-
-def _printed(value: object) -> str:
-    try:
-        return str(value)
-    except Exception as error:
-        return f"<{type(value).__name__} that cannot be printed: {type(error).__name__}>"
+def _timedelta_text(value: Any) -> str:
+    """Write a duration as columns of durations are written, pandas' nanoseconds too."""
+    nanoseconds = getattr(value, "nanoseconds", 0)
+    micros = (value.days * 86_400 + value.seconds) * 10**6 + value.microseconds
+    if nanoseconds:
+        return duration_text(micros * 1000 + nanoseconds, "ns")
+    return duration_text(micros, "us") if micros % 10**6 else duration_text(micros // 10**6, "s")
 
 
 def label_text(label: object) -> str:
     """Write a column's or row's name; the levels of a MultiIndex with a slash between."""
-    if isinstance(label, tuple):
+    if type(label) is tuple:
         return " / ".join(label_text(level) for level in label)
-    return "NA" if is_missing(label) else value_text(label)
+    return MISSING if _is_missing(label) else value_text(label)
 
 
-def column_cells(values: Sequence[object]) -> list[Cell]:
-    """Write the shown values of one column so that they line up: floats and times alike in precision."""
-    floats = [value for value in values if isinstance(value, float) and math.isfinite(value)]
-    decimals = _decimals(floats)
-    midnight = _all_at_midnight(values)
+def _is_missing(value: object) -> bool:
+    try:
+        return is_missing(value)
+    except BaseException as error:
+        let_pass(error)
+        return False
+
+
+def cells_of(column: Column) -> list[Cell]:
+    """Write all values of a column, or of the part of one that is shown."""
+    times = column.times()
+    if times is not None:
+        texts = time_texts(times)
+        return [_MISSING if text is None else Cell(text, kind="other") for text in texts]
+    floats = column.floats()
+    if floats is not None:
+        nan = _MISSING if column.nan_is_missing else Cell("NaN", kind="number")
+        finite = floats.values[~floats.missing].tolist()
+        decimals = decimals_for([value for value in finite if math.isfinite(value)], floats.digits)
+        pairs = zip(floats.values.tolist(), floats.missing.tolist(), strict=True)
+        return [_MISSING if gone else _float_cell(value, decimals, nan) for value, gone in pairs]
+    return column_cells(column.values(), nan_is_missing=column.nan_is_missing)
+
+
+def column_cells(values: Sequence[object], *, nan_is_missing: bool = True) -> list[Cell]:
+    """Write the shown values of one column so that they line up: floats alike in precision.
+
+    Args:
+        values: Anything.
+        nan_is_missing: Whether NaN means that there is no value.
+    """
+    plain = [_plain(value) for value in values]
+    floats = [value for value in plain if type(value) is float and math.isfinite(value)]
+    decimals = decimals_for(floats)
+    nan = _MISSING if nan_is_missing else Cell("NaN", kind="number")
     written: dict[object, Cell] = {}  # columns repeat their texts
     cells = []
-    for value in values:
+    for value in plain:
         if type(value) not in (str, bool):
-            cells.append(_cell(value, decimals, midnight))
+            cells.append(_cell(value, decimals, nan))
             continue
         cell = written.get(value)
         if cell is None:
-            cell = written[value] = _cell(value, decimals, midnight)
+            cell = written[value] = _cell(value, decimals, nan)
         cells.append(cell)
     return cells
 
 
-def _decimals(floats: Iterable[float]) -> int | None:
-    """How many decimals a column of floats needs for six significant digits; None asks for powers of ten."""
-    magnitudes = [abs(value) for value in floats if value]
-    if not magnitudes:
+def _plain(value: Any) -> Any:
+    """Give a numpy number as Python has it."""
+    if type(value).__module__ == "numpy" and type(value).__name__ in _NUMPY_NUMBERS:
+        return float(str(value)) if type(value).__name__ == "float16" else value.item()
+    return value
+
+
+_NUMPY_NUMBERS = frozenset(
+    {"bool", "float16", "float32", "float64"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+)
+
+
+def decimals_for(floats: Iterable[float], digits: int = 15) -> int | None:
+    """How many decimals a few floats are written with: no more than they need of what `decimals_within` allows.
+
+    Args:
+        floats: Finite numbers.
+        digits: How many digits the column's type holds.
+
+    Returns:
+        The number of decimals; None where each number is better written by itself.
+    """
+    sizes = sorted({abs(value) for value in floats if value})
+    room = decimals_within(sizes, digits)
+    return None if room is None else max(1, *(_needed(size, room) for size in sizes)) if sizes else 1
+
+
+def decimals_within(sizes: Sequence[float], digits: int = 15) -> int | None:
+    """How many decimals numbers of these sizes are written with at most.
+
+    The largest shows six significant digits, and all but the smallest few show three, where the type holds as many.
+
+    Args:
+        sizes: Different positive numbers, in ascending order.
+        digits: How many digits the column's type holds.
+
+    Returns:
+        The number of decimals; None where each number is better written by itself.
+    """
+    if not sizes:
         return 1
-    if max(magnitudes) >= 1e12 or min(magnitudes) < 1e-5:
+    if sizes[-1] >= _LARGEST:
         return None
-    room = max(1, _SIGNIFICANT - 1 - math.floor(math.log10(max(magnitudes))))
-    return max(1, *(_needed(value, min(room, 8)) for value in magnitudes))
+    largest = math.floor(math.log10(sizes[-1]))
+    small = math.floor(math.log10(sizes[len(sizes) // 50 if len(sizes) >= 50 else 0]))
+    room = max(_SIGNIFICANT - 1 - largest, _FEWEST - 1 - small)
+    room = max(1, min(room, digits - 1 - largest, _MOST_DECIMALS))
+    return None if sizes[len(sizes) // 2] < 0.5 * 10.0**-room else room
 
 
 def _needed(value: float, room: int) -> int:
     return len(f"{value:.{room}f}".rstrip("0").partition(".")[2])
 
 
-def _all_at_midnight(values: Sequence[object]) -> bool:
-    times: list[Any] = [value for value in values if _is_datetime(value)]
-    return bool(times) and all(not (time.hour or time.minute or time.second or time.microsecond) for time in times)
-
-
-def _is_datetime(value: Any) -> bool:
-    if isinstance(value, str | int | float):
-        return False
-    return hasattr(value, "microsecond") and hasattr(value, "year") and not is_missing(value)
-
-
-def _cell(value: object, decimals: int | None, midnight: bool) -> Cell:
-    if is_missing(value):
+def _cell(value: Any, decimals: int | None, nan: Cell) -> Cell:
+    if type(value) is float:
+        return _float_cell(value, decimals, nan)
+    if _is_missing(value):
         return _MISSING
-    if isinstance(value, float):
-        return Cell(_float_text(value, decimals), kind="number")
-    if _is_datetime(value) and hasattr(value, "date"):
-        return Cell(str(value.date()) if midnight else str(value), kind="other")
-    text = value_text(value)
-    number = (isinstance(value, int) and not isinstance(value, bool)) or type(value).__name__ == "Decimal"
-    return _text_cell(text, "number" if number else "text" if isinstance(value, str) else "other")
+    kind = type(value)
+    if kind is Told:
+        return _text_cell(str.__str__(value), "other")
+    if issubclass(kind, str):
+        return _text_cell(value_text(value), "text")
+    number = (issubclass(kind, int) and kind is not bool) or kind.__name__ in ("Decimal", "Fraction", "longdouble")
+    return _text_cell(value_text(value), "number" if number else "other")
 
 
-def _float_text(value: float, decimals: int | None) -> str:
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    text = f"{value:.{_SIGNIFICANT - 1}e}" if decimals is None else f"{value:.{decimals}f}"
-    return text.replace("-", "−", 1) if text.startswith("-") else text
+def _float_cell(value: float, decimals: int | None, nan: Cell) -> Cell:
+    if value != value:
+        return nan
+    text = float_text(value, decimals)
+    exact = repr(value)
+    return Cell(text, exact if not math.isinf(value) and float(text) != value else "", "number")
+
+
+def float_text(value: float, decimals: int | None) -> str:
+    """Write a float with a column's decimals; one that would vanish among them with a power of ten.
+
+    Args:
+        value: Any float; NaN as a value, not as one that is missing.
+        decimals: What `decimals_for` found.
+    """
+    if not math.isfinite(value):
+        return "NaN" if value != value else "∞" if value > 0 else "-∞"
+    if value and (decimals is None or abs(value) < 0.5 * 10.0**-decimals or abs(value) >= _LARGEST):
+        return f"{value:.{_SIGNIFICANT}g}"
+    return f"{value:.{decimals or 0}f}"
 
 
 def _text_cell(text: str, kind: str) -> Cell:

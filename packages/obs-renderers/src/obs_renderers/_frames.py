@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
 
 from obs_renderers._cells import is_missing, label_text
+from obs_renderers._columns import Column, IndexLevel, Rows, open_column
 from obs_renderers._types import is_a
 
 __all__ = ["Frame", "Missing", "open_frame"]
@@ -53,28 +55,28 @@ class Frame(ABC):
         """Name a column's type."""
 
     @abstractmethod
-    def values(self, column: int, start: int, stop: int) -> list[Any]:
-        """Read the values of a column from one row up to another."""
+    def raw(self, column: int) -> Any:
+        """Give a whole column as its library's own object."""
 
     @abstractmethod
     def missing(self, column: int) -> Missing:
         """Count a column's missing values, on a sample of the rows where counting all would take long."""
 
-    @abstractmethod
-    def column(self, column: int) -> Any:
-        """Give a whole column as its library's own object."""
+    def column(self, column: int) -> Column:
+        """Open a whole column, to be read by parts."""
+        return open_column(self.raw(column))
 
     def is_named(self, column: int, name: object) -> bool:
         """Tell whether a column has this name."""
         return self.label(column) == name
 
     def index_labels(self) -> list[str]:
-        """Name the columns that the row labels take; one nameless column of row numbers by default."""
-        return [""]
+        """Name the levels of the rows' names; empty where rows are only numbered."""
+        return []
 
-    def index_values(self, start: int, stop: int) -> list[list[Any]]:
-        """Read the row labels, a list for each of `index_labels`."""
-        return [list(range(start, stop))]
+    def index(self, level: int) -> Rows:
+        """Open a level of the rows' names."""
+        raise IndexError(level)
 
 
 def open_frame(value: Any) -> Frame | None:
@@ -91,19 +93,19 @@ def open_frame(value: Any) -> Frame | None:
 class _PandasFrame(Frame):
     def __init__(self, value: Any) -> None:
         self.library = f"pandas {type(value).__name__}"
-        if is_a(value, "pandas.Index"):
+        if is_a(value, "pandas.MultiIndex"):
+            value = value.to_frame(index=False, allow_duplicates=True)
+        elif is_a(value, "pandas.Index"):
             value = value.to_frame(index=False)
-        self._frame = value.to_frame() if is_a(value, "pandas.Series") else value
         self._unnamed = is_a(value, "pandas.Series") and value.name is None
+        self._frame = value.to_frame() if is_a(value, "pandas.Series") else value
         self.rows, self.columns = self._frame.shape
         self._dtypes = list(self._frame.dtypes)
-        self._missing: tuple[Any, int] | None = None
-        self._views: dict[tuple[int, int], Any] = {}
 
     def label(self, column: int) -> str:
         return "value" if self._unnamed else label_text(self._frame.columns[column])
 
-    def column(self, column: int) -> Any:
+    def raw(self, column: int) -> Any:
         return self._frame.iloc[:, column]
 
     def is_named(self, column: int, name: object) -> bool:
@@ -112,37 +114,31 @@ class _PandasFrame(Frame):
     def dtype(self, column: int) -> str:
         name = str(self._dtypes[column])
         if name == "object":
-            return _object_dtype(self._frame.iloc[:_DTYPE_ROWS, column].tolist())
+            return _object_dtype(self.column(column).part(0, _DTYPE_ROWS).values())
         return plain_dtype(name)
 
-    def values(self, column: int, start: int, stop: int) -> list[Any]:
-        return list(self._rows(start, stop).iloc[:, column].tolist())
-
-    def _rows(self, start: int, stop: int) -> Any:
-        """View some rows; all columns of a preview are read from the same few."""
-        if (start, stop) not in self._views:
-            self._views[start, stop] = self._frame.iloc[start:stop]
-        return self._views[start, stop]
-
     def missing(self, column: int) -> Missing:
-        if self._missing is None:
-            self._missing = self._count_missing()
-        counts, rows = self._missing
-        return Missing(int(counts[column]), rows)
+        mask = self._sample(column).missing()
+        return Missing(int(mask.sum()), len(mask))
 
-    def _count_missing(self) -> tuple[Any, int]:
-        step = 1 if self.rows <= _EXACT_ROWS else -(-self.rows // _SAMPLED_ROWS)
-        mask = self._frame.iloc[::step].isna().to_numpy()
-        return mask.sum(axis=0), len(mask)
+    def _sample(self, column: int) -> Column:
+        if self.rows <= _EXACT_ROWS:
+            return self.column(column)
+        return open_column(self._sampled.iloc[:, column])
+
+    @cached_property
+    def _sampled(self) -> Any:
+        """Every so many rows of all columns at once: a column by itself would be picked from memory far apart."""
+        return self._frame.iloc[:: -(-self.rows // _SAMPLED_ROWS)]
 
     def index_labels(self) -> list[str]:
-        return ["" if name is None else label_text(name) for name in self._frame.index.names]
+        index = self._frame.index
+        if is_a(index, "pandas.RangeIndex") and index.name is None and (index.start, index.step) == (0, 1):
+            return []
+        return ["" if name is None else label_text(name) for name in index.names]
 
-    def index_values(self, start: int, stop: int) -> list[list[Any]]:
-        part = self._frame.index[start:stop]
-        if part.nlevels == 1:
-            return [part.tolist()]
-        return [part.get_level_values(level).tolist() for level in range(part.nlevels)]
+    def index(self, level: int) -> Rows:
+        return IndexLevel(self._frame.index, level)
 
 
 _DATETIME = re.compile(r"^datetime64\[(?:s|ms|us|ns)(?:, (?P<zone>.+))?\]$")
@@ -184,14 +180,11 @@ class _PolarsFrame(Frame):
     def label(self, column: int) -> str:
         return str(self._columns[column].name)
 
-    def column(self, column: int) -> Any:
+    def raw(self, column: int) -> Any:
         return self._columns[column]
 
     def dtype(self, column: int) -> str:
         return str(self._columns[column].dtype)
-
-    def values(self, column: int, start: int, stop: int) -> list[Any]:
-        return list(self._columns[column].slice(start, stop - start).to_list())
 
     def missing(self, column: int) -> Missing:
         return Missing(int(self._columns[column].null_count()), self.rows)
@@ -206,14 +199,11 @@ class _ArrowFrame(Frame):
     def label(self, column: int) -> str:
         return str(self._table.schema.field(column).name)
 
-    def column(self, column: int) -> Any:
+    def raw(self, column: int) -> Any:
         return self._table.column(column)
 
     def dtype(self, column: int) -> str:
         return str(self._table.schema.field(column).type)
-
-    def values(self, column: int, start: int, stop: int) -> list[Any]:
-        return arrow_values(self._table.column(column), start, stop)
 
     def missing(self, column: int) -> Missing:
         return Missing(int(self._table.column(column).null_count), self.rows)
@@ -226,15 +216,3 @@ def _arrow_column(value: Any) -> Frame:
     frame = _ArrowFrame(pa.table({"value": value}))
     frame.library = f"pyarrow {type(value).__name__}"
     return frame
-
-
-def arrow_values(column: Any, start: int, stop: int) -> list[Any]:
-    """Read some values of a pyarrow column; one that Python cannot hold (a time of a nanosecond) as text."""
-    return [_arrow_value(value) for value in column.slice(start, stop - start)]
-
-
-def _arrow_value(scalar: Any) -> Any:
-    try:
-        return scalar.as_py()
-    except (ValueError, OverflowError, ArithmeticError):
-        return str(scalar)

@@ -1,31 +1,49 @@
 """Pack whole columns into a few bytes a cell, in forms that a page's script unpacks, sorts and searches.
 
-Numbers and times become integers of one to six bytes over an offset, in base64; texts that repeat become an
+Numbers and times become integers of one to eight bytes over an offset, in base64; texts that repeat become an
 index into a list. All other text stays readable JSON, so that masking secrets on the way to the store finds
-them.
+them. A column that does not fit one form is packed in the next: what is given back is always whole.
 """
 
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from obs_renderers._cells import column_cells
+from obs_renderers._cells import Cell, cells_of, decimals_within, float_text
 from obs_renderers._markup import encodable
-from obs_renderers._types import is_a
+from obs_renderers._times import clock_of, offset_text
 
 if TYPE_CHECKING:
-    from obs_renderers._frames import Frame
+    from obs_renderers._columns import Column, Floats, Integers, Times
 
-__all__ = ["Packed", "pack_column"]
+__all__ = ["Packed", "Zone", "pack_column"]
 
-_DECIMALS = 6
-_MAX_BYTES = 6
-_TIME_UNITS = ((86_400_000_000_000, "d"), (1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us"), (1, "ns"))
+_NARROW = 6
+_MOST_ODD = 10
+_WIDEST = 8
+_SAMPLED = 10_000
+_PAGE_DAYS = 100_000_000
+_PER_DAY = {"D": 1, "s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+
+
+class Zone(Struct):
+    """How far each time's clock is ahead of UTC.
+
+    Attributes:
+        seconds: The different offsets.
+        texts: How they are written.
+        bytes: Base64 of little-endian integers of `width` bytes: which of them is a row's.
+        width: Bytes a row.
+    """
+
+    seconds: list[int]
+    texts: list[str]
+    bytes: str
+    width: int
 
 
 class Packed(Struct, omit_defaults=True):
@@ -34,16 +52,22 @@ class Packed(Struct, omit_defaults=True):
     Attributes:
         name: The column's label.
         dtype: Its type's name.
-        kind: ``"number"``, ``"float"``, ``"time"``, ``"duration"``, ``"category"`` or ``"text"``.
+        kind: ``"number"``, ``"float"``, ``"time"``, ``"clock"``, ``"duration"``, ``"category"`` or ``"text"``.
         bytes: Base64 of little-endian integers of `width` bytes (floats for ``"float"``); all bits set
             means missing.
         width: Bytes a value.
-        offset: What is added to each integer.
-        decimals: By which power of ten a number is divided.
-        unit: Of times and durations.
+        offset: What is added to each integer, in decimal: it may be more than a number of JavaScript holds.
+        decimals: By which power of ten a number is divided; of floats how many are shown, none meaning as many as
+            each needs.
+        unit: Of times and durations: ``"D"``, ``"s"``, ``"ms"``, ``"us"`` or ``"ns"``.
+        zone: Of times with a time zone.
         texts: The texts of a column; for categories the texts that `bytes` counts into. None means missing.
         numeric: Whether texts are numbers, to be aligned and sorted as such.
+        odd: Of numbers, the few that their form does not hold (near zero among large ones, infinite, NaN), as texts by
+            row.
         rounded: Whether decimals were left out.
+        nan: What is shown for NaN where it is a value.
+        index: Whether this is a level of the rows' names.
     """
 
     name: str
@@ -51,197 +75,165 @@ class Packed(Struct, omit_defaults=True):
     kind: str
     bytes: str | UnsetType = UNSET
     width: int = 0
-    offset: float = 0
-    decimals: int = 0
+    offset: str = "0"
+    decimals: int | None = 0
     unit: str = ""
+    zone: Zone | None = None
     texts: list[str | None] | UnsetType = UNSET
     numeric: bool = False
+    odd: dict[int, str] = {}
     rounded: bool = False
+    nan: str = ""
+    index: bool = False
 
 
-def pack_column(frame: Frame, position: int, rows: int) -> Packed:
-    """Pack the first rows of a column.
+def pack_column(column: Column, name: str, dtype: str) -> Packed:
+    """Pack a column.
 
     Args:
-        frame: The table.
-        position: Which column.
-        rows: How many rows.
+        column: The column, or the part of it that goes into the page.
+        name: Its label.
+        dtype: Its type's name.
     """
-    packed = Packed(frame.label(position), frame.dtype(position), "text")
-    series = _as_pandas(frame.column(position), rows)
-    if series is None or not _pack_array(packed, series):
-        values = frame.values(position, 0, rows) if series is None else series.tolist()
-        _pack_texts(packed, values)
+    packed: Packed | None = None
+    if (times := column.times()) is not None:
+        packed = _pack_times(times, name, dtype)
+    elif (integers := column.integers()) is not None:
+        packed = _pack_integers(integers, name, dtype)
+    elif (floats := column.floats()) is not None:
+        packed = _pack_floats(floats, "" if column.nan_is_missing else "NaN", name, dtype)
+    return _pack_cells(cells_of(column), name, dtype) if packed is None else packed
+
+
+def _pack_integers(integers: Integers, name: str, dtype: str) -> Packed | None:
+    return _over_offset(Packed(name, dtype, "number"), integers.values, integers.missing)
+
+
+def _pack_floats(floats: Floats, nan: str, name: str, dtype: str) -> Packed:
+    import numpy as np
+
+    values, present = floats.values, ~floats.missing
+    finite = np.isfinite(values)
+    sizes = np.abs(values[finite & (values != 0)])
+    decimals = decimals_within(_typical(sizes), floats.digits)
+    if decimals is not None:
+        vanishing = (values != 0) & (np.abs(values) < 0.5 * 10.0**-decimals)
+        odd = present & (vanishing | ~finite)
+        if odd.sum() <= _MOST_ODD + len(values) / 100:
+            packed = _pack_decimals(floats, np.where(present & ~odd, values, 0), decimals, name, dtype)
+            packed.odd = {int(row): float_text(values[row].item(), decimals) for row in np.flatnonzero(odd)}
+            return packed
+    written = np.where(floats.missing, np.nan, values).astype("<f8")
+    # A NaN that is a value cannot be told from one that is missing where there are both.
+    if nan and floats.missing.any() and np.isnan(values[present]).any():
+        return _pack_cells(_float_cells(floats, decimals), name, dtype)
+    packed = Packed(name, dtype, "float", width=8, decimals=decimals, rounded=True)
+    packed.bytes = base64.b64encode(written.tobytes()).decode("ascii")
+    packed.nan = "" if floats.missing.any() else nan
     return packed
 
 
-def _as_pandas(column: Any, rows: int) -> Any:
-    """View a column as a pandas Series; None for one to be read value by value."""
-    if is_a(column, "polars.Series"):
-        return _from_polars(column.slice(0, rows))
-    if is_a(column, "pyarrow.ChunkedArray", "pyarrow.Array"):
-        return _from_arrow(column.slice(0, rows))
-    return column.iloc[:rows]
-
-
-def _from_polars(series: Any) -> Any:
-    import pandas as pd
-
-    kind = str(series.dtype)
-    if kind.startswith(("Float", "Datetime", "Duration")) and series.dtype.is_numeric() | ("time_zone=None" in kind):
-        return pd.Series(series.to_numpy())
-    if series.dtype.is_numeric() and not series.null_count() and not kind.startswith(("Decimal", "Int128", "UInt128")):
-        return pd.Series(series.to_numpy())
-    return None
-
-
-def _from_arrow(column: Any) -> Any:
-    import pyarrow as pa
-
-    kind = column.type
-    if pa.types.is_floating(kind) or (pa.types.is_integer(kind) and not column.null_count):
-        return column.to_pandas()
-    if pa.types.is_timestamp(kind) and kind.tz is None:
-        return column.to_pandas()
-    return None
-
-
-def _pack_array(packed: Packed, series: Any) -> bool:
-    from pandas.api import types
-
-    dtype = series.dtype
-    if types.is_bool_dtype(dtype) or types.is_complex_dtype(dtype):
-        return False
-    if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
-        return _pack_times(packed, series)
-    if types.is_integer_dtype(dtype):
-        return _pack_integers(packed, series)
-    return types.is_float_dtype(dtype) and _pack_floats(packed, series)
-
-
-def _pack_integers(packed: Packed, series: Any) -> bool:
+def _pack_decimals(floats: Floats, values: Any, decimals: int, name: str, dtype: str) -> Packed:
+    """Pack numbers as integers: so many decimals, or as many as they have."""
     import numpy as np
 
-    missing = series.isna().to_numpy(dtype=bool)
-    values = series.to_numpy(dtype=np.int64, na_value=0) if missing.any() else series.to_numpy()
-    if values.dtype.kind == "u" and len(values) and values.max() > np.iinfo(np.int64).max:
-        return False
-    packed.kind = "number"
-    return _store(packed, values.astype(np.int64, copy=False), missing)
+    scaled = np.round(values * 10.0**decimals).astype(np.int64)
+    while decimals > 1 and not (scaled % 10).any():
+        scaled, decimals = scaled // 10, decimals - 1
+    rounded = bool(_differ(scaled / 10.0**decimals, values, floats.digits).any())
+    packed = _over_offset(Packed(name, dtype, "number", decimals=decimals, rounded=rounded), scaled, floats.missing)
+    assert packed is not None, "fifteen digits are less than eight bytes"
+    return packed
 
 
-def _pack_floats(packed: Packed, series: Any) -> bool:
+def _float_cells(floats: Floats, decimals: int | None) -> list[Cell]:
+    return [
+        Cell("NA", kind="missing") if gone else Cell(float_text(value, decimals), "", "number")
+        for value, gone in zip(floats.values.tolist(), floats.missing.tolist(), strict=True)
+    ]
+
+
+def _typical(sizes: Any) -> list[float]:
+    """Give the different sizes of a sample, and the largest of all."""
     import numpy as np
 
-    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    missing = np.isnan(values)
-    decimals = _decimals_for(values)
-    if decimals is None or np.isinf(values).any():
-        return _store_floats(packed, values)
-    scaled = np.round(np.where(missing, 0.0, values) * 10.0**decimals)
-    packed.kind, packed.decimals = "number", decimals
-    packed.rounded = not np.allclose(scaled, np.where(missing, 0.0, values) * 10.0**decimals, rtol=0, atol=1e-6)
-    return _store(packed, scaled.astype(np.int64), missing)
-
-
-def _decimals_for(values: Any) -> int | None:
-    """How many decimals show six significant digits of a column's usual values; None if none will do."""
-    import numpy as np
-
-    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
     if not len(sizes):
-        return 0
-    largest = float(sizes.max())
-    decimals = min(_DECIMALS, max(0, _DECIMALS - 1 - math.floor(math.log10(largest))))
-    vanishing = np.count_nonzero(sizes < 0.5 * 10.0**-decimals)
-    if largest >= 1e12 or vanishing > len(sizes) / 100:
-        return None
-    return _fewest_decimals(sizes[:10_000], decimals) if decimals else 0
+        return []
+    sample = sizes[:: -(-len(sizes) // _SAMPLED)]
+    typical: list[float] = np.unique(np.append(sample, sizes.max())).tolist()
+    return typical
 
 
-def _fewest_decimals(sizes: Any, most: int) -> int:
+def _differ(shown: Any, values: Any, digits: int) -> Any:
     import numpy as np
 
-    for decimals in range(most):
-        scaled = sizes * 10.0**decimals
-        if np.abs(scaled - np.round(scaled)).max() < 1e-6:
-            return decimals
-    return most
+    return shown != values if digits > 7 else shown.astype(np.float32) != values.astype(np.float32)
 
 
-def _store_floats(packed: Packed, values: Any) -> bool:
+def _pack_times(times: Times, name: str, dtype: str) -> Packed | None:
     import numpy as np
 
-    packed.kind, packed.width = "float", 8
-    packed.bytes = base64.b64encode(values.astype(np.dtype("<f8")).tobytes()).decode("ascii")
-    return True
+    clock = clock_of(times)
+    kind = "time" if times.kind == "date" else times.kind
+    packed = Packed(name, dtype, kind, unit=clock.unit)
+    if kind == "time":
+        reach = (_PAGE_DAYS - 1) * _PER_DAY[clock.unit]
+        if (np.abs(clock.counts) > reach).any():
+            return None  # beyond what a page's script can date
+        packed.zone = None if clock.offsets is None else _zone(clock.offsets)
+    return _over_offset(packed, clock.counts, times.missing)
 
 
-def _pack_times(packed: Packed, series: Any) -> bool:
+def _zone(offsets: Any) -> Zone:
     import numpy as np
-    from pandas.api import types
 
-    times = types.is_datetime64_any_dtype(series.dtype)
-    if getattr(series.dt, "tz", None) is not None:
-        series = series.dt.tz_localize(None)
-    values = series.to_numpy(dtype="datetime64" if times else "timedelta64")
-    try:
-        counts = values.astype("datetime64[ns]" if times else "timedelta64[ns]").astype(np.int64)
-    except OverflowError:
-        return False
-    missing = np.isnat(values)
-    counts = np.where(missing, counts[~missing][0] if (~missing).any() else 0, counts)
-    size, packed.unit = next(unit for unit in _TIME_UNITS if not (counts % unit[0]).any())
-    packed.kind = "time" if times else "duration"
-    return _store(packed, counts // size, missing)
+    seconds, places = np.unique(offsets, return_inverse=True)
+    known = seconds.tolist()
+    width = _width(len(known)) or _NARROW
+    return Zone(known, [offset_text(each) for each in known], _little_endian(places, width), width)
 
 
-def _store(packed: Packed, values: Any, missing: Any) -> bool:
-    """Write integers over their least one in as few bytes as their range needs."""
-    present = values[~missing]
+def _over_offset(packed: Packed, values: Any, missing: Any) -> Packed | None:
+    """Write integers over their least one in as few bytes as their range needs; None where eight are too few."""
+    import numpy as np
+
+    present = values[~missing] if missing.any() else values
     low, high = (int(present.min()), int(present.max())) if len(present) else (0, 0)
     width = _width(high - low)
-    if width is None or abs(low) >= 2**53:
-        return False
-    packed.offset, packed.width = low, width
-    shifted = values - low
-    shifted[missing] = 256**width - 1
+    if width is None:
+        return None
+    packed.offset, packed.width = str(low), width
+    # Modulo 2^64, so that the least and the greatest integer may be in one column.
+    shifted = values.astype(np.uint64) - np.uint64(low % 2**64)
+    shifted[missing] = np.uint64(256**width - 1)
     packed.bytes = _little_endian(shifted, width)
-    return True
+    return packed
 
 
 def _width(span: int) -> int | None:
-    return next((width for width in range(1, _MAX_BYTES + 1) if span < 256**width - 1), None)
+    return next((width for width in (*range(1, _NARROW + 1), _WIDEST) if span < 256**width - 1), None)
 
 
 def _little_endian(values: Any, width: int) -> str:
     import numpy as np
 
-    columns = values.astype(np.dtype("<i8")).view(np.uint8).reshape(-1, 8)[:, :width]
+    columns = values.astype(np.dtype("<u8")).view(np.uint8).reshape(-1, 8)[:, :width]
     return base64.b64encode(np.ascontiguousarray(columns).tobytes()).decode("ascii")
 
 
-def _pack_texts(packed: Packed, values: Sequence[object]) -> None:
-    texts: list[str | None] = [
-        None if cell.kind == "missing" else encodable(cell.text) for cell in column_cells(values)
-    ]
-    packed.numeric = _all_numbers(values)
+def _pack_cells(cells: Sequence[Cell], name: str, dtype: str) -> Packed:
+    texts = [None if cell.kind == "missing" else encodable(cell.text) for cell in cells]
+    numeric = {cell.kind for cell in cells} - {"missing"} == {"number"}
     places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
     if len(places) * 2 > len(texts):
-        packed.texts = texts
-        return
-    _pack_categories(packed, texts, places)
+        return Packed(name, dtype, "text", texts=texts, numeric=numeric)
+    return _pack_categories(Packed(name, dtype, "category", numeric=numeric), texts, places)
 
 
-def _all_numbers(values: Sequence[object]) -> bool:
-    kinds = {cell.kind for cell in column_cells(values[:1000])} - {"missing"}
-    return kinds == {"number"} and not any(isinstance(value, bool) for value in values[:1000])
-
-
-def _pack_categories(packed: Packed, texts: list[str | None], places: dict[str | None, int]) -> None:
+def _pack_categories(packed: Packed, texts: list[str | None], places: dict[str | None, int]) -> Packed:
     import numpy as np
 
-    packed.kind, packed.texts = "category", list(places)
-    packed.width = _width(len(places)) or _MAX_BYTES
-    indexes = np.fromiter((places[text] for text in texts), np.int64, len(texts))
-    packed.bytes = _little_endian(indexes, packed.width)
+    packed.texts = list(places)
+    packed.width = _width(len(places)) or _NARROW
+    packed.bytes = _little_endian(np.fromiter((places[text] for text in texts), np.int64, len(texts)), packed.width)
+    return packed

@@ -5,68 +5,74 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
+from obs_core.text.numbers import count, share, statistic
 from obs_renderers._markup import escape, shorten
-from obs_renderers._numbers import count, share
 from obs_renderers._scale import value_in
 
 if TYPE_CHECKING:
     from obs_renderers._columns import Unit
+    from obs_renderers._histograms import Histogram
 
-__all__ = ["Histogram", "histogram", "value_bars"]
+__all__ = ["histogram", "value_bars"]
 
 _HEIGHT = 72
 
 
-class Histogram(Struct, frozen=True):
-    """Counts between edges, and how many values lie beyond them on either side.
-
-    Attributes:
-        counts: Number of values in each bin.
-        edges: One more than there are bins, in ascending order.
-        below: Values left out below the first edge, as outliers.
-        above: Values left out above the last edge.
-    """
-
-    counts: list[int]
-    edges: list[float]
-    below: int = 0
-    above: int = 0
-
-
-def histogram(bins: Histogram, unit: Unit, name: str) -> str:
+def histogram(bins: Histogram, unit: Unit, name: str, *, plain: bool = False) -> str:
     """Draw a histogram.
 
     Args:
         bins: The counts.
         unit: Unit of the edges.
         name: The column's name, for those who cannot see the chart.
+        plain: Draw the bars as one shape that says nothing of each of them: a tenth of the size.
     """
     tallest = max(bins.counts, default=0) or 1
-    width = 100 / max(1, len(bins.counts))
-    bars = "".join(
-        f'<rect x="{place * width:.3f}%" y="{_HEIGHT - height:.1f}" '
-        f'width="{width * 0.94:.3f}%" '
-        f'height="{height:.1f}">'
-        f"<title>{_range(bins, place, unit)}: {count(number)}</title></rect>"
-        for place, number in enumerate(bins.counts)
-        if (height := _height(number, tallest))
-    )
+    heights = [_height(number, tallest) for number in bins.counts]
+    bars = _shape(heights) if plain else _bars(bins, unit, heights)
     label = escape(f"Histogram of {shorten(name, 80)}")
     low, high = _ends(bins, unit)
-    axis = (
-        f'<p class="ends"><span>{_beyond(bins.below, "<")}{escape(low)}</span>'
-        f"<span>{escape(high)}{_beyond(bins.above, '>')}</span></p>"
+    axis = f'<p class="ends"><span>{escape(low)}</span><span>{escape(high)}</span></p>'
+    return (
+        f'<svg class="histogram" role="img" aria-label="{label}" width="100%" height="{_HEIGHT}">{bars}</svg>'
+        f"{axis}{_clipped(bins, low, high)}"
     )
-    return f'<svg class="histogram" role="img" aria-label="{label}" width="100%" height="{_HEIGHT}">{bars}</svg>{axis}'
+
+
+def _bars(bins: Histogram, unit: Unit, heights: list[float]) -> str:
+    width = 100 / max(1, len(heights))
+    return "".join(
+        f'<rect x="{place * width:.3f}%" y="{_HEIGHT - height:.1f}" width="{width * 0.94:.3f}%" height="{height:.1f}">'
+        f"<title>{_range(bins, place, unit)}: {count(bins.counts[place])}</title></rect>"
+        for place, height in enumerate(heights)
+        if height
+    )
+
+
+def _shape(heights: list[float]) -> str:
+    bars = "".join(f"M{place} 72v-{height:.0f}h.94V72z" for place, height in enumerate(heights) if height)
+    box = f'viewBox="0 0 {len(heights)} {_HEIGHT}" preserveAspectRatio="none" width="100%" height="{_HEIGHT}"'
+    return f'<svg {box}><path d="{bars}"/></svg>'
 
 
 def _ends(bins: Histogram, unit: Unit) -> tuple[str, str]:
     first, last = bins.edges[0], bins.edges[-1]
+    if bins.whole:
+        return _whole(first + 0.5), _whole(last - 0.5)
     days = unit == "epoch" and last - first > 3 * 86_400
     ends = (value_in(unit, first), value_in(unit, last))
-    return (ends[0][:10], ends[1][:10]) if days else ends
+    return (ends[0].partition(" ")[0], ends[1].partition(" ")[0]) if days else ends
+
+
+def _whole(value: float) -> str:
+    return statistic(round(value))
+
+
+def _clipped(bins: Histogram, low: str, high: str) -> str:
+    """Say what the bars leave out."""
+    beyond = [f"{count(bins.below)} below {low}"] if bins.below else []
+    beyond += [f"{count(bins.above)} above {high}"] if bins.above else []
+    return f'<p class="clipped">Not drawn: {escape(", ".join(beyond))}</p>' if beyond else ""
 
 
 def _height(number: int, tallest: int) -> float:
@@ -74,23 +80,21 @@ def _height(number: int, tallest: int) -> float:
 
 
 def _range(bins: Histogram, place: int, unit: Unit) -> str:
-    return escape(f"{value_in(unit, bins.edges[place])} to {value_in(unit, bins.edges[place + 1])}")
+    first, last = bins.edges[place], bins.edges[place + 1]
+    if bins.whole:
+        low, high = _whole(first + 0.5), _whole(last - 0.5)
+        return escape(low if low == high else f"{low} to {high}")
+    return escape(f"{value_in(unit, first)} to {value_in(unit, last)}")
 
 
-def _beyond(number: int, side: str) -> str:
-    if not number:
-        return ""
-    text = f"{count(number)} {'below' if side == '<' else 'above'}"
-    return f"{'' if side == '<' else ' '}<em>{text}</em>{' ' if side == '<' else ''}"
-
-
-def value_bars(top: Sequence[tuple[str, int]], rows: int, shown: int = 5) -> str:
+def value_bars(top: Sequence[tuple[str, int]], rows: int, shown: int = 5, *, about: bool = False) -> str:
     """Draw the most frequent values as bars.
 
     Args:
         top: Values and how often they occur, most frequent first.
         rows: Of how many rows.
         shown: How many to draw.
+        about: Whether the rows are a sample of the table's.
     """
     if top[0][1] == 1 and len(top) > 1:
         return f'<p class="examples">{" · ".join(escape(shorten(value, 40)) for value, _ in top[:shown])} …</p>'
@@ -98,7 +102,7 @@ def value_bars(top: Sequence[tuple[str, int]], rows: int, shown: int = 5) -> str
     lines = "".join(
         f'<li title="{escape(shorten(value, 300))}: {count(number)}">'
         f"<span>{escape(shorten(value, 40)) or '(empty)'}</span>"
-        f'<i style="width:{100 * number / most:.1f}%"></i><b>{share(number, rows)}</b></li>'
+        f'<i style="width:{100 * number / most:.1f}%"></i><b>{share(number, rows, about=about)}</b></li>'
         for value, number in top[:shown]
     )
     return f'<ol class="value-bars">{lines}</ol>'

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from obs_renderers._numbers import duration, statistic
+from obs_core.text.durations import format_duration
+from obs_core.text.numbers import statistic
 
 if TYPE_CHECKING:
     from obs_renderers._columns import Unit
@@ -88,7 +89,7 @@ def _time_ticks(low: float, high: float, about: int) -> list[float]:
 
 def _tick_text(unit: Unit, tick: float, step: float) -> str:
     if unit == "epoch" and step >= 86_400:
-        return value_in("epoch", tick)[:10]
+        return value_in("epoch", tick).partition(" ")[0]
     if unit == "number" and step and abs(tick) < step * 1e-6:
         return "0"
     return value_in(unit, tick)
@@ -97,16 +98,17 @@ def _tick_text(unit: Unit, tick: float, step: float) -> str:
 def value_in(unit: Unit, value: float) -> str:
     """Write a value of a unit: a number, a duration in seconds, or a time in seconds since 1970."""
     if unit == "seconds":
-        return duration(value * 1e9)
+        return format_duration(round(value * 1e9))
     return statistic(value) if unit == "number" else _time_text(value)
 
 
 def _time_text(epoch: float) -> str:
-    from datetime import datetime, timedelta
+    """Write a moment of any year that numpy knows, to the second, or to the millisecond where there is a fraction."""
+    import numpy as np
 
-    try:
-        moment = datetime(1970, 1, 1) + timedelta(seconds=epoch)
-    except OverflowError:
+    whole = epoch == math.floor(epoch)
+    count = epoch if whole else round(epoch * 1000)
+    if not abs(count) < 2.0**63:
         return f"{epoch:.0f} s after 1970"
-    text = moment.isoformat(sep=" ", timespec="milliseconds" if moment.microsecond else "seconds")
-    return text.removesuffix(" 00:00:00")
+    text = str(np.datetime_as_string(np.datetime64(int(count), "s" if whole else "ms"))).replace("T", " ")
+    return text.removesuffix(".000").removesuffix(" 00:00:00")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from obs_core.text.numbers import byte_size, count, share, statistic
 from obs_renderers._cells import Cell, cell_html, column_cells
 from obs_renderers._markup import escape, fragment, shorten
-from obs_renderers._numbers import byte_size, count, share, statistic
 from obs_renderers._types import is_a, reject
 
 __all__ = ["ArrayRenderer"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from obs_core.text.numbers import byte_size, plural
 from obs_renderers._frames import open_frame
 from obs_renderers._markup import escape, shorten
-from obs_renderers._numbers import byte_size, plural
 from obs_renderers._types import is_a, reject, type_name
 from obs_renderers.top_frame import frame_preview
 

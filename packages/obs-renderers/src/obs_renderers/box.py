@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from obs_renderers._columns import Unit, numbers_of
+from obs_core.text.numbers import count, plural
+from obs_renderers._columns import Unit
 from obs_renderers._frames import Frame, open_frame
 from obs_renderers._markup import escape, fragment, shorten
-from obs_renderers._numbers import count, plural
 from obs_renderers._scale import Scale, ticks_in, value_in
 from obs_renderers._types import reject
 
@@ -221,7 +221,7 @@ class BoxRenderer:
         return [self._box(frame, position) for name in self._names for position in _positions(frame, name)]
 
     def _box(self, frame: Frame, position: int) -> _Box:
-        numbers = numbers_of(frame.column(position))
+        numbers = frame.column(position).numbers()
         label = frame.label(position)
         if numbers is None:
             dtype = frame.dtype(position)

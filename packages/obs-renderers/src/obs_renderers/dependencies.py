@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from obs_core.text.numbers import plural
 from obs_renderers._markup import escape, fragment, script
-from obs_renderers._numbers import plural
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from obs_core.text.durations import format_duration
+from obs_core.text.numbers import count, plural, share
 from obs_renderers._cells import is_missing, label_text
+from obs_renderers._columns import Column
 from obs_renderers._frames import Frame, open_frame
 from obs_renderers._markup import escape, fragment, json_for_script, script, shorten
-from obs_renderers._numbers import count, duration, plural, share
 from obs_renderers._types import is_a, reject
 
 __all__ = ["GanttBar", "GanttChartRenderer"]
@@ -23,6 +25,7 @@ _TAKES = (
 )
 _MAX_TABLE_ROWS = 100
 _MAX_NAME = 300
+_NANOSECONDS = {"D": 86_400 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 class GanttBar(Struct, frozen=True):
@@ -84,7 +87,8 @@ class GanttChartRenderer:
             return [_from_timeline(bar) for bar in value.bars], " UTC", getattr(value, "note", "")
         frame = open_frame(value)
         if frame is not None:
-            return self._from_rows(_frame_rows(frame))
+            bars, _, note = self._from_rows(_frame_rows(frame))
+            return bars, " UTC" if _is_zoned(frame) else "", note
         if isinstance(value, Mapping) or not isinstance(value, Iterable):
             reject(self, value, _TAKES)
         return self._from_rows(list(value))
@@ -107,8 +111,31 @@ def _frame_rows(frame: Frame) -> list[dict[str, Any]]:
     labels = {frame.label(position): position for position in range(frame.columns)}
     _require(labels, "column")
     wanted = {key: labels[key] for key in ("Start", "Finish", "Name", "ProcessTime") if key in labels}
-    columns = {key: frame.values(position, 0, frame.rows) for key, position in wanted.items()}
+    columns = {key: _column_values(frame.column(position)) for key, position in wanted.items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _is_zoned(frame: Frame) -> bool:
+    starts = next(position for position in range(frame.columns) if frame.label(position) == "Start")
+    column = frame.column(starts)
+    times = column.times()
+    if times is not None:
+        return times.zone is not None
+    return any(getattr(value, "tzinfo", None) is not None for value in column.values())
+
+
+class _Nanoseconds(int):
+    """A time of a column, since the epoch."""
+
+
+def _column_values(column: Column) -> list[Any]:
+    """Read a column; times to the nanosecond and of any year, which Python's own do not hold."""
+    times = column.times()
+    if times is None or times.kind == "duration" or times.kind == "clock":
+        return column.values()
+    size = _NANOSECONDS[times.unit]
+    pairs = zip(times.counts.tolist(), times.missing.tolist(), strict=True)
+    return [None if gone else _Nanoseconds(count * size) for count, gone in pairs]
 
 
 def _require(keys: Iterable[str], what: str) -> None:
@@ -138,6 +165,8 @@ def _nanoseconds(key: str, moment: Any) -> int | None:
         moment = datetime.fromisoformat(moment)
     if is_missing(moment):
         return None
+    if isinstance(moment, _Nanoseconds):
+        return int(moment)
     if is_a(moment, "pandas.Timestamp"):
         return int(moment.value)
     if not isinstance(moment, datetime):
@@ -155,7 +184,7 @@ def _facts(bars: list[GanttBar], zone: str, note: str) -> str:
     rows = len({bar.name for bar in bars})
     named = "" if rows == len(bars) else f" of {plural(rows, 'name')}"
     texts = [
-        f"<b>{escape(duration(last - first))}</b>",
+        f"<b>{escape(format_duration(last - first))}</b>",
         f"from {_moment(first)}{zone}",
         plural(len(bars), "bar") + named,
     ]
@@ -257,8 +286,8 @@ _HEADS = (
 
 
 def _table_row(row: _Row, first: int, span: int) -> str:
-    cpu = "–" if row.cpu is None else duration(row.cpu)
-    numbers = (count(row.bars), "+" + duration(row.first - first), duration(row.wall), cpu)
+    cpu = "–" if row.cpu is None else format_duration(row.cpu)
+    numbers = (count(row.bars), "+" + format_duration(row.first - first), format_duration(row.wall), cpu)
     cells = "".join(f'<td class="number">{text}</td>' for text in numbers)
     title = f' title="{escape(shorten(row.name, 1000))}"' if len(row.name) > 60 else ""
     name = escape(shorten(row.name, 60)) + _marks(row)

@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from obs_core.text.numbers import byte_size
 from obs_renderers._markup import escape, fragment
-from obs_renderers._numbers import byte_size
 from obs_renderers._types import is_a, reject
 
 __all__ = ["ImageRenderer"]

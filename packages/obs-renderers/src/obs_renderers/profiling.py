@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from obs_core.text.numbers import count, plural, share, statistic
 from obs_renderers._frames import open_frame
 from obs_renderers._markup import escape, fragment, script, shorten
-from obs_renderers._numbers import count, plural, share, statistic
+from obs_renderers._profile import ColumnProfile, Profile, profile_frame
 from obs_renderers._profile_charts import histogram, value_bars
-from obs_renderers._skrub import ColumnProfile, Profile, profile_frame
 from obs_renderers._types import reject
 from obs_renderers.top_frame import frame_preview
 
@@ -18,17 +18,19 @@ _TAKES = "a DataFrame or Series of pandas or polars, or a pyarrow Table"
 _MAX_ROWS = 1_000_000
 _MAX_ASSOCIATIONS = 12
 _NOTABLE = 0.3
+_DETAILED_CHARTS = 500
 
 
 class FrameProfilingRenderer:
     """Profile a table: types, missing values, distributions, outliers, cardinality, associations.
 
-    The figures are skrub's. A table of more than `max_rows` rows is sampled evenly, and the page says so.
+    A table of more than `max_rows` rows is sampled evenly, and the page says so. A column that cannot be read
+    in its own way is profiled by the texts of its values.
 
     Args:
         title: The heading.
         max_rows: Rows to profile at most, a million by default.
-        engine: ``"skrub"``, or ``"ydata"`` for ydata-profiling's own page (to be installed besides; it is
+        engine: ``"obs"``, our own, or ``"ydata"`` for ydata-profiling's own page (to be installed besides; it is
             far slower and needs pandas 2).
 
     Example:
@@ -41,12 +43,12 @@ class FrameProfilingRenderer:
         title: str = "Pandas Profiling Report",
         *,
         max_rows: int = _MAX_ROWS,
-        engine: Literal["skrub", "ydata"] = "skrub",
+        engine: Literal["obs", "ydata"] = "obs",
     ) -> None:
         if max_rows < 1:
             raise ValueError(f"max_rows must be 1 or more, not {max_rows}")
-        if engine not in ("skrub", "ydata"):
-            raise ValueError(f"engine must be 'skrub' or 'ydata', not {engine!r}")
+        if engine not in ("obs", "ydata"):
+            raise ValueError(f"engine must be 'obs' or 'ydata', not {engine!r}")
         self._title = title
         self._max_rows = max_rows
         self._engine = engine
@@ -82,10 +84,8 @@ class FrameProfilingRenderer:
 
 def _sampling(profile: Profile) -> str:
     return (
-        f"Profiled on a sample: {count(profile.rows)} rows, evenly spread "
-        f"over "
-        f"the {count(profile.all_rows)} of the table. "
-        "Counts and shares are of the sample."
+        f"Profiled on a sample: {count(profile.rows)} rows, evenly spread over the {count(profile.all_rows)} "
+        "of the table. Counts and shares are of the sample."
     )
 
 
@@ -97,9 +97,8 @@ def _ydata_page(df: Any, title: str) -> str:
         from ydata_profiling import ProfileReport
     except ImportError as error:
         raise ImportError(
-            f"the engine ydata cannot be imported ({error}); type: pip install "
-            f"ydata-profiling "
-            f'"pandas<3" "setuptools<82"'
+            f"the engine ydata cannot be imported ({error}); type: "
+            'pip install ydata-profiling "pandas<3" "setuptools<82"'
         ) from None
     return str(ProfileReport(df, title=title, progress_bar=False).to_html())
 
@@ -110,9 +109,12 @@ def _overview(profile: Profile) -> str:
     facts = [
         ("rows", count(profile.all_rows)),
         ("columns", count(len(profile.columns))),
-        ("missing cells", share(missing, cells)),
+        ("missing cells", share(missing, cells, about=profile.sampled)),
         ("constant columns", count(sum(column.constant for column in profile.columns))),
-        ("duplicate rows", "–" if profile.duplicates is None else share(profile.duplicates, profile.rows)),
+        (
+            "duplicate rows",
+            "–" if profile.duplicates is None else share(profile.duplicates, profile.rows, about=profile.sampled),
+        ),
     ]
     entries = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts)
     return f'<dl class="overview">{entries}</dl>{_kinds(profile)}'
@@ -139,49 +141,59 @@ def _kind_name(kind: str) -> str:
 
 
 def _columns(profile: Profile) -> str:
-    return f'<div class="cards">{"".join(_card(column) for column in profile.columns)}</div>'
+    plain = len(profile.columns) > _DETAILED_CHARTS
+    return f'<div class="cards">{"".join(_card(column, profile.sampled, plain) for column in profile.columns)}</div>'
 
 
-def _card(column: ColumnProfile) -> str:
+def _card(column: ColumnProfile, sampled: bool, plain: bool) -> str:
     kinds = column.kind + (" missing" if column.missing else "")
     name = f'<h3 title="{escape(shorten(column.name, 500))}">{escape(shorten(column.name, 60))}</h3>'
     head = f'<header>{name}<span class="dtype">{escape(shorten(column.dtype, 40))}</span></header>'
-    return f'<article data-kinds="{kinds}">{head}{_badges(column)}{_chart(column)}{_figures(column)}</article>'
+    body = _badges(column, sampled) + _chart(column, sampled, plain) + _figures(column, sampled)
+    return f'<article data-kinds="{kinds}">{head}{body}</article>'
 
 
-def _badges(column: ColumnProfile) -> str:
-    badges = [("warn", f"{share(column.missing, column.rows)} missing")] if column.missing else []
-    if column.constant:
-        badges.append(("warn", "constant"))
-    if (
-        column.distinct
-        and column.distinct == column.rows - column.missing
-        and column.distinct > 1
-        and column.kind != "number"
-    ):
+def _badges(column: ColumnProfile, sampled: bool) -> str:
+    def part(number: int, what: str) -> str:
+        return f"{share(number, column.rows, about=sampled)} {what}"
+
+    badges = [("warn", part(column.missing, "missing"))] if column.missing else []
+    badges += [("warn", part(column.nan, "NaN"))] if column.nan else []
+    badges += [("warn", part(column.infinite, "infinite"))] if column.infinite else []
+    badges += [("warn", "constant")] if column.constant else []
+    if _all_differ(column):
         badges.append(("", "all distinct"))
     if column.ordered and not column.constant and column.distinct != 1:
         badges.append(("", "sorted"))
     if column.outliers:
-        badges.append(("", f"{plural(column.outliers, 'outlier')}"))
-    spans = "".join(f'<span class="badge {css}">{text}</span>' for css, text in badges)
+        badges.append(("", part(column.outliers, "outliers") if sampled else plural(column.outliers, "outlier")))
+    spans = "".join(f'<span class="badge {css}">{escape(text)}</span>' for css, text in badges)
     return f'<div class="badges">{spans}</div>'
 
 
-def _chart(column: ColumnProfile) -> str:
+def _all_differ(column: ColumnProfile) -> bool:
+    present = column.rows - column.missing
+    return column.kind != "number" and 1 < present == (column.distinct or 0)
+
+
+def _chart(column: ColumnProfile, sampled: bool, plain: bool) -> str:
+    if column.trouble:
+        return f'<p class="note">{escape(column.trouble)}</p>'
     if column.constant and column.constant_value:
         return f'<p class="constant">always <b>{escape(shorten(column.constant_value, 80))}</b></p>'
     if column.histogram is not None:
-        return histogram(column.histogram, column.unit, column.name)
+        return histogram(column.histogram, column.unit, column.name, plain=plain)
     if column.top:
-        return value_bars(column.top, column.rows)
-    return '<p class="note">All values are missing.</p>' if column.rows else '<p class="note">No rows.</p>'
+        return value_bars(column.top, column.rows, about=sampled)
+    if not column.rows:
+        return '<p class="note">No rows.</p>'
+    return "" if column.facts else '<p class="note">All values are missing.</p>'
 
 
-def _figures(column: ColumnProfile) -> str:
+def _figures(column: ColumnProfile, sampled: bool) -> str:
     facts = list(column.facts)
     if column.distinct is not None:
-        facts.append(("distinct", f"{count(column.distinct)}"))
+        facts.append(("distinct", f"{'at least ' if sampled else ''}{count(column.distinct)}"))
     entries = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in facts)
     return f"<dl>{entries}</dl>" if entries else ""
 

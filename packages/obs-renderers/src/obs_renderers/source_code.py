@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from obs_core.text.numbers import plural
 from obs_renderers._highlight import highlighted_lines
 from obs_renderers._markup import escape, fragment, script
-from obs_renderers._numbers import plural
 from obs_renderers._types import reject
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from obs_renderers._cells import cell_html, column_cells
+from obs_core.text.numbers import count, plural
+from obs_renderers._cells import cell_html, cells_of
+from obs_renderers._columns import Rows
 from obs_renderers._frames import Frame, open_frame
-from obs_renderers._markup import escape, fragment, json_for_script, script, shorten
-from obs_renderers._numbers import count, plural
+from obs_renderers._markup import encodable, escape, fragment, json_for_script, script, shorten
 from obs_renderers._packing import Packed, pack_column
 from obs_renderers._types import reject
 
@@ -61,8 +62,12 @@ class TableRenderer:
             reject(self, df, _TAKES)
         labels = _labels(frame, header_labels)
         rows = min(frame.rows, self._max_rows)
-        columns = [_packed(frame, position, label, rows) for position, label in enumerate(labels)]
-        body = _bar(frame, rows, columns) + _fallback(frame, labels) + _content(columns, rows)
+        named = frame.index_labels()
+        index = [_packed(frame.index(level), rows, label, "", index=True) for level, label in enumerate(named)]
+        columns = [
+            _packed(frame.column(position), rows, label, frame.dtype(position)) for position, label in enumerate(labels)
+        ]
+        body = _bar(frame, rows, columns) + _fallback(frame, labels) + _content([*index, *columns], rows)
         width = f' style="--width: {int(table_width)}px"' if table_width else ""
         return fragment("table", f'<div class="table-root"{width}>{body}</div>', styles=("table",))
 
@@ -74,9 +79,9 @@ def _labels(frame: Frame, given: Sequence[object] | None) -> list[str]:
     return [frame.label(position) if given is None else str(given[position]) for position in shown]
 
 
-def _packed(frame: Frame, position: int, label: str, rows: int) -> Packed:
-    packed = pack_column(frame, position, rows)
-    packed.name = shorten(label, 200)
+def _packed(column: Rows, rows: int, label: str, dtype: str, *, index: bool = False) -> Packed:
+    packed = pack_column(column.part(0, rows), encodable(shorten(label, 200)), dtype)
+    packed.index = index
     return packed
 
 
@@ -98,14 +103,15 @@ def _bar(frame: Frame, rows: int, columns: list[Packed]) -> str:
 
 def _fallback(frame: Frame, labels: list[str]) -> str:
     shown = min(frame.rows, _ROWS_WITHOUT_SCRIPT)
-    head = "".join(f'<th scope="col">{escape(shorten(label, 60))}</th>' for label in labels)
-    cells = [column_cells(frame.values(position, 0, shown)) for position in range(len(labels))]
+    named = frame.index_labels()
+    head = "".join(f'<th scope="col">{escape(shorten(label, 60))}</th>' for label in [*named, *labels])
+    columns: list[Rows] = [frame.index(level) for level in range(len(named))]
+    columns += [frame.column(position) for position in range(len(labels))]
+    cells = [cells_of(column.part(0, shown)) for column in columns]
     rows = "".join(f"<tr>{''.join(cell_html(column[row]) for column in cells)}</tr>" for row in range(shown))
     return (
         f'<noscript><p class="note">The first {plural(shown, "row")}; the others need scripts.</p>'
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>'
-        f"</table>"
-        f"</div></noscript>"
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></noscript>'
     )
 
 

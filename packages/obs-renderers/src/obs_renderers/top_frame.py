@@ -6,10 +6,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from obs_renderers._cells import Cell, cell_html, column_cells
+from obs_core.text.numbers import count, plural, share
+from obs_renderers._cells import Cell, cell_html, cells_of
+from obs_renderers._columns import Rows
 from obs_renderers._frames import Frame, Missing, open_frame
 from obs_renderers._markup import escape, fragment, shorten
-from obs_renderers._numbers import count, plural, share
 from obs_renderers._types import reject
 
 __all__ = ["TopFrameRenderer", "frame_preview"]
@@ -95,7 +96,7 @@ def _facts(frame: Frame, missing: list[Missing | None]) -> str:
 
 
 def _head(frame: Frame, columns: list[int | None], missing: list[Missing | None], cells: list[list[Cell]]) -> str:
-    index = "".join(f'<th class="index">{_label(label)}</th>' for label in frame.index_labels())
+    index = "".join(f'<th class="index">{_label(label)}</th>' for label in frame.index_labels() or [""])
     heads = "".join(_column_head(frame, *column) for column in zip(columns, missing, cells, strict=True))
     return f"<thead><tr>{index}{heads}</tr></thead>"
 
@@ -152,18 +153,18 @@ def _body(frame: Frame, shown: _Shown) -> str:
 
 
 def _index_cells(frame: Frame, head: int, tail: int) -> list[list[Cell]]:
-    first = frame.index_values(0, head)
-    last = frame.index_values(frame.rows - tail, frame.rows)
-    return [column_cells([*top, *bottom]) for top, bottom in zip(first, last, strict=True)]
+    levels = len(frame.index_labels())
+    if levels:
+        return [_ends_of(frame.index(level), head, tail) for level in range(levels)]
+    return [[Cell(str(row)) for row in (*range(head), *range(frame.rows - tail, frame.rows))]]
 
 
 def _column(frame: Frame, column: int | None, head: int, tail: int) -> list[Cell]:
-    if column is None:
-        return [_GAP] * (head + tail)
-    values = frame.values(column, 0, head)
-    if tail:
-        values += frame.values(column, frame.rows - tail, frame.rows)
-    return column_cells(values)
+    return [_GAP] * (head + tail) if column is None else _ends_of(frame.column(column), head, tail)
+
+
+def _ends_of(column: Rows, head: int, tail: int) -> list[Cell]:
+    return cells_of(column.ends(head, tail)) if tail else cells_of(column.part(0, head))
 
 
 def _row(index: list[list[Cell]], cells: list[list[Cell]], row: int) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
+from obs_core.text.numbers import plural
 from obs_renderers._cells import is_missing, label_text, value_text
 from obs_renderers._markup import escape, fragment, shorten
-from obs_renderers._numbers import plural
 from obs_renderers._types import reject, type_name
 
 __all__ = ["TreeRenderer"]

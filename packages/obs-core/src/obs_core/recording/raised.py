@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-import obs_core
 from obs_core.text.bounded_repr import describe_error
 
 __all__ = ["raised_at"]
@@ -36,4 +35,5 @@ def _is_installed(file: str) -> bool:
     return "site-packages" in file or file.startswith(("<", _STANDARD_LIBRARY, _OBS))
 
 
-_STANDARD_LIBRARY, _OBS = os.path.dirname(os.__file__), os.path.dirname(obs_core.__file__)
+_STANDARD_LIBRARY = os.path.dirname(os.__file__)
+_OBS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

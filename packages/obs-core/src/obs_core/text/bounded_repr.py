@@ -8,6 +8,8 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
+from obs_core.interruptions import let_pass
+
 __all__ = ["bounded_repr", "describe_error"]
 
 _MOST_ITEMS = 200
@@ -54,7 +56,8 @@ def bounded_repr(value: object, limit: int = 20_000, *, lines: bool = False) -> 
     """
     try:
         return _joined(_pieces(value, _Nest(lines)), limit)
-    except Exception as error:
+    except BaseException as error:
+        let_pass(error)
         return f"<{object.__repr__(value)[1:-1]}; its repr raised {describe_error(error)}>"
 
 
@@ -67,7 +70,8 @@ def describe_error(error: BaseException) -> str:
     """
     try:
         message = " ".join(str.__str__(str(error))[: 4 * _LONGEST_MESSAGE].split())
-    except Exception:
+    except BaseException as broken:
+        let_pass(broken)
         message = "(its message cannot be had)"
     if len(message) > _LONGEST_MESSAGE:
         message = f"{message[:_LONGEST_MESSAGE]}..."
@@ -180,7 +184,8 @@ def _leaf(value: Any, form: object) -> str:
         return f"<int of about {int(value.bit_length() * 0.30103):,} digits>"
     try:
         return str.__str__(repr(value))
-    except Exception as error:
+    except BaseException as error:
+        let_pass(error)
         return f"<{object.__repr__(value)[1:-1]}; its repr raised {describe_error(error)}>"
 
 

@@ -3,81 +3,134 @@ window.obsTable = window.obsTable || (function () {
   "use strict";
   var ROW = 30, MAX_HEIGHT = 480, MAX_PIXELS = 12e6, SLICE = 12, COLUMN_MIN = 56, COLUMN_MAX = 360;
 
+  // Packed values: numbers over the column's offset, NaN where one is missing; floats as they are; of eight bytes BigInts.
   function unpack(column) {
-    if (column.bytes === undefined) return null;
     var raw = atob(column.bytes), width = column.width, n = raw.length / width, at = 0;
-    if (column.kind === "float") {
+    if (width === 8) {
       var bytes = new Uint8Array(raw.length);
       for (var b = 0; b < raw.length; b++) bytes[b] = raw.charCodeAt(b);
-      return new Float64Array(bytes.buffer);
+      return column.kind === "float" ? new Float64Array(bytes.buffer) : new BigUint64Array(bytes.buffer);
     }
-    var values = new Float64Array(n), none = Math.pow(256, width) - 1, offset = column.offset || 0;
+    var values = new Float64Array(n), none = Math.pow(256, width) - 1;
     for (var i = 0; i < n; i++) {
       var value = 0, unit = 1;
       for (var k = 0; k < width; k++, unit *= 256) value += raw.charCodeAt(at++) * unit;
-      values[i] = value === none ? NaN : value + offset;
+      values[i] = value === none ? NaN : value;
     }
     return values;
   }
 
   function pad(number, length) { return String(number).padStart(length, "0"); }
 
-  var PER_SECOND = { s: 1, ms: 1e3, us: 1e6, ns: 1e9 }, DIGITS = { s: 0, ms: 3, us: 6, ns: 9 };
+  var PER_SECOND = { s: 1n, ms: 1000n, us: 1000000n, ns: 1000000000n }, DIGITS = { s: 0, ms: 3, us: 6, ns: 9 };
 
-  function timeText(value, unit) {
-    if (unit === "d") return new Date(value * 864e5).toISOString().slice(0, 10);
-    var seconds = Math.floor(value / PER_SECOND[unit]);
-    var text = new Date(seconds * 1e3).toISOString().slice(0, 19).replace("T", " ");
-    return DIGITS[unit] ? text + "." + pad(value - seconds * PER_SECOND[unit], DIGITS[unit]) : text;
+  function floorDivide(a, b) { return a / b - (a % b < 0n ? 1n : 0n); }
+
+  function dateText(days) {
+    var date = new Date(Number(days) * 864e5), year = date.getUTCFullYear();
+    return (year < 0 ? "-" + pad(-year, 4) : pad(year, 4)) + "-" + pad(date.getUTCMonth() + 1, 2) + "-" + pad(date.getUTCDate(), 2);
   }
 
-  function durationText(value, unit) {
-    if (unit === "d") return value + " d";
-    var sign = value < 0 ? "−" : "", size = Math.abs(value), whole = Math.floor(size / PER_SECOND[unit]);
-    var days = Math.floor(whole / 86400), rest = whole % 86400;
-    var text = pad(Math.floor(rest / 3600), 2) + ":" + pad(Math.floor(rest / 60) % 60, 2) + ":" + pad(rest % 60, 2);
-    if (DIGITS[unit]) text += "." + pad(size - whole * PER_SECOND[unit], DIGITS[unit]);
-    return sign + (days ? days + " d " : "") + text;
+  // A time of day, or the part of a duration below a day; not negative.
+  function clockText(count, unit) {
+    var seconds = Number(count / PER_SECOND[unit]), rest = count % PER_SECOND[unit];
+    var text = pad(Math.floor(seconds / 3600), 2) + ":" + pad(Math.floor(seconds / 60) % 60, 2) + ":" + pad(seconds % 60, 2);
+    return DIGITS[unit] ? text + "." + pad(rest, DIGITS[unit]) : text;
   }
 
-  function floatText(value) {
-    if (!isFinite(value)) return value > 0 ? "∞" : "−∞";
-    var size = Math.abs(value);
-    return (size && (size < 1e-4 || size >= 1e12) ? value.toExponential(5) : String(Number(value.toPrecision(6)))).replace("-", "−");
+  function timeText(count, unit) {
+    if (unit === "D") return dateText(count);
+    var perDay = 86400n * PER_SECOND[unit], days = floorDivide(count, perDay);
+    return dateText(days) + " " + clockText(count - days * perDay, unit);
   }
+
+  function durationText(count, unit) {
+    var sign = count < 0n ? "-" : "", size = count < 0n ? -count : count;
+    var perDay = 86400n * PER_SECOND[unit], days = size / perDay;
+    return sign + (days ? days + " d " : "") + clockText(size % perDay, unit);
+  }
+
+  // As float_text in _cells.py has it.
+  function floatText(value, decimals) {
+    if (!isFinite(value)) return value > 0 ? "∞" : "-∞";
+    var size = Math.abs(value), none = decimals === null || decimals === undefined;
+    if (!size || !none && size >= 0.5 * Math.pow(10, -decimals) && size < 1e15) {
+      var zero = Object.is(value, -0) ? "-" : "";
+      return zero + value.toFixed(none ? 0 : decimals);
+    }
+    var exponent = Number(value.toExponential(5).split("e")[1]);
+    if (exponent >= -4 && exponent < 6) return String(Number(value.toPrecision(6)));
+    var parts = String(Number(value.toPrecision(6)).toExponential()).split("e");
+    return parts[0] + "e" + parts[1][0] + pad(parts[1].slice(1), 2);
+  }
+
+  // Numbers of up to 15 digits are exact as numbers; others are written from BigInts.
+  function numberText(column) {
+    var offset = BigInt(column.offset || 0), scale = Math.pow(10, column.decimals || 0), near = Number(offset);
+    if (column.decimals) return function (v) { return ((Number(v) + near) / scale).toFixed(column.decimals); };
+    return Number.isSafeInteger(near) && column.width < 7 && Number.isSafeInteger(near + Math.pow(256, column.width))
+      ? function (v) { return String(v + near); } : function (v) { return String(offset + BigInt(v)); };
+  }
+
+  function momentText(column) {
+    var offset = BigInt(column.offset || 0), zone = column.zone, at = zone && unpack({ bytes: zone.bytes, width: zone.width });
+    if (!zone) return function (v) { return timeText(offset + BigInt(v), column.unit); };
+    return function (v, row) {
+      var ahead = BigInt(zone.seconds[at[row]]) * PER_SECOND[column.unit];
+      return timeText(offset + BigInt(v) + ahead, column.unit) + zone.texts[at[row]];
+    };
+  }
+
+  function spanText(column) {
+    var offset = BigInt(column.offset || 0), write = column.kind === "clock" ? clockText : durationText;
+    return function (v) { return write(offset + BigInt(v), column.unit); };
+  }
+
+  var NONE = 0xffffffffffffffffn;
 
   // A column ready for use: text(row) or null when missing, key(row) to sort by.
   function open(column) {
-    var values = null, texts = column.texts, scale = Math.pow(10, column.decimals || 0);
+    var values = null, texts = column.texts, kind = column.kind;
     function get(row) { return (values = values || unpack(column))[row]; }
-    var reader = { name: column.name, dtype: column.dtype, right: column.numeric || column.kind === "number" || column.kind === "float" };
-    if (column.kind === "text") {
-      reader.text = function (row) { return texts[row]; };
-    } else if (column.kind === "category") {
-      reader.text = function (row) { return texts[get(row)]; };
-    } else {
-      var write = column.kind === "number" ? function (v) { return (v / scale).toFixed(column.decimals || 0).replace("-", "−"); }
-        : column.kind === "float" ? floatText
-        : column.kind === "time" ? function (v) { return timeText(v, column.unit); }
-        : function (v) { return durationText(v, column.unit); };
-      reader.text = function (row) { var v = get(row); return v !== v ? null : write(v); };
-      reader.key = get;
+    var reader = { name: column.name, dtype: column.dtype, index: column.index,
+      right: column.numeric || kind === "number" || kind === "float" };
+    if (texts) {
+      reader.text = kind === "text" ? function (row) { return texts[row]; } : function (row) { return texts[get(row)]; };
+      reader.key = column.numeric ? numericKey(reader) : reader.text;
+      reader.byNumber = column.numeric;
+      return reader;
     }
-    if (reader.key === undefined) reader.key = column.numeric ? numericKey(reader) : reader.text;
-    reader.byNumber = column.kind !== "text" && column.kind !== "category" || column.numeric;
+    var write = kind === "number" ? numberText(column) : kind === "time" ? momentText(column) : kind === "float"
+      ? function (v) { return floatText(v, column.decimals === undefined ? 0 : column.decimals); } : spanText(column);
+    var odd = column.odd || {}, scale = Math.pow(10, column.decimals || 0), near = Number(column.offset || 0);
+    reader.text = function (row) {
+      var v = get(row);
+      if (row in odd) return odd[row];
+      if (v !== v) return column.nan || null;
+      return v === NONE ? null : write(v, row);
+    };
+    reader.key = column.odd ? function (row) { return row in odd ? numberIn(odd[row]) : get(row) === NONE ? NaN : (Number(get(row)) + near) / scale; }
+      : function (row) { var v = get(row); return v === NONE ? NaN : v; };
+    reader.byNumber = true;
     return reader;
   }
 
   function numericKey(reader) {
-    return function (row) { var text = reader.text(row); return text === null ? NaN : parseFloat(text.replace("−", "-")); };
+    return function (row) {
+      var text = reader.text(row);
+      if (text === null) return NaN;
+      return /^-?\d{16,}$/.test(text) ? BigInt(text) : numberIn(text);
+    };
   }
+
+  function numberIn(text) { return text.indexOf("∞") < 0 ? parseFloat(text) : text[0] === "-" ? -Infinity : Infinity; }
 
   function sorted(rows, reader, down) {
     var keys = new Array(rows.length), order = new Uint32Array(rows.length);
     for (var i = 0; i < rows.length; i++) { keys[i] = reader.key(rows[i]); order[i] = i; }
     var missing = reader.byNumber ? function (k) { return k !== k; } : function (k) { return k === null; };
     var sign = down ? -1 : 1, collator = new Intl.Collator(undefined, { numeric: true });
-    var compare = reader.byNumber ? function (a, b) { return a - b; } : rows.length > 20000
+    var compare = reader.byNumber || rows.length > 20000
       ? function (a, b) { return a < b ? -1 : a > b ? 1 : 0; } : collator.compare;
     order.sort(function (a, b) {
       var x = keys[a], y = keys[b], mx = missing(x), my = missing(y);
@@ -123,26 +176,36 @@ window.obsTable = window.obsTable || (function () {
       });
     }
 
-    var wide = widths();
-    var lead = Math.max(44, String(Math.max(0, total - 1)).length * 8 + 24);
-    var template = lead + "px " + wide.map(function (w) { return "minmax(" + w + "px," + w + "fr)"; }).join(" ");
-    view.style.setProperty("--columns", template);
-    spacer.style.minWidth = wide.reduce(function (a, b) { return a + b; }, lead) + "px";
+    // The names of rows stay in view on the left; rows without names are numbered.
+    var wide = widths(), named = columns.filter(function (column) { return column.index; }).length;
+    var lead = named ? 0 : Math.max(44, String(Math.max(0, total - 1)).length * 8 + 24), lefts = [], edge = 0;
+    for (var at = 0; at < named; edge += wide[at++]) lefts.push(edge);
+    if (edge > view.clientWidth / 2) named = 0;
+    var whole = wide.reduce(function (a, b) { return a + b; }, lead);
+    view.style.setProperty("--columns", (lead ? lead + "px " : "") + wide.map(function (w) { return "minmax(" + w + "px," + w + "fr)"; }).join(" "));
+    spacer.style.minWidth = whole + "px";
+    if (!root.style.getPropertyValue("--width")) view.style.width = "min(100%, " + (whole + 18) + "px)";
 
-    el("div", "cell index", head).setAttribute("role", "columnheader");
+    function css(column, place) {
+      return "cell" + (column.right ? " right" : "") + (column.index ? " index" : "") + (place < named ? " stuck" : "");
+    }
+    function stick(cell, place) { if (place < named) cell.style.left = lefts[place] + "px"; }
+
+    if (lead) el("div", "cell index stuck", head).setAttribute("role", "columnheader");
     columns.forEach(function (column, place) {
-      var cell = el("button", "cell" + (column.right ? " right" : ""), head);
+      var cell = el("button", css(column, place), head);
       cell.type = "button";
       cell.setAttribute("role", "columnheader");
-      cell.title = column.name + " (" + column.dtype + "): click to sort";
+      cell.title = (column.name || "Name of the row") + (column.dtype ? " (" + column.dtype + ")" : "") + ": click to sort";
+      stick(cell, place);
       el("span", "name", cell).textContent = column.name;
       el("span", "dtype", cell).textContent = column.dtype;
       cell.addEventListener("click", function () { sortBy(place); });
     });
 
     function sortBy(place) {
-      if (sort.column !== place) sort = { column: place, down: columns[place].byNumber };
-      else if (sort.down === columns[place].byNumber) sort = { column: place, down: !sort.down };
+      if (sort.column !== place) sort = { column: place, down: !!columns[place].byNumber };
+      else if (sort.down === !!columns[place].byNumber) sort = { column: place, down: !sort.down };
       else sort = { column: -1, down: false };
       head.querySelectorAll("button").forEach(function (button, at) {
         button.setAttribute("aria-sort", at !== sort.column ? "none" : sort.down ? "descending" : "ascending");
@@ -162,9 +225,14 @@ window.obsTable = window.obsTable || (function () {
       if (pool[at]) return pool[at];
       var row = el("div", "grid-row", body);
       row.setAttribute("role", "row");
-      row.cells = [el("div", "cell index", row)];
-      columns.forEach(function (column) { row.cells.push(el("div", "cell" + (column.right ? " right" : ""), row)); });
-      row.cells.forEach(function (cell) { cell.setAttribute("role", "cell"); });
+      row.number = lead ? el("div", "cell index stuck right", row) : null;
+      row.cells = columns.map(function (column, place) {
+        var cell = el("div", css(column, place), row);
+        cell.setAttribute("role", column.index ? "rowheader" : "cell");
+        stick(cell, place);
+        return cell;
+      });
+      if (lead) row.number.setAttribute("role", "rowheader");
       return (pool[at] = row);
     }
 
@@ -172,9 +240,9 @@ window.obsTable = window.obsTable || (function () {
       var source = shown[place];
       row.setAttribute("aria-rowindex", place + 2);
       row.classList.toggle("odd", place % 2 === 1);
-      row.cells[0].textContent = source;
+      if (lead) row.number.textContent = source;
       for (var c = 0; c < columns.length; c++) {
-        var text = columns[c].text(source), cell = row.cells[c + 1], none = text === null || text === undefined;
+        var text = columns[c].text(source), cell = row.cells[c], none = text === null || text === undefined;
         cell.textContent = none ? "NA" : text;
         cell.classList.toggle("missing", none);
         cell.title = !none && text.length > 30 ? text : "";
@@ -244,7 +312,7 @@ window.obsTable = window.obsTable || (function () {
     var pause = 0;
     input.addEventListener("input", function () {
       clearTimeout(pause);
-      pause = setTimeout(function () { find(input.value.toLowerCase().replace(/-(?=\d)/g, "−").split(/\s+/).filter(Boolean)); }, 120);
+      pause = setTimeout(function () { find(input.value.toLowerCase().split(/\s+/).filter(Boolean)); }, 120);
     });
 
     resize();

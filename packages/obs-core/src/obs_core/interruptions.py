@@ -1,0 +1,129 @@
+"""Tell what somebody's code raised while obs drew a value from what ended the task while obs happened to draw.
+
+A renderer, a `repr` or a library may raise anything while a value is drawn, also what is no `Exception` (a Rust
+library's panic, ``sys.exit()`` in a `repr`): that is a note in the report, never the task's end. But RQ's, Celery's
+soft and pytest's timeouts, or a SIGTERM handler's ``sys.exit()``, are exceptions too, raised wherever the main thread
+happens to be, and they are the task's. The rule, for an exception and those that it came from:
+
+- `KeyboardInterrupt` is the task's.
+- What was raised within the call of a signal handler is the task's. Python calls a handler with a number and the
+  frame that it interrupted: the traceback holds a call that was given its own caller's frame.
+- What was raised where nothing raises is the task's: on entering a function, at the turn of a loop, or, without a
+  message and of a class written in Python, where no ``raise`` stands. So arrive the exceptions that another thread
+  sends (`PyThreadState_SetAsyncExc`).
+
+Anything else is of the code that was called.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+
+__all__ = ["interruption", "let_pass"]
+
+_MOST_LINKED = 20
+
+
+def let_pass(error: BaseException) -> None:
+    """Raise what ended the task while obs called somebody's code; call it first in an ``except BaseException``.
+
+    Args:
+        error: What was caught.
+
+    Raises:
+        BaseException: It, or the one that it came from, when that was not raised by the code that was called.
+
+    Example:
+        >>> def text_of(value: object) -> str:
+        ...     try:
+        ...         return str(value)
+        ...     except BaseException as error:
+        ...         let_pass(error)
+        ...         return f"a {type(value).__name__} that cannot be printed"
+    """
+    found = interruption(error, sys._getframe(1))
+    if found is not None:
+        raise found
+
+
+def interruption(error: BaseException, inside: FrameType) -> BaseException | None:
+    """Find the exception that was not raised by the code that was called, among an error and those that it came from.
+
+    Args:
+        error: What was caught.
+        inside: The frame that made the call; what was raised before it was, is no business of this one.
+
+    Returns:
+        The exception that is to go on; None when the called code raised them all.
+    """
+    return next((each for each in _linked(error) if _is_sent(each, inside)), None)
+
+
+def _linked(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting and len(seen) < _MOST_LINKED:
+        each = waiting.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            waiting += [each.__context__, each.__cause__]
+
+
+def _is_sent(error: BaseException, inside: FrameType) -> bool:
+    calls = [call for call in _calls(error) if call.tb_frame is inside or _is_within(call.tb_frame, inside)]
+    if not calls:
+        return False
+    if isinstance(error, KeyboardInterrupt):
+        return True
+    return any(_is_handler(call.tb_frame) for call in calls) or _appeared(error, calls[-1])
+
+
+def _calls(error: BaseException) -> Iterator[TracebackType]:
+    call = error.__traceback__
+    while call is not None:
+        yield call
+        call = call.tb_next
+
+
+def _is_within(frame: FrameType, outer: FrameType) -> bool:
+    caller = frame.f_back
+    while caller is not None and caller is not outer:
+        caller = caller.f_back
+    return caller is outer
+
+
+def _is_handler(frame: FrameType) -> bool:
+    """Tell whether a call was given its caller's frame, as signal handlers are."""
+    caller = frame.f_back
+    if caller is None:
+        return False
+    given = frame.f_locals
+    names = frame.f_code.co_varnames[: _parameters(frame)]
+    for name in names:
+        value = given.get(name)
+        if value is caller or (type(value) is tuple and any(each is caller for each in value)):
+            return True
+    return False
+
+
+def _parameters(frame: FrameType) -> int:
+    code = frame.f_code
+    return code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 0x04) + bool(code.co_flags & 0x08)
+
+
+def _appeared(error: BaseException, last: TracebackType) -> bool:
+    """Tell whether nothing at the innermost place could have raised this."""
+    import dis
+
+    code = last.tb_frame.f_code
+    operation = dis.opname[code.co_code[last.tb_lasti]] if last.tb_lasti >= 0 else "RESUME"
+    if operation == "RESUME" or operation.startswith("JUMP_BACKWARD"):
+        return True
+    if operation == "RAISE_VARARGS" or error.args or isinstance(error, SystemExit):
+        return False
+    # C code raises classes of its own, or says what happened: one of Python's own making without a word was sent.
+    module = sys.modules.get(type(error).__module__)
+    return str(getattr(module, "__file__", "")).endswith(".py")

@@ -1,0 +1,452 @@
+"""Work out what a profile says of a table: each column by itself, so that one that cannot be read spoils no other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+
+from obs_core.interruptions import let_pass
+from obs_core.text.numbers import statistics
+from obs_renderers._cells import cells_of, value_text
+from obs_renderers._columns import Times, Told, Unit
+from obs_renderers._histograms import Histogram, histogram_of
+from obs_renderers._markup import encodable, shorten
+from obs_renderers._scale import value_in
+from obs_renderers._times import time_texts
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from obs_renderers._columns import Column
+    from obs_renderers._frames import Frame
+
+__all__ = ["Association", "ColumnProfile", "Profile", "profile_frame"]
+
+_ASSOCIATION_ROWS = 3_000
+_MAX_ASSOCIATED_COLUMNS = 60
+_LEVELS = 10
+_MAX_TEXT = 200
+_SORTED_TEXTS = 100_000
+_WHISKER = 1.5
+_SCALARS = frozenset({"string", "bytes", "empty"})
+
+
+class ColumnProfile(Struct):
+    """What a profile says of one column.
+
+    Attributes:
+        name: Its label.
+        dtype: Its type's name.
+        kind: ``"number"``, ``"time"``, ``"duration"``, ``"boolean"``, ``"category"`` or ``"text"``.
+        rows: How many values were looked at, the missing ones included.
+        missing: How many of them are missing.
+        nan: How many are NaN where NaN is a value.
+        infinite: How many are infinite.
+        distinct: How many different values there are, if that could be told.
+        constant: Whether they are all the same.
+        constant_value: That value, as text.
+        ordered: Whether they are sorted.
+        unit: Of the histogram's edges.
+        histogram: Of numbers and times.
+        top: The most frequent values of others.
+        outliers: Numbers more than 1.5 interquartile ranges away from the quartiles.
+        facts: Names and texts of statistics.
+        trouble: Why there is nothing more to say, if so.
+    """
+
+    name: str
+    dtype: str
+    kind: str = "text"
+    rows: int = 0
+    missing: int = 0
+    nan: int = 0
+    infinite: int = 0
+    distinct: int | None = None
+    constant: bool = False
+    constant_value: str = ""
+    ordered: bool = False
+    unit: Unit = "number"
+    histogram: Histogram | None = None
+    top: list[tuple[str, int]] = field(default_factory=list)
+    outliers: int = 0
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    trouble: str = ""
+
+
+class Association(Struct, frozen=True):
+    """How strongly two columns go together."""
+
+    left: str
+    right: str
+    strength: float
+    pearson: float | None
+
+
+class Profile(Struct):
+    """What is known of a table.
+
+    Attributes:
+        all_rows: Rows of the table.
+        rows: Rows that were profiled.
+        columns: A profile of each column.
+        associations: Pairs of columns, the strongest first.
+        association_rows: On how many rows at most associations were computed.
+        associations_skipped: Why there are none, if so.
+        duplicates: Rows that repeat an earlier one, if that could be told.
+    """
+
+    all_rows: int
+    rows: int
+    columns: list[ColumnProfile]
+    associations: list[Association] = field(default_factory=list)
+    association_rows: int = _ASSOCIATION_ROWS
+    associations_skipped: str = ""
+    duplicates: int | None = None
+
+    @property
+    def sampled(self) -> bool:
+        """Whether some rows were left out."""
+        return self.rows < self.all_rows
+
+
+class _Keys(Struct):
+    """What a column's values are told apart by, to compare rows and columns.
+
+    Attributes:
+        values: A number for each row: the value, or which of the different values it is.
+        missing: Which are missing.
+        numeric: Whether the values are numbers, to be correlated.
+    """
+
+    values: NDArray[Any]
+    missing: NDArray[np.bool_]
+    numeric: bool
+
+
+def profile_frame(frame: Frame, max_rows: int) -> Profile:
+    """Profile a table.
+
+    Args:
+        frame: The table.
+        max_rows: Rows to look at most; of a longer table every second, third, ... row is taken.
+    """
+    step = max(1, -(-frame.rows // max_rows))
+    rows = len(range(0, frame.rows, step))
+    columns = [ColumnProfile(frame.label(place), frame.dtype(place), rows=rows) for place in range(frame.columns)]
+    profile = Profile(frame.rows, rows, columns)
+    known = [_filled(profile.columns[place], frame, place, step) for place in range(frame.columns)] if rows else []
+    keys = {place: each for place, each in enumerate(known) if each is not None}
+    profile.duplicates = _duplicates(list(keys.values()), rows) if keys else None
+    if len(keys) > _MAX_ASSOCIATED_COLUMNS:
+        profile.associations_skipped = f"Not computed for more than {_MAX_ASSOCIATED_COLUMNS} columns."
+    elif len(keys) > 1:
+        names = [profile.columns[place].name for place in keys]
+        profile.associations = _associations(names, list(keys.values()))
+    return profile
+
+
+def _filled(profile: ColumnProfile, frame: Frame, place: int, step: int) -> _Keys | None:
+    """Profile one column in its own way, or as text, or say why neither could be done."""
+    try:
+        column = frame.column(place).part(0, frame.rows, step)
+        missing = column.missing()
+        profile.missing = int(missing.sum())
+    except BaseException as error:
+        let_pass(error)
+        profile.trouble = f"It could not be read: {type(error).__name__}."
+        return None
+    if profile.missing == profile.rows:
+        return None
+    for fill in (_fill_as_it_is, _fill_texts):
+        try:
+            return fill(profile, column, missing)
+        except BaseException as error:
+            let_pass(error)
+            profile.trouble = f"It could not be profiled: {type(error).__name__}."
+    return None
+
+
+def _fill_as_it_is(profile: ColumnProfile, column: Column, missing: NDArray[np.bool_]) -> _Keys:
+    import numpy as np
+
+    times = column.times()
+    if times is not None and times.kind != "clock":
+        return _fill_times(profile, times)
+    integers = column.integers()
+    if integers is not None:
+        _fill_numbers(profile, integers.values[~missing])
+        return _Keys(integers.values, missing, numeric=True)
+    values = column.values() if column.floats() is None else []
+    if values and all(type(value) in (bool, np.bool_) for value in _some_present(values, missing)):
+        return _fill_texts(profile, column, missing, kind="boolean")
+    numbers = column.numbers()
+    if numbers is None or times is not None:
+        return _fill_texts(profile, column, missing)
+    present = numbers.values[~missing]
+    profile.nan = int(np.isnan(present).sum())
+    profile.infinite = int(np.isinf(present).sum())
+    finite = present[np.isfinite(present)]
+    if not len(finite):
+        return _fill_texts(profile, column, missing)
+    _fill_numbers(profile, finite)
+    return _Keys(numbers.values, missing, numeric=True)
+
+
+def _some_present(values: Sequence[Any], missing: NDArray[np.bool_]) -> list[Any]:
+    import numpy as np
+
+    return [values[place] for place in np.flatnonzero(~missing)[:100].tolist()]
+
+
+class _Sorted(Struct):
+    """What the sorted values of a column tell."""
+
+    values: NDArray[Any]
+    distinct: int
+    ordered: bool
+
+    def at(self, share: float) -> float:
+        """Read the value below which a share of the others lies, interpolated; exactly where it is one of them."""
+        rank = share * (len(self.values) - 1)
+        place = math.floor(rank)
+        below = self.values[place].item()
+        if rank == place:
+            return below  # type: ignore[no-any-return]
+        above = self.values[place + 1].item()
+        return below if above == below else below * (1 - (rank - place)) + above * (rank - place)  # type: ignore[no-any-return]
+
+
+def _sorted(present: NDArray[Any]) -> _Sorted:
+    import numpy as np
+
+    ordered = bool((present[:-1] <= present[1:]).all())
+    values = present if ordered else np.sort(present)
+    return _Sorted(values, 1 + int((values[1:] != values[:-1]).sum()), ordered)
+
+
+def _fill_numbers(profile: ColumnProfile, present: NDArray[Any]) -> None:
+    import numpy as np
+
+    known = _sorted(present)
+    low, q1, median, q3, high = (known.at(share) for share in (0, 0.25, 0.5, 0.75, 1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = float(present.mean(dtype=np.float64)), float(present.std(dtype=np.float64, ddof=len(present) > 1))
+    profile.kind, profile.unit = "number", "number"
+    _describe(profile, known)
+    if profile.constant:
+        profile.constant_value = statistics([low])[0]
+        return
+    reach = _WHISKER * (q3 - q1)
+    if math.isfinite(reach):
+        below, within = known.values.searchsorted(q1 - reach, "left"), known.values.searchsorted(q3 + reach, "right")
+        profile.outliers = int(below + len(known.values) - within)
+    names = ("min", "mean", "median", "max", "std", "q1", "q3")
+    profile.facts = list(zip(names, statistics([low, mean, median, high, std, q1, q3]), strict=True))
+    profile.histogram = histogram_of(known.values, q1, q3)
+
+
+def _describe(profile: ColumnProfile, known: _Sorted) -> None:
+    profile.distinct = known.distinct
+    profile.constant = known.distinct == 1 and not profile.nan and not profile.infinite
+    profile.ordered = known.ordered
+
+
+def _fill_times(profile: ColumnProfile, times: Times) -> _Keys:
+    import numpy as np
+
+    present = times.counts[~times.missing]
+    known = _sorted(present)
+    duration = times.kind == "duration"
+    profile.kind, profile.unit = ("duration", "seconds") if duration else ("time", "epoch")
+    _describe(profile, known)
+    places = [round(share * (len(present) - 1)) for share in (0, 0.5, 1)]
+    texts = _moments(times, known.values[places])
+    if profile.constant:
+        profile.constant_value = texts[0]
+        return _Keys(times.counts, times.missing, numeric=True)
+    profile.facts = list(zip(("min", "median", "max"), texts, strict=True))
+    seconds = _in_seconds(known.values, times.unit)
+    if duration:
+        mean, std = value_in("seconds", float(seconds.mean())), value_in("seconds", float(seconds.std(ddof=1)))
+        profile.facts[1:1] = [("mean", mean)]
+        profile.facts.append(("std", std))
+    q1, q3 = (float(np.quantile(seconds, share)) for share in (0.25, 0.75))
+    profile.histogram = histogram_of(seconds, q1, q3, whole_numbers=False, clip=duration)
+    return _Keys(times.counts, times.missing, numeric=True)
+
+
+def _moments(times: Times, counts: NDArray[np.int64]) -> list[str]:
+    """Write a few of a column's times; durations in the unit that suits each."""
+    import numpy as np
+
+    if times.kind == "duration":
+        return [value_in("seconds", seconds) for seconds in _in_seconds(counts, times.unit).tolist()]
+    few = Times(counts, np.zeros(len(counts), dtype=bool), times.unit, times.kind, times.zone)
+    return [text or "" for text in time_texts(few)]
+
+
+def _in_seconds(counts: NDArray[np.int64], unit: str) -> NDArray[np.float64]:
+    return counts.astype(float) * {"D": 86_400.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[unit]
+
+
+def _fill_texts(profile: ColumnProfile, column: Column, missing: NDArray[np.bool_], kind: str = "") -> _Keys:
+    """Profile a column by the texts of its values."""
+    import numpy as np
+
+    codes, texts, exact = _coded(column, missing)
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+    most = np.argsort(-counts, kind="stable")[:10]
+    profile.top = [(texts[place], int(counts[place])) for place in most.tolist()]
+    profile.distinct = len(texts) if exact else None
+    profile.constant = len(texts) == 1 and exact
+    profile.constant_value = texts[0] if profile.constant else ""
+    profile.kind = kind or ("category" if len(texts) <= max(20, len(codes) // 20) else "text")
+    profile.ordered = _is_ordered(codes[codes >= 0], texts) if exact and not kind else False
+    profile.trouble = ""
+    return _Keys(codes, missing, numeric=False)
+
+
+def _is_ordered(codes: NDArray[np.int64], texts: list[str]) -> bool:
+    import numpy as np
+
+    if len(texts) > _SORTED_TEXTS:
+        return False
+    ranks = np.empty(len(texts), dtype=np.int64)
+    ranks[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
+    return bool((np.diff(ranks[codes]) >= 0).all())
+
+
+def _coded(column: Column, missing: NDArray[np.bool_]) -> tuple[NDArray[np.int64], list[str], bool]:
+    """Number the different values of a column.
+
+    Returns:
+        Which value each row has, -1 where it is missing; their texts; and whether different texts are all the different
+        values: of long and nested ones only the beginning is written.
+    """
+    import numpy as np
+    import pandas as pd
+    from pandas.api.types import infer_dtype
+
+    if column.times() is not None:
+        values: Any = np.array([cell.text for cell in cells_of(column)], dtype=object)
+    elif isinstance(getattr(column.raw, "dtype", None), pd.CategoricalDtype):
+        # The distinct categories first: there may be millions of rows, and few of them.
+        codes, texts, exact = _by_text(list(column.raw.cat.categories), range(len(column.raw.cat.categories)))
+        places = column.raw.cat.codes.to_numpy().astype(np.int64)
+        used, again = np.unique(np.append(np.where(missing, -1, codes[places]), -1), return_inverse=True)
+        return (again[:-1] - 1).astype(np.int64), [texts[place] for place in used[1:].tolist()], exact
+    else:
+        values = np.empty(len(missing), dtype=object)
+        values[:] = column.values()
+    if infer_dtype(values[~missing][:10_000], skipna=False) in _SCALARS:
+        try:
+            values[missing] = None
+            codes, distinct = pd.factorize(values)
+            if all(type(value) in (str, bytes, Told) for value in distinct.tolist()):
+                shown = [encodable(shorten(value_text(value), _MAX_TEXT)) for value in distinct.tolist()]
+                return codes.astype(np.int64), shown, True
+        except TypeError:
+            pass
+    return _by_text(values.tolist(), np.flatnonzero(~missing).tolist())
+
+
+def _by_text(values: Sequence[Any], present: Sequence[int]) -> tuple[NDArray[np.int64], list[str], bool]:
+    import numpy as np
+
+    places: dict[str, int] = {}
+    codes = np.full(len(values), -1)
+    exact = True
+    for row in present:
+        value = values[row]
+        exact = exact and not isinstance(value, (list, tuple, dict, set, frozenset, np.ndarray))
+        codes[row] = places.setdefault(value_text(value), len(places))
+    return codes, [encodable(shorten(text, _MAX_TEXT)) for text in places], exact
+
+
+def _duplicates(keys: list[_Keys], rows: int) -> int:
+    """Count rows that repeat an earlier one, by a hash of 64 bits for each row."""
+    import numpy as np
+    from pandas.util import hash_array
+
+    rowwise = np.zeros(rows, dtype=np.uint64)
+    for each in keys:
+        hashed = hash_array(np.ascontiguousarray(each.values), categorize=False)
+        hashed[each.missing] = np.uint64(1)
+        rowwise = rowwise * np.uint64(0x9E3779B97F4A7C15) + hashed
+        rowwise ^= rowwise >> np.uint64(29)
+    return rows - len(np.unique(rowwise))
+
+
+def _associations(names: list[str], keys: list[_Keys]) -> list[Association]:
+    """Measure how strongly each pair of columns goes together, on rows spread evenly over the table.
+
+    The measure is Cramér's V with Bergsma's correction for bias (2013), of values in at most ten levels each: quantiles
+    of numbers, the most frequent of others, and missing as one of them.
+    """
+    import numpy as np
+
+    step = max(1, -(-len(keys[0].values) // _ASSOCIATION_ROWS))
+    few = [_Keys(each.values[::step], each.missing[::step], each.numeric) for each in keys]
+    levels = [_levels(each) for each in few]
+    hot = [np.eye(int(level.max()) + 1, dtype=np.float32)[level] for level in levels]
+    found = []
+    for right in range(len(keys)):
+        for left in range(right):
+            strength = _cramer(hot[left].T @ hot[right])
+            if strength > 0:
+                found.append((strength, left, right))
+    found.sort(key=lambda pair: -pair[0])
+    return [
+        Association(names[left], names[right], strength, _pearson(few[left], few[right]))
+        for strength, left, right in found[:50]
+    ]
+
+
+def _levels(keys: _Keys) -> NDArray[np.int64]:
+    import numpy as np
+
+    present = keys.values[~keys.missing]
+    if keys.numeric:
+        present = present[np.isfinite(present)] if present.dtype.kind == "f" else present
+        shares = np.linspace(0, 1, _LEVELS + 1)[1:-1]
+        edges = np.unique(np.quantile(present.astype(np.float64), shares)) if len(present) else np.zeros(0)
+        level = np.searchsorted(edges, keys.values.astype(np.float64), "right")
+    else:
+        counts = np.bincount(present[present >= 0].astype(np.int64), minlength=1)
+        frequent = np.argsort(-counts, kind="stable")[: _LEVELS - 1]
+        place = np.full(len(counts), len(frequent))
+        place[frequent] = np.arange(len(frequent))
+        level = place[np.maximum(keys.values, 0).astype(np.int64)]
+    return np.unique(np.where(keys.missing, -1, level), return_inverse=True)[1]
+
+
+def _cramer(table: NDArray[Any]) -> float:
+    import numpy as np
+
+    rows, columns = table.shape
+    total = float(table.sum())
+    if min(rows, columns) < 2 or total < 2:
+        return 0.0
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / total
+    phi = float(((table - expected) ** 2 / expected).sum()) / total
+    bias = (rows - 1) * (columns - 1) / (total - 1)
+    room = min(rows - (rows - 1) ** 2 / (total - 1), columns - (columns - 1) ** 2 / (total - 1)) - 1
+    return math.sqrt(max(0.0, phi - bias) / room) if room > 0 else 0.0
+
+
+def _pearson(left: _Keys, right: _Keys) -> float | None:
+    import numpy as np
+
+    if not (left.numeric and right.numeric):
+        return None
+    x, y = left.values.astype(np.float64), right.values.astype(np.float64)
+    both = ~left.missing & ~right.missing & np.isfinite(x) & np.isfinite(y)
+    if both.sum() < 3:
+        return None
+    with np.errstate(all="ignore"):
+        correlation = float(np.corrcoef(x[both], y[both])[0, 1])
+    return correlation if math.isfinite(correlation) else None

@@ -1,0 +1,567 @@
+"""Whatever a frame holds is what a reader sees: cells are read back in a browser and compared with what was put in.
+
+Frames hold every type of numpy, pandas, polars and pyarrow, with every way to say "missing" and every edge.
+"""
+
+import datetime as dt
+import decimal
+import math
+import os
+import re
+import uuid
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from obs_renderers import FrameProfilingRenderer, TableRenderer, TopFrameRenderer
+
+pl = pytest.importorskip("polars")
+pa = pytest.importorskip("pyarrow")
+pytestmark = pytest.mark.browser
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+ROWS = 12
+NS_MAX = 2**63 - 1
+
+READ = """() => {
+  const text = (cell) => cell.classList.contains("missing") ? null : cell.textContent;
+  const grid = [...document.querySelectorAll(".grid-body .grid-row:not([hidden])")]
+    .map((row) => [...row.querySelectorAll(".cell:not(.index)")].map(text));
+  const preview = [...document.querySelectorAll(".obs-frame:not(.obs-profile *) tbody tr")]
+    .map((row) => [...row.querySelectorAll("td")].map(text));
+  const cards = [...document.querySelectorAll("article")].map((card) => card.textContent);
+  return {grid, preview, cards};
+}"""
+
+
+@pytest.fixture(scope="module")
+def read():
+    """Render a frame with every renderer of frames and read back what a browser shows of it."""
+    api = pytest.importorskip("playwright.sync_api")
+    if not os.path.exists(CHROMIUM):
+        pytest.skip(f"no browser at {CHROMIUM}; set CHROMIUM")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_context(viewport={"width": 1300, "height": 900}, offline=True).new_page()
+        trouble = []
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+
+        def shown(frame, *, profile=True):
+            renderers = [TableRenderer(), TopFrameRenderer(max_rows=ROWS, max_cols=3_000)]
+            html = "".join(renderer.to_html(frame) for renderer in renderers)
+            html += FrameProfilingRenderer().to_html(frame) if profile else ""
+            page.set_content(f"<!doctype html><meta charset=utf-8><body>{html}</body>")
+            found = page.evaluate(READ)
+            raised, trouble[:] = list(trouble), []
+            assert raised == []
+            return found
+
+        yield shown
+        browser.close()
+
+
+# ---- what a cell must say, by the kind of value ----------------------------------------------------------------
+
+
+def agrees(cell, value, digits=15):
+    """Tell whether a cell says what the value is."""
+    if value is None:
+        return cell is None
+    if cell is None:
+        return False
+    if isinstance(value, float):
+        return says_number(cell, value, digits)
+    if isinstance(value, np.datetime64):
+        return np.datetime64(cell.replace(" ", "T")) == value
+    if isinstance(value, np.timedelta64):
+        return duration_in(cell) == value
+    return cell == str(value)
+
+
+def says_number(cell, value, digits):
+    if math.isnan(value):
+        return cell == "NaN"
+    if math.isinf(value):
+        return cell == ("∞" if value > 0 else "-∞")
+    read_back = float(cell)
+    # Three digits of the smallest, six of the largest of a column; never zero for what is none.
+    return math.isclose(read_back, value, rel_tol=6e-3) and (read_back == 0) == (value == 0)
+
+
+CLOCK = re.compile(r"(?P<sign>-?)(?:(?P<days>\d+) d ?)?(?:(?P<h>\d+):(?P<m>\d+):(?P<s>\d+)(?:\.(?P<f>\d+))?)?")
+
+
+def duration_in(cell):
+    told = CLOCK.fullmatch(cell)
+    seconds = (
+        int(told["days"] or 0) * 86_400 + int(told["h"] or 0) * 3600 + int(told["m"] or 0) * 60 + int(told["s"] or 0)
+    )
+    fraction = (told["f"] or "").ljust(9, "0")
+    total = (seconds * 10**9 + int(fraction)) * (-1 if told["sign"] else 1)
+    unit, size = ("ns", 1) if abs(total) <= NS_MAX else ("s", 10**9)
+    return np.timedelta64(total // size, unit)
+
+
+def check(found, columns, *, rounded_digits=15):
+    """Compare what the two tables show with the values of each column."""
+    for view in ("grid", "preview"):
+        rows = found[view]
+        assert len(rows) == len(next(iter(columns.values()))), view
+        for place, (name, values) in enumerate(columns.items()):
+            cells = [row[place] for row in rows]
+            wrong = [(c, v) for c, v in zip(cells, values, strict=True) if not agrees(c, v, rounded_digits)]
+            assert not wrong, f"{view}, column {name}: {wrong[:3]}"
+
+
+# ---- numpy and pandas ------------------------------------------------------------------------------------------
+
+INTEGERS = {
+    f"{sign}int{bits}": [0, 1, info.min, info.max, info.max - 1]
+    for sign in ("", "u")
+    for bits in (8, 16, 32, 64)
+    for info in (np.iinfo(f"{sign}int{bits}"),)
+}
+FLOATS = [0.0, -0.0, 1.5, -1 / 3, 1e-9, 123456.789, math.inf, -math.inf, 5e-324, 1.7976931348623157e308, 1e15]
+FAR = ["0001-01-01", "1677-09-21", "9999-12-31", "250000-01-01", "-0044-03-15", "1970-01-01", "2024-02-29"]
+
+
+def test_integers_of_numpy_and_pandas_are_exact(read):
+    columns = {f"numpy {name}": (pd.Series(np.array(values, name)), values) for name, values in INTEGERS.items()}
+    columns |= {
+        f"pandas {name}": (
+            pd.Series(pd.array([*values[:4], None], name.replace("int", "Int").replace("uI", "UI"))),
+            [*values[:4], None],
+        )
+        for name, values in INTEGERS.items()
+    }
+    columns |= {
+        f"arrow {name}": (pd.Series(pd.array([*values[:4], None], f"{name}[pyarrow]")), [*values[:4], None])
+        for name, values in INTEGERS.items()
+    }
+    check(read(pd.DataFrame({k: s for k, (s, _) in columns.items()})), {k: v for k, (_, v) in columns.items()})
+
+
+def test_floats_of_every_size_are_told_apart(read):
+    columns = {
+        "numpy": (np.array(FLOATS), FLOATS),
+        "missing": (np.array([*FLOATS[1:], np.nan]), [*FLOATS[1:], None]),
+        "pandas": (pd.array([*FLOATS[1:], None], "Float64"), [*FLOATS[1:], None]),
+        "arrow": (pd.array([*FLOATS[1:], None], "double[pyarrow]"), [*FLOATS[1:], None]),
+        "usual": (np.linspace(-3, 1000, len(FLOATS)), np.linspace(-3, 1000, len(FLOATS)).tolist()),
+        "single": (np.array([0.1] * len(FLOATS), "float32"), [0.1] * len(FLOATS)),
+        "half": (np.array([0.1] * len(FLOATS), "float16"), [0.1] * len(FLOATS)),
+        "large": (np.array([1e300] * len(FLOATS)), [1e300] * len(FLOATS)),
+    }
+    found = read(pd.DataFrame({name: pd.Series(array) for name, (array, _) in columns.items()}))
+
+    check(found, {name: values for name, (_, values) in columns.items()})
+    assert {row[6] for row in found["grid"]} == {"0.1"}
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_times_and_durations_of_numpy_are_exact(read, unit):
+    near = ["1970-01-01", "2024-02-29", "1677-09-22", "2262-04-11", "NaT"]
+    times = np.array(near if unit == "ns" else [*FAR[:4], "NaT"], f"datetime64[{unit}]")
+    fine = np.array([0, 1, -1, 10**12 + 1, np.iinfo(np.int64).min], np.int64)
+    columns = {
+        "days": times,
+        "fine": fine.view(f"datetime64[{unit}]"),
+        "duration": fine.view(f"timedelta64[{unit}]"),
+    }
+    found = read(pd.DataFrame({name: pd.Series(array) for name, array in columns.items()}))
+
+    check(found, {name: [None if np.isnat(each) else each for each in array] for name, array in columns.items()})
+
+
+def test_far_years_are_shown_whoever_holds_them(read):
+    days = np.array(FAR, "datetime64[D]")
+    counts = days.astype(np.int64)
+    seconds = counts * 86_400
+    columns = {
+        "numpy": pd.Series(days.astype("datetime64[s]")),
+        "arrow": pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([pa.array(seconds, pa.timestamp("s"))]))),
+    }
+    check(read(pd.DataFrame(columns)), {name: list(days) for name in columns})
+    check(
+        read(pa.table({"a": pa.array(counts.astype(np.int32)).cast(pa.int32()).view(pa.date32())})), {"a": list(days)}
+    )
+    check(read(pl.DataFrame({"a": pl.Series(seconds * 1000).cast(pl.Datetime("ms"))})), {"a": list(days)})
+
+
+def test_times_with_a_zone_say_how_far_from_utc_they_are(read):
+    utc = pd.date_range("2020-10-25 00:30:00", periods=3, freq="h", tz="UTC")
+    frame = pd.DataFrame({"a": utc.tz_convert("Europe/Berlin"), "b": utc, "c": utc.tz_convert("Asia/Kathmandu")})
+
+    check(read(frame), {name: [str(value) for value in frame[name]] for name in frame})
+    assert [str(value) for value in frame["a"]][:2] == ["2020-10-25 02:30:00+02:00", "2020-10-25 02:30:00+01:00"]
+    check(read(pl.from_pandas(frame)), {name: [str(value) for value in frame[name]] for name in frame})
+    check(read(pa.Table.from_pandas(frame)), {name: [str(value) for value in frame[name]] for name in frame})
+
+
+class Broken:
+    """Raises whatever is asked of it."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError(name)
+
+    def __str__(self):
+        raise RuntimeError("str")
+
+    __repr__ = __str__
+    __hash__ = None
+
+
+class Panics:
+    def __repr__(self):
+        raise type("PanicException", (BaseException,), {})("index out of bounds")
+
+
+def test_objects_of_every_kind_are_shown_as_their_text(read):
+    moment = dt.datetime(2013, 1, 1, 5, 15)
+    columns = {
+        "text": (["a", "", "ü", "NA", None], ["a", "", "ü", "NA", None]),
+        "decimal": (
+            [decimal.Decimal("1.10"), decimal.Decimal("sNaN"), decimal.Decimal("NaN"), None, decimal.Decimal("1E+30")],
+            ["1.10", None, None, None, "1E+30"],
+        ),
+        "huge": ([10**30, -(10**30), 0, None, 1], [10**30, -(10**30), 0, None, 1]),
+        "mixed": ([1, True, "1", 2.5, np.int64(7)], ["1", "True", "1", 2.5, "7"]),
+        "dates": ([dt.date(1, 1, 1), dt.date(9999, 12, 31), None, moment, dt.time(5, 15)], None),
+        "bytes": ([b"\xff", b"", None, bytearray(b"x"), memoryview(b"x")], None),
+        "nested": ([[1, 2], {"a": [None]}, (1,), {2}, np.arange(3)], None),
+        "missing": ([None, np.nan, pd.NA, pd.NaT, float("nan")], [None] * 5),
+        "complex": ([1 + 2j, 0j, None, uuid.UUID(int=5), range(3)], None),
+    }
+    told = {
+        "dates": ["0001-01-01", "9999-12-31", None, "2013-01-01 05:15:00", "05:15:00"],
+        "bytes": ["b'\\xff'", "b''", None, "bytearray(b'x')"],
+        "nested": ["[1, 2]", "{'a': [None]}", "(1,)", "{2}", "array 3 of int64"],
+        "complex": ["(1+2j)", "0j", None, "00000000-0000-0000-0000-000000000005", "range(0, 3)"],
+    }
+    frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, (values, _) in columns.items()})
+    found = read(frame)
+    expected = {name: told[name] if values is None else values for name, (_, values) in columns.items()}
+    expected["bytes"].append(found["grid"][4][5])  # says where in memory it is
+    check(found, expected)
+    assert found["grid"][4][5].startswith("<memory at")
+
+
+def test_an_object_that_raises_at_everything_is_one_cell(read):
+    found = read(pd.DataFrame({"a": pd.Series([1, Broken(), 3, Panics()], dtype=object), "b": [1, 2, 3, 4]}))
+
+    check(found, {"a": ["1", found["grid"][1][0], "3", found["grid"][3][0]], "b": [1, 2, 3, 4]})
+    assert found["grid"][1][0] == "<Broken that cannot be printed: RuntimeError>"
+    assert found["grid"][3][0] == "<Panics that cannot be printed: PanicException>"
+
+
+def arrow(values, kind):
+    return pd.Series(pd.array(values, pd.ArrowDtype(kind)))
+
+
+def test_pandas_own_types_are_shown_as_pandas_writes_them(read):
+    columns = {
+        "category": pd.Series(pd.Categorical(["b", None, "a", "b"])),
+        "numbered": pd.Series(pd.Categorical([2, None, 1, 2])),
+        "period": pd.Series(pd.PeriodIndex(["2020-01", "NaT", "1900-12", "2020-01"], freq="M")),
+        "interval": pd.Series(pd.arrays.IntervalArray.from_tuples([(0, 1), None, (1.5, 2), (0, 1)])),
+        "boolean": pd.Series(pd.array([True, None, False, True], "boolean")),
+        "sparse": pd.Series(pd.arrays.SparseArray([0, 5, 0, 7])),
+        "string": pd.Series(pd.array(["a", None, "<b>", ""], "string")),
+        "list": arrow([[1], None, [], [1, 2]], pa.list_(pa.int64())),
+        "struct": arrow([{"a": 1}, None, {"a": 2}, {"a": None}], pa.struct([("a", pa.int64())])),
+        "date": arrow([dt.date(2020, 1, 1), None, dt.date(1, 1, 1), dt.date(9999, 12, 31)], pa.date32()),
+        "time": arrow([dt.time(5, 15), None, dt.time(0), dt.time(23, 59, 59)], pa.time64("us")),
+        "decimal": arrow([decimal.Decimal("1.10"), None, decimal.Decimal(0), decimal.Decimal(-5)], pa.decimal128(9, 2)),
+    }
+    expected = {name: [None if pd.isna(v) is True else str(v) for v in series] for name, series in columns.items()}
+    expected["list"] = ["[1]", None, "[]", "[1, 2]"]
+    expected["struct"] = ["{'a': 1}", None, "{'a': 2}", "{'a': None}"]
+
+    check(read(pd.DataFrame(columns)), expected)
+
+
+# ---- polars and pyarrow ----------------------------------------------------------------------------------------
+
+
+def test_polars_types_are_shown_as_they_are(read):
+    integers = INTEGERS
+    columns = {
+        name: pl.Series([*values[:4], None], dtype=getattr(pl, name.replace("int", "Int").replace("uI", "UI")))
+        for name, values in integers.items()
+    }
+    expected = {name: [*values[:4], None] for name, values in integers.items()}
+    columns["Int128"], expected["Int128"] = (
+        pl.Series([2**100, None, 0, -1, 1], dtype=pl.Int128),
+        [2**100, None, 0, -1, 1],
+    )
+    columns["float"], expected["float"] = (
+        pl.Series([1.5, None, math.nan, -2.25, 0.0]),
+        [1.5, None, math.nan, -2.25, 0.0],
+    )
+    columns["f32"], expected["f32"] = (
+        pl.Series([0.1, None, 0.1, 0.1, 0.1], dtype=pl.Float32),
+        [0.1, None, 0.1, 0.1, 0.1],
+    )
+    columns["bool"], expected["bool"] = (
+        pl.Series([True, None, False, True, True]),
+        ["True", None, "False", "True", "True"],
+    )
+    columns["text"], expected["text"] = pl.Series(["a", None, "", "<b>", "NA"]), ["a", None, "", "<b>", "NA"]
+    columns["cat"], expected["cat"] = (
+        pl.Series(["a", None, "b", "a", "a"], dtype=pl.Categorical),
+        ["a", None, "b", "a", "a"],
+    )
+    columns["enum"], expected["enum"] = (
+        pl.Series(["a", None, "b", "a", "a"], dtype=pl.Enum(["a", "b"])),
+        ["a", None, "b", "a", "a"],
+    )
+    columns["list"], expected["list"] = (
+        pl.Series([[1, None], None, [], [2], [3]]),
+        ["[1, None]", None, "[]", "[2]", "[3]"],
+    )
+    columns["struct"], expected["struct"] = pl.Series([{"a": 1}] * 5), ["{'a': 1}"] * 5
+    columns["binary"], expected["binary"] = (
+        pl.Series([b"\xff", None, b"", b"a", b"b"]),
+        ["b'\\xff'", None, "b''", "b'a'", "b'b'"],
+    )
+    columns["decimal"] = pl.Series(
+        [decimal.Decimal("1.10"), None, decimal.Decimal(0), decimal.Decimal(5), decimal.Decimal(-5)],
+        dtype=pl.Decimal(10, 2),
+    )
+    expected["decimal"] = ["1.10", None, "0.00", "5.00", "-5.00"]
+    columns["null"], expected["null"] = pl.Series([None] * 5), [None] * 5
+    columns["object"], expected["object"] = (
+        pl.Series([uuid.UUID(int=5)] * 5, dtype=pl.Object),
+        [str(uuid.UUID(int=5))] * 5,
+    )
+    columns["time"], expected["time"] = (
+        pl.Series([dt.time(5, 15), None, dt.time(0), dt.time(1), dt.time(2)]),
+        ["05:15:00", None, "00:00:00", "01:00:00", "02:00:00"],
+    )
+    columns["date"], expected["date"] = (
+        pl.Series([dt.date(1, 1, 1), None, dt.date(9999, 12, 31), dt.date(1970, 1, 1), dt.date(2024, 2, 29)]),
+        ["0001-01-01", None, "9999-12-31", "1970-01-01", "2024-02-29"],
+    )
+    nanoseconds = [1732800000123456789, None, 0, -1, 1]
+    columns["ns"] = pl.Series(nanoseconds).cast(pl.Datetime("ns"))
+    expected["ns"] = [None if n is None else np.datetime64(n, "ns") for n in nanoseconds]
+    columns["duration"] = pl.Series(nanoseconds).cast(pl.Duration("ns"))
+    expected["duration"] = [None if n is None else np.timedelta64(n, "ns") for n in nanoseconds]
+
+    check(read(pl.DataFrame(columns)), expected)
+
+
+def test_arrow_types_are_shown_as_they_are(read):
+    columns = {name: pa.array([*values[:4], None], getattr(pa, name)()) for name, values in INTEGERS.items()}
+    expected = {name: [*values[:4], None] for name, values in INTEGERS.items()}
+
+    def add(name, array, texts):
+        columns[name], expected[name] = array, texts
+
+    add("double", pa.array([1.5, None, math.nan, -2.25, 0.0]), [1.5, None, math.nan, -2.25, 0.0])
+    add("half", pa.array([1.5, None, 0.25, -2.25, 0.0], pa.float16()), [1.5, None, 0.25, -2.25, 0.0])
+    add("bool", pa.array([True, None, False, True, True]), ["True", None, "False", "True", "True"])
+    for kind in (pa.string(), pa.large_string(), pa.string_view()):
+        add(str(kind), pa.array(["a", None, "", "<b>", "NA"], kind), ["a", None, "", "<b>", "NA"])
+    for kind in (pa.binary(), pa.large_binary(), pa.binary(1)):
+        add(str(kind), pa.array([b"\xff", None, b"a", b"b", b"c"], kind), ["b'\\xff'", None, "b'a'", "b'b'", "b'c'"])
+    add(
+        "undecodable",
+        pa.array([b"caf\xe9", None, b"a", b"b", b"c"], pa.binary()).view(pa.utf8()),
+        ["caf\ufffd", None, "a", "b", "c"],
+    )
+    add("dictionary", pa.array(["a", None, "b", "a", "a"]).dictionary_encode(), ["a", None, "b", "a", "a"])
+    add("null", pa.nulls(5), [None] * 5)
+    add("list", pa.array([[1, None], None, [], [2], [3]]), ["[1, None]", None, "[]", "[2]", "[3]"])
+    add(
+        "fixed",
+        pa.array([[1, 2], None, [3, 4], [5, 6], [7, 8]], pa.list_(pa.int8(), 2)),
+        ["[1, 2]", None, "[3, 4]", "[5, 6]", "[7, 8]"],
+    )
+    add(
+        "struct",
+        pa.array([{"a": 1}, None, {"a": None}, {"a": 2}, {"a": 3}]),
+        ["{'a': 1}", None, "{'a': None}", "{'a': 2}", "{'a': 3}"],
+    )
+    add(
+        "map",
+        pa.array([[("a", 1)], None, [], [("b", 2)], [("c", 3)]], pa.map_(pa.string(), pa.int8())),
+        ["[('a', 1)]", None, "[]", "[('b', 2)]", "[('c', 3)]"],
+    )
+    for bits, kind in ((128, pa.decimal128(20, 2)), (256, pa.decimal256(50, 2))):
+        numbers = [
+            decimal.Decimal("1.10"),
+            None,
+            decimal.Decimal("0.00"),
+            decimal.Decimal("-5.00"),
+            decimal.Decimal("9.99"),
+        ]
+        add(f"decimal{bits}", pa.array(numbers, kind), [None if n is None else str(n) for n in numbers])
+    counts = [10**12 + 1, None, 0, -1, 1]
+    for unit in ("s", "ms", "us", "ns"):
+        add(
+            f"timestamp {unit}",
+            pa.array(counts, pa.timestamp(unit)),
+            [None if n is None else np.datetime64(n, unit) for n in counts],
+        )
+        add(
+            f"duration {unit}",
+            pa.array(counts, pa.duration(unit)),
+            [None if n is None else np.timedelta64(n, unit) for n in counts],
+        )
+    add(
+        "date32",
+        pa.array([0, None, -719_162, 2_932_896, 1], pa.date32()),
+        ["1970-01-01", None, "0001-01-01", "9999-12-31", "1970-01-02"],
+    )
+    add(
+        "date64",
+        pa.array([0, None, 86_400_000, 0, 0], pa.date64()),
+        ["1970-01-01", None, "1970-01-02", "1970-01-01", "1970-01-01"],
+    )
+    add(
+        "time32",
+        pa.array([0, None, 1, 3600, 86_399], pa.time32("s")),
+        ["00:00:00", None, "00:00:01", "01:00:00", "23:59:59"],
+    )
+    add(
+        "time64",
+        pa.array([0, None, 1, 2, 3], pa.time64("ns")),
+        ["00:00:00.000000000", None, "00:00:00.000000001", "00:00:00.000000002", "00:00:00.000000003"],
+    )
+
+    check(read(pa.table(columns)), expected)
+    check(read(pa.record_batch(columns)), expected)
+
+
+def test_times_that_no_calendar_holds_are_shown_too(read):
+    """Polars panics at these and pyarrow overflows; numpy's calendar goes on."""
+    for frame in (
+        pl.DataFrame({"a": pl.Series([2**62, None]).cast(pl.Datetime("ms")), "b": [1, 2]}),
+        pa.table({"a": pa.array([2**62, None], pa.timestamp("ms")), "b": [1, 2]}),
+    ):
+        check(read(frame), {"a": [np.datetime64(2**62, "ms"), None], "b": [1, 2]})
+
+
+# ---- shapes ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_frames_of_no_row_and_of_one(read, rows):
+    kinds = {"n": "int64", "f": "float64", "t": "datetime64[ns]", "o": object, "b": "boolean", "c": "category"}
+    frame = pd.DataFrame(
+        {name: pd.Series([None] * rows if kind is object else [], dtype=kind) for name, kind in kinds.items()}
+    )
+    if rows:
+        frame = pd.DataFrame(
+            {"n": [1], "f": [0.5], "t": [np.datetime64("2024-01-01")], "o": [None], "b": [True], "c": ["x"]}
+        )
+    found = read(frame)
+
+    assert len(found["grid"]) == len(found["preview"]) == rows
+    assert len(found["cards"]) == 6
+
+
+def test_two_thousand_columns_are_shown_or_said_to_be_left_out(read):
+    frame = pd.DataFrame(np.arange(4_000).reshape(2, 2_000), columns=[f"c{n}" for n in range(2_000)])
+    found = read(frame)
+
+    assert [row[499] for row in found["grid"]] == ["499", "2499"]
+    assert "the first 500 columns are in this page" in TableRenderer().to_html(frame)
+    assert [row[1999] for row in found["preview"]] == ["1999", "3999"]
+    assert len(found["cards"]) == 2_000
+
+
+def test_columns_of_one_name_are_columns_of_their_own(read):
+    found = read(pd.DataFrame([[1, "x", 2.5], [2, "y", 3.5]], columns=["a", "a", "a"]))
+
+    check(found, {"1": [1, 2], "2": ["x", "y"], "3": [2.5, 3.5]})
+
+
+# ---- at random -------------------------------------------------------------------------------------------------
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
+KINDS = {
+    "int64": st.integers(-(2**63), 2**63 - 1),
+    "uint64": st.integers(0, 2**64 - 1),
+    "small": st.integers(-3, 40),
+    "float64": st.floats(allow_nan=False, width=64),
+    "usual": st.floats(-1e4, 1e4, allow_nan=False),
+    "text": TEXTS,
+    "few": st.sampled_from(["EWR", "JFK", ""]),
+    "ns": st.integers(-NS_MAX, NS_MAX),
+    "us": st.integers(-(2**61), 2**61),
+    "decimal": st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**12), max_value=10**12),
+}
+
+
+def built(kind, values):
+    """Give a column of each library, and what it must show."""
+    if kind in ("ns", "us"):
+        array = np.array([np.iinfo(np.int64).min if v is None else v for v in values], np.int64).view(
+            f"datetime64[{kind}]"
+        )
+        arrow = pa.array(values, pa.timestamp(kind))
+        return (
+            pd.Series(array),
+            pl.Series(values, dtype=pl.Int64).cast(pl.Datetime(kind)),
+            arrow,
+            [None if v is None else np.datetime64(v, kind) for v in values],
+        )
+    names = {
+        "int64": "Int64",
+        "uint64": "UInt64",
+        "small": "Int64",
+        "float64": "Float64",
+        "usual": "Float64",
+        "text": "string",
+        "few": "string",
+        "decimal": "object",
+    }
+    polars = {
+        "int64": pl.Int64,
+        "uint64": pl.UInt64,
+        "small": pl.Int8,
+        "float64": pl.Float64,
+        "usual": pl.Float64,
+        "text": pl.String,
+        "few": pl.String,
+        "decimal": pl.Decimal(38, 3),
+    }
+    arrow = {
+        "int64": pa.int64(),
+        "uint64": pa.uint64(),
+        "small": pa.int8(),
+        "float64": pa.float64(),
+        "usual": pa.float64(),
+        "text": pa.string(),
+        "few": pa.string(),
+        "decimal": pa.decimal128(38, 3),
+    }
+    return (
+        pd.Series(values, dtype=names[kind]),
+        pl.Series(values, dtype=polars[kind]),
+        pa.array(values, arrow[kind]),
+        values,
+    )
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(
+    data=st.data(), kinds=st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=4), rows=st.integers(1, ROWS)
+)
+def test_any_frame_shows_what_it_holds(read, data, kinds, rows):
+    made = []
+    for kind in kinds:
+        values = data.draw(st.lists(st.none() | KINDS[kind], min_size=rows, max_size=rows))
+        made.append(built(kind, values))
+    expected = {f"c{place}": column[3] for place, column in enumerate(made)}
+
+    check(read(pd.DataFrame({f"c{place}": column[0] for place, column in enumerate(made)})), expected)
+    check(read(pl.DataFrame({f"c{place}": column[1] for place, column in enumerate(made)})), expected)
+    check(read(pa.table({f"c{place}": column[2] for place, column in enumerate(made)})), expected)
