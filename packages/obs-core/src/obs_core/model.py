@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableSequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
 from typing import Any, Literal, overload
 
 from msgspec import Struct, field
@@ -174,10 +175,38 @@ class WorkerView(Struct):
     status: Literal["working", "left", "gone"]
 
 
+class SpanIds(Sequence[str]):
+    """The ids of the spans in a table, ``"<writer>.<number>"``: made when they are asked for, since few are."""
+
+    def __init__(self) -> None:
+        self._writers: list[str] = []
+        self._numbers = array("q")
+
+    def add(self, writer: str, numbers: Sequence[int]) -> None:
+        """Append the ids of spans of one writer."""
+        self._writers.extend([writer] * len(numbers))
+        self._numbers.extend(numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        return f"{self._writers[index]}.{self._numbers[index]}"
+
+
 class SpanTable(Struct):
     """The spans of an execution as columns: entry ``i`` of each list is one span.
 
-    A million spans fit: no object is made per span until somebody looks at one.
+    A million spans fit: no object is made per span until somebody looks at one. Of an execution that was read back the
+    columns of integers are arrays (``array("q")``), which numpy views without copying.
 
     Attributes:
         execution: The execution they belong to.
@@ -200,13 +229,13 @@ class SpanTable(Struct):
     """
 
     execution: ExecutionView
-    ids: list[str] = field(default_factory=list)
-    parents: list[int] = field(default_factory=list)
+    ids: MutableSequence[str] | SpanIds = field(default_factory=list)
+    parents: MutableSequence[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     kinds: list[SpanKind] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    durations: list[int] = field(default_factory=list)
-    process_times: list[int] = field(default_factory=list)
+    starts: MutableSequence[int] = field(default_factory=list)
+    durations: MutableSequence[int] = field(default_factory=list)
+    process_times: MutableSequence[int] = field(default_factory=list)
     errors: dict[int, str] = field(default_factory=dict)
     attributes: dict[int, dict[str, Any]] = field(default_factory=dict)
     open: set[int] = field(default_factory=set)

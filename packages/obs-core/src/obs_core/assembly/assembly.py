@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from obs_core.assembly import decks
 from obs_core.assembly.decks import CollectedDeck, DeckAssembly
 from obs_core.assembly.spans import SpanAssembly
 from obs_core.assembly.unfinished import UnfinishedCapture
-from obs_core.assembly.writers import Writer
+from obs_core.assembly.writers import RowIndex, Writer
 from obs_core.journal import liveness, records
 from obs_core.model import ExecutionView, Link, SpanTable, Status, TaskView, WorkerView
 from obs_core.store.base import Store
@@ -57,6 +58,7 @@ class Assembly:
         self._writers: dict[str, Writer] = {}
         self._tasks: dict[str, TaskView] = {}
         self._starts: dict[str, records.TaskStart] = {}
+        self._task_rows: dict[str, int] = {}
         self._workers: dict[tuple[str, str], WorkerView] = {}
         self._ended: Status | None = None
         self._root_ref = "main.1"
@@ -70,15 +72,15 @@ class Assembly:
         """Take in the records of one segment; a writer's segments in their order."""
         writer = self._writers.setdefault(writer_name, Writer(writer_name))
         writer.last_segment = path
-        take_span, collecting = self.spans.take_span, self._collecting
-        for record in found:
-            kind = type(record)
+        for kind, run in itertools.groupby(found, type):
             if kind is records.SpanRecord:
-                take_span(writer, record)  # type: ignore[arg-type]  # its kind was just looked at
+                self.spans.take_spans(writer, list(run))  # type: ignore[arg-type]  # all of this kind
             elif (handle := _HANDLERS.get(kind)) is not None:
-                handle(self, writer, record)
+                for record in run:
+                    handle(self, writer, record)
             elif (collect := decks.HANDLERS.get(kind)) is not None:
-                collect(collecting, writer, record)
+                for record in run:
+                    collect(self._collecting, writer, record)
 
     def finish(self) -> None:
         """Resolve what refers to each other, once every segment is there."""
@@ -90,6 +92,8 @@ class Assembly:
         self._finish_workers()
         self._finish_decks()
         self._finish_tasks()
+        for writer in self._writers.values():
+            writer.rows = RowIndex()  # nobody asks for a span by its number any more
         self.unfinished = [
             self._unfinished(writer.global_ref(record.task), record)
             for writer, record in self._captures.values()
@@ -103,8 +107,7 @@ class Assembly:
 
     def row_of_task(self, task_id: str) -> int:
         """Return the row of a task in the span table; 0, the execution's own, if it is not known."""
-        writer, _, number = task_id.partition(".")
-        return self._writers[writer].rows.get(int(number), 0) if writer in self._writers else 0
+        return self._task_rows.get(task_id, 0)
 
     def has_timeline(self, task: TaskView, made: bool) -> bool:
         """Tell whether a task has a time line of its spans: it made the deck, or was cut short before it could."""
@@ -233,7 +236,7 @@ class Assembly:
     def _finish_tasks(self) -> None:
         for ref, start in self._starts.items():
             task, writer = self._tasks[ref], self._writers[ref.partition(".")[0]]
-            row = writer.rows[start.number]
+            row = self._task_rows[ref] = writer.rows[start.number]
             task.parent = self.table.ids[self.spans.enclosing_task(self.table.parents[row])]
             if task.status == "running":
                 task.duration = self.table.durations[row]

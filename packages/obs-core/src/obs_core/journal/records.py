@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from obs_core.identity import Process
 
 FORMAT_VERSION = 1
 """Raised when a reader of the old format could no longer make sense of the new one."""
 
-Ref = int | str
+Number = Annotated[int, Meta(ge=0, le=2**53)]
+"""Of a span, task or deck. A line with a number or a time beyond these bounds is damaged, and skipped."""
+
+Time = Annotated[int, Meta(ge=-(2**61), le=2**61)]
+"""Nanoseconds: a time by the writer's clock, or how long something took."""
+
+Ref = Number | str
 """A span, task or deck: its number, or ``"<writer>.<number>"`` when another writer made it."""
 
 
-class Record(Struct, array_like=True, tag=True):
+class Record(Struct, array_like=True, tag=True, gc=False):
     """A line: a JSON array whose first entry names the kind. New fields are only ever added at the end."""
 
 
@@ -25,7 +31,7 @@ class Head(Record, tag="head"):
     version: int
     execution: str
     writer: str
-    clock: int
+    clock: Time
     """Nanoseconds since the epoch at which this writer's times are zero."""
     process: Process
     python: str
@@ -35,10 +41,10 @@ class Head(Record, tag="head"):
 class ExecutionStart(Record, tag="execution"):
     """The execution began; written by its first writer."""
 
-    number: int
+    number: Number
     """The number of its root span."""
     name: str
-    at: int
+    at: Time
     tags: dict[str, str]
     user: str
     command: str
@@ -48,27 +54,27 @@ class ExecutionStart(Record, tag="execution"):
 class ExecutionEnd(Record, tag="execution-end"):
     """The execution ended."""
 
-    at: int
+    at: Time
     status: str
     error: str | None
-    process_time: int
+    process_time: Time
     lost: int
 
 
 class SpanRecord(Record, tag="span"):
     """An operation that ended."""
 
-    number: int
+    number: Number
     parent: Ref
     name: str
-    start: int
-    duration: int
-    process_time: int
+    start: Time
+    duration: Time
+    process_time: Time
     error: str | None = None
     attributes: dict[str, Any] | None = None
     key: str | None = None
     """What the engine that ran it calls it; a later span of the same key is a later attempt."""
-    counted: tuple[int, int, int] | None = None
+    counted: tuple[Number, Time, Time] | None = None
     """It stands for several operations that are not written: how many, their total and their longest duration. One of
     the same number that follows replaces it."""
 
@@ -79,10 +85,10 @@ class OpenSpan(Record, tag="open"):
     A `SpanRecord` of the same number follows if it ends.
     """
 
-    number: int
+    number: Number
     parent: Ref
     name: str
-    start: int
+    start: Time
     attributes: dict[str, Any] | None = None
     key: str | None = None
 
@@ -90,10 +96,10 @@ class OpenSpan(Record, tag="open"):
 class TaskStart(Record, tag="task"):
     """A task's call began."""
 
-    number: int
+    number: Number
     parent: Ref
     name: str
-    start: int
+    start: Time
     attempt: int
     function: str
     enable_deck: bool
@@ -102,9 +108,9 @@ class TaskStart(Record, tag="task"):
 class TaskEnd(Record, tag="task-end"):
     """A task's call ended."""
 
-    number: int
-    duration: int
-    process_time: int
+    number: Number
+    duration: Time
+    process_time: Time
     status: str
     error: str | None = None
 
@@ -120,7 +126,7 @@ class Raised(Record, tag="raised"):
 class DeckMade(Record, tag="deck"):
     """A tab of a task (or of the whole execution) was made."""
 
-    number: int
+    number: Number
     task: Ref
     name: str
 
@@ -129,7 +135,7 @@ class DeckItems(Record, tag="items"):
     """HTML appended to a deck. `shared` are the hashes that stand in it as ``obs:shared:<hash>``."""
 
     deck: Ref
-    at: int
+    at: Time
     items: list[str]
     shared: list[str] = []
     source: str = ""
@@ -140,7 +146,7 @@ class DeckBlob(Record, tag="blob"):
     """One item of a deck that is kept in a file of its own, content addressed."""
 
     deck: Ref
-    at: int
+    at: Time
     path: str
     shared: list[str] = []
     source: str = ""
@@ -150,8 +156,8 @@ class DeckTimes(Record, tag="times"):
     """Bars of a time line deck: name, start, finish (nanoseconds since the epoch), process time."""
 
     deck: Ref
-    at: int
-    bars: list[tuple[str, int, int, int | None]]
+    at: Time
+    bars: list[tuple[str, Time, Time, Time | None]]
 
 
 class LinkMade(Record, tag="link"):
@@ -191,9 +197,9 @@ class Artifact(Record, tag="artifact"):
 class CaptureMade(Record, tag="capture"):
     """A file was begun from which decks of a task are made later."""
 
-    number: int
+    number: Number
     task: Ref
-    at: int
+    at: Time
     kind: str
     path: str
     options: dict[str, Any]
@@ -209,7 +215,7 @@ class WorkerJoined(Record, tag="worker"):
     """An engine's worker in this process took up work of this execution."""
 
     name: str
-    at: int
+    at: Time
     threads: int
     """How many operations it runs at a time."""
 
@@ -218,13 +224,13 @@ class WorkerLeft(Record, tag="worker-left"):
     """A worker is done with this execution, or with everything."""
 
     name: str
-    at: int
+    at: Time
 
 
 class Beat(Record, tag="beat"):
     """A sign of life of a writer that has nothing else to say."""
 
-    at: int
+    at: Time
 
 
 class Lost(Record, tag="lost"):

@@ -39,11 +39,12 @@ def critical_path(tree: SpanTree, root: int) -> Iterable[tuple[int, int]]:
 
 def _walk(tree: SpanTree, root: int) -> Iterator[tuple[int, int]]:
     path = [_Link(tree, root, tree.table.starts[root], tree.ends[root])]
+    first_children, outlasting = tree.first_children, tree.outlasting
     while path:
         link = path[-1]
         for child, start, end in link.chain:
             link.contribution -= end - start
-            if tree.has_children(child) or child in tree.outlasting:
+            if first_children[child] >= 0 or child in outlasting:
                 path.append(_Link(tree, child, start, end))
                 break
             yield child, end - start

@@ -365,12 +365,15 @@ class _Steps:
         self.times: list[int] = []
         self.starts: list[int] = []
         self._known[root] = self._numbered(-1, tree.families[root])
+        parents, families, starts = tree.parents, tree.families, tree.table.starts
+        last_parent, last_family, step = -2, "", 0  # a loop's million steps have one parent and one name
         for span, contribution in critical_path(tree, root):
             if contribution:
-                step = self._step(span)
+                if parents[span] != last_parent or families[span] != last_family:
+                    last_parent, last_family, step = parents[span], families[span], self._step(span)
                 self.times[step] += contribution
                 self._counts[step] += 1
-                self.starts[step] = tree.table.starts[span]  # the path goes back in time: the last is the first
+                self.starts[step] = starts[span]  # the path goes back in time: the last is the first
 
     def path(self, step: int, room: int, screen: Screen) -> str:
         """Name a step by itself and what is above it, as far as there is room."""

@@ -93,17 +93,20 @@ def _open(tree: SpanTree, row: Row, troubled: bytearray, room: int) -> int:
 
 def _groups(tree: SpanTree, row: Row) -> list[int | list[int]]:
     """Gather the children of a line by name; where they are few, each is a group of its own."""
-    names = tree.families
-    found: dict[str, int | list[int]] = {}
+    names, first, following = tree.families, tree.first_children, tree.next_siblings
+    gathered: dict[str, list[int]] = {}
     for span in row.spans:
-        for child in tree.children(span):
-            group = found.get(names[child])
-            if group is None:
-                found[names[child]] = child
-            elif isinstance(group, list):
-                group.append(child)
+        child = first[span]
+        while child >= 0:
+            name = names[child]
+            if name in gathered:
+                gathered[name].append(child)
             else:
-                found[names[child]] = [group, child]
+                gathered[name] = [child]
+            child = following[child]
+    found: dict[str, int | list[int]] = {
+        name: group if len(group) > 1 else group[0] for name, group in gathered.items()
+    }
     groups: list[int | list[int]] = []
     for group in found.values():
         if row.gathered or _is_many(group):
@@ -156,7 +159,7 @@ def _row(tree: SpanTree, spans: list[int], gathered: bool) -> Row:
         gathered=gathered,
         total=sum(map(tree.times.__getitem__, spans)),
         own=sum(map(tree.self_times.__getitem__, spans)),
-        longest=max(map(tree.longest, spans)),
+        longest=max(map(tree.longest if table.counted else table.durations.__getitem__, spans)),
         start=min(map(table.starts.__getitem__, spans)),
         end=max(map(tree.ends.__getitem__, spans)),
         failed=len(failed),

@@ -43,7 +43,7 @@ class SpanTree:
         return "running" if table.execution.status == "running" else "lost"
 
     @functools.cached_property
-    def parents(self) -> list[int]:
+    def parents(self) -> Sequence[int]:
         """The parent of each span; a span whose parent is not in the table hangs on the root."""
         given, count = self.table.parents, len(self)
         if given[0] == -1 and all(0 <= parent < count for parent in given[1:]):
@@ -70,7 +70,7 @@ class SpanTree:
         return sum(map(self.count, spans)) if self.table.counted else len(spans)
 
     @functools.cached_property
-    def times(self) -> list[int]:
+    def times(self) -> Sequence[int]:
         """Nanoseconds for which each entry ran: its duration, or the sum of those that it stands for."""
         counted = self.table.counted
         if not counted:
