@@ -64,17 +64,18 @@ def main() -> None:
 def recorded(example: Example) -> list[Command]:
     """Run the program so that it fails, and record what a terminal shows of that.
 
-    Of the traceback its last line is shown, and nothing of the machine on which this runs.
+    Of the traceback its last line is shown, of the explanation the beginning, and nothing of the machine.
     """
     program = example.folder / PROGRAM
     program.write_text(example.code.replace(*FAILING), encoding="utf-8")
     *_, raised = example.in_terminal(PROGRAM, columns=COLUMNS)
     listed = example.in_terminal("-m", "obs_core", "ls", columns=COLUMNS)
     explained = example.in_terminal("-m", "obs_core", "explain", "last", columns=COLUMNS)
+    trace_ends = next(place for place, line in enumerate(explained) if "Hottest operations" in line)
     return [
         Command(f"python {PROGRAM}", ["…", *wrap(raised, COLUMNS)]),
         Command("obs ls", listed),
-        Command("obs explain last", [line for line in explained if "Host " not in line]),
+        Command("obs explain last", [*(line for line in explained[:trace_ends] if "Host " not in line), "…"]),
     ]
 
 
