@@ -32,7 +32,7 @@ def register_task_decorator(python_type: type | str, decorator: TaskDecorator) -
         TypeError: `python_type` is no type, or `decorator` is no `TaskDecorator`.
         ValueError: `python_type` is text that is no dotted name.
 
-    Example:
+    Examples:
         >>> register_task_decorator("pandera.typing.DataFrame", validated())
     """
     check_target(python_type)

@@ -78,7 +78,7 @@ class Deck:
     Raises:
         TypeError: The name is not a string.
 
-    Example:
+    Examples:
         >>> deck = Deck("Quality")
         >>> deck.append("<h2>Rows</h2>").append(frame)
     """
@@ -224,7 +224,7 @@ class TimeLineDeck(Deck):
         html: Content shown above the chart.
         auto_add_to_deck: As for `Deck`.
 
-    Example:
+    Examples:
         >>> timeline = TimeLineDeck("Steps")
         >>> timeline.append_time_info({"Start": began, "Finish": ended, "Name": "Operation A"})
     """

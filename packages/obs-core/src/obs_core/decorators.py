@@ -114,7 +114,7 @@ class TaskCall:
         Args:
             error: The error to raise.
 
-        Example:
+        Examples:
             >>> if not schema.accepts(call.result):
             ...     call.reject(ValueError(f"{call.name} returned what {schema} does not allow"))
         """
@@ -137,7 +137,7 @@ class TaskDecorator:
     coroutines, generators and async generators, as a ``with`` block, above or below `task` and other
     decorators, and can be pickled by cloudpickle if its attributes can.
 
-    Example:
+    Examples:
         >>> class announced(TaskDecorator):
         ...     def __init__(self, *, channel: str = "general") -> None:
         ...         self.channel = channel
