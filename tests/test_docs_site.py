@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from pathlib import Path
 
+import obs_core
+import obs_core.testing
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "scripts" / "frame"))
 
-from docs_site import descriptions, listed, navigation  # noqa: E402
+from docs_site import descriptions, listed, misread, navigation  # noqa: E402
 
 INDEX = """\
 # obs
@@ -60,3 +64,18 @@ def test_the_site_has_four_groups() -> None:
     assert list(dict.fromkeys(page.groups[0] for page in pages)) == ["Start", "Guides", "Packages", "Reference"]
     measured = [page for page in pages if page.groups == ("Reference", "Performance")]
     assert len(measured) == len(list(ROOT.glob("docs/performance*.md")))
+
+
+def test_an_example_that_was_read_as_text_fails_the_build(tmp_path: Path) -> None:
+    for name, text in {"reference": "<pre>&gt;&gt;&gt; f()</pre>", "reference-integrations": "<blockquote>f()"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").write_text(text)
+    assert [line.partition(":")[0] for line in misread(tmp_path)] == ["reference-integrations"]
+
+
+def test_the_reference_has_every_public_name_once() -> None:
+    pages = [page.read_text() for page in sorted(ROOT.glob("docs/reference*.md"))]
+    shown = re.findall(r"^::: obs_core\.(\w+)$", "\n".join(pages), re.MULTILINE)
+    assert sorted(shown) == sorted(set(obs_core.__all__) - {"__version__"})
+    tested = re.findall(r"^::: obs_core\.testing\.(\w+)$", "\n".join(pages), re.MULTILINE)
+    assert sorted(tested) == sorted(obs_core.testing.__all__)

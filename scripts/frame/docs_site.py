@@ -18,6 +18,8 @@ from checkout import ROOT
 SETTINGS = ROOT / "zensical.toml"
 FILLED = ROOT / ".zensical.toml"
 INDEX = ROOT / "docs" / "index.md"
+SITE = ROOT / "site"
+API = "reference*/index.html"
 
 _HEADING = re.compile(r"^(?P<level>##+) (?P<title>.+)$")
 _ROW = re.compile(r"^\| \[(?P<title>[^\]]+)\]\((?P<page>[\w-]+\.md)\) \| (?P<about>.+) \|$")
@@ -40,7 +42,20 @@ def main(arguments: list[str]) -> int:
     settings = SETTINGS.read_text(encoding="utf-8").replace("nav = []", f"nav = {navigation(pages)}", 1)
     FILLED.write_text(f"{settings}\n[project.extra.descriptions]\n{descriptions(pages)}", encoding="utf-8")
     command = [str(Path(sys.executable).with_name("zensical")), *arguments, "--config-file", str(FILLED)]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    wrong = misread(SITE) if arguments[:1] == ["build"] and not code else []
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return code or int(bool(wrong))
+
+
+def misread(site: Path) -> list[str]:
+    """Return what is wrong with the pages of the API: an example that was read as text stands in block quotes."""
+    quotes = {page.parent.name: page.read_text(encoding="utf-8").count("<blockquote") for page in site.glob(API)}
+    return [
+        f"{name}: {count} block quotes. A docstring's section of examples is called `Examples:`."
+        for name, count in sorted(quotes.items())
+        if count
+    ]
 
 
 def listed(index: str) -> list[Page]:
