@@ -90,7 +90,7 @@ def test_no_block_of_a_page_is_empty() -> None:
 def test_every_link_between_pages_leads_somewhere() -> None:
     broken = [
         f"{name(page)}: {target}"
-        for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+        for page in [*PAGES, *(ROOT / name for name in ("CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md"))]
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text())
         if not (page.parent / target).exists()
     ]

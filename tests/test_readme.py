@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from subprocess import CalledProcessError
+from xml.etree import ElementTree
 
 import pytest
 
@@ -31,6 +33,22 @@ def test_the_trace_that_readme_shows_has_the_shape_of_the_programs(example: Exam
     assert shown
     assert shape_of(shown[0]) == shape_of(trace_of(example.obs("explain", "last"))), MADE_ANEW
     assert len(shape_of(shown[0])) == 7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_recording_of_a_terminal_shows_what_a_failure_prints(theme: str, tmp_path: Path) -> None:
+    example = Example(README, tmp_path)
+    with pytest.raises(CalledProcessError):
+        example.python("-c", example.code.replace("trees=300", "trees=0"))
+    trace = trace_of(example.obs("explain", "last"))
+
+    rows: dict[float, list[str]] = {}
+    for text in ElementTree.parse(ROOT / "docs" / "images" / f"terminal-{theme}.svg").findall(".//{*}text"):
+        rows.setdefault(float(text.get("y", "0")), []).extend(span.text or "" for span in text)
+    shown = "\n".join(" ".join(spans) for _, spans in sorted(rows.items()))
+    assert "\n".join(shape_of(trace)) in "\n".join(shape_of(shown)), MADE_ANEW
+    assert "FAILED InvalidParameterError" in trace
 
 
 @pytest.mark.slow

@@ -1,56 +1,105 @@
-"""Build or serve the docs site: `./scripts/hatch run docs:build`."""
+"""Build or serve the docs site: `./scripts/hatch run docs:build`.
+
+docs/index.md decides: its headings are the groups of the navigation, the rows of its tables their pages, and what a row
+says of a page is the page's description.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from checkout import ROOT
 
 SETTINGS = ROOT / "zensical.toml"
 FILLED = ROOT / ".zensical.toml"
-FIRST = ("tasks", "decks", "report-page", "spans", "rendering", "transformers", "task-decorators", "secrets")
-"""The concepts in the order in which they are read; others follow by name."""
+INDEX = ROOT / "docs" / "index.md"
+SITE = ROOT / "site"
+API = "reference*/index.html"
+
+_HEADING = re.compile(r"^(?P<level>##+) (?P<title>.+)$")
+_ROW = re.compile(r"^\| \[(?P<title>[^\]]+)\]\((?P<page>[\w-]+\.md)\) \| (?P<about>.+) \|$")
+
+
+class Page(NamedTuple):
+    """A page, as docs/index.md leads to it."""
+
+    groups: tuple[str, ...]
+    title: str
+    file: str
+    about: str
 
 
 def main(arguments: list[str]) -> int:
-    """Run Zensical with a nav that holds every page."""
-    FILLED.write_text(SETTINGS.read_text().replace("nav = []", f"nav = {navigation()}", 1))
+    """Run Zensical with the navigation and the descriptions filled in."""
+    pages = listed(INDEX.read_text(encoding="utf-8"))
+    if missing := {path.name for path in ROOT.glob("docs/*.md")} - {page.file for page in pages} - {INDEX.name}:
+        raise SystemExit(f"No table of docs/index.md leads to {', '.join(sorted(missing))}: give each a row.")
+    settings = SETTINGS.read_text(encoding="utf-8").replace("nav = []", f"nav = {navigation(pages)}", 1)
+    FILLED.write_text(f"{settings}\n[project.extra.descriptions]\n{descriptions(pages)}", encoding="utf-8")
     command = [str(Path(sys.executable).with_name("zensical")), *arguments, "--config-file", str(FILLED)]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    wrong = misread(SITE) if arguments[:1] == ["build"] and not code else []
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return code or int(bool(wrong))
 
 
-def navigation() -> str:
-    """Return the nav as TOML: sections with their pages."""
-    pages = {path.stem for path in ROOT.glob("docs/*.md")}
-    packages = {path.name.removeprefix("obs-") for path in ROOT.glob("packages/*")} & pages - {"renderers"}
-    performance = {page for page in pages if page.startswith("performance")}
-    single = {"index", "renderers", "security", "reference"}
-    concepts = pages - packages - performance - single
-    sections = [
-        _single("Getting started", "index"),
-        _section("Concepts", sorted(concepts, key=_as_read)),
-        _section("Packages", sorted(packages)),
-        _single("Gallery", "renderers"),
-        _section("Performance", sorted(performance)),
-        _single("Security", "security"),
-        _single("API reference", "reference"),
+def misread(site: Path) -> list[str]:
+    """Return what is wrong with the pages of the API: an example that was read as text stands in block quotes."""
+    quotes = {page.parent.name: page.read_text(encoding="utf-8").count("<blockquote") for page in site.glob(API)}
+    return [
+        f"{name}: {count} block quotes. A docstring's section of examples is called `Examples:`."
+        for name, count in sorted(quotes.items())
+        if count
     ]
-    return f"[{', '.join(sections)}]"
 
 
-def _single(title: str, page: str) -> str:
-    return f"{{ {json.dumps(title)} = {json.dumps(page + '.md')} }}"
+def listed(index: str) -> list[Page]:
+    """Return the pages to which the tables of docs/index.md lead, in its order."""
+    groups: list[str] = []
+    pages = []
+    for line in index.splitlines():
+        if heading := _HEADING.match(line):
+            groups[len(heading["level"]) - 2 :] = [heading["title"]]
+        elif row := _ROW.match(line):
+            pages.append(Page(tuple(groups), row["title"], row["page"], row["about"]))
+    return pages
 
 
-def _section(title: str, pages: list[str]) -> str:
-    return f"{{ {json.dumps(title)} = {json.dumps([page + '.md' for page in pages])} }}"
+def navigation(pages: list[Page]) -> str:
+    """Return the nav as TOML: groups, and groups in them, with their pages."""
+    tree: dict[str, object] = {}
+    for page in pages:
+        branch = tree
+        for group in page.groups:
+            branch = branch.setdefault(group, {})  # type: ignore[assignment]
+        branch[page.title] = page.file
+    first = next(iter(tree))
+    tree[first] = {"Overview": INDEX.name, **tree[first]}  # type: ignore[dict-item]
+    return _toml(tree)
 
 
-def _as_read(page: str) -> tuple[int, str]:
-    return (FIRST.index(page) if page in FIRST else len(FIRST), page)
+def _toml(tree: object) -> str:
+    if isinstance(tree, dict):
+        return f"[{', '.join(f'{{ {json.dumps(title)} = {_toml(branch)} }}' for title, branch in tree.items())}]"
+    return json.dumps(tree)
+
+
+def descriptions(pages: list[Page]) -> str:
+    """Return what is said of each page as TOML, by its address in the site."""
+    return "".join(f"{json.dumps(_address(page))} = {json.dumps(_sentence(page))}\n" for page in pages)
+
+
+def _address(page: Page) -> str:
+    return f"{page.file.removesuffix('.md')}/"
+
+
+def _sentence(page: Page) -> str:
+    return f"{page.title}: {page.about.replace('`', '')}"
 
 
 if __name__ == "__main__":

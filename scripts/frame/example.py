@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 from hashlib import sha256
 from pathlib import Path
 
@@ -50,11 +54,31 @@ class Example:
         """Run the obs command and return what it prints."""
         return self.python("-m", "obs_core", *arguments)
 
+    def in_terminal(self, *arguments: str, columns: int) -> list[str]:
+        """Run the interpreter in a terminal and return the lines that it shows, with their colours."""
+        ours, its = pty.openpty()
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        command = [sys.executable, *arguments]
+        with subprocess.Popen(command, cwd=self.folder, env=self.environment, stdin=its, stdout=its, stderr=its):
+            os.close(its)
+            shown = b"".join(iter(lambda: _read(ours), b""))
+        os.close(ours)
+        return shown.decode().splitlines()
+
     @property
     def environment(self) -> dict[str, str]:
         """The caller's variables, without those that would change what obs does."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("OBS_")}
-        return kept | {"OBS_STORE": str(self.folder / "store"), "OBS_STRICT": "1"}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("OBS_") and name != "NO_COLOR"}
+        store = str(self.folder / "store")
+        return kept | {"OBS_STORE": store, "OBS_STRICT": "1", "PYTHON_COLORS": "0", "TERM": "xterm-256color"}
+
+
+def _read(terminal: int) -> bytes:
+    """Read what there is; Linux says that the other end is closed by an error."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
 
 
 def code_of(page: Path) -> str:

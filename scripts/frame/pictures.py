@@ -6,6 +6,7 @@ import io
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps
@@ -14,6 +15,7 @@ from playwright.sync_api import sync_playwright
 
 from checkout import ROOT
 from example import DECK, PROGRAM, SHOWN, TASK, Example, digest_of, trace_of
+from terminal_svg import THEMES, Command, drawn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -29,6 +31,11 @@ SHARP = "--disable-features=IsolateSandboxedIframes"
 WIDTH, HEIGHT = 1000, 690
 SCALE = 2
 COLOURS = 256
+COLUMNS = 100
+FAILING = ("trees=300", "trees=0")
+"""What is changed in the program, and into what, so that it fails."""
+
+RECORDING = "A terminal: the program fails, obs ls lists both runs, obs explain last shows the failed one's trace"
 BORDERS = {"light": "#d1d9e0", "dark": "#3d444d"}
 """The themes, and what separates a picture from a page of the same colour."""
 
@@ -47,6 +54,29 @@ def main() -> None:
             for theme, border in BORDERS.items():
                 keep(shot_of(browser, report, theme), border, IMAGES / f"report-{theme}.png")
             browser.close()
+        session = recorded(example)
+    for theme in THEMES:
+        to = IMAGES / f"terminal-{theme}.svg"
+        to.write_text(drawn(session, theme, RECORDING), encoding="utf-8")
+        print(f"{to.relative_to(ROOT)}: {to.stat().st_size:,} bytes")
+
+
+def recorded(example: Example) -> list[Command]:
+    """Run the program so that it fails, and record what a terminal shows of that.
+
+    Of the traceback its last line is shown, of the explanation the beginning, and nothing of the machine.
+    """
+    program = example.folder / PROGRAM
+    program.write_text(example.code.replace(*FAILING), encoding="utf-8")
+    *_, raised = example.in_terminal(PROGRAM, columns=COLUMNS)
+    listed = example.in_terminal("-m", "obs_core", "ls", columns=COLUMNS)
+    explained = example.in_terminal("-m", "obs_core", "explain", "last", columns=COLUMNS)
+    trace_ends = next(place for place, line in enumerate(explained) if "Hottest operations" in line)
+    return [
+        Command(f"python {PROGRAM}", ["…", *wrap(raised, COLUMNS)]),
+        Command("obs ls", listed),
+        Command("obs explain last", [*(line for line in explained[:trace_ends] if "Host " not in line), "…"]),
+    ]
 
 
 def shot_of(browser: Browser, report: Path, theme: str) -> bytes:

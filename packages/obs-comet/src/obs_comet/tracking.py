@@ -118,7 +118,7 @@ class comet_ml_init(_Comet):
     Raises:
         ValueError: The project, workspace or secret is missing, or a value is not valid.
 
-    Example:
+    Examples:
         >>> @task
         ... @comet_ml_init(project_name="delays", workspace="flights", secret=Secret(group="comet", key="API_KEY"))
         ... def train() -> None:
@@ -180,7 +180,7 @@ class comet_ml_login(_Comet):
     Raises:
         ValueError: The project, workspace or secret is missing, or a value is not valid.
 
-    Example:
+    Examples:
         >>> @task
         ... @comet_ml_login(project_name="delays", workspace="flights", secret=Secret(group="comet", key="API_KEY"))
         ... def train() -> None:

@@ -3,7 +3,7 @@
 Decorate a function with `task` and get a trace of where its time went, an HTML report with tabs, and a
 record that survives a kill, in a folder or any shared store.
 
-Example:
+Examples:
     >>> from obs_core import current_context, span, task
     >>> @task
     ... def clean(rows: list[int]) -> list[int]:

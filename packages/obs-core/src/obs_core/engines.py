@@ -61,7 +61,7 @@ def record_span(
     Returns:
         Its number in this process's journal.
 
-    Example:
+    Examples:
         >>> record_span(innermost(), "GET /flights", began_ns, took_ns, attributes={"status": 200})
     """
     journal = parent.task.journal

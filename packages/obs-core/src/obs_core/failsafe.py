@@ -37,7 +37,7 @@ class guarded:
         doing: What is being tried, as it reads after "obs failed at": ``"rendering input x"``.
         note: Is told the message too, so that the report can show it.
 
-    Example:
+    Examples:
         >>> with guarded("rendering input x"):
         ...     html = renderer.to_html(value)
     """

@@ -35,7 +35,7 @@ def let_pass(error: BaseException) -> None:
     Raises:
         BaseException: It, or the one that it came from, when that was not raised by the code that was called.
 
-    Example:
+    Examples:
         >>> def text_of(value: object) -> str:
         ...     try:
         ...         return str(value)

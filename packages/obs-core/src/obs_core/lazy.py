@@ -19,7 +19,7 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
     Returns:
         Functions to be assigned in the package's ``__init__.py``.
 
-    Example:
+    Examples:
         >>> __getattr__, __dir__ = lazy_names(__name__, {"profile": "profiles"})
 
     Source: https://peps.python.org/pep-0562/.

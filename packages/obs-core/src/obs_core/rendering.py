@@ -33,7 +33,7 @@ _REPR = ReprRenderer()
 class Renderable(Protocol):
     """A renderer: anything with a method ``to_html(value) -> str``.
 
-    Example:
+    Examples:
         >>> class Shout(Renderable):
         ...     def to_html(self, python_value: Any) -> str:
         ...         return f"<b>{escape(str(python_value).upper())}</b>"
@@ -61,7 +61,7 @@ def register_renderer(python_type: type | str, renderer: Renderable | type[Rende
         TypeError: `python_type` is no type, or `renderer` has no method ``to_html``.
         ValueError: `python_type` is text that is no dotted name.
 
-    Example:
+    Examples:
         >>> class Celsius(float):
         ...     pass
         >>> class Thermometer:
@@ -105,7 +105,7 @@ def render(value: object, renderer: Renderable | None = None) -> str:
     Raises:
         BaseException: Whatever a renderer raised, with ``OBS_STRICT=1`` only; and what ended the task meanwhile.
 
-    Example:
+    Examples:
         >>> render(7)
         '<code>7</code>'
     """
@@ -135,7 +135,7 @@ def renderer_for_annotation(annotation: object, namespace: Mapping[str, Any] | N
         The renderer, also out of ``Annotated[T, renderer] | None``; None when there is none, or the text
         means nothing.
 
-    Example:
+    Examples:
         >>> from typing import Annotated
         >>> renderer_for_annotation(Annotated[int, ReprRenderer()])  # doctest: +ELLIPSIS
         <obs_core.values.plain.ReprRenderer object at ...>

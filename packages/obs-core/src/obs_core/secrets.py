@@ -42,7 +42,7 @@ class SecretNotFoundError(ObsError, LookupError):
 class Secret(Struct, frozen=True):
     """The name of a secret; its value is looked up each time `resolve` is called and is never kept here.
 
-    Args:
+    Attributes:
         group: What the secret belongs to, such as ``"wandb"``; may be left out.
         key: Its name, such as ``"WANDB_API_KEY"``.
 
@@ -50,7 +50,7 @@ class Secret(Struct, frozen=True):
         ValueError: `key` is missing.
         TypeError: `group` or `key` is not text.
 
-    Example:
+    Examples:
         >>> Secret(group="wandb", key="WANDB_API_KEY").resolve()  # doctest: +SKIP
     """
 
@@ -107,7 +107,7 @@ class SecretAccessor:
         Raises:
             SecretNotFoundError: No place holds it.
 
-        Example:
+        Examples:
             >>> SecretAccessor().get("wandb", "WANDB_API_KEY")  # doctest: +SKIP
         """
         if key is None:

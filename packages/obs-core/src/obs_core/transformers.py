@@ -50,7 +50,7 @@ class TypeTransformer(Generic[T]):
         extension: How the name of a file that holds such bytes ends.
         media_type: What such bytes are, as in HTTP's Content-Type.
 
-    Example:
+    Examples:
         >>> class PointTransformer(TypeTransformer[complex]):
         ...     python_type = complex
         ...     name = "example.point"

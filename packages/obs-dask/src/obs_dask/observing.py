@@ -35,7 +35,7 @@ class observe:
         TypeError: It is not a `distributed.Client`, or `whole` is no number.
         ValueError: `whole` is negative.
 
-    Example:
+    Examples:
         >>> client = Client()
         >>> observe(client)
         >>> @task

@@ -30,7 +30,7 @@ def profile(frame: Any, *, schema: DatasetSchema | None = None) -> DatasetProfil
         TypeError: It is no dask DataFrame.
         ImportError: obs-whylogs is not installed.
 
-    Example:
+    Examples:
         >>> summer, winter = profile(flights[flights.month < 7]), profile(flights[flights.month >= 7])
         >>> Deck("Drift").append(WhylogsSummaryDriftRenderer().to_html(summer, winter))
     """

@@ -38,7 +38,7 @@ def validate(frame: Any, schema: Any) -> Delayed:
         TypeError: It is no dask DataFrame, or no schema of a frame.
         ImportError: obs-pandera is not installed.
 
-    Example:
+    Examples:
         >>> verdict = validate(flights, Flights).compute()
         >>> Deck("Quality").append(verdict)
         >>> verdict.raise_if_failed()

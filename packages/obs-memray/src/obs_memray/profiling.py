@@ -45,7 +45,7 @@ class memray_profiling(TaskDecorator):
     Raises:
         ValueError: An unknown reporter, an argument that the reporter does not know, or a number below its least.
 
-    Example:
+    Examples:
         >>> @task
         ... @memray_profiling(memray_html_reporter="table")
         ... def load() -> None:

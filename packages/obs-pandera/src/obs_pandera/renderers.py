@@ -21,7 +21,7 @@ class PandasReportRenderer:
     Args:
         title: The heading.
 
-    Example:
+    Examples:
         >>> import pandas as pd
         >>> import pandera.pandas as pa
         >>> schema = pa.DataFrameSchema({"delay": pa.Column(int, pa.Check.ge(0))}, name="flights")

@@ -33,7 +33,7 @@ class ValidationConfig(Struct, frozen=True):
     Raises:
         ValueError: `on_error` is something else.
 
-    Example:
+    Examples:
         >>> from typing import Annotated
         >>> from pandera.typing import DataFrame
         >>> @task
@@ -70,7 +70,7 @@ class validated(TaskDecorator):
     Raises:
         ValueError: `on_error` is neither ``"raise"`` nor ``"warn"``.
 
-    Example:
+    Examples:
         >>> @task
         ... @validated()
         ... def clean(flights: DataFrame[Flights]) -> DataFrame[CleanFlights]: ...
@@ -104,7 +104,7 @@ def register(*, on_error: Literal["raise", "warn"] = "raise") -> None:
     Args:
         on_error: As for `validated`.
 
-    Example:
+    Examples:
         >>> obs_pandera.register()
     """
     global _registration

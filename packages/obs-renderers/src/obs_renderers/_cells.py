@@ -66,7 +66,7 @@ _MISSING = Cell(MISSING, kind="missing")
 def value_text(value: object) -> str:
     """Write one value that is not missing; nested and unknown ones as a bounded `repr`. It never raises.
 
-    Example:
+    Examples:
         >>> [value_text(value) for value in ("a", 3, [1, 2], b"x")]
         ['a', '3', '[1, 2]', "b'x'"]
     """

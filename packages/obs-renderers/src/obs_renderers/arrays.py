@@ -21,7 +21,7 @@ class ArrayRenderer:
 
     Of an array of three or more dimensions the first and last two-dimensional slices' corners are shown.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> html = ArrayRenderer().to_html(np.arange(12).reshape(3, 4))
     """

@@ -24,7 +24,7 @@ class ArrowRenderer:
         max_rows: Most rows to show, half of them from the end.
         max_cols: Most columns to show.
 
-    Example:
+    Examples:
         >>> import pyarrow as pa
         >>> html = ArrowRenderer().to_html(pa.table({"delay": [3, 14, 15]}))
     """

@@ -164,7 +164,7 @@ class BoxRenderer:
         engine: ``"svg"``, or ``"plotly"`` for a chart that can be zoomed and saved (plotly.js is stored
             once per report).
 
-    Example:
+    Examples:
         >>> import pandas as pd
         >>> html = BoxRenderer("delay").to_html(pd.DataFrame({"delay": [3, 14, 15, 92]}))
     """

@@ -96,7 +96,7 @@ class PythonDependencyRenderer:
     Args:
         title: The heading above the list; an empty one leaves it out.
 
-    Example:
+    Examples:
         >>> html = PythonDependencyRenderer().to_html()
     """
 

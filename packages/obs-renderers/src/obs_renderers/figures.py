@@ -21,7 +21,7 @@ class PlotlyRenderer:
     plotly.js is in the HTML, always as the same bytes, so a report keeps it once however many charts it
     has. A width, or a template other than plotly's default, that the figure sets itself is kept.
 
-    Example:
+    Examples:
         >>> import plotly.express as px
         >>> html = PlotlyRenderer().to_html(px.bar(x=["EWR", "JFK"], y=[120_835, 111_279]))
     """
@@ -51,7 +51,7 @@ class MatplotlibRenderer:
     Args:
         alt: What the figure shows, for those who cannot see it.
 
-    Example:
+    Examples:
         >>> import matplotlib.pyplot as plt
         >>> figure, axes = plt.subplots()
         >>> html = MatplotlibRenderer(alt="Delays by hour").to_html(figure)
@@ -133,7 +133,7 @@ class AltairRenderer:
 
     Needs ``pip install "obs-renderers[altair]"``.
 
-    Example:
+    Examples:
         >>> import altair as alt
         >>> html = AltairRenderer().to_html(alt.Chart({"values": [{"x": 1, "y":
         2}]}).mark_bar().encode(x="x:Q", y="y:Q"))

@@ -53,7 +53,7 @@ class GanttChartRenderer:
     with 10,000 bars. A missing Finish means that it has not ended: its bar is open and reaches to the end
     of the chart.
 
-    Example:
+    Examples:
         >>> from datetime import datetime
         >>> bar = {"Start": datetime(2026, 1, 1, 9), "Finish": datetime(2026, 1, 1, 10), "Name": "load"}
         >>> html = GanttChartRenderer().to_html([bar])

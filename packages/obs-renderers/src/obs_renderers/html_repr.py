@@ -13,7 +13,7 @@ __all__ = ["HtmlReprRenderer"]
 class HtmlReprRenderer:
     """Show an object by the `_repr_html_` that it offers to notebooks.
 
-    Example:
+    Examples:
         >>> from sklearn.linear_model import LinearRegression
         >>> html = HtmlReprRenderer().to_html(LinearRegression())
     """

@@ -48,7 +48,7 @@ class ImageRenderer:
         alt: What the image shows, for those who cannot see it.
         caption: A line under the image.
 
-    Example:
+    Examples:
         >>> from PIL import Image
         >>> html = ImageRenderer(max_size=800).to_html(Image.new("RGB", (1200, 900), "teal"))
     """

@@ -20,7 +20,7 @@ class MarkdownRenderer:
     Lists need no blank line before them and may be nested by two spaces, as on GitHub. HTML in the text is
     kept as it is: a report contains it within its tab.
 
-    Example:
+    Examples:
         >>> html = MarkdownRenderer().to_html("# Delays\n\n- [x] cleaned\n- [ ] modelled")
     """
 

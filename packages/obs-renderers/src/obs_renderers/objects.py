@@ -13,7 +13,7 @@ __all__ = ["ObjectRenderer"]
 class ObjectRenderer:
     """Show any object: a dataclass as a tree, one with a notebook display by that, else its `repr`.
 
-    Example:
+    Examples:
         >>> html = ObjectRenderer().to_html(object())
     """
 

@@ -33,7 +33,7 @@ class FrameProfilingRenderer:
         engine: ``"obs"``, our own, or ``"ydata"`` for ydata-profiling's own page (to be installed besides; it is
             far slower and needs pandas 2).
 
-    Example:
+    Examples:
         >>> import pandas as pd
         >>> html = FrameProfilingRenderer("Delays").to_html(pd.DataFrame({"delay": [3, 14, 15, None]}))
     """

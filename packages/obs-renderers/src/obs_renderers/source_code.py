@@ -24,7 +24,7 @@ class SourceCodeRenderer:
         language: Any language that Pygments knows, when it is not Python.
         first_line: The number of the first line.
 
-    Example:
+    Examples:
         >>> html = SourceCodeRenderer().to_html("def double(x):\n    return 2 * x")
     """
 

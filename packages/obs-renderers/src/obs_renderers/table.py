@@ -32,7 +32,7 @@ class TableRenderer:
     Args:
         max_rows: Most rows to put into the page, 200,000 by default; a note says when there are more.
 
-    Example:
+    Examples:
         >>> import pandas as pd
         >>> html = TableRenderer().to_html(pd.DataFrame({"delay": [3, 14]}), header_labels=["Delay (min)"])
     """

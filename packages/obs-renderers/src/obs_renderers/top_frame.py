@@ -30,7 +30,7 @@ class TopFrameRenderer:
         max_rows: Most rows to show, half of them from the end.
         max_cols: Most columns to show, half of them from the right.
 
-    Example:
+    Examples:
         >>> import pandas as pd
         >>> html = TopFrameRenderer(max_rows=5).to_html(pd.DataFrame({"delay": [3, 14, 15]}))
     """

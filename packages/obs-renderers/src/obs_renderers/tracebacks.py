@@ -29,7 +29,7 @@ class TracebackRenderer:
     The place where it was raised is open, with the lines around it; frames of installed packages are
     folded. Values of variables are never shown: they may be secrets.
 
-    Example:
+    Examples:
         >>> try:
         ...     {}["no such airport"]
         ... except KeyError as error:

@@ -26,7 +26,7 @@ class TreeRenderer:
     Args:
         max_items: Most entries to show of any one list or dict.
 
-    Example:
+    Examples:
         >>> html = TreeRenderer().to_html({"model": {"depth": 3, "features": ["delay", "wind"]}})
     """
 

@@ -43,7 +43,7 @@ class wandb_init(Tracker):
     Raises:
         ValueError: The project, entity or secret is missing.
 
-    Example:
+    Examples:
         >>> @task
         ... @wandb_init(project="delays", entity="flights", secret=Secret(group="wandb", key="WANDB_API_KEY"))
         ... def train() -> None:

@@ -89,7 +89,7 @@ def measure_drift(reference: Any, target: Any, *, thresholds: Thresholds = DEFAU
         TypeError: One of them is no frame and no profile, or a threshold is no number.
         ValueError: A threshold is not from 0 to 1, or is one of a column that neither has.
 
-    Example:
+    Examples:
         >>> before, after = pd.DataFrame({"delay": range(100)}), pd.DataFrame({"delay": range(50, 150)})
         >>> [(column.name, column.drifted) for column in measure_drift(before, after)]
         [('delay', True)]

@@ -42,7 +42,7 @@ def profile(data: Any, *, schema: DatasetSchema | None = None) -> DatasetProfile
         ValueError: The schema asks for segments or validators, which only `whylogs.log` knows.
         ModuleNotFoundError: whylogs has no wheel for this Python and system, and was not built for it.
 
-    Example:
+    Examples:
         >>> view = profile(pd.DataFrame({"delay": [3.5, None, 12.0]}))
         >>> view.get_column("delay").get_metric("counts").null.value
         1

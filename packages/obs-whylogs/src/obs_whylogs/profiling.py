@@ -71,7 +71,7 @@ class profile_data(TaskDecorator):
         ValueError: `on_drift` is something else, or a threshold is not from 0 to 1.
         TypeError: A threshold is no number.
 
-    Example:
+    Examples:
         >>> @task
         ... @profile_data(on_drift="warn", thresholds={"delay": 0.3})
         ... def clean(flights: pd.DataFrame) -> pd.DataFrame: ...

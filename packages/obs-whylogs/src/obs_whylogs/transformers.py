@@ -21,7 +21,7 @@ class WhylogsDatasetProfileTransformer(TypeTransformer["DatasetProfileView"]):
     not
     kept: that format does not hold them.
 
-    Example:
+    Examples:
         >>> @task
         ... def describe(flights: pd.DataFrame) -> DatasetProfileView:
         ...     return obs_whylogs.profile(flights)

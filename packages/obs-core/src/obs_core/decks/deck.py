@@ -53,7 +53,7 @@ class Deck:
     Raises:
         TypeError: The name is not a string.
 
-    Example:
+    Examples:
         >>> deck = Deck("Quality")
         >>> deck.append("<h2>Rows</h2>").append(frame)
     """

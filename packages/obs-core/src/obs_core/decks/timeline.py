@@ -26,7 +26,7 @@ class TimeLineDeck(Deck):
         html: Content shown above the chart.
         auto_add_to_deck: As for `Deck`.
 
-    Example:
+    Examples:
         >>> timeline = TimeLineDeck("Steps")
         >>> timeline.append_time_info({"Start": began, "Finish": ended, "Name": "Operation A"})
     """

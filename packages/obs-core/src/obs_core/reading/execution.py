@@ -36,7 +36,7 @@ def load_execution(execution_id: str = "last", store: Store | str | os.PathLike[
     Raises:
         ExecutionNotFoundError: No execution, or more than one, is meant.
 
-    Example:
+    Examples:
         >>> load_execution("last").output("fit")
         {'rmse': 17.3}
     """

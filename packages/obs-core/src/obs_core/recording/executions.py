@@ -39,7 +39,7 @@ class execution:
     Raises:
         TypeError: The name is not a string, or the tags are not a mapping.
 
-    Example:
+    Examples:
         >>> with execution("flights", tags={"year": 2013}) as run:
         ...     clean(load())
         >>> load_execution(run.id).status

@@ -59,7 +59,7 @@ class OperationLog:
     Attributes:
         used: When an operation ended last, as `obs_core.clock.wall` tells it.
 
-    Example:
+    Examples:
         >>> with log.operation(parent, "resize", key="resize-17", attributes={"worker": "gpu-3"}):
         ...     resize(17)
     """

@@ -44,7 +44,7 @@ class span:
         name: As given.
         attributes: As given and set; None if there are none.
 
-    Example:
+    Examples:
         >>> with span("read", path="flights.csv") as reading:
         ...     rows = read()
         ...     reading.set(rows=len(rows))

@@ -55,7 +55,7 @@ def render_report(
     Returns:
         The page. Encode it as UTF-8.
 
-    Example:
+    Examples:
         >>> page = render_report(execution, [task], bodies.get)
         >>> Path("report.html").write_text(page, encoding="utf-8")
     """
@@ -83,7 +83,7 @@ def render_notebook(name: str, items: list[str], shared: Callable[[str], SharedB
     Returns:
         HTML to put among other HTML.
 
-    Example:
+    Examples:
         >>> html = render_notebook("Quality", ["<p>336,776 rows</p>"], {}.get)
     """
     payloads = Payloads(shared)

@@ -39,7 +39,7 @@ def extract(html: str) -> tuple[str, dict[str, str]]:
         The text with a reference in place of each large body, and the bodies by hash (32 hex digits of the
         SHA-256 of their UTF-8 form).
 
-    Example:
+    Examples:
         >>> slim, bodies = extract("<script>" + "x" * 5000 + "</script>")
         >>> slim
         '<script>obs:shared:c59d3c0480cc2d71d8f646e735e92da6</script>'
@@ -68,7 +68,7 @@ def restore(html: str, lookup: Callable[[str], str]) -> str:
     Returns:
         The text as it was before.
 
-    Example:
+    Examples:
         >>> slim, bodies = extract(html)
         >>> restore(slim, bodies.__getitem__) == html
         True

@@ -24,7 +24,7 @@ def open_store(url: str | os.PathLike[str] | None = None) -> Store:
     Returns:
         The store. One that no file system serves says so (`StoreError`) when it is written or read.
 
-    Example:
+    Examples:
         >>> open_store("runs").url
         'runs'
     """

@@ -21,7 +21,7 @@ def carrier() -> dict[str, str]:
         ``traceparent`` as other tracing systems know it, and what obs needs to go on. A subprocess attaches
         by itself when it finds it as JSON in the environment variable `OBS_CARRIER`.
 
-    Example:
+    Examples:
         >>> pool = ProcessPoolExecutor(initializer=attach, initargs=(carrier(),))
         >>> subprocess.run(command, env={**os.environ, "OBS_CARRIER": json.dumps(carrier())})
     """
@@ -45,7 +45,7 @@ class attach:
     Raises:
         ValueError: Something is missing in it.
 
-    Example:
+    Examples:
         >>> def worker(carried: dict[str, str], part: int) -> None:
         ...     with attach(carried), span("part", number=part):
         ...         ...

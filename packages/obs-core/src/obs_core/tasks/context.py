@@ -116,7 +116,7 @@ class TaskContext:
         Raises:
             TypeError: No transformer can keep it.
 
-        Example:
+        Examples:
             >>> current_context().keep("columns", list(frame.columns))
             >>> load_execution("last").artifact("clean", "columns")
             ['origin', 'dest']
@@ -197,7 +197,7 @@ def current_context() -> TaskContext:
     Returns:
         The context; the same object as long as the task runs.
 
-    Example:
+    Examples:
         >>> @task
         ... def clean(rows: int) -> None:
         ...     current_context().default_deck.append(f"<b>{rows}</b> rows")
@@ -212,7 +212,7 @@ def link(name: str, url: str) -> None:
         name: What it is called, such as ``"W&B run"``.
         url: The address. Only http and https can be clicked; anything else is shown as text.
 
-    Example:
+    Examples:
         >>> link("Model card", "https://example.com/models/7")
     """
     innermost().task.link(name, url)

@@ -129,7 +129,7 @@ class TaskCall:
         Args:
             error: The error to raise.
 
-        Example:
+        Examples:
             >>> if not schema.accepts(call.result):
             ...     call.reject(ValueError(f"{call.name} returned what {schema} does not allow"))
         """
@@ -152,7 +152,7 @@ class TaskDecorator:
     coroutines, generators and async generators, as a ``with`` block, above or below `task` and other
     decorators, and can be pickled by cloudpickle if its attributes can.
 
-    Example:
+    Examples:
         >>> class announced(TaskDecorator):
         ...     def __init__(self, *, channel: str = "general") -> None:
         ...         self.channel = channel
@@ -306,7 +306,7 @@ def register_task_decorator(python_type: type | str, decorator: TaskDecorator) -
         TypeError: `python_type` is no type, or `decorator` is no `TaskDecorator`.
         ValueError: `python_type` is text that is no dotted name.
 
-    Example:
+    Examples:
         >>> register_task_decorator("pandera.typing.DataFrame", validated())
     """
     check_target(python_type)

@@ -119,7 +119,7 @@ def task(
         TypeError: What is decorated cannot be called.
         ValueError: An unknown deck field, or an attempt below 1.
 
-    Example:
+    Examples:
         >>> @task(deck_fields=[DeckField.TIMELINE])
         ... def clean(frame: DataFrame) -> DataFrame:
         ...     with span("drop duplicates"):

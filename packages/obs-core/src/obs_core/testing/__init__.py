@@ -1,6 +1,6 @@
 """For tests of pipelines and integrations: a store in memory, a fixed clock, contract tests.
 
-Example:
+Examples:
     >>> def test_training_links_its_run():
     ...     with recording() as store:
     ...         train()

@@ -18,7 +18,7 @@ class FixedClock:
     Args:
         epoch: Where it stands at first, in seconds since 1970. Default: 2026-01-01 00:00:00 UTC.
 
-    Example:
+    Examples:
         >>> with FixedClock() as clock, recording() as store:
         ...     with execution("night"), span("load"):
         ...         clock.advance(1.5)

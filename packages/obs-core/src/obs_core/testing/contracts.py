@@ -1,6 +1,6 @@
 """What every renderer, transformer and integration promises, as tests to inherit.
 
-Example:
+Examples:
     >>> class TestTopFrameRenderer(RendererContract):
     ...     renderer = TopFrameRenderer()
     ...     values = (pandas.DataFrame({"delay": [1.0, None]}),)

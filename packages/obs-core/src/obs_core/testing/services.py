@@ -41,7 +41,7 @@ class LoopbackService:
         requests: What it was asked.
         released: Set it to let hanging requests go.
 
-    Example:
+    Examples:
         >>> class Tracker(LoopbackService):
         ...     def answer(self, path: str, body: str) -> dict[str, Any]:
         ...         return {"ok": True}

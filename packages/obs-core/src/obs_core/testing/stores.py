@@ -110,7 +110,7 @@ class _MemorySegment:
 def recording() -> Iterator[RecordingStore]:
     """Record everything that runs inside into a fresh store in memory.
 
-    Example:
+    Examples:
         >>> with recording() as store:
         ...     clean([1, -2])
         >>> store.last().status

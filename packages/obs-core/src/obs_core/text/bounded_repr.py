@@ -50,7 +50,7 @@ def bounded_repr(value: object, limit: int = 20_000, *, lines: bool = False) -> 
     Returns:
         Text in which ``...`` and "N more" tell what was left out.
 
-    Example:
+    Examples:
         >>> bounded_repr(list(range(1_000_000)), limit=12)
         '[0, 1, 2, 3,...'
     """
@@ -64,7 +64,7 @@ def bounded_repr(value: object, limit: int = 20_000, *, lines: bool = False) -> 
 def describe_error(error: BaseException) -> str:
     """Tell an exception in one bounded line, ``"ValueError: no such airport"``; never raises.
 
-    Example:
+    Examples:
         >>> describe_error(KeyError("JFK"))
         "KeyError: 'JFK'"
     """

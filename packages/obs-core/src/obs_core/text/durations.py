@@ -21,7 +21,7 @@ def format_duration(ns: int) -> str:
     Args:
         ns: Nanoseconds; negative ones get a minus sign.
 
-    Example:
+    Examples:
         >>> [format_duration(ns) for ns in (417, 3_400_000, 72_000_000_000)]
         ['417 ns', '3.4 ms', '1 min 12 s']
     """
@@ -43,7 +43,7 @@ def format_moment(ns: int, digits: int = 3) -> str:
         ns: Nanoseconds since the epoch.
         digits: How many digits of the second's fraction to show, 0 to 9. Digits beyond are cut off, not rounded.
 
-    Example:
+    Examples:
         >>> format_moment(1_795_390_957_417_123_456)
         '2026-11-22 23:42:37.417 UTC'
     """
@@ -58,7 +58,7 @@ def format_iso(ns: int) -> str:
     Args:
         ns: Nanoseconds since the epoch.
 
-    Example:
+    Examples:
         >>> format_iso(1_795_390_957_417_123_456)
         '2026-11-22T23:42:37.417123456+00:00'
     """

@@ -59,7 +59,7 @@ def register_secret_value(value: str) -> bool:
     Returns:
         False when the value is too short to be masked (under 4 characters).
 
-    Example:
+    Examples:
         >>> register_secret_value("k9-very-secret")
         True
         >>> mask("token=k9-very-secret")

@@ -25,7 +25,7 @@ _UNITS = ("KB", "MB", "GB", "TB", "PB")
 def count(quantity: int) -> str:
     """Write how many there are, the thousands grouped.
 
-    Example:
+    Examples:
         >>> count(336_776)
         '336,776'
     """
@@ -35,7 +35,7 @@ def count(quantity: int) -> str:
 def plural(quantity: int, noun: str) -> str:
     """Count things whose plural ends with an s.
 
-    Example:
+    Examples:
         >>> [plural(quantity, "row") for quantity in (0, 1, 1200)]
         ['0 rows', '1 row', '1,200 rows']
     """
@@ -50,7 +50,7 @@ def share(part: float, whole: float, *, about: bool = False) -> str:
         whole: How much there is; a share of nothing is 0 %.
         about: Whether it was found on a sample, so that only "about" is true.
 
-    Example:
+    Examples:
         >>> [share(part, 100_000) for part in (0, 1, 2_400, 99_999, 100_000)]
         ['0 %', '<0.1 %', '2.4 %', '>99.9 %', '100 %']
         >>> share(24, 1000, about=True)
@@ -77,7 +77,7 @@ def statistic(value: float) -> str:
     Args:
         value: Any int or float.
 
-    Example:
+    Examples:
         >>> [statistic(value) for value in (2013, 336_776, 12.6391, -0.00123456, 1e-9, math.nan, -math.inf)]
         ['2013', '336,776', '12.64', '-0.001235', '1e-09', 'NA', '-∞']
     """
@@ -87,7 +87,7 @@ def statistic(value: float) -> str:
 def statistics(values: Iterable[float]) -> list[str]:
     """Write statistics that are read side by side: thousands are grouped in all of them or in none.
 
-    Example:
+    Examples:
         >>> statistics([8255, 336_776]), statistics([1999, 2013])
         (['8,255', '336,776'], ['1999', '2013'])
     """
@@ -117,7 +117,7 @@ def _written(value: float, *, grouped: bool) -> str:
 def byte_size(amount: float) -> str:
     """Write a number of bytes in powers of a thousand.
 
-    Example:
+    Examples:
         >>> [byte_size(amount) for amount in (812, 4_200, 999_999, 3e12)]
         ['812 B', '4.2 KB', '1.0 MB', '3.0 TB']
     """

@@ -28,7 +28,7 @@ class ExecutionSpan:
         table: The spans of the execution.
         index: Which of them; 0 is the root.
 
-    Example:
+    Examples:
         >>> trace = ExecutionSpan.load("last")
         >>> trace.explain()
         >>> [child.name for child in trace.children if child.duration > 1]
