@@ -1,4 +1,4 @@
-"""`scripts/frame/for_index.py`, run on a copy of the checkout: what an index shows leads somewhere."""
+"""`scripts/tooling/for_index.py`, run on a copy of the checkout: what an index shows leads somewhere."""
 
 from __future__ import annotations
 

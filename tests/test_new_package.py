@@ -27,7 +27,7 @@ def checkout(tmp_path: Path) -> Path:
 def run(checkout: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     source = checkout / "packages" / "obs-duckdb" / "src"
     variables = {**os.environ, "PYTHONPATH": str(source), "OBS_STRICT": "1"}
-    command = [sys.executable, str(checkout / "scripts" / "frame" / script), *arguments]
+    command = [sys.executable, str(checkout / "scripts" / "tooling" / script), *arguments]
     return subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True, check=False)
 
 

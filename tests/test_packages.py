@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "scripts" / "frame"))
+sys.path.append(str(ROOT / "scripts" / "tooling"))
 
 from changelogs import Changelog  # noqa: E402
 from distributions import Distribution, distributions  # noqa: E402

@@ -46,7 +46,7 @@ def commit(checkout: Path) -> None:
 
 
 def run(checkout: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(checkout / "scripts" / "frame" / script), *arguments]
+    command = [sys.executable, str(checkout / "scripts" / "tooling" / script), *arguments]
     return subprocess.run(command, cwd=checkout, env={**os.environ}, capture_output=True, text=True, check=False)
 
 

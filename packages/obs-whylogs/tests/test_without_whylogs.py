@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import requires
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -51,7 +52,7 @@ def test_what_needs_whylogs_says_so_in_one_sentence(code: str) -> None:
     assert last.endswith(REMEDY)
 
 
-def test_a_task_goes_on_without_its_profile_and_says_so(tmp_path) -> None:
+def test_a_task_goes_on_without_its_profile_and_says_so(tmp_path: Path) -> None:
     result = run(f"""
 from obs_core import load_execution, task
 

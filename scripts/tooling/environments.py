@@ -13,7 +13,7 @@ from private_hatch import HATCH, UV, hatch
 
 SOURCES = (
     "hatch.toml",
-    "scripts/frame/collector.py",
+    "scripts/tooling/collector.py",
     "packages/*/pyproject.toml",
     "packages/*/src/*/__about__.py",
 )

@@ -1,6 +1,6 @@
 """Make a package ready for a package index, just before it is built: what it links to is at the release's own address.
 
-    python scripts/frame/for_index.py packages/obs-wandb https://github.com/OWNER/NAME obs-wandb-v0.2.0
+    python scripts/tooling/for_index.py packages/obs-wandb https://github.com/OWNER/NAME obs-wandb-v0.2.0
 
 In the repository a README links to files beside it, which works in a clone, in a fork and on any branch. An index shows
 the README without them. So its links, and the addresses in the metadata, are written when a release is built: by then
@@ -23,7 +23,7 @@ _FENCE = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
 def main(arguments: list[str]) -> None:
     """Change the README and the metadata of a package in place."""
     if len(arguments) != 3:
-        raise SystemExit("Which package, which repository, which tag? See the top of scripts/frame/for_index.py.")
+        raise SystemExit("Which package, which repository, which tag? See the top of scripts/tooling/for_index.py.")
     package, repository, tag = Path(arguments[0]).resolve(), arguments[1].rstrip("/"), arguments[2]
     readme, settings = package / "README.md", package / "pyproject.toml"
     readme.write_text(absolute(readme, repository, tag), encoding="utf-8")

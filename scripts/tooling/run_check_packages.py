@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> None:
     if folder is None:
         raise SystemExit("The environment with all packages could not be made; the reason is above.")
     inside = str(folder / "bin" / "python")
-    os.execv(inside, [inside, str(ROOT / "scripts" / "frame" / "check_packages.py"), *arguments])
+    os.execv(inside, [inside, str(ROOT / "scripts" / "tooling" / "check_packages.py"), *arguments])
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ for example
   ./scripts/test --only test.py3.13-pandas2 -k deck
 
 lint    ruff check and ruff format over everything (`./scripts/hatch run lint:fix` mends what it can)
-types   mypy --strict over the packages; their tests are checked too, without a need for annotations
+types   mypy --strict over the packages and their tests
 docs    the docs site, where a warning is an error (`./scripts/hatch run docs:serve` shows it)
 test    all tests, Python x pandas; those marked slow or browser run in the newest cell alone,
         those that need whylogs in the newest that has it (3.12), and with the older pandas those
