@@ -18,6 +18,7 @@ from obs_core.context import TaskContext, active, current
 from obs_core.failsafe import guarded
 from obs_core.journal import flusher, records
 from obs_core.journal.writer import Journal
+from obs_core.locks import new_lock
 from obs_core.store import Store, open_store
 from obs_core.store.base import execution_path
 
@@ -251,7 +252,7 @@ _BURST = 1_000_000_000
 _made_visible = -_BURST
 
 _ambient: TaskContext | None = None
-_ambient_lock = threading.Lock()
+_ambient_lock = new_lock()
 
 
 def _begin_ambient() -> TaskContext:
@@ -299,8 +300,6 @@ def _start(name: str, tags: Mapping[str, str]) -> records.ExecutionStart:
 
 def _after_fork() -> None:
     """Let a forked child leave its parent's ambient execution unended: the parent ends it."""
-    global _ambient_lock
-    _ambient_lock = threading.Lock()
     if _ambient is not None:
         atexit.unregister(_end_ambient)
 

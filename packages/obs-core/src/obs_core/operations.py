@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from obs_core import clock
 from obs_core.context import current, operation_logs
 from obs_core.executions import one_line
 from obs_core.journal import records
+from obs_core.locks import new_lock
 
 if TYPE_CHECKING:
     from obs_core.carriers import RemoteSpan
@@ -69,7 +69,7 @@ class OperationLog:
         self.journal = journal
         self.whole = whole
         self.signals = signals
-        self.lock = threading.Lock()
+        self.lock = new_lock()
         self.running: set[Operation] = set()
         self._groups: dict[tuple[str, str], _Group] = {}
         self._last_sign = self.used = clock.wall()

@@ -89,7 +89,7 @@ def at_exit_of_threads(function: Callable[[], None]) -> None:
 
 
 def _stragglers() -> list[Journal]:
-    return [journal for journal in list(_closed) if journal.items]
+    return [journal for journal in list(_closed) if journal.unwritten]
 
 
 def _start() -> None:
@@ -119,7 +119,7 @@ def _after_fork() -> None:
     _thread = None
     _wake = threading.Event()
     _closing.clear()  # the parent does it
-    for journal in _journals:
+    for journal in [*_journals, *_closed]:
         journal.after_fork()
     if _journals:
         _start()

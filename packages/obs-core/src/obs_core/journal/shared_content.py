@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
 from obs_core import clock
+from obs_core.locks import new_lock
 from obs_core.store.base import SHARED, Store, shared_path
 
 TRUSTED_FOR = 3600 * 10**9
@@ -17,7 +16,7 @@ Older content is written again: `obs gc` spares whatever is younger than a day, 
 task is about to refer to."""
 
 _known: dict[tuple[str, str], int] = {}
-_lock = threading.Lock()
+_lock = new_lock()
 
 
 def needs_writing(store: Store, digest: str) -> bool:
