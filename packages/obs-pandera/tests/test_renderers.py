@@ -82,16 +82,16 @@ def test_a_failed_validation_counts_every_failing_value_and_row() -> None:
     text = text_of(report(SCHEMA, data))
     assert "Failed schema flights , 4 rows, 3 columns" in text
     assert "schema errors 0 checks of the data that failed 3 failing values 4 valid rows 25.0 %" in text
-    assert "dataframe check delay greater_than_or_equal_to(0) 2 50.0 % -1 at 0 -3 at 2" in text
-    assert "dataframe check origin isin(['EWR', 'JFK', 'LGA']) 1 75.0 % BOS at 0" in text
-    assert "series contains nulls origin not_nullable 1 75.0 % missing at 3" in text
-    assert "The first 3; failing cells are marked." in text
+    assert "delay greater_than_or_equal_to(0) 2 50.0 % -1 at 0 -3 at 2" in text
+    assert "origin isin(['EWR', 'JFK', 'LGA']) 1 75.0 % BOS at 0" in text
+    assert "origin no missing values 1 75.0 % missing at 3" in text
+    assert "The first 3; failing cells are marked," in text
 
 
 def test_only_failing_cells_of_offending_rows_are_marked() -> None:
     data = pd.DataFrame({"delay": [1, -5], "origin": ["EWR", "EWR"], "gate": ["A", "B"]})
     html = report(SCHEMA, data)
-    assert re.findall(r'<td class="cell-bad">(.*?)</td>', html) == ["-5"]
+    assert re.findall(r'<td class="number cell-bad">(.*?)</td>', html) == ["-5"]
     assert '<tr><th scope="row">1</th>' in html
     assert '<tr><th scope="row">0</th>' not in html
 
@@ -99,15 +99,15 @@ def test_only_failing_cells_of_offending_rows_are_marked() -> None:
 def test_schema_errors_say_what_is_there_instead() -> None:
     schema = pa.DataFrameSchema({"a": pa.Column(float), "b": pa.Column(int)}, strict=True)
     text = text_of(report(schema, pd.DataFrame({"a": [1, 2], "z": [1, 2]})))
-    assert "wrong datatype a dtype('float64') it is int64" in text
-    assert "column not in dataframe b column_in_dataframe there is no such column" in text
-    assert "column not in schema z column_in_schema the schema knows no such column" in text
+    assert "a float64 it is int64" in text
+    assert "b the column there is no such column" in text
+    assert "z no other columns the schema knows no such column" in text
 
 
 def test_a_check_that_raises_is_shown_with_what_it_raised() -> None:
     schema = pa.DataFrameSchema({"a": pa.Column(str, pa.Check(lambda column: column > 1, name="more than one"))})
     text = text_of(report(schema, pd.DataFrame({"a": ["x"]})))
-    assert "check error a more than one 1" in text
+    assert "a more than one the check itself failed 1" in text
     assert "TypeError" in text
 
 
@@ -120,20 +120,78 @@ def test_missing_values_that_a_check_leaves_out_do_not_shift_its_rows() -> None:
     schema = pa.DataFrameSchema({"delay": pa.Column(float, pa.Check.lt(600), nullable=True)})
     html = report(schema, pd.DataFrame({"delay": [None, 5, 700, None, 800]}))
     assert "less_than(600) 2 60.0 % 700.0 at 2 800.0 at 4" in text_of(html)
-    assert re.findall(r'<td class="cell-bad">(.*?)</td>', html) == ["700.0", "800.0"]
+    assert re.findall(r'<td class="number cell-bad">(.*?)</td>', html) == ["700.0", "800.0"]
 
 
 def test_rows_that_are_there_twice_are_counted_once_each() -> None:
     schema = pa.DataFrameSchema({"a": pa.Column(int), "b": pa.Column(int)}, unique=["a", "b"])
     data = pd.DataFrame({"a": [1, 1, 2], "b": [1, 1, 1]})
-    assert "duplicates (whole frame) multiple_fields_uniqueness 2 33.3 %" in text_of(report(schema, data))
+    assert "(whole frame) unique rows 2 33.3 % 1, 1 at 0 1, 1 at 1" in text_of(report(schema, data))
+
+
+def verdicts(html: str) -> dict[str, str]:
+    """What the table of the schema says of each column."""
+    text = text_of(html).partition("Type Checks ")[2]
+    return {column: word for word, column in re.findall(r"(passed|failed) (index \w+|\(whole frame\)|\S+)", text)}
+
+
+def test_the_schema_says_of_each_rule_whether_it_was_broken() -> None:
+    schema = pa.DataFrameSchema(
+        {"a": pa.Column(int), "x_.*": pa.Column(int, pa.Check.gt(0), regex=True)},
+        index=pa.Index(int, pa.Check.gt(0), name="hour"),
+        strict=True,
+    )
+    good = pd.DataFrame({"a": [1, 2], "x_1": [1, 1], "x_2": [1, 1]}, index=pd.Index([1, 2], name="hour"))
+    assert verdicts(PandasReportRenderer().to_html(schema.validate(good), schema)) == {
+        "(whole frame)": "passed",
+        "a": "passed",
+        "x_.*": "passed",
+        "index hour": "passed",
+    }
+    assert verdicts(report(schema, good.assign(more=1)))["(whole frame)"] == "failed"
+    assert verdicts(report(schema, good.assign(x_2=[1, -1]))) == {
+        "(whole frame)": "passed",
+        "a": "passed",
+        "x_.*": "failed",
+        "index hour": "passed",
+    }
+    assert verdicts(report(schema, good.set_index(pd.Index([0, 1], name="hour"))))["index hour"] == "failed"
+
+
+def test_a_check_of_whole_rows_names_the_rows_and_no_value_beside_the_point() -> None:
+    schema = pa.DataFrameSchema(checks=pa.Check(lambda frame: frame["a"] < frame["b"], name="a below b"))
+    html = report(schema, pd.DataFrame({"a": [1, 5, 6], "b": [2, 2, 2]}, index=["x", "y", "z"]))
+    assert "(whole frame) a below b 2 33.3 % row y row z" in text_of(html)
+    assert re.findall(r'<th scope="row" class="cell-bad">(.*?)</th>', html) == ["y", "z"]
+
+
+def test_of_a_sample_shares_are_about_and_counts_are_said_to_be_of_the_sample() -> None:
+    data = pd.DataFrame({"delay": np.tile([1.0, 1.0, 1.0, -1.0], 1000)})
+    schema = pa.DataFrameSchema({"delay": pa.Column(float, pa.Check.ge(0), nullable=True)})
+    with pytest.raises(SchemaErrors) as caught:
+        schema.validate(data, lazy=True, head=200)
+    text = text_of(PandasReportRenderer().to_html(data, schema, caught.value))
+    assert "greater_than_or_equal_to(0) 50 about 75.0 % -1.0 × 50" in text
+    assert "pandera looked at some of the rows only" in text
+    assert "rows with a failure" not in text, "it is not known for all"
+    missing = pd.DataFrame({"delay": [None, 1.0, None, 1.0]})
+    with pytest.raises(SchemaErrors) as caught:
+        SCHEMA.select_columns(["delay"]).update_column("delay", dtype=float).validate(missing, lazy=True, head=2)
+    text = text_of(PandasReportRenderer().to_html(missing, SCHEMA, caught.value))
+    assert "no missing values 1 unknown missing at 0" in text
+
+
+def test_values_of_which_pandera_kept_some_are_not_counted_as_if_they_were_all() -> None:
+    schema = pa.DataFrameSchema({"a": pa.Column(int, pa.Check.gt(0, n_failure_cases=10))})
+    text = text_of(report(schema, pd.DataFrame({"a": [-1] * 500})))
+    assert "greater_than(0) 500 0.0 % -1 at 0 -1 at 1 -1 at 2 -1 at 3 -1 at 4 and 495 more" in text
 
 
 def test_an_index_that_names_several_rows_costs_no_exactness() -> None:
     data = pd.DataFrame({"delay": [-1, 1, 1], "origin": ["EWR", None, "EWR"], "gate": ["A"] * 3}, index=[7, 7, 7])
     text = text_of(report(SCHEMA, data))
     assert "greater_than_or_equal_to(0) 1 66.7 %" in text
-    assert "not_nullable 1 66.7 %" in text
+    assert "no missing values 1 66.7 %" in text
 
 
 def test_n_failure_cases_bounds_what_is_kept_and_not_what_is_counted() -> None:
@@ -242,9 +300,9 @@ def test_polars_frames_are_reported_with_rows_and_counts() -> None:
     text = text_of(html)
     assert "Failed schema polars , 3 rows, 2 columns" in text
     assert "a greater_than(0) 2 33.3 % -1 at 1 -2 at 2" in text
-    assert "b not_nullable 1 66.7 %" in text
+    assert "b no missing values 1 66.7 %" in text
     assert "rows with a failure 2" in text
-    assert re.findall(r'<td class="cell-bad(?: missing)?">(.*?)</td>', html) == ["-1", "missing", "-2"]
+    assert re.findall(r'<td class="(?:number )?cell-bad(?: missing)?">(.*?)</td>', html) == ["-1", "missing", "-2"]
 
 
 def test_a_lazy_frame_says_that_its_data_was_not_checked() -> None:

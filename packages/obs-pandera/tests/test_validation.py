@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import pandas as pd
@@ -84,7 +85,57 @@ def test_the_exception_carries_pandera_s_failure_cases_and_a_short_text() -> Non
         clean(pd.DataFrame({"delay": [-1] * 100_000}))  # type: ignore[arg-type]
     assert len(caught.value.failure_cases) == 100_000
     assert len(str(caught.value)) < 200
-    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert isinstance(copied, SchemaErrors)
+    assert str(copied) == str(caught.value)
+
+
+def plain(flights: DataFrame[Flights]) -> None: ...
+
+
+async def coroutine(flights: DataFrame[Flights]) -> None: ...
+
+
+def generator(flights: DataFrame[Flights]) -> Iterator[int]:
+    yield 1
+
+
+def result(flights: pd.DataFrame) -> DataFrame[Flights]:
+    return flights  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda data: task(validated()(plain))(data),
+        lambda data: task(validated()(coroutine))(data).send(None),
+        lambda data: list(task(validated()(generator))(data)),
+        lambda data: task(validated()(result))(data),
+    ],
+    ids=["argument", "coroutine", "generator", "result"],
+)
+def test_what_a_failure_prints_is_short_and_called_by_pandera_s_name(call: Callable[[Any], Any]) -> None:
+    with pytest.raises(SchemaErrors) as caught:
+        call(pd.DataFrame({"delay": [-1] * 5000}))
+    printed = "".join(traceback.format_exception(caught.value)).splitlines()
+    assert printed[-1].startswith("pandera.errors.SchemaErrors: ")
+    assert printed[-1].endswith("does not pass schema 'Flights': greater_than_or_equal_to(0) of delay failed")
+    assert len(printed) <= 20, printed
+    assert not any("obs_pandera" in line for line in printed)
+
+
+def test_however_many_checks_fail_what_is_printed_is_short() -> None:
+    columns = {f"column_{number}": pa.Column(int, pa.Check(lambda _: False, error="x\n" * 100)) for number in range(50)}
+    schema = pa.DataFrameSchema(columns, name="wide")
+
+    @task
+    @validated()
+    def count(frame: Annotated[pd.DataFrame, schema]) -> int:
+        return len(frame)
+
+    with pytest.raises(SchemaErrors, match="and 45 more failed") as caught:
+        count(pd.DataFrame({name: [1] for name in columns}))
+    assert len("".join(traceback.format_exception(caught.value)).splitlines()) <= 20
 
 
 def test_with_warn_the_task_goes_on_with_the_data_as_it_was(store: RecordingStore) -> None:

@@ -215,6 +215,26 @@ def test_it_may_reject_a_call_before_the_body_runs() -> None:
     assert log == []
 
 
+def test_what_it_rejects_shows_the_call_and_not_the_way_inside_the_decorator() -> None:
+    class choosy(TaskDecorator):
+        def around(self, call: TaskCall) -> Iterator[None]:
+            self.refuse(call)
+            yield
+
+        def refuse(self, call: TaskCall) -> None:
+            call.reject(ValueError("not today"))
+
+    @task
+    @choosy()
+    def work() -> None: ...
+
+    with pytest.raises(ValueError, match="not today") as caught:
+        work()
+    functions = [entry.name for entry in caught.traceback]
+    assert functions[0] == "test_what_it_rejects_shows_the_call_and_not_the_way_inside_the_decorator"
+    assert not {"around", "refuse", "reject"} & set(functions)
+
+
 class rejecting_results(TaskDecorator):
     """Rejects whatever comes back."""
 

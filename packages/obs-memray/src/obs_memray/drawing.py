@@ -79,8 +79,8 @@ def draw(path: str, options: Options) -> Drawn:
 def _in_another_process(job: _Job) -> Drawn:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
-        [sys.executable, "-m", "obs_memray.drawing"],
-        input=msgspec.json.encode(job),
+        [sys.executable, "-m", "obs_memray.drawing", msgspec.json.encode(job).decode()],
+        stdin=subprocess.DEVNULL,  # a pipe that a child forked meanwhile kept open would never end
         capture_output=True,
         env=environment,
         check=False,
@@ -92,8 +92,8 @@ def _in_another_process(job: _Job) -> Drawn:
 
 
 def main() -> None:
-    """Do the job that standard input describes, and write what came of it to standard output."""
-    job = msgspec.json.decode(sys.stdin.buffer.read(), type=_Job)
+    """Do the job that the argument describes, and write what came of it to standard output."""
+    job = msgspec.json.decode(sys.argv[1], type=_Job)
     drawn = Drawn(summarize(job.paths, job.options.view, job.options.body), list(_pages(job)))
     sys.stdout.buffer.write(msgspec.json.encode(drawn))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
@@ -109,6 +110,8 @@ class memray_profiling(TaskDecorator):
         return session
 
     def _finish(self, call: TaskCall, session: Session, before: Any) -> None:
+        if session.process != os.getpid():  # a forked child came this far: its parent finishes what it began
+            return
         session.stop()
         if session.peak() < self._threshold:
             session.capture.finish()

@@ -28,6 +28,7 @@ class Session:
     Attributes:
         capture: Its file.
         options: What its decks are made with.
+        process: The id of the process that began it.
         stopped_early: Whether the capture reached its size cap before the task ended.
     """
 
@@ -35,6 +36,7 @@ class Session:
         import memray
 
         self.options = options
+        self.process = os.getpid()
         self.stopped_early = False
         self.capture = context.capture("memray", options=msgspec.to_builtins(options))
         self._stopping = threading.Lock()

@@ -10,7 +10,7 @@ from typing import Any
 
 from pandera.errors import SchemaError, SchemaErrors
 
-from obs_pandera.texts import check_text, label_of
+from obs_pandera.texts import asked_text, check_text, label_of
 
 __all__ = ["BoundedSchemaError", "BoundedSchemaErrors", "bounded"]
 
@@ -26,7 +26,7 @@ class _Bounded:
         return self.text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_unpickled, (type(self), self.text))
+        return (_restored, (isinstance(self, SchemaErrors), self.text))
 
 
 class BoundedSchemaErrors(_Bounded, SchemaErrors):
@@ -37,6 +37,11 @@ class BoundedSchemaError(_Bounded, SchemaError):
     """A `SchemaError` with all that it carries, and a short text; a pickle of it keeps the text alone."""
 
 
+for _bounded, _known in ((BoundedSchemaErrors, SchemaErrors), (BoundedSchemaError, SchemaError)):
+    # Tracebacks and reports call it what users catch.
+    _bounded.__name__, _bounded.__qualname__, _bounded.__module__ = _known.__name__, _known.__name__, _known.__module__
+
+
 def bounded(error: SchemaErrors | SchemaError, says: str) -> BoundedSchemaErrors | BoundedSchemaError:
     """Give an exception of pandera a short text.
 
@@ -45,13 +50,17 @@ def bounded(error: SchemaErrors | SchemaError, says: str) -> BoundedSchemaErrors
         says: How the text begins: ``"argument flights of clean does not pass schema 'Flights'"``.
     """
     kind = BoundedSchemaErrors if isinstance(error, SchemaErrors) else BoundedSchemaError
-    made: BoundedSchemaErrors | BoundedSchemaError = _unpickled(kind, f"{says}: {_failed_checks(error)}")
+    made: BoundedSchemaErrors | BoundedSchemaError = _made(kind, f"{says}: {_failed_checks(error)}")
     made.__dict__.update(error.__dict__)
-    made.__traceback__ = error.__traceback__
+    made.__suppress_context__ = True  # pandera's own lists every value that failed
     return made
 
 
-def _unpickled(kind: Any, text: str) -> Any:
+def _restored(several: bool, text: str) -> Any:
+    return _made(BoundedSchemaErrors if several else BoundedSchemaError, text)
+
+
+def _made(kind: Any, text: str) -> Any:
     made = kind.__new__(kind, text)
     made.text = text
     return made
@@ -66,4 +75,5 @@ def _failed_checks(error: Any) -> str:
 
 def _failed_check(error: Any) -> str:
     column = getattr(error, "column_name", None) or getattr(error.schema, "name", None)
-    return check_text(error.check) + ("" if column is None else f" of {label_of(column)}")
+    check = check_text(error.check)
+    return (asked_text(check) or check) + ("" if column is None else f" of {label_of(column)}")

@@ -43,8 +43,11 @@ class Finding(Struct):
         check: What was checked.
         failures: Exact number of rows that failed (of failure cases, for a check that looks at no rows).
         share: Share of the rows that passed, from 0 to 1; None where rows were not looked at.
+        sampled: Whether pandera looked at some of the rows only (`head`, `tail`, `sample` of its `validate`): then
+            `failures` are of these, and `share` stands for all.
         message: What pandera says, where there are no values to show.
-        examples: Row label and value of the first failures; a missing value is None.
+        examples: Row label and value of the first failures; a missing value is None, and the value of a whole row
+            that failed is empty.
         common: The most frequent failing values and how often each is there, where values repeat.
         positions: Positions of the first failing rows.
     """
@@ -55,6 +58,7 @@ class Finding(Struct):
     check: str
     failures: int
     share: float | None = None
+    sampled: bool = False
     message: str = ""
     examples: list[tuple[str, str | None]] = field(default_factory=list)
     common: list[tuple[str, int]] = field(default_factory=list)
@@ -139,8 +143,11 @@ def _finding(error: Any, frame: Frame, union: _Union) -> Finding:
         finding.message = _schema_message(code, finding.column, frame) or finding.message
     elif _is_table(cases):
         _count_rows(finding, error, frame, union)
-        finding.examples = _examples(cases, finding, frame)
-        finding.common = _common(cases)
+        if finding.column:
+            finding.examples = _examples(cases, finding, frame)
+            finding.common = _common(cases, finding.failures)
+        else:
+            finding.examples = _whole_rows(error.schema, finding, frame)
     return finding
 
 
@@ -172,15 +179,37 @@ def _is_table(cases: Any) -> bool:
 
 
 def _count_rows(finding: Finding, error: Any, frame: Frame, union: _Union) -> None:
-    mask = _mask(finding, error, frame)
-    union.add(mask)
-    if mask is None:
+    failed = _failed(error.check_output)
+    mask = _mask(finding, error, failed, frame)
+    looked_at = _looked_at(finding, failed, mask, frame)
+    finding.sampled = looked_at != frame.rows
+    union.add(None if finding.sampled else mask)
+    if mask is not None:
+        finding.failures = int(mask.sum())
+        finding.positions = _first_true(mask)
+    else:
         finding.failures = _cases_in(error.failure_cases)
-        return
-    finding.failures = int(mask.sum())
-    finding.positions = _first_true(mask)
-    if frame.rows:
-        finding.share = 1 - finding.failures / frame.rows
+    if looked_at and (mask is not None or finding.sampled):
+        finding.share = 1 - finding.failures / looked_at
+
+
+def _looked_at(finding: Finding, failed: Any, mask: Any, frame: Frame) -> int | None:
+    """Return how many rows pandera looked at, as far as it says so."""
+    if failed is None:
+        missing = _missing(finding, frame)
+        return frame.rows if missing is None or mask is None or mask.sum() == missing.sum() else None
+    if frame.rows is None or len(failed) == frame.rows:
+        return frame.rows
+    missing = None if finding.column not in frame.labels else frame.missing(frame.labels.index(finding.column))
+    left_out = 0 if missing is None else int(missing.sum())  # a check does not look at missing values
+    return frame.rows if len(failed) + left_out == frame.rows else len(failed)
+
+
+def _missing(finding: Finding, frame: Frame) -> Any:
+    """Tell in which rows the column has no value, if that is what failed."""
+    if finding.code != "SERIES_CONTAINS_NULLS" or finding.column not in frame.labels:
+        return None
+    return frame.missing(frame.labels.index(finding.column))
 
 
 def _cases_in(cases: Any) -> int:
@@ -189,13 +218,14 @@ def _cases_in(cases: Any) -> int:
     return len(cases) // max(columns, 1)
 
 
-def _mask(finding: Finding, error: Any, frame: Frame) -> Any:
+def _mask(finding: Finding, error: Any, failed: Any, frame: Frame) -> Any:
     """Tell which rows failed, as a numpy array of bool; None where it cannot be told."""
-    mask = _failed(error.check_output)
+    mask = failed
     if mask is not None and len(mask) != frame.rows:  # rows without a value were left out of the check
         mask = frame.mask_of(error.check_output.index[mask]) if hasattr(error.check_output, "index") else None
-    if mask is None and finding.code == "SERIES_CONTAINS_NULLS" and finding.column in frame.labels:
-        mask = frame.missing(frame.labels.index(finding.column))
+    missing = None if mask is not None else _missing(finding, frame)
+    if missing is not None and missing.sum() == len(error.failure_cases):
+        mask = missing
     if mask is None and "index" in error.failure_cases.columns:
         mask = frame.mask_of(error.failure_cases["index"])
     return mask if mask is not None and len(mask) == frame.rows else None
@@ -237,6 +267,19 @@ def _examples(cases: Any, finding: Finding, frame: Frame) -> list[tuple[str, str
     )
 
 
+def _whole_rows(schema: Any, finding: Finding, frame: Frame) -> list[tuple[str, str | None]]:
+    """Name the first rows that failed as a whole, and what of them is there twice."""
+    positions = finding.positions[:_EXAMPLES]
+    labels = frame.index(positions) or [""] * len(positions)
+    unique = list(schema.unique or ()) if finding.code == "DUPLICATES" else []
+    places = [frame.labels.index(label_of(one)) for one in unique if label_of(one) in frame.labels]
+    columns = [frame.cells(positions, place) for place in places]
+    return [
+        (label, ", ".join(value_text(column[row]) or "missing" for column in columns))
+        for row, label in enumerate(labels)
+    ]
+
+
 def _values(cases: Any) -> Iterable[Any]:
     if "failure_case" in cases.columns:
         return list(cases["failure_case"])
@@ -246,8 +289,10 @@ def _values(cases: Any) -> Iterable[Any]:
     return list(cases.iloc[:, -1])
 
 
-def _common(cases: Any) -> list[tuple[str, int]]:
-    """Count the failing values, where the same ones fail again and again."""
+def _common(cases: Any, failures: int) -> list[tuple[str, int]]:
+    """Count the failing values, where the same ones fail again and again and pandera kept them all."""
+    if len(cases) != failures:
+        return []
     try:
         column = cases["failure_case"] if "failure_case" in cases.columns else cases.to_series(0)
         counted = column.value_counts() if hasattr(column, "iloc") else column.value_counts(sort=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from obs_core.rendering import escape
 from obs_pandera.findings import Finding, Findings
 from obs_pandera.frames import Frame
 from obs_pandera.schemas import Rule, Schema
-from obs_pandera.texts import count_text, shorten, value_text
+from obs_pandera.texts import asked_text, count_text, shorten, value_text
 
 __all__ = ["report_html"]
 
@@ -58,6 +59,7 @@ def _verdict(title: str, schema: Schema, frame: Frame, findings: Findings) -> st
 
 
 def _facts(frame: Frame, findings: Findings) -> str:
+    sampled = any(finding.sampled for finding in findings.findings)
     facts = [
         ("schema errors", f"{len(findings.of('schema')):,}"),
         ("checks of the data that failed", f"{len(findings.of('data')):,}"),
@@ -68,6 +70,11 @@ def _facts(frame: Frame, findings: Findings) -> str:
         facts.append(("rows with a failure", f"{findings.invalid_rows:,}"))
     entries = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
     note = ""
+    if sampled:
+        note = (
+            '<p class="note">pandera looked at some of the rows only, as it was told to (head, tail, sample):'
+            " failures are counted in these, and shares are about right for all.</p>"
+        )
     if frame.rows is None:
         note = '<p class="note">A lazy frame: pandera checks its schema, and its data only once it is collected.</p>'
     return f'<dl class="facts">{entries}</dl>{note}'
@@ -76,30 +83,33 @@ def _facts(frame: Frame, findings: Findings) -> str:
 def _schema_errors(findings: Sequence[Finding]) -> str:
     if not findings:
         return ""
-    rows = (
-        [_code(finding), _text(finding.column), f"<code>{escape(finding.check)}</code>", escape(finding.message)]
-        for finding in findings[:_ROWS]
-    )
-    return _section("Schema errors", ("Error", "Column", "Check", "What is there"), rows, len(findings))
+    rows = ([_text(finding.column), _asked(finding), escape(finding.message)] for finding in findings[:_ROWS])
+    return _section("Schema errors", ("Column", "Asked for", "What is there"), rows, len(findings))
 
 
 def _data_errors(findings: Sequence[Finding]) -> str:
     if not findings:
         return ""
     worst = sorted(findings, key=lambda finding: -finding.failures)
-    heads = ("Error", "Column", "Check", "Failures", "Valid rows", "Failure cases")
+    heads = ("Column", "Asked for", "Failures", "Valid rows", "Failing values")
     rows = (
         [
-            _code(finding),
-            _text(finding.column or "(whole frame)"),
-            f"<code>{escape(finding.check)}</code>",
+            _text(finding.column) or "(whole frame)",
+            _asked(finding),
             f"{finding.failures:,}",
-            _meter(finding.share),
+            _meter(finding),
             _cases(finding),
         ]
         for finding in worst[:_ROWS]
     )
     return _section("Data errors", heads, rows, len(findings))
+
+
+def _asked(finding: Finding) -> str:
+    asked = asked_text(finding.check)
+    if asked is None or finding.code == "WRONG_DATATYPE":
+        asked = f"<code>{escape(asked or finding.check)}</code>"
+    return f'{asked}<small class="bad">the check itself failed</small>' if finding.code == "CHECK_ERROR" else asked
 
 
 def _section(title: str, heads: Sequence[str], rows: Iterable[list[str]], total: int) -> str:
@@ -108,31 +118,29 @@ def _section(title: str, heads: Sequence[str], rows: Iterable[list[str]], total:
     return f'<h3>{title}</h3><div class="scroll">{_table(heads, body)}</div>{more}'
 
 
-def _table(heads: Sequence[str], body: str, css: str = "") -> str:
+def _table(heads: Sequence[str], body: str) -> str:
     head = "".join(f'<th scope="col"{_aligned(name)}>{name}</th>' for name in heads)
-    return f"<table{css}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _cell(head: str, content: str) -> str:
-    return f"<td{_aligned(head)}>{content}</td>"
+    return f'<td{_aligned(head)} data-head="{head}">{content}</td>'
 
 
 def _aligned(head: str) -> str:
     return ' class="number"' if head in ("Failures", "Valid rows") else ""
 
 
-def _code(finding: Finding) -> str:
-    return f'<span class="bad">{escape(finding.code.replace("_", " ").lower())}</span>'
-
-
 def _text(text: str) -> str:
     return escape(text.translate(_VISIBLE))
 
 
-def _meter(share: float | None) -> str:
+def _meter(finding: Finding) -> str:
+    share = finding.share
     if share is None:
         return '<span class="missing">unknown</span>'
-    return f'{_share(share)}<span class="meter"><i style="width:{100 * share:.2f}%"></i></span>'
+    about = "about " if finding.sampled else ""
+    return f'{about}{_share(share)}<span class="meter"><i style="width:{100 * share:.2f}%"></i></span>'
 
 
 def _cases(finding: Finding) -> str:
@@ -140,8 +148,12 @@ def _cases(finding: Finding) -> str:
         return f"<span>{escape(finding.message)}</span>"
     if finding.common:
         lines = [f"{_value(text)} <small>× {count:,}</small>" for text, count in finding.common]
-    else:
+    elif finding.column:
         lines = [f"{_value(value)}{_at(label)}" for label, value in finding.examples]
+    else:
+        lines = [
+            f"{_value(value)}{_at(label)}" if value else f"row {_text(label)}" for label, value in finding.examples
+        ]
     shown = sum(count for _, count in finding.common) if finding.common else len(lines)
     more = finding.failures - shown
     if more > 0:
@@ -170,8 +182,8 @@ def _preview(frame: Frame, findings: Findings) -> str:
     names = frame.index(rows) or [""] * len(rows)
     cells = {column: frame.cells(rows, column) for column in columns}
     body = "".join(
-        f'<tr><th scope="row">{_text(name)}</th>'
-        + "".join(_preview_cell(cells[c][place], (row, frame.labels[c]) in marked) for c in columns)
+        f'<tr><th scope="row"{_bad((row, "") in marked)}>{_text(name)}</th>'
+        + "".join(_preview_cell(cells[c][place], frame.dtype(c), (row, frame.labels[c]) in marked) for c in columns)
         + "</tr>"
         for place, (row, name) in enumerate(zip(rows, names, strict=True))
     )
@@ -180,12 +192,14 @@ def _preview(frame: Frame, findings: Findings) -> str:
 
 def _preview_table(frame: Frame, findings: Findings, columns: list[int], body: str, shown: int) -> str:
     heads = "".join(
-        f'<th scope="col">{_text(frame.labels[c])}<small>{escape(frame.dtype(c))}</small></th>' for c in columns
+        f'<th scope="col"{_number(frame.dtype(c))}>{_text(frame.labels[c])}<small>{escape(frame.dtype(c))}</small></th>'
+        for c in columns
     )
     table = f'<table class="preview"><thead><tr><th></th>{heads}</tr></thead><tbody>{body}</tbody></table>'
     if findings.first_invalid:
         title, of = "Offending rows", findings.invalid_rows
-        note = f"The first {shown:,}" + (f" of {of:,}" if of and of > shown else "") + "; failing cells are marked."
+        note = f"The first {shown:,}" + (f" of {of:,}" if of and of > shown else "") + "; failing cells are marked,"
+        note += " and the names of rows that failed as a whole."
     else:
         title, note = "The data", f"The first {shown:,} of {frame.rows:,} rows."
     if len(columns) < len(frame.labels):
@@ -200,18 +214,30 @@ def _previewed(frame: Frame, findings: Findings) -> list[int]:
     return by_need[:_PREVIEW_COLUMNS]
 
 
-def _preview_cell(value: object, bad: bool) -> str:
+def _bad(bad: bool) -> str:
+    return ' class="cell-bad"' if bad else ""
+
+
+_NUMBERS = re.compile(r"u?int\d+|float\d+|decimal|double", re.IGNORECASE)
+
+
+def _number(dtype: str) -> str:
+    return ' class="number"' if _NUMBERS.match(dtype) else ""
+
+
+def _preview_cell(value: object, dtype: str, bad: bool) -> str:
     text = value_text(value)
-    kinds = [css for css, wanted in (("cell-bad", bad), ("missing", text is None)) if wanted]
+    wanted = {"number": bool(_NUMBERS.match(dtype)), "cell-bad": bad, "missing": text is None}
+    kinds = [css for css, is_wanted in wanted.items() if is_wanted]
     css = f' class="{" ".join(kinds)}"' if kinds else ""
     return f"<td{css}>{'missing' if text is None else _text(text)}</td>"
 
 
 def _rules(schema: Schema, findings: Findings) -> str:
-    failed = {finding.column for finding in findings.findings}
+    failed = {"" if finding.code in _OF_THE_FRAME else finding.column for finding in findings.findings}
     rows = (
         [
-            '<span class="bad">failed</span>' if rule.column in failed else '<span class="ok">passed</span>',
+            '<span class="bad">failed</span>' if _has_failed(rule, failed) else '<span class="ok">passed</span>',
             _text(rule.column or "(whole frame)"),
             escape(rule.dtype),
             _checks(rule),
@@ -221,6 +247,16 @@ def _rules(schema: Schema, findings: Findings) -> str:
     if not schema.rules:
         return ""
     return _section("The schema", ("", "Column", "Type", "Checks"), rows, len(schema.rules))
+
+
+_OF_THE_FRAME = frozenset(("COLUMN_NOT_IN_SCHEMA", "COLUMN_NOT_ORDERED", "DUPLICATE_COLUMN_LABELS"))
+"""Of these a column is the subject, but the frame's rule is broken."""
+
+
+def _has_failed(rule: Rule, failed: set[str]) -> bool:
+    if rule.regex:
+        return any(re.match(rule.column, column) for column in failed if column)
+    return rule.column in failed or any(rule.column == f"index {column}" for column in failed)
 
 
 def _checks(rule: Rule) -> str:

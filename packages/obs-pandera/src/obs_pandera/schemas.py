@@ -18,11 +18,13 @@ class Rule(Struct):
         column: The column's label (of a regular expression, its text); empty for the frame.
         dtype: The type asked for; empty if any will do.
         checks: The checks, and what else is asked: ``"unique"``, ``"no missing values"``, ``"may be left out"``.
+        regex: Whether `column` is a regular expression, which stands for all columns that it matches.
     """
 
     column: str
     dtype: str = ""
     checks: list[str] = field(default_factory=list)
+    regex: bool = False
 
 
 class Schema(Struct):
@@ -72,7 +74,7 @@ def _column_rule(label: str, column: Any) -> Rule:
     if not getattr(column, "required", True):
         checks.append("may be left out")
     dtype = getattr(column, "dtype", None)
-    return Rule(label, "" if dtype is None else str(dtype), checks)
+    return Rule(label, "" if dtype is None else str(dtype), checks, bool(getattr(column, "regex", False)))
 
 
 def _frame_rules(schema: Any) -> list[Rule]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from obs_core.rendering import bounded_repr
 
-__all__ = ["check_text", "count_text", "label_of", "shorten", "value_text"]
+__all__ = ["asked_text", "check_text", "count_text", "label_of", "shorten", "value_text"]
 
 LONGEST = 80
 
@@ -38,7 +39,32 @@ def value_text(value: Any) -> str | None:
 def check_text(check: Any) -> str:
     """Write a check as its author would: ``greater_than(0)``, ``dtype('int64')``, ``not_nullable``."""
     text = getattr(check, "error", None) or getattr(check, "name", None) if hasattr(check, "_check_fn") else None
-    return shorten(str(text or check).removeprefix("<Check ").removesuffix(">"), 160)
+    return shorten(" ".join(str(text or check).removeprefix("<Check ").removesuffix(">").split()), 160)
+
+
+_ASKED = {
+    "not_nullable": "no missing values",
+    "field_uniqueness": "unique",
+    "multiple_fields_uniqueness": "unique rows",
+    "column_in_dataframe": "the column",
+    "column_in_schema": "no other columns",
+    "column_ordered": "columns in this order",
+}
+"""What pandera's own checks, which nobody wrote down by these names, ask for."""
+
+_OF_A_TYPE = re.compile(r"(dtype|coerce_dtype)\(['\"](.*)['\"]\)")
+
+
+def asked_text(check: str) -> str | None:
+    """Say in a reader's words what one of pandera's own checks asks for; None for a check that somebody wrote.
+
+    Args:
+        check: As `check_text` gives it.
+    """
+    typed = _OF_A_TYPE.fullmatch(check)
+    if typed is not None:
+        return typed[2] if typed[1] == "dtype" else f"values that can become {typed[2]}"
+    return _ASKED.get(check)
 
 
 def _plain(value: Any) -> str:

@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from obs_core.failsafe import ObsError
 
@@ -29,8 +29,11 @@ __all__ = [
 class Flushed(Protocol):
     """A journal, as the thread needs it."""
 
-    items: list[Any]
     forked: bool
+
+    @property
+    def unwritten(self) -> bool:
+        """Whether anything is left to be written."""
 
     def encode(self) -> None:
         """Turn everything appended so far into lines."""
@@ -90,7 +93,8 @@ def close_soon(journal: Flushed) -> bool:
 
 def before_reading(work: Callable[[], None]) -> None:
     """Call something whenever this process is about to read executions: it finishes what they are to hold."""
-    _before_reading.append(work)
+    if work not in _before_reading:
+        _before_reading.append(work)
 
 
 def finish_before_reading() -> None:
@@ -127,7 +131,7 @@ def at_exit_of_threads(function: Callable[[], None]) -> None:
 
 
 def _stragglers() -> list[Flushed]:
-    return [journal for journal in list(_closed) if journal.items]
+    return [journal for journal in list(_closed) if journal.unwritten]
 
 
 def _start() -> None:
@@ -156,7 +160,7 @@ def _after_fork() -> None:
     _thread = None
     _wake = threading.Event()
     _closing.clear()  # the parent does it
-    for journal in _journals:
+    for journal in [*_journals, *_closed]:
         journal.after_fork()
     if _journals:
         _start()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
 from obs_core import clock
+from obs_core.locks import new_lock
 from obs_core.store.base import Store
 from obs_core.store.paths import SHARED, shared_path
 
@@ -18,7 +17,7 @@ Older content is written again: `obs gc` spares whatever is younger than a day, 
 task is about to refer to."""
 
 _known: dict[tuple[str, str], int] = {}
-_lock = threading.Lock()
+_lock = new_lock()
 
 
 def needs_writing(store: Store, digest: str) -> bool:

@@ -89,6 +89,11 @@ class Journal:
         """This writer's id."""
         return self.numbers.writer
 
+    @property
+    def unwritten(self) -> bool:
+        """Whether anything is left to be written."""
+        return bool(self.items or self._lines or self._files)
+
     def relieve(self) -> None:
         """Flush if the buffer is full."""
         if len(self.items) >= _FULL:
@@ -145,11 +150,14 @@ class Journal:
     def close_now(self) -> None:
         """Write what is left, wait for a shared store within limits, and say what is lost."""
         flusher.watch_for_stragglers(self)
+        answered = True
         if self.store.local:
             self.flush()
         else:
-            self._finish_within(_PATIENCE)
-        self._give_up()
+            answered = self._finish_within(_PATIENCE)
+        if not answered or self._failure is not None:
+            self._give_up()  # else what is left was appended just now by another thread, which is about to write it
+        self._tell_what_is_lost()
         if self._segment is not None:
             self._full_segments.append(self._segment)
             self._segment = None  # what a straggling thread still appends goes to a segment of its own
@@ -256,12 +264,19 @@ class Journal:
         if first:
             warn(f"cannot write to the store {self.store.url!r}: {error}; the pipeline goes on, obs tries again")
 
-    def _finish_within(self, seconds: float) -> None:
-        """Write in a thread that can be left behind: some clients hang for minutes."""
+    def _finish_within(self, seconds: float) -> bool:
+        """Write in a thread that can be left behind: some clients hang for minutes; tell whether it did."""
         self.encode()
-        last_try = threading.Thread(target=self._write, name="obs-flusher", daemon=True)
+        done = threading.Event()
+
+        def write() -> None:
+            self._write()
+            done.set()
+
+        last_try = threading.Thread(target=write, name="obs-flusher", daemon=True)
         last_try.start()
         last_try.join(seconds)
+        return done.is_set()
 
     def _give_up(self) -> None:
         with self._encoding:
@@ -269,6 +284,8 @@ class Journal:
             self.lost += lost_lines + len(self._files)
             self._lines.clear()
             self._files.clear()
+
+    def _tell_what_is_lost(self) -> None:
         if self.lost:
             reason = self._failure or "it did not answer in time"
             message = f"{self.lost} records of execution {self.execution_id} are lost: {self.store.url}: {reason}"

@@ -14,6 +14,7 @@ import threading
 
 from obs_core import identity, provenance, settings
 from obs_core.journal import flusher
+from obs_core.locks import new_lock
 from obs_core.recording import executions, joining
 from obs_core.recording.run import Run, Scope, TaskState
 from obs_core.recording.scope import active, current, operation_logs
@@ -80,7 +81,7 @@ def carried() -> joining.RemoteSpan | None:
 
 
 _ambient: TaskState | None = None
-_ambient_lock = threading.Lock()
+_ambient_lock = new_lock()
 
 
 def _begin_ambient() -> TaskState:
@@ -112,8 +113,6 @@ def _uncaught() -> BaseException | None:
 
 def _after_fork() -> None:
     """Let a forked child leave its parent's ambient execution unended: the parent ends it."""
-    global _ambient_lock
-    _ambient_lock = threading.Lock()
     if _ambient is not None:
         atexit.unregister(_end_ambient)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from msgspec import Struct, field
 
 from obs_core import clock
 from obs_core.journal import records
+from obs_core.locks import new_lock
 from obs_core.recording.scope import current, operation_logs
 from obs_core.text.bounded_repr import describe_error
 
@@ -68,7 +68,7 @@ class OperationLog:
         self.journal = journal
         self.whole = whole
         self.signals = signals
-        self.lock = threading.Lock()
+        self.lock = new_lock()
         self.running: set[Operation] = set()
         self._groups: dict[tuple[str, str], _Group] = {}
         self._last_sign = self.used = clock.wall()

@@ -281,6 +281,7 @@ class _survived:
         self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         if raised is not None and raised is self._call.rejection:
+            raised.__traceback__ = None  # how the decorator came to it would bury the line that made the call
             return self._error is not None  # the function's own exception goes on instead
         guard = guarded(f"{self._doing} a decorator of {self._call.name!r}", self._call.context.note)
         return guard.__exit__(kind, raised, traceback)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from obs_core.failsafe import guarded
 from obs_core.journal import flusher
+from obs_core.locks import new_lock
 from obs_core.recording.publishing import publish
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ ending = threading.Event()
 """Set once the process ends: what is left must be done now."""
 
 _jobs: queue.SimpleQueue[tuple[TaskState, Callable[[], None]]] = queue.SimpleQueue()
-_working = threading.Lock()
+_working = new_lock()
 _thread: threading.Thread | None = None
 
 
@@ -82,3 +84,13 @@ def _do_next() -> None:
         with guarded(f"finishing the report of task {task.name!r}", task.note):
             work()
             _republish(task)
+
+
+def _after_fork() -> None:
+    """Leave to the parent, in a forked child, what the parent has begun."""
+    global _jobs, _thread
+    _jobs, _thread = queue.SimpleQueue(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby
-from threading import Lock
 from typing import TYPE_CHECKING, Any
+
+from obs_core.locks import new_lock
 
 if TYPE_CHECKING:
     import re
@@ -40,7 +41,7 @@ _NEVER_ESCAPED = frozenset(_LETTERS + "-._")
 
 _values: set[str] = set()
 _needles: tuple[_Needle, ...] = ()
-_lock = Lock()
+_lock = new_lock()
 
 
 def masks_anything() -> bool:

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, partial
-from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from obs_core.failsafe import ObsError, strict, warn
+from obs_core.locks import new_rlock
 from obs_core.text.bounded_repr import describe_error
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class TypeRegistry(Generic[E]):
         self._pending: list[_Offer[E]] = []
         self._cache: dict[type, E] = {}
         self._modules_seen = 0
-        self._lock = RLock()
+        self._lock = new_rlock()
 
     def register(self, target: type | str, entry: object) -> Registration:
         """Register an entry for a type and its subclasses; it replaces an earlier one.
