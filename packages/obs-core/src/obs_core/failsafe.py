@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from types import TracebackType
@@ -35,7 +36,8 @@ def warn(message: str) -> None:
 class guarded:
     """Turn an exception in obs's own work into one warning and a note.
 
-    With ``OBS_STRICT=1`` the exception goes on. `KeyboardInterrupt` and the like always do.
+    With ``OBS_STRICT=1`` the exception goes on. `KeyboardInterrupt` and the like always do, and so does what a signal's
+    handler raises: the timeouts of RQ, Celery and pytest.
 
     Args:
         doing: What is being tried, as it reads after "obs failed at": ``"rendering input x"``.
@@ -60,6 +62,11 @@ class guarded:
     ) -> bool:
         if error is None or not isinstance(error, Exception) or strict():
             return False
+        from obs_core.interruptions import interruption
+
+        sent = interruption(error, sys._getframe(1))
+        if sent is not None:  # by a signal's handler or another thread: it is not of the guarded block's making
+            raise sent
         from obs_core._bounded_repr import describe_error
         from obs_core.secrets import mask
 
