@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
-from obs_core._bounded_repr import bounded_repr, describe_error
+from obs_core._bounded_repr import bounded_repr, describe_error, shown_fields, shows_items
 from obs_core._masking import mask
 from obs_core._plain_values import PLAIN_RENDERERS, ReprRenderer, escape
 from obs_core._plugins import Registration, TypeRegistry
@@ -24,6 +24,8 @@ __all__ = [
     "register_renderer",
     "render",
     "renderer_for_annotation",
+    "shown_fields",
+    "shows_items",
 ]
 
 _REPR = ReprRenderer()

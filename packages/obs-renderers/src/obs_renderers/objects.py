@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from obs_core.rendering import bounded_repr, shown_fields
 from obs_renderers._markup import escape, fragment
-from obs_renderers.tree import TreeRenderer, record_fields
+from obs_renderers.tree import TreeRenderer
 
 __all__ = ["ObjectRenderer"]
 
@@ -30,7 +31,7 @@ class ObjectRenderer:
             return _printed(value)
         if callable(getattr(value, "_repr_html_", None)):
             return _displayed(value)
-        return _printed(value) if record_fields(value) is None else TreeRenderer().to_html(value)
+        return _printed(value) if shown_fields(value) is None else TreeRenderer().to_html(value)
 
 
 def _displayed(value: Any) -> str:
@@ -43,6 +44,4 @@ def _displayed(value: Any) -> str:
 
 
 def _printed(value: Any) -> str:
-    from obs_core.rendering import bounded_repr
-
     return fragment("tree", f'<span class="value">{escape(bounded_repr(value, 20_000))}</span>', styles=("tree",))
