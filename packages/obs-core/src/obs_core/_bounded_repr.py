@@ -181,13 +181,13 @@ def shows_items(value: object) -> bool:
 def shown_fields(value: object) -> dict[str, Any] | None:
     """Take a record apart into what its `repr` shows, where that is the one that its library generated.
 
-    What a class hides from its `repr` stays hidden: a field with ``repr=False``, and all of a class that writes its own.
+    What a class hides from its `repr` stays hidden: a field with ``repr=False``, and all where it writes its own.
 
     Args:
         value: Anything.
 
     Returns:
-        The fields' values by name, of a data class, named tuple, `msgspec.Struct`, or attrs or pydantic class;
+        The fields' values by name, of a data class, named tuple, `msgspec.Struct`, attrs or pydantic class;
         None for anything else.
     """
     form: Any = type(value).__repr__
