@@ -136,13 +136,21 @@ def test_the_own_html_of_a_nearer_class_wins_over_what_is_registered_for_a_base(
         assert render({"a": 1}) == "<i>drawn</i>"
 
 
-@pytest.mark.parametrize("answer", [None, ("<b></b>", {}), 5])
+@pytest.mark.parametrize("answer", [None, b"<b></b>", (5, {}), 5])
 def test_own_html_that_is_no_text_is_passed_over(answer: object) -> None:
     class Half(list[int]):
         def _repr_html_(self) -> object:
             return answer
 
     assert shown(render(Half([1, 2]))) == "[1, 2]"
+
+
+def test_own_html_may_come_with_what_is_told_about_it() -> None:
+    class Pair:
+        def _repr_html_(self) -> object:
+            return "<b>drawn</b>", {"isolated": True}
+
+    assert render(Pair()) == "<b>drawn</b>"
 
 
 def test_own_html_switched_off_is_passed_over() -> None:

@@ -84,7 +84,7 @@ def test_arrays_are_pictures(shape, dtype):
 def test_floats_from_0_to_1_are_shares_of_white():
     html = ImageRenderer().to_html(np.array([[0.0, 0.5, 1.0, np.nan]]))
 
-    assert list(opened(html).getdata()) == [0, 128, 255, 0]
+    assert np.asarray(opened(html)).ravel().tolist() == [0, 128, 255, 0]
 
 
 def test_an_array_that_is_no_picture_is_refused():
@@ -123,3 +123,117 @@ def test_a_file_opened_as_text_is_refused():
 def test_a_missing_file_is_an_error_that_names_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.png"):
         ImageRenderer().to_html(tmp_path / "nowhere.png")
+
+
+# ---- images as cameras, editors and scanners write them ---------------------------------------------------------
+
+NOISE = Image.effect_noise((400, 300), 60).convert("RGB")
+
+
+def close(image, expected, tolerance=12):
+    """Tell whether two pictures look the same."""
+    left, right = (np.asarray(each.convert("RGBA"), dtype=int) for each in (image, expected))
+    return left.shape == right.shape and np.abs(left - right).mean() < tolerance
+
+
+def test_a_jpeg_that_got_transparency_keeps_it():
+    image = Image.open(io.BytesIO(saved(NOISE, "JPEG")))
+    image.putalpha(128)
+    html = ImageRenderer().to_html(image)
+
+    assert embedded(html)[0] == "image/png"
+    assert opened(html).getpixel((3, 3))[3] == 128
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L", "YCbCr"])
+def test_a_jpeg_of_another_colour_space_is_shown(mode):
+    image = Image.open(io.BytesIO(saved(NOISE.convert(mode), "JPEG")))
+
+    assert close(opened(ImageRenderer().to_html(image)), NOISE)
+    assert opened(ImageRenderer(max_size=100).to_html(saved(NOISE.convert(mode), "JPEG"))).size == (100, 75)
+
+
+def test_a_phones_picture_is_scaled_like_a_jpeg():
+    content = saved(NOISE, "MPO", save_all=True, append_images=[NOISE.resize((40, 30))])
+    html = ImageRenderer(max_size=200).to_html(content)
+
+    assert embedded(html)[0] == "image/jpeg"
+    assert opened(html).size == (200, 150)
+    assert close(opened(html), NOISE.resize((200, 150)), 20)
+    assert embedded(ImageRenderer().to_html(content)) == ("image/jpeg", content)
+
+
+def test_of_a_tiff_of_several_pages_one_is_shown_and_said_which():
+    content = saved(NOISE, "TIFF", save_all=True, append_images=[NOISE.rotate(180), Image.new("RGB", (9, 9))])
+    html = ImageRenderer(max_size=100).to_html(content)
+    second = Image.open(io.BytesIO(content))
+    second.seek(1)
+
+    assert opened(html).size == (100, 75)
+    assert "Page 1 of 3. Scaled down from 400 × 300 to 100 × 75 pixels" in html
+    assert "Page 2 of 3" in ImageRenderer().to_html(second)
+    assert close(opened(ImageRenderer().to_html(second)), NOISE.rotate(180))
+
+
+def test_an_animation_is_kept_and_a_frame_of_one_says_so():
+    content = saved(Image.new("L", (40, 30)), "GIF", save_all=True, append_images=[Image.new("L", (40, 30), 255)])
+
+    assert embedded(ImageRenderer(max_size=10).to_html(content)) == ("image/gif", content)
+    assert "Frame 1 of 2" in ImageRenderer().to_html(Image.open(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535, "left", b"\xff", (1, 2)])
+def test_an_orientation_that_is_none_is_ignored(orientation):
+    image = Image.open(io.BytesIO(saved(NOISE, "JPEG")))
+    image.getexif()[0x0112] = orientation
+
+    assert opened(ImageRenderer().to_html(image)).size == (400, 300)
+    assert opened(ImageRenderer(max_size=100).to_html(image)).size == (100, 75)
+
+
+def test_exif_that_cannot_be_read_spoils_no_picture():
+    for broken in (b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\xff" * 30):
+        content = saved(NOISE, "JPEG", exif=broken)
+        assert embedded(ImageRenderer().to_html(content)) == ("image/jpeg", content)
+        assert opened(ImageRenderer(max_size=100).to_html(content)).size == (100, 75)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_pictures_are_turned_once_as_the_camera_was_held(orientation, form):
+    from PIL import ImageOps
+
+    image = Image.new("RGB", (80, 60), "white")
+    image.paste("red", (0, 0, 40, 20))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = saved(image, form, exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+
+    for source in (content, Image.open(io.BytesIO(content))):
+        for limit in (None, 40):
+            html = ImageRenderer(max_size=limit).to_html(source)
+            shown = ImageOps.exif_transpose(opened(html))  # as browsers do
+            assert close(shown, upright.resize(shown.size))
+            assert f'width="{shown.width}" height="{shown.height}"' in html
+
+
+def test_premultiplied_alpha_is_taken_apart():
+    image = Image.new("RGBA", (4, 4), (200, 100, 50, 128))
+
+    for mode in ("RGBA", "RGBa"):
+        pixel = opened(ImageRenderer().to_html(image.convert(mode))).getpixel((0, 0))
+        assert np.allclose(pixel, (200, 100, 50, 128), atol=2)
+    assert opened(ImageRenderer().to_html(Image.new("LA", (4, 4), (100, 128)).convert("La"))).mode == "LA"
+
+
+@pytest.mark.parametrize("mode", ["PA", "HSV", "LAB", "RGBX", "I;16B", "I;16L"])
+def test_images_of_rare_modes_are_shown(mode):
+    assert opened(ImageRenderer().to_html(Image.new(mode, (8, 6)))).size == (8, 6)
+
+
+def test_a_colour_that_stands_for_transparent_stays_so():
+    image = Image.new("RGB", (400, 300), "white")
+    content = saved(image, "PNG", transparency=(255, 255, 255))
+
+    assert opened(ImageRenderer(max_size=100).to_html(content)).convert("RGBA").getpixel((0, 0))[3] == 0

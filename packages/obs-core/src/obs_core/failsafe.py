@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from types import TracebackType
 
+from obs_core.interruptions import interruption
 from obs_core.settings import strict
 
 __all__ = ["ObsError", "ObsWarning", "guarded", "strict", "warn"]
@@ -31,7 +33,8 @@ def warn(message: str) -> None:
 class guarded:
     """Turn an exception in obs's own work into one warning and a note.
 
-    With ``OBS_STRICT=1`` the exception goes on. `KeyboardInterrupt` and the like always do.
+    With ``OBS_STRICT=1`` the exception goes on. `KeyboardInterrupt` and the like always do, and so does what a signal's
+    handler raises: the timeouts of RQ, Celery and pytest.
 
     Args:
         doing: What is being tried, as it reads after "obs failed at": ``"rendering input x"``.
@@ -56,6 +59,9 @@ class guarded:
     ) -> bool:
         if error is None or not isinstance(error, Exception) or strict():
             return False
+        sent = interruption(error, sys._getframe(1))
+        if sent is not None:  # by a signal's handler or another thread: it is not of the guarded block's making
+            raise sent
         from obs_core.text.bounded_repr import describe_error
         from obs_core.text.masking import mask
 

@@ -58,41 +58,48 @@ def interruption(error: BaseException, inside: FrameType) -> BaseException | Non
     Returns:
         The exception that is to go on; None when the called code raised them all.
     """
-    return next((each for each in _linked(error) if _is_sent(each, inside)), None)
+    calls = _calls(error)
+    begun = next((place for place, call in enumerate(calls) if call.tb_frame is inside), None)
+    if begun is None:
+        return None
+    within = {call.tb_frame for call in calls[begun + 1 :]}
+    for each in _linked(error):
+        calls = _calls(each)
+        if each is not error:
+            # Caught in a call that this one went through; or else before, by somebody who is handling it.
+            if not calls or calls[0].tb_frame not in within:
+                continue
+            within.update(call.tb_frame for call in calls)
+        if _is_sent(each, calls):
+            return each
+    return None
 
 
 def _linked(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and those that it came from, the nearest first."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting and len(seen) < _MOST_LINKED:
-        each = waiting.pop()
+        each = waiting.pop(0)
         if each is not None and id(each) not in seen:
             seen.add(id(each))
             yield each
-            waiting += [each.__context__, each.__cause__]
+            waiting += [each.__cause__, each.__context__]
 
 
-def _is_sent(error: BaseException, inside: FrameType) -> bool:
-    calls = [call for call in _calls(error) if call.tb_frame is inside or _is_within(call.tb_frame, inside)]
-    if not calls:
-        return False
+def _is_sent(error: BaseException, calls: list[TracebackType]) -> bool:
     if isinstance(error, KeyboardInterrupt):
         return True
     return any(_is_handler(call.tb_frame) for call in calls) or _appeared(error, calls[-1])
 
 
-def _calls(error: BaseException) -> Iterator[TracebackType]:
+def _calls(error: BaseException) -> list[TracebackType]:
+    calls = []
     call = error.__traceback__
     while call is not None:
-        yield call
+        calls.append(call)
         call = call.tb_next
-
-
-def _is_within(frame: FrameType, outer: FrameType) -> bool:
-    caller = frame.f_back
-    while caller is not None and caller is not outer:
-        caller = caller.f_back
-    return caller is outer
+    return calls
 
 
 def _is_handler(frame: FrameType) -> bool:
@@ -124,6 +131,6 @@ def _appeared(error: BaseException, last: TracebackType) -> bool:
         return True
     if operation == "RAISE_VARARGS" or error.args or isinstance(error, SystemExit):
         return False
-    # C code raises classes of its own, or says what happened: one of Python's own making without a word was sent.
-    module = sys.modules.get(type(error).__module__)
-    return str(getattr(module, "__file__", "")).endswith(".py")
+    # C code raises classes of its own, or says what happened: one written in Python without a word was sent.
+    name = type(error).__module__
+    return name == "__main__" or str(getattr(sys.modules.get(name), "__file__", "")).endswith(".py")

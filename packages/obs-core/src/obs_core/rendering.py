@@ -8,22 +8,27 @@ from typing import Any, Protocol, runtime_checkable
 
 from obs_core.failsafe import strict, warn
 from obs_core.interruptions import let_pass
-from obs_core.text.bounded_repr import bounded_repr, describe_error
+from obs_core.text.bounded_repr import bounded_repr, describe_error, shown_fields, shows_items
 from obs_core.text.masking import mask
+from obs_core.values.displays import METHODS, MarkdownText, display_of, first_method, picture
 from obs_core.values.hints import extras_of, resolved
 from obs_core.values.plain import PLAIN_RENDERERS, ReprRenderer, escape
 from obs_core.values.registry import Registration, TypeRegistry
 
 __all__ = [
+    "MarkdownText",
     "Registration",
     "Renderable",
     "bounded_repr",
     "describe_error",
+    "display_html",
     "escape",
     "find_renderer",
     "register_renderer",
     "render",
     "renderer_for_annotation",
+    "shown_fields",
+    "shows_items",
 ]
 
 _REPR = ReprRenderer()
@@ -84,16 +89,16 @@ def find_renderer(value: object) -> Renderable | None:
         Its renderer; None when only the value's `repr` can be shown.
     """
     found = _registry.find(type(value))
-    return _own_html if found is None and _answers_with_html(value) else found
+    return _own_display if found is None and _shows_itself(value) else found
 
 
 def render(value: object, renderer: Renderable | None = None) -> str:
     """Draw any value as HTML.
 
-    The first of these is taken: the renderer given here; the one registered for the value's type; the value's
-    own ``_repr_html_``; the built-in one; the escaped `repr`, bounded. A renderer that fails leaves a
-    warning, and a note above the `repr`, whatever it raises; what a signal handler raises meanwhile goes on
-    (`obs_core.interruptions` tells them apart).
+    The first of these is taken: the renderer given here; the one registered for the value's type; what the value
+    shows of itself in notebooks (`display_html`); the built-in one; the escaped `repr`, bounded. A renderer that
+    fails leaves a warning, and a note above the `repr`, whatever it raises; what a signal handler raises meanwhile
+    goes on (`obs_core.interruptions` tells them apart).
 
     Args:
         value: Any value.
@@ -113,7 +118,7 @@ def render(value: object, renderer: Renderable | None = None) -> str:
     try:
         chosen = find_renderer(value) if renderer is None else _as_renderer(renderer)
         chosen = _REPR if chosen is None else chosen
-        name = _name_of(chosen)
+        name = _name_of(chosen, value)
         return _storable(chosen.to_html(value), name)
     except BaseException as error:
         let_pass(error)
@@ -145,16 +150,42 @@ def renderer_for_annotation(annotation: object, namespace: Mapping[str, Any] | N
     return None
 
 
-class _OwnHtml:
-    """Draws a value by its own ``_repr_html_``, as notebooks do; one that gives none is drawn plainly."""
+class _OwnDisplay:
+    """Draws a value by what it shows of itself in notebooks; one that shows nothing is drawn plainly."""
 
     def to_html(self, python_value: Any) -> str:
-        method = getattr(python_value, "_repr_html_", None)
-        html = method() if callable(method) else None
-        return html if isinstance(html, str) else _plain_html(python_value)
+        html = display_html(python_value)
+        return _plain_html(python_value) if html is None else html
 
 
-_own_html = _OwnHtml()
+_own_display = _OwnDisplay()
+
+
+def display_html(value: object) -> str | None:
+    """Draw a value by what it shows of itself in notebooks: ``_repr_mimebundle_``, ``_repr_html_``, ``_repr_svg_``...
+
+    The richest is taken: HTML, SVG, PNG, JPEG, Markdown, LaTeX (as text), plain text.
+
+    Args:
+        value: Anything.
+
+    Returns:
+        HTML; None when it shows nothing.
+
+    Raises:
+        BaseException: What its methods raised, when none gave anything.
+    """
+    shown = display_of(value)
+    if shown is None:
+        return None
+    kind, data, told = shown
+    if kind == "text/html" or (kind == "image/svg+xml" and isinstance(data, str)):
+        return str.__str__(data)
+    if kind == "image/svg+xml":
+        return str(data.decode("utf-8", "replace"))
+    if kind.startswith("image/"):
+        return picture(kind, data, told)
+    return render(MarkdownText(data)) if kind == "text/markdown" else _plain_html(str(data))
 
 
 def _plain_html(value: object) -> str:
@@ -163,15 +194,15 @@ def _plain_html(value: object) -> str:
     return html
 
 
-def _answers_with_html(value: object) -> bool:
-    """Tell whether a value that is no class gives ``_repr_html_`` through ``__getattr__``, as proxies do.
+def _shows_itself(value: object) -> bool:
+    """Tell whether a value that is no class has a method for notebooks through ``__getattr__``, as proxies do.
 
     An object that has every attribute it is asked for (a mock, a client that turns attributes into remote
     calls) does not count.
     """
     if isinstance(value, type) or hasattr(value, "_obs_asks_for_no_such_attribute"):
         return False
-    return callable(getattr(value, "_repr_html_", None))
+    return bool(first_method(value))
 
 
 def _as_renderer(candidate: object) -> Renderable:
@@ -185,12 +216,12 @@ _registry: TypeRegistry[Renderable] = TypeRegistry(
     "obs.renderers",
     _as_renderer,
     PLAIN_RENDERERS,
-    own=lambda kind: _own_html if "_repr_html_" in vars(kind) else None,
+    own=lambda kind: _own_display if any(name in vars(kind) for name in METHODS) else None,
 )
 
 
-def _name_of(renderer: Renderable) -> str:
-    return "its own _repr_html_" if renderer is _own_html else type(renderer).__name__
+def _name_of(renderer: Renderable, value: object) -> str:
+    return f"its own {first_method(value)}" if renderer is _own_display else type(renderer).__name__
 
 
 def _storable(html: object, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from obs_core.rendering import display_html
 from obs_renderers._markup import encodable, fragment
 from obs_renderers._types import reject
 
@@ -11,7 +12,7 @@ __all__ = ["HtmlReprRenderer"]
 
 
 class HtmlReprRenderer:
-    """Show an object by the `_repr_html_` that it offers to notebooks.
+    """Show an object by what it offers to notebooks: HTML, SVG, PNG, JPEG, Markdown, LaTeX as text.
 
     Examples:
         >>> from sklearn.linear_model import LinearRegression
@@ -22,19 +23,18 @@ class HtmlReprRenderer:
         """Render an object.
 
         Args:
-            value: Anything whose `_repr_html_` returns HTML.
+            value: Anything that has a ``_repr_mimebundle_``, ``_repr_html_``, ``_repr_svg_`` or the like.
 
         Returns:
-            That HTML, in a box that scrolls when it is wide.
+            What that shows, in a box that scrolls when it is wide.
 
         Raises:
-            TypeError: It has no `_repr_html_`, or one that returned none.
+            TypeError: It has no such method, or they showed nothing.
         """
-        method = None if isinstance(value, type) else getattr(value, "_repr_html_", None)
-        html = method() if callable(method) else None
-        if not isinstance(html, str):
-            reject(self, value, "an object whose _repr_html_ returns HTML")
+        html = display_html(value)
+        if html is None:
+            reject(self, value, "an object that shows itself in notebooks (_repr_html_ or the like)")
         html = encodable(html)
         if html.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
             return html
-        return fragment("repr", f'<div class="scroll" tabindex="0">{html}</div>')
+        return fragment("repr", f'<div class="wide">{html}</div>')

@@ -21,7 +21,17 @@ _TAKES = (
     "or a numpy array of shape (height, width), (height, width, 3) or (height, width, 4)"
 )
 _MAX_PIXELS = 300_000_000
-_AS_THEY_ARE = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
+_AS_THEY_ARE = {
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",  # as phones write it: a JPEG that others follow, of which browsers show the first
+    "PNG": "image/png",
+    "GIF": "image/gif",
+    "WEBP": "image/webp",
+    "AVIF": "image/avif",
+}
+_PHOTOS = ("JPEG", "MPO")
+_MOVING = ("GIF", "PNG", "WEBP", "AVIF")
+_STRAIGHT = {"RGBa": "RGBA", "La": "LA"}  # alpha that the colours are multiplied by already
 _LARGE = 250_000
 _MANY_COLOURS = 1_500
 _ORIENTATION = 0x0112
@@ -39,9 +49,9 @@ class _Embedded(Struct, frozen=True):
 class ImageRenderer:
     """Embed an image in the page.
 
-    A JPEG, PNG, GIF or WebP given as a file or as bytes keeps its bytes; a PIL image opened from a JPEG
-    stays a JPEG. Anything larger than `max_size` is scaled down, and a line under the picture says so; only
-    animations are not.
+    A JPEG, PNG, GIF, WebP or AVIF given as a file or as bytes keeps its bytes; a PIL image opened from a JPEG stays
+    one unless it got transparency. Anything larger than `max_size` is scaled down, and a line under the picture says
+    so; only animations are not. Of several pages or frames one is shown, and the line says which.
 
     Args:
         max_size: Longest side in pixels, 1,600 by default; None keeps every image as large as it is.
@@ -81,7 +91,7 @@ class ImageRenderer:
 
     def _embed(self, image: Any, content: bytes | None) -> _Embedded:
         _refuse_bomb(image.size)
-        animated = content and getattr(image, "is_animated", False)
+        animated = content and image.format in _MOVING and getattr(image, "is_animated", False)
         if self._max_size is None or max(image.size) <= self._max_size or animated:
             return _kept(image, content)
         return _scaled(image, self._max_size)
@@ -132,9 +142,7 @@ def _open(content: bytes, name: object) -> tuple[Any, bytes]:
 def _refuse_bomb(size: tuple[int, int]) -> None:
     if size[0] * size[1] > _MAX_PIXELS:
         raise ValueError(
-            f"the image has {size[0]:,} × {size[1]:,} pixels, more than {_MAX_PIXELS:,}; scale "
-            f"it "
-            f"down before it is shown"
+            f"the image has {size[0]:,} × {size[1]:,} pixels, more than {_MAX_PIXELS:,}; scale it down first"
         )
 
 
@@ -144,9 +152,8 @@ def _from_array(renderer: ImageRenderer, value: Any) -> Any:
     channels = value.shape[2] if value.ndim == 3 else 1
     if value.ndim not in (2, 3) or channels not in (1, 3, 4) or 0 in value.shape or value.dtype.kind not in "buif":
         raise TypeError(
-            f"{type(renderer).__name__} got a numpy array of shape {value.shape} "
-            f"and "
-            f"dtype {value.dtype}; it takes {_TAKES}"
+            f"{type(renderer).__name__} got a numpy array of shape {value.shape} and dtype {value.dtype}; "
+            f"it takes {_TAKES}"
         )
     from PIL import Image
 
@@ -170,48 +177,98 @@ def _as_bytes(array: Any) -> Any:
 
 
 def _kept(image: Any, content: bytes | None) -> _Embedded:
-    if content and image.format in _AS_THEY_ARE:
+    turned = _orientation(image) > 1
+    if content and image.format in _AS_THEY_ARE and not (turned and image.format not in _PHOTOS):
         return _Embedded(content, _AS_THEY_ARE[image.format], _upright_size(image))
-    if image.format == "JPEG":
-        # The pixels may have been drawn on since it was opened, so the file it came from will not do.
-        return _Embedded(_saved(_upright(image), "JPEG", quality=90), "image/jpeg", _upright_size(image))
-    return _encoded(_upright(image))
+    # The pixels may have been drawn on since it was opened, so the file it came from will not do.
+    return _encoded(_upright(image), _which(image), photo=image.format in _PHOTOS)
+
+
+def _which(image: Any) -> str:
+    """Say which of several pages or frames is shown; nothing of the second picture in a phone's file."""
+    frames = getattr(image, "n_frames", 1)
+    if frames < 2 or image.format == "MPO":
+        return ""
+    return f"{'Page' if image.format == 'TIFF' else 'Frame'} {image.tell() + 1:,} of {frames:,}"
+
+
+def _orientation(image: Any) -> int:
+    """Read how the camera was held, 1 to 8; 1 (as it is) where that is missing, no such number, or cannot be read."""
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # what cameras and editors write there is often broken; the picture is not
+        return 1
+    return orientation if type(orientation) is int and 1 <= orientation <= 8 else 1
 
 
 def _upright_size(image: Any) -> tuple[int, int]:
     """Give the size that a browser shows: it turns a photo as the camera was held."""
     width, height = image.size
-    return (height, width) if image.getexif().get(_ORIENTATION, 1) >= 5 else (width, height)
+    return (height, width) if _orientation(image) >= 5 else (width, height)
 
 
 def _upright(image: Any) -> Any:
-    from PIL import ImageOps
+    """Turn an image as the camera was held, and forget how that was, or it would be turned twice."""
+    upright = _turned(image, _orientation(image))
+    upright = image.copy() if upright is image else upright
+    upright.info = {key: value for key, value in image.info.items() if key == "transparency"}
+    return upright
 
-    return ImageOps.exif_transpose(image)
+
+def _turned(image: Any, orientation: int) -> Any:
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    return image.transpose(turns[orientation]) if orientation in turns else image
 
 
 def _scaled(image: Any, limit: int) -> _Embedded:
     from PIL import Image
 
-    full, photo = _upright_size(image), image.format == "JPEG"
+    full, photo, turned = _upright_size(image), image.format in _PHOTOS, _orientation(image)
+    which = _which(image)
     if photo:
         image.draft("RGB", (limit, limit))  # lets the decoder skip detail that scaling would throw away
     share = limit / max(image.size)
     size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
-    smaller = _upright(_plain(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=1.25))
+    plain = _plain(image)
+    smaller = plain.resize(size, Image.Resampling.LANCZOS, reducing_gap=1.25)
+    smaller = _turned(smaller, turned)
     note = f"Scaled down from {full[0]:,} × {full[1]:,} to {smaller.width:,} × {smaller.height:,} pixels"
-    return _encoded(smaller, note, photo)
+    return _encoded(smaller, f"{which}. {note}" if which else note, photo)
 
 
 def _plain(image: Any) -> Any:
-    """Bring an image to a mode that browsers show: palettes, CMYK, 16 bits become grey or colour."""
-    if image.mode in ("L", "LA", "RGB", "RGBA"):
-        return image
-    if image.mode in ("P", "PA"):
+    """Bring an image to grey or colour, with or without transparency, of 8 bits: what browsers show."""
+    mode = image.mode
+    if mode in ("L", "RGB", "P", "1") and "transparency" in image.info:
         return image.convert("RGBA")
-    if image.mode in ("F", "I", "I;16", "I;16B", "I;16L", "I;16N"):
+    if mode in ("L", "LA", "RGB", "RGBA"):
+        return image
+    if mode in _STRAIGHT:
+        return image.convert(_STRAIGHT[mode])
+    if mode == "PA":
+        return image.convert("RGBA")
+    if mode == "LAB":
+        return _from_lab(image)
+    if mode in ("F", "I") or mode.startswith("I;"):
         return _stretched(image)
-    return image.convert("L" if image.mode == "1" else "RGB")
+    return image.convert("L" if mode == "1" else "RGB")
+
+
+def _from_lab(image: Any) -> Any:
+    from PIL import ImageCms
+
+    to_rgb = ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
+    return ImageCms.applyTransform(image, to_rgb)
 
 
 def _stretched(image: Any) -> Any:

@@ -1,24 +1,32 @@
-"""Turn Markdown into HTML."""
+"""Turn Markdown into HTML, as CommonMark has it."""
 
 from __future__ import annotations
 
+import functools
+import re
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from obs_renderers._markup import encodable, fragment
+from obs_renderers._highlight import highlighted_lines
+from obs_renderers._markup import encodable, escape, fragment
 from obs_renderers._types import reject
 
 if TYPE_CHECKING:
-    from markdown import Markdown
+    from markdown_it import MarkdownIt
+    from markdown_it.renderer import RendererHTML
+    from markdown_it.token import Token
 
 __all__ = ["MarkdownRenderer"]
 
+_ITEM = re.compile(r"(?:[-*+>|]|\d{1,9}[.)])(?:\s|$)")
+
 
 class MarkdownRenderer:
-    r"""Turn Markdown into HTML: tables, code in colours, footnotes, task lists, strikethrough, admonitions.
+    r"""Turn Markdown into HTML: CommonMark with tables, task lists, footnotes, definitions, admonitions, strikethrough.
 
-    Lists need no blank line before them and may be nested by two spaces, as on GitHub. HTML in the text is
-    kept as it is: a report contains it within its tab.
+    Code is highlighted. HTML in the text is kept as it is: a report contains it within its tab. Images are shown where
+    their bytes are in the text (``data:``); of others the address is given, since a report loads nothing.
 
     Examples:
         >>> html = MarkdownRenderer().to_html("# Delays\n\n- [x] cleaned\n- [ ] modelled")
@@ -28,8 +36,8 @@ class MarkdownRenderer:
         """Render Markdown.
 
         Args:
-            text: The Markdown; indentation that all lines share is taken off, so it may come from an
-                indented string.
+            text: The Markdown. Indentation that all lines share is taken off, and that of a docstring, which all lines
+                but the first share.
 
         Returns:
             An HTML fragment.
@@ -39,36 +47,59 @@ class MarkdownRenderer:
         """
         if not isinstance(text, str):
             reject(self, text, "a string of Markdown")
-        text = encodable(textwrap.dedent(text))
-        return fragment("markdown", _converter(text).convert(text), styles=("code", "markdown"))
+        from zlib import crc32
+
+        text = _without_margin(encodable(text))
+        # Footnotes of two texts in one tab must not share their anchors.
+        html = _parser().render(text, {"docId": f"{crc32(text.encode()):08x}"})
+        return fragment("markdown", html, styles=("code", "markdown"))
 
 
-def _converter(text: str) -> Markdown:
-    from zlib import crc32
+def _without_margin(text: str) -> str:
+    """Take off the indentation of a docstring: of all lines, or of all but the first.
 
-    from markdown import Markdown
-    from markdown.extensions import Extension
-    from markdown.extensions.footnotes import FootnoteExtension
+    A list whose first item alone is at the margin keeps its levels.
+    """
+    first, _, rest = text.partition("\n")
+    if not first.strip() or first[0].isspace() or _ITEM.match(first):
+        return textwrap.dedent(text)
+    return f"{first}\n{textwrap.dedent(rest)}"
 
-    from obs_renderers import _markdown_extensions as ours
 
-    # Footnotes of two texts in one tab must not share their anchors.
-    footnotes = FootnoteExtension(SEPARATOR=f"-{crc32(text.encode()):08x}-")
-    known: list[str | Extension] = [
-        "tables",
-        "sane_lists",
-        "admonition",
-        "def_list",
-        "abbr",
-        "attr_list",
-        "md_in_html",
-        footnotes,
-    ]
-    added = [
-        ours.HighlightedFences(),
-        ours.FriendlyLists(),
-        ours.TaskLists(),
-        ours.OutgoingLinks(),
-        ours.Strikethrough(),
-    ]
-    return Markdown(extensions=[*known, *added], output_format="html")
+@functools.cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.admon import admon_plugin
+    from mdit_py_plugins.deflist import deflist_plugin
+    from mdit_py_plugins.footnote import footnote_plugin
+    from mdit_py_plugins.tasklists import tasklists_plugin
+
+    parser = MarkdownIt("commonmark", {"html": True, "highlight": _code_block}).enable(["table", "strikethrough"])
+    for plugin in (admon_plugin, deflist_plugin, footnote_plugin, tasklists_plugin):
+        parser.use(plugin)
+    parser.add_render_rule("link_open", _link)
+    parser.add_render_rule("image", _image)
+    return parser
+
+
+def _code_block(code: str, language: str, _attributes: str) -> str:
+    code = code.removesuffix("\n")
+    lines = highlighted_lines(code, language) if language else [escape(line) for line in code.split("\n")]
+    return f'<pre class="code" tabindex="0"><code>{chr(10).join(lines)}</code></pre>'
+
+
+def _link(self: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
+    """Open links out of the report in a tab of their own."""
+    if str(tokens[place].attrGet("href") or "").lower().startswith(("http:", "https:", "//")):
+        tokens[place].attrSet("target", "_blank")
+        tokens[place].attrSet("rel", "noopener noreferrer")
+    return self.renderToken(tokens, place, options, env)
+
+
+def _image(self: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
+    source = str(tokens[place].attrGet("src") or "")
+    if source.startswith("data:"):
+        return self.image(tokens, place, options, env)
+    text = escape(self.renderInlineAsText(tokens[place].children or [], options, env) or "image")
+    address = f"<small>(not loaded: {escape(source)})</small>"
+    return f'<span class="absent" title="A report loads nothing">{text} {address}</span>'

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from obs_core.rendering import bounded_repr, display_html, shown_fields
 from obs_renderers._markup import escape, fragment
-from obs_renderers.tree import TreeRenderer, record_fields
+from obs_renderers.tree import TreeRenderer
 
 __all__ = ["ObjectRenderer"]
 
@@ -26,23 +27,13 @@ class ObjectRenderer:
         Returns:
             An HTML fragment.
         """
-        if isinstance(value, type):
-            return _printed(value)
-        if callable(getattr(value, "_repr_html_", None)):
-            return _displayed(value)
-        return _printed(value) if record_fields(value) is None else TreeRenderer().to_html(value)
-
-
-def _displayed(value: Any) -> str:
-    from obs_renderers.html_repr import HtmlReprRenderer
-
-    try:
-        return HtmlReprRenderer().to_html(value)
-    except TypeError:  # a display that has nothing to say
+        if not isinstance(value, type):
+            if (html := display_html(value)) is not None:
+                return html
+            if shown_fields(value) is not None:
+                return TreeRenderer().to_html(value)
         return _printed(value)
 
 
 def _printed(value: Any) -> str:
-    from obs_core.rendering import bounded_repr
-
     return fragment("tree", f'<span class="value">{escape(bounded_repr(value, 20_000))}</span>', styles=("tree",))

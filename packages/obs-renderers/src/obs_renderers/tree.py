@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
+from obs_core.rendering import shown_fields, shows_items
 from obs_core.text.numbers import plural
 from obs_renderers._cells import is_missing, label_text, value_text
 from obs_renderers._markup import escape, fragment, shorten
@@ -18,6 +19,8 @@ _MAX_NODES = 5_000
 _MAX_DEPTH = 40
 _MAX_TEXT = 2_000
 _MAX_KEY = 200
+_CONTAINERS = (Mapping, Set, list, tuple)
+_RECORDS = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__", "model_fields")
 
 
 class TreeRenderer:
@@ -50,9 +53,14 @@ class TreeRenderer:
         """
         if isinstance(value, (str, bytes)):
             value = _parsed(value)
-        elif branches(value) is None:
+        elif branches(value) is None and not isinstance(value, _CONTAINERS) and not _is_record(value):
             reject(self, value, _TAKES)
         return fragment("tree", f"<ul>{_Walk(self._max_items).node('', value, 0)}</ul>", styles=("tree",))
+
+
+def _is_record(value: object) -> bool:
+    """Tell a record whose `repr` is its own, which is shown by that."""
+    return any(hasattr(type(value), mark) for mark in _RECORDS)
 
 
 def _parsed(text: str | bytes) -> Any:
@@ -65,29 +73,18 @@ def _parsed(text: str | bytes) -> Any:
 
 
 def branches(value: Any) -> tuple[int, Iterator[tuple[str, Any]]] | None:
-    """Give the number of a value's parts and the parts by name; None for a value that has none."""
+    """Give the number of a value's parts and the parts by name; None for one that has none, or whose `repr` is its own.
+
+    What a class hides from its `repr` stays hidden here too.
+    """
+    fields = shown_fields(value)
+    if fields is not None:
+        return len(fields), iter(fields.items())
+    if not shows_items(value):
+        return None
     if isinstance(value, Mapping):
         return len(value), ((label_text(key), part) for key, part in value.items())
-    if (fields := record_fields(value)) is not None:
-        return len(fields), ((name, getattr(value, name, None)) for name in fields)
-    if isinstance(value, (list, tuple, Set)) or type(value).__name__ == "deque":
-        return len(value), ((str(place), part) for place, part in enumerate(value))
-    return None
-
-
-def record_fields(value: Any) -> Sequence[str] | None:
-    """Name the fields of a dataclass, named tuple, Struct, attrs or pydantic object; None for others."""
-    cls = type(value)
-    if hasattr(cls, "__dataclass_fields__"):
-        return [name for name, field in cls.__dataclass_fields__.items() if field.repr]
-    if hasattr(cls, "__struct_fields__"):
-        return list(cls.__struct_fields__)
-    if hasattr(cls, "__attrs_attrs__"):
-        return [attribute.name for attribute in cls.__attrs_attrs__ if attribute.repr]
-    if isinstance(value, tuple):
-        return list(cls._fields) if hasattr(cls, "_fields") else None
-    fields = getattr(cls, "model_fields", None)
-    return list(fields) if isinstance(fields, dict) and hasattr(cls, "model_dump") else None
+    return len(value), ((str(place), part) for place, part in enumerate(value))
 
 
 class _Walk:
@@ -138,7 +135,7 @@ def _kind(value: Any) -> str:
 def _noun(value: Any) -> str:
     if isinstance(value, Mapping):
         return "key"
-    return "item" if record_fields(value) is None else "field"
+    return "item" if shows_items(value) else "field"
 
 
 def _leaf(value: Any) -> str:

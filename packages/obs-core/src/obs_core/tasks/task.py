@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from obs_core import clock
 from obs_core import settings as environment
 from obs_core.failsafe import guarded, strict, warn
+from obs_core.interruptions import interruption
 from obs_core.journal import records
 from obs_core.recording.executions import begin, end, make_visible
 from obs_core.recording.here import adoptive, carried
@@ -177,8 +179,15 @@ class _Call:
         self._outside = current.get()
         try:
             self._begin()
-        except Exception as error:
-            if strict():
+        except BaseException as error:
+            sent = interruption(error, sys._getframe())
+            if sent is not None:
+                # A timeout that struck while the arguments were drawn ends the task, not the recording of it.
+                self.__exit__(type(sent), sent, sent.__traceback__)
+                if sent is error:
+                    raise
+                raise sent from sent.__cause__
+            if strict() or not isinstance(error, Exception):
                 raise
             warn(f"obs cannot record task {self._settings.name!r}: {type(error).__name__}: {error}")
         return self

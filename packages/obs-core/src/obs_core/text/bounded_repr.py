@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, defaultdict, deque
+import sys
+from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from typing import Any
 
 from obs_core.interruptions import let_pass
 
-__all__ = ["bounded_repr", "describe_error"]
+__all__ = ["bounded_repr", "describe_error", "shown_fields", "shows_items"]
 
 _MOST_ITEMS = 200
 _DEEPEST = 12
@@ -25,12 +26,14 @@ _SEQUENCES: dict[object, tuple[str, str]] = {
     set.__repr__: ("{", "}"),
     frozenset.__repr__: ("frozenset({", "})"),
     deque.__repr__: ("deque([", "])"),
+    UserList.__repr__: ("[", "]"),
     type({}.keys()).__repr__: ("dict_keys([", "])"),
     type({}.values()).__repr__: ("dict_values([", "])"),
     type({}.items()).__repr__: ("dict_items([", "])"),
 }
 _MAPPINGS: dict[object, tuple[str, str]] = {
     dict.__repr__: ("{", "}"),
+    UserDict.__repr__: ("{", "}"),
     OrderedDict.__repr__: ("OrderedDict({", "})"),
     Counter.__repr__: ("Counter({", "})"),
     defaultdict.__repr__: ("defaultdict({", "})"),
@@ -112,7 +115,7 @@ def _pieces(value: Any, nest: _Nest) -> Iterator[str]:
         return _sequence(value, _SEQUENCES[form], nest)
     if form in _MAPPINGS:
         return _mapping(value, _MAPPINGS[form], nest)
-    fields = _field_names(value)
+    fields = shown_fields(value)
     return _record(value, fields, nest) if fields else iter((_leaf(value, form),))
 
 
@@ -131,8 +134,8 @@ def _mapping(value: Any, brackets: tuple[str, str], nest: _Nest) -> Iterator[str
     return _container(value, brackets[0], items, brackets[1], nest, len(value) - _MOST_ITEMS)
 
 
-def _record(value: Any, names: Iterable[str], nest: _Nest) -> Iterator[str]:
-    fields = (_field(name, getattr(value, name, None), nest) for name in names)
+def _record(value: Any, shown: dict[str, Any], nest: _Nest) -> Iterator[str]:
+    fields = (_field(name, part, nest) for name, part in shown.items())
     return _container(value, f"{type(value).__name__}(", fields, ")", nest)
 
 
@@ -165,16 +168,77 @@ def _field(name: str, value: Any, nest: _Nest) -> Iterator[str]:
     yield from _pieces(value, nest)
 
 
-def _field_names(value: Any) -> tuple[str, ...]:
-    """The fields of a named tuple or data class that is written in the usual way."""
-    form: Any = type(value).__repr__
-    if hasattr(value, "_fields") and getattr(form, "__module__", "") == "collections":
-        return tuple(value._fields)
-    if not hasattr(value, "__dataclass_fields__") or not hasattr(form, "__wrapped__"):
-        return ()
-    from dataclasses import fields  # slow to import; whoever has a data class has imported it
+def shows_items(value: object) -> bool:
+    """Tell whether a container's `repr` is its items, as Python writes them; one of its own may hide them.
 
-    return tuple(field.name for field in fields(value) if field.repr)
+    Args:
+        value: Anything.
+    """
+    form: Any = type(value).__repr__
+    return form in _SEQUENCES or form in _MAPPINGS
+
+
+def shown_fields(value: object) -> dict[str, Any] | None:
+    """Take a record apart into what its `repr` shows, where that is the one that its library generated.
+
+    What a class hides from its `repr` stays hidden: a field with ``repr=False``, and all where it writes its own.
+
+    Args:
+        value: Anything.
+
+    Returns:
+        The fields' values by name, of a data class, named tuple, `msgspec.Struct`, attrs or pydantic class;
+        None for anything else.
+    """
+    form: Any = type(value).__repr__
+    owner: Any = next((each for each in type(value).__mro__ if "__repr__" in vars(each)), object)
+    made_in = getattr(getattr(form, "__code__", None), "co_filename", "")
+    if hasattr(owner, "_fields") and getattr(form, "__module__", "") == "collections":
+        return {name: getattr(value, name, None) for name in owner._fields}
+    if "__dataclass_fields__" in vars(owner) and _is_generated_by_dataclasses(form):
+        from dataclasses import fields  # slow to import; whoever has a data class has imported it
+
+        return {field.name: getattr(value, field.name, None) for field in fields(owner) if field.repr}
+    if "__attrs_attrs__" in vars(owner) and made_in.startswith("<attrs generated"):
+        return {each.name: _as_shown(value, each) for each in owner.__attrs_attrs__ if each.repr}
+    if form is _repr_of("msgspec", "Struct"):
+        return {name: getattr(value, name, None) for name in type(value).__struct_fields__}  # type: ignore[attr-defined]
+    if form is _repr_of("pydantic", "BaseModel") and _is_pydantic(type(value)):
+        known = type(value).model_fields.items()  # type: ignore[attr-defined]
+        return {name: getattr(value, name, None) for name, field in known if field.repr}
+    return None
+
+
+def _is_generated_by_dataclasses(form: Any) -> bool:
+    inner = getattr(form, "__wrapped__", None)
+    return getattr(getattr(inner, "__code__", None), "co_filename", "") == "<string>"
+
+
+def _as_shown(value: object, attribute: Any) -> Any:
+    part = getattr(value, attribute.name, None)
+    return _Written(attribute.repr(part)) if callable(attribute.repr) else part
+
+
+class _Written:
+    """A value of which only a text is to be seen."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _repr_of(module: str, name: str) -> Any:
+    """Give a class's `repr` if its module is imported: who has a value of it has imported it."""
+    return getattr(getattr(sys.modules.get(module), name, None), "__repr__", None)
+
+
+def _is_pydantic(kind: Any) -> bool:
+    base: Any = sys.modules["pydantic"].BaseModel
+    return kind.__repr_args__ is base.__repr_args__ and kind.__repr_str__ is base.__repr_str__
 
 
 def _leaf(value: Any, form: object) -> str:

@@ -1,0 +1,196 @@
+"""What a renderer or a repr raises is a note; what a signal's handler raises meanwhile is the task's."""
+
+import functools
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from obs_core import load_execution, task
+from obs_core.interruptions import let_pass
+from obs_core.rendering import bounded_repr, render
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
+
+
+class Timeout(Exception):
+    """As RQ's JobTimeoutException and Celery's SoftTimeLimitExceeded."""
+
+
+class Failed(BaseException):
+    """As what pytest.fail raises in pytest-timeout's handler."""
+
+
+class Panic(BaseException):
+    """As polars' PanicException."""
+
+
+class Enforcer:
+    def handle(self, signum, frame):
+        self.deeper()
+
+    def deeper(self):
+        raise Failed("Timeout >1.0s")
+
+    def __call__(self, *arguments):
+        sys.exit(1)
+
+
+def raise_timeout(signum, frame):
+    raise Timeout("exceeded maximum timeout value (1 seconds)")
+
+
+HANDLERS = {
+    "a function": (raise_timeout, Timeout),
+    "a method": (Enforcer().handle, Failed),
+    "a callable that exits": (Enforcer(), SystemExit),
+    "a partial": (functools.partial(lambda code, *_: sys.exit(code), 3), SystemExit),
+    "Python's own": (signal.default_int_handler, KeyboardInterrupt),
+}
+
+
+class Endless:
+    """Its repr ends by a signal only."""
+
+    def __repr__(self):
+        while True:
+            time.sleep(0.001)
+
+
+class WrapsIt:
+    def __repr__(self):
+        try:
+            return repr(Endless())
+        except Exception as error:
+            raise ValueError("in my repr") from error
+
+
+class EndlessHtml:
+    def _repr_html_(self):
+        return repr(Endless())
+
+
+@pytest.fixture
+def alarm():
+    """Let a handler be called soon."""
+    before = signal.getsignal(signal.SIGALRM)
+
+    def set_alarm(handler):
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+
+    yield set_alarm
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("how", HANDLERS)
+@pytest.mark.parametrize("value", [Endless(), [Endless()], EndlessHtml()], ids=["repr", "nested", "html"])
+def test_what_a_signal_handler_raises_while_a_value_is_drawn_goes_on(monkeypatch, alarm, how, value):
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+    handler, raised = HANDLERS[how]
+    alarm(handler)
+
+    with pytest.raises(raised):
+        render(value)
+
+
+def test_it_goes_on_also_where_the_drawn_value_wraps_it(monkeypatch, alarm):
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+    alarm(raise_timeout)
+
+    with pytest.raises(Timeout):
+        bounded_repr(WrapsIt())
+
+
+def test_a_timeout_while_arguments_are_drawn_ends_the_task(monkeypatch, tmp_path, alarm):
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+    monkeypatch.setenv("OBS_STORE", str(tmp_path))
+
+    @task
+    def work(value):
+        return 42
+
+    alarm(raise_timeout)
+    with pytest.raises(Timeout):
+        work(Endless())
+
+    assert [each.status for each in load_execution("last").tasks] == ["failed"]
+    work(1)
+    assert load_execution("last").tasks[-1].status == "succeeded"
+
+
+RAISING = {
+    "a panic": "raise Panic('index out of bounds')",
+    "sys.exit": "sys.exit(3)",
+    "sys.exit without a word": "sys.exit()",
+    "SystemExit": "raise SystemExit",
+    "GeneratorExit": "raise GeneratorExit",
+    "ValueError": "int('x')",
+    "an empty queue": "__import__('queue').SimpleQueue().get_nowait()",
+}
+
+
+@pytest.mark.parametrize("name", RAISING)
+def test_what_a_repr_raises_is_told_in_its_place(name):
+    scope = {"Panic": Panic, "sys": sys}
+    exec(textwrap.dedent(f"class Raises:\n    def __repr__(self):\n        {RAISING[name]}"), scope)
+
+    assert "its repr raised" in bounded_repr(scope["Raises"]())
+    assert "its repr raised" in bounded_repr([1, scope["Raises"]()])
+
+
+def test_a_renderer_that_panics_leaves_a_note(monkeypatch):
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+
+    class Frame:
+        def _repr_html_(self):
+            raise Panic("index out of bounds")
+
+    with pytest.warns(match="Panic: index out of bounds"):
+        assert "its own _repr_html_ failed on this Frame" in render(Frame())
+
+
+def test_an_earlier_timeout_that_the_task_is_handling_is_no_business_of_the_rendering(alarm):
+    alarm(raise_timeout)
+    try:
+        repr(Endless())
+    except Timeout:
+        assert "its repr raised ValueError" in bounded_repr(type("Broken", (), {"__repr__": lambda self: int("x")})())
+
+
+SENT = """
+import ctypes, sys, threading
+from obs_core.interruptions import interruption
+
+class Cancelled(BaseException):
+    pass
+
+def loop():
+    while True:
+        sum(range(10))
+
+main = threading.get_ident()
+threading.Timer(0.05, lambda: ctypes.pythonapi.PyThreadState_SetAsyncExc(
+    ctypes.c_ulong(main), ctypes.py_object(Cancelled))).start()
+try:
+    loop()
+except BaseException as error:
+    print(type(interruption(error, sys._getframe())).__name__)
+"""
+
+
+def test_what_another_thread_sends_goes_on():
+    told = subprocess.run([sys.executable, "-c", SENT], capture_output=True, text=True, check=True, timeout=60)
+
+    assert told.stdout == "Cancelled\n"
+
+
+def test_what_the_called_code_raised_is_not_raised_again():
+    try:
+        raise Panic("x")
+    except BaseException as error:
+        let_pass(error)
