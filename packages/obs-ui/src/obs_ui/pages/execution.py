@@ -24,6 +24,7 @@ _MOST_TASKS = 2_000
 _MOST_LANES = 400
 _MOST_ANSWERS = 100
 _MOST_WORKERS = 1_000
+_MOST_FAILURES = 20
 _FEW_STEPS = 12
 
 
@@ -54,12 +55,15 @@ def _once(snapshot: Snapshot, asked: str, media_type: str, answer: Callable[[], 
 
 def _contents(snapshot: Snapshot) -> dict[str, Any]:
     tasks = tree_order(snapshot.tasks)
+    failures, handled = snapshot.failures
     return {
         "execution": snapshot.view,
         "snapshot": snapshot,
         "tasks": tasks[:_MOST_TASKS],
         "task_count": len(tasks),
-        "failed": [task for task in snapshot.tasks if task.status == "failed" and task.error][:20],
+        "failures": failures[:_MOST_FAILURES],
+        "failure_count": len(failures),
+        "handled": handled,
         "callers": {task.parent for task in snapshot.tasks},
         "span_count": len(snapshot.trace) - 1,
         "lanes": snapshot.timeline.lane_count if len(snapshot.trace) < 50_000 else 0,
