@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from obs_core.durations import format_duration, format_moment
+from obs_core.durations import format_duration
 from obs_core.model import TaskView
 from obs_core.report.contents import tree_order
 from obs_ui.site import site_of
@@ -159,6 +159,7 @@ def span(request: Request) -> Response:
         lane=int(snapshot.timeline.lanes[row]),
         name=trace.name(row),
         status=trace.status(row),
+        started=int(trace.starts[row]),
         facts=_facts(snapshot, row),
         attributes=_attributes(trace.attributes_of(row)),
         path=path,
@@ -170,7 +171,6 @@ def _facts(snapshot: Snapshot, row: int) -> list[tuple[str, str]]:
     trace = snapshot.trace
     given = [
         ("Kind", trace.kind(row)),
-        ("Started", format_moment(int(trace.starts[row]), 6)),
         ("After", format_duration(int(trace.starts[row]) - trace.start)),
         ("Duration", format_duration(int(trace.durations[row]))),
         ("Self time", format_duration(int(trace.own_times[row]))),
