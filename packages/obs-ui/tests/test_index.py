@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ from obs_core import execution, task
 from obs_core.journal import flusher
 from obs_core.store import open_store
 from obs_core.store.folder import FolderStore
-from obs_ui.index import Indexer, IndexError_, ListQuery, connect, default_address, find, list_executions
+from obs_ui.index import Indexer, IndexError_, ListPage, ListQuery, connect, default_address, find, list_executions
 from obs_ui.index.queries import tag_names
 
 
@@ -178,7 +179,7 @@ def test_filters(index: sa.Engine) -> None:
     assert listed(indexer, tag="year=2013") == ["nightly flights"]
     assert listed(indexer, tag="owner = ana") == ["Nightly weather"]
     assert listed(indexer, text="ana 2014", tag="year=2014", status="succeeded") == ["Nightly weather"]
-    today = datetime.datetime.now(datetime.UTC).date()
+    today = datetime.datetime.now(datetime.UTC)
     day = datetime.timedelta(days=1)
     assert len(listed(indexer, since=today - day, until=today + day)) == 3
     assert listed(indexer, since=today + 2 * day) == []
@@ -193,13 +194,73 @@ def test_pages_go_there_and_back(index: sa.Engine) -> None:
     def page(**wanted: Any) -> tuple[list[str], bool, bool]:
         found = list_executions(index, indexer.store_number, ListQuery(**wanted), 3)
         assert found.total == 7
-        return [one.id for one in found.executions], found.newer, found.older
+        return [one.id for one in found.executions], found.has_previous, found.has_next
 
     assert page() == (ids[:3], False, True)
     assert page(before=ids[2]) == (ids[3:6], True, True)
     assert page(before=ids[5]) == (ids[6:], True, False)
     assert page(after=ids[3]) == (ids[:3], False, True)
     assert page(after=ids[5]) == (ids[2:5], True, True)
+
+
+@pytest.mark.parametrize("sort", ["started", "-started", "duration", "-duration", "name", "-name"])
+def test_pages_of_every_order_go_there_and_back(index: sa.Engine, sort: str) -> None:
+    for name in ("b", "A", "c", "a", "B", "b", "b"):
+        record(name)
+    indexer = Indexer(index, open_store())
+    update(indexer)
+
+    def page(**place: Any) -> ListPage:
+        return list_executions(index, indexer.store_number, ListQuery(sort=sort, **place), 2)
+
+    pages = [page()]
+    while pages[-1].has_next:
+        pages.append(page(before=pages[-1].executions[-1].id))
+    shown = [one for each in pages for one in each.executions]
+    keys: dict[str, Any] = {"started": lambda one: one.id, "duration": lambda one: (one.duration, one.id)}
+    keys["name"] = lambda one: (one.name.lower(), one.id)
+    assert len(shown) == 7
+    assert shown == sorted(shown, key=keys[sort.removeprefix("-")], reverse=sort.startswith("-"))
+    for earlier, later in itertools.pairwise(pages):
+        back = page(after=later.executions[0].id)
+        assert (back.executions, back.has_next) == (earlier.executions, True)
+        assert back.has_previous == (earlier is not pages[0])
+    assert page(before="20200101-000000-000000-gone00").counts == {"succeeded": 7}
+
+
+def test_counts_by_status_do_not_depend_on_the_status_asked_for(index: sa.Engine) -> None:
+    for name in ("one", "two", "two"):
+        record(name)
+    with pytest.raises(ValueError, match="three"), execution("two"):
+        raise ValueError("three")
+    indexer = Indexer(index, open_store())
+    update(indexer)
+    counts = {"succeeded": 3, "failed": 1}
+    for query, expected in (
+        (ListQuery(), counts),
+        (ListQuery(status="failed"), counts),
+        (ListQuery(text="two", status="failed"), {"succeeded": 2, "failed": 1}),
+        (ListQuery(text="three"), {"failed": 1}),
+    ):
+        assert list_executions(index, indexer.store_number, query).counts == expected
+
+
+def test_an_index_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    record("Night")
+    record("day")
+    address = f"sqlite:///{tmp_path / 'old.sqlite'}"
+    engine = connect(address)
+    update(Indexer(engine, open_store()))
+    with engine.begin() as connection:
+        for name in ("executions_by_duration", "executions_by_name"):
+            connection.execute(sa.text(f"DROP INDEX {name}"))
+        connection.execute(sa.text("ALTER TABLE executions DROP COLUMN name_key"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+    engine.dispose()
+    engine = connect(address)
+    indexer = Indexer(engine, open_store())
+    assert listed(indexer, sort="name") == ["day", "Night"]
+    engine.dispose()
 
 
 def test_strange_names_are_kept_as_far_as_a_database_can(index: sa.Engine) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import re
+import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +23,8 @@ TAGS = {f"a_tag_with_a_long_name_{number}": f"and a value that is long as well {
 MEASURE = """() => {
   const shown = (box) => box.width > 0 && box.height > 0;
   const found = [];
-  const rows = [...document.querySelectorAll(".executions tbody tr")];
+  const isShown = (row) => shown(row.getBoundingClientRect());
+  const rows = [...document.querySelectorAll(".executions tbody tr")].filter(isShown);
   const cellsOf = (row) => [...row.children].filter((cell) => shown(cell.getBoundingClientRect()));
   const isTable = rows.length && getComputedStyle(rows[0]).display === "table-row";
   let above = -Infinity;
@@ -36,7 +40,7 @@ MEASURE = """() => {
     }
     for (const cell of cells) {
       const box = cell.getBoundingClientRect();
-      for (const inner of cell.querySelectorAll("a, .names, .why, .tag, .more-tags, time, .number, bdi")) {
+      for (const inner of cell.querySelectorAll("a, .names, .why div, .tag, .more-tags, time, .number, bdi")) {
         // What an ancestor cuts off is not printed.
         let { left, right, top, bottom } = inner.getBoundingClientRect();
         for (let each = inner.parentElement; each !== cell; each = each.parentElement) {
@@ -57,8 +61,14 @@ MEASURE = """() => {
       if (cell.scrollWidth > cell.clientWidth + 1) found.push(`row ${number}: ${cell.className} overflows`);
   }
   if (document.documentElement.scrollWidth > innerWidth) found.push("the page scrolls sideways");
-  return { rows: rows.length, found };
+  return { rows: document.querySelectorAll(".executions tbody").length, found };
 }"""
+
+
+def expect(locator: Any) -> Any:
+    from playwright.sync_api import expect as expecting
+
+    return expecting(locator)
 
 
 def record(name: str, error: str = "", **tags: str) -> str:
@@ -70,7 +80,7 @@ def record(name: str, error: str = "", **tags: str) -> str:
 
 
 def listed(page: Any, count: int) -> list[str]:
-    page.wait_for_function("count => document.querySelectorAll('.executions tbody tr').length === count", arg=count)
+    page.wait_for_function("count => document.querySelectorAll('.executions tbody').length === count", arg=count)
     measured = page.evaluate(MEASURE)
     assert measured["rows"] == count
     return list(measured["found"])
@@ -84,7 +94,7 @@ def test_one_row_is_whole(width: int, serve: Callable[..., Any], open_page: Call
     assert listed(page, 1) == []
     name = page.get_by_role("link", name=LONG)
     assert name.get_attribute("title") == LONG
-    assert "no such airport" in page.locator(".why").get_attribute("title")
+    assert "no such airport" in page.locator(".why div").get_attribute("title")
     assert page.locator(".more-tags").get_attribute("title").splitlines()[19].startswith("a_tag_with_a_long_name_19: ")
 
 
@@ -95,8 +105,111 @@ def test_the_borders_of_500_rows_align(serve: Callable[..., Any], open_page: Cal
         record(names[number % 5], error="no such airport " * 20 if number % 4 == 1 else "", **tags)
     flusher.flush_all()
     page = open_page(f"{serve().url}executions")
-    page.get_by_text("500 executions").wait_for()
+    page.get_by_role("link", name="All 500").wait_for()
     page.reload()
     for width in (390, 820, 1300, 1920):
         page.set_viewport_size({"width": width, "height": 900})
         assert listed(page, 50) == [], width
+
+
+def names(page: Any) -> list[str]:
+    return list(page.locator(".executions .names a").all_inner_texts())
+
+
+def test_the_list_answers_while_one_types(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    for name in ("flights", "weather", "flags"):
+        record(name, error="no such airport" if name == "flags" else "", year="2013")
+    flusher.flush_all()
+    page = open_page(f"{serve().url}?sort=name")
+    expect(page.get_by_role("link", name="All 3")).to_be_visible()
+    page.get_by_role("searchbox").press_sequentially("fl")
+    expect(page.locator(".executions tbody")).to_have_count(2)
+    assert names(page) == ["flags", "flights"]
+    expect(page.get_by_role("link", name="Succeeded 1")).to_be_visible()
+    assert page.url.endswith("/executions?text=fl&sort=name")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+
+    page.get_by_role("link", name="Failed 1").click()
+    assert names(page) == ["flags"]
+    page.get_by_role("searchbox").press_sequentially("ip")
+    expect(page.get_by_text("No execution matches")).to_be_visible()
+    page.get_by_role("link", name="Clear").click()
+    expect(page.locator(".executions tbody")).to_have_count(3)
+    page.get_by_label("Tag").fill("year=2014")
+    expect(page.locator(".executions tbody")).to_have_count(0)
+    page.get_by_label("Tag").fill("year=2013")
+    expect(page.locator(".executions tbody")).to_have_count(3)
+
+
+def test_columns_sort_and_pages_lead_back_to_the_first(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    for number in range(120):
+        record(f"run {number:03d}")
+    flusher.flush_all()
+    page = open_page(serve().url)
+    expect(page.get_by_role("link", name="All 120")).to_be_visible()
+    page.reload()
+    assert names(page)[0] == "run 119"
+    page.get_by_role("link", name="Older").click()
+    page.get_by_role("link", name="Older").click()
+    assert names(page) == [f"run {number:03d}" for number in range(19, -1, -1)]
+    page.get_by_role("link", name="Newer").click()
+    assert names(page)[0] == "run 069"
+    page.get_by_role("link", name="Newest").click()
+    assert names(page)[0] == "run 119"
+    expect(page.get_by_role("link", name="Newer")).to_have_count(0)
+
+    page.get_by_role("columnheader", name="Execution").get_by_role("link").click()
+    assert names(page)[0] == "run 000"
+    expect(page.get_by_role("columnheader", name="Execution")).to_have_attribute("aria-sort", "ascending")
+    page.get_by_role("link", name="Next").click()
+    assert names(page)[0] == "run 050"
+    page.get_by_role("columnheader", name="Execution").get_by_role("link").click()
+    assert names(page)[0] == "run 119"
+    page.get_by_role("columnheader", name="Duration").get_by_role("link").click()
+    expect(page.get_by_role("columnheader", name="Duration")).to_have_attribute("aria-sort", "descending")
+    page.get_by_role("link", name="obs: all executions").click()
+    expect(page.get_by_role("heading", name="Executions", level=1)).to_be_visible()
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC"])
+def test_times_and_days_are_of_the_reader_s_zone(
+    zone: str, serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    run = record("night")
+    flusher.flush_all()
+    page = open_page(serve().url, timezone_id=zone)
+    expect(page.get_by_text(zone, exact=True)).to_be_visible()
+    begun = datetime.datetime.strptime(run[:15], "%Y%m%d-%H%M%S").replace(tzinfo=datetime.UTC)
+    here = begun.astimezone(zoneinfo.ZoneInfo(zone))
+    shown = page.locator(".executions time")
+    expect(shown).to_have_text(re.compile("just now|ago"))
+    title = shown.get_attribute("title")
+    assert f"{begun:%Y-%m-%d %H:%M}" in title.partition("·")[2]
+    assert f"{here:%b} {here.day}, {here.year}" in title.partition("·")[0]
+
+    day = datetime.timedelta(days=1)
+    for since, until, count in ((here, here, 1), (here + day, None, 0), (None, here - day, 0), (here - day, here, 1)):
+        page.get_by_label("From").fill(f"{since:%Y-%m-%d}" if since else "")
+        page.get_by_label("to", exact=True).fill(f"{until:%Y-%m-%d}" if until else "")
+        expect(page.locator(".executions tbody")).to_have_count(count)
+    assert ("zone=" in page.url) == (zone != "UTC")
+
+    sent = open_page(page.url, timezone_id="Europe/Berlin")  # whoever gets the address sees the same rows
+    assert sent.locator("[data-zone-name]").inner_text() == zone
+    expect(sent.locator(".executions tbody")).to_have_count(1)
+
+
+def test_tags_lead_to_the_list_from_everywhere(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    first, second = record("night", **{"a&b": "1=2 #x"}), record("night", **{"a&b": "1=2 #x"})
+    record("day")
+    flusher.flush_all()
+    url = serve().url
+    page = open_page(url)
+    expect(page.get_by_role("link", name="All 3")).to_be_visible()
+    for path in ("", f"executions/{first}", f"compare?left={first}&right={second}", f"compare?left={first}"):
+        page.goto(url + path)
+        page.get_by_role("link", name="a&b: 1=2 #x").first.click()
+        expect(page.get_by_role("link", name="All 2")).to_be_visible()
+        assert names(page) == ["night", "night"]

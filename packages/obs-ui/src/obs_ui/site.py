@@ -113,6 +113,11 @@ def is_web_address(url: str) -> bool:
     return re.match(r"https?://[^\s]+$", url, re.IGNORECASE) is not None
 
 
+def short_path(place: str) -> str:
+    """Return the last three parts of ``"file:line"``."""
+    return "/".join(place.replace("\\", "/").split("/")[-3:])
+
+
 def percent(part: float, whole: float) -> str:
     """Write a share for an attribute of a drawing."""
     return f"{max(0.0, min(100.0, 100 * part / whole)) if whole > 0 else 0:.3f}%"
@@ -141,7 +146,8 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=format_duration, clock_time=clock_time, ordered=ordered, as_lines=as_lines)
+    environment.filters.update(duration=format_duration, clock_time=clock_time, short_path=short_path)
+    environment.filters.update(ordered=ordered, as_lines=as_lines)
     environment.tests["web_address"] = is_web_address
     environment.globals["percent"] = percent
     return environment

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import zlib
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from obs_core.values.gantt import Timeline as TimelineBars
 from obs_ui.captured import CapturedDecks
 from obs_ui.columns import SpanColumns
 from obs_ui.decoding import decode
+from obs_ui.failures import Failure, Handled, failures_of
 from obs_ui.tailing import JournalTail
 from obs_ui.timeline import Timeline
 from obs_ui.trace import OperationStats, PathStep, Trace
@@ -53,6 +54,7 @@ class Snapshot:
         columns: Its spans.
         version: Which state of the journal this is.
         captured: Decks made from what killed processes had captured.
+        raised: What the writers said of exceptions, with the writers' names.
 
     Attributes:
         view: What headers show.
@@ -64,7 +66,13 @@ class Snapshot:
     """
 
     def __init__(
-        self, store: Store, assembly: Assembly, columns: SpanColumns, version: int, captured: CapturedDecks
+        self,
+        store: Store,
+        assembly: Assembly,
+        columns: SpanColumns,
+        version: int,
+        captured: CapturedDecks,
+        raised: Iterable[tuple[str, records.Raised]],
     ) -> None:
         self.store = store
         self.view: ExecutionView = assembly.view
@@ -85,6 +93,7 @@ class Snapshot:
         self._workers = assembly.table.workers
         self._captured = captured
         self._adopt(columns)
+        self._chains = {self._id_of(writer, record.task): record.chain for writer, record in raised}
 
     def _adopt(self, columns: SpanColumns) -> None:
         """Tell each task which one called it, though a span may stand between them."""
@@ -97,6 +106,21 @@ class Snapshot:
                 task.parent = self.trace.ref(above) if above else None
                 if task.status == "lost":
                     task.duration = int(self.trace.durations[row])
+
+    def _id_of(self, writer: str, ref: records.Ref) -> str:
+        """Return a task's id; none for the execution itself."""
+        ref = ref if isinstance(ref, str) else f"{writer}.{ref}"
+        return ref if self._columns.row_of(ref) else ""
+
+    def chain_of(self, task: TaskView) -> Sequence[tuple[str, str]]:
+        """Return the exception that ended a task and what caused it, with the places where they were raised."""
+        return self._chains.get(task.id, ())
+
+    @functools.cached_property
+    def failures(self) -> tuple[list[Failure], list[Handled]]:
+        """What went wrong, by root cause, and what callers handled."""
+        own = [task for task in self.tasks if task.id in self._rows]  # without what stands for the execution's decks
+        return failures_of(self.view, own, self._chains)
 
     def task(self, task_id: str) -> TaskView | None:
         """Return a task by its id."""
@@ -253,7 +277,8 @@ class FollowedExecution:
         return snapshot.view.status == "running" and self._assembled().view.status != "running"
 
     def _made(self, version: int) -> Snapshot:
-        return Snapshot(self._store, self._assembled(), self._columns, version, self._captured)
+        raised = ((writer, one) for writer, found in self._others for one in found if isinstance(one, records.Raised))
+        return Snapshot(self._store, self._assembled(), self._columns, version, self._captured, raised)
 
     def _assembled(self) -> Assembly:
         assembly = Assembly(self._store, self.id)

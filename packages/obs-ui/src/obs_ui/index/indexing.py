@@ -209,6 +209,7 @@ def _columns(view: ExecutionView) -> IndexRow:
         "tags": msgspec.json.encode(given).decode(),
         "lost_records": _bounded(view.lost_records),
         "searched": _searched(view.id, error or "", *names.values(), *itertools.chain(*given.items())),
+        "name_key": names["name"][:100].lower(),
         "ended": view.status in ("succeeded", "failed") or (view.status == "lost" and old),
     }
 

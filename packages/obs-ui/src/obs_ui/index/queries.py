@@ -13,10 +13,13 @@ from sqlalchemy.engine import Engine
 from obs_core.model import ExecutionView
 from obs_ui.index import schema
 
-__all__ = ["ListPage", "ListQuery", "find", "list_executions", "tag_names"]
+__all__ = ["SORTS", "ListPage", "ListQuery", "find", "list_executions", "tag_names"]
 
 _table = schema.executions.c
 _COUNTED = 10_000
+
+SORTS = {"started": "id", "duration": "duration", "name": "name_key"}
+"""What the list can be sorted by, and the columns for it; ids sort by time."""
 
 
 class ListQuery(Struct, frozen=True):
@@ -26,42 +29,55 @@ class ListQuery(Struct, frozen=True):
         text: Words that must all be in the name, id, host, user, command, commit, error or tags; case does not matter.
         status: One of the four; empty for all.
         tag: ``name`` or ``name=value``; empty for all.
-        since: Only those that began on this day (UTC) or later.
-        until: Only those that began on this day or before.
-        before: Only ids before this one: the next page.
-        after: Only ids after this one: the page before.
+        since: Only those that began then or later; aware.
+        until: Only those that began before then.
+        sort: `SORTS`; with a ``-`` before it the largest first.
+        before: The id of the first execution after this page's end, that is of the last one of the page before.
+        after: The id of the first execution of the next page.
     """
 
     text: str = ""
     status: str = ""
     tag: str = ""
-    since: datetime.date | None = None
-    until: datetime.date | None = None
+    since: datetime.datetime | None = None
+    until: datetime.datetime | None = None
+    sort: str = "-started"
     before: str = ""
     after: str = ""
 
     @property
     def filters(self) -> bool:
         """Whether anything is left out."""
-        return bool(self.text or self.status or self.tag or self.since or self.until)
+        return bool(self.status or self.narrows)
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything but the status is asked for."""
+        return bool(self.text or self.tag or self.since or self.until)
 
 
 class ListPage(Struct):
-    """A page of the list, newest first.
+    """A page of the list.
 
     Attributes:
         executions: Those of this page.
-        total: How many there are on all pages; at most 10,000 are counted when there is a filter.
-        counted: Whether `total` is exact.
-        newer: Whether there are any before this page.
-        older: Whether there are any after it.
+        counts: How many there are on all pages, by status, whatever status is asked for; of a narrowed list at most
+            10,000 are counted.
+        counted: Whether `counts` is exact.
+        has_previous: Whether there are any before this page.
+        has_next: Whether there are any after it.
     """
 
     executions: list[ExecutionView]
-    total: int
+    counts: dict[str, int]
     counted: bool
-    newer: bool
-    older: bool
+    has_previous: bool
+    has_next: bool
+
+    @property
+    def total(self) -> int:
+        """How many there are of all statuses."""
+        return sum(self.counts.values())
 
 
 def list_executions(engine: Engine, store: int, query: ListQuery, count: int = 50) -> ListPage:
@@ -74,14 +90,12 @@ def list_executions(engine: Engine, store: int, query: ListQuery, count: int = 5
         count: How many a page holds.
     """
     conditions = [_table.store == store, *_conditions(store, query)]
+    status = [_table.status == query.status] if query.status else []
     with engine.connect() as connection:
-        rows, more = _page(connection, conditions, query, count)
-        first_page = not (query.before or query.after)
-        # Where everything is on this page, the whole table need not be searched again.
-        total = len(rows) if first_page and not more else _total(connection, conditions, exact=not query.filters)
-        newer = more if query.after else bool(query.before and rows) and _any(connection, conditions, rows[0], "newer")
-        older = bool(rows) and _any(connection, conditions, rows[-1], "older") if query.after else more
-    return ListPage(list(map(_view, rows)), total, not query.filters or total < _COUNTED, newer, older)
+        rows, has_previous, has_next = _page(connection, [*conditions, *status], query, count)
+        counts = _counts(connection, conditions, narrowed=query.narrows)
+    counted = not query.narrows or sum(counts.values()) < _COUNTED
+    return ListPage(list(map(_view, rows)), counts, counted, has_previous, has_next)
 
 
 def find(engine: Engine, store: int, execution_id: str) -> ExecutionView | None:
@@ -101,27 +115,68 @@ def tag_names(engine: Engine, store: int) -> list[str]:
     return list(dict.fromkeys(found))[:50]
 
 
-def _page(connection: Any, conditions: list[Any], query: ListQuery, count: int) -> tuple[list[Any], bool]:
+def _page(connection: Any, conditions: list[Any], query: ListQuery, count: int) -> tuple[list[Any], bool, bool]:
+    """Return the rows of a page, and whether there are any before and after it."""
+    key, descending = _sort_key(query)
+    backwards = bool(query.after)  # from the place named, towards the beginning of the list
+    place = _place(connection, key, conditions[0], query.before or query.after)
     selected = sa.select(schema.executions).where(*conditions).limit(count + 1)
-    if query.after:
-        found = connection.execute(selected.where(_table.id > query.after).order_by(_table.id)).all()
-        return found[:count][::-1], len(found) > count
-    if query.before:
-        selected = selected.where(_table.id < query.before)
-    found = connection.execute(selected.order_by(_table.id.desc())).all()
-    return found[:count], len(found) > count
+    if place is not None:
+        selected = selected.where(_beyond(key, place, downwards=descending != backwards))
+    elif backwards:
+        backwards = False  # what it was named by is gone: the first page
+    order = sa.desc if descending != backwards else sa.asc
+    found = connection.execute(selected.order_by(*map(order, key))).all()
+    rows, more = found[:count], len(found) > count
+    if backwards:
+        rows.reverse()
+    other_side = False
+    if place is not None and rows:
+        edge = rows[-1] if backwards else rows[0]
+        there = _beyond(key, tuple(edge._mapping[column.name] for column in key), downwards=descending == backwards)
+        other_side = connection.execute(sa.select(_table.id).where(*conditions, there).limit(1)).first() is not None
+    return rows, (more if backwards else other_side), (other_side if backwards else more)
+
+
+def _sort_key(query: ListQuery) -> tuple[list[Any], bool]:
+    """Return the columns by which the list is sorted, the id as the last, and whether the largest come first."""
+    named = SORTS.get(query.sort.removeprefix("-"))
+    if named is None:
+        return [_table.id], True
+    return ([_table.id] if named == "id" else [_table[named], _table.id]), query.sort.startswith("-")
+
+
+def _place(connection: Any, key: list[Any], in_store: Any, execution_id: str) -> tuple[Any, ...] | None:
+    """Return where an execution stands in the order; None if it is not there."""
+    if not execution_id or len(key) == 1:
+        return (execution_id,) if execution_id else None  # an id tells its own place
+    found = connection.execute(sa.select(*key).where(in_store, _table.id == execution_id)).first()
+    return None if found is None else tuple(found)
+
+
+def _beyond(key: list[Any], place: tuple[Any, ...], downwards: bool) -> Any:
+    columns = key[0] if len(key) == 1 else sa.tuple_(*key)
+    value = place[0] if len(place) == 1 else sa.tuple_(*place)
+    return columns < value if downwards else columns > value
+
+
+def _counts(connection: Any, conditions: list[Any], narrowed: bool) -> dict[str, int]:
+    found = sa.select(_table.status).where(*conditions)
+    if narrowed:
+        found = found.limit(_COUNTED)
+    inner = found.subquery()
+    counted = connection.execute(sa.select(inner.c.status, sa.func.count()).group_by(inner.c.status))
+    return {status: int(number) for status, number in counted}
 
 
 def _conditions(store: int, query: ListQuery) -> list[Any]:
     found: list[Any] = [_table.searched.contains(word, autoescape=True) for word in query.text.lower().split()]
-    if query.status:
-        found.append(_table.status == query.status)
     if query.tag:
         found.append(_tagged(store, query.tag))
     if query.since is not None:
-        found.append(_table.id >= f"{query.since:%Y%m%d}-")
+        found.append(_table.id >= _first_id(query.since))
     if query.until is not None:
-        found.append(_table.id < f"{query.until:%Y%m%d}.")  # "." follows "-"
+        found.append(_table.id < _first_id(query.until))
     return found
 
 
@@ -134,16 +189,9 @@ def _tagged(store: int, tag: str) -> Any:
     return _table.id.in_(query)
 
 
-def _total(connection: Any, conditions: list[Any], exact: bool) -> int:
-    counted = sa.select(_table.id).where(*conditions)
-    if not exact:
-        counted = counted.limit(_COUNTED)
-    return int(connection.scalar(sa.select(sa.func.count()).select_from(counted.subquery())) or 0)
-
-
-def _any(connection: Any, conditions: list[Any], row: Any, which: str) -> bool:
-    condition = _table.id > row.id if which == "newer" else _table.id < row.id
-    return connection.execute(sa.select(_table.id).where(*conditions, condition).limit(1)).first() is not None
+def _first_id(moment: datetime.datetime) -> str:
+    """Return where ids of a second begin: they start with their time in UTC."""
+    return f"{moment.astimezone(datetime.UTC):%Y%m%d-%H%M%S}"
 
 
 def _view(row: Any) -> ExecutionView:

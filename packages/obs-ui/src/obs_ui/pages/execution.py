@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from obs_core.model import TaskView
 from obs_core.report.contents import tree_order
-from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.durations import format_duration
 from obs_ui.site import site_of
 from obs_ui.snapshots import Snapshot
 from obs_ui.trace import PathStep
@@ -24,6 +24,7 @@ _MOST_TASKS = 2_000
 _MOST_LANES = 400
 _MOST_ANSWERS = 100
 _MOST_WORKERS = 1_000
+_MOST_FAILURES = 20
 _FEW_STEPS = 12
 
 
@@ -54,12 +55,15 @@ def _once(snapshot: Snapshot, asked: str, media_type: str, answer: Callable[[], 
 
 def _contents(snapshot: Snapshot) -> dict[str, Any]:
     tasks = tree_order(snapshot.tasks)
+    failures, handled = snapshot.failures
     return {
         "execution": snapshot.view,
         "snapshot": snapshot,
         "tasks": tasks[:_MOST_TASKS],
         "task_count": len(tasks),
-        "failed": [task for task in snapshot.tasks if task.status == "failed" and task.error][:20],
+        "failures": failures[:_MOST_FAILURES],
+        "failure_count": len(failures),
+        "handled": handled,
         "callers": {task.parent for task in snapshot.tasks},
         "span_count": len(snapshot.trace) - 1,
         "lanes": snapshot.timeline.lane_count if len(snapshot.trace) < 50_000 else 0,
@@ -155,6 +159,7 @@ def span(request: Request) -> Response:
         lane=int(snapshot.timeline.lanes[row]),
         name=trace.name(row),
         status=trace.status(row),
+        started=int(trace.starts[row]),
         facts=_facts(snapshot, row),
         attributes=_attributes(trace.attributes_of(row)),
         path=path,
@@ -166,7 +171,6 @@ def _facts(snapshot: Snapshot, row: int) -> list[tuple[str, str]]:
     trace = snapshot.trace
     given = [
         ("Kind", trace.kind(row)),
-        ("Started", format_moment(int(trace.starts[row]), 6)),
         ("After", format_duration(int(trace.starts[row]) - trace.start)),
         ("Duration", format_duration(int(trace.durations[row]))),
         ("Self time", format_duration(int(trace.own_times[row]))),

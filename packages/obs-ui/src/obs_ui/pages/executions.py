@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import datetime
+import zoneinfo
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from obs_ui.index import ListQuery, list_executions
-from obs_ui.index.queries import tag_names
+from obs_ui.index.queries import SORTS, tag_names
 from obs_ui.site import Site, site_of
 
 __all__ = ["executions", "newest"]
 
 _STATUSES = ("running", "succeeded", "failed", "lost")
+_UTC = "UTC"
 
 
 def executions(request: Request) -> Response:
     """Show a page of the list; with ``part=rows`` only what changes by itself."""
     site = site_of(request)
-    query = _query_of(request)
+    given = _given(request)
+    query = _query_of(given)
     page = list_executions(site.engine, site.indexer.store_number, query)
     part = request.query_params.get("part") == "rows"
     return site.page(
@@ -28,9 +31,10 @@ def executions(request: Request) -> Response:
         request,
         page=page,
         query=query,
+        given=given,
         statuses=_STATUSES,
         tags=[] if part else tag_names(site.engine, site.indexer.store_number),
-        address=lambda **changes: _address(query, **changes),
+        address=lambda **changes: _address(given, **changes),
     )
 
 
@@ -46,17 +50,32 @@ def _newest(site: Site) -> str:
     return page.executions[0].id if page.executions else ""
 
 
-def _query_of(request: Request) -> ListQuery:
-    given = request.query_params
-    status = given.get("status", "")
+_ASKED = ("text", "status", "tag", "since", "until", "zone", "sort")
+"""What an address of the list asks for; ``before`` and ``after`` name a place in it."""
+
+
+def _given(request: Request) -> dict[str, str]:
+    given = {name: _text(request.query_params.get(name, "")) for name in (*_ASKED, "before", "after")}
+    given["status"] = given["status"] if given["status"] in _STATUSES else ""
+    given["sort"] = given["sort"] if given["sort"].removeprefix("-") in SORTS else ""
+    given["zone"] = given["zone"] if _zone(given["zone"]) is not None else ""
+    for name in ("since", "until"):
+        given[name] = given[name] if _day(given[name]) is not None else ""
+    return given
+
+
+def _query_of(given: dict[str, str]) -> ListQuery:
+    zone = _zone(given["zone"]) or datetime.UTC
+    until = _day(given["until"])
     return ListQuery(
-        text=_text(given.get("text", "")),
-        status=status if status in _STATUSES else "",
-        tag=_text(given.get("tag", "")),
-        since=_day(given.get("since", "")),
-        until=_day(given.get("until", "")),
-        before=_text(given.get("before", "")),
-        after=_text(given.get("after", "")),
+        text=given["text"],
+        status=given["status"],
+        tag=given["tag"],
+        since=_midnight(_day(given["since"]), zone),
+        until=_midnight(until and until + datetime.timedelta(days=1), zone),
+        sort=given["sort"] or "-started",
+        before=given["before"],
+        after=given["after"],
     )
 
 
@@ -70,18 +89,25 @@ def _day(given: str) -> datetime.date | None:
         day = datetime.date.fromisoformat(given)
     except ValueError:
         return None
-    return day if day.year >= 1000 else None
+    return day if 1000 <= day.year < 9999 else None
 
 
-def _address(query: ListQuery, **changes: str) -> str:
+def _midnight(day: datetime.date | None, zone: datetime.tzinfo) -> datetime.datetime | None:
+    return None if day is None else datetime.datetime.combine(day, datetime.time(), zone)
+
+
+def _zone(name: str) -> datetime.tzinfo | None:
+    """Return a time zone by its name, as browsers have it; None if it is not known here."""
+    if name in ("", _UTC):
+        return datetime.UTC
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _address(given: dict[str, str], **changes: str) -> str:
     """Return the address of the list with other wishes; the page's place is forgotten unless it is one of them."""
-    given = {
-        "text": query.text,
-        "status": query.status,
-        "tag": query.tag,
-        "since": query.since,
-        "until": query.until,
-        **changes,
-    }
-    encoded = urlencode({name: str(value) for name, value in given.items() if value})
+    wishes = {name: given[name] for name in _ASKED} | changes
+    encoded = urlencode({name: value for name, value in wishes.items() if value})
     return f"/executions?{encoded}" if encoded else "/executions"

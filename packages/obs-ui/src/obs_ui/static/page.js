@@ -37,23 +37,41 @@ applyTheme(root.dataset.theme);
 
 // ---- Times
 
-const MOMENT = new Intl.DateTimeFormat(undefined, {
-  year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
-});
-const AGO = [[86400e3, "day"], [3600e3, "hour"], [60e3, "minute"], [1e3, "second"]];
-const ago = (time) => {
-  const past = time - Date.now();
-  const [size, unit] = AGO.find(([each]) => Math.abs(past) >= each) ?? AGO[3];
-  return new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(Math.round(past / size), unit);
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const DAY = { year: "numeric", month: "short", day: "numeric" };
+const CLOCK = { hour: "2-digit", minute: "2-digit" };
+const WHOLE = new Intl.DateTimeFormat(undefined, { ...DAY, ...CLOCK, second: "2-digit", timeZoneName: "short" });
+const PRECISE = new Intl.DateTimeFormat(undefined, { ...DAY, ...CLOCK, second: "2-digit", fractionalSecondDigits: 3, timeZoneName: "short" });
+const THIS_YEAR = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", ...CLOCK });
+const EARLIER = new Intl.DateTimeFormat(undefined, DAY);
+const ago = (when) => {
+  const seconds = Math.round((Date.now() - when) / 1000);
+  if (seconds < -5 || seconds >= 86400) {
+    return (when.getFullYear() === new Date().getFullYear() ? THIS_YEAR : EARLIER).format(when);
+  }
+  if (seconds < 60) return seconds < 5 ? "just now" : `${seconds} s ago`;
+  return seconds < 3600 ? `${Math.floor(seconds / 60)} min ago` : `${Math.floor(seconds / 3600)} h ago`;
+};
+const writeTime = (time) => {
+  const when = new Date(time.dateTime.replace(/(\.\d{3})\d*/, "$1"));
+  if (Number.isNaN(when.getTime())) return;
+  const { form } = time.dataset;
+  const text = form === "short" ? ago(when) : (form === "precise" ? PRECISE : WHOLE).format(when);
+  if (time.textContent === text) return;
+  time.textContent = text;
+  const utc = `${when.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  time.title = form === "short" ? `${WHOLE.format(when)} · ${utc}` : `${ago(when)} · ${utc}`;
 };
 const writeTimes = (within) => {
-  for (const time of all("time[datetime]", within)) {
-    const when = new Date(time.dateTime.replace(/(\.\d{3})\d*/, "$1"));
-    if (Number.isNaN(when.getTime())) continue;
-    time.textContent = MOMENT.format(when);
-    time.title = `${ago(when)} · ${time.dateTime}`;
-  }
+  for (const time of all("time[datetime]", within)) writeTime(time);
 };
+setInterval(() => writeTimes(document), 15e3);
+// Days are the reader's too: the server is told by which zone.
+const nameZone = () => {
+  for (const place of all("[data-zone-name]")) place.textContent = ZONE;
+  for (const input of all("input[data-zone]")) input.value = ZONE === "UTC" ? "" : ZONE;
+};
+const daysAreGiven = () => all(".filters input[type=date]").some((input) => input.value);
 const written = (milliseconds) => {
   const seconds = Math.max(0, milliseconds / 1000);
   if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
@@ -95,8 +113,9 @@ const latest = new Map();
 const refresh = async (part) => {
   const address = new URL(location.href);
   address.searchParams.set("part", part.dataset.part);
+  const place = location.href;
   const html = await fetched(address);
-  if (latest.get(part) === html) return;
+  if (place !== location.href || latest.get(part) === html) return; // meanwhile something else is asked for
   latest.set(part, html);
   const state = keptState(part);
   part.innerHTML = html; // our own server's template, in which every name is escaped
@@ -199,8 +218,29 @@ document.addEventListener("click", (event) => {
 document.addEventListener("change", (event) => {
   const form = event.target.closest("#comparing");
   if (form) choose(form);
-  const filters = event.target.closest(".filters");
-  if (filters && event.target.type === "date") filters.requestSubmit();
+});
+
+// ---- The list answers while one types
+
+const filters = document.querySelector(".filters");
+const narrow = () => {
+  const address = new URL(filters.action);
+  for (const [name, value] of new FormData(filters)) if (value.trim()) address.searchParams.set(name, value);
+  if (!address.searchParams.has("since") && !address.searchParams.has("until")) address.searchParams.delete("zone");
+  if (address.href === location.href) return;
+  history.replaceState(null, "", address);
+  for (const part of all("[data-part]")) refresh(part).then(() => { offline.hidden = true; }, () => { offline.hidden = false; });
+};
+let typing = 0;
+filters?.addEventListener("input", (event) => {
+  if (event.target.type === "date") nameZone();
+  clearTimeout(typing);
+  typing = setTimeout(narrow, 150);
+});
+filters?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  clearTimeout(typing);
+  narrow();
 });
 document.addEventListener("obs:drawn", () => {
   const form = document.getElementById("comparing");
@@ -214,6 +254,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+if (!daysAreGiven()) nameZone(); // those of an address that somebody sent are of the sender's zone
 drawn(document);
 for (const part of all("[data-pending]")) refresh(part).catch(() => { offline.hidden = false; });
 for (const place of all("[data-lazy]")) draw(place);
