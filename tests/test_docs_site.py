@@ -11,7 +11,7 @@ import obs_core
 import obs_core.testing
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "scripts" / "frame"))
+sys.path.append(str(ROOT / "scripts" / "tooling"))
 
 from docs_site import descriptions, listed, misread, navigation  # noqa: E402
 

@@ -28,7 +28,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prepare(checkout: Path, package: str) -> subprocess.CompletedProcess[str]:
-    script = checkout / "scripts" / "frame" / "for_index.py"
+    script = checkout / "scripts" / "tooling" / "for_index.py"
     command = [sys.executable, str(script), f"packages/{package}", REPOSITORY, f"{package}-v9.8.7"]
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "scripts" / "frame"))
+sys.path.append(str(ROOT / "scripts" / "tooling"))
 
 from example import DECK, PROGRAM, SHOWN, TASK, Example, code_of, digest_of, shape_of, trace_of  # noqa: E402
 
