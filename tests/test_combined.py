@@ -53,14 +53,33 @@ print("stacked", *(kind.__name__ for kind in kinds))
 '''
 
 
+PROBE = r"""
+import importlib, sys
+from importlib.metadata import entry_points
+
+for name in sys.argv[1:]:
+    module = importlib.import_module(name)
+    assert "site-packages" in module.__file__, module.__file__
+    missing = [each for each in module.__all__ if not hasattr(module, each)]
+    assert not missing, (name, missing)
+points = [point for group in entry_points().groups if group.startswith("obs.") for point in entry_points(group=group)]
+for point in points:
+    point.load()
+print(len(points), "entry points")
+"""
+
+
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("wheels")
+def wheels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The packages as they are released, by name: those that ./scripts/test has built, or built here."""
+    given = request.config.getoption("--wheels")
     built: dict[str, Path] = {}
     for name in ["obs-core", *OTHERS]:
-        command = ["uv", "build", "--quiet", "--wheel", "--python", sys.executable, "--out-dir", str(folder / name)]
-        subprocess.run([*command, str(ROOT / "packages" / name)], check=True)
-        (built[name],) = (folder / name).glob("*.whl")
+        folder = (given or tmp_path_factory.getbasetemp() / "wheels") / name
+        if given is None:
+            command = ["uv", "build", "--quiet", "--wheel", "--python", sys.executable, "--out-dir", str(folder)]
+            subprocess.run([*command, str(ROOT / "packages" / name)], check=True)
+        (built[name],) = folder.glob("*.whl")
     return built
 
 
@@ -74,31 +93,32 @@ def install(python: Path, files: Iterable[Path]) -> None:
     subprocess.run(["uv", "pip", "install", "--quiet", "--python", str(python), *map(str, files)], check=True)
 
 
-def run(python: Path, names: Iterable[str]) -> None:
-    """Run the pipeline with the decorators of some packages, stacked in both orders."""
+def run(python: Path, script: str, names: Iterable[str]) -> str:
+    """Run a script with the names of some packages, and return what it printed."""
     variables = {key: value for key, value in os.environ.items() if not key.startswith(("OBS_", "PYTHON"))}
     variables |= {"OBS_STRICT": "1", "WANDB_MODE": "offline", "WANDB_SILENT": "true", "COMET_START_ONLINE": "0"}
     folder = python.parents[2]
-    script = folder / "pipeline.py"
-    script.write_text(PIPELINE)
-    command = [str(python), str(script), *(name.replace("-", "_") for name in names)]
+    (folder / "script.py").write_text(script)
+    command = [str(python), "script.py", *(name.replace("-", "_") for name in names)]
     result = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-3000:]
-    assert "stacked" in result.stdout
+    return result.stdout
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("pair", list(itertools.combinations(OTHERS, 2)), ids="+".join)
 def test_two_packages_go_together(pair: tuple[str, str], wheels: dict[str, Path], environment: Path) -> None:
     install(environment, [wheels["obs-core"], *(wheels[name] for name in pair)])
 
-    run(environment, pair)
+    assert "stacked" in run(environment, PIPELINE, pair)
 
 
 def test_all_go_together_and_go_on_when_one_is_uninstalled(wheels: dict[str, Path], environment: Path) -> None:
     install(environment, wheels.values())
-    run(environment, OTHERS)
+    assert "entry points" in run(environment, PROBE, ["obs-core", *OTHERS])
+    assert "stacked" in run(environment, PIPELINE, OTHERS)
 
     for gone in OTHERS:
         subprocess.run(["uv", "pip", "uninstall", "--quiet", "--python", str(environment), gone], check=True)
-        run(environment, [name for name in OTHERS if name != gone])
+        assert "stacked" in run(environment, PIPELINE, [name for name in OTHERS if name != gone])
         install(environment, [wheels[gone]])

@@ -8,22 +8,14 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from obs_core import load_execution
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "flights.py"
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 HAS_WHYLOGS = find_spec("whylogs") is not None
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 pytestmark = [
     pytest.mark.slow,
@@ -74,26 +66,23 @@ def test_the_second_half_of_the_year_is_like_the_first_but_for_the_month(store: 
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs chromium")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_tab_of_every_report_draws_without_a_network(store: Path, scheme: str) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
+def test_every_tab_of_every_report_draws_without_a_network(browser: Any, store: Path, scheme: str) -> None:
     reports = load_execution("last", store).report_paths()
     assert len(reports) == 9 + HAS_WHYLOGS
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_context(offline=True, color_scheme=scheme).new_page()
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        for report in reports:
-            page.goto(f"file://{report}")
-            for tab in page.get_by_role("tab").all():
-                if not tab.is_visible():
-                    continue
-                tab.click()
-                page.wait_for_function(
-                    "[...document.querySelectorAll('iframe')].some(one => one.offsetParent && one.offsetHeight > 20)"
-                )
-        browser.close()
+    context = browser.new_context(offline=True, color_scheme=scheme)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    for report in reports:
+        page.goto(f"file://{report}")
+        for tab in page.get_by_role("tab").all():
+            if not tab.is_visible():
+                continue
+            tab.click()
+            page.wait_for_function(
+                "[...document.querySelectorAll('iframe')].some(one => one.offsetParent && one.offsetHeight > 20)"
+            )
+    context.close()
     assert complaints == []

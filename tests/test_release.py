@@ -25,7 +25,7 @@ def checkout(tmp_path: Path) -> Path:
     made = shutil.ignore_patterns("__pycache__", "dist")
     for folder in ("packages/obs-core", "scripts", "docs"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=made)
-    for file in ("README.md", "LICENSE", "pyproject.toml", "hatch.toml", ".gitignore"):
+    for file in ("README.md", "LICENSE", "pyproject.toml", "conftest.py", "hatch.toml", ".gitignore"):
         shutil.copy(ROOT / file, tmp_path)
     assert run(tmp_path, "new_package.py", NAME).returncode == 0
     git(tmp_path, "init", "--quiet")

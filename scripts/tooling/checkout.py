@@ -12,6 +12,7 @@ PRIVATE = ROOT / ".hatch"
 """Everything that the scripts make; git ignores it, and removing it is always safe."""
 
 ENVIRONMENTS = PRIVATE / "environments"
+LOGS = PRIVATE / "logs"
 RESULTS = PRIVATE / "results"
 WHEELS = PRIVATE / "wheels"
 

@@ -10,7 +10,7 @@ from typing import Any
 from hatch.env.collectors.plugin.interface import EnvironmentCollectorInterface
 
 PER_PACKAGE = ("solo", "floor")
-"""Environments that exist once for each package."""
+"""Environments that exist once for each package; ./scripts/test puts its wheel into them."""
 
 
 class Package:
@@ -20,13 +20,14 @@ class Package:
         self.name = folder.name
         self.settings = tomllib.loads((folder / "pyproject.toml").read_text())
 
+    @property
+    def dependencies(self) -> list[str]:
+        """What is installed with it."""
+        return list(self.settings["project"].get("dependencies", []))
+
     def group(self, name: str) -> list[str]:
         """Return what the package's own ``[dependency-groups]`` lists under a name, if anything."""
         return list(self.settings.get("dependency-groups", {}).get(name, []))
-
-    def needs(self, other: Package) -> bool:
-        """Tell whether the package declares another one of this checkout as a dependency."""
-        return other.name in map(_name, self.settings["project"].get("dependencies", []))
 
     def member(self, *, extras: bool) -> dict[str, Any]:
         """Return the package as hatch wants to be told of it."""
@@ -45,36 +46,39 @@ class PackagesCollector(EnvironmentCollectorInterface):
     def finalize_config(self, config: dict[str, dict[str, Any]]) -> None:
         """Give `solo` and `floor` one environment for each package."""
         files = sorted(Path(self.root).glob("packages/*/pyproject.toml"))
-        self._packages = [Package(file.parent) for file in files]
+        self._packages = {file.parent.name: Package(file.parent) for file in files}
         for name in PER_PACKAGE:
-            config[name]["matrix"] = [{"package": [package.name for package in self._packages]}]
+            config[name]["matrix"] = [{"package": list(self._packages)}]
 
     def finalize_environments(self, config: dict[str, dict[str, Any]]) -> None:
         """Put the packages and their test dependencies into each environment."""
         for name, environment in config.items():
-            tested = self._tested(name)
-            self._add_dependencies(environment, tested)
-            self._add_members(environment, tested)
+            kind, _, package = name.partition(".")
+            tested = [self._packages[package]] if kind in PER_PACKAGE else list(self._packages.values())
+            groups = environment.pop("package-groups", [])
+            wanted = [entry for each in tested for group in groups for entry in each.group(group)]
+            if kind in PER_PACKAGE:
+                wanted += self._foreign(tested[0], set())
+            if wanted:
+                environment["extra-dependencies"] = [*environment.get("extra-dependencies", []), *wanted]
+            self._add_members(environment)
 
-    def _tested(self, environment: str) -> list[Package]:
-        kind, _, package = environment.partition(".")
-        if kind not in PER_PACKAGE:
-            return self._packages
-        return [each for each in self._packages if each.name == package]
+    def _foreign(self, package: Package, seen: set[str]) -> list[str]:
+        """Return what a package and those of this checkout that it declares need: no index is asked for the latter.
 
-    def _add_dependencies(self, environment: dict[str, Any], packages: list[Package]) -> None:
-        groups = environment.pop("package-groups", [])
-        wanted = [entry for package in packages for group in groups for entry in package.group(group)]
-        if wanted:
-            environment["extra-dependencies"] = [*environment.get("extra-dependencies", []), *wanted]
+        It is listed by itself, so that for uv it is direct: `floor` resolves that to the oldest versions.
+        """
+        if package.name in seen:
+            return []
+        seen.add(package.name)
+        found = []
+        for requirement in package.dependencies:
+            sibling = self._packages.get(_name(requirement))
+            found += self._foreign(sibling, seen) if sibling else [requirement]
+        return found
 
-    def _add_members(self, environment: dict[str, Any], packages: list[Package]) -> None:
+    def _add_members(self, environment: dict[str, Any]) -> None:
         extras = environment.pop("package-extras", False)
         if environment.get("workspace", {}).get("members"):
-            members = [package.member(extras=extras) for package in self._with_siblings(packages)]
+            members = [package.member(extras=extras) for package in self._packages.values()]
             environment["workspace"] = {**environment["workspace"], "members": members}
-
-    def _with_siblings(self, packages: list[Package]) -> list[Package]:
-        """Add the packages of this checkout that the given ones declare: no index is asked for those."""
-        needed = [other for other in self._packages if any(package.needs(other) for package in packages)]
-        return [*packages, *(other for other in needed if other not in packages)]

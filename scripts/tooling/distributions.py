@@ -82,6 +82,17 @@ class Distribution:
         return Changelog((self.folder / "CHANGELOG.md").read_text())
 
 
+def with_siblings(name: str) -> list[str]:
+    """Return a package's name, and before it those of this checkout that it depends on, directly or not."""
+    by_name = {package.name: package for package in distributions()}
+
+    def needed(name: str) -> list[str]:
+        required = (re.split(r"[^\w-]", entry, maxsplit=1)[0] for entry in by_name[name].dependencies)
+        return [*(found for other in required if other in by_name for found in needed(other)), name]
+
+    return list(dict.fromkeys(needed(name)))
+
+
 def distributions(root: Path = ROOT) -> list[Distribution]:
     """Return the packages of a checkout, by name."""
     return [Distribution(file.parent) for file in sorted(root.glob("packages/*/pyproject.toml"))]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from checkout import ENVIRONMENTS, ROOT, locked
-from private_hatch import HATCH, UV, hatch
+from checkout import ENVIRONMENTS, LOGS, ROOT, locked
+from private_hatch import HATCH, UV, hatch, surroundings
 
 SOURCES = (
     "hatch.toml",
@@ -31,12 +33,13 @@ def packages() -> list[str]:
     return sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.toml"))
 
 
-def prepare(name: str, *, python: str) -> Path | None:
+def prepare(name: str, *, python: str, quietly: bool = False) -> Path | None:
     """Make an environment ready for use.
 
     Args:
         name: As ``hatch env show`` lists it: ``"test.py3.12-pandas3"``.
         python: The interpreter from which it is made.
+        quietly: Print only what went wrong.
 
     Returns:
         Its folder, or None if it could not be made; hatch has then said why.
@@ -45,10 +48,41 @@ def prepare(name: str, *, python: str) -> Path | None:
     with locked(name):
         if not _current(folder, python):
             shutil.rmtree(folder, ignore_errors=True)
-            if hatch(["env", "create", name], python=python):
+            if _create(name, python, quietly=quietly):
                 return None
             _stamp(folder).write_text(_fingerprint(python))
     return folder
+
+
+def install_wheels(folder: Path, wheels: Sequence[Path], *, python: str) -> bool:
+    """Put wheels into an environment that has what they depend on, and tell whether it has all that they ask for.
+
+    Args:
+        folder: The environment.
+        wheels: Of packages of this checkout; they take the place of those that are there.
+        python: The interpreter from which it was made.
+    """
+    inside = ["--python", str(_python(folder))]
+    install = ["uv", "pip", "install", "--quiet", "--no-deps", "--reinstall", *inside, *map(str, wheels)]
+    if subprocess.run(install, cwd=ROOT, env=surroundings(python), check=False).returncode:
+        return False
+    check = ["uv", "pip", "check", *inside]
+    said = subprocess.run(check, cwd=ROOT, env=surroundings(python), stderr=subprocess.PIPE, text=True, check=False)
+    ours = [line for line in said.stderr.splitlines() if line.startswith("The package `obs-")]
+    print(*ours, sep="\n", end="\n" if ours else "", flush=True)
+    return not ours
+
+
+def _create(name: str, python: str, *, quietly: bool) -> int:
+    if not quietly:
+        return hatch(["env", "create", name], python=python)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"{name}.environment.txt"
+    with log.open("w") as file:
+        code = hatch(["env", "create", name], python=python, log=file.fileno())
+    if code:
+        print(f"The environment {name} could not be made:\n{log.read_text()}", flush=True)
+    return code
 
 
 def _current(folder: Path, python: str) -> bool:

@@ -35,7 +35,8 @@ $name is in packages/$name and works:
 
   ./scripts/test packages/$name/tests       its tests
   ./scripts/check_packages $name            its shape
-  ./scripts/test --only solo.$name,floor.$name
+  ./scripts/test --changed                  ruff, and the tests of what you touched
+  ./scripts/test --only floor.$name         its wheel alone, with the oldest versions that it declares
 
 Now make it yours:
   packages/$name/pyproject.toml                the client it depends on, with its oldest version; its description

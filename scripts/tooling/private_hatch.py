@@ -23,17 +23,18 @@ FOREIGN = ("HATCH_", "UV_PYTHON", "UV_RESOLUTION", "VIRTUAL_ENV")
 """Variables of the caller that would change which environment is used or what is put into it."""
 
 
-def hatch(arguments: Sequence[str], *, python: str, cwd: Path = ROOT) -> int:
+def hatch(arguments: Sequence[str], *, python: str, cwd: Path = ROOT, log: int | None = None) -> int:
     """Run hatch and return its exit code.
 
     Args:
         arguments: What follows the word ``hatch``.
         python: The interpreter from which it makes environments.
         cwd: Where commands run; hatch finds its settings in the checkout all the same.
+        log: The file descriptor that gets what it prints, instead of the terminal.
     """
     install()
     command = [str(PYTHON), "-m", "hatch", "--project", "obs", *arguments]
-    return subprocess.run(command, cwd=cwd, env=surroundings(python), check=False).returncode
+    return subprocess.run(command, cwd=cwd, env=surroundings(python), stdout=log, stderr=log, check=False).returncode
 
 
 def surroundings(python: str) -> dict[str, str]:

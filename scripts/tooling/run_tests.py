@@ -5,46 +5,52 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from checkout import ROOT
+from changed import changed_steps
+from checkout import LOGS, ROOT
 from environments import prepare
 from interpreters import find
 from outcomes import Counts, Outcome
-from private_hatch import hatch
-from steps import Step, all_steps, quick_step
+from private_hatch import hatch, install
+from steps import WHYLOGS_UNTIL, Step, all_steps, nightly_steps, quick_step, with_whylogs
 
 HELP = """\
-./scripts/test                     every check: lint, types, docs, test (the matrix), solo, floor, wheels
+./scripts/test                     every check: lint, types, docs, test, floor
+./scripts/test --changed           what changed since main: ruff, mypy, the own tests of each package that was
+                                   touched, but slow and browser; for a change in one package about a minute
+./scripts/test --nightly           all of it: every Python with every pandas, newest and oldest versions, all
+                                   examples of each property, all pairs of packages
 ./scripts/test ARGUMENTS           pytest with exactly these arguments, in one environment:
                                    this Python and the newest pandas
-./scripts/test --only STEP,STEP    some of the checks: lint, types, docs, test, solo, floor, wheels, or one of
-                                   --list, such as test.py3.12-pandas2; * matches anything.
-                                   What follows goes to pytest.
-./scripts/test --list              the names of all steps
+./scripts/test --only STEP,STEP    some of the checks: lint, types, docs, test, floor, or one of --list, such as
+                                   test.py3.13-pandas3; * matches anything. What follows goes to pytest.
+./scripts/test --list              the names of all steps; with --nightly those of the night
 ./scripts/test --help              this
 
 for example
   ./scripts/test -k deck packages/obs-core
   ./scripts/test packages/obs-core/tests/test_spans.py -x
   ./scripts/test --only lint,types
-  ./scripts/test --only test.py3.13-pandas2 -k deck
+  ./scripts/test --only test.py3.13-pandas3 -k deck
+  ./scripts/test --nightly --only solo.obs-core
 
 lint    ruff check and ruff format over everything (`./scripts/hatch run lint:fix` mends what it can)
 types   mypy --strict over the packages and their tests
 docs    the docs site, where a warning is an error (`./scripts/hatch run docs:serve` shows it)
-test    all tests, Python x pandas; those marked slow or browser run in the newest cell alone,
-        those that need whylogs in the newest that has it (3.12), and with the older pandas those
-        of the packages that depend on pandas
-solo    each package with only what it declares, newest versions
-floor   each package with the oldest versions that it declares
-wheels  all packages, built and installed as users do
+test    the newest Python: every test. The oldest Python: pandas 2, with the packages that know pandas.
+        Those between: the packages whose work depends on Python; and all that needs whylogs, up to 3.12
+floor   each package's wheel alone, with the oldest versions that it declares: its own tests. Where the oldest
+        Python is missing, with the newest versions instead: solo
+solo    by night: each package's wheel alone, with the newest versions
 
 A Python of the matrix that is not on PATH is skipped; nothing is downloaded in its place. No compiler is
-needed: `floor` wants Python 3.11, for which the oldest versions have wheels. All that is made
-lies in .hatch/ of this checkout, which may be removed at any time. OBS_* variables do not reach the tests.
+needed: `floor` wants Python 3.11, for which the oldest versions have wheels. All that is made lies in .hatch/
+of this checkout, which may be removed at any time. OBS_* variables do not reach the tests.
 """
 
 
@@ -65,21 +71,28 @@ class Done(NamedTuple):
 
 def main(arguments: list[str]) -> int:
     """Run what the arguments ask for and return the exit code."""
+    if arguments[:1] == ["--nightly"]:
+        # pytest knows the option too: it then runs what is marked nightly, and properties with all their examples.
+        steps, arguments = [replace(step, options=("--nightly",)) for step in nightly_steps()], arguments[1:]
+    else:
+        steps = all_steps()
     match arguments:
         case ["-h" | "--help", *_]:
             print(HELP, end="")
             return 0
         case ["--list", *_]:
-            print("\n".join(step.name for step in all_steps()))
+            print("\n".join(step.name for step in steps))
             return 0
         case []:
-            return run(all_steps())
+            return run(steps)
+        case ["--changed", *more]:
+            return run(changed_steps(), more)
         case ["--only"]:
             raise SystemExit("--only which? `./scripts/test --list` shows the steps: --only lint,types")
         case ["--only", wanted, *more]:
-            return run(chosen(wanted, more), more)
+            return run(chosen(steps, wanted, more), more)
         case [first, *more] if first.startswith("--only="):
-            return run(chosen(first.removeprefix("--only="), more), more)
+            return run(chosen(steps, first.removeprefix("--only="), more), more)
         case _:
             return pytest(arguments)
 
@@ -94,17 +107,18 @@ def pytest(arguments: Sequence[str]) -> int:
     return hatch(command, python=python, cwd=here if here.is_relative_to(ROOT) else ROOT)
 
 
-def chosen(wanted: str, more: Sequence[str]) -> list[Step]:
+def chosen(steps: list[Step], wanted: str, more: Sequence[str]) -> list[Step]:
     """Return the steps that were asked for.
 
     Args:
+        steps: Those that there are.
         wanted: Names, or what stands before the dot of some, separated by commas.
         more: Arguments for pytest.
 
     Raises:
         SystemExit: When there is no such step, or one of them is not pytest and there are arguments.
     """
-    steps, names = all_steps(), [name.strip() for name in wanted.split(",") if name.strip()]
+    names = [name.strip() for name in wanted.split(",") if name.strip()]
     for name in names:
         if not any(_is(step, name) for step in steps):
             raise SystemExit(f"There is no step {name!r}. `./scripts/test --list` shows them all.")
@@ -122,33 +136,58 @@ def _is(step: Step, name: str) -> bool:
 def run(steps: Sequence[Step], more: Sequence[str] = ()) -> int:
     """Run steps, go on after one that fails, and end with a line for each.
 
+    Environments are made two at a time, ahead of the steps that need them. Packages that are tried alone are tried two
+    at a time, since a few tests do not keep all cores busy; what they print comes when they are done.
+
     Returns:
         0 if none failed.
     """
-    done: list[Done] = []
-    try:
-        for step in steps:
-            done.append(_timed(step, more))
-    except KeyboardInterrupt:
-        print("\nInterrupted.")
-    _summarize(done, len(steps))
+    start, done = time.monotonic(), list[Done]()
+    install()
+    with ThreadPoolExecutor(2) as making, ThreadPoolExecutor(2) as two:
+        ready = {step.name: making.submit(step.prepare, quietly=True) for step in steps}
+        try:
+            done += (_shown(step, ready[step.name], more) for step in steps if not step.package)
+            alone = [step for step in steps if step.package]
+            done += two.map(lambda step: _aside(step, ready[step.name], more), alone)
+        except KeyboardInterrupt:
+            print("\nInterrupted.")
+            making.shutdown(wait=False, cancel_futures=True)
+            two.shutdown(wait=False, cancel_futures=True)
+    _summarize(done, len(steps), time.monotonic() - start)
     return int(len(done) < len(steps) or any(each.failed for each in done))
 
 
-def _timed(step: Step, more: Sequence[str]) -> Done:
+def _shown(step: Step, ready: Future[str], more: Sequence[str]) -> Done:
+    """Run a step whose lines are seen as they come."""
     print(f"\n--- {step.name}: {step.covers} ---", flush=True)
-    start = time.monotonic()
-    outcome = step.run(more)
-    done = Done(step, outcome, time.monotonic() - start)
-    print(f"--- {step.name} {outcome.status} in {done.seconds:.1f} s: {outcome.note}", flush=True)
+    problem, start = ready.result(), time.monotonic()
+    done = Done(step, step.run(more, problem=problem), time.monotonic() - start)
+    print(f"--- {step.name} {done.outcome.status} in {done.seconds:.1f} s: {done.outcome.note}", flush=True)
     return done
 
 
-def _summarize(done: Sequence[Done], planned: int) -> None:
-    print(f"\n--- summary: {len(done)} of {planned} steps in {sum(each.seconds for each in done):.0f} s ---")
+def _aside(step: Step, ready: Future[str], more: Sequence[str]) -> Done:
+    """Run a step beside another one: its lines are kept, and shown together."""
+    problem, start = ready.result(), time.monotonic()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"{step.name}.txt"
+    with log.open("w") as file:
+        outcome = step.run(more, problem=problem, log=file.fileno())
+    done = Done(step, outcome, time.monotonic() - start)
+    title = f"\n--- {step.name}: {step.covers} ---\n"
+    end = f"--- {step.name} {done.outcome.status} in {done.seconds:.1f} s: {done.outcome.note}"
+    print(f"{title}{log.read_text(errors='replace')}{end}", flush=True)
+    return done
+
+
+def _summarize(done: Sequence[Done], planned: int, seconds: float) -> None:
+    print(f"\n--- summary: {len(done)} of {planned} steps in {seconds:.0f} s ---")
     print(*done, sep="\n")
     if any(each.step.is_pytest for each in done):
         print(_where_the_whole_ran(done))
+        if not any(with_whylogs(each.step.version) for each in done if each.outcome.counts.total):
+            print(f"Tests that need whylogs were left out: it has wheels up to Python {WHYLOGS_UNTIL}.")
     if failed := [each.step.name for each in done if each.failed]:
         print(f"Failed: {', '.join(failed)}. Again: ./scripts/test --only {','.join(failed)}")
     if any(each.step.is_pytest for each in done):

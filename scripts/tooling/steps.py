@@ -1,19 +1,24 @@
-"""What `./scripts/test` runs, one step after the other."""
+"""What `./scripts/test` runs."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import interpreters
-from checkout import RESULTS, ROOT
-from distributions import distributions
-from environments import packages, prepare, settings
+from build_wheels import wheels
+from checkout import RESULTS, ROOT, WHEELS
+from distributions import distributions, with_siblings
+from environments import install_wheels, packages, prepare, settings
 from outcomes import Counts, Outcome, counts_of
 from private_hatch import hatch
 
 MOST_TESTS = "all but slow and browser"
+
+INTERPRETER = ("obs-core", "obs-memray")
+"""The packages that look behind Python's own curtains: what they do may differ from one version to the next."""
 
 WHYLOGS_UNTIL = "3.12"
 """The newest Python that whylogs has wheels for: no test that needs it is left out there."""
@@ -27,12 +32,14 @@ class Step:
     """One script of one hatch environment.
 
     Attributes:
-        name: The environment: ``"solo.obs-core"``.
+        name: The environment: ``"floor.obs-core"``.
         script: The script, as hatch.toml has it.
         covers: What it looks at, in a few words.
         version: The Python from which its environment is made: ``"3.12"``.
         is_pytest: Whether it takes pytest's arguments and counts tests.
+        package: The package that is tried alone, as its wheel, if it is about one.
         paths: What pytest looks into, unless it is told; everything if empty.
+        options: Further arguments for pytest.
     """
 
     name: str
@@ -40,98 +47,175 @@ class Step:
     covers: str
     version: str = interpreters.RUNNING
     is_pytest: bool = True
+    package: str = ""
     paths: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     @property
     def covers_all(self) -> bool:
         """Whether no test is left out."""
         return self.script == "all"
 
-    def run(self, more: Sequence[str] = ()) -> Outcome:
+    @property
+    def python(self) -> str | None:
+        """The interpreter, if this machine has it."""
+        return interpreters.find(self.version)
+
+    def prepare(self, *, quietly: bool = False) -> str:
+        """Make all that it needs; returns what went wrong, or an empty text.
+
+        Args:
+            quietly: Print only what went wrong.
+        """
+        python = self.python
+        if python is None:
+            return ""
+        folder = prepare(self.name, python=python, quietly=quietly)
+        if folder is None:
+            return "its environment could not be made"
+        if self.package:
+            built = wheels(interpreters.default())
+            wanted = with_siblings(self.package)
+            if missing := [name for name in wanted if name not in built]:
+                return f"{', '.join(missing)} does not build"
+            if not install_wheels(folder, [built[name] for name in wanted], python=python):
+                return "its wheel could not be installed, or asks for more than it declares"
+        elif self.covers_all:
+            wheels(interpreters.default())  # the smoke of all together takes these
+        return ""
+
+    def run(self, more: Sequence[str] = (), *, problem: str | None = None, log: int | None = None) -> Outcome:
         """Do it.
 
         Args:
             more: Further arguments for pytest.
+            problem: What `prepare` returned, if it was called already.
+            log: The file descriptor that gets what it prints, instead of the terminal.
         """
-        python = interpreters.find(self.version)
-        if python is None:
+        if self.python is None:
             return Outcome("skipped", f"no Python {self.version} that runs is on PATH")
-        if prepare(self.name, python=python) is None:
-            return Outcome("failed", "its environment could not be made")
-        return self._pytest(python, more) if self.is_pytest else self._check(python)
+        if problem := self.prepare() if problem is None else problem:
+            return Outcome("failed", problem)
+        return self._pytest(self.python, more, log) if self.is_pytest else self._check(self.python)
 
     def _check(self, python: str) -> Outcome:
         code = hatch(["env", "run", "--force-continue", "--env", self.name, "--", self.script], python=python)
         return Outcome("failed" if code else "passed", self.covers)
 
-    def _pytest(self, python: str, more: Sequence[str]) -> Outcome:
+    def _pytest(self, python: str, more: Sequence[str], log: int | None) -> Outcome:
         results = RESULTS / f"{self.name}.xml"
         results.unlink(missing_ok=True)
         told = any(not argument.startswith("-") and (ROOT / argument.partition("::")[0]).exists() for argument in more)
         paths = () if told else [str(ROOT / path) for path in self.paths]
-        code = hatch(["run", f"{self.name}:{self.script}", f"--junitxml={results}", *paths, *more], python=python)
+        options = [f"--junitxml={results}", f"--numprocesses={_workers(self)}", *self.options]
+        if self.covers_all:
+            options.append(f"--wheels={WHEELS}")
+        code = hatch(["run", f"{self.name}:{self.script}", *options, *paths, *more], python=python, log=log)
         counts = counts_of(results) or Counts()
         note = f"{counts}: {self.covers}" if counts.total else f"no test ran, exit code {code}"
         return Outcome("failed" if code or not counts.total else "passed", note, counts)
 
 
 def all_steps() -> list[Step]:
-    """Return the steps in the order in which they run: what fails soonest comes first."""
-    found, (pythons, _) = _found(), _axes()
+    """Return what is checked each time, in the order in which it runs; what fails soonest comes first."""
+    pythons, pandas = _axes()
+    found = _found()
     oldest, newest = found[0], found[-1]
-    return [
-        Step("lint", "check", "ruff check, ruff format", is_pytest=False),
-        Step("types", "check", "mypy", oldest, is_pytest=False),
-        Step("docs", "build", "the docs site, strictly", is_pytest=False),
-        *_matrix(newest),
-        *(_own(f"solo.{package}", "newest versions", newest) for package in packages()),
-        # The oldest versions have wheels for the oldest Python; a newer one would have to compile them.
-        *(_own(f"floor.{package}", "oldest versions", pythons[0]) for package in packages()),
-        Step("wheels", "installed", f"{MOST_TESTS}, on built wheels"),
-    ]
+    cells = [_cell(newest, pandas[-1], "all", "every test")]
+    last = _newest_with_whylogs(found)
+    for version in reversed(found[:-1]):
+        if version != oldest or version == last:
+            cells.append(_middle(version, pandas[-1], whylogs=version == last))
+    cells.append(_older_pandas(oldest, pandas[0]))
+    cells += [_cell(version, pandas[-1], "most", MOST_TESTS) for version in pythons if version not in found]
+    return [*_checks(oldest), *cells, *_alone("floor" if oldest == pythons[0] else "solo", found)]
+
+
+def nightly_steps() -> list[Step]:
+    """Return what is checked by night: every Python with every pandas, each package alone with newest and oldest."""
+    pythons, pandas = _axes()
+    found = _found()
+    newest = found[-1]
+    cells = [_cell(newest, pandas[-1], "all", "every test")]
+    for version in reversed(pythons):
+        if version != newest:
+            whole = version == _newest_with_whylogs(found)
+            covers = f"{MOST_TESTS}, and all of whylogs" if whole else MOST_TESTS
+            cells.append(_cell(version, pandas[-1], "and-whylogs" if whole else "most", covers))
+        cells += [_older_pandas(version, kind) for kind in pandas[:-1]]
+    return [*_checks(found[0]), *cells, *_alone("solo", found), *_alone("floor", found)]
 
 
 def quick_step() -> Step:
     """Return the cell for a few tests: the running Python, if the matrix has it, and the newest pandas."""
     found = _found()
     version = interpreters.RUNNING if interpreters.RUNNING in found else found[-1]
-    return Step(f"test.py{version}-{_axes()[1][-1]}", "pytest", "", version)
+    return _cell(version, _axes()[1][-1], "pytest", "")
 
 
-def _matrix(newest: str) -> list[Step]:
-    pythons, pandas = _axes()
-    with_whylogs = max((version for version in _found() if _number(version) <= _number(WHYLOGS_UNTIL)), default="")
+def quick_cell(paths: Sequence[str]) -> Step:
+    """Return the same cell, for the tests in some folders."""
+    return replace(quick_step(), script="most", covers=MOST_TESTS, paths=tuple(paths))
+
+
+def lint() -> Step:
+    """Return the step that is done soonest."""
+    return Step("lint", "check", "ruff check, ruff format, workflows", is_pytest=False)
+
+
+def _checks(oldest: str) -> list[Step]:
     return [
-        Step(f"test.py{version}-{kind}", "and-whylogs", f"{MOST_TESTS}, and all that need whylogs", version)
-        if version == with_whylogs != newest and kind == pandas[-1]
-        else _cell(version, kind, whole=version == newest and kind == pandas[-1])
-        for version in pythons
-        for kind in pandas
+        lint(),
+        Step("types", "check", "mypy", oldest, is_pytest=False),
+        Step("docs", "build", "the docs site, strictly", is_pytest=False),
     ]
+
+
+def _cell(version: str, pandas: str, script: str, covers: str, paths: Sequence[str] = ()) -> Step:
+    return Step(f"test.py{version}-{pandas}", script, covers, version, paths=tuple(paths))
+
+
+def _middle(version: str, pandas: str, *, whylogs: bool) -> Step:
+    """Return the cell of a Python between the oldest and the newest: both have tried what is Python's least concern."""
+    names = [*INTERPRETER, *(["obs-whylogs", "obs-dask"] if whylogs else [])]
+    paths = [f"packages/{name}/tests" for name in names]
+    if whylogs:
+        return _cell(version, pandas, "and-whylogs", "what depends on Python, and all of whylogs", [*paths, "tests"])
+    return _cell(version, pandas, "most", "what depends on Python", paths)
+
+
+def _older_pandas(version: str, pandas: str) -> Step:
+    """Return a cell with an older pandas: what does not know pandas would only be tested once more."""
+    names = [each.name for each in distributions() if any(map(_PANDAS.match, each.dependencies))]
+    paths = [*(f"packages/{name}/tests" for name in names), "tests"]
+    return _cell(version, pandas, "most", f"{MOST_TESTS}, of packages that know pandas", paths)
+
+
+def _alone(kind: str, found: list[str]) -> list[Step]:
+    """Return a step for each package, whose wheel is tried alone with the newest versions, or the oldest."""
+    # The oldest versions have wheels for the oldest Python; a newer one would have to compile them.
+    version, of_what = (_axes()[0][0], "oldest versions") if kind == "floor" else (found[-1], "newest versions")
+    covers = f"its wheel alone, {of_what}: its own but slow and browser"
+    return [Step(f"{kind}.{name}", "own", covers, version, package=name) for name in packages()]
+
+
+def with_whylogs(version: str) -> bool:
+    """Tell whether whylogs has wheels for a Python."""
+    return _number(version) <= _number(WHYLOGS_UNTIL)
+
+
+def _newest_with_whylogs(found: list[str]) -> str:
+    return max(filter(with_whylogs, found), key=_number, default="")
 
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def _cell(version: str, pandas: str, *, whole: bool) -> Step:
-    """Return a cell of the matrix: with an older pandas, what does not know pandas would only be tested once more."""
-    name = f"test.py{version}-{pandas}"
-    if whole:
-        return Step(name, "all", "every test", version)
-    if pandas == _axes()[1][-1]:
-        return Step(name, "most", MOST_TESTS, version)
-    return Step(name, "most", f"{MOST_TESTS}, of packages that know pandas", version, paths=_knowing_pandas())
-
-
-def _knowing_pandas() -> tuple[str, ...]:
-    """Return the tests of the packages that depend on pandas, and of what needs several packages."""
-    names = [each.name for each in distributions() if any(map(_PANDAS.match, each.dependencies))]
-    return (*(f"packages/{name}/tests" for name in names), "tests")
-
-
-def _own(name: str, of_what: str, version: str) -> Step:
-    return Step(name, "own", f"its own but slow and browser, {of_what}", version)
+def _workers(step: Step) -> int:
+    """Return how many tests run at a time: more than there are cores, since many wait for a process or a page."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if step.package else min(8, cores + max(1, cores // 2))
 
 
 def _axes() -> tuple[list[str], list[str]]:

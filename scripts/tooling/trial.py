@@ -59,7 +59,8 @@ def try_out(package: Distribution, wheel: Path, core: Path | None, folder: Path)
     wheels = [str(path) for path in (wheel, core) if path]
     _run_or_exit(["uv", "pip", "install", "--quiet", "--python", python, *wheels, *_tools(package)], "installation")
     shutil.copytree(package.folder / "tests", place / "tests")
-    shutil.copy(ROOT / "pyproject.toml", place)
+    for file in ("pyproject.toml", "conftest.py"):
+        shutil.copy(ROOT / file, place)
     command = [python, "-m", "pytest", "-q", "-m", "not slow and not browser", "tests"]
     _run_or_exit(command, "the tests", cwd=place)
 

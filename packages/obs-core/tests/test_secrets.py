@@ -248,6 +248,7 @@ def test_the_accessor_needs_a_name() -> None:
         SecretAccessor().get()
 
 
+@pytest.mark.posix
 def test_a_forked_process_masks_what_was_resolved_before(
     run_script: Callable[..., object],
 ) -> None:

@@ -12,6 +12,8 @@ from distributed import Client, LocalCluster
 # `dask_steps` is imported here and, by the path that they inherit, in the workers.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from dask_steps import local_cluster
+
 
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -33,9 +35,3 @@ def client(cluster: LocalCluster) -> Iterator[Client]:
     """A client of the shared cluster."""
     with Client(cluster) as made:
         yield made
-
-
-def local_cluster(workers: int, **settings: object) -> LocalCluster:
-    """Return a cluster of worker processes that nobody outside of this machine can reach."""
-    options = {"threads_per_worker": 2, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", **settings}
-    return LocalCluster(n_workers=workers, **options)

@@ -1,4 +1,4 @@
-"""What the tests let a cluster run, in a module that its workers can import."""
+"""A cluster, and what the tests let it run, in a module that its workers can import."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from distributed import Reschedule, get_client, get_worker, secede
+from distributed import LocalCluster, Reschedule, get_client, get_worker, secede
 
 from obs_core import Deck, current_context, link, span, task
 from obs_core.tasks.context import context_of
 from obs_dask.worker import observers
+
+
+def local_cluster(workers: int, **settings: object) -> LocalCluster:
+    """Return a cluster of worker processes that nobody outside of this machine can reach."""
+    options = {"threads_per_worker": 2, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", **settings}
+    return LocalCluster(n_workers=workers, **options)
 
 
 def double(x: int) -> int:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import local_cluster
 from dask.delayed import delayed
 from dask_steps import (
     add,
@@ -20,6 +19,7 @@ from dask_steps import (
     double,
     double_later,
     journals,
+    local_cluster,
     note_down,
     participants_of,
     publish,

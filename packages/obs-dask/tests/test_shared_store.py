@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import local_cluster
-from dask_steps import note_down, read
+from dask_steps import local_cluster, note_down, read
 from distributed import Client
 
 from obs_core import execution, load_execution, task

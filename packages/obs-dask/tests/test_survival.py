@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import local_cluster
 from dask_steps import (
     double,
     fail_first,
     forget_obs_dask,
     hold,
+    local_cluster,
     put_off_first,
     refuse_writing,
     span_then_die,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,14 @@ from obs_core import load_execution, task
 from obs_core.tasks.deferred import wait
 from obs_memray import memray_profiling
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
-
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs chromium"),
     pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="memray runs on Linux and macOS"),
 ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_deck_draws_without_a_network_though_its_tab_was_hidden(scheme: str) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
-
+def test_every_deck_draws_without_a_network_though_its_tab_was_hidden(browser: Any, scheme: str) -> None:
     @task(deck_fields=())
     @memray_profiling(memray_html_reporter=["flamegraph", "table"])
     def load() -> int:
@@ -36,20 +29,19 @@ def test_every_deck_draws_without_a_network_though_its_tab_was_hidden(scheme: st
     wait()
     (report,) = load_execution("last").report_paths()
     complaints: list[str] = []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS.split(), "--disable-sync"])
-        page = browser.new_context(offline=True, color_scheme=scheme).new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: _note_request(request, complaints))
-        page.goto(Path(report).as_uri())
-        frame = page.frame_locator(".panel:not(.away) > iframe")
-        frame.locator(".obs-memory svg polyline").first.wait_for(state="attached")  # a level line has no height
-        page.get_by_role("tab", name="Memray Flamegraph").click()
-        frame.locator("#chart .d3-flame-graph rect").first.wait_for()
-        assert frame.locator("#chart").evaluate("chart => chart.getBoundingClientRect().width") > 300
-        page.get_by_role("tab", name="Memray Table").click()
-        frame.locator("table tbody tr").first.wait_for()
-        browser.close()
+    context = browser.new_context(offline=True, color_scheme=scheme)
+    page = context.new_page()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: _note_request(request, complaints))
+    page.goto(Path(report).as_uri())
+    frame = page.frame_locator(".panel:not(.away) > iframe")
+    frame.locator(".obs-memory svg polyline").first.wait_for(state="attached")  # a level line has no height
+    page.get_by_role("tab", name="Memray Flamegraph").click()
+    frame.locator("#chart .d3-flame-graph rect").first.wait_for()
+    assert frame.locator("#chart").evaluate("chart => chart.getBoundingClientRect().width") > 300
+    page.get_by_role("tab", name="Memray Table").click()
+    frame.locator("table tbody tr").first.wait_for()
+    context.close()
     assert complaints == []
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,7 @@ from obs_core import Deck, execution, load_execution, task
 from obs_core.testing import HOSTILE_TEXTS
 from obs_pandera import PandasReportRenderer
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs chromium"),
-]
+pytestmark = pytest.mark.browser
 
 
 def published(folder: Path) -> str:
@@ -45,8 +38,9 @@ def published(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_hostile_names_and_values_are_text_in_both_tabs(tmp_path: Path, scheme: str) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
+def test_hostile_names_and_values_are_text_in_both_tabs(browser: Any, tmp_path: Path, scheme: str) -> None:
+    from playwright.sync_api import expect
+
     report = published(tmp_path)
     complaints: list[str] = []
 
@@ -54,20 +48,19 @@ def test_hostile_names_and_values_are_text_in_both_tabs(tmp_path: Path, scheme: 
         if message.type == "error":
             complaints.append(message.text)
 
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS.split(), "--disable-sync"])
-        page = browser.new_context(offline=True, color_scheme=scheme).new_page()
-        page.on("console", note_complaint)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(Path(report).as_uri())
-        for name in ("Report", "Drawn by itself"):
-            page.get_by_role("tab", name=name, exact=True).click()
-            frame = page.frame_locator(".panel:not(.away) > iframe")
-            playwright.expect(frame.locator(".verdict b")).to_have_text("Failed")
-            playwright.expect(frame.locator("td.cell-bad")).to_have_count(len(HOSTILE_TEXTS))
-            assert frame.locator("img, svg, iframe, script, textarea").count() == 0
-            assert frame.get_by_text(HOSTILE_TEXTS[0]).first.is_visible()
-            background = frame.locator("html").evaluate("root => getComputedStyle(root).backgroundColor")
-            assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(16, 19, 23)")
-        browser.close()
+    context = browser.new_context(offline=True, color_scheme=scheme)
+    page = context.new_page()
+    page.on("console", note_complaint)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(Path(report).as_uri())
+    for name in ("Report", "Drawn by itself"):
+        page.get_by_role("tab", name=name, exact=True).click()
+        frame = page.frame_locator(".panel:not(.away) > iframe")
+        expect(frame.locator(".verdict b")).to_have_text("Failed")
+        expect(frame.locator("td.cell-bad")).to_have_count(len(HOSTILE_TEXTS))
+        assert frame.locator("img, svg, iframe, script, textarea").count() == 0
+        assert frame.get_by_text(HOSTILE_TEXTS[0]).first.is_visible()
+        background = frame.locator("html").evaluate("root => getComputedStyle(root).backgroundColor")
+        assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(16, 19, 23)")
+    context.close()
     assert complaints == []

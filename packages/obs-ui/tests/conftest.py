@@ -1,4 +1,4 @@
-"""What the tests of obs-ui have in common: a store on disk, the server as a process, a real browser."""
+"""What the tests of obs-ui have in common: a store on disk, the server as a process, pages in a real browser."""
 
 from __future__ import annotations
 
@@ -15,15 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
-
-# How long an example takes says nothing on a loaded machine: time is measured in benchmarks.
-settings.register_profile("obs", deadline=None)
-settings.load_profile("obs")
 
 _DEBIANS = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_ctl"))
 PG_CTL = shutil.which("pg_ctl") or (_DEBIANS[-1] if _DEBIANS else None)
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture(autouse=True)
@@ -78,25 +72,6 @@ def serve() -> Iterator[Callable[..., Server]]:
     yield started
     complaints = [server.end() for server in servers if server.process.poll() is None]
     assert "".join(complaints) == ""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A browser; a module's own, since playwright drives one at a time in a thread, and others' tests have theirs."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    api.expect.set_options(timeout=60_000)
-    with api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[*arguments, "--disable-component-update", "--disable-sync"],
-            # Playwright lets everything open windows; a user's browser asks for a click.
-            ignore_default_args=["--disable-popup-blocking"],
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,7 @@ from obs_core import Deck, execution, load_execution, task
 from obs_core.testing import HOSTILE_TEXTS
 from obs_whylogs import WhylogsSummaryDriftRenderer, profile
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.whylogs,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs chromium"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.whylogs]
 
 LOADED = "() => document.readyState === 'complete' || new Promise(done => addEventListener('load', () => done(true)))"
 
@@ -54,24 +46,22 @@ def published(folder: Path) -> str:
 
 
 @pytest.fixture(params=["light", "dark"])
-def page(request: Any, tmp_path: Path) -> Iterator[Any]:
+def page(browser: Any, request: Any, tmp_path: Path) -> Iterator[Any]:
     """The report, opened; anything that the browser complains about fails the test."""
-    api = pytest.importorskip("playwright.sync_api")
     complaints: list[str] = []
 
     def note_complaint(message: Any) -> None:
         if message.type == "error":
             complaints.append(message.text)
 
-    with api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS.split(), "--disable-sync"])
-        opened = browser.new_context(offline=True, color_scheme=request.param).new_page()
-        opened.on("console", note_complaint)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.goto(Path(published(tmp_path)).as_uri())
-        opened.scheme = request.param
-        yield opened
-        browser.close()
+    context = browser.new_context(offline=True, color_scheme=request.param)
+    opened = context.new_page()
+    opened.on("console", note_complaint)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto(Path(published(tmp_path)).as_uri())
+    opened.scheme = request.param
+    yield opened
+    context.close()
     assert complaints == []
 
 

@@ -108,6 +108,7 @@ def test_the_report_of_a_killed_task_is_made_when_it_is_asked_for(
     assert "ended without saying so" in report.read_text()
 
 
+@pytest.mark.posix
 def test_open_spans_of_a_killed_task_are_marked(folder: Path) -> None:
     source = """
 import os, signal

@@ -187,6 +187,7 @@ def test_an_s3_store_holds_what_was_recorded(s3_url: str) -> None:
     assert open_store(s3_url).names("executions") == [run.id]
 
 
+@pytest.mark.posix
 def test_a_child_process_writes_to_the_same_s3_store(
     s3_url: str, run_script: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
@@ -265,3 +266,24 @@ atexit.register(tell)
 """)
     assert ran.stdout == "['night', 'step']\n"
     assert ran.stderr == ""
+
+
+def test_the_thread_that_flushes_lives_on_though_its_warning_is_an_error(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from obs_core.journal import flusher
+
+    monkeypatch.setenv("OBS_STRICT", "1")
+    monkeypatch.setattr(flusher, "INTERVAL", 0.01)
+    taken, tries, twice = store.put, itertools.count(1), threading.Event()
+
+    def refuse(path: str, content: bytes) -> None:
+        if threading.current_thread().name == "obs-flusher" and next(tries) == 2:
+            twice.set()
+        raise OSError("no space")
+
+    with execution("night") as run, span("some operation"):
+        monkeypatch.setattr(store, "put", refuse)
+        assert twice.wait(60), "the thread died of its first try"
+        monkeypatch.setattr(store, "put", taken)
+    assert [read.status for read in store.executions() if read.id == run.id] == ["succeeded"]

@@ -116,7 +116,10 @@ def test_an_obs_carrier_that_is_none_is_warned_about_and_left_alone(
     assert store.last().name == "one"
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param("fork", marks=pytest.mark.posix), "spawn", pytest.param("forkserver", marks=pytest.mark.posix)],
+)
 def test_pool_workers_take_part(run_script: RunScript, folder: Path, method: str) -> None:
     run_script(
         f"""
@@ -147,6 +150,7 @@ if __name__ == "__main__":
     assert sorted(items) == sorted(f"item {number}" for number in range(20))
 
 
+@pytest.mark.posix
 def test_forked_children_take_part_without_any_doing(run_script: RunScript, folder: Path) -> None:
     run_script(
         """
@@ -181,6 +185,7 @@ fan_out()
     assert (recorded.status, [one.status for one in recorded.tasks]) == ("succeeded", ["succeeded"])
 
 
+@pytest.mark.posix
 @pytest.mark.slow
 def test_two_processes_of_16_threads_lose_and_mix_nothing(run_script: RunScript, folder: Path) -> None:
     run_script(

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from obs_core.failsafe import ObsError
+from obs_core.failsafe import ObsError, ObsWarning
 
 __all__ = [
     "Flushed",
@@ -146,13 +146,12 @@ def _start() -> None:
 def _flush_forever() -> None:
     while True:
         _wake.wait(INTERVAL)
-        with contextlib.suppress(ObsError):
+        # Strict mode raises in the task, a filter may turn warnings into errors: this thread must live on.
+        with contextlib.suppress(ObsError, ObsWarning):
             _close_waiting()
         for journal in [*_journals, *_stragglers()]:
-            try:
+            with contextlib.suppress(ObsError, ObsWarning):
                 journal.beat()
-            except ObsError:
-                continue  # strict mode raises in the task; this thread must live on
 
 
 def _after_fork() -> None:

@@ -1,0 +1,145 @@
+"""What `./scripts/test` runs, on machines with different Pythons, and in continuous integration."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "scripts" / "tooling"))
+
+import changed  # noqa: E402
+import interpreters  # noqa: E402
+import steps  # noqa: E402
+from distributions import distributions, with_siblings  # noqa: E402
+
+PACKAGES = [package.name for package in distributions()]
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that gives this machine some Pythons and no other ones."""
+
+    def has(*versions: str) -> None:
+        monkeypatch.setattr(interpreters, "find", lambda version: f"/{version}" if version in versions else None)
+
+    return has
+
+
+def runs(found: list[steps.Step]) -> dict[str, str]:
+    """Return what runs where this machine has the Python: the step's name and its script."""
+    return {step.name: step.script for step in found if step.is_pytest and step.python}
+
+
+def alone(kind: str) -> dict[str, str]:
+    return {f"{kind}.{package}": "own" for package in PACKAGES}
+
+
+def test_each_python_runs_what_the_others_do_not(machine: Any) -> None:
+    machine("3.11", "3.12", "3.13")
+    assert runs(steps.all_steps()) == {
+        "test.py3.13-pandas3": "all",
+        "test.py3.12-pandas3": "and-whylogs",
+        "test.py3.11-pandas2": "most",
+        **alone("floor"),
+    }
+    assert [step.name for step in steps.all_steps()][:4] == ["lint", "types", "docs", "test.py3.13-pandas3"]
+
+
+@pytest.mark.parametrize("python", ["3.12", "3.13", "3.14"])
+def test_one_python_is_enough_and_its_newest_versions_take_the_place_of_the_oldest(machine: Any, python: str) -> None:
+    machine(python)
+    assert runs(steps.all_steps()) == {
+        f"test.py{python}-pandas3": "all",
+        f"test.py{python}-pandas2": "most",
+        **alone("solo"),
+    }
+
+
+def test_what_needs_whylogs_runs_whole_on_the_newest_python_that_has_it(machine: Any) -> None:
+    for found, whole in (
+        (["3.11"], "test.py3.11-pandas3: all"),
+        (["3.11", "3.13"], "test.py3.11-pandas3: and-whylogs"),
+        (["3.11", "3.12", "3.14"], "test.py3.12-pandas3: and-whylogs"),
+        (["3.12", "3.13", "3.14"], "test.py3.12-pandas3: and-whylogs"),
+    ):
+        machine(*found)
+        for listed in (steps.all_steps(), steps.nightly_steps()):
+            assert whole in [f"{name}: {script}" for name, script in runs(listed).items()]
+
+
+def test_the_night_runs_every_python_with_every_pandas_and_each_package_with_oldest_and_newest(machine: Any) -> None:
+    machine("3.11", "3.12", "3.13", "3.14")
+    cells = {f"test.py3.{minor}-pandas{pandas}" for minor in (11, 12, 13, 14) for pandas in (2, 3)}
+    night = runs(steps.nightly_steps())
+    assert set(night) == {*cells, *alone("solo"), *alone("floor")}
+    assert set(runs(steps.all_steps())) <= set(night)
+
+
+def test_every_package_that_knows_pandas_is_tried_with_the_older_one(machine: Any) -> None:
+    machine("3.11", "3.12", "3.13")
+    (older,) = [step for step in steps.all_steps() if step.name == "test.py3.11-pandas2"]
+    assert {"packages/obs-renderers/tests", "packages/obs-pandera/tests", "tests"} <= set(older.paths)
+    assert "packages/obs-core/tests" not in older.paths
+
+
+def test_a_wheel_is_installed_with_those_of_this_checkout_that_it_depends_on() -> None:
+    assert with_siblings("obs-core") == ["obs-core"]
+    assert with_siblings("obs-wandb") == ["obs-core", "obs-wandb"]
+
+
+def jobs(workflow: str, job: str) -> list[dict[str, str]]:
+    read = yaml.safe_load((ROOT / ".github" / "workflows" / workflow).read_text())
+    found: list[dict[str, str]] = read["jobs"][job]["strategy"]["matrix"]["include"]
+    return found
+
+
+@pytest.mark.parametrize("workflow", ["test.yml", "nightly.yml"])
+def test_the_jobs_of_continuous_integration_leave_no_step_out(machine: Any, workflow: str) -> None:
+    night = workflow == "nightly.yml"
+    machine("3.11", "3.12", "3.13", *(["3.14"] if night else []))
+    names = [step.name for step in (steps.nightly_steps() if night else steps.all_steps()) if step.python]
+    asked = [name for job in jobs(workflow, "test") for name in job["steps"].split(",")]
+    assert [name for name in names if not any(fnmatchcase(name, f"{each}.*") or name == each for each in asked)] == []
+    # What one job leaves out of a cell, another one runs.
+    parts = [job["pytest"] for job in jobs(workflow, "test") if "pytest" in job]
+    assert sorted(parts) == ([] if night else ['-m "not browser"', "-m browser"])
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose main holds two packages, and a branch that has changed nothing yet."""
+    for package in ("obs-core", "obs-wandb"):
+        (tmp_path / "packages" / package).mkdir(parents=True)
+        (tmp_path / "packages" / package / "README.md").write_text("Text.\n")
+    commands = (
+        ["init", "--quiet", "--initial-branch=main"],
+        ["add", "--all"],
+        ["-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "Begin"],
+        ["switch", "--quiet", "--create", "work"],
+    )
+    for command in commands:
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    monkeypatch.setattr(changed, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_what_changed_since_main_is_checked_by_ruff_and_by_its_packages_tests(checkout: Path) -> None:
+    (checkout / "packages" / "obs-wandb" / "new.py").touch()
+    assert [(step.name.partition(".")[0], step.paths) for step in changed.changed_steps()] == [
+        ("lint", ()),
+        ("test", ("packages/obs-wandb/tests",)),
+    ]
+    (checkout / "README.md").touch()
+    assert changed.changed_steps()[1].paths == ("packages/obs-wandb/tests", "tests")
+
+
+def test_without_a_change_there_is_nothing_to_run(checkout: Path) -> None:
+    with pytest.raises(SystemExit, match="Nothing changed since main"):
+        changed.changed_steps()
