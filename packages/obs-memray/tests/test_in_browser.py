@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from obs_core import load_execution, task
+from obs_core import execution, load_execution, task
 from obs_core.tasks.deferred import wait
 from obs_memray import memray_profiling
 
@@ -18,31 +20,77 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_deck_draws_without_a_network_though_its_tab_was_hidden(browser: Any, scheme: str) -> None:
+FIRST_LINE = "kept.append(bytearray(7_800_000))"
+
+
+def allocate() -> list[bytearray]:
+    kept = []
+    for _ in range(5):
+        kept.append(bytearray(7_800_000))
+        time.sleep(0.03)  # several readings of the resident set
+    return kept
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a task that held 39 MB."""
+
     @task(deck_fields=())
     @memray_profiling(memray_html_reporter=["flamegraph", "table"])
     def load() -> int:
-        return len([bytearray(100_000) for _ in range(200)])
+        return len(allocate())
 
-    load()
+    store = tmp_path_factory.mktemp("store")
+    with execution("night", store=store) as run:
+        load()
     wait()
-    (report,) = load_execution("last").report_paths()
+    return load_execution(run.id, store).report_paths()[0]
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1300), ("dark", 390)])
+def test_every_deck_shows_the_user_s_function_without_a_network(
+    browser: Any, report: str, scheme: str, width: int
+) -> None:
     complaints: list[str] = []
-    context = browser.new_context(offline=True, color_scheme=scheme)
+    context = browser.new_context(offline=True, color_scheme=scheme, viewport={"width": width, "height": 900})
     page = context.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: _note_request(request, complaints))
     page.goto(Path(report).as_uri())
     frame = page.frame_locator(".panel:not(.away) > iframe")
-    frame.locator(".obs-memory svg polyline").first.wait_for(state="attached")  # a level line has no height
+    look_at_memory(frame)
     page.get_by_role("tab", name="Memray Flamegraph").click()
-    frame.locator("#chart .d3-flame-graph rect").first.wait_for()
-    assert frame.locator("#chart").evaluate("chart => chart.getBoundingClientRect().width") > 300
+    look_at_flame_graph(frame)
     page.get_by_role("tab", name="Memray Table").click()
-    frame.locator("table tbody tr").first.wait_for()
+    first = frame.locator("table tbody tr", has_text="allocate at").first
+    first.wait_for()
+    assert f"allocate at {__file__}" in first.inner_text()
     context.close()
     assert complaints == []
+
+
+def look_at_memory(frame: Any) -> None:
+    """The chart climbs to what its axis calls 39 MB; the table names the line that allocated."""
+    frame.locator(".obs-memory svg").wait_for()
+    top = frame.locator(".obs-memory .bottom span", has_text="40.0 MB").bounding_box()
+    line = frame.locator(".obs-memory polyline.heap").bounding_box()
+    zero = frame.locator(".obs-memory .bottom span", has_text=re.compile(r"^0 B$")).bounding_box()
+    ground, ceiling = (label["y"] + label["height"] / 2 for label in (zero, top))
+    assert abs(line["y"] + line["height"] - ground) < 5, "the line begins at zero"
+    assert abs(line["y"] - (ground + (ceiling - ground) * 39 / 40)) < 5, "and ends where its axis says 39 MB"
+    text = frame.locator(".obs-memory tbody").first.inner_text()
+    assert re.search(r"39\.0 MB\s+5\s+allocate\s+test_in_browser\.py:\d+\s+kept\.append\(bytearray", text), text
+    assert frame.locator("html").evaluate("root => root.scrollWidth <= root.clientWidth"), "nothing stands out"
+
+
+def look_at_flame_graph(frame: Any) -> None:
+    """Below the root lie the user's lines, as wide as the graph."""
+    bar = frame.locator("#chart .d3-flame-graph g", has_text=FIRST_LINE)
+    bar.first.wait_for()
+    shown = frame.locator("#chart .d3-flame-graph-label").all_inner_texts()
+    assert [text.strip() for text in shown][:3] == ["<root>", "return len(allocate())", FIRST_LINE]
+    chart = frame.locator("#chart").bounding_box()
+    assert bar.locator("rect").bounding_box()["width"] > 0.9 * chart["width"] > 250
 
 
 def _note_request(request: Any, complaints: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -64,7 +65,11 @@ def test_a_task_gets_a_memory_deck_and_memray_s_own_reports(folder: Path) -> Non
     assert 30 <= peak_in(decks["Memory"]) < 45
     assert re.search(r"30\.\d MB 3\d allocate test_profiling\.py:\d+ return \[bytearray", text_of(decks["Memory"]))
     assert "flamegraph report" in decks["Memray Flamegraph"]
-    assert "table report" in decks["Memray Table"]
+    found = re.search(r"const packed_data = (\[.*\]);", decks["Memray Table"])
+    assert found, "memray's data of its table"
+    largest = max(json.loads(found[1]), key=lambda row: row["size"])
+    assert 30_000_000 <= largest["size"] < 31_000_000
+    assert f"at {__file__}:" in largest["stack_trace"]
 
 
 def test_the_written_report_holds_the_late_decks_and_nothing_is_left_behind(folder: Path) -> None:

@@ -229,27 +229,42 @@ def test_a_wrong_argument_is_named(arguments: tuple[Any, ...], names: str) -> No
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "says"),
     [
-        pd.DataFrame({"delay": pd.Series([], dtype=int), "origin": pd.Series([], dtype=str)}),
-        pd.DataFrame(),
-        pd.DataFrame({"delay": [None], "origin": [None], "gate": [None]}),
-        pd.DataFrame([[-1, "EWR", "A", -2]], columns=["delay", "origin", "gate", "delay"]),
-        pd.DataFrame([[-1, 2]], columns=[1, ("a", "b")]),
-        pd.DataFrame({"delay": [-1, 2**70], "origin": ["EWR", b"JFK"], "gate": [["a"], {"b": 1}]}),
+        (
+            pd.DataFrame({"delay": pd.Series([], dtype=int), "origin": pd.Series([], dtype=str)}),
+            ["0 rows, 2 columns", "gate the column there is no such column"],
+        ),
+        (pd.DataFrame(), ["0 rows, 0 columns", *(f"{name} the column" for name in ("delay", "origin", "gate"))]),
+        (
+            pd.DataFrame({"delay": [None], "origin": [None], "gate": [None]}),
+            ["origin no missing values 1 0.0 % missing at 0", "delay int64 it is object"],
+        ),
+        (
+            pd.DataFrame([[-1, "EWR", "A", -2]], columns=["delay", "origin", "gate", "delay"]),
+            ["delay greater_than_or_equal_to(0) 1 0.0 % -1 at 0", "delay greater_than_or_equal_to(0) 1 0.0 % -2 at 0"],
+        ),
+        (pd.DataFrame([[-1, 2]], columns=[1, ("a", "b")]), ["1 row, 2 columns", "1 int64 a / b int64 0 -1 2"]),
+        (
+            pd.DataFrame({"delay": [-1, 2**70], "origin": ["EWR", b"JFK"], "gate": [["a"], {"b": 1}]}),
+            ["-1 at 0", "1180591620717411303424", "b'JFK'", "['a']"],
+        ),
     ],
     ids=["empty", "no columns", "all missing", "duplicate names", "names that are no text", "huge and nested"],
 )
-def test_unusual_frames_have_a_report(data: pd.DataFrame) -> None:
-    assert "Failed" in report(SCHEMA, data)
+def test_unusual_frames_have_a_report_that_says_what_is_wrong(data: pd.DataFrame, says: list[str]) -> None:
+    text = text_of(report(SCHEMA, data))
+    assert "Failed schema flights" in text
+    assert [one for one in says if one not in text] == [], text
 
 
 def test_a_multi_index_is_validated_and_named() -> None:
     index = pd.MultiIndex.from_tuples([("EWR", -1), ("JFK", 2)], names=["origin", "hour"])
     levels = pa.MultiIndex([pa.Index(str, name="origin"), pa.Index(int, pa.Check.ge(0), name="hour")])
     html = report(pa.DataFrameSchema({"x": pa.Column(int)}, index=levels), pd.DataFrame({"x": [1, 2]}, index=index))
-    assert "greater_than_or_equal_to(0)" in html
-    assert "index hour" in html
+    assert "hour greater_than_or_equal_to(0) 1 50.0 % -1" in text_of(html)
+    assert verdicts(html) == {"x": "passed", "index origin": "passed", "index hour": "failed"}
+    assert "EWR / -1 1" in text_of(html), "rows are named by all levels"
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
@@ -69,7 +70,9 @@ def test_the_task_gets_the_data_as_the_schema_coerced_it() -> None:
 def test_data_that_does_not_pass_never_reaches_the_task(store: RecordingStore) -> None:
     with pytest.raises(SchemaErrors, match=r"argument flights of clean does not pass schema 'Flights': greater_than"):
         clean(BAD)  # type: ignore[arg-type]
-    assert ">Failed<" in reports(store)["Pandera Report: Flights"][0]
+    (failed,) = reports(store)["Pandera Report: Flights"]
+    assert ">Failed<" in failed
+    assert re.findall(r'class="number cell-bad">(.*?)<', failed) == ["-20"]
     (recorded,) = store.last().tasks
     assert recorded.status == "failed"
 
@@ -77,7 +80,9 @@ def test_data_that_does_not_pass_never_reaches_the_task(store: RecordingStore) -
 def test_a_result_that_does_not_pass_is_refused(store: RecordingStore) -> None:
     with pytest.raises(SchemaErrors, match=r"the result of clean does not pass schema 'Clean'"):
         clean(GOOD, limit=0)  # type: ignore[arg-type]
-    assert ">Failed<" in reports(store)["Pandera Report: Clean"][0]
+    (failed,) = reports(store)["Pandera Report: Clean"]
+    assert ">Failed<" in failed
+    assert re.search(r">late<.*?there is no such column", failed)
 
 
 def test_the_exception_carries_pandera_s_failure_cases_and_a_short_text() -> None:

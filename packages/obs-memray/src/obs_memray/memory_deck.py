@@ -127,9 +127,13 @@ def _chart(summary: Summary) -> str:
     began, end = moments[0].resident, moments[-1].at or 1
     heap = [(one.at, one.heap) for one in moments]
     resident = [(one.at, one.resident - began) for one in moments]
-    sizes = _marks(min(0, *(size for _, size in resident)), max(summary.peak, *(size for _, size in resident)), _LINES)
-    times = [mark for mark in _marks(0, end, 2 * _LINES) if mark <= end]
+    highest, lowest = max(summary.peak, *(size for _, size in resident)), min(size for _, size in resident)
+    sizes = _marks(
+        min(0, lowest) if -lowest > highest / 10 else 0, highest, _LINES
+    )  # a small dip needs no line below 0
     low, high = sizes[0], max(sizes[-1], sizes[0] + 1)
+    unit, unit_name = _unit_of_time(end)
+    times = [mark for mark in _marks(0, end / unit, 2 * _LINES) if mark <= end / unit]
 
     def points(values: Sequence[tuple[float, float]]) -> str:
         return " ".join(f"{_WIDTH * at / end:.1f},{_HEIGHT * (high - size) / (high - low):.1f}" for at, size in values)
@@ -145,7 +149,15 @@ def _chart(summary: Summary) -> str:
         f'aria-label="Memory over {end:,.1f} s: allocated up to {size_text(summary.peak)}">{grid}'
         f'<polyline class="resident" points="{points(resident)}"/>'
         f'<polyline class="heap" points="{points(heap)}"/>{peak}'
-        f"</svg>{_labels(times, 0, end, 'left', _seconds_text)}</div></figure>"
+        f"</svg>{_labels(times, 0, end / unit, 'left', lambda mark: f'{mark:g} {unit_name}')}</div></figure>"
+    )
+
+
+def _unit_of_time(seconds: float) -> tuple[float, str]:
+    return next(
+        unit
+        for unit in ((3600, "h"), (60, "min"), (1, "s"), (0.001, "ms"))
+        if seconds >= 2 * unit[0] or unit[1] == "ms"
     )
 
 
@@ -164,10 +176,6 @@ def _marks(low: float, high: float, about: int) -> list[float]:
     power = 10 ** math.floor(math.log10(step))
     step = next(one * power for one in (1, 2, 5, 10) if one * power >= step * 0.999)
     return [number * step for number in range(math.floor(low / step), math.ceil(high / step) + 1)]
-
-
-def _seconds_text(seconds: float) -> str:
-    return f"{seconds:,.3f}".rstrip("0").rstrip(".") + " s"
 
 
 def _allocators(summary: Summary, options: Options, last: Summary | None) -> str:

@@ -152,9 +152,10 @@ def _finding(error: Any, frame: Frame, union: _Union) -> Finding:
 
 
 def _column(error: Any) -> str:
-    schema = error.schema
+    schema, cases = error.schema, error.failure_cases
+    if hasattr(schema, "indexes") and _is_table(cases) and "column" in cases.columns and len(set(cases["column"])) == 1:
+        return label_of(next(iter(cases["column"])))  # a level of a MultiIndex
     if hasattr(schema, "columns"):  # of the whole frame
-        cases = error.failure_cases
         one_name = isinstance(cases, str) and str(error.check).startswith(("column_in", "column_ordered"))
         return label_of(cases) if one_name else ""
     name = getattr(error, "column_name", None)
