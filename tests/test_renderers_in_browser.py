@@ -115,6 +115,23 @@ def test_a_gantt_chart_of_10_000_bars_draws_only_what_is_in_view(show):
     assert painted > 10
 
 
+def test_maps_are_drawn_without_a_network(show):
+    import plotly.graph_objects as go
+
+    figures = [
+        go.Figure(go.Choropleth(locations=["FRA", "BRA"], z=[1, 2])),
+        go.Figure(go.Scattermap(lon=[2.3, -74], lat=[48.8, 40.7])).update_layout(map_style="open-street-map"),
+    ]
+    page = show("".join(r.PlotlyRenderer().to_html(figure) for figure in figures))
+    page.wait_for_selector(".choroplethlayer path")
+    page.wait_for_selector(".scattergeo path.point")
+
+    assert page.locator(".choroplethlayer path").count() == 2
+    assert page.locator(".scattergeo path.point").count() == 2
+    for coast in page.locator(".layer.coastlines path").all():
+        assert len(coast.get_attribute("d")) > 1_000
+
+
 def test_twenty_charts_run_plotly_once_and_follow_theme_and_width(show):
     import plotly.graph_objects as go
 

@@ -16,8 +16,7 @@ from obs_pandera import PandasReportRenderer
 pytestmark = pytest.mark.browser
 
 
-def test_on_a_phone_each_finding_is_a_card_and_nothing_stands_out(tmp_path: Path) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
+def test_on_a_phone_each_finding_is_a_card_and_nothing_stands_out(browser: Any, tmp_path: Path) -> None:
     name = "the_number_of_the_flight_of_the_operating_carrier"
     schema = pa.DataFrameSchema({name: pa.Column(int, pa.Check.gt(0)), "price": pa.Column(float)}, name="flights")
     data = pd.DataFrame({name: [-1, 5], "price": [1.5, None]})
@@ -32,24 +31,23 @@ def test_on_a_phone_each_finding_is_a_card_and_nothing_stands_out(tmp_path: Path
     with execution("night", store=tmp_path) as run:
         check()
     (report,) = load_execution(run.id, tmp_path).report_paths()
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS.split(), "--disable-sync"])
-        page = browser.new_context(offline=True, viewport={"width": 390, "height": 900}).new_page()
-        page.goto(Path(report).as_uri())
-        frame = page.frame_locator(".panel:not(.away) > iframe")
-        card = frame.locator(".list tr", has_text="greater_than(0)").first
-        card.wait_for()
-        assert card.locator("td").all_inner_texts()[:3] == [name, "greater_than(0)", "1"]
-        assert card.locator("td").evaluate_all("cells => cells.map(cell => cell.dataset.head)")[:3] == [
-            "Column",
-            "Asked for",
-            "Failures",
-        ]
-        assert frame.locator("html").evaluate("root => root.scrollWidth <= root.clientWidth")
-        page.set_viewport_size({"width": 1300, "height": 900})
-        aligned = "cells => cells.map(cell => getComputedStyle(cell).textAlign)"
-        assert set(frame.locator(".preview td").evaluate_all(aligned)) == {"right"}, "numbers"
-        browser.close()
+    context = browser.new_context(offline=True, viewport={"width": 390, "height": 900})
+    page = context.new_page()
+    page.goto(Path(report).as_uri())
+    frame = page.frame_locator(".panel:not(.away) > iframe")
+    card = frame.locator(".list tr", has_text="greater_than(0)").first
+    card.wait_for()
+    assert card.locator("td").all_inner_texts()[:3] == [name, "greater_than(0)", "1"]
+    assert card.locator("td").evaluate_all("cells => cells.map(cell => cell.dataset.head)")[:3] == [
+        "Column",
+        "Asked for",
+        "Failures",
+    ]
+    assert frame.locator("html").evaluate("root => root.scrollWidth <= root.clientWidth")
+    page.set_viewport_size({"width": 1300, "height": 900})
+    aligned = "cells => cells.map(cell => getComputedStyle(cell).textAlign)"
+    assert set(frame.locator(".preview td").evaluate_all(aligned)) == {"right"}, "numbers"
+    context.close()
 
 
 def published(folder: Path) -> str:

@@ -75,3 +75,12 @@ def test_text_in_an_image_cannot_leave_its_attribute():
 def test_one_that_shows_nothing_is_refused_when_that_is_asked_for():
     with pytest.raises(TypeError, match="HtmlReprRenderer got"):
         HtmlReprRenderer().to_html(showing(html=None))
+
+
+def test_a_display_that_loads_from_a_network_says_from_where():
+    folium = '<iframe srcdoc="&lt;script src=&quot;https://cdn.jsdelivr.net/npm/leaflet.js&quot;&gt;"></iframe>'
+
+    assert "This display loads from cdn.jsdelivr.net: without a network it may be blank." in render(
+        showing(html=folium)
+    )
+    assert "loads from" not in render(showing(html='<a href="https://example.org">docs</a>'))

@@ -85,3 +85,58 @@ def test_without_vl_convert_the_error_says_what_to_type(monkeypatch):
 
     with pytest.raises(ImportError, match=r'pip install "obs-renderers\[altair\]"'):
         AltairRenderer().to_html(alt.Chart({"values": []}).mark_point())
+
+
+def tiles(kind, **more):
+    return getattr(go, kind)(lon=[2.3, -74], lat=[48.8, 40.7], **more)
+
+
+MAPS = {
+    "countries": (go.Figure(go.Choropleth(locations=["FRA", "BRA"], z=[1, 2])), ["world_110m"], ""),
+    "states": (
+        go.Figure(go.Choropleth(locations=["NY"], z=[1], locationmode="USA-states")).update_layout(geo_scope="usa"),
+        ["usa_110m"],
+        "",
+    ),
+    "finer": (
+        go.Figure(go.Scattergeo(lon=[2], lat=[48])).update_layout(geo={"scope": "europe", "resolution": 50}),
+        ["europe_110m"],
+        "Outlines are drawn at 1 : 110 million",
+    ),
+    "tiles": (
+        go.Figure(tiles("Scattermap")).update_layout(map_style="open-street-map"),
+        ["world_110m"],
+        "Drawn on outlines: the tiles of the map “open-street-map” would be loaded from a network.",
+    ),
+    "density": (go.Figure(tiles("Densitymap", z=[1, 2])), ["world_110m"], "Drawn on outlines"),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_maps_bring_their_outlines_and_say_what_is_not_shown(name):
+    figure, outlines, note = MAPS[name]
+    html = PlotlyRenderer().to_html(figure)
+
+    assert re.findall(r'PlotlyGeoAssets\.topojson\["(.*?)"\] = \{', html) == outlines
+    assert note in html
+    assert not any(trace["type"].endswith("map") for trace in content(html)["data"])
+
+
+def test_a_chart_without_a_map_brings_no_outlines():
+    assert 'topojson["' not in PlotlyRenderer().to_html(BAR)
+
+
+def test_an_image_in_a_chart_that_would_be_loaded_is_named_instead():
+    figure = go.Figure(BAR).add_layout_image(source="https://example.com/logo.png", x=0, y=0, sizex=1, sizey=1)
+    html = PlotlyRenderer().to_html(figure)
+
+    assert content(html)["layout"]["images"] == []
+    assert "would be loaded from a network: https://example.com/logo.png" in html
+
+
+def test_altair_data_that_would_be_loaded_are_named():
+    alt = pytest.importorskip("altair")
+    pytest.importorskip("vl_convert")
+    html = AltairRenderer().to_html(alt.Chart("https://example.com/flights.csv").mark_bar().encode(x="a:Q"))
+
+    assert "Its data would be loaded from a network: https://example.com/flights.csv" in html

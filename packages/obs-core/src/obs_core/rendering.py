@@ -10,9 +10,9 @@ from obs_core.failsafe import strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.text.bounded_repr import bounded_repr, describe_error, shown_fields, shows_items
 from obs_core.text.masking import mask
-from obs_core.values.displays import METHODS, MarkdownText, display_of, first_method, picture
+from obs_core.values.displays import METHODS, MarkdownText, display_of, first_method, loaded_hosts, picture
 from obs_core.values.hints import extras_of, resolved
-from obs_core.values.plain import PLAIN_RENDERERS, ReprRenderer, escape
+from obs_core.values.plain import PLAIN_RENDERERS, ReprRenderer, escape, note
 from obs_core.values.registry import Registration, TypeRegistry
 
 __all__ = [
@@ -178,13 +178,15 @@ def display_html(value: object) -> str | None:
     shown = display_of(value)
     if shown is None:
         return None
-    kind, data, told = shown
+    kind, data, about = shown
     if kind == "text/html" or (kind == "image/svg+xml" and isinstance(data, str)):
-        return str.__str__(data)
+        hosts = loaded_hosts(data)
+        told = f"This display loads from {', '.join(hosts)}: without a network it may be blank." if hosts else ""
+        return str.__str__(data) + (note(told) if told else "")
     if kind == "image/svg+xml":
         return str(data.decode("utf-8", "replace"))
     if kind.startswith("image/"):
-        return picture(kind, data, told)
+        return picture(kind, data, about)
     return render(MarkdownText(data)) if kind == "text/markdown" else _plain_html(str(data))
 
 

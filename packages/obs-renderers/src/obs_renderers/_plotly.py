@@ -1,14 +1,25 @@
-"""What every plotly chart of a report shares: plotly.js, and a script that follows page and theme."""
+"""What every plotly chart of a report shares: plotly.js, outlines of maps, and a script that follows page and theme."""
 
 from __future__ import annotations
 
 import functools
+import gzip
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from obs_renderers._markup import json_for_script, script
+from obs_renderers._markup import escape, json_for_script, script, shorten
 
 __all__ = ["chart_html"]
+
+_OUTLINES = Path(__file__).parent / "assets" / "outlines"
+_ON_OUTLINES = ("scattergeo", "choropleth")
+_TILED = {
+    f"{kind}{tiles}": plain
+    for tiles in ("map", "mapbox")
+    for kind, plain in (("scatter", "scattergeo"), ("choropleth", "choropleth"), ("density", "scattergeo"))
+}
 
 
 @functools.cache
@@ -26,28 +37,34 @@ def chart_html(figure: Any) -> str:
     """Write a plotly figure as HTML that holds the library, the theme script, and the figure by itself.
 
     The default template, 6 KB in each figure, is left out: the theme script has one for light and one for
-    dark pages. A template that the user chose is kept.
+    dark pages. A template that the user chose is kept. What plotly.js would load from a network is put in (its outlines
+    of countries) or left out, and a line says so.
 
     Args:
         figure: A plotly Figure.
     """
     content = json.loads(figure.to_json(validate=False))
-    layout = content.get("layout", {})
+    data, layout = content.get("data", []), content.get("layout", {})
     own_template = not _is_default(figure)
     if not own_template:
         layout.pop("template", None)
-    content = {
-        "data": content.get("data", []),
+    notes = list(_left_out(data, layout))
+    outlines = _outlines(data, layout)
+    notes += _coarser(outlines)
+    chart = {
+        "data": data,
         "layout": layout,
         "frames": content.get("frames", []),
         "own": own_template,
+        "outlines": outlines,
     }
-    encoded = json_for_script(json.dumps(content, separators=(",", ":")))
+    encoded = json_for_script(json.dumps(chart, separators=(",", ":")))
     starter = "<script>obsPlotly(document.currentScript.parentElement)</script>"
+    scripts = "".join(_outline_script(name) for name in sorted(set(outlines.values())))
     return (
         f'<div class="chart"><noscript><p class="note">This chart needs scripts.</p></noscript>'
-        f'<script type="application/json">{encoded}</script>{library()}'
-        f"{script('plotly_theme')}{starter}</div>"
+        f'<script type="application/json">{encoded}</script>{library()}{scripts}'
+        f"{script('plotly_theme')}{starter}</div>" + "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
     )
 
 
@@ -59,3 +76,81 @@ def _is_default(figure: Any) -> bool:
         return True
     name = pio.templates.default
     return isinstance(name, str) and name in ("plotly", "plotly_white") and template == pio.templates[name]
+
+
+def _outlines(data: list[Any], layout: dict[str, Any]) -> dict[str, str]:
+    """Name the outlines that the figure's maps ask for, each with those that come with this package."""
+    used = {trace.get("geo") or "geo" for trace in data if trace.get("type") in _ON_OUTLINES}
+    used |= {key for key in layout if key == "geo" or (key.startswith("geo") and key[3:].isdigit())}
+    known = {}
+    for subplot in used:
+        asked = layout.get(subplot) or {}
+        scope = str(asked.get("scope") or "world").replace(" ", "-")
+        name = f"{scope}_{asked.get('resolution') or 110}m"
+        near = f"{scope}_110m"
+        known[name] = near if (_OUTLINES / f"{near}.json.gz").exists() else "world_110m"
+    return known
+
+
+def _coarser(outlines: dict[str, str]) -> Iterator[str]:
+    if any(name.endswith("_50m") for name in outlines):
+        yield "Outlines are drawn at 1 : 110 million; the finer ones would be loaded from a network."
+
+
+@functools.cache
+def _outline_script(name: str) -> str:
+    outlines = gzip.decompress((_OUTLINES / f"{name}.json.gz").read_bytes())
+    start = "window.PlotlyGeoAssets = window.PlotlyGeoAssets || { topojson: {} };"
+    return f"<script>\n{start}\nPlotlyGeoAssets.topojson[{json.dumps(name)}] = {json_for_script(outlines)};\n</script>"
+
+
+def _left_out(data: list[Any], layout: dict[str, Any]) -> Iterator[str]:
+    """Take out what would be loaded from a network, and say what it was."""
+    tiled = {_subplot_of(trace) for trace in data if trace.get("type") in _TILED}
+    for subplot in sorted(tiled):
+        yield from _on_outlines(subplot, data, layout)
+    images = [image for image in layout.get("images", []) if str(image.get("source", "")).startswith("http")]
+    if images:
+        layout["images"] = [image for image in layout["images"] if image not in images]
+        sources = ", ".join(shorten(str(image["source"]), 200) for image in images)
+        yield f"Not shown, since it would be loaded from a network: {sources}"
+
+
+def _subplot_of(trace: dict[str, Any]) -> str:
+    return str(trace.get("subplot") or ("mapbox" if trace["type"].endswith("mapbox") else "map"))
+
+
+def _on_outlines(subplot: str, data: list[Any], layout: dict[str, Any]) -> Iterator[str]:
+    """Draw the data of a map of tiles on outlines of countries, as close as they lie."""
+    tiles = layout.pop(subplot, {})
+    geo = f"geo{len([key for key in layout if key.startswith('geo')]) + 1}".replace("geo1", "geo")
+    layout[geo] = {
+        "fitbounds": "locations",
+        "showcountries": True,
+        "showland": True,
+        "projection": {"type": "mercator"},
+    }
+    if "domain" in tiles:
+        layout[geo]["domain"] = tiles["domain"]
+    for trace in data:
+        if trace.get("type") in _TILED and _subplot_of(trace) == subplot:
+            _move(trace, geo)
+    style = tiles.get("style", "basic")
+    name = f"“{style}”" if isinstance(style, str) else "of its own style"
+    yield f"Drawn on outlines: the tiles of the map {name} would be loaded from a network."
+
+
+def _move(trace: dict[str, Any], geo: str) -> None:
+    """Turn a trace on tiles into the one on outlines that holds the same data."""
+    kind = trace["type"]
+    trace.update(type=_TILED[kind], geo=geo)
+    for key in ("subplot", "below", "cluster", "radius"):
+        trace.pop(key, None)
+    if kind.startswith("density"):
+        colours = {
+            key: trace.pop(key) for key in ("colorscale", "coloraxis", "zmin", "zmax", "showscale") if key in trace
+        }
+        renamed = {{"zmin": "cmin", "zmax": "cmax"}.get(key, key): value for key, value in colours.items()}
+        trace.update(mode="markers", marker={"color": trace.pop("z", None), **renamed})
+    for key in ("symbol", "allowoverlap", "angle"):
+        trace.get("marker", {}).pop(key, None)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 from typing import Any
 
-from obs_renderers._markup import escape, fragment, json_for_script, script
+from obs_renderers._markup import escape, fragment, json_for_script, script, shorten
 from obs_renderers._types import is_a, reject
 
 __all__ = ["AltairRenderer", "MatplotlibRenderer", "PlotlyRenderer"]
@@ -19,7 +20,8 @@ class PlotlyRenderer:
     """Show a plotly figure that follows the page's width and its light or dark theme.
 
     plotly.js is in the HTML, always as the same bytes, so a report keeps it once however many charts it
-    has. A width, or a template other than plotly's default, that the figure sets itself is kept.
+    has. A width, or a template other than plotly's default, that the figure sets itself is kept. The outlines of
+    countries that maps are drawn on are in the HTML too; a map of tiles is drawn on outlines, and a line says so.
 
     Examples:
         >>> import plotly.express as px
@@ -135,8 +137,8 @@ class AltairRenderer:
 
     Examples:
         >>> import altair as alt
-        >>> html = AltairRenderer().to_html(alt.Chart({"values": [{"x": 1, "y":
-        2}]}).mark_bar().encode(x="x:Q", y="y:Q"))
+        >>> chart = alt.Chart({"values": [{"x": 1, "y": 2}]}).mark_bar().encode(x="x:Q", y="y:Q")
+        >>> html = AltairRenderer().to_html(chart)
     """
 
     def to_html(self, chart: Any) -> str:
@@ -157,8 +159,15 @@ class AltairRenderer:
         spec = json_for_script(chart.to_json(indent=None))
         starter = "<script>obsVega(document.currentScript.parentElement)</script>"
         scripts = _vega() + script("vega_theme") + starter
-        body = f'<div class="chart"><script type="application/json">{spec}</script>{scripts}</div>'
+        body = f'<div class="chart"><script type="application/json">{spec}</script>{scripts}</div>{_needed(chart)}'
         return fragment("altair", body, styles=("figure",))
+
+
+def _needed(chart: Any) -> str:
+    """Say which data a chart would load from a network."""
+    urls = re.findall(r'"url": ?"(https?://[^"]+)"', chart.to_json(indent=None))
+    shown = ", ".join(shorten(url, 200) for url in dict.fromkeys(urls))
+    return f'<p class="note">Its data would be loaded from a network: {escape(shown)}</p>' if urls else ""
 
 
 @functools.cache

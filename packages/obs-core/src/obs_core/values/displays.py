@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from obs_core.interruptions import let_pass
 
-__all__ = ["METHODS", "MarkdownText", "display_of", "first_method", "picture"]
+__all__ = ["METHODS", "MarkdownText", "display_of", "first_method", "loaded_hosts", "picture"]
 
 METHODS = (
     "_repr_mimebundle_",
@@ -40,6 +41,14 @@ _TYPE_OF = {
     "_repr_markdown_": "text/markdown",
     "_repr_latex_": "text/latex",
 }
+
+
+# A display may hold its page as text in an attribute (folium's does), so that its own quotes and brackets are escaped.
+_LOADING = re.compile(
+    r"""(?:<|&lt;)(?:script|link|img|iframe|source|video|embed)\b[^<>]*?"""
+    r"""\b(?:src|href)=(?:"|'|&quot;|&\#34;|&\#39;)https?://([^/"'\s&<>]+)""",
+    re.IGNORECASE,
+)
 
 
 class MarkdownText(str):
@@ -118,3 +127,15 @@ def picture(kind: str, data: str | bytes, told: dict[str, Any]) -> str:
         f' {side}="{told[side]:.0f}"' for side in ("width", "height") if isinstance(told.get(side), int | float)
     )
     return f'<img alt="" src="data:{kind};base64,{encoded}"{sides}>'
+
+
+def loaded_hosts(html: str) -> list[str]:
+    """Name the hosts from which HTML would load scripts, styles, images or frames, each once.
+
+    Example:
+        >>> loaded_hosts('<script src="https://cdn.example.com/a.js"></script><a href="https://example.org">a</a>')
+        ['cdn.example.com']
+    """
+    if "http" not in html:
+        return []
+    return list(dict.fromkeys(match[1] for match in _LOADING.finditer(html)))

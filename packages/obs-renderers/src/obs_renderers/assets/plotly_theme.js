@@ -16,7 +16,8 @@ window.obsPlotly = window.obsPlotly || (function () {
       xaxis: axis, yaxis: axis, polar: polar, scene: scene, hovermode: "closest", legend: { bgcolor: "rgba(0,0,0,0)" },
       hoverlabel: { bgcolor: get("--r-surface"), bordercolor: line, font: { color: fg } }, margin: { t: 40, r: 24, b: 48, l: 56 },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: muted, activecolor: get("--r-accent") },
-      geo: { bgcolor: "rgba(0,0,0,0)", lakecolor: "rgba(0,0,0,0)", landcolor: get("--r-surface"), subunitcolor: line },
+      geo: { bgcolor: "rgba(0,0,0,0)", lakecolor: "rgba(0,0,0,0)", landcolor: get("--r-surface"), subunitcolor: line,
+        coastlinecolor: muted, countrycolor: muted, framecolor: line },
       colorscale: { sequential: "Viridis" }
     } };
   }
@@ -46,6 +47,8 @@ window.obsPlotly = window.obsPlotly || (function () {
     var chart = { root: root, plot: plot, own: content.own, layout: JSON.stringify(content.layout),
       config: { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] } };
     charts.push(chart);
+    var known = (window.PlotlyGeoAssets || {}).topojson || {};
+    for (var name in content.outlines) known[name] = known[name] || known[content.outlines[name]];
     var drawn = false;
     function draw() {
       // A chart drawn while its tab is hidden would be drawn 0 pixels wide.
