@@ -102,6 +102,8 @@ names = st.sampled_from(
         "left",
         "right",
         "chosen",
+        "sort",
+        "zone",
         "token",
     ]
 )
@@ -173,7 +175,8 @@ def test_every_comparison_is_answered(asked: tuple[TestClient, str, str], left: 
         st.one_of(
             st.binary(max_size=60),
             st.from_regex(
-                rb'\["(span|open|task|deck|items|blob|link|note|task-end|head|execution)",[-0-9a-z",\[\]{}:. ]{0,40}\]',
+                rb'\["(span|open|task|raised|deck|items|blob|link|note|task-end|head|execution)",'
+                rb'[-0-9a-z",\[\]{}:. ]{0,40}\]',
                 fullmatch=True,
             ),
         ),
@@ -190,7 +193,16 @@ def test_a_damaged_journal_is_shown_as_far_as_it_makes_sense(
     app = make_app(open_store(str(folder)), connect(f"sqlite:///{folder / 'index.sqlite'}"))
     client = TestClient(app, base_url="http://localhost")
     app.state.site.indexer.update()
-    for path in ("", "/timeline", "/operations", "/spans/0", "?part=live", "/tasks/main.1", "/trace.json"):
+    for path in (
+        "",
+        "/timeline",
+        "/operations",
+        "/spans/0",
+        "?part=live",
+        "/tasks/main.1",
+        "/trace.json",
+        "/report.html",
+    ):
         address = f"/executions/20260101-000000-000000-aaaaaa{path}"
         assert client.get(address).status_code < 500, address
     assert client.get("/executions").status_code == 200

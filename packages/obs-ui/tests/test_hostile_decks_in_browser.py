@@ -281,3 +281,41 @@ def test_the_empty_document_takes_content_from_nobody_but_the_page_around_it(
     foreign = open_page(outside.as_uri(), complains=True)
     foreign.evaluate("frames[0].postMessage({ document: '<p>injected</p>' }, '*')")
     expect(foreign.frame_locator("iframe").get_by_text("injected")).to_have_count(0)
+
+
+LOOPS = "<p>before</p><script>setTimeout(() => { for (;;); }, 300)</script>"
+FLOODS = "<script>setInterval(() => { for (let n = 0; n < 9000; n++) parent.postMessage(n, '*') }, 1)</script>"
+
+
+def test_a_deck_that_never_ends_can_be_closed_and_the_others_still_open(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(serve().url + record(fine="<p>all is well</p>", loops=LOOPS, also="<p>here too</p>"))
+    expect(deck_frame(page).get_by_text("all is well")).to_be_visible()
+    page.get_by_role("tab", name="loops").click()
+    page.get_by_text("This deck does not answer").wait_for()
+    page.get_by_role("button", name="Close it").click()
+    expect(page.get_by_text("It was closed, since it did not answer.")).to_be_visible()
+    assert page.locator("iframe").count() == 0
+    for name, text in (("also", "here too"), ("fine", "all is well")):
+        page.get_by_role("tab", name=name).click()
+        expect(deck_frame(page).get_by_text(text)).to_be_visible()
+    page.get_by_role("tab", name="loops").click()
+    expect(page.get_by_role("button", name="Open it again")).to_be_visible()
+    page.get_by_role("link", name="obs: all executions").click()
+    expect(page.get_by_role("heading", name="Executions")).to_be_visible()
+
+
+def test_a_deck_that_floods_the_page_is_closed(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    page = open_page(serve().url + record(floods=FLOODS, fine="<p>all is well</p>"))
+    expect(page.get_by_text("It was closed, since it sent this page messages without end.")).to_be_visible()
+    page.get_by_role("tab", name="fine").click()
+    expect(deck_frame(page).get_by_text("all is well")).to_be_visible()
+
+
+def test_a_deck_that_takes_its_time_is_left_alone(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    slow = "<p id=out>0</p><script>setTimeout(() => { const end = Date.now() + 10500; while (Date.now() < end);"
+    page = open_page(serve().url + record(slow=f"{slow} out.innerText = 'done' }}, 300)</script>"))
+    page.get_by_text("This deck does not answer").wait_for()
+    expect(deck_frame(page).locator("#out")).to_have_text("done")
+    expect(page.get_by_text("This deck does not answer")).to_have_count(0)

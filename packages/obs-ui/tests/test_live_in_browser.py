@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -150,3 +151,35 @@ def test_a_server_that_is_gone_is_said_to_be(
     expect(page.locator(".head .badge")).to_have_text("Running")
     assert server.end() == ""
     expect(page.get_by_text("The server cannot be reached")).to_be_visible()
+
+
+KILLED = """
+import os, signal
+from obs_core import execution, span, task
+from obs_core.journal import flusher
+@task
+def devour():
+    with span("chew"):
+        flusher.flush_all()
+        os.kill(os.getpid(), signal.SIGKILL)
+with execution("soon"):
+    devour()
+"""
+
+
+def test_a_run_that_was_killed_at_once_shows_its_task_and_how_long_it_lasted_at_least(
+    serve: Callable[..., Any], open_page: Callable[..., Any], start_script: Callable[..., Any]
+) -> None:
+    start_script(KILLED).wait()
+    page = open_page(serve().url)
+    row = page.locator(".executions tbody")
+    expect(row).to_contain_text("soon")
+    expect(row.locator(".number")).to_have_text(re.compile(r"^≥ [1-9].* m?s$"))
+    expect(row.locator(".status")).to_have_attribute("title", re.compile("^Lost: it ended without saying so"))
+    row.get_by_role("link", name="soon").click()
+    expect(page.locator(".head .badge")).to_have_text("Lost")
+    expect(page.locator(".fact", has_text="Duration")).to_have_text(re.compile(r"^Durationat least [1-9].* m?s$"))
+    expect(page.locator(".head .note")).to_contain_text("It ended without saying so")
+    expect(page.locator(".tree tbody tr")).to_have_count(1)
+    expect(page.locator(".tree tbody tr")).to_contain_text("devour")
+    expect(page.locator(".tree .number").last).to_have_text(re.compile("^≥ "))

@@ -182,7 +182,7 @@ def test_a_task_knows_the_task_that_called_it_through_spans_between() -> None:
     snapshot = look(record())
     called = {task.name: task.parent for task in snapshot.tasks}
     outer_id = next(task.id for task in snapshot.tasks if task.name == "outer")
-    assert called == {"outer": None, "inner": outer_id}
+    assert called == {"outer": snapshot.trace.ref(0), "inner": outer_id}
 
 
 def test_what_failed_is_marked() -> None:

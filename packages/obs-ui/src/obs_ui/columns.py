@@ -323,6 +323,15 @@ class SpanColumns:
                 return _read(given[index])
         return self.attributes.get(row, {})
 
+    def all_attributes(self, count: int) -> dict[int, dict[str, Any]]:
+        """Return the attributes of the first rows that have any."""
+        found = {row: given for row, given in list(self.attributes.items()) if row < count}
+        for rows, unread in list(self._unread):
+            for row, attributes in zip(rows.tolist(), unread, strict=True):
+                if row < count and bytes(attributes) not in (b"", b"null"):
+                    found[row] = _read(attributes)
+        return found
+
     def workers_of(self, wanted: Ints) -> dict[int, str]:
         """Return the names of the workers that ran operations, by row; without those that name none."""
         given = {row: self.attributes[row] for row in wanted.tolist() if row in self.attributes}

@@ -18,7 +18,7 @@ from obs_core.assembly.decks import CollectedDeck
 from obs_core.assembly.drawing import drawn_deck, read_deck_blob
 from obs_core.journal import records
 from obs_core.journal.records import AnyRecord
-from obs_core.model import DecksWhenRead, DeckView, ExecutionView, TaskView
+from obs_core.model import DecksWhenRead, DeckView, ExecutionView, TaskView, WorkerView
 from obs_core.rendering import render
 from obs_core.store import Store
 from obs_core.trace.busy_workers import BusyWorker
@@ -38,7 +38,8 @@ __all__ = ["FollowedExecution", "Snapshot", "SnapshotCache"]
 TIMELINE = "Timeline"
 """The one deck that is not written but drawn from the spans."""
 
-_IN_EXECUTION = re.compile(r"executions/[\w-]+/(?:blobs|captures)/[\w.-]+", re.ASCII)
+_KEPT = re.compile(r"executions/[\w-]+/(?:blobs|captures)/[\w.-]+|shared/[0-9a-f]{32}\.gz", re.ASCII)
+"""Where items of decks are kept; source code and the like, which many tasks have in common, in the second place."""
 
 
 class BlobPath(str):
@@ -61,6 +62,7 @@ class Snapshot:
         tasks: Its tasks in the order in which they began.
         outputs: What tasks returned, by task id.
         trace: Its spans.
+        worker_views: An engine's workers that took part.
         version: Another one whenever the journal had grown.
         answers: What was already answered about this snapshot, by what was asked: many may watch the same execution.
     """
@@ -90,7 +92,7 @@ class Snapshot:
         self.trace = Trace(columns, end, self.view.status)
         self._columns = columns
         self._unfinished = assembly.unfinished
-        self._workers = assembly.table.workers
+        self.worker_views: list[WorkerView] = assembly.table.workers
         self._captured = captured
         self._adopt(columns)
         self._chains = {self._id_of(writer, record.task): record.chain for writer, record in raised}
@@ -102,8 +104,7 @@ class Snapshot:
             row = columns.row_of(task.id)
             if row:
                 self._rows[task.id] = row
-                above = self.trace.enclosing_task(row)
-                task.parent = self.trace.ref(above) if above else None
+                task.parent = self.trace.ref(self.trace.enclosing_task(row))
                 if task.status == "lost":
                     task.duration = int(self.trace.durations[row])
 
@@ -148,7 +149,7 @@ class Snapshot:
     @functools.cached_property
     def workers(self) -> list[BusyWorker]:
         """The workers of an engine that took part, the busiest first."""
-        return busy_workers(self.trace, self._workers)
+        return busy_workers(self.trace, self.worker_views)
 
     def row_of(self, span: str) -> int | None:
         """Return the row of a span, given by its id or by its row."""
@@ -194,10 +195,11 @@ class Snapshot:
         trace = self.trace
         bars = [
             Bar(
-                name=trace.name(row),
+                name=trace.name(row) if row not in trace.counted else f"{trace.name(row)} (counted)",
                 start=int(trace.starts[row]),
                 finish=int(trace.ends[row]),
                 process_time=int(trace.process_times[row]),
+                failed=row in trace.errors,
             )
             for row in self._spans_of(task).tolist()
         ]
@@ -206,7 +208,7 @@ class Snapshot:
     def _item(self, item: str) -> str:
         if not isinstance(item, BlobPath):
             return item
-        if not _IN_EXECUTION.fullmatch(item) or ".." in item:
+        if not _KEPT.fullmatch(item) or ".." in item:
             return "<p><em>This part is not where parts of decks are kept.</em></p>"
         return read_deck_blob(self.store, str(item))
 

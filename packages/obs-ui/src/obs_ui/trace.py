@@ -11,7 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from obs_core.assembly.spans import attempts
-from obs_core.model import ExecutionView, SpanTable, Status
+from obs_core.model import ExecutionView, SpanKind, SpanTable, Status, WorkerView
 from obs_core.trace.critical_path import critical_path
 from obs_core.trace.tree import SpanTree
 from obs_ui.columns import FAILED, KINDS, OPEN, SpanColumns
@@ -21,6 +21,7 @@ __all__ = ["OperationStats", "PathStep", "Trace"]
 Ints = NDArray[np.int64]
 _NUMBER = re.compile(r"[0-9]+")
 _MANY_NAMES = 200
+_SPAN_KINDS: tuple[SpanKind, ...] = ("workflow", "task", "operation")  # in the order of `KINDS`
 
 
 class OperationStats(Struct, frozen=True):
@@ -81,6 +82,7 @@ class Trace:
         self.writers = list(columns.writers)
         self.errors = dict(columns.errors)
         self._given = columns.attributes_of
+        self._all_attributes = columns.all_attributes
         self.workers_of = columns.workers_of
         self.workers = {writer: tuple(names) for writer, names in columns.workers.items()}
         self.keys = dict(columns.keys)
@@ -119,6 +121,40 @@ class Trace:
                 return
             reached = np.where(reached >= 0, reached[np.maximum(reached, 0)], -1)
         self.parents[reached >= 0] = 0
+
+    def table(self, execution: ExecutionView, workers: list[WorkerView]) -> SpanTable:
+        """Return the spans as obs-core has them, for what it makes of them: `explain`, and traces for other tools.
+
+        Args:
+            execution: What they belong to.
+            workers: The workers that took part.
+        """
+        kinds: list[SpanKind] = [_SPAN_KINDS[kind] for kind in self.kinds.tolist()]
+        numbers, writers = self.numbers.tolist(), self.writer_numbers.tolist()
+        attributes = self._all_attributes(len(self))
+        for row, key in self.keys.items():
+            attributes[row] = {"key": key, **attributes.get(row, {})}
+        parents, starts = self.parents.tolist(), self.starts.tolist()
+        for row, attempt in attempts(self.keys, parents, starts, attributes).items():
+            attributes[row]["attempt"] = attempt
+            attributes[row].pop("again", None)
+        own = {} if execution.error is None else {0: execution.error.partition(":")[0]}
+        return SpanTable(
+            execution,
+            ids=[f"{self.writers[writer]}.{number}" for writer, number in zip(writers, numbers, strict=True)],
+            parents=parents,
+            names=[self.names[number] for number in self.name_numbers.tolist()],
+            kinds=kinds,
+            starts=starts,
+            durations=self.durations.tolist(),
+            process_times=self.process_times.tolist(),
+            errors=self.errors | own,
+            attributes=attributes,
+            open=set(np.flatnonzero(self.flags & OPEN).tolist()),
+            keys=self.keys,
+            counted=self.counted,
+            workers=workers,
+        )
 
     def attributes_of(self, row: int) -> dict[str, Any]:
         """Return a span's attributes; none if it has none."""

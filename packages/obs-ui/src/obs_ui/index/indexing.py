@@ -34,6 +34,8 @@ _MAY_STILL_RISE = 15 * 60 * 10**9
 silent for a while only."""
 
 _SUMMARY_KINDS = (b'["head"', b'["execution"', b'["execution-end"', b'["beat"', b'["task-end"', b'["lost"')
+_SIGNS_OF_LIFE = (b'["task"', b'["open"', b'["span"')
+"""Kinds of a last line that tell when the writer of a short execution that was killed was last heard of."""
 
 
 class Indexer:
@@ -170,8 +172,11 @@ class SummaryReader:
     def read(self) -> ExecutionView | None:
         """Return how it stands; None if there is nothing to read."""
         for addition in self._tail.read():
-            lines = [line for line in addition.lines.split(b"\n") if line.startswith(_SUMMARY_KINDS)]
-            for record in decode(b"\n".join(lines)):
+            added = addition.lines.rstrip(b"\n").split(b"\n")
+            lines = [line for line in added if line.startswith(_SUMMARY_KINDS)]
+            if added[-1].startswith(_SIGNS_OF_LIFE):
+                lines.append(added[-1])
+            for record in map(_as_sign_of_life, decode(b"\n".join(lines))):
                 if isinstance(record, (records.Beat, records.TaskEnd)):
                     self._last = [record]  # it only tells when the writer was last heard of
                 else:
@@ -182,6 +187,12 @@ class SummaryReader:
         assembly.add("main", [*self._kept, *self._last], self._tail.newest["main"])
         assembly.finish()
         return assembly.view
+
+
+def _as_sign_of_life(record: AnyRecord) -> AnyRecord:
+    if isinstance(record, (records.OpenSpan, records.TaskStart)):
+        return records.Beat(record.start)
+    return records.Beat(record.start + record.duration) if isinstance(record, records.SpanRecord) else record
 
 
 def _first_and_last_of_main(paths: list[str]) -> list[str]:

@@ -11,8 +11,8 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from obs_core.reading import Execution
 from obs_core.recording.publishing import report_name
+from obs_ui import reports
 from obs_ui.site import site_of
 
 __all__ = ["execution_report", "task_report", "trace"]
@@ -21,16 +21,13 @@ __all__ = ["execution_report", "task_report", "trace"]
 def execution_report(request: Request) -> Response:
     """Return an execution's report as one HTML file."""
     snapshot = site_of(request).look(request.path_params["execution"])
-    execution = Execution(snapshot.store, snapshot.view.id)
-    return _attachment(execution.report(), f"{_readable(snapshot.view.name)}-{snapshot.view.id}.html")
+    return _attachment(reports.execution_report(snapshot), f"{_readable(snapshot.view.name)}-{snapshot.view.id}.html")
 
 
 def task_report(request: Request) -> Response:
     """Return a task's report as one HTML file."""
     snapshot, shown = site_of(request).task(request.path_params["execution"], request.path_params["task"])
-    execution = Execution(snapshot.store, snapshot.view.id)
-    whole = next(task for task in execution.tasks if task.id == shown.id)
-    return _attachment(execution.report(whole), f"{report_name(shown)}-{snapshot.view.id}.html")
+    return _attachment(reports.task_report(snapshot, shown), f"{report_name(shown)}-{snapshot.view.id}.html")
 
 
 def trace(request: Request) -> Response:
@@ -39,7 +36,7 @@ def trace(request: Request) -> Response:
     descriptor, path = tempfile.mkstemp(suffix=".json", prefix="obs-trace-")
     os.close(descriptor)
     try:
-        Execution(snapshot.store, snapshot.view.id).span.to_chrome_trace(path)
+        reports.span_of(snapshot).to_chrome_trace(path)
     except BaseException:
         os.unlink(path)
         raise

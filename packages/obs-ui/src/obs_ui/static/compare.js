@@ -1,6 +1,6 @@
 // What two executions show in frames: outputs when they come into view, decks when their tab is opened.
 
-import { json, show } from "/static/frames.js";
+import { closedNote, json, show } from "/static/frames.js";
 
 const fill = async (panel) => {
   if (panel.dataset.filled) return;
@@ -13,6 +13,16 @@ const fill = async (panel) => {
     panel.textContent = `This cannot be shown: ${error.message}.`;
   }
 };
+for (const panel of document.querySelectorAll("[data-frame]")) {
+  panel.addEventListener("obs:closed", ({ detail }) => {
+    const again = () => {
+      panel.replaceChildren();
+      panel.dataset.filled = "";
+      fill(panel);
+    };
+    closedNote(panel, detail.reason || "It was closed with another one that did not answer.", again);
+  });
+}
 const seen = new IntersectionObserver((entries) => {
   for (const entry of entries) if (entry.isIntersecting) fill(entry.target);
 });

@@ -1,6 +1,6 @@
 // A task's decks as tabs. While the task runs, new decks appear and changed ones are shown anew; the open tab stays open.
 
-import { json, show } from "/static/frames.js";
+import { closedNote, json, show } from "/static/frames.js";
 
 const place = document.querySelector("[data-decks]");
 const { decks: base, task, alone } = place.dataset;
@@ -42,11 +42,21 @@ const made = (label) => {
   const panel = element("div", { class: "panel away", role: "tabpanel", id: `panel-${number}`, "aria-labelledby": `tab-${number}` });
   const tab = { label, button, panel, option: element("option", { value: label }, label), wanted: "", drawn: "", busy: false };
   button.addEventListener("click", () => choose(tab));
+  panel.addEventListener("obs:closed", ({ detail }) => {
+    tab.drawn = "";
+    if (!detail.reason) return;
+    tab.closed = true; // until somebody asks for it, though it may change
+    closedNote(panel, detail.reason, () => {
+      tab.closed = false;
+      panel.replaceChildren();
+      fill(tab);
+    });
+  });
   tabs.set(label, tab);
   return tab;
 };
 const fill = async (tab) => {
-  if (tab.busy || tab.drawn === tab.wanted) return;
+  if (tab.busy || tab.closed || tab.drawn === tab.wanted) return;
   tab.busy = true;
   const version = tab.wanted;
   if (!tab.drawn) tab.panel.setAttribute("aria-busy", "true");

@@ -6,6 +6,11 @@ const REFERENCE = /obs:shared:(-|[0-9a-f]{32})/g;
 const WHOLE_DOCUMENT = /^\ufeff?\s*(?:<!--[^]*?-->\s*)*<(?:!doctype\s+html|html[\s>])/i;
 const HEAD = /^\ufeff?(?:\s|<!--[^]*?-->)*(?:<!doctype[^>]*>)?(?:\s|<!--[^]*?-->)*(?:<html(?:[^>"']|"[^"]*"|'[^']*')*>)?\s*(?:<head(?:\s(?:[^>"']|"[^"]*"|'[^']*')*)?>)?/i;
 const TALLEST = 500000;
+const SILENT = 8000; // milliseconds after which a frame that does not answer is offered to be closed
+const MOST_MESSAGES = 2000; // of a frame in a second
+const ANSWER = `addEventListener("message", (event) => {
+  if (event.source === parent && event.data && event.data.obs === "ping") parent.postMessage({ obs: "pong" }, "*");
+});`;
 
 const fetched = async (address) => {
   const answer = await fetch(address);
@@ -19,8 +24,8 @@ export const json = async (address) => (await fetched(address)).json();
 
 let parts = null;
 const frameParts = () => {
-  const names = ["theme.css", "frame.css", "frame.js"].map((name) => text(`/static/report/${name}`));
-  parts ??= Promise.all(names).then(([theme, frame, script]) => ({ style: theme + frame, script }));
+  const fetchAll = () => Promise.all(["theme.css", "frame.css", "frame.js"].map((name) => text(`/static/report/${name}`)));
+  parts ??= fetchAll().then(([theme, frame, script]) => ({ style: theme + frame, script: script + ANSWER }));
   return parts;
 };
 const bodies = new Map();
@@ -78,13 +83,68 @@ const onScroll = (frame, top) => {
 addEventListener("message", (event) => {
   const known = frames.get(event.source);
   const message = event.data;
-  if (!known || !message || typeof message !== "object") return;
+  if (!known || floods(known)) return;
+  known.heard = performance.now();
+  known.silence?.remove();
+  if (!message || typeof message !== "object") return;
   if (message.obs === "waiting") known.write();
   if (message.obs === "height") known.onHeight(message.height);
   if (message.obs === "open") onOpen(known.frame, String(message.url));
   if (message.obs === "scroll") onScroll(known.frame, message.top);
   if (message.obs === "print" && document.activeElement === known.frame) print();
 });
+
+// ---- A frame that computes without end, or floods this page: the page stays usable, and can close it
+
+const floods = (known) => {
+  const now = performance.now();
+  if (now - known.second > 1000) [known.second, known.messages] = [now, 0];
+  known.messages += 1;
+  if (known.messages > MOST_MESSAGES) close(known, "It was closed, since it sent this page messages without end.");
+  return known.messages > MOST_MESSAGES;
+};
+const close = (culprit, reason) => {
+  // A browser may run all of them in one process: what hangs there goes away with the last of them.
+  for (const [source, known] of [...frames]) {
+    const panel = known.frame.parentElement;
+    frames.delete(source);
+    known.frame.remove();
+    known.silence?.remove();
+    panel?.dispatchEvent(new CustomEvent("obs:closed", { detail: { reason: known === culprit ? reason : "" } }));
+  }
+};
+const offerToClose = (known) => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Close it";
+  button.addEventListener("click", () => close(known, "It was closed, since it did not answer."));
+  known.silence = note("This deck does not answer: it is still computing, or will never end. ");
+  known.silence.classList.add("silence");
+  known.silence.append(button);
+  known.frame.before(known.silence);
+};
+let looked = performance.now();
+setInterval(() => {
+  const now = performance.now();
+  const slept = now - looked > 3000 || document.hidden; // this page itself was held up
+  looked = now;
+  for (const known of frames.values()) {
+    if (slept || !known.sent || known.frame.closest(".away")) known.heard = now;
+    else known.frame.contentWindow?.postMessage({ obs: "ping" }, "*");
+    if (now - known.heard > SILENT && !known.silence?.isConnected) offerToClose(known);
+  }
+}, 1000);
+/** Put a note in the place of a frame that was closed, with a way to open it again. */
+export const closedNote = (panel, reason, again) => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Open it again";
+  button.addEventListener("click", again);
+  const made = note(`${reason} `);
+  made.append(button);
+  panel.replaceChildren(made);
+};
+
 document.addEventListener("obs:theme", () => {
   for (const { frame } of frames.values()) tellTheme(frame);
 });
@@ -130,14 +190,14 @@ export const show = async (panel, title, given) => {
       forgetRemoved();
       arrived();
     };
-    let sent = false;
-    const write = () => {
-      if (sent) return; // a document that asks again may be another one, to which the frame was led
-      sent = true;
+    const known = { frame, onHeight: settle, sent: false, heard: performance.now(), second: 0, messages: 0 };
+    known.write = () => {
+      if (known.sent) return; // a document that asks again may be another one, to which the frame was led
+      known.sent = true;
       frame.contentWindow.postMessage({ document: whole ? wholeDocument(items[0], shared) : itemsDocument(items, shared) }, "*");
       setTimeout(settle, 4000); // one that never says how high it is
     };
-    frames.set(frame.contentWindow, { frame, write, onHeight: settle });
+    frames.set(frame.contentWindow, known);
     frame.src = "/frame";
   });
   tellTheme(frame);

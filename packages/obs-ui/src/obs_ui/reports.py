@@ -1,0 +1,50 @@
+"""Reports and traces to take along, made of what is in memory already: nothing but kept deck items is read again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, structs
+
+from obs_core.model import DeckView, TaskView
+from obs_core.reading import Execution
+from obs_core.reading.overview import render_overview
+from obs_core.report import render_report
+from obs_core.trace import ExecutionSpan
+from obs_ui.snapshots import Snapshot
+
+__all__ = ["execution_report", "span_of", "task_report"]
+
+
+class _Shown(Struct):
+    """What an overview is drawn of."""
+
+    tasks: list[TaskView]
+    span: ExecutionSpan
+
+
+def execution_report(snapshot: Snapshot) -> str:
+    """Return the report of an execution: all its tasks in one page."""
+    shown: Any = _Shown(snapshot.tasks, span_of(snapshot))
+    tasks = [_with_items(snapshot, task) for task in snapshot.tasks]
+    return render_report(snapshot.view, tasks, _kept(snapshot).shared_body, overview=render_overview(shown))
+
+
+def task_report(snapshot: Snapshot, task: TaskView) -> str:
+    """Return the report of one call of a task."""
+    return render_report(snapshot.view, [_with_items(snapshot, task)], _kept(snapshot).shared_body)
+
+
+def span_of(snapshot: Snapshot) -> ExecutionSpan:
+    """Return the trace as obs-core has it."""
+    return ExecutionSpan(snapshot.trace.table(snapshot.view, snapshot.worker_views))
+
+
+def _with_items(snapshot: Snapshot, task: TaskView) -> TaskView:
+    decks = [DeckView(label, snapshot.items(task, deck)) for label, deck in snapshot.decks(task).items()]
+    return structs.replace(task, decks=decks)
+
+
+def _kept(snapshot: Snapshot) -> Execution:
+    """Return the execution for what is kept apart: its journal is read only if it is asked for more than that."""
+    return Execution(snapshot.store, snapshot.view.id)
