@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from msgspec import Struct, structs
+from msgspec import structs
 
 from obs_core.model import DeckView, TaskView
 from obs_core.reading import Execution
@@ -16,18 +14,11 @@ from obs_ui.snapshots import Snapshot
 __all__ = ["execution_report", "span_of", "task_report"]
 
 
-class _Shown(Struct):
-    """What an overview is drawn of."""
-
-    tasks: list[TaskView]
-    span: ExecutionSpan
-
-
 def execution_report(snapshot: Snapshot) -> str:
     """Return the report of an execution: all its tasks in one page."""
-    shown: Any = _Shown(snapshot.tasks, span_of(snapshot))
     tasks = [_with_items(snapshot, task) for task in snapshot.tasks]
-    return render_report(snapshot.view, tasks, _kept(snapshot).shared_body, overview=render_overview(shown))
+    overview = render_overview(snapshot.tasks, span_of(snapshot))
+    return render_report(snapshot.view, tasks, _kept(snapshot).shared_body, overview=overview)
 
 
 def task_report(snapshot: Snapshot, task: TaskView) -> str:
