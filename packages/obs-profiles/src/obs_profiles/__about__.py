@@ -1,0 +1,3 @@
+"""The version of obs-profiles."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,76 @@
+"""Data profiles and drift in obs: what the data of a task looks like, and what changed, on every Python.
+
+Importing this package imports neither numpy nor pandas: they are loaded when something is profiled or drawn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from obs_core.lazy import lazy_names
+from obs_profiles.__about__ import __version__
+
+if TYPE_CHECKING:
+    from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement, drift
+    from obs_profiles.decorator import DriftError, DriftWarning, ExpectationError, ExpectationWarning, profile_data
+    from obs_profiles.expectations import Checked, Expectation, Verdict, check, expect
+    from obs_profiles.files.reading import ProfileFormatError
+    from obs_profiles.merging import merge
+    from obs_profiles.profiles import ColumnProfile, Profile
+    from obs_profiles.profiling import profile
+    from obs_profiles.transformer import CheckedRenderer, DriftRenderer, ProfileTransformer
+
+_MODULES = {
+    "Checked": "expectations",
+    "CheckedRenderer": "transformer",
+    "ColumnDrift": "comparison",
+    "ColumnProfile": "profiles",
+    "Drift": "comparison",
+    "DriftError": "decorator",
+    "DriftRenderer": "transformer",
+    "DriftWarning": "decorator",
+    "Expectation": "expectations",
+    "ExpectationError": "decorator",
+    "ExpectationWarning": "decorator",
+    "Facet": "comparison",
+    "Movement": "comparison",
+    "Profile": "profiles",
+    "ProfileFormatError": "files.reading",
+    "ProfileTransformer": "transformer",
+    "Verdict": "expectations",
+    "check": "expectations",
+    "drift": "comparison",
+    "expect": "expectations",
+    "merge": "merging",
+    "profile": "profiling",
+    "profile_data": "decorator",
+}
+
+__all__ = [
+    "Checked",
+    "CheckedRenderer",
+    "ColumnDrift",
+    "ColumnProfile",
+    "Drift",
+    "DriftError",
+    "DriftRenderer",
+    "DriftWarning",
+    "Expectation",
+    "ExpectationError",
+    "ExpectationWarning",
+    "Facet",
+    "Movement",
+    "Profile",
+    "ProfileFormatError",
+    "ProfileTransformer",
+    "Verdict",
+    "__version__",
+    "check",
+    "drift",
+    "expect",
+    "merge",
+    "profile",
+    "profile_data",
+]
+
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -1,0 +1,8 @@
+"""What frames hold, of whatever library, in the form in which sketches take it: by whole columns."""
+
+from __future__ import annotations
+
+from obs_profiles.columns.frames import batches_of, columns_of, is_frame, unique_names
+from obs_profiles.columns.values import ColumnValues
+
+__all__ = ["ColumnValues", "batches_of", "columns_of", "is_frame", "unique_names"]

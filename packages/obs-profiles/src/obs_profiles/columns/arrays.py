@@ -1,0 +1,110 @@
+"""Columns that are arrays of numpy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from obs_profiles.columns.texts import PackedTexts
+from obs_profiles.columns.values import ColumnValues, CountedNumbers, CountedTexts, Durations, Times, Unit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["durations_of", "read_array", "read_booleans", "read_numbers", "read_times"]
+
+_UNITS = {"ns", "us", "ms", "s", "D"}
+
+
+def read_array(values: NDArray[Any], dtype: str = "") -> ColumnValues:
+    """Read an array of one dimension; of one with more, each row is a list."""
+    from obs_profiles.columns.objects import read_objects
+
+    dtype = dtype or str(values.dtype)
+    if values.ndim != 1:
+        return read_objects(list(values), dtype)
+    match values.dtype.kind:
+        case "b":
+            return read_booleans(values, len(values), dtype)
+        case "i" | "u" | "f":
+            return read_numbers(values, len(values), dtype)
+        case "M" | "m":
+            return read_times(values, dtype)
+        case "U" | "T":
+            return read_objects(values.tolist(), dtype)
+        case "S":
+            return read_objects(values.tolist(), dtype)
+    return read_objects(values.tolist(), dtype)
+
+
+def read_numbers(values: NDArray[Any], rows: int, dtype: str, *, nan_is_missing: bool = True) -> ColumnValues:
+    """Read numbers; NaN is missing.
+
+    Args:
+        values: Those that are there, and perhaps NaN.
+        rows: How many rows there are, those that are missing too.
+        dtype: What the column's type is called.
+        nan_is_missing: Whether what `rows` has more than `values` was NaN as well.
+    """
+    found = ColumnValues(dtype, rows, missing=rows - len(values))
+    if values.dtype.kind == "f":
+        if values.dtype.itemsize not in (4, 8):  # half precision, and more than double
+            with np.errstate(over="ignore"):
+                values = values.astype(np.float64)
+        absent = np.isnan(values)
+        nan = int(np.count_nonzero(absent))
+        if nan:
+            values = values[~absent]
+        found.missing += nan
+        found.nan = nan if not nan_is_missing else found.missing
+        found.add_type("number", len(values))
+    else:
+        found.add_type("integer", len(values))
+    if len(values):
+        found.numbers.append(CountedNumbers(values))
+    return found
+
+
+def read_booleans(values: NDArray[Any], rows: int, dtype: str) -> ColumnValues:
+    """Read booleans."""
+    true = int(np.count_nonzero(values))
+    found = ColumnValues(dtype, rows, missing=rows - len(values), true=true, false=len(values) - true)
+    found.add_type("boolean", len(values))
+    return found
+
+
+def read_times(values: NDArray[Any], dtype: str, zone: str = "") -> ColumnValues:
+    """Read moments (``datetime64``) or lengths of time (``timedelta64``) of any unit; NaT is missing."""
+    unit, step = np.datetime_data(values.dtype)
+    moments = values.dtype.kind == "M"
+    if step != 1 or unit not in _UNITS:
+        values = values.astype("M8[us]" if moments else "m8[us]")
+        unit = "us"
+    absent = np.isnat(values)
+    if absent.any():
+        values = values[~absent]
+    found = ColumnValues(dtype, len(absent), missing=len(absent) - len(values), zone=zone)
+    found.add_type("time" if moments else "duration", len(values))
+    if not len(values):
+        return found
+    if moments:
+        found.times.append(Times(values.view(np.int64), cast(Unit, unit)))
+    else:
+        found.durations.append(Durations(durations_of(values.view(np.int64), unit)))
+    return found
+
+
+def durations_of(values: NDArray[Any], unit: str) -> NDArray[np.float64]:
+    """Turn whole units into seconds."""
+    per_second = {"ns": 1e9, "us": 1e6, "ms": 1e3, "s": 1.0}
+    seconds: NDArray[np.float64] = values * 86_400.0 if unit == "D" else values / per_second[unit]
+    return seconds
+
+
+def texts_of(found: ColumnValues, texts: PackedTexts) -> ColumnValues:
+    """Put texts into a column that holds nothing else."""
+    found.add_type("text", len(texts))
+    if len(texts):
+        found.texts.append(CountedTexts(texts))
+    return found

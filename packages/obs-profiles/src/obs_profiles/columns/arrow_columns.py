@@ -1,0 +1,167 @@
+"""Columns of pyarrow, of whatever came by way of it, and without copies where none of their values is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from obs_profiles.columns.arrays import durations_of, read_booleans, read_numbers
+from obs_profiles.columns.objects import read_objects
+from obs_profiles.columns.texts import PackedTexts
+from obs_profiles.columns.values import ColumnValues, CountedTexts, Durations, Times
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["batches", "columns", "read_arrow"]
+
+
+def columns(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
+    """Return the names and values of a Table or RecordBatch, or of a column alone; None of anything else."""
+    import pyarrow as pa
+
+    if isinstance(frame, pa.Array | pa.ChunkedArray):
+        return ["value"], iter([read_arrow(frame)])
+    if not isinstance(frame, pa.Table | pa.RecordBatch):
+        return None
+    return list(frame.schema.names), (read_arrow(column) for column in frame.columns)
+
+
+def batches(frame: Any, rows: int) -> Iterator[Any]:
+    """Cut a table into pieces, without copying."""
+    for start in range(0, len(frame), rows):
+        yield frame.slice(start, rows)
+
+
+def read_arrow(column: Any, dtype: str = "") -> ColumnValues:
+    """Read an Array or ChunkedArray.
+
+    Args:
+        column: The column.
+        dtype: What its type is called; as arrow calls it if empty.
+    """
+    import pyarrow as pa
+    from pyarrow import types
+
+    kind = column.type
+    dtype = dtype or str(kind)
+    if isinstance(kind, pa.BaseExtensionType):
+        return read_arrow(_storage(column), dtype)
+    if types.is_dictionary(kind):
+        return _read_dictionary(column, dtype)
+    if _is_a(kind, "is_run_end_encoded"):
+        from pyarrow import compute
+
+        return read_arrow(compute.run_end_decode(column), dtype)
+    if _is_a(kind, "is_boolean"):
+        return read_booleans(_numpy(column.drop_null()), len(column), dtype)
+    if _is_a(kind, "is_integer", "is_floating"):
+        return read_numbers(_numpy(column.drop_null()), len(column), dtype, nan_is_missing=False)
+    if _is_a(kind, "is_decimal"):
+        return read_numbers(_decimals(column.drop_null()), len(column), dtype, nan_is_missing=False)
+    if _is_a(kind, "is_timestamp", "is_date", "is_time", "is_duration"):
+        return _read_times(column, dtype)
+    if _is_a(kind, "is_string", "is_large_string", "is_string_view"):
+        return _read_texts(column, dtype, "text")
+    if _is_a(kind, "is_binary", "is_large_binary", "is_binary_view", "is_fixed_size_binary"):
+        return _read_texts(column, dtype, "bytes")
+    return read_objects(column.to_pylist(), dtype)
+
+
+def _is_a(kind: Any, *names: str) -> bool:
+    """Tell whether a type is one of some, of which older versions do not know all."""
+    from pyarrow import types
+
+    return any(getattr(types, name)(kind) for name in names if hasattr(types, name))
+
+
+def _chunks(column: Any) -> list[Any]:
+    return list(column.chunks) if hasattr(column, "chunks") else [column]
+
+
+def _storage(column: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.chunked_array([chunk.storage for chunk in _chunks(column)], column.type.storage_type)
+
+
+def _numpy(column: Any) -> NDArray[Any]:
+    """View a column without missing values; several chunks are copied into one."""
+    parts = [chunk.to_numpy(zero_copy_only=False) for chunk in _chunks(column)]
+    if len(parts) == 1:
+        return parts[0]  # type: ignore[no-any-return]
+    return np.concatenate(parts) if parts else np.empty(0, column.type.to_pandas_dtype())
+
+
+def _decimals(column: Any) -> NDArray[np.float64]:
+    import pyarrow as pa
+
+    return _numpy(column.cast(pa.float64()))
+
+
+def _read_times(column: Any, dtype: str) -> ColumnValues:
+    import pyarrow as pa
+    from pyarrow import types
+
+    kind, present = column.type, column.drop_null()
+    unit: Any = "D" if types.is_date32(kind) else "ms" if types.is_date64(kind) else kind.unit
+    wide = pa.int32() if kind.bit_width == 32 else pa.int64()
+    values = np.concatenate([np.empty(0, np.int64), *(_numpy(chunk.view(wide)) for chunk in _chunks(present))])
+    found = ColumnValues(dtype, len(column), len(column) - len(values))
+    if types.is_timestamp(kind) or types.is_date(kind):
+        found.zone = getattr(kind, "tz", None) or ""
+        found.add_type("time", len(values))
+        found.times += [Times(values.astype(np.int64, copy=False), unit)] * bool(len(values))
+    else:
+        found.add_type("duration", len(values))
+        found.durations += [Durations(durations_of(values, unit))] * bool(len(values))
+    return found
+
+
+def _read_texts(column: Any, dtype: str, kind: Any) -> ColumnValues:
+    found = ColumnValues(dtype, len(column), column.null_count)
+    found.add_type(kind, len(column) - column.null_count)
+    parts = (_packed(chunk) for chunk in _chunks(column) if len(chunk) > chunk.null_count)
+    found.texts += [CountedTexts(part, kind=kind) for part in parts]
+    return found
+
+
+def _packed(array: Any) -> PackedTexts:
+    """View the buffers of an array of texts or bytes; arrays of views are copied into others first."""
+    import pyarrow as pa
+
+    if _is_a(array.type, "is_string_view"):
+        array = array.cast(pa.large_string())
+    elif _is_a(array.type, "is_binary_view"):
+        array = array.cast(pa.large_binary())
+    elif _is_a(array.type, "is_fixed_size_binary"):
+        array = array.cast(pa.binary())
+    wide = np.int64 if str(array.type).startswith("large") else np.int32
+    _, offsets, data = array.buffers()
+    ends = np.frombuffer(offsets, wide)[array.offset : array.offset + len(array) + 1].astype(np.int64)
+    starts, lengths = ends[:-1], np.diff(ends)
+    if array.null_count:
+        there = np.asarray(array.is_valid())
+        starts, lengths = starts[there], lengths[there]
+    return PackedTexts(np.frombuffer(b"" if data is None else data, np.uint8), starts, lengths)
+
+
+def _read_dictionary(column: Any, dtype: str) -> ColumnValues:
+    """Read the values of a dictionary that occur, each once, with how often it does."""
+    import pyarrow as pa
+
+    if hasattr(column, "unify_dictionaries"):
+        column = column.unify_dictionaries()
+    chunks = _chunks(column)
+    values = chunks[0].dictionary if chunks else pa.array([], column.type.value_type)
+    counts = np.zeros(len(values), np.int64)
+    for chunk in chunks:
+        counts += np.bincount(_numpy(chunk.indices.drop_null()), minlength=len(values))
+    there = np.flatnonzero(counts)
+    read = read_arrow(values.take(pa.array(there))).with_counts(counts[there])
+    if read is None:
+        return read_arrow(column.cast(column.type.value_type), dtype)
+    read.dtype, read.rows, read.missing = dtype, len(column), len(column) - read.rows
+    return read

@@ -1,0 +1,192 @@
+"""Which library a frame is of; a library is imported only when it gave the frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from obs_profiles.columns.arrays import read_array
+from obs_profiles.columns.objects import read_objects
+from obs_profiles.columns.values import ColumnValues
+
+__all__ = ["batches_of", "columns_of", "is_frame", "unique_names"]
+
+_FRAMES = frozenset({"Array", "ChunkedArray", "DataFrame", "RecordBatch", "Series", "Table"})
+_LIBRARIES = ("pandas", "polars", "pyarrow")
+
+BATCH_ROWS = 1 << 20
+"""Rows that are read at once: sketches remember which row a text is in, in 20 of 64 bits."""
+
+_FILE_ROWS = 1 << 17
+
+
+def is_frame(value: Any) -> bool:
+    """Tell whether a value is a frame, or a column, in memory: of pandas, polars or pyarrow, or of a subclass."""
+    return any(kind.__name__ in _FRAMES for kind in type(value).__mro__ if _root(kind) in _LIBRARIES)
+
+
+def columns_of(frame: Any) -> Iterator[tuple[str, ColumnValues]]:
+    """Go through the columns of a frame.
+
+    Args:
+        frame: A DataFrame or Series of pandas or polars; a Table, RecordBatch or column of pyarrow; an array of numpy
+        of
+            one or two dimensions, or of records; a mapping of names to sequences of one length.
+
+    Yields:
+        The name of each column, made unique, and its values.
+
+    Raises:
+        TypeError: It is none of these.
+        ValueError: The sequences of a mapping are of different lengths.
+    """
+    found = _from_library(frame) or _from_numpy(frame) or _from_mapping(frame)
+    if found is None:
+        raise TypeError(
+            "a DataFrame of pandas or polars, a Table of pyarrow, an array of numpy or a mapping of names to columns is"
+            f" needed, not {type(frame).__name__}"
+        )
+    names, columns = found
+    return zip(unique_names(names), columns, strict=True)
+
+
+def batches_of(data: Any) -> Iterator[Any]:
+    """Go through data in pieces that fit in memory; an empty one at the end, should there be no other.
+
+    Args:
+        data: What `columns_of` takes; or the path of a Parquet file, a LazyFrame of polars, or any iterable of frames.
+
+    Raises:
+        TypeError: It is none of these.
+    """
+    if isinstance(data, str | os.PathLike):
+        yield from _file_batches(data)
+    elif type(data).__name__ == "LazyFrame" and hasattr(data, "collect"):
+        yield from _lazy_batches(data)
+    elif (library := _library_of(data)) is not None or isinstance(data, np.ndarray | Mapping | bytes):
+        yield from _pieces(data, library)
+    elif hasattr(data, "__arrow_c_stream__"):
+        import pyarrow as pa
+
+        yield from _pieces(pa.table(data), _module("pyarrow"))
+    elif isinstance(data, Iterable):
+        for part in data:
+            yield from _pieces(part, _library_of(part))
+    else:
+        yield data  # what is no data is refused by name
+
+
+def unique_names(names: Iterable[Any]) -> list[str]:
+    """Make names texts that differ: of ``["a", "a", 1]`` that is ``["a", "a.1", "1"]``, as pandas reads such files."""
+    texts = [" / ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in names]
+    if len(set(texts)) == len(texts):
+        return [_storable(text) for text in texts]
+    taken, seen = set(texts), set[str]()
+    numbers: dict[str, int] = {}
+    for place, text in enumerate(texts):
+        if text in seen:
+            number = numbers.get(text, 1)
+            while f"{text}.{number}" in taken:
+                number += 1
+            numbers[text] = number + 1
+            texts[place] = f"{text}.{number}"
+            taken.add(texts[place])
+        seen.add(text)
+    return [_storable(text) for text in texts]
+
+
+def _storable(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _root(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
+
+
+def _library_of(value: Any) -> ModuleType | None:
+    roots = (_root(kind) for kind in type(value).__mro__)
+    found = next((root for root in roots if root in _LIBRARIES), None)
+    return _module(found) if found and is_frame(value) else None
+
+
+def _module(library: str) -> ModuleType:
+    from importlib import import_module
+
+    names = {"pandas": "pandas_columns", "polars": "polars_columns", "pyarrow": "arrow_columns"}
+    return import_module(f"obs_profiles.columns.{names[library]}")
+
+
+def _from_library(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
+    library = _library_of(frame)
+    found: tuple[list[Any], Iterator[ColumnValues]] | None = library.columns(frame) if library else None
+    return found
+
+
+def _from_numpy(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
+    if not isinstance(frame, np.ndarray):
+        return None
+    if frame.dtype.names:
+        return list(frame.dtype.names), (read_array(frame[name]) for name in frame.dtype.names)
+    if frame.ndim == 2:
+        return list(range(frame.shape[1])), (read_array(frame[:, place]) for place in range(frame.shape[1]))
+    return (["value"], iter([read_array(frame)])) if frame.ndim == 1 else None
+
+
+def _from_mapping(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
+    if not isinstance(frame, Mapping):
+        return None
+    columns = {name: _sequence(name, values) for name, values in frame.items()}
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) > 1:
+        named = ", ".join(f"{name}: {len(values)}" for name, values in list(columns.items())[:5])
+        raise ValueError(f"columns are of one length; these are of several: {named}")
+    return list(columns), (_read_sequence(values) for values in columns.values())
+
+
+def _sequence(name: Any, values: Any) -> Any:
+    if _library_of(values) or isinstance(values, np.ndarray | list):
+        return values
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise TypeError(f"column {name!r} is a sequence of values, not {type(values).__name__}")
+    return list(values)
+
+
+def _read_sequence(values: Any) -> ColumnValues:
+    if isinstance(values, np.ndarray):
+        return read_array(values)
+    found = _from_library(values)
+    return read_objects(values) if found is None else next(iter(found[1]))
+
+
+def _pieces(frame: Any, library: ModuleType | None) -> Iterator[Any]:
+    if library is None or not hasattr(frame, "__len__") or len(frame) <= BATCH_ROWS:
+        if isinstance(frame, np.ndarray) and len(frame.shape) and len(frame) > BATCH_ROWS:
+            for start in range(0, len(frame), BATCH_ROWS):
+                yield frame[start : start + BATCH_ROWS]
+        elif isinstance(frame, Mapping) and frame and len(longest := next(iter(frame.values()))) > BATCH_ROWS:
+            for start in range(0, len(longest), BATCH_ROWS):
+                yield {name: values[start : start + BATCH_ROWS] for name, values in frame.items()}
+        else:
+            yield frame
+    else:
+        yield from library.batches(frame, BATCH_ROWS)
+
+
+def _file_batches(path: str | os.PathLike[str]) -> Iterator[Any]:
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(path) as file:
+        yield from file.iter_batches(batch_size=_FILE_ROWS)
+        yield file.schema_arrow.empty_table()
+
+
+def _lazy_batches(frame: Any) -> Iterator[Any]:
+    if hasattr(frame, "collect_batches"):
+        yield from frame.collect_batches(chunk_size=_FILE_ROWS)
+        yield frame.head(0).collect()  # its columns, should there be no row
+    else:
+        yield from _module("polars").batches(frame.collect(), BATCH_ROWS)

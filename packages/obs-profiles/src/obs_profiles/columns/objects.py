@@ -1,0 +1,229 @@
+"""Columns of Python objects, of which each may be of another type."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import numbers
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from obs_core.rendering import bounded_repr
+from obs_profiles.columns.texts import PackedTexts
+from obs_profiles.columns.values import ColumnValues, CountedNumbers, CountedTexts, Durations, Times
+
+__all__ = ["read_objects"]
+
+_LARGEST = 2**63 - 1
+_LONGEST = 200
+"""Characters of how an object looks that are kept."""
+
+_EPOCH = datetime.datetime(1970, 1, 1)
+_UTC_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+def read_objects(values: Sequence[Any], dtype: str = "object") -> ColumnValues:
+    """Read any Python values; None, NaN, NA and NaT are missing.
+
+    Args:
+        values: The values.
+        dtype: What the column's type is called.
+    """
+    try:
+        texts = PackedTexts.of(values)  # most columns of objects are texts, and nothing but joining them is as fast
+    except TypeError:
+        present = [value for value in values if not _is_missing(value)]
+        nan = sum(1 for value in values if isinstance(value, float | Decimal | np.floating) and _is_missing(value))
+        found = ColumnValues(dtype, len(values), len(values) - len(present), nan)
+        _sort_in(present, found)
+        return found
+    found = ColumnValues(dtype, len(values))
+    found.add_type("text", len(texts))
+    found.texts += [CountedTexts(texts)] * bool(len(texts))
+    return found
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, str | int | list | tuple | dict | set | bytes):
+        return False
+    if isinstance(value, float | np.floating):
+        return bool(value != value)
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return type(value).__name__ in ("NAType", "NaTType") or (
+        isinstance(value, np.datetime64 | np.timedelta64) and bool(np.isnat(value))
+    )
+
+
+def _sort_in(values: Sequence[Any], found: ColumnValues) -> None:
+    """Sort values by their type."""
+    if not values:
+        return
+    try:
+        found.texts.append(CountedTexts(PackedTexts.of(values)))
+        found.add_type("text", len(values))
+        return
+    except TypeError:
+        pass
+    parts: dict[str, list[Any]] = {}
+    for value in values:
+        parts.setdefault(_TYPES.get(type(value)) or _type_of(value), []).append(value)
+    for name, members in parts.items():
+        _READ[name](members, found)
+
+
+def _type_of(value: Any) -> str:
+    for kind, name in _BASES:
+        if isinstance(value, kind):
+            return name
+    return "object"
+
+
+def _read_integers(values: list[Any], found: ColumnValues) -> None:
+    found.add_type("integer", len(values))
+    small = [int(value) for value in values if -_LARGEST <= value <= _LARGEST]
+    if small:
+        found.numbers.append(CountedNumbers(np.array(small, np.int64)))
+    if len(small) < len(values):
+        large = [_as_float(value) for value in values if not -_LARGEST <= value <= _LARGEST]
+        found.numbers.append(CountedNumbers(np.array(large, np.float64)))
+
+
+def _read_floats(values: list[Any], found: ColumnValues) -> None:
+    found.add_type("number", len(values))
+    found.numbers.append(CountedNumbers(np.array([_as_float(value) for value in values], np.float64)))
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # beyond 1.8e308
+        return math.inf if value > 0 else -math.inf
+
+
+def _read_booleans(values: list[Any], found: ColumnValues) -> None:
+    found.add_type("boolean", len(values))
+    true = sum(map(bool, values))
+    found.true += true
+    found.false += len(values) - true
+
+
+def _read_texts(values: list[Any], found: ColumnValues) -> None:
+    found.add_type("text", len(values))
+    found.texts.append(CountedTexts(PackedTexts.of(values)))
+
+
+def _read_bytes(values: list[Any], found: ColumnValues) -> None:
+    found.add_type("bytes", len(values))
+    found.texts.append(CountedTexts(PackedTexts.of_bytes([bytes(value) for value in values]), kind="bytes"))
+
+
+def _read_moments(values: list[Any], found: ColumnValues) -> None:
+    found.add_type("time", len(values))
+    zones = {str(zone) for value in values if (zone := getattr(value, "tzinfo", None)) is not None}
+    if zones:
+        found.zone = zones.pop() if len(zones) == 1 else "mixed"
+    found.times.append(Times(np.array([_microseconds(value) for value in values], np.int64), "us"))
+
+
+def _microseconds(value: Any) -> int:
+    if isinstance(value, np.datetime64):
+        return int(value.astype("M8[us]").astype(np.int64))
+    if not isinstance(value, datetime.datetime):
+        value = datetime.datetime(value.year, value.month, value.day)
+    elif type(value) is not datetime.datetime:  # pandas' Timestamp has a subtraction of its own
+        value = value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value
+    return int((value - (_EPOCH if value.tzinfo is None else _UTC_EPOCH)) // _MICROSECOND)
+
+
+def _read_durations(values: list[Any], found: ColumnValues) -> None:
+    found.add_type("duration", len(values))
+    found.durations.append(Durations(np.array([_seconds(value) for value in values], np.float64)))
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, np.timedelta64):
+        return float(value / np.timedelta64(1, "us")) / 1e6
+    if isinstance(value, datetime.time):
+        return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
+    return float(value.total_seconds())
+
+
+def _read_lists(values: list[Any], found: ColumnValues) -> None:
+    found.add_type("list", len(values))
+    sizes = np.fromiter((_size(value) for value in values), np.int64, len(values))
+    found.sizes = sizes if found.sizes is None else np.concatenate([found.sizes, sizes])
+    _read_looks(values, found)
+
+
+def _size(value: Any) -> int:
+    try:
+        return len(value)
+    except TypeError:  # an array without dimensions
+        return 1
+
+
+def _read_mappings(values: list[Any], found: ColumnValues) -> None:
+    found.add_type("mapping", len(values))
+    _read_looks(values, found)
+
+
+def _read_any(values: list[Any], found: ColumnValues) -> None:
+    found.add_type("object", len(values))
+    _read_looks(values, found)
+
+
+def _read_looks(values: Iterable[Any], found: ColumnValues) -> None:
+    found.texts.append(CountedTexts(PackedTexts.of([_look(value) for value in values]), kind="object"))
+
+
+def _look(value: Any) -> str:
+    """Write how a value looks, the same in each process: an address in memory is none of its content."""
+    kind: Any = type(value)
+    if kind.__repr__ is object.__repr__:
+        return f"<{kind.__module__}.{kind.__qualname__}>"
+    return str(bounded_repr(value, _LONGEST)).encode("utf-8", "backslashreplace").decode()
+
+
+_READ: dict[str, Callable[[list[Any], ColumnValues], None]] = {
+    "boolean": _read_booleans,
+    "bytes": _read_bytes,
+    "duration": _read_durations,
+    "integer": _read_integers,
+    "list": _read_lists,
+    "mapping": _read_mappings,
+    "number": _read_floats,
+    "object": _read_any,
+    "text": _read_texts,
+    "time": _read_moments,
+}
+
+_TYPES: dict[type, str] = {
+    bool: "boolean",
+    bytes: "bytes",
+    dict: "mapping",
+    float: "number",
+    int: "integer",
+    list: "list",
+    str: "text",
+    datetime.datetime: "time",
+}
+
+_BASES: tuple[tuple[Any, str], ...] = (
+    (str, "text"),
+    ((bool, np.bool_), "boolean"),
+    ((int, np.integer), "integer"),
+    ((float, np.floating, Decimal), "number"),
+    ((datetime.timedelta, datetime.time, np.timedelta64), "duration"),
+    ((datetime.date, np.datetime64), "time"),
+    ((bytes, bytearray, memoryview), "bytes"),
+    ((list, tuple, set, frozenset, np.ndarray), "list"),
+    (dict, "mapping"),
+    (numbers.Real, "number"),
+)

@@ -1,0 +1,86 @@
+"""Texts as the bytes of their UTF-8, one behind the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["PackedTexts"]
+
+
+@dataclass(slots=True)
+class PackedTexts:
+    """Texts, or other sequences of bytes, in one buffer.
+
+    Attributes:
+        data: The bytes of all texts, and perhaps of others.
+        starts: Where each text begins.
+        lengths: Its bytes.
+    """
+
+    data: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> PackedTexts:
+        """Pack texts; halves of surrogate pairs are kept as three bytes each.
+
+        Raises:
+            TypeError: One of them is no text.
+        """
+        joined = "".join(texts)
+        if joined.isascii():
+            return cls._packed(joined.encode(), np.fromiter(map(len, texts), np.int64, len(texts)))
+        return cls.of_bytes([text.encode("utf-8", "surrogatepass") for text in texts])
+
+    @classmethod
+    def of_bytes(cls, parts: Sequence[bytes]) -> PackedTexts:
+        """Pack sequences of bytes."""
+        return cls._packed(b"".join(parts), np.fromiter(map(len, parts), np.int64, len(parts)))
+
+    @classmethod
+    def _packed(cls, data: bytes, lengths: NDArray[np.int64]) -> PackedTexts:
+        starts = np.zeros(len(lengths), np.int64)
+        np.cumsum(lengths[:-1], out=starts[1:])
+        return cls(np.frombuffer(data, np.uint8), starts, lengths)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def bytes_at(self, place: int, most: int | None = None) -> bytes:
+        """Return the bytes of a text, or the first ones."""
+        start, length = int(self.starts[place]), int(self.lengths[place])
+        return self.data[start : start + (length if most is None else min(length, most))].tobytes()
+
+    def text_at(self, place: int, most: int | None = None) -> str:
+        r"""Return a text, or its first bytes as one; what is no UTF-8 is written as ``\\xff``."""
+        found = self.bytes_at(place, most)
+        try:
+            return found.decode()
+        except UnicodeDecodeError as error:
+            # A character that was cut in two is left out.
+            if most is not None and len(found) == most and error.start >= most - 4:
+                found = found[: error.start]
+            return found.decode("utf-8", "backslashreplace")
+
+    def characters(self) -> NDArray[np.int64]:
+        """Return how many characters each text has: its bytes, but for those that continue a character."""
+        used = self._used()
+        if not len(used) or int(used.max()) < 0x80:
+            return self.lengths
+        before = np.zeros(len(self.data) + 1, np.int64)
+        np.cumsum((self.data & 0xC0) == 0x80, out=before[1:])
+        continuing: NDArray[np.int64] = before[self.starts + self.lengths] - before[self.starts]
+        return self.lengths - continuing
+
+    def _used(self) -> NDArray[np.uint8]:
+        if not len(self.starts):
+            return self.data[:0]
+        return self.data[int(self.starts.min()) : int((self.starts + self.lengths).max())]

@@ -1,0 +1,110 @@
+"""The values of a column, split by what is treated alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from obs_profiles.columns.texts import PackedTexts
+
+__all__ = ["ColumnValues", "CountedNumbers", "CountedTexts", "Durations", "Times", "Unit"]
+
+Unit = Literal["ns", "us", "ms", "s", "D"]
+
+
+class CountedNumbers(NamedTuple):
+    """Numbers without NaN, and how often each is there (once, if None)."""
+
+    values: NDArray[Any]
+    counts: NDArray[np.int64] | None = None
+
+
+class Times(NamedTuple):
+    """Moments, as whole units since 1970-01-01 (UTC, where they have a zone)."""
+
+    values: NDArray[np.int64]
+    unit: Unit
+    counts: NDArray[np.int64] | None = None
+
+
+class Durations(NamedTuple):
+    """Lengths of time, or times of the day since midnight, in seconds."""
+
+    values: NDArray[np.float64]
+
+
+class CountedTexts(NamedTuple):
+    """Texts, and how often each is there (once, if None).
+
+    Attributes:
+        texts: The texts.
+        counts: How often each is there.
+        kind: "text"; "bytes"; or "object" where these are only how values of another kind look.
+    """
+
+    texts: PackedTexts
+    counts: NDArray[np.int64] | None = None
+    kind: Literal["text", "bytes", "object"] = "text"
+
+
+@dataclass(slots=True)
+class ColumnValues:
+    """The values of a column, or of a batch of it.
+
+    Attributes:
+        dtype: What its library calls the column's type.
+        rows: How many values there are, the missing ones too.
+        missing: How many are missing: None, NA, NaT, NaN.
+        nan: How many of these are NaN.
+        types: How many of those that are there are of which type.
+        numbers: Whole and real numbers, infinite ones too.
+        true: How many are True.
+        false: How many are False.
+        times: Dates and moments.
+        zone: Their time zone; empty if they have none.
+        durations: Lengths of time.
+        texts: Texts, bytes, and how all else looks.
+        sizes: How many elements lists have.
+    """
+
+    dtype: str
+    rows: int
+    missing: int = 0
+    nan: int = 0
+    types: dict[str, int] = field(default_factory=dict)
+    numbers: list[CountedNumbers] = field(default_factory=list)
+    true: int = 0
+    false: int = 0
+    times: list[Times] = field(default_factory=list)
+    zone: str = ""
+    durations: list[Durations] = field(default_factory=list)
+    texts: list[CountedTexts] = field(default_factory=list)
+    sizes: NDArray[np.int64] | None = None
+
+    def add_type(self, name: str, count: int) -> None:
+        """Count values of a type."""
+        if count:
+            self.types[name] = self.types.get(name, 0) + count
+
+    def with_counts(self, counts: NDArray[np.int64]) -> ColumnValues | None:
+        """Let each value stand for several; they are changed in place.
+
+        Args:
+            counts: How many each value stands for.
+
+        Returns:
+            These values; None where they are not all of one kind, so that it is not known which is which.
+        """
+        parts = [*self.numbers, *self.times, *self.texts]
+        if self.missing or len(parts) > 1 or self.durations or self.true or self.false or self.sizes is not None:
+            return None
+        self.numbers = [part._replace(counts=counts) for part in self.numbers]
+        self.times = [part._replace(counts=counts) for part in self.times]
+        self.texts = [part._replace(counts=counts) for part in self.texts]
+        self.rows = int(counts.sum())
+        self.types = dict.fromkeys(self.types, self.rows)
+        return self

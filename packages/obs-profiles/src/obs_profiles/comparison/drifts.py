@@ -1,0 +1,248 @@
+"""How far the data set is from what it was, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+from obs_profiles.comparison.facets import Facet, Movement, facets_of, is_comparable
+from obs_profiles.profiles import ColumnProfile, Profile
+from obs_profiles.profiling import profile_of
+from obs_profiles.sketches import DistinctSketch
+
+__all__ = ["DEFAULT_THRESHOLD", "ColumnDrift", "Drift", "Thresholds", "check_thresholds", "drift"]
+
+DEFAULT_THRESHOLD = 0.05
+
+Thresholds = float | Mapping[str, float]
+"""From which distance on a column has drifted: one for all, or by column (the others have the default)."""
+
+_FEW = 20
+_REPEATS = 5
+_IN_COMMON = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDrift:
+    """What became of a column.
+
+    Attributes:
+        name: Its name.
+        threshold: From which distance on it has drifted.
+        reference: What the reference knows of it; None if it is not there.
+        current: What the current data set knows of it; None if it is not there.
+        change: What is plainer than a distance: "added", "removed", "integer → text", "other values"; empty if nothing
+            is.
+        facets: What was compared, the largest distance first; none if one side has no rows.
+        new_share: Which share of its distinct values the reference does not have; None where that is not known.
+    """
+
+    name: str
+    threshold: float
+    reference: ColumnProfile | None = None
+    current: ColumnProfile | None = None
+    change: str = ""
+    facets: tuple[Facet, ...] = ()
+    new_share: float | None = None
+
+    @property
+    def distance(self) -> float | None:
+        """The largest Hellinger distance of what was compared, 0 to 1; None where there was nothing to compare."""
+        if self.change == "other values":
+            return 1.0
+        return self.facets[0].distance if self.facets else None
+
+    @property
+    def drifted(self) -> bool:
+        """Whether it was added or removed, or is farther than its threshold, and not by chance."""
+        if self.reference is None or self.current is None or self.change == "other values":
+            return True
+        return bool(self.facets) and self.facets[0].distance >= self.threshold and not self.facets[0].by_chance
+
+    @property
+    def by_chance(self) -> bool:
+        """Whether two samples of the same data may well be as far apart."""
+        return bool(self.facets) and self.facets[0].by_chance
+
+    @property
+    def severity(self) -> str:
+        """How far it drifted, in a word: "none", "slight" (below 0.1), "clear" (below 0.3) or "strong"."""
+        if not self.drifted:
+            return "none"
+        distance = 1.0 if self.distance is None else self.distance
+        return "slight" if distance < 0.1 else "clear" if distance < 0.3 else "strong"
+
+    @property
+    def movements(self) -> tuple[Movement, ...]:
+        """Which values or ranges moved, most first."""
+        return self.facets[0].movements if self.facets else ()
+
+    def __str__(self) -> str:
+        how = self.change if self.distance is None else f"{self.distance:.2f}"
+        return f"{self.name} ({how})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drift(Sequence[ColumnDrift]):
+    """The comparison of two data sets: a sequence of columns, those that came or went first, then the farthest ones.
+
+    In a notebook, and in a deck, it shows itself.
+
+    Attributes:
+        columns: Every column of both.
+        rows: How many rows the reference has.
+        current_rows: How many the current data set has.
+        segments: The comparison of each segment that both have; see `obs_profiles.profile`.
+        by: The columns whose values these are.
+    """
+
+    columns: tuple[ColumnDrift, ...]
+    rows: int
+    current_rows: int
+    segments: Mapping[str, Drift] = field(default_factory=dict)
+    by: tuple[str, ...] = ()
+
+    @property
+    def drifted(self) -> list[ColumnDrift]:
+        """The columns that drifted."""
+        return [column for column in self.columns if column.drifted]
+
+    def column(self, name: str) -> ColumnDrift:
+        """Return what became of a column.
+
+        Raises:
+            KeyError: Neither data set has it.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"there is no column {name!r}; there are: {', '.join(c.name for c in self.columns[:20])}")
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    @overload
+    def __getitem__(self, place: int) -> ColumnDrift: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[ColumnDrift]: ...
+    def __getitem__(self, place: int | slice) -> ColumnDrift | Sequence[ColumnDrift]:
+        """Return columns by their place."""
+        return self.columns[place]
+
+    def __iter__(self) -> Iterator[ColumnDrift]:
+        return iter(self.columns)
+
+    def __repr__(self) -> str:
+        named = ", ".join(map(str, self.drifted[:5]))
+        return f"<Drift: {len(self.drifted)} of {len(self.columns)} columns{': ' if named else ''}{named}>"
+
+    def _repr_html_(self) -> str:
+        from obs_profiles.pages import drift_html
+
+        return drift_html(self)
+
+
+def drift(reference: Any, current: Any, *, thresholds: Thresholds = DEFAULT_THRESHOLD) -> Drift:
+    """Compare two data sets, column by column.
+
+    Args:
+        reference: What was: a profile, or what `obs_profiles.profile` takes.
+        current: What is.
+        thresholds: From which Hellinger distance on, 0 to 1, a column has drifted; by column if it is a mapping, the
+            others then have 0.05.
+
+    Returns:
+        All columns of both; those that came or went first, then by distance, the largest first.
+
+    Raises:
+        TypeError: One of them is no data and no profile, or a threshold is no number.
+        ValueError: A threshold is not from 0 to 1, or is one of a column that neither has.
+
+    Example:
+        >>> [column.name for column in drift({"delay": range(100)}, {"delay": range(50, 150)}).drifted]
+        ['delay']
+    """
+    check_thresholds(thresholds)
+    before, after = profile_of(reference), profile_of(current)
+    names = list(dict.fromkeys([*after.columns, *before.columns]))
+    if isinstance(thresholds, Mapping) and (unknown := sorted(set(thresholds) - set(names))):
+        raise ValueError(f"there is a threshold for {unknown[0]!r}, which is no column; there are: {', '.join(names)}")
+    return _drift(before, after, thresholds)
+
+
+def check_thresholds(thresholds: Thresholds) -> None:
+    """Check that thresholds are distances.
+
+    Raises:
+        TypeError: One is no number.
+        ValueError: One is not from 0 to 1.
+    """
+    entries = thresholds.items() if isinstance(thresholds, Mapping) else [("all columns", thresholds)]
+    for name, threshold in entries:
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+            raise TypeError(f"a threshold is a number, not {type(threshold).__name__}: {threshold!r} for {name}")
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"a threshold is a Hellinger distance, from 0 to 1, not {threshold!r} for {name}")
+
+
+def _drift(before: Profile, after: Profile, thresholds: Thresholds) -> Drift:
+    names = dict.fromkeys([*after.columns, *before.columns])
+    found = [
+        _column_drift(name, before.columns.get(name), after.columns.get(name), _threshold(thresholds, name))
+        for name in names
+    ]
+    both = [value for value in after.segments if value in before.segments] if before.by == after.by else []
+    return Drift(
+        tuple(sorted(found, key=_rank)),
+        before.rows,
+        after.rows,
+        {value: _drift(before.segments[value], after.segments[value], thresholds) for value in both},
+        after.by if both else (),
+    )
+
+
+def _threshold(thresholds: Thresholds, name: str) -> float:
+    return thresholds.get(name, DEFAULT_THRESHOLD) if isinstance(thresholds, Mapping) else thresholds
+
+
+def _rank(column: ColumnDrift) -> tuple[bool, bool, float, str]:
+    there = column.reference is not None and column.current is not None
+    return (there, not column.drifted, -(column.distance or 0.0), column.name)
+
+
+def _column_drift(
+    name: str, before: ColumnProfile | None, after: ColumnProfile | None, threshold: float
+) -> ColumnDrift:
+    if before is None or after is None:
+        return ColumnDrift(name, threshold, before, after, "added" if before is None else "removed")
+    if not before.rows or not after.rows:
+        return ColumnDrift(name, threshold, before, after, "no rows on one side")
+    change = "" if is_comparable(before, after) else f"{before.kind} → {after.kind}"
+    new_share, gone_share = _replaced(before, after)
+    if not change and new_share is not None and _is_another_vocabulary(before, after, new_share, gone_share):
+        change = "other values"
+    return ColumnDrift(name, threshold, before, after, change, tuple(facets_of(before, after)), new_share)
+
+
+def _replaced(before: ColumnProfile, after: ColumnProfile) -> tuple[float | None, float]:
+    """Return which share of the distinct values is new, and which share is gone, by uniting both counts."""
+    if before.kind != after.kind or before.kind in ("number", "time", "duration", "empty"):
+        return None, 0.0
+    sizes = before.distinct.estimate, after.distinct.estimate
+    if not all(sizes):
+        return None, 0.0
+    union = DistinctSketch.merged([before.distinct, after.distinct]).estimate
+    return min(1.0, max(0.0, (union - sizes[0]) / sizes[1])), min(1.0, max(0.0, (union - sizes[1]) / sizes[0]))
+
+
+def _is_another_vocabulary(before: ColumnProfile, after: ColumnProfile, new: float, gone: float) -> bool:
+    """Tell whether texts that repeat themselves were replaced by others: identifiers of another system, for example.
+
+    Identifiers that are all different are new each time, and so are the rarest ones of any column.
+    """
+    repeated = all(
+        column.present >= _REPEATS * max(_FEW, column.distinct.estimate) and column.distinct.estimate >= _FEW
+        for column in (before, after)
+    )
+    return before.kind == "text" and repeated and min(new, gone) > 1 - _IN_COMMON

@@ -1,0 +1,340 @@
+"""What of a column is compared: its values, their types, and what texts of too many kinds look like.
+
+Each facet cuts the rows of both data sets into the same bins. Bins are chosen by both data sets together, never by what
+differs: otherwise samples of the same data would seem to differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from obs_profiles.comparison.distance import distance_between
+from obs_profiles.profiles import ColumnProfile, NumberProfile
+from obs_profiles.wording import duration_text, number_text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from obs_profiles.sketches import FrequentItems
+
+__all__ = ["Facet", "Movement", "facets_of"]
+
+_BINS = 10
+_MOST_VALUES = 64
+"""Numbers that are compared one by one; further ones are compared in ranges."""
+
+_LEAST_EXPECTED = 10
+"""How many values of the smaller data set a bin should hold, or chance would fill it unevenly."""
+
+_WELL_KNOWN = 5
+"""How many times its uncertainty a count must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A value or a range of which there is more, or less, than there was.
+
+    Attributes:
+        what: The value or range, as text.
+        kind: "value", "range", "others", "missing", "infinite", "type", "length", "elements" or "pattern".
+        before: The share of the rows, 0 to 1, that it had.
+        after: The share that it has.
+        part: Which share of the squared distance it explains.
+    """
+
+    what: str
+    kind: str
+    before: float
+    after: float
+    part: float
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """Something of a column that was compared.
+
+    Attributes:
+        name: "values", "ranges", "types", "lengths", "elements", "patterns" or "missing".
+        distance: The Hellinger distance, 0 to 1.
+        by_chance: Whether two samples of the same data may well be as far apart.
+        bins: In how many bins it was compared.
+        movements: What moved, most first.
+    """
+
+    name: str
+    distance: float
+    by_chance: bool
+    bins: int
+    movements: tuple[Movement, ...]
+
+
+@dataclass(slots=True)
+class _Bin:
+    what: str
+    kind: str
+    before: float
+    after: float
+    place: int = -1  # of a range: where it stands among the ranges
+
+
+def facets_of(before: ColumnProfile, after: ColumnProfile) -> list[Facet]:
+    """Compare two profiles of a column that both have rows.
+
+    Returns:
+        What was compared, the largest distance that is no chance first.
+    """
+    made = [_facet(name, bins, *sizes, allowance) for name, bins, sizes, allowance in _compared(before, after)]
+    return sorted(made, key=lambda facet: (facet.by_chance, -facet.distance))
+
+
+def is_comparable(before: ColumnProfile, after: ColumnProfile) -> bool:
+    """Tell whether the values of both are of the same kind."""
+    return (
+        before.kind == after.kind or (before.is_numeric and after.is_numeric) or not (before.present and after.present)
+    )
+
+
+_Compared = tuple[str, list[_Bin], tuple[float, float], float]
+
+
+def _compared(before: ColumnProfile, after: ColumnProfile) -> Iterator[_Compared]:
+    rows = float(before.rows), float(after.rows)
+    absent = [_Bin("missing", "missing", before.missing_share, after.missing_share)]
+    if not is_comparable(before, after):
+        yield "types", [*_bins_of_types(before, after), *absent], rows, 0.0
+        return
+    kind = before.kind if before.present else after.kind
+    if not before.present or not after.present:
+        there = [_Bin("present", "others", 1 - before.missing_share, 1 - after.missing_share)]
+        yield "missing", [*there, *absent], rows, 0.0
+    elif kind in ("integer", "number", "duration"):
+        known = [column.numbers if kind != "duration" else column.durations for column in (before, after)]
+        absent += _infinite(before, after)
+        write = number_text if kind != "duration" else duration_text
+        whole = before.kind == after.kind == "integer"
+        yield from _compared_numbers("ranges", known, before, after, absent, write, whole=whole)
+    elif kind == "time":
+        # Time goes on: later moments are no drift.
+        there = [_Bin("present", "others", 1 - before.missing_share, 1 - after.missing_share)]
+        yield "missing", [*there, *absent], rows, 0.0
+    elif kind == "list":
+        known = [column.sizes for column in (before, after)]
+        yield from _compared_numbers("elements", known, before, after, absent, number_text, whole=True)
+    else:
+        yield from _compared_texts(before, after, absent)
+
+
+# ---- numbers ----------------------------------------------------------------------------------------------------
+
+
+def _compared_numbers(
+    name: str,
+    known: Sequence[NumberProfile | None],
+    before: ColumnProfile,
+    after: ColumnProfile,
+    absent: list[_Bin],
+    write: Callable[[float], str],
+    *,
+    whole: bool,
+) -> Iterator[_Compared]:
+    one, other = known
+    rows = float(before.rows), float(after.rows)
+    if one is None or other is None:
+        there = [_Bin("finite", "others", _share(one, before), _share(other, after))]
+        yield name, [*there, *absent], rows, 0.0
+        return
+    values = _common_values(one.frequent, other.frequent, one.moments.count, other.moments.count, _MOST_VALUES)
+    complete = not (one.frequent.missed or other.frequent.missed) and len(values) == len(
+        {*one.frequent.values.tolist(), *other.frequent.values.tolist()}  # type: ignore[union-attr]
+    )
+    scales = one.moments.count / before.rows, other.moments.count / after.rows
+    kind = {"ranges": "value", "elements": "elements", "lengths": "length"}[name]
+    singles = [_Bin(write(value), kind, p * scales[0], q * scales[1]) for value, p, q in values]
+    if singles:
+        # Counted, not sketched: a value that stands for "unknown" is found among many others.
+        others = [] if complete else [_Bin("all others", "others", *_rest(singles, scales))]
+        yield ("values" if name == "ranges" else name), [*singles, *others, *absent], rows, 0.0
+    if complete:
+        return
+    edges = _edges(one, other)
+    shares = [
+        np.diff(numbers.quantiles.shares_below(edges), prepend=0.0, append=1.0) * scale
+        for numbers, scale in zip((one, other), scales, strict=True)
+    ]
+    texts = _range_texts(edges, min(one.least, other.least), max(one.most, other.most), write, whole=whole)
+    kind = kind if name != "ranges" else "range"
+    ranges = [
+        _Bin(text, kind, p, q, k)
+        for k, (text, p, q) in enumerate(zip(texts, *map(np.ndarray.tolist, shares), strict=True))
+    ]
+    errors = one.quantiles.rank_error**2 + other.quantiles.rank_error**2
+    yield name, [*ranges, *absent], rows, len(ranges) ** 2 * errors / 8
+
+
+def _rest(bins: list[_Bin], wholes: tuple[float, float] = (1.0, 1.0)) -> tuple[float, float]:
+    """Return what is left of both when bins are taken away."""
+    taken = sum(each.before for each in bins), sum(each.after for each in bins)
+    return max(0.0, wholes[0] - taken[0]), max(0.0, wholes[1] - taken[1])
+
+
+def _share(known: NumberProfile | None, column: ColumnProfile) -> float:
+    return known.moments.count / column.rows if known else 0.0
+
+
+def _infinite(before: ColumnProfile, after: ColumnProfile) -> list[_Bin]:
+    if not before.infinite and not after.infinite:
+        return []
+    return [_Bin("infinite", "infinite", before.infinite / before.rows, after.infinite / after.rows)]
+
+
+def _edges(one: NumberProfile, other: NumberProfile) -> NDArray[np.float64]:
+    """Return what lies between ranges: quantiles of all numbers of both."""
+    counts = one.moments.count, other.moments.count
+    bins = max(2, min(_BINS, *(count // _LEAST_EXPECTED for count in counts)))
+    levels = np.linspace(0, 1, 101)[1:-1]
+    candidates = np.unique(np.concatenate([known.quantiles.quantiles(levels) for known in (one, other)]))
+    total = sum(counts)
+    below = sum(
+        known.quantiles.shares_below(candidates) * (count / total)
+        for known, count in zip((one, other), counts, strict=True)
+    )
+    wanted = np.arange(1, bins) / bins
+    places = np.minimum(np.searchsorted(below, wanted), len(candidates) - 1)
+    edges: NDArray[np.float64] = np.unique(candidates[places])
+    return edges
+
+
+def _range_texts(
+    edges: NDArray[np.float64], least: float, most: float, write: Callable[[float], str], *, whole: bool
+) -> list[str]:
+    bounds = [least, *edges.tolist(), most]
+    texts = []
+    for place, (low, high) in enumerate(pairwise(bounds)):
+        if whole:
+            low, high = float(np.ceil(low)), float(np.ceil(high)) - (place < len(edges))
+        texts.append(write(low) if low == high else f"{write(low)} to {write(high)}")
+    return texts
+
+
+# ---- values -----------------------------------------------------------------------------------------------------
+
+
+def _common_values(
+    one: FrequentItems, other: FrequentItems, count: int, other_count: int, most: int
+) -> list[tuple[Any, float, float]]:
+    """Return values that are frequent in both together, with the share that each has.
+
+    What only a sketch guesses at is left to the others.
+    """
+    if not count or not other_count:
+        return []
+    known = [{value: lower for value, lower, _ in items.sorted_by_count()} for items in (one, other)]
+    doubt = max(
+        _WELL_KNOWN * _doubt(one) / count,
+        _WELL_KNOWN * _doubt(other) / other_count,
+    )
+    least = _LEAST_EXPECTED / min(count, other_count)
+    found = []
+    for value in {**known[0], **known[1]}:
+        counts = known[0].get(value, 0), known[1].get(value, 0)
+        together = sum(counts) / (count + other_count)
+        shares = counts[0] / count, counts[1] / other_count
+        # A share that one side only guesses at must be larger than the guess.
+        if together >= least and max(shares) >= doubt:
+            found.append((together, value, *shares))
+    found.sort(key=lambda entry: (-entry[0], str(entry[1])))
+    return [(value, p, q) for _, value, p, q in found[:most]]
+
+
+def _doubt(items: FrequentItems) -> int:
+    return max(items.missed, int(items.slack.max()) if len(items) else 0)
+
+
+def _bins_of_types(before: ColumnProfile, after: ColumnProfile) -> list[_Bin]:
+    kinds = dict.fromkeys([*before.types, *after.types])
+    return [
+        _Bin(kind, "type", before.types.get(kind, 0) / before.rows, after.types.get(kind, 0) / after.rows)
+        for kind in kinds
+    ]
+
+
+# ---- texts ------------------------------------------------------------------------------------------------------
+
+
+def _compared_texts(before: ColumnProfile, after: ColumnProfile, absent: list[_Bin]) -> Iterator[_Compared]:
+    rows = float(before.rows), float(after.rows)
+    one, other = before.frequent, after.frequent
+    values = [] if one is None or other is None else _common_values(one, other, before.present, after.present, 10**6)
+    scales = 1 - before.missing_share, 1 - after.missing_share
+    bins = [_Bin(_value_text(value), "value", p * scales[0], q * scales[1]) for value, p, q in values]
+    rest = _rest(bins, scales)
+    others = [_Bin("all others" if bins else "present", "others", *rest)] if max(rest) > 1e-12 else []
+    yield ("values" if bins else "missing"), [*bins, *others, *absent], rows, 0.0
+    if before.texts is None or after.texts is None or before.kind == "boolean" or max(rest) < 0.05:
+        return
+    lengths = [before.texts.lengths, after.texts.lengths]
+    if all(known.moments.count for known in lengths):
+        yield from _compared_numbers("lengths", lengths, before, after, absent, number_text, whole=True)
+    yield from _compared_patterns(before, after)
+
+
+def _compared_patterns(before: ColumnProfile, after: ColumnProfile) -> Iterator[_Compared]:
+    assert before.texts is not None
+    assert after.texts is not None
+    samples = [column.texts.sample.patterns for column in (before, after) if column.texts]
+    sizes = len(samples[0]), len(samples[1])
+    if min(sizes) < 3 * _LEAST_EXPECTED:
+        return
+    counts = [{pattern: sample.count(pattern) for pattern in set(sample)} for sample in samples]
+    least = _LEAST_EXPECTED * sum(sizes) / min(sizes)
+    together = {p: counts[0].get(p, 0) + counts[1].get(p, 0) for p in {**counts[0], **counts[1]}}
+    kept = sorted((p for p in together if together[p] >= least), key=lambda p: (-together[p], p))
+    bins = [
+        _Bin(p or "(empty)", "pattern", counts[0].get(p, 0) / sizes[0], counts[1].get(p, 0) / sizes[1]) for p in kept
+    ]
+    yield "patterns", [*bins, _Bin("other patterns", "others", *_rest(bins))], (float(sizes[0]), float(sizes[1])), 0.0
+
+
+def _value_text(value: Any) -> str:
+    return value if isinstance(value, str) else number_text(value)
+
+
+# ---- putting it together ----------------------------------------------------------------------------------------
+
+
+def _facet(name: str, bins: list[_Bin], rows: float, other_rows: float, allowance: float) -> Facet:
+    before = np.array([each.before for each in bins], np.float64)
+    after = np.array([each.after for each in bins], np.float64)
+    found = distance_between(before, after, rows, other_rows, allowance=allowance)
+    moved = _joined([(each, part) for each, part in zip(bins, found.parts.tolist(), strict=True)])
+    return Facet(name, found.value, found.by_chance, len(bins), tuple(moved))
+
+
+def _joined(bins: list[tuple[_Bin, float]]) -> list[Movement]:
+    """Join neighbouring ranges that moved the same way, and sort what moved."""
+    made: list[Movement] = []
+    last: _Bin | None = None
+    for each, part in bins:
+        change = each.after - each.before
+        same = last is not None and each.place == last.place + 1 > 0 and change * (last.after - last.before) > 0
+        if same:
+            before = made.pop()
+            low, high = before.what.split(" to ")[0], each.what.split(" to ")[-1]
+            made.append(
+                Movement(
+                    f"{low} to {high}",
+                    each.kind,
+                    before.before + each.before,
+                    before.after + each.after,
+                    before.part + part,
+                )
+            )
+        else:
+            made.append(Movement(each.what, each.kind, each.before, each.after, part))
+        last = each if each.place >= 0 else None
+    return sorted((one for one in made if one.before != one.after), key=lambda one: -one.part)

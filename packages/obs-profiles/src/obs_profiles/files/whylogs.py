@@ -1,0 +1,163 @@
+"""Reading the files of whylogs 1.x, so that no history is lost; whylogs need not be installed.
+
+What whylogs does not know stays unknown: times, durations, lengths, patterns, examples.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from obs_profiles.files.datasketches import KllSketch, read_frequent_strings, read_hll, read_kll
+from obs_profiles.files.protobuf import Message, signed, varint
+from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, by_count
+from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
+
+__all__ = ["read_whylogs"]
+
+_MAGIC = b"WHY1"
+_TYPES = {
+    "integral": "integer",
+    "fractional": "number",
+    "boolean": "boolean",
+    "string": "text",
+    "object": "object",
+    "tensor": "list",
+}
+
+
+def read_whylogs(data: bytes) -> Profile:
+    """Read a profile that whylogs wrote.
+
+    Args:
+        data: What ``DatasetProfileView.serialize()`` returns, or a file of ``write``.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    place = len(_MAGIC)
+    _, place = _delimited(data, place)  # of segments only the first one is in the file
+    header, place = _delimited(data, place)
+    paths = {entry.integer(1): entry.content(2).decode() for entry in header.messages(5)}
+    columns = {}
+    for entry in header.messages(2):
+        name = entry.content(1).decode()
+        components = _Components()
+        for offset in entry.message(2).integers(1):
+            chunk_header, start = _delimited(data, place + offset)
+            chunk = Message(data[start : start + chunk_header.integer(3)])
+            for component in chunk.messages(1):
+                components.add(paths.get(component.integer(1), ""), component.message(2))
+        columns[name] = _column(name, components)
+    made = header.message(1).integer(4) * 1_000_000
+    return Profile(
+        {name: columns[name] for name in sorted(columns)},
+        max((column.rows for column in columns.values()), default=0),
+        made=made,
+    )
+
+
+def _delimited(data: bytes, place: int) -> tuple[Message, int]:
+    length, place = varint(data, place)
+    if place + length > len(data):
+        raise ValueError("a message is cut off")
+    return Message(data[place : place + length]), place + length
+
+
+@dataclass(slots=True)
+class _Components:
+    """What the metrics of a column consist of, by path, such as ``counts/n``."""
+
+    numbers: dict[str, float] = field(default_factory=dict)
+    kll: KllSketch | None = None
+    distinct: DistinctSketch = field(default_factory=DistinctSketch)
+    frequent: FrequentItems | None = None
+
+    def add(self, path: str, component: Message) -> None:
+        """Read a component; those of metrics that we do not know are left out."""
+        match path:
+            case "distribution/kll":
+                self.kll = read_kll(component.message(6).content(1))
+            case "cardinality/hll":
+                self.distinct = read_hll(component.message(5).content(1))
+            case "frequent_items/frequent_strings":
+                self.frequent = read_frequent_strings(component.message(4).content(1))
+            case _ if 3 in component:
+                self.numbers[path] = component.double(3)
+            case _:
+                self.numbers[path] = signed(component.integer(2))
+
+    def count(self, path: str) -> int:
+        """Return a number that is a count."""
+        return int(self.numbers.get(path, 0))
+
+
+def _column(name: str, known: _Components) -> ColumnProfile:
+    types = {ours: known.count(f"types/{theirs}") for theirs, ours in _TYPES.items()}
+    types = by_count({kind: count for kind, count in types.items() if count})
+    numeric = types.get("integer", 0) + types.get("number", 0)
+    # Of real numbers whylogs counts none: any of them may be all of them.
+    frequent = known.frequent or FrequentItems([], np.empty(0, np.int64), missed=known.count("counts/n"))
+    numbers = _numbers(known, frequent, whole="number" not in types) if numeric and known.kll else None
+    return ColumnProfile(
+        name=name,
+        dtype="",
+        rows=known.count("counts/n"),
+        missing=known.count("counts/null"),
+        nan=known.count("counts/nan"),
+        types=types,
+        true=known.count("counts/true"),
+        infinite=known.count("counts/inf"),
+        distinct=known.distinct,
+        numbers=numbers,
+        texts=_texts(frequent) if types.get("text") else None,
+    )
+
+
+def _numbers(known: _Components, frequent: FrequentItems, *, whole: bool) -> NumberProfile | None:
+    assert known.kll is not None
+    sketch, _, least, most = known.kll
+    finite = sketch.count
+    if not finite:
+        return None
+    if whole:
+        least, most = int(least), int(most)
+        least, most = known.count("ints/min") or least, known.count("ints/max") or most
+    elif not (math.isfinite(least) and math.isfinite(most)):
+        least, most = sketch.quantiles([0.0, 1.0]).tolist()
+    mean, m2 = known.numbers.get("distribution/mean", math.nan), known.numbers.get("distribution/m2", math.nan)
+    return NumberProfile(
+        least=least,
+        most=most,
+        zeros=-1,
+        negatives=-1,
+        moments=Moments(finite, mean, m2, math.nan, math.nan),
+        quantiles=sketch,
+        frequent=_frequent_numbers(frequent, whole=whole),
+    )
+
+
+def _frequent_numbers(items: FrequentItems, *, whole: bool) -> FrequentItems:
+    """Turn the texts of frequent numbers back into numbers; of a column that mixes types the others are left out."""
+    found: list[tuple[Any, int, int]] = []
+    for text, count, slack in zip(items.values, items.counts.tolist(), items.slack.tolist(), strict=True):
+        try:
+            number = int(text) if whole else float(text)
+        except ValueError:
+            continue
+        if math.isfinite(number) and abs(number) < 2**63:
+            found.append((number, count, slack))
+    found.sort()
+    if len({number for number, _, _ in found}) < len(found):  # 5 and 5.0 are two texts
+        return FrequentItems(np.empty(0), np.empty(0, np.int64), missed=items.missed + int(items.counts.max()))
+    columns = list(zip(*found, strict=True)) or [(), (), ()]
+    values = np.array(columns[0], np.int64 if whole else np.float64)
+    return FrequentItems(values, np.array(columns[1], np.int64), np.array(columns[2], np.int64), items.missed)
+
+
+def _texts(frequent: FrequentItems) -> TextProfile:
+    unknown = NumberProfile(0, 0, 0, 0, Moments(), QuantileSketch(), FrequentItems.none(texts=False))
+    return TextProfile(unknown, -1, frequent, TextSample(np.empty(0, np.uint32), [], []))

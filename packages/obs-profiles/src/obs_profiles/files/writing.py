@@ -1,0 +1,122 @@
+"""Writing profiles."""
+
+from __future__ import annotations
+
+import zlib
+
+import msgspec
+import numpy as np
+
+from obs_profiles.files.arrays import packed_floats, packed_integers
+from obs_profiles.files.records import (
+    MAGIC,
+    VERSION,
+    ColumnRecord,
+    DistinctRecord,
+    FrequentRecord,
+    NumberRecord,
+    ProfileRecord,
+    TextRecord,
+    TimeRecord,
+)
+from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, TimeProfile
+from obs_profiles.sketches import DistinctSketch, FrequentItems
+
+__all__ = ["written"]
+
+
+def written(profile: Profile) -> bytes:
+    """Write a profile as bytes: the same ones for equal profiles."""
+    record = msgspec.msgpack.encode(_profile(profile))
+    return MAGIC + bytes([VERSION]) + zlib.compress(record, 9)
+
+
+def _profile(profile: Profile) -> ProfileRecord:
+    return ProfileRecord(
+        rows=profile.rows,
+        columns=[_column(name, column) for name, column in profile.columns.items()],
+        made=profile.made,
+        by=list(profile.by),
+        segments={value: _profile(segment) for value, segment in profile.segments.items()},
+    )
+
+
+def _column(name: str, column: ColumnProfile) -> ColumnRecord:
+    return ColumnRecord(
+        name=name,
+        rows=column.rows,
+        dtype=column.dtype,
+        missing=column.missing,
+        nan=column.nan,
+        types=dict(column.types),
+        true=column.true,
+        infinite=column.infinite,
+        negative_infinite=column.negative_infinite,
+        distinct=_distinct(column.distinct),
+        numbers=_numbers(column.numbers) if column.numbers else None,
+        times=_times(column.times) if column.times else None,
+        durations=_numbers(column.durations) if column.durations else None,
+        texts=_texts(column.texts) if column.texts else None,
+        sizes=_numbers(column.sizes) if column.sizes else None,
+    )
+
+
+def _distinct(sketch: DistinctSketch) -> DistinctRecord:
+    if sketch.registers is not None:
+        return DistinctRecord(registers=sketch.registers.tobytes())
+    assert sketch.coupons is not None
+    return DistinctRecord(coupons=packed_integers(sketch.coupons))
+
+
+def _numbers(known: NumberProfile) -> NumberRecord:
+    moments, sketch = known.moments, known.quantiles
+    return NumberRecord(
+        least=known.least,
+        most=known.most,
+        count=moments.count,
+        mean=moments.mean,
+        m2=moments.m2,
+        m3=moments.m3,
+        m4=moments.m4,
+        zeros=known.zeros,
+        negatives=known.negatives,
+        level_sizes=[len(level) for level in sketch.levels],
+        items=packed_floats(np.concatenate(sketch.levels)) if sketch.levels else b"",
+        certain=sketch.certain,
+        merges=sketch.merges,
+        worst=sketch.worst,
+        frequent=_frequent(known.frequent),
+    )
+
+
+def _times(known: TimeProfile) -> TimeRecord:
+    return TimeRecord(_numbers(known.numbers), known.hours.tolist(), known.weekdays.tolist(), known.zone)
+
+
+def _texts(known: TextProfile) -> TextRecord:
+    patterns = sorted(set(known.sample.patterns))
+    places = {pattern: place for place, pattern in enumerate(patterns)}
+    return TextRecord(
+        lengths=_numbers(known.lengths),
+        empty=known.empty,
+        frequent=_frequent(known.frequent),
+        hashes=packed_integers(known.sample.hashes),
+        patterns=patterns,
+        pattern_of=[places[pattern] for pattern in known.sample.patterns],
+        texts=known.sample.texts,
+    )
+
+
+def _frequent(items: FrequentItems) -> FrequentRecord:
+    if not len(items):
+        return FrequentRecord(missed=items.missed)
+    texts = isinstance(items.values, list)
+    whole = not isinstance(items.values, list) and items.values.dtype.kind == "i"
+    return FrequentRecord(
+        texts=items.values if isinstance(items.values, list) else None,
+        integers=packed_integers(np.asarray(items.values)) if whole else None,
+        floats=None if whole or texts else packed_floats(np.asarray(items.values, np.float64)),
+        counts=items.counts.tolist(),
+        slack=items.slack.tolist() if items.slack.any() else [],
+        missed=items.missed,
+    )

@@ -1,0 +1,50 @@
+"""The page of expectations: which hold, which do not, and what was found."""
+
+from __future__ import annotations
+
+from obs_core.rendering import escape
+from obs_profiles.expectations import Checked, Verdict
+from obs_profiles.pages.frame import about, controls, name_html, page, row
+from obs_profiles.wording import visible
+
+__all__ = ["checked_html"]
+
+_HEADS = ("Column", "Result", "Expected", "Found")
+_ORDERS = (("order", "result"), ("name", "name"))
+
+
+def checked_html(checked: Checked, *, title: str = "Expectations") -> str:
+    """Write the page of expectations, those that failed first.
+
+    Args:
+        checked: The verdicts.
+        title: The heading.
+
+    Returns:
+        An HTML fragment.
+    """
+    failed = len(checked.failed)
+    word = f"{failed:,} of {len(checked):,} failed" if failed else "All passed" if checked else "Nothing was expected"
+    pill = f'<b class="pill {"bad" if failed else "good"}">{word}</b><span>{checked.rows:,} rows</span>'
+    ordered = sorted(checked, key=lambda verdict: (verdict.passed, verdict.certain))
+    rows = "".join(_row(verdict, place) for place, verdict in enumerate(ordered))
+    heads = "".join(f"<div>{head}</div>" for head in _HEADS)
+    return page(
+        about(title, pill),
+        controls(_ORDERS, only="failed ones alone") if len(checked) > 1 else "",
+        f'<div class="rows checked"><div class="heads line">{heads}</div>{rows}</div>' if checked else "",
+        script=len(checked) > 1,
+    )
+
+
+def _row(verdict: Verdict, place: int) -> str:
+    word, css = ("passed", "good") if verdict.passed else ("failed", "bad")
+    doubt = "" if verdict.certain else "<small>within the error of the estimate</small>"
+    column = verdict.expectation.column
+    cells = (
+        f'<b class="name">{name_html(column) if column else "(the whole data set)"}</b>',
+        f'<span class="{css}">{word}</span>{doubt}',
+        escape(visible(str(verdict.expectation))),
+        escape(visible(verdict.found)),
+    )
+    return row(cells, "", {"name": column.lower()[:80], "order": float(place)}, css="" if verdict.passed else "marked")

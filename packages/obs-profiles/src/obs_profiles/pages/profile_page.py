@@ -1,0 +1,280 @@
+"""The page of a profile: what it knows about each column."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+
+from obs_core.rendering import escape
+from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, value_bars, writer_for
+from obs_profiles.pages.frame import MOST_DETAILED, about, controls, facts, name_html, page, row, tiles
+from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile
+from obs_profiles.wording import count_text, number_text, share_text
+
+__all__ = ["column_kind", "profile_html"]
+
+_HEADS = ("Column", "Missing", "Distinct", "Distribution", "In short")
+_ORDERS = (("order", "place"), ("name", "name"), ("missing", "missing"), ("distinct", "distinct values"))
+_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+_SHOWN_VALUES = 10
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def profile_html(profile: Profile, *, title: str = "Data profile") -> str:
+    """Write the page of a profile.
+
+    Args:
+        profile: The profile.
+        title: The heading.
+
+    Returns:
+        An HTML fragment.
+    """
+    columns = list(profile.columns.values())
+    made = datetime.datetime.fromtimestamp(profile.made / 1e9, datetime.UTC) if profile.made else None
+    text = f"Profiled {made:%Y-%m-%d %H:%M} UTC" if made else ""
+    rows = "".join(_row(column, place, detailed=place < MOST_DETAILED) for place, column in enumerate(columns))
+    heads = "".join(f"<div>{head}</div>" for head in _HEADS)
+    return page(
+        about(title, text),
+        tiles(_totals(profile)),
+        controls(_ORDERS) if len(columns) > 1 else "",
+        f'<div class="rows profile"><div class="heads line">{heads}</div>{rows}</div>'
+        if columns
+        else "<p>There are no columns.</p>",
+        _segments(profile),
+        _note(columns),
+        script=len(columns) > 1,
+    )
+
+
+def column_kind(column: ColumnProfile) -> str:
+    """Write what a column holds: most of it, or all of it where types are mixed."""
+    if len(column.types) < 2:
+        return column.kind
+    return ", ".join(f"{name} {count:,}" for name, count in column.types.items())
+
+
+def _totals(profile: Profile) -> Iterator[tuple[str, str, str]]:
+    columns = profile.columns.values()
+    cells = sum(column.rows for column in columns)
+    missing = sum(column.missing for column in columns)
+    yield f"{profile.rows:,}", "row" if profile.rows == 1 else "rows", ""
+    yield f"{len(profile):,}", "column" if len(profile) == 1 else "columns", ""
+    if cells:
+        incomplete = sum(column.missing > 0 for column in columns)
+        yield share_text(missing / cells), "of the values are missing", "warn" if missing else ""
+        yield f"{incomplete:,}", "columns lack some", "warn" if incomplete else ""
+    constant = sum(column.present > 1 and column.distinct.estimate < 1.5 for column in columns)
+    if constant:
+        yield f"{constant:,}", "hold a single value" if constant > 1 else "holds a single value", "warn"
+
+
+def _row(column: ColumnProfile, place: int, *, detailed: bool) -> str:
+    missing = (
+        f"<span>{share_text(column.missing_share)}</span><small>{column.missing:,}</small>"
+        if column.missing
+        else "<span class=none>none</span>"
+    )
+    gauge = (
+        f'<span class="gauge"><i style="width:{100 * column.missing_share:.1f}%"></i></span>' if column.missing else ""
+    )
+    cells = (
+        f'<b class="name">{name_html(column.name)}</b><small>{escape(column_kind(column))}</small>',
+        missing + gauge,
+        _distinct(column),
+        distribution_chart(column) if detailed else "",
+        _in_short(column),
+    )
+    orders: dict[str, float | str] = {
+        "name": column.name.lower()[:80],
+        "order": float(place),
+        "missing": -column.missing_share,
+        "distinct": -column.distinct.estimate,
+    }
+    return row(cells, _details(column) if detailed else "", orders)
+
+
+def _distinct(column: ColumnProfile) -> str:
+    if not column.present:
+        return "–"
+    estimate = min(column.distinct.estimate, column.present)
+    about_equal = "≈ " if column.distinct.relative_error else ""
+    share = estimate / column.present
+    what = "all different" if share > 0.97 and column.present > 1 else share_text(share) if share > 0.005 else ""
+    return f"<span>{about_equal}{count_text(estimate)}</span><small>{what}</small>"
+
+
+def _in_short(column: ColumnProfile) -> str:
+    known = column.distribution
+    if known is not None:
+        write = writer_for(column)
+        if known.least == known.most:
+            return f"<span>{escape(write(known.least))}</span><small>always</small>"
+        median = rough_writer_for(column)(float(known.quantiles.quantiles(0.5)))
+        what = "elements, median" if column.kind == "list" else "median"
+        extent = f"{escape(write(known.least))} to {escape(write(known.most))}"
+        return f"<span>{escape(median)} <em>{what}</em></span><small>{extent}</small>"
+    if column.texts is not None and column.texts.lengths.moments.count and column.kind in ("text", "bytes"):
+        lengths = column.texts.lengths
+        unit = "characters" if column.kind == "text" else "bytes"
+        size = f"{lengths.least:,}" if lengths.least == lengths.most else f"{lengths.least:,} to {lengths.most:,}"
+        pattern = _patterns(column.texts)[:1]
+        looks = f"<code>{name_html(pattern[0][0])}</code>" if pattern and pattern[0][1] > 0.5 and pattern[0][0] else ""
+        return f"<span>{looks or size + ' ' + unit}</span><small>{size + ' ' + unit if looks else ''}</small>"
+    if column.kind == "boolean":
+        return f"<span>{share_text(column.true / max(1, column.types['boolean']))}</span><small>true</small>"
+    return ""
+
+
+def _details(column: ColumnProfile) -> str:
+    parts = [
+        f"<section><h3>{escape(title)}</h3>{html}</section>"
+        for title, html in (
+            ("Values", _counts(column)),
+            ("Distribution", _numbers(column)),
+            ("Most frequent", value_bars([column], most=_SHOWN_VALUES)),
+            *_time_parts(column),
+            *_text_parts(column),
+        )
+        if html
+    ]
+    return "".join(parts)
+
+
+def _counts(column: ColumnProfile) -> str:
+    entries = [("type", escape(column.dtype) or "–"), ("rows", f"{column.rows:,}")]
+    if column.missing:
+        entries.append(("missing", f"{column.missing:,} ({share_text(column.missing_share)})"))
+    if column.nan and column.nan != column.missing:
+        entries.append(("of these NaN", f"{column.nan:,}"))
+    if len(column.types) > 1:
+        entries += [(name, f"{count:,}") for name, count in column.types.items()]
+    if column.infinite:
+        entries.append(("infinite", f"{column.infinite:,}"))
+    if column.present:
+        error = column.distinct.relative_error
+        bound = f" <small>± {100 * error:.1f} %</small>" if error else ""
+        entries.append(("distinct", f"{count_text(column.distinct.estimate)}{bound}"))
+    if column.numbers and column.is_numeric:
+        counts = (("zeros", column.numbers.zeros), ("negative", column.numbers.negatives))
+        entries += [(name, f"{count:,}") for name, count in counts if count >= 0]
+    if column.texts and column.texts.empty > 0:
+        entries.append(("empty", f"{column.texts.empty:,}"))
+    return facts(entries)
+
+
+def _numbers(column: ColumnProfile) -> str:
+    known = column.distribution
+    if known is None or known.least == known.most:
+        return ""
+    write, rough = writer_for(column), rough_writer_for(column)
+    entries = [("least", escape(write(known.least)))]
+    found = known.quantiles.quantiles(_QUANTILES).tolist()
+    entries += [(_quantile_name(share), escape(rough(value))) for share, value in zip(_QUANTILES, found, strict=True)]
+    entries.append(("most", escape(write(known.most))))
+    if column.kind != "time":
+        entries += _moments(known, column)
+    error = known.quantiles.rank_error
+    note = f'<p class="bound">Ranks are within {100 * error:.2g} %.</p>' if error else ""
+    zone = (
+        f'<p class="bound">Times are in UTC; the column is in {escape(column.times.zone)}.</p>'
+        if column.times and column.times.zone not in ("", "UTC")
+        else ""
+    )
+    return facts(entries) + note + zone
+
+
+def _quantile_name(share: float) -> str:
+    return "median" if share == 0.5 else f"{100 * share:g} %"
+
+
+def _moments(known: NumberProfile, column: ColumnProfile) -> list[tuple[str, str]]:
+    write = writer_for(column)
+    return [
+        ("mean", escape(write(known.moments.mean))),
+        ("std. dev.", escape(write(known.moments.deviation))),
+        ("skewness", number_text(known.moments.skewness)),
+        ("kurtosis", number_text(known.moments.kurtosis)),
+    ]
+
+
+def _time_parts(column: ColumnProfile) -> Iterator[tuple[str, str]]:
+    if column.times is None or column.kind != "time":
+        return
+    hours, days = column.times.hours, column.times.weekdays
+    if int(hours.max()) < int(hours.sum()):
+        yield "Hours of the day", _columns_chart([(f"{hour}", int(count)) for hour, count in enumerate(hours)], every=6)
+    if int(days.max()) < int(days.sum()):
+        yield "Days of the week", _columns_chart(list(zip(_DAYS, days.tolist(), strict=True)))
+
+
+def _columns_chart(counts: list[tuple[str, int]], *, every: int = 1) -> str:
+    largest = max(count for _, count in counts) or 1
+    bars = "".join(
+        f'<li title="{escape(name)}: {count:,}"><i style="height:{100 * count / largest:.1f}%"></i>'
+        f"<span>{escape(name) if place % every == 0 else ''}</span></li>"
+        for place, (name, count) in enumerate(counts)
+    )
+    return f'<ol class="upright">{bars}</ol>'
+
+
+def _text_parts(column: ColumnProfile) -> Iterator[tuple[str, str]]:
+    if column.texts is None:
+        return
+    lengths = column.texts.lengths
+    if column.kind in ("text", "bytes") and lengths.least != lengths.most:
+        found = lengths.quantiles.quantiles([0.05, 0.5, 0.95]).tolist()
+        entries = [
+            ("least", lengths.least),
+            ("5 %", found[0]),
+            ("median", found[1]),
+            ("95 %", found[2]),
+            ("most", lengths.most),
+        ]
+        yield "Length", facts((name, number_text(value)) for name, value in entries)
+    if column.kind in ("text", "bytes"):
+        patterns = _patterns(column.texts)[:_SHOWN_VALUES]
+        largest = max((share for _, share in patterns), default=0.0)
+        if patterns and (len(patterns) > 1 or patterns[0][0] not in ("A", "a", "Aa")):
+            items = "".join(
+                f"<li><span><code>{name_html(name)}</code></span>{meter([share], largest)}</li>"
+                for name, share in patterns
+            )
+            size = len(column.texts.sample.patterns)
+            note = (
+                f'<p class="bound">Of {size:,} distinct values drawn at random.</p>'
+                if column.distinct.estimate > size + 1
+                else ""
+            )
+            yield "Patterns", f'<ul class="values">{items}</ul>{note}'
+    examples = column.texts.sample.texts
+    if examples and (column.frequent is None or not len(column.frequent) or column.frequent.missed):
+        yield "Examples", "".join(f"<code>{name_html(text)}</code> " for text in examples)
+
+
+def _patterns(texts: TextProfile) -> list[tuple[str, float]]:
+    patterns = texts.sample.patterns
+    counted = {pattern: patterns.count(pattern) for pattern in set(patterns)}
+    return [(p, counted[p] / len(patterns)) for p in sorted(counted, key=lambda p: (-counted[p], p))]
+
+
+def _segments(profile: Profile) -> str:
+    if not profile.segments:
+        return ""
+    largest = max(segment.rows for segment in profile.segments.values()) or 1
+    total = max(1, profile.rows)
+    items = "".join(
+        f"<li><span>{name_html(value)}</span>{meter([segment.rows / total], largest / total)}</li>"
+        for value, segment in profile.segments.items()
+    )
+    named = ", ".join(name_html(name) for name in profile.by)
+    return f'<h3 class="part">Segments by {named}</h3><ul class="values segments">{items}</ul>'
+
+
+def _note(columns: list[ColumnProfile]) -> str:
+    further = f" Pictures are drawn of the first {MOST_DETAILED} columns." if len(columns) > MOST_DETAILED else ""
+    return (
+        '<p class="note">Counts, extremes, means and deviations are exact. What is approximate says how much: quantiles'
+        f" by their rank, distinct values by ± of the number, each in 99 of 100 cases.{further}</p>"
+    )

@@ -1,0 +1,107 @@
+"""Profiles of parts of the rows: those that have a value in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from obs_profiles.columns import batches_of, unique_names
+from obs_profiles.merging import MOST_SEGMENTS, OTHERS, merged
+from obs_profiles.profiles import Profile
+from obs_profiles.profiling import merged_batches, profile_batch
+from obs_profiles.sketches.frequent import CAPACITY, WORKING_CAPACITY
+
+__all__ = ["profile_by"]
+
+_MISSING = "(missing)"
+_MOST_AT_ONCE = 1_000
+"""Segments of one batch that are profiled one by one; the smallest ones of more belong to the others."""
+
+
+def profile_by(data: Any, by: tuple[str, ...]) -> Profile:
+    """Profile data, and the rows of each of the 50 most frequent values of some columns by themselves.
+
+    Raises:
+        ValueError: There is no such column.
+    """
+    segments: dict[str, list[Profile]] = {}
+    others: list[Profile] = []
+    wholes: list[Profile] = []
+    for frame in batches_of(data):
+        wholes.append(profile_batch(frame))
+        for value, part in _parts(frame, by):
+            (others if value == OTHERS else segments.setdefault(value, [])).append(profile_batch(part))
+    whole = merged_batches(wholes)
+    ranked = sorted(segments, key=lambda value: (-sum(part.rows for part in segments[value]), value))
+    found = {value: merged_batches(segments[value]) for value in ranked[:MOST_SEGMENTS]}
+    others += [part for value in ranked[MOST_SEGMENTS:] for part in segments[value]]
+    if others:
+        found[OTHERS] = merged([merged(others, capacity=WORKING_CAPACITY)], capacity=CAPACITY)
+    return Profile(whole.columns, whole.rows, segments=found, by=by, made=whole.made)
+
+
+def _parts(frame: Any, by: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """Cut a frame into the rows of each value."""
+    keys = [_texts(_column(frame, name)) for name in by]
+    together = keys[0] if len(keys) == 1 else [" / ".join(parts) for parts in zip(*keys, strict=True)]
+    values, codes, counts = np.unique(np.array(together, object), return_inverse=True, return_counts=True)
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(counts)
+    ranked = np.argsort(-counts, kind="stable")
+    for place in ranked[:_MOST_AT_ONCE].tolist():
+        yield str(values[place]), _taken(frame, order[ends[place] - counts[place] : ends[place]])
+    rest = [order[ends[place] - counts[place] : ends[place]] for place in ranked[_MOST_AT_ONCE:].tolist()]
+    if rest:
+        yield OTHERS, _taken(frame, np.sort(np.concatenate(rest)))
+
+
+def _column(frame: Any, name: str) -> Any:
+    names = unique_names(_names(frame))
+    if name not in names:
+        raise ValueError(f"there is no column {name!r} to profile by; there are: {', '.join(names[:20])}")
+    place = names.index(name)
+    if hasattr(frame, "iloc"):
+        return frame.iloc[:, place]
+    if hasattr(frame, "get_column"):
+        return frame.get_column(name)
+    if hasattr(frame, "column"):
+        return frame.column(place)
+    return frame[:, place] if isinstance(frame, np.ndarray) and frame.ndim == 2 else frame[name]
+
+
+def _names(frame: Any) -> list[Any]:
+    if isinstance(frame, np.ndarray):
+        return list(frame.dtype.names or range(frame.shape[1] if frame.ndim == 2 else 0))
+    for attribute in ("columns", "schema"):
+        found = getattr(frame, attribute, None)
+        if attribute == "schema" and found is not None:
+            return list(found.names)
+        if found is not None and not hasattr(frame, "column_names"):
+            return list(found)
+    return list(frame)
+
+
+def _texts(column: Any) -> list[str]:
+    values = (
+        column.to_pylist()
+        if hasattr(column, "to_pylist")
+        else column.tolist()
+        if hasattr(column, "tolist")
+        else list(column)
+    )
+    return [
+        _MISSING if value is None or value != value or type(value).__name__ in ("NAType", "NaTType") else str(value)
+        for value in values
+    ]
+
+
+def _taken(frame: Any, rows: Any) -> Any:
+    if hasattr(frame, "iloc"):
+        return frame.iloc[rows]
+    if hasattr(frame, "take"):
+        return frame.take(rows)
+    if hasattr(frame, "get_columns"):
+        return frame[rows]
+    return {name: [values[row] for row in rows] for name, values in frame.items()}

@@ -1,0 +1,219 @@
+"""Quantiles and shares of numbers.
+
+It is the sketch of Karnin, Lang and Liberty: numbers in levels, one of level *h* standing for 2^h numbers, and where a
+level is full, one number of each block of neighbours goes up. What differs is what whole arrays make possible:
+
+- A batch is sorted and goes to its level at once, by the middle of each block. Its error is half a block, for certain.
+- Any number of sketches is merged at once, so that the number of merges is not the number of parts.
+- Each sketch adds up what its own merges may have cost, instead of stating what a sketch of its size costs at worst.
+
+Sources: Z. Karnin, K. Lang, E. Liberty, "Optimal Quantile Approximation in Streams" (2016); P. Agarwal et al.,
+"Mergeable Summaries" (2012).
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["QuantileSketch"]
+
+K = 256
+"""Numbers that the highest level holds at most."""
+
+_SHRINK = 2 / 3
+"""How much smaller each lower level is."""
+
+_FEWEST = 8
+_AT_99 = 2.576
+_PRECISION = 256
+"""Numbers are rounded to this part of the gap to their neighbour, which no rank feels and which a file takes a third
+of the room for."""
+
+
+class QuantileSketch:
+    """Ranks of numbers, within 0.4 % for what was profiled in one piece and about 1 % for what was merged.
+
+    Args:
+        levels: Numbers, ascending, of each level; one of level *h* stands for 2^h.
+        certain: By how many ranks a rank may be wrong for certain.
+        merges: The sum of squares of what merging may have added to that, half of it up and half of it down.
+        worst: The sum of what merging may have added.
+    """
+
+    __slots__ = ("_cumulated", "certain", "levels", "merges", "worst")
+
+    def __init__(
+        self, levels: Sequence[NDArray[np.float64]] = (), certain: float = 0.0, merges: float = 0.0, worst: float = 0.0
+    ) -> None:
+        self.levels = tuple(levels)
+        self.certain = certain
+        self.merges = merges
+        self.worst = worst
+        self._cumulated: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64], counts: NDArray[np.int64] | None = None) -> QuantileSketch:
+        """Make a sketch of finite numbers.
+
+        Args:
+            values: Numbers, ascending; distinct where they are counted.
+            counts: How often each is there; once, if None.
+        """
+        ends = None if counts is None else np.cumsum(counts)
+        total = len(values) if ends is None else int(ends[-1]) if len(ends) else 0
+        top = _top_level(total)
+        if not top:
+            return cls([values.copy() if counts is None else np.repeat(values, counts)] if total else ())
+        positions, levels = _middles(total, top)
+        items = values[positions if ends is None else np.searchsorted(ends, positions, side="right")]
+        items = _rounded(items.astype(np.float64))
+        return cls([items[levels == level] for level in range(top + 1)], certain=2.0 ** (top - 1))
+
+    @classmethod
+    def merged(cls, parts: Sequence[QuantileSketch]) -> QuantileSketch:
+        """Merge sketches; the order in which they are given does not matter."""
+        parts = [part for part in parts if part.levels]
+        if len(parts) < 2:
+            return parts[0] if parts else cls()
+        height = max(len(part.levels) for part in parts)
+        levels = [
+            np.sort(np.concatenate([part.levels[level] for part in parts if level < len(part.levels)]))
+            for level in range(height)
+        ]
+        made = cls(
+            levels,
+            math.fsum(part.certain for part in parts),
+            math.fsum(part.merges for part in parts),
+            math.fsum(part.worst for part in parts),
+        )
+        made._compact()
+        return made
+
+    def _compact(self) -> None:
+        """Let numbers go up until no level holds more than its share."""
+        top = _top_level(self.count)
+        levels = [*self.levels, *(np.empty(0) for _ in range(top + 1 - len(self.levels)))]
+        for level in range(top):
+            items = levels[level]
+            up = _steps_up(len(items), top - level)
+            if not up:
+                continue
+            offset = _coin(items, level, 1 << up)
+            blocks = len(items) >> up
+            levels[level] = items[blocks << up :]
+            chosen = items[: blocks << up][offset :: 1 << up]
+            levels[level + up] = np.sort(np.concatenate([levels[level + up], chosen]))
+            block = float(1 << (level + up))
+            self.merges += block * block / 4
+            self.worst += block
+        self.levels = tuple(levels)
+
+    @property
+    def count(self) -> int:
+        """How many numbers there are."""
+        return sum(len(items) << level for level, items in enumerate(self.levels))
+
+    @property
+    def rank_error(self) -> float:
+        """By which share of the ranks, 0 to 1, a rank may be wrong, in 99 of 100 cases."""
+        count = self.count
+        return (self.certain + min(self.worst, _AT_99 * math.sqrt(self.merges))) / count if count else 0.0
+
+    def shares_below(self, values: ArrayLike, *, inclusive: bool = False) -> NDArray[np.float64]:
+        """Return which share of the numbers is below each of some values.
+
+        Args:
+            values: Any values.
+            inclusive: Whether numbers equal to a value count as below it.
+
+        Returns:
+            Shares, 0 to 1; 0 where there are no numbers.
+        """
+        items, ends = self._ordered()
+        places = np.searchsorted(items, np.asarray(values, np.float64), side="right" if inclusive else "left")
+        below = np.concatenate([[0], ends])[places]
+        if not len(ends):
+            return np.zeros(np.shape(places))
+        return np.asarray(below / ends[-1], np.float64)
+
+    def quantiles(self, shares: ArrayLike) -> NDArray[np.float64]:
+        """Return the numbers below which given shares, 0 to 1, lie; NaN where there are no numbers."""
+        wanted = np.asarray(shares, np.float64)
+        items, ends = self._ordered()
+        if not len(items):
+            return np.full(wanted.shape, math.nan)
+        places = np.minimum(np.searchsorted(ends, wanted * ends[-1], side="left"), len(items) - 1)
+        return np.asarray(items[places], np.float64)
+
+    def _ordered(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return all numbers, ascending, and for how many each and those before it stand."""
+        if self._cumulated is None:
+            items = np.concatenate([np.empty(0), *self.levels])
+            sizes = [len(level) for level in self.levels]
+            weights = np.repeat(1 << np.arange(len(sizes), dtype=np.int64), sizes)
+            order = np.argsort(items, kind="stable")
+            self._cumulated = items[order], np.cumsum(weights[order])
+        return self._cumulated
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, QuantileSketch)
+            and (self.certain, self.merges, self.worst) == (other.certain, other.merges, other.worst)
+            and len(self.levels) == len(other.levels)
+            and all(np.array_equal(mine, yours) for mine, yours in zip(self.levels, other.levels, strict=True))
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _top_level(count: int) -> int:
+    """Return the level at which no more than K numbers stand for all."""
+    return max(0, (-(-count // K) - 1).bit_length())
+
+
+def _capacity(depth: int) -> int:
+    return max(_FEWEST, int(K * _SHRINK**depth))
+
+
+def _steps_up(size: int, depth: int) -> int:
+    """Return by how many levels a full level's numbers go up, so that they find room."""
+    if size <= _capacity(depth):
+        return 0
+    return next((up for up in range(1, depth) if size >> up <= _capacity(depth - up) // 2), depth)
+
+
+def _middles(total: int, top: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cut ranks into blocks of 2^top, and what is left over into smaller ones; return their middles and levels."""
+    blocks = total >> top
+    positions = [np.arange(blocks, dtype=np.int64) * (1 << top) + (1 << (top - 1))]
+    levels = [np.full(blocks, top)]
+    start = blocks << top
+    for level in range(top - 1, -1, -1):
+        if total >> level & 1:
+            positions.append(np.array([start + (1 << level >> 1)]))
+            levels.append(np.array([level]))
+            start += 1 << level
+    return np.concatenate(positions), np.concatenate(levels)
+
+
+def _rounded(items: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round numbers to a part of the gap to their nearest neighbour; those that are there twice stay as they are."""
+    with np.errstate(all="ignore"):
+        gaps = np.diff(items, prepend=items[0] - (items[-1] - items[0]), append=items[-1] + (items[-1] - items[0]))
+        nearest = np.minimum(gaps[:-1], gaps[1:])
+        steps = np.exp2(np.floor(np.log2(nearest / _PRECISION)))
+        rounded = np.round(items / steps) * steps
+    return np.where(np.isfinite(rounded), rounded, items)
+
+
+def _coin(items: NDArray[np.float64], level: int, sides: int) -> int:
+    """Throw a die that falls the same way for the same numbers."""
+    return zlib.crc32(items.tobytes(), level) * sides >> 32

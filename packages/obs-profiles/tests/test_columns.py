@@ -1,0 +1,304 @@
+"""Every kind of column of pandas, polars, pyarrow, numpy and plain Python."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import uuid
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from obs_profiles import ColumnProfile, profile
+from obs_profiles.columns import unique_names
+
+MOMENT = datetime.datetime(2013, 5, 1, 12, 30)
+MICROS = 1_367_411_400_000_000
+
+
+def column_of(values: Any) -> ColumnProfile:
+    frame = {"it": values} if not hasattr(values, "to_frame") else values.to_frame("it")
+    return profile(frame)["it"]
+
+
+def pandas(values: Any, dtype: Any = None) -> ColumnProfile:
+    return profile(pd.DataFrame({"it": pd.Series(values, dtype=dtype)}))["it"]
+
+
+def arrow(values: Any, kind: Any = None) -> ColumnProfile:
+    pa = pytest.importorskip("pyarrow")
+    return profile(pa.table({"it": pa.array(values, kind)}))["it"]
+
+
+def polars(values: Any, kind: Any = None) -> ColumnProfile:
+    pl = pytest.importorskip("polars")
+    return profile(pl.DataFrame({"it": pl.Series(values, dtype=kind)}))["it"]
+
+
+def facts(column: ColumnProfile) -> tuple[str, int, int, int]:
+    """Kind, rows, missing and distinct values."""
+    return column.kind, column.rows, column.missing, round(column.distinct.estimate)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        (lambda: pandas([1, 2, 2, None], "Int64"), "integer"),
+        (lambda: pandas([1, 2, 2, None], "Float64"), "number"),
+        (lambda: pandas([1.0, 2.0, 2.0, None]), "number"),
+        (lambda: pandas([1.0, 2.0, 2.0, None], np.float16), "number"),
+        (lambda: pandas([1.0, 2.0, 2.0, None], np.float32), "number"),
+        (lambda: pandas(["a", "b", "b", None]), "text"),
+        (lambda: pandas(["a", "b", "b", None], object), "text"),
+        (lambda: pandas(["a", "b", "b", None], "string"), "text"),
+        (lambda: pandas(["a", "b", "b", None], pd.StringDtype("python")), "text"),
+        (lambda: pandas(["a", "b", "b", None], "category"), "text"),
+        (lambda: pandas(pd.Categorical([1, 2, 2, None])), "integer"),
+        (lambda: pandas(pd.Categorical([MOMENT, MOMENT + datetime.timedelta(1), MOMENT, None])), "time"),
+        (lambda: pandas([True, False, True, None], "boolean"), "boolean"),
+        (lambda: pandas([True, False, True, None], object), "boolean"),
+        (lambda: pandas([True, False, True, None], "category"), "boolean"),
+        (lambda: pandas([MOMENT, MOMENT, datetime.datetime(2014, 1, 1), None]), "time"),
+        (lambda: pandas(pd.to_datetime(["2013", "2014", "2014", None], utc=True)), "time"),
+        (lambda: pandas(pd.to_timedelta([1, 2, 2, None], "h")), "duration"),
+        (lambda: pandas(pd.PeriodIndex(["2013-01", "2013-02", "2013-02", None], freq="M")), "time"),
+        (lambda: pandas(pd.arrays.IntervalArray.from_tuples([(0, 1), (1, 2), (1, 2), None])), "object"),
+        (lambda: pandas(pd.arrays.SparseArray([1.0, 2.0, 2.0, np.nan])), "number"),
+        (lambda: pandas([b"a", b"b", b"b", None]), "bytes"),
+        (lambda: pandas([[1, 2], [3], [3], None]), "list"),
+        (lambda: pandas([{"a": 1}, {"b": 2}, {"b": 2}, None]), "mapping"),
+        (lambda: pandas([decimal.Decimal("1.5"), decimal.Decimal(2), 2.0, decimal.Decimal("NaN")]), "number"),
+        (
+            lambda: pandas(
+                [datetime.date(2013, 1, 1), datetime.date(2013, 1, 2)] * 1 + [None, datetime.date(2013, 1, 1)]
+            ),
+            "time",
+        ),
+        (lambda: pandas([datetime.time(5), datetime.time(6), datetime.time(6), None]), "duration"),
+        (lambda: pandas([uuid.UUID(int=1), uuid.UUID(int=2), uuid.UUID(int=2), None]), "object"),
+        (lambda: pandas([1 + 2j, 3j, 3j, None], object), "object"),
+        (lambda: arrow([1, 2, 2, None]), "integer"),
+        (lambda: arrow([1.5, 2.5, 2.5, None]), "number"),
+        (lambda: arrow(["a", "b", "b", None]), "text"),
+        (lambda: arrow([b"a", b"b", b"b", None]), "bytes"),
+        (lambda: arrow([True, False, True, None]), "boolean"),
+        (lambda: arrow([MOMENT, datetime.datetime(2014, 1, 1), MOMENT, None]), "time"),
+        (
+            lambda: arrow([datetime.date(2013, 1, 1), datetime.date(2013, 1, 2), datetime.date(2013, 1, 2), None]),
+            "time",
+        ),
+        (lambda: arrow([datetime.time(5), datetime.time(6), datetime.time(6), None]), "duration"),
+        (lambda: arrow([datetime.timedelta(1), datetime.timedelta(2), datetime.timedelta(2), None]), "duration"),
+        (lambda: arrow([decimal.Decimal("1.5"), decimal.Decimal(2), decimal.Decimal(2), None]), "number"),
+        (lambda: arrow([[1, 2], [3], [3], None]), "list"),
+        (lambda: arrow([{"a": 1}, {"a": 2}, {"a": 2}, None]), "mapping"),
+        (lambda: polars([1, 2, 2, None]), "integer"),
+        (lambda: polars([1.5, 2.5, 2.5, None]), "number"),
+        (lambda: polars(["a", "b", "b", None]), "text"),
+        (lambda: polars([True, False, True, None]), "boolean"),
+        (lambda: polars([MOMENT, datetime.datetime(2014, 1, 1), MOMENT, None]), "time"),
+        (lambda: polars([datetime.timedelta(1), datetime.timedelta(2), datetime.timedelta(2), None]), "duration"),
+        (lambda: polars([[1, 2], [3], [3], None]), "list"),
+        (lambda: column_of([1, 2, 2, None]), "integer"),
+        (lambda: column_of(["a", "b", "b", None]), "text"),
+        (lambda: column_of([{1}, {2}, {2}, None]), "list"),
+        (lambda: column_of(np.array(["2013", "2014", "2014", "NaT"], "M8[Y]")), "time"),
+        (lambda: column_of(np.array([1, 2, 2, "NaT"], "m8[s]")), "duration"),
+    ],
+)
+def test_two_values_in_three_and_a_missing_one(column: Any, kind: str) -> None:
+    assert facts(column()) == (kind, 4, 1, 2)
+
+
+@pytest.mark.parametrize("kind", ["dictionary", "large_string", "string_view", "run_end", "binary_view", "fixed"])
+def test_other_forms_of_arrow_texts(kind: str) -> None:
+    pa = pytest.importorskip("pyarrow")
+    made = pa.array(["aa", "bb", "bb", None])
+    if kind == "dictionary":
+        made = made.dictionary_encode()
+    elif kind == "run_end":
+        made = pytest.importorskip("pyarrow.compute").run_end_encode(made)
+    elif kind == "fixed":
+        made = pa.array([b"aa", b"bb", b"bb", None], pa.binary(2))
+    else:
+        if not hasattr(pa, kind):
+            pytest.skip("this pyarrow has no views")
+        made = made.cast(getattr(pa, kind)())
+    column = profile(pa.table({"it": made}))["it"]
+    assert facts(column)[1:] == (4, 1, 2)
+    assert column.texts is not None
+    assert column.texts.frequent.sorted_by_count() == [("bb", 2, 2), ("aa", 1, 1)]
+
+
+def test_slices_and_chunks_of_arrow() -> None:
+    pa = pytest.importorskip("pyarrow")
+    texts = pa.chunked_array([["x", "a", None], [], ["b", "b"]]).slice(1)
+    times = pa.chunked_array([[None, MOMENT], [MOMENT]]).slice(0, 3)
+    assert facts(profile(pa.table({"it": texts}))["it"]) == ("text", 4, 1, 2)
+    assert facts(profile(pa.table({"it": times}))["it"]) == ("time", 3, 1, 1)
+    assert facts(profile(texts)["value"]) == ("text", 4, 1, 2)
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "ms", "s"])
+def test_times_are_times_in_every_unit_and_one_moment_is_one_value(unit: str) -> None:
+    column = pandas(pd.Series([MOMENT, MOMENT, MOMENT.replace(hour=18)]).astype(f"M8[{unit}]"))
+    assert column.times is not None
+    assert (column.times.numbers.least, column.times.numbers.most) == (MICROS, MICROS + 6 * 3_600_000_000)
+    assert column.times.hours.nonzero()[0].tolist() == [12, 18]
+    assert column.times.weekdays.tolist() == [0, 0, 3, 0, 0, 0, 0]  # 2013-05-01 was a Wednesday
+    both = pandas(pd.Series([MOMENT]).astype("M8[ns]")).distinct.coupons
+    assert both is not None
+    assert both.tolist() == pandas(pd.Series([MOMENT]).astype("M8[s]")).distinct.coupons.tolist()  # type: ignore[union-attr]
+
+
+def test_times_with_a_zone_are_in_utc() -> None:
+    zoned = pd.Series([MOMENT]).dt.tz_localize("America/New_York")
+    for column in (pandas(zoned), column_of([zoned[0]]), arrow(zoned.tolist())):
+        assert column.times is not None
+        assert column.times.numbers.least == MICROS + 4 * 3_600_000_000
+        assert column.times.zone
+
+
+def test_times_far_away() -> None:
+    column = column_of(np.array(["-2000", "1970", "9999"], "M8[s]"))
+    assert column.times is not None
+    assert column.times.numbers.most == 253_370_764_800_000_000
+    assert round(column.distinct.estimate) == 3
+    assert column_of(np.array([2**62, 0], "M8[s]")).times is not None
+
+
+def test_types_that_are_mixed_are_counted() -> None:
+    column = column_of([1, "a", 2.5, True, None, b"x", [1], {"a": 1}, MOMENT, 2**70, float("nan"), object()])
+    assert column.types == {
+        "integer": 2,
+        "boolean": 1,
+        "bytes": 1,
+        "list": 1,
+        "mapping": 1,
+        "number": 1,
+        "object": 1,
+        "text": 1,
+        "time": 1,
+    }
+    assert (column.missing, column.nan) == (2, 1)
+    assert column.numbers is not None
+    assert column.numbers.most == 2.0**70
+
+
+def test_nan_infinities_and_payloads() -> None:
+    payload = np.array([0x7FF8_0000_0000_0001, 0xFFF8_0000_0000_0002], np.uint64).view(np.float64)
+    column = column_of(np.concatenate([payload, [1.0, -np.inf, np.inf, np.inf, 2.0]]))
+    assert (column.missing, column.nan, column.infinite, column.negative_infinite) == (2, 2, 3, 1)
+    assert column.numbers is not None
+    assert (column.numbers.least, column.numbers.most, column.numbers.moments.mean) == (1.0, 2.0, 1.5)
+
+
+def test_a_nullable_column_tells_nan_from_missing() -> None:
+    column = arrow([1.0, float("nan"), None])
+    assert (column.missing, column.nan) == (2, 1)
+
+
+def test_large_integers() -> None:
+    unsigned = column_of(np.array([0, 2**64 - 1, 2**63], np.uint64))
+    assert unsigned.numbers is not None
+    assert (unsigned.numbers.least, unsigned.numbers.most) == (0, 2**64 - 1)
+    huge = column_of([10**400, -(10**400), 5])
+    assert (huge.infinite, huge.negative_infinite) == (2, 1)
+    wide = column_of(np.array([-(2**63), 2**63 - 1]))
+    assert wide.numbers is not None
+    assert (wide.numbers.least, wide.numbers.most) == (-(2**63), 2**63 - 1)
+
+
+def test_texts_that_are_no_unicode() -> None:
+    column = column_of(["ok", "half \ud800", "half \ud800"])
+    assert column.texts is not None
+    assert column.texts.frequent.sorted_by_count() == [("half \\xed\\xa0\\x80", 2, 2), ("ok", 1, 1)]
+    assert column_of([b"\xff\xfe", b"\xff\xfe"]).texts.frequent.sorted_by_count() == [("\\xff\\xfe", 2, 2)]  # type: ignore[union-attr]
+
+
+def test_lengths_are_in_characters_and_lists_have_sizes() -> None:
+    column = column_of(["", "ä", "日本語", "plain"])
+    assert column.texts is not None
+    assert (column.texts.lengths.least, column.texts.lengths.most, column.texts.empty) == (0, 5, 1)
+    assert column.texts.lengths.moments.mean == 9 / 4
+    lists = column_of([[1, 2, 3], [], None])
+    assert lists.sizes is not None
+    assert (lists.sizes.least, lists.sizes.most) == (0, 3)
+
+
+def test_what_cannot_be_hashed_written_or_compared() -> None:
+    class Hostile:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __repr__(self) -> str:
+            raise RuntimeError("no repr")
+
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("no comparison")
+
+    class Plain:
+        pass
+
+    column = column_of([Hostile(), Plain(), Plain(), enum.Enum("Colour", "RED").RED])  # type: ignore[attr-defined]
+    assert (column.kind, column.missing, column.rows) == ("object", 0, 4)
+    assert column.texts is not None
+    (text, *counts), *_ = column.texts.frequent.sorted_by_count()
+    assert counts == [2, 2]
+    assert "0x" not in text  # no address: two objects of a class look alike, in every process
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+@pytest.mark.parametrize("dtype", [float, int, bool, object, "str", "M8[ns]", "m8[s]", "category", "Int64"])
+def test_empty_and_single(rows: int, dtype: Any) -> None:
+    column = profile(pd.DataFrame({"it": pd.Series([1] * rows).astype(dtype)}))["it"]
+    assert (column.rows, column.missing) == (rows, 0)
+    assert column.kind == "empty" or rows
+
+
+def test_columns_that_are_all_missing() -> None:
+    for column in (pandas([None, None]), arrow([None, None]), polars([None, None]), column_of([None, np.nan])):
+        assert (column.kind, column.missing, column.missing_share) == ("empty", 2, 1.0)
+
+
+def test_names_become_texts_that_differ() -> None:
+    assert unique_names(["a", "a", 1, ("x", 2), "a.1", "a"]) == ["a", "a.2", "1", "x / 2", "a.1", "a.3"]
+    frame = pd.DataFrame([[1, 2.5], [3, 4.5]], columns=["a", "a"])
+    assert [(name, column.kind) for name, column in profile(frame).columns.items()] == [
+        ("a", "integer"),
+        ("a.1", "number"),
+    ]
+    assert list(profile({"half \ud800": [1]})) == ["half \\ud800"]
+
+
+def test_arrays_of_numpy() -> None:
+    assert list(profile(np.zeros((5, 2)))) == ["0", "1"]
+    assert profile(np.arange(5))["value"].rows == 5
+    records = np.array([(1, "a"), (2, "b")], [("number", int), ("text", "U1")])
+    assert [column.kind for column in profile(records).columns.values()] == ["integer", "text"]
+    assert profile({"points": np.zeros((4, 3))})["points"].kind == "list"
+
+
+@pytest.mark.parametrize("wrong", [5, "nothing.parquet ", object(), None, b"bytes"])
+def test_what_is_no_data_is_refused_by_name(wrong: Any) -> None:
+    with pytest.raises((TypeError, OSError), match=r"needed, not|No such file|nothing"):
+        profile(wrong)
+
+
+def test_columns_of_different_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match="a: 1, b: 2"):
+        profile({"a": [1], "b": [1, 2]})
+
+
+def test_polars_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    from obs_profiles.columns import polars_columns
+
+    monkeypatch.setattr(polars_columns, "find_spec", lambda name: None)
+    assert facts(polars([1, 2, 2, None])) == ("integer", 4, 1, 2)
+    assert facts(polars([1.5, 2.5, 2.5, None])) == ("number", 4, 1, 2)
+    assert facts(polars(["a", "b", "b", None])) == ("text", 4, 1, 2)
+    assert facts(polars([True, False, True, None])) == ("boolean", 4, 1, 2)
+    assert facts(polars([MOMENT, datetime.datetime(2014, 1, 1), MOMENT, None])) == ("time", 4, 1, 2)
+    assert facts(polars([datetime.date(2013, 1, 1), datetime.date(2014, 1, 1), None])) == ("time", 3, 1, 2)

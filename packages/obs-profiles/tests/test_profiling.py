@@ -1,0 +1,337 @@
+"""Profiles of whole data sets: beside exact numbers, in parts, in batches, in segments, as bytes."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from obs_core.testing import ImportContract, TransformerContract
+from obs_profiles import Profile, ProfileFormatError, ProfileTransformer, merge, profile
+from obs_profiles.merging import OTHERS
+
+WORDS = ["EWR", "JFK", "LGA", "BOS"]
+
+
+def mixed(random: np.random.Generator, rows: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "number": random.normal(50, 12, rows),
+            "small": random.integers(0, 40, rows),
+            "wide": random.integers(0, 10**9, rows),
+            "word": random.choice(WORDS, rows, p=[0.4, 0.3, 0.2, 0.1]),
+            "tail": [f"N{number:05}" for number in random.integers(0, 3_000, rows)],
+            "time": pd.date_range("2013-01-01", periods=rows, freq="min"),
+            "flag": random.random(rows) > 0.25,
+            "gaps": np.where(random.random(rows) > 0.3, random.normal(size=rows), np.nan),
+        }
+    )
+
+
+def test_what_is_exact_is_exact(random: np.random.Generator) -> None:
+    frame = mixed(random, 30_000)
+    known = profile(frame)
+    assert (known.rows, len(known)) == (30_000, 8)
+    for name in ("number", "small", "wide", "gaps"):
+        numbers, exact = known[name].numbers, frame[name].dropna()
+        assert numbers is not None
+        assert (numbers.least, numbers.most, numbers.moments.count) == (exact.min(), exact.max(), len(exact))
+        assert numbers.moments.mean == pytest.approx(exact.mean())
+        assert numbers.moments.deviation == pytest.approx(exact.std())
+        assert numbers.moments.skewness == pytest.approx(exact.skew(), abs=0.01)
+        assert numbers.moments.kurtosis == pytest.approx(exact.kurt(), abs=0.01)
+        assert (numbers.zeros, numbers.negatives) == ((exact == 0).sum(), (exact < 0).sum())
+    assert known["gaps"].missing == frame["gaps"].isna().sum()
+    assert known["flag"].true == frame["flag"].sum()
+    assert known["word"].frequent is not None
+    assert {value: least for value, least, _ in known["word"].frequent.sorted_by_count()} == frame[
+        "word"
+    ].value_counts().to_dict()
+    times = known["time"].times
+    assert times is not None
+    assert times.numbers.most == frame["time"].max().value // 1000
+    assert times.hours.tolist() == frame["time"].dt.hour.value_counts().reindex(range(24)).tolist()
+    assert times.weekdays.tolist() == frame["time"].dt.day_of_week.value_counts().reindex(range(7)).tolist()
+
+
+def test_what_is_approximate_is_within_its_bound(random: np.random.Generator) -> None:
+    frame = mixed(random, 30_000)
+    known = profile(frame)
+    for name in ("wide", "tail", "number"):
+        exact = frame[name].nunique()
+        assert known[name].distinct.estimate == pytest.approx(exact, rel=known[name].distinct.relative_error)
+    ranks = np.linspace(0.05, 0.95, 19)
+    numbers = known["number"].numbers
+    assert numbers is not None
+    back = np.searchsorted(np.sort(frame["number"]), numbers.quantiles.quantiles(ranks)) / len(frame)
+    assert np.abs(back - ranks).max() <= numbers.quantiles.rank_error + 1e-4
+    counts = frame["tail"].value_counts()
+    assert known["tail"].texts is not None
+    frequent = known["tail"].texts.frequent
+    for value, least, most in frequent.sorted_by_count():
+        assert least <= counts[value] <= most
+    assert counts.drop(list(frequent.values)).max() <= frequent.missed
+
+
+def test_examples_and_patterns_of_identifiers(random: np.random.Generator) -> None:
+    texts = profile(mixed(random, 5_000))["tail"].texts
+    assert texts is not None
+    assert set(texts.sample.patterns) == {"A9"}
+    assert len(texts.sample.patterns) == 256
+    assert all(text.startswith("N") and len(text) == 6 for text in texts.sample.texts)
+
+
+def test_the_same_data_from_every_library_has_the_same_profile(random: np.random.Generator) -> None:
+    pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    frame = mixed(random, 5_000)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    as_objects = frame.astype({"word": object, "tail": object})
+    everywhere = [frame, as_objects, table, pl.from_arrow(table), {name: table[name].to_pylist() for name in frame}]
+    profiles = [without_names_of_types(profile(data)) for data in everywhere]
+    for column in frame:
+        assert len({column_bytes(each, column) for each in profiles}) == 1, column
+
+
+def without_names_of_types(known: Profile) -> Profile:
+    from dataclasses import replace
+
+    # pandas writes that a float is missing as NaN; arrow has both.
+    columns = {name: replace(column, dtype="", nan=0) for name, column in known.columns.items()}
+    return Profile(columns, known.rows)
+
+
+def column_bytes(known: Profile, name: str) -> bytes:
+    return Profile({name: known[name]}, known.rows).to_bytes()
+
+
+# ---- merging ----------------------------------------------------------------------------------------------------
+
+
+def test_the_order_of_parts_makes_no_difference(random: np.random.Generator) -> None:
+    frame = mixed(random, 6_000)
+    parts = [profile(part) for part in np.array_split(np.arange(6_000), 4) for part in [frame.iloc[part]]]
+    merged = {merge(order).to_bytes() for order in itertools.permutations(parts)}
+    assert len(merged) == 1
+
+
+def test_the_grouping_of_parts_changes_nothing_that_is_exact(random: np.random.Generator) -> None:
+    frame = mixed(random, 6_000)
+    one, two, three, four = (profile(frame.iloc[start : start + 1_500]) for start in range(0, 6_000, 1_500))
+    whole, at_once = profile(frame), merge([one, two, three, four])
+    for grouped in (at_once, (one + two) + (three + four), one + (two + (three + four))):
+        for name in frame:
+            mine, exact = grouped[name], whole[name]
+            assert (mine.rows, mine.missing, mine.types) == (exact.rows, exact.missing, exact.types)
+            assert mine.distinct == exact.distinct
+            if exact.distribution:
+                assert mine.distribution is not None
+                assert (mine.distribution.least, mine.distribution.most) == (
+                    exact.distribution.least,
+                    exact.distribution.most,
+                )
+                assert mine.distribution.moments.mean == pytest.approx(exact.distribution.moments.mean)
+                assert mine.distribution.moments.deviation == pytest.approx(exact.distribution.moments.deviation)
+                assert mine.distribution.quantiles.count == exact.distribution.quantiles.count
+            if exact.texts:
+                assert mine.texts is not None
+                assert mine.texts.sample == exact.texts.sample
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.lists(
+            st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.floats(), st.text(max_size=3)), max_size=20
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.randoms(),
+)
+def test_parts_of_any_values_merge_in_any_order(parts: list[list[Any]], shuffled: Any) -> None:
+    profiles = [profile({"it": part}) for part in parts]
+    merged = merge(profiles)
+    shuffled.shuffle(profiles)
+    assert merge(profiles) == merged
+    assert Profile.from_bytes(merged.to_bytes()) == merged
+    assert merged["it"].rows == sum(map(len, parts))
+    assert sum(merged["it"].types.values()) == merged["it"].present
+    merged._repr_html_()
+
+
+def test_parts_may_lack_columns() -> None:
+    merged = merge([profile({"a": [1], "b": [2]}), profile({"b": [3, 4], "c": ["x", "y"]})])
+    assert {name: column.rows for name, column in merged.columns.items()} == {"a": 1, "b": 3, "c": 2}
+    assert merged.rows == 3
+
+
+def test_nothing_cannot_be_merged() -> None:
+    with pytest.raises(ValueError, match="no profiles"):
+        merge([])
+
+
+def test_batches_are_merged_while_they_come(random: np.random.Generator, tmp_path: Path) -> None:
+    frame = mixed(random, 9_000)
+    whole = profile(frame)
+    batched = profile(frame.iloc[start : start + 100] for start in range(0, 9_000, 100))
+    assert batched.rows == 9_000
+    assert batched["tail"].distinct == whole["tail"].distinct
+    assert batched["word"].frequent == whole["word"].frequent
+    assert batched["number"].numbers is not None
+    assert batched["number"].numbers.quantiles.rank_error < 0.025
+    pytest.importorskip("pyarrow")
+    frame.to_parquet(tmp_path / "it.parquet")
+    assert profile(tmp_path / "it.parquet")["tail"].distinct == whole["tail"].distinct
+    lazy = pytest.importorskip("polars").scan_parquet(tmp_path / "it.parquet")
+    assert profile(lazy)["tail"].distinct == whole["tail"].distinct
+
+
+def test_more_rows_than_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from obs_profiles.columns import frames
+
+    monkeypatch.setattr(frames, "BATCH_ROWS", 100)
+    for data in ({"it": list(range(950))}, pd.DataFrame({"it": range(950)}), np.arange(950)):
+        (column,) = profile(data).columns.values()
+        assert column.rows == 950
+        assert round(column.distinct.estimate) == pytest.approx(950, rel=0.05)
+
+
+# ---- segments ---------------------------------------------------------------------------------------------------
+
+
+def test_segments_are_the_profiles_of_their_rows(random: np.random.Generator) -> None:
+    frame = mixed(random, 2_000)
+    known = profile(frame, by="word")
+    assert known.by == ("word",)
+    assert list(known.segments) == frame["word"].value_counts().index.tolist()
+    jfk = without_names_of_types(profile(frame[frame["word"] == "JFK"]))
+    assert without_names_of_types(known.segments["JFK"]) == jfk
+    assert sum(segment.rows for segment in known.segments.values()) == 2_000
+
+
+def test_segments_of_several_columns_and_of_missing_values() -> None:
+    frame = pd.DataFrame({"a": ["x", "y", None, "x"], "b": [1, 2, 1, 1], "c": range(4)})
+    known = profile(frame, by=("a", "b"))
+    assert {value: segment.rows for value, segment in known.segments.items()} == {
+        "x / 1": 2,
+        "(missing) / 1": 1,
+        "y / 2": 1,
+    }
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow", "mapping"])
+def test_no_more_than_the_50_largest_segments_and_the_rest_together(library: str) -> None:
+    data: Any = {"key": [f"k{place}" for place in range(80) for _ in range(1 + place % 7)]}
+    data["value"] = list(range(len(data["key"])))
+    rows = len(data["key"])
+    if library == "polars":
+        data = pytest.importorskip("polars").DataFrame(data)
+    elif library == "arrow":
+        data = pytest.importorskip("pyarrow").table(data)
+    elif library == "pandas":
+        data = pd.DataFrame(data)
+    known = profile(data, by="key")
+    assert len(known.segments) == 51
+    assert min(s.rows for v, s in known.segments.items() if v != OTHERS) >= 3
+    assert sum(segment.rows for segment in known.segments.values()) == rows
+    assert len((known + known).segments) == 51
+    assert Profile.from_bytes(known.to_bytes()) == known
+
+
+def test_segments_by_no_column_are_refused() -> None:
+    with pytest.raises(ValueError, match="no column 'b' to profile by; there are: a"):
+        profile({"a": [1]}, by="b")
+
+
+# ---- bytes ------------------------------------------------------------------------------------------------------
+
+
+class TestProfileTransformer(TransformerContract):
+    transformer = ProfileTransformer()
+    values = (
+        profile({}),
+        profile({"a": []}),
+        profile({"a": [1, 2.5, None, "x", True], "b": [[1], {"x": 1}, b"\xff", 2**80, float("inf")]}),
+        profile({"a": np.random.default_rng(1).normal(size=5_000), "b": ["x", "y"] * 2_500}, by="b"),
+    )
+
+
+class TestImport(ImportContract):
+    package = "obs_profiles"
+    lazy = ("numpy", "pandas", "polars", "pyarrow", "msgspec.msgpack", "zlib.compress")
+
+
+def test_a_profile_of_20_columns_and_of_many_rows_is_small(random: np.random.Generator) -> None:
+    frame = pd.concat([mixed(random, 40_000).add_suffix(str(place)) for place in range(3)], axis=1).iloc[:, :20]
+    assert len(profile(frame).to_bytes()) < 40_000
+
+
+def test_profiles_can_be_pickled_saved_and_loaded(tmp_path: Path) -> None:
+    known = profile({"a": [1, 2, 3]})
+    assert pickle.loads(pickle.dumps(known)) == known
+    known.save(tmp_path / "golden.profile")
+    assert Profile.load(tmp_path / "golden.profile") == known
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "0 bytes are no profile"),
+        (b"hello", "no profile: one begins with b'OBSP'"),
+        (b"OBSP\x09" + zlib.compress(b""), "version 9, and this obs-profiles reads version 1: upgrade"),
+        (b"OBSP\x01", "cut off"),
+        (b"OBSP\x01nonsense", "damaged"),
+        (b"OBSP\x01" + zlib.compress(b"\xc1"), "damaged"),
+        (b"OBSP\x01" + zlib.compress(msgspec.msgpack.encode({"rows": "many"})), "damaged"),
+    ],
+)
+def test_what_is_no_profile_is_refused(data: bytes, says: str) -> None:
+    with pytest.raises(ProfileFormatError, match=says):
+        Profile.from_bytes(data)
+
+
+def test_a_profile_cut_anywhere_is_refused() -> None:
+    data = profile({"a": [1, 2, 3], "b": ["x", "y", "z"]}).to_bytes()
+    for length in range(len(data)):
+        with pytest.raises(ProfileFormatError):
+            Profile.from_bytes(data[:length])
+
+
+def test_a_field_of_a_newer_version_is_skipped() -> None:
+    known = profile({"a": [1, 2, 3]})
+    record = msgspec.msgpack.decode(zlib.decompress(known.to_bytes()[5:]))
+    record["invented"] = record["columns"][0]["invented"] = {"x": 1}
+    assert Profile.from_bytes(b"OBSP\x01" + zlib.compress(msgspec.msgpack.encode(record))) == known
+
+
+def test_equal_data_makes_equal_bytes_in_every_process() -> None:
+    source = (
+        "import hashlib, obs_profiles as o\n"
+        "p = o.profile({'a': ['x', 'y', 'zz'] * 500, 'b': [k * 0.1 for k in range(1500)], 'c': [{1, 2}] * 1500})\n"
+        "print(hashlib.sha256(o.Profile(p.columns, p.rows).to_bytes()).hexdigest())"
+    )
+    runs = {subprocess.run([sys.executable, "-c", source], capture_output=True, check=True).stdout for _ in range(2)}
+    assert len(runs) == 1
+
+
+def test_a_profile_is_asked_for_columns_by_name() -> None:
+    known = profile({"a": [1, 2], "b": ["x", None]})
+    assert "a" in known
+    assert list(known) == ["a", "b"]
+    assert repr(known) == "<Profile of 2 rows, 2 columns>"
+    with pytest.raises(KeyError, match="there is no column 'c'; there are: a, b"):
+        known["c"]
+    table = pd.DataFrame(known.to_dict()).T
+    assert table.loc["a", "mean"] == 1.5
+    assert table.loc["b", "missing"] == 1
