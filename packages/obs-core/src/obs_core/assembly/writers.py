@@ -20,6 +20,8 @@ class Writer(Struct):
         rows: Row of the span table by span number.
         alive: Whether it may still write.
         last_segment: The path of its newest segment.
+        read: How many of its records were read, as far as the lines that check batches tell.
+        torn: How many records at the end of its last segment cannot be read.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Writer(Struct):
     rows: dict[int, int] = field(default_factory=dict)
     alive: bool = False
     last_segment: str = ""
+    read: int = 0
+    torn: int = 0
 
     @property
     def host(self) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from obs_core.identity import Process
 
 FORMAT_VERSION = 1
 """Raised when a reader of the old format could no longer make sense of the new one."""
 
-Ref = int | str
+Int = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""A number that every reader can hold; a line with a larger one is damaged."""
+
+Ref = Int | str
 """A span, task or deck: its number, or ``"<writer>.<number>"`` when another writer made it."""
 
 
@@ -22,23 +25,25 @@ class Record(Struct, array_like=True, tag=True):
 class Head(Record, tag="head"):
     """First line of every segment: who writes, and when its clock began."""
 
-    version: int
+    version: Int
     execution: str
     writer: str
-    clock: int
+    clock: Int
     """Nanoseconds since the epoch at which this writer's times are zero."""
     process: Process
     python: str
     obs_core: str
+    checked: Int = 0
+    """1 if the lines stand in batches, each followed by a `Check`."""
 
 
 class ExecutionStart(Record, tag="execution"):
     """The execution began; written by its first writer."""
 
-    number: int
+    number: Int
     """The number of its root span."""
     name: str
-    at: int
+    at: Int
     tags: dict[str, str]
     user: str
     command: str
@@ -48,27 +53,27 @@ class ExecutionStart(Record, tag="execution"):
 class ExecutionEnd(Record, tag="execution-end"):
     """The execution ended."""
 
-    at: int
+    at: Int
     status: str
     error: str | None
-    process_time: int
-    lost: int
+    process_time: Int
+    lost: Int
 
 
 class SpanRecord(Record, tag="span"):
     """An operation that ended."""
 
-    number: int
+    number: Int
     parent: Ref
     name: str
-    start: int
-    duration: int
-    process_time: int
+    start: Int
+    duration: Int
+    process_time: Int
     error: str | None = None
     attributes: dict[str, Any] | None = None
     key: str | None = None
     """What the engine that ran it calls it; a later span of the same key is a later attempt."""
-    counted: tuple[int, int, int] | None = None
+    counted: tuple[Int, Int, Int] | None = None
     """It stands for several operations that are not written: how many, their total and their longest duration. One of
     the same number that follows replaces it."""
 
@@ -79,10 +84,10 @@ class OpenSpan(Record, tag="open"):
     A `SpanRecord` of the same number follows if it ends.
     """
 
-    number: int
+    number: Int
     parent: Ref
     name: str
-    start: int
+    start: Int
     attributes: dict[str, Any] | None = None
     key: str | None = None
 
@@ -90,11 +95,11 @@ class OpenSpan(Record, tag="open"):
 class TaskStart(Record, tag="task"):
     """A task's call began."""
 
-    number: int
+    number: Int
     parent: Ref
     name: str
-    start: int
-    attempt: int
+    start: Int
+    attempt: Int
     function: str
     enable_deck: bool
 
@@ -102,9 +107,9 @@ class TaskStart(Record, tag="task"):
 class TaskEnd(Record, tag="task-end"):
     """A task's call ended."""
 
-    number: int
-    duration: int
-    process_time: int
+    number: Int
+    duration: Int
+    process_time: Int
     status: str
     error: str | None = None
 
@@ -120,7 +125,7 @@ class Raised(Record, tag="raised"):
 class DeckMade(Record, tag="deck"):
     """A tab of a task (or of the whole execution) was made."""
 
-    number: int
+    number: Int
     task: Ref
     name: str
 
@@ -129,7 +134,7 @@ class DeckItems(Record, tag="items"):
     """HTML appended to a deck. `shared` are the hashes that stand in it as ``obs:shared:<hash>``."""
 
     deck: Ref
-    at: int
+    at: Int
     items: list[str]
     shared: list[str] = []
     source: str = ""
@@ -140,7 +145,7 @@ class DeckBlob(Record, tag="blob"):
     """One item of a deck that is kept in a file of its own, content addressed."""
 
     deck: Ref
-    at: int
+    at: Int
     path: str
     shared: list[str] = []
     source: str = ""
@@ -150,8 +155,8 @@ class DeckTimes(Record, tag="times"):
     """Bars of a time line deck: name, start, finish (nanoseconds since the epoch), process time."""
 
     deck: Ref
-    at: int
-    bars: list[tuple[str, int, int, int | None]]
+    at: Int
+    bars: list[tuple[str, Int, Int, Int | None]]
 
 
 class LinkMade(Record, tag="link"):
@@ -191,9 +196,9 @@ class Artifact(Record, tag="artifact"):
 class CaptureMade(Record, tag="capture"):
     """A file was begun from which decks of a task are made later."""
 
-    number: int
+    number: Int
     task: Ref
-    at: int
+    at: Int
     kind: str
     path: str
     options: dict[str, Any]
@@ -209,8 +214,8 @@ class WorkerJoined(Record, tag="worker"):
     """An engine's worker in this process took up work of this execution."""
 
     name: str
-    at: int
-    threads: int
+    at: Int
+    threads: Int
     """How many operations it runs at a time."""
 
 
@@ -218,19 +223,43 @@ class WorkerLeft(Record, tag="worker-left"):
     """A worker is done with this execution, or with everything."""
 
     name: str
-    at: int
+    at: Int
 
 
 class Beat(Record, tag="beat"):
     """A sign of life of a writer that has nothing else to say."""
 
-    at: int
+    at: Int
 
 
 class Lost(Record, tag="lost"):
-    """Records that this writer could not write, so far."""
+    """Records that this writer could not write, since it last said so."""
 
-    count: int
+    count: Int
+
+
+class Check(Record, tag="check"):
+    """Ends a batch of lines, so that a reader can tell whether it is as it was written."""
+
+    size: Int
+    """Bytes of the batch, which stand right before this line."""
+    count: Int
+    """Records in it; the head of a segment is none."""
+    crc: Int
+    """CRC-32 of these bytes."""
+    before: Int
+    """Records that this writer wrote in earlier batches, of all its segments."""
+    clock: Int
+    """As in the head."""
+
+
+class Torn(Record, tag="torn"):
+    """Something at the end of a segment cannot be read. No writer writes this: a reader adds it."""
+
+    count: Int
+    """Records, as far as that can be told."""
+    size: Int
+    """Bytes."""
 
 
 AnyRecord = (
@@ -256,4 +285,6 @@ AnyRecord = (
     | WorkerLeft
     | Beat
     | Lost
+    | Check
+    | Torn
 )
