@@ -36,6 +36,26 @@ def new_execution_id() -> str:
     return f"{_second(seconds)}-{rest // 1000:06d}-{_random_text(6)}"
 
 
+def is_dated(execution_id: str) -> bool:
+    """Tell whether an id says when the execution began, as `new_execution_id` makes them."""
+    digits = execution_id[:8] + execution_id[9:15] + execution_id[16:22]
+    return len(execution_id) == 29 and len(digits) == 20 and digits.isascii() and digits.isdecimal()
+
+
+def later(execution_id: str, other: str) -> str:
+    """Return an id, moved to a microsecond after another one unless it is later anyway."""
+    if execution_id > other or not is_dated(execution_id) or not is_dated(other):
+        return execution_id
+    import calendar
+
+    try:
+        second = calendar.timegm(time.strptime(other[:15], "%Y%m%d-%H%M%S"))
+    except ValueError:  # no such day
+        return execution_id
+    seconds, micros = divmod(second * 1_000_000 + int(other[16:22]) + 1, 1_000_000)
+    return f"{_second(seconds)}-{micros:06d}-{execution_id[-6:]}"
+
+
 @functools.lru_cache(maxsize=1)
 def _second(seconds: int) -> str:
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(seconds))
@@ -83,9 +103,11 @@ def is_alive(process: Process) -> bool | None:
     """Tell whether a process still runs; None when this machine cannot know."""
     if process.machine != this_machine():
         return None
+    if process.pid <= 0:  # a record that no process of ours wrote
+        return False
     try:
         os.kill(process.pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True

@@ -125,6 +125,8 @@ class ExecutionView(Struct):
         started: Nanoseconds since the epoch.
         duration: Nanoseconds; up to the last sign of life when it has not ended.
         lost_records: How many records could not be written.
+        damaged_records: How many records at least were written, but are damaged or missing in the store now. A list,
+            which reads only the beginning and the end, does not know of those in between.
     """
 
     id: str
@@ -139,6 +141,7 @@ class ExecutionView(Struct):
     git_commit: str = ""
     error: str | None = None
     lost_records: int = 0
+    damaged_records: int = 0
 
 
 class Counted(Struct, frozen=True):

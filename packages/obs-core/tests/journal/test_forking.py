@@ -94,13 +94,15 @@ held, done = threading.Event(), threading.Event()
 def hold():
     with execution("night"):
         journal = current_context().state.journal
-        all_locks = [*locks._locks, *locks._rlocks, journal._writing, journal._compressing]
+        all_locks = [*locks._locks, *locks._rlocks]
+        journal._encoding_in = journal._writing_in = journal._closing_in = threading.get_ident()
         for lock in all_locks:
             lock.acquire()
         held.set()
         done.wait()
         for lock in all_locks:
             lock.release()
+        journal._encoding_in = journal._writing_in = journal._closing_in = 0
 
 work(0)
 thread = threading.Thread(target=hold)

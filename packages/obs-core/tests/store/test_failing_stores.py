@@ -137,8 +137,8 @@ def test_what_is_lost_does_not_pile_up_in_memory(store: RecordingStore, monkeypa
             with span("some operation"):
                 pass
         journal.flush()
-        assert sum(map(len, journal._lines)) < 200_000
-        assert journal.lost == 4_000
+        assert journal._pending() < 200_000
+        assert 2_000 <= journal.lost < 4_000, "the first ones wait for the store"
 
 
 @pytest.fixture(scope="module")
@@ -237,10 +237,10 @@ def test_many_segments_of_a_shared_store_are_fetched_at_a_time_and_come_in_order
     class DistantStore(RemoteStore):
         """A store that answers none of the first eight requests before all of them have come."""
 
-        def get(self, path: str, start: int = 0) -> bytes:
+        def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
             if next(asked) < 8:
                 together.wait(timeout=30)
-            return super().get(path, start)
+            return super().get(path, start, size)
 
     store = DistantStore("memory://distant")
     paths = [f"journal/writer{number}-1.jsonl" for number in range(32)]

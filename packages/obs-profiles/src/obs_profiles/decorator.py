@@ -188,7 +188,7 @@ class profile_data(TaskDecorator):
         if isinstance(pinned, os.PathLike) or (isinstance(pinned, str) and Path(pinned).is_file()):
             return _Reference(Profile.load(pinned), f"the file {Path(pinned).name}")
         if isinstance(pinned, str):
-            kept = load_execution(pinned, call.context.run.store).artifact(call.context.task_name, artifact)
+            kept = load_execution(pinned, call.context.state.run.store).artifact(call.context.task_name, artifact)
             return _Reference(profile_of(kept), f"execution {pinned}")
         if pinned is not None:
             return _Reference(profile_of(pinned), "a pinned reference")

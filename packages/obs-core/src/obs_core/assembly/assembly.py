@@ -15,8 +15,12 @@ from obs_core.assembly.writers import RowIndex, Writer
 from obs_core.journal import liveness, records
 from obs_core.model import ExecutionView, Link, SpanTable, Status, TaskView, WorkerView
 from obs_core.store.base import Store
+from obs_core.store.paths import belongs_to
 
 __all__ = ["Assembly"]
+
+NOT_OWN = "not of this execution: /"
+"""What stands before a path that a record must not name: no store has such a file."""
 
 LOST_NOTE = (
     "This task ended without saying so: it was killed, ran out of memory, or its machine went away."
@@ -80,12 +84,14 @@ class Assembly:
                     handle(self, writer, record)
             elif (collect := decks.HANDLERS.get(kind)) is not None:
                 for record in run:
-                    collect(self._collecting, writer, record)
+                    collect(self._collecting, writer, self._within(record) if kind is records.DeckBlob else record)
 
     def finish(self) -> None:
         """Resolve what refers to each other, once every segment is there."""
         for writer in self._writers.values():
             writer.alive = writer.head is not None and liveness.is_writing(self.store, writer.head, writer.last_segment)
+            if not writer.alive or self._ended is not None:  # else its last batch is being written just now
+                self.view.damaged_records += writer.torn
         self._finish_execution()
         self._finish_root()
         self.spans.finish(self._writers, ended=self._ended is not None)
@@ -155,6 +161,15 @@ class Assembly:
     def _take_lost(self, _writer: Writer, record: records.Lost) -> None:
         self.view.lost_records += record.count
 
+    def _take_check(self, writer: Writer, record: records.Check) -> None:
+        """Notice what is missing before a batch: damaged, torn, or a segment that is gone."""
+        self.view.damaged_records += max(0, record.before - writer.read)
+        writer.read = max(writer.read, record.before + record.count)
+        writer.torn = 0  # it is a part of what was just counted
+
+    def _take_torn(self, writer: Writer, record: records.Torn) -> None:
+        writer.torn += record.count
+
     def _take_open(self, writer: Writer, record: records.OpenSpan) -> None:
         self.spans.take_open(writer, record)
 
@@ -182,16 +197,22 @@ class Assembly:
         self._task_of(writer, record.task).notes.append(record.text)
 
     def _take_output(self, writer: Writer, record: records.Output) -> None:
-        self.outputs[writer.global_ref(record.task)] = record
+        self.outputs[writer.global_ref(record.task)] = self._within(record)
 
     def _take_artifact(self, writer: Writer, record: records.Artifact) -> None:
-        self.artifacts.setdefault(writer.global_ref(record.task), {})[record.name] = record
+        self.artifacts.setdefault(writer.global_ref(record.task), {})[record.name] = self._within(record)
 
     def _take_capture(self, writer: Writer, record: records.CaptureMade) -> None:
-        self._captures[f"{writer.name}.{record.number}"] = writer, record
+        self._captures[f"{writer.name}.{record.number}"] = writer, self._within(record)
 
     def _take_capture_done(self, writer: Writer, record: records.CaptureDone) -> None:
         self._captures.pop(writer.global_ref(record.capture), None)
+
+    def _within(self, record: Any) -> Any:
+        """Return a record that names a file, without it if that is no file of this execution."""
+        if record.path is not None and not belongs_to(record.path, self.view.id):
+            record.path = f"{NOT_OWN}{record.path[:200]}"
+        return record
 
     def _task_of(self, writer: Writer, task: records.Ref) -> TaskView:
         """Return a task; one that is not known (yet) stands for the decks of the execution itself."""
@@ -284,5 +305,7 @@ _HANDLERS: dict[type[records.Record], Callable[[Assembly, Writer, Any], None]] =
     records.WorkerLeft: Assembly._take_worker_left,
     records.Beat: Assembly._take_beat,
     records.Lost: Assembly._take_lost,
+    records.Check: Assembly._take_check,
+    records.Torn: Assembly._take_torn,
 }
 """What takes in which record, but for spans, the most by far, and decks."""

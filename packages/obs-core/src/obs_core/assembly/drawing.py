@@ -8,10 +8,10 @@ from collections.abc import Callable
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck, DeckItem
 from obs_core.journal import records
-from obs_core.journal.reader import unpacked
 from obs_core.model import DeckView, TaskView
 from obs_core.rendering import render
 from obs_core.store.base import Store
+from obs_core.store.packing import unpacked
 from obs_core.values.gantt import Bar, Timeline
 
 __all__ = ["MOST_BARS", "TIMELINE", "decks_of_task", "drawn_bars", "drawn_deck", "read_deck_blob", "span_bars"]
@@ -86,11 +86,14 @@ def span_bars(assembly: Assembly, task_id: str, without: str = "") -> list[Bar]:
 
 
 def read_deck_blob(store: Store, path: str) -> str:
-    """Return the HTML of a deck item that is kept in a file; a note if it is gone."""
+    """Return the HTML of a deck item that is kept in a file; a note if it cannot be read."""
     try:
         return unpacked(store.get(path)).decode("utf-8", "replace")
-    except OSError:
-        return f"<p><em>This part is missing in the store: {html.escape(path)}</em></p>"
+    except FileNotFoundError:
+        what = "is not in the store: it is still being written, could not be written, or was removed"
+    except OSError as error:
+        what = f"cannot be read: {error}"
+    return f"<p><em>This part {html.escape(what)} ({html.escape(path)})</em></p>"
 
 
 def _by_source(items: list[DeckItem], read: ReadBlob) -> list[str]:

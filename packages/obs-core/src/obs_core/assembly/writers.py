@@ -69,6 +69,8 @@ class Writer(Struct):
         rows: Row of the span table by span number.
         alive: Whether it may still write.
         last_segment: The path of its newest segment.
+        read: How many of its records were read, as far as the lines that check batches tell.
+        torn: How many records at the end of its last segment cannot be read.
     """
 
     name: str
@@ -78,6 +80,8 @@ class Writer(Struct):
     rows: RowIndex = field(default_factory=RowIndex)
     alive: bool = False
     last_segment: str = ""
+    read: int = 0
+    torn: int = 0
 
     @property
     def host(self) -> str:

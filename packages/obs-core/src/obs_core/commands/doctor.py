@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from obs_core.__about__ import __version__
 from obs_core.commands.base import Command
 from obs_core.reading.listing import list_executions
-from obs_core.settings import VARIABLES
+from obs_core.settings import VARIABLES, store_url
 from obs_core.store import Store, open_store
+from obs_core.store.passwords import without_password
+from obs_core.text.masking import mask
 
 _GROUPS = ("obs.renderers", "obs.transformers", "obs.commands")
 
@@ -49,7 +51,8 @@ def _versions() -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    found = [f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ]
+    without_password(store_url())  # its password is masked from here on
+    found = [mask(f"{name}={os.environ[name]}") for name in VARIABLES if name in os.environ]
     yield from found or ["no OBS_ variable is set"]
 
 
@@ -74,7 +77,7 @@ def _store(url: str | None) -> Iterator[tuple[str, bool]]:
         newest = [execution.id for execution in itertools.islice(list_executions(store), 1)]
         yield (f"newest execution: {newest[0]}" if newest else "no executions yet"), True
     except Exception as error:
-        yield f"does not work: {type(error).__name__}: {error}", False
+        yield mask(f"does not work: {type(error).__name__}: {error}"), False
 
 
 def _write_and_remove(store: Store) -> None:

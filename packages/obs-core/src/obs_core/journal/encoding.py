@@ -2,24 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from typing import Any, get_args
 
 import msgspec
 
+from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.journal.numbering import Numbering
-from obs_core.text.bounded_repr import bounded_repr
 from obs_core.text.masking import mask, mask_value, masks_anything
 
 _Row = Any
 """A record, or for spans a tuple of the same shape: a million of them make the difference."""
+
+__all__ = ["Encoded", "encode", "lines_of"]
+
+_ENDS: frozenset[type] = frozenset(
+    (
+        records.Lost,
+        records.ExecutionStart,
+        records.ExecutionEnd,
+        records.TaskStart,
+        records.TaskEnd,
+        records.Raised,
+        records.Note,
+        records.LinkMade,
+    )
+)
+"""What is kept room for when a store takes nothing: a few records of each task, which say how it ended."""
 
 _NOT_SPANS = frozenset((*get_args(records.AnyRecord), tuple))
 """What is appended is a record, a fragment of a deck (a tuple), or else a span: those are the most by far, so one
 look-up tells them from the rest."""
 
 
-def encode(batch: list[Any], numbers: Numbering, open_spans: dict[int, Any]) -> bytes:
+class Encoded:
+    """What encoding a batch gives: nothing counts before the journal has taken all of it.
+
+    Encoding the same batch once more gives the same again, so an exception on the way costs nothing.
+
+    Attributes:
+        lines: Whole lines.
+        count: How many records they are.
+        refused: How many records could not be encoded at all.
+        opened: Spans that they say are open, and tasks that they say have begun, by number: the record of a task, None
+            for a span.
+        closed: Numbers of those that they say have ended.
+        early: Spans that were about to be written as open when they ended, and are appended once more for that.
+        caught_up: Of those, the ones whose second time has come.
+        shown: Spans that a task's time line shows.
+        begun: How the execution began, if they say that.
+    """
+
+    __slots__ = ("begun", "caught_up", "closed", "count", "early", "lines", "opened", "refused", "shown")
+
+    def __init__(self) -> None:
+        self.lines = b""
+        self.count = self.refused = 0
+        self.opened: dict[int, records.TaskStart | None] = {}
+        self.closed: list[int] = []
+        self.early: set[int] = set()
+        self.caught_up: list[int] = []
+        self.shown: list[Any] = []
+        self.begun: records.ExecutionStart | None = None
+
+
+def encode(
+    batch: list[Any],
+    numbers: Numbering,
+    open_spans: Mapping[int, Any],
+    early: Set[int] = frozenset(),
+    lost: int = 0,
+    only_ends: bool = False,
+) -> Encoded:
     """Return the lines of a batch: spans that ended, spans that are still open, and records as they are.
 
     Spans are appended when they begin, so that they cost one append each. Most have ended by the time they are
@@ -29,71 +84,109 @@ def encode(batch: list[Any], numbers: Numbering, open_spans: dict[int, Any]) -> 
         batch: What was appended, in order.
         numbers: Of this journal; spans get theirs here.
         open_spans: Those that are written as open, by number.
+        early: As `Encoded.early` of the batches before.
+        lost: Records that were lost since it was last written how many.
+        only_ends: Whether to refuse all but the records that say what began and how it ended.
     """
-    rows: list[_Row] = []
+    rows: list[_Row] = [records.Lost(lost)] if lost else []
     add = rows.append
-    relocated = numbers.floor > 0
+    done = Encoded()
+    floor, relocated = numbers.floor, numbers.floor > 0
     next_number, ref = numbers.next, numbers.ref
+    fragments: records.DeckItems | None = None
     for item in batch:
-        if item.__class__ in _NOT_SPANS:
-            if item.__class__ is tuple:
-                _add_fragment(rows, item, numbers)
-            else:
-                add(item)
+        kind = item.__class__
+        if kind in _NOT_SPANS:
+            if kind is tuple:
+                deck, at, html = item
+                deck_ref = ref(deck.number)
+                # Fragments of one deck that follow each other are one record; only one of our own making grows, since
+                # this batch may be encoded a second time.
+                if (
+                    fragments is not None
+                    and rows[-1] is fragments
+                    and fragments.deck == deck_ref
+                    and fragments.source == deck.source
+                ):
+                    fragments.items.append(html)
+                    continue
+                fragments = records.DeckItems(deck_ref, at, [html], source=deck.source)
+                add(fragments)
+                continue
+            add(item)
+            if kind is records.TaskStart:
+                done.opened[item.number] = item
+            elif kind is records.TaskEnd:
+                done.closed.append(item.number)
+            elif kind is records.ExecutionStart:
+                done.begun = item
             continue
-        if not item.announced:
+        announced = item.announced
+        if announced is False:
             number = item._number = next_number()
-        elif open_spans.pop(item._number, None) is None:
-            continue  # written already when it ended while we looked
         else:
             number = item._number
+            if announced:
+                if number <= floor:
+                    continue  # it was open when this process was forked: the parent writes it
+                if number in early or number in done.early:
+                    done.caught_up.append(number)
+                    continue
+                if number in open_spans:
+                    done.closed.append(number)
+                elif item.end > 0:
+                    done.early.add(number)
         outside = item.outside
         parent = item.adopter.number if outside is None else outside.number
         if relocated and parent.__class__ is int:
             parent = ref(parent)
-        if item.end <= 0 and _still_open(item, open_spans):
-            add(("open", number, parent, item.name, item.start, item.attributes))
-            continue
-        bars = item.task.bars
-        if bars is not None:
-            bars.add(item)
+        if item.end <= 0:
+            # From here on its end is appended too, unless it ends right now.
+            item.announced = True
+            if item.end <= 0:
+                done.opened[number] = None
+                add(("open", number, parent, item.name, item.start, item.attributes))
+                continue
+            done.early.add(number)
+        if item.task.bars is not None:
+            done.shown.append(item)
         row = ("span", number, parent, item.name, item.start, item.end - item.start, item.cpu)
         error, attributes = item.error, item.attributes
         if error is None and attributes is None:
             add(row)
         else:
             add((*row, None if error is None else error.__name__, attributes))
-    return lines_of(rows)
+    if only_ends:
+        taken = [row for row in rows if row.__class__ in _ENDS]
+        done.refused = len(rows) - len(taken)
+        rows = taken
+    done.lines, refused = _encoded(rows)
+    done.refused += refused
+    done.count = len(rows) - refused
+    return done
 
 
 def lines_of(rows: list[_Row]) -> bytes:
     """Encode rows as JSON lines, masked; what JSON cannot hold is written as text."""
-    if masks_anything():
-        rows = [_masked(row) for row in rows]
+    return _encoded(rows)[0]
+
+
+def _encoded(rows: list[_Row]) -> tuple[bytes, int]:
+    """Encode rows as JSON lines, masked; what JSON cannot hold is written as text.
+
+    Returns:
+        The lines, and how many rows could not be written in any way.
+    """
     try:
-        return _encoder.encode_lines(rows)
-    except Exception:
-        return b"".join(map(_line_of_any, rows))
-
-
-def _still_open(item: Any, open_spans: dict[int, Any]) -> bool:
-    """Announce an open span, so that its end is appended too; False if it ended in the meantime."""
-    item.announced = True
-    if item.end > 0:
-        return False
-    open_spans[item._number] = item
-    return True
-
-
-def _add_fragment(rows: list[_Row], fragment: tuple[Any, int, str], numbers: Numbering) -> None:
-    """Add an appended deck fragment, joined to the one before it if that is of the same deck."""
-    deck, at, html = fragment
-    ref = numbers.ref(deck.number)
-    last = rows[-1] if rows else None
-    if type(last) is records.DeckItems and last.deck == ref and not last.shared and last.source == deck.source:
-        last.items.append(html)
-    else:
-        rows.append(records.DeckItems(ref, at, [html], source=deck.source))
+        if masks_anything():
+            rows = [_masked(row) for row in rows]
+        return _encoder.encode_lines(rows), 0
+    except MemoryError:
+        raise  # all of it is tried again later
+    except Exception as error:
+        let_pass(error)
+    lines = [_line_of_any(row) for row in rows]
+    return b"".join(lines), lines.count(b"")
 
 
 def _masked(row: _Row) -> _Row:
@@ -112,11 +205,19 @@ def _masked_field(value: Any) -> Any:
 
 
 def _line_of_any(row: _Row) -> bytes:
+    """Encode one row, cell by cell if need be; nothing if even that cannot be done."""
     try:
-        return _encoder.encode(row) + b"\n"
-    except Exception:
-        cells = row if type(row) is tuple else (row.__struct_config__.tag, *msgspec.structs.astuple(row))
-        return _encoder.encode([_plain(cell) for cell in cells]) + b"\n"
+        row = _masked(row) if masks_anything() else row
+        try:
+            return _encoder.encode(row) + b"\n"
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            cells = row if type(row) is tuple else (row.__struct_config__.tag, *msgspec.structs.astuple(row))
+            return _encoder.encode([_plain(cell) for cell in cells]) + b"\n"
+    except MemoryError:
+        raise
+    except Exception as error:
+        let_pass(error)
+        return b""
 
 
 def _plain(value: Any) -> Any:
@@ -129,7 +230,7 @@ def _plain(value: Any) -> Any:
         return {_text(str(key)): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(entry) for entry in value]
-    return _text(value if isinstance(value, str) else _describe(value))
+    return _text(value if isinstance(value, str) else str(_describe(value)))
 
 
 def _text(value: str) -> str:
@@ -137,10 +238,13 @@ def _text(value: str) -> str:
 
 
 def _describe(value: Any) -> Any:
-    """Say a value that JSON does not know: a numpy scalar by its number, others by a bounded repr."""
-    if callable(getattr(value, "item", None)) and getattr(value, "ndim", None) == 0:
-        return value.item()
-    return bounded_repr(value)
+    """Say a value that JSON does not know, without calling code of its own: a lock is held here.
+
+    Attributes of spans are of plain types long before they come here.
+    """
+    if isinstance(value, float):
+        return float.__float__(value)
+    return f"<{type(value).__module__}.{type(value).__qualname__}>"
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_describe)

@@ -7,22 +7,27 @@ import contextlib
 import os
 import sys
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from obs_core.failsafe import ObsError, ObsWarning
+from obs_core.failsafe import ObsError
+from obs_core.journal import uploads
 
 __all__ = [
     "Flushed",
     "at_exit_of_threads",
     "before_reading",
+    "close_later",
     "close_soon",
     "finish_before_reading",
     "flush_all",
+    "keep_alive",
     "watch",
     "watch_for_stragglers",
+    "write_at_end",
 ]
 
 
@@ -35,10 +40,10 @@ class Flushed(Protocol):
     def unwritten(self) -> bool:
         """Whether anything is left to be written."""
 
-    def encode(self) -> None:
+    def encode(self) -> bool:
         """Turn everything appended so far into lines."""
 
-    def flush(self, wait: bool = False) -> None:
+    def flush(self, wait: bool = False) -> bool:
         """Write everything appended so far."""
 
     def beat(self) -> None:
@@ -61,8 +66,8 @@ _MOST_CLOSING = 500
 
 _closing: deque[Flushed] = deque()
 _closed: weakref.WeakSet[Flushed] = weakref.WeakSet()
-_wake = threading.Event()
 _thread: threading.Thread | None = None
+_is_child = False
 
 
 def watch(journal: Flushed) -> None:
@@ -71,6 +76,20 @@ def watch(journal: Flushed) -> None:
     if _thread is None:
         _start()
         _flush_at_end_of_worker()
+
+
+def keep_alive() -> None:
+    """Start the thread again if something ended it."""
+    if _thread is None or not _thread.is_alive():
+        _start()
+
+
+def write_at_end() -> None:
+    """Flush when this process ends: a child may have cleared what was registered before it was forked."""
+    global _is_child
+    if _is_child:
+        _is_child = False
+        atexit.register(flush_all)
 
 
 def watch_for_stragglers(journal: Flushed) -> None:
@@ -91,6 +110,11 @@ def close_soon(journal: Flushed) -> bool:
     return True
 
 
+def close_later(journal: Flushed) -> None:
+    """Let the thread close a journal, which is in the midst of being written."""
+    _closing.append(journal)
+
+
 def before_reading(work: Callable[[], None]) -> None:
     """Call something whenever this process is about to read executions: it finishes what they are to hold."""
     if work not in _before_reading:
@@ -105,16 +129,36 @@ def finish_before_reading() -> None:
 
 
 def _close_waiting() -> None:
-    while _closing:
-        with contextlib.suppress(IndexError):  # the thread took the last one
-            _closing.popleft().close_now()
+    for _ in range(len(_closing)):
+        try:
+            journal = _closing[0]
+        except IndexError:  # another thread took the last one
+            return
+        # It is taken from the queue once it is closed, or waits in it anew: whatever a signal handler raises meanwhile,
+        # it is closed in the end.
+        try:
+            journal.close_now()
+        except ObsError:
+            _taken(journal)
+            raise
+        except BaseException:
+            _closing.rotate(-1)
+            raise
+        _taken(journal)
+
+
+def _taken(journal: Flushed) -> None:
+    with contextlib.suppress(ValueError):
+        _closing.remove(journal)
 
 
 def flush_all() -> None:
     """Write out every journal of this process."""
-    _close_waiting()
+    with contextlib.suppress(ObsError):
+        _close_waiting()
     for journal in [*_journals, *_stragglers()]:
-        journal.flush(wait=True)
+        with contextlib.suppress(ObsError):  # the others are to be written all the same
+            journal.flush(wait=True)
 
 
 def at_exit_of_threads(function: Callable[[], None]) -> None:
@@ -136,30 +180,37 @@ def _stragglers() -> list[Flushed]:
 
 def _start() -> None:
     global _thread
-    _thread = threading.Thread(target=_flush_forever, name="obs-flusher", daemon=True)
+    thread = threading.Thread(target=_flush_forever, name="obs-flusher", daemon=True)
     try:
-        _thread.start()
+        thread.start()
     except RuntimeError:  # the interpreter is ending, or threads are used up: tasks flush at their ends all the same
         _thread = None
+    else:
+        _thread = thread
 
 
 def _flush_forever() -> None:
     while True:
-        _wake.wait(INTERVAL)
-        # Strict mode raises in the task, a filter may turn warnings into errors: this thread must live on.
-        with contextlib.suppress(ObsError, ObsWarning):
+        time.sleep(INTERVAL)
+        # Strict mode raises in the task; memory may be short; somebody may raise an exception in each thread that there
+        # is. This thread lives on: each journal is tried again in a second.
+        with contextlib.suppress(BaseException):
             _close_waiting()
         for journal in [*_journals, *_stragglers()]:
-            with contextlib.suppress(ObsError, ObsWarning):
+            with contextlib.suppress(BaseException):
                 journal.beat()
 
 
 def _after_fork() -> None:
-    global _thread, _wake
-    _thread = None
-    _wake = threading.Event()
+    """Begin anew in a forked child, which has none of its parent's threads.
+
+    All that says which thread is at work is reset: the child would wait for threads that it does not have.
+    """
+    global _thread, _is_child
+    _thread, _is_child = None, True
+    uploads.forget()
     _closing.clear()  # the parent does it
-    for journal in [*_journals, *_closed]:
+    for journal in [*_journals, *list(_closed)]:
         journal.after_fork()
     if _journals:
         _start()
@@ -180,7 +231,11 @@ def _flush_at_end_of_child() -> None:
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         # Its finalizers are cleared when the child begins; what is registered here runs right after that.
-        util.register_after_fork(_wake, lambda _: util.Finalize(None, flush_all, exitpriority=100))
+        util.register_after_fork(_Registered, lambda _: util.Finalize(None, flush_all, exitpriority=100))
+
+
+class _Registered:
+    """What multiprocessing holds a weak reference to while it is to call back."""
 
 
 def _before_fork() -> None:

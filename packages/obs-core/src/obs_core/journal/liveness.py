@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from obs_core import clock
 from obs_core.identity import is_alive
 from obs_core.journal.records import Head
 from obs_core.store.base import Store
 
 SILENCE = 60.0
-"""Seconds after which a writer of another machine counts as gone: six times the interval of its signs of
-life."""
+"""Seconds after which a writer of another machine counts as gone: six times the interval of its signs of life.
+
+That is a conclusion and never final: the next sign of life takes it back."""
 
 
 def is_writing(store: Store, head: Head, last_segment: str) -> bool:
@@ -23,7 +23,13 @@ def is_writing(store: Store, head: Head, last_segment: str) -> bool:
     alive = is_alive(head.process)
     if alive is not None:
         return alive
+    silence = silence_of(store, last_segment)
+    return silence is not None and silence < SILENCE
+
+
+def silence_of(store: Store, last_segment: str) -> float | None:
+    """Return for how many seconds a writer was not heard of, both times by the store's clock; None if nobody knows."""
     try:
-        return clock.epoch() / 1e9 - store.modified(last_segment) < SILENCE
+        return store.now() - store.modified(last_segment)
     except OSError:
-        return False
+        return None

@@ -1,21 +1,41 @@
-"""Read segments back: whole, torn by a kill, or written by a newer obs."""
+"""Read segments back: whole, torn by a kill, damaged, or written by a newer obs."""
 
 from __future__ import annotations
 
 import functools
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from obs_core.journal.records import AnyRecord, Head
+from obs_core.journal.batches import sound, torn
+from obs_core.journal.records import AnyRecord, Torn
 from obs_core.store.base import Store
 from obs_core.store.fetching import fetch_each
+from obs_core.store.packing import inflated, unpacked
 from obs_core.store.paths import execution_path
 
-__all__ = ["read_segment", "read_segments", "segment_names", "writer_of"]
+__all__ = [
+    "added_lines",
+    "chosen",
+    "decode",
+    "ends_of_segments",
+    "read_segments",
+    "segment_lines",
+    "segment_names",
+    "unpacked",
+    "writer_of",
+]
+
+_MOST_READ = 1024 * 1024 * 1024
+"""Bytes of a file that are read as a segment: a writer goes on in a new one long before."""
+
+_END = 256 * 1024
+"""Bytes at both ends of a segment that are enough to tell what it is about and how it ended."""
+
+_CHECK = b'["check",'
 
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
+_any_line: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def segment_names(store: Store, execution_id: str) -> list[str]:
@@ -23,29 +43,20 @@ def segment_names(store: Store, execution_id: str) -> list[str]:
     folder = f"{execution_path(execution_id)}/journal"
     names = [name for name in store.names(folder) if name.endswith((".jsonl", ".jsonl.gz"))]
     packed = {name for name in names if name.endswith(".gz")}
-    return [f"{folder}/{name}" for name in names if f"{name}.gz" not in packed]
+    found = [name for name in names if f"{name}.gz" not in packed]
+    return [f"{folder}/{name}" for name in sorted(found, key=_writer_and_number)]
+
+
+def _writer_and_number(name: str) -> tuple[str, int, str]:
+    """Order segments as they were written: from the ten thousandth on, their numbers have more digits."""
+    writer, _, rest = name.partition("-")
+    number = rest.partition(".")[0]
+    return writer, int(number) if number.isascii() and number.isdecimal() and len(number) < 12 else -1, name
 
 
 def writer_of(path: str) -> str:
     """Return the writer of a segment from its path."""
     return path.rpartition("/")[2].partition("-")[0]
-
-
-def read_segment(store: Store, path: str, wanted: Callable[[bytes], bool] | None = None) -> list[AnyRecord]:
-    """Return the records of a segment; torn lines and records of unknown kinds are left out.
-
-    Args:
-        store: Where it is.
-        path: The segment's path.
-        wanted: Chooses lines before they are decoded; the head is always read.
-
-    Returns:
-        Its records in order; none if the segment is gone.
-    """
-    lines = segment_lines(store, path)
-    if wanted is not None:
-        lines = chosen(lines, wanted)
-    return decode(lines)
 
 
 def chosen(lines: bytes, wanted: Callable[[bytes], bool]) -> bytes:
@@ -54,51 +65,125 @@ def chosen(lines: bytes, wanted: Callable[[bytes], bool]) -> bytes:
 
 
 def segment_lines(store: Store, path: str) -> bytes:
-    """Return the whole lines of a segment, decompressed."""
+    """Return the sound lines of a segment, decompressed.
+
+    One that cannot be read at all (a folder of that name, another user's file) gives the line that says so, so that one
+    bad file does not hide the others.
+    """
     try:
-        content = store.get(path)
+        content = store.get(path, 0, _MOST_READ)
     except FileNotFoundError:
         # It was compressed between the listing and now.
-        if path.endswith(".gz"):
-            return b""
-        return segment_lines(store, f"{path}.gz")
-    return unpacked(content) if path.endswith(".gz") else content
+        return b"" if path.endswith(".gz") else segment_lines(store, f"{path}.gz")
+    except OSError:
+        if not store.local:
+            raise  # nobody can tell a file that cannot be read from a network that is down
+        return torn(1, 0)
+    return _lines_of(path, content)
+
+
+def ends_of_segments(store: Store, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the lines at the beginning of the first segment and at the end of the last, each with its path.
+
+    Of large segments in a folder only these ends are read.
+
+    Args:
+        store: Where they are.
+        paths: Of one writer, in their order.
+    """
+    for path in dict.fromkeys((paths[0], paths[-1])):
+        if not store.local:
+            yield path, segment_lines(store, path)
+            continue
+        try:
+            beginning = store.get(path, 0, _END)
+            size = len(beginning) if len(beginning) < _END else store.size_of(path)
+            if size <= 2 * _END:
+                yield path, segment_lines(store, path) if size > len(beginning) else _lines_of(path, beginning)
+                continue
+            if path == paths[0]:
+                yield path, _part_of(path, beginning[: beginning.rfind(b"\n") + 1])
+            if path == paths[-1]:
+                end = store.get(path, size - _END)
+                lines = _part_of(path, end[end.find(b"\n") + 1 :])
+                yield path, lines if _CHECK in lines else segment_lines(store, path)
+        except OSError:  # compressed between the listing and now, or not to be read
+            yield path, segment_lines(store, path)
+
+
+def _part_of(path: str, content: bytes) -> bytes:
+    """Return the whole batches in a part of a segment; what is cut off at its ends is no damage."""
+    lines = sound(inflated(content)[0] if path.endswith(".gz") else content)
+    return lines[: lines.rfind(b'["torn",')] if b'["torn",' in lines else lines
+
+
+def added_lines(path: str, content: bytes, start: int) -> tuple[bytes, int]:
+    """Return the sound lines that a segment has beyond those that were read before.
+
+    Args:
+        path: The segment's path.
+        content: Its file from `start` on, or all of it if it is compressed.
+        start: How many bytes were read before, uncompressed.
+
+    Returns:
+        The lines, and how many bytes have been read by now: batches that are whole.
+    """
+    lost = 0
+    if path.endswith(".gz"):
+        content, lost = inflated(content)
+        content = content[start:]
+    last = content.rfind(b'\n["check",')
+    end = content.rfind(b"\n") + 1
+    if last >= 0:
+        end = content.find(b"\n", last + 1) + 1 or last + 1
+    elif content.startswith(b'["head"') and content.partition(b"\n")[0].endswith(b",1]"):
+        end = 0  # its first batch is on the way
+    return sound(content[:end], lost=lost), start + end
 
 
 def read_segments(store: Store, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the whole lines of segments, each with its path, in the order of the paths."""
+    """Yield the sound lines of segments, each with its path, in the order of the paths."""
     return zip(paths, fetch_each(store, functools.partial(segment_lines, store), paths), strict=True)
 
 
-def unpacked(content: bytes) -> bytes:
-    """Decompress gzip of any number of members; what is broken off at the end is left out."""
-    parts = []
-    while content:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            parts.append(member.decompress(content))
-        except zlib.error:
-            break
-        content = member.unused_data
-    return b"".join(parts)
-
-
 def decode(lines: bytes) -> list[AnyRecord]:
-    """Decode lines, all at once if they are sound, one by one if any is not."""
+    """Decode lines, all at once if they are sound, one by one if any is not.
+
+    Records of kinds that this version does not know are left out; what is no record of any kind is counted in a `Torn`.
+    """
     try:
         return _decoder.decode_lines(lines)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return list(_decode_sound(lines))
 
 
-def head_of(found: list[AnyRecord]) -> Head | None:
-    """Return the head among a segment's records."""
-    return next((record for record in found if isinstance(record, Head)), None)
+def _lines_of(path: str, content: bytes) -> bytes:
+    if not path.endswith(".gz"):
+        return sound(content)
+    lines, lost = inflated(content)
+    return sound(lines, lost=lost)
 
 
 def _decode_sound(lines: bytes) -> Iterator[AnyRecord]:
+    unreadable = size = 0
     for line in lines.split(b"\n"):
         try:
             yield _decoder.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            continue
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            if line and not _is_of_unknown_kind(line):
+                unreadable += 1
+                size += len(line)
+    if unreadable:
+        yield Torn(unreadable, size)
+
+
+def _is_of_unknown_kind(line: bytes) -> bool:
+    try:
+        cells = _any_line.decode(line)
+        kind = msgspec.json.decode(cells[0]) if cells else None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(kind, str) and kind not in _KINDS
+
+
+_KINDS = frozenset(str(kind.__struct_config__.tag) for kind in AnyRecord.__args__)

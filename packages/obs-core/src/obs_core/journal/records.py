@@ -17,6 +17,9 @@ Number = Annotated[int, Meta(ge=0, le=2**53)]
 Time = Annotated[int, Meta(ge=-(2**61), le=2**61)]
 """Nanoseconds: a time by the writer's clock, or how long something took."""
 
+Int = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""Another number that every reader can hold."""
+
 Ref = Number | str
 """A span, task or deck: its number, or ``"<writer>.<number>"`` when another writer made it."""
 
@@ -28,7 +31,7 @@ class Record(Struct, array_like=True, tag=True, gc=False):
 class Head(Record, tag="head"):
     """First line of every segment: who writes, and when its clock began."""
 
-    version: int
+    version: Int
     execution: str
     writer: str
     clock: Time
@@ -36,6 +39,8 @@ class Head(Record, tag="head"):
     process: Process
     python: str
     obs_core: str
+    checked: Int = 0
+    """1 if the lines stand in batches, each followed by a `Check`."""
 
 
 class ExecutionStart(Record, tag="execution"):
@@ -58,7 +63,7 @@ class ExecutionEnd(Record, tag="execution-end"):
     status: str
     error: str | None
     process_time: Time
-    lost: int
+    lost: Int
 
 
 class SpanRecord(Record, tag="span"):
@@ -100,7 +105,7 @@ class TaskStart(Record, tag="task"):
     parent: Ref
     name: str
     start: Time
-    attempt: int
+    attempt: Int
     function: str
     enable_deck: bool
 
@@ -216,7 +221,7 @@ class WorkerJoined(Record, tag="worker"):
 
     name: str
     at: Time
-    threads: int
+    threads: Int
     """How many operations it runs at a time."""
 
 
@@ -234,9 +239,33 @@ class Beat(Record, tag="beat"):
 
 
 class Lost(Record, tag="lost"):
-    """Records that this writer could not write, so far."""
+    """Records that this writer could not write, since it last said so."""
 
-    count: int
+    count: Int
+
+
+class Check(Record, tag="check"):
+    """Ends a batch of lines, so that a reader can tell whether it is as it was written."""
+
+    size: Int
+    """Bytes of the batch, which stand right before this line."""
+    count: Int
+    """Records in it; the head of a segment is none."""
+    crc: Int
+    """CRC-32 of these bytes."""
+    before: Int
+    """Records that this writer wrote in earlier batches, of all its segments."""
+    clock: Time
+    """As in the head."""
+
+
+class Torn(Record, tag="torn"):
+    """Something at the end of a segment cannot be read. No writer writes this: a reader adds it."""
+
+    count: Int
+    """Records, as far as that can be told."""
+    size: Int
+    """Bytes."""
 
 
 AnyRecord = (
@@ -262,4 +291,6 @@ AnyRecord = (
     | WorkerLeft
     | Beat
     | Lost
+    | Check
+    | Torn
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from obs_core import clock
-from obs_core.locks import new_lock
 from obs_core.store.base import Store
 from obs_core.store.paths import SHARED, shared_path
 
@@ -17,17 +16,15 @@ Older content is written again: `obs gc` spares whatever is younger than a day, 
 task is about to refer to."""
 
 _known: dict[tuple[str, str], int] = {}
-_lock = new_lock()
 
 
 def needs_writing(store: Store, digest: str) -> bool:
     """Tell whether the content must be written, and remember that it will be."""
     key = (store.address(SHARED), digest)
     now = clock.wall()
-    with _lock:
-        if now - _known.get(key, -TRUSTED_FOR) < TRUSTED_FOR:
-            return False
-        _known[key] = now
+    if now - _known.get(key, -TRUSTED_FOR) < TRUSTED_FOR:
+        return False
+    _known[key] = now  # two threads at once may both write it, which does no harm; a lock might be held by a finalizer
     return not _is_fresh(store, digest)
 
 
@@ -40,6 +37,6 @@ def _is_fresh(store: Store, digest: str) -> bool:
     if not store.local:
         return False
     try:
-        return clock.epoch() / 1e9 - store.modified(shared_path(digest)) < FRESH_FOR
+        return store.now() - store.modified(shared_path(digest)) < FRESH_FOR
     except OSError:
         return False

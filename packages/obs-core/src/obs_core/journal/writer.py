@@ -1,21 +1,41 @@
-"""The journal of one process for one execution: buffer, flush, retry, count what is lost."""
+"""The journal of one process for one execution: buffer, flush, retry, count what is lost.
+
+A signal handler may interrupt it anywhere, raise anything (a timeout, Ctrl-C) and record something itself; a finalizer
+may record too, in whatever thread the garbage is collected. Three rules keep the journal sound:
+
+1. Nothing is taken away before what follows from it is in place. The buffer is encoded from a copy; that its lines are
+   there, and that it is gone, is put down in statements that call nothing, between which CPython neither runs handlers
+   nor switches threads. The same holds for lines that are written: a segment replaces what an interrupted write left.
+2. One thread at a time encodes, and one writes; it says so in a plain attribute, set by the same rule. Nobody waits
+   long for it: what it has not taken is taken by the next flush. So a handler that waits for a thread that records, or
+   the reverse, comes to an end, which no lock could promise.
+3. A thread that is at work already comes in no second time.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+from msgspec import Struct
+
 from obs_core import clock, identity
 from obs_core.__about__ import __version__
 from obs_core.failsafe import ObsError, guarded, strict, warn
+from obs_core.interruptions import let_pass
 from obs_core.journal import encoding, flusher, records, shared_content
+from obs_core.journal.batches import sealed
 from obs_core.journal.numbering import Numbering
+from obs_core.journal.uploads import Uploads, uploads_to
 from obs_core.store.base import Segment, Store
 from obs_core.store.content import compressed
 from obs_core.store.paths import segment_path, shared_path
+
+__all__ = ["Journal"]
 
 _FULL = 1024
 """Records in the buffer at which the caller writes them itself, so that a burst takes time instead of
@@ -24,11 +44,49 @@ memory."""
 _PENDING_LIMIT = 32 * 1024 * 1024
 """Bytes kept in memory for a store that is slow or takes nothing."""
 
+_RESERVE = 4 * 1024 * 1024
+"""Bytes beyond them for what says how tasks ended: when a full disk is freed, that is there."""
+
+_PATIENCE = 1.0
+"""Seconds that a flush waits for another thread that writes this journal."""
+
+_PATIENCE_AT_END = 30.0
+"""Seconds that the end of an execution waits for a segment to be compressed."""
+
 _BEAT = 10_000_000_000
 """Nanoseconds of silence after which a writer gives a sign of life."""
 
-_PATIENCE = 30.0
-"""Seconds that the end of an execution waits for a shared store."""
+_BEAT_OF_TASK = 900_000_000
+"""The same while a task or a span is open, in a store to which that costs nothing: each second, by the flusher's
+clock."""
+
+_FILES_AT_ONCE = 8
+"""Files that are uploaded side by side."""
+
+_KEPT_FOR_LINES = 16
+"""Threads that files leave to the lines of other journals."""
+
+_RETRY = 1_000_000_000
+"""Nanoseconds after which a file that was refused is tried again."""
+
+_MOST_TRIES = 5
+"""Tries after which a file is given up while the store takes others."""
+
+
+class _File(Struct):
+    """A file that waits to be written."""
+
+    content: bytes
+    tries: int = 0
+    next_try: int = 0
+
+
+class _Frame(Struct):
+    """A sealed batch that waits to be written."""
+
+    lines: bytes
+    count: int
+    before: int
 
 
 class Journal:
@@ -53,7 +111,6 @@ class Journal:
         self.epoch = clock.epoch() - clock.wall()
         self.numbers = Numbering(writer)
         self.next_number, self.ref, self.global_ref = self.numbers.next, self.numbers.ref, self.numbers.global_ref
-        self._open_spans: dict[int, Any] = {}
         self.items: list[Any] = []
         self.append = self.items.append
         self.forked = False
@@ -62,22 +119,28 @@ class Journal:
         self.sources: list[Callable[[], None]] = []
         """Called before what was appended is written: they append what they have kept back."""
         self._preamble = preamble or []
+        self._begun: records.ExecutionStart | None = None
         self._reset()
         flusher.watch(self)
 
     def _reset(self) -> None:
-        self._encoding = threading.Lock()
-        self._writing = threading.Lock()
-        self._compressing = threading.Lock()
+        self._encoding_in = self._writing_in = self._closing_in = 0  # the threads at work, if any
+        self._open: dict[int, records.TaskStart | None] = {}
+        self._early: set[int] = set()
+        self._shown: list[Any] = []
         self._segment: Segment | None = None
         self._full_segments: list[Segment] = []
         self._segments = count()
-        self._lines: list[bytes] = []
-        self._files: list[tuple[str, bytes]] = []
-        self._pending = 0
+        self._frames: list[_Frame] = []
+        self._encoded = 0
+        self._files: dict[str, _File] = {}
+        self._claimed: dict[str, int] = {}
+        self._sending = self._failures = 0
+        self._line_thread: threading.Thread | None = None
         self._failure: OSError | None = None
+        self._unreported = False
         self._last_write = clock.wall()
-        self.lost = 0
+        self.lost = self._lost_told = 0
         self.used = False
 
     def now(self) -> int:
@@ -92,32 +155,56 @@ class Journal:
     @property
     def unwritten(self) -> bool:
         """Whether anything is left to be written."""
-        return bool(self.items or self._lines or self._files)
+        return bool(self.items or self._frames or self._files)
 
     def relieve(self) -> None:
         """Flush if the buffer is full."""
         if len(self.items) >= _FULL:
             self.flush()
 
-    def flush(self, wait: bool = False) -> None:
-        """Write everything appended so far; a shared store gets it from the background thread.
+    def flush(self, wait: bool = False) -> bool:
+        """Write everything appended so far; a shared store gets it from threads of its own.
 
         Args:
             wait: Write to a shared store too before returning.
 
+        Returns:
+            Whether that was done: not if this thread is doing it already, or another one takes very long.
+
         Raises:
             ObsError: The store did not take it, and `OBS_STRICT` is set.
         """
-        self.encode()
-        if wait or self.store.local or self._pending > _PENDING_LIMIT:
-            self._write()
+        flusher.keep_alive()
+        try:
+            done = self.encode()
+            if self.store.local:
+                return self._write(_PATIENCE) and done
+            self._send()
+            if wait or self._pending() > _PENDING_LIMIT:
+                self._await()
+            if self._unreported and self._failure is not None:
+                self._report(self._failure)
+            return done
+        except ObsError:
+            raise
+        except Exception as error:  # too little memory, say: nothing is lost by that, the next flush tries again
+            let_pass(error)
+            if strict():
+                raise
+            return False
 
     def beat(self) -> None:
         """Write everything appended so far, or a sign of life after a silence."""
-        if self.used and not self.items and clock.wall() - self._last_write > _BEAT:
-            self.append(records.Beat(self.now()))
-        self.flush(wait=True)
-        self._close_segments()
+        if self.used and not self.items:
+            silence = clock.wall() - self._last_write
+            if silence > (_BEAT_OF_TASK if self._open and self.store.local else _BEAT):
+                self.append(records.Beat(self.now()))
+        self.encode(0.0)
+        if self.store.local:
+            self._write(0.0)
+        else:
+            self._send()
+        self._close_segments(0.0)
 
     def announce(self) -> None:
         """Write the beginning even if nothing follows: another process is about to refer to it.
@@ -130,12 +217,14 @@ class Journal:
         self.flush(wait=first)
 
     def put(self, path: str, content: bytes) -> None:
-        """Write a file of this execution with the next flush; whatever refers to it is written after it."""
-        with self._encoding:
-            self._files.append((path, content))
-            self._pending += len(content)
-        if self._pending > _PENDING_LIMIT:
-            self._write()
+        """Write a file of this execution with the next flush, after the lines that are written by then.
+
+        One that the store refuses is given up by itself, after some tries. A reader says of a file that is not there
+        (yet) that it is missing.
+        """
+        self._files[path] = _File(content)
+        if self._pending() > _PENDING_LIMIT:
+            self.flush()
 
     def put_shared(self, digest: str, content: bytes) -> None:
         """Keep content that many executions share, compressed, once."""
@@ -149,97 +238,288 @@ class Journal:
 
     def close_now(self) -> None:
         """Write what is left, wait for a shared store within limits, and say what is lost."""
+        for file in list(self._files.values()):
+            file.next_try = 0
+        if not self.flush(wait=True):
+            flusher.close_later(self)  # we are in the midst of it: a signal handler ends an execution
+            return
         flusher.watch_for_stragglers(self)
-        answered = True
-        if self.store.local:
-            self.flush()
-        else:
-            answered = self._finish_within(_PATIENCE)
-        if not answered or self._failure is not None:
-            self._give_up()  # else what is left was appended just now by another thread, which is about to write it
-        self._tell_what_is_lost()
-        if self._segment is not None:
-            self._full_segments.append(self._segment)
+        self._give_up()
+        segment = self._segment
+        if segment is not None and not self._writing_in:
+            self._full_segments += (segment,)
             self._segment = None  # what a straggling thread still appends goes to a segment of its own
-        self._close_segments()
+        self._close_segments(_PATIENCE_AT_END)
 
     def after_fork(self) -> None:
         """Go on as a writer of our own in a forked child; what the parent had buffered, the parent writes."""
         self.items.clear()
-        self._open_spans.clear()
         self.sources.clear()
         self._preamble = []
+        self._begun = None
         self.numbers.become(identity.new_writer_id())
         self._reset()
 
-    def encode(self) -> None:
-        """Turn everything appended so far into lines, still unwritten."""
-        for append_pending in self.sources:
+    def encode(self, patience: float = 1.0) -> bool:
+        """Turn everything appended so far into lines, still unwritten.
+
+        Args:
+            patience: Seconds to wait for a thread that does it already.
+
+        Returns:
+            Whether it was done.
+        """
+        for append_pending in tuple(self.sources):
             append_pending()
-        with self._encoding:
-            count_now = len(self.items)
-            if not count_now:
-                return
-            batch = self.items[:count_now]
-            del self.items[:count_now]
-            self._keep(encoding.encode(batch, self.numbers, self._open_spans))
+        me = threading.get_ident()
+        while self._encoding_in:
+            patience = 0.0 if self._encoding_in == me else _rest(patience)
+            if patience <= 0:
+                return False
+        self._encoding_in = me
+        try:
+            self._encode()
+        finally:
+            self._encoding_in = 0
+        return True
 
-    def _keep(self, lines: bytes) -> None:
-        if self._failure is not None and self._pending + len(lines) > _PENDING_LIMIT:
-            self.lost += lines.count(b"\n")
+    def _encode(self) -> None:
+        size, lost = len(self.items), self.lost
+        untold = lost - self._lost_told
+        if not size and not (untold and self._failure is None and self.used):
             return
-        if not self.used:
-            self.used = True
-            lines = encoding.lines_of(list(self._preamble)) + lines
-        self._lines.append(lines)
-        self._pending += len(lines)
-
-    def _write(self) -> None:
-        with self._writing:
-            try:
-                self._write_files()
-                self._write_lines()
-            except OSError as error:
-                self._report(error)
+        full = self._unreachable() and self._pending() > _PENDING_LIMIT
+        preamble = () if self.used else self._preamble
+        done = encoding.encode(
+            [*preamble, *self.items[:size]], self.numbers, self._open, self._early, untold, only_ends=full
+        )
+        refused = done.refused
+        frames: tuple[_Frame, ...] = ()
+        if done.count:
+            if full and self._pending() > _PENDING_LIMIT + _RESERVE:
+                refused, lost = refused + done.count, self._lost_told
             else:
-                self._failure = None
+                frames = (self._frame(done.lines, done.count, self._encoded),)
+        begun = done.begun or self._begun
+        encoded = self._encoded + sum(frame.count for frame in frames)
+        used = self.used or bool(frames)
+        if used and not self.used:
+            flusher.write_at_end()
+        # All of it or nothing: no call stands between these lines, so no signal handler runs there.
+        self._frames += frames
+        self._encoded = encoded
+        self._open |= done.opened
+        self._early |= done.early
+        self._shown += done.shown
+        self._begun = begun
+        self._lost_told = lost
+        self.lost += refused
+        self.used = used
+        del self.items[:size]
+        # What is left over here is only kept too long.
+        for number in done.closed:
+            self._open.pop(number, None)
+        self._early.difference_update(done.caught_up)
+        while self._shown:
+            ended = self._shown.pop()
+            ended.task.bars.add(ended)
 
-    def _write_files(self) -> None:
-        while self._files:
-            path, content = self._files[0]
-            self.store.put(path, content)
-            self._drop_first(self._files, len(content))
+    def _frame(self, lines: bytes, count: int, before: int) -> _Frame:
+        return _Frame(sealed(lines, count, before, self.epoch), count, before)
+
+    def _pending(self) -> int:
+        """Return how many bytes wait to be written."""
+        waiting = sum([len(frame.lines) for frame in self._frames])
+        return waiting + sum([len(file.content) for file in list(self._files.values())]) if self._files else waiting
+
+    def _unreachable(self) -> bool:
+        return self._failure is not None or (not self.store.local and self._uploads.hangs)
+
+    # writing, in this thread
+
+    def _write(self, patience: float) -> bool:
+        """Write lines and files; False if a thread does so already and is not done in time."""
+        me = threading.get_ident()
+        while self._writing_in:
+            patience = 0.0 if self._writing_in == me else _rest(patience)
+            if patience <= 0:
+                return False
+        self._writing_in = me
+        try:
+            self._write_lines()
+            self._failure = None
+            while self._files and self._write_one_file():
+                pass
+        except OSError as error:
+            let_pass(error)
+            failure = error
+        else:
+            return True
+        finally:
+            self._writing_in = 0
+        self._report(failure)
+        return True
 
     def _write_lines(self) -> None:
-        taken = len(self._lines)
+        """Write the lines that wait, in one piece: they are true, whatever is still to come."""
+        taken = len(self._frames)
         if not taken:
             return
-        lines = b"".join(self._lines[:taken])
-        segment = self._current_segment()
-        segment.append(self._head() + lines if segment.size == 0 else lines)
-        del self._lines[:taken]
-        self._pending -= len(lines)
-        self._last_write = clock.wall()
-
-    def _drop_first(self, queue: list[tuple[str, bytes]], size: int) -> None:
-        del queue[0]
-        self._pending -= size
-
-    def _current_segment(self) -> Segment:
+        frames = self._frames[:taken]
+        lines = b"".join([frame.lines for frame in frames])
         if self._segment is not None and self._segment.size >= self.store.segment_limit:
             self._full_segments.append(self._segment)
             self._segment = None
         if self._segment is None:
-            path = segment_path(self.execution_id, self.writer, next(self._segments))
-            self._segment = self.store.segment(path)
-        return self._segment
+            self._segment = self.store.segment(segment_path(self.execution_id, self.writer, next(self._segments)))
+        segment = self._segment
+        head = sealed(self._head(), 0, frames[0].before, self.epoch) if segment.size == 0 else b""
+        try:
+            segment.append(head + lines)
+        except FileNotFoundError:
+            if segment.size == 0:
+                raise
+            self._begin_anew()
+            return
+        written = len(head) + len(lines)
+        now = clock.wall()
+        # As in `_encode`: what is written and that it is no longer to be written stand together.
+        segment.size += written
+        del self._frames[:taken]
+        self._last_write = now
 
-    def _close_segments(self) -> None:
+    def _write_one_file(self) -> bool:
+        """Write a file that waits, and is not being written by another thread; False if there is none."""
+        now, me = clock.wall(), threading.get_ident()
+        for path, file in list(self._files.items()):
+            if file.next_try <= now and self._claimed.setdefault(path, me) == me:
+                break
+        else:
+            return False
+        try:
+            self.store.put(path, file.content)
+        except OSError as error:
+            let_pass(error)
+            file.tries += 1
+            file.next_try = now + _RETRY
+            self._refused(path, file, error)
+        except MemoryError:
+            file.next_try = now + _RETRY
+        else:
+            if self._files.get(path) is file:  # else a newer content waits under its name
+                self._files.pop(path, None)
+        finally:
+            self._claimed.pop(path, None)
+        return True
+
+    def _refused(self, path: str, file: _File, error: OSError) -> None:
+        """Do without a file that the store does not take, after some tries."""
+        if file.tries >= _MOST_TRIES and self._files.get(path) is file:
+            self._files.pop(path, None)
+            self.lost += 1
+            warn(f"cannot write {path!r} to the store {self.store.url!r}: {error}; the rest goes on without it")
+        if strict() and self.store.local and threading.current_thread().name != "obs-flusher":
+            raise error
+
+    def _begin_anew(self) -> None:
+        """Write from the beginning again, since somebody removed what was written, and say so."""
+        begun = () if self._begun is None else (self._begun,)
+        note = "Somebody removed what had been recorded of this execution while it ran: it begins anew here."
+        again: list[Any] = [*begun, *(task for task in list(self._open.values()) if task is not None)]
+        if begun:
+            again.append(records.Note(begun[0].number, note))
+        waiting = self._frames[:]
+        before = len(again)
+        frames = [self._frame(encoding.lines_of(again), before, 0)] if again else []
+        for frame in waiting:
+            lines = frame.lines[: frame.lines.rindex(b'["check",')]
+            frames.append(self._frame(lines, frame.count, before))
+            before += frame.count
+        self._segment = None
+        self._full_segments = []
+        self._encoded += before - (waiting[-1].before + waiting[-1].count)
+        self._frames[: len(waiting)] = frames
+        warn(
+            f"execution {self.execution_id} was removed from the store {self.store.url!r} while it ran; it begins anew"
+        )
+        self._write_lines()
+
+    # writing, in threads of its own
+
+    @property
+    def _uploads(self) -> Uploads:
+        return uploads_to(self.store.url)
+
+    def _send(self) -> None:
+        """Let threads write what waits: one the lines, some more the files, none waiting for another."""
+        uploads = self._uploads
+        if self._frames and (self._line_thread is None or not self._line_thread.is_alive()):
+            self._line_thread = uploads.start(self._send_lines)
+        waiting = len(self._files) - len(self._claimed)
+        for _ in range(min(waiting, _FILES_AT_ONCE - self._sending)):
+            uploads.start(self._send_files, spare=_KEPT_FOR_LINES)
+
+    def _send_lines(self) -> None:
+        me = threading.get_ident()
+        while self._frames:
+            while self._writing_in:
+                if self._writing_in == me or not self._frames:
+                    return
+                time.sleep(0.001)
+            self._writing_in = me
+            try:
+                self._write_lines()
+            except OSError as error:
+                self._failures += 1
+                self._unreported = self._unreported or self._failure is None
+                self._failure = error
+                return
+            else:
+                self._failure = None
+            finally:
+                self._uploads.answered()
+                self._writing_in = 0
+
+    def _send_files(self) -> None:
+        self._sending += 1
+        try:
+            while self._write_one_file():
+                self._uploads.answered()
+        finally:
+            self._sending -= 1
+
+    def _await(self) -> None:
+        """Wait until what is waiting now is written, or refused."""
+        frames, failures = self._frames[-1:], self._failures
+        last = frames[0] if frames else None
+        files = [(path, file, file.tries) for path, file in list(self._files.items())]
+
+        def is_done() -> bool:
+            if last is not None and self._failures == failures and any(frame is last for frame in self._frames[:]):
+                if self._line_thread is None or not self._line_thread.is_alive():
+                    self._send()  # it was about to end when the lines came
+                return False
+            return not any(self._files.get(path) is file and file.tries == tries for path, file, tries in files)
+
+        self._uploads.wait(is_done)
+
+    # at the end
+
+    def _close_segments(self, patience: float) -> None:
         """Compress full segments, in the background thread or at the end, which waits for what the thread has begun."""
-        with self._compressing:
+        me = threading.get_ident()
+        while self._closing_in:
+            patience = 0.0 if self._closing_in == me else _rest(patience)
+            if patience <= 0:
+                return
+        self._closing_in = me
+        try:
             while self._full_segments:
                 with guarded("closing a journal segment"):
-                    self._full_segments.pop(0).close()
+                    self._full_segments[0].close()
+                del self._full_segments[0]
+        finally:
+            self._closing_in = 0
 
     def _head(self) -> bytes:
         return encoding.lines_of(
@@ -252,43 +532,39 @@ class Journal:
                     identity.this_process(),
                     identity.python_version(),
                     __version__,
+                    1,
                 )
             ]
         )
 
     def _report(self, error: OSError) -> None:
-        first = self._failure is None
-        self._failure = error
+        """Say that the store takes nothing, once until it does again; in strict mode, in the task itself, each time."""
+        first = self._failure is None or self._unreported
+        self._failure, self._unreported = error, False
         if strict() and threading.current_thread().name != "obs-flusher":
             raise ObsError(f"cannot write to the store {self.store.url!r}: {error}") from error
         if first:
             warn(f"cannot write to the store {self.store.url!r}: {error}; the pipeline goes on, obs tries again")
 
-    def _finish_within(self, seconds: float) -> bool:
-        """Write in a thread that can be left behind: some clients hang for minutes; tell whether it did."""
-        self.encode()
-        done = threading.Event()
-
-        def write() -> None:
-            self._write()
-            done.set()
-
-        last_try = threading.Thread(target=write, name="obs-flusher", daemon=True)
-        last_try.start()
-        last_try.join(seconds)
-        return done.is_set()
-
     def _give_up(self) -> None:
-        with self._encoding:
-            lost_lines = sum(lines.count(b"\n") for lines in self._lines)
-            self.lost += lost_lines + len(self._files)
-            self._lines.clear()
-            self._files.clear()
-
-    def _tell_what_is_lost(self) -> None:
+        frames, files = self._frames, self._files
+        left = sum([frame.count for frame in frames])
+        unwritten = left + len(files)
+        self._frames = []
+        self._files = {}
+        self._encoded -= left
+        self.lost += unwritten
         if self.lost:
-            reason = self._failure or "it did not answer in time"
+            reason = self._failure or ("it did not answer in time" if unwritten else "it refused them")
             message = f"{self.lost} records of execution {self.execution_id} are lost: {self.store.url}: {reason}"
             if strict():
                 raise ObsError(message)
             sys.stderr.write(f"obs: {message}\n")
+
+
+def _rest(patience: float) -> float:
+    """Wait a moment; returns how much longer to wait."""
+    pause = 0.0005
+    if patience > 0:
+        time.sleep(pause)
+    return patience - pause

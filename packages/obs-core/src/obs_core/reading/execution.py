@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
-from obs_core.journal.reader import unpacked
 from obs_core.model import DecksWhenRead, DeckView, ExecutionView, SpanTable, Status, TaskView
 from obs_core.reading.captures import add_decks
 from obs_core.recording.outputs import restored
 from obs_core.report.bodies import raw_body
 from obs_core.store.base import Store
+from obs_core.store.packing import unpacked
 from obs_core.store.paths import execution_path, report_path, shared_path
 
 if TYPE_CHECKING:

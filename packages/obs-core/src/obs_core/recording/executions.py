@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from obs_core import clock, identity, provenance
+from obs_core import clock, provenance
 from obs_core.failsafe import guarded
 from obs_core.journal import records
+from obs_core.recording.naming import new_id
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, live
 from obs_core.recording.scope import active, current
@@ -105,7 +106,8 @@ class execution:
 
 def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | None = None) -> Run:
     """Begin an execution and write so."""
-    run = Run(open_store(store), identity.new_execution_id(), name, "main")
+    place = open_store(store)
+    run = Run(place, new_id(place), name, "main")
     run.journal.append(start_record(name, tags))
     return run
 
@@ -144,7 +146,7 @@ def end(run: Run, error: BaseException | None = None) -> None:
     if error is not None:
         with guarded(f"noting where execution {run.name!r} failed"):
             journal.append(records.Raised(_ROOT, raised_at(error)))
-    journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, journal.lost))
+    journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, 0))
     live.pop(run.id, None)
     with guarded(f"ending execution {run.name!r}"):
         journal.close()

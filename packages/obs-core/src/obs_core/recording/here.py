@@ -12,10 +12,11 @@ import os
 import sys
 import threading
 
-from obs_core import identity, provenance, settings
+from obs_core import provenance, settings
 from obs_core.journal import flusher
 from obs_core.locks import new_lock
 from obs_core.recording import executions, joining
+from obs_core.recording.naming import new_id
 from obs_core.recording.run import Run, Scope, TaskState
 from obs_core.recording.scope import active, current, operation_logs
 from obs_core.store import open_store
@@ -87,7 +88,8 @@ _ambient_lock = new_lock()
 def _begin_ambient() -> TaskState:
     name = provenance.script_name()
     start = executions.start_record(name, {})
-    run = Run(open_store(), identity.new_execution_id(), name, "main", [start])
+    store = open_store()
+    run = Run(store, new_id(store), name, "main", [start])
     atexit.register(_end_ambient, run)
     if not run.store.local:
         flusher.at_exit_of_threads(functools.partial(_end_ambient, run))

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from obs_core import clock
 from obs_core.journal import records
-from obs_core.locks import new_lock
+from obs_core.locks import new_rlock
 from obs_core.recording.scope import current, operation_logs
 from obs_core.text.bounded_repr import describe_error
 
@@ -68,7 +68,7 @@ class OperationLog:
         self.journal = journal
         self.whole = whole
         self.signals = signals
-        self.lock = new_lock()
+        self.lock = new_rlock()  # a finalizer may record while its own thread holds it
         self.running: set[Operation] = set()
         self._groups: dict[tuple[str, str], _Group] = {}
         self._last_sign = self.used = clock.wall()
@@ -131,7 +131,7 @@ class OperationLog:
         """Append what is known by now to the journal, which is about to be written."""
         with self.lock:
             since = clock.wall() - _SEEN_RUNNING
-            for operation in self.running.copy():  # more begin meanwhile
+            for operation in list(self.running):  # more begin meanwhile
                 if not operation.announced and (operation.start < since or operation.must_be_written):
                     operation.announced = True
                     self.journal.append(operation.open_record())
@@ -141,7 +141,7 @@ class OperationLog:
                 self.journal.append(records.Beat(self._last_sign))
 
     def _write_groups(self) -> None:
-        for group in self._groups.values():
+        for group in list(self._groups.values()):
             for operation in group.take_slowest():
                 self.journal.append(operation.record())
             if group.changed:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from obs_core.journal import records
-from obs_core.journal.reader import unpacked
 from obs_core.secrets import mask_value
 from obs_core.store.base import Store
 from obs_core.store.content import compressed, digest_of
+from obs_core.store.packing import unpacked
 from obs_core.store.paths import blob_path
 from obs_core.transformers import TypeTransformer, find_transformer, transformer_named
 

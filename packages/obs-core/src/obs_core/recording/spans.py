@@ -11,6 +11,7 @@ from obs_core.recording.here import innermost
 from obs_core.recording.run import Scope, TaskState
 from obs_core.recording.scope import current
 from obs_core.recording.wrapping import wrap
+from obs_core.text.plain_values import plain
 
 __all__ = ["span"]
 
@@ -38,11 +39,12 @@ class span:
 
     Args:
         name: What is done, such as ``"join weather"``.
-        attributes: Facts about it, of types that JSON knows (others are kept as text).
+        attributes: Facts about it, kept as they are now: scalars, and copies of small lists and dicts of them;
+            anything else as text.
 
     Attributes:
         name: As given.
-        attributes: As given and set; None if there are none.
+        attributes: As they are kept; None if there are none.
 
     Examples:
         >>> with span("read", path="flights.csv") as reading:
@@ -80,10 +82,10 @@ class span:
 
     def __init__(self, name: str, /, **attributes: Any) -> None:
         self.name = name
-        self.attributes: dict[str, Any] | None = attributes or None
+        self.attributes: dict[str, Any] | None = plain(attributes) if attributes else None
         self.task = _NOT_ENTERED
         self.end = 0
-        self.announced = False
+        self.announced: bool | None = False  # None: it is numbered, and not written yet
 
     @property
     def number(self) -> int:
@@ -91,7 +93,10 @@ class span:
         try:
             return self._number
         except AttributeError:
-            self.task.journal.encode()
+            if not self.task.journal.encode() or not hasattr(self, "_number"):
+                # A signal handler or a finalizer asks while the journal is being encoded: it is numbered here.
+                self.announced = None
+                self._number = self.task.next_number()
             return self._number
 
     def set(self, **attributes: Any) -> None:
@@ -100,7 +105,7 @@ class span:
         Args:
             attributes: As for the span itself; an earlier one of the same name is replaced.
         """
-        self.attributes = {**(self.attributes or {}), **attributes}
+        self.attributes = {**(self.attributes or {}), **plain(attributes)}
 
     def __enter__(self) -> span:
         global _read_at, _process_time

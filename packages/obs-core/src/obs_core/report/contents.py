@@ -28,7 +28,7 @@ def execution_contents(execution: ExecutionView) -> dict[str, Any]:
         "command": execution.command,
         "commit": execution.git_commit,
         "tags": [[str(name), str(value)] for name, value in execution.tags.items()],
-        "notes": _lost_records_note(execution.lost_records),
+        "notes": _missing_records_notes(execution),
     }
 
 
@@ -67,15 +67,23 @@ def _timing(shown: ExecutionView | TaskView) -> dict[str, Any]:
     }
 
 
-def _lost_records_note(count: int) -> list[str]:
-    if not count:
-        return []
-    records = "1 record" if count == 1 else f"{count:,} records"
-    return [f"{records} of this execution could not be written, so something may be missing here."]
+def _missing_records_notes(execution: ExecutionView) -> list[str]:
+    notes = []
+    if execution.lost_records:
+        records = _records(execution.lost_records)
+        notes.append(f"{records} of this execution could not be written, so something may be missing here.")
+    if execution.damaged_records:
+        records = _records(execution.damaged_records)
+        notes.append(f"At least {records} of this execution are damaged or missing in the store, and left out here.")
+    return notes
+
+
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{count:,} records"
 
 
 def _tabs(decks: Iterable[DeckView], payloads: Payloads) -> list[list[str]]:
-    labels: set[str] = set()
+    labels: dict[str, int] = {}
     tabs = []
     for deck in decks:
         if any(item and not item.isspace() for item in deck.items):
@@ -83,11 +91,13 @@ def _tabs(decks: Iterable[DeckView], payloads: Payloads) -> list[list[str]]:
     return tabs
 
 
-def _unused_label(name: str, labels: set[str]) -> str:
-    label, number = name, 2
+def _unused_label(name: str, labels: dict[str, int]) -> str:
+    """Return a label that no tab has yet; with each goes the number that the next one of its name may have."""
+    label, number = name, labels.get(name, 2)
     while label in labels:
         label, number = f"{name} ({number})", number + 1
-    labels.add(label)
+    labels[name] = number
+    labels.setdefault(label, 2)
     return label
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from obs_core.settings import store_url
 from obs_core.store.base import Segment, Store, StoreError
+from obs_core.store.passwords import with_password
 
 __all__ = ["Segment", "Store", "StoreError", "open_store", "store_url", "using"]
 
@@ -34,7 +35,7 @@ def open_store(url: str | os.PathLike[str] | None = None) -> Store:
     scheme, separator, path = location.partition("://")
     if not separator:
         return _folder(location)
-    return _folder(path) if scheme == "file" else _remote(location)
+    return _folder(path) if scheme == "file" else _remote(with_password(location))
 
 
 @contextmanager

@@ -15,13 +15,15 @@ class Segment(Protocol):
     """One file of a journal, while it is being written."""
 
     size: int
-    """Bytes appended so far, before compression."""
+    """Bytes that count as written, before compression. Whoever appends adds to it once he has taken note: what an
+    interrupted append left beyond it is replaced by the next one."""
 
     def append(self, lines: bytes) -> None:
-        """Add whole lines at the end.
+        """Add whole lines after the first `size` bytes.
 
         Raises:
             OSError: The store did not take them; none of them counts as written.
+            FileNotFoundError: Somebody removed the file since it was begun.
         """
 
     def close(self) -> None:
@@ -29,7 +31,10 @@ class Segment(Protocol):
 
 
 class Store(Protocol):
-    """Files by path, ``/`` between the parts, relative to the store."""
+    """Files by path, ``/`` between the parts, relative to the store.
+
+    A path that leads out of the store, by its parts or by a symbolic link on the way, is a `StoreError` everywhere.
+    """
 
     url: str
     local: bool
@@ -45,8 +50,8 @@ class Store(Protocol):
     def put(self, path: str, content: bytes) -> None:
         """Write a whole file, so that a reader sees all of it or nothing."""
 
-    def get(self, path: str, start: int = 0) -> bytes:
-        """Read a file: all of it, or what follows its first `start` bytes.
+    def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
+        """Read a file: all of it, or at the most `size` bytes from `start` on.
 
         Raises:
             FileNotFoundError: There is no such file.
@@ -60,6 +65,9 @@ class Store(Protocol):
 
     def modified(self, path: str) -> float:
         """Return when a file was last written, in seconds since the epoch."""
+
+    def now(self) -> float:
+        """Return the time by the clock that `modified` reads, in seconds since the epoch."""
 
     def size_of(self, path: str) -> int:
         """Return the bytes of a file, or of everything below a folder."""

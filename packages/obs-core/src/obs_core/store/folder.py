@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import zlib
+import stat
+import time
+from collections.abc import Iterator
+from typing import BinaryIO, cast
 
-from obs_core.store.base import Segment
+from obs_core.store.base import Segment, StoreError
+from obs_core.store.packing import member
+from obs_core.store.paths import parts_of
 
 _COMPRESS_FROM = 64 * 1024
 """Smaller closed segments stay as they are: a reader gains nothing, and a trivial task should cost
 nothing."""
+
+_MEMBER = 64 * 1024
+"""Bytes of lines in one member of a compressed segment, to the end of their last batch: what one flipped bit costs."""
+
+_BATCH_END = b'\n["check",'
 
 
 class FolderStore:
@@ -27,6 +37,7 @@ class FolderStore:
     def __init__(self, path: str) -> None:
         self.url = path
         self._root = os.path.abspath(path)
+        self._ahead: float | None = None
 
     def segment(self, path: str) -> Segment:
         return _FolderSegment(self._full(path))
@@ -43,10 +54,11 @@ class FolderStore:
             _remove_file(scratch)
             raise
 
-    def get(self, path: str, start: int = 0) -> bytes:
-        with open(self._full(path), "rb") as file:
-            file.seek(start)
-            return file.read()
+    def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
+        with _opened(self._full(path)) as file:
+            if start:
+                file.seek(start)
+            return file.read(-1 if size is None else size)
 
     def names(self, path: str) -> list[str]:
         try:
@@ -60,11 +72,23 @@ class FolderStore:
     def modified(self, path: str) -> float:
         return os.stat(self._full(path)).st_mtime
 
+    def now(self) -> float:
+        # The folder may lie on a server with a clock of its own: a file says what time it is there.
+        if self._ahead is None:
+            self._ahead = 0.0
+            with contextlib.suppress(OSError):
+                scratch = os.path.join(self._root, f".clock.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+                os.close(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                self._ahead = os.stat(scratch).st_mtime - time.time()
+                os.unlink(scratch)
+        return time.time() + self._ahead
+
     def size_of(self, path: str) -> int:
         full = self._full(path)
         if os.path.isfile(full):
             return os.path.getsize(full)
-        return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(full) for name in names)
+        files = (os.path.join(folder, name) for folder, _, names in os.walk(full) for name in names)
+        return sum(os.lstat(file).st_size for file in files)
 
     def remove(self, path: str) -> None:
         import shutil
@@ -79,10 +103,19 @@ class FolderStore:
         return self._full(path)
 
     def address(self, path: str) -> str:
-        return self._full(path)
+        return self._full(path) if path else self._root
 
     def _full(self, path: str) -> str:
-        return os.path.join(self._root, *path.split("/"))
+        """Return where a path is on this machine, after a look that no link on the way leads somewhere else.
+
+        The store itself may be a link, and so may its top folders, which its owner laid out.
+        """
+        parts = parts_of(path)
+        full = os.path.join(self._root, *parts)
+        for depth in range(2, len(parts) + 1):
+            if os.path.islink(full if depth == len(parts) else os.path.join(self._root, *parts[:depth])):
+                raise StoreError(f"{path[:200]!r} is, or lies below, a symbolic link: not followed")
+        return full
 
 
 class _FolderSegment:
@@ -91,32 +124,51 @@ class _FolderSegment:
     def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor: int | None = None
+        self._end = 0
+        """Bytes in the file; -1 while that is not known."""
         self.size = 0
 
     def append(self, lines: bytes) -> None:
         if self._descriptor is None:
             self._descriptor = _open_new(self._path)
+        elif not os.fstat(self._descriptor).st_nlink:
+            raise FileNotFoundError(f"{self._path} was removed while it was written")
+        if self._end != self.size:
+            # An append was interrupted, or its caller was before he took note: taken back, so that no line is there
+            # twice.
+            os.ftruncate(self._descriptor, self.size)
+        self._end = -1
         try:
-            self._write(self._descriptor, lines)
+            written = os.write(self._descriptor, lines)
+            while written < len(lines):
+                written += os.write(self._descriptor, lines[written:])
         except OSError:
-            # A full disk may have taken half of it: taken back, so that a later try writes no line twice.
+            # A full disk may have taken half of it. Readers shall not see that until the next try.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self.size)
             raise
-        self.size += len(lines)
-
-    def _write(self, descriptor: int, lines: bytes) -> None:
-        written = os.write(descriptor, lines)
-        while written < len(lines):
-            written += os.write(descriptor, lines[written:])
+        self._end = self.size + len(lines)
 
     def close(self) -> None:
-        if self._descriptor is None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
             return
-        os.close(self._descriptor)
-        self._descriptor = None
         if self.size >= _COMPRESS_FROM:
-            _compress(self._path)
+            with contextlib.suppress(FileNotFoundError):  # somebody removed it
+                _compress(self._path)
+        os.close(descriptor)
+
+
+def _opened(path: str) -> BinaryIO:
+    """Open a file to be read: no folder, pipe or device, for which a reader might wait for ever."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise StoreError(f"{path} is not a file")
+        return cast("BinaryIO", open(descriptor, "rb", buffering=0))
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _open_new(path: str) -> int:
@@ -129,15 +181,36 @@ def _open_new(path: str) -> int:
 
 
 def _compress(path: str) -> None:
-    """Replace a file by its gzip, chunk by chunk; a reader that sees both takes the compressed one."""
-    packer = zlib.compressobj(level=1, wbits=31)
+    """Replace a file by its gzip, a member for each few batches; a reader that sees both takes the compressed one."""
     scratch = f"{path}.gz.tmp"
     with open(path, "rb") as source, open(scratch, "wb") as target:
-        while chunk := source.read(1 << 20):
-            target.write(packer.compress(chunk))
-        target.write(packer.flush())
+        for lines in _batches(source):
+            target.write(member(lines))
+        # What replaces must be on the disk before it does: after a power failure there would be neither.
+        target.flush()
+        os.fsync(target.fileno())
     os.replace(scratch, f"{path}.gz")
     os.unlink(path)
+
+
+def _batches(source: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a segment, some batches at a time: each becomes readable without the others."""
+    lines = b""
+    while chunk := source.read(1 << 20):
+        lines += chunk
+        begin = 0
+        while len(lines) - begin >= _MEMBER:
+            end = lines.find(_BATCH_END, begin + _MEMBER)
+            if end < 0:
+                break
+            end = lines.find(b"\n", end + 1) + 1
+            if not end:
+                break
+            yield lines[begin:end]
+            begin = end
+        lines = lines[begin:]
+    if lines:
+        yield lines
 
 
 def _make_parent(path: str) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+from obs_core.store.base import StoreError
+
 EXECUTIONS = "executions"
 
 
@@ -44,3 +48,30 @@ def capture_path(execution_id: str, name: str) -> str:
 def report_path(execution_id: str, name: str) -> str:
     """Return the file of a report."""
     return f"{EXECUTIONS}/{execution_id}/reports/{name}.html"
+
+
+def parts_of(path: str) -> list[str]:
+    """Return the parts of a path in a store.
+
+    Raises:
+        StoreError: It leads out of the store, or is no path.
+    """
+    parts = path.split("/")
+    if not _FORBIDDEN.isdisjoint(parts) or "\0" in path or "\\" in path or (os.name == "nt" and ":" in path):
+        raise StoreError(f"{path[:200]!r} is not the path of a file in a store")
+    return parts
+
+
+def belongs_to(path: str, execution_id: str) -> bool:
+    """Tell whether a path that a record names is one that this execution may name: its own, or shared content."""
+    try:
+        parts = parts_of(path)
+    except StoreError:
+        return False
+    own = parts[:2] == [EXECUTIONS, execution_id] and len(parts) == 4 and parts[2] in _NAMED_BY_RECORDS
+    return own or (parts[0] == SHARED and len(parts) == 2)
+
+
+_FORBIDDEN = frozenset(("", ".", ".."))
+
+_NAMED_BY_RECORDS = ("blobs", "captures")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import zlib
+import time
 from typing import Any
 
 from obs_core.store.base import Segment, StoreError
+from obs_core.store.packing import member
+from obs_core.store.passwords import password_of, without_password
+from obs_core.store.paths import parts_of
 
 _IMPATIENT: dict[str, dict[str, Any]] = {
     "s3": {"config_kwargs": {"connect_timeout": 5, "read_timeout": 15, "retries": {"max_attempts": 2}}},
@@ -23,7 +26,7 @@ class RemoteStore:
 
     Args:
         url: Such as ``s3://bucket/obs``. Credentials and endpoints come from the file system's own
-            environment variables.
+            environment variables. A password in it stands in nothing that is shown, written or carried.
 
     Each method raises `StoreError` if fsspec knows no such protocol or its package is not installed.
     """
@@ -33,10 +36,12 @@ class RemoteStore:
     segment_limit = 512 * 1024
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
+        self.url = without_password(url).rstrip("/")
+        self._location = url
         self._process = 0
         self._opened: tuple[Any, str] | None = None
-        _import_client(self.url)
+        self._ahead: float | None = None
+        _import_client(url)
 
     def segment(self, path: str) -> Segment:
         return _RemoteSegment(self, path)
@@ -47,10 +52,10 @@ class RemoteStore:
             _make_folder(files, full)
             files.pipe_file(full, content)
 
-    def get(self, path: str, start: int = 0) -> bytes:
+    def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
         files, full = self._at(path)
         with _oserrors(self.url):
-            return bytes(files.cat_file(full, start=start or None))
+            return bytes(files.cat_file(full, start=start or None, end=None if size is None else start + size))
 
     def names(self, path: str) -> list[str]:
         files, full = self._at(path)
@@ -73,6 +78,17 @@ class RemoteStore:
         with _oserrors(self.url):
             files.invalidate_cache()
             return float(files.modified(full).timestamp())
+
+    def now(self) -> float:
+        # Its own clock is what a file is stamped with; where none can be written, this machine's has to do.
+        if self._ahead is None:
+            self._ahead = 0.0
+            scratch = f"clock/{os.urandom(8).hex()}"
+            with contextlib.suppress(OSError, NotImplementedError):
+                self.put(scratch, b"")
+                self._ahead = self.modified(scratch) - time.time()
+                self.remove(scratch)
+        return time.time() + self._ahead
 
     def size_of(self, path: str) -> int:
         files, full = self._at(path)
@@ -97,8 +113,9 @@ class RemoteStore:
     def _at(self, path: str) -> tuple[Any, str]:
         # Clients with their own threads do not survive a fork: a child opens its own.
         if self._opened is None or self._process != os.getpid():
-            self._opened, self._process = _open(self.url), os.getpid()
+            self._opened, self._process = _open(self._location), os.getpid()
         files, root = self._opened
+        parts_of(path)
         return files, f"{root}/{path}"
 
 
@@ -108,18 +125,20 @@ class _RemoteSegment:
     def __init__(self, store: RemoteStore, path: str) -> None:
         self._store = store
         self._path = f"{path}.gz"
-        self._uploaded = b""
+        self._kept = self._sent = b""
+        self._kept_size = 0
         self.size = 0
 
     def append(self, lines: bytes) -> None:
+        if self.size != self._kept_size:  # whoever appends has taken note of what was sent last
+            self._kept, self._kept_size = self._sent, self.size
         # gzip allows several members in one file: what was uploaded before need not be compressed again.
-        content = self._uploaded + zlib.compress(lines, level=1, wbits=31)
+        content = self._kept + member(lines)
         self._store.put(self._path, content)
-        self._uploaded = content
-        self.size += len(lines)
+        self._sent = content
 
     def close(self) -> None:
-        self._uploaded = b""
+        self._kept = self._sent = b""
 
 
 class _oserrors:
@@ -152,7 +171,9 @@ def _open(url: str) -> tuple[Any, str]:
         files, root = fsspec.core.url_to_fs(url, **_IMPATIENT.get(protocol, {}))
     except (ImportError, ValueError) as error:
         hint = ' (try: pip install "obs-core[s3]")' if protocol.startswith("s3") else ""
-        raise StoreError(f"cannot open the store {url!r}: {error}{hint}") from error
+        shown, password = without_password(url), password_of(url)
+        reason = str(error).replace(password, "***") if password else str(error)
+        raise StoreError(f"cannot open the store {shown!r}: {reason}{hint}") from error
     return files, root.rstrip("/")
 
 

@@ -58,9 +58,9 @@ class RecordingStore:
         self.files[path] = content
         self._modified[path] = time.time()
 
-    def get(self, path: str, start: int = 0) -> bytes:
+    def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
         try:
-            return self.files[path][start:]
+            return self.files[path][start : None if size is None else start + size]
         except KeyError:
             raise FileNotFoundError(path) from None
 
@@ -74,6 +74,9 @@ class RecordingStore:
     def modified(self, path: str) -> float:
         self.get(path)
         return self._modified[path]
+
+    def now(self) -> float:
+        return time.time()
 
     def size_of(self, path: str) -> int:
         return sum(len(self.files[name]) for name in self._at_or_below(path))
@@ -99,8 +102,7 @@ class _MemorySegment:
         self.size = 0
 
     def append(self, lines: bytes) -> None:
-        self._store.put(self._path, self._store.files.get(self._path, b"") + lines)
-        self.size += len(lines)
+        self._store.put(self._path, self._store.files.get(self._path, b"")[: self.size] + lines)
 
     def close(self) -> None:
         """Nothing is left to do."""

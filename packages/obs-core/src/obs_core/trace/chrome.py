@@ -58,6 +58,8 @@ def _frame(tree: SpanTree, root: int) -> dict[str, Any]:
     }
     if execution.lost_records:
         facts["lost records"] = str(execution.lost_records)
+    if execution.damaged_records:
+        facts["damaged records"] = str(execution.damaged_records)
     return {"displayTimeUnit": "ns", "otherData": facts}
 
 

@@ -105,6 +105,7 @@ def _execution(tree: SpanTree) -> dict[str, Any]:
         "git_commit": execution.git_commit,
         "tags": dict(execution.tags),
         "lost_records": execution.lost_records,
+        "damaged_records": execution.damaged_records,
     }
 
 

@@ -111,13 +111,20 @@ def _times(tree: SpanTree, root: int) -> dict[str, str]:
 
 def _origin(tree: SpanTree) -> dict[str, str]:
     execution = tree.table.execution
-    lost = execution.lost_records
+    missing = [
+        f"{_counted(count, 'record')} {why}"
+        for count, why in (
+            (execution.lost_records, "could not be written and are missing below"),
+            (execution.damaged_records, "at least are damaged or missing in the store"),
+        )
+        if count
+    ]
     return {
         "Host": " as ".join(part for part in (execution.host, execution.user) if part),
         "Command": execution.command,
         "Commit": execution.git_commit,
         "Tags": ", ".join(f"{key}={value}" for key, value in execution.tags.items()),
-        "Incomplete": f"{_counted(lost, 'record')} could not be written and are missing below" if lost else "",
+        "Incomplete": "; ".join(missing),
     }
 
 

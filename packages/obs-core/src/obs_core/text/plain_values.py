@@ -1,0 +1,99 @@
+"""Values as they are now, in types that JSON knows: later changes do not show, and nothing large is kept alive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from obs_core.interruptions import let_pass
+from obs_core.text.bounded_repr import bounded_repr
+
+__all__ = ["plain"]
+
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+
+_MOST_VALUES = 1_000
+"""Values in a container up to which it is copied; a larger one is told by a bounded text."""
+
+_DEEPEST = 12
+
+_TAKEN_APART = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__")
+"""What marks classes that msgspec would take apart, and with them the fields that a class hides from its `repr`."""
+
+
+def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Return attributes as they are now: scalars as they are, small containers copied, anything else as text.
+
+    Whoever calls it runs code of the values (a `repr`, ``item()`` of a scalar), so no lock may be held.
+
+    Args:
+        values: Attributes by name, in a dict of the caller's own.
+
+    Returns:
+        The dict itself if all its values are scalars, else a copy.
+
+    Example:
+        >>> plain({"rows": 3, "shape": (3, 2), "path": PurePosixPath("a.csv")})
+        {'rows': 3, 'shape': [3, 2], 'path': "PurePosixPath('a.csv')"}
+    """
+    for value in values.values():
+        if value.__class__ not in _SCALARS:
+            return {name: _plain(value) for name, value in values.items()}
+    return values
+
+
+def _plain(value: Any) -> Any:
+    if value.__class__ in _SCALARS:
+        return value
+    try:
+        return _copied(value, _Room())
+    except BaseException as error:
+        let_pass(error)
+        return bounded_repr(value)
+
+
+class _TooLarge(Exception):
+    """A container is too large, or too deep, to be copied."""
+
+
+class _Room:
+    """How much of a value may still be copied."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = _MOST_VALUES
+
+    def take(self, count: int, depth: int) -> None:
+        self.left -= count
+        if self.left < 0 or depth > _DEEPEST:
+            raise _TooLarge
+
+
+def _copied(value: Any, room: _Room, depth: int = 0) -> Any:
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if isinstance(value, dict):
+        room.take(len(value), depth)
+        return {_key(key): _copied(entry, room, depth + 1) for key, entry in dict.items(value)}
+    if kind in (list, tuple, set, frozenset):
+        room.take(len(value), depth)
+        return [_copied(entry, room, depth + 1) for entry in list(value)]
+    if any(hasattr(kind, mark) for mark in _TAKEN_APART) or isinstance(value, (list, tuple, set, frozenset)):
+        return bounded_repr(value)
+    return msgspec.to_builtins(value, enc_hook=_described)
+
+
+def _key(key: Any) -> str:
+    return key if key.__class__ is str else str(key)
+
+
+def _described(value: Any) -> Any:
+    """Tell a value that JSON does not know: a numpy scalar by its number, others by a bounded repr."""
+    if isinstance(value, (int, float, str)):
+        return next(kind(value) for kind in (int, float, str) if isinstance(value, kind))
+    if callable(getattr(value, "item", None)) and getattr(value, "ndim", None) == 0:
+        return value.item()
+    return bounded_repr(value)
