@@ -547,12 +547,22 @@ class Journal:
             warn(f"cannot write to the store {self.store.url!r}: {error}; the pipeline goes on, obs tries again")
 
     def _give_up(self) -> None:
-        frames, files = self._frames, self._files
-        left = sum([frame.count for frame in frames])
-        unwritten = left + len(files)
-        self._frames = []
-        self._files = {}
-        self._encoded -= left
+        """Do without what the store did not take, and say how much that is.
+
+        What is left over in a store that takes things was appended a moment ago by another thread, which is about to
+        write it.
+        """
+        unwritten = 0
+        if self._unreachable():
+            left = sum([frame.count for frame in self._frames])
+            unwritten = left + len(self._files)
+            self._frames = []
+            self._files = {}
+            self._encoded -= left
+        else:
+            for path, file in list(self._files.items()):
+                if file.tries:
+                    unwritten += self._files.pop(path, None) is not None
         self.lost += unwritten
         if self.lost:
             reason = self._failure or ("it did not answer in time" if unwritten else "it refused them")
