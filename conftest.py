@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-EXAMPLES, EXAMPLES_BY_NIGHT = 34, 100
-"""How many examples a property is tried with, unless its test says so itself."""
+BY_DAY = 3
+"""By day a property is tried with a third of its examples."""
+
+# How long an example takes says nothing on a loaded machine: time is measured in benchmarks.
+settings.register_profile("obs", deadline=None)
+settings.load_profile("obs")
 
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -35,10 +39,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--wheels", type=Path, metavar="FOLDER", help="try the packages built there, instead of building")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    use_profile(config)
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is marked nightly, unless it is night or the test was named; skip what this system cannot run."""
     for item in items:
@@ -53,14 +53,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    use_profile(session.config)  # once more: a package's own conftest.py may have set another one
+    """Give properties fewer examples by day.
 
-
-def use_profile(config: pytest.Config) -> None:
-    """Set how many examples there are; how long one takes says nothing on a loaded machine, so there is no deadline."""
-    examples = EXAMPLES_BY_NIGHT if config.getoption("--nightly") else EXAMPLES
-    settings.register_profile("obs", deadline=None, max_examples=examples)
-    settings.load_profile("obs")
+    hypothesis keeps a test's settings, those from ``@settings`` or from the profile, on its function, under a name of
+    its own: a profile alone would not reach tests that say their number themselves.
+    """
+    if session.config.getoption("--nightly"):
+        return
+    functions = {getattr(item.obj, "__func__", item.obj) for item in session.items if isinstance(item, pytest.Function)}
+    for function in functions:
+        given = getattr(function, "_hypothesis_internal_use_settings", None)
+        if given is not None:
+            fewer = settings(given, max_examples=-(-given.max_examples // BY_DAY))
+            function._hypothesis_internal_use_settings = fewer
 
 
 @pytest.fixture(scope="session")
