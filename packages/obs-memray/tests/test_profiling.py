@@ -299,7 +299,7 @@ def test_compare_to_the_last_time_shows_the_change() -> None:
     assert "since the last time" not in decks_of(finished(), "load")["Memory"]
     load(30)
     memory = text_of(decks_of(finished(), "load")["Memory"])
-    assert re.search(r"peak 3\d\.\d MB \+2\d\.\d MB, \+\d+ % since the last time", memory), memory
+    assert re.search(r"peak 3\d\.\d MB \+2\d\.\d MB, \+\d+\.\d % since the last time", memory), memory
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from obs_core.rendering import escape
+from obs_core.text.numbers import byte_size, count, share
 from obs_memray.drawing import Drawn
 from obs_memray.options import Options
 from obs_memray.summary import Allocator, Place, Summary
 
-__all__ = ["memory_html", "size_text"]
+__all__ = ["memory_html", "unreadable_html"]
 
 _WIDTH, _HEIGHT = 1000, 220
 _LINES = 4
@@ -65,16 +66,6 @@ def _css() -> str:
     return (Path(__file__).parent / "assets" / "memory.css").read_text(encoding="utf-8").strip()
 
 
-def size_text(size: float) -> str:
-    """Write bytes as people do: ``"1.5 MB"``, in powers of ten."""
-    sign, size = ("−" if size < 0 else ""), abs(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5 or unit == "GB":
-            return f"{sign}{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{sign}{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError("the loop returns at its last unit")
-
-
 def _notes(drawn: Drawn, options: Options, stopped: bool, killed: bool, failure: str) -> str:
     notes = []
     if killed:
@@ -92,18 +83,18 @@ def _notes(drawn: Drawn, options: Options, stopped: bool, killed: bool, failure:
 
 
 def _facts(summary: Summary, last: Summary | None) -> str:
-    facts = [("peak", size_text(summary.peak), _change(summary.peak, last.peak if last else None))]
+    facts = [("peak", byte_size(summary.peak), _change(summary.peak, last.peak if last else None))]
     if summary.total is not None:
         change = _change(summary.total, last.total if last else None)
-        facts.append(("allocated in all", size_text(summary.total), change))
-    facts.append(("allocations", f"{summary.count:,}", ""))
+        facts.append(("allocated in all", byte_size(summary.total), change))
+    facts.append(("allocations", count(summary.count), ""))
     if summary.resident:
         largest, began = max(one.resident for one in summary.resident), summary.resident[0].resident
         facts.append(
-            ("largest resident set", size_text(largest), f" <small>{size_text(began)} when the task began</small>")
+            ("largest resident set", byte_size(largest), f" <small>{byte_size(began)} when the task began</small>")
         )
     if summary.processes > 1:
-        facts.append(("processes, peaks added", f"{summary.processes}", ""))
+        facts.append(("processes, peaks added", count(summary.processes), ""))
     entries = "".join(f"<div><dt>{name}</dt><dd>{value}{change}</dd></div>" for name, value, change in facts)
     return f'<dl class="facts">{entries}</dl>'
 
@@ -112,11 +103,10 @@ def _change(now: int, before: int | None) -> str:
     """Say how a figure differs from the last time."""
     if before is None:
         return ""
-    difference = now - before
-    share = f", {100 * difference / before:+.0f} %".replace("-", "−") if before else ""
-    sign = "+" if difference >= 0 else ""
-    css = "worse" if difference > 0.05 * before else "better" if difference < -0.05 * before else "same"
-    return f' <small class="{css}">{sign}{size_text(difference)}{share} since the last time</small>'
+    sign, difference = "-" if now < before else "+", abs(now - before)
+    relative = f", {sign}{share(difference, before)}" if before else ""
+    css = "same" if difference <= 0.05 * before else "worse" if now > before else "better"
+    return f' <small class="{css}">{sign}{byte_size(difference)}{relative} since the last time</small>'
 
 
 def _chart(summary: Summary) -> str:
@@ -142,11 +132,11 @@ def _chart(summary: Summary) -> str:
     peak = f'<line class="peak" x1="0" x2="{_WIDTH}" {_level(_HEIGHT * (high - summary.peak) / (high - low))}/>'
     return (
         '<figure><figcaption><span class="key heap">allocated</span> <span class="key peak">its peak, '
-        f'{size_text(summary.peak)}</span> <span class="key resident">resident set</span>'
-        f" since the task began, when it was {size_text(began)}</figcaption>"
-        f'<div class="plot">{_labels(sizes, low, high, "bottom", size_text)}'
+        f'{byte_size(summary.peak)}</span> <span class="key resident">resident set</span>'
+        f" since the task began, when it was {byte_size(began)}</figcaption>"
+        f'<div class="plot">{_labels(sizes, low, high, "bottom", _signed_size)}'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="Memory over {end:,.1f} s: allocated up to {size_text(summary.peak)}">{grid}'
+        f'aria-label="Memory over {end:,.1f} s: allocated up to {byte_size(summary.peak)}">{grid}'
         f'<polyline class="resident" points="{points(resident)}"/>'
         f'<polyline class="heap" points="{points(heap)}"/>{peak}'
         f"</svg>{_labels(times, 0, end / unit, 'left', lambda mark: f'{mark:g} {unit_name}')}</div></figure>"
@@ -159,6 +149,10 @@ def _unit_of_time(seconds: float) -> tuple[float, str]:
         for unit in ((3600, "h"), (60, "min"), (1, "s"), (0.001, "ms"))
         if seconds >= 2 * unit[0] or unit[1] == "ms"
     )
+
+
+def _signed_size(size: float) -> str:
+    return f"-{byte_size(-size)}" if size < 0 else byte_size(size)
 
 
 def _level(height: float) -> str:
@@ -182,8 +176,8 @@ def _allocators(summary: Summary, options: Options, last: Summary | None) -> str
     if not summary.largest:
         return ""
     before = {_identity(one): one.size for one in last.largest} if last else None
-    rows = "".join(_allocator(one, summary.largest[0].size, before) for one in summary.largest)
-    head = "<th>Size</th><th>Allocations</th><th>Where</th>" + ("<th>Change</th>" if last else "")
+    rows = "".join(_allocator(one, summary.held, before) for one in summary.largest)
+    head = "<th>Share</th><th>Size</th><th>Allocations</th><th>Where</th>" + ("<th>Change</th>" if last else "")
     return (
         f"<h3>{_title(options)}</h3><table><thead><tr>{head}</tr></thead>{rows}</table>"
         '<p class="note">Each allocation counts for the innermost line of your own code, which is none of an installed'
@@ -197,15 +191,15 @@ def _title(options: Options) -> str:
     return "What was freed at once" if options.view.temporary_threshold >= 0 else "Who held the memory at its peak"
 
 
-def _allocator(one: Allocator, most: int, before: dict[tuple[str, str, str], int] | None) -> str:
+def _allocator(one: Allocator, held: int, before: dict[tuple[str, str, str], int] | None) -> str:
     change = ""
     if before is not None:
         was = before.get(_identity(one))
         change = "<td>new</td>" if was is None else f"<td>{_change(one.size, was)}</td>"
-    bar = f'<span class="meter"><i style="width:{100 * one.size / max(most, 1):.1f}%"></i></span>'
+    bar = f'<span class="meter"><i style="width:{100 * one.size / max(held, 1):.1f}%"></i></span>'
     source = f"<pre>{escape(one.source)}</pre>" if one.source else ""
     inner = "".join(_row(place, "", "", "<td></td>" if change else "") for place in one.inner)
-    return f"<tbody>{_row(one, bar, source, change)}{inner}</tbody>"
+    return f"<tbody>{_row(one, bar + share(one.size, held), source, change)}{inner}</tbody>"
 
 
 def _identity(one: Allocator) -> tuple[str, str, str]:
@@ -213,9 +207,8 @@ def _identity(one: Allocator) -> tuple[str, str, str]:
     return one.function, one.file, one.source or str(one.line)
 
 
-def _row(one: Place, bar: str, source: str, change: str) -> str:
-    css = "" if bar else ' class="inner"'
-    return (
-        f"<tr{css}><td>{bar}{size_text(one.size)}</td><td>{one.count:,}</td><td><code>{escape(one.function)}</code> "
-        f'<span title="{escape(one.file)}">{escape(one.place)}</span>{source}</td>{change}</tr>'
-    )
+def _row(one: Place, relative: str, source: str, change: str) -> str:
+    css = "" if relative else ' class="inner"'
+    place = f'<code>{escape(one.function)}</code> <span title="{escape(one.file)}">{escape(one.place)}</span>'
+    numbers = f"<td>{relative}</td><td>{byte_size(one.size)}</td><td>{count(one.count)}</td>"
+    return f"<tr{css}>{numbers}<td>{place}{source}</td>{change}</tr>"

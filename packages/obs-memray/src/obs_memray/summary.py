@@ -83,6 +83,7 @@ class Summary(Struct):
         largest: The largest allocators of what the report looks at (the peak, leaks or temporary allocations), by size.
         resident: The memory over time, of the first process.
         processes: How many processes there were: more than one with `follow_fork`.
+        held: Bytes of all that the report looks at, of which `largest` are the largest.
     """
 
     peak: int
@@ -91,6 +92,7 @@ class Summary(Struct):
     largest: list[Allocator] = field(default_factory=list)
     resident: list[Moment] = field(default_factory=list)
     processes: int = 1
+    held: int = 0
 
 
 def summarize(paths: Sequence[str], view: View, body: Body) -> Summary:
@@ -112,6 +114,7 @@ def summarize(paths: Sequence[str], view: View, body: Body) -> Summary:
             _add(allocations_in(reader, view), body, sizes)
             if not summary.resident:
                 summary.resident = _thinned(list(reader.get_memory_snapshots()))
+    summary.held = sum(size for within in sizes.values() for size, _ in within.values())
     summary.largest = [_allocator(own, within, view) for own, within in _largest(sizes)]
     return summary
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from obs_core.rendering import escape
+from obs_core.text.numbers import count, plural, share
 from obs_pandera.findings import Finding, Findings
 from obs_pandera.frames import Frame
 from obs_pandera.schemas import Rule, Schema
-from obs_pandera.texts import asked_text, count_text, shorten, value_text
+from obs_pandera.texts import asked_text, shorten, value_text
 
 __all__ = ["report_html"]
 
@@ -53,21 +54,21 @@ def _css() -> str:
 def _verdict(title: str, schema: Schema, frame: Frame, findings: Findings) -> str:
     failed = bool(findings.findings)
     word, css = ("Failed", "failed") if failed else ("Passed", "passed")
-    rows = "rows unknown" if frame.rows is None else count_text(frame.rows, "row")
-    about = f"schema <code>{escape(shorten(schema.name))}</code>, {rows}, {count_text(len(frame.labels), 'column')}"
+    rows = "rows unknown" if frame.rows is None else plural(frame.rows, "row")
+    about = f"schema <code>{escape(shorten(schema.name))}</code>, {rows}, {plural(len(frame.labels), 'column')}"
     return f'<h2>{escape(title)}</h2><p class="verdict"><b class="{css}">{word}</b><span>{about}</span></p>'
 
 
 def _facts(frame: Frame, findings: Findings) -> str:
     sampled = any(finding.sampled for finding in findings.findings)
     facts = [
-        ("schema errors", f"{len(findings.of('schema')):,}"),
-        ("checks of the data that failed", f"{len(findings.of('data')):,}"),
-        ("failing values", f"{findings.failing_values:,}"),
+        ("schema errors", count(len(findings.of("schema")))),
+        ("checks of the data that failed", count(len(findings.of("data")))),
+        ("failing values", count(findings.failing_values)),
     ]
     if findings.invalid_rows is not None and frame.rows:
-        facts.append(("valid rows", _share(1 - findings.invalid_rows / frame.rows)))
-        facts.append(("rows with a failure", f"{findings.invalid_rows:,}"))
+        facts.append(("valid rows", share(frame.rows - findings.invalid_rows, frame.rows)))
+        facts.append(("rows with a failure", count(findings.invalid_rows)))
     entries = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
     note = ""
     if sampled:
@@ -96,7 +97,7 @@ def _data_errors(findings: Sequence[Finding]) -> str:
         [
             _text(finding.column) or "(whole frame)",
             _asked(finding),
-            f"{finding.failures:,}",
+            count(finding.failures),
             _meter(finding),
             _cases(finding),
         ]
@@ -136,11 +137,11 @@ def _text(text: str) -> str:
 
 
 def _meter(finding: Finding) -> str:
-    share = finding.share
-    if share is None:
+    valid = finding.share
+    if valid is None:
         return '<span class="missing">unknown</span>'
-    about = "about " if finding.sampled else ""
-    return f'{about}{_share(share)}<span class="meter"><i style="width:{100 * share:.2f}%"></i></span>'
+    text = share(valid, 1, about=finding.sampled)
+    return f'{text}<span class="meter"><i style="width:{100 * valid:.2f}%"></i></span>'
 
 
 def _cases(finding: Finding) -> str:
@@ -261,12 +262,6 @@ def _has_failed(rule: Rule, failed: set[str]) -> bool:
 
 def _checks(rule: Rule) -> str:
     return "<br>".join(f"<code>{escape(check)}</code>" for check in rule.checks[:20])
-
-
-def _share(share: float) -> str:
-    """Write a share so that 99.996 % does not read as all of them."""
-    text = f"{100 * share:.1f} %"
-    return "> 99.9 %" if text == "100.0 %" and share < 1 else "< 0.1 %" if text == "0.0 %" and share > 0 else text
 
 
 _VISIBLE = str.maketrans({"\n": "↵", "\r": "", "\t": "⇥", "\0": "␀"})

@@ -7,7 +7,7 @@ from typing import Any
 
 from obs_core.rendering import bounded_repr
 
-__all__ = ["asked_text", "check_text", "count_text", "label_of", "shorten", "value_text"]
+__all__ = ["asked_text", "check_text", "label_of", "shorten", "value_text"]
 
 LONGEST = 80
 
@@ -15,11 +15,6 @@ LONGEST = 80
 def shorten(text: str, limit: int = LONGEST) -> str:
     """Cut text to at most `limit` characters, the last of which is then an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def count_text(number: int, noun: str) -> str:
-    """Write how many of something there are: ``"1 row"``, ``"1,000 rows"``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def label_of(label: Any) -> str:

@@ -10,11 +10,12 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from obs_core.text.numbers import plural
 from obs_pandera.findings import Finding, Findings, findings_in
 from obs_pandera.frames import Frame, open_frame
 from obs_pandera.report import report_html
 from obs_pandera.schemas import Schema, read_schema, schema_of
-from obs_pandera.texts import count_text, label_of, value_text
+from obs_pandera.texts import label_of, value_text
 
 __all__ = ["Duplicates", "Uniqueness", "ValidationFailed", "Verdict", "merge_verdicts", "validate_part"]
 
@@ -153,7 +154,7 @@ class Verdict(Struct):
         return self.to_html()
 
     def __str__(self) -> str:
-        of = f"{self.rows:,} rows in {count_text(self.parts, 'partition')}"
+        of = f"{self.rows:,} rows in {plural(self.parts, 'partition')}"
         if self.passed:
             return f"{of} pass schema {self.schema.name!r}"
         named = ", ".join(_named(one) for one in self.findings[:_EXAMPLES])
@@ -370,7 +371,7 @@ def _shown(one: PartFinding, verdict: Verdict, places: dict[tuple[int, int], int
     share = 1 - finding.failures / verdict.rows if one.counted and finding.scope == "data" and verdict.rows else None
     message = finding.message
     if finding.scope == "schema" and verdict.parts > 1:
-        where = f"in {one.parts:,} of {count_text(verdict.parts, 'partition')}"
+        where = f"in {one.parts:,} of {plural(verdict.parts, 'partition')}"
         if one.parts < verdict.parts:
             where += f": {', '.join(map(str, one.first_parts))}{', …' if one.parts > len(one.first_parts) else ''}"
         message = f"{message} ({where})" if message else where
