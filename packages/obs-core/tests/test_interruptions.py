@@ -1,5 +1,6 @@
 """What a renderer or a repr raises is a note; what a signal's handler raises meanwhile is the task's."""
 
+import decimal
 import functools
 import signal
 import subprocess
@@ -141,6 +142,17 @@ def test_what_a_repr_raises_is_told_in_its_place(name):
 
     assert "its repr raised" in bounded_repr(scope["Raises"]())
     assert "its repr raised" in bounded_repr([1, scope["Raises"]()])
+
+
+def test_what_compiled_code_raises_is_told_in_its_place():
+    pandas = pytest.importorskip("pandas")
+    column = pandas.Series([decimal.Decimal("sNaN"), 2], dtype=object)
+
+    class Raises:
+        def __repr__(self):
+            return str(column.isna())
+
+    assert "its repr raised InvalidOperation" in bounded_repr(Raises())
 
 
 def test_a_renderer_that_panics_leaves_a_note(monkeypatch):

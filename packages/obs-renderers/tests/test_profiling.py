@@ -1,6 +1,8 @@
 """Profiles."""
 
+import decimal
 import re
+import subprocess
 import sys
 
 import numpy as np
@@ -128,3 +130,96 @@ def test_buttons_name_the_kinds_of_columns():
         "text",
         "missing",
     ]
+
+
+# ---- what is shown is right ------------------------------------------------------------------------------------
+
+
+def test_few_whole_numbers_have_a_bar_each():
+    months = pd.DataFrame({"month": np.tile(np.arange(1, 13), 5)})
+    histogram = profiled(months)[1]["month"].histogram
+
+    assert histogram.counts == [5] * 12
+    assert (histogram.edges[0], histogram.edges[-1]) == (0.5, 12.5)
+    html = FrameProfilingRenderer().to_html(months)
+    assert len(re.findall(r"<rect ", html)) == 12
+    assert "<title>12: 5</title>" in html
+
+
+@pytest.mark.parametrize("most", [2, 49, 50, 51, 60, 61, 1000, 10**6])
+def test_bars_of_whole_numbers_hold_as_many_of_them_each(most):
+    histogram = profiled(pd.DataFrame({"a": np.arange(most)}), 10**7)[1]["a"].histogram
+
+    assert sum(histogram.counts) == most
+    assert len(histogram.counts) == most if most <= 50 else len(histogram.counts) <= 31
+    assert set(histogram.counts[:-1]) == {histogram.counts[0]}
+    assert len(histogram.edges) == len(histogram.counts) + 1
+
+
+def test_a_clipped_histogram_says_what_it_leaves_out():
+    values = np.append(np.random.default_rng(0).normal(size=500), [1e6, 2e6, -3e6])
+    column = profiled(pd.DataFrame({"a": values}))[1]["a"]
+
+    assert (column.histogram.below, column.histogram.above) == (1, 2)
+    assert re.search(
+        r"Not drawn: 1 below -[\d.]+, 2 above [\d.]+", FrameProfilingRenderer().to_html(pd.DataFrame({"a": values}))
+    )
+
+
+def test_far_years_keep_their_range():
+    frame = pd.DataFrame({"until": pd.Series(["9999-12-31", "0001-01-01", "2024-05-01"]).astype("datetime64[s]")})
+
+    assert profiled(frame)[1]["until"].facts == [("min", "0001-01-01"), ("median", "2024-05-01"), ("max", "9999-12-31")]
+
+
+def test_the_largest_integers_keep_their_digits():
+    facts = dict(profiled(pd.DataFrame({"a": np.array([2**63 - 1, 2**63 - 3, 5])}))[1]["a"].facts)
+
+    assert (facts["min"], facts["max"]) == ("5", f"{2**63 - 1:,}")
+
+
+def test_shares_of_a_sample_say_about():
+    frame = pd.DataFrame({"a": np.where(np.arange(1000) % 7 == 0, np.nan, 1.5), "b": ["x", "y"] * 500})
+    html = FrameProfilingRenderer(max_rows=500).to_html(frame)
+
+    assert re.search(r"about 1\d\.\d % missing", html)
+    assert "missing cells</dt><dd>about" in html
+    assert "≥ 1" in html
+    assert "about " not in FrameProfilingRenderer().to_html(frame)
+
+
+class Broken:
+    def __getattribute__(self, name):
+        raise RuntimeError(name)
+
+
+def test_one_bad_column_leaves_the_others_as_they_are():
+    good = pd.DataFrame({"n": [1, 2, 3]})
+    bad = good.assign(bad=pd.Series([Broken(), decimal.Decimal("sNaN"), 2], dtype=object))
+
+    assert profiled(bad)[1]["n"] == profiled(good)[1]["n"]
+    assert profiled(bad)[1]["bad"].missing == 1
+
+
+def test_nan_is_a_value_where_a_library_says_so():
+    pl = pytest.importorskip("polars")
+    column = profiled(pl.DataFrame({"a": [1.0, float("nan"), None, float("inf")]}))[1]["a"]
+
+    assert (column.missing, column.nan, column.infinite) == (1, 1, 1)
+
+
+def test_2_000_columns_are_profiled_without_drawing_each_bar_by_itself():
+    html = FrameProfilingRenderer().to_html(pd.DataFrame(np.random.default_rng(0).normal(size=(50, 2_000))))
+
+    assert html.count("<article") == 2_000
+    assert len(html) < 5_000_000
+
+
+def test_no_library_for_statistics_is_imported():
+    code = (
+        "import sys, pandas as pd, obs_renderers\n"
+        "obs_renderers.FrameProfilingRenderer().to_html(pd.DataFrame({'a': [1, 2], 'b': [3, 4]}))\n"
+        "print(sorted({'skrub', 'sklearn', 'scipy'} & set(sys.modules)))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

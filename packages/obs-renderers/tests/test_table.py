@@ -50,3 +50,45 @@ def test_100_000_rows_of_20_columns_are_less_than_10_mb():
     html = TableRenderer().to_html(pd.DataFrame(rng.normal(size=(100_000, 20))))
 
     assert len(html) < 10_200_000
+
+
+@pytest.mark.parametrize(
+    ("value", "names", "first"),
+    [
+        (pd.DataFrame({"a": [1.0, 2.0]}).describe(), [""], "count"),
+        (pd.Series([1], index=pd.Index(["UA"], name="carrier")), ["carrier"], "UA"),
+        (
+            pd.Series([1], index=pd.MultiIndex.from_tuples([("UA", 3)], names=["carrier", "month"])),
+            ["carrier", "month"],
+            "UA",
+        ),
+    ],
+)
+def test_rows_have_their_names(value, names, first):
+    index = [column for column in content(TableRenderer().to_html(value))["columns"] if column.get("index")]
+
+    assert [column["name"] for column in index] == names
+    assert index[0]["texts"][0] == first
+
+
+def test_rows_without_names_are_numbered_by_the_page():
+    columns = content(TableRenderer().to_html(pd.DataFrame({"a": [1]})))["columns"]
+
+    assert [column["name"] for column in columns] == ["a"]
+
+
+def test_rows_that_were_picked_keep_their_numbers():
+    columns = content(TableRenderer().to_html(pd.DataFrame({"a": range(10)}).iloc[[7, 3]]))["columns"]
+
+    assert [(column["name"], column.get("index", False)) for column in columns] == [("", True), ("a", False)]
+
+
+def test_undecodable_names_and_texts_are_shown_with_a_replacement():
+    bad = "caf\udce9.csv"
+    frame = pd.DataFrame({"a": pd.Series([bad], dtype=object)})
+    frame.columns = pd.Index([bad], dtype=object)
+    html = TableRenderer().to_html(frame)
+
+    assert html.encode()
+    assert content(html)["columns"][0]["name"] == "caf\ufffd.csv"
+    assert content(html)["columns"][0]["texts"] == ["caf\ufffd.csv"]

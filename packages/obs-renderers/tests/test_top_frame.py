@@ -36,9 +36,10 @@ def test_missing_values_are_counted_in_all_rows_of_a_short_table():
 
 
 def test_missing_values_of_a_long_table_are_counted_in_a_sample_and_the_page_says_so():
-    html = TopFrameRenderer().to_html(pd.DataFrame({"a": np.where(np.arange(100_000) % 2 == 0, 1.0, np.nan)}))
+    html = TopFrameRenderer().to_html(pd.DataFrame({"a": np.where(np.arange(100_000) % 7 == 0, np.nan, 1.0)}))
 
     assert "missing values counted in 2,000 rows spread over the table" in html
+    assert re.search(r"about 1[34]\.\d % missing", html)
 
 
 def test_a_long_text_is_cut_to_200_characters():
@@ -106,3 +107,31 @@ def test_the_table_is_not_copied():
 def test_a_size_below_one_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} must be 1 or more, not 0"):
         TopFrameRenderer(**{name: 0})
+
+
+def test_rows_have_their_names():
+    frame = pd.DataFrame({"carrier": ["AA", "UA", "AA"], "month": [1, 2, 2], "delay": [1.0, 5.0, 3.0]})
+
+    def names(value):
+        return re.findall(r'<th scope="row" class="(.*?)">(.*?)</th>', TopFrameRenderer().to_html(value))
+
+    assert names(frame.groupby("carrier").delay.mean()) == [("index text", "AA"), ("index text", "UA")]
+    assert names(frame.groupby(["month", "carrier"]).delay.mean())[:2] == [
+        ("index many", "1"),
+        ("index many text", "AA"),
+    ]
+    assert [text for _, text in names(frame.delay.describe())][4:7] == ["25%", "50%", "75%"]
+
+
+def test_numbers_and_what_is_missing_among_them_are_on_the_right():
+    html = TopFrameRenderer().to_html(pd.DataFrame({"a": [1.5, None], "b": pd.Series([1, "x"], dtype=object)}))
+
+    assert '<td class="number">1.5</td>' in html
+    assert '<td class="missing number">NA</td>' in html
+    assert '<td class="other">1</td>' in html
+
+
+def test_a_rounded_number_has_all_its_digits_in_its_tooltip():
+    html = TopFrameRenderer().to_html(pd.DataFrame({"a": [1 / 3, 100.0]}))
+
+    assert '<td class="number" title="0.3333333333333333">0.333</td>' in html

@@ -24,6 +24,7 @@ from types import FrameType, TracebackType
 __all__ = ["interruption", "let_pass"]
 
 _MOST_LINKED = 20
+_OF_A_FUNCTION = 0x01  # inspect.CO_OPTIMIZED
 
 
 def let_pass(error: BaseException) -> None:
@@ -126,7 +127,9 @@ def _appeared(error: BaseException, last: TracebackType) -> bool:
     import dis
 
     code = last.tb_frame.f_code
-    operation = dis.opname[code.co_code[last.tb_lasti]] if last.tb_lasti >= 0 else "RESUME"
+    if last.tb_lasti < 0 or not code.co_flags & _OF_A_FUNCTION:
+        return False  # compiled code (Cython's) puts frames into tracebacks whose instructions mean nothing
+    operation = dis.opname[code.co_code[last.tb_lasti]]
     if operation == "RESUME" or operation.startswith("JUMP_BACKWARD"):
         return True
     if operation == "RAISE_VARARGS" or error.args or isinstance(error, SystemExit):

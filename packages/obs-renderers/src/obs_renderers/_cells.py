@@ -26,6 +26,7 @@ __all__ = [
     "decimals_within",
     "float_text",
     "is_missing",
+    "is_numeric",
     "label_text",
     "value_text",
 ]
@@ -261,8 +262,21 @@ def _text_cell(text: str, kind: str) -> Cell:
     return Cell(shorten(text, MAX_CELL), shorten(text, _MAX_TITLE), kind)
 
 
-def cell_html(cell: Cell) -> str:
-    """Write a cell as a table's ``td``."""
+def is_numeric(cells: Iterable[Cell]) -> bool:
+    """Tell whether a column is one of numbers, to be aligned on the right, the missing ones too."""
+    kinds = {cell.kind for cell in cells}
+    return "number" in kinds and kinds <= {"number", "missing", "gap"}
+
+
+def cell_html(cell: Cell, *, numeric: bool = False) -> str:
+    """Write a cell as a table's ``td``.
+
+    Args:
+        cell: The cell.
+        numeric: Whether its column is one of numbers.
+    """
     title = f' title="{escape(cell.full)}"' if cell.full else ""
-    kind = "" if cell.kind == "text" else f' class="{cell.kind}"'
-    return f"<td{kind}{title}>{escape(cell.text.translate(_LINE_BREAKS))}</td>"
+    kind = f"{cell.kind} number" if numeric and cell.kind == "missing" else cell.kind
+    kind = "other" if kind == "number" and not numeric else kind
+    css = "" if kind == "text" else f' class="{kind}"'
+    return f"<td{css}{title}>{escape(cell.text.translate(_LINE_BREAKS))}</td>"

@@ -105,4 +105,4 @@ def value_bars(top: Sequence[tuple[str, int]], rows: int, shown: int = 5, *, abo
         f'<i style="width:{100 * number / most:.1f}%"></i><b>{share(number, rows, about=about)}</b></li>'
         for value, number in top[:shown]
     )
-    return f'<ol class="value-bars">{lines}</ol>'
+    return f'<ol class="value-bars{" sampled" if about else ""}">{lines}</ol>'

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from obs_core.text.numbers import byte_size, count, share, statistic
-from obs_renderers._cells import Cell, cell_html, column_cells
+from obs_core.text.numbers import byte_size, count, share, statistics
+from obs_renderers._cells import Cell, cell_html, column_cells, is_numeric
 from obs_renderers._markup import escape, fragment, shorten
 from obs_renderers._types import is_a, reject
 
@@ -61,9 +61,10 @@ def _statistics(array: Any) -> str:
 
     flat = np.asarray(array).ravel()
     step = -(-flat.size // _EXACT)
-    sample = flat[::step].astype(np.float64)
+    sample = flat[::step]
+    sample = sample.astype(np.float64) if sample.dtype.kind == "b" else sample
     finite = sample[np.isfinite(sample)]
-    facts = [*_moments(finite), *_odd_ones(sample, finite)]
+    facts = [*_moments(finite), *_odd_ones(sample, finite, sampled=step > 1)]
     entries = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts)
     note = f'<p class="note">of {count(sample.size)} values spread over the array</p>' if step > 1 else ""
     return f"<dl>{entries}</dl>{note}"
@@ -75,17 +76,18 @@ def _moments(finite: Any) -> list[tuple[str, str]]:
     if not finite.size:
         return []
     with np.errstate(over="ignore", invalid="ignore"):
-        numbers = {"min": finite.min(), "mean": finite.mean(), "max": finite.max(), "std": finite.std()}
-    return [(name, statistic(float(number))) for name, number in numbers.items()]
+        mean, std = float(finite.mean(dtype=np.float64)), float(finite.std(dtype=np.float64))
+    texts = statistics([finite.min().item(), mean, finite.max().item(), std])
+    return list(zip(("min", "mean", "max", "std"), texts, strict=True))
 
 
-def _odd_ones(sample: Any, finite: Any) -> list[tuple[str, str]]:
+def _odd_ones(sample: Any, finite: Any, *, sampled: bool) -> list[tuple[str, str]]:
     import numpy as np
 
     nans = int(np.isnan(sample).sum())
     infinite = sample.size - finite.size - nans
     odd = [("NaN", nans), ("infinite", infinite), ("zero", int((sample == 0).sum()))]
-    return [(name, f"{share(number, sample.size)}") for name, number in odd if number]
+    return [(name, share(number, sample.size, about=sampled)) for name, number in odd if number]
 
 
 def _values(array: Any) -> str:
@@ -125,10 +127,11 @@ def _ends(size: int) -> list[int | None]:
 
 
 def _grid(values: list[list[Any]], rows: list[int | None], columns: list[int | None] | None) -> str:
-    cells = column_cells([value for row in values for value in row])
+    cells = column_cells([value for row in values for value in row], nan_is_missing=False)
+    numeric = is_numeric(cells)
     width = len(values[0])
     body = "".join(
-        f"<tr>{_place(row)}{''.join(_cell(cells[r * width + c], row, columns, c) for c in range(width))}</tr>"
+        f"<tr>{_place(row)}{''.join(_cell(cells[r * width + c], row, columns, c, numeric) for c in range(width))}</tr>"
         for r, row in enumerate(rows)
     )
     head = "" if columns is None else f"<thead><tr>{_place(None)}{''.join(_head(c) for c in columns)}</tr></thead>"
@@ -143,8 +146,8 @@ def _head(column: int | None) -> str:
     return f'<th scope="col" class="number">{"⋯" if column is None else column}</th>'
 
 
-def _cell(cell: Cell, row: int | None, columns: list[int | None] | None, place: int) -> str:
+def _cell(cell: Cell, row: int | None, columns: list[int | None] | None, place: int, numeric: bool) -> str:
     between = columns is not None and (
         columns[place] is None or (row is None and len(columns) > 1 and cell.kind == "missing")
     )
-    return cell_html(_GAP if between else cell)
+    return cell_html(_GAP if between else cell, numeric=numeric)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from obs_core.text.numbers import count, plural
+from obs_core.text.numbers import count, plural, statistics
 from obs_renderers._columns import Unit
 from obs_renderers._frames import Frame, open_frame
 from obs_renderers._markup import escape, fragment, shorten
@@ -251,9 +251,8 @@ def _positions(frame: Frame, name: object) -> list[int]:
 
 def _empty(box: _Box) -> str:
     return (
-        f'<section>{_title(box)}<p class="note">No values: {plural(box.rows, "row")}, none '
-        f"of "
-        f"them a finite number.</p></section>"
+        f'<section>{_title(box)}<p class="note">No values: {plural(box.rows, "row")}, none of them a finite number.</p>'
+        "</section>"
     )
 
 
@@ -285,8 +284,7 @@ def _drawing(box: _Box, s: BoxStatistics, scale: Scale) -> str:
         ),
     ]
     label = escape(
-        f"Box plot of {shorten(box.label, 80)}: "
-        f"median {box.text(s.median)}, "
+        f"Box plot of {shorten(box.label, 80)}: median {box.text(s.median)}, "
         f"quartiles {box.text(s.q1)} and {box.text(s.q3)}"
     )
     return f'<svg role="img" aria-label="{label}" width="100%" height="104">{"".join(parts)}</svg>'
@@ -295,9 +293,8 @@ def _drawing(box: _Box, s: BoxStatistics, scale: Scale) -> str:
 def _ticks(box: _Box, scale: Scale) -> str:
     marks = ticks_in(box.unit, scale.low, scale.high)
     return "".join(
-        f"{_line('grid', scale.at(value), 10, scale.at(value), 76)}<text "
-        f'x="{scale.at(value)}" '
-        f'y="94">{escape(text)}</text>'
+        f"{_line('grid', scale.at(value), 10, scale.at(value), 76)}"
+        f'<text x="{scale.at(value)}" y="94">{escape(text)}</text>'
         for value, text in marks
     )
 
@@ -315,7 +312,10 @@ def _table(box: _Box, s: BoxStatistics) -> str:
         ("max", s.high),
         ("mean", s.mean),
     ]
-    entries = "".join(f"<div><dt>{name}</dt><dd>{box.text(value)}</dd></div>" for name, value in facts)
+    texts = statistics(value for _, value in facts) if box.unit == "number" else [box.text(value) for _, value in facts]
+    entries = "".join(
+        f"<div><dt>{name}</dt><dd>{text}</dd></div>" for (name, _), text in zip(facts, texts, strict=True)
+    )
     entries += f"<div><dt>values</dt><dd>{count(s.values)}</dd></div>"
     if s.missing:
         entries += f"<div><dt>missing</dt><dd>{count(s.missing)}</dd></div>"

@@ -193,7 +193,7 @@ def _chart(column: ColumnProfile, sampled: bool, plain: bool) -> str:
 def _figures(column: ColumnProfile, sampled: bool) -> str:
     facts = list(column.facts)
     if column.distinct is not None:
-        facts.append(("distinct", f"{'at least ' if sampled else ''}{count(column.distinct)}"))
+        facts.append(("distinct", f"{'≥ ' if sampled else ''}{count(column.distinct)}"))
     entries = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in facts)
     return f"<dl>{entries}</dl>" if entries else ""
 
@@ -211,8 +211,7 @@ def _associations(profile: Profile) -> str:
         f"<tr><td>{escape(shorten(pair.left, 60))}</td><td>{escape(shorten(pair.right, 60))}</td>"
         f'<td><span class="meter"><i style="width:{100 * min(pair.strength, 1):.1f}%"></i></span>'
         f'<span class="number">{pair.strength:.2f}</span></td>'
-        f"<td "
-        f'class="number">{_pearson(pair.pearson)}</td></tr>'
+        f'<td class="number">{_pearson(pair.pearson)}</td></tr>'
         for pair in notable
     )
     head = '<th>Column</th><th>Column</th><th>Association</th><th class="number">Pearson’s r</th>'

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from obs_core.text.numbers import count, plural
-from obs_renderers._cells import cell_html, cells_of
+from obs_renderers._cells import cell_html, cells_of, is_numeric
 from obs_renderers._columns import Rows
 from obs_renderers._frames import Frame, open_frame
 from obs_renderers._markup import encodable, escape, fragment, json_for_script, script, shorten
@@ -104,11 +104,24 @@ def _bar(frame: Frame, rows: int, columns: list[Packed]) -> str:
 def _fallback(frame: Frame, labels: list[str]) -> str:
     shown = min(frame.rows, _ROWS_WITHOUT_SCRIPT)
     named = frame.index_labels()
-    head = "".join(f'<th scope="col">{escape(shorten(label, 60))}</th>' for label in [*named, *labels])
     columns: list[Rows] = [frame.index(level) for level in range(len(named))]
     columns += [frame.column(position) for position in range(len(labels))]
     cells = [cells_of(column.part(0, shown)) for column in columns]
-    rows = "".join(f"<tr>{''.join(cell_html(column[row]) for column in cells)}</tr>" for row in range(shown))
+    numeric = [is_numeric(column) for column in cells]
+    head = "".join(
+        f'<th scope="col"{" class=number" if right else ""}>{escape(shorten(label, 60))}</th>'
+        for label, right in zip([*named, *labels], numeric, strict=True)
+    )
+    rows = "".join(
+        "".join(
+            [
+                "<tr>",
+                *(cell_html(column[row], numeric=right) for column, right in zip(cells, numeric, strict=True)),
+                "</tr>",
+            ]
+        )
+        for row in range(shown)
+    )
     return (
         f'<noscript><p class="note">The first {plural(shown, "row")}; the others need scripts.</p>'
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></noscript>'

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from obs_core.text.numbers import count, plural, share
-from obs_renderers._cells import Cell, cell_html, cells_of
+from obs_renderers._cells import Cell, cell_html, cells_of, is_numeric
 from obs_renderers._columns import Rows
 from obs_renderers._frames import Frame, Missing, open_frame
 from obs_renderers._markup import escape, fragment, shorten
@@ -96,7 +96,9 @@ def _facts(frame: Frame, missing: list[Missing | None]) -> str:
 
 
 def _head(frame: Frame, columns: list[int | None], missing: list[Missing | None], cells: list[list[Cell]]) -> str:
-    index = "".join(f'<th class="index">{_label(label)}</th>' for label in frame.index_labels() or [""])
+    labels = frame.index_labels() or [""]
+    css = "index many" if len(labels) > 1 else "index"
+    index = "".join(f'<th class="{css}">{_label(label)}</th>' for label in labels)
     heads = "".join(_column_head(frame, *column) for column in zip(columns, missing, cells, strict=True))
     return f"<thead><tr>{index}{heads}</tr></thead>"
 
@@ -105,8 +107,8 @@ def _column_head(frame: Frame, column: int | None, missing: Missing | None, cell
     if column is None or missing is None:
         return '<th class="gap" title="columns left out">⋯</th>'
     dtype = f'<span class="dtype">{escape(shorten(frame.dtype(column), 40))}</span>'
-    right = ' class="number"' if any(cell.kind == "number" for cell in cells) else ""
-    return f'<th scope="col"{right}>{_label(frame.label(column))}{dtype}{_missing_share(missing)}</th>'
+    right = ' class="number"' if is_numeric(cells) else ""
+    return f'<th scope="col"{right}>{_label(frame.label(column))}{dtype}{_missing_share(missing, frame.rows)}</th>'
 
 
 def _label(label: str) -> str:
@@ -115,11 +117,12 @@ def _label(label: str) -> str:
     return f'<span class="name"{title}>{escape(short)}</span>'
 
 
-def _missing_share(missing: Missing) -> str:
+def _missing_share(missing: Missing, rows: int) -> str:
     if not missing.count:
         return ""
     title = f"{count(missing.count)} of {count(missing.of)} rows"
-    return f'<span class="missing-share" title="{title}">{share(missing.count, missing.of)} missing</span>'
+    part = share(missing.count, missing.of, about=missing.of < rows)
+    return f'<span class="missing-share" title="{title}">{part} missing</span>'
 
 
 class _Shown(Struct):
@@ -146,7 +149,7 @@ def _shown_cells(frame: Frame, columns: list[int | None], max_rows: int) -> _Sho
 
 
 def _body(frame: Frame, shown: _Shown) -> str:
-    rows = [_row(shown.index, shown.columns, row) for row in range(shown.rows)]
+    rows = _rows(shown)
     if hidden := frame.rows - shown.rows:
         rows.insert(shown.head, _hidden_rows(hidden, len(shown.index) + len(shown.columns)))
     return f"<tbody>{''.join(rows)}</tbody>"
@@ -156,7 +159,7 @@ def _index_cells(frame: Frame, head: int, tail: int) -> list[list[Cell]]:
     levels = len(frame.index_labels())
     if levels:
         return [_ends_of(frame.index(level), head, tail) for level in range(levels)]
-    return [[Cell(str(row)) for row in (*range(head), *range(frame.rows - tail, frame.rows))]]
+    return [[Cell(str(row), kind="number") for row in (*range(head), *range(frame.rows - tail, frame.rows))]]
 
 
 def _column(frame: Frame, column: int | None, head: int, tail: int) -> list[Cell]:
@@ -167,11 +170,19 @@ def _ends_of(column: Rows, head: int, tail: int) -> list[Cell]:
     return cells_of(column.ends(head, tail)) if tail else cells_of(column.part(0, head))
 
 
-def _row(index: list[list[Cell]], cells: list[list[Cell]], row: int) -> str:
-    labels = "".join(
-        f'<th scope="row" class="index">{escape(shorten(level[row].text, _MAX_LABEL))}</th>' for level in index
-    )
-    return f"<tr>{labels}{''.join(cell_html(column[row]) for column in cells)}</tr>"
+def _rows(shown: _Shown) -> list[str]:
+    many = " many" if len(shown.index) > 1 else ""
+    css = [f"index{many}" if is_numeric(level) else f"index{many} text" for level in shown.index]
+    numeric = [is_numeric(column) for column in shown.columns]
+    rows = []
+    for row in range(shown.rows):
+        labels = "".join(
+            f'<th scope="row" class="{name}">{escape(shorten(level[row].text, _MAX_LABEL))}</th>'
+            for name, level in zip(css, shown.index, strict=True)
+        )
+        cells = (cell_html(column[row], numeric=right) for column, right in zip(shown.columns, numeric, strict=True))
+        rows.append(f"<tr>{labels}{''.join(cells)}</tr>")
+    return rows
 
 
 def _hidden_rows(hidden: int, width: int) -> str:
