@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import datetime
 from typing import Any
 
@@ -13,10 +14,10 @@ from sqlalchemy.engine import Engine
 from obs_core.model import ExecutionView
 from obs_ui.index import schema
 
-__all__ = ["SORTS", "ListPage", "ListQuery", "find", "list_executions", "tag_names"]
+__all__ = ["SORTS", "ListPage", "ListQuery", "count_by_status", "find", "list_executions", "tag_names"]
 
 _table = schema.executions.c
-_COUNTED = 10_000
+_COUNTED = 2_000
 
 SORTS = {"started": "id", "duration": "duration", "name": "name_key"}
 """What the list can be sorted by, and the columns for it; ids sort by time."""
@@ -62,7 +63,7 @@ class ListPage(Struct):
     Attributes:
         executions: Those of this page.
         counts: How many there are on all pages, by status, whatever status is asked for; of a narrowed list at most
-            10,000 are counted.
+            2,000 are counted.
         counted: Whether `counts` is exact.
         has_previous: Whether there are any before this page.
         has_next: Whether there are any after it.
@@ -80,7 +81,9 @@ class ListPage(Struct):
         return sum(self.counts.values())
 
 
-def list_executions(engine: Engine, store: int, query: ListQuery, count: int = 50) -> ListPage:
+def list_executions(
+    engine: Engine, store: int, query: ListQuery, count: int = 50, totals: dict[str, int] | None = None
+) -> ListPage:
     """Return a page of the list of executions.
 
     Args:
@@ -88,14 +91,27 @@ def list_executions(engine: Engine, store: int, query: ListQuery, count: int = 5
         store: The store's number in it.
         query: Which ones.
         count: How many a page holds.
+        totals: What `count_by_status` returned lately, so that it need not be asked for again.
     """
-    conditions = [_table.store == store, *_conditions(store, query)]
+    narrowed = [_table.store == store, *_conditions(store, query)]
     status = [_table.status == query.status] if query.status else []
     with engine.connect() as connection:
-        rows, has_previous, has_next = _page(connection, [*conditions, *status], query, count)
-        counts = _counts(connection, conditions, narrowed=query.narrows)
+        rows, has_previous, has_next = _page(connection, [*narrowed, *status], query, count)
+        if not query.narrows:
+            counts = count_by_status(engine, store) if totals is None else totals
+        elif not (status or has_previous or has_next):  # all of them are on this page
+            counts = collections.Counter(row.status for row in rows)
+        else:
+            counts = _counts(connection, narrowed)
     counted = not query.narrows or sum(counts.values()) < _COUNTED
     return ListPage(list(map(_view, rows)), counts, counted, has_previous, has_next)
+
+
+def count_by_status(engine: Engine, store: int) -> dict[str, int]:
+    """Return how many executions of a store there are of each status."""
+    query = sa.select(_table.status, sa.func.count()).where(_table.store == store).group_by(_table.status)
+    with engine.connect() as connection:
+        return {status: int(number) for status, number in connection.execute(query)}
 
 
 def find(engine: Engine, store: int, execution_id: str) -> ExecutionView | None:
@@ -160,12 +176,10 @@ def _beyond(key: list[Any], place: tuple[Any, ...], downwards: bool) -> Any:
     return columns < value if downwards else columns > value
 
 
-def _counts(connection: Any, conditions: list[Any], narrowed: bool) -> dict[str, int]:
-    found = sa.select(_table.status).where(*conditions)
-    if narrowed:
-        found = found.limit(_COUNTED)
-    inner = found.subquery()
-    counted = connection.execute(sa.select(inner.c.status, sa.func.count()).group_by(inner.c.status))
+def _counts(connection: Any, conditions: list[Any]) -> dict[str, int]:
+    # In the order of the list, so that SQLite looks up what a tag names rather than going through all by status.
+    found = sa.select(_table.status).where(*conditions).order_by(_table.id.desc()).limit(_COUNTED).subquery()
+    counted = connection.execute(sa.select(found.c.status, sa.func.count()).group_by(found.c.status))
     return {status: int(number) for status, number in counted}
 
 
