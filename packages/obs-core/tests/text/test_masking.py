@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -13,7 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from obs_core.rendering import render
 from obs_core.secrets import forget_secret_values, mask, mask_value, masks_anything, register_secret_value
+from obs_core.text.bounded_repr import bounded_repr, describe_error
 
 SECRET = "p@ss wörd/<&\"'\\+%\n9"
 
@@ -231,3 +234,65 @@ def test_an_undecodable_environment_variable_is_masked_as_its_bytes() -> None:
     register_secret_value(b"key-\xff\xfe-end".decode("utf-8", "surrogateescape"))
     assert mask_value(b"=key-\xff\xfe-end=") == b"=***="
     assert mask(f"[{base64.b64encode(b'key-' + bytes([255, 254]) + b'-end').decode()}]") == "[***]"
+
+
+@pytest.mark.parametrize("width", [60, 64, 76])
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+def test_base64_that_is_broken_into_lines_is_masked_wherever_it_is_broken(width: int, line_break: str) -> None:
+    secret = "sk0live9AbCdEf7hIjKlMnOp42"
+    register_secret_value(secret)
+    for ahead in range(0, 120, 7):
+        encoded = base64.b64encode(b"x" * ahead + secret.encode() + b"y" * 50).decode()
+        text = line_break.join(encoded[start : start + width] for start in range(0, len(encoded), width))
+        left = mask(text).replace("***", "").replace(line_break, "")
+        assert not any(base64.b64encode(bytes(shift) + secret.encode()).decode()[4:-4] in left for shift in range(3))
+        assert "***" in mask(text)
+
+
+def test_hexadecimal_and_escapes_of_escapes_are_masked() -> None:
+    secret = 'pa"ss&word<1>'
+    register_secret_value(secret)
+    as_json = json.dumps({"key": secret})
+    for text in (
+        secret.encode().hex(),
+        secret.encode().hex().upper(),
+        json.dumps(as_json),
+        html.escape(html.escape(secret)),
+        html.escape(as_json),
+    ):
+        assert mask(text) != text, text
+        assert "word" not in mask(text).lower(), text
+        assert b"word".hex() not in mask(text).lower(), text
+
+
+def test_a_secret_that_is_cut_leaves_no_half() -> None:
+    secret = "sk0live9AbCdEf7hIjKlMnOp42"
+    register_secret_value(secret)
+    for ahead in (1_980, 1_990, 19_990, 490, 495):
+        text = "x" * ahead + secret + "y" * 3_000
+        for shown in (bounded_repr(text), bounded_repr([text]), describe_error(ValueError(text)), render(text)):
+            assert "sk0" not in shown
+    data = b"z" * 250 + secret.encode()
+    assert secret[:6].encode().hex(" ") not in render(data)
+
+
+def test_a_secret_that_lies_on_itself_is_covered_whole() -> None:
+    for secret, text, left in (
+        ("0000", "a" + "0" * 50 + "b", "a***b"),
+        ("abcab", "xabcabcabcaby", "x***y"),
+        ("aabaa", "-aabaaabaa-aabaabaa-", "-***-***-"),
+    ):
+        forget_secret_values()
+        register_secret_value(secret)
+        assert mask(text) == left
+
+
+def test_masking_a_long_run_takes_no_more_than_the_text_again() -> None:
+    register_secret_value("0000")
+    text = "0" * 3_000_000 + "1" + "0" * 3
+    tracemalloc.start()
+    masked = mask(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert masked == "***1000"
+    assert peak < 2 * len(text)

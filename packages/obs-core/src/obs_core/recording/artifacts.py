@@ -13,6 +13,7 @@ from obs_core.recording.outputs import restored, written
 from obs_core.store.base import Store
 from obs_core.store.content import digest_of
 from obs_core.store.paths import latest_path
+from obs_core.text.masking import mask_value
 from obs_core.transformers import find_transformer
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def point_to(task: TaskState) -> None:
     """Let later calls of a task that succeeded find what it kept."""
     for name, artifact in task.artifacts.items():
         pointer = _Pointer(task.run.id, task.global_ref(), clock.epoch(), artifact)
-        task.journal.put(_place(task, name), msgspec.json.encode(pointer))
+        task.journal.put(_place(task, name), mask_value(msgspec.json.encode(pointer)))
 
 
 def _place(task: TaskState, name: str) -> str:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from obs_core.interruptions import let_pass
+from obs_core.text.masking import mask, mask_value
 
 __all__ = ["bounded_repr", "describe_error", "shown_fields", "shows_items"]
 
@@ -72,7 +73,8 @@ def describe_error(error: BaseException) -> str:
         "KeyError: 'JFK'"
     """
     try:
-        message = " ".join(str.__str__(str(error))[: 4 * _LONGEST_MESSAGE].split())
+        # Masked before it is cut: half of a secret would not be known any more.
+        message = " ".join(mask(str.__str__(str(error))[: 40 * _LONGEST_MESSAGE]).split())
     except BaseException as broken:
         let_pass(broken)
         message = "(its message cannot be had)"
@@ -247,12 +249,14 @@ def _leaf(value: Any, form: object) -> str:
     if type(value) is int and value.bit_length() > _LONGEST_INT:
         return f"<int of about {int(value.bit_length() * 0.30103):,} digits>"
     try:
-        return str.__str__(repr(value))
+        return mask(str.__str__(repr(value)))
     except BaseException as error:
         let_pass(error)
         return f"<{object.__repr__(value)[1:-1]}; its repr raised {describe_error(error)}>"
 
 
 def _text(value: Any) -> str:
+    """Write a text or bytes; masked before they are cut, since half of a secret would not be known any more."""
+    value = mask_value(value)
     more = len(value) - _LONGEST_TEXT
     return repr(value) if more <= 0 else f"{value[:_LONGEST_TEXT]!r}... {more:,} more"

@@ -1,6 +1,6 @@
 """Blank out secret values in text, in every form in which they usually get there.
 
-A value is looked for as it is and as URLs, HTML, JSON, Python's `repr` and base64 write it, also mixed.
+A value is looked for as it is and as URLs, HTML, JSON, Python's `repr`, base64 and hexadecimal write it, also mixed.
 Most of its characters are the same in all of them: their longest stretch, the *anchor*, is looked for first,
 which passes over megabytes in milliseconds. Only where it occurs does a regular expression look closely.
 """
@@ -33,6 +33,9 @@ SHORTEST_MASKED = 4
 """Shorter values are not masked: they would blank out half of every report."""
 
 _SHORTEST_LINE = 16
+_SHORTEST_PIECE = 6
+_LINE = 60  # base64 is broken after 60, 64 or 76 digits
+_LONGEST_FORM = 12  # characters that one of a secret's may take, such as "&amp;#x22;"
 _DEEPEST = 64
 _LONGEST_INT = 8_000  # bits; Python refuses to write much longer ones in decimal
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -95,7 +98,7 @@ def mask(text: str) -> str:
     """
     if not _needles:
         return text
-    spans = [span for needle in _needles if needle.anchor in text for span in needle.spans(text)]
+    spans = [span for needle in _needles if needle.may_be_in(text) for span in needle.spans(text)]
     return _blanked(text, spans) if spans else text
 
 
@@ -123,7 +126,7 @@ class _Needle:
         padded: Whether base64 padding may follow.
     """
 
-    __slots__ = ("_after", "_before", "_padded", "_pattern", "_text", "_written", "anchor")
+    __slots__ = ("_after", "_before", "_padded", "_pattern", "_period", "_pieces", "_text", "_written", "anchor")
 
     def __init__(
         self,
@@ -140,16 +143,27 @@ class _Needle:
         self._before = before
         self._after = after
         self._padded = padded
+        self._period = _period_of(text)
+        self._pieces = _unbroken_pieces(self.anchor) if padded else ()
         self._pattern: re.Pattern[str] | None = None
+
+    def may_be_in(self, text: str) -> bool:
+        """Tell whether a text is worth a close look."""
+        if self.anchor in text:
+            return True
+        return bool(self._pieces) and "\n" in text and any(piece in text for piece in self._pieces)
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where the value stands in a text; occurrences may overlap."""
         if self._pattern is None:  # compiled when first needed: a PEM key has a hundred patterns
-            self._pattern = _pattern_of(self._text, self._written)
+            self._pattern = _pattern_of(self._text, self._written, self._period, wrapped=self._padded)
+        overlaps = self._period < len(self._text)
         found = self._pattern.search(text)
         while found:
             yield self._widened(text, *found.span())
-            found = self._pattern.search(text, found.start() + 1)
+            # One that begins within what was found may end beyond it, if the value begins as it ends.
+            again = max(found.start() + 1, found.end() - _LONGEST_FORM * len(self._text)) if overlaps else found.end()
+            found = self._pattern.search(text, again)
 
     def _widened(self, text: str, start: int, end: int) -> tuple[int, int]:
         """Take in the neighbouring base64 digits that hold bits of the secret."""
@@ -210,6 +224,10 @@ def _needles_of(value: str) -> Iterator[_Needle]:
     for part in _parts_of(value):
         yield _Needle(part, _written_in_text)
         yield from _base64_needles(part)
+        digits = _bytes_of(part).hex()
+        yield _Needle(digits, _as_it_is)
+        if digits != digits.upper():
+            yield _Needle(digits.upper(), _as_it_is)
 
 
 def _parts_of(value: str) -> list[str]:
@@ -239,10 +257,51 @@ def _anchor_of(text: str) -> str:
     return max(kept.split(), key=len, default="")
 
 
-def _pattern_of(text: str, written: Callable[[str], Iterable[str]]) -> re.Pattern[str]:
+def _period_of(text: str) -> int:
+    """Return by how many characters a text can be shifted to lie on itself: its length, if it cannot.
+
+    Source: Knuth, Morris, Pratt, "Fast pattern matching in strings", 1977.
+    """
+    borders = [0] * len(text)
+    border = 0
+    for place in range(1, len(text)):
+        while border and text[place] != text[border]:
+            border = borders[border - 1]
+        border += text[place] == text[border]
+        borders[place] = border
+    return len(text) - borders[-1] if text else 0
+
+
+def _unbroken_pieces(anchor: str) -> tuple[str, ...]:
+    """Return parts of base64 digits of which one is whole however lines of sixty digits or more break them."""
+    count = 2 if len(anchor) < _LINE else 4
+    length = len(anchor) // count
+    if length < _SHORTEST_PIECE:
+        return ()
+    return tuple(anchor[number * length : (number + 1) * length] for number in range(count))
+
+
+def _pattern_of(
+    text: str, written: Callable[[str], Iterable[str]], period: int, *, wrapped: bool = False
+) -> re.Pattern[str]:
+    """Compile what finds a value, and with it the occurrences that follow it at its own period: `0000` in zeros."""
     import re  # a few milliseconds, which `import obs_core` shall not cost
 
-    return re.compile("".join(_run_pattern(char, len(list(run)), written) for char, run in groupby(text)))
+    if wrapped:  # by mail and PEM files, which break lines
+        whole = r"(?:\r?\n)?".join(_run_pattern(char, 1, written) for char in text)
+    else:
+        whole = _runs_pattern(text, written)
+    if period < len(text):
+        whole += f"(?:{_runs_pattern(text[-period:], written)})*+"
+    return re.compile(whole)
+
+
+def _runs_pattern(text: str, written: Callable[[str], Iterable[str]]) -> str:
+    return "".join(_run_pattern(char, len(list(run)), written) for char, run in groupby(text))
+
+
+def _as_it_is(char: str) -> set[str]:
+    return {char}
 
 
 def _run_pattern(char: str, length: int, written: Callable[[str], Iterable[str]]) -> str:
@@ -267,7 +326,9 @@ def _written_in_text(char: str) -> set[str]:
     plain = {char, *_in_url(char), *_in_json(char), *_in_repr(char)}
     if char == "\n":
         plain.add("\r\n")
+    plain |= {form for each in plain if "\\" in each or '"' in each for form in _in_json(each)}  # JSON in JSON
     named = {form for each in plain for form in _in_html(each)}
+    named |= {form.replace("&", "&amp;") for form in named if "&" in form}  # a document in an attribute
     return named | {f"&#{ord(char)};", f"&#x{ord(char):x};", f"&#x{ord(char):X};"}
 
 
@@ -284,7 +345,7 @@ def _in_json(char: str) -> Iterator[str]:
 
     yield json.dumps(char)[1:-1]
     yield json.dumps(char, ensure_ascii=False)[1:-1]
-    if ord(char) < 0x10000:
+    if len(char) == 1 and ord(char) < 0x10000:
         yield f"\\u{ord(char):04x}"
         yield f"\\u{ord(char):04X}"
     if char == "/":

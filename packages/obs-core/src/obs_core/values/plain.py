@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from obs_core.text.bounded_repr import bounded_repr, describe_error
-from obs_core.text.masking import mask
+from obs_core.text.masking import mask, mask_value
 
 if TYPE_CHECKING:
     from traceback import StackSummary, TracebackException
@@ -18,6 +18,7 @@ _LONGEST_TEXT = 20_000
 _LONGEST_TRACEBACK = 30_000
 _SHORT = 100
 _BYTES_SHOWN = 256
+_MASKED_AHEAD = 4_096  # bytes looked at beyond those, for a secret that is cut there
 _BYTES_PER_LINE = 16
 _WRAPPED = 'style="white-space:pre-wrap;overflow-wrap:anywhere"'
 _OUR_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -59,8 +60,9 @@ class _TextRenderer:
     def to_html(self, python_value: str) -> str:
         if not python_value:
             return "<code>&#x27;&#x27;</code>"
-        shown = escape(python_value[:_LONGEST_TEXT])
-        more = len(python_value) - _LONGEST_TEXT
+        text = mask(python_value)  # before it is cut: half of a secret would not be known any more
+        shown = escape(text[:_LONGEST_TEXT])
+        more = len(text) - _LONGEST_TEXT
         rest = note(f"{more:,} more characters") if more > 0 else ""
         return f"<pre {_WRAPPED}>\n{shown}</pre>{rest}"  # HTML drops the first line break of a <pre>
 
@@ -68,7 +70,8 @@ class _TextRenderer:
 class _BytesRenderer:
     def to_html(self, python_value: bytes | bytearray | memoryview) -> str:
         view = memoryview(python_value).cast("B")
-        dump = "\n".join(_hex_lines(bytes(view[:_BYTES_SHOWN])))
+        shown = mask_value(bytes(view[: _BYTES_SHOWN + _MASKED_AHEAD]))[:_BYTES_SHOWN]
+        dump = "\n".join(_hex_lines(shown))
         cut = f", the first {_BYTES_SHOWN} are shown" if view.nbytes > _BYTES_SHOWN else ""
         caption = note(f"{type(python_value).__name__}, {view.nbytes:,} bytes{cut}")
         return f"{caption}<pre>{escape(dump)}</pre>"
