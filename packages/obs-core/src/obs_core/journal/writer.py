@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from obs_core import clock, identity
 from obs_core.__about__ import __version__
-from obs_core.failsafe import ObsError, guarded, strict, warn
+from obs_core.failsafe import ObsError, ObsWarning, guarded, strict, warn
 from obs_core.journal import encoding, flusher, records, shared_content
 from obs_core.store.base import Segment, Store, segment_path, shared_path
 from obs_core.store.content import compressed
@@ -261,7 +262,9 @@ class Journal:
         if strict() and threading.current_thread().name != "obs-flusher":
             raise ObsError(f"cannot write to the store {self.store.url!r}: {error}") from error
         if first:
-            warn(f"cannot write to the store {self.store.url!r}: {error}; the pipeline goes on, obs tries again")
+            # In strict mode only our own threads come here, where nobody could catch a warning that is an error.
+            with contextlib.suppress(ObsWarning):
+                warn(f"cannot write to the store {self.store.url!r}: {error}; the pipeline goes on, obs tries again")
 
     def _finish_within(self, seconds: float) -> None:
         """Write in a thread that can be left behind: some clients hang for minutes."""
