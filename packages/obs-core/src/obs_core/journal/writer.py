@@ -14,6 +14,7 @@ may record too, in whatever thread the garbage is collected. Three rules keep th
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ from msgspec import Struct
 
 from obs_core import clock, identity
 from obs_core.__about__ import __version__
-from obs_core.failsafe import ObsError, guarded, strict, warn
+from obs_core.failsafe import ObsError, ObsWarning, guarded, strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import encoding, flusher, records, shared_content
 from obs_core.journal.batches import sealed
@@ -544,7 +545,9 @@ class Journal:
         if strict() and threading.current_thread().name != "obs-flusher":
             raise ObsError(f"cannot write to the store {self.store.url!r}: {error}") from error
         if first:
-            warn(f"cannot write to the store {self.store.url!r}: {error}; the pipeline goes on, obs tries again")
+            # In strict mode only our own threads come here, where nobody could catch a warning that is an error.
+            with contextlib.suppress(ObsWarning):
+                warn(f"cannot write to the store {self.store.url!r}: {error}; the pipeline goes on, obs tries again")
 
     def _give_up(self) -> None:
         """Do without what the store did not take, and say how much that is.
