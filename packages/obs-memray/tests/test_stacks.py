@@ -372,6 +372,8 @@ INSTALLED = ("load", "/venv/lib/python3.12/site-packages/etl/load.py", 3)
         ([("_find", "<frozen importlib._bootstrap>", 1), OWN], Body(), OWN),
         ([("<module>", "<ipython-input-3-abc>", 2)], Body(), ("<module>", "<ipython-input-3-abc>", 2)),
         ([("<listcomp>", OWN[1], 9), OWN], Body(), ("load", OWN[1], 9)),
+        ([("run", "/usr/lib/python3.12/asyncio/runners.py", 1), OWN], Body(), OWN),
+        ([("call", "/opt/app/lib/python3.12/site-packages/obs_core/x.py", 1), OWN], Body(), OWN),
         ([], Body(), ("(no Python frame)", "", 0)),
     ],
 )

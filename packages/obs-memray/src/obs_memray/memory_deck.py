@@ -210,5 +210,6 @@ def _identity(one: Allocator) -> tuple[str, str, str]:
 def _row(one: Place, relative: str, source: str, change: str) -> str:
     css = "" if relative else ' class="inner"'
     place = f'<code>{escape(one.function)}</code> <span title="{escape(one.file)}">{escape(one.place)}</span>'
-    numbers = f"<td>{relative}</td><td>{byte_size(one.size)}</td><td>{count(one.count)}</td>"
+    unit = "allocation" if one.count == 1 else "allocations"  # where there is no room for a head
+    numbers = f'<td>{relative}</td><td>{byte_size(one.size)}</td><td data-unit="{unit}">{count(one.count)}</td>'
     return f"<tr{css}>{numbers}<td>{place}{source}</td>{change}</tr>"

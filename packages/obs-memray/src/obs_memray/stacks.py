@@ -6,7 +6,6 @@ import functools
 import os
 import re
 import sys
-import sysconfig
 from collections.abc import Callable, Sequence
 from html import escape
 from types import CodeType, FrameType
@@ -19,7 +18,11 @@ __all__ = ["Body", "Frame", "allocating", "body_of", "is_obs_at_work", "mark_irr
 Frame = tuple[str, str, int]
 """As memray has it: function, file, line."""
 
-_INSTALLED = re.compile(r".*[/\\](?:site|dist)-packages[/\\]")
+# By their paths alone: who reads a killed task's capture may do so on another machine.
+_INSTALLED = re.compile(r".*/(?:site|dist)-packages/")
+_OF_PYTHON = re.compile(r".*/lib(?:64)?/python3\.\d+/")
+_OF_OBS = re.compile(r".*/obs_(?:core|memray)/")
+_OF_THIS_PACKAGE = re.compile(r".*/obs_memray/")
 _NAMELESS = re.compile(r"<(?:listcomp|setcomp|dictcomp|genexpr|lambda)>")
 
 
@@ -43,7 +46,9 @@ def body_of(function: Callable[..., Any] | None) -> Body:
 
 def _code_around_block() -> CodeType | None:
     frame: FrameType | None = sys._getframe()
-    while frame is not None and (_is_of_obs(frame.f_code.co_filename) or frame.f_globals["__name__"] == "contextlib"):
+    while frame is not None and (
+        _OF_OBS.match(frame.f_code.co_filename) or frame.f_globals["__name__"] == "contextlib"
+    ):
         frame = frame.f_back
     return None if frame is None else frame.f_code
 
@@ -54,7 +59,7 @@ def _code_of(function: Any) -> CodeType | None:
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
     inner = getattr(function, "__wrapped__", None)
-    if inner is not None and (code is None or _is_of_obs(code.co_filename)):  # such as a span's: look inside
+    if inner is not None and (code is None or _OF_OBS.match(code.co_filename)):  # such as a span's: look inside
         return _code_of(inner)
     return code if isinstance(code, CodeType) else None
 
@@ -80,9 +85,9 @@ def allocating(stack: Sequence[Frame], body: Body) -> tuple[Frame, Frame]:
 def is_obs_at_work(stack: Sequence[Frame], body: Body) -> bool:
     """Tell whether obs allocates for itself: in this package, or in a thread where nothing is the user's."""
     files = [file for _, file, _ in stack]
-    if any(file.startswith(_folder_of(__file__)) for file in files):
+    if any(map(_OF_THIS_PACKAGE.match, files)):
         return True
-    return any(map(_is_of_obs, files)) and not any(_is_the_users(file, body.file) for file in files)
+    return any(map(_OF_OBS.match, files)) and not any(_is_the_users(file, body.file) for file in files)
 
 
 def _named(stack: Sequence[Frame], index: int) -> Frame:
@@ -94,12 +99,9 @@ def _named(stack: Sequence[Frame], index: int) -> Frame:
 
 def short_file(file: str) -> str:
     """Name a file by its package: ``"pandas/io/parsers/readers.py"``."""
-    installed = _INSTALLED.match(file)
-    if installed is not None:
-        return file[installed.end() :]
-    for folder in _of_python():
-        if file.startswith(folder):
-            return file[len(folder) :]
+    library = _INSTALLED.match(file) or _OF_PYTHON.match(file)
+    if library is not None:
+        return file[library.end() :]
     folder, name = os.path.split(file)
     while os.path.isfile(os.path.join(folder, "__init__.py")) and os.path.basename(folder):
         folder, name = os.path.dirname(folder), os.path.join(os.path.basename(folder), name)
@@ -108,32 +110,14 @@ def short_file(file: str) -> str:
 
 @functools.cache
 def _is_the_users(file: str, body_file: str) -> bool:
-    if not file or file.startswith(("<frozen ", "<__array_function__")) or _is_of_obs(file):
+    if not file or file.startswith(("<frozen ", "<__array_function__")) or _OF_OBS.match(file):
         return False
     installed = _INSTALLED.match(file)
     if installed is None:
-        return not file.startswith(_of_python())
+        return _OF_PYTHON.match(file) is None
     # A pipeline may be installed as a library is: what shares a package with the profiled function is the user's.
-    package = re.split(r"[/\\]", file[installed.end() :])[0]
-    return re.split(r"[/\\]", body_file[installed.end() :])[0] == package and body_file.startswith(installed.group())
-
-
-@functools.cache
-def _of_python() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    return tuple(dict.fromkeys(os.path.join(paths[name], "") for name in ("stdlib", "platstdlib")))
-
-
-@functools.cache
-def _is_of_obs(file: str) -> bool:
-    import obs_core
-
-    return file.startswith((_folder_of(obs_core.__file__), _folder_of(__file__)))
-
-
-@functools.cache
-def _folder_of(file: str) -> str:
-    return os.path.join(os.path.dirname(os.path.abspath(file)), "")
+    package = installed.group() + file[installed.end() :].partition("/")[0]
+    return body_file == package or body_file.startswith(f"{package}/")
 
 
 def mark_irrelevant(data: dict[str, Any], body: Body, *, inverted: bool) -> None:
@@ -163,5 +147,5 @@ def _mark(nodes: dict[str, Any], strings: list[str], body: tuple[str, str], inve
         above[node] |= any(above[child] for child in nodes["children"][node])
     for node, file in enumerate(files):
         calls_body = below[node] and not above[node] if inverted else above[node] and not below[node]
-        if node and (calls_body or _is_of_obs(file)):
+        if node and (calls_body or _OF_OBS.match(file)):
             nodes["interesting"][node] = 0
