@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from obs_core.durations import format_duration, format_iso
 from obs_core.journal.reader import segment_names
 from obs_core.model import ExecutionView, TaskView
 from obs_core.store import Store
-from obs_ui.index import Indexer, find
+from obs_ui.index import Indexer, ListPage, ListQuery, find, list_executions
 from obs_ui.snapshots import Snapshot, SnapshotCache
 
 __all__ = ["Site", "site_of"]
@@ -26,6 +27,9 @@ __all__ = ["Site", "site_of"]
 HERE = Path(__file__).parent
 _LARGE = 3
 """Segments of a journal; in a folder a full one holds some 130,000 spans."""
+
+_COUNTED_FOR = 5.0
+_MOST_COUNTS = 200
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 
@@ -49,6 +53,21 @@ class Site:
         self.indexer = Indexer(engine, store)
         self.snapshots = SnapshotCache(store)
         self.stopping = False
+        self._counts: dict[ListQuery, tuple[int, float, dict[str, int] | None]] = {}
+
+    def list(self, query: ListQuery) -> ListPage:
+        """Return a page of the list of executions."""
+        version, now = self.indexer.version, time.monotonic()
+        counted, at, counts = self._counts.get(query.of_any_status, (-1, 0.0, None))
+        # Other servers may write into the same index, so a count is believed for a few seconds only.
+        fresh = counted == version and now - at < _COUNTED_FOR
+        store = self.indexer.store_number
+        page = list_executions(self.engine, store, query, counts=counts if fresh else None)
+        if not fresh:
+            if len(self._counts) >= _MOST_COUNTS:
+                self._counts.clear()
+            self._counts[query.of_any_status] = version, now, page.counts
+        return page
 
     def summary(self, execution_id: str) -> ExecutionView:
         """Return what the index knows of an execution.

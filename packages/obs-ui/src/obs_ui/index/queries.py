@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from obs_ui.index import schema
 __all__ = ["SORTS", "ListPage", "ListQuery", "find", "list_executions", "tag_names"]
 
 _table = schema.executions.c
-_COUNTED = 10_000
+_COUNTED = 2_000
 
 SORTS = {"started": "id", "duration": "duration", "name": "name_key"}
 """What the list can be sorted by, and the columns for it; ids sort by time."""
@@ -51,6 +52,11 @@ class ListQuery(Struct, frozen=True):
         return bool(self.status or self.narrows)
 
     @property
+    def of_any_status(self) -> ListQuery:
+        """The list's first page with all statuses: all that counts depend on."""
+        return ListQuery(self.text, "", self.tag, self.since, self.until)
+
+    @property
     def narrows(self) -> bool:
         """Whether anything but the status is asked for."""
         return bool(self.text or self.tag or self.since or self.until)
@@ -62,7 +68,7 @@ class ListPage(Struct):
     Attributes:
         executions: Those of this page.
         counts: How many there are on all pages, by status, whatever status is asked for; of a narrowed list at most
-            10,000 are counted.
+            2,000 are counted.
         counted: Whether `counts` is exact.
         has_previous: Whether there are any before this page.
         has_next: Whether there are any after it.
@@ -80,7 +86,9 @@ class ListPage(Struct):
         return sum(self.counts.values())
 
 
-def list_executions(engine: Engine, store: int, query: ListQuery, count: int = 50) -> ListPage:
+def list_executions(
+    engine: Engine, store: int, query: ListQuery, count: int = 50, counts: dict[str, int] | None = None
+) -> ListPage:
     """Return a page of the list of executions.
 
     Args:
@@ -88,12 +96,17 @@ def list_executions(engine: Engine, store: int, query: ListQuery, count: int = 5
         store: The store's number in it.
         query: Which ones.
         count: How many a page holds.
+        counts: The counts of a page of the same list, of whatever status, that was asked for lately. Default: counted.
     """
-    conditions = [_table.store == store, *_conditions(store, query)]
+    narrowed = [_table.store == store, *_conditions(store, query)]
     status = [_table.status == query.status] if query.status else []
     with engine.connect() as connection:
-        rows, has_previous, has_next = _page(connection, [*conditions, *status], query, count)
-        counts = _counts(connection, conditions, narrowed=query.narrows)
+        rows, has_previous, has_next = _page(connection, [*narrowed, *status], query, count)
+        if counts is None:
+            if not (status or query.before or query.after or has_next):  # all of them are on this page
+                counts = collections.Counter(row.status for row in rows)
+            else:
+                counts = _counts(connection, narrowed, limited=query.narrows)
     counted = not query.narrows or sum(counts.values()) < _COUNTED
     return ListPage(list(map(_view, rows)), counts, counted, has_previous, has_next)
 
@@ -160,13 +173,16 @@ def _beyond(key: list[Any], place: tuple[Any, ...], downwards: bool) -> Any:
     return columns < value if downwards else columns > value
 
 
-def _counts(connection: Any, conditions: list[Any], narrowed: bool) -> dict[str, int]:
-    found = sa.select(_table.status).where(*conditions)
-    if narrowed:
-        found = found.limit(_COUNTED)
-    inner = found.subquery()
-    counted = connection.execute(sa.select(inner.c.status, sa.func.count()).group_by(inner.c.status))
-    return {status: int(number) for status, number in counted}
+def _counts(connection: Any, conditions: list[Any], limited: bool) -> dict[str, int]:
+    if not limited:
+        return _by_status(connection, sa.select(_table.status, sa.func.count()).where(*conditions), _table.status)
+    # In the order of the list, so that SQLite looks up what a tag names rather than going through all by status.
+    found = sa.select(_table.status).where(*conditions).order_by(_table.id.desc()).limit(_COUNTED).subquery()
+    return _by_status(connection, sa.select(found.c.status, sa.func.count()), found.c.status)
+
+
+def _by_status(connection: Any, query: Any, status: Any) -> dict[str, int]:
+    return {name: int(number) for name, number in connection.execute(query.group_by(status))}
 
 
 def _conditions(store: int, query: ListQuery) -> list[Any]:

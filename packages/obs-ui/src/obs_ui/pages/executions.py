@@ -24,7 +24,7 @@ def executions(request: Request) -> Response:
     site = site_of(request)
     given = _given(request)
     query = _query_of(given)
-    page = list_executions(site.engine, site.indexer.store_number, query)
+    page = site.list(query)
     part = request.query_params.get("part") == "rows"
     return site.page(
         "_executions.html" if part else "executions.html",
