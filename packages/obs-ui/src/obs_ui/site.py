@@ -20,7 +20,6 @@ from obs_core.model import ExecutionView, TaskView
 from obs_core.store import Store
 from obs_core.text.durations import format_duration, format_iso
 from obs_ui.index import Indexer, ListPage, ListQuery, find, list_executions
-from obs_ui.index.queries import count_by_status
 from obs_ui.snapshots import Snapshot, SnapshotCache
 
 __all__ = ["Site", "site_of"]
@@ -30,6 +29,7 @@ _LARGE = 3
 """Segments of a journal; in a folder a full one holds some 130,000 spans."""
 
 _COUNTED_FOR = 5.0
+_MOST_COUNTS = 200
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 
@@ -53,18 +53,21 @@ class Site:
         self.indexer = Indexer(engine, store)
         self.snapshots = SnapshotCache(store)
         self.stopping = False
-        self._totals: dict[str, int] = {}
-        self._counted_version = -1
-        self._counted_at = 0.0
+        self._counts: dict[ListQuery, tuple[int, float, dict[str, int] | None]] = {}
 
     def list(self, query: ListQuery) -> ListPage:
         """Return a page of the list of executions."""
-        store, version, now = self.indexer.store_number, self.indexer.version, time.monotonic()
+        version, now = self.indexer.version, time.monotonic()
+        counted, at, counts = self._counts.get(query.of_any_status, (-1, 0.0, None))
         # Other servers may write into the same index, so a count is believed for a few seconds only.
-        if version != self._counted_version or now - self._counted_at > _COUNTED_FOR:
-            self._totals = count_by_status(self.engine, store)
-            self._counted_version, self._counted_at = version, now
-        return list_executions(self.engine, store, query, totals=self._totals)
+        fresh = counted == version and now - at < _COUNTED_FOR
+        store = self.indexer.store_number
+        page = list_executions(self.engine, store, query, counts=counts if fresh else None)
+        if not fresh:
+            if len(self._counts) >= _MOST_COUNTS:
+                self._counts.clear()
+            self._counts[query.of_any_status] = version, now, page.counts
+        return page
 
     def summary(self, execution_id: str) -> ExecutionView:
         """Return what the index knows of an execution.

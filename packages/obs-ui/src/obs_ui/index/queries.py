@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 from obs_core.model import ExecutionView
 from obs_ui.index import schema
 
-__all__ = ["SORTS", "ListPage", "ListQuery", "count_by_status", "find", "list_executions", "tag_names"]
+__all__ = ["SORTS", "ListPage", "ListQuery", "find", "list_executions", "tag_names"]
 
 _table = schema.executions.c
 _COUNTED = 2_000
@@ -52,6 +52,11 @@ class ListQuery(Struct, frozen=True):
         return bool(self.status or self.narrows)
 
     @property
+    def of_any_status(self) -> ListQuery:
+        """The list's first page with all statuses: all that counts depend on."""
+        return ListQuery(self.text, "", self.tag, self.since, self.until)
+
+    @property
     def narrows(self) -> bool:
         """Whether anything but the status is asked for."""
         return bool(self.text or self.tag or self.since or self.until)
@@ -82,7 +87,7 @@ class ListPage(Struct):
 
 
 def list_executions(
-    engine: Engine, store: int, query: ListQuery, count: int = 50, totals: dict[str, int] | None = None
+    engine: Engine, store: int, query: ListQuery, count: int = 50, counts: dict[str, int] | None = None
 ) -> ListPage:
     """Return a page of the list of executions.
 
@@ -91,27 +96,19 @@ def list_executions(
         store: The store's number in it.
         query: Which ones.
         count: How many a page holds.
-        totals: What `count_by_status` returned lately, so that it need not be asked for again.
+        counts: The counts of a page of the same list, of whatever status, that was asked for lately. Default: counted.
     """
     narrowed = [_table.store == store, *_conditions(store, query)]
     status = [_table.status == query.status] if query.status else []
     with engine.connect() as connection:
         rows, has_previous, has_next = _page(connection, [*narrowed, *status], query, count)
-        if not query.narrows:
-            counts = count_by_status(engine, store) if totals is None else totals
-        elif not (status or has_previous or has_next):  # all of them are on this page
-            counts = collections.Counter(row.status for row in rows)
-        else:
-            counts = _counts(connection, narrowed)
+        if counts is None:
+            if not (status or query.before or query.after or has_next):  # all of them are on this page
+                counts = collections.Counter(row.status for row in rows)
+            else:
+                counts = _counts(connection, narrowed, limited=query.narrows)
     counted = not query.narrows or sum(counts.values()) < _COUNTED
     return ListPage(list(map(_view, rows)), counts, counted, has_previous, has_next)
-
-
-def count_by_status(engine: Engine, store: int) -> dict[str, int]:
-    """Return how many executions of a store there are of each status."""
-    query = sa.select(_table.status, sa.func.count()).where(_table.store == store).group_by(_table.status)
-    with engine.connect() as connection:
-        return {status: int(number) for status, number in connection.execute(query)}
 
 
 def find(engine: Engine, store: int, execution_id: str) -> ExecutionView | None:
@@ -176,11 +173,16 @@ def _beyond(key: list[Any], place: tuple[Any, ...], downwards: bool) -> Any:
     return columns < value if downwards else columns > value
 
 
-def _counts(connection: Any, conditions: list[Any]) -> dict[str, int]:
+def _counts(connection: Any, conditions: list[Any], limited: bool) -> dict[str, int]:
+    if not limited:
+        return _by_status(connection, sa.select(_table.status, sa.func.count()).where(*conditions), _table.status)
     # In the order of the list, so that SQLite looks up what a tag names rather than going through all by status.
     found = sa.select(_table.status).where(*conditions).order_by(_table.id.desc()).limit(_COUNTED).subquery()
-    counted = connection.execute(sa.select(found.c.status, sa.func.count()).group_by(found.c.status))
-    return {status: int(number) for status, number in counted}
+    return _by_status(connection, sa.select(found.c.status, sa.func.count()), found.c.status)
+
+
+def _by_status(connection: Any, query: Any, status: Any) -> dict[str, int]:
+    return {name: int(number) for name, number in connection.execute(query.group_by(status))}
 
 
 def _conditions(store: int, query: ListQuery) -> list[Any]:
