@@ -113,7 +113,7 @@ class TextProfile:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ColumnProfile:
     """What is known of a column.
 
@@ -180,6 +180,9 @@ class ColumnProfile:
             texts=together(operator.attrgetter("texts"), TextProfile),
             sizes=together(operator.attrgetter("sizes"), NumberProfile),
         )
+
+    def __repr__(self) -> str:
+        return f"<ColumnProfile {self.name!r}: {self.kind}, {self.rows:,} rows, {self.missing:,} missing>"
 
     @property
     def present(self) -> int:

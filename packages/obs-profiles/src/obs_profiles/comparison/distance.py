@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Distance", "distance_between"]
 
+_LEAST_EXPECTED = 5
 _AT_MOST = 3.4808
 """The deviation that a normal number exceeds once in four thousand times: of a column up to four things are
 compared."""
@@ -57,16 +58,40 @@ def distance_between(
         The distance, and what it consists of.
     """
     roots = np.sqrt(before) - np.sqrt(after)
-    squares = roots * roots / 2
-    squared = float(squares.sum())
-    freedom = int(np.count_nonzero((before > 0) | (after > 0))) - 1
+    parts = roots * roots / 2
+    squared = float(parts.sum())
+    bins, expected = _well_filled(before, after, rows, other_rows)
+    freedom = bins.shape[1] - 1
     unit = (1 / rows + 1 / other_rows) / 8
-    value = min(1.0, max(0.0, squared - freedom * unit)) ** 0.5
-    return Distance(
-        value,
-        squared <= _chi_squared_bound(freedom) * unit + allowance,
-        squares / squared if squared > 0 else np.zeros(len(squares)),
-    )
+    tested = float(np.sum(np.square(np.sqrt(bins[0]) - np.sqrt(bins[1])))) / 2
+    # The square root of a count varies a little more than that of a normal number, the more so the smaller it is.
+    bound = _chi_squared_bound(freedom) * unit * (1 + 0.5 / max(1.0, expected)) + allowance
+    occupied = int(np.count_nonzero((before > 0) | (after > 0))) - 1
+    value = min(1.0, max(0.0, squared - occupied * unit)) ** 0.5
+    return Distance(value, tested <= bound, parts / squared if squared > 0 else parts)
+
+
+def _well_filled(
+    before: NDArray[np.float64], after: NDArray[np.float64], rows: float, other_rows: float
+) -> tuple[NDArray[np.float64], float]:
+    """Join bins in which too few values are to be expected, for what chance does there is not what it does elsewhere.
+
+    Returns:
+        The shares of both, and how many values of the smaller data set are to be expected in the emptiest bin.
+    """
+    together = (before * rows + after * other_rows) / (rows + other_rows) * min(rows, other_rows)
+    order = np.argsort(together)
+    order = order[together[order] > 0]
+    filled = together[order]
+    # The emptiest bins are one, and so is the next one if even that is too empty.
+    joined = int(np.searchsorted(filled, _LEAST_EXPECTED))
+    if joined and filled[:joined].sum() < _LEAST_EXPECTED and joined < len(filled):
+        joined += 1
+    if joined < 2:
+        return np.array([before[order], after[order]]), float(filled[0]) if len(filled) else 0.0
+    few, many = order[:joined], order[joined:]
+    shares = np.array([[each[few].sum(), *each[many]] for each in (before, after)])
+    return shares, min([float(filled[:joined].sum()), *filled[joined:].tolist()])
 
 
 def _chi_squared_bound(freedom: int) -> float:

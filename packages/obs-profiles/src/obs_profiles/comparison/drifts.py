@@ -23,7 +23,7 @@ _REPEATS = 5
 _IN_COMMON = 0.1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ColumnDrift:
     """What became of a column.
 
@@ -77,6 +77,9 @@ class ColumnDrift:
     def movements(self) -> tuple[Movement, ...]:
         """Which values or ranges moved, most first."""
         return self.facets[0].movements if self.facets else ()
+
+    def __repr__(self) -> str:
+        return f"<ColumnDrift {self}: {self.severity}>"
 
     def __str__(self) -> str:
         how = self.change if self.distance is None else f"{self.distance:.2f}"

@@ -31,6 +31,7 @@ _MOST_VALUES = 64
 _LEAST_EXPECTED = 10
 """How many values of the smaller data set a bin should hold, or chance would fill it unevenly."""
 
+_CLEARLY = 0.15
 _WELL_KNOWN = 5
 """How many times its uncertainty a count must be."""
 
@@ -315,13 +316,18 @@ def _facet(name: str, bins: list[_Bin], rows: float, other_rows: float, allowanc
     return Facet(name, found.value, found.by_chance, len(bins), tuple(moved))
 
 
+def _way(each: _Bin) -> int:
+    """Return 1 if there is clearly more than there was, -1 if there is less, 0 if there is about as much."""
+    change = each.after - each.before
+    return 0 if abs(change) < _CLEARLY * max(each.after, each.before) else 1 if change > 0 else -1
+
+
 def _joined(bins: list[tuple[_Bin, float]]) -> list[Movement]:
     """Join neighbouring ranges that moved the same way, and sort what moved."""
     made: list[Movement] = []
     last: _Bin | None = None
     for each, part in bins:
-        change = each.after - each.before
-        same = last is not None and each.place == last.place + 1 > 0 and change * (last.after - last.before) > 0
+        same = last is not None and each.place == last.place + 1 and _way(each) == _way(last) != 0
         if same:
             before = made.pop()
             low, high = before.what.split(" to ")[0], each.what.split(" to ")[-1]

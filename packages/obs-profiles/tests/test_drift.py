@@ -1,0 +1,260 @@
+"""How far one data set is from another, and what moved."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from obs_profiles import ColumnDrift, Drift, Profile, drift, profile
+
+
+def drift_of(before: Any, after: Any) -> ColumnDrift:
+    (found,) = drift({"it": before}, {"it": after})
+    return found
+
+
+def hellinger(p: Any, q: Any) -> float:
+    return float(np.sqrt(max(0.0, 1 - np.sqrt(np.asarray(p) * np.asarray(q)).sum())))
+
+
+# ---- the measure ------------------------------------------------------------------------------------------------
+
+
+def test_shares_of_values_give_the_exact_hellinger_distance() -> None:
+    before, after = ["a"] * 5_000 + ["b"] * 5_000, ["a"] * 9_000 + ["b"] * 1_000
+    assert drift_of(before, after).distance == pytest.approx(hellinger([0.5, 0.5], [0.9, 0.1]), abs=0.001)
+
+
+def test_numbers_that_moved_by_a_deviation_give_about_what_theory_says(random: np.random.Generator) -> None:
+    # Two normal distributions, one deviation apart: H² = 1 - exp(-1/8). Ten bins see a little less of it.
+    found = drift_of(random.normal(0, 1, 50_000), random.normal(1, 1, 50_000))
+    assert found.distance == pytest.approx(np.sqrt(1 - np.exp(-1 / 8)), abs=0.02)
+
+
+def test_missing_values_are_part_of_it() -> None:
+    found = drift_of([1.0] * 1000, [1.0] * 500 + [None] * 500)
+    assert found.distance == pytest.approx(hellinger([1, 0], [0.5, 0.5]), abs=0.01)
+    assert (found.movements[0].what, found.movements[0].before, found.movements[0].after) == ("missing", 0, 0.5)
+
+
+def test_infinite_numbers_are_part_of_it() -> None:
+    found = drift_of([1.0, 2.0] * 500, [1.0, float("inf")] * 500)
+    assert {(one.what, one.after) for one in found.movements} == {("2", 0.0), ("infinite", 0.5)}
+
+
+def test_nothing_in_common_is_one_and_the_same_is_nought() -> None:
+    for before, after in (([1.0], [2.0]), (["x"], ["y"]), ([True], [False])):
+        assert drift_of(before * 100, after * 100).distance == pytest.approx(1, abs=0.01)
+    for same in (range(1000), list("abcd") * 50, [True, False] * 50, [None] * 10, [[1], [1, 2]] * 30):
+        assert drift_of(list(same), list(same)).distance == 0
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.one_of(st.none(), st.floats(), st.text(max_size=2)), max_size=40),
+    st.lists(st.one_of(st.none(), st.floats(), st.text(max_size=2)), max_size=40),
+)
+def test_a_distance_is_from_nought_to_one_and_the_same_from_both_sides(before: list[Any], after: list[Any]) -> None:
+    there, back = drift_of(before, after), drift_of(after, before)
+    assert there.distance == back.distance or there.distance == pytest.approx(back.distance)
+    assert there.distance is None or 0 <= there.distance <= 1
+    for facet in there.facets:
+        assert sum(one.part for one in facet.movements) == pytest.approx(1) or not facet.movements
+
+
+# ---- chance -----------------------------------------------------------------------------------------------------
+
+
+def sample(random: np.random.Generator, size: int) -> dict[str, Any]:
+    """Rows of one distribution, of each kind of column."""
+    rare = 1 / np.arange(1, 31)
+    return {
+        "number": random.normal(size=size),
+        "heavy": random.lognormal(0, 3, size),
+        "dice": random.integers(1, 7, size),
+        "wide": random.integers(0, 5_000, size),
+        "word": random.choice(list("abcdef"), size).tolist(),
+        "rare": [f"w{k}" for k in random.choice(30, size, p=rare / rare.sum())],
+        "identifier": [f"id-{value}" for value in random.integers(0, 10**9, size)],
+        "gaps": np.where(random.random(size) > 0.1, 1.0, np.nan),
+        "zeros": np.where(random.random(size) > 0.3, 0.0, random.normal(size=size)),
+        "list": [[0] * size for size in random.poisson(3, size)],
+    }
+
+
+@pytest.mark.parametrize("rows", [30, 400, 5_000])
+def test_samples_of_the_same_do_not_drift(rows: int, random: np.random.Generator) -> None:
+    drifted = [str(one) for _ in range(5) for one in drift(sample(random, rows), sample(random, 2 * rows)).drifted]
+    assert drifted == []
+
+
+@pytest.mark.slow
+def test_false_alarms_are_as_rare_as_promised(random: np.random.Generator) -> None:
+    columns = [one for _ in range(1_000) for one in drift(sample(random, 200), sample(random, 300))]
+    assert len(columns) == 10_000
+    # One in a thousand: ten are to be expected, and one in a hundred times more than 18.
+    assert sum(one.drifted for one in columns) <= 18
+
+
+def test_shifts_that_matter_are_found_in_ten_thousand_rows(random: np.random.Generator) -> None:
+    size = 10_000
+    letters = random.choice(["a", "b", "c"], size)
+    before = {
+        "mean": random.normal(0, 1, size),
+        "category": letters,
+        "missing": random.normal(size=size),
+        "code": letters,
+    }
+    after = {
+        "mean": random.normal(0.2, 1, size),
+        "category": np.where(random.random(size) < 0.01, "new", letters),
+        "missing": np.where(random.random(size) < 0.05, np.nan, random.normal(size=size)),
+        "code": letters,
+    }
+    found = drift(before, after)
+    assert {one.name for one in found.drifted} == {"mean", "category", "missing"}
+    assert found.column("category").movements[0].what == "new"
+    assert found.column("missing").movements[0].what == "missing"
+
+
+def test_a_new_sentinel_among_many_numbers_is_found(random: np.random.Generator) -> None:
+    numbers = random.normal(50, 12, 10_000)
+    found = drift_of(numbers, np.where(random.random(10_000) < 0.02, -999.0, numbers))
+    assert found.drifted
+    assert (found.movements[0].what, found.movements[0].kind) == ("−999", "value")
+
+
+def test_a_shift_is_found_in_samples_of_a_hundred(random: np.random.Generator) -> None:
+    assert drift_of(random.normal(0, 1, 100), random.normal(1.5, 1, 100)).drifted
+    assert drift_of(["a"] * 90 + ["b"] * 10, ["a"] * 40 + ["b"] * 60).drifted
+
+
+def test_merged_profiles_of_the_same_do_not_drift(random: np.random.Generator) -> None:
+    def folded() -> Profile:
+        made = profile({"it": random.normal(size=500)})
+        for _ in range(60):
+            made += profile({"it": random.normal(size=500)})
+        return made
+
+    assert drift(folded(), folded()).drifted == []
+
+
+# ---- what moved -------------------------------------------------------------------------------------------------
+
+
+def test_movements_name_ranges_and_their_shares(random: np.random.Generator) -> None:
+    found = drift_of(random.uniform(0, 10, 20_000), random.uniform(5, 15, 20_000))
+    assert found.severity == "strong"
+    first, second = found.movements[:2]
+    assert {first.kind, second.kind} == {"range"}
+    gone, come = sorted((first, second), key=lambda one: one.after)
+    assert gone.what.startswith("0.00")
+    assert (gone.before, gone.after) == (pytest.approx(0.5, abs=0.1), pytest.approx(0, abs=0.1))
+    assert (come.before, come.after) == (pytest.approx(0, abs=0.1), pytest.approx(0.5, abs=0.1))
+
+
+def test_identifiers_of_another_length_or_pattern(random: np.random.Generator) -> None:
+    numbers = random.integers(10_000, 99_999, 5_000)
+    before = [f"N{number}" for number in numbers]
+    longer = drift_of(before, [f"N{number}77" for number in numbers])
+    assert (longer.facets[0].name, longer.movements[0].what) == ("lengths", "6")
+    other = drift_of(before, [f"n{number}" for number in numbers])
+    assert other.drifted
+    assert [(one.what, one.before, one.after) for one in other.movements] == [("A9", 1.0, 0.0), ("a9", 0.0, 1.0)]
+
+
+def test_identifiers_that_are_new_each_time_are_no_drift(random: np.random.Generator) -> None:
+    found = drift_of([f"id-{k:06}" for k in range(5_000)], [f"id-{k:06}" for k in range(5_000, 10_000)])
+    assert not found.drifted
+    assert found.new_share == pytest.approx(1, abs=0.05)
+
+
+def test_names_that_repeat_but_were_all_replaced_are_drift() -> None:
+    found = drift_of([f"tail-{k % 400:05}" for k in range(8_000)], [f"tail-{k % 400 + 900:05}" for k in range(8_000)])
+    assert (found.change, found.drifted, found.distance) == ("other values", True, 1.0)
+
+
+def test_a_column_that_changed_its_type_drifted_and_says_so() -> None:
+    found = drift_of([1, 2, 3] * 20, ["1", "2", "3"] * 20)
+    assert (found.drifted, found.change) == (True, "integer → text")
+    assert drift_of([1, 2, 3] * 20, [1.0, 2.0, 3.0] * 20).distance == 0
+
+
+def test_later_times_are_no_drift_but_missing_ones_are() -> None:
+    first = [datetime.datetime(2013, 1, 1) + datetime.timedelta(hours=k) for k in range(500)]
+    later = [moment + datetime.timedelta(days=400) for moment in first]
+    assert not drift_of(first, later).drifted
+    assert drift_of(first, [*later[:400], *[None] * 100]).drifted
+
+
+def test_columns_that_came_and_went_are_first() -> None:
+    before = pd.DataFrame({"same": range(100), "gone": 1, "moved": 1.0})
+    after = pd.DataFrame({"same": range(100), "new": 1, "moved": 2.0})
+    found = drift(before, after)
+    assert [(each.name, each.change, each.drifted) for each in found] == [
+        ("gone", "removed", True),
+        ("new", "added", True),
+        ("moved", "", True),
+        ("same", "", False),
+    ]
+    assert repr(found) == "<Drift: 3 of 4 columns: gone (removed), new (added), moved (1.00)>"
+
+
+def test_a_side_without_rows_has_no_distance() -> None:
+    found = drift_of([1.0], [])
+    assert (found.distance, found.change, found.drifted) == (None, "no rows on one side", False)
+
+
+def test_a_side_that_misses_everything() -> None:
+    assert drift_of([1.0] * 200, [None] * 200).drifted
+    assert drift_of(["x"] * 200, [None] * 200).movements[0].what in ("missing", "present")
+
+
+# ---- segments and thresholds ------------------------------------------------------------------------------------
+
+
+def test_segments_are_compared_with_their_own() -> None:
+    before = {"key": ["a", "b"] * 500, "value": [1, 2] * 500}
+    after = {"key": ["a", "b"] * 500, "value": [1, 3] * 500}
+    found = drift(profile(before, by="key"), profile(after, by="key"))
+    assert {value: [one.name for one in each.drifted] for value, each in found.segments.items()} == {
+        "a": [],
+        "b": ["value"],
+    }
+    assert drift(profile(before, by="key"), profile(after)).segments == {}
+
+
+def test_thresholds_are_by_column_and_the_others_have_the_default() -> None:
+    found = drift({"a": [1] * 100, "b": [1] * 100}, {"a": [2] * 100, "b": [2] * 100}, thresholds={"a": 1.0})
+    assert (found.column("a").threshold, found.column("b").threshold) == (1.0, 0.05)
+    assert [one.name for one in found.drifted] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "error", "says"),
+    [
+        (1.5, ValueError, "1.5"),
+        ({"it": -1}, ValueError, "it"),
+        ({"it": "much"}, TypeError, "str"),
+        (True, TypeError, "bool"),
+        ({"other": 0.5}, ValueError, "'other', which is no column; there are: it"),
+    ],
+)
+def test_wrong_thresholds_are_named(thresholds: Any, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        drift({"it": [1]}, {"it": [1]}, thresholds=thresholds)
+
+
+def test_profiles_and_frames_may_be_mixed() -> None:
+    kept = Profile.from_bytes(profile({"it": range(100)}).to_bytes())
+    found = drift(kept, pd.DataFrame({"it": range(100)}))
+    assert isinstance(found, Drift)
+    assert [each.distance for each in found] == [0]
+    with pytest.raises(KeyError, match="no column 'other'; there are: it"):
+        found.column("other")
