@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import Any, get_args
 
 import msgspec
@@ -31,6 +32,8 @@ _ENDS: frozenset[type] = frozenset(
 )
 """What is kept room for when a store takes nothing: a few records of each task, which say how it ended."""
 
+_TaskStart, _TaskEnd, _ExecutionStart = records.TaskStart, records.TaskEnd, records.ExecutionStart
+
 _NOT_SPANS = frozenset((*get_args(records.AnyRecord), tuple))
 """What is appended is a record, a fragment of a deck (a tuple), or else a span: those are the most by far, so one
 look-up tells them from the rest."""
@@ -54,17 +57,15 @@ class Encoded:
         begun: How the execution began, if they say that.
     """
 
-    __slots__ = ("begun", "caught_up", "closed", "count", "early", "lines", "opened", "refused", "shown")
-
-    def __init__(self) -> None:
-        self.lines = b""
-        self.count = self.refused = 0
-        self.opened: dict[int, records.TaskStart | None] = {}
-        self.closed: list[int] = []
-        self.early: set[int] = set()
-        self.caught_up: list[int] = []
-        self.shown: list[Any] = []
-        self.begun: records.ExecutionStart | None = None
+    # Most batches have few of these: what is empty is not even made.
+    lines = b""
+    count = refused = 0
+    opened: Mapping[int, records.TaskStart | None] = MappingProxyType({})
+    closed: Sequence[int] = ()
+    early: Set[int] = frozenset()
+    caught_up: Sequence[int] = ()
+    shown: Sequence[Any] = ()
+    begun: records.ExecutionStart | None = None
 
 
 def encode(
@@ -91,6 +92,10 @@ def encode(
     rows: list[_Row] = [records.Lost(lost)] if lost else []
     add = rows.append
     done = Encoded()
+    opened: dict[int, records.TaskStart | None] = {}
+    closed: list[int] = []
+    shown: list[Any] = []
+    ended_early: set[int] = set()
     floor, relocated = numbers.floor, numbers.floor > 0
     next_number, ref = numbers.next, numbers.ref
     fragments: records.DeckItems | None = None
@@ -114,11 +119,12 @@ def encode(
                 add(fragments)
                 continue
             add(item)
-            if kind is records.TaskStart:
-                done.opened[item.number] = item
-            elif kind is records.TaskEnd:
-                done.closed.append(item.number)
-            elif kind is records.ExecutionStart:
+            if kind is _TaskStart:
+                opened[item.number] = item
+            elif kind is _TaskEnd:
+                if opened.pop(item.number, None) is None:
+                    closed.append(item.number)
+            elif kind is _ExecutionStart:
                 done.begun = item
             continue
         announced = item.announced
@@ -129,13 +135,13 @@ def encode(
             if announced:
                 if number <= floor:
                     continue  # it was open when this process was forked: the parent writes it
-                if number in early or number in done.early:
-                    done.caught_up.append(number)
+                if number in early or number in ended_early:
+                    done.caught_up = (*done.caught_up, number)
                     continue
                 if number in open_spans:
-                    done.closed.append(number)
+                    closed.append(number)
                 elif item.end > 0:
-                    done.early.add(number)
+                    ended_early.add(number)
         outside = item.outside
         parent = item.adopter.number if outside is None else outside.number
         if relocated and parent.__class__ is int:
@@ -144,18 +150,26 @@ def encode(
             # From here on its end is appended too, unless it ends right now.
             item.announced = True
             if item.end <= 0:
-                done.opened[number] = None
+                opened[number] = None
                 add(("open", number, parent, item.name, item.start, item.attributes))
                 continue
-            done.early.add(number)
+            ended_early.add(number)
         if item.task.bars is not None:
-            done.shown.append(item)
+            shown.append(item)
         row = ("span", number, parent, item.name, item.start, item.end - item.start, item.cpu)
         error, attributes = item.error, item.attributes
         if error is None and attributes is None:
             add(row)
         else:
             add((*row, None if error is None else error.__name__, attributes))
+    if opened:
+        done.opened = opened
+    if closed:
+        done.closed = closed
+    if shown:
+        done.shown = shown
+    if ended_early:
+        done.early = ended_early
     if only_ends:
         taken = [row for row in rows if row.__class__ in _ENDS]
         done.refused = len(rows) - len(taken)

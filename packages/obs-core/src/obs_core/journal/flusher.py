@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from obs_core import clock
 from obs_core.failsafe import ObsError
 from obs_core.journal import uploads
 
@@ -67,6 +68,9 @@ _MOST_CLOSING = 500
 _closing: deque[Flushed] = deque()
 _closed: weakref.WeakSet[Flushed] = weakref.WeakSet()
 _thread: threading.Thread | None = None
+last_round = clock.wall()
+"""When the thread last went through the journals."""
+
 _is_child = False
 
 
@@ -190,8 +194,10 @@ def _start() -> None:
 
 
 def _flush_forever() -> None:
+    global last_round
     while True:
         time.sleep(INTERVAL)
+        last_round = clock.wall()
         # Strict mode raises in the task; memory may be short; somebody may raise an exception in each thread that there
         # is. This thread lives on: each journal is tried again in a second.
         with contextlib.suppress(BaseException):

@@ -48,6 +48,9 @@ _PENDING_LIMIT = 32 * 1024 * 1024
 _RESERVE = 4 * 1024 * 1024
 """Bytes beyond them for what says how tasks ended: when a full disk is freed, that is there."""
 
+_OVERDUE = 3_000_000_000
+"""Nanoseconds after which the background thread is looked for: something may have ended it."""
+
 _PATIENCE = 1.0
 """Seconds that a flush waits for another thread that writes this journal."""
 
@@ -175,7 +178,8 @@ class Journal:
         Raises:
             ObsError: The store did not take it, and `OBS_STRICT` is set.
         """
-        flusher.keep_alive()
+        if clock.wall() - flusher.last_round > _OVERDUE:
+            flusher.keep_alive()
         try:
             done = self.encode()
             if self.store.local:
@@ -285,42 +289,44 @@ class Journal:
         return True
 
     def _encode(self) -> None:
-        size, lost = len(self.items), self.lost
+        size, lost, used = len(self.items), self.lost, self.used
         untold = lost - self._lost_told
-        if not size and not (untold and self._failure is None and self.used):
+        if not size and not (untold and used and self._failure is None):
             return
-        full = self._unreachable() and self._pending() > _PENDING_LIMIT
-        preamble = () if self.used else self._preamble
-        done = encoding.encode(
-            [*preamble, *self.items[:size]], self.numbers, self._open, self._early, untold, only_ends=full
-        )
-        refused = done.refused
+        batch = self.items[:size] if used else [*self._preamble, *self.items[:size]]
+        full = self._is_unreachable() and self._pending() > _PENDING_LIMIT
+        done = encoding.encode(batch, self.numbers, self._open, self._early, untold, only_ends=full)
+        encoded, refused = self._encoded, done.refused
         frames: tuple[_Frame, ...] = ()
-        if done.count:
-            if full and self._pending() > _PENDING_LIMIT + _RESERVE:
-                refused, lost = refused + done.count, self._lost_told
-            else:
-                frames = (self._frame(done.lines, done.count, self._encoded),)
+        if full and self._pending() > _PENDING_LIMIT + _RESERVE:
+            refused, lost = refused + done.count, self._lost_told
+        elif done.count:
+            frames = (self._frame(done.lines, done.count, encoded),)
+            encoded += done.count
+            if not used:
+                flusher.write_at_end()
+                used = True
         begun = done.begun or self._begun
-        encoded = self._encoded + sum(frame.count for frame in frames)
-        used = self.used or bool(frames)
-        if used and not self.used:
-            flusher.write_at_end()
-        # All of it or nothing: no call stands between these lines, so no signal handler runs there.
+        # All of it or nothing: no call stands between these lines, so neither a signal handler nor another thread runs
+        # there.
         self._frames += frames
         self._encoded = encoded
-        self._open |= done.opened
-        self._early |= done.early
-        self._shown += done.shown
+        if done.opened:
+            self._open |= done.opened
+        if done.early:
+            self._early |= done.early
+        if done.shown:
+            self._shown += done.shown
         self._begun = begun
         self._lost_told = lost
         self.lost += refused
         self.used = used
         del self.items[:size]
-        # What is left over here is only kept too long.
+        # What is left over by an interruption here is only kept too long, or not drawn.
         for number in done.closed:
             self._open.pop(number, None)
-        self._early.difference_update(done.caught_up)
+        if done.caught_up:
+            self._early.difference_update(done.caught_up)
         while self._shown:
             ended = self._shown.pop()
             ended.task.bars.add(ended)
@@ -333,7 +339,7 @@ class Journal:
         waiting = sum([len(frame.lines) for frame in self._frames])
         return waiting + sum([len(file.content) for file in list(self._files.values())]) if self._files else waiting
 
-    def _unreachable(self) -> bool:
+    def _is_unreachable(self) -> bool:
         return self._failure is not None or (not self.store.local and self._uploads.hangs)
 
     # writing, in this thread
@@ -363,28 +369,29 @@ class Journal:
 
     def _write_lines(self) -> None:
         """Write the lines that wait, in one piece: they are true, whatever is still to come."""
-        taken = len(self._frames)
-        if not taken:
+        frames = self._frames[:]
+        if not frames:
             return
-        frames = self._frames[:taken]
-        lines = b"".join([frame.lines for frame in frames])
-        if self._segment is not None and self._segment.size >= self.store.segment_limit:
-            self._full_segments.append(self._segment)
-            self._segment = None
-        if self._segment is None:
-            self._segment = self.store.segment(segment_path(self.execution_id, self.writer, next(self._segments)))
+        lines = frames[0].lines if len(frames) == 1 else b"".join([frame.lines for frame in frames])
         segment = self._segment
-        head = sealed(self._head(), 0, frames[0].before, self.epoch) if segment.size == 0 else b""
+        if segment is not None and segment.size >= self.store.segment_limit:
+            # One that is full goes to the thread that compresses it. Both statements or none, as in `_encode`.
+            self._full_segments += (segment,)
+            self._segment = segment = None
+        if segment is None:
+            path = segment_path(self.execution_id, self.writer, next(self._segments))
+            self._segment = segment = self.store.segment(path)
+        if segment.size == 0:
+            lines = sealed(self._head(), 0, frames[0].before, self.epoch) + lines
         try:
-            segment.append(head + lines)
+            segment.append(lines)
         except FileNotFoundError:
             if segment.size == 0:
                 raise
             self._begin_anew()
             return
-        written = len(head) + len(lines)
-        now = clock.wall()
-        # As in `_encode`: what is written and that it is no longer to be written stand together.
+        now, written, taken = clock.wall(), len(lines), len(frames)
+        # What is written, and that it is no longer to be written, stand together.
         segment.size += written
         del self._frames[:taken]
         self._last_write = now
@@ -491,12 +498,11 @@ class Journal:
 
     def _await(self) -> None:
         """Wait until what is waiting now is written, or refused."""
-        frames, failures = self._frames[-1:], self._failures
-        last = frames[0] if frames else None
+        tail, failures = self._frames[-1:], self._failures
         files = [(path, file, file.tries) for path, file in list(self._files.items())]
 
         def is_done() -> bool:
-            if last is not None and self._failures == failures and any(frame is last for frame in self._frames[:]):
+            if tail and self._failures == failures and any(frame is tail[0] for frame in self._frames[:]):
                 if self._line_thread is None or not self._line_thread.is_alive():
                     self._send()  # it was about to end when the lines came
                 return False

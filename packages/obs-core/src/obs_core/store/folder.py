@@ -126,13 +126,17 @@ class _FolderSegment:
         self._descriptor: int | None = None
         self._end = 0
         """Bytes in the file; -1 while that is not known."""
+        self._looked_at = 0.0
+        """When it was last looked for: somebody may have removed it."""
         self.size = 0
 
     def append(self, lines: bytes) -> None:
         if self._descriptor is None:
             self._descriptor = _open_new(self._path)
-        elif not os.fstat(self._descriptor).st_nlink:
-            raise FileNotFoundError(f"{self._path} was removed while it was written")
+        elif (now := time.monotonic()) - self._looked_at > 1.0:
+            self._looked_at = now
+            if not os.fstat(self._descriptor).st_nlink:
+                raise FileNotFoundError(f"{self._path} was removed while it was written")
         if self._end != self.size:
             # An append was interrupted, or its caller was before he took note: taken back, so that no line is there
             # twice.
