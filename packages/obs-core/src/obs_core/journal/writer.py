@@ -562,7 +562,7 @@ class Journal:
         write it.
         """
         unwritten = 0
-        if self._unreachable():
+        if self._is_unreachable():
             left = sum([frame.count for frame in self._frames])
             unwritten = left + len(self._files)
             self._frames = []
