@@ -22,12 +22,20 @@ class ObsWarning(UserWarning):
 
 
 def warn(message: str) -> None:
-    """Warn the user, and never more: a filter that turns warnings into errors is not obeyed here."""
+    """Warn the user, and never more: a filter that turns warnings into errors is not obeyed here.
+
+    Nor does it matter whether there is anybody to tell: standard error may be closed, its encoding broken, or memory
+    short.
+    """
     try:
         warnings.warn(message, ObsWarning, stacklevel=3)
     except ObsWarning:
         if strict():
             raise
+    except Exception as error:
+        sent = interruption(error, sys._getframe(0))
+        if sent is not None:
+            raise sent from None
 
 
 class guarded:

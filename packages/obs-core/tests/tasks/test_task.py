@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import subprocess
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -409,3 +410,30 @@ def test_an_output_that_was_not_kept_says_why(store: RecordingStore) -> None:
         store.last().output("opaque")
     with pytest.raises(KeyError, match=r"no task 'x'.*'opaque'"):
         store.last().output("x")
+
+
+def test_with_standard_error_closed_or_missing_a_warning_changes_nothing(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    for closing in ("sys.stderr.close()", "sys.stderr = None", "os.close(2)"):
+        done = run_script(
+            f"""
+import os, sys
+from obs_core import task
+
+class Bad:
+    def _repr_html_(self):
+        raise ValueError("no")
+
+@task
+def work(value):
+    return 42
+
+{closing}
+print(work(Bad()))
+sys.stdout.flush()
+os._exit(0)
+""",
+            env={"OBS_STRICT": "0"},
+        )
+        assert done.stdout == "42\n"

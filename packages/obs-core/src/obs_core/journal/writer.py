@@ -578,7 +578,8 @@ class Journal:
             message = f"{self.lost} records of execution {self.execution_id} are lost: {self.store.url}: {reason}"
             if strict():
                 raise ObsError(message)
-            sys.stderr.write(f"obs: {message}\n")
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # it may be closed, full or missing
+                sys.stderr.write(f"obs: {message}\n")
 
 
 def _rest(patience: float) -> float:
