@@ -188,8 +188,9 @@ def _summarize(done: Sequence[Done], planned: int, seconds: float) -> None:
         print(_where_the_whole_ran(done))
         if not any(with_whylogs(each.step.version) for each in done if each.outcome.counts.total):
             print(f"Tests that need whylogs were left out: it has wheels up to Python {WHYLOGS_UNTIL}.")
-    if failed := [each.step.name for each in done if each.failed]:
-        print(f"Failed: {', '.join(failed)}. Again: ./scripts/test --only {','.join(failed)}")
+    if failed := [each.step for each in done if each.failed]:
+        names, night = [step.name for step in failed], "--nightly " * ("--nightly" in failed[0].options)
+        print(f"Failed: {', '.join(names)}. Again: ./scripts/test {night}--only {','.join(names)}")
     if any(each.step.is_pytest for each in done):
         print(sum((each.outcome.counts for each in done), Counts()))
 
