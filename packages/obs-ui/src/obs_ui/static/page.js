@@ -56,12 +56,19 @@ const writeTime = (time) => {
   const when = new Date(time.dateTime.replace(/(\.\d{3})\d*/, "$1"));
   if (Number.isNaN(when.getTime())) return;
   const { form } = time.dataset;
-  const text = form === "short" ? ago(when) : (form === "precise" ? PRECISE : WHOLE).format(when);
+  const text = form === "short" && !onPaper ? ago(when) : (form === "precise" ? PRECISE : WHOLE).format(when);
   if (time.textContent === text) return;
   time.textContent = text;
   const utc = `${when.toISOString().slice(0, 19).replace("T", " ")} UTC`;
   time.title = form === "short" ? `${WHOLE.format(when)} · ${utc}` : `${ago(when)} · ${utc}`;
 };
+let onPaper = false; // where "4 min ago" would soon be wrong
+for (const [event, begins] of [["beforeprint", true], ["afterprint", false]]) {
+  addEventListener(event, () => {
+    onPaper = begins;
+    writeTimes(document);
+  });
+}
 const writeTimes = (within) => {
   for (const time of all("time[datetime]", within)) writeTime(time);
 };
