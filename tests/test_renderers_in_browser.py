@@ -115,6 +115,46 @@ def test_a_gantt_chart_of_10_000_bars_draws_only_what_is_in_view(show):
     assert painted > 10
 
 
+def test_columns_of_a_profile_are_found_by_name_and_kind(show):
+    frame = pd.DataFrame({f"{kind}{place}": values for place in range(8) for kind, values in _TWO_KINDS.items()})
+    page = show(r.FrameProfilingRenderer().to_html(frame))
+
+    page.get_by_label("Search columns by name").fill("TEXT")
+    assert page.locator("article:visible h3").all_text_contents() == [f"text{place}" for place in range(8)]
+    page.get_by_role("button", name="8 numeric columns").click()
+    assert page.locator("article:visible").count() == 0
+    page.get_by_label("Search columns by name").fill("3")
+    assert page.locator("article:visible h3").all_text_contents() == ["number3"]
+
+
+_TWO_KINDS = {"text": ["a", "b"], "number": [1, 2]}
+
+
+def test_a_tree_in_a_report_is_not_restyled_by_it(browser, tmp_path, monkeypatch):
+    from obs_core import Deck, load_execution, task
+
+    monkeypatch.setenv("OBS_STORE", str(tmp_path / "store"))
+
+    @task(deck_fields=())
+    def nested():
+        Deck("Tree").append({"model": {"depth": 3}})
+
+    nested()
+    (tmp_path / "report.html").write_text(load_execution("last").report(), encoding="utf-8")
+    page = browser.new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    if not page.get_by_role("tab", name="Tree").count():
+        page.get_by_role("button", name="nested").first.click()
+    page.get_by_role("tab", name="Tree").first.click()
+    details = page.frame_locator("iframe:visible").locator("details").first
+    details.wait_for()
+    shown = details.evaluate("d => [d, d.querySelector('summary')].map(e => getComputedStyle(e))"
+                             ".map(s => [s.borderTopWidth, s.borderBottomWidth, s.marginBottom])")  # fmt: skip
+    page.close()
+
+    assert shown == [["0px", "0px", "0px"], ["0px", "0px", "0px"]]
+
+
 def test_maps_are_drawn_without_a_network(show):
     import plotly.graph_objects as go
 

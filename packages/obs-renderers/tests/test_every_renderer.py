@@ -90,6 +90,9 @@ CASES = {
     "MatplotlibRenderer": lambda: r.MatplotlibRenderer(alt=HOSTILE).to_html(matplotlib_figure()),
     "MarkdownRenderer": lambda: r.MarkdownRenderer().to_html("```\n" + HOSTILE + "\n```\n`" + HOSTILE + "`"),
     "ObjectRenderer": lambda: r.ObjectRenderer().to_html(Printed()),
+    "NotebookRenderer": lambda: r.NotebookRenderer().to_html(
+        {"cells": [{"cell_type": "code", "source": HOSTILE, "outputs": [{"output_type": "stream", "text": [HOSTILE]}]}]}
+    ),
     "PlotlyRenderer": lambda: r.PlotlyRenderer().to_html(plotly_figure()),
     "PythonDependencyRenderer": lambda: r.PythonDependencyRenderer(HOSTILE).to_html(
         [r.dependencies.Package(HOSTILE, HOSTILE, HOSTILE, HOSTILE)]
@@ -195,6 +198,11 @@ WRONG = {
         lambda: r.SourceCodeRenderer().to_html(cast(Any, print)),
         "SourceCodeRenderer got builtin_function_or_method; it takes a string of source code",
     ),
+    "DatasetRenderer": (
+        lambda: r.DatasetRenderer().to_html([1]),
+        "DatasetRenderer got list; it takes a Hugging Face Dataset",
+    ),
+    "NotebookRenderer": (lambda: r.NotebookRenderer().to_html({}), "NotebookRenderer got dict; it takes a notebook"),
     "TableRenderer": (lambda: r.TableRenderer().to_html([1]), "TableRenderer got list; it takes a DataFrame"),
     "TopFrameRenderer": (
         lambda: r.TopFrameRenderer().to_html(np.arange(3)),
@@ -219,5 +227,5 @@ def test_a_wrong_type_names_the_renderer_what_it_got_and_what_it_takes(name):
 def test_every_renderer_is_covered_here():
     named = {name for name in r.__all__ if name.endswith("Renderer")}
 
-    assert named - {case.partition(" ")[0] for case in CASES} == {"HtmlReprRenderer"}
+    assert named - {case.partition(" ")[0] for case in CASES} == {"DatasetRenderer", "HtmlReprRenderer"}
     assert named - set(WRONG) == {"ObjectRenderer", "PythonDependencyRenderer"}

@@ -102,3 +102,24 @@ def test_a_start_that_is_no_time_is_refused():
 
 def test_no_bars_say_so():
     assert "No time was recorded" in GanttChartRenderer().to_html([])
+
+
+def test_an_undecodable_name_is_shown_with_a_replacement():
+    bar = {"Name": "caf\udce9.csv", "Start": datetime(2026, 1, 1), "Finish": datetime(2026, 1, 2)}
+    html = GanttChartRenderer().to_html([bar])
+
+    assert html.encode()
+    assert html.count("caf\ufffd.csv") == 2
+
+
+def test_times_of_any_year_and_to_the_nanosecond_are_drawn():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(
+        {
+            "Name": ["a"],
+            "Start": pd.Series(["1500-01-01"]).astype("datetime64[s]"),
+            "Finish": pd.Series(["1500-01-02"]).astype("datetime64[s]"),
+        }
+    )
+
+    assert "from 1500-01-01 00:00:00" in GanttChartRenderer().to_html(frame)

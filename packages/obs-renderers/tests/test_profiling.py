@@ -156,6 +156,12 @@ def test_bars_of_whole_numbers_hold_as_many_of_them_each(most):
     assert len(histogram.edges) == len(histogram.counts) + 1
 
 
+def test_the_last_bar_ends_with_the_greatest_number():
+    html = FrameProfilingRenderer().to_html(pd.DataFrame({"a": [*range(100, 4999, 7), 4999]}))
+
+    assert '<p class="ends"><span>100</span><span>4999</span></p>' in html
+
+
 def test_a_clipped_histogram_says_what_it_leaves_out():
     values = np.append(np.random.default_rng(0).normal(size=500), [1e6, 2e6, -3e6])
     column = profiled(pd.DataFrame({"a": values}))[1]["a"]

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from obs_renderers.arrays import ArrayRenderer
     from obs_renderers.arrow import ArrowRenderer
     from obs_renderers.box import BoxRenderer
+    from obs_renderers.datasets import DatasetRenderer
     from obs_renderers.dependencies import PythonDependencyRenderer
     from obs_renderers.figures import AltairRenderer, MatplotlibRenderer, PlotlyRenderer
     from obs_renderers.gantt import GanttChartRenderer
     from obs_renderers.html_repr import HtmlReprRenderer
     from obs_renderers.image import ImageRenderer
     from obs_renderers.markdown import MarkdownRenderer
+    from obs_renderers.notebook import NotebookRenderer
     from obs_renderers.objects import ObjectRenderer
     from obs_renderers.profiling import FrameProfilingRenderer
     from obs_renderers.source_code import SourceCodeRenderer
@@ -34,12 +36,14 @@ __all__ = [
     "ArrayRenderer",
     "ArrowRenderer",
     "BoxRenderer",
+    "DatasetRenderer",
     "FrameProfilingRenderer",
     "GanttChartRenderer",
     "HtmlReprRenderer",
     "ImageRenderer",
     "MarkdownRenderer",
     "MatplotlibRenderer",
+    "NotebookRenderer",
     "ObjectRenderer",
     "PlotlyRenderer",
     "PythonDependencyRenderer",
@@ -56,12 +60,14 @@ _MODULES = {
     "ArrayRenderer": "arrays",
     "ArrowRenderer": "arrow",
     "BoxRenderer": "box",
+    "DatasetRenderer": "datasets",
     "FrameProfilingRenderer": "profiling",
     "GanttChartRenderer": "gantt",
     "HtmlReprRenderer": "html_repr",
     "ImageRenderer": "image",
     "MarkdownRenderer": "markdown",
     "MatplotlibRenderer": "figures",
+    "NotebookRenderer": "notebook",
     "ObjectRenderer": "objects",
     "PlotlyRenderer": "figures",
     "PythonDependencyRenderer": "dependencies",

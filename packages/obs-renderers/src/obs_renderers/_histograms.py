@@ -28,6 +28,7 @@ class Histogram(Struct, frozen=True):
         above: Values left out above the last edge.
         whole: Whether the values are whole numbers; each bin then holds as many of them, beginning and ending half way
             between two.
+        last: The greatest value that is drawn; the last bin may reach beyond it.
     """
 
     counts: list[int]
@@ -35,6 +36,7 @@ class Histogram(Struct, frozen=True):
     below: int = 0
     above: int = 0
     whole: bool = False
+    last: float = math.inf
 
 
 def histogram_of(
@@ -72,7 +74,7 @@ def histogram_of(
             edges = np.linspace(float(first), float(last), min(_BINS, max(5, round(2 * len(kept) ** 0.5))) + 1)
     places = kept.searchsorted(edges, "left")
     places[0], places[-1] = 0, len(kept)
-    return Histogram(np.diff(places).tolist(), edges.tolist(), low, len(values) - high, whole)
+    return Histogram(np.diff(places).tolist(), edges.tolist(), low, len(values) - high, whole, last)
 
 
 def _all_whole(values: NDArray[Any]) -> bool:

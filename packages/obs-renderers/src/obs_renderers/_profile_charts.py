@@ -58,7 +58,7 @@ def _shape(heights: list[float]) -> str:
 def _ends(bins: Histogram, unit: Unit) -> tuple[str, str]:
     first, last = bins.edges[0], bins.edges[-1]
     if bins.whole:
-        return _whole(first + 0.5), _whole(last - 0.5)
+        return _whole(first + 0.5), _whole(bins.last)
     days = unit == "epoch" and last - first > 3 * 86_400
     ends = (value_in(unit, first), value_in(unit, last))
     return (ends[0].partition(" ")[0], ends[1].partition(" ")[0]) if days else ends
@@ -82,7 +82,7 @@ def _height(number: int, tallest: int) -> float:
 def _range(bins: Histogram, place: int, unit: Unit) -> str:
     first, last = bins.edges[place], bins.edges[place + 1]
     if bins.whole:
-        low, high = _whole(first + 0.5), _whole(last - 0.5)
+        low, high = _whole(first + 0.5), _whole(min(last - 0.5, bins.last))
         return escape(low if low == high else f"{low} to {high}")
     return escape(f"{value_in(unit, first)} to {value_in(unit, last)}")
 

@@ -13,7 +13,7 @@ from obs_core.text.numbers import count, plural, share
 from obs_renderers._cells import is_missing, label_text
 from obs_renderers._columns import Column
 from obs_renderers._frames import Frame, open_frame
-from obs_renderers._markup import escape, fragment, json_for_script, script, shorten
+from obs_renderers._markup import encodable, escape, fragment, json_for_script, script, shorten
 from obs_renderers._types import is_a, reject
 
 __all__ = ["GanttBar", "GanttChartRenderer"]
@@ -210,7 +210,7 @@ def _chart(bars: list[GanttBar]) -> str:
     first, last = _span(bars)
     names = {name: row for row, name in enumerate(dict.fromkeys(bar.name for bar in sorted(bars, key=_start)))}
     content = {
-        "names": [shorten(name, _MAX_NAME) for name in names],
+        "names": [encodable(shorten(name, _MAX_NAME)) for name in names],
         "span": last - first,
         "rows": [names[bar.name] for bar in bars],
         "starts": [bar.start - first for bar in bars],

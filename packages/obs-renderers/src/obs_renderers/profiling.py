@@ -19,6 +19,7 @@ _MAX_ROWS = 1_000_000
 _MAX_ASSOCIATIONS = 12
 _NOTABLE = 0.3
 _DETAILED_CHARTS = 500
+_SEARCHED = 12
 
 
 class FrameProfilingRenderer:
@@ -133,6 +134,8 @@ def _kinds(profile: Profile) -> str:
         buttons += (
             f'<button type="button" data-kind="missing" aria-pressed="false">{with_gaps} with missing values</button>'
         )
+    if len(profile.columns) > _SEARCHED:
+        buttons += '<input type="search" placeholder="Search columns" aria-label="Search columns by name" data-names>'
     return f'<div class="kinds" role="group" aria-label="Show only some columns">{buttons}</div>' if buttons else ""
 
 

@@ -80,7 +80,7 @@ def _labels(frame: Frame, given: Sequence[object] | None) -> list[str]:
 
 
 def _packed(column: Rows, rows: int, label: str, dtype: str, *, index: bool = False) -> Packed:
-    packed = pack_column(column.part(0, rows), encodable(shorten(label, 200)), dtype)
+    packed = pack_column(column.part(0, rows), encodable(shorten(label, 200)), encodable(dtype))
     packed.index = index
     return packed
 
