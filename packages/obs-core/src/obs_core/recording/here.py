@@ -81,7 +81,7 @@ def carried() -> joining.RemoteSpan | None:
 
 
 _ambient: TaskState | None = None
-_ambient_lock = threading.Lock()
+_ambient_lock = threading.RLock()  # a finalizer may record while its own thread begins it
 
 
 def _begin_ambient() -> TaskState:
@@ -115,7 +115,7 @@ def _uncaught() -> BaseException | None:
 def _after_fork() -> None:
     """Let a forked child leave its parent's ambient execution unended: the parent ends it."""
     global _ambient_lock
-    _ambient_lock = threading.Lock()
+    _ambient_lock = threading.RLock()  # a finalizer may record while its own thread begins it
     if _ambient is not None:
         atexit.unregister(_end_ambient)
 
