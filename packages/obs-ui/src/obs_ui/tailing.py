@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from obs_core.journal.reader import segment_names, unpacked, writer_of
+from obs_core.journal.reader import added_lines, segment_names, writer_of
 from obs_core.store import Store
 from obs_core.store.fetching import fetch_each
 
@@ -82,15 +82,9 @@ class JournalTail:
             stored = self._store.size_of(path)
             if (path, stored) == (segment.path, segment.stored):
                 return b""
-            added = self._content(path, segment.read)
+            content = self._store.get(path, 0 if path.endswith(".gz") else segment.read)
         except FileNotFoundError:  # it was compressed between the listing and now: the next look finds it
             return b""
         segment.path, segment.stored = path, stored
-        lines = added[: added.rfind(b"\n") + 1]
-        segment.read += len(lines)
+        lines, segment.read = added_lines(path, content, segment.read)
         return lines
-
-    def _content(self, path: str, start: int) -> bytes:
-        if path.endswith(".gz"):
-            return unpacked(self._store.get(path))[start:]
-        return self._store.get(path, start)

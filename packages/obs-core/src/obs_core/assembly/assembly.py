@@ -89,8 +89,9 @@ class Assembly:
     def finish(self) -> None:
         """Resolve what refers to each other, once every segment is there."""
         for writer in self._writers.values():
-            writer.alive = writer.head is not None and liveness.is_writing(self.store, writer.head, writer.last_segment)
-            if not writer.alive or self._ended is not None:  # else its last batch is being written just now
+            writing = liveness.is_writing(self.store, writer.head, writer.last_segment)
+            writer.alive = writing and writer.head is not None
+            if writer.torn and not (writing and self._ended is None):  # else its last batch is being written just now
                 self.view.damaged_records += writer.torn
         self._finish_execution()
         self._finish_root()
@@ -123,6 +124,8 @@ class Assembly:
     # the execution and its writers
 
     def _take_head(self, writer: Writer, record: records.Head) -> None:
+        if writer.head is not None and not record.execution:
+            return  # a segment whose own head is damaged
         writer.head = record
         writer.epoch = record.clock
 

@@ -9,7 +9,7 @@ from zlib import crc32
 __all__ = ["is_checked", "sealed", "sound", "torn"]
 
 _BEGINNING = b'["check",'
-_CHECK = re.compile(rb'\["check",(\d{1,12}),\d{1,12},(\d{1,10}),\d{1,15},(-?\d{1,19})\]\n')
+_CHECK = re.compile(rb'\["check",(\d{1,12}),(\d{1,12}),(\d{1,10}),(\d{1,15}),(-?\d{1,19})\]\n')
 _HEAD = b'["head",'
 
 
@@ -33,7 +33,7 @@ def is_checked(lines: bytes) -> bool:
     return next(_checks(lines), None) is not None
 
 
-def sound(lines: bytes, *, lost: int = 0) -> bytes:
+def sound(lines: bytes, *, lost: int = 0, whole: bool = True) -> bytes:
     """Return the batches of a segment that are as they were written.
 
     What is damaged or torn is left out: one bit that was flipped costs one batch. How many records are missing between
@@ -42,17 +42,20 @@ def sound(lines: bytes, *, lost: int = 0) -> bytes:
     Args:
         lines: All lines of a segment. Those that are in no batches, as older ones are, are returned as they are.
         lost: Bytes that had to be left out before.
+        whole: Whether they are all from the beginning on; else there need not be a head.
     """
     if not is_checked(lines):
         return lines if not lost else lines[: lines.rfind(b"\n") + 1] + torn(1, lost)
     view = memoryview(lines)
     kept: list[bytes | memoryview] = []
     reached = begun = 0  # what is good and not in `kept` yet stands from `begun` to `reached`
-    for start, end, size, crc, clock in _checks(lines):
+    records = 0
+    for start, end, (size, count, crc, before, clock) in _checks(lines):
         begin = start - size
-        if begin < reached or crc32(view[begin:start]) != crc:
-            continue
-        if reached == 0 and not lines.startswith(_HEAD, begin):
+        if begin < reached or before < records or crc32(view[begin:start]) != crc:
+            continue  # damaged, or there a second time
+        records = before + count
+        if reached == 0 and whole and not lines.startswith(_HEAD, begin):
             kept.append(b'["head",1,"","",%d,["","",0,0],"",""]\n' % clock)  # so that times can be placed all the same
         if begin != reached:
             kept.append(view[begun:reached])
@@ -73,12 +76,11 @@ def torn(records: int, size: int) -> bytes:
     return b'["torn",%d,%d]\n' % (records, size)
 
 
-def _checks(lines: bytes) -> Iterator[tuple[int, int, int, int, int]]:
-    """Yield where each line that checks a batch begins and ends, and the size, sum and clock that it says."""
+def _checks(lines: bytes) -> Iterator[tuple[int, int, Iterator[int]]]:
+    """Yield where each line that checks a batch begins and ends, and its fields."""
     at = lines.find(_BEGINNING)
     while at >= 0:
         found = _CHECK.match(lines, at) if at == 0 or lines[at - 1] == 10 else None
         if found is not None:
-            size, crc, clock = map(int, found.groups())
-            yield at, found.end(), size, crc, clock
+            yield at, found.end(), map(int, found.groups())
         at = lines.find(_BEGINNING, at + 1)

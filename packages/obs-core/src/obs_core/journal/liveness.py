@@ -12,15 +12,15 @@ SILENCE = 60.0
 That is a conclusion and never final: the next sign of life takes it back."""
 
 
-def is_writing(store: Store, head: Head, last_segment: str) -> bool:
+def is_writing(store: Store, head: Head | None, last_segment: str) -> bool:
     """Tell whether a writer may still write: its process runs on this machine, or it was heard of lately.
 
     Args:
         store: Where its segments are.
-        head: The head of one of its segments.
+        head: The head of one of its segments; None if none could be read.
         last_segment: The path of its newest segment.
     """
-    alive = is_alive(head.process)
+    alive = is_alive(head.process) if head is not None else None
     if alive is not None:
         return alive
     silence = silence_of(store, last_segment)

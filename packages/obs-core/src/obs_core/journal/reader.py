@@ -79,7 +79,8 @@ def segment_lines(store: Store, path: str) -> bytes:
         if not store.local:
             raise  # nobody can tell a file that cannot be read from a network that is down
         return torn(1, 0)
-    return _lines_of(path, content)
+    # A file appears with its first lines: an empty one has lost them, unless it appeared just now.
+    return _lines_of(path, content) if content else torn(1, 0)
 
 
 def ends_of_segments(store: Store, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -102,10 +103,9 @@ def ends_of_segments(store: Store, paths: Sequence[str]) -> Iterator[tuple[str, 
                 yield path, segment_lines(store, path) if size > len(beginning) else _lines_of(path, beginning)
                 continue
             if path == paths[0]:
-                yield path, _part_of(path, beginning[: beginning.rfind(b"\n") + 1])
+                yield path, _part_of(path, beginning)
             if path == paths[-1]:
-                end = store.get(path, size - _END)
-                lines = _part_of(path, end[end.find(b"\n") + 1 :])
+                lines = _part_of(path, store.get(path, size - _END))
                 yield path, lines if _CHECK in lines else segment_lines(store, path)
         except OSError:  # compressed between the listing and now, or not to be read
             yield path, segment_lines(store, path)
@@ -113,7 +113,8 @@ def ends_of_segments(store: Store, paths: Sequence[str]) -> Iterator[tuple[str, 
 
 def _part_of(path: str, content: bytes) -> bytes:
     """Return the whole batches in a part of a segment; what is cut off at its ends is no damage."""
-    lines = sound(inflated(content)[0] if path.endswith(".gz") else content)
+    lines = inflated(content)[0] if path.endswith(".gz") else content
+    lines = sound(lines[: lines.rfind(b"\n") + 1], whole=lines.startswith(b'["head"'))
     return lines[: lines.rfind(b'["torn",')] if b'["torn",' in lines else lines
 
 
@@ -138,7 +139,7 @@ def added_lines(path: str, content: bytes, start: int) -> tuple[bytes, int]:
         end = content.find(b"\n", last + 1) + 1 or last + 1
     elif content.startswith(b'["head"') and content.partition(b"\n")[0].endswith(b",1]"):
         end = 0  # its first batch is on the way
-    return sound(content[:end], lost=lost), start + end
+    return sound(content[:end], lost=lost, whole=start == 0), start + end
 
 
 def read_segments(store: Store, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:

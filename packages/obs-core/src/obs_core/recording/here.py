@@ -14,7 +14,7 @@ import threading
 
 from obs_core import provenance, settings
 from obs_core.journal import flusher
-from obs_core.locks import new_lock
+from obs_core.locks import new_rlock
 from obs_core.recording import executions, joining
 from obs_core.recording.naming import new_id
 from obs_core.recording.run import Run, Scope, TaskState
@@ -82,7 +82,7 @@ def carried() -> joining.RemoteSpan | None:
 
 
 _ambient: TaskState | None = None
-_ambient_lock = new_lock()
+_ambient_lock = new_rlock()  # a finalizer may record while its own thread begins it
 
 
 def _begin_ambient() -> TaskState:

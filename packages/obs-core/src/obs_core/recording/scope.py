@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from weakref import WeakSet
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ __all__ = ["active", "current", "operation_logs"]
 
 current: ContextVar[Scope | None] = ContextVar("obs_core.current", default=None)
 """The innermost open span or task of this context."""
+
+if sys.version_info < (3, 12):
+    from obs_core.recording.finalizers import Guarded
+
+    current = cast("ContextVar[Scope | None]", Guarded(current))
 
 active: set[TaskState] = set()
 """The running tasks and executions of this process."""

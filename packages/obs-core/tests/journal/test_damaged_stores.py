@@ -1,0 +1,281 @@
+"""Stores that were damaged at random: what is shown was recorded, and what is missing is said to be."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from obs_core import Deck, current_context, execution, span, task
+from obs_core.commands import main as obs
+from obs_core.failsafe import ObsError
+from obs_core.reading import Execution, list_executions, load_execution
+from obs_core.store import open_store
+from obs_core.store.folder import FolderStore
+
+MUTATIONS = int(os.environ.get("OBS_MUTATIONS", "2000"))
+"""How many stores are damaged; the nightly run asks for 20,000."""
+
+Damage = Callable[[bytes, random.Random], bytes]
+
+
+def flip_a_bit(content: bytes, chance: random.Random) -> bytes:
+    at = chance.randrange(len(content))
+    return content[:at] + bytes([content[at] ^ (1 << chance.randrange(8))]) + content[at + 1 :]
+
+
+def flip_bits(content: bytes, chance: random.Random) -> bytes:
+    for _ in range(chance.randrange(2, 30)):
+        content = flip_a_bit(content, chance)
+    return content
+
+
+def cut_the_end(content: bytes, chance: random.Random) -> bytes:
+    return content[: chance.randrange(len(content))]
+
+
+def zero_the_end(content: bytes, chance: random.Random) -> bytes:
+    kept = chance.randrange(len(content))
+    return content[:kept] + bytes(len(content) - kept)
+
+
+def zero_a_part(content: bytes, chance: random.Random) -> bytes:
+    start = chance.randrange(len(content))
+    size = min(chance.choice((1, 16, 512, 4096)), len(content) - start)
+    return content[:start] + bytes(size) + content[start + size :]
+
+
+def take_out_a_part(content: bytes, chance: random.Random) -> bytes:
+    start = chance.randrange(len(content))
+    return content[:start] + content[start + chance.choice((1, 10, 100, 1000, 4096)) :]
+
+
+def repeat_a_part(content: bytes, chance: random.Random) -> bytes:
+    start = chance.randrange(len(content))
+    end = start + chance.choice((1, 10, 100, 1000, 4096))
+    return content[:end] + content[start:]
+
+
+def put_noise_in(content: bytes, chance: random.Random) -> bytes:
+    at = chance.randrange(len(content) + 1)
+    return content[:at] + chance.randbytes(chance.choice((1, 10, 100, 5000))) + content[at:]
+
+
+def take_out_a_line(content: bytes, chance: random.Random) -> bytes:
+    lines = content.split(b"\n")
+    del lines[chance.randrange(len(lines))]
+    return b"\n".join(lines)
+
+
+def repeat_a_line(content: bytes, chance: random.Random) -> bytes:
+    lines = content.split(b"\n")
+    lines.insert(chance.randrange(len(lines)), chance.choice(lines))
+    return b"\n".join(lines)
+
+
+def empty(content: bytes, chance: random.Random) -> bytes:
+    return b""
+
+
+DAMAGES: list[Damage] = [
+    flip_a_bit,
+    flip_bits,
+    cut_the_end,
+    zero_the_end,
+    zero_a_part,
+    take_out_a_part,
+    repeat_a_part,
+    put_noise_in,
+    take_out_a_line,
+    repeat_a_line,
+    empty,
+]
+
+
+class Truth:
+    """What an execution held before it was damaged."""
+
+    def __init__(self, recorded: Execution) -> None:
+        self.view = recorded.view
+        table = recorded.table
+        self.spans = {table.ids[row]: span_at(recorded, row) for row in range(len(table.ids))}
+        self.tasks = {one.id: one for one in recorded.tasks}
+        self.items = {one.id: items_of(one) for one in recorded.tasks}
+        self.output = recorded.output("outer")
+
+
+def span_at(recorded: Execution, row: int) -> tuple[Any, ...]:
+    table = recorded.table
+    attributes = json.dumps(table.attributes.get(row), sort_keys=True)
+    ended = (table.durations[row], table.process_times[row], table.errors.get(row))
+    return (table.names[row], table.kinds[row], table.starts[row], attributes, ended)
+
+
+def items_of(one: Any) -> list[str]:
+    return [item for deck in one.decks if deck.name == "Rows" for item in deck.items]
+
+
+@task
+def inner(number: int) -> int:
+    with span("parse", file=f"part-{number}.csv", rows=number), span("read"):
+        pass
+    return number
+
+
+@task
+def outer() -> dict[str, int]:
+    deck = Deck("Rows")
+    for number in range(300):
+        deck.append(f"<p>row {number}</p>")
+        with span("step", number=number):
+            pass
+        if number % 100 == 0:
+            inner(number)
+            current_context().state.journal.flush()
+    deck.append(f"<p>{'large ' * 5_000}</p>")
+    return {"rows": 300}
+
+
+def in_a_process_of_its_own(work: Callable[[], None]) -> None:
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
+def record_as_a_child() -> None:
+    for number in range(50):
+        with span("of a child", number=number):
+            pass
+    current_context().state.journal.flush()
+
+
+def record(folder: Path, with_child: bool) -> None:
+    with execution("night", tags={"year": 2013}, store=folder):
+        outer()
+        if with_child:
+            in_a_process_of_its_own(record_as_a_child)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Truth]:
+    """Executions of several shapes: small, of several compressed segments, of two writers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OBS_STRICT", "1")
+        found = {}
+        for shape, limit in (("small", 8 << 20), ("large", 20_000)):
+            folder = tmp_path_factory.mktemp(shape) / "store"
+            patch.setattr(FolderStore, "segment_limit", limit)
+            patch.setattr("obs_core.store.folder._COMPRESS_FROM", 64 * 1024 if shape == "small" else 1_000)
+            patch.setattr("obs_core.store.folder._MEMBER", 4_000)
+            in_a_process_of_its_own(lambda: record(folder, with_child=shape == "large"))  # noqa: B023
+            found[str(folder)] = Truth(load_execution("last", folder))
+    return found
+
+
+def assert_true(truth: Truth, folder: Path, damaged: str) -> None:
+    """Compare a damaged execution with what it was."""
+    recorded = load_execution("last", folder)
+    view, table = recorded.view, recorded.table
+    known = {view.name: truth.view.name, view.error: truth.view.error}
+    assert set(known) <= {"", None, truth.view.name}
+    for row, one in enumerate(table.ids):
+        if row:
+            found, was = span_at(recorded, row), truth.spans[one]
+            assert found[:4] == was[:4]
+            assert row in table.open or found[4] == was[4], f"{one} ended in another way"
+    items_missing = False
+    for one in recorded.tasks:
+        if one.id not in truth.tasks:
+            assert not one.name or one.name == truth.view.name, f"task {one.name!r} was never called"
+            continue
+        was = truth.tasks[one.id]
+        assert one.status in (was.status, "lost")
+        shown = items_of(one)
+        missing = [item for item in truth.items[one.id] if item not in shown]
+        added = [item for item in shown if item not in truth.items[one.id]]
+        assert all("<em>This part " in item for item in added), f"{added[:3]} was never appended"
+        assert len(shown) <= len(truth.items[one.id]), "something is shown twice"
+        items_missing = items_missing or len(missing) > len(added)
+    if len(table.ids) < len(truth.spans) or table.open or items_missing:
+        assert view.damaged_records or view.status == "lost", f"something is missing without a word in {damaged}"
+    try:
+        assert recorded.output("outer") == truth.output
+    except (KeyError, ObsError, OSError):
+        assert damaged
+
+
+def damage(folder: Path, chance: random.Random) -> str:
+    files = [path for path in (folder / "executions").rglob("*") if path.is_file() and path.parent.name != "reports"]
+    files += [path for path in (folder / "shared").rglob("*") if path.is_file()] if chance.random() < 0.1 else []
+    path = chance.choice([file for file in sorted(files) if chance.random() < 0.8 or "journal" in file.parts] or files)
+    content = path.read_bytes()
+    how = chance.choice(DAMAGES)
+    if content:
+        path.write_bytes(how(content, chance))
+        os.utime(path, (0, 0))  # not just now, when a writer may be writing it
+    return f"{how.__name__} {path.relative_to(folder)}"
+
+
+def check_mutation(sound: dict[str, Truth], number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chance = random.Random(number)
+    origin, truth = chance.choice(list(sound.items()))
+    folder = tmp_path / str(number)
+    shutil.copytree(origin, folder)
+    damaged = damage(folder, chance)
+    try:
+        assert_true(truth, folder, damaged)
+        assert len(list(list_executions(folder))) <= 1
+        commands = [
+            ["ls"],
+            ["explain", "last"],
+            ["dump", "last", "--format", chance.choice(("yaml", "json", "chrome"))],
+        ]
+        if number % 20 == 0:
+            commands += [
+                ["show", "last"],
+                ["export", "last", "-o", str(tmp_path / "out.html")],
+                ["gc", "--older-than", "1h"],
+            ]
+        for command in commands:
+            assert obs([*command, "--store", str(folder)]) in (0, 2), command
+    except BaseException as error:
+        raise AssertionError(f"mutation {number} ({damaged} of {origin}): {error}") from error
+    finally:
+        shutil.rmtree(folder)
+        capsys.readouterr()
+
+
+@pytest.mark.filterwarnings("ignore::obs_core.ObsWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a second writer")
+def test_a_damaged_store_shows_what_was_recorded_and_says_what_is_missing(
+    sound: dict[str, Truth], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(60):
+        check_mutation(sound, number, tmp_path, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::obs_core.ObsWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a second writer")
+def test_so_does_each_of_many(sound: dict[str, Truth], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(60, MUTATIONS):
+        check_mutation(sound, number, tmp_path, capsys)
+
+
+def test_the_store_is_sound_before(sound: dict[str, Truth]) -> None:
+    for folder, truth in sound.items():
+        assert truth.view.damaged_records == 0
+        assert len(truth.items["main.2"]) == 301
+        assert len(truth.spans) > 300
+        names = open_store(folder).names(f"executions/{truth.view.id}/journal")
+        assert len(names) == 1 or any(name.endswith(".gz") for name in names)
