@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from types import TracebackType
@@ -56,6 +57,8 @@ class guarded:
     ) -> bool:
         if error is None or not isinstance(error, Exception) or strict():
             return False
+        if sys.is_finalizing():
+            return True  # modules are gone already: nobody can be told any more
         from obs_core.text.bounded_repr import describe_error
         from obs_core.text.masking import mask
 

@@ -26,7 +26,10 @@ class FolderStore:
 
     def __init__(self, path: str) -> None:
         self.url = path
-        self._root = os.path.abspath(path)
+        try:
+            self._root = os.path.abspath(path)
+        except OSError:  # the working folder was removed: so it is told, once, when something is written
+            self._root = path
 
     def segment(self, path: str) -> Segment:
         return _FolderSegment(self._full(path))
