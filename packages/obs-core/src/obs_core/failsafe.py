@@ -70,6 +70,8 @@ class guarded:
         sent = interruption(error, sys._getframe(1))
         if sent is not None:  # by a signal's handler or another thread: it is not of the guarded block's making
             raise sent
+        if sys.is_finalizing():
+            return True  # modules are gone already: nobody can be told any more
         from obs_core.text.bounded_repr import describe_error
         from obs_core.text.masking import mask
 

@@ -9,14 +9,26 @@ import sys
 
 def command() -> str:
     """Return the command line of this process."""
-    return " ".join(sys.argv)
+    return " ".join(map(str, _arguments()))
 
 
 def script_name() -> str:
     """Return a short name for this process: its script's, or ``"python"`` in a notebook or a console."""
-    name = os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] else ""
+    name = os.path.basename(str(next(iter(_arguments()), "")))
     stem = os.path.splitext(name)[0]
     return stem if stem not in ("", "-c", "-m", "ipykernel_launcher", "colab_kernel_launcher") else "python"
+
+
+def _arguments() -> list[str]:
+    return getattr(sys, "argv", None) or []  # inside another program, or while the interpreter ends, there is none
+
+
+def working_folder() -> str:
+    """Return the working folder; empty if it was removed meanwhile."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 @functools.cache
@@ -39,7 +51,7 @@ def git_commit(folder: str) -> str:
 
     Source of the file layout: gitrepository-layout(5).
     """
-    git = _git_folder(folder)
+    git = _git_folder(folder) if folder else None
     if git is None:
         return ""
     head = _read(os.path.join(git, "HEAD"))

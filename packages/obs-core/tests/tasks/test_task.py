@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import subprocess
+import sys
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -289,8 +290,11 @@ def test_a_threads_span_leaves_no_context_behind(store: RecordingStore) -> None:
         pool.submit(int).result()
         use(pool)
         use(pool)
-    for found in store.executions():
-        assert [child.name for child in found.span.children[0].children] == ["in the thread"]
+    used = [[child.name for child in found.span.children[0].children] for found in store.executions()]
+    if sys.version_info >= (3, 12):
+        assert used == [["in the thread"]] * 2
+    else:  # nothing tells who gave an older pool its work
+        assert used == [[]] * 2
 
 
 def test_a_task_after_a_span_outside_any_execution_still_makes_its_own(

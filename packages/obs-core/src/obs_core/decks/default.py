@@ -16,6 +16,7 @@ from obs_core.rendering import render, renderer_for_annotation
 from obs_core.store.content import digest_of, masked_bytes
 from obs_core.store.paths import shared_path
 from obs_core.values.hints import hints_of
+from obs_core.values.remembered import remembered, underlying
 
 if TYPE_CHECKING:
     import inspect
@@ -125,11 +126,10 @@ def _packed(rendered: str) -> tuple[bytes, str, str]:
     return content, digest_of(content), content.decode()
 
 
-@functools.lru_cache(maxsize=1024)
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
     import inspect
 
-    return inspect.signature(function)
+    return remembered(function, "signature", lambda: inspect.signature(function))
 
 
 def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -144,19 +144,30 @@ def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     return arguments
 
 
-@functools.lru_cache(maxsize=4096)
 def _renderer_of(function: Callable[..., Any], name: str) -> Renderable | None:
     """Return the renderer that ``Annotated[T, renderer]`` names for a parameter, or for ``"return"``."""
+    make = functools.partial(_renderer_in_hints, function, name)
+    return remembered(function, ("renderer", name), make)
+
+
+def _renderer_in_hints(function: Callable[..., Any], name: str) -> Renderable | None:
     return renderer_for_annotation(hints_of(function).get(name))
 
 
-@functools.lru_cache(maxsize=1024)
 def _source_html(function: Callable[..., Any]) -> str:
+    """Draw the source of a function, or of the class of an object that is called: once for all with the same code."""
+    named = underlying(function)
+    while hasattr(named, "__wrapped__"):
+        named = named.__wrapped__
+    return remembered(named, "source", functools.partial(_drawn_source, named))
+
+
+def _drawn_source(named: Any) -> str:
     import inspect
 
     try:
-        lines, first = inspect.getsourcelines(function)
-        file = inspect.getsourcefile(function) or ""
+        lines, first = inspect.getsourcelines(named)
+        file = inspect.getsourcefile(named) or ""
     except (OSError, TypeError):
         return ""
     return render(SourceCode("".join(lines), file, first))

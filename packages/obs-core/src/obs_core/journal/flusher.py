@@ -184,6 +184,8 @@ def _stragglers() -> list[Flushed]:
 
 def _start() -> None:
     global _thread
+    if sys.is_finalizing():
+        return  # a thread that is started now never runs, and whoever starts it waits for it
     thread = threading.Thread(target=_flush_forever, name="obs-flusher", daemon=True)
     try:
         thread.start()

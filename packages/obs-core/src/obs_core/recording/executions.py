@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from obs_core import clock, provenance
-from obs_core.failsafe import guarded
+from obs_core.failsafe import guarded, strict
 from obs_core.journal import records
+from obs_core.recording import threads
 from obs_core.recording.naming import new_id
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, live
-from obs_core.recording.scope import active, current
+from obs_core.recording.scope import active, current, leave
 from obs_core.recording.wrapping import wrap
-from obs_core.store import open_store
+from obs_core.store import Store, open_store, store_url
+from obs_core.store.nowhere import NowhereStore
 from obs_core.text.bounded_repr import describe_error
 
 __all__ = ["begin", "end", "execution", "make_visible", "start_record"]
@@ -58,7 +61,6 @@ class execution:
         self.tags = {str(key): str(value) for key, value in (tags or {}).items()}
         self._store = store
         self._run: Run | None = None
-        self._outside: Any = None
 
     @property
     def id(self) -> str:
@@ -75,9 +77,11 @@ class execution:
             raise RuntimeError(f"execution {self.name!r} is running already; make a new one for each run")
         self._run = begin(self.name, self.tags, self._store)
         make_visible(self._run)
-        self._outside = current.get()
-        current.set(self._run.root)
-        active.add(self._run.root)
+        root = self._run.root
+        root.outside = current.get()
+        threads.remember_older(root)
+        current.set(root)
+        active.add(root)
         return self
 
     def __exit__(
@@ -85,7 +89,7 @@ class execution:
     ) -> None:
         assert self._run is not None
         active.discard(self._run.root)
-        current.set(self._outside)
+        leave(self._run.root)
         end(self._run, error)
 
     async def __aenter__(self) -> execution:
@@ -106,10 +110,24 @@ class execution:
 
 def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | None = None) -> Run:
     """Begin an execution and write so."""
-    place = open_store(store)
-    run = Run(place, new_id(place), name, "main")
-    run.journal.append(start_record(name, tags))
+    run = new_run(name, None if store is None else open_store(store))
+    with guarded(f"beginning execution {name!r}"):
+        run.journal.append(start_record(name, tags))
     return run
+
+
+def new_run(name: str, store: Store | None = None, preamble: list[records.Record] | None = None) -> Run:
+    """Return a new execution that this process begins, come what may: without a store what it records is lost."""
+    threads.watch()
+    if sys.is_finalizing():
+        return Run(NowhereStore(store_url(), "the interpreter is ending"), "unrecorded", name, "main", preamble)
+    try:
+        place = store or open_store()
+        return Run(place, new_id(place), name, "main", preamble)
+    except Exception as error:
+        if strict():
+            raise
+        return Run(NowhereStore(store_url(), describe_error(error)), "unrecorded", name, "main", preamble)
 
 
 def make_visible(run: Run) -> None:
@@ -128,6 +146,7 @@ def make_visible(run: Run) -> None:
 def end(run: Run, error: BaseException | None = None) -> None:
     """Write an execution's end, and its own report if it has decks of its own."""
     journal, root = run.journal, run.root
+    run.over()
     root.ended = clock.wall()
     root.failure = None if error is None else describe_error(error)
     run.collect(root, ended=True)
@@ -165,6 +184,6 @@ _made_visible = -_BURST
 
 def start_record(name: str, tags: Mapping[str, str]) -> records.ExecutionStart:
     """Return how an execution that begins now is written."""
-    commit = provenance.git_commit(os.getcwd())
+    commit = provenance.git_commit(provenance.working_folder())
     now = clock.wall()
     return records.ExecutionStart(_ROOT, name, now, dict(tags), provenance.user(), provenance.command(), commit)

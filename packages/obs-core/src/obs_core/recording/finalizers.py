@@ -1,8 +1,8 @@
 """Recording in finalizers on CPython 3.11, where setting a context variable there may crash the interpreter.
 
-Up to 3.11 garbage is collected wherever memory is asked for: in the midst of `ContextVar.set` too. A finalizer that then
-sets a variable frees the very map that the interrupted call is copying (later versions collect between two instructions
-only). So while a thread collects garbage, what its finalizers record is written as ever, but does not become current:
+Up to 3.11 garbage is collected wherever memory is asked for: in the midst of `ContextVar.set` too. A finalizer that
+then sets a variable frees the very map that the interrupted call is copying (later versions collect between two
+instructions only). So while a thread collects garbage, what its finalizers record is written as ever, but does not become current:
 what they record inside it stands beside it.
 """
 

@@ -10,45 +10,34 @@ import atexit
 import functools
 import os
 import sys
-import threading
 
 from obs_core import provenance, settings
-from obs_core.journal import flusher
+from obs_core.failsafe import guarded
+from obs_core.journal import flusher, records
 from obs_core.locks import new_rlock
 from obs_core.recording import executions, joining
-from obs_core.recording.naming import new_id
 from obs_core.recording.run import Run, Scope, TaskState
-from obs_core.recording.scope import active, current, operation_logs
-from obs_core.store import open_store
+from obs_core.recording.scope import current, going_on, operation_logs
+from obs_core.recording.threads import Unknown, concluded_starter, starter_of_this_thread
 
-__all__ = ["adoptive", "ambient", "carried", "innermost"]
+__all__ = ["ambient", "carried", "innermost", "of_this_thread"]
 
 
 def innermost() -> Scope:
-    """Return the innermost open span or task: of this context, of this process, or the ambient one."""
-    return current.get() or _only_active() or _only_operation() or ambient()
+    """Return the innermost open span or task: of this context, of what started this thread, or the ambient one."""
+    here = going_on(current.get())
+    if here is not None:
+        return here
+    starter = starter_of_this_thread()
+    if isinstance(starter, Unknown):
+        starter = concluded_starter() or _only_operation()
+    return starter or ambient()
 
 
-def adoptive() -> TaskState | None:
-    """Return what a task called from a plain thread belongs to; None if it stands by itself.
-
-    A thread that was there before the execution began does other work: its tasks are not the execution's.
-    """
-    task = _only_active()
-    if task is None or threading.current_thread() in task.run.older_threads:
-        return None
-    return task
-
-
-def _only_active() -> TaskState | None:
-    """Return the process's only active task, or the execution that several have in common."""
-    running = set(active)
-    callers = {task.parent.task for task in running if task.parent is not None}
-    innermost_tasks = running - callers
-    if len(innermost_tasks) == 1:
-        return innermost_tasks.pop()
-    runs = {task.run for task in innermost_tasks}
-    return runs.pop().root if len(runs) == 1 else None
+def of_this_thread() -> Scope | None:
+    """Return what a task called without a context of its own belongs to; None if it stands by itself."""
+    starter = starter_of_this_thread()
+    return concluded_starter() if isinstance(starter, Unknown) else starter
 
 
 def _only_operation() -> Scope | None:
@@ -56,11 +45,11 @@ def _only_operation() -> Scope | None:
     running = [operation for log in list(operation_logs) for operation in list(log.running)]
     if len(running) <= 1:
         return running[0] if running else None
-    parents = {operation.parent.number for operation in running}
-    runs = {operation.parent.task.run for operation in running}
+    parents = [operation.parent for operation in running if operation.parent is not None]
+    runs = {parent.task.run for parent in parents}
     if len(runs) > 1:
         return None
-    return running[0].parent if len(parents) == 1 else runs.pop().root
+    return parents[0] if len({parent.number for parent in parents}) == 1 else runs.pop().root
 
 
 def ambient() -> Scope:
@@ -86,10 +75,12 @@ _ambient_lock = new_rlock()  # a finalizer may record while its own thread begin
 
 
 def _begin_ambient() -> TaskState:
-    name = provenance.script_name()
-    start = executions.start_record(name, {})
-    store = open_store()
-    run = Run(store, new_id(store), name, "main", [start])
+    name = "python"
+    preamble: list[records.Record] = []
+    with guarded("beginning the execution of this process"):
+        name = provenance.script_name()
+        preamble.append(executions.start_record(name, {}))
+    run = executions.new_run(name, preamble=preamble)
     atexit.register(_end_ambient, run)
     if not run.store.local:
         flusher.at_exit_of_threads(functools.partial(_end_ambient, run))

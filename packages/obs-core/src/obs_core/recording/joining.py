@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from weakref import WeakSet
 
 from obs_core import identity
 from obs_core.failsafe import warn
-from obs_core.recording.run import Run, TaskState, live
-from obs_core.store import open_store
+from obs_core.recording import threads
+from obs_core.recording.run import Run, Scope, TaskState, live
+from obs_core.store import Store, open_store
 from obs_core.store.content import digest_of
 
-__all__ = ["RemoteSpan", "described", "joined", "leave", "span_id", "span_of_environment", "trace_id"]
+__all__ = ["RemoteSpan", "described", "detach", "joined", "leave", "span_id", "span_of_environment", "trace_id"]
 
 _NEEDED = ("obs-execution", "obs-store", "obs-task", "obs-parent")
 
 
 class RemoteSpan:
-    """A span of another process or thread, under which this one goes on."""
+    """A span of another process or thread, under which this one goes on.
 
-    __slots__ = ("number", "task")
+    Attributes:
+        outside: What was current where it was attached.
+    """
+
+    __slots__ = ("number", "outside", "task")
+
+    parent = None
 
     def __init__(self, number: str, task: TaskState) -> None:
         self.number = number
         self.task = task
+        self.outside: Scope | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether it was left, or its execution has ended here."""
+        return self.task.over
 
 
 def described(task: TaskState, parent: str) -> dict[str, str]:
@@ -38,7 +52,7 @@ def described(task: TaskState, parent: str) -> dict[str, str]:
     return {
         "traceparent": f"00-{trace_id(task.run.id)}-{span_id(parent)}-01",
         "obs-execution": task.run.id,
-        "obs-store": _portable(task.run.store.url),
+        "obs-store": _portable(task.run.store),
         "obs-parent": parent,
         "obs-task": task.global_ref(),
         "obs-task-name": task.name,
@@ -71,7 +85,32 @@ def joined(carried: Mapping[str, str], source: str = "") -> RemoteSpan:
         number=carried["obs-task"],
         source=source,
     )
+    run.attached += 1
+    if run.carried is None:
+        run.carried = WeakSet()
+    run.carried.add(task)
     return RemoteSpan(carried["obs-parent"], task)
+
+
+def detach(span: RemoteSpan) -> None:
+    """Write what was recorded where a span was attached that is left now.
+
+    A worker may attach to a new execution for each message that it gets. Those that it left last are kept open, since
+    the next message may be of one of them; others are left for good.
+    """
+    run = span.task.run
+    span.task.over = True
+    run.attached -= 1
+    run.journal.flush(wait=True)
+    if run.attached or run.id not in _joined_runs:
+        return
+    _left[run.id] = _left.pop(run.id, None)
+    while len(_left) > _LEFT_OPEN:
+        execution_id = next(iter(_left), "")
+        _left.pop(execution_id, None)
+        joined_run = _joined_runs.get(execution_id)
+        if joined_run is not None and not joined_run.attached:
+            leave(execution_id)
 
 
 def leave(execution_id: str) -> None:
@@ -106,11 +145,19 @@ def span_id(ref: str) -> str:
 _joined_runs: dict[str, Run] = {}
 """Executions of other processes in which this one takes part: one writer each, however often it attaches."""
 
+_LEFT_OPEN = 16
+"""Executions that stay open for a while although nothing is attached to them."""
+
+_left: dict[str, None] = {}
+"""Their ids, the one that was left last at the end."""
+
 
 def _join(execution_id: str, store: str) -> Run:
+    threads.watch()
     run = _joined_runs[execution_id] = Run(open_store(store), execution_id, "", identity.new_writer_id())
     return run
 
 
-def _portable(url: str) -> str:
-    return url if "://" in url else os.path.abspath(url)
+def _portable(store: Store) -> str:
+    """Return the address of a store for a process that may have another working folder."""
+    return store.url if "://" in store.url else store.address("").rstrip(os.sep) or os.sep

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from obs_core import clock
 from obs_core.journal import records
 from obs_core.locks import new_rlock
-from obs_core.recording.scope import current, operation_logs
+from obs_core.recording.scope import current, leave, operation_logs
 from obs_core.text.bounded_repr import describe_error
 
 if TYPE_CHECKING:
@@ -154,13 +154,14 @@ class Operation:
     Attributes:
         attributes: Facts about it; more may be added until it ends.
         announced: Whether it is written as open.
+        outside: What was current where it was entered.
+        over: Whether it has ended.
     """
 
     __slots__ = (
         "_failure",
         "_log",
         "_number",
-        "_outside",
         "_task",
         "_used",
         "again",
@@ -170,6 +171,8 @@ class Operation:
         "duration",
         "key",
         "name",
+        "outside",
+        "over",
         "parent",
         "start",
     )
@@ -190,6 +193,8 @@ class Operation:
         if again:
             attributes["again"] = True
         self.announced = False
+        self.over = False
+        self.outside: Scope | None = None
 
     @property
     def task(self) -> TaskState:
@@ -219,7 +224,7 @@ class Operation:
         return self._failure is not None
 
     def __enter__(self) -> Operation:
-        self._outside: Scope | None = current.get()
+        self.outside = current.get()
         self.start = clock.wall()
         self._log.running.add(self)
         current.set(self)
@@ -231,7 +236,8 @@ class Operation:
     ) -> None:
         self.duration = clock.wall() - self.start
         self.cpu = clock.thread() - self.cpu
-        current.set(self._outside)
+        self.over = True
+        leave(self)
         if error is not None and not isinstance(error, self._log.signals):
             self._failure = type(error).__name__
             self.attributes["message"] = describe_error(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from obs_core import clock, settings
 from obs_core.failsafe import guarded
@@ -32,6 +32,18 @@ class Scope(Protocol):
     @property
     def task(self) -> TaskState:
         """The task that it is a part of; a task itself, for a task."""
+
+    @property
+    def parent(self) -> Scope | None:
+        """What it is recorded under."""
+
+    @property
+    def outside(self) -> Scope | None:
+        """What was current where it was entered."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, or was left for good."""
 
 
 class TaskDeck(Protocol):
@@ -64,10 +76,14 @@ class TaskState:
         shared: Whether other processes may take part in this task, so that its report must look for their parts.
         start: When it began, by `obs_core.clock.wall`.
         ended: When it ended; None while it runs.
+        outside: What was current where it was called.
+        over: Whether no code is inside of it any more: it has ended, and its report is made.
+        older_threads: The threads that were there before it began, where only that tells which ones it started.
         face: The `TaskContext` of it, once somebody asked for that.
     """
 
     __slots__ = (
+        "__weakref__",
         "append",
         "artifacts",
         "attempt",
@@ -85,6 +101,9 @@ class TaskState:
         "next_number",
         "notes",
         "number",
+        "older_threads",
+        "outside",
+        "over",
         "parent",
         "run",
         "shared",
@@ -110,6 +129,9 @@ class TaskState:
         self.next_number = run.journal.next_number
         self.task = self  # as every scope names its task
         self.parent = parent
+        self.outside: Scope | None = None
+        self.over = False
+        self.older_threads: tuple[threading.Thread, ...] | None = None
         self.number: records.Ref = run.journal.next_number() if number is None else number
         self.name = name
         self.attempt = attempt
@@ -172,10 +194,11 @@ class Run:
     Attributes:
         root: The state outside any task.
         participants: Other processes that take part.
-        older_threads: The threads that were there before it began: what they do is not a part of it.
+        carried: The states of its tasks that were carried to other threads of this process.
+        attached: How often this process joined it, since another one began it.
     """
 
-    __slots__ = ("__weakref__", "id", "journal", "name", "older_threads", "participants", "root", "store")
+    __slots__ = ("__weakref__", "attached", "carried", "id", "journal", "name", "participants", "root", "store")
 
     def __init__(
         self,
@@ -191,8 +214,15 @@ class Run:
         self.journal = Journal(store, execution_id, writer, preamble)
         self.root = TaskState(self, name, None, enable_deck=settings.decks_enabled())
         self.participants: list[Participant] = []
-        self.older_threads = frozenset(threading.enumerate()) - {threading.current_thread()}
+        self.carried: WeakSet[TaskState] | None = None
+        self.attached = 0
         live[execution_id] = self
+
+    def over(self) -> None:
+        """Let nothing be recorded in it any more by contexts that still name it."""
+        self.root.over = True
+        for state in list(self.carried or ()):
+            state.over = True
 
     def collect(self, task: TaskState, ended: bool = False) -> None:
         """Let other processes that take part write what they hold back: somebody is about to read.

@@ -13,22 +13,15 @@ if TYPE_CHECKING:
 
     from obs_core.recording.run import Scope, TaskState
 
-    class RunningOperation(Scope, Protocol):
-        """An operation of an engine, while it runs."""
-
-        @property
-        def parent(self) -> Scope:
-            """What it runs under."""
-
     class OperationHolder(Protocol):
         """Holds the operations that an engine runs in this process."""
 
         @property
-        def running(self) -> Set[RunningOperation]:
+        def running(self) -> Set[Scope]:
             """Those that run now; more may begin and end meanwhile."""
 
 
-__all__ = ["active", "current", "operation_logs"]
+__all__ = ["active", "current", "going_on", "leave", "operation_logs"]
 
 current: ContextVar[Scope | None] = ContextVar("obs_core.current", default=None)
 """The innermost open span or task of this context."""
@@ -43,3 +36,32 @@ active: set[TaskState] = set()
 
 operation_logs: WeakSet[OperationHolder] = WeakSet()
 """What holds the running operations of engines in this process."""
+
+
+def leave(scope: Scope) -> None:
+    """Leave a span or task: whatever was entered in it is left with it, and what was around it is current again.
+
+    Whoever is not inside of it stays where it is: a generator may be closed, used up or collected by code that has
+    nothing to do with what it was begun in, and a block may be left in another context than it was entered in.
+    """
+    inside = current.get()
+    while inside is not None:
+        if inside is scope:
+            current.set(scope.outside)
+            return
+        inside = inside.outside
+
+
+def going_on(scope: Scope | None) -> Scope | None:
+    """Return a scope, or the innermost around it whose execution has not ended; None if there is none.
+
+    A context may name what has ended: a copy of it was handed to a thread or an asynchronous task that lives
+    longer. What such code records belongs to a span or task that has ended as long as its execution goes on.
+    """
+    while scope is not None and scope.over:
+        task = scope.task
+        joined_or_root = task.parent is None
+        if not (task.over if joined_or_root else task.run.root.over):
+            break
+        scope = scope.outside
+    return scope

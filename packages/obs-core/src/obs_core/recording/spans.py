@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from obs_core import clock
 from obs_core.recording.here import innermost
 from obs_core.recording.run import Scope, TaskState
-from obs_core.recording.scope import current
+from obs_core.recording.scope import current, going_on, leave
 from obs_core.recording.wrapping import wrap
 from obs_core.text.plain_values import plain
 
@@ -115,6 +115,8 @@ class span:
         if outside is None:
             outside = self.adopter = innermost()
         task = self.task = outside.task
+        if task.over:
+            task = self._outside_what_ended(outside)
         now = clock.wall()
         if now - _read_at > _FRESH:
             _process_time = clock.process()
@@ -139,7 +141,10 @@ class span:
         self.cpu = _process_time - self.cpu
         self.error = kind
         self.end = now
-        current.set(self.outside)
+        if current.get() is self:
+            current.set(self.outside)
+        else:
+            leave(self)
         if self.announced:
             self.task.append(self)
         return None
@@ -158,6 +163,24 @@ class span:
 
     def __repr__(self) -> str:
         return f"span({self.name!r})"
+
+    @property
+    def parent(self) -> Scope:
+        """What it is recorded under."""
+        return self.adopter if self.outside is None else self.outside
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.end > 0
+
+    def _outside_what_ended(self, outside: Scope) -> TaskState:
+        """Stand where code stands whose task has ended; returns the task of that."""
+        self.outside = going_on(outside)
+        if self.outside is None:
+            self.adopter = innermost()
+        self.task = self.parent.task
+        return self.task
 
     def _twin(self) -> span:
         return span(self.name, **(self.attributes or {}))

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractContextManager
-from typing import Any, Literal, ParamSpec, TypeVar, cast
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
-from obs_core.recording.scope import current
+from obs_core.recording import scope
+from obs_core.values.remembered import underlying
+
+if TYPE_CHECKING:
+    from contextvars import Token
+
+    from obs_core.recording.run import Scope
+
+__all__ = ["Manage", "Replacing", "kind_of", "wrap"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,16 +44,19 @@ class Replacing:
 
 Kind = Literal["function", "coroutine", "generator", "async generator"]
 
-_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
+_GENERATOR, _COROUTINE, _ITERABLE_COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
 """Flags of code objects; inspect names them, and is slow to import."""
 
 
 def kind_of(function: Callable[..., Any]) -> Kind:
-    """Tell what calling a function gives: its result, or something to be awaited or iterated."""
+    """Tell what calling a function gives: its result, or something to be awaited or iterated.
+
+    A function that says neither may give that all the same: `wrap` looks at what it returns.
+    """
     flags = _code_flags(function)
     if flags & _ASYNC_GENERATOR:
         return "async generator"
-    if flags & _COROUTINE or getattr(function, "_is_coroutine_mark", None) is not None:
+    if flags & (_COROUTINE | _ITERABLE_COROUTINE) or _is_marked_coroutine(function):
         return "coroutine"
     return "generator" if flags & _GENERATOR else "function"
 
@@ -53,16 +66,24 @@ def _code_flags(function: Any) -> int:
         function = function.func
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None)
-    if code is None:
+    if code is None and not isinstance(function, type):
         code = getattr(type(function).__call__, "__code__", None)
     return int(code.co_flags) if code is not None else 0
+
+
+def _is_marked_coroutine(function: Any) -> bool:
+    """Tell whether `inspect.markcoroutinefunction` was called on it, or what did the same before Python 3.12."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return any(getattr(function, mark, None) is not None for mark in ("_is_coroutine_marker", "_is_coroutine"))
 
 
 def wrap(function: Callable[P, T], manage: Manage, body: Callable[..., Any] | None = None) -> Callable[P, T]:
     """Return a function that runs each call inside ``manage(args, kwargs)``.
 
-    Decided once, here: sync or async, generator or not. The body of a generator sees its own context between
-    its yields, and whoever iterates over it sees theirs.
+    Decided once, here: sync or async, generator or not. A function that claims to be none of these may return a
+    coroutine, a generator or a future of asyncio all the same: its call then lasts until that is done. The body of a
+    generator sees its own context between its yields, and whoever iterates over it sees theirs.
 
     Args:
         function: The function, or any callable object.
@@ -76,8 +97,14 @@ def wrap(function: Callable[P, T], manage: Manage, body: Callable[..., Any] | No
         TypeError: `function` cannot be called.
     """
     _check_callable(function)
-    wrapper = _WRAPPERS[kind_of(function)](body or function, manage)
-    return cast("Callable[P, T]", functools.wraps(function)(wrapper))
+    wrapper = functools.wraps(function)(_WRAPPERS[kind_of(function)](body or function, manage))
+    if not hasattr(function, "__name__"):
+        functools.update_wrapper(wrapper, underlying(function), assigned=_NAMES, updated=())
+        wrapper.__wrapped__ = function
+    return cast("Callable[P, T]", wrapper)
+
+
+_NAMES = ("__module__", "__name__", "__qualname__", "__doc__")
 
 
 def _check_callable(function: Any) -> None:
@@ -89,10 +116,23 @@ def _check_callable(function: Any) -> None:
 
 
 def _wrap_function(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
+    # What `call` names here can be pickled, since it is pickled with a task of `__main__`: a context variable cannot,
+    # a module can.
     def call(*args: Any, **kwargs: Any) -> Any:
-        with manage(args, kwargs) as managed:
+        outside = scope.current.get()
+        manager = manage(args, kwargs)
+        managed = manager.__enter__()
+        try:
             args, kwargs = _arguments(managed, args, kwargs)
-            result = _returned(managed, function(*args, **kwargs))
+            result = function(*args, **kwargs)
+            kind = None if result.__class__ in _NEVER_LATER else _later_kind(result)
+            if kind is not None:
+                return _Unfinished(manager, managed, outside).given(result, kind)
+            _returned(managed, result)
+        except BaseException as error:
+            manager.__exit__(type(error), error, error.__traceback__)
+            raise
+        manager.__exit__(None, None, None)
         return _final(managed, result)
 
     return call
@@ -108,33 +148,42 @@ def _wrap_coroutine(function: Callable[..., Any], manage: Manage) -> Callable[..
     return call
 
 
+# Python runs the body of a generator in the context of whoever resumes it. What is current there is put aside for as
+# long as the body runs, and put back by the token of that very resumption, whatever the body entered or left
+# meanwhile: a token knows which context it is of, and is refused in any other.
+
+
 def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        outside = current.get()
-        with manage(args, kwargs) as managed:
-            args, kwargs = _arguments(managed, args, kwargs)
-            generator = function(*args, **kwargs)
-            step: Callable[[], Any] = functools.partial(next, generator)
-            while True:
-                try:
-                    value = step()
-                except StopIteration as stop:
-                    result = _returned(managed, stop.value)
-                    break
-                inside = current.get()
-                current.set(outside)
-                try:
-                    sent = yield value
-                except GeneratorExit:
-                    current.set(inside)
-                    generator.close()
-                    raise
-                except BaseException as error:
-                    step = functools.partial(generator.throw, error)
-                else:
-                    step = functools.partial(generator.send, sent)
-                outside = current.get()
-                current.set(inside)
+        current = scope.current
+        token = current.set(current.get())
+        try:
+            with manage(args, kwargs) as managed:
+                args, kwargs = _arguments(managed, args, kwargs)
+                generator = function(*args, **kwargs)
+                step: Callable[[], Any] = functools.partial(next, generator)
+                while True:
+                    try:
+                        value = step()
+                    except StopIteration as stop:
+                        result = _returned(managed, stop.value)
+                        break
+                    inside = current.get()
+                    current.reset(token)
+                    try:
+                        sent = yield value
+                    except GeneratorExit:
+                        token = current.set(inside)
+                        generator.close()
+                        raise
+                    except BaseException as error:
+                        token = current.set(inside)
+                        step = functools.partial(generator.throw, error)
+                    else:
+                        token = current.set(inside)
+                        step = functools.partial(generator.send, sent)
+        finally:
+            current.reset(token)
         return _final(managed, result)
 
     return call
@@ -142,32 +191,126 @@ def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..
 
 def _wrap_async_generator(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        outside = current.get()
-        with manage(args, kwargs) as managed:
-            args, kwargs = _arguments(managed, args, kwargs)
-            generator = function(*args, **kwargs)
-            step: Callable[[], Any] = generator.__anext__
-            while True:
-                try:
-                    value = await step()
-                except StopAsyncIteration:
-                    return
-                inside = current.get()
-                current.set(outside)
-                try:
-                    sent = yield value
-                except GeneratorExit:
-                    current.set(inside)
-                    await generator.aclose()
-                    raise
-                except BaseException as error:
-                    step = functools.partial(generator.athrow, error)
-                else:
-                    step = functools.partial(generator.asend, sent)
-                outside = current.get()
-                current.set(inside)
+        current = scope.current
+        token = current.set(current.get())
+        try:
+            with manage(args, kwargs) as managed:
+                args, kwargs = _arguments(managed, args, kwargs)
+                generator = function(*args, **kwargs)
+                step: Callable[[], Any] = generator.__anext__
+                while True:
+                    try:
+                        value = await step()
+                    except StopAsyncIteration:
+                        return
+                    inside = current.get()
+                    _reset(token)
+                    try:
+                        sent = yield value
+                    except GeneratorExit:
+                        token = current.set(inside)
+                        await generator.aclose()
+                        raise
+                    except BaseException as error:
+                        token = current.set(inside)
+                        step = functools.partial(generator.athrow, error)
+                    else:
+                        token = current.set(inside)
+                        step = functools.partial(generator.asend, sent)
+        finally:
+            _reset(token)
 
     return call
+
+
+def _reset(token: Token[Scope | None]) -> None:
+    """Put back what was current before, unless that was in another context: an awaiting body may be closed in any."""
+    with contextlib.suppress(ValueError):
+        scope.current.reset(token)
+
+
+class _Unfinished:
+    """A call whose function has returned what is still to be awaited or iterated over: its context manager.
+
+    It is entered when that is begun. What is never begun ends the call as a generator does that is closed early.
+    """
+
+    __slots__ = ("_inside", "_managed", "_manager", "_outside", "_token")
+
+    def __init__(self, manager: AbstractContextManager[Any], managed: Any, outside: Scope | None) -> None:
+        self._manager: AbstractContextManager[Any] | None = manager
+        self._managed = managed
+        self._inside = scope.current.get()
+        self._outside = outside
+
+    def given(self, result: Any, kind: Kind) -> Any:
+        """Return what the caller gets instead of the function's result: the same for a future, its like otherwise."""
+        if kind == "function":
+            result.add_done_callback(self._done)
+            given = result
+        else:
+            given = _WRAPPERS[kind](lambda *_, **__: result, lambda *_: self)()
+            for name in ("__name__", "__qualname__"):
+                setattr(given, name, getattr(result, name, kind))
+        scope.current.set(self._outside)
+        return given
+
+    def __enter__(self) -> Any:
+        self._token = scope.current.set(self._inside)
+        return self._managed
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        manager, self._manager = self._manager, None
+        if manager is not None:
+            manager.__exit__(kind, error, traceback)
+        _reset(self._token)
+
+    def __del__(self) -> None:
+        manager, self._manager = self._manager, None
+        if manager is not None:
+            error = GeneratorExit("it was never awaited or iterated over")
+            manager.__exit__(GeneratorExit, error, None)
+
+    def _done(self, future: Any) -> None:
+        """End the call with the future; its exception is only looked at, since whoever awaits it is to be told."""
+        error = _cancelled() if future.cancelled() else getattr(future, "_exception", None)
+        self.__enter__()
+        if error is None:
+            _returned(self._managed, future.result())
+            self.__exit__(None, None, None)
+        else:
+            self.__exit__(type(error), error, error.__traceback__)
+
+
+def _cancelled() -> BaseException:
+    from asyncio import CancelledError  # imported already: there is a future of it
+
+    return CancelledError()
+
+
+_NEVER_LATER = frozenset((type(None), bool, int, float, str, bytes, list, dict, tuple, set))
+"""Types of most results, which are looked at no further."""
+
+
+def _later_kind(result: Any) -> Kind | None:
+    """Tell what a result is that is still to be awaited or iterated over; None if it is done.
+
+    Coroutines and generators are told by their methods: compiled ones have types of their own. An awaitable of any
+    other kind (of Ray, Dask or Prefect, say) is a result like any other, to be handed on as it is.
+    """
+    kind = type(result)
+    if hasattr(kind, "throw") and hasattr(kind, "send"):
+        if hasattr(kind, "__await__") or getattr(result, "gi_code", _NO_CODE).co_flags & _ITERABLE_COROUTINE:
+            return "coroutine"
+        return "generator" if hasattr(kind, "__next__") else None
+    if hasattr(kind, "athrow") and hasattr(kind, "asend"):
+        return "async generator"
+    return "function" if hasattr(kind, "_asyncio_future_blocking") else None
+
+
+_NO_CODE = _later_kind.__code__
 
 
 def _arguments(managed: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

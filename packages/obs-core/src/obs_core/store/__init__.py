@@ -19,7 +19,7 @@ def open_store(url: str | os.PathLike[str] | None = None) -> Store:
     """Open a store; nothing is made or contacted before something is written or read.
 
     Args:
-        url: A folder's path, a ``file://`` URL, or any URL that fsspec knows (``s3://bucket/obs``, ``memory://obs``).
+        url: A folder's path (``~`` is the home), a ``file://`` URL, or any URL that fsspec knows (``s3://bucket/obs``, ``memory://obs``).
             Default: `store_url`.
 
     Returns:
@@ -34,8 +34,8 @@ def open_store(url: str | os.PathLike[str] | None = None) -> Store:
     location = os.fspath(url) if url is not None else store_url()
     scheme, separator, path = location.partition("://")
     if not separator:
-        return _folder(location)
-    return _folder(path) if scheme == "file" else _remote(with_password(location))
+        return _folder(os.path.expanduser(location))
+    return _folder(_path_of_file_url(path)) if scheme == "file" else _remote(with_password(location))
 
 
 @contextmanager
@@ -47,6 +47,14 @@ def using(store: Store) -> Iterator[Store]:
         yield store
     finally:
         _in_use = before
+
+
+def _path_of_file_url(path: str) -> str:
+    from urllib.parse import unquote
+
+    path = unquote(path.removeprefix("localhost"))
+    has_drive = os.name == "nt" and path[2:3] == ":"
+    return path[1:] if has_drive else path
 
 
 def _folder(path: str) -> Store:

@@ -36,7 +36,10 @@ class FolderStore:
 
     def __init__(self, path: str) -> None:
         self.url = path
-        self._root = os.path.abspath(path)
+        try:
+            self._root = os.path.abspath(path)
+        except OSError:  # the working folder was removed: so it is told, once, when something is written
+            self._root = path
         self._ahead: float | None = None
 
     def segment(self, path: str) -> Segment:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
 
 from obs_core.recording.here import innermost
-from obs_core.recording.joining import described, joined
-from obs_core.recording.scope import current
+from obs_core.recording.joining import described, detach, joined
+from obs_core.recording.scope import current, leave
 from obs_core.tasks.context import TaskContext, context_of
 
 __all__ = ["attach", "carrier"]
@@ -52,16 +51,15 @@ class attach:
     """
 
     def __init__(self, carrier: Mapping[str, str]) -> None:
-        carried = joined(carrier)
-        self._task = carried.task
-        self._outside: Any = current.get()
-        current.set(carried)
+        self._span = joined(carrier)
+        self._span.outside = current.get()
+        current.set(self._span)
 
     def __enter__(self) -> TaskContext:
-        return context_of(self._task)
+        return context_of(self._span.task)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        current.set(self._outside)
-        self._task.journal.flush(wait=True)
+        leave(self._span)
+        detach(self._span)

@@ -13,14 +13,16 @@ from obs_core import settings as environment
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
+from obs_core.recording import threads
 from obs_core.recording.executions import begin, end, make_visible
-from obs_core.recording.here import adoptive, carried
+from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState
-from obs_core.recording.scope import active, current
-from obs_core.recording.wrapping import wrap
+from obs_core.recording.scope import active, current, going_on, leave
+from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import remember_names
+from obs_core.values.remembered import underlying
 
 if TYPE_CHECKING:
     from obs_core.decks.deck import DeckField
@@ -38,9 +40,10 @@ class TaskSettings:
         function: The decorated function.
         name: The task's name.
         deck_fields: The decks made by themselves, by title.
+        pauses: Whether other code of its thread may run while it does: a coroutine or a generator.
     """
 
-    __slots__ = ("attempt", "deck_fields", "enable_deck", "function", "name", "qualified_name", "wrapper")
+    __slots__ = ("attempt", "deck_fields", "enable_deck", "function", "name", "pauses", "qualified_name", "wrapper")
 
     def __init__(
         self,
@@ -51,12 +54,14 @@ class TaskSettings:
         attempt: int | None,
     ) -> None:
         self.function = function
-        self.name = name or str(getattr(function, "__name__", type(function).__name__))
+        named = underlying(function)
+        self.name = name or str(named.__name__)
         self.enable_deck = enable_deck
         self.deck_fields = _titles(deck_fields)
         self.attempt = attempt
         self.wrapper: Callable[..., Any] | None = None
-        self.qualified_name = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', self.name)}"
+        self.qualified_name = f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', named.__name__)}"
+        self.pauses = kind_of(function) != "function"
 
     def surrounded(self, surround: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[..., Any]:
         """Return the task with something directly around its function: a decorator that stands above `task`."""
@@ -166,7 +171,7 @@ class _AnnotatedBody:
 class _Call:
     """One call of a task: opened before the function runs, closed after it, come what may."""
 
-    __slots__ = ("_arguments", "_outside", "_own_run", "_result", "_settings", "_task")
+    __slots__ = ("_arguments", "_own_run", "_result", "_settings", "_task")
 
     def __init__(self, settings: TaskSettings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._settings = settings
@@ -176,7 +181,6 @@ class _Call:
         self._result: Any = _NOTHING
 
     def __enter__(self) -> _Call:
-        self._outside = current.get()
         try:
             self._begin()
         except BaseException as error:
@@ -210,13 +214,17 @@ class _Call:
             if error is None:
                 self._keep(task)
         finally:
+            task.over = True
             active.discard(task)
-            current.set(self._outside)
+            leave(task)
             self._end(task, error)
 
     def _begin(self) -> None:
+        if sys.is_finalizing():
+            return  # called by a finalizer: what renders and writes is gone already
         settings = self._settings
-        parent = self._outside or adoptive() or carried()
+        outside = going_on(current.get())
+        parent = outside or of_this_thread() or carried()
         if parent is None:
             self._own_run = begin(settings.name, {})
             parent = self._own_run.root
@@ -233,6 +241,8 @@ class _Call:
         if self._own_run is not None:
             make_visible(run)
         self._task = task
+        task.outside = outside
+        threads.remember_older(task, pauses=settings.pauses)
         active.add(task)
         current.set(task)
         if task.enable_deck:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from obs_core.values.remembered import remembered
+
 if TYPE_CHECKING:
     from types import FrameType
 
 __all__ = ["extras_of", "hints_of", "members_of", "remember_names", "resolved", "types_of"]
 
 
-@functools.lru_cache(maxsize=4096)
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the type hints of a function with what `Annotated` adds to them.
 
@@ -26,7 +27,10 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
         (imported for type checking only) leaves a placeholder in its hint, and text that means nothing at all
         leaves its hint out.
     """
-    innermost = _unwrapped(function)
+    return remembered(function, "hints", lambda: _hints_of(_unwrapped(function)))
+
+
+def _hints_of(innermost: Any) -> dict[str, Any]:
     namespace = _namespace(innermost)
     found: dict[str, Any] = {}
     for name, annotation in getattr(innermost, "__annotations__", {}).items():

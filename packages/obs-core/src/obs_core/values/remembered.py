@@ -1,0 +1,73 @@
+"""What is worked out once for each function, and is forgotten with it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable
+from types import FunctionType, MethodType
+from typing import Any, TypeVar
+
+__all__ = ["remembered", "underlying"]
+
+T = TypeVar("T")
+
+_MEMORY = "__obs_memory__"
+
+
+class _Memory(dict[Hashable, Any]):
+    """What is remembered of a function, as an attribute of it: what refers back to the function dies with it.
+
+    It is pickled and copied as an empty one. Decorators hand attributes on (`functools.wraps`), which is why it
+    knows whose it is.
+    """
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: int = 0) -> None:
+        super().__init__()
+        self.owner = owner
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Memory, ()
+
+    def __copy__(self) -> _Memory:
+        return _Memory()
+
+    def __deepcopy__(self, memo: Any) -> _Memory:
+        return _Memory()
+
+
+def remembered(function: Any, what: Hashable, make: Callable[[], T]) -> T:
+    """Return what was made for a function before, or make it; a failure is not remembered.
+
+    Args:
+        function: Any callable. Of some (classes, objects whose `__call__` is not Python's) nothing is remembered.
+        what: What it is, among all that is remembered of functions.
+        make: Makes it.
+    """
+    home: Any = function
+    if not isinstance(function, FunctionType | functools.partial):
+        # A bound method is made anew each time, and an object is the user's: both leave it with their function.
+        home = function.__func__ if isinstance(function, MethodType) else getattr(type(function), "__call__", None)  # noqa: B004 - its function is wanted, not whether it can be called
+        what = (what, "bound")
+        if not isinstance(home, FunctionType):
+            return make()
+    memory = vars(home).get(_MEMORY)
+    if memory is None or memory.owner != id(home):
+        memory = _Memory(id(home))
+        setattr(home, _MEMORY, memory)
+    try:
+        made: T = memory[what]
+    except KeyError:
+        made = memory[what] = make()
+    return made
+
+
+def underlying(function: Callable[..., Any]) -> Any:
+    """Return what names a callable and has its source: the function in a partial, the class of an object."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    wrapped = getattr(function, "__wrapped__", None)
+    if wrapped is not None and not hasattr(function, "__name__"):
+        return underlying(wrapped)
+    return function if hasattr(function, "__name__") else type(function)

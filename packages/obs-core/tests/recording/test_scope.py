@@ -1,0 +1,655 @@
+"""Whose a span or a task is: whoever enters and leaves, in whatever order, context and thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import gc
+import sys
+import threading
+import types
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
+from typing import Any
+
+import pytest
+
+from obs_core import ExecutionSpan, attach, carrier, current_context, execution, span, task
+from obs_core.testing import RecordingStore
+
+knows_submitters = pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="before Python 3.12 nothing tells who gave a pool its work"
+)
+
+
+def shape(one: ExecutionSpan) -> list[Any]:
+    """Names, each with those below it."""
+    return [(child.name, shape(child)) if child.children else child.name for child in one.children]
+
+
+def shapes(store: RecordingStore) -> list[tuple[str, list[Any]]]:
+    return sorted((found.name, shape(found.span)) for found in store.executions())
+
+
+@span("rows")
+def span_rows() -> Iterator[int]:
+    with span("read"):
+        yield 1
+    yield 2
+
+
+@task
+def task_rows() -> Iterator[int]:
+    with span("read"):
+        yield 1
+    yield 2
+
+
+def listed() -> Iterator[int]:
+    with span("read"):
+        yield 1
+    yield 2
+
+
+@span("rows")
+def returned_rows() -> Iterator[int]:
+    return listed()
+
+
+@execution("rows")
+def execution_rows() -> Iterator[int]:
+    with span("read"):
+        yield 1
+    yield 2
+
+
+MAKERS: list[Callable[[], Any]] = [span_rows, task_rows, returned_rows, execution_rows]
+
+
+def use_up(made: Any) -> None:
+    assert list(made) == [2]
+
+
+def close(made: Any) -> None:
+    made.close()
+
+
+def fail(made: Any) -> None:
+    with pytest.raises(ZeroDivisionError):
+        made.throw(ZeroDivisionError)
+
+
+@pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("end", [use_up, close, fail])
+def test_whoever_ends_a_generator_stays_where_it_is(
+    store: RecordingStore, make: Callable[[], Any], end: Callable[[Any], None]
+) -> None:
+    @task
+    def begin() -> Any:
+        made = make()
+        next(made)
+        return made
+
+    @task
+    def finish(made: Any) -> str:
+        end(made)
+        with span("afterwards"):
+            return current_context().task_name
+
+    with execution("night"):
+        assert finish(begin()) == "finish"
+        with span("last"):
+            pass
+    night = next(shape_ for name, shape_ in shapes(store) if name == "night")
+    assert night[1:] == [("finish", ["afterwards"]), "last"]
+    if make is not execution_rows:
+        assert night[0] == ("begin", [("rows" if make is not task_rows else "task_rows", ["read"])])
+
+
+@pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
+def test_an_abandoned_generator_that_is_collected_later_changes_nothing_for_others(
+    store: RecordingStore, make: Callable[[], Any]
+) -> None:
+    held: list[Any] = []
+
+    @task
+    def peek() -> None:
+        made = make()
+        held.extend((made, held))  # a cycle: only the collector ends it
+        next(made)
+
+    @task
+    def nightly() -> None: ...
+
+    peek()
+    held.clear()
+    gc.collect()
+    nightly()
+    nightly()
+    assert [found for found in shapes(store) if found[0] == "nightly"] == [("nightly", ["nightly"])] * 2
+
+
+def test_a_generator_that_is_closed_in_a_context_of_its_own_leaves_that_alone(store: RecordingStore) -> None:
+    with execution("night"):
+        made = span_rows()
+        next(made)
+        with span("elsewhere"):
+            contextvars.copy_context().run(made.close)  # type: ignore[attr-defined]
+            with span("inside"):
+                pass
+    assert shape(store.last().span) == [("rows", ["read"]), ("elsewhere", ["inside"])]
+
+
+def test_a_generator_of_a_plain_function_leaves_nothing_open_after_its_task(store: RecordingStore) -> None:
+    @task
+    def peek() -> Any:
+        made = listed()
+        next(made)
+        return made
+
+    made = peek()
+    task(lambda: None, name="after")()
+    made.close()
+    task(lambda: None, name="later")()
+    assert [name for name, _ in shapes(store)] == ["after", "later", "peek"]
+
+
+@span("rows")
+async def async_rows() -> AsyncIterator[int]:
+    with span("read"):
+        yield 1
+    await asyncio.sleep(0)
+    yield 2
+
+
+@pytest.mark.parametrize("end", ["use up", "close", "abandon"])
+def test_whoever_ends_an_async_generator_stays_where_it_is(store: RecordingStore, end: str) -> None:
+    @task
+    async def begin() -> Any:
+        made = async_rows()
+        await anext(made)
+        return made
+
+    @task
+    async def finish(made: Any) -> str:
+        if end == "use up":
+            assert [row async for row in made] == [2]
+        elif end == "close":
+            await made.aclose()
+        del made
+        await asyncio.sleep(0)
+        with span("afterwards"):
+            return current_context().task_name
+
+    async def main() -> None:
+        async with execution("night"):
+            made = await begin()
+            finishing = asyncio.create_task(finish(made))
+            del made
+            gc.collect()
+            assert await finishing == "finish"
+            with span("last"):
+                pass
+
+    asyncio.run(main())
+    assert shape(store.last().span) == [("begin", [("rows", ["read"])]), ("finish", ["afterwards"]), "last"]
+
+
+def test_spans_that_are_left_out_of_order_leave_nothing_open(store: RecordingStore) -> None:
+    with execution("night"):
+        first, second = span("first"), span("second")
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        with span("between"):
+            pass
+        second.__exit__(None, None, None)
+        with span("after"):
+            pass
+    assert shape(store.last().span) == [("first", ["second"]), "between", "after"]
+
+
+def test_an_attach_that_is_left_in_another_context_is_left_everywhere(store: RecordingStore) -> None:
+    with execution("day"):
+        carried = carrier()
+        attached = attach(carried)
+        contextvars.copy_context().run(attached.__exit__, None, None, None)
+        with span("own"):
+            pass
+    task(lambda: None, name="alone")()
+    assert shapes(store) == [("alone", ["alone"]), ("day", ["own"])]
+
+
+def test_a_context_that_outlives_its_execution_makes_executions_of_its_own(store: RecordingStore) -> None:
+    @task
+    def poll() -> None: ...
+
+    async def poll_for_ever(begun: asyncio.Event) -> None:
+        await begun.wait()
+        poll()
+        poll()
+
+    async def main() -> None:
+        begun = asyncio.Event()
+        with execution("night"):
+            polling = asyncio.create_task(poll_for_ever(begun))
+        begun.set()
+        await polling
+
+    asyncio.run(main())
+    assert shapes(store) == [("night", []), ("poll", ["poll"]), ("poll", ["poll"])]
+
+
+def test_an_asynchronous_task_that_outlives_its_span_still_belongs_to_it(store: RecordingStore) -> None:
+    async def main() -> None:
+        ended = asyncio.Event()
+
+        async def background() -> None:
+            await ended.wait()
+            with span("one"):
+                pass
+            with span("two"):
+                pass
+
+        with execution("night"):
+            with span("begin"):
+                running = asyncio.create_task(background())
+            ended.set()
+            await running
+
+    asyncio.run(main())
+    assert shape(store.last().span) == [("begin", ["one", "two"])]
+
+
+# ---- threads
+
+
+@task
+def part(number: int) -> int:
+    return number
+
+
+def test_tasks_in_a_pool_are_children_of_who_submits_them(store: RecordingStore) -> None:
+    barrier = threading.Barrier(4)
+
+    @task
+    def piece(number: int) -> None:
+        barrier.wait(30)
+
+    @task
+    def fan_out() -> None:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(piece, range(8)))
+
+    with execution("threads"):
+        fan_out()
+    assert shape(store.last().span) == [("fan_out", ["piece"] * 8)]
+
+
+@knows_submitters
+def test_tasks_in_a_pool_are_children_of_the_very_span_that_submits_them(store: RecordingStore) -> None:
+    with execution("threads"), ThreadPoolExecutor(2) as pool:
+        for name in ("first", "second"):
+            with span(name):
+                list(pool.map(part, range(2)))
+    assert shape(store.last().span) == [("first", ["part"] * 2), ("second", ["part"] * 2)]
+
+
+def test_overlapping_requests_in_threads_are_executions_of_their_own(store: RecordingStore) -> None:
+    barrier = threading.Barrier(3)
+
+    @task
+    def handle() -> None:
+        barrier.wait(30)
+
+    threads = [threading.Thread(target=handle) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert shapes(store) == [("handle", ["handle"])] * 3
+
+
+def test_overlapping_requests_of_one_event_loop_are_executions_of_their_own(store: RecordingStore) -> None:
+    @task
+    async def handle() -> None:
+        await asyncio.sleep(0.01)
+
+    async def main() -> None:
+        await asyncio.gather(*(handle() for _ in range(3)))
+
+    asyncio.run(main())
+    assert shapes(store) == [("handle", ["handle"])] * 3
+
+
+def test_a_thread_that_a_thread_of_a_task_starts_is_the_tasks_too(store: RecordingStore) -> None:
+    def inner() -> None:
+        part(1)
+        with span("deep"):
+            pass
+
+    def outer() -> None:
+        thread = threading.Thread(target=inner)
+        thread.start()
+        thread.join()
+
+    @task
+    def start() -> None:
+        thread = threading.Thread(target=outer)
+        thread.start()
+        thread.join()
+
+    start()
+    assert shapes(store) == [("start", [("start", ["part", "deep"])])]
+
+
+def test_what_a_thread_does_after_its_task_belongs_to_what_goes_on_around_that(store: RecordingStore) -> None:
+    ended = threading.Event()
+
+    def work() -> None:
+        ended.wait(30)
+        part(1)
+
+    @task
+    def start() -> threading.Thread:
+        thread = threading.Thread(target=work)
+        thread.start()
+        return thread
+
+    with execution("night"):
+        thread = start()
+        ended.set()
+        thread.join()
+    assert shapes(store) == [("night", ["start", "part"])]
+    ended.clear()
+    thread = start()
+    ended.set()
+    thread.join()
+    assert shapes(store)[1:] == [("part", ["part"]), ("start", ["start"])]
+
+
+def test_a_thread_that_was_there_before_stands_by_itself_while_a_task_runs(store: RecordingStore) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def background() -> None:
+        begun.wait(30)
+        part(1)
+        ended.set()
+
+    thread = threading.Thread(target=background)
+    thread.start()
+
+    @task
+    def work() -> None:
+        begun.set()
+        ended.wait(30)
+
+    work()
+    thread.join()
+    assert shapes(store) == [("part", ["part"]), ("work", ["work"])]
+
+
+@knows_submitters
+def test_an_older_pool_works_for_whoever_submits(store: RecordingStore) -> None:
+    @task
+    def use(pool: ThreadPoolExecutor) -> None:
+        pool.submit(part, 1).result()
+        pool.submit(span("in the pool")(int)).result()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+        use(pool)
+        pool.submit(part, 2).result()
+        use(pool)
+    used = ("use", [("use", ["part", "in the pool"])])
+    assert shapes(store) == [("part", ["part"]), used, used]
+
+
+@knows_submitters
+def test_two_tasks_that_share_a_pool_get_their_own_work(store: RecordingStore) -> None:
+    barrier = threading.Barrier(2)
+
+    def both(name: str, pool: ThreadPoolExecutor) -> None:
+        with execution(name):
+            barrier.wait(30)
+            list(pool.map(part, range(3)))
+            barrier.wait(30)
+
+    with ThreadPoolExecutor(2) as pool:
+        threads = [threading.Thread(target=both, args=(name, pool)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert shapes(store) == [("a", ["part"] * 3), ("b", ["part"] * 3)]
+
+
+@knows_submitters
+def test_a_pool_of_multiprocessing_works_for_who_made_it(store: RecordingStore) -> None:
+    @task
+    def work() -> None:
+        with ThreadPool(2) as pool:
+            pool.map(part, range(3))
+
+    work()
+    assert shapes(store) == [("work", [("work", ["part"] * 3)])]
+
+
+@knows_submitters
+def test_a_thread_is_its_starters_whatever_else_runs(store: RecordingStore) -> None:
+    barrier = threading.Barrier(2)
+
+    def run(name: str) -> None:
+        with execution(name):
+            barrier.wait(30)
+            thread = threading.Thread(target=part, args=(1,))
+            thread.start()
+            thread.join()
+            barrier.wait(30)
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert shapes(store) == [("a", ["part"]), ("b", ["part"])]
+
+
+# ---- what functions give, whatever they claim to be
+
+
+async def fetched(fails: bool) -> int:
+    with span("wait"):
+        await asyncio.sleep(0)
+    if fails:
+        raise ValueError("server said no")
+    return 7
+
+
+def plainly(fails: bool) -> Awaitable[int]:
+    return fetched(fails)
+
+
+def in_the_background(fails: bool) -> Awaitable[int]:
+    return asyncio.ensure_future(fetched(fails))
+
+
+@types.coroutine
+def by_hand(fails: bool) -> Any:
+    return (yield from fetched(fails).__await__())
+
+
+class Fetcher:
+    async def __call__(self, fails: bool) -> int:
+        return await fetched(fails)
+
+
+class PlainFetcher:
+    def __call__(self, fails: bool) -> Awaitable[int]:
+        return fetched(fails)
+
+
+def marked(fails: bool) -> Awaitable[int]:
+    return fetched(fails)
+
+
+marked._is_coroutine_marker = object()  # type: ignore[attr-defined]
+
+AWAITED: list[tuple[Callable[..., Any], str]] = [
+    (fetched, "fetched"),
+    (plainly, "plainly"),
+    (in_the_background, "in_the_background"),
+    (by_hand, "by_hand"),
+    (functools.partial(fetched), "fetched"),
+    (functools.partial(plainly), "plainly"),
+    (Fetcher(), "Fetcher"),
+    (PlainFetcher(), "PlainFetcher"),
+    (marked, "marked"),
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "name"), AWAITED, ids=[f"{number}-{name}" for number, (_, name) in enumerate(AWAITED)]
+)
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_task_over_whatever_is_awaited_lasts_until_that_is_done(
+    store: RecordingStore, function: Callable[..., Any], name: str, fails: bool
+) -> None:
+    async def main() -> None:
+        with execution("night"):
+            fetching = task(function)(fails)
+            with span("meanwhile"):
+                pass
+            if fails:
+                with pytest.raises(ValueError, match="server said no"):
+                    await fetching
+            else:
+                assert await fetching == 7
+            with span("after"):
+                pass
+
+    asyncio.run(main())
+    (found,) = store.last().tasks
+    assert (found.name, found.status) == (name, "failed" if fails else "succeeded")
+    assert sorted(shape(store.last().span), key=str) == [(name, ["wait"]), "after", "meanwhile"]
+    assert [deck.name for deck in found.decks if deck.name == "Source Code"] == ["Source Code"]
+
+
+def test_a_future_that_a_task_returns_is_the_very_same(store: RecordingStore) -> None:
+    async def main() -> None:
+        future = asyncio.get_running_loop().create_future()
+        assert task(lambda: future, name="wait")() is future
+        future.cancel()
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert store.last().tasks[0].status == "failed"
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.parametrize("function", [functools.partial(plainly, False), listed], ids=["coroutine", "generator"])
+def test_what_is_never_begun_is_a_task_that_did_not_succeed(store: RecordingStore, function: Callable[[], Any]) -> None:
+    made = task(lambda: function(), name="made")()
+    assert current_context().task_name != "made"
+    del made
+    gc.collect()
+    assert [(one.name, one.status) for one in store.last().tasks] == [("made", "failed")]
+
+
+@dataclass
+class Scale:
+    factor: int
+
+    def __call__(self, number: int) -> int:
+        return self.factor * number
+
+
+class Model:
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+def grow(number: int, by: int) -> int:
+    return number + by
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "source"),
+    [
+        (Scale(3), "Scale", "class Scale"),
+        (Model, "Model", "class Model"),
+        (functools.partial(grow, by=1), "grow", "def grow"),
+        (functools.lru_cache(functools.partial(grow, by=1)), "grow", "def grow"),
+    ],
+    ids=["unhashable object", "class", "partial", "cached partial"],
+)
+def test_any_callable_is_named_and_its_source_is_shown(
+    store: RecordingStore, function: Callable[..., Any], name: str, source: str
+) -> None:
+    decorated = task(function)
+    decorated(2)
+    (found,) = store.last().tasks
+    assert (found.name, decorated.__name__) == (name, name)
+    (shown,) = [deck for deck in found.decks if deck.name == "Source Code"]
+    assert source in "".join(shown.items)
+
+
+# ---- outside of any task, whatever is missing
+
+
+HOSTILE = {
+    "no arguments": "import sys; del sys.argv",
+    "no working folder": "import os, tempfile; gone = tempfile.mkdtemp(); os.chdir(gone); os.rmdir(gone)\n"
+    "del os.environ['OBS_STORE']",
+    "a store that cannot be written": "import os; os.environ['OBS_STORE'] = '/proc/nowhere'",
+    "a store that is a file": "import os, tempfile; os.environ['OBS_STORE'] = tempfile.mkstemp()[1]",
+    "a store of an unknown kind": "import os; os.environ['OBS_STORE'] = 'unheardof://bucket'",
+    "no randomness": "import os\ndef refuse(count): raise OSError('no entropy')\nos.urandom = refuse",
+}
+
+ALL_OF_OBS = """
+from obs_core import *
+with span("read"):
+    Deck("Notes").append("x")
+    current_context().note("x")
+    link("docs", "https://example.com")
+task(lambda: 1, name="one")()
+with execution("night"):
+    with attach(carrier()), span("inside"):
+        Deck.publish()
+print("result", 7)
+"""
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=lambda name: name.replace(" ", "-"))
+def test_outside_of_any_task_nothing_of_obs_fails_the_pipeline(run_script: Callable[..., Any], hostile: str) -> None:
+    ran = run_script(f"{HOSTILE[hostile]}\n{ALL_OF_OBS}", env={"OBS_STRICT": "0"})
+    assert ran.stdout == "result 7\n"
+
+
+def test_finalizers_may_use_obs_while_the_interpreter_ends(run_script: Callable[..., Any]) -> None:
+    ran = run_script(
+        """
+import builtins, os, atexit
+from obs_core import *
+write = os.write
+def use():
+    with span("last"): pass
+    Deck("Notes").append("x")
+    current_context().note("x")
+    task(lambda: 1, name="one")()
+    with execution("night"): pass
+    write(1, b"used ")
+class Late:
+    def __del__(self): use()
+builtins.late = Late()
+early = Late()
+atexit.register(use)
+""",
+        env={"OBS_STRICT": "0"},
+    )
+    assert ran.stdout == "used used used "
+    assert "Exception ignored" not in ran.stderr
