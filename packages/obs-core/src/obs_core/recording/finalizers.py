@@ -2,8 +2,8 @@
 
 Up to 3.11 garbage is collected wherever memory is asked for: in the midst of `ContextVar.set` too. A finalizer that
 then sets a variable frees the very map that the interrupted call is copying (later versions collect between two
-instructions only). So while a thread collects garbage, what its finalizers record is written as ever, but does not become current:
-what they record inside it stands beside it.
+instructions only). So while a thread collects garbage, what its finalizers record is written as ever, but does not
+become current: what they record inside it stands beside it.
 """
 
 from __future__ import annotations

@@ -24,6 +24,8 @@ __all__ = ["UNKNOWN", "Unknown", "concluded_starter", "remember_older", "starter
 
 
 class Unknown:
+    """The kind of `UNKNOWN`."""
+
     def __bool__(self) -> bool:
         return False
 
