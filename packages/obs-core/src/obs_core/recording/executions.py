@@ -133,9 +133,11 @@ def end(run: Run, error: BaseException | None = None) -> None:
     run.collect(root, ended=True)
     with guarded(f"ending execution {run.name!r}"):
         if root.decks:
+            from obs_core.recording.own_work import own_work
             from obs_core.recording.publishing import publish
 
-            publish(root)
+            with own_work(root, "write the report"):
+                publish(root)
     if error is None and root.artifacts:
         from obs_core.recording.artifacts import point_to
 

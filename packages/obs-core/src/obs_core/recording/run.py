@@ -62,8 +62,11 @@ class TaskState:
         function: The task's function with its module, ``"flights.clean"``; empty outside any task.
         source: The worker that this code runs on, if an engine's worker runs a part of the task.
         shared: Whether other processes may take part in this task, so that its report must look for their parts.
-        start: When it began, by `obs_core.clock.wall`.
-        ended: When it ended; None while it runs.
+        start: When its function began, by `obs_core.clock.wall`; until it does, when the call began.
+        spent: Wall and process time of its function in nanoseconds, once that has ended: what obs and its decorators do
+            before and after is not the task's.
+        body: The function itself, inside all decorators.
+        ended: When it ended; None while it runs, and while obs is still at work on it.
         face: The `TaskContext` of it, once somebody asked for that.
     """
 
@@ -72,6 +75,7 @@ class TaskState:
         "artifacts",
         "attempt",
         "bars",
+        "body",
         "cpu",
         "decks",
         "enable_deck",
@@ -81,6 +85,7 @@ class TaskState:
         "function",
         "journal",
         "links",
+        "may_begin",
         "name",
         "next_number",
         "notes",
@@ -89,6 +94,7 @@ class TaskState:
         "run",
         "shared",
         "source",
+        "spent",
         "start",
         "task",
     )
@@ -120,6 +126,9 @@ class TaskState:
         self.ended: int | None = None
         self.failure: str | None = None
         self.face: Any = None
+        self.body: Any = None
+        self.may_begin = True
+        self.spent: tuple[int, int] | None = None
         self.start = clock.wall()
         self.cpu = clock.process()
         self.artifacts: dict[str, records.Artifact] = {}
@@ -127,6 +136,20 @@ class TaskState:
         self.notes: list[str] = []
         self.bars: SpanBars | None = None
         self.decks: list[TaskDeck] = []
+
+    def body_begins(self) -> None:
+        """Take the task's time from here: its function is about to be called, unless more decorators stand before it.
+
+        A decorator that calls the function again (a retry) does not move its beginning, only its end.
+        """
+        self.spent = None
+        if self.may_begin:
+            self.start, self.cpu = clock.wall(), clock.process()
+
+    def body_ends(self) -> None:
+        """Take the task's time up to here, unless that was done since its function was called last."""
+        if self.spent is None:
+            self.spent = clock.wall() - self.start, clock.process() - self.cpu
 
     def link(self, name: str, url: str) -> None:
         """Attach a named address to this task."""
