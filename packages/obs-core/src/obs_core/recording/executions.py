@@ -11,6 +11,7 @@ from obs_core import clock, provenance
 from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.recording.naming import new_id
+from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, live
 from obs_core.recording.scope import active, current
@@ -128,6 +129,7 @@ def make_visible(run: Run) -> None:
 def end(run: Run, error: BaseException | None = None) -> None:
     """Write an execution's end, and its own report if it has decks of its own."""
     journal, root = run.journal, run.root
+    error = None if ended_well(error) else error
     root.ended = clock.wall()
     root.failure = None if error is None else describe_error(error)
     run.collect(root, ended=True)

@@ -156,11 +156,13 @@ class TaskState:
         attached = Link(mask(str(name)), mask(str(url)))
         if not self.source:
             self.links.append(attached)
+        self.journal.relieve()
         self.append(records.LinkMade(self.own_ref(), attached.name, attached.url))
 
     def note(self, text: str) -> None:
         """Let everyone who reads this task's report know something."""
         self.notes.append(text)
+        self.journal.relieve()
         self.append(records.Note(self.own_ref(), text))
 
     def own_ref(self) -> records.Ref:

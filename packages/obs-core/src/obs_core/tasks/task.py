@@ -16,6 +16,7 @@ from obs_core.journal import records
 from obs_core.recording.executions import begin, end, make_visible
 from obs_core.recording.here import adoptive, carried
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
+from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState
 from obs_core.recording.scope import active, current
@@ -203,6 +204,7 @@ class _Call:
         task, self._arguments = self._task, ((), {})
         if task is None:
             return
+        error = None if ended_well(error) else error
         task.body_ends()
         task.ended = clock.wall()
         task.failure = None if error is None else describe_error(error)
