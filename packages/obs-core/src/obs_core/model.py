@@ -11,7 +11,8 @@ from msgspec import Struct, field
 Status = Literal["running", "succeeded", "failed", "lost"]
 """`lost`: it ended without saying so (killed, out of memory, machine gone)."""
 
-SpanKind = Literal["workflow", "task", "operation"]
+SpanKind = Literal["workflow", "task", "operation", "obs"]
+"""`obs`: what obs itself did around a task: drawing, reports, what a decorator begins and ends; not the task's time."""
 
 
 class Link(Struct, frozen=True):
@@ -217,7 +218,7 @@ class SpanTable(Struct):
         parents: Index of the parent in this table, -1 for the root; entry 0 is the root (the execution
             itself).
         names: Unescaped.
-        kinds: ``"workflow"``, ``"task"`` or ``"operation"``.
+        kinds: ``"workflow"``, ``"task"``, ``"operation"`` or ``"obs"``.
         starts: Nanoseconds since the epoch.
         durations: Wall time in nanoseconds; for an open span up to the last sign of life.
         process_times: CPU time of the process in nanoseconds while the span was open (all threads).

@@ -90,10 +90,13 @@ def test_dump_prints_yaml_json_and_a_chrome_trace(run_id: str, capsys: pytest.Ca
     assert obs(["dump", "last", "--format", "json"]) == 0
     from_json = json.loads(capsys.readouterr().out)
     assert from_yaml == from_json
-    assert from_json["spans"][0]["spans"][0]["name"] == "sum"
+    (called,) = [one for one in from_json["spans"] if one["kind"] == "task"]
+    assert called["spans"][0]["name"] == "sum"
     assert obs(["dump", "last", "--format", "chrome"]) == 0
     events = json.loads(capsys.readouterr().out)["traceEvents"]
-    assert {event["name"] for event in events if event["ph"] == "X"} == {"night", "add", "sum"}
+    drawn = [event for event in events if event["ph"] == "X"]
+    assert {event["name"] for event in drawn if event["cat"] != "obs"} == {"night", "add", "sum"}
+    assert [event["cname"] for event in drawn if event["cat"] == "obs"] == ["grey", "grey"]
 
 
 def test_export_writes_one_file(run_id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

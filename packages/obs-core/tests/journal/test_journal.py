@@ -48,7 +48,7 @@ def test_the_journal_is_what_the_format_says(store: RecordingStore) -> None:
         ["task", 2, 1, "work", 1_000_000_000, 1, f"{__name__}.work", False],
         ["span", 3, 2, "step", 1_000_000_000, 0, 0, None, {"rows": 2}],
         ["output", 2, "json", "null", None],
-        ["task-end", 2, 0, 0, "succeeded", None],
+        ["task-end", 2, 0, 0, "succeeded", None, 1_000_000_000],
         ["execution-end", 1_000_000_000, "succeeded", None, 1_000_000_000, 0],
     ]
 

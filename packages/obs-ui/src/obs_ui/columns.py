@@ -16,11 +16,11 @@ from obs_core.journal.records import AnyRecord, Ref
 from obs_core.model import Counted
 from obs_ui.decoding import SpanLine
 
-__all__ = ["FAILED", "KEYED", "KINDS", "OPEN", "SpanColumns"]
+__all__ = ["FAILED", "KEYED", "KINDS", "OF_OBS", "OPEN", "SpanColumns"]
 
-KINDS = ("workflow", "task", "operation")
-OPEN, FAILED, KEYED = 1, 2, 4
-"""Bits of a span's `flags`; a keyed one is an operation that an engine ran."""
+KINDS = ("workflow", "task", "operation", "obs")
+OPEN, FAILED, KEYED, OF_OBS = 1, 2, 4, 8
+"""Bits of a span's `flags`; a keyed one is an operation that an engine ran, one of obs what obs itself did."""
 
 Ints = NDArray[np.int64]
 
@@ -222,6 +222,8 @@ class SpanColumns:
         if row < 0:
             return
         columns = self._columns
+        if record.start is not None:
+            columns["starts"][row] = writer.epoch + record.start
         columns["durations"][row] = record.duration
         columns["process_times"][row] = record.process_time
         columns["flags"][row] = FAILED if record.status == "failed" else 0
@@ -305,6 +307,10 @@ class SpanColumns:
         for index, counted in enumerate(map(_get("counted"), spans)):
             if counted is not None:
                 self.counted[int(at[index])] = Counted(*counted)
+        for index in [index for index, kind in enumerate(map(_get("kind"), spans)) if kind == "obs"]:
+            row = int(at[index])
+            self._columns["kinds"][row] = KINDS.index("obs")
+            self._columns["flags"][row] |= OF_OBS
 
     def _keep_unread(self, at: NDArray[np.int32], spans: list[SpanLine]) -> None:
         """Keep attributes as the JSON that they are: few of them are ever looked at."""

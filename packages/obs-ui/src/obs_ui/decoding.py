@@ -29,6 +29,7 @@ class SpanLine(Struct, array_like=True, tag="span", gc=False):
     attributes: Raw = Raw()
     key: str | None = None
     counted: tuple[int, int, int] | None = None
+    kind: str | None = None
 
 
 _kinds = [kind for kind in get_args(AnyRecord) if kind is not records.SpanRecord]

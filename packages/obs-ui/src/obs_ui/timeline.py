@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from obs_ui.columns import FAILED, OPEN
+from obs_ui.columns import FAILED, OF_OBS, OPEN
 from obs_ui.trace import Trace
 
 __all__ = ["Timeline"]
@@ -88,8 +88,8 @@ class Timeline:
 
         Returns:
             ``names`` and ``bars``; a bar is its lane, start and duration (microseconds since the trace began), name (a
-            number in ``names``), how many spans it stands for, how it stands (bit 1: open, bit 2: failed), and the row
-            of its span, of several that of the longest.
+            number in ``names``), how many spans it stands for, how it stands (1: open, 2: failed, 8: of obs), and
+            the row of its span, of several that of the longest.
         """
         pixel = max(1, (end - begin) // max(1, width))
         bars: list[list[Any]] = []
@@ -136,6 +136,9 @@ class Timeline:
         counts = np.diff(np.append(firsts, len(rows)))
         until = np.maximum.reduceat(starts + durations, firsts)
         flags = np.bitwise_or.reduceat(self.trace.flags[rows], firsts)
+        flags &= np.bitwise_and.reduceat(
+            self.trace.flags[rows] | np.uint8(~OF_OBS & 0xFF), firsts
+        )  # all of obs, or none
         longest = _longest_of(durations, firsts, counts)
         return self._columns_of(lane, rows[longest], starts[firsts], until - starts[firsts], counts, flags)
 
@@ -149,7 +152,7 @@ class Timeline:
         flags: NDArray[np.uint8] | None = None,
     ) -> list[list[Any]]:
         trace = self.trace
-        shown = (flags if flags is not None else trace.flags[rows]) & (OPEN | FAILED)
+        shown = (flags if flags is not None else trace.flags[rows]) & (OPEN | FAILED | OF_OBS)
         columns = (
             [lane] * len(rows),
             ((starts - trace.start) / 1000).tolist(),

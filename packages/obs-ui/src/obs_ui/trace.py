@@ -14,14 +14,14 @@ from obs_core.assembly.spans import attempts
 from obs_core.model import ExecutionView, SpanKind, SpanTable, Status, WorkerView
 from obs_core.trace.critical_path import critical_path
 from obs_core.trace.tree import SpanTree
-from obs_ui.columns import FAILED, KINDS, OPEN, SpanColumns
+from obs_ui.columns import FAILED, KINDS, OF_OBS, OPEN, SpanColumns
 
 __all__ = ["OperationStats", "PathStep", "Trace"]
 
 Ints = NDArray[np.int64]
 _NUMBER = re.compile(r"[0-9]+")
 _MANY_NAMES = 200
-_SPAN_KINDS: tuple[SpanKind, ...] = ("workflow", "task", "operation")  # in the order of `KINDS`
+_SPAN_KINDS: tuple[SpanKind, ...] = ("workflow", "task", "operation", "obs")  # in the order of `KINDS`
 
 
 class OperationStats(Struct, frozen=True):
@@ -99,6 +99,7 @@ class Trace:
         self.parents = columns.parent_rows()
         self._break_circles()
         self._close_open_spans(columns, end)
+        self._hang_own_work()
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -112,6 +113,20 @@ class Trace:
         seen = np.array([columns.last_sign_of_life(name) for name in self.writers], np.int64)
         until = np.full(len(opened), end) if self.running else seen[self.writer_numbers[opened]]
         self.durations[opened] = np.maximum(0, until - self.starts[opened])
+
+    def _hang_own_work(self) -> None:
+        """Hang what obs did before and after a task's own time below whatever called the task, as obs-core does."""
+        rows = self.own_work
+        above = self.parents[rows]
+        outside = (self.starts[rows] < self.starts[above]) | (self.ends[rows] > self.ends[above])
+        moved = outside & (self.kinds[above] == KINDS.index("task"))
+        self.parents[rows[moved]] = self.parents[above[moved]]
+
+    @functools.cached_property
+    def own_work(self) -> Ints:
+        """The rows of what obs did itself: drawing, reports, what decorators begin and end."""
+        found: Ints = np.flatnonzero(self.flags & OF_OBS)
+        return found
 
     def _break_circles(self) -> None:
         """Hang spans that are their own ancestors on the root: a damaged journal may say so."""
@@ -184,8 +199,13 @@ class Trace:
         return f"{self.writers[self.writer_numbers[row]]}.{self.numbers[row]}"
 
     def kind(self, row: int) -> str:
-        """Return ``"workflow"``, ``"task"`` or ``"operation"``."""
+        """Return ``"workflow"``, ``"task"``, ``"operation"`` or ``"obs"``."""
         return KINDS[self.kinds[row]]
+
+    @property
+    def size(self) -> int:
+        """How many spans there are, as `explain` counts them: those that are only counted, but not obs's own work."""
+        return int(self.stands_for.sum()) - len(self.own_work)
 
     @property
     def start(self) -> int:
@@ -261,7 +281,7 @@ class Trace:
             return []
         families, numbers = self._families()
         numbers = numbers[1:]
-        count = _sums(numbers, self.stands_for[1:], len(families))
+        count = _sums(numbers, np.where(self.flags[1:] & OF_OBS, 0, self.stands_for[1:]), len(families))
         own = _sums(numbers, self.own_times[1:], len(families))
         total = _sums(numbers, self.ran_for[1:], len(families))
         failed = np.bincount(numbers, (self.flags[1:] & FAILED) > 0, len(families))

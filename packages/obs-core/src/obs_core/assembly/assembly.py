@@ -190,6 +190,8 @@ class Assembly:
         if task is None or not self.spans.take_task_end(writer, record):
             return
         task.duration = record.duration
+        if record.start is not None:
+            task.started = record.start + writer.epoch
         task.status = "failed" if record.status == "failed" else "succeeded"
         task.error = record.error
 

@@ -18,7 +18,7 @@ __all__ = ["SpanAssembly", "attempts"]
 _WORTH_COLUMNS = 16
 """Operations in a row from which they are added a column at a time."""
 
-_NOTHING_MORE = (None, None, None, None)
+_NOTHING_MORE = (None, None, None, None, None)
 
 
 class SpanAssembly:
@@ -40,6 +40,7 @@ class SpanAssembly:
         self._parents: list[records.Ref] = []
         self._owners: list[Writer] = []
         self._names: dict[str, str] = {}
+        self._own_work: list[int] = []
         self.add_row(Writer("main"), 1, "", "", "workflow", 0)
 
     def add_row(self, writer: Writer, number: int, parent: records.Ref, name: str, kind: SpanKind, start: int) -> int:
@@ -82,7 +83,7 @@ class SpanAssembly:
         self._owners.extend([writer] * count)
         writer.heard_at(max(record.start + record.duration for record in found))
         for row, record in enumerate(found, first):
-            if (record.error, record.attributes, record.key, record.counted) != _NOTHING_MORE:
+            if (record.error, record.attributes, record.key, record.counted, record.kind) != _NOTHING_MORE:
                 self._take_details(row, record)
 
     def _take_span(self, writer: Writer, record: records.SpanRecord) -> None:
@@ -97,6 +98,9 @@ class SpanAssembly:
         self._take_details(row, record)
 
     def _take_details(self, row: int, record: records.SpanRecord) -> None:
+        if record.kind == "obs":
+            self.table.kinds[row] = "obs"
+            self._own_work.append(row)
         if record.error is not None:
             self.table.errors[row] = record.error
         if record.attributes is not None:
@@ -132,6 +136,8 @@ class SpanAssembly:
             return False
         table = self.table
         table.open.discard(row)
+        if record.start is not None:
+            table.starts[row] = record.start + writer.epoch
         table.durations[row] = record.duration
         table.process_times[row] = record.process_time
         if record.error is not None:
@@ -149,6 +155,7 @@ class SpanAssembly:
         self._resolve_parents(writers)
         self._parents.clear()
         self._measure_open_spans(ended)
+        self._hang_own_work()
         self._number_attempts()
 
     @property
@@ -203,6 +210,16 @@ class SpanAssembly:
             writer = self._owners[row]
             end = now if writer.alive and not ended else writer.last + writer.epoch
             table.durations[row] = max(0, end - table.starts[row])
+
+    def _hang_own_work(self) -> None:
+        """Hang what obs did before and after a task's own time below whatever called the task: it took that one's."""
+        table = self.table
+        starts, durations, parents = table.starts, table.durations, table.parents
+        for row in self._own_work:
+            above = parents[row]
+            end = starts[above] + durations[above]
+            if table.kinds[above] == "task" and (starts[row] < starts[above] or starts[row] + durations[row] > end):
+                parents[row] = parents[above]
 
     def _number_attempts(self) -> None:
         """Number the runs of what an engine ran again since it failed or was lost."""

@@ -155,6 +155,7 @@ class Deck:
         task = self._task
         if self.number or not task.enable_deck:
             return
+        task.journal.relieve()
         self.number = task.next_number()
         task.append(records.DeckMade(self.number, task.own_ref(), self.name))
         for item in self._items:

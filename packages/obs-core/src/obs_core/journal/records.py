@@ -82,6 +82,8 @@ class SpanRecord(Record, tag="span"):
     counted: tuple[Number, Time, Time] | None = None
     """It stands for several operations that are not written: how many, their total and their longest duration. One of
     the same number that follows replaces it."""
+    kind: str | None = None
+    """``"obs"`` for what obs itself did around a task; an operation of the task otherwise."""
 
 
 class OpenSpan(Record, tag="open"):
@@ -115,9 +117,12 @@ class TaskEnd(Record, tag="task-end"):
 
     number: Number
     duration: Time
+    """How long its function ran, without what obs did before and after."""
     process_time: Time
     status: str
     error: str | None = None
+    start: Time | None = None
+    """When its function began: what stands in `TaskStart` is when obs began with the call."""
 
 
 class Raised(Record, tag="raised"):

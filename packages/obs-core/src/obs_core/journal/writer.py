@@ -162,7 +162,8 @@ class Journal:
         return bool(self.items or self._frames or self._files)
 
     def relieve(self) -> None:
-        """Flush if the buffer is full."""
+        """Flush if the buffer is full; see to it that a forked child flushes at its end."""
+        flusher.write_at_end()
         if len(self.items) >= _FULL:
             self.flush()
 

@@ -13,6 +13,7 @@ from obs_core.failsafe import guarded, strict
 from obs_core.journal import records
 from obs_core.recording import threads
 from obs_core.recording.naming import new_id
+from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, live
 from obs_core.recording.scope import active, current, leave
@@ -146,15 +147,18 @@ def make_visible(run: Run) -> None:
 def end(run: Run, error: BaseException | None = None) -> None:
     """Write an execution's end, and its own report if it has decks of its own."""
     journal, root = run.journal, run.root
+    error = None if ended_well(error) else error
     run.over()
     root.ended = clock.wall()
     root.failure = None if error is None else describe_error(error)
     run.collect(root, ended=True)
     with guarded(f"ending execution {run.name!r}"):
         if root.decks:
+            from obs_core.recording.own_work import own_work
             from obs_core.recording.publishing import publish
 
-            publish(root)
+            with own_work(root, "write the report"):
+                publish(root)
     if error is None and root.artifacts:
         from obs_core.recording.artifacts import point_to
 

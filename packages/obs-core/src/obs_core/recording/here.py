@@ -16,6 +16,7 @@ from obs_core.failsafe import guarded
 from obs_core.journal import flusher, records
 from obs_core.locks import new_rlock
 from obs_core.recording import executions, joining
+from obs_core.recording.process_end import ProcessEnd, Terminated
 from obs_core.recording.run import Run, Scope, TaskState
 from obs_core.recording.scope import current, going_on, operation_logs
 from obs_core.recording.threads import Unknown, concluded_starter, starter_of_this_thread
@@ -71,44 +72,68 @@ def carried() -> joining.RemoteSpan | None:
 
 
 _ambient: TaskState | None = None
+_process_end: ProcessEnd | None = None
+_unwritten_before_fork = False
 _ambient_lock = new_rlock()  # a finalizer may record while its own thread begins it
 
 
 def _begin_ambient() -> TaskState:
+    global _process_end
     name = "python"
     preamble: list[records.Record] = []
     with guarded("beginning the execution of this process"):
         name = provenance.script_name()
         preamble.append(executions.start_record(name, {}))
     run = executions.new_run(name, preamble=preamble)
+    _process_end = ProcessEnd(functools.partial(_end_ambient, run))
     atexit.register(_end_ambient, run)
-    if not run.store.local:
+    if not run.store.local or _is_child_of_multiprocessing():
         flusher.at_exit_of_threads(functools.partial(_end_ambient, run))
     return run.root
 
 
-def _end_ambient(run: Run) -> None:
-    global _ambient
+def _is_child_of_multiprocessing() -> bool:
+    """Tell whether this process may end without running `atexit`."""
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
+
+
+def _end_ambient(run: Run, terminated: Terminated | None = None) -> None:
+    global _ambient, _process_end
     if _ambient is not run.root:
         return
     _ambient = None
+    ending, _process_end = _process_end, None
+    error: BaseException | None = terminated
+    if ending is not None:
+        error = terminated or ending.error()
+        ending.close()
     if run.journal.used or run.journal.items:
-        executions.end(run, _uncaught())
+        executions.end(run, error)
+    if terminated is not None:
+        flusher.flush_all()  # what else ends with the process has no later moment
 
 
-def _uncaught() -> BaseException | None:
-    """Return the exception that ends this process, if one does; a console has its own, which end nothing."""
-    if hasattr(sys, "ps1") or "IPython" in sys.modules:
-        return None
-    error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-    return error if isinstance(error, BaseException) else None
+def _before_fork() -> None:
+    global _unwritten_before_fork
+    journal = None if _ambient is None else _ambient.journal
+    _unwritten_before_fork = journal is not None and not (journal.used or journal.announced or journal.items)
 
 
 def _after_fork() -> None:
-    """Let a forked child leave its parent's ambient execution unended: the parent ends it."""
+    """Let a forked child leave its parent's ambient execution unended: the parent ends it.
+
+    One of which the parent has written nothing is not for the child to go on with: it may stay without a beginning.
+    """
+    global _ambient, _process_end
+    if _process_end is not None:
+        _process_end.close()
+        _process_end = None
     if _ambient is not None:
         atexit.unregister(_end_ambient)
+        if _unwritten_before_fork:
+            _ambient = None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

@@ -19,11 +19,18 @@ _IN_PLACE = 2048
 """Bytes up to which a value stands in the journal itself."""
 
 
-def keep_output(task: TaskState, value: Any) -> None:
-    """Keep a task's result in the store, if a transformer knows its type."""
+def keep_output(task: TaskState, value: Any) -> bool:
+    """Keep a task's result in the store, if a transformer knows its type.
+
+    Returns:
+        Whether it is kept in a file of its own.
+    """
     transformer = find_transformer(value)
-    if transformer is not None:
-        task.append(records.Output(task.own_ref(), transformer.name, *written(task, transformer, value)))
+    if transformer is None:
+        return False
+    text, path = written(task, transformer, value)
+    task.append(records.Output(task.own_ref(), transformer.name, text, path))
+    return path is not None
 
 
 def written(task: TaskState, transformer: TypeTransformer[Any], value: Any) -> tuple[str, None] | tuple[None, str]:

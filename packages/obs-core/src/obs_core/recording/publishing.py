@@ -72,7 +72,7 @@ def _view(task: TaskState) -> TaskView:
         name=mask(task.name),
         status="running" if task.ended is None else "succeeded" if task.failure is None else "failed",
         started=task.start + task.journal.epoch,
-        duration=(task.ended or clock.wall()) - task.start,
+        duration=clock.wall() - task.start if task.spent is None else task.spent[0],
         attempt=task.attempt,
         error=None if task.failure is None else mask(task.failure),
         links=list(task.links),

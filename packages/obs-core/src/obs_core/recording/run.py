@@ -74,8 +74,11 @@ class TaskState:
         function: The task's function with its module, ``"flights.clean"``; empty outside any task.
         source: The worker that this code runs on, if an engine's worker runs a part of the task.
         shared: Whether other processes may take part in this task, so that its report must look for their parts.
-        start: When it began, by `obs_core.clock.wall`.
-        ended: When it ended; None while it runs.
+        start: When its function began, by `obs_core.clock.wall`; until it does, when the call began.
+        spent: Wall and process time of its function in nanoseconds, once that has ended: what obs and its decorators do
+            before and after is not the task's.
+        body: The function itself, inside all decorators.
+        ended: When it ended; None while it runs, and while obs is still at work on it.
         outside: What was current where it was called.
         over: Whether no code is inside of it any more: it has ended, and its report is made.
         older_threads: The threads that were there before it began, where only that tells which ones it started.
@@ -88,6 +91,7 @@ class TaskState:
         "artifacts",
         "attempt",
         "bars",
+        "body",
         "cpu",
         "decks",
         "enable_deck",
@@ -97,6 +101,7 @@ class TaskState:
         "function",
         "journal",
         "links",
+        "may_begin",
         "name",
         "next_number",
         "notes",
@@ -108,6 +113,7 @@ class TaskState:
         "run",
         "shared",
         "source",
+        "spent",
         "start",
         "task",
     )
@@ -142,6 +148,9 @@ class TaskState:
         self.ended: int | None = None
         self.failure: str | None = None
         self.face: Any = None
+        self.body: Any = None
+        self.may_begin = True
+        self.spent: tuple[int, int] | None = None
         self.start = clock.wall()
         self.cpu = clock.process()
         self.artifacts: dict[str, records.Artifact] = {}
@@ -150,16 +159,32 @@ class TaskState:
         self.bars: SpanBars | None = None
         self.decks: list[TaskDeck] = []
 
+    def body_begins(self) -> None:
+        """Take the task's time from here: its function is about to be called, unless more decorators stand before it.
+
+        A decorator that calls the function again (a retry) does not move its beginning, only its end.
+        """
+        self.spent = None
+        if self.may_begin:
+            self.start, self.cpu = clock.wall(), clock.process()
+
+    def body_ends(self) -> None:
+        """Take the task's time up to here, unless that was done since its function was called last."""
+        if self.spent is None:
+            self.spent = clock.wall() - self.start, clock.process() - self.cpu
+
     def link(self, name: str, url: str) -> None:
         """Attach a named address to this task."""
         attached = Link(mask(str(name)), mask(str(url)))
         if not self.source:
             self.links.append(attached)
+        self.journal.relieve()
         self.append(records.LinkMade(self.own_ref(), attached.name, attached.url))
 
     def note(self, text: str) -> None:
         """Let everyone who reads this task's report know something."""
         self.notes.append(text)
+        self.journal.relieve()
         self.append(records.Note(self.own_ref(), text))
 
     def own_ref(self) -> records.Ref:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from obs_core import clock
 from obs_core.recording.here import innermost
+from obs_core.recording.process_end import ended_well
 from obs_core.recording.run import Scope, TaskState
 from obs_core.recording.scope import current, going_on, leave
 from obs_core.recording.wrapping import wrap
@@ -29,6 +31,16 @@ _NOT_ENTERED: TaskState = cast("TaskState", None)
 
 _read_at = -_FRESH
 _process_time = 0
+
+
+def _after_fork() -> None:
+    """Let the first span of a forked child look after its journal."""
+    global _read_at
+    _read_at = -_FRESH
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class span:
@@ -139,7 +151,7 @@ class span:
             _process_time = clock.process()
             _read_at = now
         self.cpu = _process_time - self.cpu
-        self.error = kind
+        self.error = kind if kind is None or not ended_well(error) else None
         self.end = now
         if current.get() is self:
             current.set(self.outside)

@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 from obs_core.failsafe import guarded
+from obs_core.recording.own_work import own_work, undecorated
+from obs_core.recording.scope import current
 from obs_core.recording.wrapping import Replacing, wrap
 from obs_core.tasks.context import TaskContext, current_context
 from obs_core.values.hints import extras_of, hints_of, remember_names, types_of
@@ -16,6 +18,7 @@ from obs_core.values.registry import Registration, check_target, imported_class
 if TYPE_CHECKING:
     from obs_core.decks.deck import Deck
     from obs_core.recording.artifacts import Kept
+    from obs_core.recording.run import TaskState
     from obs_core.values.gantt import Bar
 
 __all__ = ["TaskCall", "TaskDecorator", "decorated", "register_task_decorator"]
@@ -226,16 +229,23 @@ class TaskDecorator:
 class _Surrounded(Replacing):
     """A call inside a decorator's `around`: the call's own exception always comes out of it as it was."""
 
-    __slots__ = ("_manager", "value")
+    __slots__ = ("_manager", "_name", "value")
 
     def __init__(self, decorator: TaskDecorator, call: TaskCall) -> None:
         self.call = call
+        self._name = type(decorator).__name__
         self._manager: AbstractContextManager[Any] | None = contextmanager(decorator.around)(call)
         self.value: Any = None
 
     def __enter__(self) -> _Surrounded:
-        with _survived(self.call, "beginning"):
+        task = self.call.context.state
+        around_body = self._is_around_body_of(task)
+        if around_body:
+            task.body_ends()
+        with _survived(self.call, "beginning"), own_work(task, f"begin {self._name}"):
             self._begin()
+        if around_body:
+            task.body_begins()
         return self
 
     def returned(self, result: Any) -> None:
@@ -247,8 +257,17 @@ class _Surrounded(Replacing):
     ) -> None:
         if self._manager is None:
             return
-        with _survived(self.call, "ending", error):
+        task = self.call.context.state
+        if self._is_around_body_of(task):
+            task.body_ends()
+            task.may_begin = False
+        with _survived(self.call, "ending", error), own_work(task, f"end {self._name}"):
             self._end(self._manager, kind, error, traceback)
+
+    def _is_around_body_of(self, task: TaskState) -> bool:
+        """Tell whether this stands around the task's own function, rather than in it."""
+        function = self.call.function
+        return function is not None and undecorated(function) is task.body and current.get() is task
 
     def _begin(self) -> None:
         manager, self._manager = self._manager, None

@@ -16,6 +16,8 @@ from obs_core.journal import records
 from obs_core.recording import threads
 from obs_core.recording.executions import begin, end, make_visible
 from obs_core.recording.here import carried, of_this_thread
+from obs_core.recording.own_work import own_work, record_own_work, undecorated
+from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState
 from obs_core.recording.scope import active, current, going_on, leave
@@ -206,13 +208,17 @@ class _Call:
         task, self._arguments = self._task, ((), {})
         if task is None:
             return
+        error = None if ended_well(error) else error
+        task.body_ends()
         task.ended = clock.wall()
         task.failure = None if error is None else describe_error(error)
         try:
-            if task.enable_deck:
-                self._report(task, error)
-            if error is None:
-                self._keep(task)
+            with own_work(task, "write the report" if task.enable_deck else "keep the output") as work:
+                work.wanted = task.enable_deck
+                if task.enable_deck:
+                    self._report(task, error)
+                if error is None:
+                    work.wanted |= self._keep(task)
         finally:
             task.over = True
             active.discard(task)
@@ -247,6 +253,9 @@ class _Call:
         current.set(task)
         if task.enable_deck:
             self._prepare_decks(task)
+            record_own_work(task, "obs: draw the inputs", task.start, task.cpu)
+        task.body = undecorated(settings.function)
+        task.body_begins()
 
     def _prepare_decks(self, task: TaskState) -> None:
         from obs_core.decks import default as default_decks
@@ -270,30 +279,35 @@ class _Call:
             default_decks.add_details(task, self._settings.function, fields)
             publish(task)
 
-    def _keep(self, task: TaskState) -> None:
+    def _keep(self, task: TaskState) -> bool:
+        """Keep what the task returned; whether that was work, as writing a file is."""
+        in_file = False
         if self._result is not _NOTHING:
             with guarded(f"keeping the output of task {task.name!r}", task.note):
                 from obs_core.recording.outputs import keep_output
 
-                keep_output(task, self._result)
+                in_file = keep_output(task, self._result)
         if task.artifacts:
             from obs_core.recording.artifacts import point_to
 
             with guarded(f"keeping the artifacts of task {task.name!r}", task.note):
                 point_to(task)
+        return in_file
 
     def _end(self, task: TaskState, error: BaseException | None) -> None:
         journal = task.journal
+        wall_time, process_time = task.spent or (0, 0)
         if error is not None:
             with guarded(f"noting where task {task.name!r} failed", task.note):
                 journal.append(records.Raised(_number(task), raised_at(error)))
         journal.append(
             records.TaskEnd(
                 _number(task),
-                clock.wall() - task.start,
-                clock.process() - task.cpu,
+                wall_time,
+                process_time,
                 "succeeded" if error is None else "failed",
                 task.failure,
+                task.start,
             )
         )
         if self._own_run is not None:

@@ -84,9 +84,11 @@ def _in_start_order(tree: SpanTree, root: int) -> list[int]:
 
 def _complete(tree: SpanTree, span: int, origin: int, lane: _Lane) -> Event:
     table = tree.table
+    colour = {"cname": "grey"} if table.kinds[span] == "obs" else {}
     return {
         "name": table.names[span],
         "cat": table.kinds[span],
+        **colour,
         "ph": "X",
         "ts": (table.starts[span] - origin) / 1_000,
         "dur": table.durations[span] / 1_000,

@@ -68,7 +68,7 @@ class ExecutionSpan:
 
     @property
     def kind(self) -> SpanKind:
-        """``"workflow"``, ``"task"`` or ``"operation"``."""
+        """``"workflow"``, ``"task"``, ``"operation"``, or ``"obs"`` for what obs itself did around a task."""
         return self._tree.table.kinds[self._index]
 
     @property
@@ -141,11 +141,25 @@ class ExecutionSpan:
 
     @property
     def children(self) -> list[ExecutionSpan]:
-        """The spans that ran directly in it, in the order in which they started."""
-        return [self._view(child) for child in self._tree.children(self._index)]
+        """The pipeline's spans that ran directly in it, in the order in which they started."""
+        kinds = self._tree.table.kinds
+        return [self._view(child) for child in self._tree.children(self._index) if kinds[child] != "obs"]
+
+    @property
+    def own_work(self) -> list[ExecutionSpan]:
+        """What obs itself did directly in it, in the order in which it began: of kind ``"obs"``, none of `children`.
+
+        Drawing the inputs of a task, writing its report, and what decorators begin and end are done before and after
+        the task, and stand beside it: in the execution, or in the task that called it.
+        """
+        kinds = self._tree.table.kinds
+        return [self._view(child) for child in self._tree.children(self._index) if kinds[child] == "obs"]
 
     def walk(self) -> Iterator[ExecutionSpan]:
-        """Go through this span and all below it, parents before their children, siblings in start order."""
+        """Go through this span and all below it, parents before their children, siblings in start order.
+
+        What obs did itself is among them, of kind ``"obs"``.
+        """
         return map(self._view, self._tree.walk(self._index))
 
     def critical_path(self) -> list[tuple[ExecutionSpan, float]]:

@@ -101,12 +101,26 @@ def _open(tree: SpanTree) -> str:
 
 def _times(tree: SpanTree, root: int) -> dict[str, str]:
     table = tree.table
-    until = " up to its last sign of life" if root in table.open or tree.status(root) in ("running", "lost") else ""
+    is_open = root in table.open or tree.status(root) in ("running", "lost")
+    least, until = ("at least ", " up to its last sign of life") if is_open else ("", "")
     count = tree.size(root)
     return {
         "Started": format_moment(table.starts[root]),
-        "Took": f"{format_duration(table.durations[root])}{until}, in {_counted(count, 'span')}",
+        "Took": f"{least}{format_duration(table.durations[root])}{until}, in {_counted(count, 'span')}",
+        "obs itself": _own_work(tree, root),
     }
+
+
+def _own_work(tree: SpanTree, root: int) -> str:
+    """Say what obs did itself beside the pipeline's work: it is in none of the tasks' times."""
+    steps = tree.own_work(root)
+    if not steps:
+        return ""
+    spent = sum(map(tree.table.durations.__getitem__, steps))
+    share = _share(spent, tree.table.durations[root])
+    return (
+        f"{format_duration(spent)} ({share}) in {_counted(len(steps), 'step')}: not the tasks' time, and no span above"
+    )
 
 
 def _origin(tree: SpanTree) -> dict[str, str]:
@@ -228,6 +242,8 @@ def _coloured(text: str, line: _Line, screen: Screen) -> str:
         return screen.paint(text, "dim")
     if line.row.failed:
         return screen.paint(text, "red")
+    if line.row.of_obs:
+        return screen.paint(text, "dim")
     return screen.paint(text, "yellow") if line.row.open else text
 
 
@@ -244,7 +260,7 @@ def _bar(line: _Line, top: Row, room: int, screen: Screen) -> str:
 
 def _unseen(tree: SpanTree, top: Row, lines: list[_Line], screen: Screen) -> Iterator[str]:
     """Say how many spans are in none of the lines."""
-    shown = sum(line.row.count for line in lines if not line.hidden)
+    shown = sum(line.row.count for line in lines if not line.hidden and not line.row.of_obs)
     whole = tree.size(top.spans[0])
     if whole > shown:
         note = f"{whole - shown:,} of {_counted(whole, 'span')} are in no line above;"
@@ -277,7 +293,7 @@ def _hottest(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
 
 def _totals_by_name(tree: SpanTree, root: int) -> dict[str, list[int]]:
     """Add up for each name: how many spans, their self time, the longest self time."""
-    names, own = tree.families, tree.self_times
+    names, own = _names_to_add_up(tree, root), tree.self_times
     totals: dict[str, list[int]] = {}
     for span in tree.below(root):
         time = own[span]
@@ -289,17 +305,36 @@ def _totals_by_name(tree: SpanTree, root: int) -> dict[str, list[int]]:
         found[1] += time
         if time > found[2]:
             found[2] = time
-    _correct_counted(tree, root, totals)
+    _correct_counted(tree, root, names, totals)
+    totals.pop(_OF_OBS, None)
     return totals
 
 
-def _correct_counted(tree: SpanTree, root: int, totals: dict[str, list[int]]) -> None:
+_OF_OBS = "\0obs"
+"""No name of a span: what obs did itself is added up in the head, and is no operation."""
+
+
+def _names_to_add_up(tree: SpanTree, root: int) -> Sequence[str]:
+    """Return under which name each span is added up; an execution is not its task of the same name."""
+    own_work, families = tree.own_work(root), tree.families
+    is_shared = root == 0 and families.count(families[0]) > 1
+    if not is_shared and not own_work:
+        return families
+    names = list(families)
+    if is_shared:
+        names[0] = f"{names[0]} (execution)"
+    for span in own_work:
+        names[span] = _OF_OBS
+    return names
+
+
+def _correct_counted(tree: SpanTree, root: int, names: Sequence[str], totals: dict[str, list[int]]) -> None:
     """Let entries that stand for several operations count as so many, none longer than the longest of them."""
     counted = tree.table.counted
     if not counted:
         return
     longest: dict[str, int] = {}
-    names, own = tree.families, tree.self_times
+    own = tree.self_times
     for span in tree.below(root):
         time = counted[span].longest if span in counted else own[span]
         longest[names[span]] = max(longest.get(names[span], 0), time)

@@ -32,6 +32,7 @@ class Row(Struct, eq=False):
         failed: How many failed.
         error: The exception type of the first that failed.
         open: How many have not ended.
+        of_obs: Whether it is what obs did itself.
         children: The lines below this one.
         hidden: Spans that would be further lines below this one.
         hidden_total: Sum of their durations.
@@ -49,6 +50,7 @@ class Row(Struct, eq=False):
     failed: int
     error: str
     open: int
+    of_obs: bool
     children: list[Row] = field(default_factory=list)
     hidden: int = 0
     hidden_total: int = 0
@@ -165,6 +167,7 @@ def _row(tree: SpanTree, spans: list[int], gathered: bool) -> Row:
         failed=len(failed),
         error=table.errors[failed[0]] if failed else "",
         open=sum(span in table.open for span in spans) if table.open else 0,
+        of_obs=table.kinds[spans[0]] == "obs",
     )
 
 

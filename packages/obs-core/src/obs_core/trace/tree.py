@@ -119,10 +119,24 @@ class SpanTree:
                 pending.append(first[at])
 
     def size(self, span: int) -> int:
-        """Return how many operations a span and all below it are, those included that are only counted."""
+        """Return how many spans a span and all below it are, those included that are only counted.
+
+        What obs did itself is none of the pipeline's, and not among them.
+        """
+        own = len(self.own_work(span))
         if not self.table.counted:
-            return len(self) if span == 0 else sum(1 for _ in self.walk(span))
-        return self.count_of([*self.below(span)])
+            return (len(self) if span == 0 else sum(1 for _ in self.walk(span))) - own
+        return self.count_of([*self.below(span)]) - own
+
+    @functools.cached_property
+    def _own_work(self) -> list[int]:
+        return [span for span, kind in enumerate(self.table.kinds) if kind == "obs"]
+
+    def own_work(self, span: int) -> list[int]:
+        """Return what obs did itself below a span: drawing, reports, what decorators begin and end."""
+        if span == 0 or not self._own_work:
+            return self._own_work
+        return [one for one in self.walk(span) if self.table.kinds[one] == "obs"]
 
     def below(self, span: int) -> Iterable[int]:
         """Return a span and all below it in any order: the quick way when it is the root."""

@@ -65,7 +65,7 @@ def _contents(snapshot: Snapshot) -> dict[str, Any]:
         "failure_count": len(failures),
         "handled": handled,
         "callers": {task.parent for task in snapshot.tasks},
-        "span_count": len(snapshot.trace) - 1,
+        "span_count": snapshot.trace.size,
         "lanes": snapshot.timeline.lane_count if len(snapshot.trace) < 50_000 else 0,
     }
 
@@ -82,6 +82,8 @@ def operations(request: Request) -> Response:
         operations=found,
         most=max((one.own for one in found), default=0),
         all_own=int(snapshot.trace.own_times.sum()),
+        own_work=snapshot.trace.own_work,
+        of_obs=int(snapshot.trace.durations[snapshot.trace.own_work].sum()),
         steps=snapshot.critical_path,
         short_steps=_short_steps(snapshot),
         workers=snapshot.workers[:_MOST_WORKERS],

@@ -122,7 +122,8 @@ const drawBar = (bar, wide, high) => {
   const left = Math.max(-4, box.left);
   const right = Math.min(wide + 4, box.left + box.wide);
   pen.globalAlpha = count > 1 ? 0.75 : 1;
-  pen.fillStyle = flags & 2 ? variable("--obs-bad") : colourOf(state.names[name]);
+  const ofObs = (flags & 8) !== 0;
+  pen.fillStyle = flags & 2 ? variable("--obs-bad") : ofObs ? variable("--obs-line") : colourOf(state.names[name]);
   pen.beginPath();
   pen.roundRect(left, box.top, Math.max(1, right - left - (box.wide > 4 ? 1 : 0)), box.high, box.wide > 8 ? 4 : 0);
   pen.fill();
@@ -145,7 +146,7 @@ const label = (name, left, right, box, flags) => {
   const from = Math.max(0, left) + 6;
   const room = Math.min(width(), right) - from - 5;
   if (room < 20) return;
-  pen.fillStyle = flags & 2 ? variable("--obs-bg") : variable("--obs-fg");
+  pen.fillStyle = variable(flags & 2 ? "--obs-bg" : flags & 8 ? "--obs-muted" : "--obs-fg");
   let text = name.slice(0, 120);
   if (pen.measureText(text).width > room) {
     const fits = Math.floor(text.length * room / pen.measureText(text).width) - 1;
@@ -321,7 +322,7 @@ const hover = (event) => {
   title.textContent = state.names[name] || "Untitled";
   const what = count > 1
     ? `${count.toLocaleString("en")} spans within ${written(duration)}; zoom in for each`
-    : `${written(duration)}${flags & 1 ? " so far" : ""}${flags & 2 ? ", failed" : ""}`;
+    : `${written(duration)}${flags & 1 ? " so far" : ""}${flags & 2 ? ", failed" : ""}${flags & 8 ? ", obs's own work: not the task's time" : ""}`;
   tip.replaceChildren(title, document.createElement("br"), `${what} · at ${written(start)}`);
   const left = Math.min(Math.max(4, event.offsetX + 12), width() - tip.offsetWidth - 4);
   tip.style.left = `${left}px`;

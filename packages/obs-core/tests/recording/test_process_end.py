@@ -1,0 +1,183 @@
+"""What ends a script decides what the store says of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from obs_core import list_executions, load_execution
+
+LATER = sys.version_info >= (3, 12)
+
+
+def status_of(folder: Path, source: str, *arguments: str) -> tuple[str, str | None]:
+    subprocess.run(
+        [sys.executable, *(arguments or ("-c", f"import os, sys\nfrom obs_core import *\n{source}"))],
+        env={**os.environ, "OBS_STORE": str(folder), "OBS_STRICT": "0"},
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    (found,) = list_executions(folder)
+    return found.status, found.error
+
+
+LOAD = "with span('load'): pass\n"
+SUCCEEDED = ("succeeded", None)
+DIVIDED = ("failed", "ZeroDivisionError: division by zero")
+IN_THREAD = "import threading\nt = threading.Thread(target=sys.exit, args=(1,))\nt.start(); t.join()"
+SHOWN = "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    sys.last_value = sys.last_exc = error"
+WITH_IPYTHON = "import types\nsys.modules['IPython'] = types.ModuleType('IPython')\n1 / 0"
+IN_CONSOLE = "import code\ncode.InteractiveInterpreter().runcode(compile('1 / 0', '<console>', 'exec'))"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (LOAD, SUCCEEDED),
+        (f"{LOAD}sys.exit()", SUCCEEDED),
+        (f"{LOAD}sys.exit(0)", SUCCEEDED),
+        (f"{LOAD}sys.exit(1)", ("failed", "SystemExit: 1")),
+        (f"{LOAD}sys.exit('no input')", ("failed", "SystemExit: no input")),
+        (f"{LOAD}raise SystemExit(3)", ("failed", "SystemExit: 3")),
+        (f"{LOAD}exit(4)", ("failed", "SystemExit: 4")),
+        (f"{LOAD}exit(0)", SUCCEEDED),
+        (f"{LOAD}raise ValueError('boom')", ("failed", "ValueError: boom")),
+        (f"{LOAD}raise KeyboardInterrupt", ("failed", "KeyboardInterrupt")),
+        (f"{LOAD}try:\n    sys.exit(2)\nexcept SystemExit: pass", SUCCEEDED),
+        (f"{LOAD}sys.excepthook = lambda *_: None\n1 / 0", DIVIDED),
+        ("with span('load'): sys.exit(0)", SUCCEEDED),
+        ("with span('load'): sys.exit(5)", ("failed", "SystemExit: 5")),
+        (f"{LOAD}{IN_THREAD}", SUCCEEDED),
+        # What a console, a notebook or a test runner caught and showed ended nothing.
+        (f"{LOAD}{SHOWN}", SUCCEEDED),
+        (f"{LOAD}{WITH_IPYTHON}", DIVIDED),
+        (f"{LOAD}{IN_CONSOLE}", SUCCEEDED),
+    ],
+)
+def test_an_ambient_execution_ends_as_its_process_does(
+    folder: Path, source: str, expected: tuple[str, str | None]
+) -> None:
+    assert status_of(folder, source) == expected
+
+
+@pytest.mark.skipif(not LATER, reason="Python 3.11 does not tell")
+def test_an_exit_raised_by_a_function_is_known(folder: Path) -> None:
+    source = "def main():\n    with span('load'): pass\n    return 7\nraise SystemExit(main())"
+    assert status_of(folder, source) == ("failed", "SystemExit: 7")
+
+
+def test_a_script_and_a_module_end_likewise(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nightly.py").write_text(
+        "import sys\nfrom obs_core import span\nwith span('load'): pass\nsys.exit(6)\n"
+    )
+    assert status_of(folder, "", str(tmp_path / "nightly.py")) == ("failed", "SystemExit: 6")
+    monkeypatch.chdir(tmp_path)
+    assert status_of(tmp_path / "second", "", "-m", "nightly") == ("failed", "SystemExit: 6")
+
+
+@pytest.mark.parametrize(("code", "expected"), [("0", "succeeded"), ("1", "failed")])
+def test_an_exit_within_an_execution_or_a_task_is_their_end(
+    folder: Path, tmp_path: Path, code: str, expected: str
+) -> None:
+    assert status_of(folder, f"with execution('night'):\n    with span('load'): sys.exit({code})")[0] == expected
+    source = f"@task\ndef load():\n    sys.exit({code})\nload()"
+    assert status_of(tmp_path / "second", source)[0] == expected
+    recorded = load_execution("last", tmp_path / "second")
+    assert [one.status for one in recorded.tasks] == [expected]
+    assert ("Error" in [deck.name for deck in recorded.tasks[0].decks]) == (expected == "failed")
+    assert {one.status for one in load_execution("last", folder).span.walk()} == {expected}
+
+
+@pytest.mark.posix
+def test_sigterm_fails_it_and_ends_the_process_as_it_would(folder: Path) -> None:
+    source = f"import time\nfrom obs_core import span\n{LOAD}print('ready', flush=True)\ntime.sleep(60)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", source], env={**os.environ, "OBS_STORE": str(folder)}, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.terminate()
+    assert process.wait(60) == -signal.SIGTERM
+    (found,) = list_executions(folder)
+    assert (found.status, found.error) == ("failed", "Terminated: SIGTERM")
+
+
+@pytest.mark.posix
+def test_somebody_elses_handler_of_sigterm_stays(run_script: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    said = run_script(
+        """
+import os, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: print("mine"))
+from obs_core import span
+with span("load"): pass
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    )
+    assert said.stdout == "mine\n"
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("begun", ["", "current_context()", "with span('first'): pass"])
+def test_a_forked_child_that_runs_what_is_registered_loses_nothing(
+    folder: Path, run_script: Callable[..., subprocess.CompletedProcess[str]], begun: str
+) -> None:
+    run_script(
+        f"""
+import atexit, os
+from obs_core import current_context, span
+{begun}
+pid = os.fork()
+if not pid:
+    atexit._clear()
+    with span('in the child'):
+        current_context().default_deck.append('of the child')
+    atexit._run_exitfuncs()
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+    )
+    found = [load_execution(one.id, folder) for one in list_executions(folder)]
+    names = [one.name for recorded in found for one in recorded.span.walk()]
+    assert names.count("in the child") == 1
+    assert [one.items for recorded in found for task in recorded.tasks for one in task.decks] == [["of the child"]]
+    assert {recorded.status for recorded in found} == {"succeeded"}
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("begun", ["", "current_context()", "with span('first'): pass"])
+def test_workers_that_only_used_a_span_leave_nothing_running(
+    folder: Path, run_script: Callable[..., subprocess.CompletedProcess[str]], method: str, begun: str
+) -> None:
+    run_script(
+        f"""
+import multiprocessing, time
+from obs_core import current_context, span
+
+def part(number):
+    with span("part", number=number):
+        pass
+
+if __name__ == "__main__":
+    {begun or "pass"}
+    context = multiprocessing.get_context("{method}")
+    workers = [context.Process(target=part, args=(number,)) for number in range(2)]
+    for worker in workers: worker.start()
+    for worker in workers: worker.join()
+    with context.Pool(2) as pool:
+        pool.map(part, range(4))
+        pool.close()
+        pool.join()
+"""
+    )
+    found = list(list_executions(folder))
+    assert {one.status for one in found} == {"succeeded"}
+    parts = [one for run in found for one in load_execution(run.id, folder).span.walk() if one.name == "part"]
+    assert sorted(one.attributes["number"] for one in parts) == [0, 0, 1, 1, 2, 3]
