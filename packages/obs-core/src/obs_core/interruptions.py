@@ -59,6 +59,8 @@ def interruption(error: BaseException, inside: FrameType) -> BaseException | Non
     Returns:
         The exception that is to go on; None when the called code raised them all.
     """
+    if sys.is_finalizing():
+        return None  # nothing can be imported to look closer, and no task is left to be ended
     calls = _calls(error)
     begun = next((place for place, call in enumerate(calls) if call.tb_frame is inside), None)
     if begun is None:
