@@ -145,7 +145,7 @@ def _kind_name(kind: str) -> str:
 
 def _columns(profile: Profile) -> str:
     plain = len(profile.columns) > _DETAILED_CHARTS
-    return f'<div class="cards">{"".join(_card(column, profile.sampled, plain) for column in profile.columns)}</div>'
+    return f'<div class="cards{" many" if plain else ""}">{"".join(_card(column, profile.sampled, plain) for column in profile.columns)}</div>'
 
 
 def _card(column: ColumnProfile, sampled: bool, plain: bool) -> str:
