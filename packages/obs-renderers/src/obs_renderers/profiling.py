@@ -145,7 +145,9 @@ def _kind_name(kind: str) -> str:
 
 def _columns(profile: Profile) -> str:
     plain = len(profile.columns) > _DETAILED_CHARTS
-    return f'<div class="cards">{"".join(_card(column, profile.sampled, plain) for column in profile.columns)}</div>'
+    many = " many" if plain else ""
+    cards = "".join(_card(column, profile.sampled, plain) for column in profile.columns)
+    return f'<div class="cards{many}">{cards}</div>'
 
 
 def _card(column: ColumnProfile, sampled: bool, plain: bool) -> str:
