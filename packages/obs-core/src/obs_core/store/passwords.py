@@ -35,8 +35,9 @@ def without_password(url: str) -> str:
 
 
 def with_password(url: str) -> str:
-    """Return a URL as it was before it was shown or carried, if this process knows the password: from `OBS_STORE`, or
-    since it opened the store before.
+    """Return a URL as it was before it was shown or carried.
+
+    The password is known from `OBS_STORE`, or since this process opened the store before; else nothing is changed.
     """
     if password_of(url) != MASK:
         return url
