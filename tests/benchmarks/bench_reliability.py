@@ -1,4 +1,4 @@
-"""What a kill costs, and what it costs others that do the same job: seconds between the last that is kept and the kill."""
+"""What a kill costs, here and with others that do the same job: seconds between the last that is kept and the kill."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from obs_core import load_execution
 from tests.benchmarks.measuring import print_table
+
+from obs_core import load_execution
 
 KILLS = int(os.environ.get("OBS_KILLS", "10"))
 
@@ -123,13 +124,12 @@ def start(source: str, *arguments: str, **environment: str) -> subprocess.Popen[
     folder = tempfile.mkdtemp()
     script = Path(folder, "victim.py")
     script.write_text(source)
-    victim = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, str(script), *arguments],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **environment, "OBS_STRICT": "0"},
     )
-    return victim
 
 
 def killed_after(victim: subprocess.Popen[str], seconds: float, child: bool = False) -> float:
