@@ -91,6 +91,11 @@ def host_name() -> str:
 
 def this_machine() -> str:
     """Name this boot of this host (or container), so that only its own process ids are looked up."""
+    return _machine_of(os.getpid())
+
+
+@functools.lru_cache(maxsize=1)
+def _machine_of(_pid: int) -> str:
     boot = _first_line("/proc/sys/kernel/random/boot_id")
     try:
         namespace = os.readlink("/proc/self/ns/pid")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from obs_core.__about__ import __version__
 from obs_core.commands.base import Command, CommandError
-from obs_core.failsafe import ObsError
+from obs_core.failsafe import ObsError, strict
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, or 2 for wrong input.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names in a store may hold what no encoding can show
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _run(sys.argv[1:] if arguments is None else list(arguments))
     except BrokenPipeError:  # whoever reads has seen enough
@@ -38,6 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if strict():
+            raise
+        sys.stderr.write(f"obs: {_one_line(error)} ({type(error).__name__}; OBS_STRICT=1 shows where)\n")
+        return 2
 
 
 def _run(arguments: list[str]) -> int:

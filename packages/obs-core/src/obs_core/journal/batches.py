@@ -27,10 +27,8 @@ def sealed(lines: bytes, count: int, before: int, clock: int) -> bytes:
 
 def is_checked(lines: bytes) -> bool:
     """Tell whether a segment's lines are in batches that can be checked; those of obs-core 0.1 were not."""
-    if lines.startswith(_HEAD):
-        end = lines.find(b"\n")
-        return lines.endswith(b",1]", 0, end if end >= 0 else len(lines))
-    return next(_checks(lines), None) is not None
+    head = lines[: lines.find(b"\n")] if lines.startswith(_HEAD) else b""
+    return head.endswith(b",1]") or next(_checks(lines), None) is not None
 
 
 def sound(lines: bytes, *, lost: int = 0, whole: bool = True) -> bytes:

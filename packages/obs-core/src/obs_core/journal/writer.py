@@ -130,6 +130,8 @@ class Journal:
     def _reset(self) -> None:
         self._encoding_in = self._writing_in = self._closing_in = 0  # the threads at work, if any
         self._open: dict[int, records.TaskStart | None] = {}
+        self._ended: list[records.TaskStart] = []
+        """Tasks that have ended, as far as that is not written."""
         self._early: set[int] = set()
         self._shown: list[Any] = []
         self._segment: Segment | None = None
@@ -325,7 +327,9 @@ class Journal:
         del self.items[:size]
         # What is left over by an interruption here is only kept too long, or not drawn.
         for number in done.closed:
-            self._open.pop(number, None)
+            begun_task = self._open.pop(number, None)
+            if begun_task is not None:
+                self._ended.append(begun_task)
         if done.caught_up:
             self._early.difference_update(done.caught_up)
         while self._shown:
@@ -396,6 +400,8 @@ class Journal:
         segment.size += written
         del self._frames[:taken]
         self._last_write = now
+        if not self._frames:
+            self._ended = []
 
     def _write_one_file(self) -> bool:
         """Write a file that waits, and is not being written by another thread; False if there is none."""
@@ -434,7 +440,8 @@ class Journal:
         """Write from the beginning again, since somebody removed what was written, and say so."""
         begun = () if self._begun is None else (self._begun,)
         note = "Somebody removed what had been recorded of this execution while it ran: it begins anew here."
-        again: list[Any] = [*begun, *(task for task in list(self._open.values()) if task is not None)]
+        tasks = {task.number: task for task in [*self._open.values(), *self._ended] if task is not None}
+        again: list[Any] = [*begun, *sorted(tasks.values(), key=lambda task: task.number)]
         if begun:
             again.append(records.Note(begun[0].number, note))
         waiting = self._frames[:]

@@ -39,7 +39,8 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
             return None
         assembly = Assembly(store, execution_id)
         for path, lines in ends_of_segments(store, segments):
-            assembly.add("main", decode(chosen(lines, _is_wanted)), path)
+            few = len(lines) < _FEW and len(segments) == 1
+            assembly.add("main", decode(lines if few else chosen(lines, _is_wanted)), path)
         assembly.finish()
     except OSError as error:
         if not store.local:
@@ -52,5 +53,8 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
 def _is_wanted(line: bytes) -> bool:
     return line.startswith(_SUMMARY_LINES)
 
+
+_FEW = 8 * 1024
+"""Bytes of lines that are sooner decoded than looked through."""
 
 _SUMMARY_LINES = (b'["execution"', b'["execution-end"', b'["beat"', b'["task-end"', b'["lost"', b'["torn"')

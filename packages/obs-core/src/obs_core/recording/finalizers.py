@@ -1,53 +1,66 @@
 """Recording in finalizers on CPython 3.11, where setting a context variable there may crash the interpreter.
 
 Up to 3.11 garbage is collected wherever memory is asked for: in the midst of `ContextVar.set` too. A finalizer that
-then sets a variable frees the very map that the interrupted call is copying (later versions collect between two
-instructions only). So while a thread collects garbage, what its finalizers record is written as ever, but does not
-become current: what they record inside it stands beside it.
+then sets a variable frees the very map that the interrupted call copies; later versions collect between two
+instructions only. So while garbage is collected, what finalizers record is written as ever, but does not become
+current: what they record inside it stands beside it.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+import sys
+from collections import OrderedDict
 from contextvars import ContextVar
-from threading import get_ident
+from functools import partial
 from typing import Any
 
 __all__ = ["Guarded"]
+
+start: Any = None
+"""What the garbage collector said when it last began: another object each time."""
+
+_seen: Any = None
+_phases: OrderedDict[str, None] = OrderedDict(start=None, stop=None)
+"""The phases of a collection, the last one last."""
+
+# No Python code may run here: a signal handler might run in it, and what that raises would go nowhere, as in a
+# finalizer. So the collector calls two functions of C with a phase and a dict about it.
+gc.callbacks.append(partial(setattr, sys.modules[__name__]))
+gc.callbacks.append(_phases.move_to_end)  # type: ignore[arg-type]  # the dict is true: to the end
 
 
 class Guarded:
     """A context variable that is not set while garbage is collected.
 
-    Its methods are those of the variable, so that they cost nothing; they are exchanged while garbage is collected.
-
     Args:
         variable: The variable.
     """
 
-    __slots__ = ("_collecting", "_reset", "_set", "get", "name", "reset", "set")
+    __slots__ = ("_reset", "_set", "get", "name")
 
     def __init__(self, variable: ContextVar[Any]) -> None:
         self.name = variable.name
         self.get = variable.get
-        self.set: Callable[[Any], Any] = variable.set
-        self.reset: Callable[[Any], None] = variable.reset
         self._set, self._reset = variable.set, variable.reset
-        self._collecting = 0
-        gc.callbacks.append(self._on_collection)
 
-    def _on_collection(self, phase: str, _info: dict[str, int]) -> None:
-        if phase == "start":
-            self._collecting = get_ident()
-            self.set, self.reset = self._set_elsewhere, self._reset_elsewhere
-        else:
-            self.set, self.reset = self._set, self._reset
+    def set(self, value: Any) -> Any:
+        """Set the variable, unless garbage is collected."""
+        if start is not _seen and _collects():
+            return None
+        return self._set(value)
 
-    def _set_elsewhere(self, value: Any) -> Any:
-        # A finalizer may let other threads run: what they set counts.
-        return None if self._collecting == get_ident() else self._set(value)
-
-    def _reset_elsewhere(self, token: Any) -> None:
-        if self._collecting != get_ident():
+    def reset(self, token: Any) -> None:
+        """Reset the variable, if it was set."""
+        if token is not None and not (start is not _seen and _collects()):
             self._reset(token)
+
+
+def _collects() -> bool:
+    """Tell whether garbage is being collected; if not, nobody asks again before the next collection."""
+    global _seen
+    began = start
+    if next(reversed(_phases)) == "start":
+        return True
+    _seen = began
+    return False

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import time
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from obs_core.store.base import Segment, StoreError
 from obs_core.store.packing import member
@@ -16,6 +17,8 @@ from obs_core.store.paths import parts_of
 _COMPRESS_FROM = 64 * 1024
 """Smaller closed segments stay as they are: a reader gains nothing, and a trivial task should cost
 nothing."""
+
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 _MEMBER = 64 * 1024
 """Bytes of lines in one member of a compressed segment, to the end of their last batch: what one flipped bit costs."""
@@ -41,6 +44,8 @@ class FolderStore:
         except OSError:  # the working folder was removed: so it is told, once, when something is written
             self._root = path
         self._ahead: float | None = None
+        self._no_link = ""
+        """The folder that was looked at last: neither it nor one above it is a link."""
 
     def segment(self, path: str) -> Segment:
         return _FolderSegment(self._full(path))
@@ -58,10 +63,18 @@ class FolderStore:
             raise
 
     def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
-        with _opened(self._full(path)) as file:
+        descriptor = _opened(self._full(path, leaf=not _NO_LINK))
+        try:
+            most = os.fstat(descriptor).st_size - start
             if start:
-                file.seek(start)
-            return file.read(-1 if size is None else size)
+                os.lseek(descriptor, start, os.SEEK_SET)
+            most = max(0, most if size is None else min(most, size))
+            content = os.read(descriptor, most)
+            while len(content) < most and (more := os.read(descriptor, most - len(content))):
+                content += more
+            return content
+        finally:
+            os.close(descriptor)
 
     def names(self, path: str) -> list[str]:
         try:
@@ -108,17 +121,29 @@ class FolderStore:
     def address(self, path: str) -> str:
         return self._full(path) if path else self._root
 
-    def _full(self, path: str) -> str:
+    def _full(self, path: str, leaf: bool = True) -> str:
         """Return where a path is on this machine, after a look that no link on the way leads somewhere else.
 
         The store itself may be a link, and so may its top folders, which its owner laid out.
+
+        Args:
+            path: The path.
+            leaf: Whether its last part is looked at too.
         """
         parts = parts_of(path)
-        full = os.path.join(self._root, *parts)
-        for depth in range(2, len(parts) + 1):
-            if os.path.islink(full if depth == len(parts) else os.path.join(self._root, *parts[:depth])):
-                raise StoreError(f"{path[:200]!r} is, or lies below, a symbolic link: not followed")
+        full = self._root + os.sep + os.sep.join(parts)
+        above = path.rpartition("/")[0]
+        if above != self._no_link:  # the next file lies in the same folder, mostly
+            for depth in range(2, len(parts)):
+                self._refuse_link(os.path.join(self._root, *parts[:depth]), path)
+            self._no_link = above
+        if leaf and len(parts) > 1:
+            self._refuse_link(full, path)
         return full
+
+    def _refuse_link(self, full: str, path: str) -> None:
+        if os.path.islink(full):
+            raise StoreError(f"{path[:200]!r} is, or lies below, a symbolic link: not followed")
 
 
 class _FolderSegment:
@@ -166,16 +191,18 @@ class _FolderSegment:
         os.close(descriptor)
 
 
-def _opened(path: str) -> BinaryIO:
-    """Open a file to be read: no folder, pipe or device, for which a reader might wait for ever."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+def _opened(path: str) -> int:
+    """Open a file to be read: no link, folder, pipe or device, for which a reader might wait for ever."""
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise StoreError(f"{path} is not a file")
-        return cast("BinaryIO", open(descriptor, "rb", buffering=0))
-    except BaseException:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY | _NO_LINK | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise StoreError(f"{path} is a symbolic link: not followed") from error
         raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StoreError(f"{path} is not a file")
+    return descriptor
 
 
 def _open_new(path: str) -> int:

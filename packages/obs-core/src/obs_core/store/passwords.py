@@ -35,9 +35,9 @@ def without_password(url: str) -> str:
 
 
 def with_password(url: str) -> str:
-    """Return a URL as it was before it was shown or carried, if this process knows the password.
+    """Return a URL as it was before it was shown or carried.
 
-    It does when `OBS_STORE` says it, or when it opened the store before.
+    The password is known from `OBS_STORE`, or since this process opened the store before; else nothing is changed.
     """
     if password_of(url) != MASK:
         return url

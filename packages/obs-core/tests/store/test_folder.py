@@ -1,0 +1,193 @@
+"""A store in a folder: what leads out of it is refused, and time is told by its own clock."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+
+from obs_core import execution, list_executions, load_execution, task
+from obs_core.commands import main as obs
+from obs_core.identity import Process, is_alive, is_dated, later, this_machine
+from obs_core.journal import liveness
+from obs_core.store import open_store
+from obs_core.store.base import StoreError
+from obs_core.store.packing import inflated, member, unpacked
+from obs_core.store.paths import belongs_to
+from obs_core.testing import RecordingStore
+
+DAY = 86_400.0
+
+
+@task(enable_deck=False)
+def work() -> int:
+    return 1
+
+
+@pytest.mark.parametrize("path", ["../out", "executions/../../out", "/etc/passwd", "a//b", "a/./b", "a\0b", "a\\..\\b"])
+def test_a_path_that_leads_out_of_the_store_is_refused(path: str, folder: Path) -> None:
+    for store in (open_store(folder), open_store("memory://paths")):
+        for refused in (store.get, store.names, store.exists, store.remove, store.size_of):
+            with pytest.raises(StoreError):
+                refused(path)
+        with pytest.raises(StoreError):
+            store.put(path, b"x")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links")
+def test_a_link_in_a_store_is_not_followed_but_for_the_top_folders(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "e1" / "blobs").mkdir(parents=True)
+    (elsewhere / "secret").write_bytes(b"secret")
+    folder.mkdir()
+    (folder / "executions").symlink_to(elsewhere)  # on another disk, as its owner wants it
+    (elsewhere / "e1" / "blobs" / "file").write_bytes(b"own")
+    (elsewhere / "e1" / "blobs" / "link").symlink_to(elsewhere / "secret")
+    (elsewhere / "e2").symlink_to(elsewhere / "e1")
+    store = open_store(folder)
+    assert store.get("executions/e1/blobs/file") == b"own"
+    for path in ("executions/e1/blobs/link", "executions/e2/blobs/file"):
+        with pytest.raises(StoreError, match="symbolic link"):
+            store.get(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_in_a_store_is_not_waited_for(folder: Path) -> None:
+    folder.mkdir()
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(StoreError, match="not a file"):
+        open_store(folder).get("pipe")
+
+
+def test_records_may_name_files_of_their_own_execution_and_shared_content_only() -> None:
+    assert belongs_to("executions/a/blobs/x.gz", "a")
+    assert belongs_to("shared/x.gz", "a")
+    others = ("executions/b/blobs/x.gz", "latest/x.json", "executions/a/journal/x", "shared/../x", "executions/a/blobs")
+    for path in others:
+        assert not belongs_to(path, "a")
+
+
+def test_members_of_gzip_are_found_behind_a_damaged_one_and_read_by_any_gzip() -> None:
+    parts = [os.urandom(3_000) for _ in range(3)]
+    content = b"".join(map(member, parts))
+    assert gzip.decompress(content) == b"".join(parts)
+    at = len(member(parts[0])) + 200
+    damaged = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+    found, unused = inflated(damaged)
+    assert found == parts[0] + parts[2]
+    assert unused == len(member(parts[1]))
+    with pytest.raises(StoreError, match="damaged"):
+        unpacked(damaged)
+
+
+def test_a_small_file_cannot_fill_the_memory() -> None:
+    bomb = zlib.compress(bytes(50_000_000), 9, wbits=31)
+    found, unused = inflated(bomb, limit=1_000_000)
+    assert (len(found), unused) == (0, len(bomb))
+
+
+def test_a_million_small_members_take_linear_time() -> None:
+    content = zlib.compress(b"x", wbits=31) * 50_000
+    assert unpacked(content) == b"x" * 50_000
+
+
+def test_times_are_compared_by_the_clock_of_the_store(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader whose clock is an hour ahead does not take a running execution of another machine for lost."""
+    head = [
+        ["head", 1, "e1", "main", 10**18, ["h", "elsewhere", 1, 1], "", ""],
+        ["execution", 1, "night", 0, {}, "", "", ""],
+    ]
+
+    store.put("executions/e1/journal/main-0000.jsonl", b"".join(json.dumps(row).encode() + b"\n" for row in head))
+    monkeypatch.setattr(time, "time", lambda now=time.time: now() + 3600)
+    monkeypatch.setattr(store, "now", lambda: store.modified("executions/e1/journal/main-0000.jsonl") + 1)
+    assert store.last().status == "running"
+    monkeypatch.setattr(
+        store, "now", lambda: store.modified("executions/e1/journal/main-0000.jsonl") + liveness.SILENCE + 1
+    )
+    assert store.last().status == "lost"
+    store.put("executions/e1/journal/main-0001.jsonl", b'["beat",5]\n')
+    monkeypatch.setattr(store, "now", lambda: store.modified("executions/e1/journal/main-0001.jsonl") + 1)
+    assert store.last().status == "running", "a sign of life takes it back"
+
+
+def test_a_folder_tells_the_time_of_its_file_system(folder: Path) -> None:
+    folder.mkdir()
+    assert abs(open_store(folder).now() - time.time()) < 5
+    assert list(folder.iterdir()) == []
+    assert abs(open_store("memory://clocks").now() - time.time()) < 5
+
+
+def lost_execution(folder: Path, silent_for: float) -> str:
+    """An execution of another machine that began long ago, and was heard of some time ago."""
+    name = "20250101-000000-000000-aaaaaa"
+    journal = folder / "executions" / name / "journal"
+    journal.mkdir(parents=True)
+    rows = [
+        ["head", 1, name, "main", 10**18, ["h", "elsewhere", 1, 1], "", ""],
+        ["execution", 1, "night", 0, {}, "", "", ""],
+    ]
+    (journal / "main-0000.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    heard = time.time() - silent_for
+    os.utime(journal / "main-0000.jsonl", (heard, heard))
+    return name
+
+
+@pytest.mark.parametrize(("silent_for", "left"), [(120.0, True), (DAY - 600, True), (DAY + 600, False)])
+def test_gc_waits_a_day_before_it_removes_what_seems_lost(silent_for: float, left: bool, folder: Path) -> None:
+    name = lost_execution(folder, silent_for)
+    assert [one.status for one in list_executions(folder)] == ["lost"]
+    assert obs(["gc", "--older-than", "1h", "--store", str(folder)]) == 0
+    assert (folder / "executions" / name).exists() is left
+
+
+@pytest.mark.parametrize("pid", [10**12, 0, -1, -(10**12), 2**31])
+def test_an_absurd_process_id_is_of_no_living_process(pid: int) -> None:
+    assert is_alive(Process("h", this_machine(), pid, 1)) is False
+
+
+def test_a_clock_that_was_set_back_does_not_make_the_old_execution_the_last_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from obs_core.recording import naming
+
+    with execution("old", store=folder):
+        work()
+    monkeypatch.setattr(naming, "_newest", "")  # as in another process
+    monkeypatch.setattr(naming, "_looked_at", -(2**62))
+    monkeypatch.setattr(time, "time_ns", lambda now=time.time_ns: now() - 3600 * 10**9)
+    for name in ("new", "newest"):
+        with execution(name, store=folder):
+            work()
+    assert [one.name for one in list_executions(folder)] == ["newest", "new", "old"]
+    assert load_execution("last", folder).name == "newest"
+
+
+def test_an_id_is_moved_behind_another_one() -> None:
+    assert later("20260101-000000-000000-aaaaaa", "20251231-235959-999999-zzzzzz") == "20260101-000000-000000-aaaaaa"
+    assert later("20250101-000000-000000-aaaaaa", "20251231-235959-999999-zzzzzz") == "20260101-000000-000000-aaaaaa"
+    assert not is_dated("execution-1")
+
+
+@pytest.mark.skipif(os.name != "posix" or not hasattr(os, "fsencode"), reason="needs names of bytes")
+def test_one_execution_that_cannot_be_read_spoils_nothing_for_the_others(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBS_STRICT", "0")
+    with execution("good", store=folder):
+        work()
+    executions = os.fsencode(folder / "executions")
+    os.makedirs(os.path.join(executions, b"\xff\xfe-not-utf-8", b"journal"))
+    with open(os.path.join(executions, b"\xff\xfe-not-utf-8", b"journal", b"main-0000.jsonl"), "wb") as file:
+        file.write(b'["head",1,"x","main",1,["","",0,0],"",""]\n')
+    (folder / "executions" / "a-folder" / "journal" / "main-0000.jsonl").mkdir(parents=True)
+    (folder / "executions" / "a-file").write_bytes(b"")
+    assert obs(["ls", "--store", str(folder)]) == 0
+    assert "good" in capsys.readouterr().out
+    assert obs(["gc", "--older-than", "1h", "--dry-run", "--store", str(folder)]) == 0
+    assert "would remove 0 executions" in capsys.readouterr().out

@@ -1,0 +1,148 @@
+"""Shared stores that are slow or hang: lines come first, files side by side, and nobody waits for long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from obs_core import Deck, current_context, load_execution, span, task
+from obs_core.journal import uploads
+from obs_core.store import using
+from obs_core.store.remote import RemoteStore
+
+
+class DistantStore(RemoteStore):
+    """A store in memory that holds up what a test wants to be held up."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"memory://{name}")
+        self.held = threading.Event()
+        self.most_at_once = self._at_once = 0
+        self.puts: list[str] = []
+
+    def holds(self, path: str) -> bool:
+        return False
+
+    def put(self, path: str, content: bytes) -> None:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            if self.holds(path):
+                self.held.wait(60)
+            super().put(path, content)
+            self.puts.append(path)
+        finally:
+            self._at_once -= 1
+
+
+@pytest.fixture(autouse=True)
+def anew() -> Iterator[None]:
+    """Forget which stores did not answer."""
+    uploads.forget()
+    yield
+    uploads.forget()
+
+
+@pytest.fixture
+def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBS_STRICT", "0")
+
+
+@task(enable_deck=False)
+def add(a: int, b: int) -> int:
+    with span("add"):
+        return a + b
+
+
+def test_lines_do_not_wait_for_files(tmp_path: Path) -> None:
+    class HoldsBlobs(DistantStore):
+        def holds(self, path: str) -> bool:
+            return "/blobs/" in path
+
+    store = HoldsBlobs(tmp_path.name)
+
+    @task
+    def work() -> None:
+        Deck("Large").append("x" * 50_000)
+        with span("step"):
+            pass
+        current_context().state.journal.flush()
+        until = time.monotonic() + 30
+        while not any(path.endswith(".jsonl.gz") for path in store.puts) and time.monotonic() < until:
+            time.sleep(0.005)
+        recorded = load_execution("last", store)
+        names = [one.name for one in recorded.span.walk()]
+        (item,) = next(deck for deck in recorded.tasks[0].decks if deck.name == "Large").items
+        store.held.set()
+        assert "step" in names
+        assert "is not in the store: it is still being written" in item
+
+    with using(store):
+        work()
+    recorded = load_execution("last", store)
+    assert recorded.status == "succeeded"
+    assert next(deck for deck in recorded.tasks[0].decks if deck.name == "Large").items == ["x" * 50_000]
+
+
+def test_files_are_written_side_by_side(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    class WaitsForFour(DistantStore):
+        def put(self, path: str, content: bytes) -> None:
+            if "/blobs/" in path:
+                together.wait(30)
+            super().put(path, content)
+
+    with using(WaitsForFour(tmp_path.name)):
+
+        @task(deck_fields=[])
+        def work() -> None:
+            deck = Deck("Large")
+            for letter in "abcd":
+                deck.append(letter * 50_000)
+
+        work()
+        (done,) = load_execution("last").tasks
+    assert [item[0] for item in done.decks[0].items] == list("abcd")
+
+
+def test_a_store_that_never_answers_is_waited_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lenient: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Hangs(DistantStore):
+        def holds(self, path: str) -> bool:
+            return True
+
+    monkeypatch.setattr(uploads, "PATIENCE", 0.5)
+    waits: list[float] = []
+    wait = uploads.Uploads.wait
+
+    def noted(self: uploads.Uploads, done: object) -> bool:
+        began = time.monotonic()
+        try:
+            return wait(self, done)  # type: ignore[arg-type]
+        finally:
+            waits.append(time.monotonic() - began)
+
+    monkeypatch.setattr(uploads.Uploads, "wait", noted)
+    store = Hangs(tmp_path.name)
+    before = threading.active_count()
+    with using(store):
+        assert [add(number, 1) for number in range(60)] == list(range(1, 61))
+    assert sum(wait >= 0.4 for wait in waits) == 1, "the first task waits, no other does"
+    assert threading.active_count() - before <= uploads._MOST_THREADS
+    assert capsys.readouterr().err.count("are lost") == 60
+    store.held.set()
+
+
+def test_a_store_that_answers_again_is_waited_for_again(tmp_path: Path) -> None:
+    known = uploads.uploads_to("memory://x")
+    known._left = 0.0
+    assert known.hangs
+    known.answered()
+    assert not known.hangs
+    assert known.wait(lambda: True)
