@@ -404,9 +404,8 @@ def test_an_older_pool_works_for_whoever_submits(store: RecordingStore) -> None:
         use(pool)
         pool.submit(part, 2).result()
         use(pool)
-    assert shapes(store) == [("part", ["part"]), ("use", [("use", ["part", "in the pool"])])] + [
-        ("use", [("use", ["part", "in the pool"])])
-    ]
+    used = ("use", [("use", ["part", "in the pool"])])
+    assert shapes(store) == [("part", ["part"]), used, used]
 
 
 @knows_submitters
@@ -512,7 +511,9 @@ AWAITED: list[tuple[Callable[..., Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("function", "name"), AWAITED, ids=[f"{number}-{name}" for number, (_, name) in enumerate(AWAITED)])
+@pytest.mark.parametrize(
+    ("function", "name"), AWAITED, ids=[f"{number}-{name}" for number, (_, name) in enumerate(AWAITED)]
+)
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_task_over_whatever_is_awaited_lasts_until_that_is_done(
     store: RecordingStore, function: Callable[..., Any], name: str, fails: bool
@@ -550,9 +551,7 @@ def test_a_future_that_a_task_returns_is_the_very_same(store: RecordingStore) ->
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
 @pytest.mark.parametrize("function", [functools.partial(plainly, False), listed], ids=["coroutine", "generator"])
-def test_what_is_never_begun_is_a_task_that_did_not_succeed(
-    store: RecordingStore, function: Callable[[], Any]
-) -> None:
+def test_what_is_never_begun_is_a_task_that_did_not_succeed(store: RecordingStore, function: Callable[[], Any]) -> None:
     made = task(lambda: function(), name="made")()
     assert current_context().task_name != "made"
     del made

@@ -25,11 +25,9 @@ __all__ = ["ambient", "carried", "innermost", "of_this_thread"]
 
 def innermost() -> Scope:
     """Return the innermost open span or task: of this context, of what started this thread, or the ambient one."""
-    here = going_on(current.get())
-    if here is None:
-        here = starter_of_this_thread()
-        if here is UNKNOWN:
-            here = concluded_starter() or _only_operation()
+    here = going_on(current.get()) or starter_of_this_thread()
+    if here is UNKNOWN:
+        here = concluded_starter() or _only_operation()
     return here or ambient()
 
 

@@ -77,6 +77,7 @@ class TaskState:
         start: When it began, by `obs_core.clock.wall`.
         ended: When it ended; None while it runs.
         outside: What was current where it was called.
+        depth: How many tasks it was called within; 0 for the execution itself.
         over: Whether no code is inside of it any more: it has ended, and its report is made.
         older_threads: The threads that were there before it began, where only that tells which ones it started.
         face: The `TaskContext` of it, once somebody asked for that.
@@ -90,6 +91,7 @@ class TaskState:
         "bars",
         "cpu",
         "decks",
+        "depth",
         "enable_deck",
         "ended",
         "face",
@@ -131,6 +133,7 @@ class TaskState:
         self.parent = parent
         self.outside: Scope | None = None
         self.over = False
+        self.depth: int = 0 if parent is None else parent.task.depth + 1
         self.older_threads: tuple[threading.Thread, ...] | None = None
         self.number: records.Ref = run.journal.next_number() if number is None else number
         self.name = name

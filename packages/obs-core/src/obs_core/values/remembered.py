@@ -48,7 +48,7 @@ def remembered(function: Any, what: Hashable, make: Callable[[], T]) -> T:
     home: Any = function
     if not isinstance(function, FunctionType | functools.partial):
         # A bound method is made anew each time, and an object is the user's: both leave it with their function.
-        home = function.__func__ if isinstance(function, MethodType) else getattr(type(function), "__call__", None)
+        home = function.__func__ if isinstance(function, MethodType) else type(function).__call__
         what = (what, "bound")
         if not isinstance(home, FunctionType):
             return make()
@@ -64,7 +64,7 @@ def remembered(function: Any, what: Hashable, make: Callable[[], T]) -> T:
 
 
 def underlying(function: Callable[..., Any]) -> Any:
-    """Return what names a callable and has its source: the function in a `functools.partial`, the class of an object."""
+    """Return what names a callable and has its source: the function in a partial, the class of an object."""
     while isinstance(function, functools.partial):
         function = function.func
     wrapped = getattr(function, "__wrapped__", None)
