@@ -86,10 +86,32 @@ def show_output(task: TaskState, function: Callable[..., Any], result: Any) -> N
         deck.append(render(result, _renderer_of(function, "return")))
 
 
-def show_error(task: TaskState, error: BaseException) -> None:
-    """Render the exception that ended the task into the Error deck."""
+def show_error(task: TaskState, error: BaseException) -> str:
+    """Render the exception that ended the task into the Error deck; returns its HTML."""
+    drawn = ""
     with guarded(f"rendering the error of task {task.name!r}", task.note):
-        Deck.of(task, "Error").append(error)
+        drawn = render(error)
+        Deck.of(task, "Error").append(drawn)
+    return drawn
+
+
+def show_error_of_call(task: TaskState, calls: list[tuple[str, int, str]], drawn: str) -> None:
+    """Show an exception that came from a task called within this one, as it was drawn there.
+
+    Args:
+        task: The task that it ended too.
+        calls: File, line and function of the calls that led from this task to that one, the outermost first.
+        drawn: The HTML.
+    """
+    with guarded(f"rendering the error of task {task.name!r}", task.note):
+        led = "\n".join(f"{file}:{line} in {name}" for file, line, name in calls[-_MOST_CALLS:])
+        Deck.of(task, "Error").append(f"<p>In a task that was called here:</p><pre>{html.escape(led)}</pre>").append(
+            drawn
+        )
+
+
+_MOST_CALLS = 20
+"""Calls between two tasks that an Error deck shows, the last ones."""
 
 
 def add_details(task: TaskState, function: Callable[..., Any], fields: frozenset[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from obs_core import clock, provenance
-from obs_core.failsafe import guarded, strict
+from obs_core.failsafe import guarded, strict, warn
 from obs_core.journal import records
 from obs_core.recording import threads
 from obs_core.recording.naming import new_id
@@ -18,8 +19,8 @@ from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, live
 from obs_core.recording.scope import active, current, leave
 from obs_core.recording.wrapping import wrap
-from obs_core.store import Store, open_store, store_url
-from obs_core.store.nowhere import NowhereStore
+from obs_core.store import Store, open_store
+from obs_core.store.folder import FolderStore
 from obs_core.text.bounded_repr import describe_error
 
 __all__ = ["begin", "end", "execution", "make_visible", "start_record"]
@@ -89,8 +90,10 @@ class execution:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._run is not None
-        active.discard(self._run.root)
-        leave(self._run.root)
+        root = self._run.root
+        root.older_threads = None
+        active.discard(root)
+        leave(root)
         end(self._run, error)
 
     async def __aenter__(self) -> execution:
@@ -103,10 +106,20 @@ class execution:
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Make each call of a function an execution of its own."""
-        return wrap(function, lambda _args, _kwargs: execution(self.name, self.tags, store=self._store))
+        return wrap(function, functools.partial(_call_of, self.name, self.tags, self._store))
 
     def __repr__(self) -> str:
         return f"execution({self.name!r}, id={self.id!r})"
+
+
+def _call_of(
+    name: str,
+    tags: Mapping[str, str],
+    store: str | os.PathLike[str] | None,
+    _args: tuple[Any, ...],
+    _kwargs: dict[str, Any],
+) -> execution:
+    return execution(name, tags, store=store)
 
 
 def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | None = None) -> Run:
@@ -120,15 +133,19 @@ def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | No
 def new_run(name: str, store: Store | None = None, preamble: list[records.Record] | None = None) -> Run:
     """Return a new execution that this process begins, come what may: without a store what it records is lost."""
     threads.watch()
-    if sys.is_finalizing():
-        return Run(NowhereStore(store_url(), "the interpreter is ending"), "unrecorded", name, "main", preamble)
-    try:
-        place = store or open_store()
-        return Run(place, new_id(place), name, "main", preamble)
-    except Exception as error:
-        if strict():
-            raise
-        return Run(NowhereStore(store_url(), describe_error(error)), "unrecorded", name, "main", preamble)
+    if not sys.is_finalizing():
+        try:
+            place = store or open_store()
+            return Run(place, new_id(place), name, "main", preamble)
+        except Exception as error:
+            if strict():
+                raise
+            warn(f"obs cannot record execution {name!r}: {describe_error(error)}; the pipeline goes on")
+    return Run(FolderStore(_NOWHERE), "unrecorded", name, "main", preamble)
+
+
+_NOWHERE = os.path.join(os.devnull, "obs")
+"""A folder that can never be: what is written there is counted as lost."""
 
 
 def make_visible(run: Run) -> None:

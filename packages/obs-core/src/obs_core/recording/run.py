@@ -80,6 +80,7 @@ class TaskState:
         body: The function itself, inside all decorators.
         ended: When it ended; None while it runs, and while obs is still at work on it.
         outside: What was current where it was called.
+        depth: How many tasks it was called within; 0 for the execution itself.
         over: Whether no code is inside of it any more: it has ended, and its report is made.
         older_threads: The threads that were there before it began, where only that tells which ones it started.
         face: The `TaskContext` of it, once somebody asked for that.
@@ -94,6 +95,7 @@ class TaskState:
         "body",
         "cpu",
         "decks",
+        "depth",
         "enable_deck",
         "ended",
         "face",
@@ -137,6 +139,7 @@ class TaskState:
         self.parent = parent
         self.outside: Scope | None = None
         self.over = False
+        self.depth: int = 0 if parent is None else parent.task.depth + 1
         self.older_threads: tuple[threading.Thread, ...] | None = None
         self.number: records.Ref = run.journal.next_number() if number is None else number
         self.name = name

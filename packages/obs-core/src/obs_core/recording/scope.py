@@ -21,7 +21,7 @@ if TYPE_CHECKING:
             """Those that run now; more may begin and end meanwhile."""
 
 
-__all__ = ["active", "current", "going_on", "leave", "operation_logs"]
+__all__ = ["Innermost", "active", "current", "going_on", "leave", "operation_logs"]
 
 current: ContextVar[Scope | None] = ContextVar("obs_core.current", default=None)
 """The innermost open span or task of this context."""
@@ -30,6 +30,13 @@ if sys.version_info < (3, 12):
     from obs_core.recording.finalizers import Guarded
 
     current = cast("ContextVar[Scope | None]", Guarded(current))
+
+
+class Innermost:
+    """Names the context variable where what is pickled does: a class goes by its name, a context variable cannot."""
+
+    current = current
+
 
 active: set[TaskState] = set()
 """The running tasks and executions of this process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from types import TracebackType
@@ -171,7 +172,7 @@ class span:
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Record each call of a function (async, generator and async generator functions too) as a span."""
-        return wrap(function, lambda _args, _kwargs: self._twin())
+        return wrap(function, functools.partial(_call_of, self))
 
     def __repr__(self) -> str:
         return f"span({self.name!r})"
@@ -215,3 +216,7 @@ class span:
             return
         self.end = 0
         self.__exit__(kind, error, traceback)
+
+
+def _call_of(decorating: span, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> span:
+    return decorating._twin()

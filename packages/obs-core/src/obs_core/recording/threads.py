@@ -10,10 +10,11 @@ Source: https://peps.python.org/pep-0669/.
 
 from __future__ import annotations
 
+import enum
 import sys
 import threading
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from obs_core.recording.scope import active, current
 
@@ -23,15 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["UNKNOWN", "Unknown", "concluded_starter", "remember_older", "starter_of_this_thread", "watch"]
 
 
-class Unknown:
-    """The kind of `UNKNOWN`."""
+class Unknown(enum.Enum):
+    """Says that nobody took note of who started a thread."""
 
-    def __bool__(self) -> bool:
-        return False
+    UNKNOWN = enum.auto()
 
 
-UNKNOWN: Final = Unknown()
-"""Says that nobody took note of who started a thread."""
+UNKNOWN: Final = Unknown.UNKNOWN
 
 _NOTE = "_obs_started_in"
 """The attribute of a thread, or of a pool's work item, that keeps the scope in which it was made. It goes with it."""
@@ -39,6 +38,8 @@ _NOTE = "_obs_started_in"
 _threads: dict[int, threading.Thread] = getattr(threading, "_active", {})
 """The running threads that Python made, by their idents: `threading.enumerate` without its lock."""
 
+_monitoring: Any = getattr(sys, "monitoring", None)
+_tool = 0
 _watching = False
 _run_of_work_item: CodeType | None = None
 
@@ -54,18 +55,18 @@ def watch() -> None:
         _watch_pools()
 
 
-def starter_of_this_thread() -> Scope | Unknown | None:
+def starter_of_this_thread() -> Scope | Literal[Unknown.UNKNOWN] | None:
     """Return what gave this thread the work that it does, or started it; None if that was no task.
 
     What has ended stands for what it was called in: a pool's thread may live longer than who made it.
     """
     thread = _this_thread()
-    starter = getattr(thread, _NOTE, UNKNOWN)
+    starter: Scope | Literal[Unknown.UNKNOWN] | None = getattr(thread, _NOTE, UNKNOWN)
     if _run_of_work_item is not None and thread is not None:
         item = _work_item(sys._getframe(1))
         if item is not None:
             starter = getattr(item, _NOTE, starter)
-    while _is_scope(starter) and starter.over:
+    while starter is not None and starter is not UNKNOWN and starter.over:
         starter = starter.parent
     return starter
 
@@ -106,28 +107,22 @@ def _this_thread() -> threading.Thread | None:
     return _threads.get(threading.get_ident())
 
 
-def _is_scope(starter: Any) -> TypeGuard[Scope]:
-    return starter is not None and starter is not UNKNOWN
-
-
 def _take_tool_id() -> bool:
-    monitoring: Any = getattr(sys, "monitoring", None)  # of Python 3.12 and later
-    if monitoring is None:
-        return False
-    for tool in (4, 3):  # those that no kind of tool is meant to take
+    """Become one of the tools that Python tells of events, if it knows such; the ids that are of no kind are tried."""
+    global _tool
+    for tool in (4, 3) if _monitoring is not None else ():
         try:
-            monitoring.use_tool_id(tool, "obs_core")
-        except ValueError:
+            _monitoring.use_tool_id(tool, "obs_core")
+        except ValueError:  # somebody else's
             continue
-        monitoring.register_callback(tool, monitoring.events.PY_START, _note_maker)
+        _monitoring.register_callback(tool, _monitoring.events.PY_START, _note_maker)
+        _tool = tool
         return True
     return False
 
 
 def _follow(function: Any) -> None:
-    if sys.version_info >= (3, 12):
-        tool = 4 if sys.monitoring.get_tool(4) == "obs_core" else 3
-        sys.monitoring.set_local_events(tool, function.__code__, sys.monitoring.events.PY_START)
+    _monitoring.set_local_events(_tool, function.__code__, _monitoring.events.PY_START)
 
 
 def _watch_pools() -> None:
@@ -143,8 +138,8 @@ def _note_maker(_code: CodeType, _offset: int) -> None:
     """Write on a thread that is started, or on a work item that is made, in which scope that happens."""
     try:
         made = sys._getframe(1).f_locals["self"]
-        here = current.get()
-        setattr(made, _NOTE, here if here is not None else starter_of_this_thread() or None)
+        here = current.get() or starter_of_this_thread()
+        setattr(made, _NOTE, None if here is UNKNOWN else here)
         _watch_pools()
     except Exception:
         return  # whatever it was, the user's thread starts

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
-from obs_core.recording import scope
+from obs_core.recording.scope import Innermost
 from obs_core.values.remembered import underlying
 
 if TYPE_CHECKING:
@@ -116,10 +116,9 @@ def _check_callable(function: Any) -> None:
 
 
 def _wrap_function(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
-    # What `call` names here can be pickled, since it is pickled with a task of `__main__`: a context variable cannot,
-    # a module can.
+    # It is pickled by value with a task of `__main__`, as the other wrappers are: what they name has a pickle too.
     def call(*args: Any, **kwargs: Any) -> Any:
-        outside = scope.current.get()
+        outside = Innermost.current.get()
         manager = manage(args, kwargs)
         managed = manager.__enter__()
         try:
@@ -149,13 +148,13 @@ def _wrap_coroutine(function: Callable[..., Any], manage: Manage) -> Callable[..
 
 
 # Python runs the body of a generator in the context of whoever resumes it. What is current there is put aside for as
-# long as the body runs, and put back by the token of that very resumption, whatever the body entered or left
-# meanwhile: a token knows which context it is of, and is refused in any other.
+# long as the body runs, and put back by the token of that resumption, whatever the body entered or left meanwhile: a
+# token knows which context it is of, and is refused in any other.
 
 
 def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        current = scope.current
+        current = Innermost.current
         token = current.set(current.get())
         try:
             with manage(args, kwargs) as managed:
@@ -191,7 +190,7 @@ def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..
 
 def _wrap_async_generator(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        current = scope.current
+        current = Innermost.current
         token = current.set(current.get())
         try:
             with manage(args, kwargs) as managed:
@@ -226,7 +225,7 @@ def _wrap_async_generator(function: Callable[..., Any], manage: Manage) -> Calla
 def _reset(token: Token[Scope | None]) -> None:
     """Put back what was current before, unless that was in another context: an awaiting body may be closed in any."""
     with contextlib.suppress(ValueError):
-        scope.current.reset(token)
+        Innermost.current.reset(token)
 
 
 class _Unfinished:
@@ -240,7 +239,7 @@ class _Unfinished:
     def __init__(self, manager: AbstractContextManager[Any], managed: Any, outside: Scope | None) -> None:
         self._manager: AbstractContextManager[Any] | None = manager
         self._managed = managed
-        self._inside = scope.current.get()
+        self._inside = Innermost.current.get()
         self._outside = outside
 
     def given(self, result: Any, kind: Kind) -> Any:
@@ -252,11 +251,11 @@ class _Unfinished:
             given = _WRAPPERS[kind](lambda *_, **__: result, lambda *_: self)()
             for name in ("__name__", "__qualname__"):
                 setattr(given, name, getattr(result, name, kind))
-        scope.current.set(self._outside)
+        Innermost.current.set(self._outside)
         return given
 
     def __enter__(self) -> Any:
-        self._token = scope.current.set(self._inside)
+        self._token = Innermost.current.set(self._inside)
         return self._managed
 
     def __exit__(

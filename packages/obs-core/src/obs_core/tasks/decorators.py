@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
@@ -220,10 +221,13 @@ class TaskDecorator:
         self.__exit__(kind, error, traceback)
 
     def _wrapped(self, function: Callable[P, T]) -> Callable[P, T]:
-        return wrap(
-            function,
-            lambda args, kwargs: _Surrounded(self, TaskCall(current_context(), function, args, kwargs)),
-        )
+        return wrap(function, partial(_surrounded, self, function))
+
+
+def _surrounded(
+    decorator: TaskDecorator, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> _Surrounded:
+    return _Surrounded(decorator, TaskCall(current_context(), function, args, kwargs))
 
 
 class _Surrounded(Replacing):

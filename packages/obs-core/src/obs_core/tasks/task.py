@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import sys
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -13,7 +14,7 @@ from obs_core import settings as environment
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
-from obs_core.recording import threads
+from obs_core.recording import threads, wrapping
 from obs_core.recording.executions import begin, end, make_visible
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
@@ -147,7 +148,7 @@ def _as_task(settings: TaskSettings) -> Callable[..., Any]:
     if annotated:
         remember_names(settings.function)
     body = _AnnotatedBody(settings.function) if annotated else None
-    wrapper = wrap(settings.function, lambda args, kwargs: _Call(settings, args, kwargs), body)
+    wrapper = wrap(settings.function, functools.partial(_Call, settings), body)
     settings.wrapper = wrapper
     wrapper.__obs_task__ = settings  # type: ignore[attr-defined]
     return wrapper
@@ -173,7 +174,7 @@ class _AnnotatedBody:
 class _Call:
     """One call of a task: opened before the function runs, closed after it, come what may."""
 
-    __slots__ = ("_arguments", "_own_run", "_result", "_settings", "_task")
+    __slots__ = ("_arguments", "_error_html", "_own_run", "_raised", "_result", "_settings", "_task")
 
     def __init__(self, settings: TaskSettings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._settings = settings
@@ -181,6 +182,8 @@ class _Call:
         self._task: TaskState | None = None
         self._own_run: Run | None = None
         self._result: Any = _NOTHING
+        self._error_html = ""
+        self._raised: list[tuple[str, str]] | None = None
 
     def __enter__(self) -> _Call:
         try:
@@ -212,15 +215,18 @@ class _Call:
         task.body_ends()
         task.ended = clock.wall()
         task.failure = None if error is None else describe_error(error)
+        inner, calls = (None, []) if error is None else self._came_from(error)
+        if inner is not None:
+            self._raised = inner._raised
         try:
             with own_work(task, "write the report" if task.enable_deck else "keep the output") as work:
                 work.wanted = task.enable_deck
-                if task.enable_deck:
-                    self._report(task, error)
+                if task.enable_deck and _has_room(task):
+                    self._report(task, error, inner, calls)
                 if error is None:
                     work.wanted |= self._keep(task)
         finally:
-            task.over = True
+            task.over, task.older_threads = True, None
             active.discard(task)
             leave(task)
             self._end(task, error)
@@ -251,7 +257,7 @@ class _Call:
         threads.remember_older(task, pauses=settings.pauses)
         active.add(task)
         current.set(task)
-        if task.enable_deck:
+        if task.enable_deck and _has_room(task):
             self._prepare_decks(task)
             record_own_work(task, "obs: draw the inputs", task.start, task.cpu)
         task.body = undecorated(settings.function)
@@ -266,14 +272,38 @@ class _Call:
         if "Input" in self._settings.deck_fields:
             default_decks.show_inputs(task, self._settings.function, *self._arguments)
 
-    def _report(self, task: TaskState, error: BaseException | None) -> None:
+    def _came_from(self, error: BaseException) -> tuple[_Call | None, list[tuple[str, int, str]]]:
+        """Return the call of a task that an exception has passed through before, and the user's calls that led there.
+
+        What was found out about the exception there is not found out again: it may pass through hundreds of tasks.
+        """
+        calls: list[tuple[str, int, str]] = []
+        at = error.__traceback__
+        while at is not None:
+            code = at.tb_frame.f_code
+            if code.co_filename == wrapping.__file__:
+                managed = at.tb_frame.f_locals.get("managed")
+                if isinstance(managed, _Call) and managed is not self:
+                    return (managed, calls) if managed._raised is not None else (None, calls)
+            else:
+                calls.append((code.co_filename, at.tb_lineno, code.co_qualname))
+            at = at.tb_next
+        return None, calls
+
+    def _report(
+        self, task: TaskState, error: BaseException | None, inner: _Call | None, calls: list[tuple[str, int, str]]
+    ) -> None:
         with guarded(f"making the report of task {task.name!r}", task.note):
             from obs_core.decks import default as default_decks
             from obs_core.recording.publishing import publish
 
             fields = self._settings.deck_fields
             if error is not None:
-                default_decks.show_error(task, error)
+                if inner is not None and inner._error_html:
+                    self._error_html = inner._error_html
+                    default_decks.show_error_of_call(task, calls, inner._error_html)
+                else:
+                    self._error_html = default_decks.show_error(task, error)
             elif "Output" in fields and self._result is not _NOTHING:
                 default_decks.show_output(task, self._settings.function, self._result)
             default_decks.add_details(task, self._settings.function, fields)
@@ -299,7 +329,9 @@ class _Call:
         wall_time, process_time = task.spent or (0, 0)
         if error is not None:
             with guarded(f"noting where task {task.name!r} failed", task.note):
-                journal.append(records.Raised(_number(task), raised_at(error)))
+                if self._raised is None:
+                    self._raised = raised_at(error)
+                journal.append(records.Raised(_number(task), self._raised))
         journal.append(
             records.TaskEnd(
                 _number(task),
@@ -317,6 +349,28 @@ class _Call:
 
 
 _NOTHING = object()
+
+_DEEP = 20
+"""Tasks within tasks from which it is looked whether the stack has room for rendering."""
+
+_ROOM = 200
+"""Calls within calls that rendering may need."""
+
+
+def _has_room(task: TaskState) -> bool:
+    """Tell whether decks can be made without a RecursionError: a task that calls itself for ever fails fast."""
+    if task.depth < _DEEP:
+        return True
+    try:
+        _sink(_ROOM)
+    except RecursionError:
+        return False
+    return True
+
+
+def _sink(calls: int) -> None:
+    if calls:
+        _sink(calls - 1)
 
 
 def _number(task: TaskState) -> int:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import cache, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from obs_core.failsafe import ObsError, strict, warn
 from obs_core.locks import new_rlock
@@ -21,7 +22,6 @@ __all__ = ["Registration", "TypeRegistry", "check_target", "declared", "imported
 E = TypeVar("E")
 
 _PREFIX = "obs."
-_MOST_CACHED = 1_000
 
 
 def declared(group: str) -> tuple[EntryPoint, ...]:
@@ -58,6 +58,8 @@ def load(point: EntryPoint) -> Any:
     """
     try:
         return point.load()
+    except (RecursionError, MemoryError):
+        raise  # it passes: the next time it may load
     except Exception as error:
         raise ObsError(_cannot_load(point, error)) from error
 
@@ -156,7 +158,7 @@ class TypeRegistry(Generic[E]):
         self._declared: list[_Offer[E]] | None = None
         self._tables: tuple[dict[type, _Offer[E]], ...] = ({}, {})
         self._pending: list[_Offer[E]] = []
-        self._cache: dict[type, E] = {}
+        self._cache: WeakKeyDictionary[type, E] = WeakKeyDictionary()
         self._modules_seen = 0
         self._lock = new_rlock()
 
@@ -205,7 +207,7 @@ class TypeRegistry(Generic[E]):
             layers = (self._registered, (self._declared or [])[::-1])
             self._tables = tuple({o.kind: o for o in layer if o.resolve() and o.kind} for layer in layers)
             self._pending = [offer for layer in layers for offer in layer if offer.kind is None]
-            self._cache = {}
+            self._cache = WeakKeyDictionary()
 
     def _notice_imports(self) -> None:
         """Look again for classes whose modules may have been imported meanwhile."""
@@ -217,8 +219,7 @@ class TypeRegistry(Generic[E]):
         if kind not in self._closed:
             self._read_declared()
         self._notice_unusual_modules(kind)
-        cache = self._cache if len(self._cache) < _MOST_CACHED else {}
-        self._cache = cache
+        cache = self._cache
         for each in kind.__mro__:
             entry = self._entry_of(each)
             if entry is not None:
@@ -253,6 +254,8 @@ class TypeRegistry(Generic[E]):
         """Load a declared entry; one that fails leaves one warning and counts as not there."""
         try:
             return self._accept(load(point))
+        except (RecursionError, MemoryError):
+            raise
         except Exception as error:
             message = str(error) if isinstance(error, ObsError) else _cannot_load(point, error)
             if strict():

@@ -48,7 +48,7 @@ def remembered(function: Any, what: Hashable, make: Callable[[], T]) -> T:
     home: Any = function
     if not isinstance(function, FunctionType | functools.partial):
         # A bound method is made anew each time, and an object is the user's: both leave it with their function.
-        home = function.__func__ if isinstance(function, MethodType) else getattr(type(function), "__call__", None)  # noqa: B004 - its function is wanted, not whether it can be called
+        home = function.__func__ if isinstance(function, MethodType) else type(function).__call__
         what = (what, "bound")
         if not isinstance(home, FunctionType):
             return make()
