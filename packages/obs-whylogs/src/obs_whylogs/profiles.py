@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from whylogs.core import DatasetProfile, DatasetSchema
     from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
-__all__ = ["log", "merge_profiles", "profile", "view_of"]
+__all__ = ["log", "merge_profiles", "profile"]
 
 _BATCH_ROWS = 131_072
 
@@ -84,27 +84,6 @@ def merge_profiles(profiles: Iterable[DatasetProfileView]) -> DatasetProfileView
     if not parts:
         raise ValueError("there are no profiles to merge")
     return merged_views(parts) if len(parts) > 1 else parts[0]
-
-
-def view_of(data: Any) -> DatasetProfileView:
-    """Return a profile as it is, or profile data.
-
-    Args:
-        data: A profile: a `DatasetProfileView`, or what has ``view()`` (a `DatasetProfile`, a result set of
-            `whylogs.log`). Or what `profile` takes.
-
-    Raises:
-        TypeError: It is none of these.
-    """
-    from whylogs.core.view.dataset_profile_view import DatasetProfileView
-
-    if isinstance(data, DatasetProfileView):
-        return data
-    if type(data).__module__.startswith("whylogs.") and hasattr(data, "view"):
-        found = data.view()
-        if isinstance(found, DatasetProfileView):
-            return found
-    return profile(data)
 
 
 def _profiled(data: Any, schema: DatasetSchema | None) -> DatasetProfile:

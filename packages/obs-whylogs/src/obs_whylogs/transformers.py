@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from obs_core import TypeTransformer
-from obs_whylogs.profile_report import profile_html
+from obs_profiles import Profile
+from obs_profiles.pages import profile_html
 
 if TYPE_CHECKING:
     from whylogs.core.view.dataset_profile_view import DatasetProfileView
@@ -59,4 +60,4 @@ class WhylogsDatasetProfileTransformer(TypeTransformer["DatasetProfileView"]):
             raise TypeError(
                 f"WhylogsDatasetProfileTransformer takes a DatasetProfileView of whylogs, not {type(value).__name__}"
             )
-        return profile_html(value)
+        return profile_html(Profile.from_bytes(value.serialize()))
