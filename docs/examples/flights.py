@@ -22,9 +22,10 @@ from obs_comet import comet_ml_init
 from obs_core import Deck, Secret, TimeLineDeck, current_context, execution, link, load_execution, span, task
 from obs_memray import memray_profiling
 from obs_pandera import PandasReportRenderer, validated
+from obs_profiles import check as check_profile
+from obs_profiles import drift, expect, profile, profile_data
 from obs_renderers import BoxRenderer, FrameProfilingRenderer, MarkdownRenderer, TableRenderer
 from obs_wandb import wandb_init
-from obs_whylogs import WhylogsConstraintsRenderer, WhylogsSummaryDriftRenderer, profile, profile_data
 
 HAS_WHYLOGS = find_spec("whylogs") is not None  # it has no wheels for Python 3.13 and newer
 watched = profile_data(inputs=False, on_drift="warn") if HAS_WHYLOGS else lambda function: function
@@ -123,17 +124,15 @@ def check(flights: pd.DataFrame) -> dict[str, int]:
 @task
 def compare_halves(flights: pd.DataFrame) -> None:
     """Would what is learned from the first half of the year hold in the second one?"""
-    from whylogs.core.constraints import ConstraintsBuilder, factories  # takes a second
-
-    early, late = (profile(half) for half in (flights[flights["month"] <= 6], flights[flights["month"] > 6]))
-    Deck("Drift").append(WhylogsSummaryDriftRenderer.to_html(early, late))
-    constraints = (
-        ConstraintsBuilder(late)
-        .add_constraint(factories.greater_than_number("dep_delay", number=-60))
-        .add_constraint(factories.null_percentage_below_number("air_time", number=0.03))
-        .add_constraint(factories.no_missing_values("tailnum"))
-    )
-    Deck("Constraints").append(WhylogsConstraintsRenderer.to_html(constraints.build()))
+    halves = flights[flights["month"] <= 6], flights[flights["month"] > 6]
+    early, late = (profile(half, by="origin") for half in halves)
+    Deck("Drift").append(drift(early, late))
+    expected = [
+        expect("dep_delay").between(-60, None),
+        expect("air_time").missing(at_most=0.03),
+        expect("tailnum").present(),
+    ]
+    Deck("Expectations").append(check_profile(late, expected))
 
 
 @task

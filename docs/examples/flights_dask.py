@@ -22,8 +22,8 @@ from distributed import Client, LocalCluster
 
 from obs_core import Deck, current_context, execution, load_execution, span, task
 from obs_dask import observe, profile, validate
+from obs_profiles import drift
 from obs_renderers import BoxRenderer, MarkdownRenderer, TableRenderer
-from obs_whylogs import WhylogsSummaryDriftRenderer
 
 FEATURES = ["dep_delay", "distance", "hour", "wind_speed", "precip", "visib"]
 COLUMNS = ["copy", "time_hour", "origin", "dest", "carrier", "month", "hour", "distance", "dep_delay", "arr_delay"]
@@ -90,7 +90,7 @@ def check(flights: dd.DataFrame) -> dict[str, int]:
 def compare_halves(flights: dd.DataFrame) -> None:
     """Would what is learned from the first half of the year hold in the second one?"""
     early, late = (profile(half) for half in (flights[flights["month"] <= 6], flights[flights["month"] > 6]))
-    Deck("Drift").append(WhylogsSummaryDriftRenderer.to_html(early, late))
+    Deck("Drift").append(drift(early, late))
 
 
 @task

@@ -89,9 +89,9 @@ def _gets_all_on(python: str, package: Distribution) -> bool:
 
 
 def tools(package: Distribution) -> Iterator[str]:
-    """Tool settings are at the root alone; a package says how it is built, no more."""
+    """Tool settings are at the root alone; a package says how it is built, and where a bridge leads, no more."""
     found = package.settings.get("tool", {})
-    for name in sorted(set(found) - {"hatch"}):
+    for name in sorted(set(found) - {"hatch", "obs"}):
         yield f"[tool.{name}] belongs into the pyproject.toml of the checkout's root"
     hatch = found.get("hatch", {})
     for name in sorted(set(hatch) - {"version", "build"}):
@@ -109,12 +109,18 @@ def changelog(package: Distribution) -> Iterator[str]:
 
 
 def siblings(package: Distribution, among: list[Distribution]) -> Iterator[str]:
-    """Packages meet through obs-core alone, in the versions that this checkout has; an extra may bring another one."""
+    """Packages meet through obs-core alone, in the versions that this checkout has; an extra may bring another one.
+
+    A bridge says in its ``[tool.obs]`` to which package it leads.
+    """
+    bridges = package.settings.get("tool", {}).get("obs", {}).get("bridge-to", [])
     by_name = {other.name: other for other in among}
     for requirement in map(Requirement, package.dependencies):
         name = normal(requirement.name)
-        if name in by_name and name != CORE:
+        if name in by_name and name != CORE and name not in bridges:
             yield f"depends on {name}; packages meet through {CORE} alone"
+        elif name in bridges and not requirement.specifier.contains(by_name[name].version, prereleases=True):
+            yield f"{requirement} does not admit {name} {by_name[name].version} of this checkout"
     for requirement in map(Requirement, package.optional_dependencies):
         sibling = by_name.get(normal(requirement.name))
         if sibling is not None and not requirement.specifier.contains(sibling.version, prereleases=True):

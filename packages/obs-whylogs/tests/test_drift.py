@@ -1,154 +1,91 @@
-"""How far one data set is from another."""
+"""The bridge: drift of frames and of whylogs' profiles is that of obs-profiles, with or without whylogs."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-pytest.importorskip("whylogs", reason="needs whylogs, which has no wheel for this Python or system")
+import obs_profiles
+from obs_core import current_context, load_execution, task
+from obs_core.testing import RecordingStore
+from obs_whylogs import DriftWarning, WhylogsSummaryDriftRenderer, measure_drift, profile, profile_data
 
-from obs_whylogs import measure_drift, profile
-
-
-@pytest.fixture
-def random() -> np.random.Generator:
-    """The same numbers in each test, whichever ran before."""
-    return np.random.default_rng(7)
+BEFORE = pd.DataFrame({"delay": range(200), "origin": ["EWR", "JFK"] * 100})
+AFTER = pd.DataFrame({"delay": range(150, 350), "origin": ["EWR", "JFK"] * 100})
 
 
-def distance(before: Any, after: Any) -> Any:
-    (found,) = measure_drift(pd.DataFrame({"it": before}), pd.DataFrame({"it": after}))
-    return found.distance
+@pytest.mark.parametrize("before", [BEFORE, profile(BEFORE), obs_profiles.profile(BEFORE)])
+@pytest.mark.parametrize("after", [AFTER, profile(AFTER), obs_profiles.profile(AFTER)])
+def test_frames_and_profiles_of_both_kinds_are_compared(before: Any, after: Any) -> None:
+    found = measure_drift(before, after)
+    assert [(each.name, each.drifted) for each in found] == [("delay", True), ("origin", False)]
+    assert found[0].distance == pytest.approx(0.86, abs=0.05)
 
 
-def drift_of(before: Any, after: Any) -> Any:
-    (found,) = measure_drift(pd.DataFrame({"it": before}), pd.DataFrame({"it": after}))
-    return found
+def test_samples_of_the_same_do_not_drift_whichever_way_they_were_profiled() -> None:
+    random = np.random.default_rng(7)
 
-
-def hellinger(p: Any, q: Any) -> float:
-    return float(np.sqrt(max(0.0, 1 - np.sqrt(np.asarray(p) * np.asarray(q)).sum())))
-
-
-def test_shares_of_values_give_the_exact_hellinger_distance() -> None:
-    before, after = ["a"] * 5_000 + ["b"] * 5_000, ["a"] * 9_000 + ["b"] * 1_000
-    assert distance(before, after) == pytest.approx(hellinger([0.5, 0.5], [0.9, 0.1]), abs=0.001)
-
-
-def test_numbers_that_moved_by_a_deviation_give_about_what_theory_says(random: np.random.Generator) -> None:
-    # Two normal distributions, one deviation apart: H² = 1 - exp(-1/8). Ten bins see a little less of it.
-    exact = np.sqrt(1 - np.exp(-1 / 8))
-    found = distance(random.normal(0, 1, 50_000), random.normal(1, 1, 50_000))
-    assert found == pytest.approx(exact, abs=0.02)
-
-
-def test_missing_values_are_part_of_it() -> None:
-    found = distance([1.0] * 1000, [1.0] * 500 + [np.nan] * 500)
-    assert found == pytest.approx(hellinger([1, 0], [0.5, 0.5]), abs=0.01)
-
-
-def test_nothing_in_common_is_one_and_the_same_is_nought() -> None:
-    assert distance([1.0] * 100, [2.0] * 100) == pytest.approx(1, abs=0.01)
-    assert distance(["x"] * 100, ["y"] * 100) == pytest.approx(1, abs=0.01)
-    assert distance([True] * 100, [False] * 100) == pytest.approx(1, abs=0.01)
-    for same in (range(1000), list("abcd") * 50, [True, False] * 50, [None] * 10):
-        assert distance(same, same) == 0
-
-
-@pytest.mark.parametrize("rows", [50, 400, 5_000])
-def test_samples_of_the_same_do_not_drift(rows: int, random: np.random.Generator) -> None:
-    def sample(size: int) -> pd.DataFrame:
+    def sample() -> pd.DataFrame:
         return pd.DataFrame(
             {
-                "number": random.normal(size=size),
-                "dice": random.integers(1, 7, size),
-                "word": random.choice(list("abcdef"), size),
-                "identifier": [f"id-{value}" for value in random.integers(0, 10**9, size)],
-                "gaps": np.where(random.random(size) > 0.1, 1.0, np.nan),
+                "number": random.normal(size=2_000),
+                "dice": random.integers(1, 7, 2_000),
+                "word": random.choice(list("abcdef"), 2_000),
+                "identifier": [f"id-{value}" for value in random.integers(0, 10**9, 2_000)],
+                "gaps": np.where(random.random(2_000) > 0.1, 1.0, np.nan),
             }
         )
 
-    drifted = [each.name for _ in range(10) for each in measure_drift(sample(rows), sample(rows)) if each.drifted]
-    assert drifted == []
+    for _ in range(5):
+        assert [each for each in measure_drift(profile(sample()), sample()) if each.drifted] == []
+        assert [each for each in measure_drift(profile(sample()), profile(sample())) if each.drifted] == []
 
 
-def test_a_shift_is_found_in_samples_of_a_hundred(random: np.random.Generator) -> None:
-    assert drift_of(random.normal(0, 1, 100), random.normal(1.5, 1, 100)).drifted
-    assert drift_of(["a"] * 90 + ["b"] * 10, ["a"] * 40 + ["b"] * 60).drifted
-
-
-def test_a_column_that_changed_its_type_drifted_and_says_so() -> None:
-    found = drift_of([1, 2, 3] * 20, ["1", "2", "3"] * 20)
-    assert found.drifted
-    assert found.change == "integer → text"
-    assert drift_of([1, 2, 3] * 20, [1.0, 2.0, 3.0] * 20).distance == 0
-
-
-def test_columns_that_came_and_went_are_first() -> None:
-    before = pd.DataFrame({"same": range(100), "gone": 1, "moved": 1.0})
-    after = pd.DataFrame({"same": range(100), "new": 1, "moved": 2.0})
-    found = measure_drift(before, after)
-    assert [(each.name, each.change, each.drifted) for each in found] == [
-        ("gone", "removed", True),
-        ("new", "added", True),
-        ("moved", "", True),
-        ("same", "", False),
+def test_columns_that_came_went_or_changed_their_type() -> None:
+    before = profile(pd.DataFrame({"same": range(100), "gone": 1, "text": range(100)}))
+    found = measure_drift(before, pd.DataFrame({"same": range(100), "new": 1, "text": ["x"] * 100}))
+    assert [(each.name, each.change) for each in found] == [
+        ("gone", "removed"),
+        ("new", "added"),
+        ("text", "integer → text"),
+        ("same", ""),
     ]
 
 
-def test_values_of_which_there_are_too_many_are_not_compared_one_by_one() -> None:
-    found = drift_of([f"a{k}" for k in range(5_000)], [f"b{k}" for k in range(5_000)])
-    assert found.distance == 0
-    assert "too many" in found.algorithm
+def test_no_whylogs_is_needed_or_loaded_for_drift() -> None:
+    source = (
+        "import sys; sys.modules['whylogs'] = None\n"
+        "from obs_whylogs import WhylogsSummaryDriftRenderer, measure_drift, profile_data\n"
+        "page = WhylogsSummaryDriftRenderer.to_html({'it': [1] * 100}, {'it': [2] * 100})\n"
+        "assert '1 of 1 columns drifted' in page\n"
+        "assert not any(name.startswith('whylogs') for name in sys.modules if sys.modules[name])"
+    )
+    subprocess.run([sys.executable, "-c", source], check=True)
 
 
-def test_a_side_without_rows_has_no_distance() -> None:
-    found = drift_of([1.0], np.array([], float))
-    assert (found.distance, found.change) == (None, "no rows on one side")
+def clean_of(version: str) -> Any:
+    """The same task, as it was with an earlier obs-whylogs, and as it is."""
+
+    def clean(flights: pd.DataFrame) -> None:
+        if version == "earlier":
+            current_context().keep("data profile: flights", profile(flights))
+
+    return task(clean if version == "earlier" else profile_data(on_drift="warn")(clean))
 
 
-def test_thresholds_are_by_column_and_the_others_have_the_default() -> None:
-    before, after = pd.DataFrame({"a": [1] * 100, "b": [1] * 100}), pd.DataFrame({"a": [2] * 100, "b": [2] * 100})
-    found = {each.name: each for each in measure_drift(before, after, thresholds={"a": 1.0})}
-    assert (found["a"].threshold, found["b"].threshold) == (1.0, 0.15)
-    assert not found["a"].drifted
-    assert found["b"].drifted
+def test_what_an_earlier_version_kept_is_a_reference(store: RecordingStore) -> None:
+    clean_of("earlier")(BEFORE)
+    with pytest.warns(DriftWarning, match=r"argument flights of clean drifted from execution .*: delay"):
+        clean_of("later")(AFTER)
+    kept = load_execution("last", store=store).artifact("clean", "data profile: flights")
+    assert isinstance(kept, obs_profiles.Profile)
 
 
-@pytest.mark.parametrize(
-    ("thresholds", "error", "says"),
-    [
-        (1.5, ValueError, "1.5"),
-        ({"it": -1}, ValueError, "it"),
-        ({"it": "much"}, TypeError, "str"),
-        (True, TypeError, "bool"),
-        ({"other": 0.5}, ValueError, "'other', which is no column; there are: it"),
-    ],
-)
-def test_wrong_thresholds_are_named(thresholds: Any, error: type[Exception], says: str) -> None:
-    frame = pd.DataFrame({"it": [1]})
-    with pytest.raises(error, match=says):
-        measure_drift(frame, frame, thresholds=thresholds)
-
-
-def test_profiles_and_frames_may_be_mixed() -> None:
-    frame = pd.DataFrame({"it": range(100)})
-    kept = type(profile(frame)).deserialize(profile(frame).serialize())
-    assert [each.distance for each in measure_drift(kept, frame)] == [0]
-
-
-@settings(deadline=None, max_examples=50)
-@given(
-    st.lists(st.one_of(st.none(), st.floats(allow_infinity=False), st.text(max_size=2)), max_size=40),
-    st.lists(st.one_of(st.none(), st.floats(), st.text(max_size=2)), max_size=40),
-)
-def test_a_distance_is_from_nought_to_one_and_the_same_from_both_sides(before: list[Any], after: list[Any]) -> None:
-    one, other = pd.Series(before, dtype=object), pd.Series(after, dtype=object)
-    there, back = distance(one, other), distance(other, one)
-    assert there == back or there == pytest.approx(back)
-    assert there is None or 0 <= there <= 1
+def test_the_names_of_flyte_stay() -> None:
+    assert profile_data is obs_profiles.profile_data
+    assert "1 of 2 columns drifted" in WhylogsSummaryDriftRenderer.to_html(profile(BEFORE), AFTER)

@@ -68,16 +68,16 @@ def page(browser: Any, request: Any, tmp_path: Path) -> Iterator[Any]:
 def tab(page: Any, name: str) -> Any:
     page.get_by_role("tab", name=name, exact=True).click()
     frame = page.frame_locator(".panel:not(.away) > iframe")
-    frame.locator(".obs-whylogs").wait_for()
+    frame.locator(".obs-whylogs, .obs-profiles").wait_for()
     frame.locator("html").evaluate(LOADED)
     return frame
 
 
 def test_hostile_names_and_values_are_text_in_every_tab(page: Any) -> None:
-    for name, rows in (("Drift", 1), ("Profile", 1), ("Constraints", 0)):
+    for name, rows, one in (("Drift", 1, ".row"), ("Profile", 1, ".row"), ("Constraints", 0, "tbody tr")):
         frame = tab(page, name)
-        assert frame.locator("tbody tr").count() == len(HOSTILE_TEXTS) + rows
-        assert frame.locator("img, iframe, textarea, .obs-whylogs script").count() == 0
+        assert frame.locator(one).count() == len(HOSTILE_TEXTS) + rows
+        assert frame.locator("img, iframe, textarea, .obs-whylogs script, .obs-profiles script").count() == 0
         assert frame.get_by_text(HOSTILE_TEXTS[0], exact=True).first.is_visible()
         background = frame.locator("html").evaluate("root => getComputedStyle(root).backgroundColor")
         assert background == ("rgb(255, 255, 255)" if page.scheme == "light" else "rgb(16, 19, 23)")
@@ -86,16 +86,17 @@ def test_hostile_names_and_values_are_text_in_every_tab(page: Any) -> None:
 def test_a_drift_table_is_searched_filtered_and_sorted(page: Any) -> None:
     frame = tab(page, "Drift")
     hostile = len(HOSTILE_TEXTS)
-    assert frame.locator(".verdict b").inner_text() == f"{hostile} of {hostile + 1} columns drifted"
-    visible = frame.locator("tbody tr:visible")
+    assert frame.locator(".pill").inner_text() == f"{hostile} of {hostile + 1} columns drifted"
+    visible = frame.locator(".row:visible")
     assert visible.last.locator(".name").inner_text() == "number"
     assert visible.last.locator("svg path").count() == 2
-    frame.get_by_label("only those that drifted").check()
+    frame.get_by_label("drifted ones alone").check()
     assert visible.count() == len(HOSTILE_TEXTS)
-    frame.get_by_label("only those that drifted").uncheck()
-    frame.get_by_role("button", name="Drift", exact=True).click()
-    frame.get_by_role("button", name="Drift", exact=True).click()
-    assert visible.first.locator(".name").inner_text() == "number"
-    assert frame.locator("th[aria-sort=ascending]").inner_text() == "Drift"
+    frame.get_by_label("drifted ones alone").uncheck()
+    frame.get_by_label("sorted by").select_option("name")
+    names = visible.locator(".name").all_inner_texts()
+    assert names == sorted(names, key=str.lower)
     frame.get_by_label("Search columns").fill("NUMB")
     assert visible.count() == 1
+    visible.first.locator("summary").click()
+    assert visible.first.get_by_text("Before and after").is_visible()

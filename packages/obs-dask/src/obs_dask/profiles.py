@@ -1,4 +1,4 @@
-"""The whylogs profile of a dask DataFrame."""
+"""The data profile of a dask DataFrame."""
 
 from __future__ import annotations
 
@@ -7,42 +7,40 @@ from typing import TYPE_CHECKING, Any
 from obs_dask.partitions import check_frame, merged
 
 if TYPE_CHECKING:
-    from whylogs.core import DatasetSchema
-    from whylogs.core.view.dataset_profile_view import DatasetProfileView
+    from obs_profiles import Profile
 
 __all__ = ["profile"]
 
 
-def profile(frame: Any, *, schema: DatasetSchema | None = None) -> DatasetProfileView:
+def profile(frame: Any) -> Profile:
     """Profile a dask DataFrame: each partition where it lies, merged as a tree, so that only sketches travel.
 
-    It runs on the current client, or by dask's own scheduler where there is none. It needs ``obs-dask[whylogs]``.
+    It runs on the current client, or by dask's own scheduler where there is none. It needs ``obs-dask[profiles]``.
 
     Args:
         frame: A dask DataFrame.
-        schema: As for `obs_whylogs.profile`.
 
     Returns:
-        The profile that `obs_whylogs.profile` makes of all rows: counts are exact; cardinalities, quantiles and
-        frequent items are within the error that the sketches state.
+        The profile that `obs_profiles.profile` makes of all rows: counts, extremes and moments are exact; distinct
+        values, quantiles and frequent values are within the errors that it states.
 
     Raises:
         TypeError: It is no dask DataFrame.
-        ImportError: obs-whylogs is not installed.
+        ImportError: obs-profiles is not installed.
 
     Examples:
         >>> summer, winter = profile(flights[flights.month < 7]), profile(flights[flights.month >= 7])
-        >>> Deck("Drift").append(WhylogsSummaryDriftRenderer().to_html(summer, winter))
+        >>> Deck("Drift").append(obs_profiles.drift(summer, winter))
     """
     check_frame(frame)
-    from obs_whylogs import merge_profiles
+    from obs_profiles import merge
 
-    whole: Any = merged(frame, _of_partition, merge_profiles, schema, name="profile")
-    profiled: DatasetProfileView = whole.compute()
+    whole: Any = merged(frame, _of_partition, merge, name="profile")
+    profiled: Profile = whole.compute()
     return profiled
 
 
-def _of_partition(partition: Any, schema: DatasetSchema | None) -> DatasetProfileView:
-    from obs_whylogs import profile as profile_here
+def _of_partition(partition: Any) -> Profile:
+    from obs_profiles import profile as profile_here
 
-    return profile_here(partition, schema=schema)
+    return profile_here(partition)

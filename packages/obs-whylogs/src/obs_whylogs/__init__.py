@@ -1,8 +1,9 @@
-"""Whylogs in obs: profiles of data that are kept and compared, drift and constraints as decks.
+"""Whylogs in obs: its profiles on numpy 2 and pandas 3, kept and drawn, and its constraints as decks.
 
-Importing this package imports neither whylogs nor pandas: both are loaded when something is profiled or drawn. It turns
-whylogs' usage statistics off, for this process and those that it starts, unless ``WHYLOGS_NO_ANALYTICS`` is set already
-or whylogs was imported before.
+It is a bridge: drift and `profile_data` are those of obs-profiles, and need no whylogs. Importing this package imports
+neither whylogs nor pandas: both are loaded when something is profiled or drawn. It turns whylogs' usage statistics off,
+for this process and those that it starts, unless ``WHYLOGS_NO_ANALYTICS`` is set already or whylogs was imported
+before.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from obs_core.lazy import lazy_names
 from obs_whylogs.__about__ import __version__
 
 if TYPE_CHECKING:
-    from obs_whylogs.drift import ColumnDrift, measure_drift
+    from obs_profiles import ColumnDrift, DriftError, DriftWarning, profile_data
+    from obs_whylogs.drift import measure_drift
     from obs_whylogs.profiles import log, merge_profiles, profile
-    from obs_whylogs.profiling import DriftError, DriftWarning, profile_data
     from obs_whylogs.renderers import WhylogsConstraintsRenderer, WhylogsSummaryDriftRenderer
     from obs_whylogs.transformers import WhylogsDatasetProfileTransformer
 
 os.environ.setdefault("WHYLOGS_NO_ANALYTICS", "1")
 
 _MODULES = {
-    "ColumnDrift": "drift",
-    "DriftError": "profiling",
-    "DriftWarning": "profiling",
+    "ColumnDrift": "watching",
+    "DriftError": "watching",
+    "DriftWarning": "watching",
     "WhylogsConstraintsRenderer": "renderers",
     "WhylogsDatasetProfileTransformer": "transformers",
     "WhylogsSummaryDriftRenderer": "renderers",
@@ -33,7 +34,7 @@ _MODULES = {
     "measure_drift": "drift",
     "merge_profiles": "profiles",
     "profile": "profiles",
-    "profile_data": "profiling",
+    "profile_data": "watching",
 }
 
 __all__ = [

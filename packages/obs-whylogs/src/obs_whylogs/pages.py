@@ -1,4 +1,4 @@
-"""What the pages of profiles, drift and constraints are made of."""
+"""What the page of constraints is made of."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 __all__ = ["cell", "page", "table"]
-
-MOST_DETAILED = 200
-"""Columns that are drawn with a picture; further ones have numbers alone."""
 
 
 def page(*parts: str, script: bool = False) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from whylogs.core import DatasetProfile, DatasetSchema
     from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
-__all__ = ["log", "merge_profiles", "profile", "view_of"]
+__all__ = ["log", "merge_profiles", "profile"]
 
 _BATCH_ROWS = 131_072
 
@@ -38,11 +38,11 @@ def profile(data: Any, *, schema: DatasetSchema | None = None) -> DatasetProfile
         The profile. Its columns have the frame's names as text; of several of one name the second is ``name.1``.
 
     Raises:
+        ModuleNotFoundError: whylogs has no wheel for this Python and system, and was not built for it.
         TypeError: `data` is none of these.
         ValueError: The schema asks for segments or validators, which only `whylogs.log` knows.
-        ModuleNotFoundError: whylogs has no wheel for this Python and system, and was not built for it.
 
-    Examples:
+    Example:
         >>> view = profile(pd.DataFrame({"delay": [3.5, None, 12.0]}))
         >>> view.get_column("delay").get_metric("counts").null.value
         1
@@ -63,7 +63,6 @@ def log(data: Any, *, schema: DatasetSchema | None = None) -> ProfileResultSet:
     Raises:
         TypeError: As for `profile`.
         ValueError: As for `profile`.
-        ModuleNotFoundError: As for `profile`.
     """
     need_whylogs()
     from whylogs.api.logger.result_set import ProfileResultSet
@@ -88,28 +87,6 @@ def merge_profiles(profiles: Iterable[DatasetProfileView]) -> DatasetProfileView
     if not parts:
         raise ValueError("there are no profiles to merge")
     return merged_views(parts) if len(parts) > 1 else parts[0]
-
-
-def view_of(data: Any) -> DatasetProfileView:
-    """Return a profile as it is, or profile data.
-
-    Args:
-        data: A profile: a `DatasetProfileView`, or what has ``view()`` (a `DatasetProfile`, a result set of
-            `whylogs.log`). Or what `profile` takes.
-
-    Raises:
-        TypeError: It is none of these.
-    """
-    need_whylogs()
-    from whylogs.core.view.dataset_profile_view import DatasetProfileView
-
-    if isinstance(data, DatasetProfileView):
-        return data
-    if type(data).__module__.startswith("whylogs.") and hasattr(data, "view"):
-        found = data.view()
-        if isinstance(found, DatasetProfileView):
-            return found
-    return profile(data)
 
 
 def _profiled(data: Any, schema: DatasetSchema | None) -> DatasetProfile:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from obs_profiles import drift
+from obs_profiles.comparison import DEFAULT_THRESHOLD, Thresholds
+from obs_profiles.pages import drift_html
 from obs_whylogs.constraints_report import constraints_html, verdicts
-from obs_whylogs.drift import DEFAULT_THRESHOLD, Thresholds, measure_drift
-from obs_whylogs.drift_report import drift_html
 from obs_whylogs.needed import need_whylogs
 
 __all__ = ["WhylogsConstraintsRenderer", "WhylogsSummaryDriftRenderer"]
 
 
 class WhylogsSummaryDriftRenderer:
-    """Show how far a data set is from a reference, column by column.
+    """Show how far a data set is from a reference, column by column, and what moved; whylogs need not be installed.
 
-    Examples:
+    Example:
         >>> import pandas as pd
         >>> before, after = pd.DataFrame({"delay": range(100)}), pd.DataFrame({"delay": range(50, 150)})
         >>> html = WhylogsSummaryDriftRenderer.to_html(before, after)
@@ -26,7 +27,7 @@ class WhylogsSummaryDriftRenderer:
         """Compare two data sets.
 
         Args:
-            reference_data: What was: a DataFrame, or a profile of whylogs; as for `obs_whylogs.profile`.
+            reference_data: What was: a DataFrame, or a profile of whylogs or of obs-profiles.
             target_data: What is.
             thresholds: From which Hellinger distance on a column has drifted; see `obs_whylogs.measure_drift`.
 
@@ -41,13 +42,13 @@ class WhylogsSummaryDriftRenderer:
         for what, data in (("reference_data", reference_data), ("target_data", target_data)):
             if data is None:
                 raise TypeError(f"WhylogsSummaryDriftRenderer takes a frame or a profile as its {what}, not NoneType")
-        return drift_html(measure_drift(reference_data, target_data, thresholds=thresholds))
+        return drift_html(drift(reference_data, target_data, thresholds=thresholds))
 
 
 class WhylogsConstraintsRenderer:
     """Show which constraints of whylogs hold, which do not, and why.
 
-    Examples:
+    Example:
         >>> from whylogs.core.constraints import ConstraintsBuilder
         >>> from whylogs.core.constraints.factories import greater_than_number
         >>> builder = ConstraintsBuilder(obs_whylogs.profile(frame))

@@ -1,4 +1,4 @@
-"""Numbers, shares and names as short text."""
+"""Numbers and names as short text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from obs_core.rendering import escape
 
-__all__ = ["count_text", "name_html", "number_text", "share_text"]
+__all__ = ["name_html", "number_text"]
 
 LONGEST = 80
 
@@ -22,17 +22,6 @@ def number_text(value: float | None) -> str:
     if 1000 <= abs(value) < 1e15:
         return f"{value:,.0f}".replace("-", "−")
     return f"{value:.4g}".replace("-", "−") if value else "0"
-
-
-def count_text(value: float | None) -> str:
-    """Write about how many: an estimate is rounded; a dash where nothing was counted."""
-    return "–" if value is None else f"{round(value):,}"
-
-
-def share_text(share: float) -> str:
-    """Write a share so that 99.996 % does not read as all of them."""
-    text = f"{100 * share:.1f} %"
-    return "> 99.9 %" if text == "100.0 %" and share < 1 else "< 0.1 %" if text == "0.0 %" and share > 0 else text
 
 
 def name_html(text: str) -> str:

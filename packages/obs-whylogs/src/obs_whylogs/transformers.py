@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from obs_core import TypeTransformer
+from obs_profiles import Profile
+from obs_profiles.pages import profile_html
 from obs_whylogs.needed import need_whylogs
-from obs_whylogs.profile_report import profile_html
 
 if TYPE_CHECKING:
     from whylogs.core.view.dataset_profile_view import DatasetProfileView
@@ -17,11 +18,10 @@ __all__ = ["WhylogsDatasetProfileTransformer"]
 class WhylogsDatasetProfileTransformer(TypeTransformer["DatasetProfileView"]):
     """Keeps whylogs' profiles in whylogs' own format, hands them on, and draws their summary.
 
-    ``whylogs.core.DatasetProfileView.deserialize`` reads what it writes. A profile with model performance metrics is
-    not
-    kept: that format does not hold them.
+    ``whylogs.core.DatasetProfileView.deserialize`` reads what it writes. A profile with model performance
+    metrics is not kept: that format does not hold them.
 
-    Examples:
+    Example:
         >>> @task
         ... def describe(flights: pd.DataFrame) -> DatasetProfileView:
         ...     return obs_whylogs.profile(flights)
@@ -62,4 +62,4 @@ class WhylogsDatasetProfileTransformer(TypeTransformer["DatasetProfileView"]):
             raise TypeError(
                 f"WhylogsDatasetProfileTransformer takes a DatasetProfileView of whylogs, not {type(value).__name__}"
             )
-        return profile_html(value)
+        return profile_html(Profile.from_bytes(value.serialize()))

@@ -1,4 +1,4 @@
-// Tables that are sorted by a click on a head and searched by the names of their rows.
+// Tables that are sorted by a click on a head.
 (() => {
   const key = (row, column) => {
     const cell = row.children[column];
@@ -20,15 +20,5 @@
         body.append(...rows);
       });
     });
-    const search = page.querySelector("input[type=search]");
-    const only = page.querySelector("input[type=checkbox]");
-    const show = () => {
-      const wanted = search.value.trim().toLowerCase();
-      for (const row of body.rows) {
-        const named = row.cells[0].textContent.toLowerCase().includes(wanted);
-        row.hidden = !named || Boolean(only && only.checked && !row.classList.contains("drifted"));
-      }
-    };
-    for (const control of [search, only]) if (control) control.addEventListener("input", show);
   });
 })();

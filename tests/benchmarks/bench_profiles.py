@@ -1,0 +1,303 @@
+"""Profiles and drift of obs-profiles beside obs-whylogs, bare whylogs, DataSketches and exact numpy.
+
+Bare whylogs wants numpy 1 and pandas 2: run it as ``./scripts/hatch run bench-profiles:run profiles``. What is measured
+is CPU time, so that a busy machine disturbs less.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.benchmarks.measuring import installed, print_table, run_fresh
+
+DATA = """
+import json, os, time
+os.environ["WHYLOGS_NO_ANALYTICS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["POLARS_MAX_THREADS"] = "1"
+import numpy as np, pandas as pd
+def mixed(rows, seed):
+    rng = np.random.default_rng(seed)
+    columns = {f"float{i}": rng.normal(50 + seed, 12, rows) for i in range(8)}
+    columns |= {f"int{i}": rng.integers(0, 5000, rows) for i in range(5)}
+    columns |= {f"word{i}": rng.choice(["EWR", "JFK", "LGA", "BOS"], rows).astype(object) for i in range(3)}
+    columns["time"] = pd.date_range("2013-01-01", periods=rows, freq="min")
+    columns["flag"] = rng.random(rows) > 0.5
+    columns["gaps"] = np.where(rng.random(rows) > 0.3, rng.normal(size=rows), np.nan)
+    columns["tail"] = np.array([f"N{number % 4000:05}" for number in range(rows)], object)
+    return pd.DataFrame(columns)
+def measured(work, rounds=3):
+    found = []
+    for _ in range(rounds):
+        began = time.process_time()
+        result = work()
+        found.append(time.process_time() - began)
+    return min(found), result
+def tell(*found):
+    print(json.dumps(found))
+ROWS = {rows}
+"""
+
+OURS = """
+from obs_profiles import profile
+frame = mixed(ROWS, 0)
+profile(frame.head(100))
+"""
+
+PROFILES = {
+    "obs-profiles, pandas (texts as objects)": (
+        "obs_profiles",
+        OURS + "seconds, made = measured(lambda: profile(frame)); tell(seconds, len(made.to_bytes()))",
+    ),
+    "obs-profiles, pyarrow": (
+        "pyarrow",
+        OURS
+        + "import pyarrow as pa; table = pa.Table.from_pandas(frame)\n"
+        + "seconds, made = measured(lambda: profile(table)); tell(seconds, len(made.to_bytes()))",
+    ),
+    "obs-profiles, polars": (
+        "polars",
+        OURS
+        + "import polars as pl; table = pl.from_pandas(frame)\n"
+        + "seconds, made = measured(lambda: profile(table)); tell(seconds, len(made.to_bytes()))",
+    ),
+    "obs-whylogs": (
+        "obs_whylogs",
+        "from obs_whylogs import profile\nframe = mixed(ROWS, 0); profile(frame.head(100))\n"
+        "seconds, made = measured(lambda: profile(frame)); tell(seconds, len(made.serialize()))",
+    ),
+    "bare whylogs": (
+        "whylogs",
+        "import whylogs\nframe = mixed(ROWS, 0); whylogs.log(frame.head(100))\n"
+        "seconds, made = measured(lambda: whylogs.log(frame).view(), 1); tell(seconds, len(made.serialize()))",
+    ),
+    "exact, with numpy and pandas": (
+        "pandas",
+        """
+def exact(frame):
+    for name in frame:
+        column = frame[name]
+        counts = column.value_counts()
+        if column.dtype.kind in "ifM":
+            values = np.sort(column.dropna().to_numpy())
+            values[(np.linspace(0, 1, 101) * (len(values) - 1)).astype(int)]
+            column.mean(), column.std()
+        elif column.dtype == object:
+            column.str.len().value_counts()
+frame = mixed(ROWS, 0)
+seconds, _ = measured(lambda: exact(frame), 1); tell(seconds, 0)
+""",
+    ),
+}
+
+MERGES = {
+    "obs-profiles": (
+        "from obs_profiles import merge, profile\nframe = mixed(100_000, 0)\n"
+        "parts = [profile(frame.iloc[start : start + 100]) for start in range(0, 100_000, 100)]\n"
+        "tell(measured(lambda: merge(parts))[0])"
+    ),
+    "obs-profiles, of 10,000 rows each": (
+        "from obs_profiles import merge, profile\nfrom copy import copy\n"
+        "parts = [profile(mixed(10_000, seed)) for seed in range(100)] * 10\n"
+        "tell(measured(lambda: merge(parts))[0])"
+    ),
+    "obs-whylogs": (
+        "from obs_whylogs import merge_profiles, profile\nframe = mixed(100_000, 0)\n"
+        "parts = [profile(frame.iloc[start : start + 100]) for start in range(0, 100_000, 100)]\n"
+        "tell(measured(lambda: merge_profiles(parts), 1)[0])"
+    ),
+}
+
+DRIFTS = {
+    "obs-profiles": (
+        "from obs_profiles import drift, profile\nparts = profile(mixed(ROWS, 0)), profile(mixed(ROWS, 1))\n"
+        "drift(*parts); seconds, found = measured(lambda: drift(*parts), 10)\n"
+        "tell(seconds, measured(lambda: found._repr_html_(), 10)[0])"
+    ),
+    "obs-whylogs": (
+        "from obs_whylogs import measure_drift, profile\nfrom obs_whylogs.drift_report import drift_html\n"
+        "parts = profile(mixed(ROWS, 0)), profile(mixed(ROWS, 1))\n"
+        "measure_drift(*parts); seconds, found = measured(lambda: measure_drift(*parts), 10)\n"
+        "tell(seconds, measured(lambda: drift_html(found), 10)[0])"
+    ),
+}
+
+WIDE = """
+from obs_profiles import profile
+rng = np.random.default_rng(1)
+columns = {f"n{k}": rng.normal(size=ROWS) for k in range(6_000)}
+columns |= {f"i{k}": rng.integers(0, 50, ROWS) for k in range(2_000)}
+words = np.array(["EWR", "JFK", "LGA"], object)
+frame = pd.DataFrame(columns | {f"w{k}": words[rng.integers(0, 3, ROWS)] for k in range(2_000)})
+profile(frame.iloc[:, :10])
+seconds, made = measured(lambda: profile(frame)); tell(seconds, len(made.to_bytes()), len(made))
+"""
+
+BATCHES = """
+import resource
+from obs_profiles import profile
+def batches(count):
+    rng = np.random.default_rng(1)
+    for _ in range(count):
+        wide, small = (rng.integers(0, most, 1_000_000) for most in (10**12, 50))
+        yield {"number": rng.normal(size=1_000_000), "wide": wide, "small": small}
+profile(batches(5))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+seconds, made = measured(lambda: profile(batches(ROWS // 1_000_000)), 1)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+tell(seconds, before, after, made.rows, made["number"].numbers.quantiles.rank_error)
+"""
+
+ERRORS = """
+import datasketches
+from obs_profiles.sketches import DistinctSketch, QuantileSketch
+from obs_profiles.sketches.hashing import coupons_of_numbers
+rng = np.random.default_rng(1)
+at = np.linspace(0.05, 0.95, 19)
+found = {"ours": [], "theirs": [], "merged": [], "their merged": [], "distinct": [], "their distinct": []}
+def worst(ranks, exact):
+    return float(np.abs(np.asarray(ranks) - exact).max())
+for _ in range(ROWS):
+    parts = [rng.lognormal(0, 2, 5_000) for _ in range(20)]
+    whole = np.sort(np.concatenate(parts))
+    points = whole[(at * len(whole)).astype(int)]
+    exact = np.searchsorted(whole, points, "right") / len(whole)
+    found["ours"].append(worst(QuantileSketch.of(whole).shares_below(points, inclusive=True), exact))
+    kll = datasketches.kll_doubles_sketch(256); kll.update(np.concatenate(parts))
+    found["theirs"].append(worst([kll.get_rank(float(point), True) for point in points], exact))
+    folded = QuantileSketch.of(np.sort(parts[0])); union = datasketches.kll_doubles_sketch(256); union.update(parts[0])
+    for part in parts[1:]:
+        folded = QuantileSketch.merged([folded, QuantileSketch.of(np.sort(part))])
+        other = datasketches.kll_doubles_sketch(256); other.update(part); union.merge(other)
+    found["merged"].append(worst(folded.shares_below(points, inclusive=True), exact))
+    found["their merged"].append(worst([union.get_rank(float(point), True) for point in points], exact))
+    numbers = rng.integers(0, 2**62, 20_000)
+    found["distinct"].append(DistinctSketch.of(coupons_of_numbers(numbers)).estimate / 20_000 - 1)
+    union = datasketches.hll_union(12)
+    for part in np.array_split(numbers, 2):
+        sketch = datasketches.hll_sketch(12)
+        for number in part.tolist():
+            sketch.update(number)
+        union.update(sketch)
+    found["their distinct"].append(union.get_estimate() / 20_000 - 1)
+tell({name: np.quantile(np.abs(values), [0.5, 0.99]).tolist() for name, values in found.items()})
+"""
+
+ALARMS = """
+from obs_profiles import drift
+rng = np.random.default_rng(5)
+rare = 1 / np.arange(1, 31); rare /= rare.sum()
+def sample(size):
+    return {
+        "normal": rng.normal(size=size),
+        "heavy": rng.lognormal(0, 3, size),
+        "dice": rng.integers(0, 6, size),
+        "wide": rng.integers(0, 5000, size),
+        "word": [f"w{k}" for k in rng.choice(30, size, p=rare)],
+        "many": [f"w{k}" for k in rng.integers(0, 1000, size)],
+        "id": [f"id{k}" for k in rng.integers(0, 10**9, size)],
+        "gaps": np.where(rng.random(size) > 0.1, 1.0, np.nan),
+        "flag": rng.random(size) > 0.02,
+        "zeros": np.where(rng.random(size) > 0.3, 0, rng.normal(size=size)),
+    }
+pairs = 1000
+alarms = sum(len(drift(sample(ROWS), sample(ROWS)).drifted) for _ in range(pairs))
+def shifted(before, after):
+    return sum(bool(drift({"it": before()}, {"it": after()}).drifted) for _ in range(100))
+letters = lambda: rng.choice(["a", "b", "c"], 10_000)
+normal = lambda mean=0.0: rng.normal(mean, 1, 10_000)
+found = {
+    "mean moved by 0.2 standard deviations": shifted(normal, lambda: normal(0.2)),
+    "a new category of 1 %": shifted(letters, lambda: np.where(rng.random(10_000) < 0.01, "new", letters())),
+    "5 % missing": shifted(normal, lambda: np.where(rng.random(10_000) < 0.05, np.nan, normal())),
+} if ROWS == 1_000 else {}
+tell(alarms, pairs * 10, found)
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    _profiles()
+    _merges()
+    _drifts()
+    seconds, size, columns = _run(WIDE, 1_000)
+    print_table(
+        "Many columns", ("", "CPU", "file"), [(f"1,000 x {columns:,}", f"{seconds:.2f} s", f"{size / 1e6:.1f} MB")]
+    )
+    rows = []
+    for count in (10_000_000, 100_000_000):
+        seconds, before, after, made, error = _run(BATCHES, count)
+        rows.append(
+            (
+                f"{made:,} x 3",
+                f"{seconds:.1f} s",
+                f"{before / 1e3:.0f} MB",
+                f"{after / 1e3:.0f} MB",
+                f"{100 * error:.2f} %",
+            )
+        )
+    print_table(
+        "In batches",
+        ("", "CPU, making the data too", "memory of 5 batches", "memory of all", "rank error stated"),
+        rows,
+    )
+    if installed("datasketches"):
+        _errors()
+    _alarms()
+
+
+def _profiles() -> None:
+    rows = []
+    for name, (module, source) in PROFILES.items():
+        if installed(module):
+            seconds, size = _run(source, 1_000_000)
+            rows.append((name, f"{seconds:.2f} s", f"{size / 1e3:.1f} kB" if size else ""))
+    print_table("A profile of 1,000,000 x 20", ("", "CPU", "file"), rows)
+
+
+def _merges() -> None:
+    rows = [(name, f"{_run(source, 0)[0]:.2f} s") for name, source in MERGES.items()]
+    print_table("Merging 1,000 profiles of 20 columns", ("", "CPU"), rows)
+
+
+def _drifts() -> None:
+    found = {name: _run(source, 100_000) for name, source in DRIFTS.items()}
+    rows = [(name, f"{1e3 * compare:.1f} ms", f"{1e3 * draw:.1f} ms") for name, (compare, draw) in found.items()]
+    print_table("Drift of two profiles of 20 columns", ("", "CPU", "its page"), rows)
+
+
+def _errors() -> None:
+    (found,) = _run(ERRORS, 200)
+    names = {
+        "ours": "rank, obs-profiles, in one piece",
+        "theirs": "rank, DataSketches KLL (k = 256), in one piece",
+        "merged": "rank, obs-profiles, 20 parts merged one by one",
+        "their merged": "rank, DataSketches KLL, 20 parts merged one by one",
+        "distinct": "distinct values, obs-profiles",
+        "their distinct": "distinct values, DataSketches HLL (lg k = 12), merged",
+    }
+    rows = [(names[name], f"{100 * middle:.2f} %", f"{100 * high:.2f} %") for name, (middle, high) in found.items()]
+    print_table("Errors in 200 data sets, the worst of 19 ranks", ("", "median", "99th percentile"), rows)
+
+
+def _alarms() -> None:
+    rows = []
+    shifts: dict[str, int] = {}
+    for count in (50, 200, 1_000):
+        alarms, pairs, found = _run(ALARMS, count)
+        rows.append((f"{count:,}", f"{pairs:,}", alarms))
+        shifts |= found
+    print_table(
+        "False alarms: pairs of samples of one distribution",
+        ("rows of each", "pairs of columns", "said to have drifted"),
+        rows,
+    )
+    print_table("Real shifts of 10,000 rows, 100 each", ("", "found"), list(shifts.items()))
+
+
+def _run(source: str, rows: int) -> Any:
+    return json.loads(run_fresh((DATA + source).replace("{rows}", str(rows))).splitlines()[-1])
+
+
+if __name__ == "__main__":
+    main()
