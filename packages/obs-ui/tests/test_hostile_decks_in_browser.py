@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from obs_core import Deck, execution, load_execution, task
+from obs_core.testing.hostile import (
+    FLOODS,
+    GREEDY,
+    HOSTILE_NAVIGATIONS,
+    HOSTILE_REQUESTS,
+    LIES,
+    LOOPS,
+    REACHES,
+    Listener,
+)
+from obs_core.testing.hostile import WHOLE_DOCUMENT as WHOLE
 
 pytestmark = pytest.mark.browser
-
-WHOLE = "<!doctype html><html><head><title>Whole</title></head><body>{}</body></html>"
 
 
 def expect(locator: Any) -> Any:
@@ -45,29 +53,6 @@ def open_tab(page: Any, name: str) -> Any:
     page.locator(".panel:not(.away) > iframe:not(.arriving)").wait_for()
 
 
-ATTACK = """<p id=out></p><script>
-const attempts = {
-  parent: () => parent.document.title,
-  parentStorage: () => parent.localStorage.length,
-  ownStorage: () => localStorage.getItem("obs-theme"),
-  cookie: () => document.cookie,
-  sibling: () => parent.frames[0].document.title,
-  siblingNavigation: () => { parent.frames[0].location = "about:blank" },
-  frameElement: () => frameElement.ownerDocument.title,
-  origin: () => origin !== "null",
-  sandbox: () => { parent.document.querySelector("iframe").removeAttribute("sandbox"); return true },
-};
-const got = Object.keys(attempts).filter(name => { try { return attempts[name]() } catch { return false } });
-for (const go of [() => { top.location = "about:blank" }, () => { parent.location.replace("about:blank") }]) {
-  try { go() } catch {}
-}
-alert(1);
-fetch("API").then(() => got.push("fetch"), () => 0).finally(() => { out.innerText = "reached: " + got.join() });
-</script><img src=x onerror="try { top.hit = 1 } catch {}">
-<a id=up target=_top href="about:blank">up</a><script>up.click()</script>
-<form target=_top action="about:blank"></form><script>document.forms[0].submit()</script>"""
-
-
 @pytest.mark.parametrize("token", [False, True])
 def test_a_deck_cannot_reach_the_page_the_viewer_or_the_server(
     token: bool, serve: Callable[..., Any], open_page: Callable[..., Any]
@@ -76,7 +61,7 @@ def test_a_deck_cannot_reach_the_page_the_viewer_or_the_server(
     base, _, admission = server.url.partition("?")
     port = base.rstrip("/").rpartition(":")[2]
     base = f"http://127.0.0.1:{port}/"
-    attack = ATTACK.replace("API", f"{base}executions")
+    attack = REACHES.replace("API", f"{base}executions")
     path = record(victim="<p>still here</p>", attack=attack, document=WHOLE.format(attack))
     page = open_page(f"{base}{path}?{admission}", complains=True)
     dialogs: list[Any] = []
@@ -94,24 +79,47 @@ def test_a_deck_cannot_reach_the_page_the_viewer_or_the_server(
     expect(deck_frame(page).get_by_text("still here")).to_be_visible()
 
 
-def test_a_deck_without_a_click_opens_no_window(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
-    spam = """<p id=out></p><script>
-    const opened = window.open("https://example.org");
-    parent.postMessage({ obs: "open", url: "https://example.org" }, "*");
-    parent.postMessage({ document: "<p>other</p>" }, "*");
-    setTimeout(() => { out.innerText = "opened: " + (opened ? "yes" : "no") }, 300);
-    </script>"""
-    page = open_page(serve().url + record(a=spam), complains=True)
-    expect(deck_frame(page).locator("#out")).to_have_text("opened: no")
+@pytest.mark.parametrize("html", [GREEDY, WHOLE.format(GREEDY)], ids=["items", "document"])
+def test_a_deck_that_was_merely_opened_gets_nothing_though_it_takes_the_focus(
+    html: str, serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(serve().url + record(first="<p>first</p>", greedy=html), complains=True)
+    page.evaluate("window.printed = 0; window.print = () => { window.printed += 1 }")
+    downloads: list[Any] = []
+    page.on("download", lambda download: downloads.append(download))
+    open_tab(page, "greedy")
+    expect(deck_frame(page).locator("#out")).to_have_text("opened nothing")
+    page.wait_for_timeout(700)
+    page.keyboard.press("Enter")  # the focus is not on what the page asks
+    expect(page.get_by_role("heading", name="hostile")).to_be_in_viewport()
     assert len(page.context.pages) == 1
+    assert page.evaluate("[window.printed, scrollY]") == [0, 0]
+    assert downloads == []
 
 
-def test_lies_about_height_do_no_harm(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
-    lies = """<p>lies</p><script>
-    for (const height of [-5, NaN, Infinity, "9px", {}, null, 1e12]) parent.postMessage({ obs: "height", height }, "*");
-    for (const other of [null, 1, "x", [], { obs: {} }, { obs: "waiting" }]) parent.postMessage(other, "*");
-    </script>"""
-    page = open_page(serve().url + record(a=lies))
+def test_what_a_deck_asks_for_is_done_on_a_click_of_the_reader_s(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    html = """<a href="https://example.org/x">out</a> <a href="#far">go</a>
+    <a download="a.csv" href="data:text/csv,one%2Ctwo">data</a> <div style="height:3000px"></div><h2 id=far>Far</h2>"""
+    page = open_page(serve().url + record(asks=html), complains=True)
+    asked = page.get_by_role("group", name="This deck asks")
+    deck_frame(page).get_by_text("data").click()
+    with page.expect_download() as download:
+        asked.get_by_role("button", name="Save").click()
+    assert Path(download.value.path()).read_text() == "one,two"
+    deck_frame(page).get_by_text("out").click()
+    expect(asked).to_contain_text("This deck wants to open example.org: https://example.org/x")
+    with page.expect_popup() as popup:
+        asked.get_by_role("button", name="Open").click()
+    popup.value.close()
+    deck_frame(page).get_by_text("go").click()
+    asked.get_by_role("button", name="Scroll there").click()
+    expect(deck_frame(page).get_by_text("Far")).to_be_in_viewport()
+
+
+def test_lies_do_no_harm(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    page = open_page(serve().url + record(a=LIES))
     expect(deck_frame(page).get_by_text("lies")).to_be_visible()
     assert page.locator(".panel iframe").evaluate("frame => frame.offsetHeight") <= 500_000
 
@@ -151,41 +159,6 @@ def test_hostile_names_do_nothing(serve: Callable[..., Any], open_page: Callable
     assert page.evaluate("window.hit") is None
 
 
-class Listener:
-    """A server on loopback that notes whatever is asked of it."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.requests: list[str] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection = self._socket.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
-
-    def _answer(self, connection: socket.socket) -> None:
-        with connection:
-            connection.settimeout(5)
-            try:
-                request = connection.recv(1000).decode("latin-1")
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nAccess-Control-Allow-Origin: *\r\n\r\n")
-            except OSError:
-                return
-            if request:
-                self.requests.append(request.split()[1].strip("/"))
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 @pytest.fixture
 def listener() -> Iterator[Listener]:
     started = Listener()
@@ -193,57 +166,10 @@ def listener() -> Iterator[Listener]:
     started.close()
 
 
-REQUESTS = {
-    "img": "<img src={0}/img>",
-    "fetch": "<script>fetch('{0}/fetch').catch(() => 0)</script>",
-    "beacon": "<script>navigator.sendBeacon('{0}/beacon')</script>",
-    "socket": "<script>new WebSocket('{0}/socket'.replace('http', 'ws'))</script>",
-    "events": "<script>new EventSource('{0}/events')</script>",
-    "script": "<script src={0}/script></script>",
-    "module": "<script type=module>import '{0}/module'</script>",
-    "sheet": "<link rel=stylesheet href={0}/sheet>",
-    "background": "<p style='background:url({0}/background)'>x</p>",
-    "frame": "<iframe src={0}/frame></iframe>",
-    "object": "<object data={0}/object></object>",
-    "video": "<video src={0}/video></video>",
-    "prefetch": "<link rel=prefetch href={0}/prefetch>",
-    "svg": "<svg><image href={0}/svg /></svg>",
-    "worker": "<script>new Worker(URL.createObjectURL(new Blob(['fetch(`{0}/worker`)'])))</script>",
-    "srcdoc": "<iframe srcdoc='<img src={0}/srcdoc>'></iframe>",
-    "data": "<iframe src='data:text/html,<img src={0}/data>'></iframe>",
-}
-NAVIGATIONS = {
-    "location": "<script>location = '{0}/location'</script>",
-    "refresh": "<meta http-equiv=refresh content='0; url={0}/refresh'>",
-    "click": "<a id=link href={0}/click>x</a><script>link.click()</script>",
-    "post": "<form method=post action={0}/post></form><script>document.forms[0].submit()</script>",
-    "download": "<a id=link download href={0}/download>x</a><script>link.click()</script>",
-}
-
-
-def test_the_attempts_below_would_reach_a_server(browser: Any, listener: Listener, tmp_path: Any) -> None:
-    page = browser.new_page()
-    file = tmp_path / "page.html"
-    file.write_text("<!doctype html>" + "\n".join(REQUESTS.values()).format(listener.address))
-    page.goto(file.as_uri(), wait_until="commit")
-    for name, html in NAVIGATIONS.items():
-        (tmp_path / f"{name}.html").write_text(html.format(listener.address))
-        page.evaluate(
-            "address => document.body.append(Object.assign(document.createElement('iframe'), { src: address }))",
-            (tmp_path / f"{name}.html").as_uri(),
-        )
-    for _ in range(100):
-        if {*REQUESTS, *NAVIGATIONS} <= set(listener.requests):
-            break
-        page.wait_for_timeout(100)
-    page.close()
-    assert {*REQUESTS, *NAVIGATIONS} - set(listener.requests) == set()
-
-
 def test_no_deck_sends_anything_out(
     serve: Callable[..., Any], open_page: Callable[..., Any], listener: Listener
 ) -> None:
-    attempts = {"requests": "\n".join(REQUESTS.values()), **NAVIGATIONS}
+    attempts = {"requests": "\n".join(HOSTILE_REQUESTS.values()), **HOSTILE_NAVIGATIONS}
     decks = {name: html.format(listener.address) for name, html in attempts.items()}
     decks |= {f"{name}_document": WHOLE.format(html) for name, html in decks.items()}
     server = serve()
@@ -281,10 +207,6 @@ def test_the_empty_document_takes_content_from_nobody_but_the_page_around_it(
     foreign = open_page(outside.as_uri(), complains=True)
     foreign.evaluate("frames[0].postMessage({ document: '<p>injected</p>' }, '*')")
     expect(foreign.frame_locator("iframe").get_by_text("injected")).to_have_count(0)
-
-
-LOOPS = "<p>before</p><script>setTimeout(() => { for (;;); }, 300)</script>"
-FLOODS = "<script>setInterval(() => { for (let n = 0; n < 9000; n++) parent.postMessage(n, '*') }, 1)</script>"
 
 
 def test_a_deck_that_never_ends_can_be_closed_and_the_others_still_open(

@@ -67,7 +67,7 @@ def test_from_the_list_to_a_deck(serve: Callable[..., Any], open_page: Callable[
     page.locator(".tree").get_by_role("link", name="Quality").first.click()
     expect(page.get_by_role("tab", name="Quality")).to_have_attribute("aria-selected", "true")
     expect(deck_frame(page).get_by_role("heading", name="336,776 rows")).to_be_visible()
-    assert page.locator(".panel iframe").get_attribute("sandbox") == "allow-scripts allow-popups allow-downloads"
+    assert page.locator(".panel iframe").get_attribute("sandbox") == "allow-scripts"
 
 
 def test_a_failed_task_opens_its_error(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:

@@ -24,7 +24,8 @@ from obs_ui.site import HERE, Site, site_of
 
 __all__ = ["make_app"]
 
-_OF_THE_REPORT = ("theme.css", "page.css", "frame.css", "frame.js")
+_STYLES_OF_THE_REPORT = ("theme.css", "page.css", "frame.css")
+_SCRIPTS_OF_THE_REPORT = ("frame.js", "elements.js", "theme.js", "documents.js", "frames.js", "tabs.js")
 """What the UI's pages have in common with the report page is the same file."""
 
 
@@ -90,7 +91,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 def _report_asset(request: Request) -> Response:
     name = request.path_params["name"]
-    if name not in _OF_THE_REPORT:
+    if name not in _STYLES_OF_THE_REPORT + _SCRIPTS_OF_THE_REPORT:
         raise HTTPException(404)
     content = (Path(obs_core.report.__file__).parent / name).read_bytes()
     kind = "text/css" if name.endswith(".css") else "text/javascript"

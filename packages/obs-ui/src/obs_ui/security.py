@@ -25,12 +25,15 @@ PAGE_POLICY = (
 """For our own pages: nothing inline, nothing from elsewhere, in nobody's frame."""
 
 DECK_POLICY = (
-    "sandbox allow-scripts allow-popups allow-downloads; default-src 'none'; connect-src 'none';"
+    "sandbox allow-scripts; default-src 'none'; connect-src blob: data:;"
     " script-src 'unsafe-inline' 'unsafe-eval' blob: data:; style-src 'unsafe-inline' blob: data:; img-src blob: data:;"
     " font-src blob: data:; media-src blob: data:; worker-src blob: data:; frame-src blob: data:; form-action 'none';"
     " base-uri 'none'; frame-ancestors 'self'"
 )
-"""For what holds a user's HTML: an opaque origin that reaches nothing; inline charts work."""
+"""For what holds a user's HTML: an opaque origin that reaches nothing; inline charts work.
+
+It may read blobs and data of its own (`connect-src`): a file that it wants to save is handed to the page around it.
+"""
 
 NOTHING_POLICY = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """For answers that are no pages: should a browser show one all the same, it does nothing."""

@@ -122,13 +122,14 @@
 
   const fromDocument = (event) => documents().find((inner) => inner.contentWindow === event.source);
   const onParent = (message) => {
+    if (message.obs === "ping") tellParent({ obs: "pong" });
     if (message.obs === "theme") applyTheme(message.theme);
     if (message.obs === "measure") measureAt(message.width);
   };
   const onDocument = (inner, message) => {
     if (message.obs === "height" && message.height > 0) inner.style.height = `${Math.min(message.height + 2, 200000)}px`;
-    if (message.obs === "print") tellParent({ obs: "print" });
     if (message.obs === "open") tellParent({ obs: "open", url: String(message.url) });
+    if (message.obs === "save") tellParent({ obs: "save", name: String(message.name), content: message.content });
     if (message.obs === "scroll") tellParent({ obs: "scroll", top: inner.getBoundingClientRect().top + Number(message.top) });
   };
   addEventListener("message", (event) => {
@@ -137,12 +138,6 @@
     if (event.source === parent) return onParent(message);
     const inner = fromDocument(event);
     if (inner) onDocument(inner, message);
-  });
-
-  addEventListener("keydown", (event) => {
-    if (event.key !== "p" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
-    event.preventDefault();
-    tellParent({ obs: "print" });
   });
 
   // A link must not lead the frame away from its content: addresses open in a new tab of the browser (outside the
@@ -165,15 +160,47 @@
     }
   };
   const follow = (event, href) => {
-    if (/^(?:javascript|data|blob|mailto|tel):/i.test(href)) return;
+    if (/^(?:javascript|data|blob):/i.test(href)) return;
     event.preventDefault();
     if (href.startsWith("#")) scrollTo(placeOf(href.slice(1)) ?? placeOf(unquoted(href.slice(1))));
-    else if (/^https?:/i.test(href)) tellParent({ obs: "open", url: href });
+    else if (/^(?:https?|mailto):/i.test(href)) tellParent({ obs: "open", url: href });
   };
   addEventListener("click", (event) => {
     const link = event.composedPath().find((node) => node.localName === "a");
     const href = link?.getAttribute("href") ?? link?.getAttribute("xlink:href");
-    if (href == null || event.defaultPrevented || link.hasAttribute("download")) return;
-    follow(event, href.trim());
+    if (href == null || event.defaultPrevented) return;
+    if (!link.hasAttribute("download")) return follow(event, href.trim());
+    event.preventDefault();
+    save(link);
   });
+
+  // A sandbox without popups and downloads would swallow these without a word; the page around asks the reader.
+  const save = async (link) => {
+    if (!/^(?:data|blob):/i.test(link.href)) return;
+    const name = link.download;
+    const content = await (await fetch(link.href)).blob();
+    tellParent({ obs: "save", name, content });
+  };
+  const click = HTMLAnchorElement.prototype.click;
+  const asksForClick = (link) => !link.isConnected && link.href;
+  const clickAlone = (link) => (link.hasAttribute("download") ? save(link) : window.open(link.href));
+  HTMLAnchorElement.prototype.click = function clicked() {
+    if (asksForClick(this)) clickAlone(this);
+    else click.call(this);
+  };
+  HTMLAnchorElement.prototype.dispatchEvent = function dispatched(event) {
+    if (event.type !== "click" || !asksForClick(this)) return EventTarget.prototype.dispatchEvent.call(this, event);
+    clickAlone(this);
+    return true;
+  };
+  window.open = (url = "") => {
+    if (/^(?:https?|mailto):/i.test(String(url).trim())) tellParent({ obs: "open", url: String(url).trim() });
+    return null;
+  };
+
+  // The way back is the reader's.
+  const { history } = window;
+  const replace = history.replaceState.bind(history);
+  history.pushState = (state, title, url) => replace(state, title, url);
+  for (const name of ["back", "forward", "go"]) history[name] = () => {};
 })();

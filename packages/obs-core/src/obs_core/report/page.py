@@ -28,6 +28,8 @@ _COLOURS: dict[Status, str] = {
     "lost": "9a6700",
 }
 _LONGEST_TITLE = 120
+_BETWEEN_MODULES = re.compile(r"^(?:import [^;]*;\n|export (?=const ))", re.MULTILINE)
+"""obs-ui serves the same scripts as modules; in a file they stand in one scope, since a file may import nothing."""
 
 
 def render_report(
@@ -137,4 +139,5 @@ def _parts(template: str) -> list[str]:
 def _asset(name: str) -> str:
     # importlib.resources takes longer to import than everything else here together.
     with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
-        return file.read()
+        text = file.read()
+    return _BETWEEN_MODULES.sub("", text) if name.endswith(".js") else text

@@ -1,13 +1,14 @@
 // What two executions show in frames: outputs when they come into view, decks when their tab is opened.
 
-import { closedNote, json, show } from "/static/frames.js";
+import { showFrom } from "/static/fetching.js";
+import { closedNote, replaceContent } from "/static/report/frames.js";
 
 const fill = async (panel) => {
   if (panel.dataset.filled) return;
   panel.dataset.filled = "yes";
   panel.setAttribute("aria-busy", "true");
   try {
-    await show(panel, panel.dataset.title ?? "Output", await json(panel.dataset.frame));
+    await showFrom(panel, panel.dataset.title ?? "Output", panel.dataset.frame);
   } catch (error) {
     panel.removeAttribute("aria-busy");
     panel.textContent = `This cannot be shown: ${error.message}.`;
@@ -16,7 +17,7 @@ const fill = async (panel) => {
 for (const panel of document.querySelectorAll("[data-frame]")) {
   panel.addEventListener("obs:closed", ({ detail }) => {
     const again = () => {
-      panel.replaceChildren();
+      replaceContent(panel);
       panel.dataset.filled = "";
       fill(panel);
     };

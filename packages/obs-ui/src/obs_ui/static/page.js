@@ -1,39 +1,14 @@
 // What every page does: theme, times in the reader's zone, durations that run, parts that follow what happens.
 
+import { switchesTheme } from "/static/report/theme.js";
+
 const root = document.documentElement;
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const useIcon = (button, name) => button.querySelector("use")?.setAttribute("href", `#obs-${name}`);
 
-// ---- Theme
-
-const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
-const systemTheme = () => (systemIsDark.matches ? "dark" : "light");
-const keptTheme = (theme) => {
-  try {
-    if (theme === null) localStorage.removeItem("obs-theme");
-    else if (theme) localStorage.setItem("obs-theme", theme);
-    return localStorage.getItem("obs-theme");
-  } catch {
-    return theme ?? null;
-  }
-};
 const themeButton = document.querySelector(".bar .theme");
-const applyTheme = (theme) => {
-  root.dataset.theme = theme;
-  const other = theme === "dark" ? "light" : "dark";
-  useIcon(themeButton, other);
-  themeButton.setAttribute("aria-label", `Switch to the ${other} theme`);
-  themeButton.title = `Switch to the ${other} theme`;
-  document.dispatchEvent(new CustomEvent("obs:theme", { detail: { theme } }));
-};
-themeButton.addEventListener("click", () => {
-  const wanted = root.dataset.theme === "dark" ? "light" : "dark";
-  keptTheme(wanted === systemTheme() ? null : wanted);
-  applyTheme(wanted);
-});
-systemIsDark.addEventListener("change", () => keptTheme() || applyTheme(systemTheme()));
+switchesTheme(themeButton);
 themeButton.hidden = false;
-applyTheme(root.dataset.theme);
 
 // ---- Times
 

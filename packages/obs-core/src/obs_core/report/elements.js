@@ -1,0 +1,24 @@
+// Small parts of every page. Names reach a page as text nodes and attributes only, never as HTML.
+
+/** Make an element; attributes that begin with "on" are listeners, those that are null or false are left out. */
+export const element = (tag, attributes = {}, ...children) => {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.flat().filter((child) => child !== null && child !== ""));
+  return made;
+};
+export const icon = (name) => {
+  const space = "http://www.w3.org/2000/svg";
+  const drawing = document.createElementNS(space, "svg");
+  drawing.setAttribute("class", `icon icon-${name}`);
+  drawing.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(space, "use");
+  use.setAttribute("href", `#obs-${name}`);
+  drawing.append(use);
+  return drawing;
+};
+export const note = (...children) => element("div", { class: "note" }, icon("warning"), element("div", {}, ...children));
+export const counted = (count, one, many) => (count === 1 ? `1 ${one}` : `${count.toLocaleString("en")} ${many}`);

@@ -1,0 +1,233 @@
+// Decks in sandboxed frames. What is in there has an opaque origin, reaches nothing, and is believed nothing: a message
+// from it can say how high it is, and can make this page ask the reader something.
+
+import { counted, element, icon, note } from "./elements.js";
+import { SANDBOX, documentOf, fillsScreen } from "./documents.js";
+import { applyTheme, currentTheme } from "./theme.js";
+
+const TALLEST = 500000; // pixels
+const LONGEST_ADDRESS = 8000;
+const READABLE_AFTER = 600; // milliseconds: who clicks fast in a deck must not hit what has just come up
+const SILENT = 8000; // milliseconds after which a frame that does not answer is offered to be closed
+const MOST_MESSAGES = 2000; // of a frame in a second
+
+const frames = new Map();
+const tellTheme = (frame) => frame.contentWindow?.postMessage({ obs: "theme", theme: currentTheme() }, "*");
+document.addEventListener("obs:theme", () => {
+  for (const { frame } of frames.values()) tellTheme(frame);
+});
+const forgetRemoved = () => {
+  for (const [source, { frame }] of frames) if (!frame.isConnected) frames.delete(source);
+};
+export const isWebAddress = (url) => {
+  try {
+    return /^https?:\/\//i.test(url) && Boolean(new URL(url));
+  } catch {
+    return false;
+  }
+};
+
+addEventListener("message", (event) => {
+  const known = frames.get(event.source);
+  const message = event.data;
+  if (!known || floods(known)) return;
+  known.heard = performance.now();
+  known.silence?.remove();
+  if (!message || typeof message !== "object") return;
+  if (message.obs === "waiting") known.onWaiting?.();
+  if (message.obs === "height") known.onHeight(message.height);
+  if (message.obs === "measured") known.onMeasured?.();
+  if (message.obs === "open") onOpen(known, String(message.url));
+  if (message.obs === "scroll") onScroll(known, message.top);
+  if (message.obs === "save") onSave(known, String(message.name), message.content);
+});
+
+// ---- What a deck asks for. Nothing a frame says or does is the reader's consent (a script can take the focus, and
+// the click that opened the tab still counts as one here): only a click on this bar, which is this page's own, is.
+
+const ask = ({ frame }, question, label, grant) => {
+  // Spares readers a bar when they did nothing in the deck.
+  if (document.activeElement !== frame || navigator.userActivation?.isActive === false) return;
+  for (const before of document.querySelectorAll(".asked")) before.remove();
+  const answer = (event, granted) => {
+    if (!event.isTrusted) return;
+    bar.remove();
+    if (granted) grant();
+  };
+  const yes = element("button", { type: "button", disabled: true, onclick: (event) => answer(event, true) }, label);
+  const no = element("button", { type: "button", onclick: (event) => answer(event, false) }, "No");
+  const bar = element("div", { class: "asked", role: "group", "aria-label": "This deck asks", "aria-live": "polite" },
+    icon("outward"), element("div", {}, ...question), yes, no);
+  frame.after(bar);
+  setTimeout(() => { yes.disabled = false; }, READABLE_AFTER);
+};
+const onOpen = (known, given) => {
+  const isMail = /^mailto:/i.test(given);
+  if (given.length > LONGEST_ADDRESS || !(isMail || isWebAddress(given))) return;
+  const url = new URL(given);
+  ask(known, ["This deck wants to open ", element("strong", {}, isMail ? "your mail program" : url.host), ": ",
+    element("code", {}, url.href)], "Open", () => open(url.href, "_blank", "noopener,noreferrer"));
+};
+const onScroll = (known, top) => {
+  if (!Number.isFinite(top)) return;
+  ask(known, ["This deck wants to scroll to another place in it."], "Scroll there", () => {
+    const strip = document.querySelector(".task:not(.away) > .strip, .task:not(.away) .decks > .strip");
+    const covered = strip ? strip.offsetHeight + (Number.parseInt(getComputedStyle(strip).top, 10) || 0) : 0;
+    scrollTo({ top: known.frame.getBoundingClientRect().top + scrollY + top - covered - 8 });
+  });
+};
+const onSave = (known, given, content) => {
+  if (!(content instanceof Blob)) return;
+  const name = given.replace(/[\p{Cc}\p{Cf}\\/]+/gu, "_").slice(-120) || "download";
+  const size = content.size < 1e6 ? `${Math.ceil(content.size / 1e3)} kB` : `${(content.size / 1e6).toFixed(1)} MB`;
+  ask(known, ["This deck wants to save a file: ", element("code", {}, element("bdi", {}, name)), `, ${size}`], "Save", () => {
+    // Of no type that a browser would show: as a page of its own it would have this page's origin.
+    const address = URL.createObjectURL(new Blob([content], { type: "application/octet-stream" }));
+    element("a", { href: address, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60e3);
+  });
+};
+
+// ---- A frame that computes without end, or floods this page: the page stays usable, and can close it
+
+const floods = (known) => {
+  const now = performance.now();
+  if (now - known.second > 1000) [known.second, known.messages] = [now, 0];
+  known.messages += 1;
+  if (known.messages > MOST_MESSAGES) close(known, "It was closed, since it sent this page messages without end.");
+  return known.messages > MOST_MESSAGES;
+};
+const close = (culprit, reason) => {
+  // A browser may run all of them in one process: what hangs there goes away with the last of them.
+  for (const [source, known] of [...frames]) {
+    const panel = known.frame.parentElement;
+    frames.delete(source);
+    known.frame.remove();
+    known.silence?.remove();
+    known.onClosed();
+    panel?.dispatchEvent(new CustomEvent("obs:closed", { detail: { reason: known === culprit ? reason : "" } }));
+  }
+};
+const offerToClose = (known) => {
+  known.silence = note("This deck does not answer: it is still computing, or will never end. ");
+  known.silence.classList.add("silence");
+  const onclick = () => close(known, "It was closed, since it did not answer.");
+  known.silence.append(element("button", { type: "button", onclick }, "Close it"));
+  known.frame.before(known.silence);
+};
+let looked = performance.now();
+setInterval(() => {
+  const now = performance.now();
+  const slept = now - looked > 3000 || document.hidden; // this page itself was held up
+  looked = now;
+  for (const known of frames.values()) {
+    if (slept || !known.sent || known.frame.closest(".away")) known.heard = now;
+    else known.frame.contentWindow?.postMessage({ obs: "ping" }, "*");
+    if (now - known.heard > SILENT && !known.silence?.isConnected) offerToClose(known);
+  }
+}, 1000);
+/** Put a note in the place of a frame that was closed, with a way to open it again. */
+export const closedNote = (panel, reason, again) => {
+  const made = note(`${reason} `);
+  made.append(element("button", { type: "button", onclick: again }, "Open it again"));
+  replaceContent(panel, made);
+};
+
+// ---- Showing
+
+/** Put something in the place of all that a panel shows. */
+export const replaceContent = (panel, ...children) => {
+  for (const child of [...panel.children]) if (!child.matches(".in-print")) child.remove();
+  panel.append(...children);
+};
+const missingNote = (count) =>
+  note(`${counted(count, "script or style", "scripts or styles")} that this deck needs `
+    + `${count === 1 ? "was" : "were"} not kept, so parts of it may be missing.`);
+// A frame that has its size before it has its document: a chart drawn at once must not find a width of 0.
+const laidOut = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+
+/**
+ * Show a deck in a panel. What was shown before stays until the new document has its height, so nothing jumps.
+ *
+ * `parts` are the style and script of every frame; `begin(known, html)` hands the document over to `known.frame`.
+ * Returns whether it is shown: false if it was closed before it could be.
+ */
+export const show = async (panel, title, { items, missing }, parts, begin) => {
+  const whole = fillsScreen(items);
+  const before = [...panel.children].filter((child) => !child.matches(".in-print"));
+  const frame = element("iframe", { class: whole ? "frame whole arriving" : "frame arriving", title, sandbox: SANDBOX });
+  panel.append(frame);
+  await laidOut();
+  return new Promise((resolve) => {
+    const known = { frame, sent: false, heard: performance.now(), second: 0, messages: 0 };
+    known.onHeight = (height) => {
+      if (Number.isFinite(height) && height > 0) {
+        panel.style.setProperty("--content-height", `${Math.min(Math.ceil(height), TALLEST)}px`);
+      }
+      if (!frame.classList.contains("arriving")) return;
+      frame.classList.remove("arriving");
+      for (const child of before) child.remove();
+      if (missing) frame.before(missingNote(missing));
+      panel.removeAttribute("aria-busy");
+      forgetRemoved();
+      tellTheme(frame);
+      resolve(true);
+    };
+    known.onSent = () => {
+      known.sent = true;
+      setTimeout(known.onHeight, 4000); // one that never says how high it is
+    };
+    known.onClosed = () => resolve(false);
+    frames.set(frame.contentWindow, known);
+    begin(known, documentOf(items, parts));
+  });
+};
+
+// ---- Paper. A frame that becomes narrower becomes higher, and tells so too late for a page that is being printed:
+// the button and Ctrl+P first make the frames narrow; printed by the browser's menu, they keep their width and are
+// scaled down.
+
+const PAPER_WIDTH = 700;
+const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+const measured = (known) => new Promise((resolve) => {
+  known.onMeasured = resolve;
+  known.frame.contentWindow.postMessage({ obs: "measure", width: known.frame.clientWidth }, "*");
+});
+// Each shown frame is asked for its height at its new width, until two answers are the same; one that never answers
+// (a document of the user's own) holds up nobody for long.
+const heightsSettled = async () => {
+  const shown = [...frames.values()].filter(({ frame }) => frame.offsetParent && !frame.closest(".away"));
+  const heights = () => shown.map(({ frame }) => frame.offsetHeight).join();
+  for (let before = "", round = 0; round < 10 && before !== heights(); round += 1) {
+    before = heights();
+    await Promise.race([Promise.all(shown.map(measured)), pause(3000)]);
+    await pause(50);
+  }
+};
+const scaleToPaper = () => {
+  for (const { frame } of frames.values()) {
+    const { style } = frame.parentElement;
+    style.setProperty("--print-width", `${frame.offsetWidth}px`);
+    style.setProperty("--print-scale", String(Math.min(1, PAPER_WIDTH / frame.offsetWidth)));
+  }
+};
+addEventListener("beforeprint", scaleToPaper);
+/** Print the page, with what its frames hold laid out for paper. */
+export const printWell = async () => {
+  const root = document.documentElement;
+  if (root.classList.contains("for-paper")) return;
+  const theme = currentTheme();
+  addEventListener("afterprint", () => {
+    root.classList.remove("for-paper");
+    applyTheme(theme);
+  }, { once: true });
+  root.classList.add("for-paper");
+  applyTheme("light");
+  await heightsSettled();
+  print();
+};
+addEventListener("keydown", (event) => {
+  if (event.key !== "p" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  printWell();
+});
