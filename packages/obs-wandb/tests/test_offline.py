@@ -236,9 +236,20 @@ def test_a_disabled_run_costs_nothing_and_needs_no_secret(work: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["project", "entity", "secret"])
-def test_what_is_missing_is_said_when_the_function_is_decorated(missing: str) -> None:
+def test_what_is_missing_is_said_when_the_function_is_decorated(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "online")
     with pytest.raises(ValueError, match=f"{missing} must be set"):
         wandb_init(**{**ACCOUNT, missing: None})
+
+
+def test_arguments_may_be_given_by_position() -> None:
+    made = wandb_init("delays", "flights", None, "run-7", "https://wandb.example.com", mode="offline")
+    assert (made._project, made._entity, made._id, made._host) == (
+        "delays",
+        "flights",
+        "run-7",
+        "https://wandb.example.com",
+    )
 
 
 def test_names_are_valid_whatever_the_task_is_called() -> None:

@@ -31,12 +31,12 @@ class _Comet(Tracker):
 
     def __init__(
         self,
-        *,
         project_name: str | None = None,
         workspace: str | None = None,
         secret: Secret | Callable[[], str] | None = None,
         experiment_key: str | None = None,
         host: str = _COMET,
+        *,
         required: bool = True,
         on_retry: OnRetry = "resume",
         on_busy: Literal["wait", "skip"] = "wait",
@@ -50,10 +50,10 @@ class _Comet(Tracker):
             raise ValueError(f"experiment_key has 32 to 50 letters and digits, unlike {experiment_key!r}")
         if on_busy not in ("wait", "skip"):
             raise ValueError(f"on_busy is 'wait' or 'skip', not {on_busy!r}")
-        super().__init__(secret, required=required, on_retry=on_retry, timeout=timeout)
         self._project, self._workspace = str(project_name), str(workspace)
         self._experiment_key, self._host, self._waits = experiment_key, host.rstrip("/"), on_busy == "wait"
         self._kwargs = login_kwargs
+        super().__init__(secret, required=required, on_retry=on_retry, timeout=timeout)
 
     def is_online(self) -> bool:
         """Tell whether the experiment will talk to Comet."""

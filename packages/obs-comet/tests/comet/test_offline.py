@@ -304,7 +304,8 @@ train()
 
 
 @pytest.mark.parametrize("missing", ["project_name", "workspace", "secret"])
-def test_what_is_missing_is_said_when_the_function_is_decorated(missing: str) -> None:
+def test_what_is_missing_is_said_when_the_function_is_decorated(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMET_START_ONLINE", "1")
     for decorator in (comet_ml_init, comet_ml_login):
         with pytest.raises(ValueError, match=f"{missing} must be set"):
             decorator(**{**ACCOUNT, missing: None})

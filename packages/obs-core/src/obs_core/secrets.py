@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
+from typing import Any, Literal, overload
 
 from msgspec import Struct
 
@@ -22,7 +23,9 @@ from obs_core.text.masking import (
 __all__ = [
     "Secret",
     "SecretAccessor",
+    "SecretGroup",
     "SecretNotFoundError",
+    "as_secret",
     "forget_secret_values",
     "mask",
     "mask_value",
@@ -35,20 +38,23 @@ _DEFAULT_DIRECTORY = "/etc/secrets"
 _warned: set[Secret] = set()
 
 
-class SecretNotFoundError(ObsError, LookupError):
+class SecretNotFoundError(ObsError, LookupError, ValueError):
     """No place holds the secret; the message names every place that was tried."""
 
 
-class Secret(Struct, frozen=True):
+class Secret(Struct, frozen=True, repr_omit_defaults=True):
     """The name of a secret; its value is looked up each time `resolve` is called and is never kept here.
 
     Attributes:
         group: What the secret belongs to, such as ``"wandb"``; may be left out.
         key: Its name, such as ``"WANDB_API_KEY"``.
+        group_version: Which version of the group, where there are several.
+        mount_requirement: Taken so that Flyte's secrets can be written here unchanged: obs looks at every place anyway.
+        env_var: An environment variable of another name that holds the value; looked at first.
 
     Raises:
         ValueError: `key` is missing.
-        TypeError: `group` or `key` is not text.
+        TypeError: `group`, `key`, `group_version` or `env_var` is not text.
 
     Examples:
         >>> Secret(group="wandb", key="WANDB_API_KEY").resolve()  # doctest: +SKIP
@@ -56,11 +62,16 @@ class Secret(Struct, frozen=True):
 
     group: str | None = None
     key: str = ""
+    group_version: str | None = None
+    mount_requirement: Any = None
+    env_var: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that name nothing."""
         _check_name("group", self.group or "")
         _check_name("key", self.key)
+        _check_name("group_version", self.group_version or "")
+        _check_name("env_var", self.env_var or "")
         if not self.key:
             raise ValueError(
                 f"{self!r} names no key: write Secret(group='wandb', key='WANDB_API_KEY') or Secret(key=...)"
@@ -69,12 +80,13 @@ class Secret(Struct, frozen=True):
     def resolve(self) -> str:
         """Look the value up, and mask it from now on in all that obs writes.
 
-        The places, in this order: the environment variable ``OBS_SECRET_<GROUP>_<KEY>``; the environment
-        variable ``<KEY>``; the file ``<group>/<key>`` in the folder ``OBS_SECRETS_DIR`` (``/etc/secrets``),
-        then the same with both names in lower case; the system's keyring, if keyring is installed.
+        The places, in this order: the environment variable `env_var`; the environment variables
+        ``OBS_SECRET_<GROUP>_<KEY>``, ``_FSEC_<GROUP>_<KEY>`` (Flyte's; the version stands between both) and ``<KEY>``;
+        the file ``<group>/<version>/<key>`` in the folder ``OBS_SECRETS_DIR``, else ``FLYTE_SECRETS_DEFAULT_DIR``, else
+        ``/etc/secrets``, then the same with the names in lower case; the system's keyring, if keyring is installed.
 
         Returns:
-            The value; of a file's text, one newline at its end is left out.
+            The value, without spaces and newlines around it.
 
         Raises:
             SecretNotFoundError: No place holds it.
@@ -94,25 +106,106 @@ class SecretAccessor:
 
     __slots__ = ()
 
-    def get(self, group: str | None = None, key: str | None = None) -> str:
+    @overload
+    def get(
+        self,
+        group: str | None = ...,
+        key: str | None = ...,
+        group_version: str | None = ...,
+        encode_mode: Literal["r"] = ...,
+    ) -> str: ...
+
+    @overload
+    def get(
+        self, group: str | None, key: str | None, group_version: str | None, encode_mode: Literal["rb"]
+    ) -> bytes: ...
+
+    @overload
+    def get(
+        self,
+        group: str | None = ...,
+        key: str | None = ...,
+        group_version: str | None = ...,
+        *,
+        encode_mode: Literal["rb"],
+    ) -> bytes: ...
+
+    def get(
+        self,
+        group: str | None = None,
+        key: str | None = None,
+        group_version: str | None = None,
+        encode_mode: str = "r",
+    ) -> str | bytes:
         """Look a secret's value up.
 
         Args:
             group: The secret's group; a name given alone is taken for the key.
             key: The secret's key.
+            group_version: Which version of the group.
+            encode_mode: ``"rb"`` gives the value as bytes.
 
         Returns:
             The value.
 
         Raises:
-            SecretNotFoundError: No place holds it.
+            SecretNotFoundError: No place holds it; a ValueError too.
+            ValueError: The mode is neither ``"r"`` nor ``"rb"``.
 
         Examples:
             >>> SecretAccessor().get("wandb", "WANDB_API_KEY")  # doctest: +SKIP
         """
+        if encode_mode not in ("r", "rb"):
+            raise ValueError(f"encode_mode is 'r' or 'rb', not {encode_mode!r}")
         if key is None:
             group, key = None, group
-        return Secret(group=group, key=key or "").resolve()
+        value = Secret(group=group, key=key or "", group_version=group_version).resolve()
+        return value.encode("utf-8", "surrogateescape") if encode_mode == "rb" else value
+
+    def get_secrets_env_var(
+        self, group: str | None = None, key: str | None = None, group_version: str | None = None
+    ) -> str:
+        """Return the name of the environment variable in which Flyte puts a secret, ``"_FSEC_WANDB_API_KEY"``."""
+        return _flyte_variable(Secret(group=group, key=key or "", group_version=group_version))
+
+    def get_secrets_file(
+        self, group: str | None = None, key: str | None = None, group_version: str | None = None
+    ) -> str:
+        """Return the file in which Flyte puts a secret, ``"/etc/secrets/wandb/api_key"``."""
+        return _files(Secret(group=group, key=key or "", group_version=group_version))[-1]
+
+    def __getattr__(self, group: str) -> SecretGroup:
+        """Return a group: ``secrets.wandb.WANDB_API_KEY`` is ``secrets.get("wandb", "WANDB_API_KEY")``."""
+        if group.startswith("__"):
+            raise AttributeError(group)
+        return SecretGroup(group)
+
+
+class SecretGroup:
+    """The secrets of one group, as attributes."""
+
+    __slots__ = ("_group",)
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+
+    def __getattr__(self, key: str) -> str:
+        """Look a secret of the group up.
+
+        Raises:
+            SecretNotFoundError: No place holds it.
+        """
+        if key.startswith("__"):
+            raise AttributeError(key)
+        return Secret(group=self._group, key=key).resolve()
+
+
+def as_secret(candidate: Any) -> Any:
+    """Return a secret of another library (one with a group and a key, as Flyte's) as one of obs; others as they are."""
+    if isinstance(candidate, Secret) or callable(candidate) or not isinstance(getattr(candidate, "key", None), str):
+        return candidate
+    given: dict[str, Any] = {name: getattr(candidate, name, None) for name in Secret.__struct_fields__}
+    return Secret(**given)
 
 
 _Found = tuple[str, str]
@@ -133,7 +226,8 @@ def _mask_from_now_on(secret: Secret, value: str) -> None:
 
 
 def _places(secret: Secret) -> Iterator[tuple[str, Callable[[], _Found]]]:
-    for name in (_variable_name(secret), secret.key):
+    own, flytes = _variable_name(secret), _flyte_variable(secret)
+    for name in dict.fromkeys(name for name in (secret.env_var, own, flytes, secret.key) if name):
         yield f"environment variable {name}", partial(_in_environment, name)
     for path in _files(secret):
         yield f"file {path}", partial(_in_file, secret, path)
@@ -142,25 +236,35 @@ def _places(secret: Secret) -> Iterator[tuple[str, Callable[[], _Found]]]:
 
 
 def _variable_name(secret: Secret) -> str:
-    words = ["OBS_SECRET", secret.group, secret.key] if secret.group else ["OBS_SECRET", secret.key]
-    name = "_".join(word for word in words if word).upper()
+    name = "_".join(["OBS_SECRET", *_names(secret)]).upper()
     return "".join(char if char.isascii() and char.isalnum() else "_" for char in name)
+
+
+def _flyte_variable(secret: Secret) -> str:
+    return os.environ.get("FLYTE_SECRETS_ENV_PREFIX", "_FSEC_") + "_".join(_names(secret)).upper()
+
+
+def _names(secret: Secret) -> list[str]:
+    return [name for name in (secret.group, secret.group_version, secret.key) if name]
 
 
 def _in_environment(name: str) -> _Found:
     value = os.environ.get(name)
-    return value or "", "not set" if value is None else "empty"
+    return (value or "").strip(), "not set" if value is None else "empty"
 
 
 def _files(secret: Secret) -> list[str]:
-    directory = os.environ.get("OBS_SECRETS_DIR") or _DEFAULT_DIRECTORY
-    names = [name for name in (secret.group, secret.key) if name]
-    spellings = (names, [name.lower() for name in names])
+    environ = os.environ
+    directory = environ.get("OBS_SECRETS_DIR") or environ.get("FLYTE_SECRETS_DEFAULT_DIR") or _DEFAULT_DIRECTORY
+    names = _names(secret)
+    flytes = [name.lower() for name in names]
+    flytes[-1] = environ.get("FLYTE_SECRETS_FILE_PREFIX", "") + flytes[-1]
+    spellings = (names, flytes)
     return list(dict.fromkeys("/".join([directory.rstrip("/"), *each]) for each in spellings))
 
 
 def _in_file(secret: Secret, path: str) -> _Found:
-    outside = [name for name in (secret.group, secret.key) if name and not _is_file_name(name)]
+    outside = [name for name in _names(secret) if not _is_file_name(name)]
     if outside:
         return "", f"refused, {outside[0]!r} is no plain file name"
     try:
@@ -170,7 +274,7 @@ def _in_file(secret: Secret, path: str) -> _Found:
         return "", "no such file"
     except (OSError, ValueError) as error:
         return "", f"cannot be read ({type(error).__name__})"
-    return text.removesuffix("\n").removesuffix("\r"), "empty"
+    return text.strip(), "empty"
 
 
 def _is_file_name(name: str) -> bool:

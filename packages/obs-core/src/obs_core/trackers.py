@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from msgspec import Struct
 
 from obs_core.failsafe import ObsError, strict, warn
-from obs_core.secrets import Secret, SecretNotFoundError, mask
+from obs_core.secrets import Secret, SecretNotFoundError, as_secret, mask
 from obs_core.store.content import digest_of
 from obs_core.tasks.decorators import TaskCall, TaskDecorator
 from obs_core.text.bounded_repr import describe_error
@@ -77,7 +77,8 @@ class Tracker(TaskDecorator):
     client does, the task's result and exception stay what they are; it waits for the client no longer than `timeout`.
 
     Args:
-        secret: Where the API key is, or what gives it.
+        secret: Where the API key is, or what gives it; a secret of Flyte is taken too. None for an experiment that
+            talks to no service, which `is_online` tells: a subclass sets what that looks at before.
         required: Whether a task without any key is refused; otherwise it runs untracked, with a warning.
         on_retry: What a second attempt does.
         timeout: Seconds that starting, and again ending, may take.
@@ -102,7 +103,10 @@ class Tracker(TaskDecorator):
         on_retry: OnRetry = "resume",
         timeout: float = 60.0,
     ) -> None:
+        secret = as_secret(secret)
         _check(secret, on_retry, timeout)
+        if secret is None and self.is_online():
+            raise ValueError("secret must be set")
         self._secret = secret
         self._required = required
         self._on_retry = on_retry
@@ -179,7 +183,9 @@ class Tracker(TaskDecorator):
         if not self.is_online():
             return True, None
         try:
-            key = self._secret.resolve() if isinstance(self._secret, Secret) else str(self._secret())  # type: ignore[misc]
+            if self._secret is None:
+                raise ValueError("secret must be set")
+            key = self._secret.resolve() if isinstance(self._secret, Secret) else str(self._secret())
         except Exception as error:
             if self.has_credentials():
                 return True, None
@@ -329,9 +335,7 @@ def within(seconds: float, work: Callable[[], T], doing: str, *, too_late: Calla
 
 
 def _check(secret: Any, on_retry: str, timeout: float) -> None:
-    if secret is None:
-        raise ValueError("secret must be set")
-    if not isinstance(secret, Secret) and not callable(secret):
+    if secret is not None and not isinstance(secret, Secret) and not callable(secret):
         raise TypeError(f"secret is a Secret or a callable that gives the key, not {type(secret).__name__}")
     if on_retry not in ("resume", "new", "group"):
         raise ValueError(f"on_retry is 'resume', 'new' or 'group', not {on_retry!r}")

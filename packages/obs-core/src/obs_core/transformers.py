@@ -87,9 +87,14 @@ class TypeTransformer(Generic[T]):
         """Make the value again from what `to_bytes` wrote."""
         raise NotImplementedError(f"{type(self).__name__} must define from_bytes(data) -> value")
 
-    def to_html(self, value: T) -> str:
-        """Draw a value as HTML; by default with the renderer of its type."""
-        return render(value)
+    def to_html(self, value: T, *others: Any) -> str:
+        """Draw a value as HTML; by default with the renderer of its type.
+
+        Args:
+            value: The value; or something else, before `others`.
+            *others: The value and its type, as Flyte has it: ``to_html(context, value, type)``.
+        """
+        return render(others[0] if others else value)
 
 
 class JsonTransformer(TypeTransformer[Any]):

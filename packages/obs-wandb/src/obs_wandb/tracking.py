@@ -55,13 +55,13 @@ class wandb_init(Tracker):
 
     def __init__(
         self,
-        *,
         project: str | None = None,
         entity: str | None = None,
         secret: Secret | Callable[[], str] | None = None,
         id: str | None = None,
         host: str | None = None,
         api_host: str | None = None,
+        *,
         required: bool = True,
         on_retry: OnRetry = "resume",
         timeout: float = 60.0,
@@ -72,11 +72,11 @@ class wandb_init(Tracker):
         for name, value in (("project", project), ("entity", entity)):
             if not value:
                 raise ValueError(f"{name} must be set")
-        super().__init__(secret, required=required, on_retry=on_retry, timeout=timeout)
         self._project, self._entity = project, entity
         self._id, self._host, self._api_host = id, host, api_host
         self._log_spans, self._log_decks = log_spans, log_decks
         self._init_kwargs = init_kwargs
+        super().__init__(secret, required=required, on_retry=on_retry, timeout=timeout)
 
     def is_online(self) -> bool:
         """Tell whether the run will talk to W&B."""

@@ -49,13 +49,18 @@ class WhylogsDatasetProfileTransformer(TypeTransformer["DatasetProfileView"]):
 
         return DatasetProfileView.deserialize(data)
 
-    def to_html(self, value: Any) -> str:
+    def to_html(self, value: Any, *others: Any) -> str:
         """Draw the summary of a profile.
+
+        Args:
+            value: The profile; or Flyte's context, before the profile and its type.
+            *others: As Flyte has it: ``to_html(context, profile, type)``.
 
         Raises:
             TypeError: It is no profile.
         """
         need_whylogs()
+        value = others[0] if others else value
         from whylogs.core.view.dataset_profile_view import DatasetProfileView
 
         if not isinstance(value, DatasetProfileView):

@@ -53,8 +53,15 @@ class Explain(_OfOneExecution):
     name = "explain"
     summary = "print where an execution's time went"
 
-    def run_on(self, execution: Execution, _arguments: argparse.Namespace) -> int:
-        execution.span.explain()
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        super().configure(parser)
+        parser.add_argument("--depth", type=int, metavar="N", help="levels of the tree below the execution")
+        parser.add_argument("--absolute", action="store_true", help="say when each span started, rather than how late")
+
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
+        if arguments.depth is not None and arguments.depth < 0:
+            raise CommandError(f"--depth counts levels from 0 on, got {arguments.depth}")
+        execution.span.explain(depth=arguments.depth, absolute=arguments.absolute)
         return 0
 
 

@@ -58,7 +58,7 @@ class Deck:
         >>> deck.append("<h2>Rows</h2>").append(frame)
     """
 
-    __slots__ = ("_items", "_keeps", "_task", "name", "number")
+    __slots__ = ("_draws_itself", "_items", "_keeps", "_settled", "_task", "name", "number")
 
     def __init__(self, name: str, html: Any = "", auto_add_to_deck: bool = True) -> None:
         self._set_up(innermost().task, name)
@@ -73,6 +73,8 @@ class Deck:
         self._task = task
         self._items: list[str] = []
         self._keeps = True
+        self._settled = False
+        self._draws_itself = type(self).html is not Deck.html
         self.number = 0
         self.name = name
 
@@ -111,7 +113,7 @@ class Deck:
             return self
         if self._keeps:
             self._items.append(html)
-        if self.number:
+        if self.number and not self._draws_itself:
             task.append((self, clock.wall(), html))
             if not len(self._items) & 4095:
                 task.journal.relieve()
@@ -119,8 +121,8 @@ class Deck:
 
     @property
     def html(self) -> str:
-        """Everything appended so far, as one string."""
-        return "\n".join(restore(item, lambda digest: raw_body(digest) or "") for item in self.current_items())
+        """Everything appended so far, as one string. A subclass that overrides it is shown as it says."""
+        return "\n".join(restore(item, lambda digest: raw_body(digest) or "") for item in self._shown_items())
 
     @staticmethod
     def publish() -> None:
@@ -148,6 +150,21 @@ class Deck:
 
     def current_items(self) -> list[str]:
         """Return its items as they stand, with references in place of large scripts and styles."""
+        if not self._draws_itself:
+            return self._shown_items()
+        drawn = ""
+        with guarded(f"drawing deck {self.name!r}", self._task.note):
+            drawn = extracted(str(self.html))
+        return [drawn] if drawn else []
+
+    def settle(self) -> None:
+        """Write to the journal what it shows in the end, if only it knows that: its task has ended."""
+        if self._draws_itself and self.number and not self._settled:
+            self._settled = True
+            for item in self.current_items():
+                self._journal_item(item)
+
+    def _shown_items(self) -> list[str]:
         return list(self._items)
 
     def announce(self) -> None:
@@ -158,14 +175,14 @@ class Deck:
         task.journal.relieve()
         self.number = task.next_number()
         task.append(records.DeckMade(self.number, task.own_ref(), self.name))
-        for item in self._items:
+        for item in () if self._draws_itself else self._items:
             self._journal_item(item)
 
     def _append_large(self, html: str) -> None:
         item = extracted(html)
         if self._keeps:
             self._items.append(item)
-        if self.number:
+        if self.number and not self._draws_itself:
             with guarded(f"keeping an item of deck {self.name!r}", self._task.note):
                 self._journal_item(item)
 

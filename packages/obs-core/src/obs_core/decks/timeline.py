@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from obs_core import clock
 from obs_core.decks.deck import Deck
 from obs_core.journal import records
 from obs_core.rendering import render
@@ -26,24 +27,29 @@ class TimeLineDeck(Deck):
         html: Content shown above the chart.
         auto_add_to_deck: As for `Deck`.
 
+    Attributes:
+        time_info: What was given to `append_time_info`, in order.
+
     Examples:
         >>> timeline = TimeLineDeck("Steps")
         >>> timeline.append_time_info({"Start": began, "Finish": ended, "Name": "Operation A"})
     """
 
-    __slots__ = ("_bars", "_shows_spans")
+    __slots__ = ("_bars", "_shows_spans", "time_info")
 
     def _set_up(self, task: TaskState, name: str) -> None:
         super()._set_up(task, name)
         self._bars: list[Bar] = []
+        self.time_info: list[dict[str, Any]] = []
         self._shows_spans = False
 
     def append_time_info(self, info: dict[str, Any]) -> None:
         """Add a bar.
 
         Args:
-            info: ``"Start"`` and ``"Finish"`` (datetime; without a time zone they are local time),
-                ``"Name"`` (str), and optionally ``"ProcessTime"`` (seconds of CPU time).
+            info: ``"Name"`` (str); ``"Start"`` and ``"Finish"`` (datetime; without a time zone they are local time), or
+                one of both and ``"WallTime"`` (seconds), or ``"WallTime"`` alone for what ends now; and optionally
+                ``"ProcessTime"`` (seconds of CPU time).
 
         Raises:
             ValueError: A key is missing, or it finishes before it starts.
@@ -53,13 +59,13 @@ class TimeLineDeck(Deck):
         if not self._task.enable_deck:
             return
         self._bars.append(bar)
+        self.time_info.append(info)
         journal = self._task.journal
         self.announce()
         row = (bar.name, bar.start, bar.finish, bar.process_time)
         journal.append(records.DeckTimes(self.ref_in(journal), journal.now(), [row]))
 
-    def current_items(self) -> list[str]:
-        """Return its items as they stand, the chart last."""
+    def _shown_items(self) -> list[str]:
         drawn = self._drawn()
         return [*self._items, drawn] if drawn else list(self._items)
 
@@ -86,15 +92,20 @@ def own_timeline(task: TaskState) -> TimeLineDeck:
 
 
 def _bar(info: dict[str, Any]) -> Bar:
-
     missing = [key for key in ("Start", "Finish", "Name") if key not in info]
-    if missing:
+    if "Name" in missing or (missing and "WallTime" not in info):
         raise ValueError(f"time info needs Start, Finish and Name; {', '.join(missing)} missing in {info!r}")
     if not isinstance(info["Name"], str):
         raise TypeError(f"the Name of time info must be a string, not {info['Name']!r}")
-    start, finish = _nanoseconds(info, "Start"), _nanoseconds(info, "Finish")
+    wall_time = int(float(info.get("WallTime") or 0) * 1e9)
+    if "Start" in info:
+        start = _nanoseconds(info, "Start")
+        finish = _nanoseconds(info, "Finish") if "Finish" in info else start + wall_time
+    else:
+        finish = _nanoseconds(info, "Finish") if "Finish" in info else clock.epoch()
+        start = finish - wall_time
     if finish < start:
-        raise ValueError(f"{info['Name']!r} finishes before it starts: {info['Start']} to {info['Finish']}")
+        raise ValueError(f"{info['Name']!r} finishes before it starts: {info!r}")
     seconds = info.get("ProcessTime")
     return Bar(
         name=info["Name"],

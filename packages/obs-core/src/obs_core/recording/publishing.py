@@ -45,6 +45,8 @@ def page_of(task: TaskState) -> str:
     """
     for deck in task.decks:
         deck.announce()
+        if task.ended is not None:
+            deck.settle()
     view = _view(task)
     return render_report(_execution_view(task, view), [view], shared_body, live=view.status == "running")
 

@@ -61,6 +61,9 @@ class TaskDeck(Protocol):
     def current_items(self) -> list[str]:
         """Return its HTML as it stands."""
 
+    def settle(self) -> None:
+        """Write to the journal what only it knows in the end: its task has ended."""
+
 
 class TaskState:
     """A task while it runs, or the execution itself outside any task: what spans, decks and reports refer to.

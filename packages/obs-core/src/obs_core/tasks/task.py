@@ -83,7 +83,8 @@ def task(
     /,
     *,
     name: str | None = ...,
-    enable_deck: bool = ...,
+    enable_deck: bool | None = ...,
+    disable_deck: bool | None = ...,
     deck_fields: Iterable[DeckField | str] | None = ...,
     attempt: int | None = ...,
 ) -> Callable[P, T]: ...
@@ -91,20 +92,34 @@ def task(
 
 @overload
 def task(
+    function: str,
+    /,
+    *,
+    enable_deck: bool | None = ...,
+    disable_deck: bool | None = ...,
+    deck_fields: Iterable[DeckField | str] | None = ...,
+    attempt: int | None = ...,
+) -> Callable[[Callable[P, T]], Callable[P, T]]: ...
+
+
+@overload
+def task(
     *,
     name: str | None = ...,
-    enable_deck: bool = ...,
+    enable_deck: bool | None = ...,
+    disable_deck: bool | None = ...,
     deck_fields: Iterable[DeckField | str] | None = ...,
     attempt: int | None = ...,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]: ...
 
 
 def task(
-    function: Callable[..., Any] | None = None,
+    function: Callable[..., Any] | str | None = None,
     /,
     *,
     name: str | None = None,
-    enable_deck: bool = True,
+    enable_deck: bool | None = None,
+    disable_deck: bool | None = None,
     deck_fields: Iterable[DeckField | str] | None = None,
     attempt: int | None = None,
 ) -> Any:
@@ -115,10 +130,11 @@ def task(
     any execution it makes one.
 
     Args:
-        function: The function, when used as ``@task`` without arguments.
+        function: The function, when used as ``@task`` without arguments; or the task's name, as in ``@task("clean")``.
         name: The task's name. Default: the function's.
-        enable_deck: Whether to render decks and write a report. ``OBS_ENABLE_DECK=0`` turns it off for all
-            tasks.
+        enable_deck: Whether to render decks and write a report. Default: True. ``OBS_ENABLE_DECK=0`` turns it off for
+            all tasks.
+        disable_deck: The contrary, as Flyte's tasks had it; instead of `enable_deck`.
         deck_fields: Which decks to make by itself (`DeckField`). Default: all five.
         attempt: Which try this is, counted from 1. Default: `OBS_ATTEMPT`, else 1.
 
@@ -127,7 +143,7 @@ def task(
 
     Raises:
         TypeError: What is decorated cannot be called.
-        ValueError: An unknown deck field, or an attempt below 1.
+        ValueError: An unknown deck field, an attempt below 1, or both `enable_deck` and `disable_deck`.
 
     Examples:
         >>> @task(deck_fields=[DeckField.TIMELINE])
@@ -136,9 +152,16 @@ def task(
         ...         return frame.drop_duplicates()
     """
     _check_attempt(attempt)
+    if enable_deck is not None and disable_deck is not None:
+        raise ValueError("disable_deck and enable_deck are each other's contrary: give one of them")
+    if isinstance(function, str):
+        if name is not None:
+            raise TypeError(f"the task is called {function!r} and {name!r}: give one name")
+        function, name = None, function
+    with_decks = not disable_deck if enable_deck is None else enable_deck
 
     def decorate(decorated: Callable[P, T]) -> Callable[P, T]:
-        return _as_task(TaskSettings(decorated, name, enable_deck, deck_fields, attempt))
+        return _as_task(TaskSettings(decorated, name, with_decks, deck_fields, attempt))
 
     return decorate if function is None else decorate(function)
 

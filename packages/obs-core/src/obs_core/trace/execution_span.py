@@ -176,17 +176,19 @@ class ExecutionSpan:
         steps.sort(key=lambda step: self._tree.table.starts[step[0]])
         return [(self._view(span), contribution / 1_000_000_000) for span, contribution in steps]
 
-    def explain(self, file: Destination = None) -> None:
+    def explain(self, file: Destination = None, *, depth: int | None = None, absolute: bool = False) -> None:
         """Print a readable summary: the tree, the hottest operations, the critical path.
 
         Args:
             file: A stream or a path. Default: standard output.
+            depth: How many levels below this span the tree goes. Default: as deep as there is room for.
+            absolute: Say when each span started (UTC), rather than how long after this one.
         """
         from obs_core.text.terminal import opened
         from obs_core.trace.explain import explain
 
         with opened(file) as stream:
-            explain(self._tree, self._index, stream)
+            explain(self._tree, self._index, stream, depth, absolute)
 
     def dump(self, file: Destination = None) -> None:
         """Print what `to_dict` returns as YAML, a span at a time.

@@ -13,7 +13,7 @@ from obs_core.text.terminal import Screen, aligned, columns, cut
 from obs_core.trace.busy_workers import BusyWorker, busy_workers
 from obs_core.trace.critical_path import critical_path
 from obs_core.trace.outline import Row, outline
-from obs_core.trace.tree import SpanTree
+from obs_core.trace.tree import SpanTree, moment
 
 __all__ = ["explain", "explanation"]
 
@@ -26,29 +26,35 @@ _NARROW = 72
 """Screens narrower than this get no columns for the start and for the mean."""
 
 
-def explain(tree: SpanTree, root: int, stream: IO[str]) -> None:
+def explain(tree: SpanTree, root: int, stream: IO[str], depth: int | None = None, absolute: bool = False) -> None:
     """Write a summary of a span and all below it, made to measure for the stream.
 
     Args:
         tree: The spans.
         root: The span to explain; 0 for the whole execution.
         stream: Where to write.
+        depth: As for `explanation`.
+        absolute: Likewise.
     """
-    stream.write(explanation(tree, root, Screen.of(stream)))
+    stream.write(explanation(tree, root, Screen.of(stream), depth, absolute))
 
 
-def explanation(tree: SpanTree, root: int = 0, screen: Screen | None = None) -> str:
+def explanation(
+    tree: SpanTree, root: int = 0, screen: Screen | None = None, depth: int | None = None, absolute: bool = False
+) -> str:
     """Return the summary as text of some 130 lines at the most, however many spans there are.
 
     Args:
         tree: The spans.
         root: The span to explain; 0 for the whole execution.
         screen: What the text is for. Default: 100 columns of UTF-8 without colours.
+        depth: How many levels below the span the tree goes. Default: as deep as there is room for.
+        absolute: Say when each span started, rather than how long after the first line's.
     """
     screen = screen or Screen()
     sections = [
         list(_header(tree, root, screen)),
-        list(_trace(tree, root, screen)),
+        list(_trace(tree, root, screen, depth, absolute)),
         list(_hottest(tree, root, screen)),
         list(_workers(tree, root, screen)),
         list(_critical(tree, root, screen)),
@@ -156,9 +162,9 @@ class _Line(Struct):
     cells: tuple[str, str, str, str]
 
 
-def _trace(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
-    top = outline(tree, root)
-    lines = list(_lines(top, top, "", "", 0))
+def _trace(tree: SpanTree, root: int, screen: Screen, depth: int | None, absolute: bool) -> Iterator[str]:
+    top = outline(tree, root, depth=depth)
+    lines = list(_lines(top, top, "", "", 0, absolute))
     heads = ("start", "duration", "self", "share")
     shown = slice(1 if screen.width < _NARROW else 0, 4)
     widths = [max(len(cell) for cell in column) for column in zip(heads, *(line.cells for line in lines), strict=True)]
@@ -173,16 +179,19 @@ def _trace(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
     yield from _unseen(tree, top, lines, screen)
 
 
-def _lines(row: Row, top: Row, prefix: str, lead: str, depth: int) -> Iterator[_Line]:
+def _lines(row: Row, top: Row, prefix: str, lead: str, depth: int, absolute: bool) -> Iterator[_Line]:
     """Go down the rows; `prefix` draws the row's own branch, `lead` what continues beside its children."""
-    offset = format_duration(row.start - top.start)
-    start = offset if offset.startswith("-") else f"+{offset}"
+    if absolute:
+        start = f"{moment(row.start):%H:%M:%S.%f}"[:-3]
+    else:
+        offset = format_duration(row.start - top.start)
+        start = offset if offset.startswith("-") else f"+{offset}"
     share = _share(row.total, top.total)
     yield _Line(prefix, depth, row, False, (start, format_duration(row.total), format_duration(row.own), share))
     for child in row.children:
         last = child is row.children[-1] and not row.hidden
         branch, beside = ("└─ ", "   ") if last else ("├─ ", "│  ")
-        yield from _lines(child, top, lead + branch, lead + beside, depth + 1)
+        yield from _lines(child, top, lead + branch, lead + beside, depth + 1, absolute)
     if row.hidden:
         share = _share(row.hidden_total, top.total)
         yield _Line(lead + "└─ ", depth + 1, row, True, ("", format_duration(row.hidden_total), "", share))

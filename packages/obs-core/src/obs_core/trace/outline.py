@@ -56,7 +56,7 @@ class Row(Struct, eq=False):
     hidden_total: int = 0
 
 
-def outline(tree: SpanTree, root: int, lines: int = 100) -> Row:
+def outline(tree: SpanTree, root: int, lines: int = 100, depth: int | None = None) -> Row:
     """Choose the lines that say most about where the time went.
 
     The line with the longest time whose children are not shown yet is opened first, and before all others those that
@@ -66,18 +66,21 @@ def outline(tree: SpanTree, root: int, lines: int = 100) -> Row:
         tree: The spans.
         root: The span on the first line.
         lines: How many lines there may be, those that only count what is hidden included.
+        depth: How many levels below the first line there may be. Default: any.
     """
     troubled = _troubled(tree)
     top = _row(tree, [root], gathered=False)
     room = lines - 1
-    waiting = [(_rank(top, troubled), 0, top)]
+    waiting = [(_rank(top, troubled), 0, top, 0)]
     number = 0
     while waiting and room > 0:
-        row = heapq.heappop(waiting)[2]
+        _, _, row, level = heapq.heappop(waiting)
+        if level == depth:
+            continue
         room -= _open(tree, row, troubled, room)
         for child in row.children:
             number += 1
-            heapq.heappush(waiting, (_rank(child, troubled), number, child))
+            heapq.heappush(waiting, (_rank(child, troubled), number, child, level + 1))
     return top
 
 
