@@ -181,3 +181,23 @@ if __name__ == "__main__":
     assert {one.status for one in found} == {"succeeded"}
     parts = [one for run in found for one in load_execution(run.id, folder).span.walk() if one.name == "part"]
     assert sorted(one.attributes["number"] for one in parts) == [0, 0, 1, 1, 2, 3]
+
+
+@pytest.mark.posix
+def test_a_task_killed_at_once_is_there(folder: Path) -> None:
+    source = """
+import os, signal
+from obs_core import execution, task
+
+@task(enable_deck=False)
+def fit():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+with execution("night"):
+    fit()
+"""
+    subprocess.run(
+        [sys.executable, "-c", source], env={**os.environ, "OBS_STORE": str(folder)}, check=False, timeout=120
+    )
+    recorded = load_execution("last", folder)
+    assert [(one.name, one.status) for one in recorded.tasks] == [("fit", "lost")]

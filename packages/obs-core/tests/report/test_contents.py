@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from obs_core.model import DeckView, ExecutionView, Link, TaskView
-from obs_core.report.contents import execution_contents, task_contents, tree_order
+from obs_core.report.contents import _timing, execution_contents, task_contents, tree_order
 from obs_core.report.payloads import Payloads
 
 
@@ -35,6 +35,13 @@ def test_times_are_milliseconds() -> None:
     assert contents["ended"] == 1_795_390_958_917
     assert contents["duration"] == "1.50 s"
     assert contents["depth"] == 2
+
+
+def test_what_was_killed_ran_at_least_so_long() -> None:
+    shown = TaskView(id="a.1", name="fit", status="lost", started=0, duration=1_500_000_000)
+    execution = ExecutionView(id="x", name="flights", status="lost", started=0, duration=2_000_000_000)
+    assert _timing(shown)["duration"] == "at least 1.50 s"
+    assert _timing(execution)["duration"] == "at least 2.00 s"
 
 
 def test_a_clock_that_was_set_back_gives_no_negative_duration() -> None:

@@ -194,7 +194,7 @@ def test_methods_static_and_class_methods_are_tasks(store: RecordingStore) -> No
     assert names(store) == ["fit", "score", "load"]
 
 
-@pytest.mark.parametrize("wrong", [5, "name", None, classmethod(cast(Any, add)), property(cast(Any, add))])
+@pytest.mark.parametrize("wrong", [5, b"name", None, classmethod(cast(Any, add)), property(cast(Any, add))])
 def test_what_cannot_be_called_is_refused_with_its_value(wrong: object) -> None:
     decorate: Any = task() if wrong is None else task
     with pytest.raises(TypeError, match="cannot decorate"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck, DeckItem
@@ -32,36 +32,53 @@ def decks_of_task(assembly: Assembly, task: TaskView) -> list[DeckView]:
         assembly: A finished one.
         task: One of its tasks.
     """
-    made = [drawn_deck(assembly.store, deck) for deck in assembly.decks.get(task.id, ())]
-    timelines = [deck for deck in made if deck.name == TIMELINE]
-    if assembly.has_timeline(task, bool(timelines)):
-        bars = span_bars(assembly, task.id)
-        if bars:
-            if not timelines:
-                timelines = [DeckView(TIMELINE)]
-                made += timelines
-            timelines[0].items.append(render(Timeline(bars)))
+    collected = assembly.decks.get(task.id, ())
+    timeline = next((deck for deck in collected if deck.name == TIMELINE), None)
+    spans = span_bars(assembly, task.id) if assembly.has_timeline(task, timeline is not None) else []
+    total = len(assembly.spans.rows_below(assembly.row_of_task(task.id))) if spans else 0
+    made = []
+    for deck in collected:
+        view = drawn_deck(assembly.store, deck, of_spans=spans if deck is timeline else (), total=total)
+        made.append(view)
+    if spans and timeline is None:
+        made.append(DeckView(TIMELINE, drawn_bars(CollectedDeck(TIMELINE, task.id), spans, total)))
     return made
 
 
-def drawn_deck(store: Store, deck: CollectedDeck, read_blob: ReadBlob | None = None) -> DeckView:
+def drawn_deck(
+    store: Store,
+    deck: CollectedDeck,
+    read_blob: ReadBlob | None = None,
+    of_spans: Sequence[Bar] = (),
+    total: int = 0,
+) -> DeckView:
     """Draw one deck, items of each worker below its name.
 
     Args:
         store: Where its files are.
         deck: The deck.
         read_blob: Gives the HTML of an item that is kept in a file. Default: it is read.
+        of_spans: As for `drawn_bars`.
+        total: Likewise.
     """
     read = read_blob or (lambda blob: read_deck_blob(store, blob.path))
-    return DeckView(deck.name or "(unnamed)", _by_source(deck.items, read) + drawn_bars(deck), deck.of_workers)
+    return DeckView(
+        deck.name or "(unnamed)", _by_source(deck.items, read) + drawn_bars(deck, of_spans, total), deck.of_workers
+    )
 
 
-def drawn_bars(deck: CollectedDeck) -> list[str]:
-    """Draw the bars of a time line deck; nothing if it has none."""
-    if not deck.bars:
-        return []
-    bars = [Bar(name=name, start=start, finish=finish, process_time=cpu) for name, start, finish, cpu in deck.bars]
-    return [render(Timeline(bars))]
+def drawn_bars(deck: CollectedDeck, of_spans: Sequence[Bar] = (), total: int = 0) -> list[str]:
+    """Draw the bars of a time line deck in one chart, as its task did; nothing if it has none.
+
+    Args:
+        deck: The deck.
+        of_spans: Bars of the task's spans, which come first.
+        total: How many spans there are.
+    """
+    own = [Bar(name=name, start=start, finish=finish, process_time=cpu) for name, start, finish, cpu in deck.bars]
+    bars = [*of_spans, *own]
+    note = "" if total <= len(bars) else f"The longest {len(bars):,} of {total:,} spans."
+    return [render(Timeline(bars, note))] if bars else []
 
 
 def span_bars(assembly: Assembly, task_id: str, without: str = "") -> list[Bar]:

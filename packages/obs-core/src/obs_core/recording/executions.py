@@ -23,7 +23,7 @@ from obs_core.store import Store, open_store
 from obs_core.store.folder import FolderStore
 from obs_core.text.bounded_repr import describe_error
 
-__all__ = ["begin", "end", "execution", "make_visible", "start_record"]
+__all__ = ["begin", "end", "execution", "make_task_visible", "make_visible", "start_record"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -161,6 +161,15 @@ def make_visible(run: Run) -> None:
         run.journal.flush()
 
 
+def make_task_visible(run: Run) -> None:
+    """Write that a task of an execution began, unless one did just before: a kill leaves it to be seen."""
+    global _task_made_visible
+    now = clock.wall()
+    if now - _task_made_visible > _BURST_OF_TASKS:
+        _task_made_visible = now
+        run.journal.flush()
+
+
 def end(run: Run, error: BaseException | None = None) -> None:
     """Write an execution's end, and its own report if it has decks of its own."""
     journal, root = run.journal, run.root
@@ -200,7 +209,11 @@ _BURST = 1_000_000_000
 """Nanoseconds within which a second execution counts as one of many."""
 
 
+_BURST_OF_TASKS = 50_000_000
+"""Nanoseconds within which a second task counts as one of many: those are written within the second."""
+
 _made_visible = -_BURST
+_task_made_visible = -_BURST_OF_TASKS
 
 
 def start_record(name: str, tags: Mapping[str, str]) -> records.ExecutionStart:

@@ -56,6 +56,8 @@ def task_contents(task: TaskView, depth: int, payloads: Payloads) -> dict[str, A
 def _timing(shown: ExecutionView | TaskView) -> dict[str, Any]:
     # A clock that was set back while it ran is no reason to show a time before the start.
     duration = max(shown.duration, 0)
+    # What was killed ran on after the last that was heard of it.
+    least = "at least " if shown.status == "lost" else ""
     return {
         "id": shown.id,
         "name": shown.name,
@@ -63,7 +65,7 @@ def _timing(shown: ExecutionView | TaskView) -> dict[str, Any]:
         "error": shown.error,
         "started": shown.started // 1_000_000,
         "ended": (shown.started + duration) // 1_000_000,
-        "duration": format_duration(duration),
+        "duration": least + format_duration(duration),
     }
 
 

@@ -132,7 +132,7 @@ const link = ([label, url]) => {
 };
 const fact = (label, ...values) => element("div", { class: "fact" }, element("dt", {}, label), element("dd", {}, ...values));
 const facts = (...given) => element("dl", { class: "facts" }, given.flat());
-const DURATION = { running: "Duration so far", lost: "Last seen after" };
+const DURATION = { running: "Duration so far" };
 const duration = (shown) => fact(DURATION[shown.status] ?? "Duration", shown.duration);
 const factIf = (value, label, ...values) => (value ? fact(label, ...values) : null);
 const errorBox = (error) => element("p", { class: "error" }, icon("failed"), element("code", {}, name(error)));

@@ -15,7 +15,7 @@ from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
 from obs_core.recording import threads, wrapping
-from obs_core.recording.executions import begin, end, make_visible
+from obs_core.recording.executions import begin, end, make_task_visible, make_visible
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
 from obs_core.recording.process_end import ended_well
@@ -275,6 +275,8 @@ class _Call:
         run.journal.append(_start_of(settings, task))
         if self._own_run is not None:
             make_visible(run)
+        else:
+            make_task_visible(run)
         self._task = task
         task.outside = outside
         threads.remember_older(task, pauses=settings.pauses)
