@@ -189,10 +189,9 @@ def context_of(state: TaskState) -> TaskContext:
 def current_context() -> TaskContext:
     """Return the context of the running task.
 
-    It follows `contextvars`, so that async tasks running side by side never mix. A plain thread without a
-    context uses the process's only active task, if there is just one; on an engine's worker the only operation that
-    runs there, or what several have in common. Outside any task it is the process's own ambient execution (or the one
-    that `OBS_CARRIER` names), so that a notebook works too.
+    It follows `contextvars`, so that async tasks running side by side never mix. A plain thread without a context is
+    part of the task that started it or gave it its work, as far as Python tells. Outside any task it is the process's
+    own ambient execution (or the one that `OBS_CARRIER` names), so that a notebook works too.
 
     Returns:
         The context; the same object as long as the task runs.
