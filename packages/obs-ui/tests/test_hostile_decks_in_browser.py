@@ -84,7 +84,7 @@ def test_a_deck_that_was_merely_opened_gets_nothing_though_it_takes_the_focus(
     html: str, serve: Callable[..., Any], open_page: Callable[..., Any]
 ) -> None:
     page = open_page(serve().url + record(first="<p>first</p>", greedy=html), complains=True)
-    page.evaluate("window.printed = 0; window.print = () => { window.printed += 1 }")
+    page.evaluate("() => { window.printed = 0; window.print = () => { window.printed += 1 } }")
     downloads: list[Any] = []
     page.on("download", lambda download: downloads.append(download))
     open_tab(page, "greedy")

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import uvicorn
 
-from obs_core import Deck, carrier, execution, link, span, task
+from obs_core import Deck, carrier, execution, link, load_execution, span, task
 from obs_core.journal import flusher, records
 from obs_core.recording.joining import joined
 from obs_core.recording.operations import OperationLog
+from obs_core.store import open_store
+from obs_ui.app import make_app
+from obs_ui.index import connect, default_address
 
 pytestmark = pytest.mark.browser
 
@@ -128,6 +134,76 @@ def test_a_bar_can_be_clicked(serve: Callable[..., Any], open_page: Callable[...
     expect(page.locator(".span-panel").get_by_role("heading", name="flights")).to_be_visible()
     page.locator("canvas").hover(position={"x": 200, "y": 26 + 11})
     expect(page.locator(".tip")).to_contain_text("flights")
+
+
+COUNTS = "<script{}>window.runs = (window.runs ?? 0) + 1; /*" + "x" * 5000 + "*/</script><p>drawn</p>"
+
+
+@task(deck_fields=())
+def draw() -> None:
+    once, each_time = Deck("Once"), Deck("Each time")
+    for _ in range(3):
+        once.append(COUNTS.format(" data-obs-once"))
+        each_time.append(COUNTS.format(""))
+
+
+def record_charts() -> str:
+    """Record a task whose decks share a script; returns the path of its page."""
+    with execution("charts") as run:
+        draw()
+    flusher.flush_all()
+    return f"executions/{run.id}/tasks/{load_execution(run.id).task('draw').id}"
+
+
+def test_a_library_that_says_so_is_run_once_in_a_deck(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    page = open_page(serve().url + record_charts())
+    for name, runs in (("Once", 1), ("Each time", 3)):
+        page.get_by_role("tab", name=name).click()
+        expect(deck_frame(page).get_by_text("drawn")).to_have_count(3)
+        assert deck_frame(page).locator("body").evaluate("() => window.runs") == runs
+
+
+class CountingServer:
+    """The server in this process, which counts what it is asked for."""
+
+    def __init__(self) -> None:
+        store = open_store()
+        self.asked: Counter[str] = Counter()
+        self._app = make_app(store, connect(default_address(store)))
+        config = uvicorn.Config(self._count, port=0, log_level="error", lifespan="on", interface="asgi3")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run)
+
+    async def _count(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            self.asked[scope["path"]] += 1
+        await self._app(scope, receive, send)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive()
+            self._thread.join(0.05)
+        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}/"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+def test_what_all_frames_need_is_fetched_once_for_a_page(open_page: Callable[..., Any]) -> None:
+    path = record_charts()
+    counting = CountingServer()
+    with counting as url:
+        page = open_page(url + path)
+        for name in ("Once", "Each time"):
+            page.get_by_role("tab", name=name).click()
+            expect(deck_frame(page).get_by_text("drawn")).to_have_count(3)
+        page.close()
+    assert counting.asked["/frame"] == 2
+    assert counting.asked["/static/report/frame.css"] == 1
+    assert counting.asked["/static/report/frame.js"] == 1
+    assert [count for path, count in counting.asked.items() if path.startswith("/shared/")] == [1]
 
 
 def test_the_keyboard_moves_between_decks(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:

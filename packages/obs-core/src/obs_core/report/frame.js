@@ -201,6 +201,7 @@
   // The way back is the reader's.
   const { history } = window;
   const replace = history.replaceState.bind(history);
-  history.pushState = (state, title, url) => replace(state, title, url);
-  for (const name of ["back", "forward", "go"]) history[name] = () => {};
+  const fixed = (name, value) => Object.defineProperty(History.prototype, name, { value });
+  fixed("pushState", (state, title, url) => replace(state, title, url));
+  for (const name of ["back", "forward", "go"]) fixed(name, () => {});
 })();
