@@ -114,11 +114,11 @@ DRIFTS = {
         "drift(*parts); seconds, found = measured(lambda: drift(*parts), 10)\n"
         "tell(seconds, measured(lambda: found._repr_html_(), 10)[0])"
     ),
-    "obs-whylogs": (
-        "from obs_whylogs import measure_drift, profile\nfrom obs_whylogs.drift_report import drift_html\n"
+    "of whylogs' profiles, which are read first": (
+        "from obs_profiles import drift\nfrom obs_whylogs import profile\n"
         "parts = profile(mixed(ROWS, 0)), profile(mixed(ROWS, 1))\n"
-        "measure_drift(*parts); seconds, found = measured(lambda: measure_drift(*parts), 10)\n"
-        "tell(seconds, measured(lambda: drift_html(found), 10)[0])"
+        "drift(*parts); seconds, found = measured(lambda: drift(*parts), 10)\n"
+        "tell(seconds, measured(lambda: found._repr_html_(), 10)[0])"
     ),
 }
 

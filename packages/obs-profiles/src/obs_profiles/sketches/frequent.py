@@ -71,8 +71,9 @@ class FrequentItems:
     @classmethod
     def merged(cls, parts: Sequence[FrequentItems], *, capacity: int = CAPACITY) -> FrequentItems:
         """Add up parts, and keep the most frequent."""
-        if len(parts) == 1 and len(parts[0].counts) <= capacity:
-            return parts[0]
+        if len(parts) == 1:
+            (part,) = parts
+            return part if len(part) <= capacity else _kept(part.values, part.counts, part.slack, part.missed, capacity)
         if any(isinstance(part.values, list) for part in parts):
             return _merged_texts(parts, capacity)
         return _merged_numbers(parts, capacity)

@@ -83,11 +83,12 @@ class QuantileSketch:
         parts = [part for part in parts if part.levels]
         if len(parts) < 2:
             return parts[0] if parts else cls()
-        height = max(len(part.levels) for part in parts)
-        levels = [
-            np.sort(np.concatenate([part.levels[level] for part in parts if level < len(part.levels)]))
-            for level in range(height)
-        ]
+        found: list[list[NDArray[np.float64]]] = [[] for _ in range(max(len(part.levels) for part in parts))]
+        for part in parts:
+            for level, items in enumerate(part.levels):
+                if len(items):
+                    found[level].append(items)
+        levels = [np.sort(np.concatenate(items)) if items else np.empty(0) for items in found]
         made = cls(
             levels,
             math.fsum(part.certain for part in parts),

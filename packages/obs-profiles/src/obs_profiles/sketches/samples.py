@@ -50,8 +50,10 @@ class TextSample:
         hashes = np.concatenate([part.hashes for part in parts])
         kept, places = np.unique(hashes, return_index=True)
         # Which part an equal hash is taken from makes no difference, but for two texts of one hash.
-        owners = [(part, place) for part in parts for place in range(len(part.hashes))]
-        chosen = [owners[place] for place in places[:SIZE].tolist()]
+        ends = np.cumsum([len(part.hashes) for part in parts])
+        owners = np.searchsorted(ends, places[:SIZE], side="right")
+        starts = np.concatenate([[0], ends])[owners]
+        chosen = [(parts[owner], place) for owner, place in zip(owners, (places[:SIZE] - starts).tolist(), strict=True)]
         patterns = [part.patterns[place] for part, place in chosen]
         texts = [part.texts[place] for part, place in chosen[:EXAMPLES] if place < len(part.texts)]
         return cls(kept[:SIZE], patterns, texts)
