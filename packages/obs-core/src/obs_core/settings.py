@@ -1,4 +1,7 @@
-"""Every environment variable that obs-core reads, with what it means; ``obs doctor`` lists them."""
+"""The environment variables by which obs-core is set up, with what they mean; ``obs doctor`` shows those that are set.
+
+Where secrets are looked up is in `obs_core.secrets`; what a terminal can do is in `obs_core.text.terminal`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put the records of all writers of an execution together: data, nothing drawn."""
+"""Put the records of all writers of an execution together; drawn only when somebody looks (`drawing`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a store must be able to do, and where things lie in it."""
+"""What a store must be able to do."""
 
 from __future__ import annotations
 
