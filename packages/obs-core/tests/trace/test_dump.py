@@ -44,7 +44,7 @@ status: succeeded
 error: null
 attributes: {}
 execution: {id: "20261122-234237-k3v9xq", status: succeeded, host: ada, user: "", command: "", git_commit: "", \
-tags: {team: ml}, lost_records: 0}
+tags: {team: ml}, lost_records: 0, damaged_records: 0}
 spans:
 - name: load
   kind: task
@@ -101,6 +101,7 @@ def test_the_root_as_a_dict_tells_of_its_execution(trace_of: TraceOf) -> None:
         "git_commit": "abc",
         "tags": {"a": "b"},
         "lost_records": 3,
+        "damaged_records": 0,
     }
 
 
