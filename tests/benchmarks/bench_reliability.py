@@ -197,7 +197,7 @@ def kills_of(source: str, newest: Callable[[str], float]) -> list[float]:
     for _ in range(KILLS):
         folder = tempfile.mkdtemp()
         path = os.path.join(folder, "kept")
-        at = killed_after(start(source, path), moments.uniform(1.0, 3.0))
+        at = killed_after(start(source, path), moments.uniform(6.0, 9.0))  # OpenTelemetry exports every five
         lost.append(at - newest(path))
     return lost
 

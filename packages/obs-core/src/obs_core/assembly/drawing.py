@@ -11,7 +11,7 @@ from obs_core.journal import records
 from obs_core.model import DeckView, TaskView
 from obs_core.rendering import render
 from obs_core.store.base import Store
-from obs_core.store.packing import unpacked
+from obs_core.store.content import blob_at
 from obs_core.values.gantt import Bar, Timeline
 
 __all__ = ["MOST_BARS", "TIMELINE", "decks_of_task", "drawn_bars", "drawn_deck", "read_deck_blob", "span_bars"]
@@ -105,7 +105,7 @@ def span_bars(assembly: Assembly, task_id: str, without: str = "") -> list[Bar]:
 def read_deck_blob(store: Store, path: str) -> str:
     """Return the HTML of a deck item that is kept in a file; a note if it cannot be read."""
     try:
-        return unpacked(store.get(path)).decode("utf-8", "replace")
+        return blob_at(store, path).decode("utf-8", "replace")
     except FileNotFoundError:
         what = "is not in the store: it is still being written, could not be written, or was removed"
     except OSError as error:

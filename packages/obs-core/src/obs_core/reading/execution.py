@@ -14,7 +14,7 @@ from obs_core.reading.captures import add_decks
 from obs_core.recording.outputs import restored
 from obs_core.report.bodies import raw_body
 from obs_core.store.base import Store
-from obs_core.store.packing import unpacked
+from obs_core.store.content import blob_at
 from obs_core.store.paths import execution_path, report_path, shared_path
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Execution:
         if (body := raw_body(digest)) is not None:
             return body
         try:
-            return unpacked(self.store.get(shared_path(digest))).decode("utf-8", "replace")
+            return blob_at(self.store, shared_path(digest)).decode("utf-8", "replace")
         except OSError:
             return None
 

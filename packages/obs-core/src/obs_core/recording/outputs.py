@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from obs_core.journal import records
 from obs_core.secrets import mask_value
 from obs_core.store.base import Store
-from obs_core.store.content import compressed, digest_of
-from obs_core.store.packing import unpacked
+from obs_core.store.content import blob_at, compressed, digest_of
 from obs_core.store.paths import blob_path
 from obs_core.transformers import TypeTransformer, find_transformer, transformer_named
 
@@ -55,7 +54,7 @@ def restored(store: Store, kept: records.Output | records.Artifact) -> Any:
         UnknownTransformerError: What kept it is not installed here.
         OSError: Its file is gone.
     """
-    content = kept.text.encode() if kept.text is not None else unpacked(store.get(kept.path or ""))
+    content = kept.text.encode() if kept.text is not None else blob_at(store, kept.path or "")
     return transformer_named(kept.transformer).from_bytes(content)
 
 

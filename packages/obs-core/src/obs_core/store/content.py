@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 
 from obs_core.secrets import mask
+from obs_core.store.base import Store, StoreError
+from obs_core.store.packing import unpacked
 
 
 def digest_of(content: bytes) -> str:
@@ -22,3 +24,18 @@ def compressed(content: bytes) -> bytes:
 def masked_bytes(text: str) -> bytes:
     """Return text as it may leave the process: without secrets, and without what UTF-8 cannot hold."""
     return mask(text).encode("utf-8", "backslashreplace")
+
+
+def blob_at(store: Store, path: str) -> bytes:
+    """Return content of an execution, or content that many share, as it was written.
+
+    Raises:
+        FileNotFoundError: It is not in the store.
+        StoreError: It is damaged.
+    """
+    content = unpacked(store.get(path))
+    folder, _, name = path.rpartition("/")
+    # What is shared is named by what it was before secrets were masked in it.
+    if folder.endswith("/blobs") and name.partition(".")[0] != digest_of(content):
+        raise StoreError("it is not what was written under this name")
+    return content
