@@ -124,9 +124,10 @@ def test_endless_recursion_of_a_task_spoils_nothing_afterwards(
 
 
 SOAK = """
-import gc, os, sys, threading, tracemalloc
+import gc, os, sys, threading
 from concurrent.futures import ThreadPoolExecutor
-from obs_core import Deck, attach, carrier, current_context, execution, span, task
+from obs_core import Deck, attach, carrier, execution, span, task
+from obs_core.journal import flusher
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 300
 
@@ -178,6 +179,7 @@ def rows(count):
     yield from range(count)
 
 def figures():
+    flusher.flush_all()  # hundreds of ended executions may wait for it
     gc.collect()
     with open("/proc/self/statm") as file:
         resident = int(file.read().split()[1]) * 4096

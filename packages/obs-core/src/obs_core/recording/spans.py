@@ -30,6 +30,7 @@ _ENTERED_AGAIN = -1
 
 _NOT_ENTERED: TaskState = cast("TaskState", None)
 
+_get, _set = current.get, current.set
 _read_at = -_FRESH
 _process_time = 0
 
@@ -124,7 +125,7 @@ class span:
         global _read_at, _process_time
         if self.task is not _NOT_ENTERED:
             return self._enter_again()
-        outside = self.outside = current.get()
+        outside = self.outside = _get()
         if outside is None:
             outside = self.adopter = innermost()
         task = self.task = outside.task
@@ -138,7 +139,7 @@ class span:
         self.cpu = _process_time
         self.start = now
         task.append(self)
-        current.set(self)
+        _set(self)
         return self
 
     def __exit__(
@@ -154,8 +155,8 @@ class span:
         self.cpu = _process_time - self.cpu
         self.error = kind if kind is None or not ended_well(error) else None
         self.end = now
-        if current.get() is self:
-            current.set(self.outside)
+        if _get() is self:
+            _set(self.outside)
         else:
             leave(self)
         if self.announced:

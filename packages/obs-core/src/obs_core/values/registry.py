@@ -8,7 +8,6 @@ from contextlib import suppress
 from functools import cache, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 from obs_core.failsafe import ObsError, strict, warn
 from obs_core.locks import new_rlock
@@ -22,6 +21,7 @@ __all__ = ["Registration", "TypeRegistry", "check_target", "declared", "imported
 E = TypeVar("E")
 
 _PREFIX = "obs."
+_MOST_CACHED = 1_000
 
 
 def declared(group: str) -> tuple[EntryPoint, ...]:
@@ -158,7 +158,7 @@ class TypeRegistry(Generic[E]):
         self._declared: list[_Offer[E]] | None = None
         self._tables: tuple[dict[type, _Offer[E]], ...] = ({}, {})
         self._pending: list[_Offer[E]] = []
-        self._cache: WeakKeyDictionary[type, E] = WeakKeyDictionary()
+        self._cache: dict[type, E] = {}
         self._modules_seen = 0
         self._lock = new_rlock()
 
@@ -207,7 +207,7 @@ class TypeRegistry(Generic[E]):
             layers = (self._registered, (self._declared or [])[::-1])
             self._tables = tuple({o.kind: o for o in layer if o.resolve() and o.kind} for layer in layers)
             self._pending = [offer for layer in layers for offer in layer if offer.kind is None]
-            self._cache = WeakKeyDictionary()
+            self._cache = {}
 
     def _notice_imports(self) -> None:
         """Look again for classes whose modules may have been imported meanwhile."""
@@ -219,11 +219,14 @@ class TypeRegistry(Generic[E]):
         if kind not in self._closed:
             self._read_declared()
         self._notice_unusual_modules(kind)
-        cache = self._cache
+        cache = self._cache if len(self._cache) < _MOST_CACHED else {}
+        self._cache = cache
         for each in kind.__mro__:
             entry = self._entry_of(each)
             if entry is not None:
-                cache[kind] = entry
+                # A class that a function made is to go with it, and there may be one for each call.
+                if "<locals>" not in kind.__qualname__:
+                    cache[kind] = entry
                 return entry
         return None
 
