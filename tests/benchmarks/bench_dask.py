@@ -167,7 +167,7 @@ def _million(_folder: Path) -> None:
 
 def _profile(folder: Path) -> None:
     from obs_dask import profile
-    from obs_whylogs import profile as profile_here
+    from obs_profiles import profile as profile_here
 
     partitions, rows_each = 32, 100_000
     frame = _frame(partitions, rows_each)
@@ -194,14 +194,14 @@ def _merge(folder: Path) -> None:
 
     from obs_dask.partitions import merged_as_tree, of_each
     from obs_dask.profiles import _of_partition
-    from obs_whylogs import merge_profiles
+    from obs_profiles import merge as merge_profiles
 
     with _cluster(folder / "one", 1, 1):
-        parts = persist(*of_each(_frame(1000, 1000), _of_partition, None, name="profile"))
+        parts = persist(*of_each(_frame(1000, 1000), _of_partition, name="profile"))
         wait(parts)
         seconds = _seconds(merged_as_tree(list(parts), merge_profiles, "profile").compute)
     rows = [("as a tree, on one worker of one thread", f"{seconds:.2f} s")]
-    here = [_of_partition(_part(number, 1000), None) for number in range(100)]
+    here = [_of_partition(_part(number, 1000)) for number in range(100)]
     rows.append(("100 of them, in one process", f"{_seconds(merge_profiles, here):.2f} s"))
     rows.append(("size of one where it travels", f"{len(pickle.dumps(here[0])) / 1000:.0f} kB"))
     print_table("The merge of 1,000 partition profiles of 20 columns", ("", ""), rows)
@@ -250,10 +250,9 @@ def _write_as_workers(store: Path) -> str:
     from obs_core.journal import records
     from obs_core.recording.joining import RemoteSpan, joined
     from obs_core.recording.operations import OperationLog
-    from obs_core.recording.run import Run
+    from obs_core.recording.run import Run, TaskState
     from obs_core.recording.scope import current
     from obs_core.store import open_store
-    from obs_core.tasks.context import TaskContext
 
     @task
     def clean() -> None:
@@ -262,8 +261,8 @@ def _write_as_workers(store: Path) -> str:
         for number in range(WRITERS):
             name = f"tcp://10.0.{number // 250}.{number % 250}:40331"
             run = Run(open_store(str(store)), carried.task.run.id, "", new_writer_id())
-            context = TaskContext(run, "clean", None, number=carried.task.global_ref(), source=name)
-            parent = RemoteSpan(carried.number, context)
+            state = TaskState(run, "clean", None, number=carried.task.global_ref(), source=name)
+            parent = RemoteSpan(str(carried.number), state)
             run.journal.append(records.WorkerJoined(name, run.journal.now(), 4))
             log = OperationLog(run.journal)
             for operation in range(OPERATIONS):

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks.measuring import print_table
 
@@ -149,7 +150,7 @@ def killed_after(victim: subprocess.Popen[str], seconds: float, child: bool = Fa
 def newest_step(folder: str) -> float:
     """When the last span that can be read began."""
     steps = [one for one in load_execution("last", folder).span.walk() if one.name == "step"]
-    return max(one.attributes["at"] for one in steps)
+    return float(max(one.attributes["at"] for one in steps))
 
 
 def kills_of_obs(source: str, child: bool = False) -> list[float]:
@@ -218,6 +219,8 @@ def newest_of_wandb(folder: str) -> float:
     """The last row of history in a file that W&B wrote offline: LevelDB's log of protobuf records."""
     from wandb.proto import wandb_internal_pb2
 
+    messages: Any = wandb_internal_pb2
+
     (path,) = Path(folder).rglob("run-*.wandb")
     data, at, newest, parts = path.read_bytes(), 7, float("-inf"), b""
     while at + 7 <= len(data):
@@ -231,7 +234,7 @@ def newest_of_wandb(folder: str) -> float:
         at += 7 + size
         parts = body if kind in (1, 2) else parts + body
         if kind in (1, 4):
-            record = wandb_internal_pb2.Record.FromString(parts)
+            record = messages.Record.FromString(parts)
             for item in record.history.item:
                 if (item.key or "".join(item.nested_key)) == "at":
                     newest = max(newest, json.loads(item.value_json))

@@ -15,7 +15,7 @@ from distributed import LocalCluster, Reschedule, get_client, get_worker, secede
 
 from obs_core import Deck, current_context, link, span, task
 from obs_core.tasks.context import context_of
-from obs_dask.worker import observers
+from obs_dask.collecting import observers
 
 
 def local_cluster(workers: int, **settings: object) -> LocalCluster:
@@ -71,7 +71,8 @@ def journals() -> list[str]:
     """The executions that this process writes to."""
     from obs_core.journal import flusher
 
-    return [one.execution_id for one in flusher._journals]
+    journals: list[Any] = list(flusher._journals)
+    return [one.execution_id for one in journals]
 
 
 def hold(_part: int) -> str:
@@ -107,7 +108,8 @@ def submit_many(count: int) -> int:
 
 def decks_held(dask_worker: Any) -> int:
     """How many decks and links the worker's side of executions keeps in memory."""
-    tasks = [place.span.task for place in observers[dask_worker]._places.values()]
+    observer: Any = observers[dask_worker]
+    tasks = [place.span.task for place in observer._places.values()]
     return sum(len(one.decks) + len(one.links) + len(context_of(one).default_deck.current_items()) for one in tasks)
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from obs_core import load_execution, span, task
 from obs_core.reading import Execution
-from obs_core.reading.captures import body_of
+from obs_core.report.bodies import raw_body
 from obs_core.report.shared import restore
 from obs_core.tasks.deferred import wait
 from obs_memray import memray_profiling
@@ -41,7 +41,7 @@ def finished() -> Execution:
 def flame_graph(recorded: Execution) -> dict[str, Any]:
     """Return memray's own data of the flame graph of the execution's one profiled task."""
     (deck,) = (deck for task in recorded.tasks for deck in task.decks if deck.name == "Memray Flamegraph")
-    page = restore(deck.items[0], lambda digest: body_of(digest) or recorded.shared_body(digest) or "")
+    page = restore(deck.items[0], lambda digest: raw_body(digest) or recorded.shared_body(digest) or "")
     found = re.search(r"const packed_data = (\{.*\});", page)
     assert found, page[:500]
     data: dict[str, Any] = json.loads(found[1])

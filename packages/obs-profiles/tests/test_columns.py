@@ -6,7 +6,7 @@ import datetime
 import decimal
 import enum
 import uuid
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -62,10 +62,10 @@ def facts(column: ColumnProfile) -> tuple[str, int, int, int]:
         (lambda: pandas([True, False, True, None], object), "boolean"),
         (lambda: pandas([True, False, True, None], "category"), "boolean"),
         (lambda: pandas([MOMENT, MOMENT, datetime.datetime(2014, 1, 1), None]), "time"),
-        (lambda: pandas(pd.to_datetime(["2013", "2014", "2014", None], utc=True)), "time"),
+        (lambda: pandas(pd.to_datetime(pd.Series(["2013", "2014", "2014", None]), utc=True)), "time"),
         (lambda: pandas(pd.to_timedelta([1, 2, 2, None], "h")), "duration"),
         (lambda: pandas(pd.PeriodIndex(["2013-01", "2013-02", "2013-02", None], freq="M")), "time"),
-        (lambda: pandas(pd.arrays.IntervalArray.from_tuples([(0, 1), (1, 2), (1, 2), None])), "object"),
+        (lambda: pandas(pd.arrays.IntervalArray.from_tuples([(0, 1), (1, 2), (1, 2), cast("Any", None)])), "object"),
         (lambda: pandas(pd.arrays.SparseArray([1.0, 2.0, 2.0, np.nan])), "number"),
         (lambda: pandas([b"a", b"b", b"b", None]), "bytes"),
         (lambda: pandas([[1, 2], [3], [3], None]), "list"),
@@ -144,7 +144,7 @@ def test_slices_and_chunks_of_arrow() -> None:
 
 @pytest.mark.parametrize("unit", ["ns", "us", "ms", "s"])
 def test_times_are_times_in_every_unit_and_one_moment_is_one_value(unit: str) -> None:
-    column = pandas(pd.Series([MOMENT, MOMENT, MOMENT.replace(hour=18)]).astype(f"M8[{unit}]"))
+    column = pandas(pd.Series([MOMENT, MOMENT, MOMENT.replace(hour=18)]).astype(cast("Any", f"M8[{unit}]")))
     assert column.times is not None
     assert (column.times.numbers.least, column.times.numbers.most) == (MICROS, MICROS + 6 * 3_600_000_000)
     assert column.times.hours.nonzero()[0].tolist() == [12, 18]

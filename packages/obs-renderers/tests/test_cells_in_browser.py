@@ -9,6 +9,7 @@ import math
 import os
 import re
 import uuid
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -211,7 +212,7 @@ class Broken:
         raise RuntimeError("str")
 
     __repr__ = __str__
-    __hash__ = None
+    __hash__: Any = None
 
 
 class Panics:

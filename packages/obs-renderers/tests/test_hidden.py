@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import typing
+from typing import Any
 
 import msgspec
 import pytest
@@ -68,17 +69,17 @@ class TupleOwnRepr(typing.NamedTuple):
         return f"TupleOwnRepr({SHOWN})"
 
 
-class DictOwnRepr(dict):
+class DictOwnRepr(dict[str, Any]):
     def __repr__(self):
         return f"DictOwnRepr({SHOWN})"
 
 
-class ListOwnRepr(list):
+class ListOwnRepr(list[Any]):
     def __repr__(self):
         return f"ListOwnRepr({SHOWN})"
 
 
-class UserDictOwnRepr(collections.UserDict):
+class UserDictOwnRepr(collections.UserDict[str, Any]):
     def __repr__(self):
         return f"UserDictOwnRepr({SHOWN})"
 

@@ -41,9 +41,9 @@ class CountingStore(FolderStore):
 
     reads = 0
 
-    def get(self, path: str, start: int = 0) -> bytes:
+    def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
         self.reads += 1
-        return super().get(path, start)
+        return super().get(path, start, size)
 
 
 @pytest.fixture

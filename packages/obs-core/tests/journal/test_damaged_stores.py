@@ -194,17 +194,19 @@ def assert_true(truth: Truth, folder: Path, damaged: str) -> None:
             assert found[:4] == was[:4]
             assert row in table.open or found[4] == was[4], f"{one} ended in another way"
     items_missing = False
-    for one in recorded.tasks:
-        if one.id not in truth.tasks:
-            assert not one.name or one.name == truth.view.name, f"task {one.name!r} was never called"
+    for shown_task in recorded.tasks:
+        if shown_task.id not in truth.tasks:
+            assert not shown_task.name or shown_task.name == truth.view.name, (
+                f"task {shown_task.name!r} was never called"
+            )
             continue
-        was = truth.tasks[one.id]
-        assert one.status in (was.status, "lost")
-        shown = items_of(one)
-        missing = [item for item in truth.items[one.id] if item not in shown]
-        added = [item for item in shown if item not in truth.items[one.id]]
+        before = truth.tasks[shown_task.id]
+        assert shown_task.status in (before.status, "lost")
+        shown = items_of(shown_task)
+        missing = [item for item in truth.items[shown_task.id] if item not in shown]
+        added = [item for item in shown if item not in truth.items[shown_task.id]]
         assert all("<em>This part " in item for item in added), f"{added[:3]} was never appended"
-        assert len(shown) <= len(truth.items[one.id]), "something is shown twice"
+        assert len(shown) <= len(truth.items[shown_task.id]), "something is shown twice"
         items_missing = items_missing or len(missing) > len(added)
     if len(table.ids) < len(truth.spans) or table.open or items_missing:
         assert view.damaged_records or view.status == "lost", f"something is missing without a word in {damaged}"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from obs_core import current_context, execution, load_execution, span, task
-from obs_core.journal import flusher, writer
+from obs_core.journal import encoding, flusher, writer
 from obs_core.store.folder import FolderStore
 from obs_core.testing import RecordingStore
 
@@ -173,7 +173,7 @@ def test_what_is_raised_while_a_batch_is_encoded_or_written_is_raised_and_costs_
     number = 0
     with execution("night"):
         journal = current_context().state.journal
-        places = [(writer.encoding, "encode"), (writer, "sealed"), (journal.store, "put"), (journal.store, "segment")]
+        places = [(encoding, "encode"), (writer, "sealed"), (journal.store, "put"), (journal.store, "segment")]
         for owner, name in places:
             for after in (False, True):
                 with span("step", number=number):
@@ -198,7 +198,7 @@ def test_too_little_memory_is_no_business_of_the_task(store: RecordingStore, mon
             with span("step", number=number):
                 pass
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(writer.encoding, "encode", fail)
+            patch.setattr(encoding, "encode", fail)
             current_context().state.journal.flush()
     assert steps(store) == [0, 1, 2]
 
@@ -217,7 +217,7 @@ def test_the_background_thread_outlives_what_is_raised_in_it(
         thread = flusher._thread
         assert thread is not None
         written = threading.Event()
-        monkeypatch.setattr(flusher, "_journals", [Broken(), *flusher._journals])  # type: ignore[list-item]
+        monkeypatch.setattr(flusher, "_journals", [Broken(), *flusher._journals])
         monkeypatch.setattr(flusher._journals[1], "beat", written.set)
         assert written.wait(30)
         assert thread.is_alive()
@@ -239,8 +239,8 @@ def test_a_record_that_cannot_be_written_in_any_way_is_counted(
     store: RecordingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OBS_STRICT", "0")
-    line_of_any = writer.encoding._line_of_any
-    monkeypatch.setattr(writer.encoding, "_line_of_any", lambda row: b"" if "cursed" in str(row) else line_of_any(row))
+    line_of_any = encoding._line_of_any
+    monkeypatch.setattr(encoding, "_line_of_any", lambda row: b"" if "cursed" in str(row) else line_of_any(row))
     with execution("night"):
         for name in ("before", "cursed", "after"):
             with span(name, file="\udcff"):  # not in JSON: each line is made by itself
@@ -266,7 +266,8 @@ def test_a_writer_whose_files_were_removed_begins_anew_and_says_so(folder: Path)
             journal = current_context().state.journal
             journal.flush()
             shutil.rmtree(folder / "executions" / run.id)
-            journal._segment._looked_at = -1.0  # it looks once a second
+            segment: Any = journal._segment
+            segment._looked_at = -1.0  # it looks once a second
             with span("after"):
                 pass
 

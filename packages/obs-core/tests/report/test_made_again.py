@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from obs_core import Deck, TimeLineDeck, current_context, span, task
+from obs_core import Deck, TimeLineDeck, current_context, report, span, task
 from obs_core.recording import publishing
 from obs_core.testing import RecordingStore
 
@@ -77,7 +77,7 @@ def test_a_report_made_again_has_the_same_tabs(
     store: RecordingStore, monkeypatch: pytest.MonkeyPatch, fill: Any
 ) -> None:
     written: list[Any] = []
-    render = publishing.render_report
+    render = report.render_report
 
     def kept(execution: Any, tasks: Any, *arguments: Any, **options: Any) -> str:
         written.append(tasks[0])

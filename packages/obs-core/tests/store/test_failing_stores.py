@@ -36,8 +36,8 @@ def test_a_full_disk_costs_one_warning_and_a_count(tmp_path: Path, capsys: pytes
     class FullDisk(FolderStore):
         """A folder whose journal lies on a device that is really full."""
 
-        def _full(self, path: str) -> str:
-            return "/dev/full" if path.endswith(".jsonl") else super()._full(path)
+        def _full(self, path: str, leaf: bool = True) -> str:
+            return "/dev/full" if path.endswith(".jsonl") else super()._full(path, leaf)
 
         def put(self, path: str, content: bytes) -> None:
             with open("/dev/full", "wb", buffering=0) as file:

@@ -141,7 +141,7 @@ def test_a_generator_task_lasts_until_it_is_exhausted(store: RecordingStore) -> 
 def names_of_active() -> list[str]:
     from obs_core.recording.scope import active
 
-    return [found.task_name for found in active if found.parent is not None]
+    return [found.name for found in active if found.parent is not None]
 
 
 def test_a_generator_task_that_is_closed_early_did_not_succeed(store: RecordingStore) -> None:

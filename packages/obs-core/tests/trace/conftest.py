@@ -31,9 +31,15 @@ def execution(**given: Any) -> ExecutionView:
     return ExecutionView(**{**fields, **given})
 
 
+def ids_of(table: SpanTable) -> list[str]:
+    """The ids of a table that was made by hand, which may be written."""
+    assert isinstance(table.ids, list)
+    return table.ids
+
+
 def append(table: SpanTable, parent: int, name: str, start: int, duration: int, kind: str = "operation") -> int:
     """Add a span to a table; returns its index."""
-    table.ids.append(f"ada.{len(table.ids)}")
+    ids_of(table).append(f"ada.{len(table.ids)}")
     table.parents.append(parent)
     table.names.append(name)
     table.kinds.append(kind)  # type: ignore[arg-type]
@@ -59,7 +65,7 @@ def table_of() -> Callable[..., SpanTable]:
             start, end = (round(float(found[part]) * MILLISECOND) for part in ("start", "end"))
             kind = "task" if " task" in found["rest"] else "operation" if path else "workflow"
             span = append(table, path[-1][1] if path else -1, found["name"].strip(), start, end - start, kind)
-            table.ids[span] = f"{(writers or {}).get(found['name'].strip(), 'ada')}.{span}"
+            ids_of(table)[span] = f"{(writers or {}).get(found['name'].strip(), 'ada')}.{span}"
             for word in found["rest"].split():
                 if word == "open":
                     table.open.add(span)
@@ -105,7 +111,7 @@ def _drawn(spans: list[tuple[int, int, int, str, bool]], whole: int) -> SpanTabl
     for parent, start, duration, name, elsewhere in spans:
         span = append(table, parent % len(table.ids), name, start, duration)
         if elsewhere:
-            table.ids[span] = f"bob.{span}"
+            ids_of(table)[span] = f"bob.{span}"
     return table
 
 
