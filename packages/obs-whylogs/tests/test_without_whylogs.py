@@ -65,7 +65,7 @@ assert count(frame) == 2
 (read,) = load_execution("last", {str(tmp_path)!r}).tasks
 print(read.status, *read.notes)
 assert "delay" in WhylogsSummaryDriftRenderer.to_html(frame, frame)
-print([one.column for one in measure_drift(frame, frame)])
+print([one.name for one in measure_drift(frame, frame)])
 """)
     assert result.returncode == 0, result.stderr
     assert result.stdout == "succeeded\n['delay']\n"
