@@ -46,19 +46,14 @@ class Guarded:
 
     def set(self, value: Any) -> Any:
         """Set the variable, unless garbage is collected."""
-        if start is not _seen and self._collects():
+        if start is not _seen and _collects():
             return None
         return self._set(value)
 
     def reset(self, token: Any) -> None:
         """Reset the variable, if it was set."""
-        if token is not None and not (start is not _seen and self._collects()):
+        if token is not None and not (start is not _seen and _collects()):
             self._reset(token)
-
-    @staticmethod
-    def _collects() -> bool:
-        """Tell whether garbage is collected; no, once the interpreter has begun to take this module apart."""
-        return _phases is not None and _collects()
 
 
 def _collects() -> bool:
