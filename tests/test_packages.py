@@ -84,7 +84,12 @@ def broken(tmp_path: Path) -> Callable[[str, str, str], str]:
         ("pyproject.toml", "obs_renderers:TreeRenderer", "obs_renderers:Bush", "does not load: AttributeError"),
         ("pyproject.toml", '  "pygments>=2.18",\n', "", "imports pygments, which is not in its dependencies"),
         ("pyproject.toml", '  "Programming Language :: Python :: 3.14",\n', "", "classifiers lack Python 3.14"),
-        ("pyproject.toml", '"skrub>=0.11"', "\"skrub>=0.11; python_version < '3.14'\"", "promise Python 3.14, where a"),
+        (
+            "pyproject.toml",
+            '"pygments>=2.18"',
+            "\"pygments>=2.18; python_version < '3.14'\"",
+            "promise Python 3.14, where a",
+        ),
         ("src/obs_renderers/_types.py", "\nfrom typing", "\nimport numba\nfrom typing", "imports numba, which"),
         ("CHANGELOG.md", "## [Unreleased]", "## [0.1.0] - soon", "the first heading of CHANGELOG.md must be"),
         ("CHANGELOG.md", "### Added", "### News", "Keep a Changelog knows Added, Changed"),

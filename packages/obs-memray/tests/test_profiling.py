@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import re
@@ -19,6 +20,7 @@ import pytest
 
 from obs_core import execution, load_execution, task
 from obs_core.reading import Execution
+from obs_core.report.shared import restore
 from obs_core.tasks.deferred import wait
 from obs_memray import memray_profiling
 
@@ -38,7 +40,13 @@ def finished(execution_id: str = "last") -> Execution:
 
 
 def decks_of(recorded: Execution, name: str) -> dict[str, str]:
-    return {deck.name: "".join(deck.items) for deck in recorded.task(name).decks}
+    """The pages of a task's decks, with the scripts that are kept apart when they are large."""
+    body = functools.partial(_body, recorded)
+    return {deck.name: "".join(restore(item, body) for item in deck.items) for deck in recorded.task(name).decks}
+
+
+def _body(recorded: Execution, digest: str) -> str:
+    return recorded.shared_body(digest) or ""
 
 
 def text_of(html: str) -> str:

@@ -107,7 +107,7 @@ def test_decks_appear_as_they_are_published(run: Run, serve: Callable[..., Any],
 def test_an_execution_moves_by_itself(run: Run, serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
     page = open_page(f"{serve().url}executions/{run.id}")
     expect(page.locator(".head .badge")).to_have_text("Running")
-    expect(page.locator(".fact", has_text="Spans")).to_contain_text("1")
+    expect(page.locator(".fact", has_text="Spans")).to_contain_text("2")  # the execution, and its task at once
     for _ in range(3):
         run.tell("item")
     expect(page.locator(".fact", has_text="Spans")).to_contain_text("4")

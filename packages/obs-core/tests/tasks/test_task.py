@@ -267,14 +267,13 @@ def test_tasks_called_from_threads_of_a_task_are_its_children(store: RecordingSt
     assert names(store) == ["fan_out", "add", "add", "add"]
 
 
-def test_tasks_of_threads_that_are_older_than_the_execution_stand_by_themselves(
-    store: RecordingStore,
-) -> None:
+def test_a_task_in_an_older_thread_belongs_to_who_submitted_it_where_python_tells(store: RecordingStore) -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(int).result()
         with execution("night"):
             assert pool.submit(add, 1).result() == 2
-    assert sorted(found.name for found in store.executions()) == ["add", "night"]
+    known = sys.version_info >= (3, 12)
+    assert sorted(found.name for found in store.executions()) == (["night"] if known else ["add", "night"])
 
 
 def test_a_threads_span_leaves_no_context_behind(store: RecordingStore) -> None:

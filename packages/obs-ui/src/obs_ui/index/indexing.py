@@ -172,9 +172,10 @@ class SummaryReader:
     def read(self) -> ExecutionView | None:
         """Return how it stands; None if there is nothing to read."""
         for addition in self._tail.read():
-            added = addition.lines.rstrip(b"\n").split(b"\n")
+            # Each batch ends with a line that checks it, which says nothing of the writer.
+            added = [line for line in addition.lines.rstrip(b"\n").split(b"\n") if not line.startswith(b'["check"')]
             lines = [line for line in added if line.startswith(_SUMMARY_KINDS)]
-            if added[-1].startswith(_SIGNS_OF_LIFE):
+            if added and added[-1].startswith(_SIGNS_OF_LIFE):
                 lines.append(added[-1])
             for record in map(_as_sign_of_life, decode(b"\n".join(lines))):
                 if isinstance(record, (records.Beat, records.TaskEnd)):
