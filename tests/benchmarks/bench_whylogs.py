@@ -125,7 +125,7 @@ def _opened(page: Path) -> str:
         tab = browser.new_context(offline=True).new_page()
         began = perf_counter()
         tab.goto(page.as_uri())
-        tab.locator("tbody tr svg").first.wait_for()
+        tab.locator(".row svg").first.wait_for()
         return f"{perf_counter() - began:.2f} s"
 
 

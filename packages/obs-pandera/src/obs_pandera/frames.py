@@ -65,8 +65,11 @@ class _PandasFrame:
 
     def mask_of(self, index_labels: Any) -> Any:
         index = self._data.index
-        if not index.is_unique or (index.nlevels > 1 and not all(isinstance(label, tuple) for label in index_labels)):
-            return None  # older pandera writes the labels of a MultiIndex as text
+        if not index.is_unique:
+            return None
+        if index.nlevels > 1 and not all(isinstance(label, tuple) for label in index_labels):
+            written = index.map(str).isin(index_labels)  # older pandera writes the labels of a MultiIndex as text
+            return written if written.sum() == len(set(index_labels)) else None
         return index.isin(index_labels)
 
     def missing(self, column: int) -> Any:

@@ -154,6 +154,8 @@ class ColumnProfile:
     @classmethod
     def merged(cls, parts: Sequence[ColumnProfile], *, capacity: int) -> ColumnProfile:
         """Merge what is known of several parts of a column."""
+        if len(parts) == 1 and parts[0]._most_counted() <= capacity:
+            return parts[0]
         types: dict[str, int] = {}
         for part in parts:
             for name, count in part.types.items():
@@ -180,6 +182,13 @@ class ColumnProfile:
             texts=together(operator.attrgetter("texts"), TextProfile),
             sizes=together(operator.attrgetter("sizes"), NumberProfile),
         )
+
+    def _most_counted(self) -> int:
+        numbers = (self.numbers, self.durations, self.sizes, self.times.numbers if self.times else None)
+        tables = [known.frequent for known in numbers if known]
+        if self.texts:
+            tables.append(self.texts.frequent)
+        return max(map(len, tables), default=0)
 
     def __repr__(self) -> str:
         return f"<ColumnProfile {self.name!r}: {self.kind}, {self.rows:,} rows, {self.missing:,} missing>"

@@ -174,7 +174,10 @@ def _sorted_and_counted(
     if np.count_nonzero(last) == len(ordered):
         return ordered, None
     ends = np.flatnonzero(last)
-    return ordered[ends], np.diff(ends, prepend=-1)
+    counts = np.empty(len(ends), np.int64)
+    counts[0] = ends[0] + 1
+    np.subtract(ends[1:], ends[:-1], out=counts[1:])
+    return ordered[ends], counts
 
 
 def _number_profile(numbers: NDArray[Any], counts: NDArray[np.int64] | None, *, scale: int = 1) -> NumberProfile:

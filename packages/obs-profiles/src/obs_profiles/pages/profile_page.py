@@ -109,7 +109,7 @@ def _in_short(column: ColumnProfile) -> str:
     known = column.distribution
     if known is not None:
         write = writer_for(column)
-        if known.least == known.most:
+        if known.least == known.most and len(column.types) == 1:
             return f"<span>{escape(write(known.least))}</span><small>always</small>"
         median = rough_writer_for(column)(float(known.quantiles.quantiles(0.5)))
         what = "elements, median" if column.kind == "list" else "median"

@@ -64,7 +64,8 @@ class FrequentItems:
         if counts is None:
             counts = np.ones(min(len(values), capacity + 1), np.int64)
             if len(values) > capacity:
-                return cls(values[:0], counts[:0], missed=1)
+                # No slice: that would keep all of the values in memory.
+                return cls(np.empty(0, values.dtype), np.empty(0, np.int64), missed=1)
         chosen, missed = most_frequent(counts, capacity)
         return cls(values[chosen], counts[chosen], missed=missed)
 

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["QuantileSketch"]
 
-K = 256
-"""Numbers that the highest level holds at most."""
+K = 208
+"""Numbers that the highest level of merged sketches holds at most."""
+
+K_AT_ONCE = 512
+"""Numbers of a sketch that is made in one piece: what is lost there, no merging averages out."""
 
 _SHRINK = 2 / 3
 """How much smaller each lower level is."""
@@ -39,7 +42,7 @@ of the room for."""
 
 
 class QuantileSketch:
-    """Ranks of numbers, within 0.4 % for what was profiled in one piece and about 1 % for what was merged.
+    """Ranks of numbers, within 0.2 % for what was profiled in one piece and about 0.8 % for what was merged.
 
     Args:
         levels: Numbers, ascending, of each level; one of level *h* stands for 2^h.
@@ -69,7 +72,7 @@ class QuantileSketch:
         """
         ends = None if counts is None else np.cumsum(counts)
         total = len(values) if ends is None else int(ends[-1]) if len(ends) else 0
-        top = _top_level(total)
+        top = _top_level(total, K_AT_ONCE)
         if not top:
             return cls([values.copy() if counts is None else np.repeat(values, counts)] if total else ())
         positions, levels = _middles(total, top)
@@ -99,22 +102,23 @@ class QuantileSketch:
         return made
 
     def _compact(self) -> None:
-        """Let numbers go up until no level holds more than its share."""
-        top = _top_level(self.count)
+        """Let half of the lowest level that is too full go up, until all numbers together find room.
+
+        A level may be fuller than its share while others are emptier: what a level loses when it is halved does not
+        depend on how full it is, so the fewer times the better.
+        """
+        top = max(_top_level(self.count, K), len(self.levels) - 1)
         levels = [*self.levels, *(np.empty(0) for _ in range(top + 1 - len(self.levels)))]
-        for level in range(top):
+        shares = [_capacity(top - level) for level in range(top + 1)]
+        while sum(map(len, levels)) > sum(shares):
+            level = next(level for level in range(top) if len(levels[level]) > shares[level])
             items = levels[level]
-            up = _steps_up(len(items), top - level)
-            if not up:
-                continue
-            offset = _coin(items, level, 1 << up)
-            blocks = len(items) >> up
-            levels[level] = items[blocks << up :]
-            chosen = items[: blocks << up][offset :: 1 << up]
-            levels[level + up] = np.sort(np.concatenate([levels[level + up], chosen]))
-            block = float(1 << (level + up))
-            self.merges += block * block / 4
-            self.worst += block
+            even = len(items) & ~1
+            chosen = items[:even][_coin(items, level) :: 2]
+            levels[level] = items[even:]
+            levels[level + 1] = np.sort(np.concatenate([levels[level + 1], chosen]))
+            self.merges += 4.0**level
+            self.worst += 2.0**level
         self.levels = tuple(levels)
 
     @property
@@ -175,20 +179,13 @@ class QuantileSketch:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _top_level(count: int) -> int:
-    """Return the level at which no more than K numbers stand for all."""
-    return max(0, (-(-count // K) - 1).bit_length())
+def _top_level(count: int, most: int) -> int:
+    """Return the level at which no more than so many numbers stand for all."""
+    return max(0, (-(-count // most) - 1).bit_length())
 
 
 def _capacity(depth: int) -> int:
     return max(_FEWEST, int(K * _SHRINK**depth))
-
-
-def _steps_up(size: int, depth: int) -> int:
-    """Return by how many levels a full level's numbers go up, so that they find room."""
-    if size <= _capacity(depth):
-        return 0
-    return next((up for up in range(1, depth) if size >> up <= _capacity(depth - up) // 2), depth)
 
 
 def _middles(total: int, top: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -208,13 +205,15 @@ def _middles(total: int, top: int) -> tuple[NDArray[np.int64], NDArray[np.int64]
 def _rounded(items: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round numbers to a part of the gap to their nearest neighbour; those that are there twice stay as they are."""
     with np.errstate(all="ignore"):
-        gaps = np.diff(items, prepend=items[0] - (items[-1] - items[0]), append=items[-1] + (items[-1] - items[0]))
-        nearest = np.minimum(gaps[:-1], gaps[1:])
+        gaps = items[1:] - items[:-1]
+        nearest = np.empty(len(items))
+        nearest[0], nearest[-1] = gaps[0], gaps[-1]
+        np.minimum(gaps[:-1], gaps[1:], out=nearest[1:-1])
         steps = np.exp2(np.floor(np.log2(nearest / _PRECISION)))
         rounded = np.round(items / steps) * steps
     return np.where(np.isfinite(rounded), rounded, items)
 
 
-def _coin(items: NDArray[np.float64], level: int, sides: int) -> int:
-    """Throw a die that falls the same way for the same numbers."""
-    return zlib.crc32(items.tobytes(), level) * sides >> 32
+def _coin(items: NDArray[np.float64], level: int) -> int:
+    """Throw a coin that falls the same way for the same numbers."""
+    return zlib.crc32(items.tobytes(), level) >> 31
