@@ -10,23 +10,17 @@ import json
 from typing import Any
 
 from tests.benchmarks.measuring import installed, print_table, run_fresh
+from tests.benchmarks.mixed_frame import MIXED
 
-DATA = """
+DATA = (
+    """
 import json, os, time
 os.environ["WHYLOGS_NO_ANALYTICS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["POLARS_MAX_THREADS"] = "1"
 import numpy as np, pandas as pd
-def mixed(rows, seed):
-    rng = np.random.default_rng(seed)
-    columns = {f"float{i}": rng.normal(50 + seed, 12, rows) for i in range(8)}
-    columns |= {f"int{i}": rng.integers(0, 5000, rows) for i in range(5)}
-    columns |= {f"word{i}": rng.choice(["EWR", "JFK", "LGA", "BOS"], rows).astype(object) for i in range(3)}
-    columns["time"] = pd.date_range("2013-01-01", periods=rows, freq="min")
-    columns["flag"] = rng.random(rows) > 0.5
-    columns["gaps"] = np.where(rng.random(rows) > 0.3, rng.normal(size=rows), np.nan)
-    columns["tail"] = np.array([f"N{number % 4000:05}" for number in range(rows)], object)
-    return pd.DataFrame(columns)
-def measured(work, rounds=3):
+"""
+    + MIXED
+    + """def measured(work, rounds=3):
     found = []
     for _ in range(rounds):
         began = time.process_time()
@@ -37,6 +31,7 @@ def tell(*found):
     print(json.dumps(found))
 ROWS = {rows}
 """
+)
 
 OURS = """
 from obs_profiles import profile

@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+# whylogs fails on names that are no text ("'int' object has no attribute 'split'") and puts columns of one name into
+# the same metrics.
+from obs_profiles.columns import unique_names
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -91,27 +95,6 @@ def is_frame(value: Any) -> bool:
 def _library_of(value: Any) -> str:
     roots = (kind.__module__.partition(".")[0] for kind in type(value).__mro__)
     return next((root for root in roots if root in _READERS), "")
-
-
-def unique_names(names: Iterable[Any]) -> list[str]:
-    """Make names texts that differ: of ``["a", "a", 1]`` that is ``["a", "a.1", "1"]``, as pandas reads such files.
-
-    whylogs fails on names that are no text (``'int' object has no attribute 'split'``) and puts columns of one name
-    into the same metrics.
-    """
-    texts = [" / ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in names]
-    taken, seen = set(texts), set[str]()
-    numbers: dict[str, int] = {}
-    for place, text in enumerate(texts):
-        if text in seen:
-            number = numbers.get(text, 1)
-            while f"{text}.{number}" in taken:
-                number += 1
-            numbers[text] = number + 1
-            texts[place] = f"{text}.{number}"
-            taken.add(texts[place])
-        seen.add(text)
-    return texts
 
 
 # ---- pandas -----------------------------------------------------------------------------------------------------

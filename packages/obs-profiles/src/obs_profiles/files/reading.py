@@ -59,9 +59,9 @@ def read(data: bytes) -> Profile:
         if not inflate.eof:
             raise ProfileFormatError(f"this profile of {len(data):,} bytes is cut off, or too large")
         return _profile(msgspec.msgpack.decode(content, type=ProfileRecord))
+    except ProfileFormatError:
+        raise
     except (zlib.error, msgspec.MsgspecError, ValueError, IndexError) as error:
-        if isinstance(error, ProfileFormatError):
-            raise
         raise ProfileFormatError(f"this profile of {len(data):,} bytes is damaged: {error}") from error
 
 
