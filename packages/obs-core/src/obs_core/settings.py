@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["VARIABLES", "attempt_text", "carrier_text", "decks_enabled", "store_url", "strict", "ui_url"]
+__all__ = ["VARIABLES", "attempt_text", "carrier_text", "decks_enabled", "logs_text", "store_url", "strict", "ui_url"]
 
 VARIABLES = {
     "OBS_STORE": "where executions are kept: a folder or any fsspec URL; default .obs",
     "OBS_ENABLE_DECK": "0 turns decks and reports off",
+    "OBS_LOGS": "what is kept of a program's output: 0, logging, streams (default), or all",
     "OBS_STRICT": "1 turns obs's own failures into errors",
     "OBS_UI_URL": "the address of the execution UI, for links",
     "OBS_ATTEMPT": "which try this is, counted from 1",
@@ -29,6 +30,11 @@ def store_url() -> str:
 def decks_enabled() -> bool:
     """Tell whether `OBS_ENABLE_DECK` allows decks."""
     return os.environ.get("OBS_ENABLE_DECK", "1").lower() not in ("0", "false", "no", "off")
+
+
+def logs_text() -> str:
+    """Return what `OBS_LOGS` says; empty if it says nothing."""
+    return os.environ.get("OBS_LOGS", "")
 
 
 def strict() -> bool:

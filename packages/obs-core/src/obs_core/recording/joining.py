@@ -118,6 +118,7 @@ def leave(execution_id: str) -> None:
     run = _joined_runs.pop(execution_id, None)
     if run is not None:
         live.pop(execution_id, None)
+        run.log.close()
         run.journal.close_now()
 
 
