@@ -302,6 +302,7 @@ class SpanTable(Struct):
         counted: Index to what it stands for, for an entry that stands for several operations: it lasts from the start
             of the first to the end of the last.
         workers: The engine's workers that took part, in the order in which they joined.
+        logged: Index to how many warnings and how many errors were logged in a span, where any were.
     """
 
     execution: ExecutionView
@@ -318,3 +319,4 @@ class SpanTable(Struct):
     keys: dict[int, str] = field(default_factory=dict)
     counted: dict[int, Counted] = field(default_factory=dict)
     workers: list[WorkerView] = field(default_factory=list)
+    logged: dict[int, tuple[int, int]] = field(default_factory=dict)
