@@ -201,7 +201,9 @@ class Broken:
 
 def test_one_bad_column_leaves_the_others_as_they_are():
     good = pd.DataFrame({"n": [1, 2, 3]})
-    bad = good.assign(bad=pd.Series([Broken(), decimal.Decimal("sNaN"), 2], dtype=object))
+    values = np.empty(3, dtype=object)
+    values[0], values[1], values[2] = Broken(), decimal.Decimal("sNaN"), 2  # all at once, numpy 1 asks each for its array
+    bad = good.assign(bad=pd.Series(values))
 
     assert profiled(bad)[1]["n"] == profiled(good)[1]["n"]
     assert profiled(bad)[1]["bad"].missing == 1
