@@ -202,8 +202,9 @@ class Broken:
 def test_one_bad_column_leaves_the_others_as_they_are():
     good = pd.DataFrame({"n": [1, 2, 3]})
     values = np.empty(3, dtype=object)
-    values[0], values[1], values[2] = Broken(), decimal.Decimal("sNaN"), 2  # all at once, numpy 1 asks each for its array
-    bad = good.assign(bad=pd.Series(values))
+    for row, value in enumerate((Broken(), decimal.Decimal("sNaN"), 2)):
+        values[row] = value  # taken together, numpy 1 would ask each for its array
+    bad = good.assign(bad=pd.Series(values, dtype=object))
 
     assert profiled(bad)[1]["n"] == profiled(good)[1]["n"]
     assert profiled(bad)[1]["bad"].missing == 1
