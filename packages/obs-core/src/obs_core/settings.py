@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["VARIABLES", "attempt_text", "carrier_text", "decks_enabled", "store_url", "strict", "ui_url"]
+__all__ = [
+    "VARIABLES",
+    "attempt_text",
+    "carrier_text",
+    "decks_enabled",
+    "reports_written",
+    "store_url",
+    "strict",
+    "ui_url",
+]
 
 VARIABLES = {
     "OBS_STORE": "where executions are kept: a folder or any fsspec URL; default .obs",
     "OBS_ENABLE_DECK": "0 turns decks and reports off",
+    "OBS_WRITE_REPORTS": "1 writes each task's report as an HTML file when it ends; default 0: `obs show` makes it",
     "OBS_STRICT": "1 turns obs's own failures into errors",
     "OBS_UI_URL": "the address of the execution UI, for links",
     "OBS_ATTEMPT": "which try this is, counted from 1",
@@ -29,6 +39,11 @@ def store_url() -> str:
 def decks_enabled() -> bool:
     """Tell whether `OBS_ENABLE_DECK` allows decks."""
     return os.environ.get("OBS_ENABLE_DECK", "1").lower() not in ("0", "false", "no", "off")
+
+
+def reports_written() -> bool:
+    """Tell whether `OBS_WRITE_REPORTS` asks for a report file at the end of each task."""
+    return os.environ.get("OBS_WRITE_REPORTS", "0").lower() in ("1", "true", "yes", "on")
 
 
 def strict() -> bool:

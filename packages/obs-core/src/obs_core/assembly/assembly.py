@@ -107,10 +107,9 @@ class Assembly:
             if not writer.alive
         ]
 
-    def parts_of(self, task_id: str) -> tuple[dict[str, CollectedDeck], list[Link], list[str]]:
-        """Return the decks (by their global names), links and notes of one task."""
-        task = self._tasks.get(task_id, TaskView(task_id, "", "running", 0, 0))
-        return self._collecting.parts_of(task_id), task.links, task.notes
+    def known_task(self, task_id: str) -> TaskView:
+        """Return what is known of a task by now."""
+        return self._tasks.get(task_id, TaskView(task_id, "", "running", 0, 0))
 
     def row_of_task(self, task_id: str) -> int:
         """Return the row of a task in the span table; 0, the execution's own, if it is not known."""

@@ -81,7 +81,12 @@ class Deck:
     def _join_context(self) -> None:
         """Be a tab of the task. An engine's worker, which runs many parts of it, does not hold the decks of all."""
         if not self._task.source:
-            self._task.decks.append(self)
+            decks = self._task.decks
+            for earlier in reversed(decks):  # one that was made without a tab, and appended by its user
+                if earlier.number or not self._task.enable_deck:
+                    break
+                earlier.announce()
+            decks.append(self)
         self.announce()
 
     @classmethod
@@ -126,7 +131,7 @@ class Deck:
 
     @staticmethod
     def publish() -> None:
-        """Write the current task's report now, while it runs; done by itself when the task ends."""
+        """Write the current task's report as a file now, while it runs; it is written again when the task ends."""
         from obs_core.recording.publishing import publish
 
         publish(innermost().task)

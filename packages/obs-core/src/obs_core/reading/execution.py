@@ -164,7 +164,16 @@ class Execution:
             return None
 
     def report_paths(self) -> list[str]:
-        """Return where the reports lie that its tasks wrote: paths, or URLs of a shared store."""
+        """Return where the reports of its tasks are: paths, or URLs of a shared store.
+
+        Reports are made when somebody wants them: those of the tasks that have decks and have ended are written now.
+
+        Raises:
+            OSError: The store cannot be written.
+        """
+        for task in self.tasks:
+            if task.status != "running" and task.decks:
+                self.write_report(task)
         folder = f"{execution_path(self.id)}/reports"
         return [self.store.address(f"{folder}/{name}") for name in self.store.names(folder) if name.endswith(".html")]
 

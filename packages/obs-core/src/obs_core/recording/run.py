@@ -77,6 +77,7 @@ class TaskState:
         function: The task's function with its module, ``"flights.clean"``; empty outside any task.
         source: The worker that this code runs on, if an engine's worker runs a part of the task.
         shared: Whether other processes may take part in this task, so that its report must look for their parts.
+        published: Whether its report is a file, which must not stay as it stood then.
         start: When its function began, by `obs_core.clock.wall`; until it does, when the call began.
         spent: Wall and process time of its function in nanoseconds, once that has ended: what obs and its decorators do
             before and after is not the task's.
@@ -115,6 +116,7 @@ class TaskState:
         "outside",
         "over",
         "parent",
+        "published",
         "run",
         "shared",
         "source",
@@ -151,6 +153,7 @@ class TaskState:
         self.function = function
         self.source = source
         self.shared = False
+        self.published = False
         self.ended: int | None = None
         self.failure: str | None = None
         self.face: Any = None
@@ -224,12 +227,24 @@ class Run:
 
     Attributes:
         root: The state outside any task.
+        begun: How it began, if this process began it.
         participants: Other processes that take part.
         carried: The states of its tasks that were carried to other threads of this process.
         attached: How often this process joined it, since another one began it.
     """
 
-    __slots__ = ("__weakref__", "attached", "carried", "id", "journal", "name", "participants", "root", "store")
+    __slots__ = (
+        "__weakref__",
+        "attached",
+        "begun",
+        "carried",
+        "id",
+        "journal",
+        "name",
+        "participants",
+        "root",
+        "store",
+    )
 
     def __init__(
         self,
@@ -244,6 +259,7 @@ class Run:
         self.name = name
         self.journal = Journal(store, execution_id, writer, preamble)
         self.root = TaskState(self, name, None, enable_deck=settings.decks_enabled())
+        self.begun: records.ExecutionStart | None = None
         self.participants: list[Participant] = []
         self.carried: WeakSet[TaskState] | None = None
         self.attached = 0
