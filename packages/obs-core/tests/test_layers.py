@@ -27,6 +27,7 @@ LAYERS = """
     report
     failsafe
     text
+    limits
     interruptions
     model locks settings identity provenance clock lazy __about__
 """

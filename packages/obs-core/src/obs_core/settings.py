@@ -12,6 +12,7 @@ __all__ = [
     "attempt_text",
     "carrier_text",
     "decks_enabled",
+    "render_timeout",
     "reports_written",
     "store_url",
     "strict",
@@ -23,12 +24,17 @@ VARIABLES = {
     "OBS_ENABLE_DECK": "0 turns decks and reports off",
     "OBS_WRITE_REPORTS": "1 writes each task's report as an HTML file when it ends; default 0: `obs show` makes it",
     "OBS_STRICT": "1 turns obs's own failures into errors",
+    "OBS_RENDER_TIMEOUT": "seconds that drawing one value may take; default 10, 0 for no limit",
     "OBS_UI_URL": "the address of the execution UI, for links",
     "OBS_ATTEMPT": "which try this is, counted from 1",
     "OBS_CARRIER": "the span of another process under which this one goes on, as JSON",
     "OBS_SECRETS_DIR": "the folder of secrets; default /etc/secrets",
 }
 """Name to meaning. Secrets themselves are also looked up as ``OBS_SECRET_<GROUP>_<KEY>``."""
+
+
+_RENDER_TIMEOUT = 10.0
+_LONGEST = 1e9
 
 
 def store_url() -> str:
@@ -49,6 +55,15 @@ def reports_written() -> bool:
 def strict() -> bool:
     """Tell whether `OBS_STRICT` asks for errors instead of warnings."""
     return os.environ.get("OBS_STRICT", "0") not in ("", "0")
+
+
+def render_timeout() -> float:
+    """Return how many seconds drawing one value may take: `OBS_RENDER_TIMEOUT`, or 10; 0 stands for no limit."""
+    try:
+        seconds = float(os.environ.get("OBS_RENDER_TIMEOUT") or _RENDER_TIMEOUT)
+    except ValueError:
+        return _RENDER_TIMEOUT
+    return seconds if 0 <= seconds < _LONGEST else 0.0
 
 
 def ui_url() -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from obs_core import clock
 from obs_core.failsafe import guarded
 from obs_core.journal import records
+from obs_core.limits import limited
 from obs_core.recording.here import innermost
 from obs_core.rendering import render
 from obs_core.report.bodies import extracted, raw_body
@@ -159,7 +160,7 @@ class Deck:
             return self._shown_items()
         drawn = ""
         with guarded(f"drawing deck {self.name!r}", self._task.note):
-            drawn = extracted(str(self.html))
+            drawn = extracted(limited(lambda: str(self.html)))
         return [drawn] if drawn else []
 
     def settle(self) -> None:
