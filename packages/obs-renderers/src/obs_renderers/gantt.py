@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from obs_core.text.durations import format_duration
-from obs_core.text.numbers import count, plural, share
+from obs_core.text.numbers import MISSING, count, plural, share
 from obs_renderers._cells import is_missing, label_text
 from obs_renderers._columns import Column
 from obs_renderers._frames import Frame, open_frame
@@ -286,7 +286,7 @@ _HEADS = (
 
 
 def _table_row(row: _Row, first: int, span: int) -> str:
-    cpu = "–" if row.cpu is None else format_duration(row.cpu)
+    cpu = MISSING if row.cpu is None else format_duration(row.cpu)
     numbers = (count(row.bars), "+" + format_duration(row.first - first), format_duration(row.wall), cpu)
     cells = "".join(f'<td class="number">{text}</td>' for text in numbers)
     title = f' title="{escape(shorten(row.name, 1000))}"' if len(row.name) > 60 else ""

@@ -13,7 +13,7 @@ from obs_core.values.gantt import Bar
 
 __all__ = ["PartsOfOthers", "parts_of_others"]
 
-_DECK_LINES = (b'["deck"', b'["items"', b'["blob"', b'["times"', b'["link"', b'["note"')
+_DECK_LINES = (b'["deck"', b'["items"', b'["blob"', b'["times"', b'["verdict"', b'["link"', b'["note"')
 _SPAN_LINES = (b'["execution"', b'["span"', b'["open"', b'["task"', b'["task-end"')
 
 _MOST_SPAN_LINES = 16_000_000

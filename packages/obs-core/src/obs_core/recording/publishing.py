@@ -7,7 +7,7 @@ import re
 from obs_core import clock
 from obs_core.assembly.parts import PartsOfOthers, parts_of_others
 from obs_core.failsafe import guarded, warn
-from obs_core.model import DeckView, ExecutionView, TaskView
+from obs_core.model import DeckView, ExecutionView, TaskView, Verdict
 from obs_core.recording.run import TaskDeck, TaskState
 from obs_core.report import render_report
 from obs_core.report.bodies import shared_body
@@ -87,7 +87,8 @@ def _view(task: TaskState) -> TaskView:
 
 
 def _deck_view(deck: TaskDeck) -> DeckView:
-    return DeckView(mask(deck.name), [mask(item) for item in deck.current_items()])
+    verdicts = [Verdict(outcome, mask(what)) for outcome, what in deck.verdicts]
+    return DeckView(mask(deck.name), [mask(item) for item in deck.current_items()], verdicts=verdicts)
 
 
 def _parts_of_others(task: TaskState) -> PartsOfOthers:
@@ -105,6 +106,7 @@ def _add_parts_of_others(task: TaskState, view: TaskView, others: PartsOfOthers)
     for ref, deck in others.decks.items():
         if ref in own:
             own[ref].items.extend(deck.items)
+            own[ref].verdicts.extend(deck.verdicts)
         elif deck.name:
             _add_deck(view, deck)
     view.links.extend(others.links)
@@ -116,6 +118,7 @@ def _add_deck(view: TaskView, deck: DeckView) -> None:
     for known in view.decks:
         if known.name == deck.name and deck.of_workers:
             known.items.extend(deck.items)
+            known.verdicts.extend(deck.verdicts)
             return
     view.decks.append(deck)
 
