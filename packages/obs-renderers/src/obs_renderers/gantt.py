@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from obs_core.report import script_text
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import MISSING, count, plural, share
 from obs_renderers._cells import is_missing, label_text
@@ -220,8 +222,14 @@ def _chart(bars: list[GanttBar]) -> str:
     }
     encoded = json_for_script(msgspec.json.encode(content))
     starter = "<script>obsGantt(document.currentScript.parentElement)</script>"
-    scripts = script("gantt") + starter
+    scripts = _script() + starter
     return f'<div class="gantt-root"><script type="application/json">{encoded}</script>{scripts}</div>'
+
+
+@functools.cache
+def _script() -> str:
+    """Return the chart's script, with what every page of obs words and paints alike."""
+    return script("gantt").replace("// {wording}", script_text("wording.js").strip())
 
 
 def _start(bar: GanttBar) -> int:
