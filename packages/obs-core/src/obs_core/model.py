@@ -27,6 +27,18 @@ class Link(Struct, frozen=True):
     url: str
 
 
+class Verdict(Struct, frozen=True):
+    """What a check found: of a validation, of expectations, of a comparison of data.
+
+    Attributes:
+        outcome: ``"passed"``, ``"warned"`` or ``"failed"``.
+        what: What was found, in a few words; may be empty.
+    """
+
+    outcome: str
+    what: str = ""
+
+
 class DeckView(Struct):
     """A deck as it is shown: one tab.
 
@@ -36,11 +48,13 @@ class DeckView(Struct):
             ``<style>`` body that is kept apart stands in them as ``obs:shared:<hash>`` (see
             `obs_core.report.shared`).
         of_workers: Whether all of it was appended by an engine's workers.
+        verdicts: What the checks found that it shows.
     """
 
     name: str
     items: list[str] = field(default_factory=list)
     of_workers: bool = False
+    verdicts: list[Verdict] = field(default_factory=list)
 
 
 class DecksWhenRead(MutableSequence[DeckView]):

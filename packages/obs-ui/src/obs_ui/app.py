@@ -25,7 +25,7 @@ from obs_ui.site import HERE, Site, site_of
 __all__ = ["make_app"]
 
 _STYLES_OF_THE_REPORT = ("theme.css", "page.css", "frame.css")
-_SCRIPTS_OF_THE_REPORT = ("frame.js", "elements.js", "theme.js", "documents.js", "frames.js", "tabs.js")
+_SCRIPTS_OF_THE_REPORT = ("frame.js", "elements.js", "wording.js", "theme.js", "documents.js", "frames.js", "tabs.js")
 """What the UI's pages have in common with the report page is the same file."""
 
 

@@ -20,6 +20,7 @@ from obs_core.journal import records
 from obs_core.journal.records import AnyRecord
 from obs_core.model import DecksWhenRead, DeckView, ExecutionView, TaskView, WorkerView
 from obs_core.rendering import render
+from obs_core.report.contents import tab_label
 from obs_core.store import Store
 from obs_core.trace.busy_workers import BusyWorker
 from obs_core.values.gantt import Bar
@@ -165,7 +166,7 @@ class Snapshot:
         found: dict[str, DeckView] = {}
         for deck in made:
             if self._has_content(task, deck):
-                found[_unused(deck.name.strip() or "Untitled", found)] = deck
+                found[_unused(tab_label(deck.name), found)] = deck
         return found
 
     def items(self, task: TaskView, deck: DeckView) -> list[str]:

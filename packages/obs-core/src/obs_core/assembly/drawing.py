@@ -62,9 +62,8 @@ def drawn_deck(
         total: Likewise.
     """
     read = read_blob or (lambda blob: read_deck_blob(store, blob.path))
-    return DeckView(
-        deck.name or "(unnamed)", _by_source(deck.items, read) + drawn_bars(deck, of_spans, total), deck.of_workers
-    )
+    items = _by_source(deck.items, read) + drawn_bars(deck, of_spans, total)
+    return DeckView(deck.name or "(unnamed)", items, deck.of_workers, deck.verdicts)
 
 
 def drawn_bars(deck: CollectedDeck, of_spans: Sequence[Bar] = (), total: int = 0) -> list[str]:

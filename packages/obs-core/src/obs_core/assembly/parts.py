@@ -14,7 +14,7 @@ from obs_core.store.base import Store
 
 __all__ = ["PartsOfTask", "parts_of_task"]
 
-_DECK_LINES = (b'["deck"', b'["items"', b'["blob"', b'["times"', b'["link"', b'["note"')
+_DECK_LINES = (b'["deck"', b'["items"', b'["blob"', b'["times"', b'["verdict"', b'["link"', b'["note"')
 _SPAN_LINES = (b'["execution"', b'["span"', b'["open"', b'["task"', b'["task-end"')
 
 _MOST_SPAN_LINES = 16_000_000

@@ -170,6 +170,16 @@ class DeckTimes(Record, tag="times"):
     bars: list[tuple[str, Time, Time, Time | None]]
 
 
+class VerdictMade(Record, tag="verdict"):
+    """What a check found, and the deck that shows it."""
+
+    deck: Ref
+    at: Time
+    outcome: str
+    """``"passed"``, ``"warned"`` or ``"failed"``."""
+    what: str = ""
+
+
 class LinkMade(Record, tag="link"):
     """A link was attached to a task."""
 
@@ -286,6 +296,7 @@ AnyRecord = (
     | DeckItems
     | DeckBlob
     | DeckTimes
+    | VerdictMade
     | LinkMade
     | Note
     | Output

@@ -8,7 +8,7 @@ from obs_core import clock, identity, settings
 from obs_core.assembly.drawing import TIMELINE
 from obs_core.assembly.parts import parts_of_task
 from obs_core.failsafe import guarded, warn
-from obs_core.model import DeckView, ExecutionView, TaskView
+from obs_core.model import DeckView, ExecutionView, TaskView, Verdict
 from obs_core.recording.run import TaskDeck, TaskState
 from obs_core.report import render_report
 from obs_core.report.bodies import shared_body
@@ -109,7 +109,8 @@ def _view(task: TaskState) -> TaskView:
 
 
 def _deck_view(deck: TaskDeck) -> DeckView:
-    return DeckView(mask(deck.name), [mask(item) for item in deck.current_items()])
+    verdicts = [Verdict(outcome, mask(what)) for outcome, what in deck.verdicts]
+    return DeckView(mask(deck.name), [mask(item) for item in deck.current_items()], verdicts=verdicts)
 
 
 def _show_all(task: TaskState, view: TaskView) -> None:

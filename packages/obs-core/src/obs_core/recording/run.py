@@ -50,6 +50,7 @@ class TaskDeck(Protocol):
     """A tab of a task, as its report needs it."""
 
     name: str
+    verdicts: list[tuple[str, str]]
 
     @property
     def number(self) -> int:
