@@ -18,11 +18,13 @@ __all__ = [
     "strict",
     "ui_url",
 ]
+__all__ = ["VARIABLES", "attempt_text", "carrier_text", "decks_enabled", "logs_text", "store_url", "strict", "ui_url"]
 
 VARIABLES = {
     "OBS_STORE": "where executions are kept: a folder or any fsspec URL; default .obs",
     "OBS_ENABLE_DECK": "0 turns decks and reports off",
     "OBS_WRITE_REPORTS": "1 writes each task's report as an HTML file when it ends; default 0: `obs show` makes it",
+    "OBS_LOGS": "what is kept of a program's output: 0, logging, streams (default), or all",
     "OBS_STRICT": "1 turns obs's own failures into errors",
     "OBS_RENDER_TIMEOUT": "seconds that drawing one value may take; default 10, 0 for no limit",
     "OBS_UI_URL": "the address of the execution UI, for links",
@@ -50,6 +52,11 @@ def decks_enabled() -> bool:
 def reports_written() -> bool:
     """Tell whether `OBS_WRITE_REPORTS` asks for a report file at the end of each task."""
     return os.environ.get("OBS_WRITE_REPORTS", "0").lower() in ("1", "true", "yes", "on")
+
+
+def logs_text() -> str:
+    """Return what `OBS_LOGS` says; empty if it says nothing."""
+    return os.environ.get("OBS_LOGS", "")
 
 
 def strict() -> bool:

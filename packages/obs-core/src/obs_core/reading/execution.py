@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Any
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
-from obs_core.model import DecksWhenRead, DeckView, ExecutionView, SpanTable, Status, TaskView
+from obs_core.journal.logs import read_log
+from obs_core.model import (
+    DecksWhenRead,
+    DeckView,
+    ExecutionView,
+    LogLine,
+    LogWhenRead,
+    SpanTable,
+    Status,
+    TaskView,
+)
 from obs_core.reading.captures import add_decks
 from obs_core.recording.outputs import restored
-from obs_core.report.bodies import raw_body
+from obs_core.report.bodies import extracted, raw_body
 from obs_core.store.base import Store
 from obs_core.store.content import blob_at
 from obs_core.store.paths import execution_path, report_path, shared_path
@@ -21,6 +31,8 @@ if TYPE_CHECKING:
     from obs_core.trace.execution_span import ExecutionSpan
 
 __all__ = ["Execution", "load_execution"]
+
+_ERROR = 40
 
 
 def load_execution(execution_id: str = "last", store: Store | str | os.PathLike[str] | None = None) -> Execution:
@@ -57,6 +69,7 @@ class Execution:
     def __init__(self, store: Store, execution_id: str) -> None:
         self.store = store
         self.id = execution_id
+        self._knows_what_was_logged = False
 
     @property
     def name(self) -> str:
@@ -83,6 +96,9 @@ class Execution:
         """The root of its trace."""
         from obs_core.trace.execution_span import ExecutionSpan
 
+        if not self._knows_what_was_logged:
+            self._knows_what_was_logged = True
+            self.table.logged = self._warnings_and_errors()
         return ExecutionSpan(self.table)
 
     @functools.cached_property
@@ -94,6 +110,7 @@ class Execution:
         found = self._assembly.tasks
         for task in found:
             task.decks = DecksWhenRead(functools.partial(self._decks_of, task))
+            task.said = LogWhenRead(functools.partial(read_log, self.store, self.id, tasks=(task.id,)))
         return found
 
     def task(self, name: str) -> TaskView:
@@ -107,6 +124,26 @@ class Execution:
             names = ", ".join(sorted({repr(one.name) for one in self.tasks})) or "none"
             raise KeyError(f"no task {name!r} in execution {self.id}; there are: {names}")
         return found[-1]
+
+    def log(
+        self, *, level: str | int | None = None, grep: str = "", since: int = 0, last: int | None = None
+    ) -> list[LogLine]:
+        """Return what all its tasks and processes logged and printed, oldest first.
+
+        Args:
+            level: The least severe level: ``"warning"``, or a number as `logging` has them. Default: everything.
+            grep: Text that stands in the line.
+            since: Nanoseconds since the epoch.
+            last: How many lines at the most, the last ones.
+
+        Raises:
+            ValueError: There is no such level.
+
+        Examples:
+            >>> [line.text for line in load_execution("last").log(level="warning")]
+            ['UserWarning: 3 airports have no coordinates']
+        """
+        return read_log(self.store, self.id, level=level, grep=grep, since=since, last=last)
 
     def output(self, task: str, attempt: int | None = None) -> Any:
         """Return what a task returned, in its last call that was kept.
@@ -187,7 +224,8 @@ class Execution:
 
         if task is not None:
             return render_report(self.view, [task], self.shared_body)
-        return render_report(self.view, self.tasks, self.shared_body, overview=self._overview())
+        tasks = self._with_what_no_task_said()
+        return render_report(self.view, tasks, self.shared_body, overview=self._overview())
 
     def write_report(self, task: TaskView | None = None) -> str:
         """Make a report anew and keep it in the store; returns its address."""
@@ -209,7 +247,45 @@ class Execution:
         for capture in self._assembly.unfinished:
             if capture.task == task.id:
                 add_decks(decks, capture)
-        return decks
+        return [*decks, *self._log_decks_of(task.id)]
+
+    def _warnings_and_errors(self) -> dict[int, tuple[int, int]]:
+        """Count the warnings and errors that were logged in each span, by its row."""
+        counts: dict[str, tuple[int, int]] = {}
+        for line in self.log(level="warning"):
+            warnings, errors = counts.get(line.span, (0, 0))
+            counts[line.span] = (warnings, errors + 1) if line.severity >= _ERROR else (warnings + 1, errors)
+        if not counts:
+            return {}
+        return {row: counts[ref] for row, ref in enumerate(self.table.ids) if ref in counts}
+
+    def _log_decks_of(self, task_id: str) -> list[DeckView]:
+        lines = self._log_by_task.get(task_id)
+        if not lines:
+            return []
+        from obs_core.report.logs import LOGS, render_log
+
+        said_in = {line.span for line in lines} - {task_id}
+        table = self.table
+        names = {ref: name for ref, name in zip(table.ids, table.names, strict=True) if ref in said_in}
+        return [DeckView(LOGS, [extracted(render_log(lines, names))])]
+
+    @functools.cached_property
+    def _log_by_task(self) -> dict[str, list[LogLine]]:
+        found: dict[str, list[LogLine]] = {}
+        for line in self.log():
+            found.setdefault(line.task, []).append(line)
+        return found
+
+    def _with_what_no_task_said(self) -> list[TaskView]:
+        """Return its tasks, before them the execution itself if it said something outside any of them."""
+        tasks, view = self.tasks, self.view
+        root = self.table.ids[0]
+        decks = [] if any(task.id == root for task in tasks) else self._log_decks_of(root)
+        if not decks:
+            return tasks
+        own = TaskView(root, view.name, view.status, view.started, view.duration, error=view.error, decks=decks)
+        return [own, *tasks]
 
     def _overview(self) -> str:
         from obs_core.reading.overview import render_overview

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from obs_core import clock, provenance
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.journal import records
-from obs_core.recording import threads
+from obs_core.recording import logs, threads
 from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
@@ -85,6 +85,7 @@ class execution:
         threads.remember_older(root)
         current.set(root)
         active.add(root)
+        logs.begin(root)
         return self
 
     def __exit__(
@@ -93,6 +94,7 @@ class execution:
         assert self._run is not None
         root = self._run.root
         root.older_threads = None
+        logs.end(root)
         active.discard(root)
         leave(root)
         end(self._run, error)
@@ -214,6 +216,7 @@ def end(run: Run, error: BaseException | None = None) -> None:
             journal.append(records.Raised(_ROOT, raised_at(error)))
     journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, 0))
     live.pop(run.id, None)
+    run.log.close()
     with guarded(f"ending execution {run.name!r}"):
         journal.close()
 

@@ -8,10 +8,13 @@ from obs_core import clock, identity, settings
 from obs_core.assembly.drawing import TIMELINE
 from obs_core.assembly.parts import parts_of_task
 from obs_core.failsafe import guarded, warn
-from obs_core.model import DeckView, ExecutionView, TaskView, Verdict
+from obs_core.journal.logs import read_log
+from obs_core.journal.records import Ref
+from obs_core.journal.writer import Journal
+from obs_core.model import DeckView, ExecutionView, LogLine, TaskView, Verdict
 from obs_core.recording.run import TaskDeck, TaskState
 from obs_core.report import render_report
-from obs_core.report.bodies import shared_body
+from obs_core.report.bodies import extracted, shared_body
 from obs_core.secrets import mask
 from obs_core.store.paths import report_path
 
@@ -105,7 +108,34 @@ def _view(task: TaskState) -> TaskView:
     )
     if shared:
         _show_all(task, view)
+    if task.said or shared:
+        view.decks.extend(_log_decks(task, shared))
     return view
+
+
+_MOST_LINES = 20_000
+"""Lines in the report that a task writes when it ends; one that is made later has more."""
+
+
+def _log_decks(task: TaskState, shared: bool) -> list[DeckView]:
+    """Return the tab with what the task logged and printed; whoever has the names of the spans is the journal."""
+    run, ref = task.run, task.global_ref()
+    lines: list[LogLine] = []
+    with guarded(f"reading the log of task {task.name!r}"):
+        if shared:
+            lines = read_log(run.store, run.id, tasks=(ref,), last=_MOST_LINES)
+        else:
+            lines = run.log.said_since(task.said_from, ref, _MOST_LINES)
+    if not lines:
+        return []
+    from obs_core.report.logs import LOGS, render_log
+
+    names = {_global(run.journal, span): mask(name) for span, name in run.log.span_names.items()}
+    return [DeckView(LOGS, [extracted(render_log(lines, names, max(0, task.said - len(lines))))])]
+
+
+def _global(journal: Journal, ref: Ref) -> str:
+    return journal.global_ref(ref) if isinstance(ref, int) else ref
 
 
 def _deck_view(deck: TaskDeck) -> DeckView:
