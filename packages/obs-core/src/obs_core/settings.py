@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["VARIABLES", "attempt_text", "carrier_text", "decks_enabled", "store_url", "strict", "ui_url"]
+__all__ = ["VARIABLES", "attempt_text", "carrier_text", "decks_enabled", "quiet", "store_url", "strict", "ui_url"]
 
 VARIABLES = {
     "OBS_STORE": "where executions are kept: a folder or any fsspec URL; default .obs",
     "OBS_ENABLE_DECK": "0 turns decks and reports off",
     "OBS_STRICT": "1 turns obs's own failures into errors",
+    "OBS_QUIET": "1 shows no progress in the terminal",
     "OBS_UI_URL": "the address of the execution UI, for links",
     "OBS_ATTEMPT": "which try this is, counted from 1",
     "OBS_CARRIER": "the span of another process under which this one goes on, as JSON",
@@ -34,6 +35,11 @@ def decks_enabled() -> bool:
 def strict() -> bool:
     """Tell whether `OBS_STRICT` asks for errors instead of warnings."""
     return os.environ.get("OBS_STRICT", "0") not in ("", "0")
+
+
+def quiet() -> bool:
+    """Tell whether `OBS_QUIET` asks to show nothing in the terminal while a pipeline runs."""
+    return os.environ.get("OBS_QUIET", "0") not in ("", "0")
 
 
 def ui_url() -> str:

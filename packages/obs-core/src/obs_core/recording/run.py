@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
@@ -18,8 +18,9 @@ from obs_core.text.masking import mask
 
 if TYPE_CHECKING:
     from obs_core.recording.span_bars import SpanBars
+    from obs_core.values.curves import Curve, ProgressBar
 
-__all__ = ["Participant", "Run", "Scope", "TaskDeck", "TaskState", "live"]
+__all__ = ["Mirror", "Participant", "Run", "Scope", "TaskDeck", "TaskState", "live"]
 
 
 class Scope(Protocol):
@@ -65,6 +66,16 @@ class TaskDeck(Protocol):
         """Write to the journal what only it knows in the end: its task has ended."""
 
 
+class Mirror(Protocol):
+    """An experiment of a tracker, which is told what a task logs."""
+
+    def metrics(self, values: Mapping[str, float], step: int | None) -> None:
+        """Take metrics."""
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Take named values."""
+
+
 class TaskState:
     """A task while it runs, or the execution itself outside any task: what spans, decks and reports refer to.
 
@@ -87,6 +98,8 @@ class TaskState:
         over: Whether no code is inside of it any more: it has ended, and its report is made.
         older_threads: The threads that were there before it began, where only that tells which ones it started.
         face: The `TaskContext` of it, once somebody asked for that.
+        metrics: Its metrics by name, as far as they were logged by this process.
+        mirrors: What is told its metrics too: the experiments of trackers that it runs in.
     """
 
     __slots__ = (
@@ -107,6 +120,8 @@ class TaskState:
         "journal",
         "links",
         "may_begin",
+        "metrics",
+        "mirrors",
         "name",
         "next_number",
         "notes",
@@ -155,6 +170,8 @@ class TaskState:
         self.failure: str | None = None
         self.face: Any = None
         self.body: Any = None
+        self.metrics: dict[str, Any] = {}
+        self.mirrors: tuple[Mirror, ...] = ()
         self.may_begin = True
         self.spent: tuple[int, int] | None = None
         self.start = clock.wall()
@@ -212,6 +229,23 @@ class Participant(Protocol):
         """Let them write what they hold back of a task; if it has ended, they are done with the whole execution."""
 
 
+class MetricLog(Protocol):
+    """What holds back the metrics of an execution that were logged last."""
+
+    def summarize(self) -> None:
+        """Write the last, least and greatest value of each metric."""
+
+    def curves_of(self, task: TaskState) -> tuple[list[Curve], dict[str, Any]]:
+        """Return the metrics and parameters of a task."""
+
+
+class ProgressLog(Protocol):
+    """What holds how far the loops of an execution are."""
+
+    def bars_of(self, task: TaskState) -> list[ProgressBar]:
+        """Return the loops of a task."""
+
+
 class Run:
     """An execution as this process takes part in it: its journal, and the state outside any task.
 
@@ -227,9 +261,23 @@ class Run:
         participants: Other processes that take part.
         carried: The states of its tasks that were carried to other threads of this process.
         attached: How often this process joined it, since another one began it.
+        metrics: What holds back the metrics that were logged last, once there are any.
+        progress: What holds how far its loops are.
     """
 
-    __slots__ = ("__weakref__", "attached", "carried", "id", "journal", "name", "participants", "root", "store")
+    __slots__ = (
+        "__weakref__",
+        "attached",
+        "carried",
+        "id",
+        "journal",
+        "metrics",
+        "name",
+        "participants",
+        "progress",
+        "root",
+        "store",
+    )
 
     def __init__(
         self,
@@ -247,6 +295,8 @@ class Run:
         self.participants: list[Participant] = []
         self.carried: WeakSet[TaskState] | None = None
         self.attached = 0
+        self.metrics: MetricLog | None = None
+        self.progress: list[ProgressLog] = []
         live[execution_id] = self
 
     def over(self) -> None:
