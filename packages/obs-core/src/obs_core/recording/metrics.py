@@ -6,6 +6,7 @@ costs its caller one append. `Series` is shared by whatever threads log it; appe
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import operator
@@ -13,7 +14,7 @@ import os
 import sys
 import weakref
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from obs_core import clock
@@ -29,7 +30,7 @@ from obs_core.text.masking import mask, mask_value
 from obs_core.text.plain_values import plain
 from obs_core.values.curves import Columns, Curve
 
-__all__ = ["log_metric", "log_metrics", "log_params", "mirrored", "packed", "record"]
+__all__ = ["log_metric", "log_metrics", "log_params", "mirroring", "record_metrics", "record_params"]
 
 _MOST_NAMES = 1_000
 """Metrics of a task; a name made of a step or an id would otherwise fill memory and pages."""
@@ -101,7 +102,7 @@ def log_metric(name: str, value: Any, step: int | None = None, *, mirror: bool =
     if len(points) >= series.log.most:
         task.journal.flush()
     if mirrored and mirror:
-        _mirror_metrics(task, {series.name: value}, step)
+        _tell(task, lambda experiment: experiment.metrics({series.name: value}, step))
 
 
 def log_metrics(metrics: Mapping[str, Any], step: int | None = None, *, mirror: bool = True) -> None:
@@ -116,18 +117,19 @@ def log_metrics(metrics: Mapping[str, Any], step: int | None = None, *, mirror: 
         >>> log_metrics({"loss": 0.12, "accuracy": 0.97}, step=7)
     """
     task = innermost().task
-    if not isinstance(metrics, Mapping):
-        _complain(task, "log_metrics", f"log_metrics takes a mapping of names to numbers, got {_shown(metrics)}")
+    given: Any = metrics
+    if not isinstance(given, Mapping):
+        _complain(task, "log_metrics", f"log_metrics takes a mapping of names to numbers, got {_shown(given)}")
         return
     logged: dict[str, float] = {}
-    for name, value in list(metrics.items()):
+    for name, value in list(given.items()):
         log_metric(name, value, step, mirror=False)
-        if mirrored and mirror and isinstance(name, str) and name in task.metrics:
+        if mirrored and mirror and name in task.metrics:
             number = _number(task, name, value)
             if number is not None:
                 logged[name] = number
     if logged:
-        _mirror_metrics(task, logged, step)
+        _tell(task, lambda experiment: experiment.metrics(logged, step))
 
 
 def log_params(params: Mapping[str, Any] | None = None, /, *, mirror: bool = True, **more: Any) -> None:
@@ -144,26 +146,32 @@ def log_params(params: Mapping[str, Any] | None = None, /, *, mirror: bool = Tru
         {'lr': 0.001, 'batch_size': 64}
     """
     task = innermost().task
-    if params is not None and not isinstance(params, Mapping):
-        _complain(task, "log_params", f"log_params takes a mapping of names to values, got {_shown(params)}")
-        params = None
+    named: Any = {} if params is None else params
+    if not isinstance(named, Mapping):
+        _complain(task, "log_params", f"log_params takes a mapping of names to values, got {_shown(named)}")
+        named = {}
+    values = record_params(task, {**named, **more})
+    if mirrored and mirror and values:
+        _tell(task, lambda experiment: experiment.params(values))
+
+
+def record_params(task: TaskState, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Record named values in a task, and return them as they are kept; see `log_params`."""
+    values: dict[str, Any] = {}
     with guarded(f"logging parameters of task {task.name!r}", task.note):
-        given = {str(name)[:_LONGEST_NAME]: value for name, value in {**(params or {}), **more}.items()}
-        if len(given) > _MOST_PARAMS:
-            _complain(task, "params", f"log_params keeps {_MOST_PARAMS:,} values, got {len(given):,}")
-            given = dict(itertools.islice(given.items(), _MOST_PARAMS))
-        if given:
+        if len(params) > _MOST_PARAMS:
+            _complain(task, "params", f"log_params keeps {_MOST_PARAMS:,} values at a time, got {len(params):,}")
+        first = itertools.islice(params.items(), _MOST_PARAMS)
+        values = plain({str(name)[:_LONGEST_NAME]: value for name, value in first})
+        if values:
             announce(task)
-            values = plain(given)
             task.journal.relieve()
             task.append(records.Params(task.own_ref(), clock.wall(), values))
-            log = _log_of(task.run)
-            log.params.setdefault(task, {}).update(mask_value(values))
-            if mirrored and mirror:
-                _mirror_params(task, values)
+            _log_of(task.run).params.setdefault(task, {}).update(mask_value(values))
+    return values
 
 
-def record(task: TaskState, metrics: Mapping[str, Any], step: int | None) -> None:
+def record_metrics(task: TaskState, metrics: Mapping[str, Any], step: int | None) -> None:
     """Record what a tracker's client was told, in the task that runs in its experiment.
 
     Args:
@@ -171,6 +179,8 @@ def record(task: TaskState, metrics: Mapping[str, Any], step: int | None) -> Non
         metrics: Values by name; those that are no numbers are left out.
         step: The step, if it is known.
     """
+    if task.over:
+        return
     now = clock.wall()
     for name, value in metrics.items():
         number = _as_number(value)
@@ -179,7 +189,7 @@ def record(task: TaskState, metrics: Mapping[str, Any], step: int | None) -> Non
             continue
         place = series.next_step() if step is None else step
         series.given = place
-        series.points += (place, now, number, task)
+        series.points.extend((place, now, number, task))
 
 
 class Series:
@@ -233,8 +243,8 @@ class Series:
         steps, times, scopes = points[0::_OF_A_POINT], points[1::_OF_A_POINT], points[3::_OF_A_POINT]
         task = self.task
         columns = Columns(_whole(steps), array("q", times), array("d", points[2::_OF_A_POINT]))
-        steps = columns.steps
-        counted = steps[-1] - steps[0] == len(steps) - 1 and steps == array("q", range(steps[0], steps[-1] + 1))
+        first, last = columns.steps[0], columns.steps[-1]
+        counted = last - first == len(steps) - 1 and columns.steps == array("q", range(first, last + 1))
         spans: list[tuple[records.Ref, int]] = []
         if scopes.count(task) != len(scopes):
             ref = task.journal.ref
@@ -245,10 +255,10 @@ class Series:
             task.own_ref(),
             self.name,
             times[-1],
-            steps[0],
-            b"" if counted else packed(columns.steps),
-            packed(columns.times),
-            packed(columns.values),
+            first,
+            b"" if counted else _packed(columns.steps),
+            _packed(columns.times),
+            _packed(columns.values),
             spans,
         )
 
@@ -355,7 +365,7 @@ def _whole(steps: list[int]) -> array[int]:
         return array("q", [max(-_LARGEST_STEP, min(step, _LARGEST_STEP)) for step in steps])
 
 
-def packed(column: array[Any]) -> bytes:
+def _packed(column: array[Any]) -> bytes:
     """Return numbers as the journal has them: in little endian."""
     if sys.byteorder == "big":
         column = column[:]
@@ -481,12 +491,16 @@ mirrored: list[Mirror] = []
 """All experiments that are told of metrics in this process: while there are none, nobody looks for one."""
 
 
-def _mirror_metrics(task: TaskState, values: Mapping[str, float], step: int | None) -> None:
-    _tell(task, lambda mirror: mirror.metrics(values, step))
-
-
-def _mirror_params(task: TaskState, values: Mapping[str, Any]) -> None:
-    _tell(task, lambda mirror: mirror.params(values))
+@contextlib.contextmanager
+def mirroring(task: TaskState, experiment: Mirror) -> Iterator[None]:
+    """Tell an experiment what a task, and those that it calls, log meanwhile."""
+    task.mirrors += (experiment,)
+    mirrored.append(experiment)
+    try:
+        yield
+    finally:
+        mirrored.remove(experiment)
+        task.mirrors = tuple(one for one in task.mirrors if one is not experiment)
 
 
 def _tell(task: TaskState, what: Callable[[Mirror], None]) -> None:

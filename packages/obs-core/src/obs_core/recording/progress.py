@@ -93,7 +93,7 @@ class track(Generic[T]):
     def __init__(
         self,
         items: Iterable[T],
-        description: str = ...,
+        description: str | None = ...,
         total: int | None = ...,
         *,
         unit: str = ...,
@@ -105,7 +105,7 @@ class track(Generic[T]):
     def __init__(
         self,
         items: AsyncIterable[T] | None = ...,
-        description: str = ...,
+        description: str | None = ...,
         total: int | None = ...,
         *,
         unit: str = ...,
@@ -116,7 +116,7 @@ class track(Generic[T]):
     def __init__(
         self,
         items: Any = None,
-        description: str = "",
+        description: str | None = None,
         total: int | None = None,
         *,
         unit: str = "it",
@@ -124,7 +124,7 @@ class track(Generic[T]):
         show: bool | None = None,
     ) -> None:
         self._items = items
-        self.description = "" if description is None else str(description)
+        self.description = str(description or "")
         self.total = _length_of(items) if total is None else _whole(total)
         self.unit = str(unit)
         self.done = 0
@@ -460,10 +460,9 @@ class _NotebookBar(_Display):
     """A bar in the output of a notebook's cell."""
 
     def __init__(self, loop: track[Any]) -> None:
-        from IPython.display import HTML, display
-
-        self._html = HTML
-        self._handle: Any = display(HTML(_html_of(loop)), display_id=True)
+        shown: Any = sys.modules["IPython.display"]
+        self._html = shown.HTML
+        self._handle = shown.display(self._html(_html_of(loop)), display_id=True)
 
     def draw(self, loop: track[Any], now: int) -> None:
         self.due = now + _DRAW_EVERY_IN_NOTEBOOK
@@ -488,9 +487,8 @@ def _html_of(loop: track[Any]) -> str:
 
 
 def _display_for(loop: track[Any]) -> _Display | None:
-    shell = sys.modules.get("IPython")
-    kernel = getattr(shell.get_ipython(), "kernel", None) if shell is not None else None
-    if kernel is not None:
+    shell: Any = sys.modules.get("IPython")
+    if shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None:
         return _NotebookBar(loop)
     file = sys.stderr
     if file is None or file.closed:

@@ -97,9 +97,9 @@ def thinned(values: Sequence[float], most: int) -> list[int]:
         part = list(values[start : start + size])
         if not math.isfinite(sum(part)):
             numbers = [value for value in part if value == value]
-            gap = next((place for place, value in enumerate(part) if value != value), None)
-            places = {*(part.index(extreme(numbers)) for extreme in (min, max) if numbers), *({gap} - {None})}
-            chosen += [start + place for place in sorted(places) if place is not None]
+            places = {part.index(extreme(numbers)) for extreme in (min, max) if numbers}
+            places.update(next(([place] for place, value in enumerate(part) if value != value), []))
+            chosen += [start + place for place in sorted(places)]
             continue
         low, high = part.index(min(part)), part.index(max(part))
         chosen += (start + low, start + high) if low < high else (start + high, start + low)
