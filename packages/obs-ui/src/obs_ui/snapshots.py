@@ -22,7 +22,7 @@ from obs_core.model import DecksWhenRead, DeckView, ExecutionView, TaskView, Wor
 from obs_core.rendering import render
 from obs_core.store import Store
 from obs_core.trace.busy_workers import BusyWorker
-from obs_core.values.curves import METRICS
+from obs_core.values.curves import METRICS, ProgressBar
 from obs_core.values.gantt import Bar
 from obs_core.values.gantt import Timeline as TimelineBars
 from obs_ui.captured import CapturedDecks
@@ -181,6 +181,11 @@ class Snapshot:
         if deck.name == METRICS and not deck.items:
             found = drawn_metrics(self._assembly, task)
         return [*found, *self._drawn(task)] if deck.name == TIMELINE else found
+
+    def loops(self, task: TaskView) -> list[ProgressBar]:
+        """Return how far the loops of a task are: those that had not ended."""
+        bars = self.metrics.bars_of(task.id, task.status == "running", clock.epoch())
+        return [bar for bar in bars if bar.status != "ended"]
 
     def fingerprint(self, task: TaskView, deck: DeckView) -> str:
         """Return what changes whenever a deck shows something else."""

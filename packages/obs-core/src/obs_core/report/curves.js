@@ -137,7 +137,13 @@
     tools() {
       const axis = made("select", { "aria-label": "Horizontal axis" }, made("option", { value: "step" }, "by step"), made("option", { value: "time" }, "by time"));
       axis.value = this.view.axis;
-      axis.addEventListener("change", () => { this.view.axis = axis.value; this.zoomed = null; this.draw(); });
+      axis.addEventListener("change", () => {
+        this.view.axis = axis.value;
+        this.zoomed = null;
+        this.whole.hidden = true;
+        this.draw();
+        this.options.onZoom?.(null, true);
+      });
       const log = made("input", { type: "checkbox" });
       log.addEventListener("change", () => { this.view.log = log.checked; this.draw(); });
       const smoothing = made("input", { type: "range", min: "0", max: "0.99", step: "0.01", value: "0", "aria-label": "Smoothing" });
@@ -148,7 +154,10 @@
         this.draw();
       });
       const whole = made("button", { type: "button" }, "Show all");
-      whole.addEventListener("click", () => this.zoom(null));
+      whole.addEventListener("click", () => {
+        this.zoom(null);
+        this.options.onZoom?.(null, true);
+      });
       this.whole = whole;
       whole.hidden = true;
       return made("div", { class: "tools" }, axis, made("label", {}, log, " log scale"), made("label", {}, "smoothing ", smoothing), said, whole);
@@ -180,19 +189,19 @@
 
     // What is zoomed in one chart is zoomed in all.
     follow(source, plot) {
-      if (this.following) return;
       const { min, max } = plot.scales.x;
       const xs = plot.data[0];
       if (min == null || !xs.length) return;
+      // uPlot tells later of what it was told here: then nothing has changed.
+      const slack = 1e-6 * (max - min);
+      if (this.zoomed && Math.abs(min - this.zoomed.min) <= slack && Math.abs(max - this.zoomed.max) <= slack) return;
       const all = min <= xs[0] && max >= xs[xs.length - 1];
       const before = this.zoomed;
       this.zoomed = all ? null : { min, max };
       this.whole.hidden = all;
       if (!before && !this.zoomed) return;
-      this.following = true;
       for (const chart of this.charts.values()) if (chart !== source) this.scale(chart.plot);
-      this.following = false;
-      if (this.view.axis === "time") this.options.onZoom?.(this.zoomed);
+      this.options.onZoom?.(this.zoomed, true);
     }
 
     scale(plot) {
@@ -203,9 +212,7 @@
     zoom(range) {
       this.zoomed = range;
       this.whole.hidden = !range;
-      this.following = true;
       for (const chart of this.charts.values()) this.scale(chart.plot);
-      this.following = false;
     }
   }
 
