@@ -500,7 +500,7 @@ def _display_for(loop: track[Any]) -> _Display | None:
 
 def _width_of(file: Any) -> int:
     try:
-        return max(20, os.get_terminal_size(file.fileno()).columns)
+        return max(20, os.get_terminal_size(file.fileno()).columns or 80)
     except (OSError, ValueError, AttributeError):
         return 80
 
