@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,13 @@ import pytest
 
 from obs_core import ObsWarning, execution, load_execution, log_metric, log_metrics, log_params, span, task
 from obs_core.testing import RecordingStore
+
+
+def unpacked_documents(page: bytes) -> list[bytes]:
+    """What the tabs of a report hold."""
+    found = re.findall(rb'id="obs-deck-[0-9a-f]+">([^<]*)<', page)
+    return [zlib.decompress(base64.b64decode(one), wbits=31) for one in found]
+
 
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -227,6 +237,11 @@ def fit():
 fit()
 """
     run_script(source)
+    read = load_execution("last", folder)
+    (page,) = [Path(path).read_bytes() for path in read.report_paths()]
+    (deck,) = [deck for deck in read.task("fit").decks if deck.name == "Metrics"]
+    assert "<td>31</td>" in deck.items[0]
+    assert any(b"<td>31</td>" in document for document in unpacked_documents(page))
     loss = load_execution("last", folder).metrics("loss")
     assert sorted(loss.step) == list(range(-1, 30))
 

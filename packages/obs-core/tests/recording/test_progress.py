@@ -29,7 +29,7 @@ def bars(store: Any, name: str = "fit") -> list[ProgressBar]:
 def test_items_come_as_they_are_and_their_number_is_recorded(store: RecordingStore) -> None:
     @task
     def fit() -> list[int]:
-        return [item for item in track([3, 1, 2], "epoch 3", unit="batch")]
+        return list(track([3, 1, 2], "epoch 3", unit="batch"))
 
     assert fit() == [3, 1, 2]
     (bar,) = bars(store)
@@ -44,6 +44,7 @@ def test_a_length_that_nobody_knows_is_none(store: RecordingStore) -> None:
             len(loop)
         return sum(1 for _ in loop)
 
+    assert bool(track(iter("abc")))
     assert fit() == 3
     assert [(bar.done, bar.total) for bar in bars(store)] == [(3, None)]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck, DeckItem
+from obs_core.assembly.metrics import MetricAssembly
 from obs_core.journal import records
 from obs_core.model import DeckView, TaskView
 from obs_core.rendering import render
@@ -20,6 +21,7 @@ from obs_core.values.gantt import Bar, Timeline
 __all__ = [
     "MOST_BARS",
     "TIMELINE",
+    "curves_of",
     "decks_of_task",
     "drawn_bars",
     "drawn_deck",
@@ -71,10 +73,19 @@ def drawn_metrics(assembly: Assembly, task: TaskView) -> list[str]:
     """
     if not assembly.has_metrics(task):
         return []
-    logged = assembly.metrics
-    curves = [metric.curve() for metric in logged.metrics.get(task.id, {}).values()]
-    bars = logged.bars_of(task.id, task.status == "running", clock.epoch())
-    return [extracted(render(Curves(curves, logged.params.get(task.id, {}), bars)))]
+    return [extracted(render(curves_of(assembly.metrics, task.id, running=task.status == "running")))]
+
+
+def curves_of(logged: MetricAssembly, task_id: str, *, running: bool) -> Curves:
+    """Return what a task's Metrics deck shows.
+
+    Args:
+        logged: What was logged in its execution.
+        task_id: The task's global name.
+        running: Whether it goes on.
+    """
+    curves = [metric.curve() for metric in logged.metrics.get(task_id, {}).values()]
+    return Curves(curves, logged.params.get(task_id, {}), logged.bars_of(task_id, running, clock.epoch()))
 
 
 def drawn_deck(

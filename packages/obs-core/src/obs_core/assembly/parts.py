@@ -5,16 +5,19 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from obs_core.assembly.assembly import Assembly
-from obs_core.assembly.drawing import drawn_deck, span_bars
+from obs_core.assembly.drawing import curves_of, drawn_deck, span_bars
 from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
 from obs_core.model import DeckView, Link
 from obs_core.store.base import Store
+from obs_core.values.curves import Curves
 from obs_core.values.gantt import Bar
 
-__all__ = ["PartsOfOthers", "parts_of_others"]
+__all__ = ["PartsOfOthers", "metrics_of_all", "parts_of_others"]
 
 _DECK_LINES = (b'["deck"', b'["items"', b'["blob"', b'["times"', b'["link"', b'["note"')
 _SPAN_LINES = (b'["execution"', b'["span"', b'["open"', b'["task"', b'["task-end"')
+
+_METRIC_LINES = (b'["points"', b'["params"', b'["progress"')
 
 _MOST_SPAN_LINES = 16_000_000
 """Bytes of lines beyond which a report does without the bars of others: reading them would take a second."""
@@ -34,6 +37,21 @@ class PartsOfOthers(Struct):
     links: list[Link] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
+
+
+def metrics_of_all(store: Store, execution_id: str, task_id: str, *, running: bool) -> Curves:
+    """Read what all writers of an execution logged in a task.
+
+    Args:
+        store: Where the execution is kept.
+        execution_id: Its id.
+        task_id: The task's global name.
+        running: Whether the task goes on.
+    """
+    logged = Assembly(store, execution_id)
+    for path, lines in read_segments(store, segment_names(store, execution_id)):
+        logged.add(writer_of(path), decode(chosen(lines, lambda line: line.startswith(_METRIC_LINES))), path)
+    return curves_of(logged.metrics, task_id, running=running)
 
 
 def parts_of_others(

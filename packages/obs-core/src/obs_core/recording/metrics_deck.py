@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from obs_core.assembly.parts import metrics_of_all
 from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.recording.run import TaskState
@@ -39,6 +40,10 @@ class _MetricsDeck:
         task, run = self._task, self._task.run
         drawn = ""
         with guarded(f"drawing the metrics of task {task.name!r}", task.note):
+            if task.shared or task.journal.forked:  # whoever draws the report has had all processes write theirs
+                running = task.ended is None
+                logged = metrics_of_all(run.store, run.id, task.global_ref(), running=running)
+                return [extracted(render(logged))]
             curves, params = ([], {}) if run.metrics is None else run.metrics.curves_of(task)
             bars = [bar for log in run.progress for bar in log.bars_of(task)]
             drawn = extracted(render(Curves(curves, params, bars)))

@@ -166,6 +166,9 @@ class track(Generic[T]):
             raise TypeError("the length of this loop is not known")
         return self.total
 
+    def __bool__(self) -> bool:
+        return self.total is None or self.total > 0
+
     def __enter__(self) -> Self:
         self._begin()
         return self
