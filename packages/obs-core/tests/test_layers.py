@@ -11,7 +11,7 @@ import obs_core
 
 LAYERS = """
     __init__ __main__ testing
-    engines trackers
+    callbacks engines trackers
     commands
     tasks
     reading

@@ -12,13 +12,14 @@ __all__ = [
     "attempt_text",
     "carrier_text",
     "decks_enabled",
+    "logs_text",
+    "quiet",
     "render_timeout",
     "reports_written",
     "store_url",
     "strict",
     "ui_url",
 ]
-__all__ = ["VARIABLES", "attempt_text", "carrier_text", "decks_enabled", "logs_text", "store_url", "strict", "ui_url"]
 
 VARIABLES = {
     "OBS_STORE": "where executions are kept: a folder or any fsspec URL; default .obs",
@@ -27,6 +28,7 @@ VARIABLES = {
     "OBS_LOGS": "what is kept of a program's output: 0, logging, streams (default), or all",
     "OBS_STRICT": "1 turns obs's own failures into errors",
     "OBS_RENDER_TIMEOUT": "seconds that drawing one value may take; default 10, 0 for no limit",
+    "OBS_QUIET": "1 shows no progress in the terminal",
     "OBS_UI_URL": "the address of the execution UI, for links",
     "OBS_ATTEMPT": "which try this is, counted from 1",
     "OBS_CARRIER": "the span of another process under which this one goes on, as JSON",
@@ -71,6 +73,11 @@ def render_timeout() -> float:
     except ValueError:
         return _RENDER_TIMEOUT
     return seconds if 0 <= seconds < _LONGEST else 0.0
+
+
+def quiet() -> bool:
+    """Tell whether `OBS_QUIET` asks to show nothing in the terminal while a pipeline runs."""
+    return os.environ.get("OBS_QUIET", "0") not in ("", "0")
 
 
 def ui_url() -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
+from obs_core.assembly.metrics import CollectedMetric
 from obs_core.journal.logs import read_log
 from obs_core.model import (
     DecksWhenRead,
@@ -28,6 +29,7 @@ from obs_core.store.content import blob_at
 from obs_core.store.paths import execution_path, report_path, shared_path
 
 if TYPE_CHECKING:
+    from obs_core.reading.metrics import Metric, MetricTable
     from obs_core.trace.execution_span import ExecutionSpan
 
 __all__ = ["Execution", "load_execution"]
@@ -190,6 +192,58 @@ class Execution:
         """
         kept = self._assembly.artifacts.get(task.id, {}).get(name)
         return None if kept is None else restored(self.store, kept)
+
+    @overload
+    def metrics(self, name: None = ..., task: str | None = ...) -> MetricTable: ...
+
+    @overload
+    def metrics(self, name: str, task: str | None = ...) -> Metric: ...
+
+    def metrics(self, name: str | None = None, task: str | None = None) -> Metric | MetricTable:
+        """Return what `log_metric` recorded, of a task that was killed too.
+
+        Args:
+            name: Which metric. Default: all of them, as one table.
+            task: Only what tasks of this name logged. Default: all tasks, in the order of time.
+
+        Raises:
+            KeyError: No such metric was logged.
+
+        Examples:
+            >>> load_execution("last").metrics("loss").to_pandas()
+               step                                time  value
+            0     0 2026-11-28 18:13:03.120000000+00:00   0.12
+        """
+        from obs_core.reading.metrics import MetricTable, read
+
+        names = {one.id: one.name for one in self._assembly.tasks}
+        logged = [
+            metric
+            for of_task, metrics in self._assembly.metrics.metrics.items()
+            for metric in metrics.values()
+            if task is None or names.get(of_task) == task
+        ]
+        if name is None:
+            return MetricTable(logged, names)
+        found = [metric for metric in logged if metric.name == name]
+        if not found:
+            there = ", ".join(sorted({repr(metric.name) for metric in logged})) or "none"
+            raise KeyError(f"no metric {name!r} in execution {self.id}; there are: {there}")
+        whole = CollectedMetric("", name, parts=[part for metric in found for part in metric.parts])
+        return read(whole, in_order=len(found) > 1)
+
+    def params(self, task: str | None = None) -> dict[str, Any]:
+        """Return what `log_params` recorded; of one name the value that was logged last.
+
+        Args:
+            task: Only what tasks of this name logged. Default: all tasks.
+        """
+        logged = self._assembly.metrics.params
+        found: dict[str, Any] = {}
+        for one in self._assembly.tasks:
+            if task is None or one.name == task:
+                found.update(logged.get(one.id, {}))
+        return found
 
     def shared_body(self, digest: str) -> str | None:
         """Return a script or style that several deck items hold; None if it is gone."""

@@ -19,6 +19,7 @@ from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, live
 from obs_core.recording.scope import active, current, leave
 from obs_core.recording.sigterm import Terminated, at_sigterm, forget
+from obs_core.recording.tqdm_bars import watched
 from obs_core.recording.wrapping import wrap
 from obs_core.store import Store, open_store
 from obs_core.store.folder import FolderStore
@@ -141,7 +142,7 @@ def new_run(name: str, store: Store | None = None, preamble: list[records.Record
     if not sys.is_finalizing():
         try:
             place = store or open_store()
-            return Run(place, new_id(place), name, "main", preamble)
+            return watched(Run(place, new_id(place), name, "main", preamble))
         except Exception as error:
             if strict():
                 raise
@@ -214,6 +215,9 @@ def end(run: Run, error: BaseException | None = None) -> None:
     if error is not None:
         with guarded(f"noting where execution {run.name!r} failed"):
             journal.append(records.Raised(_ROOT, raised_at(error)))
+    if run.metrics is not None:
+        journal.encode()  # what was held back is summed up too
+        run.metrics.summarize()
     journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, 0))
     live.pop(run.id, None)
     run.log.close()
