@@ -6,13 +6,14 @@ from obs_core.commands.base import Command
 from obs_core.commands.doctor import Doctor
 from obs_core.commands.gc import CollectGarbage
 from obs_core.commands.ls import ListExecutions
-from obs_core.commands.show import Dump, Explain, Export, Show
+from obs_core.commands.show import Dump, Explain, Export, Show, Stacks
 
 BUILTIN: tuple[Command, ...] = (
     ListExecutions(),
     Show(),
     Explain(),
     Dump(),
+    Stacks(),
     Export(),
     CollectGarbage(),
     Doctor(),
