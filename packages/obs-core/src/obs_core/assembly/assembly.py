@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from obs_core import clock
-from obs_core.assembly import decks, metrics
+from obs_core.assembly import decks, metrics, sampled
 from obs_core.assembly.decks import CollectedDeck, DeckAssembly
 from obs_core.assembly.metrics import MetricAssembly
+from obs_core.assembly.sampled import SampledAssembly
 from obs_core.assembly.spans import SpanAssembly
 from obs_core.assembly.unfinished import UnfinishedCapture
 from obs_core.assembly.writers import RowIndex, Writer
@@ -48,6 +49,7 @@ class Assembly:
         artifacts: What else they kept, by task id and name.
         metrics: What tasks logged: metrics, parameters, progress.
         unfinished: Captures whose writer is gone before their decks were made.
+        sampled: What samplers saw.
     """
 
     def __init__(self, store: Store, execution_id: str) -> None:
@@ -60,6 +62,7 @@ class Assembly:
         self.artifacts: dict[str, dict[str, records.Artifact]] = {}
         self.metrics = MetricAssembly()
         self.unfinished: list[UnfinishedCapture] = []
+        self.sampled = SampledAssembly(self.spans.table.samples)
         self._collecting = DeckAssembly()
         self._captures: dict[str, tuple[Writer, records.CaptureMade]] = {}
         self._writers: dict[str, Writer] = {}
@@ -91,6 +94,9 @@ class Assembly:
             elif (collect := decks.HANDLERS.get(kind)) is not None:
                 for record in run:
                     collect(self._collecting, writer, self._within(record) if kind is records.DeckBlob else record)
+            elif (take := sampled.HANDLERS.get(kind)) is not None:
+                for record in run:
+                    take(self.sampled, writer, record)
 
     def finish(self) -> None:
         """Resolve what refers to each other, once every segment is there."""

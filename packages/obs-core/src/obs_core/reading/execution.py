@@ -10,6 +10,8 @@ from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
 from obs_core.assembly.metrics import CollectedMetric
+from obs_core.assembly.sampled import add_sampled_deck
+from obs_core.failsafe import guarded
 from obs_core.journal.logs import read_log
 from obs_core.model import (
     DecksWhenRead,
@@ -17,9 +19,11 @@ from obs_core.model import (
     ExecutionView,
     LogLine,
     LogWhenRead,
+    SeenStack,
     SpanTable,
     Status,
     TaskView,
+    ThreadStack,
 )
 from obs_core.reading.captures import add_decks
 from obs_core.recording.outputs import restored
@@ -27,10 +31,12 @@ from obs_core.report.bodies import extracted, raw_body
 from obs_core.store.base import Store
 from obs_core.store.content import blob_at
 from obs_core.store.paths import execution_path, report_path, shared_path
+from obs_core.values.registry import declared, load
 
 if TYPE_CHECKING:
     from obs_core.reading.metrics import Metric, MetricTable
     from obs_core.trace.execution_span import ExecutionSpan
+    from obs_core.trace.resources import Resources
 
 __all__ = ["Execution", "load_execution"]
 
@@ -102,6 +108,32 @@ class Execution:
             self._knows_what_was_logged = True
             self.table.logged = self._warnings_and_errors()
         return ExecutionSpan(self.table)
+
+    @property
+    def resources(self) -> Resources:
+        """What its processes used: CPU, memory, I/O, as far as that was sampled; of a task, see `resources_of`."""
+        return self.span.resources
+
+    def resources_of(self, task: TaskView) -> Resources:
+        """Return what the process of a task used while it ran.
+
+        Args:
+            task: One of `tasks`.
+        """
+        from obs_core.trace.resources import Resources
+
+        end = task.started + task.duration
+        return Resources(self.table.samples, task.started, end).between(task.started, end, task.id.partition(".")[0])
+
+    @property
+    def stacks(self) -> list[ThreadStack]:
+        """What each thread was doing when its process was last looked at: a second ago, or before it died."""
+        return list(self._assembly.sampled.last_stacks())
+
+    @property
+    def profile(self) -> list[SeenStack]:
+        """The stacks that a sampling profiler saw, and how often; empty where none ran."""
+        return list(self._assembly.sampled.seen_stacks())
 
     @functools.cached_property
     def tasks(self) -> list[TaskView]:
@@ -301,6 +333,8 @@ class Execution:
         for capture in self._assembly.unfinished:
             if capture.task == task.id:
                 add_decks(decks, capture)
+        for name, html in self._drawn_of_samples(task):
+            add_sampled_deck(decks, name, extracted(html))
         return [*decks, *self._log_decks_of(task.id)]
 
     def _warnings_and_errors(self) -> dict[int, tuple[int, int]]:
@@ -341,7 +375,17 @@ class Execution:
         own = TaskView(root, view.name, view.status, view.started, view.duration, error=view.error, decks=decks)
         return [own, *tasks]
 
+    def _drawn_of_samples(self, task: TaskView | None) -> list[tuple[str, str]]:
+        """Let packages draw what was sampled, as tabs of a task or for the overview of all of it."""
+        if not self._assembly.sampled:
+            return []
+        drawn: list[tuple[str, str]] = []
+        for point in declared("obs.record_decks"):
+            with guarded(f"drawing what was sampled ({point.name})"):
+                drawn += load(point)(self, task)
+        return drawn
+
     def _overview(self) -> str:
         from obs_core.reading.overview import render_overview
 
-        return render_overview(self.tasks, self.span)
+        return render_overview(self.tasks, self.span, self._drawn_of_samples(None))
