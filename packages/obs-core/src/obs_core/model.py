@@ -27,6 +27,18 @@ class Link(Struct, frozen=True):
     url: str
 
 
+class Verdict(Struct, frozen=True):
+    """What a check found: of a validation, of expectations, of a comparison of data.
+
+    Attributes:
+        outcome: ``"passed"``, ``"warned"`` or ``"failed"``.
+        what: What was found, in a few words; may be empty.
+    """
+
+    outcome: str
+    what: str = ""
+
+
 class DeckView(Struct):
     """A deck as it is shown: one tab.
 
@@ -36,11 +48,13 @@ class DeckView(Struct):
             ``<style>`` body that is kept apart stands in them as ``obs:shared:<hash>`` (see
             `obs_core.report.shared`).
         of_workers: Whether all of it was appended by an engine's workers.
+        verdicts: What the checks found that it shows.
     """
 
     name: str
     items: list[str] = field(default_factory=list)
     of_workers: bool = False
+    verdicts: list[Verdict] = field(default_factory=list)
 
 
 class DecksWhenRead(MutableSequence[DeckView]):
@@ -251,6 +265,72 @@ class WorkerView(Struct):
     status: Literal["working", "left", "gone"]
 
 
+class Series(Struct):
+    """What one process saw of one quantity, in the order in which it did.
+
+    Attributes:
+        times: Nanoseconds since the epoch (``array("q")``).
+        values: Bytes, seconds or counts (``array("d")``).
+    """
+
+    times: MutableSequence[int] = field(default_factory=lambda: array("q"))
+    values: MutableSequence[float] = field(default_factory=lambda: array("d"))
+
+
+class Call(Struct, frozen=True):
+    """One call of a stack.
+
+    Attributes:
+        function: Its qualified name.
+        file: Where it is written.
+        line: The line that ran.
+    """
+
+    function: str
+    file: str
+    line: int
+
+
+class ThreadStack(Struct, frozen=True):
+    """What a thread was doing when it was last looked at.
+
+    Attributes:
+        writer: The id of its process among the writers of the execution.
+        thread: Its name.
+        at: When it was looked at, nanoseconds since the epoch.
+        span: Id of the task or span that it was in; None if that is not known.
+        calls: Its calls, the innermost last.
+    """
+
+    writer: str
+    thread: str
+    at: int
+    span: str | None
+    calls: list[Call]
+
+
+class SeenStack(Struct, frozen=True):
+    """A stack that a sampling profiler saw, and how often.
+
+    Attributes:
+        writer: The id of its process among the writers of the execution.
+        thread: The name of its thread.
+        span: Id of the task or span that it was in; None if that is not known.
+        calls: Its calls, the innermost last.
+        seen: How often it was seen.
+        running: How often of these its thread used the CPU; elsewhere it waited.
+        interval: Nanoseconds between two looks.
+    """
+
+    writer: str
+    thread: str
+    span: str | None
+    calls: tuple[Call, ...]
+    seen: int
+    running: int
+    interval: int
+
+
 class SpanIds(Sequence[str]):
     """The ids of the spans in a table, ``"<writer>.<number>"``: made when they are asked for, since few are."""
 
@@ -303,6 +383,7 @@ class SpanTable(Struct):
             of the first to the end of the last.
         workers: The engine's workers that took part, in the order in which they joined.
         logged: Index to how many warnings and how many errors were logged in a span, where any were.
+        samples: What each process used while it was recorded, by writer and name; empty where nobody looked.
     """
 
     execution: ExecutionView
@@ -320,3 +401,4 @@ class SpanTable(Struct):
     counted: dict[int, Counted] = field(default_factory=dict)
     workers: list[WorkerView] = field(default_factory=list)
     logged: dict[int, tuple[int, int]] = field(default_factory=dict)
+    samples: dict[str, dict[str, Series]] = field(default_factory=dict)

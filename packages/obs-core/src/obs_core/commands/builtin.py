@@ -7,7 +7,7 @@ from obs_core.commands.doctor import Doctor
 from obs_core.commands.gc import CollectGarbage
 from obs_core.commands.logs import Logs
 from obs_core.commands.ls import ListExecutions
-from obs_core.commands.show import Dump, Explain, Export, Show
+from obs_core.commands.show import Dump, Explain, Export, Show, Stacks
 
 BUILTIN: tuple[Command, ...] = (
     ListExecutions(),
@@ -15,6 +15,7 @@ BUILTIN: tuple[Command, ...] = (
     Explain(),
     Logs(),
     Dump(),
+    Stacks(),
     Export(),
     CollectGarbage(),
     Doctor(),

@@ -170,6 +170,16 @@ class DeckTimes(Record, tag="times"):
     bars: list[tuple[str, Time, Time, Time | None]]
 
 
+class VerdictMade(Record, tag="verdict"):
+    """What a check found, and the deck that shows it."""
+
+    deck: Ref
+    at: Time
+    outcome: str
+    """``"passed"``, ``"warned"`` or ``"failed"``."""
+    what: str = ""
+
+
 class LinkMade(Record, tag="link"):
     """A link was attached to a task."""
 
@@ -243,6 +253,44 @@ class Beat(Record, tag="beat"):
     at: Time
 
 
+class Sample(Record, tag="sample"):
+    """What this process, its container and its machine used at a moment."""
+
+    at: Time
+    values: dict[str, float]
+    """By name, such as ``"rss"``; bytes, seconds and counts. Names that end in ``_total`` count since the process, the
+    container or the machine began. What is not looked at each time stands until it is given anew."""
+
+
+class Calls(Record, tag="calls"):
+    """Calls of which the stacks of this writer are made, each within another one."""
+
+    first: Number
+    """The number of the first one; the others follow."""
+    calls: list[tuple[Int, str, str, Int]]
+    """The number of the call around it (-1: it is the outermost), the function, its file, and the line that runs."""
+
+
+class Stacks(Record, tag="stacks"):
+    """What the threads of this process were doing at a moment."""
+
+    at: Time
+    threads: list[tuple[str, Ref | None, Int]]
+    """Name of the thread, the task or span it was in as far as that is known, and its innermost call."""
+
+
+class Profile(Record, tag="profile"):
+    """How often stacks were seen by a sampling profiler."""
+
+    at: Time
+    since: Time
+    interval: Time
+    """Nanoseconds between two samples."""
+    seen: list[tuple[str, Ref | None, Int, Int, Int]]
+    """Name of the thread, the task or span it was in, the innermost call, how often it was seen, and how often of these
+    the thread used the CPU."""
+
+
 class Lost(Record, tag="lost"):
     """Records that this writer could not write, since it last said so."""
 
@@ -273,6 +321,55 @@ class Torn(Record, tag="torn"):
     """Bytes."""
 
 
+class Points(Record, tag="points"):
+    """Values of one metric, as columns: numbers of 8 bytes in little endian, which JSON holds as base64."""
+
+    task: Ref
+    name: str
+    at: Time
+    """When the last of them was logged."""
+    step: Int
+    """Of the first."""
+    steps: bytes
+    """Signed integers; empty where each step is one more than the one before."""
+    times: bytes
+    """Signed integers: when each was logged, by the writer's clock."""
+    values: bytes
+    """Floating-point numbers; what is not a number, or infinite, is among them."""
+    spans: list[tuple[Ref, Int]] = []
+    """The spans in which they were logged, each with how many in a row; empty if that is the task itself."""
+
+
+class Params(Record, tag="params"):
+    """Named values of a task; one of the same name that follows replaces it."""
+
+    task: Ref
+    at: Time
+    values: dict[str, Any]
+
+
+class Progress(Record, tag="progress"):
+    """How far a loop is; one of the same number that follows replaces it."""
+
+    number: Number
+    task: Ref
+    name: str
+    at: Time
+    start: Time
+    done: Int
+    total: Int | None = None
+    unit: str = "it"
+    ended: bool = False
+
+
+class MetricSummary(Record, tag="metrics"):
+    """The last, least and greatest value of each metric of this writer by now: what a list of executions shows."""
+
+    at: Time
+    values: dict[str, tuple[float | None, float | None, float | None]]
+    """None stands for what is not a number, or infinite."""
+
+
 AnyRecord = (
     Head
     | ExecutionStart
@@ -286,15 +383,24 @@ AnyRecord = (
     | DeckItems
     | DeckBlob
     | DeckTimes
+    | VerdictMade
     | LinkMade
     | Note
     | Output
     | Artifact
     | CaptureMade
     | CaptureDone
+    | Points
+    | Params
+    | Progress
+    | MetricSummary
     | WorkerJoined
     | WorkerLeft
     | Beat
+    | Sample
+    | Calls
+    | Stacks
+    | Profile
     | Lost
     | Check
     | Torn

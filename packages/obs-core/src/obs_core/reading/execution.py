@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
+from obs_core.assembly.metrics import CollectedMetric
+from obs_core.assembly.sampled import add_sampled_deck
+from obs_core.failsafe import guarded
 from obs_core.journal.logs import read_log
 from obs_core.model import (
     DecksWhenRead,
@@ -16,9 +19,11 @@ from obs_core.model import (
     ExecutionView,
     LogLine,
     LogWhenRead,
+    SeenStack,
     SpanTable,
     Status,
     TaskView,
+    ThreadStack,
 )
 from obs_core.reading.captures import add_decks
 from obs_core.recording.outputs import restored
@@ -26,9 +31,12 @@ from obs_core.report.bodies import extracted, raw_body
 from obs_core.store.base import Store
 from obs_core.store.content import blob_at
 from obs_core.store.paths import execution_path, report_path, shared_path
+from obs_core.values.registry import declared, load
 
 if TYPE_CHECKING:
+    from obs_core.reading.metrics import Metric, MetricTable
     from obs_core.trace.execution_span import ExecutionSpan
+    from obs_core.trace.resources import Resources
 
 __all__ = ["Execution", "load_execution"]
 
@@ -100,6 +108,32 @@ class Execution:
             self._knows_what_was_logged = True
             self.table.logged = self._warnings_and_errors()
         return ExecutionSpan(self.table)
+
+    @property
+    def resources(self) -> Resources:
+        """What its processes used: CPU, memory, I/O, as far as that was sampled; of a task, see `resources_of`."""
+        return self.span.resources
+
+    def resources_of(self, task: TaskView) -> Resources:
+        """Return what the process of a task used while it ran.
+
+        Args:
+            task: One of `tasks`.
+        """
+        from obs_core.trace.resources import Resources
+
+        end = task.started + task.duration
+        return Resources(self.table.samples, task.started, end).between(task.started, end, task.id.partition(".")[0])
+
+    @property
+    def stacks(self) -> list[ThreadStack]:
+        """What each thread was doing when its process was last looked at: a second ago, or before it died."""
+        return list(self._assembly.sampled.last_stacks())
+
+    @property
+    def profile(self) -> list[SeenStack]:
+        """The stacks that a sampling profiler saw, and how often; empty where none ran."""
+        return list(self._assembly.sampled.seen_stacks())
 
     @functools.cached_property
     def tasks(self) -> list[TaskView]:
@@ -191,6 +225,58 @@ class Execution:
         kept = self._assembly.artifacts.get(task.id, {}).get(name)
         return None if kept is None else restored(self.store, kept)
 
+    @overload
+    def metrics(self, name: None = ..., task: str | None = ...) -> MetricTable: ...
+
+    @overload
+    def metrics(self, name: str, task: str | None = ...) -> Metric: ...
+
+    def metrics(self, name: str | None = None, task: str | None = None) -> Metric | MetricTable:
+        """Return what `log_metric` recorded, of a task that was killed too.
+
+        Args:
+            name: Which metric. Default: all of them, as one table.
+            task: Only what tasks of this name logged. Default: all tasks, in the order of time.
+
+        Raises:
+            KeyError: No such metric was logged.
+
+        Examples:
+            >>> load_execution("last").metrics("loss").to_pandas()
+               step                                time  value
+            0     0 2026-11-28 18:13:03.120000000+00:00   0.12
+        """
+        from obs_core.reading.metrics import MetricTable, read
+
+        names = {one.id: one.name for one in self._assembly.tasks}
+        logged = [
+            metric
+            for of_task, metrics in self._assembly.metrics.metrics.items()
+            for metric in metrics.values()
+            if task is None or names.get(of_task) == task
+        ]
+        if name is None:
+            return MetricTable(logged, names)
+        found = [metric for metric in logged if metric.name == name]
+        if not found:
+            there = ", ".join(sorted({repr(metric.name) for metric in logged})) or "none"
+            raise KeyError(f"no metric {name!r} in execution {self.id}; there are: {there}")
+        whole = CollectedMetric("", name, parts=[part for metric in found for part in metric.parts])
+        return read(whole, in_order=len(found) > 1)
+
+    def params(self, task: str | None = None) -> dict[str, Any]:
+        """Return what `log_params` recorded; of one name the value that was logged last.
+
+        Args:
+            task: Only what tasks of this name logged. Default: all tasks.
+        """
+        logged = self._assembly.metrics.params
+        found: dict[str, Any] = {}
+        for one in self._assembly.tasks:
+            if task is None or one.name == task:
+                found.update(logged.get(one.id, {}))
+        return found
+
     def shared_body(self, digest: str) -> str | None:
         """Return a script or style that several deck items hold; None if it is gone."""
         if (body := raw_body(digest)) is not None:
@@ -201,7 +287,16 @@ class Execution:
             return None
 
     def report_paths(self) -> list[str]:
-        """Return where the reports lie that its tasks wrote: paths, or URLs of a shared store."""
+        """Return where the reports of its tasks are: paths, or URLs of a shared store.
+
+        Reports are made when somebody wants them: those of the tasks that have decks and have ended are written now.
+
+        Raises:
+            OSError: The store cannot be written.
+        """
+        for task in self.tasks:
+            if task.status != "running" and task.decks:
+                self.write_report(task)
         folder = f"{execution_path(self.id)}/reports"
         return [self.store.address(f"{folder}/{name}") for name in self.store.names(folder) if name.endswith(".html")]
 
@@ -238,6 +333,8 @@ class Execution:
         for capture in self._assembly.unfinished:
             if capture.task == task.id:
                 add_decks(decks, capture)
+        for name, html in self._drawn_of_samples(task):
+            add_sampled_deck(decks, name, extracted(html))
         return [*decks, *self._log_decks_of(task.id)]
 
     def _warnings_and_errors(self) -> dict[int, tuple[int, int]]:
@@ -278,7 +375,17 @@ class Execution:
         own = TaskView(root, view.name, view.status, view.started, view.duration, error=view.error, decks=decks)
         return [own, *tasks]
 
+    def _drawn_of_samples(self, task: TaskView | None) -> list[tuple[str, str]]:
+        """Let packages draw what was sampled, as tabs of a task or for the overview of all of it."""
+        if not self._assembly.sampled:
+            return []
+        drawn: list[tuple[str, str]] = []
+        for point in declared("obs.record_decks"):
+            with guarded(f"drawing what was sampled ({point.name})"):
+                drawn += load(point)(self, task)
+        return drawn
+
     def _overview(self) -> str:
         from obs_core.reading.overview import render_overview
 
-        return render_overview(self.tasks, self.span)
+        return render_overview(self.tasks, self.span, self._drawn_of_samples(None))

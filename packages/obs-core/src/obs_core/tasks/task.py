@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
@@ -22,7 +23,7 @@ from obs_core.recording.own_work import own_work, record_own_work, undecorated
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState
-from obs_core.recording.scope import active, current, going_on, leave
+from obs_core.recording.scope import active, current, entered, going_on, leave
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import remember_names
@@ -149,7 +150,7 @@ def task(
     Args:
         function: The function, when used as ``@task`` without arguments; or the task's name, as in ``@task("clean")``.
         name: The task's name. Default: the function's.
-        enable_deck: Whether to render decks and write a report. Default: True. ``OBS_ENABLE_DECK=0`` turns it off for
+        enable_deck: Whether to render decks for its report. Default: True. ``OBS_ENABLE_DECK=0`` turns it off for
             all tasks.
         disable_deck: The contrary, as Flyte's tasks had it; instead of `enable_deck`.
         deck_fields: Which decks to make by itself (`DeckField`). Default: all five.
@@ -265,7 +266,7 @@ class _Call:
         if inner is not None:
             self._raised = inner._raised
         try:
-            with own_work(task, "write the report" if task.enable_deck else "keep the output") as work:
+            with own_work(task, "finish the decks" if task.enable_deck else "keep the output") as work:
                 work.wanted = task.enable_deck
                 if task.enable_deck and _has_room(task):
                     self._report(task, error, inner, calls)
@@ -275,6 +276,7 @@ class _Call:
             task.over, task.older_threads = True, None
             active.discard(task)
             leave(task)
+            _leave_thread(task)
             self._end(task, error)
 
     def _begin(self) -> None:
@@ -308,6 +310,7 @@ class _Call:
         if settings.logs is not None:
             task.logs = settings.logs
         logs.begin(task)
+        entered[threading.get_ident()] = task
         if task.enable_deck and _has_room(task):
             self._prepare_decks(task)
             record_own_work(task, "obs: draw the inputs", task.start, task.cpu)
@@ -346,7 +349,7 @@ class _Call:
     ) -> None:
         with guarded(f"making the report of task {task.name!r}", task.note):
             from obs_core.decks import default as default_decks
-            from obs_core.recording.publishing import publish
+            from obs_core.recording.publishing import finish
 
             fields = self._settings.deck_fields
             if error is not None:
@@ -358,7 +361,7 @@ class _Call:
             elif "Output" in fields and self._result is not _NOTHING:
                 default_decks.show_output(task, self._settings.function, self._result)
             default_decks.add_details(task, self._settings.function, fields)
-            publish(task)
+            finish(task)
 
     def _keep(self, task: TaskState) -> bool:
         """Keep what the task returned; whether that was work, as writing a file is."""
@@ -397,6 +400,16 @@ class _Call:
             end(self._own_run, error)
         else:
             journal.flush()
+
+
+def _leave_thread(task: TaskState) -> None:
+    """Take back that this thread is in a task, which was entered in another one if it is asynchronous."""
+    ident = threading.get_ident()
+    if entered.get(ident) is task:
+        if task.outside is None:
+            del entered[ident]
+        else:
+            entered[ident] = task.outside
 
 
 _NOTHING = object()
