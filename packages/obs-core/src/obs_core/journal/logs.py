@@ -20,6 +20,7 @@ import msgspec
 from obs_core import clock
 from obs_core.failsafe import warn
 from obs_core.interruptions import let_pass
+from obs_core.journal import records
 from obs_core.journal.writer import Journal
 from obs_core.locks import new_lock
 from obs_core.model import LogLine
@@ -61,7 +62,8 @@ class LogWriter:
     Attributes:
         count: Lines written so far.
         lost: Lines that the store did not take.
-        span_names: The names of the spans in which something was said, by what names them in this process's journal.
+        refs: What names a span or task in a line, by its number here.
+        span_names: The names of the spans in which something was said, by what names them in a line.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -78,7 +80,8 @@ class LogWriter:
         self._limit = min(self._journal.store.segment_limit, MOST_KEPT // 8)
         self._torn = b""
         self._told = False
-        self.span_names: dict[Any, str] = {}
+        self.refs: dict[records.Ref, records.Ref] = {}
+        self.span_names: dict[records.Ref, str] = {}
         self.count = self.lost = self._lost_told = 0
 
     def write(self, kind: str | int, task: Any, span: Any, text: str, *more: Any) -> None:

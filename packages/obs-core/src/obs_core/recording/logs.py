@@ -23,6 +23,7 @@ from typing import Any
 from obs_core import settings
 from obs_core.failsafe import strict
 from obs_core.interruptions import let_pass
+from obs_core.journal.logs import LogWriter
 from obs_core.recording.run import Scope, TaskState
 from obs_core.recording.scope import current, going_on
 from obs_core.recording.threads import UNKNOWN, concluded_starter, starter_of_this_thread
@@ -136,24 +137,28 @@ def _only_execution() -> Scope | None:
     return runs.pop().root if len(runs) == 1 else None
 
 
-def _ref(scope: Scope) -> Any:
+def _ref(scope: Scope, log: LogWriter) -> Any:
     """Name a span in this process's journal, without making the journal encode what it holds."""
     if getattr(scope, "announced", None) is False:  # a span that the journal has not numbered yet
         scope.announced = None  # type: ignore[attr-defined]
         scope._number = scope.task.next_number()  # type: ignore[attr-defined]
     number = scope.number
-    return scope.task.journal.ref(number) if isinstance(number, int) else number
+    ref = log.refs.get(number)
+    if ref is None:
+        ref = scope.task.journal.ref(number) if isinstance(number, int) else number
+        if len(log.refs) < _MOST_NAMES:
+            log.refs[number] = ref
+            log.span_names[ref] = getattr(scope, "name", "")
+    return ref
 
 
 def _write(kind: str | int, task: TaskState, scope: Scope, text: str, *more: Any) -> None:
     task.said += 1
-    log, whose = task.run.log, _ref(task)
-    where = whose
-    if scope is not task:
-        where = _ref(scope)
-        if where not in log.span_names and len(log.span_names) < _MOST_NAMES:
-            log.span_names[where] = getattr(scope, "name", "")
-    log.write(kind, whose, where, text, *more)
+    log = task.run.log
+    whose = log.refs.get(task.number)
+    if whose is None:
+        whose = _ref(task, log)
+    log.write(kind, whose, whose if scope is task else _ref(scope, log), text, *more)
 
 
 def _guarded(function: Callable[..., None], *arguments: Any) -> None:
@@ -198,9 +203,8 @@ def _tap(name: str, stream: Any) -> None:
             try:
                 me = this_thread()
                 if me in waiting:
-                    text = waiting[me] + text
+                    text = waiting.pop(me) + text
                     if "\n" in text or len(text) > _LONGEST_WAITING:
-                        del waiting[me]
                         _printed(name, text, me)
                     else:
                         waiting[me] = text
