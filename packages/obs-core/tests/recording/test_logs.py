@@ -116,6 +116,24 @@ assert logging.Logger.callHandlers is before
     assert said(folder) == [("logging", "has no handler"), ("logging", "has one now")]
 
 
+def test_logging_that_a_task_imports_is_heard_within_a_second_or_two(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import sys, time
+from obs_core import task
+
+@task
+def work():
+    assert "logging" not in sys.modules
+    import logging
+    while not hasattr(logging.Logger.callHandlers, "__obs_tap__"):
+        time.sleep(0.05)
+    logging.getLogger("app").warning("heard")
+
+work()
+""")
+    assert said(folder) == [("logging", "heard")]
+
+
 def test_the_streams_stay_the_objects_that_they_are(run_script: RunScript, folder: Path) -> None:
     run_script("""
 import contextlib, io, sys

@@ -109,6 +109,8 @@ def end(task: TaskState) -> None:
         descriptors.end(task)
     if not _within:
         _release()
+        for other in list(_within.values()):  # begun by another thread meanwhile
+            _ensure(other)
 
 
 def _mode_of_environment() -> int:
@@ -175,8 +177,11 @@ def _guarded(function: Callable[..., None], *arguments: Any) -> None:
 
 def _ensure(task: TaskState) -> None:
     """See to it that loggers and streams, as they are now, tell us what is said."""
-    if _original is None and "logging" in sys.modules:
-        _hook_logging()
+    if _original is None:
+        if "logging" in sys.modules:
+            _hook_logging()
+        elif _look_again not in task.journal.sources:
+            task.journal.sources.append(_look_again)
     if task.logs is not None and task.logs >= STREAMS:
         for name, attribute in (("out", "stdout"), ("err", "stderr")):
             stream = getattr(sys, attribute, None)
@@ -338,6 +343,12 @@ _KNOWN_CALLERS: dict[str, Callable[[Any, Scope], bool]] = {
 
 
 # logging
+
+
+def _look_again() -> None:
+    """Hook `logging` if a task has imported it meanwhile: asked each second, since importing it for that is dear."""
+    if _within and _original is None and "logging" in sys.modules:
+        _guarded(_hook_logging)
 
 
 def _hook_logging() -> None:
