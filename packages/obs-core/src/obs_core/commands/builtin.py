@@ -6,12 +6,16 @@ from obs_core.commands.base import Command
 from obs_core.commands.doctor import Doctor
 from obs_core.commands.gc import CollectGarbage
 from obs_core.commands.ls import ListExecutions
+from obs_core.commands.run import Run
 from obs_core.commands.show import Dump, Explain, Export, Show
+from obs_core.commands.why import WhyItEnded
 
 BUILTIN: tuple[Command, ...] = (
+    Run(),
     ListExecutions(),
     Show(),
     Explain(),
+    WhyItEnded(),
     Dump(),
     Export(),
     CollectGarbage(),

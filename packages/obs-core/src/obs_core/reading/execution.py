@@ -18,6 +18,7 @@ from obs_core.store.content import blob_at
 from obs_core.store.paths import execution_path, report_path, shared_path
 
 if TYPE_CHECKING:
+    from obs_core.reading.why import Why
     from obs_core.trace.execution_span import ExecutionSpan
 
 __all__ = ["Execution", "load_execution"]
@@ -153,6 +154,17 @@ class Execution:
         """
         kept = self._assembly.artifacts.get(task.id, {}).get(name)
         return None if kept is None else restored(self.store, kept)
+
+    def why(self) -> Why:
+        """Tell why it ended as it did: cause, place, memory, what was open, and what differs from the last good run.
+
+        Examples:
+            >>> load_execution("last").why().paragraph
+            'fit of train failed: ValueError: no such airport. It was raised at train.py:41.'
+        """
+        from obs_core.reading.why import why
+
+        return why(self.store, self._assembly)
 
     def shared_body(self, digest: str) -> str | None:
         """Return a script or style that several deck items hold; None if it is gone."""

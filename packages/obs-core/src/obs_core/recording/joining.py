@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from obs_core import identity
 from obs_core.failsafe import warn
-from obs_core.recording import threads
+from obs_core.recording import faults, threads
 from obs_core.recording.run import Run, Scope, TaskState, live
 from obs_core.store import Store, open_store
 from obs_core.store.content import digest_of
@@ -118,6 +118,7 @@ def leave(execution_id: str) -> None:
     run = _joined_runs.pop(execution_id, None)
     if run is not None:
         live.pop(execution_id, None)
+        faults.unfollow(run)
         run.journal.close_now()
 
 
@@ -155,6 +156,7 @@ _left: dict[str, None] = {}
 def _join(execution_id: str, store: str) -> Run:
     threads.watch()
     run = _joined_runs[execution_id] = Run(open_store(store), execution_id, "", identity.new_writer_id())
+    faults.follow_later(run)
     return run
 
 

@@ -26,6 +26,8 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
+from obs_core.recording import faults
+
 __all__ = ["ProcessEnd", "Terminated", "ended_well"]
 
 _OBS_TOOLS = (3, 4)
@@ -126,7 +128,8 @@ class ProcessEnd:
         """Stand in for the system's own action, and for nothing else."""
         with contextlib.suppress(ValueError, OSError):  # not in the main thread; no signals here
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-                signal.signal(signal.SIGTERM, self._terminated)
+                with faults.below_python():
+                    signal.signal(signal.SIGTERM, self._terminated)
 
     def _terminated(self, number: int, _frame: FrameType | None) -> None:
         try:
@@ -139,7 +142,8 @@ class ProcessEnd:
         """Leave SIGTERM to the system again, unless somebody else handles it by now."""
         with contextlib.suppress(ValueError, OSError):
             if getattr(signal.getsignal(signal.SIGTERM), "__self__", None) is self:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                with faults.below_python():
+                    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _outermost_frame() -> FrameType | None:
