@@ -188,9 +188,10 @@ class Execution:
         """
         from obs_core.report import render_report
 
+        why = self.why().paragraph if self.status in ("failed", "lost") else ""
         if task is not None:
-            return render_report(self.view, [task], self.shared_body)
-        return render_report(self.view, self.tasks, self.shared_body, overview=self._overview())
+            return render_report(self.view, [task], self.shared_body, why=why if task.status == "lost" else "")
+        return render_report(self.view, self.tasks, self.shared_body, overview=self._overview(), why=why)
 
     def write_report(self, task: TaskView | None = None) -> str:
         """Make a report anew and keep it in the store; returns its address."""

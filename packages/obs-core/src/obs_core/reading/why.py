@@ -16,6 +16,7 @@ from obs_core.reading.endings import Cause, Ending, Memory, ending_of, writer_th
 from obs_core.reading.fault_files import Frame, innermost_own
 from obs_core.reading.last_success import LastSuccess, last_success
 from obs_core.store.base import Store
+from obs_core.store.paths import execution_path
 from obs_core.text.durations import format_duration, format_moment
 
 __all__ = ["SpanAtEnd", "Why", "spans_at_end", "why"]
@@ -24,6 +25,8 @@ _MOST_OPEN = 20
 _MOST_FRAMES = 30
 _MOST_INPUTS = 12
 _LONGEST_INPUT = 200
+_LARGEST_COMPARED = 8 * 1024 * 1024
+"""Bytes of the last good execution's journal beyond which its inputs are not looked up: all of it has to be read."""
 
 
 class SpanAtEnd(Struct, frozen=True):
@@ -242,7 +245,8 @@ def _where(found: Why) -> Iterable[str]:
 
 def _compared(found: Why, assembly: Assembly, good: LastSuccess) -> Iterable[str]:
     between = format_duration(max(0, assembly.view.started - good.view.started))
-    then, now = format_duration(good.view.duration), format_duration(assembly.view.duration)
+    lasted = max(assembly.view.duration, found.at - assembly.view.started)
+    then, now = format_duration(good.view.duration), format_duration(lasted)
     yield f"The last good run, {between} before, took {then}; this one lasted {now}."
     if found.differences:
         rest = len(found.differences) - 3
@@ -346,6 +350,8 @@ def _same_task(store: Store, execution_id: str, name: str) -> Callable[[], list[
     def read() -> list[tuple[str, str]]:
         from obs_core.assembly.loading import assembled
 
+        if not store.local or store.size_of(f"{execution_path(execution_id)}/journal") > _LARGEST_COMPARED:
+            return []
         good = assembled(store, execution_id)
         calls = [one for one in good.tasks if one.name == name]
         return _inputs_of(store, good, calls[-1]) if calls else []
