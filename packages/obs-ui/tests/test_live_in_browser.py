@@ -110,7 +110,7 @@ def test_an_execution_moves_by_itself(run: Run, serve: Callable[..., Any], open_
     expect(page.locator(".fact", has_text="Spans")).to_contain_text("2")  # the execution, and its task at once
     for _ in range(3):
         run.tell("item")
-    expect(page.locator(".fact", has_text="Spans")).to_contain_text("4")
+    expect(page.locator(".fact", has_text="Spans")).to_contain_text("5")
     run.tell("end")
     expect(page.locator(".head .badge")).to_have_text("Succeeded")
     expect(page.locator(".hot").first).to_contain_text("span 1")
