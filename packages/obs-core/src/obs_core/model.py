@@ -179,6 +179,72 @@ class WorkerView(Struct):
     status: Literal["working", "left", "gone"]
 
 
+class Series(Struct):
+    """What one process saw of one quantity, in the order in which it did.
+
+    Attributes:
+        times: Nanoseconds since the epoch (``array("q")``).
+        values: Bytes, seconds or counts (``array("d")``).
+    """
+
+    times: MutableSequence[int] = field(default_factory=lambda: array("q"))
+    values: MutableSequence[float] = field(default_factory=lambda: array("d"))
+
+
+class Call(Struct, frozen=True):
+    """One call of a stack.
+
+    Attributes:
+        function: Its qualified name.
+        file: Where it is written.
+        line: The line that ran.
+    """
+
+    function: str
+    file: str
+    line: int
+
+
+class ThreadStack(Struct, frozen=True):
+    """What a thread was doing when it was last looked at.
+
+    Attributes:
+        writer: The id of its process among the writers of the execution.
+        thread: Its name.
+        at: When it was looked at, nanoseconds since the epoch.
+        span: Id of the task or span that it was in; None if that is not known.
+        calls: Its calls, the innermost last.
+    """
+
+    writer: str
+    thread: str
+    at: int
+    span: str | None
+    calls: list[Call]
+
+
+class SeenStack(Struct, frozen=True):
+    """A stack that a sampling profiler saw, and how often.
+
+    Attributes:
+        writer: The id of its process among the writers of the execution.
+        thread: The name of its thread.
+        span: Id of the task or span that it was in; None if that is not known.
+        calls: Its calls, the innermost last.
+        seen: How often it was seen.
+        running: How often of these its thread used the CPU; elsewhere it waited.
+        interval: Nanoseconds between two looks.
+    """
+
+    writer: str
+    thread: str
+    span: str | None
+    calls: tuple[Call, ...]
+    seen: int
+    running: int
+    interval: int
+
+
 class SpanIds(Sequence[str]):
     """The ids of the spans in a table, ``"<writer>.<number>"``: made when they are asked for, since few are."""
 
@@ -230,6 +296,7 @@ class SpanTable(Struct):
         counted: Index to what it stands for, for an entry that stands for several operations: it lasts from the start
             of the first to the end of the last.
         workers: The engine's workers that took part, in the order in which they joined.
+        samples: What each process used while it was recorded, by writer and name; empty where nobody looked.
     """
 
     execution: ExecutionView
@@ -246,3 +313,4 @@ class SpanTable(Struct):
     keys: dict[int, str] = field(default_factory=dict)
     counted: dict[int, Counted] = field(default_factory=dict)
     workers: list[WorkerView] = field(default_factory=list)
+    samples: dict[str, dict[str, Series]] = field(default_factory=dict)

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["VARIABLES", "attempt_text", "carrier_text", "decks_enabled", "store_url", "strict", "ui_url"]
+__all__ = [
+    "VARIABLES",
+    "attempt_text",
+    "carrier_text",
+    "decks_enabled",
+    "profile_text",
+    "resources_enabled",
+    "store_url",
+    "strict",
+    "ui_url",
+]
 
 VARIABLES = {
     "OBS_STORE": "where executions are kept: a folder or any fsspec URL; default .obs",
@@ -16,6 +26,8 @@ VARIABLES = {
     "OBS_UI_URL": "the address of the execution UI, for links",
     "OBS_ATTEMPT": "which try this is, counted from 1",
     "OBS_CARRIER": "the span of another process under which this one goes on, as JSON",
+    "OBS_RESOURCES": "0 turns the samples of CPU, memory and I/O off; they need the package obs-resources",
+    "OBS_PROFILE": "samples a second of a CPU profile of everything, such as 100; needs the package obs-resources",
     "OBS_SECRETS_DIR": "the folder of secrets; default /etc/secrets",
 }
 """Name to meaning. Secrets themselves are also looked up as ``OBS_SECRET_<GROUP>_<KEY>``."""
@@ -28,7 +40,17 @@ def store_url() -> str:
 
 def decks_enabled() -> bool:
     """Tell whether `OBS_ENABLE_DECK` allows decks."""
-    return os.environ.get("OBS_ENABLE_DECK", "1").lower() not in ("0", "false", "no", "off")
+    return _is_on("OBS_ENABLE_DECK")
+
+
+def resources_enabled() -> bool:
+    """Tell whether `OBS_RESOURCES` allows samples of what is used."""
+    return _is_on("OBS_RESOURCES")
+
+
+def profile_text() -> str:
+    """Return what `OBS_PROFILE` says; empty if it says nothing."""
+    return os.environ.get("OBS_PROFILE", "")
 
 
 def strict() -> bool:
@@ -49,3 +71,7 @@ def attempt_text() -> str:
 def carrier_text() -> str:
     """Return what `OBS_CARRIER` says; empty if it says nothing."""
     return os.environ.get("OBS_CARRIER", "")
+
+
+def _is_on(name: str) -> bool:
+    return os.environ.get(name, "1").lower() not in ("0", "false", "no", "off")

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from obs_core import clock
-from obs_core.assembly import decks
+from obs_core.assembly import decks, sampled
 from obs_core.assembly.decks import CollectedDeck, DeckAssembly
+from obs_core.assembly.sampled import SampledAssembly
 from obs_core.assembly.spans import SpanAssembly
 from obs_core.assembly.unfinished import UnfinishedCapture
 from obs_core.assembly.writers import RowIndex, Writer
@@ -50,6 +51,7 @@ class Assembly:
         ended_processes: What the processes that supervised others said of their ends, with who said it.
         within: The execution of another process that this one's process is a part of; empty if there is none.
         writers: The processes that wrote it, by writer id.
+        sampled: What samplers saw.
     """
 
     def __init__(self, store: Store, execution_id: str) -> None:
@@ -65,6 +67,7 @@ class Assembly:
         self.ended_processes: list[tuple[Writer, records.ProcessEnded]] = []
         self.within = ""
         self.writers: dict[str, Writer] = {}
+        self.sampled = SampledAssembly(self.spans.table.samples)
         self._collecting = DeckAssembly()
         self._captures: dict[str, tuple[Writer, records.CaptureMade]] = {}
         self._tasks: dict[str, TaskView] = {}
@@ -97,6 +100,9 @@ class Assembly:
             elif (collect := decks.HANDLERS.get(kind)) is not None:
                 for record in run:
                     collect(self._collecting, writer, self._within(record) if kind is records.DeckBlob else record)
+            elif (take := sampled.HANDLERS.get(kind)) is not None:
+                for record in run:
+                    take(self.sampled, writer, record)
 
     def finish(self) -> None:
         """Resolve what refers to each other, once every segment is there."""

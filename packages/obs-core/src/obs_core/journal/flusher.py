@@ -23,6 +23,7 @@ __all__ = [
     "before_reading",
     "close_later",
     "close_soon",
+    "each_round",
     "finish_before_reading",
     "flush_all",
     "keep_alive",
@@ -62,6 +63,7 @@ INTERVAL = 1.0
 
 _journals: list[Flushed] = []
 _before_reading: list[Callable[[], None]] = []
+_each_round: list[Callable[[], None]] = []
 _MOST_CLOSING = 500
 """Executions that wait for the thread to write and close them; whoever ends one more does it himself."""
 
@@ -124,6 +126,12 @@ def before_reading(work: Callable[[], None]) -> None:
     """Call something whenever this process is about to read executions: it finishes what they are to hold."""
     if work not in _before_reading:
         _before_reading.append(work)
+
+
+def each_round(work: Callable[[], None]) -> None:
+    """Call something each second in this thread; it must be quick, since all journals wait for it."""
+    if work not in _each_round:
+        _each_round.append(work)
 
 
 def finish_before_reading() -> None:
@@ -208,6 +216,9 @@ def _flush_forever() -> None:
         for journal in [*_journals, *_stragglers()]:
             with contextlib.suppress(BaseException):
                 journal.beat()
+        for work in _each_round:
+            with contextlib.suppress(BaseException):
+                work()
 
 
 def _after_fork() -> None:

@@ -271,6 +271,44 @@ class Beat(Record, tag="beat"):
     at: Time
 
 
+class Sample(Record, tag="sample"):
+    """What this process, its container and its machine used at a moment."""
+
+    at: Time
+    values: dict[str, float]
+    """By name, such as ``"rss"``; bytes, seconds and counts. Names that end in ``_total`` count since the process, the
+    container or the machine began. What is not looked at each time stands until it is given anew."""
+
+
+class Calls(Record, tag="calls"):
+    """Calls of which the stacks of this writer are made, each within another one."""
+
+    first: Number
+    """The number of the first one; the others follow."""
+    calls: list[tuple[Int, str, str, Int]]
+    """The number of the call around it (-1: it is the outermost), the function, its file, and the line that runs."""
+
+
+class Stacks(Record, tag="stacks"):
+    """What the threads of this process were doing at a moment."""
+
+    at: Time
+    threads: list[tuple[str, Ref | None, Int]]
+    """Name of the thread, the task or span it was in as far as that is known, and its innermost call."""
+
+
+class Profile(Record, tag="profile"):
+    """How often stacks were seen by a sampling profiler."""
+
+    at: Time
+    since: Time
+    interval: Time
+    """Nanoseconds between two samples."""
+    seen: list[tuple[str, Ref | None, Int, Int, Int]]
+    """Name of the thread, the task or span it was in, the innermost call, how often it was seen, and how often of these
+    the thread used the CPU."""
+
+
 class Lost(Record, tag="lost"):
     """Records that this writer could not write, since it last said so."""
 
@@ -324,6 +362,10 @@ AnyRecord = (
     | WorkerJoined
     | WorkerLeft
     | Beat
+    | Sample
+    | Calls
+    | Stacks
+    | Profile
     | Lost
     | Check
     | Torn

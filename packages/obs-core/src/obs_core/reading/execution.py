@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
-from obs_core.model import DecksWhenRead, DeckView, ExecutionView, SpanTable, Status, TaskView
+from obs_core.model import (
+    DecksWhenRead,
+    DeckView,
+    ExecutionView,
+    SeenStack,
+    SpanTable,
+    Status,
+    TaskView,
+    ThreadStack,
+)
 from obs_core.reading.captures import add_decks
 from obs_core.recording.outputs import restored
 from obs_core.report.bodies import raw_body
@@ -20,6 +29,7 @@ from obs_core.store.paths import execution_path, report_path, shared_path
 if TYPE_CHECKING:
     from obs_core.reading.why import Why
     from obs_core.trace.execution_span import ExecutionSpan
+    from obs_core.trace.resources import Resources
 
 __all__ = ["Execution", "load_execution"]
 
@@ -85,6 +95,32 @@ class Execution:
         from obs_core.trace.execution_span import ExecutionSpan
 
         return ExecutionSpan(self.table)
+
+    @property
+    def resources(self) -> Resources:
+        """What its processes used: CPU, memory, I/O, as far as that was sampled; of a task, see `resources_of`."""
+        return self.span.resources
+
+    def resources_of(self, task: TaskView) -> Resources:
+        """Return what the process of a task used while it ran.
+
+        Args:
+            task: One of `tasks`.
+        """
+        from obs_core.trace.resources import Resources
+
+        end = task.started + task.duration
+        return Resources(self.table.samples, task.started, end).between(task.started, end, task.id.partition(".")[0])
+
+    @property
+    def stacks(self) -> list[ThreadStack]:
+        """What each thread was doing when its process was last looked at: a second ago, or before it died."""
+        return list(self._assembly.sampled.last_stacks())
+
+    @property
+    def profile(self) -> list[SeenStack]:
+        """The stacks that a sampling profiler saw, and how often; empty where none ran."""
+        return list(self._assembly.sampled.seen_stacks())
 
     @functools.cached_property
     def tasks(self) -> list[TaskView]:

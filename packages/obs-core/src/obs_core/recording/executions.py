@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from obs_core import clock, provenance, settings
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.journal import records
-from obs_core.recording import faults, threads
+from obs_core.recording import faults, samplers, threads
 from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
@@ -133,6 +133,7 @@ def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | No
 def new_run(name: str, store: Store | None = None, preamble: list[records.Record] | None = None) -> Run:
     """Return a new execution that this process begins, come what may: without a store what it records is lost."""
     threads.watch()
+    samplers.watch()
     if not sys.is_finalizing():
         try:
             place = store or open_store()

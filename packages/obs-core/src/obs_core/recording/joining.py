@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from obs_core import identity
 from obs_core.failsafe import warn
-from obs_core.recording import faults, threads
+from obs_core.recording import faults, samplers, threads
 from obs_core.recording.run import Run, Scope, TaskState, live
 from obs_core.store import Store, open_store
 from obs_core.store.content import digest_of
@@ -155,6 +155,7 @@ _left: dict[str, None] = {}
 
 def _join(execution_id: str, store: str) -> Run:
     threads.watch()
+    samplers.watch()
     run = _joined_runs[execution_id] = Run(open_store(store), execution_id, "", identity.new_writer_id())
     faults.follow_later(run)
     return run
