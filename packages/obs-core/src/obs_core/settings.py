@@ -12,6 +12,7 @@ __all__ = [
     "attempt_text",
     "carrier_text",
     "decks_enabled",
+    "logs_text",
     "profile_text",
     "resources_enabled",
     "store_url",
@@ -22,6 +23,7 @@ __all__ = [
 VARIABLES = {
     "OBS_STORE": "where executions are kept: a folder or any fsspec URL; default .obs",
     "OBS_ENABLE_DECK": "0 turns decks and reports off",
+    "OBS_LOGS": "what is kept of a program's output: 0, logging, streams (default), or all",
     "OBS_STRICT": "1 turns obs's own failures into errors",
     "OBS_UI_URL": "the address of the execution UI, for links",
     "OBS_ATTEMPT": "which try this is, counted from 1",
@@ -51,6 +53,11 @@ def resources_enabled() -> bool:
 def profile_text() -> str:
     """Return what `OBS_PROFILE` says; empty if it says nothing."""
     return os.environ.get("OBS_PROFILE", "")
+
+
+def logs_text() -> str:
+    """Return what `OBS_LOGS` says; empty if it says nothing."""
+    return os.environ.get("OBS_LOGS", "")
 
 
 def strict() -> bool:

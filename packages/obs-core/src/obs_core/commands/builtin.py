@@ -5,6 +5,7 @@ from __future__ import annotations
 from obs_core.commands.base import Command
 from obs_core.commands.doctor import Doctor
 from obs_core.commands.gc import CollectGarbage
+from obs_core.commands.logs import Logs
 from obs_core.commands.ls import ListExecutions
 from obs_core.commands.run import Run
 from obs_core.commands.show import Dump, Explain, Export, Show
@@ -16,6 +17,7 @@ BUILTIN: tuple[Command, ...] = (
     Show(),
     Explain(),
     WhyItEnded(),
+    Logs(),
     Dump(),
     Export(),
     CollectGarbage(),

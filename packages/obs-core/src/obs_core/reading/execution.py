@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
+from obs_core.journal.logs import read_log
 from obs_core.model import (
     DecksWhenRead,
     DeckView,
     ExecutionView,
+    LogLine,
+    LogWhenRead,
     SeenStack,
     SpanTable,
     Status,
@@ -131,6 +134,7 @@ class Execution:
         found = self._assembly.tasks
         for task in found:
             task.decks = DecksWhenRead(functools.partial(self._decks_of, task))
+            task.said = LogWhenRead(functools.partial(read_log, self.store, self.id, tasks=(task.id,)))
         return found
 
     def task(self, name: str) -> TaskView:
@@ -144,6 +148,26 @@ class Execution:
             names = ", ".join(sorted({repr(one.name) for one in self.tasks})) or "none"
             raise KeyError(f"no task {name!r} in execution {self.id}; there are: {names}")
         return found[-1]
+
+    def log(
+        self, *, level: str | int | None = None, grep: str = "", since: int = 0, last: int | None = None
+    ) -> list[LogLine]:
+        """Return what all its tasks and processes logged and printed, oldest first.
+
+        Args:
+            level: The least severe level: ``"warning"``, or a number as `logging` has them. Default: everything.
+            grep: Text that stands in the line.
+            since: Nanoseconds since the epoch.
+            last: How many lines at the most, the last ones.
+
+        Raises:
+            ValueError: There is no such level.
+
+        Examples:
+            >>> [line.text for line in load_execution("last").log(level="warning")]
+            ['UserWarning: 3 airports have no coordinates']
+        """
+        return read_log(self.store, self.id, level=level, grep=grep, since=since, last=last)
 
     def output(self, task: str, attempt: int | None = None) -> Any:
         """Return what a task returned, in its last call that was kept.

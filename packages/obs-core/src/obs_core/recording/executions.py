@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from obs_core import clock, provenance, settings
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.journal import records
-from obs_core.recording import faults, samplers, threads
+from obs_core.recording import faults, logs, samplers, threads
 from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
@@ -84,6 +84,7 @@ class execution:
         threads.remember_older(root)
         current.set(root)
         active.add(root)
+        logs.begin(root)
         return self
 
     def __exit__(
@@ -92,6 +93,7 @@ class execution:
         assert self._run is not None
         root = self._run.root
         root.older_threads = None
+        logs.end(root)
         active.discard(root)
         leave(root)
         end(self._run, error)
@@ -202,6 +204,7 @@ def end(run: Run, error: BaseException | None = None) -> None:
     journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, 0))
     live.pop(run.id, None)
     faults.unfollow(run)
+    run.log.close()
     with guarded(f"ending execution {run.name!r}"):
         journal.close()
 

@@ -119,6 +119,7 @@ def leave(execution_id: str) -> None:
     if run is not None:
         live.pop(execution_id, None)
         faults.unfollow(run)
+        run.log.close()
         run.journal.close_now()
 
 

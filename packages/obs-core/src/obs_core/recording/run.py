@@ -10,6 +10,7 @@ from weakref import WeakSet, WeakValueDictionary
 from obs_core import clock, settings
 from obs_core.failsafe import guarded
 from obs_core.journal import records
+from obs_core.journal.logs import LogWriter
 from obs_core.journal.writer import Journal
 from obs_core.model import Link
 from obs_core.store.base import Store
@@ -87,6 +88,8 @@ class TaskState:
         over: Whether no code is inside of it any more: it has ended, and its report is made.
         older_threads: The threads that were there before it began, where only that tells which ones it started.
         face: The `TaskContext` of it, once somebody asked for that.
+        logs: What is kept of what it logs and prints (`obs_core.recording.logs`); None until that is decided.
+        said: How many lines it has logged and printed.
     """
 
     __slots__ = (
@@ -106,6 +109,7 @@ class TaskState:
         "function",
         "journal",
         "links",
+        "logs",
         "may_begin",
         "name",
         "next_number",
@@ -116,6 +120,7 @@ class TaskState:
         "over",
         "parent",
         "run",
+        "said",
         "shared",
         "source",
         "spent",
@@ -155,6 +160,8 @@ class TaskState:
         self.failure: str | None = None
         self.face: Any = None
         self.body: Any = None
+        self.logs: int | None = None
+        self.said = 0
         self.may_begin = True
         self.spent: tuple[int, int] | None = None
         self.start = clock.wall()
@@ -224,12 +231,13 @@ class Run:
 
     Attributes:
         root: The state outside any task.
+        log: Where this process keeps what it logs and prints.
         participants: Other processes that take part.
         carried: The states of its tasks that were carried to other threads of this process.
         attached: How often this process joined it, since another one began it.
     """
 
-    __slots__ = ("__weakref__", "attached", "carried", "id", "journal", "name", "participants", "root", "store")
+    __slots__ = ("__weakref__", "attached", "carried", "id", "journal", "log", "name", "participants", "root", "store")
 
     def __init__(
         self,
@@ -243,6 +251,7 @@ class Run:
         self.id = execution_id
         self.name = name
         self.journal = Journal(store, execution_id, writer, preamble)
+        self.log = LogWriter(self.journal)
         self.root = TaskState(self, name, None, enable_deck=settings.decks_enabled())
         self.participants: list[Participant] = []
         self.carried: WeakSet[TaskState] | None = None
