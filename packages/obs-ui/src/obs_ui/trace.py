@@ -129,6 +129,7 @@ class Trace:
         task = KINDS.index("task")
         return [
             SpanAtEnd(
+                self.ref(row),
                 self.name(row),
                 int(self.starts[row]),
                 int(self.durations[row]),

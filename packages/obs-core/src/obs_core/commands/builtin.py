@@ -12,11 +12,11 @@ from obs_core.commands.show import Dump, Explain, Export, Show
 from obs_core.commands.why import WhyItEnded
 
 BUILTIN: tuple[Command, ...] = (
-    Run(),
     ListExecutions(),
     Show(),
     Explain(),
     WhyItEnded(),
+    Run(),
     Logs(),
     Dump(),
     Export(),

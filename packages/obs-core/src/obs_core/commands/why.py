@@ -61,6 +61,7 @@ def _sections(found: Why) -> Iterator[tuple[str, list[str]]]:
         "Open at the end",
         [f"{'task ' if one.is_task else ''}{one.name}, for {format_duration(one.duration)}" for one in found.open],
     )
+    yield "Last lines", found.lines
     yield "Inputs", [f"{name}: {text}" for name, text in found.inputs]
     if found.memory is not None:
         yield "Memory", [f"{found.memory} ({found.memory.of})"]

@@ -16,6 +16,7 @@ from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.writers import Writer
 from obs_core.journal import records
 from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
+from obs_core.model import Series
 from obs_core.reading.fault_files import Fault, fault_files
 from obs_core.store.base import Store
 from obs_core.text.durations import format_duration, format_moment
@@ -48,6 +49,11 @@ _CRASHES = {
     "SIGFPE": "Floating point exception",
     "SIGILL": "Illegal instruction",
 }
+
+_NS = 1_000_000_000
+
+_NEARLY_ALL = 0.9
+"""The part of the memory in use from which on a process that is gone was probably killed for it."""
 
 _AT_ONCE = 2_000_000_000
 """Nanoseconds within which the last sign of life follows a signal that ended a process: it is written each second."""
@@ -125,6 +131,8 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     else:
         ending = _concluded(assembly.writers.get("main"))
     ending.fault = fault
+    if writer is not None:
+        _add_memory(ending, assembly.table.samples.get(writer.name, {}), writer.last + writer.epoch)
     if fault is not None and not fault.fatal:
         ending.evidence.insert(0, f"SIGTERM came at {format_moment(fault.at)}; its handler wrote the stack.")
     return ending
@@ -233,6 +241,39 @@ def _left_word(fault: Fault, writer: Writer | None) -> Ending:
 
 
 # What is concluded
+
+
+def _add_memory(ending: Ending, samples: dict[str, Series], last: int) -> None:
+    """Add how much memory there was when somebody looked last; nearly none left explains why a process is gone."""
+    memory, at = _last_memory(samples)
+    if memory is None or memory.limit is None:
+        ending.memory = ending.memory or memory
+        return
+    before = "at its last sign of life"
+    if last - at >= _NS:
+        before = f"{format_duration(last - at)} before its last sign of life"
+    ending.evidence.append(f"{memory} of memory were in use ({memory.of}) {before}.")
+    ending.memory = ending.memory or memory
+    if ending.cause == "vanished" and memory.used >= _NEARLY_ALL * memory.limit:
+        ending.cause, ending.says, ending.memory = "out-of-memory", "was killed, probably for its memory", memory
+        ending.detail = f"{memory} were in use {before}"
+
+
+def _last_memory(samples: dict[str, Series]) -> tuple[Memory | None, int]:
+    """Return the last sample of the memory that counts (a container's, the machine's, its own), and its time."""
+    container, limit = _last(samples, "container.memory"), _last(samples, "container.limit")
+    if container is not None and limit is not None and limit[0]:
+        return Memory(int(container[0]), int(limit[0]), "its container"), container[1]
+    available, whole = _last(samples, "machine.available"), _last(samples, "machine.memory")
+    if available is not None and whole is not None and whole[0] - available[0] >= _NEARLY_ALL * whole[0]:
+        return Memory(int(whole[0] - available[0]), int(whole[0]), "the whole machine"), available[1]
+    own = _last(samples, "rss")
+    return (None, 0) if own is None else (Memory(int(own[0]), None, "its process, when last measured"), own[1])
+
+
+def _last(samples: dict[str, Series], name: str) -> tuple[float, int] | None:
+    series = samples.get(name)
+    return (series.values[-1], series.times[-1]) if series is not None and len(series.values) else None
 
 
 def _running(assembly: Assembly) -> Ending:

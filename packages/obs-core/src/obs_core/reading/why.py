@@ -11,12 +11,14 @@ from msgspec import Struct, field, structs
 
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import read_deck_blob
+from obs_core.journal.logs import read_log
+from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
 from obs_core.model import SpanTable, Status, TaskView
 from obs_core.reading.endings import Cause, Ending, Memory, ending_of, writer_that_ended
 from obs_core.reading.fault_files import Frame, innermost_own
 from obs_core.reading.last_success import LastSuccess, last_success
 from obs_core.store.base import Store
-from obs_core.store.paths import execution_path
+from obs_core.store.paths import EXECUTIONS, execution_path
 from obs_core.text.durations import format_duration, format_moment
 
 __all__ = ["SpanAtEnd", "Why", "spans_at_end", "why"]
@@ -24,6 +26,9 @@ __all__ = ["SpanAtEnd", "Why", "spans_at_end", "why"]
 _MOST_OPEN = 20
 _MOST_FRAMES = 30
 _MOST_INPUTS = 12
+_MOST_LINES = 10
+_MOST_WITHIN = 50
+_LONGEST_LINE = 500
 _LONGEST_INPUT = 200
 _LARGEST_COMPARED = 8 * 1024 * 1024
 """Bytes of the last good execution's journal beyond which its inputs are not looked up: all of it has to be read."""
@@ -33,6 +38,7 @@ class SpanAtEnd(Struct, frozen=True):
     """A span that was open when the execution ended, or that an exception ended.
 
     Attributes:
+        id: Its id, ``"<writer>.<number>"``.
         name: Its name.
         start: Nanoseconds since the epoch.
         duration: Nanoseconds, up to the last sign of life.
@@ -40,6 +46,7 @@ class SpanAtEnd(Struct, frozen=True):
         error: The type of the exception that ended it; empty for one that was open.
     """
 
+    id: str
     name: str
     start: int
     duration: int
@@ -67,6 +74,7 @@ class Why(Struct, kw_only=True):
         memory: What is known of the memory.
         open: What was open, the outermost first.
         inputs: The task's arguments: name, and how they read.
+        lines: The last lines that the task logged or printed; those of the whole execution if it said none.
         last_success: The last good execution of the same name; None if there is none.
         differences: What is different since then.
         evidence: What the cause rests on.
@@ -87,6 +95,7 @@ class Why(Struct, kw_only=True):
     memory: Memory | None = None
     open: list[SpanAtEnd] = field(default_factory=list)
     inputs: list[tuple[str, str]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     last_success: str | None = None
     differences: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
@@ -121,10 +130,13 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
     if (task is not None and task.status == "failed") or ending.cause == "exception":
         _tell_failure(found, assembly, task, spans)
     else:
-        _tell_where(found, ending, task, spans)
+        _tell_where(found, ending, assembly, task, spans)
     if task is not None:
         found.task = task.name
         found.inputs = _inputs_of(store, assembly, task)
+    found.lines = _last_lines(store, view.id, task)
+    if assembly.ended_processes and not found.error:
+        found.evidence += _runs_within(store, assembly)
     good = last_success(store, assembly) if view.status != "running" else None
     if good is not None:
         found.last_success, found.differences = good.id, _differences(store, task, found, good)
@@ -141,6 +153,7 @@ def spans_at_end(table: SpanTable) -> list[SpanAtEnd]:
     rows = sorted({*table.open, *table.errors} - {0}, key=lambda row: (table.starts[row], row))
     return [
         SpanAtEnd(
+            table.ids[row],
             table.names[row],
             table.starts[row],
             table.durations[row],
@@ -149,6 +162,26 @@ def spans_at_end(table: SpanTable) -> list[SpanAtEnd]:
         )
         for row in rows
     ]
+
+
+def _last_lines(store: Store, execution_id: str, task: TaskView | None) -> list[str]:
+    said = read_log(store, execution_id, tasks=(task.id,), last=_MOST_LINES) if task is not None else []
+    said = said or read_log(store, execution_id, last=_MOST_LINES)
+    return [f"{line.level} {line.text}".strip()[:_LONGEST_LINE] for line in said]
+
+
+def _runs_within(store: Store, assembly: Assembly) -> Iterable[str]:
+    """Say which executions the supervised program began itself, as far as they did not end well: they know more."""
+    later = [one for one in store.names(EXECUTIONS) if one > assembly.view.id]
+    for execution_id in later[:_MOST_WITHIN]:
+        paths = [path for path in segment_names(store, execution_id) if writer_of(path) == "main"]
+        inner = Assembly(store, execution_id)
+        for path, lines in ends_of_segments(store, paths) if paths else ():
+            inner.add("main", decode(lines), path)
+        inner.finish()
+        if inner.within == assembly.view.id and inner.view.status in ("failed", "lost"):
+            how = inner.view.error or "it ended without saying so"
+            yield f"It ran the execution {_named(inner.view.name)}, which says more (obs why {execution_id}): {how}."
 
 
 # Which task, and where
@@ -191,7 +224,9 @@ def _tell_failure(found: Why, assembly: Assembly, task: TaskView | None, spans: 
     found.span = ended[-1].name if ended else ""
 
 
-def _tell_where(found: Why, ending: Ending, task: TaskView | None, spans: Sequence[SpanAtEnd]) -> None:
+def _tell_where(
+    found: Why, ending: Ending, assembly: Assembly, task: TaskView | None, spans: Sequence[SpanAtEnd]
+) -> None:
     left_open = [one for one in spans if not one.error]
     if ending.at is not None:
         left_open = [structs.replace(one, duration=max(one.duration, ending.at - one.start)) for one in left_open]
@@ -199,10 +234,26 @@ def _tell_where(found: Why, ending: Ending, task: TaskView | None, spans: Sequen
     innermost = next((one for one in reversed(left_open) if not one.is_task), None)
     if innermost is not None and (task is None or innermost.start >= task.started):
         found.span = innermost.name
-    if ending.fault is not None:
-        found.stack = ending.fault.stack[:_MOST_FRAMES]
-        frame = innermost_own(ending.fault.stack)
-        found.place = "" if frame is None else f"{frame.file}:{frame.line}"
+    stack = ending.fault.stack if ending.fault is not None else _last_seen_stack(found, assembly, task)
+    found.stack = stack[:_MOST_FRAMES]
+    frame = innermost_own(stack)
+    found.place = "" if frame is None else f"{frame.file}:{frame.line}"
+
+
+def _last_seen_stack(found: Why, assembly: Assembly, task: TaskView | None) -> list[Frame]:
+    """Return the stack that was at work when somebody looked last, the innermost call first; none if nobody looked."""
+    writer = writer_that_ended(assembly)
+    seen = [one for one in assembly.sampled.last_stacks() if writer is None or one.writer == writer.name]
+    if not seen:
+        return []
+    wanted = [*(one.id for one in reversed(found.open)), None if task is None else task.id]
+    chosen = min(seen, key=lambda one: (_place_in(wanted, one.span), one.thread != "MainThread"))
+    found.evidence.append(f"The stack is how it stood at {format_moment(chosen.at)}, when it was last looked at.")
+    return [Frame(call.file, call.line, call.function) for call in reversed(chosen.calls)]
+
+
+def _place_in(wanted: list[str | None], span: str | None) -> int:
+    return wanted.index(span) if span is not None and span in wanted else len(wanted)
 
 
 # The paragraph
@@ -223,6 +274,8 @@ def _sentences(found: Why, ending: Ending, assembly: Assembly, good: LastSuccess
         yield f"It came of {cause}{_at(place)}."
     if ending.at is None and found.status == "lost":
         yield f"The last sign of life came at {format_moment(found.at, 0)}."
+    if found.lines and ending.cause != "exception":
+        yield f"The last it said: {_quoted(found.lines[-1])}."
     if good is not None:
         yield from _compared(found, assembly, good)
 
