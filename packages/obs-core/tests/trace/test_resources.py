@@ -65,6 +65,7 @@ def test_of_several_processes_the_one_with_the_highest_peak_counts() -> None:
         ({"cpu_total": [0, 0.5, 1, 1.5]}, False),
         ({"cpu_total": [0, 0.01, 0.02, 0.03], "children__cpu_total": [0, 1, 2, 3]}, False),
         ({"cpu_total": [0, 0.01, 0.02, 0.03], "reaped__cpu_total": [0, 0, 0, 3]}, False),
+        ({"cpu_total": [0, 0.01, 0.02, 0.03], "queued_total": [0, 0.9, 1.8, 2.7]}, False),
         ({"rss": [1, 1, 1, 1]}, False),
     ],
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence
 from typing import Any
 
 from obs_core.assembly.writers import Writer
 from obs_core.journal import records
-from obs_core.model import Call, SeenStack, Series, ThreadStack
+from obs_core.model import Call, DeckView, SeenStack, Series, ThreadStack
 
-__all__ = ["HANDLERS", "SampledAssembly"]
+__all__ = ["HANDLERS", "SampledAssembly", "add_sampled_deck"]
 
 _MOST_NAMES = 1_000
 """Quantities of one writer that are taken; what is beyond is no sampler's."""
@@ -63,6 +63,10 @@ class SampledAssembly:
             counts[0] += seen
             counts[1] += running
 
+    def __bool__(self) -> bool:
+        """Tell whether anything was sampled."""
+        return bool(self.series or self._seen)
+
     def last_stacks(self) -> Iterator[ThreadStack]:
         """Give what each thread was doing when its process was last looked at."""
         for name, (writer, record) in self._last.items():
@@ -83,6 +87,14 @@ class SampledAssembly:
             calls.append(call)
         calls.reverse()
         return calls
+
+
+def add_sampled_deck(decks: MutableSequence[DeckView], name: str, html: str) -> None:
+    """Add a tab of what was sampled, behind the time line, unless there is one of this name already."""
+    names = [deck.name for deck in decks]
+    if name not in names:
+        place = names.index("Timeline") + 1 if "Timeline" in names else len(names)
+        decks.insert(place, DeckView(name, [html]))
 
 
 HANDLERS: dict[type[records.Record], Any] = {

@@ -8,7 +8,7 @@ from obs_core.commands.gc import CollectGarbage
 from obs_core.commands.logs import Logs
 from obs_core.commands.ls import ListExecutions
 from obs_core.commands.run import Run
-from obs_core.commands.show import Dump, Explain, Export, Show
+from obs_core.commands.show import Dump, Explain, Export, Show, Stacks
 from obs_core.commands.why import WhyItEnded
 
 BUILTIN: tuple[Command, ...] = (
@@ -19,6 +19,7 @@ BUILTIN: tuple[Command, ...] = (
     Run(),
     Logs(),
     Dump(),
+    Stacks(),
     Export(),
     CollectGarbage(),
     Doctor(),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
+from obs_core.assembly.sampled import add_sampled_deck
+from obs_core.failsafe import guarded
 from obs_core.journal.logs import read_log
 from obs_core.model import (
     DecksWhenRead,
@@ -24,10 +26,11 @@ from obs_core.model import (
 )
 from obs_core.reading.captures import add_decks
 from obs_core.recording.outputs import restored
-from obs_core.report.bodies import raw_body
+from obs_core.report.bodies import extracted, raw_body
 from obs_core.store.base import Store
 from obs_core.store.content import blob_at
 from obs_core.store.paths import execution_path, report_path, shared_path
+from obs_core.values.registry import declared, load
 
 if TYPE_CHECKING:
     from obs_core.reading.why import Why
@@ -273,9 +276,21 @@ class Execution:
         for capture in self._assembly.unfinished:
             if capture.task == task.id:
                 add_decks(decks, capture)
+        for name, html in self._drawn_of_samples(task):
+            add_sampled_deck(decks, name, extracted(html))
         return decks
+
+    def _drawn_of_samples(self, task: TaskView | None) -> list[tuple[str, str]]:
+        """Let packages draw what was sampled, as tabs of a task or for the overview of all of it."""
+        if not self._assembly.sampled:
+            return []
+        drawn: list[tuple[str, str]] = []
+        for point in declared("obs.record_decks"):
+            with guarded(f"drawing what was sampled ({point.name})"):
+                drawn += load(point)(self, task)
+        return drawn
 
     def _overview(self) -> str:
         from obs_core.reading.overview import render_overview
 
-        return render_overview(self.tasks, self.span)
+        return render_overview(self.tasks, self.span, self._drawn_of_samples(None))

@@ -6,11 +6,13 @@ import re
 
 from obs_core import clock
 from obs_core.assembly.parts import PartsOfOthers, parts_of_others
+from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.failsafe import guarded, warn
 from obs_core.model import DeckView, ExecutionView, TaskView
+from obs_core.recording import samplers
 from obs_core.recording.run import TaskDeck, TaskState
 from obs_core.report import render_report
-from obs_core.report.bodies import shared_body
+from obs_core.report.bodies import extracted, shared_body
 from obs_core.secrets import mask
 from obs_core.store.paths import report_path
 
@@ -83,7 +85,16 @@ def _view(task: TaskState) -> TaskView:
     )
     if others is not None:
         _add_parts_of_others(task, view, others)
+    _add_sampled(task, view)
     return view
+
+
+def _add_sampled(task: TaskState, view: TaskView) -> None:
+    """Add what samplers draw, behind the time line, but for what the task has made itself."""
+    for sampler in samplers.running():
+        with guarded(f"drawing what was sampled of task {task.name!r}", task.note):
+            for name, html in sampler.decks(task):
+                add_sampled_deck(view.decks, name, mask(extracted(html)))
 
 
 def _deck_view(deck: TaskDeck) -> DeckView:

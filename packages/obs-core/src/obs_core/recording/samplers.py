@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -23,7 +23,7 @@ from obs_core.recording.run import Run, TaskState, live
 from obs_core.recording.scope import active
 from obs_core.text.bounded_repr import describe_error
 
-__all__ = ["Sampler", "loaded", "recorded_runs", "watch"]
+__all__ = ["Sampler", "loaded", "recorded_runs", "running", "watch"]
 
 INTERVAL = 1.0
 """Seconds between two samples."""
@@ -37,6 +37,12 @@ class Sampler(Protocol):
 
         Args:
             runs: At least one.
+        """
+
+    def decks(self, task: TaskState) -> Iterable[tuple[str, str]]:
+        """Draw what was seen while a task ran, for the report that it writes itself: names of tabs, and HTML.
+
+        Once the task is over the same comes from what stands in the journal (entry point group ``obs.record_decks``).
         """
 
 
@@ -67,6 +73,11 @@ def loaded() -> list[Sampler]:
             if _samplers is None:
                 _samplers = _made()
     return _samplers
+
+
+def running() -> list[Sampler]:
+    """Return the samplers that are loaded; none in a process that has not recorded for a second."""
+    return list(_samplers or ())
 
 
 def _made() -> list[Sampler]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
@@ -22,7 +23,7 @@ from obs_core.recording.own_work import own_work, record_own_work, undecorated
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState
-from obs_core.recording.scope import active, current, going_on, leave
+from obs_core.recording.scope import active, current, entered, going_on, leave
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import remember_names
@@ -275,6 +276,7 @@ class _Call:
             task.over, task.older_threads = True, None
             active.discard(task)
             leave(task)
+            _leave_thread(task)
             self._end(task, error)
 
     def _begin(self) -> None:
@@ -308,6 +310,7 @@ class _Call:
         if settings.logs is not None:
             task.logs = settings.logs
         logs.begin(task)
+        entered[threading.get_ident()] = task
         if task.enable_deck and _has_room(task):
             self._prepare_decks(task)
             record_own_work(task, "obs: draw the inputs", task.start, task.cpu)
@@ -397,6 +400,16 @@ class _Call:
             end(self._own_run, error)
         else:
             journal.flush()
+
+
+def _leave_thread(task: TaskState) -> None:
+    """Take back that this thread is in a task, which was entered in another one if it is asynchronous."""
+    ident = threading.get_ident()
+    if entered.get(ident) is task:
+        if task.outside is None:
+            del entered[ident]
+        else:
+            entered[ident] = task.outside
 
 
 _NOTHING = object()

@@ -17,6 +17,9 @@ _SECOND = 1_000_000_000
 _WAITS = 0.1
 """Cores; what uses less waits."""
 
+_QUEUES = 0.3
+"""Share of the time ready to run from which others take what it needs."""
+
 _SHORTEST = 2 * _SECOND
 """What takes less has too few samples to say whether it waits."""
 
@@ -51,10 +54,11 @@ class Resources:
     """What an execution, a task or a span used, from samples that its processes took each second.
 
     Quantities have names: ``rss`` (bytes in memory), ``anon`` (of these what belongs to this process alone), ``cpu``
-    (cores in use), ``read`` and ``written`` (bytes a second), ``threads``, ``files``; ``children``, ``children.anon``,
-    ``children.cpu``; ``tree.anon``; ``container.memory``, ``container.limit``, ``container.throttled``;
-    ``machine.available``, ``machine.load``; ``store.free``; ``gpu.0.memory``, ``gpu.0.use``. `names` lists those that
-    were sampled. Of a name that ends in ``_total``, a count since the beginning, the name without that is its rate.
+    (cores in use), ``queued`` (share of the time for which the main thread was ready, and others ran), ``read`` and
+    ``written`` (bytes a second), ``threads``, ``files``; ``children``, ``children.anon``, ``children.cpu``;
+    ``tree.anon``; ``container.memory``, ``container.limit``, ``container.throttled``; ``machine.available``,
+    ``machine.load``; ``store.free``; ``gpu.0.memory``, ``gpu.0.use``. `names` lists those that were sampled. Of a name
+    that ends in ``_total``, a count since the beginning, the name without that is its rate.
 
     Args:
         samples: By writer and name.
@@ -157,13 +161,13 @@ class Resources:
 
     @property
     def waits(self) -> bool:
-        """Whether it used less than a tenth of a core, children included: it waited for something else.
+        """Whether it used less than a tenth of a core, children included: it waited for something else than the CPU.
 
         False also where that is not known: it took less than two seconds, or samples of less than half of it are there.
         """
         if self.end - self.start < _SHORTEST:
             return False
-        cores = [cpu for one in self._samples.values() if (cpu := self._cores(one)) is not None]
+        cores = [cpu + self._queued(one) for one in self._samples.values() if (cpu := self._cores(one)) is not None]
         return bool(cores) and max(cores) < _WAITS
 
     @property
@@ -171,15 +175,17 @@ class Resources:
         """What was at its limit: nearly all of it was used, at its peak or most of the time."""
         return [limit for one in self._samples.values() for limit in self._limits(one)]
 
+    def _queued(self, one: dict[str, Series]) -> float:
+        """Return the share of the time for which the main thread could have run, and others did."""
+        return self._rate(one["queued_total"]) or 0.0 if "queued_total" in one else 0.0
+
     def _cores(self, one: dict[str, Series]) -> float | None:
         own = one.get("cpu_total")
         if own is None or 2 * self._covered(own.times) < self.end - self.start:
             return None
-        cpu = self._rate(own) or 0.0
-        for name in ("children.cpu_total", "reaped.cpu_total"):
-            if name in one:
-                cpu += self._rate(one[name]) or 0.0
-        return cpu
+        # Children are seen while they run, and counted once they have ended: neither alone has all of it.
+        below = [self._rate(one[name]) or 0.0 for name in ("children.cpu_total", "reaped.cpu_total") if name in one]
+        return (self._rate(own) or 0.0) + max(below, default=0.0)
 
     def _limits(self, one: dict[str, Series]) -> Iterator[Limit]:
         memory = self._used(one, "container.memory")
@@ -198,6 +204,8 @@ class Resources:
             yield Limit("cpu", f"CPU: {cpu:.1f} of {cores:.0f} cores")
         elif cpu is not None and 0.95 <= cpu <= 1.05:
             yield Limit("cpu", "CPU: one core, which one Python thread cannot exceed")
+        if (queued := self._queued(one)) > _QUEUES:
+            yield Limit("cpu", f"CPU: for {share(min(queued, 1), 1)} of the time it was ready to run, and others did")
         free = self._used(one, "store.free")
         if free is not None and min(self._values(one["store.free"])) < 200e6:
             yield Limit("disk", f"disk of the store: {byte_size(min(self._values(one['store.free'])))} free")
