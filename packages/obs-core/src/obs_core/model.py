@@ -369,6 +369,7 @@ class SpanTable(Struct):
             of the first to the end of the last.
         workers: The engine's workers that took part, in the order in which they joined.
         samples: What each process used while it was recorded, by writer and name; empty where nobody looked.
+        logged: Index to how many warnings and how many errors were logged in a span, where any were.
     """
 
     execution: ExecutionView
@@ -386,3 +387,4 @@ class SpanTable(Struct):
     counted: dict[int, Counted] = field(default_factory=dict)
     workers: list[WorkerView] = field(default_factory=list)
     samples: dict[str, dict[str, Series]] = field(default_factory=dict)
+    logged: dict[int, tuple[int, int]] = field(default_factory=dict)

@@ -61,6 +61,7 @@ class LogWriter:
     Attributes:
         count: Lines written so far.
         lost: Lines that the store did not take.
+        span_names: The names of the spans in which something was said, by what names them in this process's journal.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -77,6 +78,7 @@ class LogWriter:
         self._limit = min(self._journal.store.segment_limit, MOST_KEPT // 8)
         self._torn = b""
         self._told = False
+        self.span_names: dict[Any, str] = {}
         self.count = self.lost = self._lost_told = 0
 
     def write(self, kind: str | int, task: Any, span: Any, text: str, *more: Any) -> None:
@@ -136,6 +138,35 @@ class LogWriter:
             raise OSError("the disk took a part of a line")
         self._torn, self._lost_told = b"", lost
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """Where the next line goes: the number of the segment, and bytes in it."""
+        return self._number, self._size
+
+    def said_since(self, position: tuple[int, int], task: str, last: int) -> list[LogLine]:
+        """Return what this process said in a task, from a position on.
+
+        Args:
+            position: As `position` was when the task began.
+            task: The task's global name.
+            last: How many lines at the most, the last ones.
+        """
+        journal, (first, begin) = self._journal, position
+        chosen = _Choice((task,), None, "", 0)
+        found: list[LogLine] = []
+        for number in range(self._number, first - 1, -1):
+            path = log_path(journal.execution_id, journal.writer, number)
+            file = self._file
+            if isinstance(file, _Uploaded) and number == self._number:
+                content = file.content()
+            else:
+                content = _content(journal.store, path)
+            lines = content[begin if number == first else 0 :]
+            found = chosen.lines(lines, journal.writer, last - len(found)) + found
+            if len(found) >= last:
+                break
+        return found
+
     def _refused(self, error: Exception) -> None:
         self.lost += 1
         if not self._told and isinstance(error, OSError):
@@ -149,7 +180,7 @@ class LogWriter:
         try:
             if self._file is None:
                 self._file = self._opened()
-                self._file.write(self._head())
+                self._size += self._file.write(self._head())
             return self._file
         finally:
             self._lock.release()
@@ -264,6 +295,9 @@ class _Uploaded:
     def write(self, line: bytes) -> int:
         self._lines.append(line)
         return len(line)
+
+    def content(self) -> bytes:
+        return b"".join(self._lines)
 
     def upload(self, pause: int) -> None:
         now, count = clock.wall(), len(self._lines)

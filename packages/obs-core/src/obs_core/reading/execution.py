@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Execution", "load_execution"]
 
+_ERROR = 40
+
 
 def load_execution(execution_id: str = "last", store: Store | str | os.PathLike[str] | None = None) -> Execution:
     """Read an execution back: one that ended, is running, or was killed.
@@ -74,6 +76,7 @@ class Execution:
     def __init__(self, store: Store, execution_id: str) -> None:
         self.store = store
         self.id = execution_id
+        self._knows_what_was_logged = False
 
     @property
     def name(self) -> str:
@@ -100,6 +103,9 @@ class Execution:
         """The root of its trace."""
         from obs_core.trace.execution_span import ExecutionSpan
 
+        if not self._knows_what_was_logged:
+            self._knows_what_was_logged = True
+            self.table.logged = self._warnings_and_errors()
         return ExecutionSpan(self.table)
 
     @property
@@ -254,7 +260,8 @@ class Execution:
         why = self.why().paragraph if self.status in ("failed", "lost") else ""
         if task is not None:
             return render_report(self.view, [task], self.shared_body, why=why if task.status == "lost" else "")
-        return render_report(self.view, self.tasks, self.shared_body, overview=self._overview(), why=why)
+        tasks = self._with_what_no_task_said()
+        return render_report(self.view, tasks, self.shared_body, overview=self._overview(), why=why)
 
     def write_report(self, task: TaskView | None = None) -> str:
         """Make a report anew and keep it in the store; returns its address."""
@@ -278,7 +285,45 @@ class Execution:
                 add_decks(decks, capture)
         for name, html in self._drawn_of_samples(task):
             add_sampled_deck(decks, name, extracted(html))
-        return decks
+        return [*decks, *self._log_decks_of(task.id)]
+
+    def _warnings_and_errors(self) -> dict[int, tuple[int, int]]:
+        """Count the warnings and errors that were logged in each span, by its row."""
+        counts: dict[str, tuple[int, int]] = {}
+        for line in self.log(level="warning"):
+            warnings, errors = counts.get(line.span, (0, 0))
+            counts[line.span] = (warnings, errors + 1) if line.severity >= _ERROR else (warnings + 1, errors)
+        if not counts:
+            return {}
+        return {row: counts[ref] for row, ref in enumerate(self.table.ids) if ref in counts}
+
+    def _log_decks_of(self, task_id: str) -> list[DeckView]:
+        lines = self._log_by_task.get(task_id)
+        if not lines:
+            return []
+        from obs_core.report.logs import LOGS, render_log
+
+        said_in = {line.span for line in lines} - {task_id}
+        table = self.table
+        names = {ref: name for ref, name in zip(table.ids, table.names, strict=True) if ref in said_in}
+        return [DeckView(LOGS, [extracted(render_log(lines, names))])]
+
+    @functools.cached_property
+    def _log_by_task(self) -> dict[str, list[LogLine]]:
+        found: dict[str, list[LogLine]] = {}
+        for line in self.log():
+            found.setdefault(line.task, []).append(line)
+        return found
+
+    def _with_what_no_task_said(self) -> list[TaskView]:
+        """Return its tasks, before them the execution itself if it said something outside any of them."""
+        tasks, view = self.tasks, self.view
+        root = self.table.ids[0]
+        decks = [] if any(task.id == root for task in tasks) else self._log_decks_of(root)
+        if not decks:
+            return tasks
+        own = TaskView(root, view.name, view.status, view.started, view.duration, error=view.error, decks=decks)
+        return [own, *tasks]
 
     def _drawn_of_samples(self, task: TaskView | None) -> list[tuple[str, str]]:
         """Let packages draw what was sampled, as tabs of a task or for the overview of all of it."""

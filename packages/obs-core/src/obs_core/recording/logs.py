@@ -44,6 +44,9 @@ _LONGEST_WAITING = 64 * 1024
 _MOST_WARNINGS = 10_000
 """Different warnings that are remembered so that each is kept once."""
 
+_MOST_NAMES = 10_000
+"""Spans whose names are remembered for the reports that this process writes itself."""
+
 _within: dict[int, TaskState] = {}
 """The tasks and executions that this process is inside of, as far as their lines are kept."""
 
@@ -81,6 +84,7 @@ def begin(task: TaskState) -> None:
     if task.logs == NOTHING:
         return
     _within[id(task)] = task
+    task.said_from = task.run.log.position
     _ensure(task)
     if task.logs == ALL:
         from obs_core.recording import descriptors
@@ -143,8 +147,13 @@ def _ref(scope: Scope) -> Any:
 
 def _write(kind: str | int, task: TaskState, scope: Scope, text: str, *more: Any) -> None:
     task.said += 1
-    whose = _ref(task)
-    task.run.log.write(kind, whose, whose if scope is task else _ref(scope), text, *more)
+    log, whose = task.run.log, _ref(task)
+    where = whose
+    if scope is not task:
+        where = _ref(scope)
+        if where not in log.span_names and len(log.span_names) < _MOST_NAMES:
+            log.span_names[where] = getattr(scope, "name", "")
+    log.write(kind, whose, where, text, *more)
 
 
 def _guarded(function: Callable[..., None], *arguments: Any) -> None:

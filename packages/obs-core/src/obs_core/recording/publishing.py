@@ -8,7 +8,10 @@ from obs_core import clock
 from obs_core.assembly.parts import PartsOfOthers, parts_of_others
 from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.failsafe import guarded, warn
-from obs_core.model import DeckView, ExecutionView, TaskView
+from obs_core.journal.logs import read_log
+from obs_core.journal.records import Ref
+from obs_core.journal.writer import Journal
+from obs_core.model import DeckView, ExecutionView, LogLine, TaskView
 from obs_core.recording import samplers
 from obs_core.recording.run import TaskDeck, TaskState
 from obs_core.report import render_report
@@ -86,6 +89,8 @@ def _view(task: TaskState) -> TaskView:
     if others is not None:
         _add_parts_of_others(task, view, others)
     _add_sampled(task, view)
+    if task.said or shared:
+        view.decks.extend(_log_decks(task, shared))
     return view
 
 
@@ -95,6 +100,31 @@ def _add_sampled(task: TaskState, view: TaskView) -> None:
         with guarded(f"drawing what was sampled of task {task.name!r}", task.note):
             for name, html in sampler.decks(task):
                 add_sampled_deck(view.decks, name, mask(extracted(html)))
+
+
+_MOST_LINES = 20_000
+"""Lines in the report that a task writes when it ends; one that is made later has more."""
+
+
+def _log_decks(task: TaskState, shared: bool) -> list[DeckView]:
+    """Return the tab with what the task logged and printed; whoever has the names of the spans is the journal."""
+    run, ref = task.run, task.global_ref()
+    lines: list[LogLine] = []
+    with guarded(f"reading the log of task {task.name!r}"):
+        if shared:
+            lines = read_log(run.store, run.id, tasks=(ref,), last=_MOST_LINES)
+        else:
+            lines = run.log.said_since(task.said_from, ref, _MOST_LINES)
+    if not lines:
+        return []
+    from obs_core.report.logs import LOGS, render_log
+
+    names = {_global(run.journal, span): mask(name) for span, name in run.log.span_names.items()}
+    return [DeckView(LOGS, [extracted(render_log(lines, names, max(0, task.said - len(lines))))])]
+
+
+def _global(journal: Journal, ref: Ref) -> str:
+    return journal.global_ref(ref) if isinstance(ref, int) else ref
 
 
 def _deck_view(deck: TaskDeck) -> DeckView:

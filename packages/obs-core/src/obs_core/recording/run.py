@@ -90,6 +90,7 @@ class TaskState:
         face: The `TaskContext` of it, once somebody asked for that.
         logs: What is kept of what it logs and prints (`obs_core.recording.logs`); None until that is decided.
         said: How many lines it has logged and printed.
+        said_from: Where they begin in this process's log.
     """
 
     __slots__ = (
@@ -121,6 +122,7 @@ class TaskState:
         "parent",
         "run",
         "said",
+        "said_from",
         "shared",
         "source",
         "spent",
@@ -162,6 +164,7 @@ class TaskState:
         self.body: Any = None
         self.logs: int | None = None
         self.said = 0
+        self.said_from = (0, 0)
         self.may_begin = True
         self.spent: tuple[int, int] | None = None
         self.start = clock.wall()
