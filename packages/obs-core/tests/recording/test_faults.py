@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -64,6 +67,15 @@ def test_a_programs_own_faulthandler_is_kept(run_script: Run, folder: Path) -> N
     done = run_script(source, check=False)
     assert done.returncode == -signal.SIGSEGV
     assert "Fatal Python error: Segmentation fault" in done.stderr
+    assert [file.read_text() for file in left(folder)] == [""]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells who handles a signal")
+def test_a_program_that_registered_sigterm_keeps_it(run_script: Run, folder: Path) -> None:
+    register = "import faulthandler\nfaulthandler.register(signal.SIGTERM, chain=True)"
+    done = run_script(f"{BEGIN}{register}\nwith execution('a'): os.kill(os.getpid(), 15)", check=False)
+    assert done.returncode == -signal.SIGTERM
+    assert "most recent call first" in done.stderr
     assert [file.read_text() for file in left(folder)] == [""]
 
 

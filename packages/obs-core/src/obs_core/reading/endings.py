@@ -252,7 +252,7 @@ def _add_memory(ending: Ending, samples: dict[str, Series], last: int) -> None:
     before = "at its last sign of life"
     if last - at >= _NS:
         before = f"{format_duration(last - at)} before its last sign of life"
-    ending.evidence.append(f"{memory} of memory were in use ({memory.of}) {before}.")
+    ending.evidence.append(f"Memory in use in {memory.of} {before}: {memory}.")
     ending.memory = ending.memory or memory
     if ending.cause == "vanished" and memory.used >= _NEARLY_ALL * memory.limit:
         ending.cause, ending.says, ending.memory = "out-of-memory", "was killed, probably for its memory", memory
@@ -291,7 +291,7 @@ def _concluded(writer: Writer | None) -> Ending:
     host = writer.head.process.host
     here, there = identity.this_machine(), writer.head.process.machine
     if there == here:
-        evidence.append("Its machine runs on, and its process is gone. Which of them it was, obs run would have seen.")
+        evidence.append("Its machine runs on, and its process is gone. Under obs run it would be known how it ended.")
         detail = "it was killed (SIGKILL, by somebody or for its memory) or left by os._exit"
         return Ending("vanished", False, says, detail, evidence=evidence)
     if host != identity.host_name():

@@ -9,13 +9,15 @@ from msgspec import Struct
 from obs_core.store.base import Store
 from obs_core.store.paths import execution_path
 
-__all__ = ["Fault", "Frame", "fault_files", "innermost_own", "is_own_code"]
+__all__ = ["Fault", "Frame", "fault_files", "innermost_own", "is_own_code", "without_obs"]
 
 _MOST_READ = 256 * 1024
 _FATAL = re.compile(r"^Fatal Python error: (.+)$", re.MULTILINE)
 _THREAD = re.compile(r"^(?:Current thread|Thread|Stack) .*\(most recent call first\):$")
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
 _INSTALLED = re.compile(r"[\\/](?:site-packages|dist-packages|obs_core|lib[\\/]python\d[.\d]*)[\\/]")
+
+_OF_OBS = re.compile(r"[\\/]obs_core[\\/]")
 
 
 class Frame(Struct, frozen=True):
@@ -93,6 +95,11 @@ def innermost_own(stack: list[Frame]) -> Frame | None:
             if wanted(frame.file):
                 return frame
     return None
+
+
+def without_obs(stack: list[Frame]) -> list[Frame]:
+    """Leave out the calls of obs itself, which surround each task."""
+    return [frame for frame in stack if _OF_OBS.search(frame.file) is None]
 
 
 def is_own_code(file: str) -> bool:

@@ -15,7 +15,7 @@ from obs_core.journal.logs import read_log
 from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
 from obs_core.model import SpanTable, Status, TaskView
 from obs_core.reading.endings import Cause, Ending, Memory, ending_of, writer_that_ended
-from obs_core.reading.fault_files import Frame, innermost_own
+from obs_core.reading.fault_files import Frame, innermost_own, without_obs
 from obs_core.reading.last_success import LastSuccess, last_success
 from obs_core.store.base import Store
 from obs_core.store.paths import EXECUTIONS, execution_path
@@ -235,7 +235,7 @@ def _tell_where(
     if innermost is not None and (task is None or innermost.start >= task.started):
         found.span = innermost.name
     stack = ending.fault.stack if ending.fault is not None else _last_seen_stack(found, assembly, task)
-    found.stack = stack[:_MOST_FRAMES]
+    found.stack = (without_obs(stack) or stack)[:_MOST_FRAMES]
     frame = innermost_own(stack)
     found.place = "" if frame is None else f"{frame.file}:{frame.line}"
 

@@ -141,11 +141,21 @@ def _register() -> None:
     if _watch.registered or _watch.descriptor < 0 or register is None:
         return
     handler = signal.getsignal(signal.SIGTERM)
-    if handler is not signal.SIG_IGN:
+    if handler is not signal.SIG_IGN and not (handler is signal.SIG_DFL and _is_handled_below()):
         # Other threads' stacks are read while these may run, which is for a process that ends anyway.
         ends = handler is signal.SIG_DFL or getattr(handler, "__module__", "") == "obs_core.recording.process_end"
         register(signal.SIGTERM, file=_watch.descriptor, all_threads=ends, chain=True)
         _watch.registered = True
+
+
+def _is_handled_below() -> bool:
+    """Tell whether something below Python handles SIGTERM: the program's own `faulthandler.register`, a C library."""
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+            caught = next((line.partition(":")[2] for line in file if line.startswith("SigCgt:")), "0")
+    except OSError:  # not Linux
+        return False
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 @contextlib.contextmanager
