@@ -179,7 +179,7 @@ def test_a_run_that_was_killed_at_once_shows_its_task_and_how_long_it_lasted_at_
     row.get_by_role("link", name="soon").click()
     expect(page.locator(".head .badge")).to_have_text("Lost")
     expect(page.locator(".fact", has_text="Duration")).to_have_text(re.compile(r"^Durationat least [1-9].* m?s$"))
-    expect(page.locator(".head .note")).to_contain_text("It ended without saying so")
+    expect(page.locator(".head .why")).to_contain_text("ended without saying so")
     expect(page.locator(".tree tbody tr")).to_have_count(1)
     expect(page.locator(".tree tbody tr")).to_contain_text("devour")
     expect(page.locator(".tree .number").last).to_have_text(re.compile("^≥ "))

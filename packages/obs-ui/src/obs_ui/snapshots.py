@@ -19,6 +19,7 @@ from obs_core.assembly.drawing import drawn_deck, drawn_metrics, read_deck_blob
 from obs_core.journal import records
 from obs_core.journal.records import AnyRecord
 from obs_core.model import DecksWhenRead, DeckView, ExecutionView, TaskView, WorkerView
+from obs_core.reading.why import Why, why
 from obs_core.rendering import render
 from obs_core.report.bodies import extracted
 from obs_core.report.contents import tab_label
@@ -134,6 +135,13 @@ class Snapshot:
         """What went wrong, by root cause, and what callers handled."""
         own = [task for task in self.tasks if task.id in self._rows]  # without what stands for the execution's decks
         return failures_of(self.view, own, self._chains)
+
+    @functools.cached_property
+    def why(self) -> Why | None:
+        """Why it ended as it did; None if it ended well, or goes on."""
+        if self.view.status not in ("failed", "lost"):
+            return None
+        return why(self.store, self._assembly, self.trace.at_the_end())
 
     def task(self, task_id: str) -> TaskView | None:
         """Return a task by its id."""

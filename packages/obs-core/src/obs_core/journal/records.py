@@ -54,6 +54,8 @@ class ExecutionStart(Record, tag="execution"):
     user: str
     command: str
     git_commit: str
+    within: str = ""
+    """The execution of another process in which this one's process runs, such as that of ``obs run``."""
 
 
 class ExecutionEnd(Record, tag="execution-end"):
@@ -131,6 +133,32 @@ class Raised(Record, tag="raised"):
     task: Ref
     chain: list[tuple[str, str]]
     """The exception, then what caused it, and so on: each as one line, and ``"file:line"`` of the user's code."""
+
+
+class ProcessEnded(Record, tag="process-ended"):
+    """A process that this writer supervised ended: what the system says of it, whatever the process itself recorded."""
+
+    at: Time
+    pid: Int
+    code: Int | None
+    """Its exit code; None if a signal ended it."""
+    signal: str
+    """The signal that ended it, such as ``"SIGKILL"``; empty if it exited."""
+    timeout: Time | None
+    """After how long it was told to end since it had not; None if it ended before."""
+    passed_on: list[tuple[Time, str]]
+    """Signals that came for it while it ran, and when."""
+    oom_kills: Int
+    """How many processes of its cgroup the kernel killed for memory while it ran."""
+    memory_limit: Int | None
+    """Bytes that its cgroup may use; None if there is no limit, or no cgroup that can be seen."""
+    memory_peak: Int | None
+    """Bytes that its cgroup used at the most since it exists; None where that is not counted."""
+    max_rss: Int
+    """Bytes of memory that it, or the largest process that it waited for, held at the most."""
+    user_time: Time
+    system_time: Time
+    core_dumped: bool = False
 
 
 class DeckMade(Record, tag="deck"):
@@ -379,6 +407,7 @@ AnyRecord = (
     | TaskStart
     | TaskEnd
     | Raised
+    | ProcessEnded
     | DeckMade
     | DeckItems
     | DeckBlob

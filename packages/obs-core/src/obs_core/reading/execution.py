@@ -35,6 +35,7 @@ from obs_core.values.registry import declared, load
 
 if TYPE_CHECKING:
     from obs_core.reading.metrics import Metric, MetricTable
+    from obs_core.reading.why import Why
     from obs_core.trace.execution_span import ExecutionSpan
     from obs_core.trace.resources import Resources
 
@@ -277,6 +278,17 @@ class Execution:
                 found.update(logged.get(one.id, {}))
         return found
 
+    def why(self) -> Why:
+        """Tell why it ended as it did: cause, place, memory, what was open, and what differs from the last good run.
+
+        Examples:
+            >>> load_execution("last").why().paragraph
+            'fit of train failed: ValueError: no such airport. It was raised at train.py:41.'
+        """
+        from obs_core.reading.why import why
+
+        return why(self.store, self._assembly)
+
     def shared_body(self, digest: str) -> str | None:
         """Return a script or style that several deck items hold; None if it is gone."""
         if (body := raw_body(digest)) is not None:
@@ -308,10 +320,11 @@ class Execution:
         """
         from obs_core.report import render_report
 
+        why = self.why().paragraph if self.status in ("failed", "lost") else ""
         if task is not None:
-            return render_report(self.view, [task], self.shared_body)
+            return render_report(self.view, [task], self.shared_body, why=why if task.status == "lost" else "")
         tasks = self._with_what_no_task_said()
-        return render_report(self.view, tasks, self.shared_body, overview=self._overview())
+        return render_report(self.view, tasks, self.shared_body, overview=self._overview(), why=why)
 
     def write_report(self, task: TaskView | None = None) -> str:
         """Make a report anew and keep it in the store; returns its address."""

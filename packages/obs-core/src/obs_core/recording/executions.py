@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from obs_core import clock, provenance
+from obs_core import clock, provenance, settings
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.journal import records
-from obs_core.recording import logs, samplers, threads
+from obs_core.recording import faults, logs, samplers, threads
 from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
@@ -143,7 +143,9 @@ def new_run(name: str, store: Store | None = None, preamble: list[records.Record
     if not sys.is_finalizing():
         try:
             place = store or open_store()
-            return watched(Run(place, new_id(place), name, "main", preamble))
+            run = Run(place, new_id(place), name, "main", preamble)
+            faults.follow_later(run)
+            return watched(run)
         except Exception as error:
             if strict():
                 raise
@@ -166,6 +168,7 @@ def make_visible(run: Run) -> None:
     if now - _made_visible > _BURST or not run.store.begins_slowly:
         _made_visible = now
         run.journal.flush()
+        faults.follow(run)
 
 
 def make_task_visible(run: Run) -> None:
@@ -221,6 +224,7 @@ def end(run: Run, error: BaseException | None = None) -> None:
         run.metrics.summarize()
     journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, 0))
     live.pop(run.id, None)
+    faults.unfollow(run)
     run.log.close()
     with guarded(f"ending execution {run.name!r}"):
         journal.close()
@@ -245,4 +249,27 @@ def start_record(name: str, tags: Mapping[str, str]) -> records.ExecutionStart:
     """Return how an execution that begins now is written."""
     commit = provenance.git_commit(provenance.working_folder())
     now = clock.wall()
-    return records.ExecutionStart(_ROOT, name, now, dict(tags), provenance.user(), provenance.command(), commit)
+    return records.ExecutionStart(
+        _ROOT,
+        name,
+        now,
+        dict(tags),
+        provenance.user(),
+        provenance.command(),
+        commit,
+        _surrounding(settings.carrier_text()),
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _surrounding(carrier: str) -> str:
+    """Return the execution in which this process runs, as its environment says; empty if it says nothing."""
+    if not carrier:
+        return ""
+    import json
+
+    try:
+        found = json.loads(carrier)["obs-execution"]
+    except (ValueError, TypeError, LookupError):
+        return ""
+    return found if isinstance(found, str) else ""

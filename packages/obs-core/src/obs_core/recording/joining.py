@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from obs_core import identity
 from obs_core.failsafe import warn
-from obs_core.recording import logs, samplers, threads
+from obs_core.recording import faults, logs, samplers, threads
 from obs_core.recording.run import Run, Scope, TaskState, live
 from obs_core.store import Store, open_store
 from obs_core.store.content import digest_of
@@ -122,6 +122,7 @@ def leave(execution_id: str) -> None:
         live.pop(execution_id, None)
         for task in list(run.carried or ()):
             logs.end(task)
+        faults.unfollow(run)
         run.log.close()
         run.journal.close_now()
 
@@ -161,6 +162,7 @@ def _join(execution_id: str, store: str) -> Run:
     threads.watch()
     samplers.watch()
     run = _joined_runs[execution_id] = Run(open_store(store), execution_id, "", identity.new_writer_id())
+    faults.follow_later(run)
     return run
 
 

@@ -7,11 +7,13 @@ import re
 from obs_core import clock, identity, settings
 from obs_core.assembly.drawing import TIMELINE
 from obs_core.assembly.parts import parts_of_task
+from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.failsafe import guarded, warn
 from obs_core.journal.logs import read_log
 from obs_core.journal.records import Ref
 from obs_core.journal.writer import Journal
 from obs_core.model import DeckView, ExecutionView, LogLine, TaskView, Verdict
+from obs_core.recording import samplers
 from obs_core.recording.run import TaskDeck, TaskState
 from obs_core.report import render_report
 from obs_core.report.bodies import extracted, shared_body
@@ -108,9 +110,18 @@ def _view(task: TaskState) -> TaskView:
     )
     if shared:
         _show_all(task, view)
+    _add_sampled(task, view)
     if task.said or shared:
         view.decks.extend(_log_decks(task, shared))
     return view
+
+
+def _add_sampled(task: TaskState, view: TaskView) -> None:
+    """Add what samplers draw, behind the time line, but for what the task has made itself."""
+    for sampler in samplers.running():
+        with guarded(f"drawing what was sampled of task {task.name!r}", task.note):
+            for name, html in sampler.decks(task):
+                add_sampled_deck(view.decks, name, mask(extracted(html)))
 
 
 _MOST_LINES = 20_000
