@@ -394,10 +394,14 @@ def dropped_lines(store: Store, execution_id: str) -> int:
     """Return how many lines were said and are not kept: they were too many, or the store did not take them."""
     count = 0
     for paths in _segments(store, execution_id).values():
-        heads = [row[2] for path in paths for row in _rows(_content(store, path)[:200].partition(b"\n")[0])]
-        count += max((most for most in heads if isinstance(most, int)), default=0)
+        most = 0
         for path in paths:
-            count += sum(int(lost) for lost in re.findall(rb'^\["lost",(\d+)\]', _content(store, path), re.MULTILINE))
+            content = _content(store, path)
+            for head in _rows(content[: content.find(b"\n")]):
+                most = max(most, head[2])
+            for line in _lines_with(content, b'\n["lost",'):
+                count += sum(row[1] for row in _rows(line))
+        count += most
     return count
 
 
@@ -578,6 +582,7 @@ def _global(ref: Any, writer: str) -> str:
 def _lines_with(content: bytes, needle: bytes) -> Iterator[bytes]:
     at = content.find(needle)
     while at >= 0:
+        at += needle.startswith(b"\n")
         begin, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
         end = len(content) if end < 0 else end
         yield content[begin:end]
