@@ -65,7 +65,7 @@ _BLOCKS = {"without obs": "nullcontext()", "OBS_LOGS=0": "execution('b')", "obs"
 _VICTIMS = {
     "print": ("streams", "for number in range(10**9): print(number); sys.stdout.flush()"),
     "logging": ("streams", "for number in range(10**9): logging.warning('%d', number)"),
-    "a subprocess": ("all", "subprocess.run(['seq', '100000000'])"),
+    "a subprocess": ("all", "subprocess.run(['sh', '-c', 'while :; do echo $((i=i+1)); done'])"),
     "C code that holds the GIL": (
         "all",
         "import ctypes; puts = ctypes.PyDLL(None).puts\\n"

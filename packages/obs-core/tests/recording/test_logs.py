@@ -584,3 +584,26 @@ with execution("night"):
     os.close(controller)
     assert shown == b"a terminal: True\r\n"
     assert said(folder) == [("stdout", "a terminal: True")]
+
+
+@needs_fork
+def test_all_is_not_held_up_by_output_that_comes_too_fast(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import subprocess
+from obs_core import task
+from obs_core.recording import descriptors
+
+descriptors._MOST_BEHIND = 100_000
+
+@task
+def work():
+    subprocess.run(["seq", "2000000"])
+
+work()
+""", env=ALL)  # fmt: skip
+    numbers = [str(number) for number in range(1, 2_000_001)]
+    assert result.stdout.splitlines() == numbers
+    execution = load_execution("last", folder)
+    lines = execution.log()
+    assert len(lines) + logs.dropped_lines(execution.store, execution.id) >= 1_999_000
+    assert lines[-1].text == "2000000"

@@ -36,6 +36,9 @@ LONGEST_LINE = 16 * 1024
 MOST_KEPT = 64 * 1024 * 1024
 """Bytes that are kept of what one process says: half of them from the beginning, half from the end."""
 
+_MOST_LEFT_OVER = 4 * 1024 * 1024
+"""Bytes that are read of what a killed process did not come to read."""
+
 _UPLOAD_EACH = 3_000_000_000
 """Nanoseconds between two uploads to a store that cannot append."""
 
@@ -426,10 +429,24 @@ def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine
             elif len(row) == 6 and row[1] == kind:
                 read = row[5]
         at = int(store.modified(f"{folder}/{name}") * 1e9)
-        for line in _content(store, f"{folder}/{name}")[read:].decode("utf-8", "backslashreplace").splitlines():
+        rest = _bounded_rest(store, f"{folder}/{name}", read)
+        for line in rest.decode("utf-8", "backslashreplace").splitlines():
             said = LogLine(at, "", 0, STREAMS.get(kind, kind), line, task, task, writer=writer)
             found += [said] if chosen.takes(said) else []
     return found
+
+
+def _bounded_rest(store: Store, path: str, start: int) -> bytes:
+    """Return a file from a byte on; of a large rest the beginning and the end."""
+    try:
+        left = store.size_of(path) - start
+        if left <= _MOST_LEFT_OVER:
+            return store.get(path, start)
+        half = _MOST_LEFT_OVER // 2
+        middle = f"\n… {left - 2 * half:,} bytes left out …\n".encode()
+        return store.get(path, start, half) + middle + store.get(path, start + left - half)
+    except OSError:
+        return b""
 
 
 def _rows_of(content: bytes) -> Iterator[list[Any]]:
