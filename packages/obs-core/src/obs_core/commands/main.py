@@ -90,7 +90,7 @@ _FIRST_STEPS = (
 
 def _typed_here() -> str:
     """Return how the command was typed."""
-    return "python -m obs_core" if os.path.basename(sys.argv[0]) == "__main__.py" else "obs"
+    return "python -m obs_core" if sys.argv[0].endswith(os.path.join("obs_core", "__main__.py")) else "obs"
 
 
 def _shown_examples(examples: Sequence[tuple[str, str]]) -> str | None:
