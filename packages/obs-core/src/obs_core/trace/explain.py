@@ -8,12 +8,13 @@ from typing import IO
 
 from msgspec import Struct
 
+from obs_core.model import moment
 from obs_core.text.durations import format_duration, format_moment
 from obs_core.text.terminal import Screen, aligned, columns, cut
 from obs_core.trace.busy_workers import BusyWorker, busy_workers
 from obs_core.trace.critical_path import critical_path
 from obs_core.trace.outline import Row, outline
-from obs_core.trace.tree import SpanTree, moment
+from obs_core.trace.tree import SpanTree
 
 __all__ = ["explain", "explanation"]
 
