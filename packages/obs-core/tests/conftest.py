@@ -28,6 +28,7 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Recording
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OBS_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("OBS_STRICT", "1")
+    monkeypatch.setenv("OBS_RESOURCES", "0")
     monkeypatch.setattr(here, "_ambient", None)
     here.carried.cache_clear()
     with recording() as recorded:

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from obs_core.assembly.writers import Writer
 from obs_core.journal import records
+from obs_core.model import Verdict
 
 __all__ = ["CollectedDeck", "DeckAssembly", "DeckItem"]
 
@@ -38,12 +39,14 @@ class CollectedDeck(Struct):
         task: The global name of its task; empty likewise.
         items: What was appended, in no order.
         bars: Bars of a time line.
+        verdicts: What the checks found that it shows.
     """
 
     name: str
     task: str
     items: list[DeckItem] = field(default_factory=list)
     bars: list[_TimeRow] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
     last: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -81,6 +84,11 @@ class DeckAssembly:
         """Add bars of a time line."""
         self._deck_of(writer, record.deck).bars.extend(record.bars)
 
+    def take_verdict(self, writer: Writer, record: records.VerdictMade) -> None:
+        """Add what a check found."""
+        if record.outcome in ("passed", "warned", "failed"):  # a newer version may know more
+            self._deck_of(writer, record.deck).verdicts.append(Verdict(record.outcome, record.what))
+
     def by_task(self) -> Mapping[str, list[CollectedDeck]]:
         """Return all decks by their task's global name: those of the task's own process as they were made, then others.
 
@@ -95,6 +103,7 @@ class DeckAssembly:
             else:
                 known.items.extend(deck.items)
                 known.bars.extend(deck.bars)
+                known.verdicts.extend(deck.verdicts)
         return found
 
     def _deck_of(self, writer: Writer, ref: records.Ref) -> CollectedDeck:
@@ -115,5 +124,6 @@ HANDLERS: dict[type[records.Record], Any] = {
     records.DeckItems: DeckAssembly.take_items,
     records.DeckBlob: DeckAssembly.take_blob,
     records.DeckTimes: DeckAssembly.take_times,
+    records.VerdictMade: DeckAssembly.take_verdict,
 }
 """What takes in which record."""

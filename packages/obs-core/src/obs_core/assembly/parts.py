@@ -7,15 +7,17 @@ import functools
 from msgspec import Struct
 
 from obs_core.assembly.assembly import Assembly
-from obs_core.assembly.drawing import decks_of_task
+from obs_core.assembly.drawing import curves_of, decks_of_task
 from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
 from obs_core.model import DeckView, Link
 from obs_core.store.base import Store
+from obs_core.values.curves import Curves
 
-__all__ = ["PartsOfTask", "parts_of_task"]
+__all__ = ["PartsOfTask", "metrics_of_all", "parts_of_task"]
 
-_DECK_LINES = (b'["deck"', b'["items"', b'["blob"', b'["times"', b'["link"', b'["note"')
+_DECK_LINES = (b'["deck"', b'["items"', b'["blob"', b'["times"', b'["verdict"', b'["link"', b'["note"')
 _SPAN_LINES = (b'["execution"', b'["span"', b'["open"', b'["task"', b'["task-end"')
+_METRIC_LINES = (b'["points"', b'["params"', b'["progress"')
 
 _MOST_SPAN_LINES = 16_000_000
 """Bytes of lines beyond which a report does without the bars of spans: reading them would take a second."""
@@ -37,6 +39,21 @@ class PartsOfTask(Struct):
     with_spans: bool
 
 
+def metrics_of_all(store: Store, execution_id: str, task_id: str, *, running: bool) -> Curves:
+    """Read what all writers of an execution logged in a task.
+
+    Args:
+        store: Where the execution is kept.
+        execution_id: Its id.
+        task_id: The task's global name.
+        running: Whether the task goes on.
+    """
+    logged = Assembly(store, execution_id)
+    for path, lines in read_segments(store, segment_names(store, execution_id)):
+        logged.add(writer_of(path), decode(chosen(lines, lambda line: line.startswith(_METRIC_LINES))), path)
+    return curves_of(logged.metrics, task_id, running=running)
+
+
 def parts_of_task(store: Store, execution_id: str, task_id: str) -> PartsOfTask:
     """Read what the writers of an execution recorded in a task.
 
@@ -46,11 +63,11 @@ def parts_of_task(store: Store, execution_id: str, task_id: str) -> PartsOfTask:
         task_id: The task's global name.
     """
     assembly, size = Assembly(store, execution_id), 0
-    wanted: tuple[bytes, ...] = (*_DECK_LINES, *_SPAN_LINES)
+    wanted: tuple[bytes, ...] = (*_DECK_LINES, *_METRIC_LINES, *_SPAN_LINES)
     for path, lines in read_segments(store, segment_names(store, execution_id)):
         size += len(lines)
         if size > _MOST_SPAN_LINES:
-            wanted = _DECK_LINES
+            wanted = _DECK_LINES + _METRIC_LINES
         some = chosen(lines, functools.partial(_begins_with, wanted))
         assembly.add(writer_of(path), decode(some), path)
     task = assembly.known_task(task_id)

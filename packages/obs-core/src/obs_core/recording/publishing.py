@@ -9,11 +9,16 @@ import re
 from obs_core import clock, identity, settings
 from obs_core.assembly.drawing import TIMELINE
 from obs_core.assembly.parts import parts_of_task
+from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.failsafe import guarded, warn
-from obs_core.model import DeckView, ExecutionView, TaskView
+from obs_core.journal.logs import read_log
+from obs_core.journal.records import Ref
+from obs_core.journal.writer import Journal
+from obs_core.model import DeckView, ExecutionView, LogLine, TaskView, Verdict
+from obs_core.recording import samplers
 from obs_core.recording.run import TaskDeck, TaskState
 from obs_core.report import render_report
-from obs_core.report.bodies import shared_body
+from obs_core.report.bodies import extracted, shared_body
 from obs_core.secrets import mask
 from obs_core.store.base import Store
 from obs_core.store.content import blob_at
@@ -119,11 +124,48 @@ def _view(task: TaskState) -> TaskView:
     )
     if shared:
         _show_all(task, view)
+    _add_sampled(task, view)
+    if task.said or shared:
+        view.decks.extend(_log_decks(task, shared))
     return view
 
 
+def _add_sampled(task: TaskState, view: TaskView) -> None:
+    """Add what samplers draw, behind the time line, but for what the task has made itself."""
+    for sampler in samplers.running():
+        with guarded(f"drawing what was sampled of task {task.name!r}", task.note):
+            for name, html in sampler.decks(task):
+                add_sampled_deck(view.decks, name, mask(extracted(html)))
+
+
+_MOST_LINES = 20_000
+"""Lines in the report that a task writes when it ends; one that is made later has more."""
+
+
+def _log_decks(task: TaskState, shared: bool) -> list[DeckView]:
+    """Return the tab with what the task logged and printed; whoever has the names of the spans is the journal."""
+    run, ref = task.run, task.global_ref()
+    lines: list[LogLine] = []
+    with guarded(f"reading the log of task {task.name!r}"):
+        if shared:
+            lines = read_log(run.store, run.id, tasks=(ref,), last=_MOST_LINES)
+        else:
+            lines = run.log.said_since(task.said_from, ref, _MOST_LINES)
+    if not lines:
+        return []
+    from obs_core.report.logs import LOGS, render_log
+
+    names = {_global(run.journal, span): mask(name) for span, name in run.log.span_names.items()}
+    return [DeckView(LOGS, [extracted(render_log(lines, names, max(0, task.said - len(lines))))])]
+
+
+def _global(journal: Journal, ref: Ref) -> str:
+    return journal.global_ref(ref) if isinstance(ref, int) else ref
+
+
 def _deck_view(deck: TaskDeck) -> DeckView:
-    return DeckView(mask(deck.name), [mask(item) for item in deck.current_items()])
+    verdicts = [Verdict(outcome, mask(what)) for outcome, what in deck.verdicts]
+    return DeckView(mask(deck.name), [mask(item) for item in deck.current_items()], verdicts=verdicts)
 
 
 def _show_all(task: TaskState, view: TaskView) -> None:

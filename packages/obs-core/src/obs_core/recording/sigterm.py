@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+from obs_core.recording import faults
+
 __all__ = ["Terminated", "at_sigterm", "forget"]
 
 
@@ -36,7 +38,8 @@ def at_sigterm(of: object, end: Callable[[Terminated], None]) -> None:
     if threading.current_thread() is threading.main_thread():
         with contextlib.suppress(ValueError, OSError):  # another interpreter's main thread; no signals here
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-                signal.signal(signal.SIGTERM, _terminated)
+                with faults.below_python():
+                    signal.signal(signal.SIGTERM, _terminated)
 
 
 def forget(of: object) -> None:
@@ -49,7 +52,8 @@ def forget(of: object) -> None:
 def _give_back() -> None:
     with contextlib.suppress(ValueError, OSError):
         if signal.getsignal(signal.SIGTERM) is _terminated:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            with faults.below_python():
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _terminated(number: int, _frame: FrameType | None) -> None:

@@ -45,6 +45,21 @@ def capture_path(execution_id: str, name: str) -> str:
     return f"{EXECUTIONS}/{execution_id}/captures/{name}"
 
 
+def faults_path(execution_id: str, writer: str) -> str:
+    """Return the file of what a writer's process left when it crashed or got SIGTERM."""
+    return f"{EXECUTIONS}/{execution_id}/faults/{writer}.txt"
+
+
+def log_path(execution_id: str, writer: str, number: int) -> str:
+    """Return the file of one segment of what a process logged and printed."""
+    return f"{logs_path(execution_id)}/{writer}-{number:04d}.jsonl"
+
+
+def logs_path(execution_id: str) -> str:
+    """Return the folder of what an execution logged and printed."""
+    return f"{EXECUTIONS}/{execution_id}/logs"
+
+
 def report_path(execution_id: str, name: str) -> str:
     """Return the file of a report."""
     return f"{EXECUTIONS}/{execution_id}/reports/{name}.html"
