@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from obs_core.interruptions import let_pass
 from obs_core.text.numbers import plural
 from obs_renderers._highlight import highlighted_lines
 from obs_renderers._markup import escape, fragment, shorten
@@ -95,6 +96,7 @@ def _message(error: BaseException) -> str:
     try:
         return str(error)
     except Exception as broken:
+        let_pass(broken)
         return f"(its message cannot be printed: {type(broken).__name__})"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from obs_core.assembly.unfinished import UnfinishedCapture
 from obs_core.failsafe import ObsError, strict
+from obs_core.interruptions import let_pass
 from obs_core.model import DeckView
 from obs_core.report.bodies import extracted
 from obs_core.text.bounded_repr import describe_error
@@ -24,6 +25,7 @@ def decks_of(capture: UnfinishedCapture) -> list[DeckView]:
     try:
         return [DeckView(name, [extracted(page)]) for name, page in _maker_of(capture.kind)(capture)]
     except Exception as error:
+        let_pass(error)
         if strict() and not isinstance(error, (ObsError, OSError)):
             raise
         reason = str(error) if isinstance(error, ObsError) else describe_error(error)

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from obs_core import clock, provenance
 from obs_core.failsafe import guarded, strict, warn
+from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.recording import threads
 from obs_core.recording.naming import new_id
@@ -137,7 +138,8 @@ def new_run(name: str, store: Store | None = None, preamble: list[records.Record
         try:
             place = store or open_store()
             return Run(place, new_id(place), name, "main", preamble)
-        except Exception as error:
+        except BaseException as error:
+            let_pass(error)
             if strict():
                 raise
             warn(f"obs cannot record execution {name!r}: {describe_error(error)}; the pipeline goes on")
