@@ -10,6 +10,7 @@ from obs_core.interruptions import let_pass
 from obs_core.limits import RenderTimeout, limited
 from obs_core.text.bounded_repr import bounded_repr, describe_error, shown_fields, shows_items
 from obs_core.text.masking import mask
+from obs_core.text.verdicts import verdict_mark
 from obs_core.values.displays import METHODS, MarkdownText, display_of, first_method, loaded_hosts, picture
 from obs_core.values.hints import extras_of, resolved
 from obs_core.values.plain import PLAIN_RENDERERS, ReprRenderer, escape, note
@@ -29,6 +30,7 @@ __all__ = [
     "renderer_for_annotation",
     "shown_fields",
     "shows_items",
+    "verdict_mark",
 ]
 
 _REPR = ReprRenderer()
