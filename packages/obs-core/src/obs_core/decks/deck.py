@@ -66,7 +66,7 @@ class Deck:
         self._set_up(innermost().task, name)
         if auto_add_to_deck:
             self._join_context()
-        if not (isinstance(html, str) and html == ""):
+        if type(html) is not str or html:
             self.append(html)
 
     def _set_up(self, task: TaskState, name: str) -> None:
@@ -115,8 +115,9 @@ class Deck:
         task = self._task
         if not task.enable_deck:
             return self
-        if not isinstance(html, str):
-            html = render(html)
+        if type(html) is not str:
+            # A subclass of str may do anything when it is asked for its length.
+            html = str.__str__(html) if issubclass(type(html), str) else render(html)
         for verdict in verdicts_in(html):
             self._take_verdict(*verdict)
         if len(html) > _MAY_SHARE or MARK in html:

@@ -147,7 +147,7 @@ def new_run(name: str, store: Store | None = None, preamble: list[records.Record
             run = Run(place, new_id(place), name, "main", preamble)
             faults.follow_later(run)
             return watched(run)
-        except Exception as error:
+        except BaseException as error:
             let_pass(error)
             if strict():
                 raise

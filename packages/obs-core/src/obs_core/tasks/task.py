@@ -246,9 +246,9 @@ class _Call:
                 if sent is error:
                     raise
                 raise sent from sent.__cause__
-            if strict() or not isinstance(error, Exception):
+            if strict():
                 raise
-            warn(f"obs cannot record task {self._settings.name!r}: {type(error).__name__}: {error}")
+            warn(f"obs cannot record task {self._settings.name!r}: {describe_error(error)}")
         return self
 
     def returned(self, result: Any) -> None:
