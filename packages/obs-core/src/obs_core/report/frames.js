@@ -179,7 +179,7 @@ export const show = async (panel, title, { items, missing }, parts, begin) => {
     };
     known.onClosed = () => resolve(false);
     frames.set(frame.contentWindow, known);
-    begin(known, documentOf(items, parts));
+    begin(known, documentOf(items, parts, title));
   });
 };
 
