@@ -117,7 +117,7 @@ def test_frames_of_obs_are_left_out_and_counted():
 
     assert "tasks/task.py" not in shown
     assert re.search(r"\d+ frames? of obs left out", shown)
-    assert text(shown).count("test_tracebacks.py:") == 3  # where it was raised; the two calls
+    assert text(shown).count("test_tracebacks.py:") == 4  # where it was raised, once to copy; the two calls
 
 
 def test_an_error_of_obs_alone_shows_its_frames():

@@ -255,7 +255,8 @@ def test_a_name_has_one_colour_and_a_duration_one_text_wherever_they_are_written
 def test_no_colour_of_what_succeeded_is_near_that_of_failure(show: Callable[..., Any]) -> None:
     page = show(report(task(deck("a", "1"))))
     hues = page.evaluate(
-        "[...Array(12).keys()].map(at => getComputedStyle(document.documentElement).getPropertyValue(`--obs-bar-${at + 1}`))"
+        "[...Array(12).keys()].map(at => `--obs-bar-${at + 1}`)"
+        ".map(name => getComputedStyle(document.documentElement).getPropertyValue(name))"
         ".map(colour => Number(colour.match(/([\\d.]+)\\)$/)[1]))"
     )
     assert len(set(hues)) == 12
@@ -999,7 +1000,8 @@ def test_the_open_tab_is_printed_whole(show: Callable[..., Any], html: str, prep
 
 FOREIGN = (
     "<style>.own details { border: 3px solid red; padding: 1px; margin: 0 }</style>"
-    "<div class='own'><details open><summary>a</summary><p>b</p></details></div><details><summary>c</summary>d</details>"
+    "<div class='own'><details open><summary>a</summary><p>b</p></details></div>"
+    "<details><summary>c</summary>d</details>"
 )
 
 
