@@ -89,18 +89,14 @@ class DeckAssembly:
         if record.outcome in ("passed", "warned", "failed"):  # a newer version may know more
             self._deck_of(writer, record.deck).verdicts.append(Verdict(record.outcome, record.what))
 
-    def parts_of(self, task: str) -> dict[str, CollectedDeck]:
-        """Return the decks of a task by their global names, with those whose beginning was not read."""
-        return {ref: deck for ref, deck in self._decks.items() if deck.task in (task, "")}
-
     def by_task(self) -> Mapping[str, list[CollectedDeck]]:
-        """Return all decks by their task's global name, in the order in which they were made.
+        """Return all decks by their task's global name: those of the task's own process as they were made, then others.
 
         What workers made of a name for a task is one deck, with the task's own of that name if it has one.
         """
         found: dict[str, list[CollectedDeck]] = {}
         named: dict[tuple[str, str], CollectedDeck] = {}
-        for deck in sorted(self._decks.values(), key=lambda deck: deck.of_workers):
+        for _, deck in sorted(self._decks.items(), key=_place):
             known = named.setdefault((deck.task, deck.name), deck)
             if known is deck or not deck.of_workers:
                 found.setdefault(deck.task, []).append(deck)
@@ -112,6 +108,15 @@ class DeckAssembly:
 
     def _deck_of(self, writer: Writer, ref: records.Ref) -> CollectedDeck:
         return self._decks.setdefault(writer.global_ref(ref), CollectedDeck("", ""))
+
+
+def _place(named: tuple[str, CollectedDeck]) -> tuple[bool, bool, int, str, int]:
+    """Order decks in a way that does not hang on which writer's records were read first."""
+    ref, deck = named
+    writer, _, number = ref.rpartition(".")
+    of_others = deck.task.partition(".")[0] != writer
+    began = deck.items[0].at if of_others and deck.items else 0
+    return deck.of_workers, of_others, began, writer, int(number)
 
 
 HANDLERS: dict[type[records.Record], Any] = {

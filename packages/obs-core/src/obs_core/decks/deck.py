@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from obs_core import clock
 from obs_core.failsafe import guarded
 from obs_core.journal import records
+from obs_core.limits import limited
 from obs_core.recording.here import innermost
 from obs_core.rendering import render
 from obs_core.report.bodies import extracted, raw_body
@@ -83,7 +84,12 @@ class Deck:
     def _join_context(self) -> None:
         """Be a tab of the task. An engine's worker, which runs many parts of it, does not hold the decks of all."""
         if not self._task.source:
-            self._task.decks.append(self)
+            decks = self._task.decks
+            for earlier in reversed(decks):  # one that was made without a tab, and appended by its user
+                if earlier.number or not self._task.enable_deck:
+                    break
+                earlier.announce()
+            decks.append(self)
         self.announce()
 
     @classmethod
@@ -130,7 +136,7 @@ class Deck:
 
     @staticmethod
     def publish() -> None:
-        """Write the current task's report now, while it runs; done by itself when the task ends."""
+        """Write the current task's report as a file now, while it runs; it is written again when the task ends."""
         from obs_core.recording.publishing import publish
 
         publish(innermost().task)
@@ -158,7 +164,7 @@ class Deck:
             return self._shown_items()
         drawn = ""
         with guarded(f"drawing deck {self.name!r}", self._task.note):
-            drawn = extracted(str(self.html))
+            drawn = extracted(limited(lambda: str(self.html)))
         return [drawn] if drawn else []
 
     def settle(self) -> None:

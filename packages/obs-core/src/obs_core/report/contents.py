@@ -12,11 +12,12 @@ from obs_core.text.durations import format_duration
 __all__ = ["execution_contents", "tab_label", "task_contents", "tree_order", "verdict_of"]
 
 
-def execution_contents(execution: ExecutionView) -> dict[str, Any]:
+def execution_contents(execution: ExecutionView, why: str = "") -> dict[str, Any]:
     """Describe an execution to the page.
 
     Args:
         execution: The execution.
+        why: Why it ended as it did, if it did not end well.
 
     Returns:
         What becomes JSON; times in milliseconds since the epoch.
@@ -29,6 +30,7 @@ def execution_contents(execution: ExecutionView) -> dict[str, Any]:
         "commit": execution.git_commit,
         "tags": [[str(name), str(value)] for name, value in execution.tags.items()],
         "notes": _missing_records_notes(execution),
+        "why": why,
     }
 
 

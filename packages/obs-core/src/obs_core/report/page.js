@@ -142,9 +142,11 @@ const duration = (shown) => fact(DURATION[shown.status] ?? "Duration", shown.dur
 const factIf = (value, label, ...values) => (value ? fact(label, ...values) : null);
 const errorBox = (error) => element("p", { class: "error" }, icon("failed"), element("code", {}, name(error)),
   copyButton(error, "the error"));
-const problems = (shown, notes) => [
+const whyBox = (why) => element("p", { class: "why" }, name(why));
+const problems = (shown, notes, why = "") => [
+  why ? whyBox(why) : null,
   shown.error ? errorBox(shown.error) : null,
-  shown.status === "lost" ? note(LOST) : null,
+  shown.status === "lost" && !why ? note(LOST) : null,
   notes.length ? notesBox(notes) : null,
 ];
 const notesBox = (notes) => {
@@ -207,7 +209,7 @@ const taskHeader = (task, execution, ofList) => element("header", { class: "head
   ),
   ofList ? null : details(execution),
   contents.live && task.status === "running" ? liveNote(task) : null,
-  problems(task, ofList ? task.notes : [...task.notes, ...execution.notes]),
+  problems(task, ofList ? task.notes : [...task.notes, ...execution.notes], ofList ? "" : execution.why),
 );
 const machineFacts = (execution) => [
   factIf(execution.user, "User", name(execution.user)),
@@ -316,7 +318,7 @@ const overviewHeader = (execution) => element("header", { class: "head" },
     machineFacts(execution),
   ),
   contents.live && execution.status === "running" ? liveNote(execution) : null,
-  problems(execution, execution.notes),
+  problems(execution, execution.notes, execution.why),
 );
 const overviewSection = (execution) => {
   const panel = element("div", { class: "panel" });

@@ -39,6 +39,7 @@ def render_report(
     *,
     overview: str = "",
     live: bool = False,
+    why: str = "",
 ) -> str:
     """Write tasks and their decks as one HTML file.
 
@@ -53,6 +54,7 @@ def render_report(
             spares compressing it), or None when it was not kept; the tab then says so.
         overview: HTML about the whole execution, shown first in a frame like a deck's.
         live: Whether the tasks go on: the page says when it was made and offers to reload itself.
+        why: Why the execution ended as it did, if it did not end well: one paragraph.
 
     Returns:
         The page. Encode it as UTF-8.
@@ -65,7 +67,7 @@ def render_report(
     payloads = Payloads(lambda digest: bodies.get(digest) or shared(digest))
     listed = len(tasks) != 1 or bool(overview)
     contents = {
-        "execution": execution_contents(execution),
+        "execution": execution_contents(execution, why),
         "tasks": [task_contents(task, depth, payloads) for task, depth in tree_order(tasks)],
         "overview": payloads.add([item]) if overview else None,
         "layout": "list" if listed else "task",

@@ -38,6 +38,7 @@ def task(request: Request) -> Response:
         tasks=tasks_of(snapshot),
         attempts=attempts(snapshot, shown),
         decks=list(snapshot.decks(shown)),
+        bars=snapshot.loops(shown) if shown.status in ("running", "lost") else [],
         chain=snapshot.chain_of(shown),
     )
 

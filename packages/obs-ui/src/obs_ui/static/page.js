@@ -188,7 +188,9 @@ const revealAll = (button) => {
 };
 const choose = (form) => {
   const chosen = all("input[name=chosen]:checked", form);
-  form.querySelector(".compare").disabled = chosen.length !== 2;
+  const button = form.querySelector(".compare");
+  button.disabled = chosen.length < 2;
+  button.textContent = chosen.length > 2 ? `Metrics of the ${chosen.length} chosen` : "Compare the two chosen";
   form.classList.toggle("choosing", chosen.length > 0);
 };
 document.addEventListener("click", (event) => {

@@ -200,7 +200,7 @@ const say = () => {
 
 // ---- Moving and zooming
 
-const look = (from, to) => {
+const look = (from, to, silent = false) => {
   const least = 0.05;
   const span = Math.min(Math.max(to - from, least), Math.max(state.whole, least));
   const begin = Math.max(0, Math.min(from, state.whole - span));
@@ -208,7 +208,17 @@ const look = (from, to) => {
   say();
   drawSoon();
   askSoon();
+  if (!silent) tell();
 };
+// Curves below share the axis: what is looked at here is looked at there, and the other way round.
+const tell = () => {
+  const all = state.to - state.from >= state.whole * 0.999;
+  document.dispatchEvent(new CustomEvent("obs:looked", { detail: all ? null : { from: state.from, to: state.to } }));
+};
+document.addEventListener("obs:zoom", ({ detail }) => {
+  const told = detail ?? { from: 0, to: state.whole };
+  look(told.from, told.to, true);
+});
 const zoom = (factor, x = width() / 2) => {
   const at = state.from + x * perPixel();
   look(at - (at - state.from) * factor, at + (state.to - at) * factor);
