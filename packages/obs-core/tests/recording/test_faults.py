@@ -17,12 +17,12 @@ BEGIN = "import os, signal, sys, time\nfrom obs_core import execution, task\n"
 
 
 def left(folder: Path) -> list[Path]:
-    return sorted(folder.glob("executions/*/faults/*"))
+    return sorted(folder.glob("executions/*/faults-*"))
 
 
 def test_one_that_ends_well_leaves_nothing(run_script: Run, folder: Path) -> None:
     run_script(f"{BEGIN}with execution('a'):\n    with execution('b'): pass")
-    assert not list(folder.glob("executions/*/faults"))
+    assert not list(folder.glob("executions/*/faults-*"))
 
 
 def test_handlers_look_as_before_and_get_the_signal(run_script: Run, folder: Path) -> None:

@@ -75,7 +75,6 @@ def follow(run: Run) -> None:
         path = run.store.file_path(faults_path(run.id, run.journal.writer))
         if path is not None:
             with contextlib.suppress(OSError):  # a full disk, a store that is gone: the journal says so
-                os.makedirs(os.path.dirname(path), exist_ok=True)
                 _point_to(path)
                 _watch.runs[run.id] = path
                 _listen()
@@ -178,7 +177,6 @@ def _remove_empty(path: str) -> None:
     with contextlib.suppress(OSError):
         if not os.path.getsize(path):
             os.remove(path)
-            os.rmdir(os.path.dirname(path))  # refused while other writers' files lie there
 
 
 def _at_exit() -> None:
