@@ -11,7 +11,7 @@ import obs_core
 
 LAYERS = """
     __init__ __main__ testing
-    engines trackers
+    callbacks engines trackers
     commands
     tasks
     reading
@@ -27,6 +27,7 @@ LAYERS = """
     report
     failsafe
     text
+    limits
     interruptions
     model locks settings identity cgroups provenance clock lazy __about__
 """

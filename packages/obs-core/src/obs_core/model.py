@@ -27,6 +27,18 @@ class Link(Struct, frozen=True):
     url: str
 
 
+class Verdict(Struct, frozen=True):
+    """What a check found: of a validation, of expectations, of a comparison of data.
+
+    Attributes:
+        outcome: ``"passed"``, ``"warned"`` or ``"failed"``.
+        what: What was found, in a few words; may be empty.
+    """
+
+    outcome: str
+    what: str = ""
+
+
 class DeckView(Struct):
     """A deck as it is shown: one tab.
 
@@ -36,11 +48,13 @@ class DeckView(Struct):
             ``<style>`` body that is kept apart stands in them as ``obs:shared:<hash>`` (see
             `obs_core.report.shared`).
         of_workers: Whether all of it was appended by an engine's workers.
+        verdicts: What the checks found that it shows.
     """
 
     name: str
     items: list[str] = field(default_factory=list)
     of_workers: bool = False
+    verdicts: list[Verdict] = field(default_factory=list)
 
 
 class DecksWhenRead(MutableSequence[DeckView]):
@@ -368,8 +382,8 @@ class SpanTable(Struct):
         counted: Index to what it stands for, for an entry that stands for several operations: it lasts from the start
             of the first to the end of the last.
         workers: The engine's workers that took part, in the order in which they joined.
-        samples: What each process used while it was recorded, by writer and name; empty where nobody looked.
         logged: Index to how many warnings and how many errors were logged in a span, where any were.
+        samples: What each process used while it was recorded, by writer and name; empty where nobody looked.
     """
 
     execution: ExecutionView
@@ -386,5 +400,5 @@ class SpanTable(Struct):
     keys: dict[int, str] = field(default_factory=dict)
     counted: dict[int, Counted] = field(default_factory=dict)
     workers: list[WorkerView] = field(default_factory=list)
-    samples: dict[str, dict[str, Series]] = field(default_factory=dict)
     logged: dict[int, tuple[int, int]] = field(default_factory=dict)
+    samples: dict[str, dict[str, Series]] = field(default_factory=dict)

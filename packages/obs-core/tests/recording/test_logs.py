@@ -246,6 +246,50 @@ with execution("night"):
     assert result.stderr.count("DeprecationWarning: old") == 3
 
 
+def test_loguru_keeps_level_fields_and_exception(run_script: RunScript, folder: Path) -> None:
+    pytest.importorskip("loguru")
+    run_script("""
+from loguru import logger
+from obs_core import task
+
+@task
+def work():
+    logger.bind(rows=3).warning("no coordinates for {}", "JFK")
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        logger.exception("cannot divide")
+
+work()
+""")
+    warning, error = load_execution("last", folder).log()
+    assert (warning.level, warning.text, warning.fields) == ("WARNING", "no coordinates for JFK", {"rows": 3})
+    assert warning.where.endswith("script.py:7")
+    assert (error.level, error.text) == ("ERROR", "cannot divide")
+    assert error.exception.endswith("ZeroDivisionError: division by zero")
+
+
+def test_structlog_keeps_level_and_fields(run_script: RunScript, folder: Path) -> None:
+    pytest.importorskip("structlog")
+    run_script("""
+import structlog
+from obs_core import task
+
+@task
+def work():
+    structlog.get_logger().bind(run=7).warning("no coordinates", airport="JFK")
+    structlog.configure(processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()])
+    structlog.get_logger().error("rendered", rows=3)
+
+work()
+""")
+    lines = load_execution("last", folder).log()
+    assert [(line.level, line.text, line.fields) for line in lines] == [
+        ("WARNING", "no coordinates", {"run": 7, "airport": "JFK"}),
+        ("ERROR", "rendered", {"rows": 3}),
+    ]
+
+
 def test_progress_bars_are_folded_and_a_line_without_an_end_is_kept(run_script: RunScript, folder: Path) -> None:
     run_script("""
 import sys

@@ -7,7 +7,6 @@ Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 __all__ = ["Container"]
@@ -25,55 +24,57 @@ class Container:
     """
 
     def __init__(self, root: str = "/sys/fs/cgroup", membership: str | None = None) -> None:
-        self._root = Path(root)
         if membership is None:
-            membership = _text(Path("/proc/self/cgroup"))
+            membership = _read("/proc/self/cgroup").decode(errors="replace")
         groups = dict(_groups(membership))
-        self._unified = self._existing(self._root, groups.get("", "/"), "memory.current")
-        self._memory = self._existing(self._root / "memory", groups.get("memory", "/"), "memory.stat")
-        self._cpu = self._unified or self._existing(self._root / "cpu", groups.get("cpu", "/"), "cpu.stat")
+        self._stat = self._cpu = ""
+        self._limits: list[str] = []
+        unified = _existing(Path(root), groups.get("", "/"), "memory.current")
+        old = _existing(Path(root, "memory"), groups.get("memory", "/"), "memory.stat")
+        self._names = (b"anon", b"") if unified is not None else (b"total_rss", b"hierarchical_memory_limit")
+        if unified is not None:
+            # The tightest limit counts, of this group and of those that it is in.
+            above = [unified, *(one for one in unified.parents if Path(root) in (one, *one.parents))]
+            self._limits = [str(one / "memory.max") for one in above if (one / "memory.max").exists()]
+        memory, cpu = unified or old, unified or _existing(Path(root, "cpu"), groups.get("cpu", "/"), "cpu.stat")
+        self._stat = "" if memory is None else str(memory / "memory.stat")
+        # Where the CPU is not limited there are no periods in which it could be held back.
+        if cpu is not None and _number(_read(f"{cpu}/cpu.stat"), b"nr_periods"):
+            self._cpu = f"{cpu}/cpu.stat"
         self._periods: tuple[float, float] | None = None
 
     def read(self) -> dict[str, float]:
         """Return memory, its limit, and the share of the time for which the group was held back from the CPU."""
-        return self._read_memory() | self._read_throttling()
+        found = {}
+        if self._stat:
+            content = _read(self._stat)
+            memory = _number(content, self._names[0])
+            limits = [_number(content, self._names[1]) if self._names[1] else None]
+            limits += [_number(b"max " + _read(path), b"max") for path in self._limits]
+            limit = min((one for one in limits if one is not None), default=_NO_LIMIT)
+            if memory is not None:
+                found["container.memory"] = memory
+            if limit < _NO_LIMIT:
+                found["container.limit"] = limit
+        return found | self._throttled()
 
-    def _read_memory(self) -> dict[str, float]:
-        if self._unified is not None:
-            memory = _numbers(self._unified / "memory.stat").get("anon")
-            limit = min((_limit(folder / "memory.max") for folder in self._above(self._unified)), default=None)
-        elif self._memory is not None:
-            numbers = _numbers(self._memory / "memory.stat")
-            memory, limit = numbers.get("total_rss"), numbers.get("hierarchical_memory_limit")
-        else:
+    def _throttled(self) -> dict[str, float]:
+        if not self._cpu:
             return {}
-        found = {} if memory is None else {"container.memory": memory}
-        if limit is not None and limit < _NO_LIMIT:
-            found["container.limit"] = limit
-        return found
-
-    def _read_throttling(self) -> dict[str, float]:
-        if self._cpu is None:
-            return {}
-        numbers = _numbers(self._cpu / "cpu.stat")
-        if "nr_periods" not in numbers:
-            return {}
-        now = numbers["nr_periods"], numbers["nr_throttled"]
+        content = _read(self._cpu)
+        now = _number(content, b"nr_periods") or 0.0, _number(content, b"nr_throttled") or 0.0
         before, self._periods = self._periods, now
         if before is None or now[0] <= before[0]:
             return {}
         return {"container.throttled": (now[1] - before[1]) / (now[0] - before[0])}
 
-    def _above(self, folder: Path) -> list[Path]:
-        """Return a group and those that it is in: the tightest limit counts."""
-        return [folder, *(one for one in folder.parents if one == self._root or self._root in one.parents)]
 
-    def _existing(self, mount: Path, path: str, needed: str) -> Path | None:
-        """Return the folder of a group; within a container the mount itself may be it, whatever its path outside."""
-        for folder in (mount / path.lstrip("/"), mount):
-            if (folder / needed).exists():
-                return folder
-        return None
+def _existing(mount: Path, path: str, needed: str) -> Path | None:
+    """Return the folder of a group; within a container the mount itself may be it, whatever its path outside."""
+    for folder in (mount / path.lstrip("/"), mount):
+        if (folder / needed).exists():
+            return folder
+    return None
 
 
 def _groups(membership: str) -> list[tuple[str, str]]:
@@ -84,23 +85,19 @@ def _groups(membership: str) -> list[tuple[str, str]]:
     return found
 
 
-def _numbers(path: Path) -> dict[str, float]:
-    found = {}
-    for line in _text(path).splitlines():
-        name, _, value = line.partition(" ")
-        if value.isdecimal():
-            found[name] = float(value)
-    return found
+def _number(content: bytes, name: bytes) -> float | None:
+    """Return the number behind a name at the beginning of a line; None if there is none."""
+    lines = b"\n" + content
+    at = lines.find(b"\n" + name + b" ")
+    if at < 0:
+        return None
+    text = lines[at + len(name) + 2 : at + len(name) + 42].split(b"\n", 1)[0].strip()
+    return float(text) if text.isdigit() else None
 
 
-def _limit(path: Path) -> float:
-    text = _text(path).strip()
-    return float(text) if text.isdecimal() else float(_NO_LIMIT)
-
-
-def _text(path: Path) -> str:
+def _read(path: str) -> bytes:
     try:
-        with open(os.fspath(path), encoding="utf-8", errors="replace") as file:
+        with open(path, "rb") as file:
             return file.read()
     except OSError:
-        return ""
+        return b""

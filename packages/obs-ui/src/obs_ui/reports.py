@@ -34,7 +34,10 @@ def span_of(snapshot: Snapshot) -> ExecutionSpan:
 
 
 def _with_items(snapshot: Snapshot, task: TaskView) -> TaskView:
-    decks = [DeckView(label, snapshot.items(task, deck)) for label, deck in snapshot.decks(task).items()]
+    decks = [
+        DeckView(label, snapshot.items(task, deck), verdicts=deck.verdicts)
+        for label, deck in snapshot.decks(task).items()
+    ]
     return structs.replace(task, decks=decks)
 
 

@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck
-from obs_core.assembly.drawing import drawn_deck, read_deck_blob
+from obs_core.assembly.drawing import drawn_deck, drawn_metrics, read_deck_blob
 from obs_core.journal import records
 from obs_core.journal.records import AnyRecord
 from obs_core.model import DecksWhenRead, DeckView, ExecutionView, TaskView, WorkerView
 from obs_core.reading.why import Why, why
 from obs_core.rendering import render
 from obs_core.report.bodies import extracted
+from obs_core.report.contents import tab_label
 from obs_core.report.logs import LOGS, render_log
 from obs_core.store import Store
 from obs_core.trace.busy_workers import BusyWorker
+from obs_core.values.curves import METRICS, ProgressBar
 from obs_core.values.gantt import Bar
 from obs_core.values.gantt import Timeline as TimelineBars
 from obs_ui.captured import CapturedDecks
@@ -66,6 +68,7 @@ class Snapshot:
         view: What headers show.
         tasks: Its tasks in the order in which they began.
         outputs: What tasks returned, by task id.
+        metrics: What tasks logged.
         trace: Its spans.
         worker_views: An engine's workers that took part.
         version: Another one whenever the journal had grown.
@@ -89,7 +92,7 @@ class Snapshot:
         for task in self.tasks:
             task.decks = DecksWhenRead(functools.partial(_decks_of, store, assembly.decks.get(task.id, ())))
         self.outputs = assembly.outputs
-        self._assembly = assembly
+        self.metrics = assembly.metrics
         self.version = version
         self.answers: dict[str, bytes] = {}
         end = clock.epoch() if self.view.status == "running" else self.view.started + self.view.duration
@@ -100,6 +103,8 @@ class Snapshot:
         self.trace = Trace(columns, end, self.view.status)
         self._columns = columns
         self._unfinished = assembly.unfinished
+        self._assembly = assembly
+        self._logged = {task.id for task in self.tasks if assembly.has_metrics(task)}
         self.worker_views: list[WorkerView] = assembly.table.workers
         self._captured = captured
         self._adopt(columns)
@@ -175,12 +180,14 @@ class Snapshot:
     def decks(self, task: TaskView) -> dict[str, DeckView]:
         """Return the decks of a task that show anything, by their labels, in the order in which they were made."""
         made = [*task.decks, *self._captured.of([one for one in self._unfinished if one.task == task.id])]
+        if task.id in self._logged and not any(deck.name == METRICS and not deck.items for deck in made):
+            made.append(DeckView(METRICS))
         if task.status == "lost" and made and all(deck.name != TIMELINE for deck in made):
             made.append(DeckView(TIMELINE))
         found: dict[str, DeckView] = {}
         for deck in made:
             if self._has_content(task, deck):
-                found[_unused(deck.name.strip() or "Untitled", found)] = deck
+                found[_unused(tab_label(deck.name), found)] = deck
         if self._log.of(task.id).count:
             found[_unused(LOGS, found)] = _LogDeck(LOGS)
         return found
@@ -190,13 +197,20 @@ class Snapshot:
         if isinstance(deck, _LogDeck):
             return self._drawn_log(task)
         found = [self._item(item) for item in deck.items]
+        if deck.name == METRICS and not deck.items:
+            found = drawn_metrics(self._assembly, task)
         return [*found, *self._drawn(task)] if deck.name == TIMELINE else found
+
+    def loops(self, task: TaskView) -> list[ProgressBar]:
+        """Return how far the loops of a task are: those that had not ended."""
+        bars = self.metrics.bars_of(task.id, task.status == "running", clock.epoch())
+        return [bar for bar in bars if bar.status != "ended"]
 
     def fingerprint(self, task: TaskView, deck: DeckView) -> str:
         """Return what changes whenever a deck shows something else."""
         if isinstance(deck, _LogDeck):
             return f"{self._log.of(task.id).count} lines"
-        if deck.name == TIMELINE and task.status == "running":
+        if deck.name in (TIMELINE, METRICS) and task.status == "running":
             return str(self.version)
         crc = 0
         for item in deck.items:
@@ -205,6 +219,8 @@ class Snapshot:
 
     def _has_content(self, task: TaskView, deck: DeckView) -> bool:
         if deck.name == TIMELINE and len(self._spans_of(task)):
+            return True
+        if deck.name == METRICS and not deck.items and task.id in self._logged:
             return True
         return any(isinstance(item, BlobPath) or (item and not item.isspace()) for item in deck.items)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from obs_core import clock
-from obs_core.assembly import decks, sampled
+from obs_core.assembly import decks, metrics, sampled
 from obs_core.assembly.decks import CollectedDeck, DeckAssembly
+from obs_core.assembly.metrics import MetricAssembly
 from obs_core.assembly.sampled import SampledAssembly
 from obs_core.assembly.spans import SpanAssembly
 from obs_core.assembly.unfinished import UnfinishedCapture
@@ -46,6 +47,7 @@ class Assembly:
         decks: What was appended to its decks, by task id.
         outputs: What tasks returned, by task id.
         artifacts: What else they kept, by task id and name.
+        metrics: What tasks logged: metrics, parameters, progress.
         unfinished: Captures whose writer is gone before their decks were made.
         raised: The exception that ended a task and what caused it, by task id: each as one line, and ``"file:line"``.
         ended_processes: What the processes that supervised others said of their ends, with who said it.
@@ -62,6 +64,7 @@ class Assembly:
         self.decks: dict[str, list[CollectedDeck]] = {}
         self.outputs: dict[str, records.Output] = {}
         self.artifacts: dict[str, dict[str, records.Artifact]] = {}
+        self.metrics = MetricAssembly()
         self.unfinished: list[UnfinishedCapture] = []
         self.raised: dict[str, list[tuple[str, str]]] = {}
         self.ended_processes: list[tuple[Writer, records.ProcessEnded]] = []
@@ -97,6 +100,9 @@ class Assembly:
             elif (handle := _HANDLERS.get(kind)) is not None:
                 for record in run:
                     handle(self, writer, record)
+            elif (take := metrics.HANDLERS.get(kind)) is not None:
+                for record in run:
+                    take(self.metrics, writer, record)
             elif (collect := decks.HANDLERS.get(kind)) is not None:
                 for record in run:
                     collect(self._collecting, writer, self._within(record) if kind is records.DeckBlob else record)
@@ -125,14 +131,18 @@ class Assembly:
             if not writer.alive
         ]
 
-    def parts_of(self, task_id: str) -> tuple[dict[str, CollectedDeck], list[Link], list[str]]:
-        """Return the decks (by their global names), links and notes of one task."""
-        task = self._tasks.get(task_id, TaskView(task_id, "", "running", 0, 0))
-        return self._collecting.parts_of(task_id), task.links, task.notes
+    def known_task(self, task_id: str) -> TaskView:
+        """Return what is known of a task by now."""
+        return self._tasks.get(task_id, TaskView(task_id, "", "running", 0, 0))
 
     def row_of_task(self, task_id: str) -> int:
         """Return the row of a task in the span table; 0, the execution's own, if it is not known."""
         return self._task_rows.get(task_id, 0)
+
+    def has_metrics(self, task: TaskView) -> bool:
+        """Tell whether a task logged anything that its Metrics deck shows."""
+        start = self._starts.get(task.id)
+        return (start is None or start.enable_deck) and task.id in self.metrics.tasks()
 
     def has_timeline(self, task: TaskView, made: bool) -> bool:
         """Tell whether a task has a time line of its spans: it made the deck, or was cut short before it could."""
@@ -309,9 +319,10 @@ class Assembly:
     def _of_execution_itself(self) -> list[TaskView]:
         """Return what was recorded outside of any task, if there is any: shown as a task of the execution's name."""
         root = self._tasks.get(self._root_ref)
-        if root is None and self._root_ref in self.decks:
+        shown = self._root_ref in self.decks or self._root_ref in self.metrics.tasks()
+        if root is None and shown:
             root = TaskView(self._root_ref, "", "running", 0, 0)
-        if root is None or not (root.links or root.notes or self._root_ref in self.decks):
+        if root is None or not (root.links or root.notes or shown):
             return []
         view = self.view
         root.name, root.status, root.started, root.duration = view.name, view.status, view.started, view.duration

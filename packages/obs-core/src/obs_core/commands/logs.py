@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -13,7 +14,7 @@ from obs_core import clock
 from obs_core.assembly.loading import find_execution, opened
 from obs_core.commands.base import Command, CommandError
 from obs_core.commands.gc import age_in_seconds
-from obs_core.journal.logs import LogTail, dropped_lines, severity_of
+from obs_core.journal.logs import LogTail, dropped_lines, read_log, severity_of
 from obs_core.model import LogLine
 from obs_core.reading.execution import Execution
 from obs_core.text.terminal import Screen
@@ -49,7 +50,7 @@ class Logs(Command):
     def run(self, arguments: argparse.Namespace) -> int:
         store = opened(arguments.store)
         execution = Execution(store, find_execution(arguments.id, store))
-        choice = {
+        choice: dict[str, Any] = {
             "level": _level(arguments.level),
             "grep": arguments.grep,
             "since": 0 if arguments.since is None else clock.epoch() - int(age_in_seconds(arguments.since) * 1e9),
@@ -57,9 +58,13 @@ class Logs(Command):
         show = _Json() if arguments.json else _Text(execution)
         if arguments.last is not None and arguments.last < 0:
             raise CommandError(f"--last counts lines, got {arguments.last}")
+        tasks = _tasks(execution, arguments.task, running=arguments.follow)
         tail = LogTail(store, execution.id)
-        found = tail.poll(**choice, tasks=_tasks(execution, arguments.task, running=arguments.follow))
-        show.lines(found if arguments.last is None else found[max(0, len(found) - arguments.last) :])
+        if arguments.follow:
+            found = tail.poll(**choice, tasks=tasks)
+            show.lines(found if arguments.last is None else found[max(0, len(found) - arguments.last) :])
+        else:
+            show.lines(read_log(store, execution.id, **choice, tasks=tasks, last=arguments.last))
         while arguments.follow:
             execution = Execution(store, execution.id)
             running = execution.status == "running"

@@ -198,6 +198,16 @@ class DeckTimes(Record, tag="times"):
     bars: list[tuple[str, Time, Time, Time | None]]
 
 
+class VerdictMade(Record, tag="verdict"):
+    """What a check found, and the deck that shows it."""
+
+    deck: Ref
+    at: Time
+    outcome: str
+    """``"passed"``, ``"warned"`` or ``"failed"``."""
+    what: str = ""
+
+
 class LinkMade(Record, tag="link"):
     """A link was attached to a task."""
 
@@ -339,6 +349,55 @@ class Torn(Record, tag="torn"):
     """Bytes."""
 
 
+class Points(Record, tag="points"):
+    """Values of one metric, as columns: numbers of 8 bytes in little endian, which JSON holds as base64."""
+
+    task: Ref
+    name: str
+    at: Time
+    """When the last of them was logged."""
+    step: Int
+    """Of the first."""
+    steps: bytes
+    """Signed integers; empty where each step is one more than the one before."""
+    times: bytes
+    """Signed integers: when each was logged, by the writer's clock."""
+    values: bytes
+    """Floating-point numbers; what is not a number, or infinite, is among them."""
+    spans: list[tuple[Ref, Int]] = []
+    """The spans in which they were logged, each with how many in a row; empty if that is the task itself."""
+
+
+class Params(Record, tag="params"):
+    """Named values of a task; one of the same name that follows replaces it."""
+
+    task: Ref
+    at: Time
+    values: dict[str, Any]
+
+
+class Progress(Record, tag="progress"):
+    """How far a loop is; one of the same number that follows replaces it."""
+
+    number: Number
+    task: Ref
+    name: str
+    at: Time
+    start: Time
+    done: Int
+    total: Int | None = None
+    unit: str = "it"
+    ended: bool = False
+
+
+class MetricSummary(Record, tag="metrics"):
+    """The last, least and greatest value of each metric of this writer by now: what a list of executions shows."""
+
+    at: Time
+    values: dict[str, tuple[float | None, float | None, float | None]]
+    """None stands for what is not a number, or infinite."""
+
+
 AnyRecord = (
     Head
     | ExecutionStart
@@ -353,12 +412,17 @@ AnyRecord = (
     | DeckItems
     | DeckBlob
     | DeckTimes
+    | VerdictMade
     | LinkMade
     | Note
     | Output
     | Artifact
     | CaptureMade
     | CaptureDone
+    | Points
+    | Params
+    | Progress
+    | MetricSummary
     | WorkerJoined
     | WorkerLeft
     | Beat

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
+from obs_core.assembly.metrics import CollectedMetric
 from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.failsafe import guarded
 from obs_core.journal.logs import read_log
@@ -33,6 +34,7 @@ from obs_core.store.paths import execution_path, report_path, shared_path
 from obs_core.values.registry import declared, load
 
 if TYPE_CHECKING:
+    from obs_core.reading.metrics import Metric, MetricTable
     from obs_core.reading.why import Why
     from obs_core.trace.execution_span import ExecutionSpan
     from obs_core.trace.resources import Resources
@@ -224,6 +226,58 @@ class Execution:
         kept = self._assembly.artifacts.get(task.id, {}).get(name)
         return None if kept is None else restored(self.store, kept)
 
+    @overload
+    def metrics(self, name: None = ..., task: str | None = ...) -> MetricTable: ...
+
+    @overload
+    def metrics(self, name: str, task: str | None = ...) -> Metric: ...
+
+    def metrics(self, name: str | None = None, task: str | None = None) -> Metric | MetricTable:
+        """Return what `log_metric` recorded, of a task that was killed too.
+
+        Args:
+            name: Which metric. Default: all of them, as one table.
+            task: Only what tasks of this name logged. Default: all tasks, in the order of time.
+
+        Raises:
+            KeyError: No such metric was logged.
+
+        Examples:
+            >>> load_execution("last").metrics("loss").to_pandas()
+               step                                time  value
+            0     0 2026-11-28 18:13:03.120000000+00:00   0.12
+        """
+        from obs_core.reading.metrics import MetricTable, read
+
+        names = {one.id: one.name for one in self._assembly.tasks}
+        logged = [
+            metric
+            for of_task, metrics in self._assembly.metrics.metrics.items()
+            for metric in metrics.values()
+            if task is None or names.get(of_task) == task
+        ]
+        if name is None:
+            return MetricTable(logged, names)
+        found = [metric for metric in logged if metric.name == name]
+        if not found:
+            there = ", ".join(sorted({repr(metric.name) for metric in logged})) or "none"
+            raise KeyError(f"no metric {name!r} in execution {self.id}; there are: {there}")
+        whole = CollectedMetric("", name, parts=[part for metric in found for part in metric.parts])
+        return read(whole, in_order=len(found) > 1)
+
+    def params(self, task: str | None = None) -> dict[str, Any]:
+        """Return what `log_params` recorded; of one name the value that was logged last.
+
+        Args:
+            task: Only what tasks of this name logged. Default: all tasks.
+        """
+        logged = self._assembly.metrics.params
+        found: dict[str, Any] = {}
+        for one in self._assembly.tasks:
+            if task is None or one.name == task:
+                found.update(logged.get(one.id, {}))
+        return found
+
     def why(self) -> Why:
         """Tell why it ended as it did: cause, place, memory, what was open, and what differs from the last good run.
 
@@ -245,7 +299,16 @@ class Execution:
             return None
 
     def report_paths(self) -> list[str]:
-        """Return where the reports lie that its tasks wrote: paths, or URLs of a shared store."""
+        """Return where the reports of its tasks are: paths, or URLs of a shared store.
+
+        Reports are made when somebody wants them: those of the tasks that have decks and have ended are written now.
+
+        Raises:
+            OSError: The store cannot be written.
+        """
+        for task in self.tasks:
+            if task.status != "running" and task.decks:
+                self.write_report(task)
         folder = f"{execution_path(self.id)}/reports"
         return [self.store.address(f"{folder}/{name}") for name in self.store.names(folder) if name.endswith(".html")]
 

@@ -18,7 +18,7 @@ from obs_core.reading.endings import Cause, Ending, Memory, ending_of, writer_th
 from obs_core.reading.fault_files import Frame, innermost_own, without_obs
 from obs_core.reading.last_success import LastSuccess, last_success
 from obs_core.store.base import Store
-from obs_core.store.paths import EXECUTIONS, execution_path
+from obs_core.store.paths import EXECUTIONS
 from obs_core.text.durations import format_duration, format_moment
 
 __all__ = ["SpanAtEnd", "Why", "spans_at_end", "why"]
@@ -127,7 +127,7 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
     task = _failed_task(assembly) if view.status == "failed" else None
     if task is None:
         task = _open_task(assembly)
-    if (task is not None and task.status == "failed") or ending.cause == "exception":
+    if ending.cause in ("exception", "exit") and (task is None or task.status == "failed"):
         _tell_failure(found, assembly, task, spans)
     else:
         _tell_where(found, ending, assembly, task, spans)
@@ -403,7 +403,7 @@ def _same_task(store: Store, execution_id: str, name: str) -> Callable[[], list[
     def read() -> list[tuple[str, str]]:
         from obs_core.assembly.loading import assembled
 
-        if not store.local or store.size_of(f"{execution_path(execution_id)}/journal") > _LARGEST_COMPARED:
+        if not store.local or sum(map(store.size_of, segment_names(store, execution_id))) > _LARGEST_COMPARED:
             return []
         good = assembled(store, execution_id)
         calls = [one for one in good.tasks if one.name == name]

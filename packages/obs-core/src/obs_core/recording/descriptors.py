@@ -36,6 +36,9 @@ __all__ = ["begin", "end", "pass_on"]
 _PAUSE_AFTER_OUTPUT, _LONGEST_PAUSE = 0.01, 0.1
 _CHUNK = 256 * 1024
 
+_HOLDERS = ("ipykernel", "_pytest.capture")
+"""What points the descriptors somewhere itself, and back when it likes: there they are left alone."""
+
 _keeping: _Keeping | None = None
 _lock = new_rlock()
 
@@ -43,6 +46,8 @@ _lock = new_rlock()
 def begin(task: TaskState) -> None:
     """Keep what is written to the descriptors from now on, for a task and those within it."""
     global _keeping
+    if os.name != "posix" or any(name in sys.modules for name in _HOLDERS):
+        return
     with guarded("keeping what is written to the descriptors 1 and 2"), _lock:
         if _keeping is None:
             made = _Keeping(task)

@@ -18,6 +18,8 @@ from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, live
 from obs_core.recording.scope import active, current, leave
+from obs_core.recording.sigterm import Terminated, at_sigterm, forget
+from obs_core.recording.tqdm_bars import watched
 from obs_core.recording.wrapping import wrap
 from obs_core.store import Store, open_store
 from obs_core.store.folder import FolderStore
@@ -128,7 +130,9 @@ def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | No
     """Begin an execution and write so."""
     run = new_run(name, None if store is None else open_store(store))
     with guarded(f"beginning execution {name!r}"):
-        run.journal.append(start_record(name, tags))
+        run.begun = start_record(name, tags)
+        run.journal.append(run.begun)
+    at_sigterm(run, functools.partial(terminate, run))
     return run
 
 
@@ -141,7 +145,7 @@ def new_run(name: str, store: Store | None = None, preamble: list[records.Record
             place = store or open_store()
             run = Run(place, new_id(place), name, "main", preamble)
             faults.follow_later(run)
-            return run
+            return watched(run)
         except Exception as error:
             if strict():
                 raise
@@ -176,21 +180,35 @@ def make_task_visible(run: Run) -> None:
         run.journal.flush()
 
 
+def terminate(run: Run, error: Terminated) -> None:
+    """Write that a signal ended an execution, and the tasks that run in it."""
+    failure = describe_error(error)
+    for task in list(active):
+        if task.run is run and task is not run.root and isinstance(task.number, int):
+            task.body_ends()
+            task.failure = failure
+            wall_time, process_time = task.spent or (0, 0)
+            run.journal.append(records.TaskEnd(task.number, wall_time, process_time, "failed", failure, task.start))
+    end(run, error)
+
+
 def end(run: Run, error: BaseException | None = None) -> None:
-    """Write an execution's end, and its own report if it has decks of its own."""
+    """Write an execution's end, and what its own decks show."""
     journal, root = run.journal, run.root
     error = None if ended_well(error) else error
     run.over()
     root.ended = clock.wall()
     root.failure = None if error is None else describe_error(error)
-    run.collect(root, ended=True)
+    forget(run)
+    if not isinstance(error, Terminated):  # others may never answer while a signal is handled
+        run.collect(root, ended=True)
     with guarded(f"ending execution {run.name!r}"):
         if root.decks:
             from obs_core.recording.own_work import own_work
-            from obs_core.recording.publishing import publish
+            from obs_core.recording.publishing import finish
 
-            with own_work(root, "write the report"):
-                publish(root)
+            with own_work(root, "finish the decks"):
+                finish(root)
     if error is None and root.artifacts:
         from obs_core.recording.artifacts import point_to
 
@@ -201,6 +219,9 @@ def end(run: Run, error: BaseException | None = None) -> None:
     if error is not None:
         with guarded(f"noting where execution {run.name!r} failed"):
             journal.append(records.Raised(_ROOT, raised_at(error)))
+    if run.metrics is not None:
+        journal.encode()  # what was held back is summed up too
+        run.metrics.summarize()
     journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, 0))
     live.pop(run.id, None)
     faults.unfollow(run)

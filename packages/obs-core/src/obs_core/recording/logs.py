@@ -244,7 +244,11 @@ def _printed(name: str, text: str, thread: int) -> None:
     if scope is None:
         return
     task = scope.task
-    if (task.logs or 0) < STREAMS or (name == "err" and _is_warning(scope)):
+    if (task.logs or 0) < STREAMS or (text.__class__ is not str and _is_of_loguru(text, scope)):
+        return
+    caller = sys._getframe(2)  # beyond the stream's write
+    known = _KNOWN_CALLERS.get(caller.f_globals.get("__name__", ""))
+    if known is not None and known(caller, scope):
         return
     if "\r" not in text and text.find("\n") == len(text) - 1:
         _write(name, task, scope, text[:-1])
@@ -264,23 +268,69 @@ def _folded(line: str) -> str:
     return line[line.rfind("\r") + 1 :]
 
 
-def _is_warning(scope: Scope) -> bool:
-    """Tell whether `warnings` is printing what it shows: that is kept as a line of its own, once."""
-    frame = sys._getframe(3)  # beyond _printed and the stream's write
-    if frame.f_globals.get("__name__") not in ("warnings", "_py_warnings"):
-        return False
-    shown = frame.f_locals.get("msg")
+# lines of libraries that print: with the level and the fields that they had before they were made text
+
+
+def _is_warning(caller: Any, scope: Scope) -> bool:
+    """Keep what `warnings` shows as a line of its own, once; False if that is something else."""
+    shown = caller.f_locals.get("msg")
     category = getattr(shown, "category", None)
     if category is None:
         return False
-    where = f"{shown.filename}:{shown.lineno}"  # type: ignore[union-attr]
-    text = f"{category.__name__}: {shown.message}"  # type: ignore[union-attr]
+    where = f"{shown.filename}:{shown.lineno}"
+    text = f"{category.__name__}: {shown.message}"
     key = (id(scope.task.run), where + text)
     if key not in _warned:
         if len(_warned) < _MOST_WARNINGS:
             _warned.add(key)
         _write(30, scope.task, scope, text, "WARNING", "py.warnings", where, "", {})
     return True
+
+
+def _is_of_structlog(caller: Any, scope: Scope) -> bool:
+    """Keep what a logger of structlog prints with its event's fields; False if they are not found."""
+    frame = caller
+    for _ in range(4):
+        frame = frame.f_back
+        if frame is None:
+            return False
+        if frame.f_code.co_name == "_proxy_to_logger":
+            found = frame.f_locals
+            event, level = found.get("event"), found.get("method_name")
+            if not isinstance(event, str) or not isinstance(level, str):
+                return False
+            fields = {**getattr(found.get("self"), "_context", {}), **found.get("event_kw", {})}
+            exception = _traceback(sys.exc_info()) if fields.pop("exc_info", None) else ""
+            severity = _SEVERITIES.get(level, 20)
+            logger = str(fields.pop("logger", ""))
+            _write(severity, scope.task, scope, event, _NAMES[severity], logger, "", exception, plain(fields))
+            return True
+    return False
+
+
+_SEVERITIES = {"debug": 10, "info": 20, "warning": 30, "warn": 30, "error": 40, "exception": 40, "critical": 50}
+_NAMES = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+
+
+def _is_of_loguru(text: str, scope: Scope) -> bool:
+    """Keep a line of loguru, which knows its record, with level and fields; False if it is something else."""
+    record = getattr(text, "record", None)
+    if not isinstance(record, dict):
+        return False
+    level, error = record["level"], record["exception"]
+    exception = _traceback(tuple(error)) if error is not None else ""
+    where = f"{record['file'].path}:{record['line']}"
+    fields = plain(dict(record["extra"]))
+    _write(level.no, scope.task, scope, record["message"], level.name, record["name"] or "", where, exception, fields)
+    return True
+
+
+_KNOWN_CALLERS: dict[str, Callable[[Any, Scope], bool]] = {
+    "warnings": _is_warning,
+    "_py_warnings": _is_warning,
+    "structlog._output": _is_of_structlog,
+}
+"""Modules that print what they know more about."""
 
 
 # logging

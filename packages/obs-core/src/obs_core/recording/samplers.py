@@ -40,9 +40,9 @@ class Sampler(Protocol):
         """
 
     def decks(self, task: TaskState) -> Iterable[tuple[str, str]]:
-        """Draw what was seen while a task ran, for the report that it writes itself: names of tabs, and HTML.
+        """Draw what was seen while a task ran, which has just ended: names of tabs, and HTML.
 
-        Once the task is over the same comes from what stands in the journal (entry point group ``obs.record_decks``).
+        Of a task that was killed the same is drawn from the journal (entry point group ``obs.record_decks``).
         """
 
 

@@ -19,8 +19,8 @@ from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.recording.executions import end, make_visible, new_run, start_record
 from obs_core.recording.joining import described
-from obs_core.recording.process_end import Terminated
 from obs_core.recording.run import Run
+from obs_core.recording.sigterm import Terminated
 from obs_core.store import open_store
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import binary_size

@@ -17,7 +17,7 @@ from obs_core.report.contents import execution_contents, task_contents, tree_ord
 from obs_core.report.payloads import Payloads, SharedBody, encoded_json
 from obs_core.report.shared import extract
 
-__all__ = ["render_notebook", "render_report"]
+__all__ = ["render_notebook", "render_report", "script_text"]
 
 _NOT_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _NOT_IN_TEXT = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "\0": "\ufffd"}
@@ -136,6 +136,11 @@ def _parts(template: str) -> list[str]:
     """Read a template with the files it includes: text and the names of what comes between, in turns."""
     text = re.sub(r"\{\{(\w+\.\w+)\}\}", lambda found: _asset(found[1]), _asset(template))
     return re.split(r"\{\{(\w+)\}\}", text)
+
+
+def script_text(name: str) -> str:
+    """Return one of the page's scripts, to be put among others: what it exports are names of the scope around it."""
+    return _asset(name)
 
 
 def _asset(name: str) -> str:

@@ -22,7 +22,7 @@ def execution_path(execution_id: str) -> str:
 
 def segment_path(execution_id: str, writer: str, number: int) -> str:
     """Return the file of one journal segment."""
-    return f"{EXECUTIONS}/{execution_id}/journal/{writer}-{number:04d}.jsonl"
+    return f"{EXECUTIONS}/{execution_id}/{writer}-{number:04d}.jsonl"
 
 
 def blob_path(execution_id: str, digest: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import TracebackType
 
-from obs_core.recording import logs
 from obs_core.recording.here import innermost
 from obs_core.recording.joining import described, detach, joined
 from obs_core.recording.scope import current, leave
@@ -55,7 +54,6 @@ class attach:
         self._span = joined(carrier)
         self._span.outside = current.get()
         current.set(self._span)
-        logs.begin(self._span.task)
 
     def __enter__(self) -> TaskContext:
         return context_of(self._span.task)
@@ -63,6 +61,5 @@ class attach:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        logs.end(self._span.task)
         leave(self._span)
         detach(self._span)

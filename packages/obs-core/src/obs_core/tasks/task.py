@@ -150,7 +150,7 @@ def task(
     Args:
         function: The function, when used as ``@task`` without arguments; or the task's name, as in ``@task("clean")``.
         name: The task's name. Default: the function's.
-        enable_deck: Whether to render decks and write a report. Default: True. ``OBS_ENABLE_DECK=0`` turns it off for
+        enable_deck: Whether to render decks for its report. Default: True. ``OBS_ENABLE_DECK=0`` turns it off for
             all tasks.
         disable_deck: The contrary, as Flyte's tasks had it; instead of `enable_deck`.
         deck_fields: Which decks to make by itself (`DeckField`). Default: all five.
@@ -266,7 +266,7 @@ class _Call:
         if inner is not None:
             self._raised = inner._raised
         try:
-            with own_work(task, "write the report" if task.enable_deck else "keep the output") as work:
+            with own_work(task, "finish the decks" if task.enable_deck else "keep the output") as work:
                 work.wanted = task.enable_deck
                 if task.enable_deck and _has_room(task):
                     self._report(task, error, inner, calls)
@@ -349,7 +349,7 @@ class _Call:
     ) -> None:
         with guarded(f"making the report of task {task.name!r}", task.note):
             from obs_core.decks import default as default_decks
-            from obs_core.recording.publishing import publish
+            from obs_core.recording.publishing import finish
 
             fields = self._settings.deck_fields
             if error is not None:
@@ -361,7 +361,7 @@ class _Call:
             elif "Output" in fields and self._result is not _NOTHING:
                 default_decks.show_output(task, self._settings.function, self._result)
             default_decks.add_details(task, self._settings.function, fields)
-            publish(task)
+            finish(task)
 
     def _keep(self, task: TaskState) -> bool:
         """Keep what the task returned; whether that was work, as writing a file is."""

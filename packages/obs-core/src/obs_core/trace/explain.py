@@ -337,7 +337,9 @@ def _share(part: int, whole: int) -> str:
         return "0 %"
     if part * 100 < whole:
         return "<1 %"
-    return f"{part * 100 // whole:,} %"
+    # Whole percents are enough beside bars; rounded as everywhere, but all is said of all alone.
+    rounded = (part * 200 + whole) // (2 * whole)
+    return ">99 %" if rounded == 100 and part < whole else f"{rounded:,} %"
 
 
 def _hottest(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
