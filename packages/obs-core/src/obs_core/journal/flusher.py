@@ -112,8 +112,8 @@ def watch_for_stragglers(journal: Flushed) -> None:
 def close_soon(journal: Flushed) -> bool:
     """Let the thread close a journal within its second; False if that must be done now.
 
-    A folder and a file for each of many tiny executions would otherwise be most of what a call costs. A thread that does
-    not keep up, on a machine that is too busy for it, is helped by whoever ends one more.
+    A folder and a file for each of many tiny executions would otherwise be most of what a call costs. A thread that
+    does not keep up, on a machine that is too busy for it, is helped by whoever ends one more.
     """
     if _thread is None or len(_closing) >= _MOST_CLOSING:
         return False
