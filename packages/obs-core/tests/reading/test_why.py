@@ -90,6 +90,17 @@ def test_the_cause_is_told(
     assert "fit of train" in found.paragraph
 
 
+def test_the_execution_of_obs_run_names_the_one_that_tells_more(
+    train: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    train("raise ValueError('no such airport')", run=True).communicate(timeout=120)
+    inner, outer = list_executions(folder)
+    found = load_execution(outer.id, folder).why()
+    assert (found.cause, found.known, found.error) == ("exit", True, [])
+    assert "ended with exit code 1" in found.paragraph
+    assert f"It ran the execution train ({inner.id}), which tells more: ValueError: no such airport." in found.paragraph
+
+
 def test_a_segfault_and_sigterm_leave_where_they_came(
     train: Callable[..., subprocess.Popen[str]], folder: Path, tmp_path: Path
 ) -> None:
