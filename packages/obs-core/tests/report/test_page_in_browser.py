@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from obs_core.decks import DeckField
-from obs_core.model import DeckView, ExecutionView, Link, TaskView, Verdict
+from obs_core.model import DeckView, ExecutionView, Link, LogLine, TaskView, Verdict
 from obs_core.report import render_notebook, render_report, script_text
+from obs_core.report.logs import render_log
 from obs_core.report.shared import extract
 from obs_core.testing.hostile import (
     FLOODS,
@@ -1055,3 +1056,74 @@ def test_a_notebook_shows_a_deck_as_high_as_it_is(show: Callable[..., Any]) -> N
     page.wait_for_function("document.querySelectorAll('iframe')[1].offsetHeight < 200")
     assert frames.first.get_attribute("sandbox") == "allow-scripts allow-popups allow-downloads"
     assert frames.first.get_attribute("title") == "Quality"
+
+
+# ---- Logs
+
+
+def line(text: str, level: str = "", **given: Any) -> LogLine:
+    severity = {"": 0, "INFO": 20, "WARNING": 30, "ERROR": 40}[level]
+    return LogLine(
+        STARTED, level, severity, "logging" if level else "stdout", text, "a.1", given.pop("span", "a.1"), **given
+    )
+
+
+def logs(*lines: LogLine, missing: int = 0) -> TaskView:
+    return task(deck("Logs", render_log(lines, {"a.2": "join"}, missing)))
+
+
+def log_rows(page: Any) -> list[str]:
+    return list(open_frame(page).locator(".row .text").all_inner_texts())
+
+
+def test_a_log_shows_errors_first_and_is_searched_and_filtered(show: Callable[..., Any]) -> None:
+    page = show(
+        report(
+            logs(
+                line("336,776 rows"),
+                line("no coordinates", "WARNING", logger="flights", span="a.2"),
+                line("cannot place it", "ERROR", exception="Traceback:\nKeyError: 'JFK'"),
+                line("done", "INFO"),
+            )
+        )
+    )
+    frame = open_frame(page)
+    expect(frame.locator(".problems summary")).to_have_text("1 error, 1 warning")
+    assert frame.locator(".problems .text").all_inner_texts() == ["cannot place it", "no coordinates"]
+    assert log_rows(page) == [
+        "336,776 rows", "flights: no coordinates", "cannot place it", "Traceback:", "KeyError: 'JFK'", "done",
+    ]  # fmt: skip
+    frame.get_by_label("Level").select_option("40")
+    expect(frame.locator(".count")).to_have_text("1 of 4 lines")
+    frame.get_by_label("Level").select_option("0")
+    frame.get_by_label("Span").select_option("join")
+    expect(frame.locator(".row")).to_have_count(1)
+    frame.get_by_label("Span").select_option("")
+    frame.get_by_label("Search the lines").fill("jfk")
+    expect(frame.locator(".row")).to_have_count(3)
+    frame.get_by_role("button", name="no coordinates").click()
+    expect(frame.locator(".row.hit .text")).to_have_text("flights: no coordinates")
+
+
+def test_a_hundred_thousand_lines_are_scrolled_and_searched(show: Callable[..., Any]) -> None:
+    page = show(report(logs(*(line(f"row {number}") for number in range(100_000)), missing=7)))
+    frame = open_frame(page)
+    expect(frame.locator(".count")).to_have_text("100,000 lines")
+    expect(frame.locator(".note")).to_have_text("7 more lines are not shown here.")
+    assert frame.locator(".row").count() < 100
+    frame.get_by_role("button", name="Go to the end").click()
+    expect(frame.get_by_text("row 99999", exact=True)).to_be_visible()
+    frame.get_by_label("Search the lines").fill("row 4242")
+    expect(frame.locator(".count")).to_have_text("11 of 100,000 lines")
+
+
+def test_nothing_that_was_logged_is_executed(show: Callable[..., Any]) -> None:
+    colours = "\x1b[31mred\x1b[0m and \x1b[38;5;46mgreen\x1b[0m\x1b]0;title\x07\x1b[2J"
+    page = show(report(logs(*(line(text) for text in HOSTILE), line(colours, "ERROR"))))
+    frame = open_frame(page)
+    expect(frame.locator(".row").first).to_be_visible()
+    assert frame.locator(".row img, .row svg, .row script").count() == 0
+    red = frame.locator(".row .text span", has_text="red")
+    assert red.evaluate("one => getComputedStyle(one).color") == "rgb(209, 67, 75)"
+    assert log_rows(page)[-1] == "red and green"
+    assert frame.locator("body").evaluate("() => window.hit") is None

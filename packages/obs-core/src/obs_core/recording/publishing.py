@@ -156,6 +156,7 @@ def _log_decks(task: TaskState, shared: bool) -> list[DeckView]:
     from obs_core.report.logs import LOGS, render_log
 
     names = {_global(run.journal, span): mask(name) for span, name in run.log.span_names.items()}
+    names.pop(ref, None)
     return [DeckView(LOGS, [extracted(render_log(lines, names, max(0, task.said - len(lines))))])]
 
 
