@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "scripts" / "tooling"))
 
-from example import DECK, PROGRAM, SHOWN, TASK, Example, code_of, digest_of, shape_of, trace_of  # noqa: E402
+from readme_example import DECK, PROGRAM, SHOWN, TASK, Example, code_of, digest_of, shape_of, trace_of  # noqa: E402
 
 README = ROOT / "README.md"
 DOCS = ROOT / "docs" / "index.md"
@@ -32,7 +32,7 @@ def test_the_trace_that_readme_shows_has_the_shape_of_the_programs(example: Exam
     shown = SHOWN.search(README.read_text())
     assert shown
     assert shape_of(shown[0]) == shape_of(trace_of(example.obs("explain", "last"))), MADE_ANEW
-    assert len(shape_of(shown[0])) == 7
+    assert len(shape_of(shown[0])) == 9
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ _STYLES_OF_THE_REPORT = ("theme.css", "page.css", "frame.css", "uplot.css", "cur
 _SCRIPTS_OF_THE_REPORT = (
     "frame.js",
     "elements.js",
+    "wording.js",
     "theme.js",
     "documents.js",
     "frames.js",

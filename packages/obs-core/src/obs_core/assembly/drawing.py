@@ -105,9 +105,8 @@ def drawn_deck(
         total: Likewise.
     """
     read = read_blob or (lambda blob: read_deck_blob(store, blob.path))
-    return DeckView(
-        deck.name or "(unnamed)", _by_source(deck.items, read) + drawn_bars(deck, of_spans, total), deck.of_workers
-    )
+    items = _by_source(deck.items, read) + drawn_bars(deck, of_spans, total)
+    return DeckView(deck.name or "(unnamed)", items, deck.of_workers, deck.verdicts)
 
 
 def drawn_bars(deck: CollectedDeck, of_spans: Sequence[Bar] = (), total: int = 0) -> list[str]:
@@ -124,13 +123,12 @@ def drawn_bars(deck: CollectedDeck, of_spans: Sequence[Bar] = (), total: int = 0
     return [render(Timeline(bars, note))] if bars else []
 
 
-def span_bars(assembly: Assembly, task_id: str, without: str = "") -> list[Bar]:
+def span_bars(assembly: Assembly, task_id: str) -> list[Bar]:
     """Return the longest spans of a task as bars, in the order in which they began.
 
     Args:
         assembly: A finished one.
         task_id: The task's global name.
-        without: A writer whose spans are left out.
     """
     table = assembly.table
     return [
@@ -141,7 +139,7 @@ def span_bars(assembly: Assembly, task_id: str, without: str = "") -> list[Bar]:
             process_time=table.process_times[row],
             failed=row in table.errors,
         )
-        for row in assembly.spans.longest_below(assembly.row_of_task(task_id), MOST_BARS, without)
+        for row in assembly.spans.longest_below(assembly.row_of_task(task_id), MOST_BARS)
     ]
 
 

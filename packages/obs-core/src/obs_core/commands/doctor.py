@@ -16,7 +16,7 @@ from obs_core.store import Store, open_store
 from obs_core.store.passwords import without_password
 from obs_core.text.masking import mask
 
-_GROUPS = ("obs.renderers", "obs.transformers", "obs.captures", "obs.commands")
+_GROUPS = ("obs.renderers", "obs.transformers", "obs.captures", "obs.samplers", "obs.record_decks", "obs.commands")
 
 
 class Doctor(Command):

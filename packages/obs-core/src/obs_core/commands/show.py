@@ -66,23 +66,66 @@ class Explain(_OfOneExecution):
 
 
 class Dump(_OfOneExecution):
-    """Print an execution's trace for other programs."""
+    """Print an execution's trace or its CPU profile for other programs."""
 
     name = "dump"
-    summary = "print an execution's trace as YAML, JSON or a Chrome trace (Perfetto)"
+    summary = "print an execution's trace (YAML, JSON, Chrome trace) or its CPU profile (speedscope, collapsed stacks)"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
-        parser.add_argument("--format", choices=("yaml", "json", "chrome"), default="yaml")
+        parser.add_argument("--format", choices=_FORMATS, default="yaml")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         if arguments.format == "yaml":
             execution.span.dump()
         elif arguments.format == "chrome":
             execution.span.to_chrome_trace(sys.stdout)
+        elif arguments.format in _OF_PROFILES:
+            _dump_profile(execution, arguments.format)
         else:
             json.dump(execution.span.to_dict(), sys.stdout, indent=2)
             print()
+        return 0
+
+
+_OF_PROFILES = ("speedscope", "collapsed")
+_FORMATS = ("yaml", "json", "chrome", *_OF_PROFILES)
+
+
+def _dump_profile(execution: Execution, wanted: str) -> None:
+    from obs_core.trace.stacks import collapsed, speedscope
+
+    seen = execution.profile
+    if not seen:
+        raise CommandError(
+            f"execution {execution.id} has no CPU profile: set OBS_PROFILE=100 or decorate a task with @cpu_profiling"
+            " (pip install obs-resources)"
+        )
+    if wanted == "collapsed":
+        sys.stdout.writelines(collapsed(seen))
+    else:
+        json.dump(speedscope(seen, f"{execution.name} {execution.id}"), sys.stdout)
+        print()
+
+
+class Stacks(_OfOneExecution):
+    """Print what every thread of an execution is doing, or was doing when it was last heard of."""
+
+    name = "stacks"
+    summary = "print what each thread is doing, or did last"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("id", metavar="ID", nargs="?", default="last", help='as for show; default: "last"')
+
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:  # noqa: ARG002
+        from obs_core.trace.stacks import described
+
+        stacks = execution.stacks
+        if not stacks:
+            raise CommandError(
+                f"execution {execution.id} has no stacks: they are taken each second where obs-resources is installed"
+            )
+        sys.stdout.writelines(described(stacks, execution.table))
         return 0
 
 

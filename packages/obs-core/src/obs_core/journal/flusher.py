@@ -23,6 +23,7 @@ __all__ = [
     "before_reading",
     "close_later",
     "close_soon",
+    "each_round",
     "finish_before_reading",
     "flush_all",
     "keep_alive",
@@ -62,8 +63,12 @@ INTERVAL = 1.0
 
 _journals: list[Flushed] = []
 _before_reading: list[Callable[[], None]] = []
+_each_round: list[Callable[[], None]] = []
 _MOST_CLOSING = 500
 """Executions that wait for the thread to write and close them; whoever ends one more does it himself."""
+
+_LATE = 1_500_000_000
+"""Nanoseconds after which the thread's next round is late."""
 
 _closing: deque[Flushed] = deque()
 _closed: weakref.WeakSet[Flushed] = weakref.WeakSet()
@@ -72,6 +77,7 @@ last_round = clock.wall()
 """When the thread last went through the journals."""
 
 _is_child = False
+_starts_last = False
 
 
 def watch(journal: Flushed) -> None:
@@ -106,9 +112,13 @@ def watch_for_stragglers(journal: Flushed) -> None:
 def close_soon(journal: Flushed) -> bool:
     """Let the thread close a journal within its second; False if that must be done now.
 
-    A folder and a file for each of many tiny executions would otherwise be most of what a call costs.
+    A folder and a file for each of many tiny executions would otherwise be most of what a call costs. A thread that
+    does not keep up, on a machine that is too busy for it, is helped by whoever ends one more.
     """
     if _thread is None or len(_closing) >= _MOST_CLOSING:
+        return False
+    if clock.wall() - last_round > _LATE:
+        _close_waiting()
         return False
     _closing.append(journal)
     return True
@@ -123,6 +133,12 @@ def before_reading(work: Callable[[], None]) -> None:
     """Call something whenever this process is about to read executions: it finishes what they are to hold."""
     if work not in _before_reading:
         _before_reading.append(work)
+
+
+def each_round(work: Callable[[], None]) -> None:
+    """Call something each second in this thread; it must be quick, since all journals wait for it."""
+    if work not in _each_round:
+        _each_round.append(work)
 
 
 def finish_before_reading() -> None:
@@ -183,9 +199,10 @@ def _stragglers() -> list[Flushed]:
 
 
 def _start() -> None:
-    global _thread
+    global _thread, last_round
     if sys.is_finalizing():
         return  # a thread that is started now never runs, and whoever starts it waits for it
+    last_round = clock.wall()
     thread = threading.Thread(target=_flush_forever, name="obs-flusher", daemon=True)
     try:
         thread.start()
@@ -207,6 +224,9 @@ def _flush_forever() -> None:
         for journal in [*_journals, *_stragglers()]:
             with contextlib.suppress(BaseException):
                 journal.beat()
+        for work in _each_round:
+            with contextlib.suppress(BaseException):
+                work()
 
 
 def _after_fork() -> None:
@@ -221,8 +241,26 @@ def _after_fork() -> None:
     for journal in [*_journals, *list(_closed)]:
         journal.after_fork()
     if _journals:
-        _start()
+        if not _starts_last:
+            _start()
         _flush_at_end_of_child()
+
+
+def start_last_in_children() -> None:
+    """Start the thread of forked children after what others do in a child, if they asked for that before this call.
+
+    Until a tool that follows memory into children has its own file there, a thread that allocates spoils the one of
+    the parent. Such a tool registers late, when it is first imported, and would come to its turn after the thread.
+    """
+    global _starts_last
+    if not _starts_last and hasattr(os, "register_at_fork"):
+        _starts_last = True
+        os.register_at_fork(after_in_child=_start_in_child)
+
+
+def _start_in_child() -> None:
+    if _journals:
+        keep_alive()
 
 
 def _flush_at_end_of_worker() -> None:

@@ -27,6 +27,7 @@ class _MetricsDeck:
     def __init__(self, task: TaskState) -> None:
         self.name = METRICS
         self.number = 0
+        self.verdicts: list[tuple[str, str]] = []
         self._task = task
 
     def announce(self) -> None:

@@ -10,6 +10,7 @@ from weakref import WeakSet, WeakValueDictionary
 from obs_core import clock, settings
 from obs_core.failsafe import guarded
 from obs_core.journal import records
+from obs_core.journal.logs import LogWriter
 from obs_core.journal.writer import Journal
 from obs_core.model import Link
 from obs_core.store.base import Store
@@ -51,6 +52,7 @@ class TaskDeck(Protocol):
     """A tab of a task, as its report needs it."""
 
     name: str
+    verdicts: list[tuple[str, str]]
 
     @property
     def number(self) -> int:
@@ -88,6 +90,7 @@ class TaskState:
         function: The task's function with its module, ``"flights.clean"``; empty outside any task.
         source: The worker that this code runs on, if an engine's worker runs a part of the task.
         shared: Whether other processes may take part in this task, so that its report must look for their parts.
+        published: Whether its report is a file, which must not stay as it stood then.
         start: When its function began, by `obs_core.clock.wall`; until it does, when the call began.
         spent: Wall and process time of its function in nanoseconds, once that has ended: what obs and its decorators do
             before and after is not the task's.
@@ -98,6 +101,9 @@ class TaskState:
         over: Whether no code is inside of it any more: it has ended, and its report is made.
         older_threads: The threads that were there before it began, where only that tells which ones it started.
         face: The `TaskContext` of it, once somebody asked for that.
+        logs: What is kept of what it logs and prints (`obs_core.recording.logs`); None until that is decided.
+        said: How many lines it has logged and printed.
+        said_from: Where they begin in this process's log.
         metrics: Its metrics by name, as far as they were logged by this process.
         mirrors: What is told its metrics too: the experiments of trackers that it runs in.
     """
@@ -119,6 +125,7 @@ class TaskState:
         "function",
         "journal",
         "links",
+        "logs",
         "may_begin",
         "metrics",
         "mirrors",
@@ -130,7 +137,10 @@ class TaskState:
         "outside",
         "over",
         "parent",
+        "published",
         "run",
+        "said",
+        "said_from",
         "shared",
         "source",
         "spent",
@@ -166,10 +176,14 @@ class TaskState:
         self.function = function
         self.source = source
         self.shared = False
+        self.published = False
         self.ended: int | None = None
         self.failure: str | None = None
         self.face: Any = None
         self.body: Any = None
+        self.logs: int | None = None
+        self.said = 0
+        self.said_from = (0, 0)
         self.metrics: dict[str, Any] = {}
         self.mirrors: tuple[Mirror, ...] = ()
         self.may_begin = True
@@ -258,6 +272,8 @@ class Run:
 
     Attributes:
         root: The state outside any task.
+        begun: How it began, if this process began it.
+        log: Where this process keeps what it logs and prints.
         participants: Other processes that take part.
         carried: The states of its tasks that were carried to other threads of this process.
         attached: How often this process joined it, since another one began it.
@@ -268,9 +284,11 @@ class Run:
     __slots__ = (
         "__weakref__",
         "attached",
+        "begun",
         "carried",
         "id",
         "journal",
+        "log",
         "metrics",
         "name",
         "participants",
@@ -291,7 +309,9 @@ class Run:
         self.id = execution_id
         self.name = name
         self.journal = Journal(store, execution_id, writer, preamble)
+        self.log = LogWriter(self.journal)
         self.root = TaskState(self, name, None, enable_deck=settings.decks_enabled())
+        self.begun: records.ExecutionStart | None = None
         self.participants: list[Participant] = []
         self.carried: WeakSet[TaskState] | None = None
         self.attached = 0

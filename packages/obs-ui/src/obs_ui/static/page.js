@@ -169,7 +169,15 @@ const copied = async (button) => {
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
   } catch {
-    return;
+    // A page that came without TLS from another machine may not use the clipboard; the old command works there.
+    const field = document.createElement("textarea");
+    field.value = button.dataset.copy;
+    field.className = "away";
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+    button.focus();
   }
   useIcon(button, "done");
   setTimeout(() => useIcon(button, "copy"), 1500);
