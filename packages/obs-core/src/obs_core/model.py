@@ -240,6 +240,8 @@ class ExecutionView(Struct):
         lost_records: How many records could not be written.
         damaged_records: How many records at least were written, but are damaged or missing in the store now. A list,
             which reads only the beginning and the end, does not know of those in between.
+        metrics: The last, least and greatest value of each metric that its first process logged, by name; None for what
+            is not finite.
     """
 
     id: str
@@ -255,6 +257,7 @@ class ExecutionView(Struct):
     error: str | None = None
     lost_records: int = 0
     damaged_records: int = 0
+    metrics: Mapping[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
 
     @property
     def start(self) -> datetime:

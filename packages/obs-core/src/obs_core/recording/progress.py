@@ -105,7 +105,19 @@ class track(Generic[T]):
     @overload
     def __init__(
         self,
-        items: AsyncIterable[T] | None = ...,
+        items: AsyncIterable[T],
+        description: str | None = ...,
+        total: int | None = ...,
+        *,
+        unit: str = ...,
+        leave: bool | None = ...,
+        show: bool | None = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: track[Any],
+        items: None = ...,
         description: str | None = ...,
         total: int | None = ...,
         *,
