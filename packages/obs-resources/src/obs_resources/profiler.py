@@ -137,6 +137,8 @@ class _Profiler:
     def end(self, wanted: Wanted) -> None:
         """Write what was seen, and look no more if nobody else wants it."""
         with self.lock:
+            if wanted not in self.wanted:
+                return  # a forked child came this far: its parent ends what it began
             self.write()
             self.wanted.remove(wanted)
             if not self.wanted:

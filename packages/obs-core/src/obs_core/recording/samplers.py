@@ -20,7 +20,7 @@ from obs_core import settings
 from obs_core.failsafe import ObsWarning, strict, warn
 from obs_core.journal import flusher
 from obs_core.recording.run import Run, TaskState, live
-from obs_core.recording.scope import active
+from obs_core.recording.scope import active, entered
 from obs_core.text.bounded_repr import describe_error
 
 __all__ = ["Sampler", "loaded", "recorded_runs", "running", "watch"]
@@ -152,6 +152,10 @@ def _after_fork() -> None:
     global _samplers, _thread, _loading
     _thread, _loading = None, threading.RLock()
     _samplers = None
+    here = entered.get(threading.get_ident())
+    entered.clear()  # the other threads are the parent's, and their idents will be given away again
+    if here is not None:
+        entered[threading.get_ident()] = here
     _inherited_tasks.update(list(active))
     for run in list(live.values()):
         _inherited_runs[run] = run.attached
