@@ -32,7 +32,7 @@ def test_the_trace_that_readme_shows_has_the_shape_of_the_programs(example: Exam
     shown = SHOWN.search(README.read_text())
     assert shown
     assert shape_of(shown[0]) == shape_of(trace_of(example.obs("explain", "last"))), MADE_ANEW
-    assert len(shape_of(shown[0])) == 7
+    assert len(shape_of(shown[0])) == 9
 
 
 @pytest.mark.slow

@@ -201,7 +201,10 @@ class Broken:
 
 def test_one_bad_column_leaves_the_others_as_they_are():
     good = pd.DataFrame({"n": [1, 2, 3]})
-    bad = good.assign(bad=pd.Series([Broken(), decimal.Decimal("sNaN"), 2], dtype=object))
+    values = np.empty(3, dtype=object)
+    for row, value in enumerate((Broken(), decimal.Decimal("sNaN"), 2)):
+        values[row] = value  # taken together, numpy 1 would ask each for its array
+    bad = good.assign(bad=pd.Series(values, dtype=object))
 
     assert profiled(bad)[1]["n"] == profiled(good)[1]["n"]
     assert profiled(bad)[1]["bad"].missing == 1

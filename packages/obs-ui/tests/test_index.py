@@ -171,7 +171,7 @@ def test_filters(index: sa.Engine) -> None:
     indexer = Indexer(index, open_store())
     update(indexer)
     assert listed(indexer, text="nightly") == ["Nightly weather", "nightly flights"]
-    assert listed(indexer, text="NIGHT fl") == ["nightly flights"]
+    assert listed(indexer, text="NIGHT flig") == ["nightly flights"]
     assert listed(indexer, text="100%_xyz") == ["hourly"]
     assert listed(indexer, text="100_%") == []
     assert listed(indexer, status="failed") == ["hourly"]

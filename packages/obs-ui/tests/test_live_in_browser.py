@@ -110,7 +110,7 @@ def test_an_execution_moves_by_itself(run: Run, serve: Callable[..., Any], open_
     expect(page.locator(".fact", has_text="Spans")).to_contain_text("2")  # the execution, and its task at once
     for _ in range(3):
         run.tell("item")
-    expect(page.locator(".fact", has_text="Spans")).to_contain_text("4")
+    expect(page.locator(".fact", has_text="Spans")).to_contain_text("5")
     run.tell("end")
     expect(page.locator(".head .badge")).to_have_text("Succeeded")
     expect(page.locator(".hot").first).to_contain_text("span 1")
@@ -179,7 +179,7 @@ def test_a_run_that_was_killed_at_once_shows_its_task_and_how_long_it_lasted_at_
     row.get_by_role("link", name="soon").click()
     expect(page.locator(".head .badge")).to_have_text("Lost")
     expect(page.locator(".fact", has_text="Duration")).to_have_text(re.compile(r"^Durationat least [1-9].* m?s$"))
-    expect(page.locator(".head .note")).to_contain_text("It ended without saying so")
+    expect(page.locator(".head .why")).to_contain_text("ended without saying so")
     expect(page.locator(".tree tbody tr")).to_have_count(1)
     expect(page.locator(".tree tbody tr")).to_contain_text("devour")
     expect(page.locator(".tree .number").last).to_have_text(re.compile("^≥ "))

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from obs_core.reading.listing import list_executions
     from obs_core.recording.artifacts import Kept
     from obs_core.recording.executions import execution
+    from obs_core.recording.metrics import log_metric, log_metrics, log_params
+    from obs_core.recording.progress import track
     from obs_core.recording.spans import span
     from obs_core.rendering import Renderable, register_renderer
     from obs_core.secrets import Secret
@@ -59,6 +61,12 @@ _MODULES = {
     "reading.listing": ("list_executions",),
     "recording.artifacts": ("Kept",),
     "recording.executions": ("execution",),
+    "recording.metrics": (
+        "log_metric",
+        "log_metrics",
+        "log_params",
+    ),
+    "recording.progress": ("track",),
     "recording.spans": ("span",),
     "rendering": (
         "Renderable",
@@ -122,12 +130,16 @@ __all__ = [
     "link",
     "list_executions",
     "load_execution",
+    "log_metric",
+    "log_metrics",
+    "log_params",
     "open_store",
     "register_renderer",
     "register_task_decorator",
     "register_transformer",
     "span",
     "task",
+    "track",
 ]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

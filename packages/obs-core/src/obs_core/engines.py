@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from obs_core.journal import records
+from obs_core.journal.flusher import start_last_in_children
 from obs_core.recording.here import innermost
 from obs_core.recording.joining import RemoteSpan, joined, leave
 from obs_core.recording.operations import WHOLE, Operation, OperationLog
@@ -32,6 +33,7 @@ __all__ = [
     "leave",
     "live",
     "record_span",
+    "start_last_in_children",
     "worker_joined",
     "worker_left",
 ]

@@ -27,6 +27,18 @@ class Link(Struct, frozen=True):
     url: str
 
 
+class Verdict(Struct, frozen=True):
+    """What a check found: of a validation, of expectations, of a comparison of data.
+
+    Attributes:
+        outcome: ``"passed"``, ``"warned"`` or ``"failed"``.
+        what: What was found, in a few words; may be empty.
+    """
+
+    outcome: str
+    what: str = ""
+
+
 class DeckView(Struct):
     """A deck as it is shown: one tab.
 
@@ -36,11 +48,13 @@ class DeckView(Struct):
             ``<style>`` body that is kept apart stands in them as ``obs:shared:<hash>`` (see
             `obs_core.report.shared`).
         of_workers: Whether all of it was appended by an engine's workers.
+        verdicts: What the checks found that it shows.
     """
 
     name: str
     items: list[str] = field(default_factory=list)
     of_workers: bool = False
+    verdicts: list[Verdict] = field(default_factory=list)
 
 
 class DecksWhenRead(MutableSequence[DeckView]):
@@ -89,6 +103,57 @@ class DecksWhenRead(MutableSequence[DeckView]):
         return "<decks, not drawn yet>" if self._made is None else repr(self._made)
 
 
+class LogLine(Struct, frozen=True):
+    """A line that an execution logged or printed.
+
+    Attributes:
+        at: When, in nanoseconds since the epoch.
+        level: ``"DEBUG"``, ``"INFO"``, ``"WARNING"``, ``"ERROR"``, ``"CRITICAL"``, or the name of a level of one's own;
+            empty for what was printed.
+        severity: The level as a number, 30 for a warning; 0 for what was printed.
+        stream: ``"logging"``, ``"warnings"``, ``"stdout"``, ``"stderr"``, or ``"output"`` for what other code than
+            Python's streams wrote where both of them go to the same place.
+        text: What was said, without the line break.
+        task: The id of the task in which it was said; that of the execution itself outside any task.
+        span: The id of the span in which it was said; the task's own outside any span.
+        logger: The logger's name; empty for what was printed.
+        where: ``"file:line"`` of the call that logged; empty if that is not known.
+        exception: The traceback that was logged with it; empty if there was none.
+        fields: What else was said in named values.
+        writer: The writer id of the process that said it.
+    """
+
+    at: int
+    level: str
+    severity: int
+    stream: str
+    text: str
+    task: str
+    span: str
+    logger: str = ""
+    where: str = ""
+    exception: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    writer: str = ""
+
+
+class LogWhenRead:
+    """What a task said, read when somebody asks.
+
+    Args:
+        read: Reads it; takes what `TaskView.log` does.
+    """
+
+    def __init__(self, read: Callable[..., list[LogLine]]) -> None:
+        self.read = read
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LogWhenRead)
+
+    def __repr__(self) -> str:
+        return "<log, not read yet>"
+
+
 class TaskView(Struct):
     """One call of a task, as its report shows it.
 
@@ -103,6 +168,7 @@ class TaskView(Struct):
         error: One line, ``"ValueError: no such airport"``, when it failed.
         decks: Its tabs; those of an execution that was read back are drawn when they are looked at.
         notes: What the reader must know: warnings of ours, lost records.
+        said: Where `log` reads; None where no execution was read back.
     """
 
     id: str
@@ -116,6 +182,26 @@ class TaskView(Struct):
     links: list[Link] = field(default_factory=list)
     decks: MutableSequence[DeckView] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    said: LogWhenRead | None = None
+
+    def log(
+        self, *, level: str | int | None = None, grep: str = "", since: int = 0, last: int | None = None
+    ) -> list[LogLine]:
+        """Return what this call of the task logged and printed, oldest first.
+
+        Lines of the tasks that it called are theirs.
+
+        Args:
+            level: The least severe level: ``"warning"``, or a number as `logging` has them. Default: everything.
+            grep: Text that stands in the line.
+            since: Nanoseconds since the epoch.
+            last: How many lines at the most, the last ones.
+
+        Examples:
+            >>> for line in load_execution("last").task("train").log(last=50):
+            ...     print(line.text)
+        """
+        return [] if self.said is None else self.said.read(level=level, grep=grep, since=since, last=last)
 
 
 class ExecutionView(Struct):
@@ -296,6 +382,7 @@ class SpanTable(Struct):
         counted: Index to what it stands for, for an entry that stands for several operations: it lasts from the start
             of the first to the end of the last.
         workers: The engine's workers that took part, in the order in which they joined.
+        logged: Index to how many warnings and how many errors were logged in a span, where any were.
         samples: What each process used while it was recorded, by writer and name; empty where nobody looked.
     """
 
@@ -313,4 +400,5 @@ class SpanTable(Struct):
     keys: dict[int, str] = field(default_factory=dict)
     counted: dict[int, Counted] = field(default_factory=dict)
     workers: list[WorkerView] = field(default_factory=list)
+    logged: dict[int, tuple[int, int]] = field(default_factory=dict)
     samples: dict[str, dict[str, Series]] = field(default_factory=dict)

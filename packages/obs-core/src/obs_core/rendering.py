@@ -8,8 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from obs_core.failsafe import strict, warn
 from obs_core.interruptions import let_pass
+from obs_core.limits import RenderTimeout, limited
 from obs_core.text.bounded_repr import bounded_repr, describe_error, shown_fields, shows_items
 from obs_core.text.masking import mask
+from obs_core.text.verdicts import verdict_mark
 from obs_core.values.displays import METHODS, MarkdownText, display_of, first_method, loaded_hosts, picture
 from obs_core.values.hints import extras_of, resolved
 from obs_core.values.plain import PLAIN_RENDERERS, ReprRenderer, escape, note
@@ -29,6 +31,7 @@ __all__ = [
     "renderer_for_annotation",
     "shown_fields",
     "shows_items",
+    "verdict_mark",
 ]
 
 _REPR = ReprRenderer()
@@ -98,7 +101,8 @@ def render(value: object, renderer: Renderable | None = None) -> str:
     The first of these is taken: the renderer given here; the one registered for the value's type; what the value
     shows of itself in notebooks (`display_html`); the built-in one; the escaped `repr`, bounded. A renderer that
     fails leaves a warning, and a note above the `repr`, whatever it raises; what a signal handler raises meanwhile
-    goes on (`obs_core.interruptions` tells them apart).
+    goes on (`obs_core.interruptions` tells them apart). One that takes longer than `OBS_RENDER_TIMEOUT` seconds
+    (default 10) is ended, and a note stands in the value's place.
 
     Args:
         value: Any value.
@@ -115,11 +119,16 @@ def render(value: object, renderer: Renderable | None = None) -> str:
         '<code>7</code>'
     """
     name = "the registered renderer"
-    try:
+
+    def drawn() -> str:
+        nonlocal name
         chosen = find_renderer(value) if renderer is None else _as_renderer(renderer)
         chosen = _REPR if chosen is None else chosen
         name = _name_of(chosen, value)
         return _storable(chosen.to_html(value), name)
+
+    try:
+        return limited(drawn)
     except BaseException as error:
         let_pass(error)
         if strict():
@@ -239,8 +248,12 @@ def _failure_html(value: object, name: str, error: BaseException) -> str:
     reason = mask(describe_error(error))
     warn(f"obs failed at rendering a {kind} with {name}: {reason}")
     style = 'style="border-left:3px solid var(--obs-warn, #9a6700);padding-left:.6em"'
-    told = escape(f"{name} failed on this {kind}: {reason}. Its repr is shown instead.")
-    return _storable(f'<p role="note" {style}>{told}</p>{_REPR.to_html(value)}', name)
+    told = f"{name} failed on this {kind}: {reason}"
+    if isinstance(error, RenderTimeout):  # its repr may take as long
+        return _storable(f'<p role="note" {style}>{escape(told)}. It is not shown.</p>', name)
+    return _storable(
+        f'<p role="note" {style}>{escape(told)}. Its repr is shown instead.</p>{_REPR.to_html(value)}', name
+    )
 
 
 def _renderer_in(hint: object) -> Renderable | None:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from msgspec import Struct
 
-from obs_core.failsafe import ObsError, strict, warn
+from obs_core.failsafe import ObsError, guarded, strict, warn
+from obs_core.recording.metrics import mirroring, record_metrics, record_params
+from obs_core.recording.run import Mirror
 from obs_core.secrets import Secret, SecretNotFoundError, as_secret, mask
 from obs_core.store.content import digest_of
 from obs_core.tasks.decorators import TaskCall, TaskDecorator
@@ -24,7 +26,19 @@ from obs_core.text.bounded_repr import describe_error
 if TYPE_CHECKING:
     from obs_core.model import TaskView
 
-__all__ = ["Identity", "OnRetry", "Tracker", "TrackerError", "exported", "within"]
+__all__ = [
+    "Identity",
+    "Mirror",
+    "OnRetry",
+    "Tracker",
+    "TrackerError",
+    "exported",
+    "handing_on",
+    "is_handed_on",
+    "record_metrics",
+    "record_params",
+    "within",
+]
 
 T = TypeVar("T")
 
@@ -145,6 +159,13 @@ class Tracker(TaskDecorator):
         """Return a context manager in which the task runs; by default one that does nothing."""
         return contextlib.nullcontext(experiment)
 
+    def mirror(self, call: TaskCall, experiment: Any) -> Mirror | None:  # noqa: ARG002
+        """Return what hands on to the experiment what the task logs with `log_metric`; by default nothing does.
+
+        It is also the place to let what the experiment's client is told be recorded in the task (`record_metrics`).
+        """
+        return None
+
     def around(self, call: TaskCall) -> Iterator[Any]:
         """Start the experiment, run the task, end the experiment with its true end state."""
         experiment = self._begun(call)
@@ -153,11 +174,17 @@ class Tracker(TaskDecorator):
             return
         failed = True
         try:
-            with self.active(experiment):
+            with self.active(experiment), self._mirroring(call, experiment):
                 yield experiment
             failed = False
         finally:
             self._finish(call, experiment, failed=failed)
+
+    def _mirroring(self, call: TaskCall, experiment: Any) -> contextlib.AbstractContextManager[None]:
+        made: Mirror | None = None
+        with guarded(f"mirroring metrics to the {self.link_name}", call.note):
+            made = self.mirror(call, experiment)
+        return contextlib.nullcontext() if made is None else mirroring(call.context.state, made)
 
     def _begun(self, call: TaskCall) -> Any:
         """Start the experiment and link to it; None if the task runs untracked."""
@@ -267,6 +294,24 @@ def _may_be_retried(task: TaskView, attempt: int) -> bool:
 
 def _key_of(*parts: str) -> str:
     return digest_of("\0".join(parts).encode())
+
+
+@contextlib.contextmanager
+def handing_on() -> Iterator[None]:
+    """Do what a client is told on obs's own behalf: what hooks the client records none of it."""
+    token = _handing_on.set(True)
+    try:
+        yield
+    finally:
+        _handing_on.reset(token)
+
+
+def is_handed_on() -> bool:
+    """Tell whether a client is told something by `handing_on`."""
+    return _handing_on.get()
+
+
+_handing_on: contextvars.ContextVar[bool] = contextvars.ContextVar("obs_core.handing_on", default=False)
 
 
 def mask_from_now_on(key: str) -> None:

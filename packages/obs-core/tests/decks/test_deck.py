@@ -262,7 +262,8 @@ def test_items_of_every_kind_are_read_back_in_the_order_in_which_they_were_appen
         assert [restore(item, lambda digest: found.shared_body(digest) or "") for item in deck.items] == appended
 
 
-def test_a_secret_in_a_link_is_masked_in_the_report_too(folder: Path) -> None:
+def test_a_secret_in_a_link_is_masked_in_the_report_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBS_WRITE_REPORTS", "1")
     register_secret_value("sk0live9AbCdEf7h")
 
     @task
@@ -293,6 +294,7 @@ def test_a_hundred_thousand_appends_are_all_there(store: RecordingStore) -> None
 def test_a_secret_is_masked_in_decks_spans_reports_and_errors(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from obs_core import Secret
 
+    monkeypatch.setenv("OBS_WRITE_REPORTS", "1")
     monkeypatch.setenv("MY_TOKEN", "s3cr3t&value")
 
     @task

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from obs_core.engines import start_last_in_children
+
 if TYPE_CHECKING:
     from obs_core import TaskContext
     from obs_memray.options import Options
@@ -35,6 +37,7 @@ class Session:
     def __init__(self, context: TaskContext, options: Options, tracking: dict[str, Any]) -> None:
         import memray
 
+        start_last_in_children()
         self.options = options
         self.process = os.getpid()
         self.stopped_early = False
@@ -48,8 +51,7 @@ class Session:
         destination = memray.FileDestination(self.capture.path, overwrite=True, compress_on_exit=False)
         self._tracker = memray.Tracker(destination=destination, **tracking)
         # A thread of its own begins: of the thread that begins memray keeps no frame that was there already, and the
-        # profiled function is often among them, or resumed from another depth (a coroutine, a generator). The thread
-        # is begun before the tracker: where a process forked while memray followed it, captures were damaged.
+        # profiled function is often among them, or resumed from another depth (a coroutine, a generator).
         threading.Thread(target=self._track, name="obs-memray", daemon=True).start()
         self._began.wait()
         if self._failure is not None:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from obs_core.rendering import escape
-from obs_core.text.numbers import count, plural, share
+from obs_core.rendering import escape, verdict_mark
+from obs_core.text.numbers import MISSING, count, plural, share
 from obs_pandera.findings import Finding, Findings
 from obs_pandera.frames import Frame
 from obs_pandera.schemas import Rule, Schema
@@ -52,11 +52,12 @@ def _css() -> str:
 
 
 def _verdict(title: str, schema: Schema, frame: Frame, findings: Findings) -> str:
-    failed = bool(findings.findings)
+    failed = len(findings.findings)
     word, css = ("Failed", "failed") if failed else ("Passed", "passed")
+    mark = verdict_mark("failed", f"{title}: {plural(failed, 'check')} failed") if failed else verdict_mark("passed")
     rows = "rows unknown" if frame.rows is None else plural(frame.rows, "row")
     about = f"schema <code>{escape(shorten(schema.name))}</code>, {rows}, {plural(len(frame.labels), 'column')}"
-    return f'<h2>{escape(title)}</h2><p class="verdict"><b class="{css}">{word}</b><span>{about}</span></p>'
+    return f'{mark}<h2>{escape(title)}</h2><p class="verdict"><b class="{css}">{word}</b><span>{about}</span></p>'
 
 
 def _facts(frame: Frame, findings: Findings) -> str:
@@ -231,7 +232,7 @@ def _preview_cell(value: object, dtype: str, bad: bool) -> str:
     wanted = {"number": bool(_NUMBERS.match(dtype)), "cell-bad": bad, "missing": text is None}
     kinds = [css for css, is_wanted in wanted.items() if is_wanted]
     css = f' class="{" ".join(kinds)}"' if kinds else ""
-    return f"<td{css}>{'missing' if text is None else _text(text)}</td>"
+    return f"<td{css}>{MISSING if text is None else _text(text)}</td>"
 
 
 def _rules(schema: Schema, findings: Findings) -> str:

@@ -120,6 +120,9 @@ class _Server(uvicorn.Server):
         """Begin to listen."""
         asyncio.get_running_loop().set_exception_handler(quiet)
         await super().startup(sockets)
+        if self.should_exit:
+            await self.lifespan.shutdown()  # uvicorn 0.32 would leave it in the middle, and say so in a traceback
+            return
         for listening in sockets or ():
             listening.listen(_WAITING)
         if callable(self.on_started):

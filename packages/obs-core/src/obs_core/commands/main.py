@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    commands = _commands()
+    commands = _supervisor() if arguments[:1] == ["run"] else _commands()
     parsed = _parser(commands).parse_args(arguments)
     if parsed.command is None:
         raise CommandError(f"a command is needed: {', '.join(commands)} (try: obs --help)")
@@ -66,6 +66,13 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
         subparser.add_argument("--store", metavar="URL", help="folder or URL; default: OBS_STORE, or .obs")
         command.configure(subparser)
     return parser
+
+
+def _supervisor() -> dict[str, Command]:
+    """Return ``obs run`` alone: what the other commands import and look up would delay each program that it runs."""
+    from obs_core.commands.run import Run
+
+    return {Run.name: Run()}
 
 
 def _commands() -> dict[str, Command]:

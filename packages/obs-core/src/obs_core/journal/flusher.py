@@ -74,6 +74,7 @@ last_round = clock.wall()
 """When the thread last went through the journals."""
 
 _is_child = False
+_starts_last = False
 
 
 def watch(journal: Flushed) -> None:
@@ -232,8 +233,26 @@ def _after_fork() -> None:
     for journal in [*_journals, *list(_closed)]:
         journal.after_fork()
     if _journals:
-        _start()
+        if not _starts_last:
+            _start()
         _flush_at_end_of_child()
+
+
+def start_last_in_children() -> None:
+    """Start the thread of forked children after what others do in a child, if they asked for that before this call.
+
+    Until a tool that follows memory into children has its own file there, a thread that allocates spoils the one of
+    the parent. Such a tool registers late, when it is first imported, and would come to its turn after the thread.
+    """
+    global _starts_last
+    if not _starts_last and hasattr(os, "register_at_fork"):
+        _starts_last = True
+        os.register_at_fork(after_in_child=_start_in_child)
+
+
+def _start_in_child() -> None:
+    if _journals:
+        keep_alive()
 
 
 def _flush_at_end_of_worker() -> None:

@@ -15,9 +15,10 @@ from obs_core import settings as environment
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
-from obs_core.recording import threads, wrapping
+from obs_core.recording import logs, threads, wrapping
 from obs_core.recording.executions import begin, end, make_task_visible, make_visible
 from obs_core.recording.here import carried, of_this_thread
+from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
@@ -47,7 +48,17 @@ class TaskSettings:
         pauses: Whether other code of its thread may run while it does: a coroutine or a generator.
     """
 
-    __slots__ = ("attempt", "deck_fields", "enable_deck", "function", "name", "pauses", "qualified_name", "wrapper")
+    __slots__ = (
+        "attempt",
+        "deck_fields",
+        "enable_deck",
+        "function",
+        "logs",
+        "name",
+        "pauses",
+        "qualified_name",
+        "wrapper",
+    )
 
     def __init__(
         self,
@@ -56,6 +67,7 @@ class TaskSettings:
         enable_deck: bool,
         deck_fields: Iterable[DeckField | str] | None,
         attempt: int | None,
+        logs: int | None,
     ) -> None:
         self.function = function
         named = underlying(function)
@@ -63,6 +75,7 @@ class TaskSettings:
         self.enable_deck = enable_deck
         self.deck_fields = _titles(deck_fields)
         self.attempt = attempt
+        self.logs = logs
         self.wrapper: Callable[..., Any] | None = None
         self.qualified_name = f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', named.__name__)}"
         self.pauses = kind_of(function) != "function"
@@ -88,6 +101,7 @@ def task(
     disable_deck: bool | None = ...,
     deck_fields: Iterable[DeckField | str] | None = ...,
     attempt: int | None = ...,
+    logs: str | bool | None = ...,
 ) -> Callable[P, T]: ...
 
 
@@ -100,6 +114,7 @@ def task(
     disable_deck: bool | None = ...,
     deck_fields: Iterable[DeckField | str] | None = ...,
     attempt: int | None = ...,
+    logs: str | bool | None = ...,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]: ...
 
 
@@ -111,6 +126,7 @@ def task(
     disable_deck: bool | None = ...,
     deck_fields: Iterable[DeckField | str] | None = ...,
     attempt: int | None = ...,
+    logs: str | bool | None = ...,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]: ...
 
 
@@ -123,6 +139,7 @@ def task(
     disable_deck: bool | None = None,
     deck_fields: Iterable[DeckField | str] | None = None,
     attempt: int | None = None,
+    logs: str | bool | None = None,
 ) -> Any:
     """Record each call of a function as a task: its time, its spans, its decks, and how it ended.
 
@@ -133,18 +150,22 @@ def task(
     Args:
         function: The function, when used as ``@task`` without arguments; or the task's name, as in ``@task("clean")``.
         name: The task's name. Default: the function's.
-        enable_deck: Whether to render decks and write a report. Default: True. ``OBS_ENABLE_DECK=0`` turns it off for
+        enable_deck: Whether to render decks for its report. Default: True. ``OBS_ENABLE_DECK=0`` turns it off for
             all tasks.
         disable_deck: The contrary, as Flyte's tasks had it; instead of `enable_deck`.
         deck_fields: Which decks to make by itself (`DeckField`). Default: all five.
         attempt: Which try this is, counted from 1. Default: `OBS_ATTEMPT`, else 1.
+        logs: What is kept of what it logs and prints: ``"0"`` or False for nothing, ``"logging"``, ``"streams"`` for
+            what Python prints too, ``"all"`` for what subprocesses and C libraries write too. Default: what its caller
+            keeps, else `OBS_LOGS`, else ``"streams"``.
 
     Returns:
         The decorated function, of the same kind and signature.
 
     Raises:
         TypeError: What is decorated cannot be called.
-        ValueError: An unknown deck field, an attempt below 1, or both `enable_deck` and `disable_deck`.
+        ValueError: An unknown deck field, an attempt below 1, an unknown word for `logs`, or both `enable_deck` and
+            `disable_deck`.
 
     Examples:
         >>> @task(deck_fields=[DeckField.TIMELINE])
@@ -153,6 +174,7 @@ def task(
         ...         return frame.drop_duplicates()
     """
     _check_attempt(attempt)
+    kept = None if logs is None else mode_of(logs)
     if enable_deck is not None and disable_deck is not None:
         raise ValueError("disable_deck and enable_deck are each other's contrary: give one of them")
     if isinstance(function, str):
@@ -162,7 +184,7 @@ def task(
     with_decks = not disable_deck if enable_deck is None else enable_deck
 
     def decorate(decorated: Callable[P, T]) -> Callable[P, T]:
-        return _as_task(TaskSettings(decorated, name, with_decks, deck_fields, attempt))
+        return _as_task(TaskSettings(decorated, name, with_decks, deck_fields, attempt, kept))
 
     return decorate if function is None else decorate(function)
 
@@ -238,12 +260,13 @@ class _Call:
         error = None if ended_well(error) else error
         task.body_ends()
         task.ended = clock.wall()
+        logs.end(task)
         task.failure = None if error is None else describe_error(error)
         inner, calls = (None, []) if error is None else self._came_from(error)
         if inner is not None:
             self._raised = inner._raised
         try:
-            with own_work(task, "write the report" if task.enable_deck else "keep the output") as work:
+            with own_work(task, "finish the decks" if task.enable_deck else "keep the output") as work:
                 work.wanted = task.enable_deck
                 if task.enable_deck and _has_room(task):
                     self._report(task, error, inner, calls)
@@ -284,6 +307,9 @@ class _Call:
         threads.remember_older(task, pauses=settings.pauses)
         active.add(task)
         current.set(task)
+        if settings.logs is not None:
+            task.logs = settings.logs
+        logs.begin(task)
         entered[threading.get_ident()] = task
         if task.enable_deck and _has_room(task):
             self._prepare_decks(task)
@@ -323,7 +349,7 @@ class _Call:
     ) -> None:
         with guarded(f"making the report of task {task.name!r}", task.note):
             from obs_core.decks import default as default_decks
-            from obs_core.recording.publishing import publish
+            from obs_core.recording.publishing import finish
 
             fields = self._settings.deck_fields
             if error is not None:
@@ -335,7 +361,7 @@ class _Call:
             elif "Output" in fields and self._result is not _NOTHING:
                 default_decks.show_output(task, self._settings.function, self._result)
             default_decks.add_details(task, self._settings.function, fields)
-            publish(task)
+            finish(task)
 
     def _keep(self, task: TaskState) -> bool:
         """Keep what the task returned; whether that was work, as writing a file is."""

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from obs_core.interruptions import let_pass
-from obs_core.text.bounded_repr import bounded_repr
+from obs_core.limits import RenderTimeout, limited
+from obs_core.text.bounded_repr import bounded_repr, untold
 
 __all__ = ["plain"]
 
@@ -47,7 +48,9 @@ def _plain(value: Any) -> Any:
     if value.__class__ in _SCALARS:
         return value
     try:
-        return _copied(value, _Room())
+        return limited(lambda: _copied(value, _Room()))
+    except RenderTimeout as error:
+        return untold(value, error)
     except BaseException as error:
         let_pass(error)
         return bounded_repr(value)

@@ -261,6 +261,9 @@ def _marks(row: Row, screen: Screen) -> str:
         marks += f"  {_some(row.failed, row)}FAILED {screen.name(row.error)}"
     if row.open:
         marks += f"  {_some(row.open, row)}still open"
+    logged = [_counted(count, noun) for count, noun in ((row.errors, "error"), (row.warnings, "warning")) if count]
+    if logged:
+        marks += f"  {', '.join(logged)} logged"
     return marks
 
 
@@ -305,7 +308,7 @@ def _coloured(text: str, line: _Line, screen: Screen) -> str:
         return screen.paint(text, "red")
     if line.row.of_obs:
         return screen.paint(text, "dim")
-    return screen.paint(text, "yellow") if line.row.open else text
+    return screen.paint(text, "yellow") if line.row.open or line.row.errors or line.row.warnings else text
 
 
 def _bar(line: _Line, top: Row, room: int, screen: Screen) -> str:
@@ -334,7 +337,9 @@ def _share(part: int, whole: int) -> str:
         return "0 %"
     if part * 100 < whole:
         return "<1 %"
-    return f"{part * 100 // whole:,} %"
+    # Whole percents are enough beside bars; rounded as everywhere, but all is said of all alone.
+    rounded = (part * 200 + whole) // (2 * whole)
+    return ">99 %" if rounded == 100 and part < whole else f"{rounded:,} %"
 
 
 def _hottest(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:

@@ -34,8 +34,7 @@ def columns_of(frame: Any) -> Iterator[tuple[str, ColumnValues]]:
 
     Args:
         frame: A DataFrame or Series of pandas or polars; a Table, RecordBatch or column of pyarrow; an array of numpy
-        of
-            one or two dimensions, or of records; a mapping of names to sequences of one length.
+            of one or two dimensions, or of records; a mapping of names to sequences of one length.
 
     Yields:
         The name of each column, made unique, and its values.
