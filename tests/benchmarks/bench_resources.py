@@ -181,20 +181,25 @@ hoard()
 
 TREE = """
 import os, subprocess, sys, time
-from obs_core import task
+from obs_core import span, task
 with open(sys.argv[1] + "/cgroup.procs", "w") as file:
     file.write(str(os.getpid()))
 @task(enable_deck=False)
 def tree():
     held = bytearray(b"x") * 100_000_000
     children = []
+    ready, tell = os.pipe()
     for _ in range(3):  # what is forked shares these 100 MB
         pid = os.fork()
         if not pid:
             own = bytearray(b"x") * 50_000_000
+            os.write(tell, b"x")
             time.sleep(600)
         children.append(pid)
-    time.sleep(13)
+    for pid in children:
+        os.read(ready, 1)
+    with span("settled"):
+        time.sleep(13)
     for pid in children:
         os.kill(pid, 9)
         os.waitpid(pid, 0)
@@ -253,10 +258,10 @@ def _trees() -> None:
     for _ in range(3):
         with tempfile.TemporaryDirectory() as folder, _group(2_000_000_000) as group:
             _run(folder, TREE, str(group)).wait()
-            used = load_execution("last", Path(folder, "store")).resources
-            tree = dict(used.series("tree.anon"))
-            counted = sorted(used.series("container.memory"))
-            for at, memory in list(tree.items())[1:]:
+            execution = load_execution("last", Path(folder, "store"))
+            (settled,) = [one for one in execution.span.walk() if one.name == "settled"]
+            counted = settled.resources.series("container.memory")
+            for at, memory in settled.resources.series("tree.anon"):
                 nearest = min(counted, key=lambda one: abs(one[0] - at))
                 differences.append(abs(memory - nearest[1]) / nearest[1])
     print_table(
