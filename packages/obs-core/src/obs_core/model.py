@@ -184,6 +184,11 @@ class TaskView(Struct):
     notes: list[str] = field(default_factory=list)
     said: LogWhenRead | None = None
 
+    def __repr__(self) -> str:
+        """Name it in a line: its decks are pages of HTML."""
+        failed = f", {self.error}" if self.error else ""
+        return f"<TaskView {self.name!r} {self.id} {self.status}, {self.duration / 1e9:.3g} s{failed[:200]}>"
+
     def log(
         self, *, level: str | int | None = None, grep: str = "", since: int = 0, last: int | None = None
     ) -> list[LogLine]:

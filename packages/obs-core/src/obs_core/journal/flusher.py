@@ -67,6 +67,9 @@ _each_round: list[Callable[[], None]] = []
 _MOST_CLOSING = 500
 """Executions that wait for the thread to write and close them; whoever ends one more does it himself."""
 
+_LATE = 1_500_000_000
+"""Nanoseconds after which the thread's next round is late."""
+
 _closing: deque[Flushed] = deque()
 _closed: weakref.WeakSet[Flushed] = weakref.WeakSet()
 _thread: threading.Thread | None = None
@@ -109,9 +112,13 @@ def watch_for_stragglers(journal: Flushed) -> None:
 def close_soon(journal: Flushed) -> bool:
     """Let the thread close a journal within its second; False if that must be done now.
 
-    A folder and a file for each of many tiny executions would otherwise be most of what a call costs.
+    A folder and a file for each of many tiny executions would otherwise be most of what a call costs. A thread that
+    does not keep up, on a machine that is too busy for it, is helped by whoever ends one more.
     """
     if _thread is None or len(_closing) >= _MOST_CLOSING:
+        return False
+    if clock.wall() - last_round > _LATE:
+        _close_waiting()
         return False
     _closing.append(journal)
     return True
@@ -192,9 +199,10 @@ def _stragglers() -> list[Flushed]:
 
 
 def _start() -> None:
-    global _thread
+    global _thread, last_round
     if sys.is_finalizing():
         return  # a thread that is started now never runs, and whoever starts it waits for it
+    last_round = clock.wall()
     thread = threading.Thread(target=_flush_forever, name="obs-flusher", daemon=True)
     try:
         thread.start()

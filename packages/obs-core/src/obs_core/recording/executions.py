@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from obs_core import clock, provenance, settings
 from obs_core.failsafe import guarded, strict, warn
+from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.recording import faults, logs, samplers, threads
 from obs_core.recording.naming import new_id
@@ -147,6 +148,7 @@ def new_run(name: str, store: Store | None = None, preamble: list[records.Record
             faults.follow_later(run)
             return watched(run)
         except Exception as error:
+            let_pass(error)
             if strict():
                 raise
             warn(f"obs cannot record execution {name!r}: {describe_error(error)}; the pipeline goes on")
