@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from obs_core import execution, load_execution, log_metric, span, task
+from obs_core import current_context, execution, load_execution, log_metric, span, task
+from obs_core.journal import records
 
 pytestmark = pytest.mark.browser
 
@@ -69,6 +70,26 @@ def test_an_execution_shows_its_curves_on_the_timeline_s_axis(
     section.get_by_role("button", name="Show all").click()
     expect(section.get_by_role("button", name="Show all")).to_be_hidden()
     expect(page.locator("[data-shown]")).not_to_contain_text(" of ")
+
+
+def test_what_was_used_is_drawn_on_the_same_axis(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    @task
+    def fit() -> None:
+        journal = current_context().state.journal
+        for second in range(3):
+            values = {"rss": 1e8 * (second + 1), "cpu_total": second / 2, "container.memory": 5e7}
+            journal.append(records.Sample(journal.now() + second, values))
+
+    with execution("train") as run:
+        fit()
+    page = open_page(f"{serve().url}executions/{run.id}")
+    section = page.locator("section", has=page.locator("[data-resources]"))
+    expect(section).to_have_attribute("data-ready", "yes")
+    charts = section.locator("figure")
+    expect(charts).to_have_count(2)
+    expect(charts.first).to_contain_text("CPU, cores")
+    expect(charts.last).to_contain_text("Memory, MB")
+    expect(page.locator("section", has=page.locator("[data-metrics]"))).to_be_hidden()
 
 
 def test_scale_and_smoothing_are_said(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
@@ -143,3 +164,12 @@ def test_a_window_of_a_million_points_has_its_extremes(
     (whole,) = page.evaluate(f"fetch('/executions/{run}/metrics').then((answer) => answer.json())")["curves"]
     assert len(whole["steps"]) <= 2_010
     assert (54_321, 7.0) in zip(whole["steps"], whole["values"], strict=True)
+
+
+def test_the_list_shows_the_last_values(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    train(1)
+    page = open_page(serve().url)
+    cell = page.locator("td.metrics div")
+    expect(cell.first).to_have_text("loss 1.007")
+    expect(cell.first).to_have_attribute("title", "loss: last 1.007, least 1.007, greatest 2")
+    expect(cell.nth(1)).to_have_text("accuracy not finite")
