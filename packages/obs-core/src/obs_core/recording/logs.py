@@ -207,16 +207,11 @@ def _tap(name: str, stream: Any) -> None:
             # First, so that a kill leaves no line in the terminal that is not in the log.
             try:
                 me = this_thread()
-                if me in waiting:
-                    text = waiting.pop(me) + text
-                    if "\n" in text or len(text) > _LONGEST_WAITING:
-                        _printed(name, text, me)
-                    else:
-                        waiting[me] = text
-                elif "\n" in text:
-                    _printed(name, text, me)
+                said = waiting.pop(me) + text if me in waiting else text
+                if "\n" in said or len(said) > _LONGEST_WAITING:
+                    _printed(name, said, me)
                 else:
-                    waiting[me] = text
+                    waiting[me] = said
             except Exception as error:
                 let_pass(error)
                 if strict():
