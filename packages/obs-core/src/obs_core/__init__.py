@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from obs_core.failsafe import ObsError, ObsWarning
     from obs_core.reading.execution import Execution, load_execution
     from obs_core.reading.listing import list_executions
+    from obs_core.reading.table import ExecutionTable, executions
     from obs_core.recording.artifacts import Kept
     from obs_core.recording.executions import execution
     from obs_core.recording.metrics import log_metric, log_metrics, log_params
@@ -59,6 +60,10 @@ _MODULES = {
         "load_execution",
     ),
     "reading.listing": ("list_executions",),
+    "reading.table": (
+        "ExecutionTable",
+        "executions",
+    ),
     "recording.artifacts": ("Kept",),
     "recording.executions": ("execution",),
     "recording.metrics": (
@@ -110,6 +115,7 @@ __all__ = [
     "Execution",
     "ExecutionNotFoundError",
     "ExecutionSpan",
+    "ExecutionTable",
     "Identity",
     "Kept",
     "ObsError",
@@ -127,6 +133,7 @@ __all__ = [
     "carrier",
     "current_context",
     "execution",
+    "executions",
     "link",
     "list_executions",
     "load_execution",

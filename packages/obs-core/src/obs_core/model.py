@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 Status = Literal["running", "succeeded", "failed", "lost"]
 """`lost`: it ended without saying so (killed, out of memory, machine gone)."""
 
 SpanKind = Literal["workflow", "task", "operation", "obs"]
 """`obs`: what obs itself did around a task: drawing, reports, what a decorator begins and ends; not the task's time."""
+
+
+def moment(ns: int) -> datetime:
+    """Return nanoseconds since the epoch as an aware datetime, exact to the microsecond."""
+    from datetime import UTC, datetime  # not at import: a pipeline that records has no use for it
+
+    seconds, fraction = divmod(ns, 1_000_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=fraction // 1_000)
 
 
 class Link(Struct, frozen=True):
@@ -184,6 +195,11 @@ class TaskView(Struct):
     notes: list[str] = field(default_factory=list)
     said: LogWhenRead | None = None
 
+    def __repr__(self) -> str:
+        """Name it in a line: its decks are pages of HTML."""
+        failed = f", {self.error}" if self.error else ""
+        return f"<TaskView {self.name!r} {self.id} {self.status}, {self.duration / 1e9:.3g} s{failed[:200]}>"
+
     def log(
         self, *, level: str | int | None = None, grep: str = "", since: int = 0, last: int | None = None
     ) -> list[LogLine]:
@@ -202,6 +218,16 @@ class TaskView(Struct):
             ...     print(line.text)
         """
         return [] if self.said is None else self.said.read(level=level, grep=grep, since=since, last=last)
+
+    @property
+    def start(self) -> datetime:
+        """When it started, in UTC, to the microsecond."""
+        return moment(self.started)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, in seconds: `duration` as people and plots want it."""
+        return self.duration / 1_000_000_000
 
 
 class ExecutionView(Struct):
@@ -232,6 +258,16 @@ class ExecutionView(Struct):
     lost_records: int = 0
     damaged_records: int = 0
     metrics: Mapping[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
+
+    @property
+    def start(self) -> datetime:
+        """When it started, in UTC, to the microsecond."""
+        return moment(self.started)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, in seconds: `duration` as people and plots want it."""
+        return self.duration / 1_000_000_000
 
 
 class Counted(Struct, frozen=True):

@@ -11,8 +11,7 @@ from typing import Any
 import msgspec
 
 from obs_core import clock
-from obs_core.assembly.loading import find_execution, opened
-from obs_core.commands.base import Command, CommandError
+from obs_core.commands.base import CommandError, OfOneExecution
 from obs_core.commands.gc import age_in_seconds
 from obs_core.journal.logs import LogTail, dropped_lines, read_log, severity_of
 from obs_core.model import LogLine
@@ -25,20 +24,14 @@ _PAUSE = 0.25
 _STYLES = ((40, "red"), (30, "yellow"), (20, ""), (0, "dim"))
 
 
-class Logs(Command):
+class Logs(OfOneExecution):
     """Print what an execution logged and printed."""
 
     name = "logs"
     summary = "print what an execution logged and printed"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "id",
-            metavar="ID",
-            nargs="?",
-            default="last",
-            help='an id, the beginning or end of one, or "last" (default)',
-        )
+        super().configure(parser)
         parser.add_argument("-f", "--follow", action="store_true", help="go on as long as the execution runs")
         parser.add_argument("-n", "--last", type=int, metavar="N", help="only the last N lines")
         parser.add_argument("--task", metavar="NAME", help="only what calls of this task said")
@@ -47,9 +40,8 @@ class Logs(Command):
         parser.add_argument("--since", metavar="AGE", help="only what was said in the last 5m, 12h, 2d")
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
-    def run(self, arguments: argparse.Namespace) -> int:
-        store = opened(arguments.store)
-        execution = Execution(store, find_execution(arguments.id, store))
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
+        store = execution.store
         choice: dict[str, Any] = {
             "level": _level(arguments.level),
             "grep": arguments.grep,

@@ -7,8 +7,8 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
-from obs_core.commands.base import Command
-from obs_core.reading.execution import load_execution
+from obs_core.commands.base import OfOneExecution
+from obs_core.reading.execution import Execution
 from obs_core.reading.why import Why
 from obs_core.text.durations import format_duration
 from obs_core.text.terminal import Screen
@@ -16,24 +16,18 @@ from obs_core.text.terminal import Screen
 __all__ = ["WhyItEnded"]
 
 
-class WhyItEnded(Command):
+class WhyItEnded(OfOneExecution):
     """Print why an execution ended as it did, and what that rests on."""
 
     name = "why"
     summary = "print why an execution failed, was killed, or stands still"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "id",
-            metavar="ID",
-            nargs="?",
-            default="last",
-            help='an id, the beginning or end of one; default: "last"',
-        )
+        super().configure(parser)
         parser.add_argument("--json", action="store_true", help="as JSON")
 
-    def run(self, arguments: argparse.Namespace) -> int:
-        found = load_execution(arguments.id, arguments.store).why()
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
+        found = execution.why()
         if arguments.json:
             import msgspec
 

@@ -337,6 +337,16 @@ class Execution:
     def __repr__(self) -> str:
         return f"<Execution {self.name!r} {self.id} {self.status}>"
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: how it stands, its tasks, and where the time went. It needs no script and no style."""
+        import io
+
+        from obs_core.reading.notebook import shown
+
+        trace = io.StringIO()
+        self.span.explain(trace)
+        return shown(self.view, self.tasks, trace.getvalue())
+
     @functools.cached_property
     def _assembly(self) -> Assembly:
         return assembled(self.store, self.id)

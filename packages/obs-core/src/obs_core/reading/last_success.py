@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.summary import read_summary
 from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
 from obs_core.journal.records import Head
 from obs_core.model import ExecutionView
-from obs_core.reading.listing import read_summary
 from obs_core.store.base import Store
 from obs_core.store.paths import EXECUTIONS
 

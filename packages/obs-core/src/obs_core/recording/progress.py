@@ -12,6 +12,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from obs_core import clock, settings
 from obs_core.failsafe import guarded
+from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.recording.here import innermost
 from obs_core.recording.metrics_deck import announce
@@ -352,21 +353,24 @@ def progress_of(run: Run) -> _ProgressLog:
 def _length_of(items: Any) -> int | None:
     try:
         return len(items)
-    except Exception:  # it has none, or does not tell
+    except BaseException as error:  # it has none, or does not tell
+        let_pass(error)
         return None
 
 
 def _whole(total: Any) -> int | None:
     try:
         return max(0, int(total))
-    except (TypeError, ValueError, OverflowError):
+    except BaseException as error:
+        let_pass(error)
         return None
 
 
 def _brief(value: Any) -> str:
     try:
         return f"{value:.4g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)[:40]
-    except Exception:
+    except BaseException as error:
+        let_pass(error)
         return "?"
 
 
