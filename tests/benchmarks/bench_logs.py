@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -64,7 +65,7 @@ _BLOCKS = {"without obs": "nullcontext()", "OBS_LOGS=0": "execution('b')", "obs"
 _VICTIMS = {
     "print": ("streams", "for number in range(10**9): print(number); sys.stdout.flush()"),
     "logging": ("streams", "for number in range(10**9): logging.warning('%d', number)"),
-    "a subprocess": ("all", "subprocess.run(['seq', '100000000'])"),
+    "a subprocess": ("all", "subprocess.run(['sh', '-c', 'while :; do echo $((i=i+1)); done'])"),
     "C code that holds the GIL": (
         "all",
         "import ctypes; puts = ctypes.PyDLL(None).puts\\n"
@@ -147,14 +148,15 @@ def _search() -> None:
         ("`obs logs --grep`", f"{middle(times['grep']):.2f}"),
         ("`obs logs -n 100`", f"{middle(times['last']):.2f}"),
     ]
-    print_table(f"1,000,000 printed lines, {kept:,} of them kept, s (median of 5)", ("", "s"), rows)
+    print_table(f"1,000,000 printed lines, {kept:,} of them kept, s of CPU (median of 5)", ("", "s"), rows)
 
 
 def _seconds(arguments: list[str]) -> float:
     source = f"import sys; from obs_core.commands import main; sys.exit(main({json.dumps(arguments)}))"
-    began = time.perf_counter()
+    began = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", source], stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - began
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
 
 
 if __name__ == "__main__":

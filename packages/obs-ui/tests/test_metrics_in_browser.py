@@ -164,3 +164,12 @@ def test_a_window_of_a_million_points_has_its_extremes(
     (whole,) = page.evaluate(f"fetch('/executions/{run}/metrics').then((answer) => answer.json())")["curves"]
     assert len(whole["steps"]) <= 2_010
     assert (54_321, 7.0) in zip(whole["steps"], whole["values"], strict=True)
+
+
+def test_the_list_shows_the_last_values(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    train(1)
+    page = open_page(serve().url)
+    cell = page.locator("td.metrics div")
+    expect(cell.first).to_have_text("loss 1.007")
+    expect(cell.first).to_have_attribute("title", "loss: last 1.007, least 1.007, greatest 2")
+    expect(cell.nth(1)).to_have_text("accuracy not finite")

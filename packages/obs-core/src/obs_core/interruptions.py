@@ -66,9 +66,7 @@ def interruption(error: BaseException, inside: FrameType) -> BaseException | Non
     if sys.is_finalizing():
         return None  # nothing can be imported to look closer, and no task is left to be ended
     calls = _calls(error)
-    begun = next((place for place, call in enumerate(calls) if call.tb_frame is inside), None)
-    if begun is None:
-        return None
+    begun = next((place for place, call in enumerate(calls) if call.tb_frame is inside), -1)
     within = {call.tb_frame for call in calls[begun + 1 :]}
     late: Overdue | None = None
     for each in _linked(error):
@@ -100,7 +98,7 @@ def _linked(error: BaseException) -> Iterator[BaseException]:
 def _is_sent(error: BaseException, calls: list[TracebackType]) -> bool:
     if isinstance(error, KeyboardInterrupt):
         return True
-    return any(_is_handler(call.tb_frame) for call in calls) or _appeared(error, calls[-1])
+    return any(_is_handler(call.tb_frame) for call in calls) or (bool(calls) and _appeared(error, calls[-1]))
 
 
 def _calls(error: BaseException) -> list[TracebackType]:

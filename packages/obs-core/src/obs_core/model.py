@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 Status = Literal["running", "succeeded", "failed", "lost"]
 """`lost`: it ended without saying so (killed, out of memory, machine gone)."""
 
 SpanKind = Literal["workflow", "task", "operation", "obs"]
 """`obs`: what obs itself did around a task: drawing, reports, what a decorator begins and ends; not the task's time."""
+
+
+def moment(ns: int) -> datetime:
+    """Return nanoseconds since the epoch as an aware datetime, exact to the microsecond."""
+    from datetime import UTC, datetime  # not at import: a pipeline that records has no use for it
+
+    seconds, fraction = divmod(ns, 1_000_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=fraction // 1_000)
 
 
 class Link(Struct, frozen=True):
@@ -208,6 +219,16 @@ class TaskView(Struct):
         """
         return [] if self.said is None else self.said.read(level=level, grep=grep, since=since, last=last)
 
+    @property
+    def start(self) -> datetime:
+        """When it started, in UTC, to the microsecond."""
+        return moment(self.started)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, in seconds: `duration` as people and plots want it."""
+        return self.duration / 1_000_000_000
+
 
 class ExecutionView(Struct):
     """One execution, as lists and report headers show it.
@@ -219,6 +240,8 @@ class ExecutionView(Struct):
         lost_records: How many records could not be written.
         damaged_records: How many records at least were written, but are damaged or missing in the store now. A list,
             which reads only the beginning and the end, does not know of those in between.
+        metrics: The last, least and greatest value of each metric that its first process logged, by name; None for what
+            is not finite.
     """
 
     id: str
@@ -234,6 +257,17 @@ class ExecutionView(Struct):
     error: str | None = None
     lost_records: int = 0
     damaged_records: int = 0
+    metrics: Mapping[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
+
+    @property
+    def start(self) -> datetime:
+        """When it started, in UTC, to the microsecond."""
+        return moment(self.started)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, in seconds: `duration` as people and plots want it."""
+        return self.duration / 1_000_000_000
 
 
 class Counted(Struct, frozen=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
 from obs_core.failsafe import strict, warn
@@ -154,9 +153,11 @@ def renderer_for_annotation(annotation: object, namespace: Mapping[str, Any] | N
         >>> renderer_for_annotation(Annotated[int, ReprRenderer()])  # doctest: +ELLIPSIS
         <obs_core.values.plain.ReprRenderer object at ...>
     """
-    with suppress(Exception):
+    try:
         return _renderer_in(resolved(annotation, namespace or {}))
-    return None
+    except Exception as error:
+        let_pass(error)
+        return None
 
 
 class _OwnDisplay:
@@ -244,7 +245,8 @@ def _storable(html: object, name: str) -> str:
 
 
 def _failure_html(value: object, name: str, error: BaseException) -> str:
-    kind = type(value).__name__
+    # Its own type may refuse to give its name: object's repr asks nobody.
+    kind = object.__repr__(value)[1:].partition(" object at ")[0].rpartition(".")[2]
     reason = mask(describe_error(error))
     warn(f"obs failed at rendering a {kind} with {name}: {reason}")
     style = 'style="border-left:3px solid var(--obs-warn, #9a6700);padding-left:.6em"'

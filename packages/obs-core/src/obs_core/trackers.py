@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from msgspec import Struct
 
 from obs_core.failsafe import ObsError, guarded, strict, warn
+from obs_core.interruptions import let_pass
 from obs_core.recording.metrics import mirroring, record_metrics, record_params
 from obs_core.recording.run import Mirror
 from obs_core.secrets import Secret, SecretNotFoundError, as_secret, mask
@@ -200,6 +201,7 @@ class Tracker(TaskDecorator):
                 too_late=lambda late: self.finish(call, late, failed=True),
             )
         except Exception as error:
+            let_pass(error)
             self._untracked(call, f"the {self.link_name} could not be started: {describe_error(error)}")
             return None
         call.link(self.link_name, self.address(experiment))
@@ -214,6 +216,7 @@ class Tracker(TaskDecorator):
                 raise ValueError("secret must be set")
             key = self._secret.resolve() if isinstance(self._secret, Secret) else str(self._secret())
         except Exception as error:
+            let_pass(error)
             if self.has_credentials():
                 return True, None
             if self._required:
@@ -228,6 +231,7 @@ class Tracker(TaskDecorator):
         try:
             within(self._timeout, lambda: self.finish(call, experiment, failed=failed), f"ending the {self.link_name}")
         except Exception as error:
+            let_pass(error)
             message = mask(f"the {self.link_name} was not ended well: {describe_error(error)}")
             call.note(message)
             if strict() and not isinstance(error, TimeoutError):
@@ -370,8 +374,13 @@ def within(seconds: float, work: Callable[[], T], doing: str, *, too_late: Calla
 
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(run,), name="obs-tracker", daemon=True).start()
-    if not done.wait(seconds):
-        abandoned.set()
+    answered = False
+    try:
+        answered = done.wait(seconds)
+    finally:
+        if not answered:  # in time; or a timeout of the task's own ends the waiting
+            abandoned.set()
+    if not answered:
         raise TimeoutError(f"{doing} took longer than {seconds:g} s")
     result, error = outcome[0]
     if error is not None:

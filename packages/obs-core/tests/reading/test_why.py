@@ -86,8 +86,19 @@ def test_the_cause_is_told(
     assert process.returncode == status
     found = newest(folder)
     assert (found.cause, found.task) == (seen if run else alone, "fit"), found.paragraph
-    assert found.known == (run or alone not in ("vanished", "terminated"))
+    assert found.known == (run or alone != "vanished")
     assert "fit of train" in found.paragraph
+
+
+def test_the_execution_of_obs_run_names_the_one_that_tells_more(
+    train: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    train("raise ValueError('no such airport')", run=True).communicate(timeout=120)
+    inner, outer = list_executions(folder)
+    found = load_execution(outer.id, folder).why()
+    assert (found.cause, found.known, found.error) == ("exit", True, [])
+    assert "ended with exit code 1" in found.paragraph
+    assert f"It ran the execution train ({inner.id}), which tells more: ValueError: no such airport." in found.paragraph
 
 
 def test_a_segfault_and_sigterm_leave_where_they_came(
@@ -99,6 +110,30 @@ def test_a_segfault_and_sigterm_leave_where_they_came(
         assert found.place == f"{tmp_path}/train.py:{LINE}"
         assert f"at train.py:{LINE}" in found.paragraph
         assert "fit" in [frame.function for frame in found.stack]
+        assert found.task == "fit"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at /proc")
+def test_one_that_hangs_in_c_code_leaves_its_stack_when_it_is_told_to_end(
+    train: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    # No handler of Python's ever runs: the thread holds the interpreter and waits for a mutex that it has locked.
+    process = train("c = ctypes.PyDLL(None); m = bytes(64); c.pthread_mutex_lock(m); c.pthread_mutex_lock(m)")
+    assert process.stdout is not None
+    process.stdout.readline()
+    asleep = 0
+    while asleep < 20:  # for longer than any thread of obs's holds the interpreter
+        state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        asleep = asleep + 1 if state == "S" else 0
+        time.sleep(0.02)
+    process.terminate()
+    while not any(f"line {LINE} in fit" in file.read_text() for file in folder.glob("executions/*/faults-*")):
+        time.sleep(0.02)
+    process.kill()
+    process.communicate(timeout=120)
+    found = newest(folder)
+    assert (found.status, found.cause) == ("lost", "terminated")
+    assert found.place.endswith(f"train.py:{LINE}")
 
 
 def test_an_exception_is_told_with_its_place_its_span_and_the_inputs(
@@ -274,7 +309,7 @@ def test_a_restart_of_the_machine_is_told(killed: Execution, monkeypatch: pytest
 
 def _silent(killed: Execution) -> None:
     """Let it be long ago that its journal was written."""
-    for segment in Path(killed.store.address(f"executions/{killed.id}/journal")).iterdir():
+    for segment in Path(killed.store.address(f"executions/{killed.id}")).glob("*.jsonl"):
         os.utime(segment, (1, 1))
 
 

@@ -116,6 +116,24 @@ assert logging.Logger.callHandlers is before
     assert said(folder) == [("logging", "has no handler"), ("logging", "has one now")]
 
 
+def test_logging_that_a_task_imports_is_heard_within_a_second_or_two(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import sys, time
+from obs_core import task
+
+@task
+def work():
+    assert "logging" not in sys.modules
+    import logging
+    while not hasattr(logging.Logger.callHandlers, "__obs_tap__"):
+        time.sleep(0.05)
+    logging.getLogger("app").warning("heard")
+
+work()
+""")
+    assert said(folder) == [("logging", "heard")]
+
+
 def test_the_streams_stay_the_objects_that_they_are(run_script: RunScript, folder: Path) -> None:
     run_script("""
 import contextlib, io, sys
@@ -566,3 +584,26 @@ with execution("night"):
     os.close(controller)
     assert shown == b"a terminal: True\r\n"
     assert said(folder) == [("stdout", "a terminal: True")]
+
+
+@needs_fork
+def test_all_is_not_held_up_by_output_that_comes_too_fast(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import subprocess
+from obs_core import task
+from obs_core.recording import descriptors
+
+descriptors._MOST_BEHIND = 100_000
+
+@task
+def work():
+    subprocess.run(["seq", "2000000"])
+
+work()
+""", env=ALL)  # fmt: skip
+    numbers = [str(number) for number in range(1, 2_000_001)]
+    assert result.stdout.splitlines() == numbers
+    execution = load_execution("last", folder)
+    lines = execution.log()
+    assert len(lines) + logs.dropped_lines(execution.store, execution.id) >= 1_999_000
+    assert lines[-1].text == "2000000"

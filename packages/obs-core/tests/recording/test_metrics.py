@@ -186,6 +186,43 @@ def test_threads_that_log_one_metric_lose_nothing_and_mix_nothing(store: Recordi
     assert sorted(loss.step) == [number * 1_000_000 + step for number in range(4) for step in range(5_000)]
 
 
+def test_metrics_become_frames(store: RecordingStore) -> None:
+    pandas, polars, pyarrow = (pytest.importorskip(name) for name in ("pandas", "polars", "pyarrow"))
+
+    @task
+    def fit() -> None:
+        log_metric("loss", 0.5, step=3)
+        log_metric("loss", math.inf, step=4)
+        log_metric("rows", 7)
+
+    fit()
+    read = load_execution("last", store)
+    loss = read.metrics("loss")
+    frame = loss.to_pandas()
+    assert list(frame.columns) == ["step", "time", "value"]
+    assert list(frame["value"]) == [0.5, math.inf]
+    assert [moment.value for moment in frame["time"]] == list(loss.time)
+    assert str(frame["time"].dtype) == "datetime64[ns, UTC]"
+    assert loss.to_polars().schema == {
+        "step": polars.Int64,
+        "time": polars.Datetime("ns", "UTC"),
+        "value": polars.Float64,
+    }
+    assert loss.to_polars()["time"].dt.epoch("ns").to_list() == list(loss.time)
+    assert loss.to_arrow().schema.field("time").type == pyarrow.timestamp("ns", "UTC")
+    assert loss.to_arrow()["step"].to_pylist() == [3, 4]
+    whole = read.metrics()
+    assert [list(table.columns) for table in (whole.to_pandas(), whole.to_polars())] == [
+        ["task", "name", "step", "time", "value"]
+    ] * 2
+    assert whole.to_arrow().select(["task", "name", "step"]).to_pylist() == [
+        {"task": "fit", "name": "loss", "step": 3},
+        {"task": "fit", "name": "loss", "step": 4},
+        {"task": "fit", "name": "rows", "step": 0},
+    ]
+    assert isinstance(frame, pandas.DataFrame)
+
+
 def test_parameters_are_read_back(store: RecordingStore) -> None:
     @task
     def fit() -> None:

@@ -170,6 +170,19 @@ fit()
     assert "Metrics" in [deck.name for deck in read.task("fit").decks]
 
 
+def test_a_notebook_gets_a_bar_that_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nbclient = pytest.importorskip("nbclient")
+    nbformat = pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    monkeypatch.chdir(tmp_path)
+    cell = nbformat.v4.new_code_cell("from obs_core import track\nfor item in track(range(4), 'epoch <3>'):\n    pass")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    (output,) = [one for one in notebook.cells[0].outputs if one["output_type"] == "display_data"]
+    assert "epoch &lt;3&gt;" in output["data"]["text/html"]
+    assert '<progress value="4" max="4"' in output["data"]["text/html"]
+
+
 def test_a_closed_stream_stops_nothing(run_script: RunScript) -> None:
     source = """
 import os, sys

@@ -117,12 +117,15 @@ def _asked(finding: Finding) -> str:
 def _section(title: str, heads: Sequence[str], rows: Iterable[list[str]], total: int) -> str:
     body = "".join(f"<tr>{''.join(map(_cell, heads, row))}</tr>" for row in rows)
     more = f'<p class="note">{total - _ROWS:,} more are not shown.</p>' if total > _ROWS else ""
-    return f'<h3>{title}</h3><div class="scroll">{_table(heads, body)}</div>{more}'
+    return f'<h3>{title}</h3><div class="scroll" tabindex="0">{_table(heads, body)}</div>{more}'
 
 
 def _table(heads: Sequence[str], body: str) -> str:
-    head = "".join(f'<th scope="col"{_aligned(name)}>{name}</th>' for name in heads)
+    head = "".join(f'<th scope="col"{_aligned(name)}>{name or _RESULT}</th>' for name in heads)
     return f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+_RESULT = '<span class="unseen">Result</span>'
 
 
 def _cell(head: str, content: str) -> str:
@@ -197,7 +200,8 @@ def _preview_table(frame: Frame, findings: Findings, columns: list[int], body: s
         f'<th scope="col"{_number(frame.dtype(c))}>{_text(frame.labels[c])}<small>{escape(frame.dtype(c))}</small></th>'
         for c in columns
     )
-    table = f'<table class="preview"><thead><tr><th></th>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    head = f'<tr><th><span class="unseen">Row</span></th>{heads}</tr>'
+    table = f'<table class="preview"><thead>{head}</thead><tbody>{body}</tbody></table>'
     if findings.first_invalid:
         title, of = "Offending rows", findings.invalid_rows
         note = f"The first {shown:,}" + (f" of {of:,}" if of and of > shown else "") + "; failing cells are marked,"
@@ -206,7 +210,7 @@ def _preview_table(frame: Frame, findings: Findings, columns: list[int], body: s
         title, note = "The data", f"The first {shown:,} of {frame.rows:,} rows."
     if len(columns) < len(frame.labels):
         note += f" {len(frame.labels) - len(columns):,} columns are left out."
-    return f'<h3>{title}</h3><div class="scroll">{table}</div><p class="note">{note}</p>'
+    return f'<h3>{title}</h3><div class="scroll" tabindex="0">{table}</div><p class="note">{note}</p>'
 
 
 def _previewed(frame: Frame, findings: Findings) -> list[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import obs_core
+from obs_core.interruptions import let_pass
 from obs_core.text.numbers import plural
 from obs_renderers._highlight import highlighted_lines
 from obs_renderers._markup import escape, fragment, script, shorten
@@ -127,6 +128,7 @@ def _message(error: BaseException) -> str:
     try:
         return str(error)
     except Exception as broken:
+        let_pass(broken)
         return f"(its message cannot be printed: {type(broken).__name__})"
 
 

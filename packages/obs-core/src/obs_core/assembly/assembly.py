@@ -117,6 +117,7 @@ class Assembly:
             writer.alive = writing and writer.head is not None
             if writer.torn and not (writing and self._ended is None):  # else its last batch is being written just now
                 self.view.damaged_records += writer.torn
+        self.view.metrics = self.metrics.summary
         self._finish_execution()
         self._finish_root()
         self.spans.finish(self.writers, ended=self._ended is not None)

@@ -37,4 +37,12 @@ def _is_wanted(line: bytes) -> bool:
 _FEW = 8 * 1024
 """Bytes of lines that are sooner decoded than looked through."""
 
-_SUMMARY_LINES = (b'["execution"', b'["execution-end"', b'["beat"', b'["task-end"', b'["lost"', b'["torn"')
+_SUMMARY_LINES = (
+    b'["execution"',
+    b'["execution-end"',
+    b'["beat"',
+    b'["task-end"',
+    b'["metrics"',
+    b'["lost"',
+    b'["torn"',
+)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import sys
 from typing import TYPE_CHECKING
 
 from obs_core.failsafe import ObsError
@@ -13,29 +10,11 @@ from obs_core.failsafe import ObsError
 if TYPE_CHECKING:
     from obs_core.reading.execution import Execution
 
-__all__ = ["Command", "CommandError", "OfOneExecution", "other_program", "typed"]
+__all__ = ["Command", "CommandError", "OfOneExecution"]
 
 
 class CommandError(ObsError):
     """Wrong input on the command line: one line that says what is wrong and what to type."""
-
-
-def other_program() -> str:
-    """Return the path of another program that is called ``obs`` and comes first on PATH; empty if there is none."""
-    found = shutil.which("obs")
-    if found is None:
-        return ""
-    own = os.path.join(os.path.dirname(sys.executable), "")
-    try:
-        with open(found, "rb") as file:
-            return "" if os.path.realpath(found).startswith(own) or b"obs_core" in file.read(4096) else found
-    except OSError:
-        return found
-
-
-def typed() -> str:
-    """Return how the command is typed here: ``obs``, or ``python -m obs_core`` where that is another program."""
-    return "obs" if shutil.which("obs") and not other_program() else "python -m obs_core"
 
 
 class Command:

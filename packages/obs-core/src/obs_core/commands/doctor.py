@@ -9,7 +9,8 @@ import platform
 from collections.abc import Iterator
 
 from obs_core.__about__ import __version__
-from obs_core.commands.base import Command, other_program
+from obs_core.commands.base import Command
+from obs_core.provenance import other_program
 from obs_core.reading.listing import list_executions
 from obs_core.settings import VARIABLES, store_url
 from obs_core.store import Store, open_store

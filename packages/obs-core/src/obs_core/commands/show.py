@@ -9,8 +9,9 @@ import os
 import sys
 import webbrowser
 
-from obs_core.commands.base import Command, CommandError, OfOneExecution, typed
+from obs_core.commands.base import Command, CommandError, OfOneExecution
 from obs_core.model import TaskView
+from obs_core.provenance import command_name
 from obs_core.reading.execution import Execution, load_execution
 from obs_core.reading.listing import list_executions
 
@@ -79,8 +80,8 @@ class Explain(OfOneExecution):
             raise CommandError(f"--depth counts levels from 0 on, got {arguments.depth}")
         execution.span.explain(depth=arguments.depth, absolute=arguments.absolute)
         if execution.status in ("failed", "lost"):
-            short = execution.id.rpartition("-")[2]
-            print(f"\n{typed()} why {short} tells why, {typed()} open {short} shows the report")
+            short, obs = execution.id.rpartition("-")[2], command_name()
+            print(f"\n{obs} why {short} tells why, {obs} open {short} shows the report")
         return 0
 
 

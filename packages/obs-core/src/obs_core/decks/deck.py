@@ -11,7 +11,7 @@ from obs_core.journal import records
 from obs_core.limits import limited
 from obs_core.recording.here import innermost
 from obs_core.rendering import render
-from obs_core.report.bodies import extracted, raw_body
+from obs_core.report.bodies import Body, extracted, raw_body
 from obs_core.report.shared import MARK, references, restore
 from obs_core.store.content import compressed, digest_of, masked_bytes
 from obs_core.store.paths import blob_path
@@ -60,13 +60,13 @@ class Deck:
         >>> deck.append("<h2>Rows</h2>").append(frame)
     """
 
-    __slots__ = ("_draws_itself", "_items", "_keeps", "_settled", "_task", "name", "number", "verdicts")
+    __slots__ = ("_bodies", "_draws_itself", "_items", "_keeps", "_settled", "_task", "name", "number", "verdicts")
 
     def __init__(self, name: str, html: Any = "", auto_add_to_deck: bool = True) -> None:
         self._set_up(innermost().task, name)
         if auto_add_to_deck:
             self._join_context()
-        if not (isinstance(html, str) and html == ""):
+        if type(html) is not str or html:
             self.append(html)
 
     def _set_up(self, task: TaskState, name: str) -> None:
@@ -74,6 +74,7 @@ class Deck:
             raise TypeError(f"a deck's name must be a string, not {type(name).__name__}: {name!r}")
         self._task = task
         self._items: list[str] = []
+        self._bodies: dict[str, Body] = {}
         self._keeps = True
         self._settled = False
         self._draws_itself = type(self).html is not Deck.html
@@ -114,8 +115,9 @@ class Deck:
         task = self._task
         if not task.enable_deck:
             return self
-        if not isinstance(html, str):
-            html = render(html)
+        if type(html) is not str:
+            # A subclass of str may do anything when it is asked for its length.
+            html = str.__str__(html) if issubclass(type(html), str) else render(html)
         for verdict in verdicts_in(html):
             self._take_verdict(*verdict)
         if len(html) > _MAY_SHARE or MARK in html:
@@ -164,7 +166,7 @@ class Deck:
             return self._shown_items()
         drawn = ""
         with guarded(f"drawing deck {self.name!r}", self._task.note):
-            drawn = extracted(limited(lambda: str(self.html)))
+            drawn = extracted(limited(lambda: str(self.html)), self._bodies)
         return [drawn] if drawn else []
 
     def settle(self) -> None:
@@ -201,7 +203,8 @@ class Deck:
         journal.append(records.VerdictMade(self.ref_in(journal), journal.now(), outcome, what))
 
     def _append_large(self, html: str) -> None:
-        item = extracted(html)
+        bodies = self._bodies if self._keeps else {}
+        item = extracted(html, bodies)
         if self._keeps:
             self._items.append(item)
         if self.number and not self._draws_itself:

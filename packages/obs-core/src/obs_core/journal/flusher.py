@@ -16,6 +16,7 @@ from typing import Protocol
 from obs_core import clock
 from obs_core.failsafe import ObsError
 from obs_core.journal import uploads
+from obs_core.locks import members
 
 __all__ = [
     "Flushed",
@@ -195,7 +196,7 @@ def at_exit_of_threads(function: Callable[[], None]) -> None:
 
 
 def _stragglers() -> list[Flushed]:
-    return [journal for journal in list(_closed) if journal.unwritten]
+    return [journal for journal in members(_closed) if journal.unwritten]
 
 
 def _start() -> None:
@@ -238,7 +239,7 @@ def _after_fork() -> None:
     _thread, _is_child = None, True
     uploads.forget()
     _closing.clear()  # the parent does it
-    for journal in [*_journals, *list(_closed)]:
+    for journal in [*_journals, *members(_closed)]:
         journal.after_fork()
     if _journals:
         if not _starts_last:

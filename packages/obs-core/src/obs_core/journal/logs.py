@@ -20,6 +20,7 @@ import msgspec
 from obs_core import clock
 from obs_core.failsafe import warn
 from obs_core.interruptions import let_pass
+from obs_core.journal import records
 from obs_core.journal.writer import Journal
 from obs_core.locks import new_lock
 from obs_core.model import LogLine
@@ -34,6 +35,9 @@ LONGEST_LINE = 16 * 1024
 
 MOST_KEPT = 64 * 1024 * 1024
 """Bytes that are kept of what one process says: half of them from the beginning, half from the end."""
+
+_MOST_LEFT_OVER = 4 * 1024 * 1024
+"""Bytes that are read of what a killed process did not come to read."""
 
 _UPLOAD_EACH = 3_000_000_000
 """Nanoseconds between two uploads to a store that cannot append."""
@@ -61,7 +65,8 @@ class LogWriter:
     Attributes:
         count: Lines written so far.
         lost: Lines that the store did not take.
-        span_names: The names of the spans in which something was said, by what names them in this process's journal.
+        refs: What names a span or task in a line, by its number here.
+        span_names: The names of the spans in which something was said, by what names them in a line.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -78,7 +83,8 @@ class LogWriter:
         self._limit = min(self._journal.store.segment_limit, MOST_KEPT // 8)
         self._torn = b""
         self._told = False
-        self.span_names: dict[Any, str] = {}
+        self.refs: dict[records.Ref, records.Ref] = {}
+        self.span_names: dict[records.Ref, str] = {}
         self.count = self.lost = self._lost_told = 0
 
     def write(self, kind: str | int, task: Any, span: Any, text: str, *more: Any) -> None:
@@ -391,10 +397,14 @@ def dropped_lines(store: Store, execution_id: str) -> int:
     """Return how many lines were said and are not kept: they were too many, or the store did not take them."""
     count = 0
     for paths in _segments(store, execution_id).values():
-        heads = [row[2] for path in paths for row in _rows(_content(store, path)[:200].partition(b"\n")[0])]
-        count += max((most for most in heads if isinstance(most, int)), default=0)
+        most = 0
         for path in paths:
-            count += sum(int(lost) for lost in re.findall(rb'^\["lost",(\d+)\]', _content(store, path), re.MULTILINE))
+            content = _content(store, path)
+            for head in _rows(content[: content.find(b"\n")]):
+                most = max(most, head[2])
+            for line in _lines_with(content, b'\n["lost",'):
+                count += sum(row[1] for row in _rows(line))
+        count += most
     return count
 
 
@@ -419,10 +429,24 @@ def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine
             elif len(row) == 6 and row[1] == kind:
                 read = row[5]
         at = int(store.modified(f"{folder}/{name}") * 1e9)
-        for line in _content(store, f"{folder}/{name}")[read:].decode("utf-8", "backslashreplace").splitlines():
+        rest = _bounded_rest(store, f"{folder}/{name}", read)
+        for line in rest.decode("utf-8", "backslashreplace").splitlines():
             said = LogLine(at, "", 0, STREAMS.get(kind, kind), line, task, task, writer=writer)
             found += [said] if chosen.takes(said) else []
     return found
+
+
+def _bounded_rest(store: Store, path: str, start: int) -> bytes:
+    """Return a file from a byte on; of a large rest the beginning and the end."""
+    try:
+        left = store.size_of(path) - start
+        if left <= _MOST_LEFT_OVER:
+            return store.get(path, start)
+        half = _MOST_LEFT_OVER // 2
+        middle = f"\n… {left - 2 * half:,} bytes left out …\n".encode()
+        return store.get(path, start, half) + middle + store.get(path, start + left - half)
+    except OSError:
+        return b""
 
 
 def _rows_of(content: bytes) -> Iterator[list[Any]]:
@@ -575,6 +599,7 @@ def _global(ref: Any, writer: str) -> str:
 def _lines_with(content: bytes, needle: bytes) -> Iterator[bytes]:
     at = content.find(needle)
     while at >= 0:
+        at += needle.startswith(b"\n")
         begin, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
         end = len(content) if end < 0 else end
         yield content[begin:end]

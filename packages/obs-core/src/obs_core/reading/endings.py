@@ -121,6 +121,8 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     supervised = _supervised(store, assembly, writer)
     if supervised is not None:
         ending = _seen(*supervised, view.status == "lost", view.error)
+        if view.status == "failed":  # its process went on for a while
+            ending.at = min(supervised[0], view.started + view.duration)
     elif view.status == "running":
         return _running(assembly)
     elif view.status == "failed":

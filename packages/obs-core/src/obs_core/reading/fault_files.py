@@ -7,10 +7,11 @@ import re
 from msgspec import Struct
 
 from obs_core.store.base import Store
-from obs_core.store.paths import execution_path
+from obs_core.store.paths import execution_path, faults_path
 
 __all__ = ["Fault", "Frame", "fault_files", "innermost_own", "is_own_code", "without_obs"]
 
+_NAME = re.compile(r"faults-(\w+)\.txt", re.ASCII)
 _MOST_READ = 256 * 1024
 _FATAL = re.compile(r"^Fatal Python error: (.+)$", re.MULTILINE)
 _THREAD = re.compile(r"^(?:Current thread|Thread|Stack) .*\(most recent call first\):$")
@@ -60,16 +61,18 @@ def fault_files(store: Store, execution_id: str) -> list[Fault]:
         store: Where it is kept.
         execution_id: Its id.
     """
-    folder = f"{execution_path(execution_id)}/faults"
     found = []
-    for name in store.names(folder):
+    for name in store.names(execution_path(execution_id)):
+        if (of := _NAME.fullmatch(name)) is None:
+            continue
+        path = faults_path(execution_id, of[1])
         try:
-            text = store.get(f"{folder}/{name}", 0, _MOST_READ).decode("utf-8", "replace")
-            at = int(store.modified(f"{folder}/{name}") * 1e9)
+            text = store.get(path, 0, _MOST_READ).decode("utf-8", "replace")
+            at = int(store.modified(path) * 1e9)
         except OSError:
             continue
         if text.strip():
-            found.append(_parsed(name.partition(".")[0], at, text))
+            found.append(_parsed(of[1], at, text))
     return found
 
 

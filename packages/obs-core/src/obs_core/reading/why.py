@@ -18,7 +18,7 @@ from obs_core.reading.endings import Cause, Ending, Memory, ending_of, writer_th
 from obs_core.reading.fault_files import Frame, innermost_own, without_obs
 from obs_core.reading.last_success import LastSuccess, last_success
 from obs_core.store.base import Store
-from obs_core.store.paths import EXECUTIONS, execution_path
+from obs_core.store.paths import EXECUTIONS
 from obs_core.text.durations import format_duration, format_moment
 
 __all__ = ["SpanAtEnd", "Why", "spans_at_end", "why"]
@@ -27,7 +27,7 @@ _MOST_OPEN = 20
 _MOST_FRAMES = 30
 _MOST_INPUTS = 12
 _MOST_LINES = 10
-_MOST_WITHIN = 50
+_MOST_WITHIN, _MOST_WITHIN_TOLD = 50, 3
 _LONGEST_LINE = 500
 _LONGEST_INPUT = 200
 _LARGEST_COMPARED = 8 * 1024 * 1024
@@ -127,7 +127,8 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
     task = _failed_task(assembly) if view.status == "failed" else None
     if task is None:
         task = _open_task(assembly)
-    if (task is not None and task.status == "failed") or ending.cause == "exception":
+    recorded = not assembly.ended_processes if task is None else task.status == "failed"
+    if recorded and ending.cause in ("exception", "exit"):
         _tell_failure(found, assembly, task, spans)
     else:
         _tell_where(found, ending, assembly, task, spans)
@@ -135,12 +136,11 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
         found.task = task.name
         found.inputs = _inputs_of(store, assembly, task)
     found.lines = _last_lines(store, view.id, task)
-    if assembly.ended_processes and not found.error:
-        found.evidence += _runs_within(store, assembly)
+    inner = list(_runs_within(store, assembly)) if assembly.ended_processes and not found.error else []
     good = last_success(store, assembly) if view.status != "running" else None
     if good is not None:
         found.last_success, found.differences = good.id, _differences(store, task, found, good)
-    found.paragraph = " ".join(_sentences(found, ending, assembly, good))
+    found.paragraph = " ".join(_sentences(found, ending, assembly, good, inner))
     return found
 
 
@@ -181,7 +181,7 @@ def _runs_within(store: Store, assembly: Assembly) -> Iterable[str]:
         inner.finish()
         if inner.within == assembly.view.id and inner.view.status in ("failed", "lost"):
             how = inner.view.error or "it ended without saying so"
-            yield f"It ran the execution {_named(inner.view.name)}, which says more (obs why {execution_id}): {how}."
+            yield f"It ran the execution {_named(inner.view.name)} ({execution_id}), which tells more: {how}."
 
 
 # Which task, and where
@@ -259,7 +259,9 @@ def _place_in(wanted: list[str | None], span: str | None) -> int:
 # The paragraph
 
 
-def _sentences(found: Why, ending: Ending, assembly: Assembly, good: LastSuccess | None) -> Iterable[str]:
+def _sentences(
+    found: Why, ending: Ending, assembly: Assembly, good: LastSuccess | None, inner: list[str]
+) -> Iterable[str]:
     view = assembly.view
     subject = _named(found.task or view.name)
     of = f" of {_named(view.name)}" if found.task and found.task != view.name else ""
@@ -269,6 +271,7 @@ def _sentences(found: Why, ending: Ending, assembly: Assembly, good: LastSuccess
     when = f" at {format_moment(ending.at, 0)}" if ending.at else ""
     yield f"{subject}{of} {says}{when}{': ' if detail else ''}{detail}."
     yield from _where(found)
+    yield from inner[:_MOST_WITHIN_TOLD]
     if len(found.error) > 1:
         cause, place = found.error[-1]
         yield f"It came of {cause}{_at(place)}."
@@ -403,7 +406,7 @@ def _same_task(store: Store, execution_id: str, name: str) -> Callable[[], list[
     def read() -> list[tuple[str, str]]:
         from obs_core.assembly.loading import assembled
 
-        if not store.local or store.size_of(f"{execution_path(execution_id)}/journal") > _LARGEST_COMPARED:
+        if not store.local or sum(map(store.size_of, segment_names(store, execution_id))) > _LARGEST_COMPARED:
             return []
         good = assembled(store, execution_id)
         calls = [one for one in good.tasks if one.name == name]

@@ -35,6 +35,8 @@ __all__ = ["begin", "end", "pass_on"]
 
 _PAUSE_AFTER_OUTPUT, _LONGEST_PAUSE = 0.01, 0.1
 _CHUNK = 256 * 1024
+_MOST_BEHIND = 16 * 1024 * 1024
+"""Bytes that wait to be passed on from which they are passed on only, and their lines counted."""
 
 _HOLDERS = ("ipykernel", "_pytest.capture")
 """What points the descriptors somewhere itself, and back when it likes: there they are left alone."""
@@ -203,7 +205,10 @@ class _Keeping:
                 while chunk := _read(kept.file, kept.read):
                     kept.read += len(chunk)
                     _write_all(kept.old[kept.numbers[0]], chunk)
-                    self._keep(kept, chunk)
+                    if _size(kept.file) - kept.read > _MOST_BEHIND:
+                        self._skip(kept, chunk)
+                    else:
+                        self._keep(kept, chunk)
                 if last and kept.rest:
                     self._keep(kept, b"\n")
 
@@ -222,6 +227,11 @@ class _Keeping:
             task.said += 1
             at = min(at + len(line) + 1, kept.read)
             self._run.log.write(kept.kind, ref, ref, text[text.rfind("\r") + 1 :], at)
+
+    def _skip(self, kept: _Kept, chunk: bytes) -> None:
+        """Keep nothing of output that comes faster than its lines can be kept: nobody shall wait for that."""
+        kept.rest = b""
+        self._run.log.lost += chunk.count(b"\n")
 
     def _whose(self) -> TaskState:
         """Return the task that waited for who wrote: the only one that runs and has called no other."""
@@ -283,6 +293,13 @@ def _read(descriptor: int, start: int) -> bytes:
         return os.pread(descriptor, _CHUNK, start)
     except OSError:
         return b""
+
+
+def _size(descriptor: int) -> int:
+    try:
+        return os.fstat(descriptor).st_size
+    except OSError:
+        return 0
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

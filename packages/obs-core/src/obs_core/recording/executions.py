@@ -13,7 +13,7 @@ from obs_core import clock, provenance, settings
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import records
-from obs_core.recording import faults, logs, samplers, threads
+from obs_core.recording import closing_line, faults, logs, samplers, threads
 from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
@@ -147,7 +147,7 @@ def new_run(name: str, store: Store | None = None, preamble: list[records.Record
             run = Run(place, new_id(place), name, "main", preamble)
             faults.follow_later(run)
             return watched(run)
-        except Exception as error:
+        except BaseException as error:
             let_pass(error)
             if strict():
                 raise
@@ -218,9 +218,12 @@ def end(run: Run, error: BaseException | None = None) -> None:
             point_to(root)
     status = "succeeded" if error is None else "failed"
     process_time = clock.process() - root.cpu
+    raised: list[tuple[str, str]] = []
     if error is not None:
         with guarded(f"noting where execution {run.name!r} failed"):
-            journal.append(records.Raised(_ROOT, raised_at(error)))
+            raised = raised_at(error)
+            journal.append(records.Raised(_ROOT, raised))
+    closing_line.keep(run.name, run.id, clock.wall() - root.start, raised)
     if run.metrics is not None:
         journal.encode()  # what was held back is summed up too
         run.metrics.summarize()

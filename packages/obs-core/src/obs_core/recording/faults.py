@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 
 from obs_core.failsafe import guarded
 from obs_core.recording.run import Run
 from obs_core.store.paths import faults_path
 
-__all__ = ["below_python", "follow", "follow_later", "unfollow"]
+__all__ = ["follow", "follow_later", "handled_below_python", "step_aside", "unfollow"]
 
 _HIGH = 200
 """Descriptors are given away from the lowest on: one up here is not mistaken for another that a program closed."""
@@ -75,7 +75,6 @@ def follow(run: Run) -> None:
         path = run.store.file_path(faults_path(run.id, run.journal.writer))
         if path is not None:
             with contextlib.suppress(OSError):  # a full disk, a store that is gone: the journal says so
-                os.makedirs(os.path.dirname(path), exist_ok=True)
                 _point_to(path)
                 _watch.runs[run.id] = path
                 _listen()
@@ -141,15 +140,16 @@ def _register() -> None:
     if _watch.registered or _watch.descriptor < 0 or register is None:
         return
     handler = signal.getsignal(signal.SIGTERM)
-    if handler is not signal.SIG_IGN and not (handler is signal.SIG_DFL and _is_handled_below()):
+    if handler is not signal.SIG_IGN and not (handler is signal.SIG_DFL and handled_below_python()):
         # Other threads' stacks are read while these may run, which is for a process that ends anyway.
         ends = handler is signal.SIG_DFL or getattr(handler, "__module__", "") == "obs_core.recording.sigterm"
         register(signal.SIGTERM, file=_watch.descriptor, all_threads=ends, chain=True)
         _watch.registered = True
 
 
-def _is_handled_below() -> bool:
-    """Tell whether something below Python handles SIGTERM: the program's own `faulthandler.register`, a C library."""
+@functools.cache
+def handled_below_python() -> bool:
+    """Tell whether something below Python handled SIGTERM before obs did: `faulthandler.register`, a C library."""
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as file:
             caught = next((line.partition(":")[2] for line in file if line.startswith("SigCgt:")), "0")
@@ -158,27 +158,19 @@ def _is_handled_below() -> bool:
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
-@contextlib.contextmanager
-def below_python() -> Iterator[None]:
-    """Step aside while obs sets a handler for SIGTERM, and stand below it again."""
-    if not _watch.registered:
-        yield
-        return
-    import faulthandler
+def step_aside() -> None:
+    """Let obs set a handler for SIGTERM; the next execution that is followed stands below it again."""
+    if _watch.registered:
+        import faulthandler
 
-    faulthandler.unregister(signal.SIGTERM)
-    _watch.registered = False
-    try:
-        yield
-    finally:
-        _register()
+        faulthandler.unregister(signal.SIGTERM)
+        _watch.registered = False
 
 
 def _remove_empty(path: str) -> None:
     with contextlib.suppress(OSError):
         if not os.path.getsize(path):
             os.remove(path)
-            os.rmdir(os.path.dirname(path))  # refused while other writers' files lie there
 
 
 def _at_exit() -> None:

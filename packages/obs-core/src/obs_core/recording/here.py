@@ -14,7 +14,7 @@ import sys
 from obs_core import provenance, settings
 from obs_core.failsafe import guarded
 from obs_core.journal import flusher, records
-from obs_core.locks import new_rlock
+from obs_core.locks import members, new_rlock
 from obs_core.recording import executions, joining
 from obs_core.recording.process_end import ProcessEnd
 from obs_core.recording.run import Run, Scope, TaskState
@@ -44,7 +44,7 @@ def of_this_thread() -> Scope | None:
 
 def _only_operation() -> Scope | None:
     """Return the only operation that an engine runs here, or what several have in common."""
-    running = [operation for log in list(operation_logs) for operation in list(log.running)]
+    running = [operation for log in members(operation_logs) for operation in list(log.running)]
     if len(running) <= 1:
         return running[0] if running else None
     parents = [operation.parent for operation in running if operation.parent is not None]

@@ -23,6 +23,7 @@ from typing import Any
 from obs_core import settings
 from obs_core.failsafe import strict
 from obs_core.interruptions import let_pass
+from obs_core.journal.logs import LogWriter
 from obs_core.recording.run import Scope, TaskState
 from obs_core.recording.scope import current, going_on
 from obs_core.recording.threads import UNKNOWN, concluded_starter, starter_of_this_thread
@@ -108,6 +109,8 @@ def end(task: TaskState) -> None:
         descriptors.end(task)
     if not _within:
         _release()
+        for other in list(_within.values()):  # begun by another thread meanwhile
+            _ensure(other)
 
 
 def _mode_of_environment() -> int:
@@ -136,24 +139,28 @@ def _only_execution() -> Scope | None:
     return runs.pop().root if len(runs) == 1 else None
 
 
-def _ref(scope: Scope) -> Any:
+def _ref(scope: Scope, log: LogWriter) -> Any:
     """Name a span in this process's journal, without making the journal encode what it holds."""
     if getattr(scope, "announced", None) is False:  # a span that the journal has not numbered yet
         scope.announced = None  # type: ignore[attr-defined]
         scope._number = scope.task.next_number()  # type: ignore[attr-defined]
     number = scope.number
-    return scope.task.journal.ref(number) if isinstance(number, int) else number
+    ref = log.refs.get(number)
+    if ref is None:
+        ref = scope.task.journal.ref(number) if isinstance(number, int) else number
+        if len(log.refs) < _MOST_NAMES:
+            log.refs[number] = ref
+            log.span_names[ref] = getattr(scope, "name", "")
+    return ref
 
 
 def _write(kind: str | int, task: TaskState, scope: Scope, text: str, *more: Any) -> None:
     task.said += 1
-    log, whose = task.run.log, _ref(task)
-    where = whose
-    if scope is not task:
-        where = _ref(scope)
-        if where not in log.span_names and len(log.span_names) < _MOST_NAMES:
-            log.span_names[where] = getattr(scope, "name", "")
-    log.write(kind, whose, where, text, *more)
+    log = task.run.log
+    whose = log.refs.get(task.number)
+    if whose is None:
+        whose = _ref(task, log)
+    log.write(kind, whose, whose if scope is task else _ref(scope, log), text, *more)
 
 
 def _guarded(function: Callable[..., None], *arguments: Any) -> None:
@@ -170,8 +177,11 @@ def _guarded(function: Callable[..., None], *arguments: Any) -> None:
 
 def _ensure(task: TaskState) -> None:
     """See to it that loggers and streams, as they are now, tell us what is said."""
-    if _original is None and "logging" in sys.modules:
-        _hook_logging()
+    if _original is None:
+        if "logging" in sys.modules:
+            _hook_logging()
+        elif _look_again not in task.journal.sources:
+            task.journal.sources.append(_look_again)
     if task.logs is not None and task.logs >= STREAMS:
         for name, attribute in (("out", "stdout"), ("err", "stderr")):
             stream = getattr(sys, attribute, None)
@@ -198,9 +208,8 @@ def _tap(name: str, stream: Any) -> None:
             try:
                 me = this_thread()
                 if me in waiting:
-                    text = waiting[me] + text
+                    text = waiting.pop(me) + text
                     if "\n" in text or len(text) > _LONGEST_WAITING:
-                        del waiting[me]
                         _printed(name, text, me)
                     else:
                         waiting[me] = text
@@ -334,6 +343,12 @@ _KNOWN_CALLERS: dict[str, Callable[[Any, Scope], bool]] = {
 
 
 # logging
+
+
+def _look_again() -> None:
+    """Hook `logging` if a task has imported it meanwhile: asked each second, since importing it for that is dear."""
+    if _within and _original is None and "logging" in sys.modules:
+        _guarded(_hook_logging)
 
 
 def _hook_logging() -> None:

@@ -105,7 +105,19 @@ class track(Generic[T]):
     @overload
     def __init__(
         self,
-        items: AsyncIterable[T] | None = ...,
+        items: AsyncIterable[T],
+        description: str | None = ...,
+        total: int | None = ...,
+        *,
+        unit: str = ...,
+        leave: bool | None = ...,
+        show: bool | None = ...,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: track[Any],
+        items: None = ...,
         description: str | None = ...,
         total: int | None = ...,
         *,
@@ -341,7 +353,7 @@ def progress_of(run: Run) -> _ProgressLog:
 def _length_of(items: Any) -> int | None:
     try:
         return len(items)
-    except Exception as error:  # it has none, or does not tell
+    except BaseException as error:  # it has none, or does not tell
         let_pass(error)
         return None
 
@@ -349,14 +361,15 @@ def _length_of(items: Any) -> int | None:
 def _whole(total: Any) -> int | None:
     try:
         return max(0, int(total))
-    except (TypeError, ValueError, OverflowError):
+    except BaseException as error:
+        let_pass(error)
         return None
 
 
 def _brief(value: Any) -> str:
     try:
         return f"{value:.4g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)[:40]
-    except Exception as error:
+    except BaseException as error:
         let_pass(error)
         return "?"
 

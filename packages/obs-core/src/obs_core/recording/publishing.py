@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import re
 
 from obs_core import clock, identity, settings
@@ -18,7 +20,9 @@ from obs_core.recording.run import TaskDeck, TaskState
 from obs_core.report import render_report
 from obs_core.report.bodies import extracted, shared_body
 from obs_core.secrets import mask
-from obs_core.store.paths import report_path
+from obs_core.store.base import Store
+from obs_core.store.content import blob_at
+from obs_core.store.paths import report_path, shared_path
 
 __all__ = ["finish", "page_of", "publish", "report_name"]
 
@@ -78,7 +82,17 @@ def page_of(task: TaskState) -> str:
     """
     _write_decks(task)
     view = _view(task)
-    return render_report(_execution_view(task, view), [view], shared_body, live=view.status == "running")
+    bodies = functools.partial(_body, task.run.store)
+    return render_report(_execution_view(task, view), [view], bodies, live=view.status == "running")
+
+
+def _body(store: Store, digest: str) -> str | None:
+    """Return a script or style of a deck, which another process may have made; None if it is not in the store yet."""
+    body = shared_body(digest)
+    if body is None:
+        with contextlib.suppress(OSError):
+            body = blob_at(store, shared_path(digest)).decode("utf-8", "replace")
+    return body
 
 
 def report_name(task: TaskView) -> str:
@@ -142,6 +156,7 @@ def _log_decks(task: TaskState, shared: bool) -> list[DeckView]:
     from obs_core.report.logs import LOGS, render_log
 
     names = {_global(run.journal, span): mask(name) for span, name in run.log.span_names.items()}
+    names.pop(ref, None)
     return [DeckView(LOGS, [extracted(render_log(lines, names, max(0, task.said - len(lines))))])]
 
 

@@ -12,6 +12,7 @@ from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.journal.logs import LogWriter
 from obs_core.journal.writer import Journal
+from obs_core.locks import members
 from obs_core.model import Link
 from obs_core.store.base import Store
 from obs_core.store.paths import execution_path
@@ -322,7 +323,7 @@ class Run:
     def over(self) -> None:
         """Let nothing be recorded in it any more by contexts that still name it."""
         self.root.over = True
-        for state in list(self.carried or ()):
+        for state in members(self.carried) if self.carried else ():
             state.over = True
 
     def collect(self, task: TaskState, ended: bool = False) -> None:

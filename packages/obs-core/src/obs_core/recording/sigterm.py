@@ -37,9 +37,9 @@ def at_sigterm(of: object, end: Callable[[Terminated], None]) -> None:
     _endings[of] = end
     if threading.current_thread() is threading.main_thread():
         with contextlib.suppress(ValueError, OSError):  # another interpreter's main thread; no signals here
-            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-                with faults.below_python():
-                    signal.signal(signal.SIGTERM, _terminated)
+            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and not faults.handled_below_python():
+                faults.step_aside()
+                signal.signal(signal.SIGTERM, _terminated)
 
 
 def forget(of: object) -> None:
@@ -52,8 +52,8 @@ def forget(of: object) -> None:
 def _give_back() -> None:
     with contextlib.suppress(ValueError, OSError):
         if signal.getsignal(signal.SIGTERM) is _terminated:
-            with faults.below_python():
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            faults.step_aside()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _terminated(number: int, _frame: FrameType | None) -> None:

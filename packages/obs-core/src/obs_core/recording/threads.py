@@ -164,8 +164,8 @@ def _note_maker(_code: CodeType, _offset: int) -> None:
         here = current.get() or starter_of_this_thread()
         setattr(made, _NOTE, None if here is UNKNOWN else here)
         _watch_pools()
-    except Exception as error:
-        let_pass(error)  # whatever else it was, the user's thread starts
+    except Exception as error:  # whatever it was, the user's thread starts
+        let_pass(error)
 
 
 def _work_item(frame: FrameType | None) -> Any:

@@ -7,7 +7,8 @@ let groups = 0;
 const VERDICTS = { failed: "failed", warned: "warning", passed: "passed" };
 const VERDICT_ICONS = { failed: "failed", warned: "warning", passed: "succeeded" };
 // What every task gets by itself: a reader who opens a report wants what the task has to say first.
-const OF_EVERY_TASK = new Set(["Input", "Output", "Source Code", "Timeline", "Dependencies", "Error", "Logs", "Resources"]);
+const OF_EVERY_TASK = new Set(["Input", "Output", "Source Code", "Timeline", "Dependencies", "Error", "Logs", "Resources",
+  "CPU profile"]);
 const STEPS = {
   ArrowRight: (at, count) => (at + 1) % count,
   ArrowLeft: (at, count) => (at - 1 + count) % count,

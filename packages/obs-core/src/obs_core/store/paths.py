@@ -47,7 +47,7 @@ def capture_path(execution_id: str, name: str) -> str:
 
 def faults_path(execution_id: str, writer: str) -> str:
     """Return the file of what a writer's process left when it crashed or got SIGTERM."""
-    return f"{EXECUTIONS}/{execution_id}/faults/{writer}.txt"
+    return f"{EXECUTIONS}/{execution_id}/faults-{writer}.txt"
 
 
 def log_path(execution_id: str, writer: str, number: int) -> str:

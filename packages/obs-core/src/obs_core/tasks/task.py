@@ -44,12 +44,15 @@ class TaskSettings:
     Attributes:
         function: The decorated function.
         name: The task's name.
+        body: The function inside all decorators, found out by the first call: decorators that stand above `task` may be
+            put around `function` until then.
         deck_fields: The decks made by themselves, by title.
         pauses: Whether other code of its thread may run while it does: a coroutine or a generator.
     """
 
     __slots__ = (
         "attempt",
+        "body",
         "deck_fields",
         "enable_deck",
         "function",
@@ -77,13 +80,14 @@ class TaskSettings:
         self.attempt = attempt
         self.logs = logs
         self.wrapper: Callable[..., Any] | None = None
+        self.body: Any = None
         self.qualified_name = f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', named.__name__)}"
         self.pauses = kind_of(function) != "function"
 
     def surrounded(self, surround: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[..., Any]:
         """Return the task with something directly around its function: a decorator that stands above `task`."""
         inside = copy.copy(self)
-        inside.function = surround(self.function)
+        inside.function, inside.body = surround(self.function), None
         return _as_task(inside)
 
 
@@ -242,9 +246,9 @@ class _Call:
                 if sent is error:
                     raise
                 raise sent from sent.__cause__
-            if strict() or not isinstance(error, Exception):
+            if strict():
                 raise
-            warn(f"obs cannot record task {self._settings.name!r}: {type(error).__name__}: {error}")
+            warn(f"obs cannot record task {self._settings.name!r}: {describe_error(error)}")
         return self
 
     def returned(self, result: Any) -> None:
@@ -266,12 +270,16 @@ class _Call:
         if inner is not None:
             self._raised = inner._raised
         try:
-            with own_work(task, "finish the decks" if task.enable_deck else "keep the output") as work:
-                work.wanted = task.enable_deck
-                if task.enable_deck and _has_room(task):
-                    self._report(task, error, inner, calls)
-                if error is None:
-                    work.wanted |= self._keep(task)
+            if task.enable_deck:
+                with own_work(task, "finish the decks"):
+                    if _has_room(task):
+                        self._report(task, error, inner, calls)
+                    if error is None:
+                        self._keep(task)
+            elif error is None:
+                cpu = clock.process()
+                if self._keep(task):
+                    record_own_work(task, "obs: keep the output", task.ended, cpu)
         finally:
             task.over, task.older_threads = True, None
             active.discard(task)
@@ -314,7 +322,9 @@ class _Call:
         if task.enable_deck and _has_room(task):
             self._prepare_decks(task)
             record_own_work(task, "obs: draw the inputs", task.start, task.cpu)
-        task.body = undecorated(settings.function)
+        if settings.body is None:
+            settings.body = undecorated(settings.function)
+        task.body = settings.body
         task.body_begins()
 
     def _prepare_decks(self, task: TaskState) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
-from obs_core.model import SpanKind, SpanTable, Status
+from obs_core.model import SpanKind, SpanTable, Status, moment
 from obs_core.text.durations import format_duration
-from obs_core.trace.tree import SpanTree, moment
+from obs_core.trace.tree import SpanTree
 
 if TYPE_CHECKING:
     from obs_core.store import Store

@@ -8,6 +8,7 @@ from typing import IO
 
 from msgspec import Struct
 
+from obs_core.model import moment
 from obs_core.text.durations import format_duration, format_moment
 from obs_core.text.numbers import byte_size
 from obs_core.text.terminal import Screen, aligned, columns, cut
@@ -15,7 +16,7 @@ from obs_core.trace.busy_workers import BusyWorker, busy_workers
 from obs_core.trace.critical_path import critical_path
 from obs_core.trace.outline import Row, outline
 from obs_core.trace.resources import used_by
-from obs_core.trace.tree import SpanTree, moment
+from obs_core.trace.tree import SpanTree
 
 __all__ = ["explain", "explanation"]
 

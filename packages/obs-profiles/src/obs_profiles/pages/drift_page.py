@@ -205,9 +205,8 @@ def _comparison(before: ColumnProfile | None, after: ColumnProfile | None, colum
         if column.new_share is not None
         else ""
     )
-    return (
-        f"<table><thead><tr><th></th><th>reference</th><th>current</th></tr></thead><tbody>{body}</tbody></table>{new}"
-    )
+    head = "<thead><tr><th>what</th><th>reference</th><th>current</th></tr></thead>"
+    return f"<table>{head}<tbody>{body}</tbody></table>{new}"
 
 
 _COMPARED = (
