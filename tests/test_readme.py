@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "scripts" / "tooling"))
 
-from example import DECK, PROGRAM, SHOWN, TASK, Example, code_of, digest_of, shape_of, trace_of  # noqa: E402
+from readme_example import DECK, PROGRAM, SHOWN, TASK, Example, code_of, digest_of, shape_of, trace_of  # noqa: E402
 
 README = ROOT / "README.md"
 DOCS = ROOT / "docs" / "index.md"

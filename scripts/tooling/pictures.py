@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import sync_playwright
 
 from checkout import ROOT
-from example import DECK, PROGRAM, SHOWN, TASK, Example, digest_of, trace_of
+from readme_example import DECK, PROGRAM, SHOWN, TASK, Example, digest_of, trace_of
 from terminal_svg import THEMES, Command, drawn
 
 if TYPE_CHECKING:

@@ -155,7 +155,7 @@ def _many_executions(store: Path) -> None:
         script = Path(place, "script.py")
         script.write_text(source)
         subprocess.run([sys.executable, script], check=True, env=_environment() | {"OBS_STORE": f"{place}/store"})
-        (journal,) = Path(place, "store").glob("executions/*/journal/*.jsonl")
+        (journal,) = Path(place, "store").glob("executions/*/*.jsonl")
         text, recorded = journal.read_text(), journal.parent.parent.name
     chance = random.Random(1)
     for number in range(EXECUTIONS):
@@ -167,7 +167,7 @@ def _many_executions(store: Path) -> None:
             copy = copy.replace('"succeeded",null', f'"failed","ValueError: run-{number}x failed"')
         if number == 77777:
             copy = copy.replace("script.py", f"run-{number}x.py")
-        path = store / "executions" / execution_id / "journal" / "main-0000.jsonl"
+        path = store / "executions" / execution_id / "main-0000.jsonl"
         path.parent.mkdir(parents=True)
         path.write_text(copy)
 

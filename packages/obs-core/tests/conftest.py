@@ -24,10 +24,11 @@ settings.load_profile("obs")
 @pytest.fixture(autouse=True)
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[RecordingStore]:
     """Record in memory; what a test's own processes record goes to a folder of its own."""
-    for name in ("OBS_CARRIER", "OBS_ENABLE_DECK", "OBS_UI_URL", "OBS_ATTEMPT"):
+    for name in ("OBS_CARRIER", "OBS_ENABLE_DECK", "OBS_UI_URL", "OBS_ATTEMPT", "OBS_WRITE_REPORTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OBS_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("OBS_STRICT", "1")
+    monkeypatch.setenv("OBS_RESOURCES", "0")
     monkeypatch.setattr(here, "_ambient", None)
     here.carried.cache_clear()
     with recording() as recorded:

@@ -33,6 +33,37 @@ def test_a_process_that_ended_is_not_alive() -> None:
     assert identity.is_alive(described) is False
 
 
+WINDOWS = """
+import ctypes, os, sys
+sys.platform = "win32"
+codes = {10: 259, 11: 0}
+class Opening:
+    def __call__(self, access, inherit, pid):
+        return pid.value if pid.value in codes else None
+class Kernel:
+    def __init__(self):
+        self.OpenProcess = Opening()
+    def GetExitCodeProcess(self, handle, code):
+        code._obj.value = codes[handle.value]
+        return 1
+    def CloseHandle(self, handle):
+        pass
+ctypes.WinDLL = lambda name, use_last_error: Kernel()
+ctypes.get_last_error = lambda: 5 if asked == 12 else 87
+def kill(*arguments):
+    raise AssertionError("this sends Ctrl-C there")
+os.kill = kill
+from obs_core.identity import Process, is_alive, this_machine
+for asked in (10, 11, 12, 13, 10**12):
+    print(is_alive(Process("h", this_machine(), asked, 0)), end=" ")
+"""
+
+
+def test_on_windows_a_process_is_asked_for_and_not_sent_a_signal() -> None:
+    told = subprocess.run([sys.executable, "-c", WINDOWS], capture_output=True, text=True, check=True)
+    assert told.stdout == "True False True False False "
+
+
 def test_a_pid_that_was_reused_is_another_process() -> None:
     here = identity.this_process()
     assert identity.is_alive(identity.Process(here.host, here.machine, here.pid, here.born + 1)) is False

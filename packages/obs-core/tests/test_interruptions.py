@@ -1,18 +1,22 @@
 """What a renderer or a repr raises is a note; what a signal's handler raises meanwhile is the task's."""
 
+import asyncio
 import decimal
 import functools
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import pytest
 
-from obs_core import load_execution, task
+from obs_core import ObsWarning, TaskDecorator, execution, load_execution, task
+from obs_core.failsafe import guarded
 from obs_core.interruptions import let_pass
 from obs_core.rendering import bounded_repr, render
+from obs_core.trackers import Tracker
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
 
@@ -53,12 +57,18 @@ HANDLERS = {
 }
 
 
+def wait():
+    """Wait for the signal, which is sent now: however busy the machine is, it comes here."""
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    while True:
+        time.sleep(0.001)
+
+
 class Endless:
     """Its repr ends by a signal only."""
 
     def __repr__(self):
-        while True:
-            time.sleep(0.001)
+        wait()
 
 
 class WrapsIt:
@@ -76,12 +86,11 @@ class EndlessHtml:
 
 @pytest.fixture
 def alarm():
-    """Let a handler be called soon."""
+    """Let a handler be called by the signal that `wait` sends."""
     before = signal.getsignal(signal.SIGALRM)
 
     def set_alarm(handler):
         signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.02)
 
     yield set_alarm
     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -206,3 +215,109 @@ def test_what_the_called_code_raised_is_not_raised_again():
         raise Panic("x")
     except BaseException as error:
         let_pass(error)
+
+
+class surrounding(TaskDecorator):
+    """Does something before the task and after it."""
+
+    def __init__(self, before, after):
+        self.before, self.after = before, after
+
+    def around(self, call):
+        self.before()
+        yield
+        self.after()
+
+
+def panic():
+    raise Panic("index out of bounds")
+
+
+def nothing():
+    pass
+
+
+@pytest.mark.parametrize("raised", [panic, sys.exit])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_decorator_that_raises_anything_leaves_a_note(monkeypatch, store, raised, when):
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+
+    @task
+    @surrounding(*((raised, nothing) if when == "before" else (nothing, raised)))
+    def work():
+        return 42
+
+    with pytest.warns(ObsWarning, match=r"obs failed at (beginning|ending) a decorator of 'work'"):
+        assert work() == 42
+    assert store.last().status == "succeeded"
+
+
+@pytest.mark.parametrize("how", HANDLERS)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_a_handler_raises_in_a_decorator_is_the_tasks(monkeypatch, alarm, how, when):
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+    handler, raised = HANDLERS[how]
+
+    @task
+    @surrounding(*((wait, nothing) if when == "before" else (nothing, wait)))
+    def work():
+        return 42
+
+    alarm(handler)
+    with pytest.raises(raised):
+        work()
+
+
+def test_a_timeout_while_a_tracker_is_waited_for_is_the_tasks_and_its_experiment_is_ended(monkeypatch, alarm):
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+    timed_out, finished = threading.Event(), threading.Event()
+
+    class Slow(Tracker):
+        service, link_name = "Slow", "Slow run"
+
+        def is_online(self):
+            return False
+
+        def begin(self, call, identity, key):
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            assert timed_out.wait(60)
+            return "experiment"
+
+        def address(self, experiment):
+            return "https://example.com"
+
+        def finish(self, call, experiment, *, failed):
+            assert (experiment, failed) == ("experiment", True)
+            finished.set()
+
+    @task
+    @Slow(None)
+    def work():
+        return 42
+
+    alarm(raise_timeout)
+    with execution("night"), pytest.raises(Timeout):
+        work()
+    timed_out.set()
+    assert finished.wait(60)
+
+
+def test_what_ends_a_body_that_pauses_goes_through_its_guard():
+    async def held():
+        with guarded("waiting"):
+            await asyncio.sleep(60)
+
+    async def cancelled():
+        waiting = asyncio.ensure_future(held())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(cancelled())
+
+
+def test_a_panic_in_a_guarded_block_is_told(monkeypatch):
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+    with pytest.warns(ObsWarning, match="obs failed at drawing: Panic: index out of bounds"), guarded("drawing"):
+        panic()

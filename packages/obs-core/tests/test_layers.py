@@ -11,7 +11,7 @@ import obs_core
 
 LAYERS = """
     __init__ __main__ testing
-    engines trackers
+    callbacks engines trackers
     commands
     tasks
     reading
@@ -27,8 +27,9 @@ LAYERS = """
     report
     failsafe
     text
+    limits
     interruptions
-    model locks settings identity provenance clock lazy __about__
+    model locks settings identity cgroups provenance clock lazy __about__
 """
 """From top to bottom. What stands in one line does not know of each other, but for `__init__`, which offers all names,
 and for `transformers`, which are drawn."""

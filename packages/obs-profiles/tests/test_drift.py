@@ -127,7 +127,7 @@ def test_a_new_sentinel_among_many_numbers_is_found(random: np.random.Generator)
     numbers = random.normal(50, 12, 10_000)
     found = drift_of(numbers, np.where(random.random(10_000) < 0.02, -999.0, numbers))
     assert found.drifted
-    assert (found.movements[0].what, found.movements[0].kind) == ("−999", "value")
+    assert (found.movements[0].what, found.movements[0].kind) == ("-999", "value")
 
 
 def test_a_shift_is_found_in_samples_of_a_hundred(random: np.random.Generator) -> None:

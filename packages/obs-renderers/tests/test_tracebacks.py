@@ -91,3 +91,40 @@ def test_an_error_that_cannot_be_printed_is_shown():
 
 def test_a_traceback_alone_is_shown():
     assert "from_cause" in TracebackRenderer().to_html(caught(from_cause).__traceback__)
+
+
+def test_file_and_line_of_the_users_code_come_first_and_can_be_copied():
+    import json
+
+    html = TracebackRenderer().to_html(caught(lambda: json.loads("{")))
+    page = text(html)
+
+    assert re.match(r"json\.decoder\.JSONDecodeError .*? \S*test_tracebacks\.py:\d+ in <lambda>", page)
+    assert f'<span class="path" hidden>{__file__}:' in html
+    assert 'data-copy="path"' in html
+    assert "Traceback (most recent call last):" in text(html.partition('class="printed"')[2])
+
+
+def test_frames_of_obs_are_left_out_and_counted():
+    from obs_core import task
+
+    @task(enable_deck=False)
+    def fails():
+        raise ValueError("by the user's code")
+
+    html = TracebackRenderer().to_html(caught(fails))
+    shown = html.partition('class="printed"')[0]
+
+    assert "tasks/task.py" not in shown
+    assert re.search(r"\d+ frames? of obs left out", shown)
+    assert text(shown).count("test_tracebacks.py:") == 4  # where it was raised, once to copy; the two calls
+
+
+def test_an_error_of_obs_alone_shows_its_frames():
+    from obs_core.rendering import verdict_mark
+
+    frames = caught(lambda: verdict_mark("broken")).__traceback__
+    while frames.tb_next is not None:
+        frames = frames.tb_next
+
+    assert "verdicts.py" in text(TracebackRenderer().to_html(frames))

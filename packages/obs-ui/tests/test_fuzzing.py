@@ -187,7 +187,7 @@ def test_a_damaged_journal_is_shown_as_far_as_it_makes_sense(
     asked: tuple[TestClient, str, str], lines: list[bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("damaged")
-    journal = folder / "executions" / "20260101-000000-000000-aaaaaa" / "journal"
+    journal = folder / "executions" / "20260101-000000-000000-aaaaaa"
     journal.mkdir(parents=True)
     (journal / "main-0000.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     app = make_app(open_store(str(folder)), connect(f"sqlite:///{folder / 'index.sqlite'}"))

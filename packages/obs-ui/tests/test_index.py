@@ -255,6 +255,7 @@ def test_an_index_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> N
         for name in ("executions_by_duration", "executions_by_name"):
             connection.execute(sa.text(f"DROP INDEX {name}"))
         connection.execute(sa.text("ALTER TABLE executions DROP COLUMN name_key"))
+        connection.execute(sa.text("ALTER TABLE executions DROP COLUMN metrics"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
     engine.dispose()
     engine = connect(address)

@@ -17,7 +17,7 @@ SCRIPT = """
 import sys
 from obs_core import Deck, current_context, execution, link, span, task
 
-@task(deck_fields=())
+@task(deck_fields=(), logs=False)
 def work():
     first = Deck("First")
     first.append("<p style='height:3000px'>tall</p><p id=n>step 0</p>")
@@ -179,7 +179,38 @@ def test_a_run_that_was_killed_at_once_shows_its_task_and_how_long_it_lasted_at_
     row.get_by_role("link", name="soon").click()
     expect(page.locator(".head .badge")).to_have_text("Lost")
     expect(page.locator(".fact", has_text="Duration")).to_have_text(re.compile(r"^Durationat least [1-9].* m?s$"))
-    expect(page.locator(".head .note")).to_contain_text("It ended without saying so")
+    expect(page.locator(".head .why")).to_contain_text("ended without saying so")
     expect(page.locator(".tree tbody tr")).to_have_count(1)
     expect(page.locator(".tree tbody tr")).to_contain_text("devour")
     expect(page.locator(".tree .number").last).to_have_text(re.compile("^≥ "))
+
+
+TALKS = """
+import logging, sys
+from obs_core import execution, span, task
+
+@task(deck_fields=())
+def work():
+    print("ready", flush=True)
+    for order in sys.stdin:
+        with span("answering"):
+            logging.getLogger("app").warning("<b>told</b> %s", order.strip())
+            print("published", flush=True)
+
+with execution("talks"):
+    work()
+"""
+
+
+def test_what_a_task_says_appears_in_its_logs_tab(
+    serve: Callable[..., Any], open_page: Callable[..., Any], start_script: Callable[..., Any]
+) -> None:
+    run = Run(start_script(TALKS))
+    page = open_page(f"{serve().url}executions/{run.id}/tasks/main.2")
+    expect(page.get_by_role("tab", name="Logs")).to_be_visible()
+    expect(deck_frame(page).locator(".lines")).to_contain_text("ready")
+    run.tell("item")
+    expect(deck_frame(page).locator(".lines")).to_contain_text("app: <b>told</b> item")
+    expect(deck_frame(page).locator(".problems summary")).to_have_text("1 warning")
+    expect(deck_frame(page).locator(".row .span").last).to_have_text("answering")
+    run.process.kill()

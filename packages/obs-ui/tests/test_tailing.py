@@ -19,7 +19,7 @@ def added(tail: JournalTail) -> list[tuple[str, bytes]]:
 
 
 def write(folder: Path, name: str, content: bytes) -> Path:
-    file = folder / "executions" / RUN / "journal" / name
+    file = folder / "executions" / RUN / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     return file

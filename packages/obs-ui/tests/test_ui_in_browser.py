@@ -380,7 +380,7 @@ def test_a_page_does_not_wait_for_a_large_trace(
     serve: Callable[..., Any], open_page: Callable[..., Any], folder: Any
 ) -> None:
     run = record()
-    journal = folder / "executions" / run / "journal"
+    journal = folder / "executions" / run
     for segment in range(1, 6):
         lines = [f'["span",{number},1,"row",{number},1,0]\n' for number in range(1000 * segment, 1000 * segment + 500)]
         (journal / f"main-{segment:04d}.jsonl").write_text("".join(lines))

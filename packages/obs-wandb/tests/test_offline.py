@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 import wandb
 
-from obs_core import Secret, current_context, execution, load_execution, span, task
+from obs_core import (
+    Secret,
+    current_context,
+    execution,
+    load_execution,
+    log_metric,
+    log_metrics,
+    log_params,
+    span,
+    task,
+)
 from obs_core.testing import ImportContract, TrackerContract
 from obs_wandb import wandb_init
 from obs_wandb.tracking import valid_name
@@ -257,3 +267,71 @@ def test_names_are_valid_whatever_the_task_is_called() -> None:
     assert valid_name("<lambda>") == "lambda"
     assert valid_name("///") == "task"
     assert len(valid_name("x" * 500)) == 128
+
+
+def test_metrics_go_both_ways_each_once(work: Path) -> None:
+    @task
+    def inner() -> None:
+        log_metric("inner", 3.0)
+
+    @task
+    @wandb_init(**ACCOUNT, config={"depth": 3})
+    def train() -> None:
+        wandb.log({"loss": 0.5, "nested": {"accuracy": 0.75}, "table": wandb.Table(columns=["a"], data=[[1]])})
+        wandb.log({"loss": 0.25}, step=7)
+        log_metric("ours", 1.5, step=9)
+        log_metric("kept to ourselves", 2.5, mirror=False)
+        log_metrics({"together": 1, "again": 2}, step=10)
+        log_params(lr=0.001)
+        inner()
+
+    with execution("nightly") as run:
+        train()
+    (written,) = runs_in(work)
+    assert written.logged("loss") == [0.5, 0.25]
+    assert written.logged("ours") == [1.5]
+    assert written.logged("kept to ourselves") == []
+    assert (written.logged("together"), written.logged("again")) == ([1], [2])
+    assert written.logged("inner") == [3.0]
+    assert (written.config["depth"], written.config["lr"]) == (3, 0.001)
+    recorded = load_execution(run.id)
+    loss = recorded.metrics("loss", task="train")
+    assert (list(loss.step), list(loss.value)) == ([0, 7], [0.5, 0.25])
+    values = {name: list(recorded.metrics(name).value) for name in recorded.metrics().names}
+    assert values == {
+        "loss": [0.5, 0.25],
+        "nested.accuracy": [0.75],
+        "ours": [1.5],
+        "kept to ourselves": [2.5],
+        "together": [1.0],
+        "again": [2.0],
+        "inner": [3.0],
+    }
+    assert recorded.params() == {"depth": 3, "lr": 0.001}
+
+
+def test_metrics_stay_where_they_are_logged_if_that_is_wanted(work: Path) -> None:
+    @task
+    @wandb_init(**ACCOUNT, mirror=False)
+    def train() -> None:
+        wandb.log({"loss": 0.5})
+        log_metric("ours", 1.5)
+
+    with execution("nightly") as run:
+        train()
+    (written,) = runs_in(work)
+    assert (written.logged("loss"), written.logged("ours")) == ([0.5], [])
+    assert load_execution(run.id).metrics().names == ["ours"]
+
+
+def test_an_unmirrored_run_of_the_user_s_own_is_left_alone(work: Path) -> None:
+    @task
+    @wandb_init(**ACCOUNT)
+    def train() -> None:
+        wandb.log({"loss": 0.5})
+
+    with execution("nightly") as run:
+        train()
+        with wandb.init(project="own", mode="offline", dir=work) as own:
+            own.log({"other": 1.0})
+    assert load_execution(run.id).metrics().names == ["loss"]

@@ -39,6 +39,8 @@ class OfflineRun:
             self.notes, self.name, self.project, self.entity = run.notes, run.display_name, run.project, run.entity
             self.group = run.run_group
             self.config |= {item.key: json.loads(item.value_json) for item in run.config.update}
+        elif kind == "config":
+            self.config |= {item.key: json.loads(item.value_json) for item in record.config.update}
         elif kind == "history":
             items = record.history.item
             self.history.append({(i.key or ".".join(i.nested_key)): json.loads(i.value_json) for i in items})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from obs_comet.client import NO
 from obs_comet.exclusive import claim, release
 from obs_core import Identity, Secret, TaskCall, Tracker
-from obs_core.trackers import OnRetry
+from obs_core.trackers import Mirror, OnRetry
 
 if TYPE_CHECKING:
     from comet_ml import CometExperiment
@@ -41,6 +41,7 @@ class _Comet(Tracker):
         on_retry: OnRetry = "resume",
         on_busy: Literal["wait", "skip"] = "wait",
         timeout: float = 60.0,
+        mirror: bool = True,
         **login_kwargs: Any,
     ) -> None:
         for name, value in (("project_name", project_name), ("workspace", workspace)):
@@ -52,6 +53,7 @@ class _Comet(Tracker):
             raise ValueError(f"on_busy is 'wait' or 'skip', not {on_busy!r}")
         self._project, self._workspace = str(project_name), str(workspace)
         self._experiment_key, self._host, self._waits = experiment_key, host.rstrip("/"), on_busy == "wait"
+        self._mirrors = mirror
         self._kwargs = login_kwargs
         super().__init__(secret, required=required, on_retry=on_retry, timeout=timeout)
 
@@ -79,6 +81,18 @@ class _Comet(Tracker):
             yield from super().around(call)
         finally:
             release()
+
+    def mirror(self, call: TaskCall, experiment: Any) -> Mirror | None:
+        """Let metrics go both ways."""
+        if not self._mirrors:
+            return None
+        from obs_comet.mirroring import ExperimentMirror
+
+        return ExperimentMirror(call, lambda: self._live(experiment))
+
+    def _live(self, experiment: Any) -> Any:
+        """Return the client's experiment, None while there is none."""
+        return experiment
 
     def _account(self, call: TaskCall, identity: Identity, key: str | None) -> Account:
         from obs_comet.client import came_too_late
@@ -112,6 +126,8 @@ class comet_ml_init(_Comet):
         on_retry: ``"resume"``, ``"new"``, or ``"group"`` (an experiment of its own, tagged with the first one's key).
         on_busy: While another task's experiment is live: ``"wait"`` for its end, or ``"skip"``: run untracked.
         timeout: Seconds that starting, and again ending, may take.
+        mirror: Whether metrics and parameters go both ways, each once: what the experiment is told is recorded in the
+            task too, and `obs_core.log_metric` and `obs_core.log_params` reach the experiment.
         **login_kwargs: For `comet_ml.start` and `comet_ml.ExperimentConfig`: ``online``, ``tags``, ``log_code`` and so
             on. What looks at the machine, the code or git is off unless it is asked for.
 
@@ -174,6 +190,8 @@ class comet_ml_login(_Comet):
         on_retry: ``"resume"``, ``"new"``, or ``"group"``.
         on_busy: While another task's experiment is live: ``"wait"`` for its end, or ``"skip"``: run untracked.
         timeout: Seconds that preparing, and again ending, may take.
+        mirror: Whether metrics and parameters go both ways, each once: what the experiment is told is recorded in the
+            task too, and `obs_core.log_metric` and `obs_core.log_params` reach the experiment.
         **login_kwargs: ``online=False`` works offline; the others are settings of comet_ml, as `comet_ml.login` has
             them: ``offline_directory`` is set as ``COMET_OFFLINE_DIRECTORY`` while the task runs.
 
@@ -207,6 +225,12 @@ class comet_ml_login(_Comet):
             return self._page(account.key)
         directory = self._kwargs.get("offline_directory") or os.environ.get("COMET_OFFLINE_DIRECTORY")
         return archive_of(directory, account.key)
+
+    def _live(self, experiment: _Prepared) -> Any:
+        from obs_comet.experiments import live
+
+        made = live()
+        return made if made is not None and made.get_key() == experiment.account.key else None
 
     def finish(self, call: TaskCall, experiment: _Prepared, *, failed: bool) -> None:
         """End the experiment, if the task made it and has not ended it."""

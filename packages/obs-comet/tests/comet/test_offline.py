@@ -14,7 +14,7 @@ import comet_ml
 import pytest
 
 from obs_comet import comet_ml_init, comet_ml_login
-from obs_core import ObsWarning, Secret, current_context, execution, load_execution, task
+from obs_core import ObsWarning, Secret, current_context, execution, load_execution, log_metric, log_params, task
 from obs_core.testing import ImportContract, TrackerContract
 
 from .archives import experiments_in
@@ -316,3 +316,46 @@ def test_a_key_that_comet_would_refuse_is_refused_when_decorated() -> None:
         comet_ml_init(**ACCOUNT, experiment_key="mine")
     with pytest.raises(ValueError, match="on_busy is 'wait' or 'skip'"):
         comet_ml_init(**{**ACCOUNT, "on_busy": "never"})
+
+
+@pytest.mark.parametrize("decorator", [comet_ml_init, comet_ml_login])
+def test_metrics_go_both_ways_each_once(work: Path, decorator: Any) -> None:
+    @task
+    @decorator(**ACCOUNT)
+    def train() -> None:
+        experiment = comet_ml.start() if decorator is comet_ml_login else running()
+        experiment.log_metric("loss", 0.5, step=3)
+        experiment.log_metrics({"accuracy": 0.75}, prefix="val", step=4)
+        experiment.log_parameter("depth", 3)
+        log_metric("ours", 1.5, step=9)
+        log_metric("kept to ourselves", 2.5, mirror=False)
+        log_params(lr=0.001)
+
+    with execution("nightly") as run:
+        train()
+    (written,) = experiments_in(work)
+    assert written.metrics == {"loss": [0.5], "val_accuracy": [0.75], "ours": [1.5]}
+    assert (written.parameters["depth"], written.parameters["lr"]) == (3, 0.001)
+    recorded = load_execution(run.id)
+    values = {one.name: (list(one.step), list(one.value)) for one in recorded.metrics()}
+    assert values == {
+        "loss": ([3], [0.5]),
+        "val_accuracy": ([4], [0.75]),
+        "ours": ([9], [1.5]),
+        "kept to ourselves": ([0], [2.5]),
+    }
+    assert recorded.params() == {"depth": 3, "lr": 0.001}
+
+
+def test_metrics_stay_where_they_are_logged_if_that_is_wanted(work: Path) -> None:
+    @task
+    @comet_ml_init(**ACCOUNT, mirror=False)
+    def train() -> None:
+        running().log_metric("loss", 0.5)
+        log_metric("ours", 1.5)
+
+    with execution("nightly") as run:
+        train()
+    (written,) = experiments_in(work)
+    assert written.metrics == {"loss": [0.5]}
+    assert load_execution(run.id).metrics().names == ["ours"]

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from obs_core.failsafe import ObsError, ObsWarning
     from obs_core.reading.execution import Execution, load_execution
     from obs_core.reading.listing import list_executions
+    from obs_core.reading.table import ExecutionTable, executions
     from obs_core.recording.artifacts import Kept
     from obs_core.recording.executions import execution
+    from obs_core.recording.metrics import log_metric, log_metrics, log_params
+    from obs_core.recording.progress import track
     from obs_core.recording.spans import span
     from obs_core.rendering import Renderable, register_renderer
     from obs_core.secrets import Secret
@@ -57,8 +60,18 @@ _MODULES = {
         "load_execution",
     ),
     "reading.listing": ("list_executions",),
+    "reading.table": (
+        "ExecutionTable",
+        "executions",
+    ),
     "recording.artifacts": ("Kept",),
     "recording.executions": ("execution",),
+    "recording.metrics": (
+        "log_metric",
+        "log_metrics",
+        "log_params",
+    ),
+    "recording.progress": ("track",),
     "recording.spans": ("span",),
     "rendering": (
         "Renderable",
@@ -102,6 +115,7 @@ __all__ = [
     "Execution",
     "ExecutionNotFoundError",
     "ExecutionSpan",
+    "ExecutionTable",
     "Identity",
     "Kept",
     "ObsError",
@@ -119,15 +133,20 @@ __all__ = [
     "carrier",
     "current_context",
     "execution",
+    "executions",
     "link",
     "list_executions",
     "load_execution",
+    "log_metric",
+    "log_metrics",
+    "log_params",
     "open_store",
     "register_renderer",
     "register_task_decorator",
     "register_transformer",
     "span",
     "task",
+    "track",
 ]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
-from types import TracebackType
+from types import FrameType, TracebackType
 
 from obs_core.interruptions import interruption
 from obs_core.settings import strict
@@ -38,11 +38,16 @@ def warn(message: str) -> None:
             raise sent from None
 
 
-class guarded:
-    """Turn an exception in obs's own work into one warning and a note.
+_PAUSES = 0x20 | 0x80 | 0x200
+"""inspect.CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR"""
 
-    With ``OBS_STRICT=1`` the exception goes on. `KeyboardInterrupt` and the like always do, and so does what a signal's
-    handler raises: the timeouts of RQ, Celery and pytest.
+
+class guarded:
+    """Turn an exception in obs's own work, or in code that it calls, into one warning and a note.
+
+    Whatever it is: Rust libraries panic with what is no `Exception`, and clients call ``sys.exit()``. With
+    ``OBS_STRICT=1`` the exception goes on. `KeyboardInterrupt` always does, and so does what a signal's handler raises:
+    the timeouts of RQ, Celery and pytest.
 
     Args:
         doing: What is being tried, as it reads after "obs failed at": ``"rendering input x"``.
@@ -65,9 +70,21 @@ class guarded:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        if error is None or not isinstance(error, Exception) or strict():
-            return False
-        sent = interruption(error, sys._getframe(1))
+        return error is not None and self.keeps_away(error, sys._getframe(1))
+
+    def keeps_away(self, error: BaseException, inside: FrameType) -> bool:
+        """Tell of an exception, and whether it ends here; for context managers that do more than this one.
+
+        Args:
+            error: What was raised in the block.
+            inside: The frame that the block stands in.
+
+        Raises:
+            BaseException: What ended the task meanwhile.
+        """
+        if strict() or (inside.f_code.co_flags & _PAUSES and not isinstance(error, Exception)):
+            return False  # a body that pauses is cancelled or closed by whoever resumes it
+        sent = interruption(error, inside)
         if sent is not None:  # by a signal's handler or another thread: it is not of the guarded block's making
             raise sent
         if sys.is_finalizing():

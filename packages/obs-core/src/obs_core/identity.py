@@ -110,13 +110,43 @@ def is_alive(process: Process) -> bool | None:
         return None
     if process.pid <= 0:  # a record that no process of ours wrote
         return False
-    try:
-        os.kill(process.pid, 0)
-    except (ProcessLookupError, OverflowError):
+    if not _is_running(process.pid):
         return False
-    except OSError:
-        return True
     return not process.born or _born(process.pid) == process.born
+
+
+if sys.platform == "win32":
+
+    def _is_running(pid: int) -> bool:
+        # os.kill(pid, 0) would not ask there: 0 is CTRL_C_EVENT.
+        import ctypes
+
+        query, still_active, access_denied = 0x1000, 259, 5
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = ctypes.c_void_p
+        if pid >= 2**32:
+            return False
+        process = kernel.OpenProcess(query, False, ctypes.c_uint32(pid))
+        if not process:
+            return bool(ctypes.get_last_error() == access_denied)
+        try:
+            code = ctypes.c_uint32()
+            return not kernel.GetExitCodeProcess(ctypes.c_void_p(process), ctypes.byref(code)) or (
+                code.value == still_active
+            )
+        finally:
+            kernel.CloseHandle(ctypes.c_void_p(process))
+
+else:
+
+    def _is_running(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except OSError:
+            pass  # another user's
+        return True
 
 
 def _born(pid: int) -> int:

@@ -5,7 +5,7 @@ library's panic, ``sys.exit()`` in a `repr`): that is a note in the report, neve
 soft and pytest's timeouts, or a SIGTERM handler's ``sys.exit()``, are exceptions too, raised wherever the main thread
 happens to be, and they are the task's. The rule, for an exception and those that it came from:
 
-- `KeyboardInterrupt` is the task's.
+- `KeyboardInterrupt` is the task's. `Overdue` is obs's own, and goes on to whoever set the limit.
 - What was raised within the call of a signal handler is the task's. Python calls a handler with a number and the
   frame that it interrupted: the traceback holds a call that was given its own caller's frame.
 - What was raised where nothing raises is the task's: on entering a function, at the turn of a loop, or, without a
@@ -21,10 +21,14 @@ import sys
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 
-__all__ = ["interruption", "let_pass"]
+__all__ = ["Overdue", "interruption", "let_pass"]
 
 _MOST_LINKED = 20
 _OF_A_FUNCTION = 0x01  # inspect.CO_OPTIMIZED
+
+
+class Overdue(BaseException):
+    """What obs itself raises in code that draws a value for too long; `obs_core.limits` does, and catches it."""
 
 
 def let_pass(error: BaseException) -> None:
@@ -62,10 +66,9 @@ def interruption(error: BaseException, inside: FrameType) -> BaseException | Non
     if sys.is_finalizing():
         return None  # nothing can be imported to look closer, and no task is left to be ended
     calls = _calls(error)
-    begun = next((place for place, call in enumerate(calls) if call.tb_frame is inside), None)
-    if begun is None:
-        return None
+    begun = next((place for place, call in enumerate(calls) if call.tb_frame is inside), -1)
     within = {call.tb_frame for call in calls[begun + 1 :]}
+    late: Overdue | None = None
     for each in _linked(error):
         calls = _calls(each)
         if each is not error:
@@ -73,9 +76,11 @@ def interruption(error: BaseException, inside: FrameType) -> BaseException | Non
             if not calls or calls[0].tb_frame not in within:
                 continue
             within.update(call.tb_frame for call in calls)
-        if _is_sent(each, calls):
+        if isinstance(each, Overdue):
+            late = each  # unless a timeout of the task's is behind it, that goes on
+        elif _is_sent(each, calls):
             return each
-    return None
+    return late
 
 
 def _linked(error: BaseException) -> Iterator[BaseException]:
@@ -93,7 +98,7 @@ def _linked(error: BaseException) -> Iterator[BaseException]:
 def _is_sent(error: BaseException, calls: list[TracebackType]) -> bool:
     if isinstance(error, KeyboardInterrupt):
         return True
-    return any(_is_handler(call.tb_frame) for call in calls) or _appeared(error, calls[-1])
+    return any(_is_handler(call.tb_frame) for call in calls) or (bool(calls) and _appeared(error, calls[-1]))
 
 
 def _calls(error: BaseException) -> list[TracebackType]:

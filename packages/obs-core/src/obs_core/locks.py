@@ -1,13 +1,15 @@
-"""Locks that are free in a forked child, whatever another thread of its parent was doing."""
+"""What threads share: locks that are free in a forked child, and weak sets that can be looked through meanwhile."""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["new_lock", "new_rlock"]
+__all__ = ["members", "new_lock", "new_rlock"]
+
+Member = TypeVar("Member")
 
 _locks: weakref.WeakSet[threading.Lock] = weakref.WeakSet()
 _rlocks: weakref.WeakSet[threading.RLock] = weakref.WeakSet()
@@ -28,6 +30,19 @@ def new_rlock() -> threading.RLock:
     lock = threading.RLock()
     _rlocks.add(lock)
     return lock
+
+
+def members(of: weakref.WeakSet[Member]) -> list[Member]:
+    """Return what a weak set holds, though other threads may add to it: iterating it alone is an error then.
+
+    Args:
+        of: The set.
+    """
+    while True:
+        try:
+            return list(of)
+        except RuntimeError:  # it changed its size meanwhile
+            continue
 
 
 def _after_fork() -> None:

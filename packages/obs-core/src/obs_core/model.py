@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 Status = Literal["running", "succeeded", "failed", "lost"]
 """`lost`: it ended without saying so (killed, out of memory, machine gone)."""
 
 SpanKind = Literal["workflow", "task", "operation", "obs"]
 """`obs`: what obs itself did around a task: drawing, reports, what a decorator begins and ends; not the task's time."""
+
+
+def moment(ns: int) -> datetime:
+    """Return nanoseconds since the epoch as an aware datetime, exact to the microsecond."""
+    from datetime import UTC, datetime  # not at import: a pipeline that records has no use for it
+
+    seconds, fraction = divmod(ns, 1_000_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=fraction // 1_000)
 
 
 class Link(Struct, frozen=True):
@@ -27,6 +38,18 @@ class Link(Struct, frozen=True):
     url: str
 
 
+class Verdict(Struct, frozen=True):
+    """What a check found: of a validation, of expectations, of a comparison of data.
+
+    Attributes:
+        outcome: ``"passed"``, ``"warned"`` or ``"failed"``.
+        what: What was found, in a few words; may be empty.
+    """
+
+    outcome: str
+    what: str = ""
+
+
 class DeckView(Struct):
     """A deck as it is shown: one tab.
 
@@ -36,11 +59,13 @@ class DeckView(Struct):
             ``<style>`` body that is kept apart stands in them as ``obs:shared:<hash>`` (see
             `obs_core.report.shared`).
         of_workers: Whether all of it was appended by an engine's workers.
+        verdicts: What the checks found that it shows.
     """
 
     name: str
     items: list[str] = field(default_factory=list)
     of_workers: bool = False
+    verdicts: list[Verdict] = field(default_factory=list)
 
 
 class DecksWhenRead(MutableSequence[DeckView]):
@@ -89,6 +114,57 @@ class DecksWhenRead(MutableSequence[DeckView]):
         return "<decks, not drawn yet>" if self._made is None else repr(self._made)
 
 
+class LogLine(Struct, frozen=True):
+    """A line that an execution logged or printed.
+
+    Attributes:
+        at: When, in nanoseconds since the epoch.
+        level: ``"DEBUG"``, ``"INFO"``, ``"WARNING"``, ``"ERROR"``, ``"CRITICAL"``, or the name of a level of one's own;
+            empty for what was printed.
+        severity: The level as a number, 30 for a warning; 0 for what was printed.
+        stream: ``"logging"``, ``"warnings"``, ``"stdout"``, ``"stderr"``, or ``"output"`` for what other code than
+            Python's streams wrote where both of them go to the same place.
+        text: What was said, without the line break.
+        task: The id of the task in which it was said; that of the execution itself outside any task.
+        span: The id of the span in which it was said; the task's own outside any span.
+        logger: The logger's name; empty for what was printed.
+        where: ``"file:line"`` of the call that logged; empty if that is not known.
+        exception: The traceback that was logged with it; empty if there was none.
+        fields: What else was said in named values.
+        writer: The writer id of the process that said it.
+    """
+
+    at: int
+    level: str
+    severity: int
+    stream: str
+    text: str
+    task: str
+    span: str
+    logger: str = ""
+    where: str = ""
+    exception: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    writer: str = ""
+
+
+class LogWhenRead:
+    """What a task said, read when somebody asks.
+
+    Args:
+        read: Reads it; takes what `TaskView.log` does.
+    """
+
+    def __init__(self, read: Callable[..., list[LogLine]]) -> None:
+        self.read = read
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LogWhenRead)
+
+    def __repr__(self) -> str:
+        return "<log, not read yet>"
+
+
 class TaskView(Struct):
     """One call of a task, as its report shows it.
 
@@ -103,6 +179,7 @@ class TaskView(Struct):
         error: One line, ``"ValueError: no such airport"``, when it failed.
         decks: Its tabs; those of an execution that was read back are drawn when they are looked at.
         notes: What the reader must know: warnings of ours, lost records.
+        said: Where `log` reads; None where no execution was read back.
     """
 
     id: str
@@ -116,6 +193,41 @@ class TaskView(Struct):
     links: list[Link] = field(default_factory=list)
     decks: MutableSequence[DeckView] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    said: LogWhenRead | None = None
+
+    def __repr__(self) -> str:
+        """Name it in a line: its decks are pages of HTML."""
+        failed = f", {self.error}" if self.error else ""
+        return f"<TaskView {self.name!r} {self.id} {self.status}, {self.duration / 1e9:.3g} s{failed[:200]}>"
+
+    def log(
+        self, *, level: str | int | None = None, grep: str = "", since: int = 0, last: int | None = None
+    ) -> list[LogLine]:
+        """Return what this call of the task logged and printed, oldest first.
+
+        Lines of the tasks that it called are theirs.
+
+        Args:
+            level: The least severe level: ``"warning"``, or a number as `logging` has them. Default: everything.
+            grep: Text that stands in the line.
+            since: Nanoseconds since the epoch.
+            last: How many lines at the most, the last ones.
+
+        Examples:
+            >>> for line in load_execution("last").task("train").log(last=50):
+            ...     print(line.text)
+        """
+        return [] if self.said is None else self.said.read(level=level, grep=grep, since=since, last=last)
+
+    @property
+    def start(self) -> datetime:
+        """When it started, in UTC, to the microsecond."""
+        return moment(self.started)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, in seconds: `duration` as people and plots want it."""
+        return self.duration / 1_000_000_000
 
 
 class ExecutionView(Struct):
@@ -128,6 +240,8 @@ class ExecutionView(Struct):
         lost_records: How many records could not be written.
         damaged_records: How many records at least were written, but are damaged or missing in the store now. A list,
             which reads only the beginning and the end, does not know of those in between.
+        metrics: The last, least and greatest value of each metric that its first process logged, by name; None for what
+            is not finite.
     """
 
     id: str
@@ -143,6 +257,17 @@ class ExecutionView(Struct):
     error: str | None = None
     lost_records: int = 0
     damaged_records: int = 0
+    metrics: Mapping[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
+
+    @property
+    def start(self) -> datetime:
+        """When it started, in UTC, to the microsecond."""
+        return moment(self.started)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, in seconds: `duration` as people and plots want it."""
+        return self.duration / 1_000_000_000
 
 
 class Counted(Struct, frozen=True):
@@ -177,6 +302,72 @@ class WorkerView(Struct):
     joined: int
     left: int
     status: Literal["working", "left", "gone"]
+
+
+class Series(Struct):
+    """What one process saw of one quantity, in the order in which it did.
+
+    Attributes:
+        times: Nanoseconds since the epoch (``array("q")``).
+        values: Bytes, seconds or counts (``array("d")``).
+    """
+
+    times: MutableSequence[int] = field(default_factory=lambda: array("q"))
+    values: MutableSequence[float] = field(default_factory=lambda: array("d"))
+
+
+class Call(Struct, frozen=True):
+    """One call of a stack.
+
+    Attributes:
+        function: Its qualified name.
+        file: Where it is written.
+        line: The line that ran.
+    """
+
+    function: str
+    file: str
+    line: int
+
+
+class ThreadStack(Struct, frozen=True):
+    """What a thread was doing when it was last looked at.
+
+    Attributes:
+        writer: The id of its process among the writers of the execution.
+        thread: Its name.
+        at: When it was looked at, nanoseconds since the epoch.
+        span: Id of the task or span that it was in; None if that is not known.
+        calls: Its calls, the innermost last.
+    """
+
+    writer: str
+    thread: str
+    at: int
+    span: str | None
+    calls: list[Call]
+
+
+class SeenStack(Struct, frozen=True):
+    """A stack that a sampling profiler saw, and how often.
+
+    Attributes:
+        writer: The id of its process among the writers of the execution.
+        thread: The name of its thread.
+        span: Id of the task or span that it was in; None if that is not known.
+        calls: Its calls, the innermost last.
+        seen: How often it was seen.
+        running: How often of these its thread used the CPU; elsewhere it waited.
+        interval: Nanoseconds between two looks.
+    """
+
+    writer: str
+    thread: str
+    span: str | None
+    calls: tuple[Call, ...]
+    seen: int
+    running: int
+    interval: int
 
 
 class SpanIds(Sequence[str]):
@@ -230,6 +421,8 @@ class SpanTable(Struct):
         counted: Index to what it stands for, for an entry that stands for several operations: it lasts from the start
             of the first to the end of the last.
         workers: The engine's workers that took part, in the order in which they joined.
+        logged: Index to how many warnings and how many errors were logged in a span, where any were.
+        samples: What each process used while it was recorded, by writer and name; empty where nobody looked.
     """
 
     execution: ExecutionView
@@ -246,3 +439,5 @@ class SpanTable(Struct):
     keys: dict[int, str] = field(default_factory=dict)
     counted: dict[int, Counted] = field(default_factory=dict)
     workers: list[WorkerView] = field(default_factory=list)
+    logged: dict[int, tuple[int, int]] = field(default_factory=dict)
+    samples: dict[str, dict[str, Series]] = field(default_factory=dict)

@@ -89,3 +89,25 @@ def _read(path: str) -> str:
             return file.read().strip()
     except OSError:
         return ""
+
+
+def other_program() -> str:
+    """Return the path of another program that is called ``obs`` and comes first on PATH; empty if there is none."""
+    import shutil
+
+    found = shutil.which("obs")
+    if found is None:
+        return ""
+    own = os.path.join(os.path.dirname(sys.executable), "")
+    try:
+        with open(found, "rb") as file:
+            return "" if os.path.realpath(found).startswith(own) or b"obs_core" in file.read(4096) else found
+    except OSError:
+        return found
+
+
+def command_name() -> str:
+    """Return what is typed for our command here: ``obs``, or ``python -m obs_core`` where that is another program."""
+    import shutil
+
+    return "obs" if shutil.which("obs") and not other_program() else "python -m obs_core"

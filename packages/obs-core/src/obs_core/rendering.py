@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
 from obs_core.failsafe import strict, warn
 from obs_core.interruptions import let_pass
+from obs_core.limits import RenderTimeout, limited
 from obs_core.text.bounded_repr import bounded_repr, describe_error, shown_fields, shows_items
 from obs_core.text.masking import mask
+from obs_core.text.verdicts import verdict_mark
 from obs_core.values.displays import METHODS, MarkdownText, display_of, first_method, loaded_hosts, picture
 from obs_core.values.hints import extras_of, resolved
 from obs_core.values.plain import PLAIN_RENDERERS, ReprRenderer, escape, note
@@ -29,6 +30,7 @@ __all__ = [
     "renderer_for_annotation",
     "shown_fields",
     "shows_items",
+    "verdict_mark",
 ]
 
 _REPR = ReprRenderer()
@@ -98,7 +100,8 @@ def render(value: object, renderer: Renderable | None = None) -> str:
     The first of these is taken: the renderer given here; the one registered for the value's type; what the value
     shows of itself in notebooks (`display_html`); the built-in one; the escaped `repr`, bounded. A renderer that
     fails leaves a warning, and a note above the `repr`, whatever it raises; what a signal handler raises meanwhile
-    goes on (`obs_core.interruptions` tells them apart).
+    goes on (`obs_core.interruptions` tells them apart). One that takes longer than `OBS_RENDER_TIMEOUT` seconds
+    (default 10) is ended, and a note stands in the value's place.
 
     Args:
         value: Any value.
@@ -115,11 +118,16 @@ def render(value: object, renderer: Renderable | None = None) -> str:
         '<code>7</code>'
     """
     name = "the registered renderer"
-    try:
+
+    def drawn() -> str:
+        nonlocal name
         chosen = find_renderer(value) if renderer is None else _as_renderer(renderer)
         chosen = _REPR if chosen is None else chosen
         name = _name_of(chosen, value)
         return _storable(chosen.to_html(value), name)
+
+    try:
+        return limited(drawn)
     except BaseException as error:
         let_pass(error)
         if strict():
@@ -145,9 +153,11 @@ def renderer_for_annotation(annotation: object, namespace: Mapping[str, Any] | N
         >>> renderer_for_annotation(Annotated[int, ReprRenderer()])  # doctest: +ELLIPSIS
         <obs_core.values.plain.ReprRenderer object at ...>
     """
-    with suppress(Exception):
+    try:
         return _renderer_in(resolved(annotation, namespace or {}))
-    return None
+    except Exception as error:
+        let_pass(error)
+        return None
 
 
 class _OwnDisplay:
@@ -235,12 +245,17 @@ def _storable(html: object, name: str) -> str:
 
 
 def _failure_html(value: object, name: str, error: BaseException) -> str:
-    kind = type(value).__name__
+    # Its own type may refuse to give its name: object's repr asks nobody.
+    kind = object.__repr__(value)[1:].partition(" object at ")[0].rpartition(".")[2]
     reason = mask(describe_error(error))
     warn(f"obs failed at rendering a {kind} with {name}: {reason}")
     style = 'style="border-left:3px solid var(--obs-warn, #9a6700);padding-left:.6em"'
-    told = escape(f"{name} failed on this {kind}: {reason}. Its repr is shown instead.")
-    return _storable(f'<p role="note" {style}>{told}</p>{_REPR.to_html(value)}', name)
+    told = f"{name} failed on this {kind}: {reason}"
+    if isinstance(error, RenderTimeout):  # its repr may take as long
+        return _storable(f'<p role="note" {style}>{escape(told)}. It is not shown.</p>', name)
+    return _storable(
+        f'<p role="note" {style}>{escape(told)}. Its repr is shown instead.</p>{_REPR.to_html(value)}', name
+    )
 
 
 def _renderer_in(hint: object) -> Renderable | None:

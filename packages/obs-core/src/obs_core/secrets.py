@@ -11,6 +11,7 @@ from typing import Any, Literal, overload
 from msgspec import Struct
 
 from obs_core.failsafe import ObsError, warn
+from obs_core.interruptions import let_pass
 from obs_core.text.masking import (
     SHORTEST_MASKED,
     forget_secret_values,
@@ -290,6 +291,7 @@ def _in_keyring(service: str, user: str) -> _Found:
     try:
         return keyring.get_password(service, user) or "", "no such entry"
     except Exception as error:
+        let_pass(error)
         return "", f"cannot be read ({type(error).__name__})"
 
 

@@ -7,18 +7,42 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["VARIABLES", "attempt_text", "carrier_text", "decks_enabled", "store_url", "strict", "ui_url"]
+__all__ = [
+    "VARIABLES",
+    "attempt_text",
+    "carrier_text",
+    "decks_enabled",
+    "logs_text",
+    "profile_text",
+    "quiet",
+    "render_timeout",
+    "reports_written",
+    "resources_enabled",
+    "store_url",
+    "strict",
+    "ui_url",
+]
 
 VARIABLES = {
     "OBS_STORE": "where executions are kept: a folder or any fsspec URL; default .obs",
     "OBS_ENABLE_DECK": "0 turns decks and reports off",
+    "OBS_WRITE_REPORTS": "1 writes each task's report as an HTML file when it ends; default 0: `obs show` makes it",
+    "OBS_LOGS": "what is kept of a program's output: 0, logging, streams (default), or all",
     "OBS_STRICT": "1 turns obs's own failures into errors",
+    "OBS_RENDER_TIMEOUT": "seconds that drawing one value may take; default 10, 0 for no limit",
+    "OBS_QUIET": "1 shows nothing in the terminal: no progress, no closing line",
     "OBS_UI_URL": "the address of the execution UI, for links",
     "OBS_ATTEMPT": "which try this is, counted from 1",
     "OBS_CARRIER": "the span of another process under which this one goes on, as JSON",
+    "OBS_RESOURCES": "0 turns the samples of CPU, memory and I/O off; they need the package obs-resources",
+    "OBS_PROFILE": "samples a second of a CPU profile of everything, such as 100; needs the package obs-resources",
     "OBS_SECRETS_DIR": "the folder of secrets; default /etc/secrets",
 }
 """Name to meaning. Secrets themselves are also looked up as ``OBS_SECRET_<GROUP>_<KEY>``."""
+
+
+_RENDER_TIMEOUT = 10.0
+_LONGEST = 1e9
 
 
 def store_url() -> str:
@@ -28,12 +52,46 @@ def store_url() -> str:
 
 def decks_enabled() -> bool:
     """Tell whether `OBS_ENABLE_DECK` allows decks."""
-    return os.environ.get("OBS_ENABLE_DECK", "1").lower() not in ("0", "false", "no", "off")
+    return _is_on("OBS_ENABLE_DECK")
+
+
+def resources_enabled() -> bool:
+    """Tell whether `OBS_RESOURCES` allows samples of what is used."""
+    return _is_on("OBS_RESOURCES")
+
+
+def profile_text() -> str:
+    """Return what `OBS_PROFILE` says; empty if it says nothing."""
+    return os.environ.get("OBS_PROFILE", "")
+
+
+def reports_written() -> bool:
+    """Tell whether `OBS_WRITE_REPORTS` asks for a report file at the end of each task."""
+    return os.environ.get("OBS_WRITE_REPORTS", "0").lower() in ("1", "true", "yes", "on")
+
+
+def logs_text() -> str:
+    """Return what `OBS_LOGS` says; empty if it says nothing."""
+    return os.environ.get("OBS_LOGS", "")
 
 
 def strict() -> bool:
     """Tell whether `OBS_STRICT` asks for errors instead of warnings."""
     return os.environ.get("OBS_STRICT", "0") not in ("", "0")
+
+
+def render_timeout() -> float:
+    """Return how many seconds drawing one value may take: `OBS_RENDER_TIMEOUT`, or 10; 0 stands for no limit."""
+    try:
+        seconds = float(os.environ.get("OBS_RENDER_TIMEOUT") or _RENDER_TIMEOUT)
+    except ValueError:
+        return _RENDER_TIMEOUT
+    return seconds if 0 <= seconds < _LONGEST else 0.0
+
+
+def quiet() -> bool:
+    """Tell whether `OBS_QUIET` asks to show nothing in the terminal while a pipeline runs."""
+    return os.environ.get("OBS_QUIET", "0") not in ("", "0")
 
 
 def ui_url() -> str:
@@ -49,3 +107,7 @@ def attempt_text() -> str:
 def carrier_text() -> str:
     """Return what `OBS_CARRIER` says; empty if it says nothing."""
     return os.environ.get("OBS_CARRIER", "")
+
+
+def _is_on(name: str) -> bool:
+    return os.environ.get(name, "1").lower() not in ("0", "false", "no", "off")

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from msgspec import Struct
 
-from obs_core.failsafe import ObsError, strict, warn
+from obs_core.failsafe import ObsError, guarded, strict, warn
+from obs_core.interruptions import let_pass
+from obs_core.recording.metrics import mirroring, record_metrics, record_params
+from obs_core.recording.run import Mirror
 from obs_core.secrets import Secret, SecretNotFoundError, as_secret, mask
 from obs_core.store.content import digest_of
 from obs_core.tasks.decorators import TaskCall, TaskDecorator
@@ -24,7 +27,19 @@ from obs_core.text.bounded_repr import describe_error
 if TYPE_CHECKING:
     from obs_core.model import TaskView
 
-__all__ = ["Identity", "OnRetry", "Tracker", "TrackerError", "exported", "within"]
+__all__ = [
+    "Identity",
+    "Mirror",
+    "OnRetry",
+    "Tracker",
+    "TrackerError",
+    "exported",
+    "handing_on",
+    "is_handed_on",
+    "record_metrics",
+    "record_params",
+    "within",
+]
 
 T = TypeVar("T")
 
@@ -145,6 +160,13 @@ class Tracker(TaskDecorator):
         """Return a context manager in which the task runs; by default one that does nothing."""
         return contextlib.nullcontext(experiment)
 
+    def mirror(self, call: TaskCall, experiment: Any) -> Mirror | None:  # noqa: ARG002
+        """Return what hands on to the experiment what the task logs with `log_metric`; by default nothing does.
+
+        It is also the place to let what the experiment's client is told be recorded in the task (`record_metrics`).
+        """
+        return None
+
     def around(self, call: TaskCall) -> Iterator[Any]:
         """Start the experiment, run the task, end the experiment with its true end state."""
         experiment = self._begun(call)
@@ -153,11 +175,17 @@ class Tracker(TaskDecorator):
             return
         failed = True
         try:
-            with self.active(experiment):
+            with self.active(experiment), self._mirroring(call, experiment):
                 yield experiment
             failed = False
         finally:
             self._finish(call, experiment, failed=failed)
+
+    def _mirroring(self, call: TaskCall, experiment: Any) -> contextlib.AbstractContextManager[None]:
+        made: Mirror | None = None
+        with guarded(f"mirroring metrics to the {self.link_name}", call.note):
+            made = self.mirror(call, experiment)
+        return contextlib.nullcontext() if made is None else mirroring(call.context.state, made)
 
     def _begun(self, call: TaskCall) -> Any:
         """Start the experiment and link to it; None if the task runs untracked."""
@@ -173,6 +201,7 @@ class Tracker(TaskDecorator):
                 too_late=lambda late: self.finish(call, late, failed=True),
             )
         except Exception as error:
+            let_pass(error)
             self._untracked(call, f"the {self.link_name} could not be started: {describe_error(error)}")
             return None
         call.link(self.link_name, self.address(experiment))
@@ -187,6 +216,7 @@ class Tracker(TaskDecorator):
                 raise ValueError("secret must be set")
             key = self._secret.resolve() if isinstance(self._secret, Secret) else str(self._secret())
         except Exception as error:
+            let_pass(error)
             if self.has_credentials():
                 return True, None
             if self._required:
@@ -201,6 +231,7 @@ class Tracker(TaskDecorator):
         try:
             within(self._timeout, lambda: self.finish(call, experiment, failed=failed), f"ending the {self.link_name}")
         except Exception as error:
+            let_pass(error)
             message = mask(f"the {self.link_name} was not ended well: {describe_error(error)}")
             call.note(message)
             if strict() and not isinstance(error, TimeoutError):
@@ -269,6 +300,24 @@ def _key_of(*parts: str) -> str:
     return digest_of("\0".join(parts).encode())
 
 
+@contextlib.contextmanager
+def handing_on() -> Iterator[None]:
+    """Do what a client is told on obs's own behalf: what hooks the client records none of it."""
+    token = _handing_on.set(True)
+    try:
+        yield
+    finally:
+        _handing_on.reset(token)
+
+
+def is_handed_on() -> bool:
+    """Tell whether a client is told something by `handing_on`."""
+    return _handing_on.get()
+
+
+_handing_on: contextvars.ContextVar[bool] = contextvars.ContextVar("obs_core.handing_on", default=False)
+
+
 def mask_from_now_on(key: str) -> None:
     """Mask a key in all that obs writes from now on, wherever it came from."""
     from obs_core.text.masking import register_secret_value
@@ -325,8 +374,13 @@ def within(seconds: float, work: Callable[[], T], doing: str, *, too_late: Calla
 
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(run,), name="obs-tracker", daemon=True).start()
-    if not done.wait(seconds):
-        abandoned.set()
+    answered = False
+    try:
+        answered = done.wait(seconds)
+    finally:
+        if not answered:  # in time; or a timeout of the task's own ends the waiting
+            abandoned.set()
+    if not answered:
         raise TimeoutError(f"{doing} took longer than {seconds:g} s")
     result, error = outcome[0]
     if error is not None:

@@ -117,6 +117,8 @@ class JsonTransformer(TypeTransformer[Any]):
 
     def to_bytes(self, value: Any) -> bytes:
         """Write a value as compact JSON."""
+        if value is None:
+            return b"null"  # what most tasks return
         # "surrogatepass": text with halves of surrogate pairs (names of files) comes back as it was
         return _json_encoder().encode(value).encode("utf-8", "surrogatepass")
 

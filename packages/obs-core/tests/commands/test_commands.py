@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from obs_core import execution, span, task
+from obs_core import execution, load_execution, span, task
 from obs_core.commands import main as obs
 from obs_core.testing import FixedClock, RecordingStore
 
@@ -122,12 +124,12 @@ def test_doctor_says_what_does_not_work(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "a command is needed: ls, show, explain, dump, export, gc, doctor"),
+        ([], "a command is needed: ls, show, open, "),
         (["lss"], "invalid choice: 'lss'"),
-        (["explain"], "arguments are required: ID (try: obs explain --help)"),
-        (["explain", "nonsense"], "no execution 'nonsense' in the store"),
+        (["export"], "arguments are required: -o/--output (try: obs export --help)"),
+        (["explain", "nonsense"], "no execution with the id or the name 'nonsense' in the store"),
         (["explain", "20"], "'20' is short for 2 executions"),
-        (["explain", ""], "no execution ''"),
+        (["explain", ""], "no execution with the id or the name ''"),
         (["show", "last", "--task", "x"], "no task 'x' in execution"),
         (["dump", "last", "--format", "xml"], "invalid choice: 'xml'"),
         (["gc", "--older-than", "soon"], "'soon' is no age: type a number and s, m, h, d or w, such as 30d"),
@@ -135,7 +137,7 @@ def test_doctor_says_what_does_not_work(capsys: pytest.CaptureFixture[str]) -> N
         (["ls", "--store", "nosuchprotocol://x"], "cannot open the store 'nosuchprotocol://x'"),
         (
             ["export", "last", "-o", "/no/such/folder/out.html"],
-            "No such file or directory: '/no/such/folder/out.html'",
+            "cannot write '/no/such/folder/out.html': there is no folder '/no/such/folder'",
         ),
     ],
 )
@@ -202,3 +204,147 @@ def test_gc_removes_shared_content_only_when_it_is_old_and_unneeded(folder: Path
     assert obs(["gc", "--older-than", "1d"]) == 0
     assert set((folder / "shared").iterdir()) == needed | {fresh}
     assert len(needed) == 2
+
+
+def test_a_name_means_its_newest_execution(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = []
+    for name in ("flights", "flights", "weather"):
+        with execution(name, store=folder) as run:
+            ids.append(run.id)
+    assert load_execution("flights").id == ids[1]
+    assert obs(["show", "flights"]) == 0
+    assert ids[1] in capsys.readouterr().out
+    assert obs(["explain", "flight"]) == 2
+    assert "no execution with the id or the name 'flight'" in capsys.readouterr().err
+
+
+def test_without_an_id_the_last_execution_is_meant(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("show", "explain", "dump", "logs", "why"):
+        assert obs([command]) == 0, command
+    assert run_id in capsys.readouterr().out
+
+
+@pytest.fixture
+def three(folder: Path) -> list[str]:
+    """A failed execution of the name "flights", one that succeeded with a tag, and one of the name "weather"."""
+    failing = execution("flights", store=folder)
+    with pytest.raises(ValueError, match="airport"), failing:
+        raise ValueError("no such airport")
+    ids = [load_execution("last", folder).id]
+    for name, tags in (("flights", {"team": "ops", "year": "2013"}), ("weather", {"team": "sky"})):
+        with execution(name, store=folder, tags=tags) as run:
+            ids.append(run.id)
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        (["--status", "failed"], [0]),
+        (["--name", "FLIGHT"], [1, 0]),
+        (["--tag", "team"], [2, 1]),
+        (["--tag", "team=ops", "--tag", "year=2013"], [1]),
+        (["--name", "flights", "--status", "succeeded", "--since", "1h"], [1]),
+        (["--since", "0s"], []),
+        (["--limit", "1", "--tag", "team"], [2]),
+    ],
+)
+def test_ls_shows_what_was_asked_for(
+    three: list[str], options: list[str], shown: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert obs(["ls", *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    found = [line.split()[0] for line in lines if line[0].isdigit()]
+    assert found == [three[number] for number in shown]
+    assert found or lines == ["no execution matches"]
+
+
+def test_ls_as_json_is_an_object_a_line(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert obs(["ls", "--json"]) == 0
+    newest, _, failed = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (newest["id"], newest["tags"], newest["error"]) == (three[2], {"team": "sky"}, None)
+    assert (failed["name"], failed["status"], failed["error"]) == ("flights", "failed", "ValueError: no such airport")
+    assert 0 < failed["duration"] < 60
+    assert datetime.datetime.fromisoformat(failed["started"]).tzinfo is not None
+
+
+def test_a_folder_that_is_not_there_is_no_empty_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert obs(["ls", "--store", str(tmp_path / "typo")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
+
+
+def test_export_into_a_folder_that_is_not_there(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert obs(["export", "-o", "/no/such/folder/x.html"]) == 2
+    assert capsys.readouterr().err == (
+        "obs: cannot write '/no/such/folder/x.html': there is no folder '/no/such/folder'\n"
+    )
+
+
+def test_what_failed_says_how_to_learn_why(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    obs(["explain", three[0]])
+    assert f" why {three[0][-6:]} tells why" in capsys.readouterr().out
+    obs(["explain", three[1]])
+    assert "tells why" not in capsys.readouterr().out
+
+
+def test_open_shows_the_newest_failure(
+    three: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert obs(["open"]) == 0
+    assert obs(["open", "weather"]) == 0
+    assert [address.split("/")[-3] for address in opened] == [three[0], three[2]]
+    assert capsys.readouterr().out.splitlines() == [address.removeprefix("file://") for address in opened]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["exp"], ["explain", "export"]),
+        (["ls", "--st"], ["--store", "--status"]),
+        (["ls", "--status", "f"], ["failed"]),
+        (["why", "fl"], ["flights"]),
+        (["nonsense", ""], []),
+    ],
+)
+def test_shells_complete(
+    three: list[str], words: list[str], offered: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert obs(["completion", "words", *words]) == 0
+    assert capsys.readouterr().out.split() == offered
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
+def test_bash_completes_what_the_script_tells_it(three: list[str], tmp_path: Path) -> None:
+    (tmp_path / "obs").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m obs_core "$@"\n')
+    (tmp_path / "obs").chmod(0o755)
+    typed = 'COMP_WORDS=(obs show wea); COMP_CWORD=2; _obs obs wea show; echo "${COMPREPLY[@]}"'
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    told = subprocess.run(
+        ["bash", "-c", f'eval "$(obs completion bash)"; {typed}'],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "weather\n"
+
+
+def test_doctor_ends_in_a_verdict_and_knows_another_obs(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "obs").write_text("#!/bin/sh\necho OBS Studio\n")
+    (tmp_path / "obs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert obs(["doctor"]) == 0
+    verdict = capsys.readouterr().out.splitlines()[-1]
+    assert verdict.startswith("verdict: obs works here")
+    assert f"another program ({tmp_path / 'obs'}), so type `python -m obs_core`" in verdict
+
+
+def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        obs(["ls", "--help"])
+    assert "obs ls --status failed --since 7d" in capsys.readouterr().out

@@ -20,6 +20,8 @@ from obs_core import (
     span,
     task,
 )
+from obs_core.model import Verdict
+from obs_core.rendering import verdict_mark
 from obs_core.report.shared import restore
 from obs_core.secrets import forget_secret_values, register_secret_value
 from obs_core.testing import FixedClock, RecordingStore
@@ -262,7 +264,8 @@ def test_items_of_every_kind_are_read_back_in_the_order_in_which_they_were_appen
         assert [restore(item, lambda digest: found.shared_body(digest) or "") for item in deck.items] == appended
 
 
-def test_a_secret_in_a_link_is_masked_in_the_report_too(folder: Path) -> None:
+def test_a_secret_in_a_link_is_masked_in_the_report_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBS_WRITE_REPORTS", "1")
     register_secret_value("sk0live9AbCdEf7h")
 
     @task
@@ -293,6 +296,7 @@ def test_a_hundred_thousand_appends_are_all_there(store: RecordingStore) -> None
 def test_a_secret_is_masked_in_decks_spans_reports_and_errors(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from obs_core import Secret
 
+    monkeypatch.setenv("OBS_WRITE_REPORTS", "1")
     monkeypatch.setenv("MY_TOKEN", "s3cr3t&value")
 
     @task
@@ -398,3 +402,21 @@ def test_the_decks_of_an_execution_outside_its_tasks_have_a_report(folder: Path)
     recorded = load_execution(run.id, folder)
     assert [(found.name, [deck.name for deck in found.decks]) for found in recorded.tasks] == [("night", ["Summary"])]
     assert len(recorded.report_paths()) == 1
+
+
+def test_what_a_check_found_is_kept_with_the_deck_that_shows_it(store: RecordingStore) -> None:
+    @task
+    def work() -> None:
+        Deck("Small").append(verdict_mark("passed") + "<p>ok</p>").append(verdict_mark("failed", "2 checks failed"))
+        Deck("Large").append(verdict_mark("warned", "drift") + "<p>x</p>" * 20_000)
+        late = Deck("Late", auto_add_to_deck=False)
+        late.append(verdict_mark("failed", "late"))
+        current_context().decks.append(late)
+        Deck("None").append("<p>nothing was checked</p>")
+
+    work()
+    found = {deck.name: deck.verdicts for deck in store.last().tasks[0].decks}
+    assert found["Small"] == [Verdict("passed"), Verdict("failed", "2 checks failed")]
+    assert found["Large"] == [Verdict("warned", "drift")]
+    assert found["Late"] == [Verdict("failed", "late")]
+    assert found["None"] == []

@@ -221,7 +221,7 @@ def assert_true(truth: Truth, folder: Path, damaged: str) -> None:
 def damage(folder: Path, chance: random.Random) -> str:
     files = [path for path in (folder / "executions").rglob("*") if path.is_file() and path.parent.name != "reports"]
     files += [path for path in (folder / "shared").rglob("*") if path.is_file()] if chance.random() < 0.1 else []
-    path = chance.choice([file for file in sorted(files) if chance.random() < 0.8 or "journal" in file.parts] or files)
+    path = chance.choice([file for file in sorted(files) if chance.random() < 0.8 or ".jsonl" in file.name] or files)
     content = path.read_bytes()
     how = chance.choice(DAMAGES)
     if content:
@@ -281,5 +281,6 @@ def test_the_store_is_sound_before(sound: dict[str, Truth]) -> None:
         assert truth.view.damaged_records == 0
         assert len(truth.items["main.2"]) == 301
         assert len(truth.spans) > 300
-        names = open_store(folder).names(f"executions/{truth.view.id}/journal")
+        paths = open_store(folder).names(f"executions/{truth.view.id}")
+        names = [name for name in paths if ".jsonl" in name]
         assert len(names) == 1 or any(name.endswith(".gz") for name in names)

@@ -12,7 +12,7 @@ import pytest
 
 from obs_core import current_context, execution, load_execution, span, task
 from obs_core.journal import flusher, records
-from obs_core.journal.reader import decode
+from obs_core.journal.reader import decode, segment_names
 from obs_core.store.packing import inflated, unpacked
 from obs_core.testing import FixedClock, RecordingStore, counted_ids
 
@@ -25,7 +25,7 @@ def work() -> None:
 
 def lines(store: RecordingStore, execution_id: str) -> list[list[object]]:
     """What stands in a journal, without the lines that check its batches."""
-    journal = store.files[f"executions/{execution_id}/journal/main-0000.jsonl"]
+    journal = store.files[f"executions/{execution_id}/main-0000.jsonl"]
     return [line for line in map(json.loads, journal.splitlines()) if line[0] != "check"]
 
 
@@ -75,7 +75,7 @@ def test_it_says_where_an_exception_was_raised_and_what_caused_it(store: Recordi
 def test_an_unknown_newer_record_and_newer_fields_are_skipped(store: RecordingStore) -> None:
     with counted_ids(), execution("night"):
         work()
-    path = "executions/execution-1/journal/main-0000.jsonl"
+    path = "executions/execution-1/main-0000.jsonl"
     head, *rest = without_batches(store.files[path]).splitlines(keepends=True)
     store.files[path] = (
         head
@@ -91,7 +91,7 @@ def test_an_unknown_newer_record_and_newer_fields_are_skipped(store: RecordingSt
 def test_a_torn_line_is_skipped(store: RecordingStore, torn: bytes) -> None:
     with counted_ids(), execution("night"):
         work()
-    path = "executions/execution-1/journal/main-0000.jsonl"
+    path = "executions/execution-1/main-0000.jsonl"
     store.files[path] += torn
     assert [found.name for found in store.last().tasks] == ["work"]
     assert store.last().status == "succeeded"
@@ -100,14 +100,14 @@ def test_a_torn_line_is_skipped(store: RecordingStore, torn: bytes) -> None:
 def test_a_journal_without_its_beginning_can_be_read(store: RecordingStore) -> None:
     with counted_ids(), execution("night"):
         work()
-    path = "executions/execution-1/journal/main-0000.jsonl"
+    path = "executions/execution-1/main-0000.jsonl"
     store.files[path] = b"".join(without_batches(store.files[path]).splitlines(keepends=True)[2:])
     recorded = store.last()
     assert [child.name for child in recorded.span.children] == ["work"]
 
 
 def test_an_empty_journal_can_be_read(store: RecordingStore) -> None:
-    store.put("executions/empty/journal/main-0000.jsonl", b"")
+    store.put("executions/empty/main-0000.jsonl", b"")
     recorded = store.last()
     assert (recorded.name, recorded.status, recorded.tasks) == ("", "lost", [])
 
@@ -133,7 +133,7 @@ def test_a_large_journal_goes_on_in_a_new_segment_and_closed_ones_are_compressed
         for number in range(20_000):
             with span("step", number=number):
                 pass
-    names = sorted(path.name for path in (folder / "executions" / run.id / "journal").iterdir())
+    names = sorted(path.name for path in (folder / "executions" / run.id).iterdir())
     assert len(names) > 3
     assert all(name.endswith(".jsonl.gz") for name in names[:-1])
     steps = load_execution(run.id, folder).span.children
@@ -170,7 +170,7 @@ def test_an_execution_ends_after_the_segment_that_the_background_thread_compress
         background.start()
         assert began.wait(10)
         threading.Timer(0.2, go_on.set).start()
-    names = [path.name for path in (folder / "executions" / run.id / "journal").iterdir()]
+    names = [path.name for path in (folder / "executions" / run.id).iterdir()]
     background.join()
     assert any(name.endswith("-0000.jsonl.gz") for name in names)
 
@@ -196,3 +196,18 @@ def test_silence_is_broken_by_a_sign_of_life(store: RecordingStore) -> None:
         clock.advance(11)
         journal.beat()
     assert ["beat", 11_000_000_000] in lines(store, "execution-1")
+
+
+def test_segments_in_the_folder_where_they_lay_before_are_read_with_those_of_today(folder: Path) -> None:
+    with execution("night", store=folder) as run, span("step"):
+        pass
+    place = folder / "executions" / run.id
+    (place / "journal").mkdir()
+    (place / "main-0000.jsonl").rename(place / "journal" / "main-0000.jsonl")
+    recorded = load_execution(run.id, folder)
+    assert (recorded.status, [one.name for one in recorded.span.walk()]) == ("succeeded", ["night", "step"])
+    (place / "other-0000.jsonl").write_bytes(b"")
+    assert segment_names(recorded.store, run.id) == [
+        f"executions/{run.id}/journal/main-0000.jsonl",
+        f"executions/{run.id}/other-0000.jsonl",
+    ]

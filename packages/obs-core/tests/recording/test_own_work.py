@@ -67,11 +67,11 @@ def test_drawing_inputs_and_output_is_not_the_tasks_time(store: RecordingStore) 
         (view,) = found.tasks
         assert (view.started, view.duration) == (one.start_ns, 1 * SECOND)
         assert (one.duration, one.self_time) == (1.0, 0.0)
-        assert own_work(found) == [("obs: draw the inputs", 8.0), ("obs: write the report", 16.0)]
+        assert own_work(found) == [("obs: draw the inputs", 8.0), ("obs: finish the decks", 16.0)]
         assert found.span.duration == 25.0
         assert found.span.self_time == 0.0
         assert [child.name for child in found.span.children] == ["work"]
-        assert [child.name for child in found.span.own_work] == ["obs: draw the inputs", "obs: write the report"]
+        assert [child.name for child in found.span.own_work] == ["obs: draw the inputs", "obs: finish the decks"]
 
 
 def test_decorators_above_and_below_are_not_the_tasks_time(store: RecordingStore) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,34 +92,6 @@ def test_an_exit_within_an_execution_or_a_task_is_their_end(
     assert [one.status for one in recorded.tasks] == [expected]
     assert ("Error" in [deck.name for deck in recorded.tasks[0].decks]) == (expected == "failed")
     assert {one.status for one in load_execution("last", folder).span.walk()} == {expected}
-
-
-@pytest.mark.posix
-def test_sigterm_fails_it_and_ends_the_process_as_it_would(folder: Path) -> None:
-    source = f"import time\nfrom obs_core import span\n{LOAD}print('ready', flush=True)\ntime.sleep(60)"
-    process = subprocess.Popen(
-        [sys.executable, "-c", source], env={**os.environ, "OBS_STORE": str(folder)}, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.terminate()
-    assert process.wait(60) == -signal.SIGTERM
-    (found,) = list_executions(folder)
-    assert (found.status, found.error) == ("failed", "Terminated: SIGTERM")
-
-
-@pytest.mark.posix
-def test_somebody_elses_handler_of_sigterm_stays(run_script: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    said = run_script(
-        """
-import os, signal, sys
-signal.signal(signal.SIGTERM, lambda *_: print("mine"))
-from obs_core import span
-with span("load"): pass
-os.kill(os.getpid(), signal.SIGTERM)
-"""
-    )
-    assert said.stdout == "mine\n"
 
 
 @pytest.mark.posix

@@ -1,15 +1,31 @@
-"""The report made again equals the one that the task wrote, tab by tab."""
+"""The report made from the journal equals the one that the task itself writes, byte by byte but for times."""
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import datetime
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from obs_core import Deck, TimeLineDeck, current_context, report, span, task
-from obs_core.recording import publishing
-from obs_core.testing import RecordingStore
+from obs_core import (
+    Deck,
+    TimeLineDeck,
+    attach,
+    carrier,
+    current_context,
+    execution,
+    load_execution,
+    span,
+    task,
+)
+from obs_core.journal.flusher import flush_all
+from obs_core.tasks.deferred import wait
 
 BEGAN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -59,31 +75,102 @@ def fail() -> None:
     raise ValueError("boom")
 
 
-@pytest.mark.parametrize(
-    "fill",
-    [
-        fill_small,
-        fill_large,
-        fill_default,
-        fill_steps,
-        fill_own_timeline,
-        fill_itself,
-        fill_of_one_name,
-        fail,
-        lambda: None,
-    ],
+def fill_kept_back() -> None:
+    deck = Deck("Kept back", auto_add_to_deck=False)
+    deck.append("before").append({"b": 2})
+    current_context().decks.append(deck)
+    deck.append("after")
+
+
+def fill_in_parts() -> None:
+    deck = Deck("In parts", "one")
+    Deck.publish()
+    deck.append("two")
+
+
+def fill_later() -> None:
+    deck = Deck("Later")
+    current_context().defer(lambda: (deck.append("drawn later"), None)[1])
+
+
+def fill_in_a_thread() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(contextvars.copy_context().run, fill_small).result()
+
+
+def fill_attached() -> None:
+    def part(carried: dict[str, str]) -> None:
+        with attach(carried), span("part"):
+            Deck("Attached").append("of the thread")
+            current_context().default_deck.append("of the thread too")
+
+    current_context().default_deck.append("general")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(part, carrier()).result()
+
+
+def fill_in_a_child() -> None:
+    deck = Deck("Both", "of the parent")
+    if not (child := os.fork()):
+        deck.append("of the child")
+        Deck("Child's").append("own")
+        current_context().link("Docs", "https://example.com/child")
+        flush_all()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def say_more() -> None:
+    context = current_context()
+    context.link("Docs", "https://example.com/?a=1&b=<2>")
+    context.state.note("Something that a reader must know.")
+    Deck("Bad").append(Unrenderable())
+
+
+class Unrenderable:
+    def _repr_html_(self) -> str:
+        raise ValueError("cannot be drawn")
+
+
+FILLS = (
+    fill_small,
+    fill_large,
+    fill_default,
+    fill_steps,
+    fill_own_timeline,
+    fill_itself,
+    fill_of_one_name,
+    fill_kept_back,
+    fill_in_parts,
+    fill_later,
+    fill_in_a_thread,
+    fill_attached,
+    pytest.param(fill_in_a_child, marks=pytest.mark.posix),
+    say_more,
+    fail,
+    lambda: None,
 )
-def test_a_report_made_again_has_the_same_tabs(
-    store: RecordingStore, monkeypatch: pytest.MonkeyPatch, fill: Any
-) -> None:
-    written: list[Any] = []
-    render = report.render_report
 
-    def kept(execution: Any, tasks: Any, *arguments: Any, **options: Any) -> str:
-        written.append(tasks[0])
-        return render(execution, tasks, *arguments, **options)
+OF_THE_EXECUTION = re.compile(r'"status":"[^"]*","error":[^,]*,"started":\d+,"ended":\d+,"duration":"[^"]*"')
+"""What of an execution is another one when it has ended. Its own tasks' do not change any more."""
 
-    monkeypatch.setattr(publishing, "render_report", kept)
+
+def written_and_made_again(folder: Path) -> tuple[str, str]:
+    """Return the report that the last execution's task wrote, and the one that is made from the journal."""
+    recorded = load_execution("last", folder)
+    (again,) = recorded.tasks
+    (path,) = (folder / "executions").glob("*/reports/*.html")
+    pages = path.read_text(), recorded.report(again)
+    of_all = again.name == recorded.name
+    first, second = (OF_THE_EXECUTION.sub("", page, count=2 if of_all else 1) for page in pages)
+    return first, second
+
+
+@pytest.mark.filterwarnings("ignore::obs_core.ObsWarning")
+@pytest.mark.parametrize("fill", FILLS)
+def test_a_report_made_again_is_the_same_byte_by_byte(folder: Path, monkeypatch: pytest.MonkeyPatch, fill: Any) -> None:
+    monkeypatch.setenv("OBS_WRITE_REPORTS", "1")
+    monkeypatch.setenv("OBS_STRICT", "0")
 
     @task
     def work(given: int) -> list[int]:
@@ -91,18 +178,49 @@ def test_a_report_made_again_has_the_same_tabs(
             fill()
         return [given]
 
-    if fill is fail:
-        with pytest.raises(ValueError, match="boom"):
-            work(7)
-    else:
+    with execution("night", tags={"year": 2013}, store=folder), contextlib.suppress(ValueError):
         work(7)
-    (again,) = store.last().tasks
-    live = written[-1]
-    assert len(live.decks) >= 4
-    assert [(deck.name, deck.items) for deck in again.decks] == [(deck.name, deck.items) for deck in live.decks]
-    assert (again.started, again.duration, again.status, again.error) == (
-        live.started,
-        live.duration,
-        live.status,
-        live.error,
-    )
+    wait()
+    written, again = written_and_made_again(folder)
+    assert len(written) > 50_000
+    assert again == written
+
+
+def test_so_is_that_of_decks_outside_any_task(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBS_WRITE_REPORTS", "1")
+    with execution("night", store=folder):
+        Deck("Summary", "<p>of the night</p>")
+    written, again = written_and_made_again(folder)
+    assert again == written
+
+
+def test_a_report_is_written_when_somebody_asks(folder: Path) -> None:
+    @task
+    def work() -> int:
+        return 7
+
+    with execution("night", store=folder) as run:
+        work()
+    place = folder / "executions" / run.id
+    assert [path.name for path in place.iterdir()] == ["main-0000.jsonl"]
+    assert sum(path.stat().st_size for path in place.iterdir()) < 4_000
+    (path,) = load_execution(run.id, folder).report_paths()
+    assert sorted(path.name for path in place.iterdir()) == ["main-0000.jsonl", "reports"]
+    assert "<title>work · succeeded · night</title>" in Path(path).read_text()
+
+
+def test_a_report_that_was_published_while_its_task_ran_is_written_again_at_its_end(folder: Path) -> None:
+    @task
+    def work() -> None:
+        Deck("Early", "one")
+        Deck.publish()
+        assert "Still running" in page().read_text()
+        assert "running · night" in page().read_text()
+
+    def page() -> Path:
+        (found,) = (folder / "executions").glob("*/reports/*.html")
+        return found
+
+    with execution("night", store=folder):
+        work()
+    assert "succeeded · night" in page().read_text()

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from obs_core.model import DeckView, ExecutionView, Link, TaskView
-from obs_core.report import render_notebook, render_report
+from obs_core.decks import DeckField
+from obs_core.model import DeckView, ExecutionView, Link, LogLine, TaskView, Verdict
+from obs_core.report import render_notebook, render_report, script_text
+from obs_core.report.logs import render_log
 from obs_core.report.shared import extract
 from obs_core.testing.hostile import (
     FLOODS,
@@ -25,6 +27,8 @@ from obs_core.testing.hostile import (
     Listener,
 )
 from obs_core.testing.hostile import WHOLE_DOCUMENT as WHOLE
+from obs_core.text.durations import format_duration
+from obs_core.values.gantt import colour_number
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -192,6 +196,72 @@ def test_a_failed_task_opens_its_error(show: Callable[..., Any]) -> None:
     expect(page.locator(".fact", has_text="Attempt")).to_contain_text("3")
     expect(page.locator(".note")).to_contain_text("obs failed at rendering output o0")
     expect(page.locator(".note")).to_contain_text("12 records of this execution could not be written")
+
+
+def test_what_the_task_filled_opens_before_what_every_task_gets(show: Callable[..., Any]) -> None:
+    of_every_task = [deck(field.value, f"<p>{field.value}</p>") for field in DeckField]
+    assert selected(show(report(task(*of_every_task, deck("default", "<p>mine</p>"))))) == "Summary"
+    assert selected(show(report(task(*of_every_task)))) == "Output"
+
+
+def test_a_tab_is_marked_with_the_worst_that_its_checks_found(show: Callable[..., Any]) -> None:
+    checked = deck("Validation", "<p>checks</p>")
+    checked.verdicts = [Verdict("passed"), Verdict("failed", "2 checks <b>failed</b>"), Verdict("warned")]
+    drifted = deck("Drift", "<p>drift</p>")
+    drifted.verdicts = [Verdict("warned", "3 of 19 columns drifted")]
+    page = show(report(task(checked, drifted, deck("Plain", "<p>nothing</p>"))))
+    marks = page.get_by_role("tab").locator(".verdict")
+    assert [mark.get_attribute("data-outcome") for mark in marks.all()] == ["failed", "warned"]
+    assert page.get_by_role("tab").all_text_contents() == [
+        "Validation, failed: 2 checks <b>failed</b>",
+        "Drift, warning: 3 of 19 columns drifted",
+        "Plain",
+    ]
+
+
+def test_what_is_to_be_typed_is_shown_whole_and_copied_from_the_command_on(show: Callable[..., Any]) -> None:
+    command = f"wandb sync /{'long/' * 60}run"
+    told = task(deck("a", "1"), links=[Link("W&B run", f"offline; to send it, type: {command}")])
+    page = show(report(told), width=390)
+    code = page.locator(".told code")
+    assert code.text_content().endswith(command)
+    assert code.evaluate("one => one.closest('.told').scrollWidth <= one.closest('.told').clientWidth + 1")
+    page.evaluate("navigator.clipboard.writeText = (text) => { window.copiedText = text; return Promise.resolve(); }")
+    page.get_by_role("button", name="Copy what W&B run says").click()
+    assert page.evaluate("window.copiedText") == command
+
+
+@pytest.mark.parametrize("name", ["read csv", "übung", "🛫 start", "", "x" * 500])
+def test_a_name_has_one_colour_and_a_duration_one_text_wherever_they_are_written(
+    show: Callable[..., Any], name: str
+) -> None:
+    page = show("<!doctype html>")
+    both = f"{script_text('wording.js')}; return [colourNumber(name), times.map(formatDuration)]"
+    times = [0, 417, 999, 1_000, 999_499, 999_500, 3_400_000, 99_949_999, 999_499_999, 999_500_000, 9_994_999_999]
+    times += [
+        9_995_000_000,
+        59_949_999_999,
+        59_950_000_000,
+        3_599_499_999_999,
+        3_600_000_000_000,
+        10**14,
+        10**17,
+        -5_000,
+    ]
+    colour, texts = page.evaluate(f"([name, times]) => {{ {both} }}", [name, times])
+    assert colour == colour_number(name)
+    assert texts == [format_duration(ns) for ns in times]
+
+
+def test_no_colour_of_what_succeeded_is_near_that_of_failure(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", "1"))))
+    hues = page.evaluate(
+        "[...Array(12).keys()].map(at => `--obs-bar-${at + 1}`)"
+        ".map(name => getComputedStyle(document.documentElement).getPropertyValue(name))"
+        ".map(colour => Number(colour.match(/([\\d.]+)\\)$/)[1]))"
+    )
+    assert len(set(hues)) == 12
+    assert all(75 < hue < 335 for hue in hues), "failure is red: 25 degrees in oklch"
 
 
 def test_an_error_deck_of_a_task_that_succeeded_waits_for_its_turn(show: Callable[..., Any]) -> None:
@@ -847,6 +917,13 @@ def test_an_execution_lists_its_tasks_beside_the_overview(show: Callable[..., An
     expect(open_frame(page).get_by_text("all in all")).to_be_visible()
 
 
+def test_a_report_of_one_task_opens_on_it(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", "<p>its own</p>")), overview="<p>all in all</p>"))
+    expect(open_frame(page).get_by_text("its own")).to_be_visible()
+    page.get_by_role("button", name="Overview").click()
+    expect(open_frame(page).get_by_text("all in all")).to_be_visible()
+
+
 def test_an_execution_without_an_overview_opens_what_failed(show: Callable[..., Any]) -> None:
     page = show(report(*several()))
     expect(page.get_by_role("heading", name="fit")).to_be_visible()
@@ -922,6 +999,32 @@ def test_the_open_tab_is_printed_whole(show: Callable[..., Any], html: str, prep
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
+FOREIGN = (
+    "<style>.own details { border: 3px solid red; padding: 1px; margin: 0 }</style>"
+    "<div class='own'><details open><summary>a</summary><p>b</p></details></div>"
+    "<details><summary>c</summary>d</details>"
+)
+
+
+def test_what_opens_in_a_tab_looks_as_its_own_style_says(show: Callable[..., Any]) -> None:
+    page = show(report(task(deck("a", FOREIGN))))
+    expect(open_frame(page).get_by_text("b", exact=True)).to_be_visible()
+    sizes = "each => each.map(one => getComputedStyle(one)).map(s => [s.borderTopWidth, s.paddingLeft, s.borderRadius])"
+    assert open_frame(page).locator("details").evaluate_all(sizes) == [["3px", "1px", "0px"], ["0px", "0px", "0px"]]
+    assert open_frame(page).locator("summary").evaluate_all(sizes) == [["0px", "0px", "0px"]] * 2
+
+
+def test_paper_keeps_the_colours_of_bars_and_cuts_no_card(show: Callable[..., Any]) -> None:
+    bar = "<i id='bar' style='display:block;height:9px;background:#3b7ddd'></i>"
+    page = show(report(task(deck("a", f"{bar}<table><tr id='row'><td>1</td></tr></table>"))))
+    expect(open_frame(page).locator("#bar")).to_be_visible()
+    page.emulate_media(media="print")
+    style = "(one, name) => getComputedStyle(one)[name]"
+    assert open_frame(page).locator("#bar").evaluate(style, "printColorAdjust") == "exact"
+    assert open_frame(page).locator("#row").evaluate(style, "breakInside") == "avoid"
+    assert page.locator(".badge").first.evaluate(style, "printColorAdjust") == "exact"
+
+
 def test_without_javascript_the_page_says_what_it_needs(show: Callable[..., Any]) -> None:
     page = show(report(task(status="failed", error="ValueError: x")), java_script_enabled=False)
     expect(page.get_by_role("heading", name="clean · failed · flights: ValueError: x")).to_be_visible()
@@ -953,3 +1056,74 @@ def test_a_notebook_shows_a_deck_as_high_as_it_is(show: Callable[..., Any]) -> N
     page.wait_for_function("document.querySelectorAll('iframe')[1].offsetHeight < 200")
     assert frames.first.get_attribute("sandbox") == "allow-scripts allow-popups allow-downloads"
     assert frames.first.get_attribute("title") == "Quality"
+
+
+# ---- Logs
+
+
+def line(text: str, level: str = "", **given: Any) -> LogLine:
+    severity = {"": 0, "INFO": 20, "WARNING": 30, "ERROR": 40}[level]
+    return LogLine(
+        STARTED, level, severity, "logging" if level else "stdout", text, "a.1", given.pop("span", "a.1"), **given
+    )
+
+
+def logs(*lines: LogLine, missing: int = 0) -> TaskView:
+    return task(deck("Logs", render_log(lines, {"a.2": "join"}, missing)))
+
+
+def log_rows(page: Any) -> list[str]:
+    return list(open_frame(page).locator(".row .text").all_inner_texts())
+
+
+def test_a_log_shows_errors_first_and_is_searched_and_filtered(show: Callable[..., Any]) -> None:
+    page = show(
+        report(
+            logs(
+                line("336,776 rows"),
+                line("no coordinates", "WARNING", logger="flights", span="a.2"),
+                line("cannot place it", "ERROR", exception="Traceback:\nKeyError: 'JFK'"),
+                line("done", "INFO"),
+            )
+        )
+    )
+    frame = open_frame(page)
+    expect(frame.locator(".problems summary")).to_have_text("1 error, 1 warning")
+    assert frame.locator(".problems .text").all_inner_texts() == ["cannot place it", "no coordinates"]
+    assert log_rows(page) == [
+        "336,776 rows", "flights: no coordinates", "cannot place it", "Traceback:", "KeyError: 'JFK'", "done",
+    ]  # fmt: skip
+    frame.get_by_label("Level").select_option("40")
+    expect(frame.locator(".count")).to_have_text("1 of 4 lines")
+    frame.get_by_label("Level").select_option("0")
+    frame.get_by_label("Span").select_option("join")
+    expect(frame.locator(".row")).to_have_count(1)
+    frame.get_by_label("Span").select_option("")
+    frame.get_by_label("Search the lines").fill("jfk")
+    expect(frame.locator(".row")).to_have_count(3)
+    frame.get_by_role("button", name="no coordinates").click()
+    expect(frame.locator(".row.hit .text")).to_have_text("flights: no coordinates")
+
+
+def test_a_hundred_thousand_lines_are_scrolled_and_searched(show: Callable[..., Any]) -> None:
+    page = show(report(logs(*(line(f"row {number}") for number in range(100_000)), missing=7)))
+    frame = open_frame(page)
+    expect(frame.locator(".count")).to_have_text("100,000 lines")
+    expect(frame.locator(".note")).to_have_text("7 more lines are not shown here.")
+    assert frame.locator(".row").count() < 100
+    frame.get_by_role("button", name="Go to the end").click()
+    expect(frame.get_by_text("row 99999", exact=True)).to_be_visible()
+    frame.get_by_label("Search the lines").fill("row 4242")
+    expect(frame.locator(".count")).to_have_text("11 of 100,000 lines")
+
+
+def test_nothing_that_was_logged_is_executed(show: Callable[..., Any]) -> None:
+    colours = "\x1b[31mred\x1b[0m and \x1b[38;5;46mgreen\x1b[0m\x1b]0;title\x07\x1b[2J"
+    page = show(report(logs(*(line(text) for text in HOSTILE), line(colours, "ERROR"))))
+    frame = open_frame(page)
+    expect(frame.locator(".row").first).to_be_visible()
+    assert frame.locator(".row img, .row svg, .row script").count() == 0
+    red = frame.locator(".row .text span", has_text="red")
+    assert red.evaluate("one => getComputedStyle(one).color") == "rgb(209, 67, 75)"
+    assert log_rows(page)[-1] == "red and green"
+    assert frame.locator("body").evaluate("() => window.hit") is None

@@ -67,7 +67,13 @@ def test_a_pipe_in_a_store_is_not_waited_for(folder: Path) -> None:
 def test_records_may_name_files_of_their_own_execution_and_shared_content_only() -> None:
     assert belongs_to("executions/a/blobs/x.gz", "a")
     assert belongs_to("shared/x.gz", "a")
-    others = ("executions/b/blobs/x.gz", "latest/x.json", "executions/a/journal/x", "shared/../x", "executions/a/blobs")
+    others = (
+        "executions/b/blobs/x.gz",
+        "latest/x.json",
+        "executions/a/main-0000.jsonl",
+        "shared/../x",
+        "executions/a/blobs",
+    )
     for path in others:
         assert not belongs_to(path, "a")
 
@@ -103,16 +109,14 @@ def test_times_are_compared_by_the_clock_of_the_store(store: RecordingStore, mon
         ["execution", 1, "night", 0, {}, "", "", ""],
     ]
 
-    store.put("executions/e1/journal/main-0000.jsonl", b"".join(json.dumps(row).encode() + b"\n" for row in head))
+    store.put("executions/e1/main-0000.jsonl", b"".join(json.dumps(row).encode() + b"\n" for row in head))
     monkeypatch.setattr(time, "time", lambda now=time.time: now() + 3600)
-    monkeypatch.setattr(store, "now", lambda: store.modified("executions/e1/journal/main-0000.jsonl") + 1)
+    monkeypatch.setattr(store, "now", lambda: store.modified("executions/e1/main-0000.jsonl") + 1)
     assert store.last().status == "running"
-    monkeypatch.setattr(
-        store, "now", lambda: store.modified("executions/e1/journal/main-0000.jsonl") + liveness.SILENCE + 1
-    )
+    monkeypatch.setattr(store, "now", lambda: store.modified("executions/e1/main-0000.jsonl") + liveness.SILENCE + 1)
     assert store.last().status == "lost"
-    store.put("executions/e1/journal/main-0001.jsonl", b'["beat",5]\n')
-    monkeypatch.setattr(store, "now", lambda: store.modified("executions/e1/journal/main-0001.jsonl") + 1)
+    store.put("executions/e1/main-0001.jsonl", b'["beat",5]\n')
+    monkeypatch.setattr(store, "now", lambda: store.modified("executions/e1/main-0001.jsonl") + 1)
     assert store.last().status == "running", "a sign of life takes it back"
 
 
@@ -126,7 +130,7 @@ def test_a_folder_tells_the_time_of_its_file_system(folder: Path) -> None:
 def lost_execution(folder: Path, silent_for: float) -> str:
     """An execution of another machine that began long ago, and was heard of some time ago."""
     name = "20250101-000000-000000-aaaaaa"
-    journal = folder / "executions" / name / "journal"
+    journal = folder / "executions" / name
     journal.mkdir(parents=True)
     rows = [
         ["head", 1, name, "main", 10**18, ["h", "elsewhere", 1, 1], "", ""],
@@ -182,10 +186,10 @@ def test_one_execution_that_cannot_be_read_spoils_nothing_for_the_others(
     with execution("good", store=folder):
         work()
     executions = os.fsencode(folder / "executions")
-    os.makedirs(os.path.join(executions, b"\xff\xfe-not-utf-8", b"journal"))
-    with open(os.path.join(executions, b"\xff\xfe-not-utf-8", b"journal", b"main-0000.jsonl"), "wb") as file:
+    os.makedirs(os.path.join(executions, b"\xff\xfe-not-utf-8"))
+    with open(os.path.join(executions, b"\xff\xfe-not-utf-8", b"main-0000.jsonl"), "wb") as file:
         file.write(b'["head",1,"x","main",1,["","",0,0],"",""]\n')
-    (folder / "executions" / "a-folder" / "journal" / "main-0000.jsonl").mkdir(parents=True)
+    (folder / "executions" / "a-folder" / "main-0000.jsonl").mkdir(parents=True)
     (folder / "executions" / "a-file").write_bytes(b"")
     assert obs(["ls", "--store", str(folder)]) == 0
     assert "good" in capsys.readouterr().out

@@ -13,6 +13,7 @@ import pytest
 
 from obs_core import Deck, current_context, execution, load_execution, task
 from obs_core.assembly.unfinished import UnfinishedCapture
+from obs_core.secrets import forget_secret_values, register_secret_value
 from obs_core.tasks.deferred import wait
 
 WRITER = """
@@ -58,6 +59,16 @@ def test_whoever_reads_makes_the_decks_of_a_process_that_is_gone(abandoned: Path
     assert [(deck.name, deck.items) for deck in recorded.decks if deck.name == "Lines"] == [
         ("Lines", ["<p>three rows</p>"])
     ]
+
+
+@pytest.mark.usefixtures("reader_installed")
+def test_what_the_reader_knows_to_be_secret_is_masked_in_them(abandoned: Path) -> None:
+    register_secret_value("three")
+    try:
+        (recorded,) = load_execution("last", abandoned).tasks
+        assert [deck.items for deck in recorded.decks if deck.name == "Lines"] == [["<p>*** rows</p>"]]
+    finally:
+        forget_secret_values()
 
 
 @pytest.mark.usefixtures("reader_installed")

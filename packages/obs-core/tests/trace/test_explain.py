@@ -62,25 +62,25 @@ Tags       team=ml, env=dev
 
 Trace                                           start  duration     self  share
 flights                                          +0 s    1.00 s   1.0 ms  100 %  ━━━━━━━━━━━━━━━━━━━
-├─ load                                       +1.0 ms    239 ms   9.0 ms   23 %  ━━━━━
-│  ├─ read csv                                +5.0 ms    195 ms   195 ms   19 %  ━━━━
-│  └─ parse                                   +200 ms   35.0 ms  35.0 ms    3 %     ━━
+├─ load                                       +1.0 ms    239 ms   9.0 ms   24 %  ━━━━━
+│  ├─ read csv                                +5.0 ms    195 ms   195 ms   20 %  ━━━━
+│  └─ parse                                   +200 ms   35.0 ms  35.0 ms    4 %     ━━
 ├─ clean  FAILED ValueError                   +240 ms   60.0 ms  60.0 ms    6 %      ━━
 ├─ gather                                     +300 ms    300 ms  15.0 ms   30 %       ━━━━━━━
-│  ├─ fetch                                   +305 ms    195 ms   195 ms   19 %       ━━━━━
+│  ├─ fetch                                   +305 ms    195 ms   195 ms   20 %       ━━━━━
 │  └─ fetch                                   +306 ms    284 ms   284 ms   28 %       ━━━━━━━
 └─ train                                      +600 ms    400 ms      0 s   40 %             ━━━━━━━━
    └─ epoch ×4  mean 100 ms  max 100 ms       +600 ms    400 ms   120 ms   40 %             ╍╍╍╍╍╍╍╍
       └─ batch ×6  mean 46.7 ms  max 50.0 ms  +600 ms    280 ms   280 ms   28 %             ╍╍╍╍╍╍╍╍
 
 Hottest operations  count  self time  share     mean      max
-fetch                   2     479 ms   47 %   240 ms   284 ms
+fetch                   2     479 ms   48 %   240 ms   284 ms
 batch                   6     280 ms   28 %  46.7 ms  50.0 ms
-read csv                1     195 ms   19 %   195 ms   195 ms
+read csv                1     195 ms   20 %   195 ms   195 ms
 epoch                   4     120 ms   12 %  30.0 ms  50.0 ms
 clean                   1    60.0 ms    6 %  60.0 ms  60.0 ms
-parse                   1    35.0 ms    3 %  35.0 ms  35.0 ms
-gather                  1    15.0 ms    1 %  15.0 ms  15.0 ms
+parse                   1    35.0 ms    4 %  35.0 ms  35.0 ms
+gather                  1    15.0 ms    2 %  15.0 ms  15.0 ms
 load                    1     9.0 ms   <1 %   9.0 ms   9.0 ms
 flights                 1     1.0 ms   <1 %   1.0 ms   1.0 ms
 train                   1        0 s    0 %      0 s      0 s
@@ -88,10 +88,10 @@ train                   1        0 s    0 %      0 s      0 s
 Critical path                time  share
 flights                    1.0 ms   <1 %
 load                       9.0 ms   <1 %
-load › read csv            195 ms   19 %
-load › parse              35.0 ms    3 %
+load › read csv            195 ms   20 %
+load › parse              35.0 ms    4 %
 clean                     60.0 ms    6 %
-gather                    16.0 ms    1 %
+gather                    16.0 ms    2 %
 gather › fetch             284 ms   28 %
 train › epoch ×4           120 ms   12 %
 train › epoch › batch ×6   280 ms   28 %
@@ -112,18 +112,18 @@ Took       239 ms, in 3 spans
 
 Trace          start  duration     self  share
 load            +0 s    239 ms   9.0 ms  100 %  ━━━━━━━━━━━━━━━━━━━━━━━━
-├─ read csv  +4.0 ms    195 ms   195 ms   81 %  ━━━━━━━━━━━━━━━━━━━━
-└─ parse     +199 ms   35.0 ms  35.0 ms   14 %                     ━━━━━
+├─ read csv  +4.0 ms    195 ms   195 ms   82 %  ━━━━━━━━━━━━━━━━━━━━
+└─ parse     +199 ms   35.0 ms  35.0 ms   15 %                     ━━━━━
 
 Hottest operations  count  self time  share     mean      max
-read csv                1     195 ms   81 %   195 ms   195 ms
-parse                   1    35.0 ms   14 %  35.0 ms  35.0 ms
-load                    1     9.0 ms    3 %   9.0 ms   9.0 ms
+read csv                1     195 ms   82 %   195 ms   195 ms
+parse                   1    35.0 ms   15 %  35.0 ms  35.0 ms
+load                    1     9.0 ms    4 %   9.0 ms   9.0 ms
 
 Critical path     time  share
-load            9.0 ms    3 %
-read csv        195 ms   81 %
-parse          35.0 ms   14 %
+load            9.0 ms    4 %
+read csv        195 ms   82 %
+parse          35.0 ms   15 %
 """
     )
 

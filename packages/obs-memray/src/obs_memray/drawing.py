@@ -122,7 +122,22 @@ def _page(reporter: str, paths: Sequence[str], options: Options) -> str:
             inverted=view.inverted,
             no_web=True,
         )
-    return page.getvalue()
+    return _accessible(page.getvalue())
+
+
+def _accessible(page: str) -> str:
+    """Give memray's controls the names, and its badge the contrast, that readers with other needs depend on."""
+    for before, after in _MADE_ACCESSIBLE:
+        page = page.replace(before, after)
+    return page
+
+
+_MADE_ACCESSIBLE = (
+    ('id="hideUninteresting"', 'id="hideUninteresting" aria-label="Hide irrelevant frames"'),
+    ('id="hideImportSystem"', 'id="hideImportSystem" aria-label="Hide frames of the import system"'),
+    ('<nav class="navbar', '<nav aria-label="Memray" class="navbar'),
+    ("</head>", "<style>.badge-primary { background-color: #0056b3; }</style></head>"),
+)
 
 
 def _reported(reporter: str, readers: Sequence[FileReader], view: View) -> Any:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from obs_core.rendering import escape
-from obs_core.text.numbers import count, plural, share
+from obs_core.rendering import escape, verdict_mark
+from obs_core.text.numbers import MISSING, count, plural, share
 from obs_pandera.findings import Finding, Findings
 from obs_pandera.frames import Frame
 from obs_pandera.schemas import Rule, Schema
@@ -52,11 +52,12 @@ def _css() -> str:
 
 
 def _verdict(title: str, schema: Schema, frame: Frame, findings: Findings) -> str:
-    failed = bool(findings.findings)
+    failed = len(findings.findings)
     word, css = ("Failed", "failed") if failed else ("Passed", "passed")
+    mark = verdict_mark("failed", f"{title}: {plural(failed, 'check')} failed") if failed else verdict_mark("passed")
     rows = "rows unknown" if frame.rows is None else plural(frame.rows, "row")
     about = f"schema <code>{escape(shorten(schema.name))}</code>, {rows}, {plural(len(frame.labels), 'column')}"
-    return f'<h2>{escape(title)}</h2><p class="verdict"><b class="{css}">{word}</b><span>{about}</span></p>'
+    return f'{mark}<h2>{escape(title)}</h2><p class="verdict"><b class="{css}">{word}</b><span>{about}</span></p>'
 
 
 def _facts(frame: Frame, findings: Findings) -> str:
@@ -116,12 +117,15 @@ def _asked(finding: Finding) -> str:
 def _section(title: str, heads: Sequence[str], rows: Iterable[list[str]], total: int) -> str:
     body = "".join(f"<tr>{''.join(map(_cell, heads, row))}</tr>" for row in rows)
     more = f'<p class="note">{total - _ROWS:,} more are not shown.</p>' if total > _ROWS else ""
-    return f'<h3>{title}</h3><div class="scroll">{_table(heads, body)}</div>{more}'
+    return f'<h3>{title}</h3><div class="scroll" tabindex="0">{_table(heads, body)}</div>{more}'
 
 
 def _table(heads: Sequence[str], body: str) -> str:
-    head = "".join(f'<th scope="col"{_aligned(name)}>{name}</th>' for name in heads)
+    head = "".join(f'<th scope="col"{_aligned(name)}>{name or _RESULT}</th>' for name in heads)
     return f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+_RESULT = '<span class="unseen">Result</span>'
 
 
 def _cell(head: str, content: str) -> str:
@@ -196,7 +200,8 @@ def _preview_table(frame: Frame, findings: Findings, columns: list[int], body: s
         f'<th scope="col"{_number(frame.dtype(c))}>{_text(frame.labels[c])}<small>{escape(frame.dtype(c))}</small></th>'
         for c in columns
     )
-    table = f'<table class="preview"><thead><tr><th></th>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    head = f'<tr><th><span class="unseen">Row</span></th>{heads}</tr>'
+    table = f'<table class="preview"><thead>{head}</thead><tbody>{body}</tbody></table>'
     if findings.first_invalid:
         title, of = "Offending rows", findings.invalid_rows
         note = f"The first {shown:,}" + (f" of {of:,}" if of and of > shown else "") + "; failing cells are marked,"
@@ -205,7 +210,7 @@ def _preview_table(frame: Frame, findings: Findings, columns: list[int], body: s
         title, note = "The data", f"The first {shown:,} of {frame.rows:,} rows."
     if len(columns) < len(frame.labels):
         note += f" {len(frame.labels) - len(columns):,} columns are left out."
-    return f'<h3>{title}</h3><div class="scroll">{table}</div><p class="note">{note}</p>'
+    return f'<h3>{title}</h3><div class="scroll" tabindex="0">{table}</div><p class="note">{note}</p>'
 
 
 def _previewed(frame: Frame, findings: Findings) -> list[int]:
@@ -231,7 +236,7 @@ def _preview_cell(value: object, dtype: str, bad: bool) -> str:
     wanted = {"number": bool(_NUMBERS.match(dtype)), "cell-bad": bad, "missing": text is None}
     kinds = [css for css, is_wanted in wanted.items() if is_wanted]
     css = f' class="{" ".join(kinds)}"' if kinds else ""
-    return f"<td{css}>{'missing' if text is None else _text(text)}</td>"
+    return f"<td{css}>{MISSING if text is None else _text(text)}</td>"
 
 
 def _rules(schema: Schema, findings: Findings) -> str:

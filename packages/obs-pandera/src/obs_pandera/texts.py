@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from obs_core.interruptions import let_pass
 from obs_core.rendering import bounded_repr
 
 __all__ = ["asked_text", "check_text", "label_of", "shorten", "value_text"]
@@ -68,7 +69,8 @@ def _plain(value: Any) -> str:
         return bounded_repr(item, LONGEST)
     try:
         return str(item)
-    except Exception:  # an int of more than 4,300 digits, an object that cannot print itself
+    except Exception as error:  # an int of more than 4,300 digits, an object that cannot print itself
+        let_pass(error)
         return bounded_repr(item, LONGEST)
 
 
@@ -77,5 +79,6 @@ def _is_missing(value: Any) -> bool:
         return True
     try:
         return isinstance(value, float) and value != value
-    except Exception:
+    except Exception as error:
+        let_pass(error)
         return False

@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime
 import math
 
+from obs_core.text.durations import format_duration
+from obs_core.text.numbers import MISSING, count, share, statistic
+
 __all__ = [
     "count_text",
     "duration_text",
@@ -24,32 +27,23 @@ _DAY = 86_400_000_000
 
 
 def number_text(value: float | None) -> str:
-    """Write a number with four digits, whole above a thousand: ``3.142``, ``2013``, ``12,346``; a dash for none."""
-    if value is None or math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if abs(value) < 1000 and not isinstance(value, int):
-        return f"{value:.4g}".replace("-", "−") if value else "0"
-    if abs(value) < 1e15:
-        return (f"{value:.0f}" if abs(value) < 9999.5 else f"{value:,.0f}").replace("-", "−")
-    return f"{value:.4g}".replace("-", "−")
+    """Write a number as every package does (`obs_core.text.numbers.statistic`): ``3.142``, ``2013``, ``12,346``."""
+    return MISSING if value is None else statistic(value)
 
 
 def signed_text(value: float, digits: int = 2) -> str:
-    """Write a change with its sign: ``+0.20``, ``−1.50``."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    """Write a change with its sign: ``+0.20``, ``-1.50``."""
+    return f"{value:+.{digits}f}"
 
 
 def count_text(value: float | None) -> str:
-    """Write how many; an estimate is rounded; a dash where nothing was counted."""
-    return "–" if value is None or math.isinf(value) else f"{round(value):,}"
+    """Write how many; an estimate is rounded."""
+    return MISSING if value is None or math.isinf(value) else count(round(value))
 
 
-def share_text(share: float) -> str:
+def share_text(ratio: float) -> str:
     """Write a share so that 99.996 % does not read as all of them."""
-    text = f"{100 * share:.1f} %"
-    return "> 99.9 %" if text == "100.0 %" and share < 1 else "< 0.1 %" if text == "0.0 %" and share > 0 else text
+    return share(ratio, 1)
 
 
 def time_text(micros: float) -> str:
@@ -71,14 +65,8 @@ def rough_time_text(micros: float, span: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Write a length of time in the unit in which it is between 1 and 1,000 or so."""
-    if math.isnan(seconds):
-        return "–"
-    size = abs(seconds)
-    for unit, length in (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3)):
-        if size >= 2 * length or (unit == "s" and size >= 1):
-            return f"{number_text(float(f'{seconds / length:.3g}'))} {unit}"
-    return f"{number_text(float(f'{seconds * 1e6:.3g}'))} µs" if seconds else "0 s"
+    """Write a length of time."""
+    return MISSING if math.isnan(seconds) else format_duration(round(seconds * 1e9))
 
 
 def visible(text: str) -> str:

@@ -13,6 +13,7 @@ __all__ = ["ArrayRenderer"]
 
 _EDGE = 5
 _EXACT = 5_000_000
+_CORNER = '<th class="index"><span class="unseen">Row</span></th>'
 _GAP = Cell("⋯", kind="gap")
 
 
@@ -134,12 +135,12 @@ def _grid(values: list[list[Any]], rows: list[int | None], columns: list[int | N
         f"<tr>{_place(row)}{''.join(_cell(cells[r * width + c], row, columns, c, numeric) for c in range(width))}</tr>"
         for r, row in enumerate(rows)
     )
-    head = "" if columns is None else f"<thead><tr>{_place(None)}{''.join(_head(c) for c in columns)}</tr></thead>"
+    head = "" if columns is None else f"<thead><tr>{_CORNER}{''.join(_head(c) for c in columns)}</tr></thead>"
     return f'<div class="scroll" tabindex="0"><table>{head}<tbody>{body}</tbody></table></div>'
 
 
 def _place(row: int | None) -> str:
-    return f'<th class="index" scope="row">{"" if row is None else row}</th>'
+    return f'<th class="index" scope="row">{"⋯" if row is None else row}</th>'
 
 
 def _head(column: int | None) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from obs_core.report import script_text
 from obs_core.text.durations import format_duration
-from obs_core.text.numbers import count, plural, share
+from obs_core.text.numbers import MISSING, count, plural, share
 from obs_renderers._cells import is_missing, label_text
 from obs_renderers._columns import Column
 from obs_renderers._frames import Frame, open_frame
@@ -220,8 +222,14 @@ def _chart(bars: list[GanttBar]) -> str:
     }
     encoded = json_for_script(msgspec.json.encode(content))
     starter = "<script>obsGantt(document.currentScript.parentElement)</script>"
-    scripts = script("gantt") + starter
+    scripts = _script() + starter
     return f'<div class="gantt-root"><script type="application/json">{encoded}</script>{scripts}</div>'
+
+
+@functools.cache
+def _script() -> str:
+    """Return the chart's script, with what every page of obs words and paints alike."""
+    return script("gantt").replace("// {wording}", script_text("wording.js").strip())
 
 
 def _start(bar: GanttBar) -> int:
@@ -286,7 +294,7 @@ _HEADS = (
 
 
 def _table_row(row: _Row, first: int, span: int) -> str:
-    cpu = "–" if row.cpu is None else format_duration(row.cpu)
+    cpu = MISSING if row.cpu is None else format_duration(row.cpu)
     numbers = (count(row.bars), "+" + format_duration(row.first - first), format_duration(row.wall), cpu)
     cells = "".join(f'<td class="number">{text}</td>' for text in numbers)
     title = f' title="{escape(shorten(row.name, 1000))}"' if len(row.name) > 60 else ""

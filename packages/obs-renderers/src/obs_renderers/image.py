@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from obs_core.interruptions import let_pass
 from obs_core.text.numbers import byte_size
 from obs_renderers._markup import escape, fragment
 from obs_renderers._types import is_a, reject
@@ -196,7 +197,8 @@ def _orientation(image: Any) -> int:
     """Read how the camera was held, 1 to 8; 1 (as it is) where that is missing, no such number, or cannot be read."""
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # what cameras and editors write there is often broken; the picture is not
+    except Exception as error:  # what cameras and editors write there is often broken; the picture is not
+        let_pass(error)
         return 1
     return orientation if type(orientation) is int and 1 <= orientation <= 8 else 1
 

@@ -75,8 +75,9 @@ def _parser() -> MarkdownIt:
     from mdit_py_plugins.tasklists import tasklists_plugin
 
     parser = MarkdownIt("commonmark", {"html": True, "highlight": _code_block}).enable(["table", "strikethrough"])
-    for plugin in (admon_plugin, deflist_plugin, footnote_plugin, tasklists_plugin):
+    for plugin in (admon_plugin, deflist_plugin, footnote_plugin):
         parser.use(plugin)
+    parser.use(tasklists_plugin, label=True)
     parser.add_render_rule("link_open", _link)
     parser.add_render_rule("image", _image)
     return parser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from obs_core.text.numbers import count, plural, share, statistic
+from obs_core.text.numbers import MISSING, count, plural, share, statistic
 from obs_renderers._frames import open_frame
 from obs_renderers._markup import escape, fragment, script, shorten
 from obs_renderers._profile import ColumnProfile, Profile, profile_frame
@@ -114,7 +114,7 @@ def _overview(profile: Profile) -> str:
         ("constant columns", count(sum(column.constant for column in profile.columns))),
         (
             "duplicate rows",
-            "–" if profile.duplicates is None else share(profile.duplicates, profile.rows, about=profile.sampled),
+            MISSING if profile.duplicates is None else share(profile.duplicates, profile.rows, about=profile.sampled),
         ),
     ]
     entries = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts)
@@ -225,4 +225,4 @@ def _associations(profile: Profile) -> str:
 
 
 def _pearson(correlation: float | None) -> str:
-    return "–" if correlation is None else statistic(round(correlation, 2))
+    return MISSING if correlation is None else statistic(round(correlation, 2))

@@ -98,7 +98,7 @@ def _facts(frame: Frame, missing: list[Missing | None]) -> str:
 def _head(frame: Frame, columns: list[int | None], missing: list[Missing | None], cells: list[list[Cell]]) -> str:
     labels = frame.index_labels() or [""]
     css = "index many" if len(labels) > 1 else "index"
-    index = "".join(f'<th class="{css}">{_label(label)}</th>' for label in labels)
+    index = "".join(f'<th class="{css}">{_label(label) if label else _NAMELESS}</th>' for label in labels)
     heads = "".join(_column_head(frame, *column) for column in zip(columns, missing, cells, strict=True))
     return f"<thead><tr>{index}{heads}</tr></thead>"
 
@@ -109,6 +109,10 @@ def _column_head(frame: Frame, column: int | None, missing: Missing | None, cell
     dtype = f'<span class="dtype">{escape(shorten(frame.dtype(column), 40))}</span>'
     right = ' class="number"' if is_numeric(cells) else ""
     return f'<th scope="col"{right}>{_label(frame.label(column))}{dtype}{_missing_share(missing, frame.rows)}</th>'
+
+
+_NAMELESS = '<span class="unseen">Row</span>'
+"""The head of row names that have no name of their own, for those who cannot see that they are names."""
 
 
 def _label(label: str) -> str:

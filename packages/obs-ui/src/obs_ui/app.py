@@ -18,14 +18,24 @@ from starlette.staticfiles import StaticFiles
 
 import obs_core.report
 from obs_core.store import Store
-from obs_ui.pages import compare, downloads, execution, executions, live, task
+from obs_ui.pages import compare, downloads, execution, executions, live, metrics, task
 from obs_ui.security import Access, Guard
 from obs_ui.site import HERE, Site, site_of
 
 __all__ = ["make_app"]
 
-_STYLES_OF_THE_REPORT = ("theme.css", "page.css", "frame.css")
-_SCRIPTS_OF_THE_REPORT = ("frame.js", "elements.js", "theme.js", "documents.js", "frames.js", "tabs.js")
+_STYLES_OF_THE_REPORT = ("theme.css", "page.css", "frame.css", "uplot.css", "curves.css")
+_SCRIPTS_OF_THE_REPORT = (
+    "frame.js",
+    "elements.js",
+    "wording.js",
+    "theme.js",
+    "documents.js",
+    "frames.js",
+    "tabs.js",
+    "uplot.js",
+    "curves.js",
+)
 """What the UI's pages have in common with the report page is the same file."""
 
 
@@ -60,11 +70,13 @@ def _routes() -> list[Route | Mount]:
         Route("/events", live.list_events),
         Route("/compare", compare.compare),
         Route("/compare/decks", compare.decks),
+        Route("/compare/metrics", metrics.overlay),
         Route("/frame", task.frame),
         Route("/shared/{digest}", task.shared),
         Route(one, execution.execution),
         Route(one + "/events", live.execution_events),
         Route(one + "/timeline", execution.timeline),
+        Route(one + "/metrics", metrics.metrics),
         Route(one + "/operations", execution.operations),
         Route(one + "/spans/{span}", execution.span),
         Route(one + "/report.html", downloads.execution_report),

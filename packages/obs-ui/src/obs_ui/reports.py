@@ -18,12 +18,14 @@ def execution_report(snapshot: Snapshot) -> str:
     """Return the report of an execution: all its tasks in one page."""
     tasks = [_with_items(snapshot, task) for task in snapshot.tasks]
     overview = render_overview(snapshot.tasks, span_of(snapshot))
-    return render_report(snapshot.view, tasks, _kept(snapshot).shared_body, overview=overview)
+    why = snapshot.why.paragraph if snapshot.why is not None else ""
+    return render_report(snapshot.view, tasks, _kept(snapshot).shared_body, overview=overview, why=why)
 
 
 def task_report(snapshot: Snapshot, task: TaskView) -> str:
     """Return the report of one call of a task."""
-    return render_report(snapshot.view, [_with_items(snapshot, task)], _kept(snapshot).shared_body)
+    why = snapshot.why.paragraph if snapshot.why is not None and task.status == "lost" else ""
+    return render_report(snapshot.view, [_with_items(snapshot, task)], _kept(snapshot).shared_body, why=why)
 
 
 def span_of(snapshot: Snapshot) -> ExecutionSpan:
@@ -32,7 +34,10 @@ def span_of(snapshot: Snapshot) -> ExecutionSpan:
 
 
 def _with_items(snapshot: Snapshot, task: TaskView) -> TaskView:
-    decks = [DeckView(label, snapshot.items(task, deck)) for label, deck in snapshot.decks(task).items()]
+    decks = [
+        DeckView(label, snapshot.items(task, deck), verdicts=deck.verdicts)
+        for label, deck in snapshot.decks(task).items()
+    ]
     return structs.replace(task, decks=decks)
 
 

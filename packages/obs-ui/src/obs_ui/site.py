@@ -17,8 +17,10 @@ from starlette.responses import HTMLResponse
 
 from obs_core.journal.reader import segment_names
 from obs_core.model import ExecutionView, TaskView
+from obs_core.report.contents import verdict_of
 from obs_core.store import Store
 from obs_core.text.durations import format_duration, format_iso
+from obs_core.text.numbers import share
 from obs_ui.index import Indexer, ListPage, ListQuery, find, list_executions
 from obs_ui.snapshots import Snapshot, SnapshotCache
 
@@ -132,6 +134,11 @@ def is_web_address(url: str) -> bool:
     return re.match(r"https?://[^\s]+$", url, re.IGNORECASE) is not None
 
 
+def command_in(text: str) -> str:
+    """Return the part of a text that is to be typed: what follows "type:", or all of it."""
+    return text.rpartition("type: ")[2]
+
+
 def short_path(place: str) -> str:
     """Return the last three parts of ``"file:line"``."""
     return "/".join(place.replace("\\", "/").split("/")[-3:])
@@ -166,6 +173,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(duration=format_duration, clock_time=clock_time, short_path=short_path)
+    environment.filters.update(share_of=share, command_in=command_in, verdict_of=verdict_of)
     environment.filters.update(ordered=ordered, as_lines=as_lines)
     environment.tests["web_address"] = is_web_address
     environment.globals["percent"] = percent

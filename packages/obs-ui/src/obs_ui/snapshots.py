@@ -15,19 +15,25 @@ from numpy.typing import NDArray
 from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck
-from obs_core.assembly.drawing import drawn_deck, read_deck_blob
+from obs_core.assembly.drawing import drawn_deck, drawn_metrics, read_deck_blob
 from obs_core.journal import records
 from obs_core.journal.records import AnyRecord
 from obs_core.model import DecksWhenRead, DeckView, ExecutionView, TaskView, WorkerView
+from obs_core.reading.why import Why, why
 from obs_core.rendering import render
+from obs_core.report.bodies import extracted
+from obs_core.report.contents import tab_label
+from obs_core.report.logs import LOGS, render_log
 from obs_core.store import Store
 from obs_core.trace.busy_workers import BusyWorker
+from obs_core.values.curves import METRICS, ProgressBar
 from obs_core.values.gantt import Bar
 from obs_core.values.gantt import Timeline as TimelineBars
 from obs_ui.captured import CapturedDecks
 from obs_ui.columns import SpanColumns
 from obs_ui.decoding import decode
 from obs_ui.failures import Failure, Handled, failures_of
+from obs_ui.logs import FollowedLog
 from obs_ui.tailing import JournalTail
 from obs_ui.timeline import Timeline
 from obs_ui.trace import OperationStats, PathStep, Trace
@@ -56,11 +62,13 @@ class Snapshot:
         version: Which state of the journal this is.
         captured: Decks made from what killed processes had captured.
         raised: What the writers said of exceptions, with the writers' names.
+        log: What it logs and prints.
 
     Attributes:
         view: What headers show.
         tasks: Its tasks in the order in which they began.
         outputs: What tasks returned, by task id.
+        metrics: What tasks logged.
         trace: Its spans.
         worker_views: An engine's workers that took part.
         version: Another one whenever the journal had grown.
@@ -75,13 +83,16 @@ class Snapshot:
         version: int,
         captured: CapturedDecks,
         raised: Iterable[tuple[str, records.Raised]],
+        log: FollowedLog,
     ) -> None:
         self.store = store
+        self._log = log
         self.view: ExecutionView = assembly.view
         self.tasks: list[TaskView] = assembly.tasks
         for task in self.tasks:
             task.decks = DecksWhenRead(functools.partial(_decks_of, store, assembly.decks.get(task.id, ())))
         self.outputs = assembly.outputs
+        self.metrics = assembly.metrics
         self.version = version
         self.answers: dict[str, bytes] = {}
         end = clock.epoch() if self.view.status == "running" else self.view.started + self.view.duration
@@ -92,6 +103,8 @@ class Snapshot:
         self.trace = Trace(columns, end, self.view.status)
         self._columns = columns
         self._unfinished = assembly.unfinished
+        self._assembly = assembly
+        self._logged = {task.id for task in self.tasks if assembly.has_metrics(task)}
         self.worker_views: list[WorkerView] = assembly.table.workers
         self._captured = captured
         self._adopt(columns)
@@ -122,6 +135,13 @@ class Snapshot:
         """What went wrong, by root cause, and what callers handled."""
         own = [task for task in self.tasks if task.id in self._rows]  # without what stands for the execution's decks
         return failures_of(self.view, own, self._chains)
+
+    @functools.cached_property
+    def why(self) -> Why | None:
+        """Why it ended as it did; None if it ended well, or goes on."""
+        if self.view.status not in ("failed", "lost"):
+            return None
+        return why(self.store, self._assembly, self.trace.at_the_end())
 
     def task(self, task_id: str) -> TaskView | None:
         """Return a task by its id."""
@@ -160,22 +180,37 @@ class Snapshot:
     def decks(self, task: TaskView) -> dict[str, DeckView]:
         """Return the decks of a task that show anything, by their labels, in the order in which they were made."""
         made = [*task.decks, *self._captured.of([one for one in self._unfinished if one.task == task.id])]
+        if task.id in self._logged and not any(deck.name == METRICS and not deck.items for deck in made):
+            made.append(DeckView(METRICS))
         if task.status == "lost" and made and all(deck.name != TIMELINE for deck in made):
             made.append(DeckView(TIMELINE))
         found: dict[str, DeckView] = {}
         for deck in made:
             if self._has_content(task, deck):
-                found[_unused(deck.name.strip() or "Untitled", found)] = deck
+                found[_unused(tab_label(deck.name), found)] = deck
+        if self._log.of(task.id).count:
+            found[_unused(LOGS, found)] = _LogDeck(LOGS)
         return found
 
     def items(self, task: TaskView, deck: DeckView) -> list[str]:
         """Return the HTML items of a deck, those in files read now; a task's Timeline is drawn from its spans."""
+        if isinstance(deck, _LogDeck):
+            return self._drawn_log(task)
         found = [self._item(item) for item in deck.items]
+        if deck.name == METRICS and not deck.items:
+            found = drawn_metrics(self._assembly, task)
         return [*found, *self._drawn(task)] if deck.name == TIMELINE else found
+
+    def loops(self, task: TaskView) -> list[ProgressBar]:
+        """Return how far the loops of a task are: those that had not ended."""
+        bars = self.metrics.bars_of(task.id, task.status == "running", clock.epoch())
+        return [bar for bar in bars if bar.status != "ended"]
 
     def fingerprint(self, task: TaskView, deck: DeckView) -> str:
         """Return what changes whenever a deck shows something else."""
-        if deck.name == TIMELINE and task.status == "running":
+        if isinstance(deck, _LogDeck):
+            return f"{self._log.of(task.id).count} lines"
+        if deck.name in (TIMELINE, METRICS) and task.status == "running":
             return str(self.version)
         crc = 0
         for item in deck.items:
@@ -184,6 +219,8 @@ class Snapshot:
 
     def _has_content(self, task: TaskView, deck: DeckView) -> bool:
         if deck.name == TIMELINE and len(self._spans_of(task)):
+            return True
+        if deck.name == METRICS and not deck.items and task.id in self._logged:
             return True
         return any(isinstance(item, BlobPath) or (item and not item.isspace()) for item in deck.items)
 
@@ -205,12 +242,24 @@ class Snapshot:
         ]
         return [render(TimelineBars(bars))] if bars else []
 
+    def _drawn_log(self, task: TaskView) -> list[str]:
+        log = self._log.of(task.id)
+        lines = [*log.problems, *log.last]
+        rows = {line.span: self.row_of(line.span) for line in lines if line.span != task.id}
+        names = {span: self.trace.name(row) for span, row in rows.items() if row is not None}
+        at_end = task.status == "running"
+        return [extracted(render_log(lines, names, log.count - len(lines), at_end=at_end))]
+
     def _item(self, item: str) -> str:
         if not isinstance(item, BlobPath):
             return item
         if not _KEPT.fullmatch(item) or ".." in item:
             return "<p><em>This part is not where parts of decks are kept.</em></p>"
         return read_deck_blob(self.store, str(item))
+
+
+class _LogDeck(DeckView):
+    """The tab with what a task logged and printed, which no record announces."""
 
 
 def _decks_of(store: Store, collected: Sequence[CollectedDeck]) -> list[DeckView]:
@@ -238,6 +287,7 @@ class FollowedExecution:
         self._tail = JournalTail(store, execution_id)
         self._columns = SpanColumns()
         self._captured = CapturedDecks()
+        self._log = FollowedLog(store, execution_id)
         self._others: list[tuple[str, list[AnyRecord]]] = []
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
@@ -280,7 +330,7 @@ class FollowedExecution:
 
     def _made(self, version: int) -> Snapshot:
         raised = ((writer, one) for writer, found in self._others for one in found if isinstance(one, records.Raised))
-        return Snapshot(self._store, self._assembled(), self._columns, version, self._captured, raised)
+        return Snapshot(self._store, self._assembled(), self._columns, version, self._captured, raised, self._log)
 
     def _assembled(self) -> Assembly:
         assembly = Assembly(self._store, self.id)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from obs_core.assembly.spans import attempts
 from obs_core.model import ExecutionView, SpanKind, SpanTable, Status, WorkerView
+from obs_core.reading.why import SpanAtEnd
 from obs_core.trace.critical_path import critical_path
 from obs_core.trace.tree import SpanTree
 from obs_ui.columns import FAILED, KINDS, OF_OBS, OPEN, SpanColumns
@@ -121,6 +122,22 @@ class Trace:
         outside = (self.starts[rows] < self.starts[above]) | (self.ends[rows] > self.ends[above])
         moved = outside & (self.kinds[above] == KINDS.index("task"))
         self.parents[rows[moved]] = self.parents[above[moved]]
+
+    def at_the_end(self) -> list[SpanAtEnd]:
+        """Return the spans that were open when the execution ended, or that an exception ended, by their start."""
+        rows = {*np.flatnonzero(self.flags & OPEN).tolist(), *self.errors} - {0}
+        task = KINDS.index("task")
+        return [
+            SpanAtEnd(
+                self.ref(row),
+                self.name(row),
+                int(self.starts[row]),
+                int(self.durations[row]),
+                int(self.kinds[row]) == task,
+                self.errors.get(row, ""),
+            )
+            for row in sorted(rows, key=lambda row: (int(self.starts[row]), row))
+        ]
 
     @functools.cached_property
     def own_work(self) -> Ints:

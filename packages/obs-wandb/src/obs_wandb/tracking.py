@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from obs_core import Identity, Secret, TaskCall, Tracker
-from obs_core.trackers import OnRetry
+from obs_core.interruptions import let_pass
+from obs_core.trackers import Mirror, OnRetry
 
 if TYPE_CHECKING:
     from wandb import Run
@@ -38,6 +39,8 @@ class wandb_init(Tracker):
         timeout: Seconds that starting, and again ending, may take.
         log_spans: Send the times of the task's operations as a table.
         log_decks: Send the task's report as HTML.
+        mirror: Whether metrics go both ways, each once: what the run is told is recorded in the task too, and
+            `obs_core.log_metric` and `obs_core.log_params` reach the run.
         **init_kwargs: For `wandb.init`: ``config``, ``tags``, ``mode``, ``notes`` and so on.
 
     Raises:
@@ -67,6 +70,7 @@ class wandb_init(Tracker):
         timeout: float = 60.0,
         log_spans: bool = False,
         log_decks: bool = False,
+        mirror: bool = True,
         **init_kwargs: Any,
     ) -> None:
         for name, value in (("project", project), ("entity", entity)):
@@ -75,6 +79,7 @@ class wandb_init(Tracker):
         self._project, self._entity = project, entity
         self._id, self._host, self._api_host = id, host, api_host
         self._log_spans, self._log_decks = log_spans, log_decks
+        self._mirrors = mirror
         self._init_kwargs = init_kwargs
         super().__init__(secret, required=required, on_retry=on_retry, timeout=timeout)
 
@@ -98,6 +103,15 @@ class wandb_init(Tracker):
         from obs_wandb.runs import current
 
         return current(experiment)
+
+    def mirror(self, call: TaskCall, experiment: Run) -> Mirror | None:
+        """Let metrics go both ways."""
+        if not self._mirrors:
+            return None
+        from obs_wandb.mirroring import RunMirror, record_config
+
+        record_config(call, self._init_kwargs.get("config"))
+        return RunMirror(call, experiment)
 
     def address(self, experiment: Run) -> str:
         """Return the run's page; offline, what to type to send it."""
@@ -151,5 +165,6 @@ def _has_login() -> bool:
 
     try:
         return bool(wandb.api.api_key)
-    except Exception:
+    except Exception as error:
+        let_pass(error)
         return False

@@ -21,12 +21,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ColumnValues", "Kind", "columns_of", "is_frame", "unique_names"]
+__all__ = ["ColumnValues", "Kind", "columns_of", "unique_names"]
 
 Kind = Literal["integral", "fractional", "string", "other"]
 """What whylogs takes a column for; it decides which metrics it has. Columns of Python objects are "string"."""
-
-_FRAMES = frozenset({"DataFrame", "RecordBatch", "Series", "Table"})
 
 _LARGEST = 2**63 - 1
 
@@ -83,13 +81,6 @@ def columns_of(frame: Any) -> Iterator[tuple[str, ColumnValues]]:
         )
     names, columns = found
     return zip(unique_names(names), columns, strict=True)
-
-
-def is_frame(value: Any) -> bool:
-    """Tell whether a value is a frame, or a column, in memory: of pandas, polars or pyarrow, or of a subclass."""
-    return any(
-        kind.__name__ in _FRAMES and kind.__module__.partition(".")[0] in _READERS for kind in type(value).__mro__
-    )
 
 
 def _library_of(value: Any) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from obs_core.rendering import describe_error, escape
+from obs_core.interruptions import let_pass
+from obs_core.rendering import describe_error, escape, verdict_mark
+from obs_core.text.numbers import statistic
 from obs_whylogs.pages import cell, page, table
-from obs_whylogs.texts import name_html, number_text
+from obs_whylogs.texts import name_html
 
 __all__ = ["Verdict", "constraints_html", "verdicts"]
 
@@ -62,7 +64,9 @@ def constraints_html(found: list[Verdict], *, title: str = "Constraints") -> str
     css = "bad" if failed else "good" if found else ""
     about = "" if found else "<span>There are no constraints.</span>"
     rows = (_row(verdict) for verdict in sorted(found, key=lambda verdict: verdict.passed))
+    mark = verdict_mark("failed" if failed else "passed", word) if found else ""
     return page(
+        mark,
         f"<h2>{escape(title)}</h2>",
         f'<p class="verdict"><b class="{css}">{word}</b>{about}</p>',
         table(("Constraint", "Result", "Column", "What decided it"), rows) if found else "",
@@ -74,6 +78,7 @@ def _verdict(name: str, column: str, constraint: Any, profiles: tuple[Any, ...])
     try:
         passed, summary = constraint.validate_profile(*profiles)
     except Exception as error:  # a condition is code of the user's
+        let_pass(error)
         return Verdict(name, column, passed=False, note=describe_error(error))
     note = "" if summary is not None else "nothing to check: no such column or metric, or no values"
     return Verdict(name, column, bool(passed), dict(_plain(summary or {})), note)
@@ -107,7 +112,7 @@ def _values(values: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return number_text(float(value))
+        return statistic(value)
     if isinstance(value, list | tuple):
         return ", ".join(name_html(str(item)) for item in value[:10])
     return name_html(str(value))

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from obs_whylogs.columns import ColumnValues, Kind, columns_of, is_frame
+from obs_profiles.columns import is_frame
+from obs_whylogs.columns import ColumnValues, Kind, columns_of
 from obs_whylogs.merging import merged_views
 from obs_whylogs.needed import need_whylogs
 from obs_whylogs.sketching import get_ready, update

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from obs_core import clock
-from obs_core.assembly import decks
+from obs_core.assembly import decks, metrics, sampled
 from obs_core.assembly.decks import CollectedDeck, DeckAssembly
+from obs_core.assembly.metrics import MetricAssembly
+from obs_core.assembly.sampled import SampledAssembly
 from obs_core.assembly.spans import SpanAssembly
 from obs_core.assembly.unfinished import UnfinishedCapture
 from obs_core.assembly.writers import RowIndex, Writer
@@ -45,7 +47,13 @@ class Assembly:
         decks: What was appended to its decks, by task id.
         outputs: What tasks returned, by task id.
         artifacts: What else they kept, by task id and name.
+        metrics: What tasks logged: metrics, parameters, progress.
         unfinished: Captures whose writer is gone before their decks were made.
+        raised: The exception that ended a task and what caused it, by task id: each as one line, and ``"file:line"``.
+        ended_processes: What the processes that supervised others said of their ends, with who said it.
+        within: The execution of another process that this one's process is a part of; empty if there is none.
+        writers: The processes that wrote it, by writer id.
+        sampled: What samplers saw.
     """
 
     def __init__(self, store: Store, execution_id: str) -> None:
@@ -56,10 +64,15 @@ class Assembly:
         self.decks: dict[str, list[CollectedDeck]] = {}
         self.outputs: dict[str, records.Output] = {}
         self.artifacts: dict[str, dict[str, records.Artifact]] = {}
+        self.metrics = MetricAssembly()
         self.unfinished: list[UnfinishedCapture] = []
+        self.raised: dict[str, list[tuple[str, str]]] = {}
+        self.ended_processes: list[tuple[Writer, records.ProcessEnded]] = []
+        self.within = ""
+        self.writers: dict[str, Writer] = {}
+        self.sampled = SampledAssembly(self.spans.table.samples)
         self._collecting = DeckAssembly()
         self._captures: dict[str, tuple[Writer, records.CaptureMade]] = {}
-        self._writers: dict[str, Writer] = {}
         self._tasks: dict[str, TaskView] = {}
         self._starts: dict[str, records.TaskStart] = {}
         self._task_rows: dict[str, int] = {}
@@ -68,13 +81,18 @@ class Assembly:
         self._root_ref = "main.1"
 
     @property
+    def root_id(self) -> str:
+        """The id of the execution itself, where a task's is asked for."""
+        return self._root_ref
+
+    @property
     def table(self) -> SpanTable:
         """Its spans, as columns."""
         return self.spans.table
 
     def add(self, writer_name: str, found: list[records.AnyRecord], path: str = "") -> None:
         """Take in the records of one segment; a writer's segments in their order."""
-        writer = self._writers.setdefault(writer_name, Writer(writer_name))
+        writer = self.writers.setdefault(writer_name, Writer(writer_name))
         writer.last_segment = path
         for kind, run in itertools.groupby(found, type):
             if kind is records.SpanRecord:
@@ -82,24 +100,31 @@ class Assembly:
             elif (handle := _HANDLERS.get(kind)) is not None:
                 for record in run:
                     handle(self, writer, record)
+            elif (take := metrics.HANDLERS.get(kind)) is not None:
+                for record in run:
+                    take(self.metrics, writer, record)
             elif (collect := decks.HANDLERS.get(kind)) is not None:
                 for record in run:
                     collect(self._collecting, writer, self._within(record) if kind is records.DeckBlob else record)
+            elif (take := sampled.HANDLERS.get(kind)) is not None:
+                for record in run:
+                    take(self.sampled, writer, record)
 
     def finish(self) -> None:
         """Resolve what refers to each other, once every segment is there."""
-        for writer in self._writers.values():
+        for writer in self.writers.values():
             writing = liveness.is_writing(self.store, writer.head, writer.last_segment)
             writer.alive = writing and writer.head is not None
             if writer.torn and not (writing and self._ended is None):  # else its last batch is being written just now
                 self.view.damaged_records += writer.torn
+        self.view.metrics = self.metrics.summary
         self._finish_execution()
         self._finish_root()
-        self.spans.finish(self._writers, ended=self._ended is not None)
+        self.spans.finish(self.writers, ended=self._ended is not None)
         self._finish_workers()
         self._finish_decks()
         self._finish_tasks()
-        for writer in self._writers.values():
+        for writer in self.writers.values():
             writer.rows = RowIndex()  # nobody asks for a span by its number any more
         self.unfinished = [
             self._unfinished(writer.global_ref(record.task), record)
@@ -107,14 +132,18 @@ class Assembly:
             if not writer.alive
         ]
 
-    def parts_of(self, task_id: str) -> tuple[dict[str, CollectedDeck], list[Link], list[str]]:
-        """Return the decks (by their global names), links and notes of one task."""
-        task = self._tasks.get(task_id, TaskView(task_id, "", "running", 0, 0))
-        return self._collecting.parts_of(task_id), task.links, task.notes
+    def known_task(self, task_id: str) -> TaskView:
+        """Return what is known of a task by now."""
+        return self._tasks.get(task_id, TaskView(task_id, "", "running", 0, 0))
 
     def row_of_task(self, task_id: str) -> int:
         """Return the row of a task in the span table; 0, the execution's own, if it is not known."""
         return self._task_rows.get(task_id, 0)
+
+    def has_metrics(self, task: TaskView) -> bool:
+        """Tell whether a task logged anything that its Metrics deck shows."""
+        start = self._starts.get(task.id)
+        return (start is None or start.enable_deck) and task.id in self.metrics.tasks()
 
     def has_timeline(self, task: TaskView, made: bool) -> bool:
         """Tell whether a task has a time line of its spans: it made the deck, or was cut short before it could."""
@@ -134,6 +163,7 @@ class Assembly:
         view.name, view.tags, view.user = record.name, record.tags, record.user
         view.command, view.git_commit = record.command, record.git_commit
         view.started = record.at + writer.epoch
+        self.within = record.within
         view.host = writer.host
         self._root_ref = f"{writer.name}.{record.number}"
         writer.rows[record.number] = 0
@@ -145,6 +175,13 @@ class Assembly:
         self.view.duration = record.at + writer.epoch - self.view.started
         self.table.process_times[0] = record.process_time
         self.view.lost_records += record.lost
+
+    def _take_raised(self, writer: Writer, record: records.Raised) -> None:
+        self.raised[writer.global_ref(record.task)] = record.chain
+
+    def _take_process_ended(self, writer: Writer, record: records.ProcessEnded) -> None:
+        writer.heard_at(record.at)
+        self.ended_processes.append((writer, record))
 
     def _take_worker(self, writer: Writer, record: records.WorkerJoined) -> None:
         writer.heard_at(record.at)
@@ -227,8 +264,8 @@ class Assembly:
     # at the end
 
     def _finish_execution(self) -> None:
-        main = self._writers.get("main")
-        last = max((writer.last + writer.epoch for writer in self._writers.values()), default=0)
+        main = self.writers.get("main")
+        last = max((writer.last + writer.epoch for writer in self.writers.values()), default=0)
         view = self.view
         alive = main is not None and main.alive
         view.status = self._ended or ("running" if alive else "lost")
@@ -248,7 +285,7 @@ class Assembly:
 
     def _finish_workers(self) -> None:
         for (writer_name, _), worker in self._workers.items():
-            writer = self._writers[writer_name]
+            writer = self.writers[writer_name]
             if worker.status == "working" and (self._ended is not None or not writer.alive):
                 worker.status = "left" if writer.alive else "gone"
             if not worker.left:
@@ -261,7 +298,7 @@ class Assembly:
 
     def _finish_tasks(self) -> None:
         for ref, start in self._starts.items():
-            task, writer = self._tasks[ref], self._writers[ref.partition(".")[0]]
+            task, writer = self._tasks[ref], self.writers[ref.partition(".")[0]]
             row = self._task_rows[ref] = writer.rows[start.number]
             task.parent = self.table.ids[self.spans.enclosing_task(self.table.parents[row])]
             if task.status == "running":
@@ -283,9 +320,10 @@ class Assembly:
     def _of_execution_itself(self) -> list[TaskView]:
         """Return what was recorded outside of any task, if there is any: shown as a task of the execution's name."""
         root = self._tasks.get(self._root_ref)
-        if root is None and self._root_ref in self.decks:
+        shown = self._root_ref in self.decks or self._root_ref in self.metrics.tasks()
+        if root is None and shown:
             root = TaskView(self._root_ref, "", "running", 0, 0)
-        if root is None or not (root.links or root.notes or self._root_ref in self.decks):
+        if root is None or not (root.links or root.notes or shown):
             return []
         view = self.view
         root.name, root.status, root.started, root.duration = view.name, view.status, view.started, view.duration
@@ -300,6 +338,8 @@ _HANDLERS: dict[type[records.Record], Callable[[Assembly, Writer, Any], None]] =
     records.OpenSpan: Assembly._take_open,
     records.TaskStart: Assembly._take_task,
     records.TaskEnd: Assembly._take_task_end,
+    records.Raised: Assembly._take_raised,
+    records.ProcessEnded: Assembly._take_process_ended,
     records.LinkMade: Assembly._take_link,
     records.Note: Assembly._take_note,
     records.Output: Assembly._take_output,

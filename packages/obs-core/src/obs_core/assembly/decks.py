@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from obs_core.assembly.writers import Writer
 from obs_core.journal import records
+from obs_core.model import Verdict
 
 __all__ = ["CollectedDeck", "DeckAssembly", "DeckItem"]
 
@@ -38,12 +39,14 @@ class CollectedDeck(Struct):
         task: The global name of its task; empty likewise.
         items: What was appended, in no order.
         bars: Bars of a time line.
+        verdicts: What the checks found that it shows.
     """
 
     name: str
     task: str
     items: list[DeckItem] = field(default_factory=list)
     bars: list[_TimeRow] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
     last: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -81,28 +84,39 @@ class DeckAssembly:
         """Add bars of a time line."""
         self._deck_of(writer, record.deck).bars.extend(record.bars)
 
-    def parts_of(self, task: str) -> dict[str, CollectedDeck]:
-        """Return the decks of a task by their global names, with those whose beginning was not read."""
-        return {ref: deck for ref, deck in self._decks.items() if deck.task in (task, "")}
+    def take_verdict(self, writer: Writer, record: records.VerdictMade) -> None:
+        """Add what a check found."""
+        if record.outcome in ("passed", "warned", "failed"):  # a newer version may know more
+            self._deck_of(writer, record.deck).verdicts.append(Verdict(record.outcome, record.what))
 
     def by_task(self) -> Mapping[str, list[CollectedDeck]]:
-        """Return all decks by their task's global name, in the order in which they were made.
+        """Return all decks by their task's global name: those of the task's own process as they were made, then others.
 
         What workers made of a name for a task is one deck, with the task's own of that name if it has one.
         """
         found: dict[str, list[CollectedDeck]] = {}
         named: dict[tuple[str, str], CollectedDeck] = {}
-        for deck in sorted(self._decks.values(), key=lambda deck: deck.of_workers):
+        for _, deck in sorted(self._decks.items(), key=_place):
             known = named.setdefault((deck.task, deck.name), deck)
             if known is deck or not deck.of_workers:
                 found.setdefault(deck.task, []).append(deck)
             else:
                 known.items.extend(deck.items)
                 known.bars.extend(deck.bars)
+                known.verdicts.extend(deck.verdicts)
         return found
 
     def _deck_of(self, writer: Writer, ref: records.Ref) -> CollectedDeck:
         return self._decks.setdefault(writer.global_ref(ref), CollectedDeck("", ""))
+
+
+def _place(named: tuple[str, CollectedDeck]) -> tuple[bool, bool, int, str, int]:
+    """Order decks in a way that does not hang on which writer's records were read first."""
+    ref, deck = named
+    writer, _, number = ref.rpartition(".")
+    of_others = deck.task.partition(".")[0] != writer
+    began = deck.items[0].at if of_others and deck.items else 0
+    return deck.of_workers, of_others, began, writer, int(number)
 
 
 HANDLERS: dict[type[records.Record], Any] = {
@@ -110,5 +124,6 @@ HANDLERS: dict[type[records.Record], Any] = {
     records.DeckItems: DeckAssembly.take_items,
     records.DeckBlob: DeckAssembly.take_blob,
     records.DeckTimes: DeckAssembly.take_times,
+    records.VerdictMade: DeckAssembly.take_verdict,
 }
 """What takes in which record."""

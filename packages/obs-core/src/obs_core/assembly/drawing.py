@@ -5,16 +5,30 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 
+from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck, DeckItem
+from obs_core.assembly.metrics import MetricAssembly
 from obs_core.journal import records
 from obs_core.model import DeckView, TaskView
 from obs_core.rendering import render
+from obs_core.report.bodies import extracted
 from obs_core.store.base import Store
 from obs_core.store.content import blob_at
+from obs_core.values.curves import METRICS, Curves
 from obs_core.values.gantt import Bar, Timeline
 
-__all__ = ["MOST_BARS", "TIMELINE", "decks_of_task", "drawn_bars", "drawn_deck", "read_deck_blob", "span_bars"]
+__all__ = [
+    "MOST_BARS",
+    "TIMELINE",
+    "curves_of",
+    "decks_of_task",
+    "drawn_bars",
+    "drawn_deck",
+    "drawn_metrics",
+    "read_deck_blob",
+    "span_bars",
+]
 
 TIMELINE = "Timeline"
 """The one deck that is not written but drawn from the spans."""
@@ -37,12 +51,41 @@ def decks_of_task(assembly: Assembly, task: TaskView) -> list[DeckView]:
     spans = span_bars(assembly, task.id) if assembly.has_timeline(task, timeline is not None) else []
     total = len(assembly.spans.rows_below(assembly.row_of_task(task.id))) if spans else 0
     made = []
+    metrics = drawn_metrics(assembly, task)
     for deck in collected:
         view = drawn_deck(assembly.store, deck, of_spans=spans if deck is timeline else (), total=total)
+        if deck.name == METRICS and not deck.items:
+            view.items, metrics = metrics, []
         made.append(view)
+    if metrics:
+        made.append(DeckView(METRICS, metrics))
     if spans and timeline is None:
         made.append(DeckView(TIMELINE, drawn_bars(CollectedDeck(TIMELINE, task.id), spans, total)))
     return made
+
+
+def drawn_metrics(assembly: Assembly, task: TaskView) -> list[str]:
+    """Draw what a task logged; nothing if that is nothing.
+
+    Args:
+        assembly: A finished one.
+        task: One of its tasks.
+    """
+    if not assembly.has_metrics(task):
+        return []
+    return [extracted(render(curves_of(assembly.metrics, task.id, running=task.status == "running")))]
+
+
+def curves_of(logged: MetricAssembly, task_id: str, *, running: bool) -> Curves:
+    """Return what a task's Metrics deck shows.
+
+    Args:
+        logged: What was logged in its execution.
+        task_id: The task's global name.
+        running: Whether it goes on.
+    """
+    curves = [metric.curve() for metric in logged.metrics.get(task_id, {}).values()]
+    return Curves(curves, logged.params.get(task_id, {}), logged.bars_of(task_id, running, clock.epoch()))
 
 
 def drawn_deck(
@@ -62,9 +105,8 @@ def drawn_deck(
         total: Likewise.
     """
     read = read_blob or (lambda blob: read_deck_blob(store, blob.path))
-    return DeckView(
-        deck.name or "(unnamed)", _by_source(deck.items, read) + drawn_bars(deck, of_spans, total), deck.of_workers
-    )
+    items = _by_source(deck.items, read) + drawn_bars(deck, of_spans, total)
+    return DeckView(deck.name or "(unnamed)", items, deck.of_workers, deck.verdicts)
 
 
 def drawn_bars(deck: CollectedDeck, of_spans: Sequence[Bar] = (), total: int = 0) -> list[str]:
@@ -81,13 +123,12 @@ def drawn_bars(deck: CollectedDeck, of_spans: Sequence[Bar] = (), total: int = 0
     return [render(Timeline(bars, note))] if bars else []
 
 
-def span_bars(assembly: Assembly, task_id: str, without: str = "") -> list[Bar]:
+def span_bars(assembly: Assembly, task_id: str) -> list[Bar]:
     """Return the longest spans of a task as bars, in the order in which they began.
 
     Args:
         assembly: A finished one.
         task_id: The task's global name.
-        without: A writer whose spans are left out.
     """
     table = assembly.table
     return [
@@ -98,7 +139,7 @@ def span_bars(assembly: Assembly, task_id: str, without: str = "") -> list[Bar]:
             process_time=table.process_times[row],
             failed=row in table.errors,
         )
-        for row in assembly.spans.longest_below(assembly.row_of_task(task_id), MOST_BARS, without)
+        for row in assembly.spans.longest_below(assembly.row_of_task(task_id), MOST_BARS)
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.summary import read_summary
 from obs_core.failsafe import ObsError
 from obs_core.journal import flusher
 from obs_core.journal.reader import decode, read_segments, segment_names, writer_of
@@ -29,7 +30,7 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
     """Return the whole id that a person means.
 
     Args:
-        text: An id, the beginning or the end of one, or ``"last"``.
+        text: An id, the beginning or the end of one, the name of an execution, which means its newest, or ``"last"``.
         store: Where it is kept. Default: `OBS_STORE`, or ``.obs``.
 
     Raises:
@@ -44,10 +45,27 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
     meant = [text] if text in ids else [one for one in ids if text and (one.startswith(text) or one.endswith(text))]
     if len(meant) == 1:
         return meant[0]
+    named = _newest_of_name(text, ids, place)
+    if named is not None:
+        return named
     if not meant:
-        raise ExecutionNotFoundError(f"no execution {text!r} in the store {place.url!r}; `obs ls` shows them")
+        raise ExecutionNotFoundError(
+            f"no execution with the id or the name {text!r} in the store {place.url!r}; `obs ls` shows them"
+        )
     shown = ", ".join(meant[-3:])
     raise ExecutionNotFoundError(f"{text!r} is short for {len(meant)} executions ({shown} ...); type more of it")
+
+
+_LOOKED_THROUGH = 10_000, 500
+"""Executions of a folder, and of a shared store, among which a name is looked for: a typing error is told at once."""
+
+
+def _newest_of_name(name: str, ids: list[str], store: Store) -> str | None:
+    for execution_id in ids[: -_LOOKED_THROUGH[not store.local] - 1 : -1]:
+        view = read_summary(store, execution_id)
+        if view is not None and view.name == name:
+            return execution_id
+    return None
 
 
 def assembled(store: Store, execution_id: str) -> Assembly:

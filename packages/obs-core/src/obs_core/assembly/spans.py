@@ -176,10 +176,9 @@ class SpanAssembly:
                 waiting.extend(children.get(child, ()))
         return found
 
-    def longest_below(self, row: int, most: int, without: str = "") -> list[int]:
-        """Return the longest operations of a task in start order, without those of one writer."""
-        rows = [one for one in self.rows_below(row) if not without or self._owners[one].name != without]
-        longest = heapq.nlargest(most, rows, key=self.table.durations.__getitem__)
+    def longest_below(self, row: int, most: int) -> list[int]:
+        """Return the longest operations of a task in start order."""
+        longest = heapq.nlargest(most, self.rows_below(row), key=self.table.durations.__getitem__)
         return sorted(longest, key=self.table.starts.__getitem__)
 
     def has_operations(self, row: int) -> bool:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from obs_core.failsafe import ObsError
+
+if TYPE_CHECKING:
+    from obs_core.reading.execution import Execution
+
+__all__ = ["Command", "CommandError", "OfOneExecution"]
 
 
 class CommandError(ObsError):
@@ -17,10 +23,12 @@ class Command:
     Attributes:
         name: What is typed.
         summary: One line for ``obs --help``.
+        examples: What one may type, and what that does; shown below the command's own ``--help``.
     """
 
     name: str
     summary: str
+    examples: tuple[tuple[str, str], ...] = ()
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the subcommand's own arguments; ``--store`` is there already."""
@@ -36,5 +44,34 @@ class Command:
 
         Raises:
             ObsError: It cannot be done; shown as one line, exit code 2.
+        """
+        raise NotImplementedError
+
+
+class OfOneExecution(Command):
+    """A command about one execution, which is named in one way by all of them."""
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the execution that is meant."""
+        parser.add_argument(
+            "id",
+            metavar="ID",
+            nargs="?",
+            default="last",
+            help="an id, the beginning or the end of one, or a name, which means its newest; default: the last one",
+        )
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Find the execution and go on with it."""
+        from obs_core.reading.execution import load_execution
+
+        return self.run_on(load_execution(arguments.id, arguments.store), arguments)
+
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
+        """Do it with the execution that was meant.
+
+        Args:
+            execution: The execution.
+            arguments: What was typed.
         """
         raise NotImplementedError

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 
 from obs_core.__about__ import __version__
 from obs_core.commands.base import Command
+from obs_core.provenance import other_program
 from obs_core.reading.listing import list_executions
 from obs_core.settings import VARIABLES, store_url
 from obs_core.store import Store, open_store
 from obs_core.store.passwords import without_password
 from obs_core.text.masking import mask
 
-_GROUPS = ("obs.renderers", "obs.transformers", "obs.captures", "obs.commands")
+_GROUPS = ("obs.renderers", "obs.transformers", "obs.captures", "obs.samplers", "obs.record_decks", "obs.commands")
 
 
 class Doctor(Command):
@@ -39,7 +40,14 @@ class Doctor(Command):
         for line, sound in _store(arguments.store):
             print(f"  {line}")
             healthy = healthy and sound
+        taken = other_program()
+        print(f"verdict: {_verdict(healthy, taken)}")
         return 0 if healthy else 1
+
+
+def _verdict(healthy: bool, taken: str) -> str:
+    name = f"; `obs` on PATH is another program ({taken}), so type `python -m obs_core`" if taken else ""
+    return f"{'obs works here' if healthy else 'obs cannot record here: see the store above'}{name}"
 
 
 def _versions() -> Iterator[str]:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
+import sys
+from collections.abc import Callable, Iterator
 
+import msgspec
+
+from obs_core import clock
 from obs_core.commands.base import Command, CommandError
+from obs_core.commands.gc import age_in_seconds
 from obs_core.model import ExecutionView
 from obs_core.reading.listing import list_executions
-from obs_core.text.durations import format_duration, format_moment
-from obs_core.text.terminal import printable
+from obs_core.settings import store_url
+from obs_core.store import open_store
+from obs_core.text.durations import format_duration, format_iso, format_moment
+from obs_core.text.terminal import Screen, cut
 
 _COLUMNS = ("ID", "STATUS", "STARTED", "DURATION", "NAME")
+
+_STYLES = {"failed": "red", "lost": "yellow", "running": "cyan", "succeeded": "green"}
 
 
 class ListExecutions(Command):
@@ -19,21 +30,97 @@ class ListExecutions(Command):
 
     name = "ls"
     summary = "list executions, newest first"
+    examples = (
+        ("obs ls --status failed --since 7d", "what failed this week"),
+        ("obs ls --name flights --limit 0 --json", "all executions of one name, for another program"),
+    )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "-n", "--limit", type=int, default=20, metavar="N", help="how many at the most (20; 0: all)"
         )
+        parser.add_argument("--status", choices=_STYLES, help="only these")
+        parser.add_argument("--name", metavar="TEXT", help="only those whose name has this text")
+        parser.add_argument(
+            "--tag", metavar="NAME[=VALUE]", action="append", default=[], help="only those with this tag"
+        )
+        parser.add_argument("--since", metavar="AGE", help="only those that began in the last 5m, 12h, 30d")
+        parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.limit < 0:
             raise CommandError(f"--limit counts executions, got {arguments.limit} (0 shows all)")
-        found = list(itertools.islice(list_executions(arguments.store), arguments.limit or None))
-        if not found:
-            print("no executions yet: call a function decorated with @task")
+        _check_folder(arguments.store)
+        chosen = filter(_choice(arguments), _young(list_executions(arguments.store), arguments.since))
+        found = itertools.islice(chosen, arguments.limit or None)
+        if arguments.json:
+            for execution in found:
+                print(msgspec.json.encode(_as_json(execution)).decode())
             return 0
-        print(_table([_COLUMNS, *map(_row, found)]))
+        shown = list(found)
+        if shown:
+            print("\n".join(_table(shown, Screen.of(sys.stdout))))
+        elif any((arguments.status, arguments.name, arguments.tag, arguments.since)):
+            print("no execution matches")
+        else:
+            print("no executions yet: call a function decorated with @task")
         return 0
+
+
+def _check_folder(store: str | None) -> None:
+    """Say so if the folder that was typed is not there: it would look like a store without executions."""
+    if store is not None and "://" not in store and not os.path.isdir(os.path.expanduser(store)):
+        raise CommandError(f"there is no folder {store!r}; the default store is {open_store(store_url()).url!r}")
+
+
+def _young(executions: Iterator[ExecutionView], since: str | None) -> Iterator[ExecutionView]:
+    if since is None:
+        return executions
+    begin = clock.epoch() - int(age_in_seconds(since) * 1e9)
+    return itertools.takewhile(lambda execution: execution.started >= begin, executions)
+
+
+def _choice(arguments: argparse.Namespace) -> Callable[[ExecutionView], bool]:
+    tags = [text.partition("=") for text in arguments.tag]
+
+    def is_wanted(execution: ExecutionView) -> bool:
+        return (
+            arguments.status in (None, execution.status)
+            and (arguments.name or "").lower() in execution.name.lower()
+            and all(
+                name in execution.tags and (not equals or execution.tags[name] == value) for name, equals, value in tags
+            )
+        )
+
+    return is_wanted
+
+
+def _as_json(execution: ExecutionView) -> dict[str, object]:
+    return {
+        "id": execution.id,
+        "name": execution.name,
+        "status": execution.status,
+        "started": format_iso(execution.started),
+        "duration": execution.duration / 1e9,
+        "error": execution.error,
+        "tags": dict(execution.tags),
+        "host": execution.host,
+        "user": execution.user,
+        "command": execution.command,
+        "git_commit": execution.git_commit,
+    }
+
+
+def _table(executions: list[ExecutionView], screen: Screen) -> Iterator[str]:
+    rows = [_COLUMNS, *map(_row, executions)]
+    widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in rows), strict=True)]
+    room = max(screen.width - sum(widths) - 2 * len(widths), 12)
+    for number, (*cells, name) in enumerate(rows):
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        if number:
+            padded[1] = screen.paint(padded[1], _STYLES.get(cells[1], "dim"))
+        name = screen.name(name)
+        yield "  ".join([*padded, cut(name, room) if screen.colour else name]).rstrip()
 
 
 def _row(execution: ExecutionView) -> tuple[str, ...]:
@@ -42,11 +129,5 @@ def _row(execution: ExecutionView) -> tuple[str, ...]:
         execution.status,
         format_moment(execution.started),
         format_duration(execution.duration),
-        printable(execution.name),
+        execution.name,
     )
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)

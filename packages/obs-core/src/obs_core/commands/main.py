@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    commands = _commands()
+    commands = _supervisor() if arguments[:1] == ["run"] else _commands()
     parsed = _parser(commands).parse_args(arguments)
     if parsed.command is None:
         raise CommandError(f"a command is needed: {', '.join(commands)} (try: obs --help)")
@@ -58,23 +58,64 @@ def _run(arguments: list[str]) -> int:
 
 
 def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
-    parser = _Parser(prog="obs", description="Look at recorded executions: traces, reports, outputs.")
+    parser = _Parser(
+        prog=_typed_here(),
+        description="Look at recorded executions: traces, reports, logs, and why they failed.",
+        epilog=_shown_examples(_FIRST_STEPS),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"obs-core {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in commands.values():
-        subparser = subparsers.add_parser(command.name, help=command.summary, description=command.summary)
+        subparser = subparsers.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.summary,
+            epilog=_shown_examples(command.examples),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         subparser.add_argument("--store", metavar="URL", help="folder or URL; default: OBS_STORE, or .obs")
         command.configure(subparser)
     return parser
+
+
+_FIRST_STEPS = (
+    ("obs why", "why the last execution failed, was killed, or stands still"),
+    ("obs explain", "where its time went"),
+    ("obs logs -f", "what it says, as it says it"),
+    ("obs open", "the report of what failed last, in the browser"),
+    ("obs ls --name flights --since 7d", "this week's executions of one name"),
+)
+
+
+def _typed_here() -> str:
+    """Return how the command was typed."""
+    return "python -m obs_core" if sys.argv[0].endswith(os.path.join("obs_core", "__main__.py")) else "obs"
+
+
+def _shown_examples(examples: Sequence[tuple[str, str]]) -> str | None:
+    if not examples:
+        return None
+    width = max(len(typed) for typed, _ in examples)
+    return "\n".join(["examples:", *(f"  {typed:<{width}}  {what}" for typed, what in examples)])
+
+
+def _supervisor() -> dict[str, Command]:
+    """Return ``obs run`` alone: what the other commands import and look up would delay each program that it runs."""
+    from obs_core.commands.run import Run
+
+    return {Run.name: Run()}
 
 
 def _commands() -> dict[str, Command]:
     from importlib.metadata import entry_points
 
     from obs_core.commands.builtin import BUILTIN
+    from obs_core.commands.completion import Completion
     from obs_core.failsafe import warn
 
-    commands = {command.name: command for command in BUILTIN}
+    commands: dict[str, Command] = {command.name: command for command in BUILTIN}
+    commands[Completion.name] = Completion(lambda: _parser(commands))
     for point in entry_points(group="obs.commands"):
         try:
             command: Command = point.load()()

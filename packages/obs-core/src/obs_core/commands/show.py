@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
 import webbrowser
 
-from obs_core.commands.base import Command, CommandError
+from obs_core.commands.base import Command, CommandError, OfOneExecution
 from obs_core.model import TaskView
+from obs_core.provenance import command_name
 from obs_core.reading.execution import Execution, load_execution
+from obs_core.reading.listing import list_executions
 
 
-class _OfOneExecution(Command):
-    """A command about one execution."""
-
-    def configure(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("id", metavar="ID", help='an id, the beginning or end of one, or "last"')
-
-    def run(self, arguments: argparse.Namespace) -> int:
-        return self.run_on(load_execution(arguments.id, arguments.store), arguments)
-
-    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
-        """Do it with the execution that was meant."""
-        raise NotImplementedError
-
-
-class Show(_OfOneExecution):
+class Show(OfOneExecution):
     """Print where the reports of an execution are."""
 
     name = "show"
@@ -47,7 +36,35 @@ class Show(_OfOneExecution):
         return 0
 
 
-class Explain(_OfOneExecution):
+class Open(Command):
+    """Open a report in the browser."""
+
+    name = "open"
+    summary = "open the report of an execution in the browser: the newest that failed, or the one that is named"
+    examples = (("obs open", "what failed last"), ("obs open flights --task fit", "the newest flights, one task of it"))
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "id", metavar="ID", nargs="?", help="as for show; default: the newest that failed or was lost"
+        )
+        parser.add_argument("--task", metavar="NAME", help="the report of this task's last call")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        wanted = arguments.id or _newest_failure(arguments.store) or "last"
+        execution = load_execution(wanted, arguments.store)
+        return Show().run_on(execution, argparse.Namespace(task=arguments.task, open=True))
+
+
+def _newest_failure(store: str | None) -> str | None:
+    newest = itertools.islice(list_executions(store), _LOOKED_THROUGH)
+    return next((view.id for view in newest if view.status in ("failed", "lost")), None)
+
+
+_LOOKED_THROUGH = 1000
+"""Executions among which a failure is looked for."""
+
+
+class Explain(OfOneExecution):
     """Print a readable summary of an execution's trace."""
 
     name = "explain"
@@ -62,31 +79,74 @@ class Explain(_OfOneExecution):
         if arguments.depth is not None and arguments.depth < 0:
             raise CommandError(f"--depth counts levels from 0 on, got {arguments.depth}")
         execution.span.explain(depth=arguments.depth, absolute=arguments.absolute)
+        if execution.status in ("failed", "lost"):
+            short, obs = execution.id.rpartition("-")[2], command_name()
+            print(f"\n{obs} why {short} tells why, {obs} open {short} shows the report")
         return 0
 
 
-class Dump(_OfOneExecution):
-    """Print an execution's trace for other programs."""
+class Dump(OfOneExecution):
+    """Print an execution's trace or its CPU profile for other programs."""
 
     name = "dump"
-    summary = "print an execution's trace as YAML, JSON or a Chrome trace (Perfetto)"
+    summary = "print an execution's trace (YAML, JSON, Chrome trace) or its CPU profile (speedscope, collapsed stacks)"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
-        parser.add_argument("--format", choices=("yaml", "json", "chrome"), default="yaml")
+        parser.add_argument("--format", choices=_FORMATS, default="yaml")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         if arguments.format == "yaml":
             execution.span.dump()
         elif arguments.format == "chrome":
             execution.span.to_chrome_trace(sys.stdout)
+        elif arguments.format in _OF_PROFILES:
+            _dump_profile(execution, arguments.format)
         else:
             json.dump(execution.span.to_dict(), sys.stdout, indent=2)
             print()
         return 0
 
 
-class Export(_OfOneExecution):
+_OF_PROFILES = ("speedscope", "collapsed")
+_FORMATS = ("yaml", "json", "chrome", *_OF_PROFILES)
+
+
+def _dump_profile(execution: Execution, wanted: str) -> None:
+    from obs_core.trace.stacks import collapsed, speedscope
+
+    seen = execution.profile
+    if not seen:
+        raise CommandError(
+            f"execution {execution.id} has no CPU profile: set OBS_PROFILE=100 or decorate a task with @cpu_profiling"
+            " (pip install obs-resources)"
+        )
+    if wanted == "collapsed":
+        sys.stdout.writelines(collapsed(seen))
+    else:
+        json.dump(speedscope(seen, f"{execution.name} {execution.id}"), sys.stdout)
+        print()
+
+
+class Stacks(OfOneExecution):
+    """Print what every thread of an execution is doing, or was doing when it was last heard of."""
+
+    name = "stacks"
+    summary = "print what each thread is doing, or did last"
+
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:  # noqa: ARG002
+        from obs_core.trace.stacks import described
+
+        stacks = execution.stacks
+        if not stacks:
+            raise CommandError(
+                f"execution {execution.id} has no stacks: they are taken each second where obs-resources is installed"
+            )
+        sys.stdout.writelines(described(stacks, execution.table))
+        return 0
+
+
+class Export(OfOneExecution):
     """Write an execution's whole report into one file."""
 
     name = "export"
@@ -100,6 +160,9 @@ class Export(_OfOneExecution):
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         task = None if arguments.task is None else _task(execution, arguments.task)
         page = execution.report(task).encode("utf-8", "backslashreplace")
+        folder = os.path.dirname(os.path.abspath(arguments.output))
+        if not os.path.isdir(folder):
+            raise CommandError(f"cannot write {arguments.output!r}: there is no folder {folder!r}")
         with open(arguments.output, "wb") as file:
             file.write(page)
         print(f"{os.path.abspath(arguments.output)} ({len(page) / 1e6:.1f} MB)")

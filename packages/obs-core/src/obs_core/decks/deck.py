@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from obs_core import clock
 from obs_core.failsafe import guarded
 from obs_core.journal import records
+from obs_core.limits import limited
 from obs_core.recording.here import innermost
 from obs_core.rendering import render
-from obs_core.report.bodies import extracted, raw_body
+from obs_core.report.bodies import Body, extracted, raw_body
 from obs_core.report.shared import MARK, references, restore
 from obs_core.store.content import compressed, digest_of, masked_bytes
 from obs_core.store.paths import blob_path
+from obs_core.text.verdicts import verdicts_in
 
 if TYPE_CHECKING:
     from obs_core.journal.writer import Journal
@@ -58,13 +60,13 @@ class Deck:
         >>> deck.append("<h2>Rows</h2>").append(frame)
     """
 
-    __slots__ = ("_draws_itself", "_items", "_keeps", "_settled", "_task", "name", "number")
+    __slots__ = ("_bodies", "_draws_itself", "_items", "_keeps", "_settled", "_task", "name", "number", "verdicts")
 
     def __init__(self, name: str, html: Any = "", auto_add_to_deck: bool = True) -> None:
         self._set_up(innermost().task, name)
         if auto_add_to_deck:
             self._join_context()
-        if not (isinstance(html, str) and html == ""):
+        if type(html) is not str or html:
             self.append(html)
 
     def _set_up(self, task: TaskState, name: str) -> None:
@@ -72,16 +74,23 @@ class Deck:
             raise TypeError(f"a deck's name must be a string, not {type(name).__name__}: {name!r}")
         self._task = task
         self._items: list[str] = []
+        self._bodies: dict[str, Body] = {}
         self._keeps = True
         self._settled = False
         self._draws_itself = type(self).html is not Deck.html
         self.number = 0
         self.name = name
+        self.verdicts: list[tuple[str, str]] = []
 
     def _join_context(self) -> None:
         """Be a tab of the task. An engine's worker, which runs many parts of it, does not hold the decks of all."""
         if not self._task.source:
-            self._task.decks.append(self)
+            decks = self._task.decks
+            for earlier in reversed(decks):  # one that was made without a tab, and appended by its user
+                if earlier.number or not self._task.enable_deck:
+                    break
+                earlier.announce()
+            decks.append(self)
         self.announce()
 
     @classmethod
@@ -106,8 +115,11 @@ class Deck:
         task = self._task
         if not task.enable_deck:
             return self
-        if not isinstance(html, str):
-            html = render(html)
+        if type(html) is not str:
+            # A subclass of str may do anything when it is asked for its length.
+            html = str.__str__(html) if issubclass(type(html), str) else render(html)
+        for verdict in verdicts_in(html):
+            self._take_verdict(*verdict)
         if len(html) > _MAY_SHARE or MARK in html:
             self._append_large(html)
             return self
@@ -126,7 +138,7 @@ class Deck:
 
     @staticmethod
     def publish() -> None:
-        """Write the current task's report now, while it runs; done by itself when the task ends."""
+        """Write the current task's report as a file now, while it runs; it is written again when the task ends."""
         from obs_core.recording.publishing import publish
 
         publish(innermost().task)
@@ -154,7 +166,7 @@ class Deck:
             return self._shown_items()
         drawn = ""
         with guarded(f"drawing deck {self.name!r}", self._task.note):
-            drawn = extracted(str(self.html))
+            drawn = extracted(limited(lambda: str(self.html)), self._bodies)
         return [drawn] if drawn else []
 
     def settle(self) -> None:
@@ -175,11 +187,24 @@ class Deck:
         task.journal.relieve()
         self.number = task.next_number()
         task.append(records.DeckMade(self.number, task.own_ref(), self.name))
+        for verdict in self.verdicts:
+            self._journal_verdict(*verdict)
         for item in () if self._draws_itself else self._items:
             self._journal_item(item)
 
+    def _take_verdict(self, outcome: str, what: str) -> None:
+        if self._keeps:
+            self.verdicts.append((outcome, what))
+        if self.number:
+            self._journal_verdict(outcome, what)
+
+    def _journal_verdict(self, outcome: str, what: str) -> None:
+        journal = self._task.journal
+        journal.append(records.VerdictMade(self.ref_in(journal), journal.now(), outcome, what))
+
     def _append_large(self, html: str) -> None:
-        item = extracted(html)
+        bodies = self._bodies if self._keeps else {}
+        item = extracted(html, bodies)
         if self._keeps:
             self._items.append(item)
         if self.number and not self._draws_itself:

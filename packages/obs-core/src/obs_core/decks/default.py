@@ -12,6 +12,7 @@ from msgspec import Struct
 from obs_core.decks.deck import Deck
 from obs_core.decks.timeline import own_timeline
 from obs_core.failsafe import guarded
+from obs_core.recording import samplers
 from obs_core.rendering import render, renderer_for_annotation
 from obs_core.store.content import digest_of, masked_bytes
 from obs_core.store.paths import shared_path
@@ -115,14 +116,24 @@ _MOST_CALLS = 20
 
 
 def add_details(task: TaskState, function: Callable[..., Any], fields: frozenset[str]) -> None:
-    """Add the decks that are the same for each call: source code, and dependencies; and the time line."""
+    """Add the decks that need nothing of the call: what ran and what that used, source code, dependencies."""
     if "Timeline" in fields:
         task.journal.flush()
         own_timeline(task)
+    _show_sampled(task)
     if "Source Code" in fields:
         _append_once(task, "Source Code", _source_html(function))
     if "Dependencies" in fields:
         _append_once(task, "Dependencies", _dependencies_html())
+
+
+def _show_sampled(task: TaskState) -> None:
+    """Append what samplers draw, but for what the task has shown itself: a decorator may know better."""
+    for sampler in samplers.running():
+        with guarded(f"drawing what was sampled of task {task.name!r}", task.note):
+            for name, drawn in sampler.decks(task):
+                if all(deck.name != name for deck in task.decks):
+                    Deck.of(task, name).append(drawn)
 
 
 def _append_titled(deck: Deck, name: str, value: Any, renderer: Renderable | None) -> None:

@@ -78,7 +78,7 @@ class TimeLineDeck(Deck):
             note = "" if spans.total <= len(bars) else f"The longest {len(bars):,} of {spans.total:,} spans."
         if not bars:
             return ""
-        return extracted(render(Timeline(bars, note)))
+        return extracted(render(Timeline(bars, note)), self._bodies)
 
 
 def own_timeline(task: TaskState) -> TimeLineDeck:

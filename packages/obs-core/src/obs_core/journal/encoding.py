@@ -210,6 +210,8 @@ def _masked(row: _Row) -> _Row:
             mask(row[3]),
             *(mask_value(cell) if isinstance(cell, (dict, str)) else cell for cell in row[4:]),
         )
+    if type(row) is records.Points:
+        return msgspec.structs.replace(row, name=mask(row.name))  # all the rest are numbers
     masked = {name: _masked_field(getattr(row, name)) for name in row.__struct_fields__}
     return type(row)(**masked)
 

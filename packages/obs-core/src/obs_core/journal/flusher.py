@@ -16,6 +16,7 @@ from typing import Protocol
 from obs_core import clock
 from obs_core.failsafe import ObsError
 from obs_core.journal import uploads
+from obs_core.locks import members
 
 __all__ = [
     "Flushed",
@@ -23,6 +24,7 @@ __all__ = [
     "before_reading",
     "close_later",
     "close_soon",
+    "each_round",
     "finish_before_reading",
     "flush_all",
     "keep_alive",
@@ -62,8 +64,12 @@ INTERVAL = 1.0
 
 _journals: list[Flushed] = []
 _before_reading: list[Callable[[], None]] = []
+_each_round: list[Callable[[], None]] = []
 _MOST_CLOSING = 500
 """Executions that wait for the thread to write and close them; whoever ends one more does it himself."""
+
+_LATE = 1_500_000_000
+"""Nanoseconds after which the thread's next round is late."""
 
 _closing: deque[Flushed] = deque()
 _closed: weakref.WeakSet[Flushed] = weakref.WeakSet()
@@ -107,9 +113,13 @@ def watch_for_stragglers(journal: Flushed) -> None:
 def close_soon(journal: Flushed) -> bool:
     """Let the thread close a journal within its second; False if that must be done now.
 
-    A folder and a file for each of many tiny executions would otherwise be most of what a call costs.
+    A folder and a file for each of many tiny executions would otherwise be most of what a call costs. A thread that
+    does not keep up, on a machine that is too busy for it, is helped by whoever ends one more.
     """
     if _thread is None or len(_closing) >= _MOST_CLOSING:
+        return False
+    if clock.wall() - last_round > _LATE:
+        _close_waiting()
         return False
     _closing.append(journal)
     return True
@@ -124,6 +134,12 @@ def before_reading(work: Callable[[], None]) -> None:
     """Call something whenever this process is about to read executions: it finishes what they are to hold."""
     if work not in _before_reading:
         _before_reading.append(work)
+
+
+def each_round(work: Callable[[], None]) -> None:
+    """Call something each second in this thread; it must be quick, since all journals wait for it."""
+    if work not in _each_round:
+        _each_round.append(work)
 
 
 def finish_before_reading() -> None:
@@ -180,13 +196,14 @@ def at_exit_of_threads(function: Callable[[], None]) -> None:
 
 
 def _stragglers() -> list[Flushed]:
-    return [journal for journal in list(_closed) if journal.unwritten]
+    return [journal for journal in members(_closed) if journal.unwritten]
 
 
 def _start() -> None:
-    global _thread
+    global _thread, last_round
     if sys.is_finalizing():
         return  # a thread that is started now never runs, and whoever starts it waits for it
+    last_round = clock.wall()
     thread = threading.Thread(target=_flush_forever, name="obs-flusher", daemon=True)
     try:
         thread.start()
@@ -208,6 +225,9 @@ def _flush_forever() -> None:
         for journal in [*_journals, *_stragglers()]:
             with contextlib.suppress(BaseException):
                 journal.beat()
+        for work in _each_round:
+            with contextlib.suppress(BaseException):
+                work()
 
 
 def _after_fork() -> None:
@@ -219,7 +239,7 @@ def _after_fork() -> None:
     _thread, _is_child = None, True
     uploads.forget()
     _closing.clear()  # the parent does it
-    for journal in [*_journals, *list(_closed)]:
+    for journal in [*_journals, *members(_closed)]:
         journal.after_fork()
     if _journals:
         if not _starts_last:

@@ -34,24 +34,29 @@ _END = 256 * 1024
 
 _CHECK = b'["check",'
 
+_OLDER_FOLDER = "journal"
+"""Where the segments of an execution lay until each execution had one folder less."""
+
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
 _any_line: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def segment_names(store: Store, execution_id: str) -> list[str]:
     """Return the paths of an execution's segments, each once, each writer's in their order."""
-    folder = f"{execution_path(execution_id)}/journal"
-    names = [name for name in store.names(folder) if name.endswith((".jsonl", ".jsonl.gz"))]
-    packed = {name for name in names if name.endswith(".gz")}
-    found = [name for name in names if f"{name}.gz" not in packed]
-    return [f"{folder}/{name}" for name in sorted(found, key=_writer_and_number)]
+    folder = execution_path(execution_id)
+    names = store.names(folder)
+    if _OLDER_FOLDER in names:
+        names += [f"{_OLDER_FOLDER}/{name}" for name in store.names(f"{folder}/{_OLDER_FOLDER}")]
+    segments = {name for name in names if name.endswith((".jsonl", ".jsonl.gz"))}
+    found = [f"{folder}/{name}" for name in segments if f"{name}.gz" not in segments]
+    return sorted(found, key=_writer_and_number)
 
 
-def _writer_and_number(name: str) -> tuple[str, int, str]:
+def _writer_and_number(path: str) -> tuple[str, int, str]:
     """Order segments as they were written: from the ten thousandth on, their numbers have more digits."""
-    writer, _, rest = name.partition("-")
+    writer, _, rest = path.rpartition("/")[2].partition("-")
     number = rest.partition(".")[0]
-    return writer, int(number) if number.isascii() and number.isdecimal() and len(number) < 12 else -1, name
+    return writer, int(number) if number.isascii() and number.isdecimal() and len(number) < 12 else -1, path
 
 
 def writer_of(path: str) -> str:

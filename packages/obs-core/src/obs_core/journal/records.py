@@ -54,6 +54,8 @@ class ExecutionStart(Record, tag="execution"):
     user: str
     command: str
     git_commit: str
+    within: str = ""
+    """The execution of another process in which this one's process runs, such as that of ``obs run``."""
 
 
 class ExecutionEnd(Record, tag="execution-end"):
@@ -133,6 +135,32 @@ class Raised(Record, tag="raised"):
     """The exception, then what caused it, and so on: each as one line, and ``"file:line"`` of the user's code."""
 
 
+class ProcessEnded(Record, tag="process-ended"):
+    """A process that this writer supervised ended: what the system says of it, whatever the process itself recorded."""
+
+    at: Time
+    pid: Int
+    code: Int | None
+    """Its exit code; None if a signal ended it."""
+    signal: str
+    """The signal that ended it, such as ``"SIGKILL"``; empty if it exited."""
+    timeout: Time | None
+    """After how long it was told to end since it had not; None if it ended before."""
+    passed_on: list[tuple[Time, str]]
+    """Signals that came for it while it ran, and when."""
+    oom_kills: Int
+    """How many processes of its cgroup the kernel killed for memory while it ran."""
+    memory_limit: Int | None
+    """Bytes that its cgroup may use; None if there is no limit, or no cgroup that can be seen."""
+    memory_peak: Int | None
+    """Bytes that its cgroup used at the most since it exists; None where that is not counted."""
+    max_rss: Int
+    """Bytes of memory that it, or the largest process that it waited for, held at the most."""
+    user_time: Time
+    system_time: Time
+    core_dumped: bool = False
+
+
 class DeckMade(Record, tag="deck"):
     """A tab of a task (or of the whole execution) was made."""
 
@@ -168,6 +196,16 @@ class DeckTimes(Record, tag="times"):
     deck: Ref
     at: Time
     bars: list[tuple[str, Time, Time, Time | None]]
+
+
+class VerdictMade(Record, tag="verdict"):
+    """What a check found, and the deck that shows it."""
+
+    deck: Ref
+    at: Time
+    outcome: str
+    """``"passed"``, ``"warned"`` or ``"failed"``."""
+    what: str = ""
 
 
 class LinkMade(Record, tag="link"):
@@ -243,6 +281,44 @@ class Beat(Record, tag="beat"):
     at: Time
 
 
+class Sample(Record, tag="sample"):
+    """What this process, its container and its machine used at a moment."""
+
+    at: Time
+    values: dict[str, float]
+    """By name, such as ``"rss"``; bytes, seconds and counts. Names that end in ``_total`` count since the process, the
+    container or the machine began. What is not looked at each time stands until it is given anew."""
+
+
+class Calls(Record, tag="calls"):
+    """Calls of which the stacks of this writer are made, each within another one."""
+
+    first: Number
+    """The number of the first one; the others follow."""
+    calls: list[tuple[Int, str, str, Int]]
+    """The number of the call around it (-1: it is the outermost), the function, its file, and the line that runs."""
+
+
+class Stacks(Record, tag="stacks"):
+    """What the threads of this process were doing at a moment."""
+
+    at: Time
+    threads: list[tuple[str, Ref | None, Int]]
+    """Name of the thread, the task or span it was in as far as that is known, and its innermost call."""
+
+
+class Profile(Record, tag="profile"):
+    """How often stacks were seen by a sampling profiler."""
+
+    at: Time
+    since: Time
+    interval: Time
+    """Nanoseconds between two samples."""
+    seen: list[tuple[str, Ref | None, Int, Int, Int]]
+    """Name of the thread, the task or span it was in, the innermost call, how often it was seen, and how often of these
+    the thread used the CPU."""
+
+
 class Lost(Record, tag="lost"):
     """Records that this writer could not write, since it last said so."""
 
@@ -273,6 +349,55 @@ class Torn(Record, tag="torn"):
     """Bytes."""
 
 
+class Points(Record, tag="points"):
+    """Values of one metric, as columns: numbers of 8 bytes in little endian, which JSON holds as base64."""
+
+    task: Ref
+    name: str
+    at: Time
+    """When the last of them was logged."""
+    step: Int
+    """Of the first."""
+    steps: bytes
+    """Signed integers; empty where each step is one more than the one before."""
+    times: bytes
+    """Signed integers: when each was logged, by the writer's clock."""
+    values: bytes
+    """Floating-point numbers; what is not a number, or infinite, is among them."""
+    spans: list[tuple[Ref, Int]] = []
+    """The spans in which they were logged, each with how many in a row; empty if that is the task itself."""
+
+
+class Params(Record, tag="params"):
+    """Named values of a task; one of the same name that follows replaces it."""
+
+    task: Ref
+    at: Time
+    values: dict[str, Any]
+
+
+class Progress(Record, tag="progress"):
+    """How far a loop is; one of the same number that follows replaces it."""
+
+    number: Number
+    task: Ref
+    name: str
+    at: Time
+    start: Time
+    done: Int
+    total: Int | None = None
+    unit: str = "it"
+    ended: bool = False
+
+
+class MetricSummary(Record, tag="metrics"):
+    """The last, least and greatest value of each metric of this writer by now: what a list of executions shows."""
+
+    at: Time
+    values: dict[str, tuple[float | None, float | None, float | None]]
+    """None stands for what is not a number, or infinite."""
+
+
 AnyRecord = (
     Head
     | ExecutionStart
@@ -282,19 +407,29 @@ AnyRecord = (
     | TaskStart
     | TaskEnd
     | Raised
+    | ProcessEnded
     | DeckMade
     | DeckItems
     | DeckBlob
     | DeckTimes
+    | VerdictMade
     | LinkMade
     | Note
     | Output
     | Artifact
     | CaptureMade
     | CaptureDone
+    | Points
+    | Params
+    | Progress
+    | MetricSummary
     | WorkerJoined
     | WorkerLeft
     | Beat
+    | Sample
+    | Calls
+    | Stacks
+    | Profile
     | Lost
     | Check
     | Torn

@@ -15,6 +15,9 @@ FRESH_FOR = 12 * 3600.0
 Older content is written again: `obs gc` spares whatever is younger than a day, so that it cannot remove what a running
 task is about to refer to."""
 
+_MOST_KNOWN = 4096
+"""Writes that are remembered at the most; what is forgotten is looked for in the store, or written again."""
+
 _known: dict[tuple[str, str], int] = {}
 
 
@@ -24,6 +27,8 @@ def needs_writing(store: Store, digest: str) -> bool:
     now = clock.wall()
     if now - _known.get(key, -TRUSTED_FOR) < TRUSTED_FOR:
         return False
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
     _known[key] = now  # two threads at once may both write it, which does no harm; a lock might be held by a finalizer
     return not _is_fresh(store, digest)
 

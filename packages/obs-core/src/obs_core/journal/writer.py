@@ -159,6 +159,11 @@ class Journal:
         return self.numbers.writer
 
     @property
+    def has_open(self) -> bool:
+        """Whether a task or a span was open when the journal was last encoded."""
+        return bool(self._open)
+
+    @property
     def unwritten(self) -> bool:
         """Whether anything is left to be written."""
         return bool(self.items or self._frames or self._files)

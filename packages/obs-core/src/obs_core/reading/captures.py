@@ -7,9 +7,11 @@ from typing import Any
 
 from obs_core.assembly.unfinished import UnfinishedCapture
 from obs_core.failsafe import ObsError, strict
+from obs_core.interruptions import let_pass
 from obs_core.model import DeckView
 from obs_core.report.bodies import extracted
 from obs_core.text.bounded_repr import describe_error
+from obs_core.text.masking import mask
 from obs_core.values.registry import declared, load
 
 __all__ = ["add_decks", "decks_of"]
@@ -22,11 +24,13 @@ def decks_of(capture: UnfinishedCapture) -> list[DeckView]:
         capture: The capture.
     """
     try:
-        return [DeckView(name, [extracted(page)]) for name, page in _maker_of(capture.kind)(capture)]
-    except Exception as error:
+        # The process that captured cannot mask any more: what is known here is masked at least.
+        return [DeckView(mask(name), [mask(extracted(page))]) for name, page in _maker_of(capture.kind)(capture)]
+    except BaseException as error:
+        let_pass(error)
         if strict() and not isinstance(error, (ObsError, OSError)):
             raise
-        reason = str(error) if isinstance(error, ObsError) else describe_error(error)
+        reason = mask(str(error)) if isinstance(error, ObsError) else describe_error(error)
         note = f"<p>What {html.escape(capture.kind)} had captured cannot be shown: {html.escape(reason)}</p>"
         return [DeckView(capture.kind.capitalize(), [note])]
 

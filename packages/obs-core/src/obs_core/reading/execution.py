@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
-from obs_core.model import DecksWhenRead, DeckView, ExecutionView, SpanTable, Status, TaskView
+from obs_core.assembly.metrics import CollectedMetric
+from obs_core.assembly.sampled import add_sampled_deck
+from obs_core.failsafe import guarded
+from obs_core.journal.logs import read_log
+from obs_core.model import (
+    DecksWhenRead,
+    DeckView,
+    ExecutionView,
+    LogLine,
+    LogWhenRead,
+    SeenStack,
+    SpanTable,
+    Status,
+    TaskView,
+    ThreadStack,
+)
 from obs_core.reading.captures import add_decks
 from obs_core.recording.outputs import restored
-from obs_core.report.bodies import raw_body
+from obs_core.report.bodies import extracted, raw_body
 from obs_core.store.base import Store
 from obs_core.store.content import blob_at
 from obs_core.store.paths import execution_path, report_path, shared_path
+from obs_core.values.registry import declared, load
 
 if TYPE_CHECKING:
+    from obs_core.reading.metrics import Metric, MetricTable
+    from obs_core.reading.why import Why
     from obs_core.trace.execution_span import ExecutionSpan
+    from obs_core.trace.resources import Resources
 
 __all__ = ["Execution", "load_execution"]
+
+_ERROR = 40
 
 
 def load_execution(execution_id: str = "last", store: Store | str | os.PathLike[str] | None = None) -> Execution:
@@ -57,6 +78,7 @@ class Execution:
     def __init__(self, store: Store, execution_id: str) -> None:
         self.store = store
         self.id = execution_id
+        self._knows_what_was_logged = False
 
     @property
     def name(self) -> str:
@@ -83,7 +105,36 @@ class Execution:
         """The root of its trace."""
         from obs_core.trace.execution_span import ExecutionSpan
 
+        if not self._knows_what_was_logged:
+            self._knows_what_was_logged = True
+            self.table.logged = self._warnings_and_errors()
         return ExecutionSpan(self.table)
+
+    @property
+    def resources(self) -> Resources:
+        """What its processes used: CPU, memory, I/O, as far as that was sampled; of a task, see `resources_of`."""
+        return self.span.resources
+
+    def resources_of(self, task: TaskView) -> Resources:
+        """Return what the process of a task used while it ran.
+
+        Args:
+            task: One of `tasks`.
+        """
+        from obs_core.trace.resources import Resources
+
+        end = task.started + task.duration
+        return Resources(self.table.samples, task.started, end).between(task.started, end, task.id.partition(".")[0])
+
+    @property
+    def stacks(self) -> list[ThreadStack]:
+        """What each thread was doing when its process was last looked at: a second ago, or before it died."""
+        return list(self._assembly.sampled.last_stacks())
+
+    @property
+    def profile(self) -> list[SeenStack]:
+        """The stacks that a sampling profiler saw, and how often; empty where none ran."""
+        return list(self._assembly.sampled.seen_stacks())
 
     @functools.cached_property
     def tasks(self) -> list[TaskView]:
@@ -94,6 +145,7 @@ class Execution:
         found = self._assembly.tasks
         for task in found:
             task.decks = DecksWhenRead(functools.partial(self._decks_of, task))
+            task.said = LogWhenRead(functools.partial(read_log, self.store, self.id, tasks=(task.id,)))
         return found
 
     def task(self, name: str) -> TaskView:
@@ -107,6 +159,26 @@ class Execution:
             names = ", ".join(sorted({repr(one.name) for one in self.tasks})) or "none"
             raise KeyError(f"no task {name!r} in execution {self.id}; there are: {names}")
         return found[-1]
+
+    def log(
+        self, *, level: str | int | None = None, grep: str = "", since: int = 0, last: int | None = None
+    ) -> list[LogLine]:
+        """Return what all its tasks and processes logged and printed, oldest first.
+
+        Args:
+            level: The least severe level: ``"warning"``, or a number as `logging` has them. Default: everything.
+            grep: Text that stands in the line.
+            since: Nanoseconds since the epoch.
+            last: How many lines at the most, the last ones.
+
+        Raises:
+            ValueError: There is no such level.
+
+        Examples:
+            >>> [line.text for line in load_execution("last").log(level="warning")]
+            ['UserWarning: 3 airports have no coordinates']
+        """
+        return read_log(self.store, self.id, level=level, grep=grep, since=since, last=last)
 
     def output(self, task: str, attempt: int | None = None) -> Any:
         """Return what a task returned, in its last call that was kept.
@@ -154,6 +226,69 @@ class Execution:
         kept = self._assembly.artifacts.get(task.id, {}).get(name)
         return None if kept is None else restored(self.store, kept)
 
+    @overload
+    def metrics(self, name: None = ..., task: str | None = ...) -> MetricTable: ...
+
+    @overload
+    def metrics(self, name: str, task: str | None = ...) -> Metric: ...
+
+    def metrics(self, name: str | None = None, task: str | None = None) -> Metric | MetricTable:
+        """Return what `log_metric` recorded, of a task that was killed too.
+
+        Args:
+            name: Which metric. Default: all of them, as one table.
+            task: Only what tasks of this name logged. Default: all tasks, in the order of time.
+
+        Raises:
+            KeyError: No such metric was logged.
+
+        Examples:
+            >>> load_execution("last").metrics("loss").to_pandas()
+               step                                time  value
+            0     0 2026-11-28 18:13:03.120000000+00:00   0.12
+        """
+        from obs_core.reading.metrics import MetricTable, read
+
+        names = {one.id: one.name for one in self._assembly.tasks}
+        logged = [
+            metric
+            for of_task, metrics in self._assembly.metrics.metrics.items()
+            for metric in metrics.values()
+            if task is None or names.get(of_task) == task
+        ]
+        if name is None:
+            return MetricTable(logged, names)
+        found = [metric for metric in logged if metric.name == name]
+        if not found:
+            there = ", ".join(sorted({repr(metric.name) for metric in logged})) or "none"
+            raise KeyError(f"no metric {name!r} in execution {self.id}; there are: {there}")
+        whole = CollectedMetric("", name, parts=[part for metric in found for part in metric.parts])
+        return read(whole, in_order=len(found) > 1)
+
+    def params(self, task: str | None = None) -> dict[str, Any]:
+        """Return what `log_params` recorded; of one name the value that was logged last.
+
+        Args:
+            task: Only what tasks of this name logged. Default: all tasks.
+        """
+        logged = self._assembly.metrics.params
+        found: dict[str, Any] = {}
+        for one in self._assembly.tasks:
+            if task is None or one.name == task:
+                found.update(logged.get(one.id, {}))
+        return found
+
+    def why(self) -> Why:
+        """Tell why it ended as it did: cause, place, memory, what was open, and what differs from the last good run.
+
+        Examples:
+            >>> load_execution("last").why().paragraph
+            'fit of train failed: ValueError: no such airport. It was raised at train.py:41.'
+        """
+        from obs_core.reading.why import why
+
+        return why(self.store, self._assembly)
+
     def shared_body(self, digest: str) -> str | None:
         """Return a script or style that several deck items hold; None if it is gone."""
         if (body := raw_body(digest)) is not None:
@@ -164,7 +299,16 @@ class Execution:
             return None
 
     def report_paths(self) -> list[str]:
-        """Return where the reports lie that its tasks wrote: paths, or URLs of a shared store."""
+        """Return where the reports of its tasks are: paths, or URLs of a shared store.
+
+        Reports are made when somebody wants them: those of the tasks that have decks and have ended are written now.
+
+        Raises:
+            OSError: The store cannot be written.
+        """
+        for task in self.tasks:
+            if task.status != "running" and task.decks:
+                self.write_report(task)
         folder = f"{execution_path(self.id)}/reports"
         return [self.store.address(f"{folder}/{name}") for name in self.store.names(folder) if name.endswith(".html")]
 
@@ -176,9 +320,11 @@ class Execution:
         """
         from obs_core.report import render_report
 
+        why = self.why().paragraph if self.status in ("failed", "lost") else ""
         if task is not None:
-            return render_report(self.view, [task], self.shared_body)
-        return render_report(self.view, self.tasks, self.shared_body, overview=self._overview())
+            return render_report(self.view, [task], self.shared_body, why=why if task.status == "lost" else "")
+        tasks = self._with_what_no_task_said()
+        return render_report(self.view, tasks, self.shared_body, overview=self._overview(), why=why)
 
     def write_report(self, task: TaskView | None = None) -> str:
         """Make a report anew and keep it in the store; returns its address."""
@@ -191,6 +337,16 @@ class Execution:
     def __repr__(self) -> str:
         return f"<Execution {self.name!r} {self.id} {self.status}>"
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: how it stands, its tasks, and where the time went. It needs no script and no style."""
+        import io
+
+        from obs_core.reading.notebook import shown
+
+        trace = io.StringIO()
+        self.span.explain(trace)
+        return shown(self.view, self.tasks, trace.getvalue())
+
     @functools.cached_property
     def _assembly(self) -> Assembly:
         return assembled(self.store, self.id)
@@ -200,9 +356,59 @@ class Execution:
         for capture in self._assembly.unfinished:
             if capture.task == task.id:
                 add_decks(decks, capture)
-        return decks
+        for name, html in self._drawn_of_samples(task):
+            add_sampled_deck(decks, name, extracted(html))
+        return [*decks, *self._log_decks_of(task.id)]
+
+    def _warnings_and_errors(self) -> dict[int, tuple[int, int]]:
+        """Count the warnings and errors that were logged in each span, by its row."""
+        counts: dict[str, tuple[int, int]] = {}
+        for line in self.log(level="warning"):
+            warnings, errors = counts.get(line.span, (0, 0))
+            counts[line.span] = (warnings, errors + 1) if line.severity >= _ERROR else (warnings + 1, errors)
+        if not counts:
+            return {}
+        return {row: counts[ref] for row, ref in enumerate(self.table.ids) if ref in counts}
+
+    def _log_decks_of(self, task_id: str) -> list[DeckView]:
+        lines = self._log_by_task.get(task_id)
+        if not lines:
+            return []
+        from obs_core.report.logs import LOGS, render_log
+
+        said_in = {line.span for line in lines} - {task_id}
+        table = self.table
+        names = {ref: name for ref, name in zip(table.ids, table.names, strict=True) if ref in said_in}
+        return [DeckView(LOGS, [extracted(render_log(lines, names))])]
+
+    @functools.cached_property
+    def _log_by_task(self) -> dict[str, list[LogLine]]:
+        found: dict[str, list[LogLine]] = {}
+        for line in self.log():
+            found.setdefault(line.task, []).append(line)
+        return found
+
+    def _with_what_no_task_said(self) -> list[TaskView]:
+        """Return its tasks, before them the execution itself if it said something outside any of them."""
+        tasks, view = self.tasks, self.view
+        root = self.table.ids[0]
+        decks = [] if any(task.id == root for task in tasks) else self._log_decks_of(root)
+        if not decks:
+            return tasks
+        own = TaskView(root, view.name, view.status, view.started, view.duration, error=view.error, decks=decks)
+        return [own, *tasks]
+
+    def _drawn_of_samples(self, task: TaskView | None) -> list[tuple[str, str]]:
+        """Let packages draw what was sampled, as tabs of a task or for the overview of all of it."""
+        if not self._assembly.sampled:
+            return []
+        drawn: list[tuple[str, str]] = []
+        for point in declared("obs.record_decks"):
+            with guarded(f"drawing what was sampled ({point.name})"):
+                drawn += load(point)(self, task)
+        return drawn
 
     def _overview(self) -> str:
         from obs_core.reading.overview import render_overview
 
-        return render_overview(self.tasks, self.span)
+        return render_overview(self.tasks, self.span, self._drawn_of_samples(None))

@@ -8,10 +8,10 @@ from msgspec import Struct, field
 
 from obs_core import clock
 from obs_core.assembly.loading import opened
+from obs_core.assembly.summary import read_summary
 from obs_core.failsafe import warn
 from obs_core.journal.liveness import silence_of
 from obs_core.journal.reader import segment_names
-from obs_core.reading.listing import read_summary
 from obs_core.recording.artifacts import execution_pointed_to
 from obs_core.store import Store
 from obs_core.store.packing import inflated

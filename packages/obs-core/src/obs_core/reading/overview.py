@@ -14,9 +14,16 @@ from obs_core.values.gantt import Bar, Timeline
 __all__ = ["render_overview"]
 
 
-def render_overview(tasks: Iterable[TaskView], trace: ExecutionSpan) -> str:
-    """Return an execution's overview: a Gantt chart of its tasks, and what `explain` prints of its trace."""
-    return "\n".join((_tasks_in_time(tasks), _explained(trace)))
+def render_overview(tasks: Iterable[TaskView], trace: ExecutionSpan, sampled: Iterable[tuple[str, str]] = ()) -> str:
+    """Return an execution's overview: a Gantt chart of its tasks, and what `explain` prints of its trace.
+
+    Args:
+        tasks: Its tasks.
+        trace: The root of its trace.
+        sampled: What was drawn of samples: titles and HTML.
+    """
+    between = [f"<h2>{html.escape(title)}</h2>{drawn}" for title, drawn in sampled]
+    return "\n".join((_tasks_in_time(tasks), *between, _explained(trace)))
 
 
 def _tasks_in_time(tasks: Iterable[TaskView]) -> str:

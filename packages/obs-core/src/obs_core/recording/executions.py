@@ -9,15 +9,18 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from obs_core import clock, provenance
+from obs_core import clock, provenance, settings
 from obs_core.failsafe import guarded, strict, warn
+from obs_core.interruptions import let_pass
 from obs_core.journal import records
-from obs_core.recording import threads
+from obs_core.recording import closing_line, faults, logs, samplers, threads
 from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, live
 from obs_core.recording.scope import active, current, leave
+from obs_core.recording.sigterm import Terminated, at_sigterm, forget
+from obs_core.recording.tqdm_bars import watched
 from obs_core.recording.wrapping import wrap
 from obs_core.store import Store, open_store
 from obs_core.store.folder import FolderStore
@@ -84,6 +87,7 @@ class execution:
         threads.remember_older(root)
         current.set(root)
         active.add(root)
+        logs.begin(root)
         return self
 
     def __exit__(
@@ -92,6 +96,7 @@ class execution:
         assert self._run is not None
         root = self._run.root
         root.older_threads = None
+        logs.end(root)
         active.discard(root)
         leave(root)
         end(self._run, error)
@@ -126,18 +131,24 @@ def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | No
     """Begin an execution and write so."""
     run = new_run(name, None if store is None else open_store(store))
     with guarded(f"beginning execution {name!r}"):
-        run.journal.append(start_record(name, tags))
+        run.begun = start_record(name, tags)
+        run.journal.append(run.begun)
+    at_sigterm(run, functools.partial(terminate, run))
     return run
 
 
 def new_run(name: str, store: Store | None = None, preamble: list[records.Record] | None = None) -> Run:
     """Return a new execution that this process begins, come what may: without a store what it records is lost."""
     threads.watch()
+    samplers.watch()
     if not sys.is_finalizing():
         try:
             place = store or open_store()
-            return Run(place, new_id(place), name, "main", preamble)
-        except Exception as error:
+            run = Run(place, new_id(place), name, "main", preamble)
+            faults.follow_later(run)
+            return watched(run)
+        except BaseException as error:
+            let_pass(error)
             if strict():
                 raise
             warn(f"obs cannot record execution {name!r}: {describe_error(error)}; the pipeline goes on")
@@ -159,6 +170,7 @@ def make_visible(run: Run) -> None:
     if now - _made_visible > _BURST or not run.store.begins_slowly:
         _made_visible = now
         run.journal.flush()
+        faults.follow(run)
 
 
 def make_task_visible(run: Run) -> None:
@@ -170,21 +182,35 @@ def make_task_visible(run: Run) -> None:
         run.journal.flush()
 
 
+def terminate(run: Run, error: Terminated) -> None:
+    """Write that a signal ended an execution, and the tasks that run in it."""
+    failure = describe_error(error)
+    for task in list(active):
+        if task.run is run and task is not run.root and isinstance(task.number, int):
+            task.body_ends()
+            task.failure = failure
+            wall_time, process_time = task.spent or (0, 0)
+            run.journal.append(records.TaskEnd(task.number, wall_time, process_time, "failed", failure, task.start))
+    end(run, error)
+
+
 def end(run: Run, error: BaseException | None = None) -> None:
-    """Write an execution's end, and its own report if it has decks of its own."""
+    """Write an execution's end, and what its own decks show."""
     journal, root = run.journal, run.root
     error = None if ended_well(error) else error
     run.over()
     root.ended = clock.wall()
     root.failure = None if error is None else describe_error(error)
-    run.collect(root, ended=True)
+    forget(run)
+    if not isinstance(error, Terminated):  # others may never answer while a signal is handled
+        run.collect(root, ended=True)
     with guarded(f"ending execution {run.name!r}"):
         if root.decks:
             from obs_core.recording.own_work import own_work
-            from obs_core.recording.publishing import publish
+            from obs_core.recording.publishing import finish
 
-            with own_work(root, "write the report"):
-                publish(root)
+            with own_work(root, "finish the decks"):
+                finish(root)
     if error is None and root.artifacts:
         from obs_core.recording.artifacts import point_to
 
@@ -192,11 +218,19 @@ def end(run: Run, error: BaseException | None = None) -> None:
             point_to(root)
     status = "succeeded" if error is None else "failed"
     process_time = clock.process() - root.cpu
+    raised: list[tuple[str, str]] = []
     if error is not None:
         with guarded(f"noting where execution {run.name!r} failed"):
-            journal.append(records.Raised(_ROOT, raised_at(error)))
+            raised = raised_at(error)
+            journal.append(records.Raised(_ROOT, raised))
+    closing_line.keep(run.name, run.id, clock.wall() - root.start, raised)
+    if run.metrics is not None:
+        journal.encode()  # what was held back is summed up too
+        run.metrics.summarize()
     journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, 0))
     live.pop(run.id, None)
+    faults.unfollow(run)
+    run.log.close()
     with guarded(f"ending execution {run.name!r}"):
         journal.close()
 
@@ -220,4 +254,27 @@ def start_record(name: str, tags: Mapping[str, str]) -> records.ExecutionStart:
     """Return how an execution that begins now is written."""
     commit = provenance.git_commit(provenance.working_folder())
     now = clock.wall()
-    return records.ExecutionStart(_ROOT, name, now, dict(tags), provenance.user(), provenance.command(), commit)
+    return records.ExecutionStart(
+        _ROOT,
+        name,
+        now,
+        dict(tags),
+        provenance.user(),
+        provenance.command(),
+        commit,
+        _surrounding(settings.carrier_text()),
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _surrounding(carrier: str) -> str:
+    """Return the execution in which this process runs, as its environment says; empty if it says nothing."""
+    if not carrier:
+        return ""
+    import json
+
+    try:
+        found = json.loads(carrier)["obs-execution"]
+    except (ValueError, TypeError, LookupError):
+        return ""
+    return found if isinstance(found, str) else ""

@@ -14,11 +14,12 @@ import sys
 from obs_core import provenance, settings
 from obs_core.failsafe import guarded
 from obs_core.journal import flusher, records
-from obs_core.locks import new_rlock
+from obs_core.locks import members, new_rlock
 from obs_core.recording import executions, joining
-from obs_core.recording.process_end import ProcessEnd, Terminated
+from obs_core.recording.process_end import ProcessEnd
 from obs_core.recording.run import Run, Scope, TaskState
 from obs_core.recording.scope import current, going_on, operation_logs
+from obs_core.recording.sigterm import Terminated, at_sigterm, forget
 from obs_core.recording.threads import Unknown, concluded_starter, starter_of_this_thread
 
 __all__ = ["ambient", "carried", "innermost", "of_this_thread"]
@@ -43,7 +44,7 @@ def of_this_thread() -> Scope | None:
 
 def _only_operation() -> Scope | None:
     """Return the only operation that an engine runs here, or what several have in common."""
-    running = [operation for log in list(operation_logs) for operation in list(log.running)]
+    running = [operation for log in members(operation_logs) for operation in list(log.running)]
     if len(running) <= 1:
         return running[0] if running else None
     parents = [operation.parent for operation in running if operation.parent is not None]
@@ -80,12 +81,14 @@ _ambient_lock = new_rlock()  # a finalizer may record while its own thread begin
 def _begin_ambient() -> TaskState:
     global _process_end
     name = "python"
-    preamble: list[records.Record] = []
+    begun: records.ExecutionStart | None = None
     with guarded("beginning the execution of this process"):
         name = provenance.script_name()
-        preamble.append(executions.start_record(name, {}))
-    run = executions.new_run(name, preamble=preamble)
-    _process_end = ProcessEnd(functools.partial(_end_ambient, run))
+        begun = executions.start_record(name, {})
+    run = executions.new_run(name, preamble=[begun] if begun else [])
+    run.begun = begun
+    _process_end = ProcessEnd()
+    at_sigterm(run, functools.partial(_end_ambient, run))
     atexit.register(_end_ambient, run)
     if not run.store.local or _is_child_of_multiprocessing():
         flusher.at_exit_of_threads(functools.partial(_end_ambient, run))
@@ -104,12 +107,16 @@ def _end_ambient(run: Run, terminated: Terminated | None = None) -> None:
         return
     _ambient = None
     ending, _process_end = _process_end, None
+    forget(run)
     error: BaseException | None = terminated
     if ending is not None:
         error = terminated or ending.error()
         ending.close()
     if run.journal.used or run.journal.items:
-        executions.end(run, error)
+        if terminated is None:
+            executions.end(run, error)
+        else:
+            executions.terminate(run, terminated)
     if terminated is not None:
         flusher.flush_all()  # what else ends with the process has no later moment
 

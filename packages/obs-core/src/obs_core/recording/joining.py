@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from obs_core import identity
 from obs_core.failsafe import warn
-from obs_core.recording import threads
+from obs_core.recording import faults, logs, samplers, threads
 from obs_core.recording.run import Run, Scope, TaskState, live
 from obs_core.store import Store, open_store
 from obs_core.store.content import digest_of
@@ -89,6 +89,7 @@ def joined(carried: Mapping[str, str], source: str = "") -> RemoteSpan:
     if run.carried is None:
         run.carried = WeakSet()
     run.carried.add(task)
+    logs.begin(task)
     return RemoteSpan(carried["obs-parent"], task)
 
 
@@ -99,6 +100,7 @@ def detach(span: RemoteSpan) -> None:
     the next message may be of one of them; others are left for good.
     """
     run = span.task.run
+    logs.end(span.task)
     span.task.over = True
     run.attached -= 1
     run.journal.flush(wait=True)
@@ -118,6 +120,10 @@ def leave(execution_id: str) -> None:
     run = _joined_runs.pop(execution_id, None)
     if run is not None:
         live.pop(execution_id, None)
+        for task in list(run.carried or ()):
+            logs.end(task)
+        faults.unfollow(run)
+        run.log.close()
         run.journal.close_now()
 
 
@@ -154,7 +160,9 @@ _left: dict[str, None] = {}
 
 def _join(execution_id: str, store: str) -> Run:
     threads.watch()
+    samplers.watch()
     run = _joined_runs[execution_id] = Run(open_store(store), execution_id, "", identity.new_writer_id())
+    faults.follow_later(run)
     return run
 
 

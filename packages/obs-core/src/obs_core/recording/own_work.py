@@ -27,17 +27,13 @@ class own_work:
     Args:
         task: Whose.
         doing: What is done, such as ``"draw the inputs"``.
-
-    Attributes:
-        wanted: Whether it is recorded; may be set to False in the block, when there turned out to be nothing to do.
     """
 
-    __slots__ = ("_begun", "_cpu", "_name", "_task", "wanted")
+    __slots__ = ("_begun", "_cpu", "_name", "_task")
 
     def __init__(self, task: TaskState, doing: str) -> None:
         self._task = task
         self._name = f"obs: {doing}"
-        self.wanted = True
 
     def __enter__(self) -> own_work:
         self._begun, self._cpu = clock.wall(), clock.process()
@@ -46,8 +42,7 @@ class own_work:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.wanted:
-            record_own_work(self._task, self._name, self._begun, self._cpu)
+        record_own_work(self._task, self._name, self._begun, self._cpu)
 
 
 def record_own_work(task: TaskState, name: str, begun: int, cpu: int) -> None:

@@ -8,7 +8,6 @@ runs in). An exception that a console, a notebook or a test runner caught and pr
 - Python 3.11, or a process whose monitoring tools are all taken, tells an uncaught exception by the traceback of
   ``sys.last_value``, which begins in that frame. What `sys.exit` was called with is kept by a function that stands in
   its place as long as the ambient execution lasts; of a ``raise SystemExit(...)`` there, a constant is read.
-- SIGTERM, where nobody handles it, ends the process before any Python code runs: a handler stands in for that.
 
 Not known is the code of ``os._exit``, and in Python 3.11 that of a ``raise SystemExit(main())`` at the top of a script,
 which is taken for a success.
@@ -18,22 +17,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-import signal
 import sys
 import threading
-from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["ProcessEnd", "Terminated", "ended_well"]
+__all__ = ["ProcessEnd", "ended_well"]
 
 _OBS_TOOLS = (3, 4)
 """Numbers of monitoring tools that no kind of tool is meant for."""
-
-
-class Terminated(BaseException):
-    """The process was told to end by a signal."""
 
 
 def ended_well(error: BaseException | None) -> bool:
@@ -44,21 +36,15 @@ def ended_well(error: BaseException | None) -> bool:
 
 
 class ProcessEnd:
-    """Learns how this process ends, from its making on; make it in any thread.
+    """Learns how this process ends, from its making on; make it in any thread."""
 
-    Args:
-        on_sigterm: Called in the main thread when SIGTERM comes that nobody else handles, before it ends the process.
-    """
-
-    def __init__(self, on_sigterm: Callable[[Terminated], None]) -> None:
+    def __init__(self) -> None:
         self._frame = _outermost_frame()
         self._left_by: BaseException | None = None
         self._exit: SystemExit | None = None
         self._tool = self._monitor()
         if self._tool is None and self._frame is not None:
             self._stand_in_for_exit()
-        self._on_sigterm = on_sigterm
-        self._handle_sigterm()
 
     def error(self) -> BaseException | None:
         """Return what ends this process as a failure, to be asked while it ends; None if nothing does."""
@@ -74,7 +60,6 @@ class ProcessEnd:
                 monitoring.free_tool_id(self._tool)
         if getattr(sys.exit, "__obs_end__", None) is self:
             sys.exit = sys.exit.__wrapped__  # type: ignore[attr-defined]
-        self.forget_sigterm()
 
     # Python 3.12
 
@@ -119,27 +104,6 @@ class ProcessEnd:
         if traceback is not None and traceback.tb_frame is frame:
             return last  # type: ignore[no-any-return]
         return self._exit or _constant_exit(frame)
-
-    # SIGTERM
-
-    def _handle_sigterm(self) -> None:
-        """Stand in for the system's own action, and for nothing else."""
-        with contextlib.suppress(ValueError, OSError):  # not in the main thread; no signals here
-            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-                signal.signal(signal.SIGTERM, self._terminated)
-
-    def _terminated(self, number: int, _frame: FrameType | None) -> None:
-        try:
-            self._on_sigterm(Terminated(signal.Signals(number).name))
-        finally:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-
-    def forget_sigterm(self) -> None:
-        """Leave SIGTERM to the system again, unless somebody else handles it by now."""
-        with contextlib.suppress(ValueError, OSError):
-            if getattr(signal.getsignal(signal.SIGTERM), "__self__", None) is self:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _outermost_frame() -> FrameType | None:

@@ -1,20 +1,30 @@
-"""Write the report of a task: what `Deck.publish` does, and the end of each task."""
+"""Write the report of a task: what `Deck.publish` does, and the end of a task whose report is to be a file."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import re
 
-from obs_core import clock
-from obs_core.assembly.parts import PartsOfOthers, parts_of_others
+from obs_core import clock, identity, settings
+from obs_core.assembly.drawing import TIMELINE
+from obs_core.assembly.parts import parts_of_task
+from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.failsafe import guarded, warn
-from obs_core.model import DeckView, ExecutionView, TaskView
+from obs_core.journal.logs import read_log
+from obs_core.journal.records import Ref
+from obs_core.journal.writer import Journal
+from obs_core.model import DeckView, ExecutionView, LogLine, TaskView, Verdict
+from obs_core.recording import samplers
 from obs_core.recording.run import TaskDeck, TaskState
 from obs_core.report import render_report
-from obs_core.report.bodies import shared_body
+from obs_core.report.bodies import extracted, shared_body
 from obs_core.secrets import mask
-from obs_core.store.paths import report_path
+from obs_core.store.base import Store
+from obs_core.store.content import blob_at
+from obs_core.store.paths import report_path, shared_path
 
-__all__ = ["page_of", "publish", "report_name"]
+__all__ = ["finish", "page_of", "publish", "report_name"]
 
 
 def publish(task: TaskState) -> None:
@@ -29,12 +39,39 @@ def publish(task: TaskState) -> None:
             " (enable_deck=False or OBS_ENABLE_DECK=0)"
         )
         return
+    task.published = True
     with guarded(f"writing the report of task {task.name!r}"):
         page = page_of(task)
         journal = task.journal
-        path = report_path(task.run.id, report_name(_named(task)))
-        journal.put(path, page.encode("utf-8", "backslashreplace"))
+        journal.put(_path(task), page.encode("utf-8", "backslashreplace"))
         journal.flush()
+
+
+def finish(task: TaskState) -> None:
+    """Write what only the decks of an ended task know to the journal, and the report anew if there is one.
+
+    A report is not written for each task: its scripts and styles are a hundred times what a small task records, and
+    a reader makes the same page from the journal.
+
+    Args:
+        task: Whose; it has ended.
+    """
+    if settings.reports_written() or task.published or (task.shared and task.run.store.exists(_path(task))):
+        publish(task)
+        return
+    with guarded(f"writing the decks of task {task.name!r}", task.note):
+        _write_decks(task)
+
+
+def _path(task: TaskState) -> str:
+    return report_path(task.run.id, report_name(_named(task)))
+
+
+def _write_decks(task: TaskState) -> None:
+    for deck in task.decks:
+        deck.announce()
+        if task.ended is not None:
+            deck.settle()
 
 
 def page_of(task: TaskState) -> str:
@@ -43,12 +80,19 @@ def page_of(task: TaskState) -> str:
     Args:
         task: Whose.
     """
-    for deck in task.decks:
-        deck.announce()
-        if task.ended is not None:
-            deck.settle()
+    _write_decks(task)
     view = _view(task)
-    return render_report(_execution_view(task, view), [view], shared_body, live=view.status == "running")
+    bodies = functools.partial(_body, task.run.store)
+    return render_report(_execution_view(task, view), [view], bodies, live=view.status == "running")
+
+
+def _body(store: Store, digest: str) -> str | None:
+    """Return a script or style of a deck, which another process may have made; None if it is not in the store yet."""
+    body = shared_body(digest)
+    if body is None:
+        with contextlib.suppress(OSError):
+            body = blob_at(store, shared_path(digest)).decode("utf-8", "replace")
+    return body
 
 
 def report_name(task: TaskView) -> str:
@@ -66,9 +110,6 @@ def _view(task: TaskState) -> TaskView:
     if shared:
         task.run.collect(task)
         task.journal.flush(wait=True)
-    others = _parts_of_others(task) if shared else None
-    if others is not None and task.bars is not None:
-        task.bars.show_others(others.bars)
     view = TaskView(
         id=task.global_ref(),
         name=mask(task.name),
@@ -78,55 +119,78 @@ def _view(task: TaskState) -> TaskView:
         attempt=task.attempt,
         error=None if task.failure is None else mask(task.failure),
         links=list(task.links),
-        decks=[_deck_view(deck) for deck in task.decks],
+        decks=[_deck_view(deck) for deck in sorted(task.decks, key=lambda deck: deck.number)],
         notes=[mask(note) for note in task.notes],
     )
-    if others is not None:
-        _add_parts_of_others(task, view, others)
+    if shared:
+        _show_all(task, view)
+    _add_sampled(task, view)
+    if task.said or shared:
+        view.decks.extend(_log_decks(task, shared))
     return view
 
 
+def _add_sampled(task: TaskState, view: TaskView) -> None:
+    """Add what samplers draw, behind the time line, but for what the task has made itself."""
+    for sampler in samplers.running():
+        with guarded(f"drawing what was sampled of task {task.name!r}", task.note):
+            for name, html in sampler.decks(task):
+                add_sampled_deck(view.decks, name, mask(extracted(html)))
+
+
+_MOST_LINES = 20_000
+"""Lines in the report that a task writes when it ends; one that is made later has more."""
+
+
+def _log_decks(task: TaskState, shared: bool) -> list[DeckView]:
+    """Return the tab with what the task logged and printed; whoever has the names of the spans is the journal."""
+    run, ref = task.run, task.global_ref()
+    lines: list[LogLine] = []
+    with guarded(f"reading the log of task {task.name!r}"):
+        if shared:
+            lines = read_log(run.store, run.id, tasks=(ref,), last=_MOST_LINES)
+        else:
+            lines = run.log.said_since(task.said_from, ref, _MOST_LINES)
+    if not lines:
+        return []
+    from obs_core.report.logs import LOGS, render_log
+
+    names = {_global(run.journal, span): mask(name) for span, name in run.log.span_names.items()}
+    names.pop(ref, None)
+    return [DeckView(LOGS, [extracted(render_log(lines, names, max(0, task.said - len(lines))))])]
+
+
+def _global(journal: Journal, ref: Ref) -> str:
+    return journal.global_ref(ref) if isinstance(ref, int) else ref
+
+
 def _deck_view(deck: TaskDeck) -> DeckView:
-    return DeckView(mask(deck.name), [mask(item) for item in deck.current_items()])
+    verdicts = [Verdict(outcome, mask(what)) for outcome, what in deck.verdicts]
+    return DeckView(mask(deck.name), [mask(item) for item in deck.current_items()], verdicts=verdicts)
 
 
-def _parts_of_others(task: TaskState) -> PartsOfOthers:
-    with_bars = task.shared and task.bars is not None
+def _show_all(task: TaskState, view: TaskView) -> None:
+    """Show what every process recorded in the task, this one included, as whoever reads the execution will see it."""
     run = task.run
-    return parts_of_others(
-        run.store, run.id, task.global_ref(), run.journal.writer, with_bars=with_bars, with_own=bool(task.source)
-    )
+    found = parts_of_task(run.store, run.id, task.global_ref())
+    if not found.with_spans:
+        own = next((deck for deck in view.decks if deck.name == TIMELINE), None)
+        found.decks = [own if own and deck.name == TIMELINE else deck for deck in found.decks]
+    view.decks, view.links, view.notes = found.decks, found.links, found.notes
 
 
-def _add_parts_of_others(task: TaskState, view: TaskView, others: PartsOfOthers) -> None:
-    """Add what other processes appended to this task: to the decks made here, or in decks of their own."""
-    journal = task.journal
-    own = {journal.global_ref(deck.number): shown for deck, shown in zip(task.decks, view.decks, strict=True)}
-    for ref, deck in others.decks.items():
-        if ref in own:
-            own[ref].items.extend(deck.items)
-        elif deck.name:
-            _add_deck(view, deck)
-    view.links.extend(others.links)
-    view.notes.extend(others.notes)
-
-
-def _add_deck(view: TaskView, deck: DeckView) -> None:
-    """Add a deck of another process; what an engine's workers appended is part of the task's deck of the same name."""
-    for known in view.decks:
-        if known.name == deck.name and deck.of_workers:
-            known.items.extend(deck.items)
-            return
-    view.decks.append(deck)
-
-
-def _execution_view(task: TaskState, view: TaskView) -> ExecutionView:
-    run = task.run
-    return ExecutionView(
+def _execution_view(task: TaskState, shown: TaskView) -> ExecutionView:
+    run, begun = task.run, task.run.begun
+    view = ExecutionView(
         id=run.id,
         name=mask(run.name),
-        status=view.status,
+        status="running" if run.root.ended is None else shown.status,
         started=run.root.start + run.journal.epoch,
         duration=(task.ended or clock.wall()) - run.root.start,
         lost_records=run.journal.lost,
     )
+    if begun is not None:
+        view.host = mask(identity.this_process().host)
+        view.user, view.command, view.git_commit = mask(begun.user), mask(begun.command), begun.git_commit
+        view.tags = {mask(key): mask(value) for key, value in begun.tags.items()}
+    return view

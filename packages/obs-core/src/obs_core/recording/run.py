@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 from obs_core import clock, settings
 from obs_core.failsafe import guarded
 from obs_core.journal import records
+from obs_core.journal.logs import LogWriter
 from obs_core.journal.writer import Journal
+from obs_core.locks import members
 from obs_core.model import Link
 from obs_core.store.base import Store
 from obs_core.store.paths import execution_path
@@ -18,8 +20,9 @@ from obs_core.text.masking import mask
 
 if TYPE_CHECKING:
     from obs_core.recording.span_bars import SpanBars
+    from obs_core.values.curves import Curve, ProgressBar
 
-__all__ = ["Participant", "Run", "Scope", "TaskDeck", "TaskState", "live"]
+__all__ = ["Mirror", "Participant", "Run", "Scope", "TaskDeck", "TaskState", "live"]
 
 
 class Scope(Protocol):
@@ -50,6 +53,7 @@ class TaskDeck(Protocol):
     """A tab of a task, as its report needs it."""
 
     name: str
+    verdicts: list[tuple[str, str]]
 
     @property
     def number(self) -> int:
@@ -65,6 +69,16 @@ class TaskDeck(Protocol):
         """Write to the journal what only it knows in the end: its task has ended."""
 
 
+class Mirror(Protocol):
+    """An experiment of a tracker, which is told what a task logs."""
+
+    def metrics(self, values: Mapping[str, float], step: int | None) -> None:
+        """Take metrics."""
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Take named values."""
+
+
 class TaskState:
     """A task while it runs, or the execution itself outside any task: what spans, decks and reports refer to.
 
@@ -77,6 +91,7 @@ class TaskState:
         function: The task's function with its module, ``"flights.clean"``; empty outside any task.
         source: The worker that this code runs on, if an engine's worker runs a part of the task.
         shared: Whether other processes may take part in this task, so that its report must look for their parts.
+        published: Whether its report is a file, which must not stay as it stood then.
         start: When its function began, by `obs_core.clock.wall`; until it does, when the call began.
         spent: Wall and process time of its function in nanoseconds, once that has ended: what obs and its decorators do
             before and after is not the task's.
@@ -87,6 +102,11 @@ class TaskState:
         over: Whether no code is inside of it any more: it has ended, and its report is made.
         older_threads: The threads that were there before it began, where only that tells which ones it started.
         face: The `TaskContext` of it, once somebody asked for that.
+        logs: What is kept of what it logs and prints (`obs_core.recording.logs`); None until that is decided.
+        said: How many lines it has logged and printed.
+        said_from: Where they begin in this process's log.
+        metrics: Its metrics by name, as far as they were logged by this process.
+        mirrors: What is told its metrics too: the experiments of trackers that it runs in.
     """
 
     __slots__ = (
@@ -106,7 +126,10 @@ class TaskState:
         "function",
         "journal",
         "links",
+        "logs",
         "may_begin",
+        "metrics",
+        "mirrors",
         "name",
         "next_number",
         "notes",
@@ -115,7 +138,10 @@ class TaskState:
         "outside",
         "over",
         "parent",
+        "published",
         "run",
+        "said",
+        "said_from",
         "shared",
         "source",
         "spent",
@@ -151,10 +177,16 @@ class TaskState:
         self.function = function
         self.source = source
         self.shared = False
+        self.published = False
         self.ended: int | None = None
         self.failure: str | None = None
         self.face: Any = None
         self.body: Any = None
+        self.logs: int | None = None
+        self.said = 0
+        self.said_from = (0, 0)
+        self.metrics: dict[str, Any] = {}
+        self.mirrors: tuple[Mirror, ...] = ()
         self.may_begin = True
         self.spent: tuple[int, int] | None = None
         self.start = clock.wall()
@@ -212,6 +244,23 @@ class Participant(Protocol):
         """Let them write what they hold back of a task; if it has ended, they are done with the whole execution."""
 
 
+class MetricLog(Protocol):
+    """What holds back the metrics of an execution that were logged last."""
+
+    def summarize(self) -> None:
+        """Write the last, least and greatest value of each metric."""
+
+    def curves_of(self, task: TaskState) -> tuple[list[Curve], dict[str, Any]]:
+        """Return the metrics and parameters of a task."""
+
+
+class ProgressLog(Protocol):
+    """What holds how far the loops of an execution are."""
+
+    def bars_of(self, task: TaskState) -> list[ProgressBar]:
+        """Return the loops of a task."""
+
+
 class Run:
     """An execution as this process takes part in it: its journal, and the state outside any task.
 
@@ -224,12 +273,30 @@ class Run:
 
     Attributes:
         root: The state outside any task.
+        begun: How it began, if this process began it.
+        log: Where this process keeps what it logs and prints.
         participants: Other processes that take part.
         carried: The states of its tasks that were carried to other threads of this process.
         attached: How often this process joined it, since another one began it.
+        metrics: What holds back the metrics that were logged last, once there are any.
+        progress: What holds how far its loops are.
     """
 
-    __slots__ = ("__weakref__", "attached", "carried", "id", "journal", "name", "participants", "root", "store")
+    __slots__ = (
+        "__weakref__",
+        "attached",
+        "begun",
+        "carried",
+        "id",
+        "journal",
+        "log",
+        "metrics",
+        "name",
+        "participants",
+        "progress",
+        "root",
+        "store",
+    )
 
     def __init__(
         self,
@@ -243,16 +310,20 @@ class Run:
         self.id = execution_id
         self.name = name
         self.journal = Journal(store, execution_id, writer, preamble)
+        self.log = LogWriter(self.journal)
         self.root = TaskState(self, name, None, enable_deck=settings.decks_enabled())
+        self.begun: records.ExecutionStart | None = None
         self.participants: list[Participant] = []
         self.carried: WeakSet[TaskState] | None = None
         self.attached = 0
+        self.metrics: MetricLog | None = None
+        self.progress: list[ProgressLog] = []
         live[execution_id] = self
 
     def over(self) -> None:
         """Let nothing be recorded in it any more by contexts that still name it."""
         self.root.over = True
-        for state in list(self.carried or ()):
+        for state in members(self.carried) if self.carried else ():
             state.over = True
 
     def collect(self, task: TaskState, ended: bool = False) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
             """Those that run now; more may begin and end meanwhile."""
 
 
-__all__ = ["Innermost", "active", "current", "going_on", "leave", "operation_logs"]
+__all__ = ["Innermost", "active", "current", "entered", "going_on", "leave", "operation_logs"]
 
 current: ContextVar[Scope | None] = ContextVar("obs_core.current", default=None)
 """The innermost open span or task of this context."""
@@ -37,6 +37,10 @@ class Innermost:
 
     current = current
 
+
+entered: dict[int, Scope] = {}
+"""The task that each thread entered last, by its ident, for those who look at it from outside: a context variable tells
+only its own thread. Spans are here too while somebody asks for that (`obs_core.recording.spans.follow`)."""
 
 active: set[TaskState] = set()
 """The running tasks and executions of this process."""

@@ -27,12 +27,11 @@ class SpanBars:
         epoch: Nanoseconds since the epoch at which the wall clock would be zero.
     """
 
-    __slots__ = ("_bars", "_epoch", "_of_others", "_shortest", "total")
+    __slots__ = ("_bars", "_epoch", "_shortest", "total")
 
     def __init__(self, epoch: int) -> None:
         self._epoch = epoch
         self._bars: list[tuple[int, int, str, int, bool]] = []
-        self._of_others: list[Bar] = []
         self._shortest = -1
         self.total = 0
 
@@ -48,19 +47,8 @@ class SpanBars:
             del self._bars[_KEPT:]
             self._shortest = self._bars[-1][0]
 
-    def show_others(self, bars: list[Bar]) -> None:
-        """Show spans of other processes too, in place of those shown so far."""
-        self.total += len(bars) - len(self._of_others)
-        self._of_others = bars
-
     def bars(self) -> list[Bar]:
         """Return the bars, in the order in which the spans began."""
-        if not self._of_others:
-            return self._own_bars()
-        longest = sorted([*self._own_bars(), *self._of_others], key=lambda bar: bar.start - bar.finish)[:_KEPT]
-        return sorted(longest, key=lambda bar: bar.start)
-
-    def _own_bars(self) -> list[Bar]:
         kept = sorted(self._bars, reverse=True)[:_KEPT]
         kept.sort(key=lambda bar: bar[1])
         return [

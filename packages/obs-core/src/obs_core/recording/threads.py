@@ -16,12 +16,21 @@ import threading
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from obs_core.recording.scope import active, current
+from obs_core.interruptions import let_pass
+from obs_core.recording.scope import active, current, entered
 
 if TYPE_CHECKING:
     from obs_core.recording.run import Scope, TaskState
 
-__all__ = ["UNKNOWN", "Unknown", "concluded_starter", "remember_older", "starter_of_this_thread", "watch"]
+__all__ = [
+    "UNKNOWN",
+    "Unknown",
+    "concluded_starter",
+    "remember_older",
+    "scope_of_thread",
+    "starter_of_this_thread",
+    "watch",
+]
 
 
 class Unknown(enum.Enum):
@@ -69,6 +78,20 @@ def starter_of_this_thread() -> Scope | Literal[Unknown.UNKNOWN] | None:
     while starter is not None and starter is not UNKNOWN and starter.over:
         starter = starter.parent
     return starter
+
+
+def scope_of_thread(ident: int) -> Scope | None:
+    """Return the task (or span, while those are followed) that another thread is in, or that started it.
+
+    None where that is not known. A thread with an event loop runs many things in turn: ask the loop for those.
+    """
+    scope = entered.get(ident)
+    if scope is None:
+        starter = getattr(_threads.get(ident), _NOTE, None)
+        scope = None if starter is UNKNOWN else starter
+    while scope is not None and scope.over:
+        scope = scope.outside or scope.parent
+    return scope
 
 
 def remember_older(task: TaskState, pauses: bool = True) -> None:
@@ -141,8 +164,8 @@ def _note_maker(_code: CodeType, _offset: int) -> None:
         here = current.get() or starter_of_this_thread()
         setattr(made, _NOTE, None if here is UNKNOWN else here)
         _watch_pools()
-    except Exception:
-        return  # whatever it was, the user's thread starts
+    except Exception as error:  # whatever it was, the user's thread starts
+        let_pass(error)
 
 
 def _work_item(frame: FrameType | None) -> Any:

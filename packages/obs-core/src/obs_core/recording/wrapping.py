@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
+from obs_core.interruptions import let_pass
 from obs_core.recording.scope import Innermost
 from obs_core.values.remembered import underlying
 
@@ -124,7 +125,7 @@ def _wrap_function(function: Callable[..., Any], manage: Manage) -> Callable[...
         try:
             args, kwargs = _arguments(managed, args, kwargs)
             result = function(*args, **kwargs)
-            kind = None if result.__class__ in _NEVER_LATER else _later_kind(result)
+            kind = None if type(result) in _NEVER_LATER else _later_kind(result)
             if kind is not None:
                 return _Unfinished(manager, managed, outside).given(result, kind)
             _returned(managed, result)
@@ -299,6 +300,14 @@ def _later_kind(result: Any) -> Kind | None:
     Coroutines and generators are told by their methods: compiled ones have types of their own. An awaitable of any
     other kind (of Ray, Dask or Prefect, say) is a result like any other, to be handed on as it is.
     """
+    try:
+        return _kind_of_later(result)
+    except BaseException as error:  # a metaclass may raise anything
+        let_pass(error)
+        return None
+
+
+def _kind_of_later(result: Any) -> Kind | None:
     kind = type(result)
     if hasattr(kind, "throw") and hasattr(kind, "send"):
         if hasattr(kind, "__await__") or getattr(result, "gi_code", _NO_CODE).co_flags & _ITERABLE_COROUTINE:
@@ -309,7 +318,7 @@ def _later_kind(result: Any) -> Kind | None:
     return "function" if hasattr(kind, "_asyncio_future_blocking") else None
 
 
-_NO_CODE = _later_kind.__code__
+_NO_CODE = _kind_of_later.__code__
 
 
 def _arguments(managed: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from obs_core.report.page import render_notebook, render_report
+from obs_core.report.page import render_notebook, render_report, script_text
 
-__all__ = ["render_notebook", "render_report"]
+__all__ = ["render_notebook", "render_report", "script_text"]

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from obs_core.model import DeckView, ExecutionView, TaskView
+from obs_core.model import DeckView, ExecutionView, TaskView, Verdict
 from obs_core.report.payloads import Payloads
 from obs_core.text.durations import format_duration
 
-__all__ = ["execution_contents", "task_contents", "tree_order"]
+__all__ = ["execution_contents", "tab_label", "task_contents", "tree_order", "verdict_of"]
 
 
-def execution_contents(execution: ExecutionView) -> dict[str, Any]:
+def execution_contents(execution: ExecutionView, why: str = "") -> dict[str, Any]:
     """Describe an execution to the page.
 
     Args:
         execution: The execution.
+        why: Why it ended as it did, if it did not end well.
 
     Returns:
         What becomes JSON; times in milliseconds since the epoch.
@@ -29,6 +30,7 @@ def execution_contents(execution: ExecutionView) -> dict[str, Any]:
         "commit": execution.git_commit,
         "tags": [[str(name), str(value)] for name, value in execution.tags.items()],
         "notes": _missing_records_notes(execution),
+        "why": why,
     }
 
 
@@ -84,12 +86,28 @@ def _records(count: int) -> str:
     return "1 record" if count == 1 else f"{count:,} records"
 
 
-def _tabs(decks: Iterable[DeckView], payloads: Payloads) -> list[list[str]]:
+def tab_label(name: str) -> str:
+    """Return what the tab of a deck is called: a deck of no name gets one, and the default deck is the summary."""
+    name = name.strip()
+    return "Summary" if name == "default" else name or "Untitled"
+
+
+_WORST_FIRST = ("failed", "warned", "passed")
+
+
+def verdict_of(deck: DeckView) -> Verdict | None:
+    """Return the worst of the verdicts in a deck, with what was found by the first check that came to it."""
+    return min(deck.verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.outcome), default=None)
+
+
+def _tabs(decks: Iterable[DeckView], payloads: Payloads) -> list[list[Any]]:
     labels: dict[str, int] = {}
-    tabs = []
+    tabs: list[list[Any]] = []
     for deck in decks:
         if any(item and not item.isspace() for item in deck.items):
-            tabs.append([_unused_label(deck.name.strip() or "Untitled", labels), payloads.add(deck.items)])
+            verdict = verdict_of(deck)
+            said = [] if verdict is None else [verdict.outcome, verdict.what]
+            tabs.append([_unused_label(tab_label(deck.name), labels), payloads.add(deck.items), *said])
     return tabs
 
 

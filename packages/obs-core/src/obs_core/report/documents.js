@@ -36,12 +36,13 @@ const wholeDocument = (item, script) => {
 const quoted = (html) => html.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
 const innerFrame = (item, script) =>
   `<iframe class="obs-document" title="Document" sandbox="${SANDBOX}" srcdoc="${quoted(wholeDocument(item, script))}"></iframe>`;
-const itemsDocument = (items, { style, script }) =>
-  `<!doctype html><html data-theme="${currentTheme()}"><head><meta charset="utf-8"><style>${style}</style>`
+const itemsDocument = (items, { style, script }, title) =>
+  `<!doctype html><html lang="en" data-theme="${currentTheme()}"><head><meta charset="utf-8">`
+  + `<title>${quoted(title).replaceAll("<", "&lt;")}</title><style>${style}</style>`
   + `${opening("items", script)}</head><body>\n`
   + items.map((item) => (isWhole(item) ? innerFrame(item, script) : item)).join("\n");
 /** Tell whether items are one document that gets a screen of its own. */
 export const fillsScreen = (items) => items.length === 1 && isWhole(items[0]);
 /** Write the document of a frame; `parts` are the style and the script that every frame gets. */
-export const documentOf = (items, parts) =>
-  (fillsScreen(items) ? wholeDocument(items[0], parts.script) : itemsDocument(items, parts));
+export const documentOf = (items, parts, title) =>
+  (fillsScreen(items) ? wholeDocument(items[0], parts.script) : itemsDocument(items, parts, title));

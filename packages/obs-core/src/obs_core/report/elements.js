@@ -20,5 +20,7 @@ export const icon = (name) => {
   drawing.append(use);
   return drawing;
 };
+/** Return the part of a text that is to be typed: what follows "type:", or all of it. */
+export const commandIn = (text) => text.split("type: ").at(-1);
 export const note = (...children) => element("div", { class: "note" }, icon("warning"), element("div", {}, ...children));
 export const counted = (count, one, many) => (count === 1 ? `1 ${one}` : `${count.toLocaleString("en")} ${many}`);

@@ -179,7 +179,7 @@ export const show = async (panel, title, { items, missing }, parts, begin) => {
     };
     known.onClosed = () => resolve(false);
     frames.set(frame.contentWindow, known);
-    begin(known, documentOf(items, parts));
+    begin(known, documentOf(items, parts, title));
   });
 };
 
@@ -204,6 +204,10 @@ const heightsSettled = async () => {
     await pause(50);
   }
 };
+// A deck that was chosen just now may still be on its way; one that never comes holds up nobody for long.
+const openedAll = async () => {
+  for (let round = 0; round < 200 && document.querySelector(".panel:not(.away)[aria-busy]"); round += 1) await pause(50);
+};
 const scaleToPaper = () => {
   for (const { frame } of frames.values()) {
     const { style } = frame.parentElement;
@@ -223,6 +227,7 @@ export const printWell = async () => {
   }, { once: true });
   root.classList.add("for-paper");
   applyTheme("light");
+  await openedAll();
   await heightsSettled();
   print();
 };

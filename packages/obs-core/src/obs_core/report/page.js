@@ -1,6 +1,6 @@
 // The report's page: draws everything from the description of what it holds, and a tab's document when it is opened.
 
-import { element, icon, note, counted } from "./elements.js";
+import { commandIn, element, icon, note, counted } from "./elements.js";
 import { restored } from "./documents.js";
 import { closedNote, isWebAddress, replaceContent, show } from "./frames.js";
 import { tabsOf } from "./tabs.js";
@@ -111,22 +111,27 @@ const copied = async (text, button) => {
     document.execCommand("copy");
     field.remove();
   }
+  const label = button.getAttribute("aria-label");
   button.replaceChildren(icon("done"));
   button.setAttribute("aria-label", "Copied");
-  setTimeout(() => showCopy(button), 1500);
+  setTimeout(() => {
+    button.replaceChildren(icon("copy"));
+    button.setAttribute("aria-label", label);
+  }, 1500);
 };
-const showCopy = (button) => {
-  button.replaceChildren(icon("copy"));
-  button.setAttribute("aria-label", "Copy the execution's id");
-};
-const copyButton = (text) => {
-  const button = element("button", { type: "button", class: "quiet copy", title: "Copy the id", "aria-live": "polite" });
+const copyButton = (text, what) => {
+  const label = `Copy ${what}`;
+  const button = element("button", { type: "button", class: "quiet copy", title: label, "aria-label": label, "aria-live": "polite" },
+    icon("copy"));
   button.addEventListener("click", () => copied(text, button));
-  showCopy(button);
   return button;
 };
+// What is no address is something to read or to type: it is shown whole, and copied from the command on.
 const link = ([label, url]) => {
-  if (!isWebAddress(url)) return element("span", { class: "link", title: url }, name(label), " ", element("code", {}, name(url)));
+  if (!isWebAddress(url)) {
+    return element("span", { class: "told" }, name(label), " ", element("code", {}, name(url)),
+      copyButton(commandIn(url), `what ${label} says`));
+  }
   return element("a", { class: "link", href: url, target: "_blank", rel: "noopener noreferrer", title: url },
     name(label), icon("outward"));
 };
@@ -135,10 +140,13 @@ const facts = (...given) => element("dl", { class: "facts" }, given.flat());
 const DURATION = { running: "Duration so far" };
 const duration = (shown) => fact(DURATION[shown.status] ?? "Duration", shown.duration);
 const factIf = (value, label, ...values) => (value ? fact(label, ...values) : null);
-const errorBox = (error) => element("p", { class: "error" }, icon("failed"), element("code", {}, name(error)));
-const problems = (shown, notes) => [
+const errorBox = (error) => element("p", { class: "error" }, icon("failed"), element("code", {}, name(error)),
+  copyButton(error, "the error"));
+const whyBox = (why) => element("p", { class: "why" }, name(why));
+const problems = (shown, notes, why = "") => [
+  why ? whyBox(why) : null,
   shown.error ? errorBox(shown.error) : null,
-  shown.status === "lost" ? note(LOST) : null,
+  shown.status === "lost" && !why ? note(LOST) : null,
   notes.length ? notesBox(notes) : null,
 ];
 const notesBox = (notes) => {
@@ -154,7 +162,7 @@ const liveNote = (shown) => element("p", { class: "live" }, icon("running"),
 const titleOf = (shown, ...more) =>
   element("div", { class: "title" }, element("h1", { title: shown.name }, name(shown.name || "Untitled")), badge(shown.status), more);
 const executionId = (execution) =>
-  element("span", { class: "id" }, element("code", {}, name(execution.id)), copyButton(execution.id));
+  element("span", { class: "id" }, element("code", {}, name(execution.id)), copyButton(execution.id, "the execution's id"));
 
 // ---- The address: #task=ID&deck=NAME, so that a link to a tab can be sent
 
@@ -180,12 +188,13 @@ const taskSection = (task, { execution, ofList }) => {
     section.append(emptyState(task.status === "running" ? "Nothing in the decks yet." : "This task filled no decks."));
     return { section, show: () => {} };
   }
-  const payloads = new Map(task.tabs);
+  const payloads = new Map(task.tabs.map(([label, payload]) => [label, payload]));
   const group = tabsOf(task.name, {
     fill: ({ panel, label }) => fill(panel, label, payloads.get(label)),
     chosen: ({ label }) => remembered(ofList ? task.id : null, label),
   });
   group.arrange([...payloads.keys()]);
+  for (const [label, , outcome, what] of task.tabs) group.mark(group.tabs.get(label), outcome, what);
   section.append(group.strip, group.panels);
   return { section, show: (deck) => (group.shown && !deck ? null : group.open(group.first(deck, task.status))) };
 };
@@ -200,14 +209,15 @@ const taskHeader = (task, execution, ofList) => element("header", { class: "head
   ),
   ofList ? null : details(execution),
   contents.live && task.status === "running" ? liveNote(task) : null,
-  problems(task, ofList ? task.notes : [...task.notes, ...execution.notes]),
+  problems(task, ofList ? task.notes : [...task.notes, ...execution.notes], ofList ? "" : execution.why),
 );
 const machineFacts = (execution) => [
   factIf(execution.user, "User", name(execution.user)),
   factIf(execution.host, "Host", name(execution.host)),
   factIf(execution.commit, "Git commit", element("code", {}, name(execution.commit.slice(0, 12)))),
   factIf(execution.tags.length, "Tags", element("span", { class: "links" }, execution.tags.map(tag))),
-  factIf(execution.command, "Command", element("code", { class: "command" }, name(execution.command))),
+  factIf(execution.command, "Command", element("code", { class: "command" }, name(execution.command)),
+    copyButton(execution.command, "the command")),
 ].filter((given) => given);
 const tag = ([key, value]) => element("span", { class: "tag" }, name(key), value === "" ? "" : ": ", name(value));
 const details = (execution) => {
@@ -263,7 +273,8 @@ const drawList = () => {
   };
   const follow = () => {
     const wanted = address();
-    const start = contents.overview ? entries[0] : entries.find((each) => each.task.status === "failed") ?? entries[0];
+    const start = tasks.length === 1 ? entries.at(-1)
+      : contents.overview ? entries[0] : entries.find((each) => each.task.status === "failed") ?? entries[0];
     select(entries.find((each) => each.id !== null && each.id === wanted.get("task")) ?? start, wanted.get("deck"));
     sidebar.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   };
@@ -307,7 +318,7 @@ const overviewHeader = (execution) => element("header", { class: "head" },
     machineFacts(execution),
   ),
   contents.live && execution.status === "running" ? liveNote(execution) : null,
-  problems(execution, execution.notes),
+  problems(execution, execution.notes, execution.why),
 );
 const overviewSection = (execution) => {
   const panel = element("div", { class: "panel" });

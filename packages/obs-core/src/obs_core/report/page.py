@@ -17,7 +17,7 @@ from obs_core.report.contents import execution_contents, task_contents, tree_ord
 from obs_core.report.payloads import Payloads, SharedBody, encoded_json
 from obs_core.report.shared import extract
 
-__all__ = ["render_notebook", "render_report"]
+__all__ = ["render_notebook", "render_report", "script_text"]
 
 _NOT_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _NOT_IN_TEXT = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "\0": "\ufffd"}
@@ -39,6 +39,7 @@ def render_report(
     *,
     overview: str = "",
     live: bool = False,
+    why: str = "",
 ) -> str:
     """Write tasks and their decks as one HTML file.
 
@@ -53,6 +54,7 @@ def render_report(
             spares compressing it), or None when it was not kept; the tab then says so.
         overview: HTML about the whole execution, shown first in a frame like a deck's.
         live: Whether the tasks go on: the page says when it was made and offers to reload itself.
+        why: Why the execution ended as it did, if it did not end well: one paragraph.
 
     Returns:
         The page. Encode it as UTF-8.
@@ -65,7 +67,7 @@ def render_report(
     payloads = Payloads(lambda digest: bodies.get(digest) or shared(digest))
     listed = len(tasks) != 1 or bool(overview)
     contents = {
-        "execution": execution_contents(execution),
+        "execution": execution_contents(execution, why),
         "tasks": [task_contents(task, depth, payloads) for task, depth in tree_order(tasks)],
         "overview": payloads.add([item]) if overview else None,
         "layout": "list" if listed else "task",
@@ -134,6 +136,11 @@ def _parts(template: str) -> list[str]:
     """Read a template with the files it includes: text and the names of what comes between, in turns."""
     text = re.sub(r"\{\{(\w+\.\w+)\}\}", lambda found: _asset(found[1]), _asset(template))
     return re.split(r"\{\{(\w+)\}\}", text)
+
+
+def script_text(name: str) -> str:
+    """Return one of the page's scripts, to be put among others: what it exports are names of the scope around it."""
+    return _asset(name)
 
 
 def _asset(name: str) -> str:

@@ -4,6 +4,11 @@ import { element, icon } from "./elements.js";
 import { printWell } from "./frames.js";
 
 let groups = 0;
+const VERDICTS = { failed: "failed", warned: "warning", passed: "passed" };
+const VERDICT_ICONS = { failed: "failed", warned: "warning", passed: "succeeded" };
+// What every task gets by itself: a reader who opens a report wants what the task has to say first.
+const OF_EVERY_TASK = new Set(["Input", "Output", "Source Code", "Timeline", "Dependencies", "Error", "Logs", "Resources",
+  "CPU profile"]);
 const STEPS = {
   ArrowRight: (at, count) => (at + 1) % count,
   ArrowLeft: (at, count) => (at - 1 + count) % count,
@@ -47,6 +52,16 @@ export const tabsOf = (task, { fill, chosen, tools = [] }) => {
     tabs.set(label, tab);
     return tab;
   };
+  /** Mark a tab with what a check found, as far as anything was; `what` says it in words. */
+  group.mark = (tab, outcome, what) => {
+    tab.button.querySelector(".verdict")?.remove();
+    tab.button.title = tab.label;
+    if (!VERDICTS[outcome]) return;
+    const said = what ? `${VERDICTS[outcome]}: ${what}` : VERDICTS[outcome];
+    tab.button.title = `${tab.label}, ${said}`;
+    tab.button.append(element("span", { class: "verdict", "data-outcome": outcome }, icon(VERDICT_ICONS[outcome]),
+      element("span", { class: "hidden" }, `, ${said}`)));
+  };
   /** Show these tabs, in this order; a label that was there before keeps its tab. */
   group.arrange = (labels) => {
     const order = labels.map((label) => tabs.get(label) ?? add(label));
@@ -74,9 +89,12 @@ export const tabsOf = (task, { fill, chosen, tools = [] }) => {
     if (hidden < 0) scrollBy(0, hidden);
     chosen(tab);
   };
-  /** Name the tab to open first: the one that is asked for, else the error of a task that failed. */
-  group.first = (wanted, status) =>
-    tabs.get(wanted) ?? (status === "failed" ? tabs.get("Error") : null) ?? tabs.values().next().value;
+  /** Name the tab to open first: what is asked for, the error of a task that failed, what the task filled, its output. */
+  group.first = (wanted, status) => {
+    const order = [...list.children].map((button) => [...tabs.values()].find((tab) => tab.button === button));
+    return tabs.get(wanted) ?? (status === "failed" ? tabs.get("Error") : null)
+      ?? order.find(({ label }) => !OF_EVERY_TASK.has(label)) ?? tabs.get("Output") ?? order[0];
+  };
 
   const bringIntoView = (button) => {
     const left = button.offsetLeft - 48;

@@ -22,7 +22,7 @@ def execution_path(execution_id: str) -> str:
 
 def segment_path(execution_id: str, writer: str, number: int) -> str:
     """Return the file of one journal segment."""
-    return f"{EXECUTIONS}/{execution_id}/journal/{writer}-{number:04d}.jsonl"
+    return f"{EXECUTIONS}/{execution_id}/{writer}-{number:04d}.jsonl"
 
 
 def blob_path(execution_id: str, digest: str) -> str:
@@ -43,6 +43,21 @@ def latest_path(digest: str) -> str:
 def capture_path(execution_id: str, name: str) -> str:
     """Return the file of a capture."""
     return f"{EXECUTIONS}/{execution_id}/captures/{name}"
+
+
+def faults_path(execution_id: str, writer: str) -> str:
+    """Return the file of what a writer's process left when it crashed or got SIGTERM."""
+    return f"{EXECUTIONS}/{execution_id}/faults-{writer}.txt"
+
+
+def log_path(execution_id: str, writer: str, number: int) -> str:
+    """Return the file of one segment of what a process logged and printed."""
+    return f"{logs_path(execution_id)}/{writer}-{number:04d}.jsonl"
+
+
+def logs_path(execution_id: str) -> str:
+    """Return the folder of what an execution logged and printed."""
+    return f"{EXECUTIONS}/{execution_id}/logs"
 
 
 def report_path(execution_id: str, name: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from typing import Any
 
+from obs_core.interruptions import interruption
 from obs_core.store.base import Segment, StoreError
 from obs_core.store.packing import member
 from obs_core.store.passwords import password_of, without_password
@@ -142,7 +144,7 @@ class _RemoteSegment:
 
 
 class _oserrors:
-    """Let every failure of a client be an OSError, since each client has its own."""
+    """Let every failure of a client be an OSError, since each client has its own; what ends the task goes on."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -151,7 +153,9 @@ class _oserrors:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, OSError):
+        if error is None or isinstance(error, OSError):
+            return
+        if interruption(error, sys._getframe(1)) is None:
             raise OSError(f"store {self._url}: {type(error).__name__}: {error}") from error
 
 

@@ -165,7 +165,7 @@ class TaskContext:
     def defer(self, work: Callable[[], None]) -> None:
         """Do work for this task's decks in the background, though not after the end of the process.
 
-        The task's report is published once more when it is done.
+        The task's report has what it appends.
 
         Args:
             work: What appends to decks that were made before.

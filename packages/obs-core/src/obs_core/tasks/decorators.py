@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -307,7 +308,7 @@ class _survived:
             raised.__traceback__ = None  # how the decorator came to it would bury the line that made the call
             return self._error is not None  # the function's own exception goes on instead
         guard = guarded(f"{self._doing} a decorator of {self._call.name!r}", self._call.context.note)
-        return guard.__exit__(kind, raised, traceback)
+        return raised is not None and guard.keeps_away(raised, sys._getframe(1))
 
 
 _registered: list[tuple[type | str, TaskDecorator]] = []

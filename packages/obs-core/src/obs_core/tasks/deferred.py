@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from obs_core.failsafe import guarded
 from obs_core.journal import flusher
 from obs_core.locks import new_lock
-from obs_core.recording.publishing import publish
+from obs_core.recording.publishing import finish
 
 if TYPE_CHECKING:
     from obs_core.recording.run import TaskState
@@ -27,7 +27,7 @@ _thread: threading.Thread | None = None
 
 
 def defer(task: TaskState, work: Callable[[], None]) -> None:
-    """Do work in the background, and publish the task's report again once it has ended and the work is done.
+    """Do work in the background, and finish the task's decks again once it has ended and the work is done.
 
     It is done before the process ends, but for a kill.
 
@@ -47,10 +47,10 @@ def wait() -> None:
         return
 
 
-def _republish(task: TaskState) -> None:
-    """Write the report again if the task has ended."""
+def _finish_again(task: TaskState) -> None:
+    """Write its decks, and its report if that is a file, unless the task goes on and does so itself."""
     if task.ended is not None and task.enable_deck:
-        publish(task)
+        finish(task)
     task.journal.flush(wait=True)
 
 
@@ -83,7 +83,7 @@ def _do_next() -> None:
             return
         with guarded(f"finishing the report of task {task.name!r}", task.note):
             work()
-            _republish(task)
+            _finish_again(task)
 
 
 def _after_fork() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
@@ -14,14 +15,15 @@ from obs_core import settings as environment
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
-from obs_core.recording import threads, wrapping
+from obs_core.recording import logs, threads, wrapping
 from obs_core.recording.executions import begin, end, make_task_visible, make_visible
 from obs_core.recording.here import carried, of_this_thread
+from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState
-from obs_core.recording.scope import active, current, going_on, leave
+from obs_core.recording.scope import active, current, entered, going_on, leave
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import remember_names
@@ -42,11 +44,24 @@ class TaskSettings:
     Attributes:
         function: The decorated function.
         name: The task's name.
+        body: The function inside all decorators, found out by the first call: decorators that stand above `task` may be
+            put around `function` until then.
         deck_fields: The decks made by themselves, by title.
         pauses: Whether other code of its thread may run while it does: a coroutine or a generator.
     """
 
-    __slots__ = ("attempt", "deck_fields", "enable_deck", "function", "name", "pauses", "qualified_name", "wrapper")
+    __slots__ = (
+        "attempt",
+        "body",
+        "deck_fields",
+        "enable_deck",
+        "function",
+        "logs",
+        "name",
+        "pauses",
+        "qualified_name",
+        "wrapper",
+    )
 
     def __init__(
         self,
@@ -55,6 +70,7 @@ class TaskSettings:
         enable_deck: bool,
         deck_fields: Iterable[DeckField | str] | None,
         attempt: int | None,
+        logs: int | None,
     ) -> None:
         self.function = function
         named = underlying(function)
@@ -62,14 +78,16 @@ class TaskSettings:
         self.enable_deck = enable_deck
         self.deck_fields = _titles(deck_fields)
         self.attempt = attempt
+        self.logs = logs
         self.wrapper: Callable[..., Any] | None = None
+        self.body: Any = None
         self.qualified_name = f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', named.__name__)}"
         self.pauses = kind_of(function) != "function"
 
     def surrounded(self, surround: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[..., Any]:
         """Return the task with something directly around its function: a decorator that stands above `task`."""
         inside = copy.copy(self)
-        inside.function = surround(self.function)
+        inside.function, inside.body = surround(self.function), None
         return _as_task(inside)
 
 
@@ -87,6 +105,7 @@ def task(
     disable_deck: bool | None = ...,
     deck_fields: Iterable[DeckField | str] | None = ...,
     attempt: int | None = ...,
+    logs: str | bool | None = ...,
 ) -> Callable[P, T]: ...
 
 
@@ -99,6 +118,7 @@ def task(
     disable_deck: bool | None = ...,
     deck_fields: Iterable[DeckField | str] | None = ...,
     attempt: int | None = ...,
+    logs: str | bool | None = ...,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]: ...
 
 
@@ -110,6 +130,7 @@ def task(
     disable_deck: bool | None = ...,
     deck_fields: Iterable[DeckField | str] | None = ...,
     attempt: int | None = ...,
+    logs: str | bool | None = ...,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]: ...
 
 
@@ -122,6 +143,7 @@ def task(
     disable_deck: bool | None = None,
     deck_fields: Iterable[DeckField | str] | None = None,
     attempt: int | None = None,
+    logs: str | bool | None = None,
 ) -> Any:
     """Record each call of a function as a task: its time, its spans, its decks, and how it ended.
 
@@ -132,18 +154,22 @@ def task(
     Args:
         function: The function, when used as ``@task`` without arguments; or the task's name, as in ``@task("clean")``.
         name: The task's name. Default: the function's.
-        enable_deck: Whether to render decks and write a report. Default: True. ``OBS_ENABLE_DECK=0`` turns it off for
+        enable_deck: Whether to render decks for its report. Default: True. ``OBS_ENABLE_DECK=0`` turns it off for
             all tasks.
         disable_deck: The contrary, as Flyte's tasks had it; instead of `enable_deck`.
         deck_fields: Which decks to make by itself (`DeckField`). Default: all five.
         attempt: Which try this is, counted from 1. Default: `OBS_ATTEMPT`, else 1.
+        logs: What is kept of what it logs and prints: ``"0"`` or False for nothing, ``"logging"``, ``"streams"`` for
+            what Python prints too, ``"all"`` for what subprocesses and C libraries write too. Default: what its caller
+            keeps, else `OBS_LOGS`, else ``"streams"``.
 
     Returns:
         The decorated function, of the same kind and signature.
 
     Raises:
         TypeError: What is decorated cannot be called.
-        ValueError: An unknown deck field, an attempt below 1, or both `enable_deck` and `disable_deck`.
+        ValueError: An unknown deck field, an attempt below 1, an unknown word for `logs`, or both `enable_deck` and
+            `disable_deck`.
 
     Examples:
         >>> @task(deck_fields=[DeckField.TIMELINE])
@@ -152,6 +178,7 @@ def task(
         ...         return frame.drop_duplicates()
     """
     _check_attempt(attempt)
+    kept = None if logs is None else mode_of(logs)
     if enable_deck is not None and disable_deck is not None:
         raise ValueError("disable_deck and enable_deck are each other's contrary: give one of them")
     if isinstance(function, str):
@@ -161,7 +188,7 @@ def task(
     with_decks = not disable_deck if enable_deck is None else enable_deck
 
     def decorate(decorated: Callable[P, T]) -> Callable[P, T]:
-        return _as_task(TaskSettings(decorated, name, with_decks, deck_fields, attempt))
+        return _as_task(TaskSettings(decorated, name, with_decks, deck_fields, attempt, kept))
 
     return decorate if function is None else decorate(function)
 
@@ -219,9 +246,9 @@ class _Call:
                 if sent is error:
                     raise
                 raise sent from sent.__cause__
-            if strict() or not isinstance(error, Exception):
+            if strict():
                 raise
-            warn(f"obs cannot record task {self._settings.name!r}: {type(error).__name__}: {error}")
+            warn(f"obs cannot record task {self._settings.name!r}: {describe_error(error)}")
         return self
 
     def returned(self, result: Any) -> None:
@@ -237,21 +264,27 @@ class _Call:
         error = None if ended_well(error) else error
         task.body_ends()
         task.ended = clock.wall()
+        logs.end(task)
         task.failure = None if error is None else describe_error(error)
         inner, calls = (None, []) if error is None else self._came_from(error)
         if inner is not None:
             self._raised = inner._raised
         try:
-            with own_work(task, "write the report" if task.enable_deck else "keep the output") as work:
-                work.wanted = task.enable_deck
-                if task.enable_deck and _has_room(task):
-                    self._report(task, error, inner, calls)
-                if error is None:
-                    work.wanted |= self._keep(task)
+            if task.enable_deck:
+                with own_work(task, "finish the decks"):
+                    if _has_room(task):
+                        self._report(task, error, inner, calls)
+                    if error is None:
+                        self._keep(task)
+            elif error is None:
+                cpu = clock.process()
+                if self._keep(task):
+                    record_own_work(task, "obs: keep the output", task.ended, cpu)
         finally:
             task.over, task.older_threads = True, None
             active.discard(task)
             leave(task)
+            _leave_thread(task)
             self._end(task, error)
 
     def _begin(self) -> None:
@@ -282,10 +315,16 @@ class _Call:
         threads.remember_older(task, pauses=settings.pauses)
         active.add(task)
         current.set(task)
+        if settings.logs is not None:
+            task.logs = settings.logs
+        logs.begin(task)
+        entered[threading.get_ident()] = task
         if task.enable_deck and _has_room(task):
             self._prepare_decks(task)
             record_own_work(task, "obs: draw the inputs", task.start, task.cpu)
-        task.body = undecorated(settings.function)
+        if settings.body is None:
+            settings.body = undecorated(settings.function)
+        task.body = settings.body
         task.body_begins()
 
     def _prepare_decks(self, task: TaskState) -> None:
@@ -320,7 +359,7 @@ class _Call:
     ) -> None:
         with guarded(f"making the report of task {task.name!r}", task.note):
             from obs_core.decks import default as default_decks
-            from obs_core.recording.publishing import publish
+            from obs_core.recording.publishing import finish
 
             fields = self._settings.deck_fields
             if error is not None:
@@ -332,7 +371,7 @@ class _Call:
             elif "Output" in fields and self._result is not _NOTHING:
                 default_decks.show_output(task, self._settings.function, self._result)
             default_decks.add_details(task, self._settings.function, fields)
-            publish(task)
+            finish(task)
 
     def _keep(self, task: TaskState) -> bool:
         """Keep what the task returned; whether that was work, as writing a file is."""
@@ -371,6 +410,16 @@ class _Call:
             end(self._own_run, error)
         else:
             journal.flush()
+
+
+def _leave_thread(task: TaskState) -> None:
+    """Take back that this thread is in a task, which was entered in another one if it is asynchronous."""
+    ident = threading.get_ident()
+    if entered.get(ident) is task:
+        if task.outside is None:
+            del entered[ident]
+        else:
+            entered[ident] = task.outside
 
 
 _NOTHING = object()

@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from obs_core.interruptions import let_pass
+from obs_core.limits import limited
 from obs_core.text.masking import mask, mask_value
 
-__all__ = ["bounded_repr", "describe_error", "shown_fields", "shows_items"]
+__all__ = ["bounded_repr", "describe_error", "shown_fields", "shows_items", "untold"]
 
 _MOST_ITEMS = 200
 _DEEPEST = 12
@@ -59,10 +60,15 @@ def bounded_repr(value: object, limit: int = 20_000, *, lines: bool = False) -> 
         '[0, 1, 2, 3,...'
     """
     try:
-        return _joined(_pieces(value, _Nest(lines)), limit)
+        return limited(lambda: _joined(_pieces(value, _Nest(lines)), limit))
     except BaseException as error:
         let_pass(error)
-        return f"<{object.__repr__(value)[1:-1]}; its repr raised {describe_error(error)}>"
+        return untold(value, error)
+
+
+def untold(value: object, error: BaseException) -> str:
+    """Say of a value what can be said without asking it: its type, its address, and what asking it raised."""
+    return f"<{object.__repr__(value)[1:-1]}; its repr raised {describe_error(error)}>"
 
 
 def describe_error(error: BaseException) -> str:
@@ -74,7 +80,7 @@ def describe_error(error: BaseException) -> str:
     """
     try:
         # Masked before it is cut: half of a secret would not be known any more.
-        message = " ".join(mask(str.__str__(str(error))[: 40 * _LONGEST_MESSAGE]).split())
+        message = " ".join(mask(limited(lambda: str.__str__(str(error)))[: 40 * _LONGEST_MESSAGE]).split())
     except BaseException as broken:
         let_pass(broken)
         message = "(its message cannot be had)"
@@ -252,7 +258,7 @@ def _leaf(value: Any, form: object) -> str:
         return mask(str.__str__(repr(value)))
     except BaseException as error:
         let_pass(error)
-        return f"<{object.__repr__(value)[1:-1]}; its repr raised {describe_error(error)}>"
+        return untold(value, error)
 
 
 def _text(value: Any) -> str:

@@ -1,8 +1,9 @@
 """Blank out secret values in text, in every form in which they usually get there.
 
-A value is looked for as it is and as URLs, HTML, JSON, Python's `repr`, base64 and hexadecimal write it, also mixed.
+A value is looked for as it is and as URLs, HTML, JSON, Python's `repr`, CSV, shells and base64 write it, also mixed.
 Most of its characters are the same in all of them: their longest stretch, the *anchor*, is looked for first,
-which passes over megabytes in milliseconds. Only where it occurs does a regular expression look closely.
+which passes over megabytes in milliseconds. Only where it occurs does a regular expression look closely. Where each
+character is written as a number (hexadecimal, ``%73``, ``&#115;``), the whole is looked for as one text.
 """
 
 from __future__ import annotations
@@ -34,16 +35,19 @@ SHORTEST_MASKED = 4
 
 _SHORTEST_LINE = 16
 _SHORTEST_PIECE = 6
+_LINE_BREAK = r"(?:\r?\n[ \t]*|(?:\\r)?\\n)?"  # in mail and PEM files, indented in YAML, escaped in JSON
 _LINE = 60  # base64 is broken after 60, 64 or 76 digits
-_LONGEST_FORM = 12  # characters that one of a secret's may take, such as "&amp;#x22;"
+_LONGEST_FORM = 40  # characters that one of a secret's may take, such as "&amp;amp;#x22;"
 _DEEPEST = 64
 _LONGEST_INT = 8_000  # bits; Python refuses to write much longer ones in decimal
+_COMMON = "0 123456789etaoinshrdlcumfpgwybvk"  # the most common first
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _BASE64_DIGITS = frozenset(_LETTERS + "+/-_")
-_NEVER_ESCAPED = frozenset(_LETTERS + "-._")
+_NEVER_ESCAPED = frozenset(_LETTERS)
 
 _values: set[str] = set()
-_needles: tuple[_Needle, ...] = ()
+_needles: dict[str, tuple[_Needle, ...]] = {}
+"""What to look for, by the rarest character that each of them holds: a text without it has none of them."""
 _lock = new_lock()
 
 
@@ -75,7 +79,10 @@ def register_secret_value(value: str) -> bool:
     with _lock:
         if value not in _values:
             _values.add(value)
-            _needles = (*_needles, *_needles_of(value))
+            needles = dict(_needles)
+            for needle in _needles_of(value):
+                needles[needle.gate] = (*needles.get(needle.gate, ()), needle)
+            _needles = needles
     return True
 
 
@@ -84,7 +91,7 @@ def forget_secret_values() -> None:
     global _needles
     with _lock:
         _values.clear()
-        _needles = ()
+        _needles = {}
 
 
 def mask(text: str) -> str:
@@ -98,7 +105,12 @@ def mask(text: str) -> str:
     """
     if not _needles:
         return text
-    spans = [span for needle in _needles if needle.may_be_in(text) for span in needle.spans(text)]
+    found = [
+        needle for gate, needles in _needles.items() if gate in text for needle in needles if needle.may_be_in(text)
+    ]
+    if len(found) == 1 and found[0].stands_alone:
+        return found[0].blanked(text)
+    spans = [span for needle in found for span in needle.spans(text)]
     return _blanked(text, spans) if spans else text
 
 
@@ -126,7 +138,19 @@ class _Needle:
         padded: Whether base64 padding may follow.
     """
 
-    __slots__ = ("_after", "_before", "_padded", "_pattern", "_period", "_pieces", "_text", "_written", "anchor")
+    __slots__ = (
+        "_after",
+        "_before",
+        "_overlaps",
+        "_padded",
+        "_pattern",
+        "_period",
+        "_pieces",
+        "_text",
+        "_written",
+        "anchor",
+        "gate",
+    )
 
     def __init__(
         self,
@@ -137,33 +161,56 @@ class _Needle:
         after: bool = False,
         padded: bool = False,
     ) -> None:
-        self.anchor = _anchor_of(text)
+        self.anchor = text if written is _as_it_is else _anchor_of(text)
+        self.gate = max(self.anchor, key=lambda char: _COMMON.find(char) % 99, default="")
         self._text = text
         self._written = written
         self._before = before
         self._after = after
         self._padded = padded
-        self._period = _period_of(text)
+        self._period, self._overlaps = _period_of(text)
         self._pieces = _unbroken_pieces(self.anchor) if padded else ()
         self._pattern: re.Pattern[str] | None = None
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether its occurrences neither overlap nor take in what is beside them."""
+        return not (self._overlaps or self._before or self._after or self._padded)
 
     def may_be_in(self, text: str) -> bool:
         """Tell whether a text is worth a close look."""
         if self.anchor in text:
             return True
-        return bool(self._pieces) and "\n" in text and any(piece in text for piece in self._pieces)
+        return bool(self._pieces) and ("\n" in text or "\\n" in text) and any(piece in text for piece in self._pieces)
+
+    def may_be_in_bytes(self, value: bytes) -> bool:
+        """The same for the bytes of a text."""
+        return any(piece.encode() in value for piece in (self.anchor, *self._pieces))
+
+    def blanked(self, text: str) -> str:
+        """Replace its occurrences, which stand alone."""
+        if self._period == len(self._text):
+            text = text.replace(self._text, MASK)  # many times faster, where nothing more is left to be found
+        return self._compiled().sub(MASK, text) if self.anchor in text else text
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where the value stands in a text; occurrences may overlap."""
-        if self._pattern is None:  # compiled when first needed: a PEM key has a hundred patterns
-            self._pattern = _pattern_of(self._text, self._written, self._period, wrapped=self._padded)
-        overlaps = self._period < len(self._text)
-        found = self._pattern.search(text)
+        pattern = self._compiled()
+        if not self._overlaps:
+            for match in pattern.finditer(text):
+                yield self._widened(text, *match.span())
+            return
+        found = pattern.search(text)
         while found:
             yield self._widened(text, *found.span())
             # One that begins within what was found may end beyond it, if the value begins as it ends.
-            again = max(found.start() + 1, found.end() - _LONGEST_FORM * len(self._text)) if overlaps else found.end()
-            found = self._pattern.search(text, again)
+            again = max(found.start() + 1, found.end() - _LONGEST_FORM * len(self._text))
+            found = pattern.search(text, again)
+
+    def _compiled(self) -> re.Pattern[str]:
+        if self._pattern is None:  # compiled when first needed: a PEM key has a hundred patterns
+            self._pattern = _pattern_of(self._text, self._written, self._period, wrapped=self._padded)
+        return self._pattern
 
     def _widened(self, text: str, start: int, end: int) -> tuple[int, int]:
         """Take in the neighbouring base64 digits that hold bits of the secret."""
@@ -202,8 +249,8 @@ def _masked(value: Any, depth: int) -> Any:
 
 
 def _masked_bytes(value: bytes) -> bytes:
-    if not any(needle.anchor.encode() in value for needle in _needles):
-        return value
+    if not any(needle.may_be_in_bytes(value) for needles in _needles.values() for needle in needles):
+        return value  # decoded, an array of a gigabyte would take several
     text = value.decode("utf-8", "surrogateescape")
     return value if mask(text) is text else mask(text).encode("utf-8", "surrogateescape")
 
@@ -221,34 +268,69 @@ def _masked_inside(value: Any, depth: int) -> Any:
 
 
 def _needles_of(value: str) -> Iterator[_Needle]:
-    for part in _parts_of(value):
+    whole, *lines = _parts_of(value)
+    for part in dict.fromkeys((whole, *_composed(whole), whole.strip())):
         yield _Needle(part, _written_in_text)
-        yield from _base64_needles(part)
-        digits = _bytes_of(part).hex()
-        yield _Needle(digits, _as_it_is)
-        if digits != digits.upper():
-            yield _Needle(digits.upper(), _as_it_is)
+        for digits, before, after in _in_base64(part):
+            yield _Needle(digits, _written_in_base64, before=before, after=after, padded=True)
+        for spelled in _spelled_out(part):
+            yield _Needle(spelled, _as_it_is)
+    for line in lines:
+        yield _Needle(line, _written_in_text)
+
+
+def _spelled_out(text: str) -> dict[str, None]:
+    """Give the ways of writing each character, or byte, as a number, each once."""
+    raw = _bytes_of(text)
+    lower = [raw.hex(), raw.hex(" "), raw.hex(":")]
+    lower += ("".join(f"{mark}{byte:02x}" for byte in raw) for mark in ("%", "\\x"))
+    lower += ("".join(f"&#x{ord(char):x};" for char in text), "".join(f"\\u{ord(char):04x}" for char in text))
+    upper = (form.upper().replace("\\X", "\\x").replace("\\U", "\\u").replace("&#X", "&#x") for form in lower)
+    others = (
+        "".join(f"&#{ord(char)};" for char in text),
+        "".join(f"\\{byte:03o}" for byte in raw),
+        ", ".join(map(str, raw)),
+        _bytes_of(text, "utf-16-le").hex(),
+        "\0".join(text),  # UTF-16 that was read as bytes
+    )
+    return dict.fromkeys((*lower, *upper, *others))
 
 
 def _parts_of(value: str) -> list[str]:
-    """The value, the value without the space around it, and its long lines when it has several."""
-    parts = [value, value.strip()]
+    """The value, and its long lines when it has several."""
     lines = [line.strip() for line in value.splitlines()]
-    if len(lines) > 1:
-        parts += [line for line in lines if len(line) >= _SHORTEST_LINE]
-    return [part for part in dict.fromkeys(parts) if len(part) >= SHORTEST_MASKED]
+    return [value, *dict.fromkeys(line for line in lines if len(line) >= _SHORTEST_LINE and len(lines) > 1)]
 
 
-def _base64_needles(text: str) -> Iterator[_Needle]:
-    """The digits that stay whatever is around the secret, for each of its three places in a base64 text."""
+def _composed(text: str) -> Iterator[str]:
+    """Other ways of composing the same letters from accents, as file systems and browsers do."""
+    if not text.isascii():
+        from unicodedata import normalize
+
+        yield from (normalize("NFC", text), normalize("NFD", text))
+
+
+def _in_base64(text: str) -> Iterator[tuple[str, bool, bool]]:
+    """The digits that stay whatever is around the secret, for each of its three places in a base64 text.
+
+    Together with whether a digit before, and one after it, holds some of its bits. What was encoded may be a JSON text
+    that holds it, or be in the encodings that Windows uses.
+    """
     from base64 import b64encode
+    from json import dumps
 
     raw = _bytes_of(text)
-    for shift in range(3):
-        bits = 8 * (shift + len(raw))
-        first, last = -(-8 * shift // 6), bits // 6
-        core = b64encode(bytes(shift) + raw).decode()[first:last]
-        yield _Needle(core, _written_in_base64, before=shift > 0, after=bits % 6 > 0, padded=True)
+    raws = (
+        raw,
+        _bytes_of(dumps(text)[1:-1]),
+        _bytes_of(text, "utf-16-le"),
+        text.encode("latin-1", "replace"),
+    )
+    for raw in dict.fromkeys(raws):
+        for shift in range(3):
+            bits = 8 * (shift + len(raw))
+            first, last = -(-8 * shift // 6), bits // 6
+            yield b64encode(bytes(shift) + raw).decode()[first:last], shift > 0, bits % 6 > 0
 
 
 def _anchor_of(text: str) -> str:
@@ -257,9 +339,10 @@ def _anchor_of(text: str) -> str:
     return max(kept.split(), key=len, default="")
 
 
-def _period_of(text: str) -> int:
-    """Return by how many characters a text can be shifted to lie on itself: its length, if it cannot.
+def _period_of(text: str) -> tuple[int, bool]:
+    """Return by how many characters a text can be shifted to lie on itself (its length, if it cannot).
 
+    And whether it can by another number too, which is no multiple.
     Source: Knuth, Morris, Pratt, "Fast pattern matching in strings", 1977.
     """
     borders = [0] * len(text)
@@ -269,7 +352,13 @@ def _period_of(text: str) -> int:
             border = borders[border - 1]
         border += text[place] == text[border]
         borders[place] = border
-    return len(text) - borders[-1] if text else 0
+    period = len(text) - borders[-1]
+    border = borders[-1]
+    while border:
+        if (len(text) - border) % period:
+            return period, True
+        border = borders[border - 1]
+    return period, False
 
 
 def _unbroken_pieces(anchor: str) -> tuple[str, ...]:
@@ -288,7 +377,7 @@ def _pattern_of(
     import re  # a few milliseconds, which `import obs_core` shall not cost
 
     if wrapped:  # by mail and PEM files, which break lines
-        whole = r"(?:\r?\n)?".join(_run_pattern(char, 1, written) for char in text)
+        whole = _LINE_BREAK.join(_run_pattern(char, 1, written) for char in text)
     else:
         whole = _runs_pattern(text, written)
     if period < len(text):
@@ -323,20 +412,50 @@ def _written_in_base64(digit: str) -> set[str]:
 
 
 def _written_in_text(char: str) -> set[str]:
-    plain = {char, *_in_url(char), *_in_json(char), *_in_repr(char)}
+    plain = {char, *_in_url(char), *_in_json(char), *_in_repr(char), *_in_code(char)}
     if char == "\n":
         plain.add("\r\n")
-    plain |= {form for each in plain if "\\" in each or '"' in each for form in _in_json(each)}  # JSON in JSON
+    if char == " ":
+        plain |= {"\xa0", "&nbsp;", "&#160;"}
+    for _ in range(2):  # JSON in JSON, a repr of a repr
+        plain |= {form for each in plain if each in "'\"" or "\\" in each for form in _escaped_again(each)}
+    if char not in _LETTERS:
+        from urllib.parse import quote
+
+        plain |= {quote(_bytes_of(form), safe="") for form in (*_in_html(char), *_in_json(char))}
     named = {form for each in plain for form in _in_html(each)}
-    named |= {form.replace("&", "&amp;") for form in named if "&" in form}  # a document in an attribute
+    for _ in range(2):  # a document in an attribute
+        named |= {form.replace("&", "&amp;") for form in named if "&" in form}
     return named | {f"&#{ord(char)};", f"&#x{ord(char):x};", f"&#x{ord(char):X};"}
 
 
-def _in_url(char: str) -> Iterator[str]:
-    codes = "".join(f"%{byte:02x}" for byte in _bytes_of(char))
-    yield codes
-    yield codes.upper()
-    if char == " ":
+def _escaped_again(form: str) -> Iterator[str]:
+    """As a `repr` or JSON writes an escape, between quotes of either kind."""
+    yield from _in_json(form)
+    doubled = form.replace("\\", "\\\\")
+    yield from (doubled, doubled.replace("'", "\\'"))
+
+
+def _in_code(char: str) -> Iterator[str]:
+    """As CSV and SQL double it, shells and Markdown escape it, mail and wrong encodings write it."""
+    if char in "'\"":
+        yield char * 2
+    if char == "'":
+        yield from ("'\"'\"'", "'\\''")
+    if not char.isalnum():
+        yield f"\\{char}"
+    if not char.isascii():
+        yield _bytes_of(char).decode("latin-1")
+        yield _bytes_of(char).decode("cp1252", "replace")
+        yield char.encode("ascii", "namereplace").decode()
+    yield "".join(f"={byte:02X}" for byte in _bytes_of(char))
+
+
+def _in_url(text: str) -> Iterator[str]:
+    codes = "".join(f"%{byte:02x}" for byte in _bytes_of(text))
+    for code in (codes, codes.upper()):
+        yield from (code, code.replace("%", "%25"), code.replace("%", "%2525"))
+    if text == " ":
         yield "+"
 
 
@@ -366,8 +485,8 @@ def _in_html(text: str) -> Iterator[str]:
         yield escaped.replace('"', quotes[0]).replace("'", quotes[1])
 
 
-def _bytes_of(text: str) -> bytes:
+def _bytes_of(text: str, encoding: str = "utf-8") -> bytes:
     try:
-        return text.encode("utf-8", "surrogateescape")  # undecodable bytes of an environment variable come back
+        return text.encode(encoding, "surrogateescape")  # undecodable bytes of an environment variable come back
     except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
+        return text.encode(encoding, "surrogatepass")

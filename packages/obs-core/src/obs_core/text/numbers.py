@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["MISSING", "byte_size", "count", "plural", "share", "statistic", "statistics"]
+__all__ = ["MISSING", "binary_size", "byte_size", "count", "plural", "share", "statistic", "statistics"]
 
 MISSING = "NA"
 """What stands where there is no value."""
@@ -126,3 +126,22 @@ def byte_size(amount: float) -> str:
     unit = next((place for place in range(1, len(_UNITS)) if amount < 999.5 * 1000**place), len(_UNITS))
     scaled = amount / 1000**unit
     return f"{scaled:.1f} {_UNITS[unit - 1]}" if scaled < 99.95 else f"{scaled:,.0f} {_UNITS[unit - 1]}"
+
+
+def binary_size(amount: float, like: float | None = None) -> str:
+    """Write a number of bytes of memory in powers of 1024, as limits are given.
+
+    Args:
+        amount: Bytes.
+        like: Bytes whose unit is taken, so that two sizes can be compared. Default: the largest that fits.
+
+    Examples:
+        >>> binary_size(4 * 1024**3), binary_size(812)
+        ('4.00 GiB', '812 B')
+    """
+    measure = amount if like is None else like
+    place = next((place for place in range(len(_BINARY_UNITS)) if measure < 1000 * 1024**place), len(_BINARY_UNITS) - 1)
+    return f"{amount / 1024**place:.2f} {_BINARY_UNITS[place]}" if place else f"{amount:.0f} B"
+
+
+_BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")

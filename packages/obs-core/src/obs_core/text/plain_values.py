@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from obs_core.interruptions import let_pass
-from obs_core.text.bounded_repr import bounded_repr
+from obs_core.limits import RenderTimeout, limited
+from obs_core.text.bounded_repr import bounded_repr, untold
 
 __all__ = ["plain"]
 
@@ -38,16 +39,19 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
         {'rows': 3, 'shape': [3, 2], 'path': "PurePosixPath('a.csv')"}
     """
     for value in values.values():
-        if value.__class__ not in _SCALARS:
+        # Not its __class__, which may be code of its own, and raise.
+        if type(value) not in _SCALARS:
             return {name: _plain(value) for name, value in values.items()}
     return values
 
 
 def _plain(value: Any) -> Any:
-    if value.__class__ in _SCALARS:
+    if type(value) in _SCALARS:
         return value
     try:
-        return _copied(value, _Room())
+        return limited(lambda: _copied(value, _Room()))
+    except RenderTimeout as error:
+        return untold(value, error)
     except BaseException as error:
         let_pass(error)
         return bounded_repr(value)
@@ -87,7 +91,7 @@ def _copied(value: Any, room: _Room, depth: int = 0) -> Any:
 
 
 def _key(key: Any) -> str:
-    return key if key.__class__ is str else str(key)
+    return key if type(key) is str else str(key)
 
 
 def _described(value: Any) -> Any:

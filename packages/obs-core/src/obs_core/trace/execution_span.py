@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
-from obs_core.model import SpanKind, SpanTable, Status
+from obs_core.model import SpanKind, SpanTable, Status, moment
 from obs_core.text.durations import format_duration
-from obs_core.trace.tree import SpanTree, moment
+from obs_core.trace.tree import SpanTree
 
 if TYPE_CHECKING:
     from obs_core.store import Store
+    from obs_core.trace.resources import Resources
 
 __all__ = ["ExecutionSpan"]
 
@@ -132,6 +133,18 @@ class ExecutionSpan:
     def self_time_ns(self) -> int:
         """Nanoseconds in which it ran and none of its children did."""
         return self._tree.self_times[self._index]
+
+    @property
+    def resources(self) -> Resources:
+        """What its process used while it ran; of the root, all processes of the execution.
+
+        It is false where nothing was sampled: the package obs-resources takes a sample each second.
+        """
+        from obs_core.trace.resources import Resources
+
+        table = self._tree.table
+        whole = Resources(table.samples, self.start_ns, self._tree.ends[self._index])
+        return whole if self._index == 0 else whole.between(whole.start, whole.end, self.id.partition(".")[0])
 
     @property
     def parent(self) -> ExecutionSpan | None:

@@ -8,12 +8,15 @@ from typing import IO
 
 from msgspec import Struct
 
+from obs_core.model import moment
 from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.numbers import byte_size
 from obs_core.text.terminal import Screen, aligned, columns, cut
 from obs_core.trace.busy_workers import BusyWorker, busy_workers
 from obs_core.trace.critical_path import critical_path
 from obs_core.trace.outline import Row, outline
-from obs_core.trace.tree import SpanTree, moment
+from obs_core.trace.resources import used_by
+from obs_core.trace.tree import SpanTree
 
 __all__ = ["explain", "explanation"]
 
@@ -114,7 +117,33 @@ def _times(tree: SpanTree, root: int) -> dict[str, str]:
         "Started": format_moment(table.starts[root]),
         "Took": f"{least}{format_duration(table.durations[root])}{until}, in {_counted(count, 'span')}",
         "obs itself": _own_work(tree, root),
+        **_resources(tree, root),
     }
+
+
+def _resources(tree: SpanTree, root: int) -> dict[str, str]:
+    """Say what was used, as far as that was sampled."""
+    used = used_by(tree, root, all_writers=root == 0)
+    if used is None:
+        return {}
+    parts = []
+    cores, memory, limit = used.used("cpu"), used.peak("rss"), used.last("container.limit")
+    if cores is not None:
+        parts.append(f"CPU {cores.mean:.2f} cores, at most {cores.peak:.2f}")
+    if memory is not None:
+        parts.append(f"memory {byte_size(memory)} at most" + (f" (limit {byte_size(limit)})" if limit else ""))
+    for verb in ("read", "written"):
+        rate = used.used(verb)
+        if rate is not None and rate.mean >= _WORTH_SAYING:
+            parts.append(f"{verb} {byte_size(rate.mean)}/s")
+    if used.waits:
+        parts.append("waits most of the time")
+    limits = "; ".join(dict.fromkeys(limit.text for limit in used.limits))
+    return {"Used": ", ".join(parts), "At limit": limits}
+
+
+_WORTH_SAYING = 1_000_000
+"""Bytes a second."""
 
 
 def _own_work(tree: SpanTree, root: int) -> str:
@@ -160,11 +189,17 @@ class _Line(Struct):
     row: Row
     hidden: bool
     cells: tuple[str, str, str, str]
+    used: str = ""
 
 
 def _trace(tree: SpanTree, root: int, screen: Screen, depth: int | None, absolute: bool) -> Iterator[str]:
     top = outline(tree, root, depth=depth)
     lines = list(_lines(top, top, "", "", 0, absolute))
+    if tree.table.samples:
+        remarks: dict[int, str] = {}
+        _remark(tree, top, remarks)
+        for each in lines:
+            each.used = "" if each.hidden else remarks.get(id(each.row), "")
     heads = ("start", "duration", "self", "share")
     shown = slice(1 if screen.width < _NARROW else 0, 4)
     widths = [max(len(cell) for cell in column) for column in zip(heads, *(line.cells for line in lines), strict=True)]
@@ -202,7 +237,7 @@ def _label(line: _Line, room: int, screen: Screen) -> str:
     prefix = _shortened(line.prefix, line.depth, room // 3)
     if line.hidden:
         return f"{prefix}… {line.row.hidden:,} more"
-    name, marks = screen.name(line.row.name), _marks(line.row, screen)
+    name, marks = screen.name(line.row.name), _marks(line.row, screen) + line.used
     label = f"{prefix}{name}{marks}"
     statistics = _statistics(line.row)
     if columns(label + statistics) <= room:
@@ -227,7 +262,28 @@ def _marks(row: Row, screen: Screen) -> str:
         marks += f"  {_some(row.failed, row)}FAILED {screen.name(row.error)}"
     if row.open:
         marks += f"  {_some(row.open, row)}still open"
+    logged = [_counted(count, noun) for count, noun in ((row.errors, "error"), (row.warnings, "warning")) if count]
+    if logged:
+        marks += f"  {', '.join(logged)} logged"
     return marks
+
+
+def _remark(tree: SpanTree, row: Row, remarks: dict[int, str]) -> set[str]:
+    """Say of lines that they wait, or what was at its limit; of those within each other only the innermost says it."""
+    below = set[str]().union(*(_remark(tree, child, remarks) for child in row.children))
+    if row.of_obs or len(row.spans) > _FEW_ENOUGH:
+        return below
+    used = [used for span in row.spans if (used := used_by(tree, span)) is not None]
+    found = {f"{limit.name} at its limit" for one in used for limit in one.limits}
+    if used and len(used) == len(row.spans) and all(one.waits for one in used):
+        found.add("waits")
+    if new := sorted(found - below):
+        remarks[id(row)] = f"  {', '.join(new)}"
+    return found | below
+
+
+_FEW_ENOUGH = 100
+"""Spans of a line that are looked at each for what they used."""
 
 
 def _some(count: int, row: Row) -> str:
@@ -253,7 +309,7 @@ def _coloured(text: str, line: _Line, screen: Screen) -> str:
         return screen.paint(text, "red")
     if line.row.of_obs:
         return screen.paint(text, "dim")
-    return screen.paint(text, "yellow") if line.row.open else text
+    return screen.paint(text, "yellow") if line.row.open or line.row.errors or line.row.warnings else text
 
 
 def _bar(line: _Line, top: Row, room: int, screen: Screen) -> str:
@@ -282,7 +338,9 @@ def _share(part: int, whole: int) -> str:
         return "0 %"
     if part * 100 < whole:
         return "<1 %"
-    return f"{part * 100 // whole:,} %"
+    # Whole percents are enough beside bars; rounded as everywhere, but all is said of all alone.
+    rounded = (part * 200 + whole) // (2 * whole)
+    return ">99 %" if rounded == 100 and part < whole else f"{rounded:,} %"
 
 
 def _hottest(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:

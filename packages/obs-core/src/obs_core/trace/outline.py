@@ -33,6 +33,8 @@ class Row(Struct, eq=False):
         error: The exception type of the first that failed.
         open: How many have not ended.
         of_obs: Whether it is what obs did itself.
+        warnings: How many warnings were logged in it.
+        errors: How many errors were.
         children: The lines below this one.
         hidden: Spans that would be further lines below this one.
         hidden_total: Sum of their durations.
@@ -51,6 +53,8 @@ class Row(Struct, eq=False):
     error: str
     open: int
     of_obs: bool
+    warnings: int = 0
+    errors: int = 0
     children: list[Row] = field(default_factory=list)
     hidden: int = 0
     hidden_total: int = 0
@@ -157,6 +161,7 @@ def _rest(tree: SpanTree, row: Row, shown: list[int | list[int]]) -> tuple[int, 
 def _row(tree: SpanTree, spans: list[int], gathered: bool) -> Row:
     table = tree.table
     failed = [span for span in spans if span in table.errors] if table.errors else []
+    logged = [table.logged[span] for span in spans if span in table.logged] if table.logged else []
     return Row(
         name=(tree.families if gathered else table.names)[spans[0]],
         spans=spans,
@@ -171,6 +176,8 @@ def _row(tree: SpanTree, spans: list[int], gathered: bool) -> Row:
         error=table.errors[failed[0]] if failed else "",
         open=sum(span in table.open for span in spans) if table.open else 0,
         of_obs=table.kinds[spans[0]] == "obs",
+        warnings=sum(warnings for warnings, _ in logged),
+        errors=sum(errors for _, errors in logged),
     )
 
 
@@ -179,9 +186,9 @@ def _rank(row: Row, troubled: bytearray) -> tuple[int, int]:
 
 
 def _troubled(tree: SpanTree) -> bytearray:
-    """Mark the spans that failed or have not ended, and all above them."""
+    """Mark the spans that failed, have not ended or logged something bad, and all above them."""
     marks, parents = bytearray(len(tree)), tree.parents
-    for at in itertools.chain(tree.table.errors, tree.table.open):
+    for at in itertools.chain(tree.table.errors, tree.table.open, tree.table.logged):
         while at >= 0 and not marks[at]:
             marks[at] = 1
             at = parents[at]

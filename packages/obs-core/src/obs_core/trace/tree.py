@@ -8,7 +8,6 @@ import operator
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from obs_core.model import SpanTable, Status
 
@@ -201,12 +200,6 @@ class SpanTree:
                 following[span] = first[parent]
                 first[parent] = span
         return first, following
-
-
-def moment(ns: int) -> datetime:
-    """Return nanoseconds since the epoch as an aware datetime, exact to the microsecond."""
-    seconds, fraction = divmod(ns, 1_000_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=fraction // 1_000)
 
 
 def _with_root(table: SpanTable) -> SpanTable:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from obs_core.text.durations import DAY, HOUR, MINUTE, SECOND, format_duration, format_moment
 from obs_core.text.terminal import cut, printable
 
-__all__ = ["Bar", "Timeline", "render_gantt"]
+__all__ = ["Bar", "Timeline", "colour_number", "render_gantt"]
 
 _ROWS, _TABLE_ROWS, _BARS = 60, 200, 2_400
 _LANES, _LANE_HEIGHT = 16, 9
@@ -81,6 +81,17 @@ def render_gantt(bars: Sequence[Bar], *, title: str = "Timeline") -> str:
     rows = _rows(bars)
     chart = _chart(rows, title)
     return f'{_STYLE}<div class="obs-gantt">{chart}{_table(rows)}</div>'
+
+
+def colour_number(name: str) -> int:
+    """Return which of the twelve colours of bars a name has: the same as in `report/wording.js`, thus on every page."""
+    hashed = 2166136261
+    for character in name:
+        hashed = (hashed ^ ord(character)) * 16777619 & 0xFFFFFFFF
+    return 1 + (hashed >> 8) % COLOURS
+
+
+COLOURS = 12
 
 
 class _Row:
@@ -197,7 +208,8 @@ def _line(row: _Row, axis: _Axis, most: int) -> str:
     look, height = ("track lanes", _LANE_HEIGHT * len(lanes) + 5) if len(lanes) > 1 else ("track", 24)
     return (
         f'<div class="row"><span class="name" title="{name}">{name}</span>'
-        f'<svg class="{look}" height="{height}" role="img" aria-label="{name}: {_total(row)}">{grid}{bars}</svg>'
+        f'<svg class="{look} bar-{colour_number(row.name)}" height="{height}" role="img"'
+        f' aria-label="{name}: {_total(row)}">{grid}{bars}</svg>'
         f'<span class="total">{_total(row)}</span></div>'
     )
 
@@ -312,7 +324,15 @@ def _attribute(text: str) -> str:
     return escape(text.encode("utf-8", "replace").decode(), quote=True)
 
 
-_STYLE = """<style>
+_PALETTE = "\n".join(
+    f".obs-gantt .bar-{number} {{ --g-fill: var(--obs-bar-{number}, var(--g-bar)); }}"
+    for number in range(1, COLOURS + 1)
+)
+
+_STYLE = (
+    f"""<style>
+{_PALETTE}"""
+    + """
 .obs-gantt { --g-bg: var(--obs-bg, #fff); --g-fg: var(--obs-fg, #1f2328); --g-muted: var(--obs-muted, #59636e);
   --g-line: var(--obs-line, #d8dee4); --g-bar: var(--obs-accent, #2f5bd8); --g-bad: var(--obs-bad, #c4242b);
   container-type: inline-size; background: var(--g-bg); color: var(--g-fg);
@@ -330,8 +350,9 @@ _STYLE = """<style>
 .obs-gantt line { stroke: var(--g-line); stroke-width: 1px; shape-rendering: crispEdges; }
 .obs-gantt .track:not(.lanes) rect { y: 5px; height: 14px; }
 .obs-gantt .lanes rect { height: 6px; }
-.obs-gantt rect { fill: var(--g-bar); fill-opacity: .6; stroke: var(--g-bar); stroke-width: 1px; rx: 2px; }
-.obs-gantt rect:hover { fill-opacity: 1; }
+.obs-gantt rect { fill: var(--g-fill, var(--g-bar));
+  stroke: color-mix(in srgb, var(--g-fill, var(--g-bar)), var(--g-fg) 25%); stroke-width: 1px; rx: 2px; }
+.obs-gantt rect:hover { stroke: var(--g-fg); }
 .obs-gantt rect.failed { fill: var(--g-bad); stroke: var(--g-bad); }
 .obs-gantt rect.open { fill-opacity: .2; stroke-dasharray: 4 3; }
 .obs-gantt .key { display: inline-block; width: 14px; height: 10px; margin: 0 5px 0 10px;
@@ -352,3 +373,4 @@ _STYLE = """<style>
   .obs-gantt :is(th, td) { padding: 5px 8px; }
 }
 </style>"""
+)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from obs_core.interruptions import let_pass
 from obs_core.values.remembered import remembered
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ def _hints_of(innermost: Any) -> dict[str, Any]:
     namespace = _namespace(innermost)
     found: dict[str, Any] = {}
     for name, annotation in getattr(innermost, "__annotations__", {}).items():
-        with suppress(Exception):
+        try:
             found[name] = resolved(annotation, namespace)
+        except Exception as error:
+            let_pass(error)
     return found
 
 

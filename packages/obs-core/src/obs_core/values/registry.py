@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from functools import cache, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from obs_core.failsafe import ObsError, strict, warn
+from obs_core.interruptions import let_pass
 from obs_core.locks import new_rlock
 from obs_core.text.bounded_repr import describe_error
 
@@ -61,6 +61,7 @@ def load(point: EntryPoint) -> Any:
     except (RecursionError, MemoryError):
         raise  # it passes: the next time it may load
     except Exception as error:
+        let_pass(error)
         raise ObsError(_cannot_load(point, error)) from error
 
 
@@ -260,6 +261,7 @@ class TypeRegistry(Generic[E]):
         except (RecursionError, MemoryError):
             raise
         except Exception as error:
+            let_pass(error)
             message = str(error) if isinstance(error, ObsError) else _cannot_load(point, error)
             if strict():
                 raise ObsError(message) from error
@@ -305,6 +307,8 @@ def imported_class(name: str, *, vars_only: bool) -> type | None:
 
 
 def _attribute(owner: object, name: str, vars_only: bool) -> object:
-    with suppress(Exception):  # a lazy module's own import may fail
+    try:
         return vars(owner).get(name) if vars_only else getattr(owner, name, None)
-    return None
+    except Exception as error:  # a lazy module's own import may fail
+        let_pass(error)
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from obs_core.rendering import escape
+from obs_core.rendering import escape, verdict_mark
 from obs_profiles.expectations import Checked, Verdict
 from obs_profiles.pages.frame import about, controls, name_html, page, row
 from obs_profiles.wording import visible
@@ -29,7 +29,9 @@ def checked_html(checked: Checked, *, title: str = "Expectations") -> str:
     ordered = sorted(checked, key=lambda verdict: (verdict.passed, verdict.certain))
     rows = "".join(_row(verdict, place) for place, verdict in enumerate(ordered))
     heads = "".join(f"<div>{head}</div>" for head in _HEADS)
+    mark = verdict_mark("failed" if failed else "passed", f"{title}: {word}") if checked else ""
     return page(
+        mark,
         about(title, pill),
         controls(_ORDERS, only="failed ones alone") if len(checked) > 1 else "",
         f'<div class="rows checked"><div class="heads line">{heads}</div>{rows}</div>' if checked else "",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from obs_core.rendering import escape
+from obs_core.rendering import escape, verdict_mark
+from obs_core.text.numbers import MISSING
 from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement
 from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, writer_for
 from obs_profiles.pages.frame import MOST_DETAILED, about, controls, name_html, page, row, tiles
@@ -50,6 +51,7 @@ def drift_html(drift: Drift, *, title: str = "Drift", compared: str = "") -> str
     heads = "".join(f"<div>{head}</div>" for head in _HEADS)
     verdict = f'<b class="pill {"bad" if drifted else "good"}">{word}</b>'
     return page(
+        verdict_mark("warned" if drifted else "passed", word),
         about(title, f"{verdict} {escape(compared)}"),
         tiles(_totals(drift)),
         _segments(drift),
@@ -196,16 +198,15 @@ def _comparison(before: ColumnProfile | None, after: ColumnProfile | None, colum
     body = "".join(
         f'<tr><th scope="row">{name}</th><td>{then}</td><td>{now}</td></tr>'
         for name, then, now in lines
-        if (then, now) != ("–", "–")
+        if (then, now) != (MISSING, MISSING)
     )
     new = (
         f'<p class="bound">{share_text(column.new_share)} of the distinct values are new.</p>'
         if column.new_share is not None
         else ""
     )
-    return (
-        f"<table><thead><tr><th></th><th>reference</th><th>current</th></tr></thead><tbody>{body}</tbody></table>{new}"
-    )
+    head = "<thead><tr><th>what</th><th>reference</th><th>current</th></tr></thead>"
+    return f"<table>{head}<tbody>{body}</tbody></table>{new}"
 
 
 _COMPARED = (
@@ -214,22 +215,22 @@ _COMPARED = (
     "missing",
     "distinct",
     "mean",
-    "std. dev.",
-    "least",
+    "std",
+    "min",
     "5 %",
     "median",
     "95 %",
-    "most",
+    "max",
     "length",
 )
 
 
 def _value(column: ColumnProfile | None, name: str) -> str:
     if column is None:
-        return "–"
+        return MISSING
     match name:
         case "type":
-            return escape(column.dtype) or "–"
+            return escape(column.dtype) or MISSING
         case "rows":
             return f"{column.rows:,}"
         case "missing":
@@ -240,13 +241,13 @@ def _value(column: ColumnProfile | None, name: str) -> str:
             lengths = column.texts.lengths
             return f"{number_text(lengths.moments.mean)} <small>({lengths.least:,} to {lengths.most:,})</small>"
     known = column.distribution
-    if known is None or name == "length" or (column.kind == "time" and name in ("mean", "std. dev.")):
-        return "–"
+    if known is None or name == "length" or (column.kind == "time" and name in ("mean", "std")):
+        return MISSING
     values = {
         "mean": known.moments.mean,
-        "std. dev.": known.moments.deviation,
-        "least": known.least,
-        "most": known.most,
+        "std": known.moments.deviation,
+        "min": known.least,
+        "max": known.most,
     }
     levels = {"5 %": 0.05, "median": 0.5, "95 %": 0.95}
     if name in values:

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator
 
 from obs_core.rendering import escape
+from obs_core.text.numbers import MISSING
 from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, value_bars, writer_for
 from obs_profiles.pages.frame import MOST_DETAILED, about, controls, facts, name_html, page, row, tiles
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile
@@ -97,7 +98,7 @@ def _row(column: ColumnProfile, place: int, *, detailed: bool) -> str:
 
 def _distinct(column: ColumnProfile) -> str:
     if not column.present:
-        return "–"
+        return MISSING
     estimate = min(column.distinct.estimate, column.present)
     about_equal = "≈ " if column.distinct.relative_error else ""
     share = estimate / column.present
@@ -143,7 +144,7 @@ def _details(column: ColumnProfile) -> str:
 
 
 def _counts(column: ColumnProfile) -> str:
-    entries = [("type", escape(column.dtype) or "–"), ("rows", f"{column.rows:,}")]
+    entries = [("type", escape(column.dtype) or MISSING), ("rows", f"{column.rows:,}")]
     if column.missing:
         entries.append(("missing", f"{column.missing:,} ({share_text(column.missing_share)})"))
     if column.nan and column.nan != column.missing:
@@ -169,10 +170,10 @@ def _numbers(column: ColumnProfile) -> str:
     if known is None or known.least == known.most:
         return ""
     write, rough = writer_for(column), rough_writer_for(column)
-    entries = [("least", escape(write(known.least)))]
+    entries = [("min", escape(write(known.least)))]
     found = known.quantiles.quantiles(_QUANTILES).tolist()
     entries += [(_quantile_name(share), escape(rough(value))) for share, value in zip(_QUANTILES, found, strict=True)]
-    entries.append(("most", escape(write(known.most))))
+    entries.append(("max", escape(write(known.most))))
     if column.kind != "time":
         entries += _moments(known, column)
     error = known.quantiles.rank_error
@@ -193,7 +194,7 @@ def _moments(known: NumberProfile, column: ColumnProfile) -> list[tuple[str, str
     write = writer_for(column)
     return [
         ("mean", escape(write(known.moments.mean))),
-        ("std. dev.", escape(write(known.moments.deviation))),
+        ("std", escape(write(known.moments.deviation))),
         ("skewness", number_text(known.moments.skewness)),
         ("kurtosis", number_text(known.moments.kurtosis)),
     ]
@@ -226,11 +227,11 @@ def _text_parts(column: ColumnProfile) -> Iterator[tuple[str, str]]:
     if column.kind in ("text", "bytes") and lengths.least != lengths.most:
         found = lengths.quantiles.quantiles([0.05, 0.5, 0.95]).tolist()
         entries = [
-            ("least", lengths.least),
+            ("min", lengths.least),
             ("5 %", found[0]),
             ("median", found[1]),
             ("95 %", found[2]),
-            ("most", lengths.most),
+            ("max", lengths.most),
         ]
         yield "Length", facts((name, number_text(value)) for name, value in entries)
     if column.kind in ("text", "bytes"):

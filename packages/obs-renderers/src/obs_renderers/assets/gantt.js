@@ -1,6 +1,7 @@
 // A Gantt chart on a canvas: only what is in view is drawn, so 10,000 bars and as many rows stay smooth.
 window.obsGantt = window.obsGantt || (function () {
   "use strict";
+  // {wording}
   var ROW = 26, AXIS = 30, BAR = 14, MAX_HEIGHT = 430, GAP = 10;
   var STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7, 2e7, 5e7,
     1e8, 2e8, 5e8, 1e9, 2e9, 5e9, 1e10, 1.5e10, 3e10, 6e10, 12e10, 3e11, 6e11, 9e11, 18e11, 36e11, 72e11, 108e11, 216e11,
@@ -22,13 +23,6 @@ window.obsGantt = window.obsGantt || (function () {
     if (minutes && step < 864e11) parts.push(minutes + " min");
     if (seconds % 60 && step < 36e11) parts.push(seconds % 60 + " s");
     return parts.join(" ");
-  }
-
-  function durationText(ns) {
-    if (ns < 1e3) return ns + " ns";
-    if (ns < 1e6) return trim(ns / 1e3, 2) + " µs";
-    if (ns < 1e9) return trim(ns / 1e6, 2) + " ms";
-    return ns < 6e10 ? trim(ns / 1e9, 3) + " s" : timeText(Math.round(ns / 1e9) * 1e9, 1e9);
   }
 
   function el(tag, css, parent, text) {
@@ -73,7 +67,7 @@ window.obsGantt = window.obsGantt || (function () {
       var style = getComputedStyle(root);
       function get(name) { return style.getPropertyValue(name).trim(); }
       colours = { fg: get("--r-fg"), muted: get("--r-muted"), line: get("--r-line"), bad: get("--r-bad"), surface: get("--r-surface"),
-        series: [1, 2, 3, 4, 5, 6].map(function (k) { return get("--r-c" + k); }), font: style.fontFamily };
+        series: names.map(function (name) { return get("--r-bar-" + colourNumber(name)); }), font: style.fontFamily };
     }
 
     function x(ns) { return left + (ns - from) / (to - from) * (width - left - GAP); }
@@ -149,7 +143,7 @@ window.obsGantt = window.obsGantt || (function () {
       context.rect(0, AXIS, width, height);
       context.clip();
       for (var row = first; row < last; row++) {
-        var y = AXIS + row * ROW - top + (ROW - BAR) / 2, colour = colours.series[row % colours.series.length];
+        var y = AXIS + row * ROW - top + (ROW - BAR) / 2, colour = colours.series[row];
         context.textAlign = "left";
         context.fillStyle = colours.fg;
         context.fillText(fit(context, names[row], left - 20), 8, y + BAR / 2 + 0.5);
@@ -200,9 +194,9 @@ window.obsGantt = window.obsGantt || (function () {
       if (at.bar === null) el("div", "", tip, byRow[at.row].length + (byRow[at.row].length === 1 ? " bar" : " bars"));
       else {
         var length = chart.lengths[at.bar];
-        el("div", "", tip, length === null ? "not ended" : durationText(length) + (failed.has(at.bar) ? ", failed" : ""));
-        el("div", "muted", tip, "starts at +" + durationText(chart.starts[at.bar]));
-        if (chart.cpu.length && chart.cpu[at.bar] !== null) el("div", "muted", tip, "process time " + durationText(chart.cpu[at.bar]));
+        el("div", "", tip, length === null ? "not ended" : formatDuration(length) + (failed.has(at.bar) ? ", failed" : ""));
+        el("div", "muted", tip, "starts at +" + formatDuration(chart.starts[at.bar]));
+        if (chart.cpu.length && chart.cpu[at.bar] !== null) el("div", "muted", tip, "process time " + formatDuration(chart.cpu[at.bar]));
       }
       var box = root.getBoundingClientRect(), px = event.clientX - box.left;
       tip.style.left = Math.max(0, Math.min(px + 14, box.width - tip.offsetWidth - 4)) + "px";

@@ -191,14 +191,22 @@ window.obsTable = window.obsTable || (function () {
     }
     function stick(cell, place) { if (place < named) cell.style.left = lefts[place] + "px"; }
 
-    if (lead) el("div", "cell index stuck", head).setAttribute("role", "columnheader");
+    var headCells = [];
+    if (lead) {
+      var corner = el("div", "cell index stuck", head);
+      corner.setAttribute("role", "columnheader");
+      el("span", "unseen", corner).textContent = "Row";
+    }
     columns.forEach(function (column, place) {
-      var cell = el("button", css(column, place), head);
+      var headCell = el("div", place < named ? "head-cell stuck" : "head-cell", head);
+      headCell.setAttribute("role", "columnheader");
+      headCells.push(headCell);
+      stick(headCell, place);
+      var cell = el("button", css(column, place).replace(" stuck", ""), headCell);
       cell.type = "button";
-      cell.setAttribute("role", "columnheader");
       cell.title = (column.name || "Name of the row") + (column.dtype ? " (" + column.dtype + ")" : "") + ": click to sort";
-      stick(cell, place);
       el("span", "name", cell).textContent = column.name;
+      if (!column.name) el("span", "unseen", cell).textContent = "Name of the row";
       el("span", "dtype", cell).textContent = column.dtype;
       cell.addEventListener("click", function () { sortBy(place); });
     });
@@ -207,8 +215,8 @@ window.obsTable = window.obsTable || (function () {
       if (sort.column !== place) sort = { column: place, down: !!columns[place].byNumber };
       else if (sort.down === !!columns[place].byNumber) sort = { column: place, down: !sort.down };
       else sort = { column: -1, down: false };
-      head.querySelectorAll("button").forEach(function (button, at) {
-        button.setAttribute("aria-sort", at !== sort.column ? "none" : sort.down ? "descending" : "ascending");
+      headCells.forEach(function (headCell, at) {
+        headCell.setAttribute("aria-sort", at !== sort.column ? "none" : sort.down ? "descending" : "ascending");
       });
       arrange();
     }

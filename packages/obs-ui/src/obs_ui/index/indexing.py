@@ -29,11 +29,20 @@ __all__ = ["Indexer", "SummaryReader"]
 IndexRow = dict[str, Any]
 
 _BATCH = 500
+_MOST_METRICS = 20
 _MAY_STILL_RISE = 15 * 60 * 10**9
 """Nanoseconds since its beginning for which an execution that seems lost is looked at again: its machine may have been
 silent for a while only."""
 
-_SUMMARY_KINDS = (b'["head"', b'["execution"', b'["execution-end"', b'["beat"', b'["task-end"', b'["lost"')
+_SUMMARY_KINDS = (
+    b'["head"',
+    b'["execution"',
+    b'["execution-end"',
+    b'["beat"',
+    b'["task-end"',
+    b'["metrics"',
+    b'["lost"',
+)
 _SIGNS_OF_LIFE = (b'["task"', b'["open"', b'["span"')
 """Kinds of a last line that tell when the writer of a short execution that was killed was last heard of."""
 
@@ -168,6 +177,7 @@ class SummaryReader:
         self._tail = JournalTail(store, execution_id, _first_and_last_of_main)
         self._kept: list[AnyRecord] = []
         self._last: list[AnyRecord] = []
+        self._summary: list[AnyRecord] = []
 
     def read(self) -> ExecutionView | None:
         """Return how it stands; None if there is nothing to read."""
@@ -178,14 +188,16 @@ class SummaryReader:
             if added and added[-1].startswith(_SIGNS_OF_LIFE):
                 lines.append(added[-1])
             for record in map(_as_sign_of_life, decode(b"\n".join(lines))):
-                if isinstance(record, (records.Beat, records.TaskEnd)):
+                if isinstance(record, records.MetricSummary):
+                    self._summary = [record]
+                elif isinstance(record, (records.Beat, records.TaskEnd)):
                     self._last = [record]  # it only tells when the writer was last heard of
                 else:
                     self._kept.append(record)
         if not self._tail.newest:
             return None
         assembly = Assembly(self._store, self._id)
-        assembly.add("main", [*self._kept, *self._last], self._tail.newest["main"])
+        assembly.add("main", [*self._kept, *self._summary, *self._last], self._tail.newest["main"])
         assembly.finish()
         return assembly.view
 
@@ -219,11 +231,16 @@ def _columns(view: ExecutionView) -> IndexRow:
         "duration": 0 if view.status == "running" else _bounded(view.duration),
         "error": error,
         "tags": msgspec.json.encode(given).decode(),
+        "metrics": msgspec.json.encode(_summary(view)).decode(),
         "lost_records": _bounded(view.lost_records),
         "searched": _searched(view.id, error or "", *names.values(), *itertools.chain(*given.items())),
         "name_key": names["name"][:100].lower(),
         "ended": view.status in ("succeeded", "failed") or (view.status == "lost" and old),
     }
+
+
+def _summary(view: ExecutionView) -> dict[str, tuple[float | None, float | None, float | None]]:
+    return {_storable(name)[:100]: values for name, values in itertools.islice(view.metrics.items(), _MOST_METRICS)}
 
 
 def _searched(*texts: str) -> str:
@@ -239,7 +256,9 @@ def _tag_rows(row: IndexRow) -> list[IndexRow]:
 
 
 def _state(row: IndexRow) -> Any:
-    return tuple(row[name] for name in ("name", "status", "duration", "ended", "error", "tags", "lost_records"))
+    return tuple(
+        row[name] for name in ("name", "status", "duration", "ended", "error", "tags", "metrics", "lost_records")
+    )
 
 
 def _storable(text: str) -> str:

@@ -224,4 +224,5 @@ def _view(row: Any) -> ExecutionView:
         git_commit=row.git_commit,
         error=row.error,
         lost_records=row.lost_records,
+        metrics=msgspec.json.decode(row.metrics),
     )

@@ -36,12 +36,13 @@ executions = Table(
     Column("searched", Text, nullable=False),
     Column("ended", Boolean, nullable=False),
     Column("name_key", String(100), nullable=False, server_default=""),
+    Column("metrics", Text, nullable=False, server_default="{}"),
     Index("executions_by_duration", "store", "duration", "id"),
     Index("executions_by_name", "store", "name_key", "id"),
     Index("executions_by_status", "store", "status", "id"),
 )
-"""Times are nanoseconds; `tags` is a JSON object; `searched` is all that a text filter looks at, in lower case;
-`name_key` is the beginning of the name, by which the list is sorted."""
+"""Times are nanoseconds; `tags` and `metrics` are JSON objects; `searched` is all that a text filter looks at, in lower
+case; `name_key` is the beginning of the name, by which the list is sorted."""
 
 tags = Table(
     "tags",

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from obs_core.model import TaskView
 from obs_ui.index import ListQuery, list_executions
 from obs_ui.outputs import Difference, content_of, differences, drawn
+from obs_ui.pages.metrics import overlay_page
 from obs_ui.pages.task import as_json
 from obs_ui.site import Site, site_of
 from obs_ui.snapshots import Snapshot
@@ -54,6 +55,8 @@ class TaskComparison(Struct, frozen=True):
 def compare(request: Request) -> Response:
     """Show how two executions differ; if only one is given, let the reader choose the other one."""
     site = site_of(request)
+    if len(set(request.query_params.getlist("chosen"))) > 2:
+        return overlay_page(request)
     left, right = _sides(request)
     if not left or not right:
         return _choice(site, request, left, right)
@@ -67,6 +70,7 @@ def compare(request: Request) -> Response:
         rows=rows,
         most=max((abs(row.change) for row in rows), default=0),
         pairs=_pairs(mine, theirs),
+        metrics=bool(mine.metrics.metrics or theirs.metrics.metrics),
     )
 
 

@@ -26,6 +26,7 @@ _MOST_ANSWERS = 100
 _MOST_WORKERS = 1_000
 _MOST_FAILURES = 20
 _FEW_STEPS = 12
+_MOST_LOOPS = 12
 
 
 def execution(request: Request) -> Response:
@@ -64,6 +65,7 @@ def _contents(snapshot: Snapshot) -> dict[str, Any]:
         "failures": failures[:_MOST_FAILURES],
         "failure_count": len(failures),
         "handled": handled,
+        "loops": [bar for task in tasks_running(snapshot) for bar in snapshot.loops(task)][:_MOST_LOOPS],
         "callers": {task.parent for task in snapshot.tasks},
         "span_count": snapshot.trace.size,
         "lanes": snapshot.timeline.lane_count if len(snapshot.trace) < 50_000 else 0,
@@ -201,6 +203,11 @@ def _attributes(given: dict[str, Any]) -> list[tuple[str, str]]:
 def _written(value: Any) -> str:
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return text if len(text) <= 20_000 else f"{text[:20_000]}…"
+
+
+def tasks_running(snapshot: Snapshot) -> list[TaskView]:
+    """Return the tasks whose loops tell how far an execution is."""
+    return [task for task in snapshot.tasks if task.status in ("running", "lost")]
 
 
 def _number(request: Request, name: str, default: float) -> float:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from obs_core.journal.reader import unpacked
 from obs_core.model import TaskView
 from obs_core.report.bodies import raw_body
+from obs_core.report.contents import verdict_of
 from obs_core.store import Store
 from obs_core.store.paths import shared_path
 from obs_ui.pages.execution import tasks_of
@@ -37,6 +38,7 @@ def task(request: Request) -> Response:
         tasks=tasks_of(snapshot),
         attempts=attempts(snapshot, shown),
         decks=list(snapshot.decks(shown)),
+        bars=snapshot.loops(shown) if shown.status in ("running", "lost") else [],
         chain=snapshot.chain_of(shown),
     )
 
@@ -57,9 +59,13 @@ def attempts(snapshot: Snapshot, task: TaskView) -> list[TaskView]:
 
 
 def decks(request: Request) -> Response:
-    """Return the labels of a task's decks, each with what changes when the deck does, as JSON."""
+    """Return the labels of a task's decks, each with what changes when the deck does and its verdict, as JSON."""
     snapshot, shown = site_of(request).task(request.path_params["execution"], request.path_params["task"])
-    found = [[label, snapshot.fingerprint(shown, deck)] for label, deck in snapshot.decks(shown).items()]
+    found = []
+    for label, deck in snapshot.decks(shown).items():
+        verdict = verdict_of(deck)
+        said = [] if verdict is None else [verdict.outcome, verdict.what]
+        found.append([label, snapshot.fingerprint(shown, deck), *said])
     return as_json({"decks": found, "status": shown.status})
 
 

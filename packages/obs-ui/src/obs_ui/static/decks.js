@@ -67,7 +67,11 @@ const update = async () => {
   const { decks, status } = await json(base);
   const found = alone ? decks.filter(([label]) => label === alone) : decks;
   group.arrange(found.map(([label]) => label));
-  for (const [label, version] of found) stateOf(group.tabs.get(label)).wanted = version;
+  for (const [label, version, outcome, what] of found) {
+    const tab = group.tabs.get(label);
+    stateOf(tab).wanted = version;
+    group.mark(tab, outcome, what);
+  }
   empty.lastChild.textContent = status === "running" ? "Nothing in the decks yet." : "This task filled no decks.";
   arrange(place, found.length ? (alone ? [group.panels] : [group.strip, group.panels]) : [empty]);
   if (!found.length) return;

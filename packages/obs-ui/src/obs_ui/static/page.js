@@ -169,7 +169,15 @@ const copied = async (button) => {
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
   } catch {
-    return;
+    // A page that came without TLS from another machine may not use the clipboard; the old command works there.
+    const field = document.createElement("textarea");
+    field.value = button.dataset.copy;
+    field.className = "away";
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+    button.focus();
   }
   useIcon(button, "done");
   setTimeout(() => useIcon(button, "copy"), 1500);
@@ -180,7 +188,9 @@ const revealAll = (button) => {
 };
 const choose = (form) => {
   const chosen = all("input[name=chosen]:checked", form);
-  form.querySelector(".compare").disabled = chosen.length !== 2;
+  const button = form.querySelector(".compare");
+  button.disabled = chosen.length < 2;
+  button.textContent = chosen.length > 2 ? `Metrics of the ${chosen.length} chosen` : "Compare the two chosen";
   form.classList.toggle("choosing", chosen.length > 0);
 };
 document.addEventListener("click", (event) => {

@@ -1,6 +1,8 @@
 // The timeline: the server sends what a window shows, some bars a pixel at most; between two answers the last one is
 // drawn at the new scale, so moving and zooming never waits.
 
+import { colourNumber, formatDuration } from "/static/report/wording.js";
+
 const place = document.querySelector("[data-timeline]");
 const base = place.dataset.timeline;
 const canvas = place.querySelector("canvas");
@@ -25,22 +27,16 @@ const perPixel = () => (state.to - state.from) / Math.max(1, width());
 const xOf = (time) => (time - state.from) / perPixel();
 const laneTop = (lane) => AXIS + lane * LANE - state.top;
 
-// ---- Colours: by name, calm, and the same name always the same one
+// ---- Colours: by name, calm, the same name always the same one, and none near that of failure
 
 const colours = new Map();
-const dark = () => document.documentElement.dataset.theme === "dark";
 const colourOf = (name) => {
-  if (!colours.has(name)) {
-    let hash = 2166136261;
-    for (const character of name) hash = Math.imul(hash ^ character.codePointAt(0), 16777619) >>> 0;
-    const [hue, shade] = [(hash >>> 8) % 360, (hash & 3) * 0.02];
-    colours.set(name, dark() ? `oklch(${0.44 + shade} 0.085 ${hue})` : `oklch(${0.8 + shade} 0.08 ${hue})`);
-  }
+  if (!colours.has(name)) colours.set(name, variable(`--obs-bar-${colourNumber(name)}`));
   return colours.get(name);
 };
 const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// ---- Durations and the axis
+// ---- The axis: round numbers, without digits that say nothing
 
 const written = (microseconds) => {
   const value = Math.abs(microseconds);
@@ -52,6 +48,7 @@ const written = (microseconds) => {
   if (value < 3600e6) return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
   return `${Math.floor(seconds / 3600)} h ${String(Math.floor(seconds / 60) % 60).padStart(2, "0")} min`;
 };
+const lasting = (microseconds) => formatDuration(microseconds * 1e3);
 const trimmed = (value) => String(Number(value.toPrecision(3)));
 const STEPS = [1, 2, 5];
 const CLOCK = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400].map((second) => second * 1e6);
@@ -198,12 +195,12 @@ const size = () => {
 };
 const say = () => {
   const all = state.to - state.from >= state.whole * 0.999;
-  shownText.textContent = all ? written(state.whole) : `${written(state.from)} to ${written(state.to)} of ${written(state.whole)}`;
+  shownText.textContent = all ? lasting(state.whole) : `${lasting(state.from)} to ${lasting(state.to)} of ${lasting(state.whole)}`;
 };
 
 // ---- Moving and zooming
 
-const look = (from, to) => {
+const look = (from, to, silent = false) => {
   const least = 0.05;
   const span = Math.min(Math.max(to - from, least), Math.max(state.whole, least));
   const begin = Math.max(0, Math.min(from, state.whole - span));
@@ -211,7 +208,17 @@ const look = (from, to) => {
   say();
   drawSoon();
   askSoon();
+  if (!silent) tell();
 };
+// Curves below share the axis: what is looked at here is looked at there, and the other way round.
+const tell = () => {
+  const all = state.to - state.from >= state.whole * 0.999;
+  document.dispatchEvent(new CustomEvent("obs:looked", { detail: all ? null : { from: state.from, to: state.to } }));
+};
+document.addEventListener("obs:zoom", ({ detail }) => {
+  const told = detail ?? { from: 0, to: state.whole };
+  look(told.from, told.to, true);
+});
 const zoom = (factor, x = width() / 2) => {
   const at = state.from + x * perPixel();
   look(at - (at - state.from) * factor, at + (state.to - at) * factor);
@@ -321,9 +328,9 @@ const hover = (event) => {
   const title = document.createElement("strong");
   title.textContent = state.names[name] || "Untitled";
   const what = count > 1
-    ? `${count.toLocaleString("en")} spans within ${written(duration)}; zoom in for each`
-    : `${written(duration)}${flags & 1 ? " so far" : ""}${flags & 2 ? ", failed" : ""}${flags & 8 ? ", obs's own work: not the task's time" : ""}`;
-  tip.replaceChildren(title, document.createElement("br"), `${what} · at ${written(start)}`);
+    ? `${count.toLocaleString("en")} spans within ${lasting(duration)}; zoom in for each`
+    : `${lasting(duration)}${flags & 1 ? " so far" : ""}${flags & 2 ? ", failed" : ""}${flags & 8 ? ", obs's own work: not the task's time" : ""}`;
+  tip.replaceChildren(title, document.createElement("br"), `${what} · at +${lasting(start)}`);
   const left = Math.min(Math.max(4, event.offsetX + 12), width() - tip.offsetWidth - 4);
   tip.style.left = `${left}px`;
   tip.style.top = `${event.offsetY + 18}px`;

@@ -70,7 +70,9 @@ class Example:
         """The caller's variables, without those that would change what obs does."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OBS_") and name != "NO_COLOR"}
         store = str(self.folder / "store")
-        return kept | {"OBS_STORE": store, "OBS_STRICT": "1", "PYTHON_COLORS": "0", "TERM": "xterm-256color"}
+        # What the example installs has no samples of what is used.
+        of_obs = {"OBS_STORE": store, "OBS_STRICT": "1", "OBS_RESOURCES": "0"}
+        return kept | of_obs | {"PYTHON_COLORS": "0", "TERM": "xterm-256color"}
 
 
 def _read(terminal: int) -> bytes:

@@ -1,0 +1,106 @@
+"""What samplers saw of the processes of an execution: series of numbers, stacks, profiles."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, MutableSequence
+from typing import Any
+
+from obs_core.assembly.writers import Writer
+from obs_core.journal import records
+from obs_core.model import Call, DeckView, SeenStack, Series, ThreadStack
+
+__all__ = ["HANDLERS", "SampledAssembly", "add_sampled_deck"]
+
+_MOST_NAMES = 1_000
+"""Quantities of one writer that are taken; what is beyond is no sampler's."""
+
+_DEEPEST = 10_000
+"""Calls of a stack; a journal in which calls stand in a circle is damaged."""
+
+
+class SampledAssembly:
+    """What samplers saw, while the journal is read.
+
+    Args:
+        series: Gets the numbers, by writer and name.
+    """
+
+    def __init__(self, series: dict[str, dict[str, Series]]) -> None:
+        self.series = series
+        self._calls: dict[str, dict[int, tuple[int, Call]]] = defaultdict(dict)
+        self._last: dict[str, tuple[Writer, records.Stacks]] = {}
+        self._seen: dict[tuple[str, str, str | None, int, int], list[int]] = {}
+
+    def take_sample(self, writer: Writer, record: records.Sample) -> None:
+        """Add numbers."""
+        writer.heard_at(record.at)
+        of_writer = self.series.setdefault(writer.name, {})
+        for name, value in record.values.items():
+            if name not in of_writer and len(of_writer) >= _MOST_NAMES:
+                continue
+            series = of_writer.setdefault(name, Series())
+            series.times.append(record.at + writer.epoch)
+            series.values.append(value)
+
+    def take_calls(self, writer: Writer, record: records.Calls) -> None:
+        """Add calls that stacks are made of."""
+        known = self._calls[writer.name]
+        for number, (around, function, file, line) in enumerate(record.calls, record.first):
+            known[number] = around, Call(function, file, line)
+
+    def take_stacks(self, writer: Writer, record: records.Stacks) -> None:
+        """Keep what threads were doing last."""
+        writer.heard_at(record.at)
+        self._last[writer.name] = writer, record
+
+    def take_profile(self, writer: Writer, record: records.Profile) -> None:
+        """Add to how often stacks were seen."""
+        writer.heard_at(record.at)
+        for thread, scope, call, seen, running in record.seen:
+            span = None if scope is None else writer.global_ref(scope)
+            counts = self._seen.setdefault((writer.name, thread, span, call, record.interval), [0, 0])
+            counts[0] += seen
+            counts[1] += running
+
+    def __bool__(self) -> bool:
+        """Tell whether anything was sampled."""
+        return bool(self.series or self._seen)
+
+    def last_stacks(self) -> Iterator[ThreadStack]:
+        """Give what each thread was doing when its process was last looked at."""
+        for name, (writer, record) in self._last.items():
+            for thread, scope, call in record.threads:
+                span = None if scope is None else writer.global_ref(scope)
+                yield ThreadStack(name, thread, record.at + writer.epoch, span, self._stack(name, call))
+
+    def seen_stacks(self) -> Iterator[SeenStack]:
+        """Give the stacks that profilers saw, those of one thread, span and line added up."""
+        for (writer, thread, span, call, interval), (seen, running) in self._seen.items():
+            yield SeenStack(writer, thread, span, tuple(self._stack(writer, call)), seen, running, interval)
+
+    def _stack(self, writer: str, innermost: int) -> list[Call]:
+        """Return calls, the innermost last; those around a call that was not read are missing."""
+        known, calls, number = self._calls[writer], list[Call](), innermost
+        while number in known and len(calls) < _DEEPEST:
+            number, call = known[number]
+            calls.append(call)
+        calls.reverse()
+        return calls
+
+
+def add_sampled_deck(decks: MutableSequence[DeckView], name: str, html: str) -> None:
+    """Add a tab of what was sampled, behind the time line, unless there is one of this name already."""
+    names = [deck.name for deck in decks]
+    if name not in names:
+        place = names.index("Timeline") + 1 if "Timeline" in names else len(names)
+        decks.insert(place, DeckView(name, [html]))
+
+
+HANDLERS: dict[type[records.Record], Any] = {
+    records.Sample: SampledAssembly.take_sample,
+    records.Calls: SampledAssembly.take_calls,
+    records.Stacks: SampledAssembly.take_stacks,
+    records.Profile: SampledAssembly.take_profile,
+}
+"""What takes in which record."""

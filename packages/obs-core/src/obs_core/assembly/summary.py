@@ -1,0 +1,48 @@
+"""The beginning and the end of an execution, which tell what a list shows of it."""
+
+from __future__ import annotations
+
+from obs_core.assembly.assembly import Assembly
+from obs_core.failsafe import warn
+from obs_core.journal.reader import chosen, decode, ends_of_segments, segment_names, writer_of
+from obs_core.model import ExecutionView
+from obs_core.store.base import Store
+
+__all__ = ["read_summary"]
+
+
+def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
+    """Read only the beginning and the end of an execution; None if there is nothing that can be read."""
+    try:
+        segments = [path for path in segment_names(store, execution_id) if writer_of(path) == "main"]
+        if not segments:
+            return None
+        assembly = Assembly(store, execution_id)
+        for path, lines in ends_of_segments(store, segments):
+            few = len(lines) < _FEW and len(segments) == 1
+            assembly.add("main", decode(lines if few else chosen(lines, _is_wanted)), path)
+        assembly.finish()
+    except OSError as error:
+        if not store.local:
+            raise  # the next ones would fail too
+        warn(f"execution {execution_id!r} cannot be read: {error}")
+        return None
+    return assembly.view
+
+
+def _is_wanted(line: bytes) -> bool:
+    return line.startswith(_SUMMARY_LINES)
+
+
+_FEW = 8 * 1024
+"""Bytes of lines that are sooner decoded than looked through."""
+
+_SUMMARY_LINES = (
+    b'["execution"',
+    b'["execution-end"',
+    b'["beat"',
+    b'["task-end"',
+    b'["metrics"',
+    b'["lost"',
+    b'["torn"',
+)

@@ -1,0 +1,145 @@
+"""``obs logs``: what an execution logged and printed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from obs_core import clock
+from obs_core.commands.base import CommandError, OfOneExecution
+from obs_core.commands.gc import age_in_seconds
+from obs_core.journal.logs import LogTail, dropped_lines, read_log, severity_of
+from obs_core.model import LogLine
+from obs_core.reading.execution import Execution
+from obs_core.text.terminal import Screen
+
+_PAUSE = 0.25
+"""Seconds between two looks at an execution that is followed."""
+
+_STYLES = ((40, "red"), (30, "yellow"), (20, ""), (0, "dim"))
+
+
+class Logs(OfOneExecution):
+    """Print what an execution logged and printed."""
+
+    name = "logs"
+    summary = "print what an execution logged and printed"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        super().configure(parser)
+        parser.add_argument("-f", "--follow", action="store_true", help="go on as long as the execution runs")
+        parser.add_argument("-n", "--last", type=int, metavar="N", help="only the last N lines")
+        parser.add_argument("--task", metavar="NAME", help="only what calls of this task said")
+        parser.add_argument("--level", metavar="LEVEL", help="only this level and worse: warning, error")
+        parser.add_argument("--grep", metavar="TEXT", default="", help="only lines with this text")
+        parser.add_argument("--since", metavar="AGE", help="only what was said in the last 5m, 12h, 2d")
+        parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
+        store = execution.store
+        choice: dict[str, Any] = {
+            "level": _level(arguments.level),
+            "grep": arguments.grep,
+            "since": 0 if arguments.since is None else clock.epoch() - int(age_in_seconds(arguments.since) * 1e9),
+        }
+        show = _Json() if arguments.json else _Text(execution)
+        if arguments.last is not None and arguments.last < 0:
+            raise CommandError(f"--last counts lines, got {arguments.last}")
+        tasks = _tasks(execution, arguments.task, running=arguments.follow)
+        tail = LogTail(store, execution.id)
+        if arguments.follow:
+            found = tail.poll(**choice, tasks=tasks)
+            show.lines(found if arguments.last is None else found[max(0, len(found) - arguments.last) :])
+        else:
+            show.lines(read_log(store, execution.id, **choice, tasks=tasks, last=arguments.last))
+        while arguments.follow:
+            execution = Execution(store, execution.id)
+            running = execution.status == "running"
+            show.lines(tail.poll(**choice, tasks=_tasks(execution, arguments.task, running=True)))
+            if not running:
+                break
+            sys.stdout.flush()
+            time.sleep(_PAUSE)
+        missing = dropped_lines(store, execution.id)
+        if missing:
+            sys.stderr.write(f"obs: {missing:,} more lines were said and are not kept\n")
+        return 0
+
+
+def _level(text: str | None) -> int:
+    try:
+        return severity_of(text)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+
+
+def _tasks(execution: Execution, name: str | None, running: bool) -> set[str] | None:
+    """Return the ids of a task's calls; None for all tasks."""
+    if name is None:
+        return None
+    found = {task.id for task in execution.tasks if task.name == name}
+    if not found and not running:
+        try:
+            execution.task(name)
+        except KeyError as error:
+            raise CommandError(error.args[0]) from None
+    return found
+
+
+class _Json:
+    def lines(self, lines: Iterable[LogLine]) -> None:
+        for line in lines:
+            sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+
+
+class _Text:
+    """Lines as a person reads them: nothing in them is executed by the terminal."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+        self._screen = Screen.of(sys.stdout)
+        self._names: dict[str, str] = {}
+
+    def lines(self, lines: Iterable[LogLine]) -> None:
+        for line in lines:
+            sys.stdout.write("".join(f"{each}\n" for each in self._shown(line)))
+
+    def _shown(self, line: LogLine) -> Iterable[str]:
+        screen = self._screen
+        seconds, rest = divmod(line.at, 1_000_000_000)
+        at = f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{rest // 1_000_000:03d}"
+        mark = line.level or ("stderr" if line.stream == "stderr" else "")
+        head = f"{at}  {screen.name(self._name(line.task))}"
+        style = next(style for least, style in _STYLES if line.severity >= least)
+        fields = " ".join(f"{screen.name(str(key))}={screen.name(str(value))}" for key, value in line.fields.items())
+        said = [screen.name(without_escapes(each)) for each in (line.text.split("\n") or [""])]
+        if line.level and style:
+            said = [screen.paint(each, style) if style != "dim" else each for each in said]
+        text = "\n".join(said)
+        logger = f"{screen.name(line.logger)}: " if line.logger else ""
+        yield f"{screen.paint(head, 'dim')}  {mark:<7}  {logger}{text}{'  ' + fields if fields else ''}"
+        for each in line.exception.split("\n") if line.exception else ():
+            yield f"    {screen.name(each)}"
+
+    def _name(self, task: str) -> str:
+        if task not in self._names:
+            self._names = {one.id: one.name for one in self._execution._assembly.tasks}
+            if task not in self._names:
+                self._execution = Execution(self._execution.store, self._execution.id)
+                self._names = {one.id: one.name for one in self._execution._assembly.tasks}
+            self._names.setdefault(task, self._execution.name)
+        return self._names[task]
+
+
+def without_escapes(text: str) -> str:
+    """Leave out the colours and other ANSI sequences of a line."""
+    if "\x1b" not in text:
+        return text
+    import re
+
+    return re.sub(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])", "", text)

@@ -1,0 +1,325 @@
+"""Why an execution ended as it did: what is known of it, and what can only be concluded.
+
+Known is what somebody saw: an exception that was recorded, the wait status that ``obs run`` got, a signal of which a
+handler wrote. All else is concluded from the last sign of life and the machine, and said as such.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+from msgspec import Struct, field
+
+from obs_core import identity
+from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.writers import Writer
+from obs_core.journal import records
+from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
+from obs_core.model import Series
+from obs_core.reading.fault_files import Fault, fault_files
+from obs_core.store.base import Store
+from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.numbers import binary_size
+
+__all__ = ["Cause", "Ending", "Memory", "ending_of", "writer_that_ended"]
+
+Cause = Literal[
+    "succeeded",
+    "running",
+    "exception",
+    "exit",
+    "out-of-memory",
+    "killed",
+    "terminated",
+    "timed-out",
+    "crashed",
+    "signal",
+    "vanished",
+    "machine-restarted",
+    "unknown",
+]
+"""`vanished`: the process is gone while its machine runs on, by SIGKILL or `os._exit`; `unknown`: the machine cannot be
+asked."""
+
+_CRASHES = {
+    "SIGSEGV": "Segmentation fault",
+    "SIGABRT": "Aborted",
+    "SIGBUS": "Bus error",
+    "SIGFPE": "Floating point exception",
+    "SIGILL": "Illegal instruction",
+}
+
+_NS = 1_000_000_000
+
+_NEARLY_ALL = 0.9
+"""The part of the memory in use from which on a process that is gone was probably killed for it."""
+
+_AT_ONCE = 2_000_000_000
+"""Nanoseconds within which the last sign of life follows a signal that ended a process: it is written each second."""
+
+_WENT_DOWN = 600_000_000_000
+"""Nanoseconds between the last sign of life and the machine's start within which one was probably due to the other."""
+
+
+class Memory(Struct, frozen=True):
+    """What is known of the memory.
+
+    Attributes:
+        used: Bytes, of the process or of its cgroup, as `of` says.
+        limit: Bytes that there were to use; None if nothing limits them, or nobody knows.
+        of: Whose bytes: ``"its cgroup at the most"``.
+    """
+
+    used: int
+    limit: int | None
+    of: str
+
+    def __str__(self) -> str:
+        if self.limit is None:
+            return binary_size(self.used)
+        size = binary_size(self.limit)
+        return f"{binary_size(self.used, self.limit).rpartition(' ')[0]} of {size}"
+
+
+class Ending(Struct):
+    """How an execution ended.
+
+    Attributes:
+        cause: In a word, for programs.
+        known: Whether somebody saw it; otherwise it is concluded.
+        says: What follows the name of what ended: ``"was killed by SIGKILL"``.
+        detail: What follows that and the time, after a colon.
+        at: When, nanoseconds since the epoch; None if only the last sign of life is known.
+        evidence: What that rests on, a sentence each.
+        memory: What is known of the memory.
+        fault: What the process left when it crashed, or got SIGTERM.
+    """
+
+    cause: Cause
+    known: bool
+    says: str
+    detail: str = ""
+    at: int | None = None
+    evidence: list[str] = field(default_factory=list)
+    memory: Memory | None = None
+    fault: Fault | None = None
+
+
+def ending_of(store: Store, assembly: Assembly) -> Ending:
+    """Tell how an execution ended.
+
+    Args:
+        store: Where it is kept.
+        assembly: It, put together.
+    """
+    view = assembly.view
+    if view.status == "succeeded":
+        return Ending("succeeded", True, "succeeded", at=view.started + view.duration)
+    writer = writer_that_ended(assembly)
+    fault = next((one for one in fault_files(store, view.id) if writer is not None and one.writer == writer.name), None)
+    supervised = _supervised(store, assembly, writer)
+    if supervised is not None:
+        ending = _seen(*supervised, view.status == "lost", view.error)
+        if view.status == "failed":  # its process went on for a while
+            ending.at = min(supervised[0], view.started + view.duration)
+    elif view.status == "running":
+        return _running(assembly)
+    elif view.status == "failed":
+        ending = _recorded(view.error or "")
+        ending.at = view.started + view.duration
+    elif fault is not None:
+        ending = _left_word(fault, writer)
+    else:
+        ending = _concluded(assembly.writers.get("main"))
+    ending.fault = fault
+    if writer is not None:
+        _add_memory(ending, assembly.table.samples.get(writer.name, {}), writer.last + writer.epoch)
+    if fault is not None and not fault.fatal:
+        ending.evidence.insert(0, f"SIGTERM came at {format_moment(fault.at)}; its handler wrote the stack.")
+    return ending
+
+
+def writer_that_ended(assembly: Assembly) -> Writer | None:
+    """Return the process whose end is asked for: the one that was supervised, else the one that began the execution."""
+    for _, record in assembly.ended_processes:
+        for writer in assembly.writers.values():
+            if writer.head is not None and writer.head.process.pid == record.pid:
+                return writer
+    return assembly.writers.get("main")
+
+
+# What is known
+
+
+def _supervised(store: Store, assembly: Assembly, writer: Writer | None) -> tuple[int, records.ProcessEnded] | None:
+    """Return what ``obs run`` saw of the execution's process, and when."""
+    found = assembly.ended_processes
+    if not found and assembly.within and assembly.view.status != "running" and writer is not None and writer.head:
+        of = writer.head.process
+        found = [
+            (by, record)
+            for by, record in _ends_in(store, assembly.within)
+            if by.head is not None and (by.head.process.machine, record.pid) == (of.machine, of.pid)
+        ]
+    return next(((by.epoch + record.at, record) for by, record in reversed(found)), None)
+
+
+def _ends_in(store: Store, execution_id: str) -> list[tuple[Writer, records.ProcessEnded]]:
+    paths = [path for path in segment_names(store, execution_id) if writer_of(path) == "main"]
+    if not paths:
+        return []
+    around = Assembly(store, execution_id)
+    for path, lines in ends_of_segments(store, paths):
+        around.add("main", decode(lines), path)
+    return around.ended_processes
+
+
+def _seen(at: int, end: records.ProcessEnded, lost: bool, error: str | None) -> Ending:
+    memory = _memory_of(end)
+    evidence = [f"obs run saw it end at {format_moment(at)}: {_status(end)}."]
+    for when, name in end.passed_on:
+        evidence.append(f"obs run passed on {name}, {format_duration(max(0, end.at - when))} before the end.")
+    if end.oom_kills:
+        processes = "a process" if end.oom_kills == 1 else f"{end.oom_kills:,} processes"
+        evidence.append(f"The kernel killed {processes} of its cgroup for memory while it ran.")
+    evidence.append(
+        f"It held {binary_size(end.max_rss)} of memory at the most, and used {format_duration(end.user_time)} of CPU"
+        f" and {format_duration(end.system_time)} in the system."
+    )
+    cause, says, detail = _judged(end, lost, error, memory)
+    return Ending(cause, True, says, detail, at, evidence, memory)
+
+
+def _status(end: records.ProcessEnded) -> str:
+    return f"ended by {end.signal}" if end.signal else f"exit code {end.code}"
+
+
+def _memory_of(end: records.ProcessEnded) -> Memory:
+    if end.memory_peak is not None and end.memory_limit is not None:
+        return Memory(end.memory_peak, end.memory_limit, "its cgroup at the most")
+    return Memory(end.max_rss, end.memory_limit, "its largest process at the most")
+
+
+def _judged(end: records.ProcessEnded, lost: bool, error: str | None, memory: Memory) -> tuple[Cause, str, str]:
+    if end.timeout is not None:
+        return "timed-out", f"had not ended after {format_duration(end.timeout)} and was ended by obs run", _status(end)
+    if end.signal == "SIGKILL":
+        if end.oom_kills:
+            size = f"{memory} were in use" if memory.limit is not None else ""
+            return "out-of-memory", "was killed by the kernel for its memory", size
+        told = next((f" after {name} had come" for _, name in end.passed_on), "")
+        return "killed", f"was killed by SIGKILL{told}", ""
+    if end.signal in _CRASHES:
+        return "crashed", "crashed", f"{_CRASHES[end.signal]} ({end.signal})"
+    if end.signal:
+        return ("terminated" if end.signal == "SIGTERM" else "signal"), f"was ended by {end.signal}", ""
+    if lost:
+        return "exit", f"ended with exit code {end.code}", "by os._exit or in C code, since Python noticed nothing"
+    if error is not None and not error.startswith("SystemExit"):
+        return "exception", "failed", error
+    return "exit", f"ended with exit code {end.code}", ""
+
+
+def _recorded(error: str) -> Ending:
+    kind, _, message = error.partition(": ")
+    if kind == "SystemExit":
+        return Ending("exit", True, "ended by sys.exit", f"exit code {message}" if message.isdecimal() else message)
+    if kind == "Terminated":
+        return Ending("terminated", True, f"was ended by {message}")
+    return Ending("exception", True, "failed", error)
+
+
+def _left_word(fault: Fault, writer: Writer | None) -> Ending:
+    if fault.fatal:
+        evidence = [f"faulthandler wrote its stack at {format_moment(fault.at)}."]
+        return Ending("crashed", True, "crashed", fault.fatal, fault.at, evidence)
+    last = 0 if writer is None else writer.last + writer.epoch
+    if last - fault.at <= _AT_ONCE:
+        evidence = ["Nothing was heard of it after that, so it ended by SIGTERM."]
+        return Ending("terminated", False, "was ended by SIGTERM", at=fault.at, evidence=evidence)
+    says = f"did not end by SIGTERM and was gone {format_duration(last - fault.at)} later"
+    return Ending("killed", False, says, "probably killed by whoever had told it to end")
+
+
+# What is concluded
+
+
+def _add_memory(ending: Ending, samples: dict[str, Series], last: int) -> None:
+    """Add how much memory there was when somebody looked last; nearly none left explains why a process is gone."""
+    memory, at = _last_memory(samples)
+    if memory is None or memory.limit is None:
+        ending.memory = ending.memory or memory
+        return
+    before = "at its last sign of life"
+    if last - at >= _NS:
+        before = f"{format_duration(last - at)} before its last sign of life"
+    ending.evidence.append(f"Memory in use in {memory.of} {before}: {memory}.")
+    ending.memory = ending.memory or memory
+    if ending.cause == "vanished" and memory.used >= _NEARLY_ALL * memory.limit:
+        ending.cause, ending.says, ending.memory = "out-of-memory", "was killed, probably for its memory", memory
+        ending.detail = f"{memory} were in use {before}"
+
+
+def _last_memory(samples: dict[str, Series]) -> tuple[Memory | None, int]:
+    """Return the last sample of the memory that counts (a container's, the machine's, its own), and its time."""
+    container, limit = _last(samples, "container.memory"), _last(samples, "container.limit")
+    if container is not None and limit is not None and limit[0]:
+        return Memory(int(container[0]), int(limit[0]), "its container"), container[1]
+    available, whole = _last(samples, "machine.available"), _last(samples, "machine.memory")
+    if available is not None and whole is not None and whole[0] - available[0] >= _NEARLY_ALL * whole[0]:
+        return Memory(int(whole[0] - available[0]), int(whole[0]), "the whole machine"), available[1]
+    own = _last(samples, "rss")
+    return (None, 0) if own is None else (Memory(int(own[0]), None, "its process, when last measured"), own[1])
+
+
+def _last(samples: dict[str, Series], name: str) -> tuple[float, int] | None:
+    series = samples.get(name)
+    return (series.values[-1], series.times[-1]) if series is not None and len(series.values) else None
+
+
+def _running(assembly: Assembly) -> Ending:
+    signs = [writer.last + writer.epoch for writer in assembly.writers.values() if writer.alive]
+    evidence = [f"Its last sign of life came at {format_moment(max(signs, default=assembly.view.started))}."]
+    return Ending("running", True, "is still running", evidence=evidence)
+
+
+def _concluded(writer: Writer | None) -> Ending:
+    says = "ended without saying so"
+    if writer is None or writer.head is None:
+        return Ending("unknown", False, says, "nothing can be read of the process that began it")
+    last = writer.last + writer.epoch
+    evidence = [f"Its last sign of life came at {format_moment(last)}."]
+    host = writer.head.process.host
+    here, there = identity.this_machine(), writer.head.process.machine
+    if there == here:
+        evidence.append("Its machine runs on, and its process is gone. Under obs run it would be known how it ended.")
+        detail = "it was killed (SIGKILL, by somebody or for its memory) or left by os._exit"
+        return Ending("vanished", False, says, detail, evidence=evidence)
+    if host != identity.host_name():
+        evidence.append(f"It ran on {host}, which cannot be asked from here.")
+        return Ending("unknown", False, f"{says} on {host}", "why is unknown", evidence=evidence)
+    if there.split("/")[1:2] == here.split("/")[1:2]:
+        return Ending("unknown", False, f"{says} in another container of {host}", "why is unknown", evidence=evidence)
+    return _before_restart(host, last, evidence)
+
+
+def _before_restart(host: str, last: int, evidence: list[str]) -> Ending:
+    started = _machine_started()
+    if started is not None:
+        gap = started - last
+        evidence.append(f"{host} was started at {format_moment(started)}, {format_duration(max(0, gap))} later.")
+        if gap <= _WENT_DOWN:
+            detail = f"probably when its machine {host} went down, which was restarted right afterwards"
+            return Ending("machine-restarted", False, "ended without saying so", detail, evidence=evidence)
+    says = f"ended without saying so before {host} was restarted"
+    return Ending("unknown", False, says, "why is unknown", evidence=evidence)
+
+
+def _machine_started() -> int | None:
+    """Return when this machine was started, nanoseconds since the epoch; None if that cannot be read."""
+    try:
+        with open("/proc/uptime", encoding="ascii") as file:
+            return int((time.time() - float(file.read().split()[0])) * 1e9)
+    except (OSError, ValueError, IndexError):
+        return None

@@ -1,0 +1,89 @@
+"""The last good execution of the same name, and what is different since."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.summary import read_summary
+from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
+from obs_core.journal.records import Head
+from obs_core.model import ExecutionView
+from obs_core.store.base import Store
+from obs_core.store.paths import EXECUTIONS
+
+__all__ = ["LastSuccess", "last_success"]
+
+_MOST_LOOKED_AT = {True: 200, False: 20}
+"""Earlier executions that are looked at, in a folder and in a shared store: each costs a read."""
+
+_LONGEST = 200
+
+
+class LastSuccess(Struct):
+    """The last good execution of the same name.
+
+    Attributes:
+        id: Its id.
+        view: It, as lists show it.
+        differences: What is different now, a phrase each: ``"commit 1a2b3c4, then 5d6e7f8"``.
+    """
+
+    id: str
+    view: ExecutionView
+    differences: list[str] = field(default_factory=list)
+
+
+def last_success(store: Store, assembly: Assembly) -> LastSuccess | None:
+    """Return the last execution of the same name before this one that succeeded; None if none is near.
+
+    Args:
+        store: Where it is kept.
+        assembly: The execution that did not.
+    """
+    view = assembly.view
+    earlier = [one for one in store.names(EXECUTIONS) if one < view.id]
+    for execution_id in reversed(earlier[-_MOST_LOOKED_AT[store.local] :]):
+        found = read_summary(store, execution_id)
+        if found is not None and found.status == "succeeded" and found.name == view.name:
+            main = assembly.writers.get("main")
+            heads = _head_of(store, execution_id), None if main is None else main.head
+            return LastSuccess(execution_id, found, [*_of_views(found, view), *_of_heads(*heads)])
+    return None
+
+
+def _head_of(store: Store, execution_id: str) -> Head | None:
+    paths = [path for path in segment_names(store, execution_id) if writer_of(path) == "main"]
+    for _, lines in ends_of_segments(store, paths[:1]) if paths else ():
+        return next((one for one in decode(lines[: lines.find(b"\n") + 1]) if isinstance(one, Head)), None)
+    return None
+
+
+def _of_views(good: ExecutionView, now: ExecutionView) -> list[str]:
+    found = [
+        f"{what} {_shown(then)}, then {_shown(later)}"
+        for what, then, later in (
+            ("the git commit was", good.git_commit[:12], now.git_commit[:12]),
+            ("the command was", good.command, now.command),
+            ("the host was", good.host, now.host),
+            ("the user was", good.user, now.user),
+        )
+        if then != later
+    ]
+    for key in {**good.tags, **now.tags}:
+        if good.tags.get(key) != now.tags.get(key):
+            found.append(f"the tag {key} was {_shown(good.tags.get(key, ''))}, then {_shown(now.tags.get(key, ''))}")
+    return found
+
+
+def _of_heads(good: Head | None, now: Head | None) -> list[str]:
+    if good is None or now is None:
+        return []
+    versions = (("Python", good.python, now.python), ("obs-core", good.obs_core, now.obs_core))
+    return [f"{what} was {then}, then {later}" for what, then, later in versions if then != later]
+
+
+def _shown(text: str) -> str:
+    if not text:
+        return "none"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,0 +1,46 @@
+"""An execution as a notebook's cell shows it: plain HTML, which a converted or untrusted notebook keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from obs_core.text.durations import format_duration, format_moment
+
+if TYPE_CHECKING:
+    from obs_core.model import ExecutionView, TaskView
+
+__all__ = ["shown"]
+
+_MOST_TASKS = 20
+
+
+def shown(view: ExecutionView, tasks: Sequence[TaskView], trace: str) -> str:
+    """Return one folded line with name, status and duration, which opens to the tasks and the trace.
+
+    Args:
+        view: The execution.
+        tasks: Its tasks.
+        trace: What `ExecutionSpan.explain` prints.
+    """
+    rows = "".join(map(_row, tasks[:_MOST_TASKS]))
+    more = f"<p>{len(tasks) - _MOST_TASKS:,} more tasks</p>" if len(tasks) > _MOST_TASKS else ""
+    error = f"<p><code>{escape(view.error[:500])}</code></p>" if view.error else ""
+    return (
+        f"<details><summary><b>{escape(view.name[:120])}</b> {view.status} in {format_duration(view.duration)}, "
+        f"{format_moment(view.started)}</summary>{error}"
+        f"<table><thead><tr>{_HEAD}</tr></thead><tbody>{rows}</tbody></table>{more}"
+        f"<pre>{escape(trace)}</pre></details>"
+    )
+
+
+_LEFT = "style='text-align:left'"
+_HEAD = f"<th {_LEFT}>Task</th><th>Status</th><th>Duration</th><th {_LEFT}>Error</th>"
+
+
+def _row(task: TaskView) -> str:
+    return (
+        f"<tr><td {_LEFT}>{escape(task.name[:120])}</td><td>{task.status}</td>"
+        f"<td>{format_duration(task.duration)}</td><td {_LEFT}>{escape((task.error or '')[:200])}</td></tr>"
+    )

@@ -1,0 +1,177 @@
+"""The executions of a store as a table that is read as far as one looks."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from obs_core.model import ExecutionView, Status
+from obs_core.reading.listing import list_executions
+from obs_core.store import Store
+from obs_core.text.durations import format_duration, format_moment
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+__all__ = ["ExecutionTable", "executions"]
+
+_COLUMNS = ("id", "name", "status", "started", "duration", "error", "host", "user", "command", "git_commit")
+
+_SHOWN = 10
+"""Rows of its representation."""
+
+
+def executions(
+    store: Store | str | os.PathLike[str] | None = None,
+    *,
+    name: str | None = None,
+    status: Status | None = None,
+    tags: Mapping[str, str] | None = None,
+    since: float | None = None,
+) -> ExecutionTable:
+    """Return the executions of a store, newest first, as a table that is read as far as one looks.
+
+    Args:
+        store: Where they are kept. Default: `OBS_STORE`, or ``.obs``.
+        name: Only those of this name.
+        status: Only ``"running"``, ``"succeeded"``, ``"failed"`` or ``"lost"`` ones.
+        tags: Only those with these tags.
+        since: Only those that began after this moment, in seconds since the epoch.
+
+    Examples:
+        >>> executions(name="flights")[0].status
+        'succeeded'
+        >>> executions(since=time.time() - 7 * 86400).to_pandas().groupby("name").duration.median()
+    """
+    return ExecutionTable(store, name=name, status=status, tags=tags or {}, since=since)
+
+
+class ExecutionTable(Sequence[ExecutionView]):
+    """Executions, newest first: each is read when its turn comes, and kept.
+
+    Get it from `executions`. As a frame it has the columns ``id``, ``name``, ``status``, ``started`` (UTC),
+    ``duration`` (seconds), ``error``, ``host``, ``user``, ``command``, ``git_commit``, and one ``tag:NAME`` for each
+    tag.
+    """
+
+    def __init__(
+        self,
+        store: Store | str | os.PathLike[str] | None,
+        *,
+        name: str | None,
+        status: Status | None,
+        tags: Mapping[str, str],
+        since: float | None,
+    ) -> None:
+        self._name, self._status, self._tags, self._since = name, status, tags, since
+        self._read: list[ExecutionView] = []
+        self._rest = filter(self._is_wanted, itertools.takewhile(self._is_young, list_executions(store)))
+
+    def __iter__(self) -> Iterator[ExecutionView]:
+        for index in itertools.count():
+            if not self._read_to(index + 1):
+                return
+            yield self._read[index]
+
+    def __len__(self) -> int:
+        self._read_to(None)
+        return len(self._read)
+
+    def __bool__(self) -> bool:
+        return self._read_to(1)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            ends = (index.start, index.stop)
+            self._read_to(None if None in ends[1:] or any((end or 0) < 0 for end in ends) else max(index.stop, 0))
+        else:
+            self._read_to(index + 1 if index >= 0 else None)
+        return self._read[index]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return all of it as a frame, ``started`` as ``datetime64[ns, UTC]``; needs pandas."""
+        import pandas
+
+        frame = pandas.DataFrame(self._columns())
+        frame["started"] = pandas.to_datetime(frame["started"], unit="ns", utc=True)
+        return frame
+
+    def to_polars(self) -> polars.DataFrame:
+        """Return all of it as a frame, ``started`` as nanoseconds in UTC; needs polars."""
+        import polars
+
+        text = dict.fromkeys((name for name in self._columns() if name not in ("started", "duration")), polars.String)
+        schema = {**text, "started": polars.Int64, "duration": polars.Float64}
+        frame = polars.DataFrame(self._columns(), schema_overrides=schema)
+        return frame.with_columns(polars.col("started").cast(polars.Datetime("ns", "UTC")))
+
+    def to_arrow(self) -> pyarrow.Table:
+        """Return all of it as a table, ``started`` as ``timestamp[ns, UTC]``; needs pyarrow."""
+        import pyarrow
+
+        kinds = {"started": pyarrow.timestamp("ns", "UTC"), "duration": pyarrow.float64()}
+        columns = self._columns().items()
+        return pyarrow.table({name: pyarrow.array(all_, kinds.get(name, pyarrow.string())) for name, all_ in columns})
+
+    def __repr__(self) -> str:
+        first = self[:_SHOWN]
+        lines = [
+            f"{view.id}  {view.status:<9}  {format_duration(view.duration):>9}  {view.name[:60]!r}" for view in first
+        ]
+        more = ["..."] if self._read_to(_SHOWN + 1) else []
+        return "\n".join([f"<ExecutionTable, newest first{'' if first else ': empty'}>", *lines, *more])
+
+    def _repr_html_(self) -> str:
+        head = "".join(
+            f"<th style='text-align:left'>{title}</th>" for title in ("Name", "Status", "Started", "Duration")
+        )
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{escape(view.name[:120])}</td><td>{view.status}</td>"
+            f"<td>{format_moment(view.started)}</td><td>{format_duration(view.duration)}</td></tr>"
+            for view in self[:_SHOWN]
+        )
+        more = "<p>Older ones are read when you ask for them.</p>" if self._read_to(_SHOWN + 1) else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+
+    def _read_to(self, count: int | None) -> bool:
+        """Read up to so many, or all; tell whether there are as many."""
+        missing = None if count is None else max(count - len(self._read), 0)
+        self._read += itertools.islice(self._rest, missing)
+        return count is not None and len(self._read) >= count
+
+    def _is_young(self, view: ExecutionView) -> bool:
+        return self._since is None or view.started >= self._since * 1e9
+
+    def _is_wanted(self, view: ExecutionView) -> bool:
+        return (
+            self._name in (None, view.name)
+            and self._status in (None, view.status)
+            and all(view.tags.get(name) == value for name, value in self._tags.items())
+        )
+
+    def _columns(self) -> dict[str, list[Any]]:
+        views = list(self)
+        columns: dict[str, list[Any]] = {
+            name: [getattr(view, name) for view in views]
+            for name in (
+                "id",
+                "name",
+                "status",
+                "started",
+                "duration",
+                "error",
+                "host",
+                "user",
+                "command",
+                "git_commit",
+            )
+        }
+        columns["duration"] = [nanoseconds / 1e9 for nanoseconds in columns["duration"]]
+        for tag in dict.fromkeys(tag for view in views for tag in view.tags):
+            columns[f"tag:{tag}"] = [view.tags.get(tag) for view in views]
+        return columns

@@ -1,0 +1,419 @@
+"""Why an execution ended as it did, in one paragraph, with its evidence: what ``obs why`` prints."""
+
+from __future__ import annotations
+
+import functools
+import html.parser
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct, field, structs
+
+from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.drawing import read_deck_blob
+from obs_core.journal.logs import read_log
+from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
+from obs_core.model import SpanTable, Status, TaskView
+from obs_core.reading.endings import Cause, Ending, Memory, ending_of, writer_that_ended
+from obs_core.reading.fault_files import Frame, innermost_own, without_obs
+from obs_core.reading.last_success import LastSuccess, last_success
+from obs_core.store.base import Store
+from obs_core.store.paths import EXECUTIONS
+from obs_core.text.durations import format_duration, format_moment
+
+__all__ = ["SpanAtEnd", "Why", "spans_at_end", "why"]
+
+_MOST_OPEN = 20
+_MOST_FRAMES = 30
+_MOST_INPUTS = 12
+_MOST_LINES = 10
+_MOST_WITHIN, _MOST_WITHIN_TOLD = 50, 3
+_LONGEST_LINE = 500
+_LONGEST_INPUT = 200
+_LARGEST_COMPARED = 8 * 1024 * 1024
+"""Bytes of the last good execution's journal beyond which its inputs are not looked up: all of it has to be read."""
+
+
+class SpanAtEnd(Struct, frozen=True):
+    """A span that was open when the execution ended, or that an exception ended.
+
+    Attributes:
+        id: Its id, ``"<writer>.<number>"``.
+        name: Its name.
+        start: Nanoseconds since the epoch.
+        duration: Nanoseconds, up to the last sign of life.
+        is_task: Whether it is a task.
+        error: The type of the exception that ended it; empty for one that was open.
+    """
+
+    id: str
+    name: str
+    start: int
+    duration: int
+    is_task: bool = False
+    error: str = ""
+
+
+class Why(Struct, kw_only=True):
+    """Why an execution ended as it did.
+
+    Attributes:
+        execution: Its id.
+        name: The pipeline's name.
+        status: How it stands.
+        cause: In a word.
+        known: Whether somebody saw the cause: an exception, a wait status, a signal's handler. Otherwise it is
+            concluded from the last sign of life and the machine.
+        at: When it ended, nanoseconds since the epoch; the last sign of life if no more is known.
+        paragraph: All that matters, for people.
+        task: The task that was at work, or that failed first; empty outside any.
+        span: The innermost span in it; empty if there was none.
+        place: ``"file:line"`` of the user's code where it was; empty if it is not known.
+        error: The exception, then what caused it: each as one line, and ``"file:line"``.
+        stack: The calls under way when it crashed or got SIGTERM, the innermost first.
+        memory: What is known of the memory.
+        open: What was open, the outermost first.
+        inputs: The task's arguments: name, and how they read.
+        lines: The last lines that the task logged or printed; those of the whole execution if it said none.
+        last_success: The last good execution of the same name; None if there is none.
+        differences: What is different since then.
+        evidence: What the cause rests on.
+    """
+
+    execution: str
+    name: str
+    status: Status
+    cause: Cause
+    known: bool
+    at: int
+    paragraph: str = ""
+    task: str = ""
+    span: str = ""
+    place: str = ""
+    error: list[tuple[str, str]] = field(default_factory=list)
+    stack: list[Frame] = field(default_factory=list)
+    memory: Memory | None = None
+    open: list[SpanAtEnd] = field(default_factory=list)
+    inputs: list[tuple[str, str]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    last_success: str | None = None
+    differences: list[str] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
+
+
+def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = None) -> Why:
+    """Tell why an execution ended as it did.
+
+    Args:
+        store: Where it is kept.
+        assembly: It, put together.
+        spans: What was open at its end, and what exceptions ended. Default: as the assembly's spans say.
+    """
+    view, ending = assembly.view, ending_of(store, assembly)
+    spans = spans_at_end(assembly.table) if spans is None else spans
+    found = Why(
+        execution=view.id,
+        name=view.name,
+        status=view.status,
+        cause=ending.cause,
+        known=ending.known,
+        at=ending.at or _last_sign(assembly) or view.started + view.duration,
+        memory=ending.memory,
+        evidence=ending.evidence,
+    )
+    if view.status == "succeeded":
+        found.paragraph = f"{_named(view.name)} succeeded after {format_duration(view.duration)}."
+        return found
+    task = _failed_task(assembly) if view.status == "failed" else None
+    if task is None:
+        task = _open_task(assembly)
+    recorded = not assembly.ended_processes if task is None else task.status == "failed"
+    if recorded and ending.cause in ("exception", "exit"):
+        _tell_failure(found, assembly, task, spans)
+    else:
+        _tell_where(found, ending, assembly, task, spans)
+    if task is not None:
+        found.task = task.name
+        found.inputs = _inputs_of(store, assembly, task)
+    found.lines = _last_lines(store, view.id, task)
+    inner = list(_runs_within(store, assembly)) if assembly.ended_processes and not found.error else []
+    good = last_success(store, assembly) if view.status != "running" else None
+    if good is not None:
+        found.last_success, found.differences = good.id, _differences(store, task, found, good)
+    found.paragraph = " ".join(_sentences(found, ending, assembly, good, inner))
+    return found
+
+
+def spans_at_end(table: SpanTable) -> list[SpanAtEnd]:
+    """Return the spans that were open at the end or that an exception ended, by their start.
+
+    Args:
+        table: The execution's spans.
+    """
+    rows = sorted({*table.open, *table.errors} - {0}, key=lambda row: (table.starts[row], row))
+    return [
+        SpanAtEnd(
+            table.ids[row],
+            table.names[row],
+            table.starts[row],
+            table.durations[row],
+            table.kinds[row] == "task",
+            table.errors.get(row, ""),
+        )
+        for row in rows
+    ]
+
+
+def _last_lines(store: Store, execution_id: str, task: TaskView | None) -> list[str]:
+    said = read_log(store, execution_id, tasks=(task.id,), last=_MOST_LINES) if task is not None else []
+    said = said or read_log(store, execution_id, last=_MOST_LINES)
+    return [f"{line.level} {line.text}".strip()[:_LONGEST_LINE] for line in said]
+
+
+def _runs_within(store: Store, assembly: Assembly) -> Iterable[str]:
+    """Say which executions the supervised program began itself, as far as they did not end well: they know more."""
+    later = [one for one in store.names(EXECUTIONS) if one > assembly.view.id]
+    for execution_id in later[:_MOST_WITHIN]:
+        paths = [path for path in segment_names(store, execution_id) if writer_of(path) == "main"]
+        inner = Assembly(store, execution_id)
+        for path, lines in ends_of_segments(store, paths) if paths else ():
+            inner.add("main", decode(lines), path)
+        inner.finish()
+        if inner.within == assembly.view.id and inner.view.status in ("failed", "lost"):
+            how = inner.view.error or "it ended without saying so"
+            yield f"It ran the execution {_named(inner.view.name)} ({execution_id}), which tells more: {how}."
+
+
+# Which task, and where
+
+
+def _last_sign(assembly: Assembly) -> int:
+    writer = writer_that_ended(assembly)
+    return 0 if writer is None else writer.last + writer.epoch
+
+
+def _open_task(assembly: Assembly) -> TaskView | None:
+    """Return the task that was at work: of those that never ended the one that began last."""
+    never_ended = [task for task in assembly.tasks if task.status in ("lost", "running")]
+    return max(
+        (task for task in never_ended if task.id != assembly.root_id), key=lambda task: task.started, default=None
+    )
+
+
+def _failed_task(assembly: Assembly) -> TaskView | None:
+    """Return the innermost task that the exception of the execution ended; else one that failed last, outermost."""
+    failed = [task for task in assembly.tasks if task.status == "failed" and task.error and task.id != assembly.root_id]
+    texts = {assembly.view.error, *(text for text, _ in assembly.raised.get(assembly.root_id, ()))}
+    # An exit code tells of an exception that only its task recorded.
+    wanted = [task for task in failed if task.error in texts]
+    if not wanted and (assembly.view.error or "").startswith("SystemExit"):
+        outermost = [task for task in failed if task.parent in (None, assembly.root_id)]
+        last = max(outermost, key=lambda task: task.started + task.duration, default=None)
+        wanted = [] if last is None else [task for task in failed if task.error == last.error]
+    return max(wanted, key=lambda task: task.started, default=None)
+
+
+def _tell_failure(found: Why, assembly: Assembly, task: TaskView | None, spans: Sequence[SpanAtEnd]) -> None:
+    key = assembly.root_id if task is None else task.id
+    found.error = list(assembly.raised.get(key, ())) or [((task.error if task else assembly.view.error) or "", "")]
+    found.place = found.error[0][1]
+    kind = found.error[0][0].partition(":")[0]
+    ended = [one for one in spans if one.error == kind and not one.is_task]
+    if task is not None:
+        ended = [one for one in ended if one.start >= task.started]
+    found.span = ended[-1].name if ended else ""
+
+
+def _tell_where(
+    found: Why, ending: Ending, assembly: Assembly, task: TaskView | None, spans: Sequence[SpanAtEnd]
+) -> None:
+    left_open = [one for one in spans if not one.error]
+    if ending.at is not None:
+        left_open = [structs.replace(one, duration=max(one.duration, ending.at - one.start)) for one in left_open]
+    found.open = left_open[-_MOST_OPEN:]
+    innermost = next((one for one in reversed(left_open) if not one.is_task), None)
+    if innermost is not None and (task is None or innermost.start >= task.started):
+        found.span = innermost.name
+    stack = ending.fault.stack if ending.fault is not None else _last_seen_stack(found, assembly, task)
+    found.stack = (without_obs(stack) or stack)[:_MOST_FRAMES]
+    frame = innermost_own(stack)
+    found.place = "" if frame is None else f"{frame.file}:{frame.line}"
+
+
+def _last_seen_stack(found: Why, assembly: Assembly, task: TaskView | None) -> list[Frame]:
+    """Return the stack that was at work when somebody looked last, the innermost call first; none if nobody looked."""
+    writer = writer_that_ended(assembly)
+    seen = [one for one in assembly.sampled.last_stacks() if writer is None or one.writer == writer.name]
+    if not seen:
+        return []
+    wanted = [*(one.id for one in reversed(found.open)), None if task is None else task.id]
+    chosen = min(seen, key=lambda one: (_place_in(wanted, one.span), one.thread != "MainThread"))
+    found.evidence.append(f"The stack is how it stood at {format_moment(chosen.at)}, when it was last looked at.")
+    return [Frame(call.file, call.line, call.function) for call in reversed(chosen.calls)]
+
+
+def _place_in(wanted: list[str | None], span: str | None) -> int:
+    return wanted.index(span) if span is not None and span in wanted else len(wanted)
+
+
+# The paragraph
+
+
+def _sentences(
+    found: Why, ending: Ending, assembly: Assembly, good: LastSuccess | None, inner: list[str]
+) -> Iterable[str]:
+    view = assembly.view
+    subject = _named(found.task or view.name)
+    of = f" of {_named(view.name)}" if found.task and found.task != view.name else ""
+    says, detail = ending.says, ending.detail
+    if found.error and ending.cause in ("exit", "exception"):
+        says, detail = "failed", found.error[0][0]
+    when = f" at {format_moment(ending.at, 0)}" if ending.at else ""
+    yield f"{subject}{of} {says}{when}{': ' if detail else ''}{detail}."
+    yield from _where(found)
+    yield from inner[:_MOST_WITHIN_TOLD]
+    if len(found.error) > 1:
+        cause, place = found.error[-1]
+        yield f"It came of {cause}{_at(place)}."
+    if ending.at is None and found.status == "lost":
+        yield f"The last sign of life came at {format_moment(found.at, 0)}."
+    if found.lines and ending.cause != "exception":
+        yield f"The last it said: {_quoted(found.lines[-1])}."
+    if good is not None:
+        yield from _compared(found, assembly, good)
+
+
+def _where(found: Why) -> Iterable[str]:
+    if found.error:
+        place = f"raised{_at(found.place)}" if found.place else ""
+        inside = f"in the span {_quoted(found.span)}" if found.span else ""
+        told = ", ".join(part for part in (place, inside) if part)
+        if told:
+            yield f"It was {told}."
+        return
+    if found.span:
+        last = next(one for one in reversed(found.open) if one.name == found.span)
+        since = f", which had run for {format_duration(last.duration)}" if last.duration else ""
+        yield f"It was in {_quoted(found.span)}{_at(found.place)}{since}."
+    elif found.place:
+        yield f"It was{_at(found.place)}."
+
+
+def _compared(found: Why, assembly: Assembly, good: LastSuccess) -> Iterable[str]:
+    between = format_duration(max(0, assembly.view.started - good.view.started))
+    lasted = max(assembly.view.duration, found.at - assembly.view.started)
+    then, now = format_duration(good.view.duration), format_duration(lasted)
+    yield f"The last good run, {between} before, took {then}; this one lasted {now}."
+    if found.differences:
+        rest = len(found.differences) - 3
+        more = f"; and {rest} more" if rest > 0 else ""
+        yield f"Since then: {'; '.join(found.differences[:3])}{more}."
+    else:
+        yield "Commit, command, tags, host and versions are the same."
+
+
+def _at(place: str) -> str:
+    """Return ``" at join.py:88"``: the file without its folders, which the evidence has."""
+    return f" at {os.path.basename(place.replace(chr(92), '/'))}" if place else ""
+
+
+def _named(name: str) -> str:
+    return name[:120] or "(unnamed)"
+
+
+def _quoted(name: str) -> str:
+    return f'"{name[:120]}"'
+
+
+# Inputs
+
+
+def _inputs_of(store: Store, assembly: Assembly, task: TaskView) -> list[tuple[str, str]]:
+    """Return how a task's arguments read in its Input deck."""
+    deck = next((one for one in assembly.decks.get(task.id, ()) if one.name == "Input"), None)
+    if deck is None:
+        return []
+    read = functools.partial(_text_of_item, store)
+    found: list[tuple[str, str]] = []
+    for item in sorted(deck.items, key=lambda item: item.at):
+        if isinstance(item.content, str) and item.content.startswith('<h3 class="obs-argument">'):
+            found.append((_plain(item.content.partition("</code>")[0]), ""))
+        elif found:
+            name, before = found[-1]
+            found[-1] = name, f"{before} {read(item.content)}".strip()[:_LONGEST_INPUT]
+    return [(name, text) for name, text in found if text][:_MOST_INPUTS]
+
+
+def _text_of_item(store: Store, content: object) -> str:
+    text = content if isinstance(content, str) else read_deck_blob(store, content.path)  # type: ignore[attr-defined]
+    return _plain(text[: 64 * _LONGEST_INPUT])
+
+
+class _Text(html.parser.HTMLParser):
+    """Collects what a browser would show."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._hidden = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        if tag in ("style", "script"):
+            self._hidden = tag
+        elif tag in _BREAKS:
+            self.parts.append(" ")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._hidden:
+            self._hidden = ""
+        elif tag in _BREAKS:
+            self.parts.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.parts.append(data)
+
+
+_BREAKS = frozenset(("p", "div", "td", "th", "tr", "li", "br", "dt", "dd", "h1", "h2", "h3", "h4", "summary"))
+
+
+def _plain(text: str) -> str:
+    parser = _Text()
+    parser.feed(text)
+    return " ".join("".join(parser.parts).split())
+
+
+# What is different
+
+
+def _differences(store: Store, task: TaskView | None, found: Why, good: LastSuccess) -> list[str]:
+    differences = list(good.differences)
+    if task is not None and found.inputs:
+        differences += _of_inputs(task, found.inputs, _same_task(store, good.id, task.name))
+    return differences
+
+
+def _of_inputs(
+    task: TaskView, inputs: list[tuple[str, str]], then: Callable[[], list[tuple[str, str]]]
+) -> Iterable[str]:
+    before = dict(then())
+    for name, text in inputs:
+        if name in before and before[name] != text:
+            yield f"{_named(task.name)}'s {name} was {_short(before[name])}, now {_short(text)}"
+
+
+def _same_task(store: Store, execution_id: str, name: str) -> Callable[[], list[tuple[str, str]]]:
+    def read() -> list[tuple[str, str]]:
+        from obs_core.assembly.loading import assembled
+
+        if not store.local or sum(map(store.size_of, segment_names(store, execution_id))) > _LARGEST_COMPARED:
+            return []
+        good = assembled(store, execution_id)
+        calls = [one for one in good.tasks if one.name == name]
+        return _inputs_of(store, good, calls[-1]) if calls else []
+
+    return read
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:60]}…"

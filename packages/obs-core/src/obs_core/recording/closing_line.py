@@ -1,0 +1,63 @@
+"""The line that a program leaves in the terminal when it ends: how its last execution went, and what to type next."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+
+from obs_core import provenance, settings
+from obs_core.failsafe import guarded
+from obs_core.text.durations import format_duration
+from obs_core.text.terminal import Screen
+
+__all__ = ["keep"]
+
+_kept: list[tuple[int, str, str, int, list[tuple[str, str]]]] = []
+"""The last execution that ended, or the last that failed."""
+
+_MOST_OF_A_NAME = 60
+_MOST_OF_AN_ERROR = 120
+
+
+def keep(name: str, execution_id: str, duration: int, raised: list[tuple[str, str]]) -> None:
+    """Remember an execution that has ended; a failed one is not forgotten for one that succeeds.
+
+    Args:
+        name: Its name.
+        execution_id: Its id.
+        duration: Nanoseconds.
+        raised: The exception that failed it and its causes, each with file and line; empty if it succeeded.
+    """
+    if raised or not _kept or not _kept[0][-1]:
+        _kept[:] = [(os.getpid(), name, execution_id, duration, raised)]
+
+
+def _say() -> None:
+    if not _kept or settings.quiet() or os.environ.get("CI") or not _is_terminal():
+        return
+    process, name, execution_id, duration, raised = _kept[0]
+    if process != os.getpid():
+        return
+    with guarded("saying how the last execution went"):
+        screen = Screen.of(sys.stderr)
+        command, short = provenance.command_name(), execution_id.rpartition("-")[2]
+        name = screen.name(name[:_MOST_OF_A_NAME])
+        if raised:
+            error, place = raised[0]
+            where = f" ({screen.name(os.path.relpath(place) if os.path.isabs(place) else place)})" if place else ""
+            error = screen.name(error[:_MOST_OF_AN_ERROR])
+            line = f"{screen.paint(f'{name} failed', 'red')}: {error}{where}. Why: {command} why {short}"
+        else:
+            line = f"{name} succeeded in {format_duration(duration)}. Report: {command} show {short}"
+        sys.stderr.write(f"{line}\n")
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # there is none, or it is closed
+        return False
+
+
+atexit.register(_say)

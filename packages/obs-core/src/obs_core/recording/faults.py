@@ -1,0 +1,210 @@
+"""What a process leaves behind when it dies without a word: the stack at a segfault, and at SIGTERM.
+
+`faulthandler` writes it from inside the signal, without running any Python, so it comes also of a thread that hangs in
+C code and holds the interpreter. It goes to a file of the execution that runs, one for each writer; a file that stays
+empty is removed.
+
+Nothing changes for the program. The handler stands below Python's own, which `signal.getsignal` does not see, and hands
+every signal on to what was there before: the system's action, or the program's handler. A program that has
+`faulthandler` enabled keeps it as it is, and so does one that handles SIGTERM later on: then nothing is written.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import os
+import signal
+import sys
+import threading
+
+from obs_core.failsafe import guarded
+from obs_core.recording.run import Run
+from obs_core.store.paths import faults_path
+
+__all__ = ["follow", "follow_later", "handled_below_python", "step_aside", "unfollow"]
+
+_HIGH = 200
+"""Descriptors are given away from the lowest on: one up here is not mistaken for another that a program closed."""
+
+
+class _Watch:
+    """The descriptor that the handlers write to, and the executions that run, the innermost last."""
+
+    __slots__ = ("descriptor", "enabled", "identity", "registered", "runs")
+
+    def __init__(self) -> None:
+        self.descriptor = -1
+        self.identity: tuple[int, int] | None = None
+        self.enabled = self.registered = False
+        self.runs: dict[str, str] = {}
+        """Execution id to the file's path."""
+
+
+_watch = _Watch()
+
+
+class _Later:
+    """Follows an execution once something of it is written: one that leaves nothing behind needs no file."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __call__(self) -> None:
+        run = self._run
+        if run.journal.used or run.root.over:
+            with contextlib.suppress(ValueError):
+                run.journal.sources.remove(self)
+            follow(run)
+
+
+def follow_later(run: Run) -> None:
+    """Let what this process leaves when it dies go to an execution's file, once that has a beginning."""
+    if run.store.local:
+        run.journal.sources.append(_Later(run))
+
+
+def follow(run: Run) -> None:
+    """The same at once: the beginning is written."""
+    if run.id in _watch.runs or run.root.over or not run.store.local or sys.is_finalizing():
+        return
+    with guarded("opening the file for what a crash leaves"):
+        path = run.store.file_path(faults_path(run.id, run.journal.writer))
+        if path is not None:
+            with contextlib.suppress(OSError):  # a full disk, a store that is gone: the journal says so
+                _point_to(path)
+                _watch.runs[run.id] = path
+                _listen()
+
+
+def unfollow(run: Run) -> None:
+    """Leave an execution that ends: what comes now belongs to the one around it, if there is any."""
+    path = _watch.runs.pop(run.id, None)
+    if path is not None:
+        with guarded("closing the file for what a crash leaves"), contextlib.suppress(OSError):
+            _point_to(next(reversed(_watch.runs.values()), os.devnull))
+            _remove_empty(path)
+
+
+def _point_to(path: str) -> None:
+    """Let the handlers write to another file, through the descriptor that they were given."""
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o666)
+    try:
+        if not _is_still_ours():
+            _watch.descriptor = _duplicated(opened)
+            _watch.enabled = _watch.registered = False
+        else:
+            os.dup2(opened, _watch.descriptor, inheritable=False)
+        found = os.fstat(_watch.descriptor)
+        _watch.identity = found.st_dev, found.st_ino
+    finally:
+        os.close(opened)
+
+
+def _is_still_ours() -> bool:
+    """Tell whether the descriptor is what it was: a program that becomes a daemon may have closed all there were."""
+    if _watch.descriptor < 0:
+        return False
+    try:
+        found = os.fstat(_watch.descriptor)
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino) == _watch.identity
+
+
+def _duplicated(descriptor: int) -> int:
+    try:
+        import fcntl
+
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    except (ImportError, OSError):
+        return os.dup(descriptor)
+
+
+def _listen() -> None:
+    import faulthandler
+
+    if not _watch.enabled and not faulthandler.is_enabled():
+        faulthandler.enable(_watch.descriptor)
+        _watch.enabled = True
+    _register()
+
+
+def _register() -> None:
+    import faulthandler
+
+    register = getattr(faulthandler, "register", None)  # Windows has none
+    if _watch.registered or _watch.descriptor < 0 or register is None:
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is not signal.SIG_IGN and not (handler is signal.SIG_DFL and handled_below_python()):
+        # Other threads' stacks are read while these may run, which is for a process that ends anyway.
+        ends = handler is signal.SIG_DFL or getattr(handler, "__module__", "") == "obs_core.recording.sigterm"
+        register(signal.SIGTERM, file=_watch.descriptor, all_threads=ends, chain=True)
+        _watch.registered = True
+
+
+@functools.cache
+def handled_below_python() -> bool:
+    """Tell whether something below Python handled SIGTERM before obs did: `faulthandler.register`, a C library."""
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+            caught = next((line.partition(":")[2] for line in file if line.startswith("SigCgt:")), "0")
+    except OSError:  # not Linux
+        return False
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def step_aside() -> None:
+    """Let obs set a handler for SIGTERM; the next execution that is followed stands below it again."""
+    if _watch.registered:
+        import faulthandler
+
+        faulthandler.unregister(signal.SIGTERM)
+        _watch.registered = False
+
+
+def _remove_empty(path: str) -> None:
+    with contextlib.suppress(OSError):
+        if not os.path.getsize(path):
+            os.remove(path)
+
+
+def _at_exit() -> None:
+    for path in list(_watch.runs.values()):
+        _remove_empty(path)
+
+
+_masks: dict[int, set[signal.Signals]] = {}
+"""By thread that forks: the signals that it let wait before."""
+
+
+def _before_fork() -> None:
+    """Let SIGTERM wait for a moment: a child that got it at once would write to its parent's file."""
+    if _watch.registered:
+        _masks[threading.get_ident()] = {*signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})}  # type: ignore[arg-type]
+
+
+def _let_through() -> None:
+    mask = _masks.pop(threading.get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _after_fork() -> None:
+    """Leave the parent's file to the parent: what kills a child says nothing about it."""
+    _watch.runs.clear()
+    if _watch.descriptor >= 0:
+        with contextlib.suppress(OSError):
+            if _is_still_ours():
+                _point_to(os.devnull)
+    _let_through()
+    _masks.clear()  # of threads that the child does not have
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_let_through, after_in_child=_after_fork)

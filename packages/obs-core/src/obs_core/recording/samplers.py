@@ -1,0 +1,174 @@
+"""What looks at this process each second while something is recorded: samplers, which other packages bring.
+
+A package names a class in the entry point group ``obs.samplers``; nothing is imported before a process has recorded for
+a second, so that short programs pay nothing. One thread serves all samplers. It ends when nothing is open any more, and
+is started again by the flusher's thread, which lives as long as the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+from weakref import WeakKeyDictionary, WeakSet
+
+from obs_core import settings
+from obs_core.failsafe import ObsWarning, strict, warn
+from obs_core.journal import flusher
+from obs_core.recording.run import Run, TaskState, live
+from obs_core.recording.scope import active
+from obs_core.text.bounded_repr import describe_error
+
+__all__ = ["Sampler", "loaded", "recorded_runs", "running", "watch"]
+
+INTERVAL = 1.0
+"""Seconds between two samples."""
+
+
+class Sampler(Protocol):
+    """Looks at this process. Made once in each process, and anew in a forked child."""
+
+    def sample(self, runs: Sequence[Run]) -> None:
+        """Append records to the journals of the executions that go on; called each second, in a thread of obs.
+
+        Args:
+            runs: At least one.
+        """
+
+    def decks(self, task: TaskState) -> Iterable[tuple[str, str]]:
+        """Draw what was seen while a task ran, which has just ended: names of tabs, and HTML.
+
+        Of a task that was killed the same is drawn from the journal (entry point group ``obs.record_decks``).
+        """
+
+
+_samplers: list[Sampler] | None = None
+_thread: threading.Thread | None = None
+_loading = threading.RLock()
+"""Held while samplers are imported: a process that forks meanwhile would leave its child a half-imported module."""
+
+_inherited_tasks: WeakSet[TaskState] = WeakSet()
+_inherited_runs: WeakKeyDictionary[Run, int] = WeakKeyDictionary()
+"""What a forked child has of its parent: tasks, and how often that had joined executions. The parent samples itself."""
+
+
+def watch() -> None:
+    """See to it that samplers run from now on while anything is recorded."""
+    flusher.each_round(_keep_running)
+    if settings.profile_text():
+        loaded()
+
+
+def loaded() -> list[Sampler]:
+    """Return the samplers of this process, which are imported the first time; none if `OBS_RESOURCES` is 0."""
+    global _samplers
+    if not settings.resources_enabled():
+        return []
+    if _samplers is None:
+        with _loading:
+            if _samplers is None:
+                _samplers = _made()
+    return _samplers
+
+
+def running() -> list[Sampler]:
+    """Return the samplers that are loaded; none in a process that has not recorded for a second."""
+    return list(_samplers or ())
+
+
+def _made() -> list[Sampler]:
+    from obs_core.values.registry import declared, load
+
+    made: list[Sampler] = []
+    for point in declared("obs.samplers"):
+        try:
+            made.append(load(point)())
+        except Exception as error:
+            _tell(f"obs goes on without the samples of {point.name!r}: {describe_error(error)}")
+    return made
+
+
+def recorded_runs() -> list[Run]:
+    """Return the executions in which this process records something now."""
+    runs = {task.run for task in list(active) if task not in _inherited_tasks}
+    with contextlib.suppress(RuntimeError):  # one began just now: the next look sees it
+        for run in list(live.values()):
+            if run.journal.has_open or run.attached > _inherited_runs.get(run, 0):
+                runs.add(run)
+    return sorted(runs, key=lambda run: run.id)
+
+
+def _keep_running() -> None:
+    """Start the thread if there is something to look at; called by the flusher's thread."""
+    global _thread
+    if (_thread is None or not _thread.is_alive()) and recorded_runs() and loaded() and not sys.is_finalizing():
+        thread = threading.Thread(target=_sample_while_recorded, name="obs-sampler", daemon=True)
+        with contextlib.suppress(RuntimeError):  # threads are used up, or the interpreter is ending
+            thread.start()
+            _thread = thread
+
+
+def _sample_while_recorded() -> None:
+    begun = time.monotonic()
+    while runs := recorded_runs():
+        samplers = loaded()
+        if not samplers or sys.is_finalizing():
+            return
+        for sampler in tuple(samplers):
+            _sample(sampler, runs, samplers)
+        for run in runs:
+            # What was sampled is in the store at once: the next flush may be a second away, and a kill nearer.
+            with contextlib.suppress(BaseException):
+                run.journal.beat()
+        behind = time.monotonic() - begun
+        time.sleep(INTERVAL - behind % INTERVAL)
+
+
+def _sample(sampler: Sampler, runs: list[Run], samplers: list[Sampler]) -> None:
+    try:
+        sampler.sample(runs)
+    except MemoryError:
+        return  # it passes
+    except Exception as error:
+        if sys.is_finalizing():
+            return
+        samplers.remove(sampler)
+        if strict():
+            raise
+        _tell(f"obs goes on without the samples of {type(sampler).__module__}: {describe_error(error)}")
+
+
+def _tell(message: str) -> None:
+    with contextlib.suppress(ObsWarning):  # in strict mode; nobody could catch it here
+        warn(message)
+
+
+def _after_fork() -> None:
+    """Let a forked child begin anew, for what it records itself."""
+    global _samplers, _thread, _loading
+    _thread, _loading = None, threading.RLock()
+    _samplers = None
+    _inherited_tasks.update(list(active))
+    for run in list(live.values()):
+        _inherited_runs[run] = run.attached
+
+
+_held = False
+
+
+def _before_fork() -> None:
+    global _held
+    _held = _loading.acquire(timeout=5)
+
+
+def _after_fork_in_parent() -> None:
+    if _held:
+        _loading.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)

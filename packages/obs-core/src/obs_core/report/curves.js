@@ -1,0 +1,228 @@
+"use strict";
+// Draws curves with uPlot: in the Metrics tab of a report, and in the pages of the UI.
+(() => {
+  const COLOURS = {
+    light: ["#2f5bd8", "#c2410c", "#18733a", "#a21caf", "#8a5a00", "#0e7490", "#c4242b", "#5b5f66"],
+    dark: ["#86a8ff", "#ff9d66", "#56cc8b", "#e58cf5", "#e2ab45", "#5fd0e6", "#ff8078", "#b4bcc8"],
+  };
+  const HEIGHT = 220;
+  const root = document.documentElement;
+  const made = (tag, attributes = {}, ...children) => {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.append(...children);
+    return element;
+  };
+  const colour = (name, otherwise) => getComputedStyle(root).getPropertyValue(name).trim() || otherwise;
+  const isDark = () => root.dataset.theme === "dark";
+  const number = (value) => (value == null ? "–" : Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(3) : String(Number(value.toPrecision(6))));
+  const seconds = (value) => {
+    if (value < 120) return `${Number(value.toFixed(value < 10 ? 2 : 0))} s`;
+    if (value < 7200) return `${Math.floor(value / 60)} min${value % 60 ? ` ${Math.round(value % 60)} s` : ""}`;
+    return `${Math.floor(value / 3600)} h${value % 3600 ? ` ${Math.round((value % 3600) / 60)} min` : ""}`;
+  };
+
+  // The mean that forgets: each value counts `weight` times as much as the one after it.
+  const smoothed = (values, weight) => {
+    if (!weight) return values;
+    let mean = 0;
+    let share = 0;
+    return values.map((value) => {
+      if (value == null) return value;
+      mean = weight * mean + (1 - weight) * value;
+      share = weight * share + (1 - weight);
+      return mean / share;
+    });
+  };
+
+  const columns = (curve, view) => {
+    const start = curve.start ?? view.start;
+    const x = view.axis === "time" ? curve.times.map((time) => (time - start) / 1000) : curve.steps;
+    // What is not finite makes a gap, and so does what a logarithm cannot show.
+    let y = curve.values.map((value) => (typeof value === "number" ? value : null));
+    y = smoothed(y, view.smoothing);
+    if (view.log) y = y.map((value) => (value != null && value > 0 ? value : null));
+    const order = x.every((value, index) => index === 0 || value >= x[index - 1]) ? null : x.map((_, index) => index).sort((one, two) => x[one] - x[two] || one - two);
+    return order ? [order.map((index) => x[index]), order.map((index) => y[index])] : [x, y];
+  };
+
+  class Chart {
+    constructor(place, name, panel) {
+      this.name = name;
+      this.panel = panel;
+      this.plot = null;
+      this.shape = "";
+      this.aside = made("span", { class: "aside" });
+      this.canvas = made("div", { class: "plot" });
+      this.element = made("figure", { "aria-label": `Curve of ${name}` }, made("figcaption", {}, made("strong", {}, name), " ", this.aside), this.canvas);
+      place.append(this.element);
+    }
+
+    draw(curves) {
+      const { view } = this.panel;
+      const tables = curves.map((curve) => columns(curve, view));
+      const data = tables.length === 1 ? tables[0] : uPlot.join(tables);
+      const points = curves.reduce((sum, curve) => sum + curve.count, 0);
+      const drawn = curves.reduce((sum, curve) => sum + curve.values.length, 0);
+      const gaps = curves.reduce((sum, curve) => sum + curve.values.filter((value) => typeof value !== "number" || (view.log && value <= 0)).length, 0);
+      this.aside.textContent = [
+        `${points.toLocaleString("en")} ${points === 1 ? "point" : "points"}${drawn < points ? `, ${drawn.toLocaleString("en")} of them drawn, with all extremes` : ""}`,
+        ...(gaps ? [`${gaps.toLocaleString("en")} not drawn: ${view.log ? "zero, negative or not finite" : "not finite"}`] : []),
+      ].join(" · ");
+      const shape = JSON.stringify([curves.map((curve) => curve.label), view.axis, view.log, isDark()]);
+      if (this.plot && shape === this.shape) {
+        const zoomed = this.panel.zoomed;
+        this.plot.setData(data, !zoomed);
+        if (zoomed) this.plot.setScale("x", zoomed);
+        return;
+      }
+      this.shape = shape;
+      this.plot?.destroy();
+      const colours = COLOURS[isDark() ? "dark" : "light"];
+      const [muted, line] = [colour("--obs-muted", "#59636e"), colour("--obs-line", "#d8dee4")];
+      const axis = { stroke: muted, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "11px system-ui, sans-serif" };
+      this.plot = new uPlot({
+        width: this.width(),
+        height: HEIGHT,
+        scales: { x: { time: false }, y: view.log ? { distr: 3, log: 10 } : {} },
+        axes: [
+          { ...axis, values: (_, ticks) => ticks.map((tick) => (view.axis === "time" ? seconds(tick) : number(tick))) },
+          { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (tick == null ? "" : number(tick))) },
+        ],
+        legend: { live: true },
+        cursor: { sync: { key: this.panel.key, setSeries: false }, drag: { x: true, y: false, setScale: true } },
+        series: [
+          { label: view.axis === "time" ? "after" : "step", value: (_, value) => (value == null ? "–" : view.axis === "time" ? seconds(value) : number(value)) },
+          ...curves.map((curve, index) => ({
+            label: curve.label || this.name,
+            stroke: colours[index % colours.length],
+            width: 1.5,
+            dash: index >= colours.length ? [6, 4] : undefined,
+            value: (_, value) => number(value),
+          })),
+        ],
+        hooks: { setScale: [(plot, scale) => { if (scale === "x") this.panel.follow(this, plot); }] },
+      }, data, this.canvas);
+      if (this.panel.zoomed) this.plot.setScale("x", this.panel.zoomed);
+    }
+
+    width() {
+      return Math.max(200, this.canvas.clientWidth || this.element.parentElement.clientWidth || 600);
+    }
+
+    fit() {
+      if (this.plot && Math.abs(this.plot.width - this.width()) > 1) this.plot.setSize({ width: this.width(), height: HEIGHT });
+    }
+  }
+
+  let panels = 0;
+
+  class Panel {
+    constructor(place, options) {
+      this.key = `obs-curves-${(panels += 1)}`;
+      this.options = options;
+      this.charts = new Map();
+      this.zoomed = null;
+      this.data = { curves: [] };
+      this.view = { axis: options.axis ?? "step", log: false, smoothing: 0, start: 0 };
+      this.place = place;
+      place.classList.add("obs-panel");
+      this.grid = made("div", { class: "grid" });
+      place.replaceChildren(this.tools(), this.grid);
+      new ResizeObserver(() => { for (const chart of this.charts.values()) chart.fit(); }).observe(place);
+      document.addEventListener("obs:theme", () => this.draw());
+      new MutationObserver(() => this.draw()).observe(root, { attributes: true, attributeFilter: ["data-theme"] });
+    }
+
+    tools() {
+      const axis = made("select", { "aria-label": "Horizontal axis" }, made("option", { value: "step" }, "by step"), made("option", { value: "time" }, "by time"));
+      axis.value = this.view.axis;
+      axis.addEventListener("change", () => {
+        this.view.axis = axis.value;
+        this.zoomed = null;
+        this.whole.hidden = true;
+        this.draw();
+        this.options.onZoom?.(null, true);
+      });
+      const log = made("input", { type: "checkbox" });
+      log.addEventListener("change", () => { this.view.log = log.checked; this.draw(); });
+      const smoothing = made("input", { type: "range", min: "0", max: "0.99", step: "0.01", value: "0", "aria-label": "Smoothing" });
+      const said = made("output", {}, "not smoothed");
+      smoothing.addEventListener("input", () => {
+        this.view.smoothing = Number(smoothing.value);
+        said.textContent = this.view.smoothing ? `smoothed: exponential mean of the points drawn, weight ${this.view.smoothing.toFixed(2)}` : "not smoothed";
+        this.draw();
+      });
+      const whole = made("button", { type: "button" }, "Show all");
+      whole.addEventListener("click", () => {
+        this.zoom(null);
+        this.options.onZoom?.(null, true);
+      });
+      this.whole = whole;
+      whole.hidden = true;
+      return made("div", { class: "tools" }, axis, made("label", {}, log, " log scale"), made("label", {}, "smoothing ", smoothing), said, whole);
+    }
+
+    update(data) {
+      this.data = data;
+      this.draw();
+    }
+
+    draw() {
+      const { curves } = this.data;
+      this.view.start = this.options.start ?? curves.reduce((least, curve) => Math.min(least, curve.times[0] ?? Infinity), Infinity);
+      const byName = new Map();
+      for (const curve of curves) byName.set(curve.name, [...(byName.get(curve.name) ?? []), curve]);
+      for (const [name, chart] of this.charts) {
+        if (byName.has(name)) continue;
+        chart.plot?.destroy();
+        chart.element.remove();
+        this.charts.delete(name);
+      }
+      for (const [name, found] of byName) {
+        if (!this.charts.has(name)) this.charts.set(name, new Chart(this.grid, name, this));
+        this.charts.get(name).draw(found);
+      }
+      this.place.classList.toggle("single", byName.size === 1);
+      for (const chart of this.charts.values()) chart.fit();
+    }
+
+    // What is zoomed in one chart is zoomed in all.
+    follow(source, plot) {
+      const { min, max } = plot.scales.x;
+      const xs = plot.data[0];
+      if (min == null || !xs.length) return;
+      // uPlot tells later of what it was told here: then nothing has changed.
+      const slack = 1e-6 * (max - min);
+      if (this.zoomed && Math.abs(min - this.zoomed.min) <= slack && Math.abs(max - this.zoomed.max) <= slack) return;
+      const all = min <= xs[0] && max >= xs[xs.length - 1];
+      const before = this.zoomed;
+      this.zoomed = all ? null : { min, max };
+      this.whole.hidden = all;
+      if (!before && !this.zoomed) return;
+      for (const chart of this.charts.values()) if (chart !== source) this.scale(chart.plot);
+      this.options.onZoom?.(this.zoomed, true);
+    }
+
+    scale(plot) {
+      const xs = plot?.data[0];
+      if (xs?.length) plot.setScale("x", this.zoomed ?? { min: xs[0], max: xs[xs.length - 1] });
+    }
+
+    zoom(range) {
+      this.zoomed = range;
+      this.whole.hidden = !range;
+      for (const chart of this.charts.values()) this.scale(chart.plot);
+    }
+  }
+
+  globalThis.obsCurves = (place, data, options = {}) => {
+    const panel = new Panel(place, options);
+    panel.update(data);
+    return panel;
+  };
+  for (const place of document.querySelectorAll("[data-curves]:not(.obs-panel)")) {
+    const given = place.nextElementSibling;
+    if (given?.type === "application/json") obsCurves(place, JSON.parse(given.textContent));
+  }
+})();

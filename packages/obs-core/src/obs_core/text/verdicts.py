@@ -1,0 +1,58 @@
+"""Verdicts in HTML: how a renderer says what a check found, so that the tab which shows it can be marked.
+
+A verdict is a comment of the HTML. Text that was escaped holds no comment, so nothing that a table shows is taken for
+one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, get_args
+
+__all__ = ["Outcome", "verdict_mark", "verdicts_in"]
+
+Outcome = Literal["passed", "warned", "failed"]
+
+_LONGEST = 200
+_BEGINNING = "<!--obs:verdict "
+_MARK = re.compile(r"<!--obs:verdict (passed|warned|failed)(?: ([^<>]*?))?-->")
+_NOT_IN_COMMENT = str.maketrans({"<": "‹", ">": "›", "\n": " ", "\r": " "})
+
+
+def verdict_mark(outcome: Outcome, what: str = "") -> str:
+    """Write a verdict as something to put anywhere into a renderer's HTML.
+
+    The tab of the deck to which the HTML is appended then carries a mark.
+
+    Args:
+        outcome: ``"passed"``, ``"warned"`` or ``"failed"``.
+        what: What was found, in a few words.
+
+    Returns:
+        An HTML comment.
+
+    Raises:
+        ValueError: `outcome` is something else.
+
+    Examples:
+        >>> verdict_mark("failed", "3 of 5 checks failed")
+        '<!--obs:verdict failed 3 of 5 checks failed-->'
+    """
+    if outcome not in get_args(Outcome):
+        raise ValueError(f"a verdict is 'passed', 'warned' or 'failed', not {outcome!r}")
+    # Two dashes, or one at the end, would end the comment early.
+    said = what[:_LONGEST].translate(_NOT_IN_COMMENT).replace("--", "- -").strip(" -")
+    return f"{_BEGINNING}{outcome}{' ' if said else ''}{said}-->"
+
+
+def verdicts_in(html: str) -> list[tuple[Outcome, str]]:
+    """Return the verdicts that stand in HTML: each its outcome, and what was found.
+
+    Examples:
+        >>> verdicts_in(verdict_mark("passed") + "<p>All as expected.</p>")
+        [('passed', '')]
+    """
+    if _BEGINNING not in html:
+        return []
+    found: list[tuple[Outcome, str]] = [(one[1], one[2] or "") for one in _MARK.finditer(html)]  # type: ignore[misc]
+    return found

@@ -1,0 +1,363 @@
+"""Why an execution ended, told from what real processes leave that end in each way, with and without ``obs run``."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from obs_core import Execution, execution, identity, list_executions, load_execution, span, task
+from obs_core.commands import main as obs
+from obs_core.reading import endings
+from obs_core.reading.why import Why
+
+SOURCE = """
+import ctypes, os, signal, sys, time
+from obs_core import execution, span, task
+
+@task
+def fit(rows):
+    with span("merge"):
+        print("ready", flush=True)
+        HOW
+
+with execution("train"):
+    fit([1, 2])
+"""
+
+OF_SEGFAULT = "ctypes.string_at(0)"
+OF_EXIT = "os._exit(3)"
+OF_KILL = "time.sleep(1.3); os.kill(os.getpid(), signal.SIGKILL)"
+OF_TERM = "os.kill(os.getpid(), signal.SIGTERM)"
+WAITS = "time.sleep(300)"
+LINE = SOURCE[: SOURCE.index("HOW")].count("\n") + 1
+"""The line of the script in which it ends."""
+
+
+@pytest.fixture
+def train(tmp_path: Path, folder: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start a script that ends in a way of its own, under ``obs run`` or not."""
+
+    def start(how: str, *, run: bool = False, options: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        script = tmp_path / "train.py"
+        script.write_text(SOURCE.replace("HOW", how))
+        before = [sys.executable, "-m", "obs_core", "run", *options, "--"] if run else []
+        return subprocess.Popen(
+            [*before, sys.executable, str(script)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "OBS_STORE": str(folder), "OBS_STRICT": "0"},
+        )
+
+    return start
+
+
+def newest(folder: Path) -> Why:
+    """What is said of the last execution: the script's own, begun after that of ``obs run``."""
+    return load_execution("last", folder).why()
+
+
+@pytest.mark.parametrize("run", [False, True], ids=["alone", "obs run"])
+@pytest.mark.parametrize(
+    ("how", "status", "alone", "seen"),
+    [
+        (OF_SEGFAULT, -signal.SIGSEGV, "crashed", "crashed"),
+        (OF_TERM, -signal.SIGTERM, "terminated", "terminated"),
+        (OF_KILL, -signal.SIGKILL, "vanished", "killed"),
+        (OF_EXIT, 3, "vanished", "exit"),
+        ("sys.exit(1)", 1, "exit", "exit"),
+        ("raise ValueError('no such airport')", 1, "exception", "exception"),
+    ],
+    ids=["segfault", "SIGTERM", "SIGKILL", "os._exit", "exit 1", "exception"],
+)
+def test_the_cause_is_told(
+    train: Callable[..., subprocess.Popen[str]], folder: Path, how: str, status: int, alone: str, seen: str, run: bool
+) -> None:
+    process = train(how, run=run)
+    process.communicate(timeout=120)
+    assert process.returncode == status
+    found = newest(folder)
+    assert (found.cause, found.task) == (seen if run else alone, "fit"), found.paragraph
+    assert found.known == (run or alone != "vanished")
+    assert "fit of train" in found.paragraph
+
+
+def test_the_execution_of_obs_run_names_the_one_that_tells_more(
+    train: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    train("raise ValueError('no such airport')", run=True).communicate(timeout=120)
+    inner, outer = list_executions(folder)
+    found = load_execution(outer.id, folder).why()
+    assert (found.cause, found.known, found.error) == ("exit", True, [])
+    assert "ended with exit code 1" in found.paragraph
+    assert f"It ran the execution train ({inner.id}), which tells more: ValueError: no such airport." in found.paragraph
+
+
+def test_a_segfault_and_sigterm_leave_where_they_came(
+    train: Callable[..., subprocess.Popen[str]], folder: Path, tmp_path: Path
+) -> None:
+    for how in (OF_SEGFAULT, OF_TERM):
+        train(how).communicate(timeout=120)
+        found = newest(folder)
+        assert found.place == f"{tmp_path}/train.py:{LINE}"
+        assert f"at train.py:{LINE}" in found.paragraph
+        assert "fit" in [frame.function for frame in found.stack]
+        assert found.task == "fit"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at /proc")
+def test_one_that_hangs_in_c_code_leaves_its_stack_when_it_is_told_to_end(
+    train: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    # No handler of Python's ever runs: the thread holds the interpreter and waits for a mutex that it has locked.
+    process = train("c = ctypes.PyDLL(None); m = bytes(64); c.pthread_mutex_lock(m); c.pthread_mutex_lock(m)")
+    assert process.stdout is not None
+    process.stdout.readline()
+    asleep = 0
+    while asleep < 20:  # for longer than any thread of obs's holds the interpreter
+        state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        asleep = asleep + 1 if state == "S" else 0
+        time.sleep(0.02)
+    process.terminate()
+    while not any(f"line {LINE} in fit" in file.read_text() for file in folder.glob("executions/*/faults-*")):
+        time.sleep(0.02)
+    process.kill()
+    process.communicate(timeout=120)
+    found = newest(folder)
+    assert (found.status, found.cause) == ("lost", "terminated")
+    assert found.place.endswith(f"train.py:{LINE}")
+
+
+def test_an_exception_is_told_with_its_place_its_span_and_the_inputs(
+    train: Callable[..., subprocess.Popen[str]], folder: Path, tmp_path: Path
+) -> None:
+    train("raise ValueError('no such airport')").communicate(timeout=120)
+    found = newest(folder)
+    assert found.error == [("ValueError: no such airport", f"{tmp_path}/train.py:{LINE}")]
+    assert found.span == "merge"
+    assert [name for name, _ in found.inputs] == ["rows"]
+    assert f'It was raised at train.py:{LINE}, in the span "merge".' in found.paragraph
+
+
+def test_one_that_hangs_is_ended_after_its_time(train: Callable[..., subprocess.Popen[str]], folder: Path) -> None:
+    process = train(WAITS, run=True, options=("--timeout", "1"))
+    process.communicate(timeout=120)
+    assert process.returncode == 124
+    found = newest(folder)
+    assert (found.cause, found.known) == ("timed-out", True)
+
+
+def test_one_that_hangs_and_is_told_to_end_from_outside_leaves_its_stack(
+    train: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    process = train(WAITS)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.terminate()
+    process.communicate(timeout=120)
+    found = newest(folder)
+    assert found.cause == "terminated"
+    assert found.place.endswith((f"train.py:{LINE - 1}", f"train.py:{LINE}"))  # it may still be printing
+
+
+def test_one_that_runs_is_said_to_run(train: Callable[..., subprocess.Popen[str]], folder: Path) -> None:
+    process = train(WAITS)
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert newest(folder).cause == "running"
+    process.kill()
+    process.communicate(timeout=120)
+
+
+OF_MEMORY = "hold = []\n        while True: hold.append(b'x' * 4_000_000)"
+
+
+@pytest.fixture
+def memory_cgroup() -> Iterator[Path]:
+    """A memory cgroup of 200 MB below this process's own; skipped where none can be made."""
+    own = {
+        controllers: path
+        for _, controllers, path in (line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines())
+    }
+    version_1 = "memory" in own
+    above = Path("/sys/fs/cgroup/memory" if version_1 else "/sys/fs/cgroup") / own.get("memory", own.get("", "")).strip(
+        "/"
+    )
+    made = above / f"obs-test-{os.getpid()}"
+    try:
+        made.mkdir()
+        limit = made / ("memory.limit_in_bytes" if version_1 else "memory.max")
+        limit.write_text("200000000")
+    except OSError as error:
+        if made.exists():
+            made.rmdir()
+        pytest.skip(f"no memory cgroup can be made here: {error}")
+    yield made
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            made.rmdir()
+            break
+        except OSError:  # the kernel is still taking its processes out
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("run", [False, True], ids=["alone", "obs run"])
+def test_a_real_out_of_memory_kill_is_told(
+    memory_cgroup: Path, train: Callable[..., subprocess.Popen[str]], folder: Path, tmp_path: Path, run: bool
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(SOURCE.replace("HOW", OF_MEMORY))
+    command = [sys.executable, str(script)]
+    if run:
+        command = [sys.executable, "-m", "obs_core", "run", "--", *command]
+    entered = ["sh", "-c", 'echo $$ > "$0"/cgroup.procs && exec "$@"', str(memory_cgroup), *command]
+    env = {**os.environ, "OBS_STORE": str(folder), "OBS_STRICT": "0"}
+    done = subprocess.run(entered, capture_output=True, check=False, env=env, timeout=120)
+    assert done.returncode == -signal.SIGKILL
+    found = newest(folder)
+    if run:
+        assert (found.cause, found.known) == ("out-of-memory", True)
+        assert found.memory is not None
+        assert "was killed by the kernel for its memory" in found.paragraph
+        assert "of 190.73 MiB were in use" in found.paragraph
+    else:
+        assert (found.cause, found.known) == ("vanished", False)
+        assert "by somebody or for its memory" in found.paragraph
+
+
+SAMPLED = """
+from obs_core.journal import records
+from obs_core.recording import samplers
+
+class Sampling:
+    def sample(self, runs):
+        for run in runs:
+            journal = run.journal
+            used = {"container.memory": MEMORY, "container.limit": 2**30, "rss": 5e7}
+            journal.append(records.Sample(journal.now(), used))
+            journal.append(records.Calls(1, [(-1, "main", "/jobs/train.py", 4), (1, "merged", "/jobs/join.py", 88)]))
+            journal.append(records.Stacks(journal.now(), [("Other", None, 1), ("MainThread", None, 2)]))
+            journal.flush()
+        sampled.append(1)
+
+sampled = []
+samplers._made = lambda: [Sampling()]
+"""
+
+
+@pytest.mark.parametrize(("memory", "cause"), [(1003 * 2**20, "out-of-memory"), (500 * 2**20, "vanished")])
+def test_memory_near_its_limit_makes_it_the_probable_cause(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    memory: int,
+    cause: str,
+) -> None:
+    monkeypatch.delenv("OBS_RESOURCES", raising=False)
+    how = "while not sampled: time.sleep(0.02)\n        print('row 17', flush=True); os.kill(os.getpid(), 9)"
+    run_script(SAMPLED.replace("MEMORY", str(memory)) + SOURCE.replace("HOW", how), check=False)
+    found = newest(folder)
+    assert (found.cause, found.known) == (cause, False)
+    assert found.memory is not None
+    assert found.memory.limit == 2**30
+    assert found.place == "/jobs/join.py:88"
+    assert found.lines == ["ready", "row 17"]
+    assert "at join.py:88" in found.paragraph
+    assert 'The last it said: "row 17".' in found.paragraph
+    if cause == "out-of-memory":
+        assert (
+            "was killed, probably for its memory: 0.98 of 1.00 GiB were in use at its last sign of life"
+            in found.paragraph
+        )
+
+
+@pytest.fixture
+def killed(train: Callable[..., subprocess.Popen[str]], folder: Path) -> Execution:
+    train(OF_KILL).communicate(timeout=120)
+    return load_execution("last", folder)
+
+
+def test_of_another_machine_nothing_is_guessed(killed: Execution, monkeypatch: pytest.MonkeyPatch) -> None:
+    _silent(killed)
+    monkeypatch.setattr(identity, "this_machine", lambda: "elsewhere/boot/pid")
+    monkeypatch.setattr(identity, "host_name", lambda: "elsewhere")
+    found = Execution(killed.store, killed.id).why()
+    assert (found.status, found.cause, found.known) == ("lost", "unknown", False)
+    assert "why is unknown" in found.paragraph
+
+
+def test_a_restart_of_the_machine_is_told(killed: Execution, monkeypatch: pytest.MonkeyPatch) -> None:
+    _silent(killed)
+    host, _, rest = identity.this_machine().split("/", 2)
+    monkeypatch.setattr(identity, "this_machine", lambda: f"{host}/another-boot/{rest}")
+    for minutes, cause in ((1, "machine-restarted"), (600, "unknown")):
+        started = time.time_ns() + minutes * 60 * 10**9
+        monkeypatch.setattr(endings, "_machine_started", lambda started=started: started)
+        assert Execution(killed.store, killed.id).why().cause == cause
+
+
+def _silent(killed: Execution) -> None:
+    """Let it be long ago that its journal was written."""
+    for segment in Path(killed.store.address(f"executions/{killed.id}")).glob("*.jsonl"):
+        os.utime(segment, (1, 1))
+
+
+def test_it_is_compared_with_the_last_good_run(folder: Path) -> None:
+    @task
+    def fit(rows: list[int]) -> float:
+        with span("share"):
+            return 1 / len(rows)
+
+    with execution("train", {"year": 2012}, store=folder) as good:
+        fit([1, 2])
+    with execution("other", store=folder):
+        pass
+    with pytest.raises(ZeroDivisionError), execution("train", {"year": 2013}, store=folder):
+        fit([])
+    found = newest(folder)
+    assert found.last_success == good.id
+    assert "the tag year was 2012, then 2013" in found.differences
+    assert any(one.startswith("fit's rows was") for one in found.differences), found.differences
+    assert "The last good run" in found.paragraph
+
+
+def test_a_good_execution_is_said_to_be_good(folder: Path) -> None:
+    with execution("train", store=folder):
+        pass
+    found = newest(folder)
+    assert (found.cause, found.known) == ("succeeded", True)
+    assert found.paragraph.startswith("train succeeded after ")
+
+
+def test_an_exception_outside_any_task_is_told(folder: Path) -> None:
+    with pytest.raises(KeyError), execution("train", store=folder):
+        raise KeyError("JFK") from ValueError("no such airport")
+    found = newest(folder)
+    assert (found.cause, found.task) == ("exception", "")
+    assert found.error[0][0] == "KeyError: 'JFK'"
+    assert "It came of ValueError: no such airport." in found.paragraph
+
+
+def test_the_command_prints_a_paragraph_and_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="evil"), execution("train\x1b[2J", store=folder):
+        raise ValueError("evil \x1b[2J")
+    assert obs(["why", "--store", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "failed at 20" in out
+    assert obs(["why", "last", "--json", "--store", str(folder)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["cause"], found["known"], found["status"]) == ("exception", True, "failed")
+    (view,) = list_executions(folder)
+    assert found["execution"] == view.id

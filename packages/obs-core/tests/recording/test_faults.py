@@ -1,0 +1,126 @@
+"""What a dying process leaves, and that nothing changes for one that lives."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+BEGIN = "import os, signal, sys, time\nfrom obs_core import execution, task\n"
+
+
+def left(folder: Path) -> list[Path]:
+    return sorted(folder.glob("executions/*/faults-*"))
+
+
+def test_one_that_ends_well_leaves_nothing(run_script: Run, folder: Path) -> None:
+    run_script(f"{BEGIN}with execution('a'):\n    with execution('b'): pass")
+    assert not list(folder.glob("executions/*/faults-*"))
+
+
+def test_handlers_look_as_before_and_get_the_signal(run_script: Run, folder: Path) -> None:
+    source = f"""{BEGIN}
+seen = []
+def handle(number, frame): seen.append(number)
+signal.signal(signal.SIGTERM, handle)
+with execution("a"):
+    assert signal.getsignal(signal.SIGTERM) is handle
+    os.kill(os.getpid(), signal.SIGTERM)
+    while not seen: time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+    while len(seen) < 2: time.sleep(0.01)
+print(seen)
+"""
+    assert run_script(source).stdout == "[15, 15]\n"
+    (file,) = left(folder)
+    assert file.read_text().count("most recent call first") == 2
+
+
+def test_a_handler_that_comes_later_stands(run_script: Run) -> None:
+    source = f"""{BEGIN}
+seen = []
+with execution("a"):
+    signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
+    os.kill(os.getpid(), signal.SIGTERM)
+    while not seen: time.sleep(0.01)
+with execution("b"):
+    os.kill(os.getpid(), signal.SIGTERM)
+    while len(seen) < 2: time.sleep(0.01)
+"""
+    run_script(source)
+
+
+def test_an_ignored_signal_stays_ignored(run_script: Run) -> None:
+    source = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwith execution('a'): os.kill(os.getpid(), 15)"
+    run_script(f"{BEGIN}{source}")
+
+
+def test_a_programs_own_faulthandler_is_kept(run_script: Run, folder: Path) -> None:
+    source = f"{BEGIN}import ctypes, faulthandler\nfaulthandler.enable()\nwith execution('a'): ctypes.string_at(0)"
+    done = run_script(source, check=False)
+    assert done.returncode == -signal.SIGSEGV
+    assert "Fatal Python error: Segmentation fault" in done.stderr
+    assert [file.read_text() for file in left(folder)] == [""]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells who handles a signal")
+def test_a_program_that_registered_sigterm_keeps_it(run_script: Run, folder: Path) -> None:
+    register = "import faulthandler\nfaulthandler.register(signal.SIGTERM, chain=True)"
+    done = run_script(f"{BEGIN}{register}\nwith execution('a'): os.kill(os.getpid(), 15)", check=False)
+    assert done.returncode == -signal.SIGTERM
+    assert "most recent call first" in done.stderr
+    assert [file.read_text() for file in left(folder)] == [""]
+
+
+def test_what_ends_a_forked_child_says_nothing_of_its_parent(run_script: Run, folder: Path) -> None:
+    source = f"""{BEGIN}
+with execution("a"):
+    child = os.fork()
+    if not child:
+        time.sleep(300)
+    os.kill(child, signal.SIGTERM)
+    assert os.waitpid(child, 0)[1] == signal.SIGTERM
+"""
+    run_script(source)
+    assert not left(folder)
+
+
+def test_forking_lets_no_signal_wait_for_longer(run_script: Run) -> None:
+    source = f"""{BEGIN}
+with execution("a"):
+    read, write = os.pipe()
+    child = os.fork()
+    os.write(write, repr(signal.pthread_sigmask(signal.SIG_BLOCK, [])).encode())
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+    print(os.read(read, 100).decode())
+"""
+    assert run_script(source).stdout == "set()set()\n"
+
+
+def test_a_script_without_an_execution_leaves_its_stack_too(run_script: Run, folder: Path) -> None:
+    source = f"{BEGIN}from obs_core import span\nwith span('a'):\n    time.sleep(2.5)\n    os.kill(os.getpid(), 15)"
+    done = run_script(source, check=False)
+    assert done.returncode == -signal.SIGTERM
+    (file,) = left(folder)
+    assert 'script.py", line 6' in file.read_text()
+
+
+def test_a_program_that_closes_everything_gets_no_stack_into_its_files(run_script: Run, tmp_path: Path) -> None:
+    source = f"""{BEGIN}
+with execution("a"):
+    os.closerange(3, 1024)
+    files = [os.open("own", os.O_WRONLY | os.O_CREAT) for _ in range(20)]
+    with execution("b"):
+        pass
+    os.kill(os.getpid(), 15)
+"""
+    run_script(source, check=False)
+    assert b"most recent call first" not in (tmp_path / "own").read_bytes()

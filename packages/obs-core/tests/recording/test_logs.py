@@ -1,0 +1,609 @@
+"""What tasks log and print is kept with them, and the program's output is what it was without obs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from obs_core.journal import logs
+from obs_core.journal.writer import Journal
+from obs_core.model import LogLine
+from obs_core.reading import load_execution
+from obs_core.store import open_store
+
+RunScript = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def said(folder: Path) -> list[tuple[str, str]]:
+    """Where each line of the last execution came from, and its text."""
+    return [(line.stream, line.text) for line in load_execution("last", folder).log()]
+
+
+def named(folder: Path) -> list[tuple[str, str, str]]:
+    """Task, span and text of each line of the last execution."""
+    execution = load_execution("last", folder)
+    table = execution.table
+    names = dict(zip(table.ids, table.names, strict=True))
+    return [(names[line.task], names[line.span], line.text) for line in execution.log()]
+
+
+def test_each_line_stands_with_its_task_and_its_span(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import logging, sys
+from obs_core import execution, span, task
+
+@task
+def inner():
+    print("of the inner task")
+
+@task
+def outer():
+    print("of", "the", "task")
+    with span("reading"):
+        print("of the span")
+        logging.getLogger("app").warning("also of the %s", "span")
+        with span("never written before it ended"):
+            sys.stderr.write("of the innermost\\n")
+    inner()
+
+print("before")
+with execution("night"):
+    print("of the execution")
+    outer()
+print("after")
+""")
+    assert named(folder) == [
+        ("night", "night", "of the execution"),
+        ("outer", "outer", "of the task"),
+        ("outer", "reading", "of the span"),
+        ("outer", "reading", "also of the span"),
+        ("outer", "never written before it ended", "of the innermost"),
+        ("inner", "inner", "of the inner task"),
+    ]
+    assert result.stdout.splitlines() == [
+        "before", "of the execution", "of the task", "of the span", "of the inner task", "after",
+    ]  # fmt: skip
+    assert result.stderr == "also of the span\nof the innermost\n"
+
+
+def test_a_logged_line_has_level_logger_place_traceback_and_fields(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import logging
+from obs_core import task
+
+@task
+def work():
+    log = logging.getLogger("app.db")
+    log.propagate = False
+    log.addHandler(logging.NullHandler())
+    log.info("not enabled")
+    try:
+        {}["key"]
+    except KeyError:
+        log.exception("no such %s", "row", extra={"table": "flights", "tried": 3})
+
+work()
+""")
+    [line] = load_execution("last", folder).task("work").log()
+    assert (line.level, line.severity, line.stream, line.logger) == ("ERROR", 40, "logging", "app.db")
+    assert line.text == "no such row"
+    assert line.where.endswith("script.py:14")
+    assert line.exception.splitlines()[-1] == "KeyError: 'key'"
+    assert line.fields == {"table": "flights", "tried": 3}
+
+
+def test_logging_is_set_up_as_without_obs(run_script: RunScript, folder: Path) -> None:
+    """A handler of ours at the root logger would make `basicConfig` do nothing, and hide what has no handler."""
+    result = run_script("""
+import logging
+from obs_core import execution
+
+before = logging.Logger.callHandlers
+with execution("night"):
+    logging.getLogger("a").warning("has no handler")
+    logging.basicConfig(format="%(levelname)s:%(name)s:%(message)s", level=logging.INFO)
+    logging.getLogger("b").info("has one now")
+assert logging.Logger.callHandlers is before
+""")
+    assert result.stderr == "has no handler\nINFO:b:has one now\n"
+    assert said(folder) == [("logging", "has no handler"), ("logging", "has one now")]
+
+
+def test_logging_that_a_task_imports_is_heard_within_a_second_or_two(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import sys, time
+from obs_core import task
+
+@task
+def work():
+    assert "logging" not in sys.modules
+    import logging
+    while not hasattr(logging.Logger.callHandlers, "__obs_tap__"):
+        time.sleep(0.05)
+    logging.getLogger("app").warning("heard")
+
+work()
+""")
+    assert said(folder) == [("logging", "heard")]
+
+
+def test_the_streams_stay_the_objects_that_they_are(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import contextlib, io, sys
+from obs_core import execution
+
+out, written = sys.stdout, vars(sys.stdout).copy()
+with execution("night"):
+    assert sys.stdout is out and type(out) is io.TextIOWrapper
+    assert sys.stdout.write("abc\\n") == 4
+    with contextlib.redirect_stdout(io.StringIO()) as elsewhere:
+        print("taken by the program")
+    assert elsewhere.getvalue() == "taken by the program\\n"
+    try:
+        sys.stdout.write(b"no text")
+    except TypeError:
+        print("as always")
+assert vars(sys.stdout) == written
+""")
+    assert said(folder) == [("stdout", "abc"), ("stdout", "as always")]
+
+
+def test_threads_are_told_apart(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import threading
+from obs_core import execution, task
+
+meet = threading.Barrier(4)
+
+@task
+def work(name):
+    for number in range(50):
+        meet.wait()
+        print(name, number)
+
+with execution("night"):
+    threads = [threading.Thread(target=task(name=f"work-{name}")(work.__wrapped__), args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+""")
+    lines = named(folder)
+    assert len(lines) == 200
+    assert {(task, text.partition(" ")[0]) for task, _, text in lines} == {(f"work-{n}", str(n)) for n in range(4)}
+
+
+def test_forked_spawned_and_attached_processes_join_with_their_names(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import multiprocessing, os, sys
+from obs_core import attach, carrier, execution, span, task
+
+def child(carried):
+    with attach(carried), span("in the child"):
+        print("spawned")
+
+@task
+def work():
+    print("parent")
+    pid = os.fork()
+    if not pid:
+        print("forked")
+        sys.stdout.flush()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    process = multiprocessing.get_context("spawn").Process(target=child, args=(carrier(),))
+    process.start()
+    process.join()
+
+if __name__ == "__main__":
+    with execution("night"):
+        work()
+""")
+    lines = load_execution("last", folder).log()
+    assert [line.text for line in lines] == ["parent", "forked", "spawned"]
+    assert len({line.writer for line in lines}) == 3
+    assert {line.task for line in lines} == {load_execution("last", folder).task("work").id}
+    assert named(folder)[-1] == ("work", "in the child", "spawned")
+
+
+@pytest.mark.parametrize(
+    ("setting", "kept"),
+    [("0", []), ("logging", ["logged"]), ("streams", ["logged", "printed"]), ("", ["logged", "printed"])],
+)
+def test_what_is_kept_can_be_chosen(run_script: RunScript, folder: Path, setting: str, kept: list[str]) -> None:
+    source = """
+import logging
+from obs_core import execution, task
+
+@task
+def work():
+    logging.getLogger().warning("logged")
+    print("printed")
+
+@task(logs="logging")
+def quiet():
+    print("never")
+    work()
+
+with execution('night'):
+    work()
+"""
+    run_script(source, env={"OBS_LOGS": setting})
+    assert [text for _, text in said(folder)] == kept
+    run_script(source.replace("'night'):\n    work()", "'night'):\n    quiet()"))
+    assert [text for _, text in said(folder)] == ["logged"]
+
+
+def test_an_unknown_choice_is_an_error() -> None:
+    from obs_core import task
+
+    with pytest.raises(ValueError, match="logs='loud' is not known; there are: 0, logging, streams, all"):
+        task(logs="loud")
+
+
+def test_warnings_are_lines_of_their_own_once_each(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import warnings
+from obs_core import execution
+
+warnings.simplefilter("always")
+with execution("night"):
+    for number in range(3):
+        warnings.warn("old", DeprecationWarning)
+""")
+    [line] = load_execution("last", folder).log()
+    assert (line.level, line.stream, line.text) == ("WARNING", "warnings", "DeprecationWarning: old")
+    assert line.where.endswith("script.py:8")
+    assert result.stderr.count("DeprecationWarning: old") == 3
+
+
+def test_loguru_keeps_level_fields_and_exception(run_script: RunScript, folder: Path) -> None:
+    pytest.importorskip("loguru")
+    run_script("""
+from loguru import logger
+from obs_core import task
+
+@task
+def work():
+    logger.bind(rows=3).warning("no coordinates for {}", "JFK")
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        logger.exception("cannot divide")
+
+work()
+""")
+    warning, error = load_execution("last", folder).log()
+    assert (warning.level, warning.text, warning.fields) == ("WARNING", "no coordinates for JFK", {"rows": 3})
+    assert warning.where.endswith("script.py:7")
+    assert (error.level, error.text) == ("ERROR", "cannot divide")
+    assert error.exception.endswith("ZeroDivisionError: division by zero")
+
+
+def test_structlog_keeps_level_and_fields(run_script: RunScript, folder: Path) -> None:
+    pytest.importorskip("structlog")
+    run_script("""
+import structlog
+from obs_core import task
+
+@task
+def work():
+    structlog.get_logger().bind(run=7).warning("no coordinates", airport="JFK")
+    structlog.configure(processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()])
+    structlog.get_logger().error("rendered", rows=3)
+
+work()
+""")
+    lines = load_execution("last", folder).log()
+    assert [(line.level, line.text, line.fields) for line in lines] == [
+        ("WARNING", "no coordinates", {"run": 7, "airport": "JFK"}),
+        ("ERROR", "rendered", {"rows": 3}),
+    ]
+
+
+def test_progress_bars_are_folded_and_a_line_without_an_end_is_kept(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import sys
+from obs_core import task
+
+@task
+def work():
+    for number in range(1000):
+        sys.stderr.write(f"\\r{number + 1}/1000")
+    sys.stderr.write("\\n")
+    sys.stdout.write("DOS\\r\\n")
+    sys.stdout.write("not ended")
+
+work()
+""")
+    assert said(folder) == [("stderr", "1000/1000"), ("stdout", "DOS"), ("stdout", "not ended")]
+
+
+def test_secrets_are_masked(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import logging
+from obs_core import current_context, task
+
+@task
+def work():
+    value = current_context().secrets.get("db", "password")
+    print("with", value)
+    logging.getLogger("app").warning("with %s", value, extra={"given": value})
+
+work()
+""", env={"OBS_SECRET_DB_PASSWORD": "k9-very-secret"})  # fmt: skip
+    printed, logged = load_execution("last", folder).log()
+    assert (printed.text, logged.text, logged.fields) == ("with ***", "with ***", {"given": "***"})
+    files = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert b"k9-very-secret" not in files
+
+
+def test_bad_output_is_kept_as_far_as_it_can_be(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import logging, sys
+from obs_core import task
+
+@task
+def work():
+    sys.stdout.reconfigure(errors="backslashreplace")
+    print("a lone surrogate \\udc80")
+    print("x" * 5_000_000 + "end")
+    logging.getLogger("app").warning("not %d", "a number")
+    logging.getLogger("app").warning("odd", extra={"big": 2**70, "object": object})
+
+logging.raiseExceptions = False
+work()
+""")
+    surrogate, long, broken, odd = load_execution("last", folder).task("work").log()
+    assert surrogate.text == "a lone surrogate \\udc80"
+    assert len(long.text) < 17_000
+    assert "characters left out" in long.text
+    assert long.text.endswith("end")
+    assert broken.text == "not %d (its arguments cannot be put into it: TypeError)"
+    assert odd.text == "odd"
+
+
+def test_a_script_without_output_writes_no_log(run_script: RunScript, folder: Path) -> None:
+    run_script("from obs_core import task\ntask(lambda: None, name='x')()")
+    assert not list(folder.glob("executions/*/logs"))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_a_kill_loses_no_line(tmp_path: Path, folder: Path) -> None:
+    source = """
+import os, signal
+from obs_core import task
+
+@task
+def work():
+    for number in range(1000):
+        print(number)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+work()
+"""
+    victim = subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, check=False)
+    assert victim.returncode == -signal.SIGKILL
+    assert [text for _, text in said(folder)] == [str(number) for number in range(1000)]
+
+
+def test_a_full_disk_hurts_nobody(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import resource, signal
+from obs_core import execution
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with execution("night"):
+    print("first")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
+    for number in range(100):
+        print("number", number)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print("last")
+""", env={"OBS_STRICT": "0"})  # fmt: skip
+    assert result.stdout.splitlines() == ["first", *(f"number {number}" for number in range(100)), "last"]
+    lines = [text for _, text in said(folder)]
+    assert lines[0] == "first"
+    assert lines[-1] == "last"
+    execution = load_execution("last", folder)
+    warned = 1  # that the disk takes nothing, which it does not take either
+    assert logs.dropped_lines(execution.store, execution.id) == 102 + warned - len(lines)
+
+
+def test_of_too_much_the_first_and_the_last_stay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "MOST_KEPT", 64_000)
+    store = open_store(folder)
+    writer = logs.LogWriter(Journal(store, "20130101-000000-000000-aaaaaa", "main"))
+    for number in range(5_000):
+        writer.write("out", 1, 1, f"line {number}")
+    writer.close()
+    lines = logs.read_log(store, "20130101-000000-000000-aaaaaa")
+    numbers = [int(line.text.removeprefix("line ")) for line in lines]
+    assert (numbers[0], numbers[-1]) == (0, 4999)
+    assert numbers == sorted(set(numbers))
+    assert logs.dropped_lines(store, "20130101-000000-000000-aaaaaa") == 5_000 - len(numbers) > 0
+    size = sum(path.stat().st_size for path in folder.rglob("*.jsonl"))
+    assert 40_000 < size < 80_000
+
+
+def test_a_store_that_cannot_append_gets_it_too(tmp_path: Path) -> None:
+    from obs_core import execution
+
+    with execution("night", store="memory://logs") as run:
+        sys.stdout.write("")
+        run._run.log.write("out", 1, 1, "to an object store")  # type: ignore[union-attr]
+    assert [line.text for line in load_execution(run.id, "memory://logs").log()] == ["to an object store"]
+
+
+def test_lines_are_chosen_by_level_text_time_and_number(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import logging
+from obs_core import task
+
+@task
+def work():
+    print("one")
+    logging.getLogger("app").warning("two")
+    print('{"event": "three", "level": "error", "rows": 3}')
+    logging.getLogger("app").error("four")
+
+work()
+""")
+    execution = load_execution("last", folder)
+
+    def texts(lines: list[LogLine]) -> list[str]:
+        return [line.text for line in lines]
+
+    assert texts(execution.log(level="warning")) == ["two", "three", "four"]
+    assert texts(execution.log(level=40)) == ["three", "four"]
+    assert execution.log(grep="three")[0].fields == {"rows": 3}
+    assert texts(execution.log(grep="o")) == ["one", "two", "four"]
+    assert texts(execution.log(last=2)) == ["three", "four"]
+    assert texts(execution.log(level="warning", last=1)) == ["four"]
+    assert texts(execution.log(since=execution.log()[2].at)) == ["three", "four"]
+    with pytest.raises(ValueError, match="'loud' is no level; there are: debug, info, warning, error, critical"):
+        execution.log(level="loud")
+
+
+def test_a_torn_and_a_damaged_line_are_left_out(run_script: RunScript, folder: Path) -> None:
+    run_script("from obs_core import execution\nwith execution('night'):\n    print('one')\n    print('two')")
+    [path] = folder.glob("executions/*/logs/*.jsonl")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'"one"', b'"\xff\xfe"') + b'[1,"out",1')
+    assert said(folder) == [("stdout", "two")]
+
+
+ALL = {"OBS_LOGS": "all"}
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="descriptors are kept on POSIX systems")
+
+
+@needs_fork
+def test_all_keeps_what_subprocesses_and_c_code_write_and_the_terminal_has_it_in_order(
+    run_script: RunScript, folder: Path
+) -> None:
+    result = run_script("""
+import ctypes, subprocess, sys
+from obs_core import execution, task
+
+@task
+def work():
+    print("python", flush=True)
+    subprocess.run(["sh", "-c", "echo subprocess; echo problem >&2"])
+    print("python again", flush=True)
+    libc = ctypes.CDLL(None)
+    libc.puts(b"C code")
+    libc.fflush(None)
+
+with execution("night"):
+    work()
+    subprocess.run(["sh", "-c", "printf unended"])
+print(" done", sys.stdout.fileno())
+""", env=ALL)  # fmt: skip
+    assert result.stdout == "python\nsubprocess\npython again\nC code\nunended done 1\n"
+    assert result.stderr == "problem\n"
+    texts = [(task, text) for task, _, text in named(folder)]
+    assert sorted(texts) == [
+        ("night", "unended"), ("work", "C code"), ("work", "problem"), ("work", "python"), ("work", "python again"),
+        ("work", "subprocess"),
+    ]  # fmt: skip
+    assert not list(folder.glob("executions/*/logs/*.raw"))
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    "ending",
+    ["os._exit(3)", "os.execv('/bin/sh', ['sh', '-c', 'echo afterwards; exit 3'])", "sys.exit(3)"],
+)
+def test_all_passes_everything_on_before_the_program_ends(run_script: RunScript, folder: Path, ending: str) -> None:
+    result = run_script(f"""
+import os, subprocess, sys
+from obs_core import task
+
+@task
+def work():
+    subprocess.run(["sh", "-c", "echo first; echo second"])
+    {ending}
+
+work()
+""", env=ALL, check=False)  # fmt: skip
+    assert result.returncode == 3
+    assert result.stdout.splitlines()[:2] == ["first", "second"]
+    assert result.stdout.splitlines()[2:] == (["afterwards"] if "execv" in ending else [])
+    assert [text for _, text in said(folder)][:2] == ["first", "second"]
+
+
+@needs_fork
+def test_all_keeps_what_was_written_before_a_kill(tmp_path: Path, folder: Path) -> None:
+    source = """
+import os, signal, subprocess
+from obs_core import task
+
+@task
+def work():
+    os.write(1, b"C code\\n")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+work()
+"""
+    environment = {**os.environ, **ALL}
+    subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, check=False, env=environment)
+    assert ("stdout", "C code") in said(folder)
+
+
+@needs_fork
+def test_all_leaves_a_terminal_a_terminal_for_python(tmp_path: Path, folder: Path) -> None:
+    import pty
+
+    source = """
+import sys
+from obs_core import execution
+
+with execution("night"):
+    print("a terminal:", sys.stdout.isatty())
+"""
+    controller, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", source], stdout=terminal, stderr=terminal, cwd=tmp_path, env={**os.environ, **ALL}
+    ) as process:
+        os.close(terminal)
+        shown = b""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                shown += os.read(controller, 1000)
+            except OSError:  # the other end is closed
+                break
+        assert process.wait(60) == 0
+    os.close(controller)
+    assert shown == b"a terminal: True\r\n"
+    assert said(folder) == [("stdout", "a terminal: True")]
+
+
+@needs_fork
+def test_all_is_not_held_up_by_output_that_comes_too_fast(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import subprocess
+from obs_core import task
+from obs_core.recording import descriptors
+
+descriptors._MOST_BEHIND = 100_000
+
+@task
+def work():
+    subprocess.run(["seq", "2000000"])
+
+work()
+""", env=ALL)  # fmt: skip
+    numbers = [str(number) for number in range(1, 2_000_001)]
+    assert result.stdout.splitlines() == numbers
+    execution = load_execution("last", folder)
+    lines = execution.log()
+    assert len(lines) + logs.dropped_lines(execution.store, execution.id) >= 1_999_000
+    assert lines[-1].text == "2000000"

@@ -1,0 +1,322 @@
+"""Metrics and parameters: what is logged is read back, drawn, and never the task's trouble."""
+
+from __future__ import annotations
+
+import base64
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from obs_core import ObsWarning, execution, load_execution, log_metric, log_metrics, log_params, span, task
+from obs_core.testing import RecordingStore
+
+
+def unpacked_documents(page: bytes) -> list[bytes]:
+    """What the tabs of a report hold."""
+    found = re.findall(rb'id="obs-deck-[0-9a-f]+">([^<]*)<', page)
+    return [zlib.decompress(base64.b64decode(one), wbits=31) for one in found]
+
+
+RunScript = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_a_metric_is_read_back_with_step_time_and_value(store: RecordingStore) -> None:
+    @task
+    def fit() -> None:
+        for step in (3, 5, 9):
+            log_metric("loss", 1 / step, step=step)
+
+    fit()
+    loss = load_execution("last", store).metrics("loss")
+    assert list(loss.step) == [3, 5, 9]
+    assert list(loss.value) == [1 / 3, 1 / 5, 1 / 9]
+    assert list(loss.time) == sorted(loss.time)
+    view = load_execution("last", store).view
+    assert view.started <= loss.time[0] <= loss.time[-1] <= view.started + view.duration
+
+
+def test_without_a_step_it_counts_on_from_the_last_one(store: RecordingStore) -> None:
+    @task
+    def fit() -> None:
+        log_metric("loss", 1.0)
+        log_metric("loss", 1.0)
+        log_metric("loss", 1.0, step=10)
+        log_metric("loss", 1.0)
+
+    fit()
+    assert list(load_execution("last", store).metrics("loss").step) == [0, 1, 10, 11]
+
+
+def test_what_is_not_finite_stays_what_it_is(store: RecordingStore) -> None:
+    @task
+    def fit() -> None:
+        log_metrics({"a": math.nan, "b": math.inf, "c": -math.inf, "d": 10**400, "e": True})
+
+    fit()
+    read = load_execution("last", store)
+    assert math.isnan(read.metrics("a").value[0])
+    assert [read.metrics(name).value[0] for name in "bcde"] == [math.inf, -math.inf, math.inf, 1.0]
+
+
+def test_scalars_of_other_libraries_are_taken_by_what_they_hold(store: RecordingStore) -> None:
+    class Scalar:
+        def item(self) -> float:
+            return 0.5
+
+    @task
+    def fit() -> None:
+        log_metric("loss", Scalar())
+
+    fit()
+    assert list(load_execution("last", store).metrics("loss").value) == [0.5]
+
+
+@pytest.mark.parametrize("value", ["0.5", None, [1.0], {"loss": 1}, 1j, object()])
+def test_a_value_that_is_no_number_is_named_and_stops_nothing(store: RecordingStore, value: Any) -> None:
+    @task
+    def fit() -> str:
+        for _ in range(3):
+            log_metric("loss", value)
+        return "went on"
+
+    with pytest.warns(ObsWarning, match="metric 'loss' takes a number") as caught:
+        assert fit() == "went on"
+    assert len(caught) == 1
+    assert type(value).__name__ in str(caught[0].message)
+    read = load_execution("last", store)
+    assert any("metric 'loss' takes a number" in note for note in read.task("fit").notes)
+
+
+@pytest.mark.parametrize("step", ["7", 1.5, [1]])
+def test_a_step_that_is_no_whole_number_is_named_and_the_value_kept(store: RecordingStore, step: Any) -> None:
+    @task
+    def fit() -> None:
+        log_metric("loss", 1.0, step=step)
+
+    with pytest.warns(ObsWarning, match="the step of metric 'loss' is a whole number"):
+        fit()
+    assert list(load_execution("last", store).metrics("loss").step) == [0]
+
+
+def test_a_name_that_is_none_is_named(store: RecordingStore) -> None:
+    @task
+    def fit() -> None:
+        log_metric(["loss"], 1.0)  # type: ignore[arg-type]
+        log_metric(7, 1.0)  # type: ignore[arg-type]
+
+    with pytest.warns(ObsWarning, match="a metric's name is a string, got list"):
+        fit()
+
+
+def test_names_are_bounded(store: RecordingStore) -> None:
+    @task
+    def fit() -> None:
+        for number in range(1_500):
+            log_metric(f"loss of batch {number}", 1.0)
+        log_metric("x" * 5_000, 1.0)
+
+    with pytest.warns(ObsWarning, match="a task may have 1,000 metrics"):
+        fit()
+    assert len(load_execution("last", store).metrics()) == 1_000
+
+
+def test_each_point_knows_its_task_and_span(store: RecordingStore) -> None:
+    @task
+    def fit() -> None:
+        log_metric("loss", 1.0)
+        with span("inner"):
+            log_metric("loss", 2.0)
+            log_metric("loss", 3.0)
+
+    fit()
+    read = load_execution("last", store)
+    (metric,) = read._assembly.metrics.metrics[read.task("fit").id].values()
+    ((_, writer, part),) = metric.parts
+    names = dict(zip(read.table.ids, read.table.names, strict=True))
+    told = [(names[f"{writer}.{ref}"], count) for ref, count in part.spans]
+    assert told == [("fit", 1), ("inner", 2)]
+
+
+def test_metrics_of_tasks_side_by_side_are_told_apart(store: RecordingStore) -> None:
+    @task
+    def first() -> None:
+        log_metric("loss", 1.0)
+
+    @task
+    def second() -> None:
+        log_metric("loss", 2.0)
+
+    with execution("both"):
+        first()
+        second()
+    read = load_execution("last", store)
+    assert list(read.metrics("loss", task="second").value) == [2.0]
+    assert list(read.metrics("loss").value) == [1.0, 2.0]
+    with pytest.raises(KeyError, match=r"no metric 'los' in execution .*; there are: 'loss'"):
+        read.metrics("los")
+
+
+def test_threads_that_log_one_metric_lose_nothing_and_mix_nothing(store: RecordingStore) -> None:
+    @task
+    def fit() -> None:
+        def log(number: int) -> None:
+            for step in range(5_000):
+                log_metric("loss", float(number), step=number * 1_000_000 + step)
+
+        threads = [threading.Thread(target=log, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    fit()
+    loss = load_execution("last", store).metrics("loss")
+    assert len(loss) == 20_000
+    assert all(value == step // 1_000_000 for step, value in zip(loss.step, loss.value, strict=True))
+    assert sorted(loss.step) == [number * 1_000_000 + step for number in range(4) for step in range(5_000)]
+
+
+def test_metrics_become_frames(store: RecordingStore) -> None:
+    pandas, polars, pyarrow = (pytest.importorskip(name) for name in ("pandas", "polars", "pyarrow"))
+
+    @task
+    def fit() -> None:
+        log_metric("loss", 0.5, step=3)
+        log_metric("loss", math.inf, step=4)
+        log_metric("rows", 7)
+
+    fit()
+    read = load_execution("last", store)
+    loss = read.metrics("loss")
+    frame = loss.to_pandas()
+    assert list(frame.columns) == ["step", "time", "value"]
+    assert list(frame["value"]) == [0.5, math.inf]
+    assert [moment.value for moment in frame["time"]] == list(loss.time)
+    assert str(frame["time"].dtype) == "datetime64[ns, UTC]"
+    assert loss.to_polars().schema == {
+        "step": polars.Int64,
+        "time": polars.Datetime("ns", "UTC"),
+        "value": polars.Float64,
+    }
+    assert loss.to_polars()["time"].dt.epoch("ns").to_list() == list(loss.time)
+    assert loss.to_arrow().schema.field("time").type == pyarrow.timestamp("ns", "UTC")
+    assert loss.to_arrow()["step"].to_pylist() == [3, 4]
+    whole = read.metrics()
+    assert [list(table.columns) for table in (whole.to_pandas(), whole.to_polars())] == [
+        ["task", "name", "step", "time", "value"]
+    ] * 2
+    assert whole.to_arrow().select(["task", "name", "step"]).to_pylist() == [
+        {"task": "fit", "name": "loss", "step": 3},
+        {"task": "fit", "name": "loss", "step": 4},
+        {"task": "fit", "name": "rows", "step": 0},
+    ]
+    assert isinstance(frame, pandas.DataFrame)
+
+
+def test_parameters_are_read_back(store: RecordingStore) -> None:
+    @task
+    def fit() -> None:
+        log_params({"lr": 1e-3, "layers": [64, 32]}, lr=1e-4, path=Path("a.csv"))
+
+    fit()
+    read = load_execution("last", store)
+    assert read.params() == {"lr": 1e-4, "layers": [64, 32], "path": repr(Path("a.csv"))}
+    assert read.params(task="other") == {}
+
+
+def test_the_metrics_tab_is_in_the_report_of_a_killed_task(run_script: RunScript, folder: Path) -> None:
+    source = """
+import os, signal, time
+from obs_core import log_metric, task, track
+@task
+def fit():
+    for step in track(range(100), "epoch 3"):
+        log_metric("loss", 1 / (step + 1), step=step)
+        if step == 41:
+            time.sleep(2.5)
+            os.kill(os.getpid(), signal.SIGKILL)
+fit()
+"""
+    assert run_script(source, check=False).returncode == -signal.SIGKILL
+    read = load_execution("last", folder)
+    assert read.status == "lost"
+    assert list(read.metrics("loss").step) == list(range(42))
+    (deck,) = [deck for deck in read.task("fit").decks if deck.name == "Metrics"]
+    assert "epoch 3" in deck.items[0]
+    assert "41 of 100 it" in deck.items[0]
+    assert 'class="progress stopped"' in deck.items[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_children_log_into_their_parents_task_each_once(run_script: RunScript, folder: Path) -> None:
+    source = """
+import multiprocessing
+from obs_core import log_metric, task
+def work(number):
+    log_metric("loss", float(number), step=number)
+@task
+def fit():
+    log_metric("loss", -1.0, step=-1)
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        pool.map(work, range(30))
+        pool.close()
+        pool.join()
+fit()
+"""
+    run_script(source)
+    read = load_execution("last", folder)
+    (page,) = [Path(path).read_bytes() for path in read.report_paths()]
+    (deck,) = [deck for deck in read.task("fit").decks if deck.name == "Metrics"]
+    assert "<td>31</td>" in deck.items[0]
+    assert any(b"<td>31</td>" in document for document in unpacked_documents(page))
+    loss = load_execution("last", folder).metrics("loss")
+    assert sorted(loss.step) == list(range(-1, 30))
+
+
+def test_masked_secrets_do_not_hurt_numbers(store: RecordingStore) -> None:
+    from obs_core.text import masking
+
+    masking.register_secret_value("hunter2hunter2")
+    try:
+
+        @task
+        def fit() -> None:
+            log_metric("loss hunter2hunter2", 0.25, step=7)
+            log_params(key="hunter2hunter2")
+
+        fit()
+    finally:
+        masking.forget_secret_values()
+    read = load_execution("last", store)
+    assert read.metrics().names == ["loss ***"]
+    assert list(read.metrics("loss ***").value) == [0.25]
+    assert read.params() == {"key": "***"}
+
+
+def test_damaged_columns_are_left_out(store: RecordingStore) -> None:
+    from obs_core.assembly.assembly import Assembly
+    from obs_core.journal.records import Points
+
+    assembly = Assembly(store, "damaged")
+    eight = b"\0" * 8
+    assembly.add("main", [Points(2, "a", 1, 0, b"", eight, eight * 2), Points(2, "a", 1, 0, b"x", eight, eight)])
+    assert assembly.metrics.metrics == {}
+
+
+def test_logging_loads_nothing_heavy() -> None:
+    source = (
+        "from obs_core import log_metric, task\n@task(enable_deck=False)\ndef f():\n    log_metric('a', 1)\nf()\n"
+        "import sys\nprint([name for name in ('numpy', 'pandas', 'asyncio', 'jinja2') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"

@@ -1,0 +1,113 @@
+"""A process that is told to end leaves failed executions, not lost ones, and ends as it would without obs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from obs_core import execution, list_executions, load_execution, task
+
+pytestmark = pytest.mark.posix
+
+WAIT = "print('ready', flush=True); time.sleep(60)"
+TASK = f"@task\ndef load():\n    Deck('Rows', 'three')\n    with span('read'): {WAIT}\n"
+
+
+def terminated(folder: Path, source: str) -> None:
+    """Run a script until it says that it is ready, and tell it to end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"import time\nfrom obs_core import *\n{source}"],
+        env={**os.environ, "OBS_STORE": str(folder)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.terminate()
+    assert process.wait(60) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("source", "tasks"),
+    [
+        (f"with span('load'): pass\n{WAIT}", 0),
+        (f"with execution('night'): {WAIT}", 0),
+        (f"with execution('night'), span('load'): {WAIT}", 0),
+        (f"{TASK}load()", 1),
+        (f"{TASK}with execution('night'): load()", 1),
+        (f"{TASK}@task\ndef outer(): load()\nwith execution('night'): outer()", 2),
+    ],
+)
+def test_sigterm_fails_what_runs_and_ends_the_process_as_it_would(folder: Path, source: str, tasks: int) -> None:
+    terminated(folder, source)
+    (found,) = list_executions(folder)
+    assert (found.status, found.error) == ("failed", "Terminated: SIGTERM")
+    recorded = load_execution(found.id, folder)
+    assert [(one.status, one.error) for one in recorded.tasks] == [("failed", "Terminated: SIGTERM")] * tasks
+    assert [deck.items for one in recorded.tasks for deck in one.decks if deck.name == "Rows"] == [["three"]] * (
+        tasks > 0
+    )
+
+
+def test_executions_within_each_other_all_fail(folder: Path) -> None:
+    terminated(folder, f"with span('ambient'): pass\nwith execution('outer'), execution('inner'): {WAIT}")
+    found = {one.name: (one.status, one.error) for one in list_executions(folder)}
+    assert len(found) == 3
+    assert set(found.values()) == {("failed", "Terminated: SIGTERM")}
+
+
+@pytest.mark.posix
+def test_somebody_elses_handler_of_sigterm_stays(run_script: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    said = run_script(
+        """
+import os, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: print("mine"))
+from obs_core import span
+with span("load"): pass
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    )
+    assert said.stdout == "mine\n"
+
+
+@pytest.mark.parametrize("theirs", [signal.SIG_IGN, lambda *_: None])
+def test_the_systems_action_is_back_when_nothing_runs_and_a_handler_set_meanwhile_stays(
+    folder: Path, theirs: Callable[..., None]
+) -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with execution("night", store=folder):
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+            task(lambda: None)()
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        with execution("night", store=folder):
+            signal.signal(signal.SIGTERM, theirs)
+        assert signal.getsignal(signal.SIGTERM) is theirs
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_forked_child_is_ended_by_the_system_and_ends_nothing_of_its_parent(
+    folder: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    said = run_script(
+        """
+import os, signal, sys, time
+from obs_core import execution
+with execution("night"):
+    pid = os.fork()
+    if not pid:
+        time.sleep(60)
+    os.kill(pid, signal.SIGTERM)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    )
+    assert said.stdout == f"{-signal.SIGTERM}\n"
+    assert [one.status for one in list_executions(folder)] == ["succeeded"]

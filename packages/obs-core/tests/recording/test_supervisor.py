@@ -1,0 +1,132 @@
+"""``obs run``: the program behaves as without it, and how it ended is recorded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from obs_core import list_executions, load_execution
+from obs_core.recording.supervisor import name_of
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="obs run needs Linux")
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(folder: Path) -> Start:
+    def run(*program: str, options: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "obs_core", "run", *options, "--", *program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OBS_STORE": str(folder)},
+        )
+
+    return run
+
+
+def test_streams_and_exit_code_are_the_programs(start: Start, folder: Path) -> None:
+    process = start("sh", "-c", "cat; echo said >&2; exit 7")
+    assert process.communicate("given", timeout=120) == ("given", "said\n")
+    assert process.returncode == 7
+    (view,) = list_executions(folder)
+    assert (view.name, view.status, view.error) == ("sh", "failed", "SystemExit: 7")
+    assert view.command == "sh -c 'cat; echo said >&2; exit 7'"
+
+
+def test_a_success_is_one(start: Start, folder: Path) -> None:
+    assert start("true", options=("--name", "nightly")).wait(120) == 0
+    (view,) = list_executions(folder)
+    assert (view.name, view.status) == ("nightly", "succeeded")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_signals_are_passed_on_and_end_both_alike(start: Start, folder: Path, number: signal.Signals) -> None:
+    # Whoever runs the tests may ignore some of them, which a program inherits.
+    restored = f"import signal; signal.signal({number:d}, signal.SIG_DFL); print('ready', flush=True); signal.pause()"
+    process = start(sys.executable, "-c", restored)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(number)
+    process.communicate(timeout=120)
+    assert process.returncode == -number
+    (view,) = list_executions(folder)
+    assert (view.status, view.error) == ("failed", f"Terminated: {number.name}")
+    evidence = load_execution("last", folder).why().evidence
+    assert any(f"obs run passed on {number.name}" in one for one in evidence), evidence
+
+
+def test_a_program_that_handles_a_signal_ends_as_it_likes(start: Start) -> None:
+    process = start("sh", "-c", "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.05; done")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.terminate()
+    assert process.communicate(timeout=120)[0] == "bye\n"
+    assert process.returncode == 5
+
+
+def test_one_that_ignores_its_timeout_is_killed(start: Start, folder: Path) -> None:
+    ignoring = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
+    process = start("sh", "-c", ignoring, options=("--timeout", "1", "--grace", "0.2"))
+    process.communicate(timeout=120)
+    assert process.returncode == 124
+    (view,) = list_executions(folder)
+    assert view.error is not None
+    assert view.error.startswith("TimeoutError: ")
+    assert "ended by SIGKILL" in load_execution("last", folder).why().paragraph
+
+
+def test_what_cannot_be_run_is_said(start: Start, folder: Path, tmp_path: Path) -> None:
+    process = start("no-such-program")
+    assert process.communicate(timeout=120)[1] == "obs: cannot run 'no-such-program': No such file or directory\n"
+    assert process.returncode == 127
+    (tmp_path / "data").write_text("")
+    assert start(str(tmp_path / "data")).wait(120) == 126
+    assert [view.status for view in list_executions(folder)] == ["failed", "failed"]
+
+
+def test_tasks_outside_any_execution_belong_to_it(start: Start, folder: Path) -> None:
+    source = "from obs_core import task\n@task\ndef load(): pass\nload()"
+    process = start(sys.executable, "-c", source)
+    assert process.wait(120) == 0
+    (view,) = list_executions(folder)
+    assert [one.name for one in load_execution(view.id, folder).tasks] == ["load"]
+
+
+def test_the_programs_signals_are_as_they_were(start: Start) -> None:
+    source = "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    assert start(sys.executable, "-c", source).communicate(timeout=120)[0] == "set()\n"
+
+
+def test_wrong_options_are_refused(start: Start) -> None:
+    for options, complaint in (
+        (("--timeout", "-1"), "obs: --timeout is a number of seconds from 0 on, got -1.0\n"),
+        (("--grace", "nan"), "obs: --grace is a number of seconds from 0 on, got nan\n"),
+    ):
+        process = start("true", options=options)
+        assert process.communicate(timeout=120)[1] == complaint
+        assert process.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["python", "jobs/train.py"], "train"),
+        (["/usr/bin/python3.11", "-u", "train.py", "--fast"], "train"),
+        (["python", "-m", "jobs.train"], "jobs.train"),
+        (["python", "-c", "pass"], "python"),
+        (["./nightly.sh", "now"], "nightly"),
+        (["python"], "python"),
+    ],
+)
+def test_an_execution_is_named_by_its_command(command: list[str], name: str) -> None:
+    assert name_of(command) == name

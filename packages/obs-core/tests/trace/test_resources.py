@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from obs_core.model import Series, SpanTable
+from obs_core.trace import ExecutionSpan
+from obs_core.trace.explain import explanation
+from obs_core.trace.resources import Resources
+from obs_core.trace.tree import SpanTree
+
+SECOND = 1_000_000_000
+
+
+def series(values: Iterable[float], start: int = 0, every: int = SECOND) -> Series:
+    given = array("d", values)
+    return Series(array("q", range(start, start + every * len(given), every)), given)
+
+
+def used(start: int = 0, end: int = 9, **values: Iterable[float]) -> Resources:
+    samples = {name.replace("__", "."): series(given) for name, given in values.items()}
+    return Resources({"main": samples}, start * SECOND, end * SECOND)
+
+
+def test_peak_and_mean_are_of_the_samples_inside() -> None:
+    found = used(2, 4, rss=[900, 900, 100, 200, 300, 900])
+    assert found.peak("rss") == 300
+    assert found.mean("rss") == 200
+    assert found.last("rss") == 300
+    assert found.peak("anon") is None
+
+
+def test_a_count_since_the_beginning_is_read_as_a_rate() -> None:
+    found = used(1, 3, cpu_total=[0, 1, 3, 4])
+    assert found.names == ["cpu", "cpu_total"]
+    assert found.series("cpu") == [(SECOND, 1.0), (2 * SECOND, 2.0), (3 * SECOND, 1.0)]
+    assert found.mean("cpu") == 1.5
+
+
+def test_the_mean_rate_of_what_lies_between_two_samples_is_interpolated() -> None:
+    samples = {"main": {"cpu_total": series([0, 2], every=10 * SECOND)}}
+    assert Resources(samples, 4 * SECOND, 6 * SECOND).used("cpu") is None
+    assert Resources(samples, 4 * SECOND, 12 * SECOND).mean("cpu") == pytest.approx(0.2)
+
+
+def test_a_stretch_without_samples_is_false() -> None:
+    assert used(1, 2, rss=[1, 2, 3])
+    assert not used(5, 6, rss=[1, 2, 3])
+    assert not Resources({}, 0, SECOND)
+
+
+def test_of_several_processes_the_one_with_the_highest_peak_counts() -> None:
+    samples = {"main": {"rss": series([1, 2])}, "other": {"rss": series([5, 3])}}
+    found = Resources(samples, 0, SECOND)
+    assert found.peak("rss") == 5
+    assert found.between(0, SECOND, "main").peak("rss") == 2
+
+
+@pytest.mark.parametrize(
+    ("samples", "waits"),
+    [
+        ({"cpu_total": [0, 0.01, 0.02, 0.03]}, True),
+        ({"cpu_total": [0, 0.5, 1, 1.5]}, False),
+        ({"cpu_total": [0, 0.01, 0.02, 0.03], "children__cpu_total": [0, 1, 2, 3]}, False),
+        ({"cpu_total": [0, 0.01, 0.02, 0.03], "reaped__cpu_total": [0, 0, 0, 3]}, False),
+        ({"cpu_total": [0, 0.01, 0.02, 0.03], "queued_total": [0, 0.9, 1.8, 2.7]}, False),
+        ({"rss": [1, 1, 1, 1]}, False),
+    ],
+)
+def test_what_uses_less_than_a_tenth_of_a_core_waits(samples: dict[str, list[float]], waits: bool) -> None:
+    assert used(0, 3, **samples).waits is waits
+
+
+def test_what_is_short_or_barely_sampled_is_not_said_to_wait() -> None:
+    assert not used(0, 1, cpu_total=[0, 0, 0]).waits
+    assert not used(0, 9, cpu_total=[0, 0, 0]).waits
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        ({"container__memory": [1e9, 1.94e9], "container__limit": [2e9]}, "memory: 97.0 % of the limit of 2.0 GB"),
+        (
+            {"machine__available": [9e9, 2e8], "machine__memory": [16e9]},
+            "memory: 200 MB of the machine's 16.0 GB were available",
+        ),
+        ({"container__throttled": [0.3, 0.5]}, "CPU: held back by the container's limit for 40.0 %"),
+        ({"cpu_total": [0, 3.9], "machine__cores": [4]}, "CPU: 3.9 of 4 cores"),
+        ({"cpu_total": [0, 1], "machine__cores": [4]}, "CPU: one core, which one Python thread cannot exceed"),
+        ({"files": [10, 1000], "files__limit": [1024]}, "open files: 1,000 of 1,024"),
+        ({"store__free": [1e9, 1e8]}, "disk of the store: 100 MB free"),
+        (
+            {"gpu__0__memory": [15.9e9], "gpu__0__memory_size": [16e9]},
+            "memory of GPU 0: 99.4 % of 16.0 GB",
+        ),
+    ],
+)
+def test_what_was_at_its_limit_is_named(samples: dict[str, list[float]], said: str) -> None:
+    assert [limit.text for limit in used(0, 1, **samples).limits] == [said]
+
+
+def test_nothing_is_at_its_limit_where_there_is_room() -> None:
+    roomy = used(0, 1, cpu_total=[0, 0.5], machine__cores=[4], container__memory=[1e9], container__limit=[4e9])
+    assert roomy.limits == []
+
+
+def test_explain_says_what_was_used_and_which_operations_wait(tree_of: Callable[..., SpanTree]) -> None:
+    tree = tree_of("job: 0-8000\n  load: 0-4000 task\n    read: 0-4000\n  fit: 4000-8000 task\n")
+    start = tree.table.starts[0]
+    samples = {
+        "cpu_total": series([0, 0, 0, 0, 0, 1, 2, 3, 4], start),
+        "rss": series([1e8, 1e8, 1e8, 1e8, 1e8, 4e8, 4e8, 4e8, 4e8], start),
+        "machine.cores": series([4], start),
+    }
+    tree.table.samples = {tree.table.ids[0].partition(".")[0]: samples}
+    text = explanation(tree)
+    assert "Used       CPU 0.50 cores, at most 1.00, memory 400 MB at most\n" in text
+    lines = [line for line in text.split("Trace")[1].split("\n\n")[0].split("\n") if "+" in line]
+    marks = ["waits" if "waits" in line else "cpu at its limit" if "cpu at its limit" in line else "" for line in lines]
+    assert marks == ["", "", "waits", "cpu at its limit"]
+    assert ExecutionSpan(tree.table).children[1].resources.peak("rss") == 4e8
+
+
+def test_without_samples_explain_says_nothing_of_them(tree_of: Callable[..., SpanTree]) -> None:
+    assert "Used" not in explanation(tree_of("job: 0-8000\n  load: 0-4000 task\n"))
+
+
+def test_a_table_has_no_samples_unless_somebody_looked(table_of: Callable[..., SpanTable]) -> None:
+    assert table_of("job: 0-1").samples == {}

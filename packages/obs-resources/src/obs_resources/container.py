@@ -1,0 +1,103 @@
+"""What the control group of this process uses, and may use: in a container that is the container.
+
+Counted is its anonymous memory: its total also holds what the kernel keeps of files, and gives back when needed.
+
+Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["Container"]
+
+_NO_LIMIT = 1 << 60
+"""Version 1 says a number of this size where there is no limit."""
+
+
+class Container:
+    """Reads a control group, of version 1 or 2.
+
+    Args:
+        root: Where control groups are mounted.
+        membership: What the kernel says of this process's groups.
+    """
+
+    def __init__(self, root: str = "/sys/fs/cgroup", membership: str | None = None) -> None:
+        if membership is None:
+            membership = _read("/proc/self/cgroup").decode(errors="replace")
+        groups = dict(_groups(membership))
+        self._stat = self._cpu = ""
+        self._limits: list[str] = []
+        unified = _existing(Path(root), groups.get("", "/"), "memory.current")
+        old = _existing(Path(root, "memory"), groups.get("memory", "/"), "memory.stat")
+        self._names = (b"anon", b"") if unified is not None else (b"total_rss", b"hierarchical_memory_limit")
+        if unified is not None:
+            # The tightest limit counts, of this group and of those that it is in.
+            above = [unified, *(one for one in unified.parents if Path(root) in (one, *one.parents))]
+            self._limits = [str(one / "memory.max") for one in above if (one / "memory.max").exists()]
+        memory, cpu = unified or old, unified or _existing(Path(root, "cpu"), groups.get("cpu", "/"), "cpu.stat")
+        self._stat = "" if memory is None else str(memory / "memory.stat")
+        # Where the CPU is not limited there are no periods in which it could be held back.
+        if cpu is not None and _number(_read(f"{cpu}/cpu.stat"), b"nr_periods"):
+            self._cpu = f"{cpu}/cpu.stat"
+        self._periods: tuple[float, float] | None = None
+
+    def read(self) -> dict[str, float]:
+        """Return memory, its limit, and the share of the time for which the group was held back from the CPU."""
+        found = {}
+        if self._stat:
+            content = _read(self._stat)
+            memory = _number(content, self._names[0])
+            limits = [_number(content, self._names[1]) if self._names[1] else None]
+            limits += [_number(b"max " + _read(path), b"max") for path in self._limits]
+            limit = min((one for one in limits if one is not None), default=_NO_LIMIT)
+            if memory is not None:
+                found["container.memory"] = memory
+            if limit < _NO_LIMIT:
+                found["container.limit"] = limit
+        return found | self._throttled()
+
+    def _throttled(self) -> dict[str, float]:
+        if not self._cpu:
+            return {}
+        content = _read(self._cpu)
+        now = _number(content, b"nr_periods") or 0.0, _number(content, b"nr_throttled") or 0.0
+        before, self._periods = self._periods, now
+        if before is None or now[0] <= before[0]:
+            return {}
+        return {"container.throttled": (now[1] - before[1]) / (now[0] - before[0])}
+
+
+def _existing(mount: Path, path: str, needed: str) -> Path | None:
+    """Return the folder of a group; within a container the mount itself may be it, whatever its path outside."""
+    for folder in (mount / path.lstrip("/"), mount):
+        if (folder / needed).exists():
+            return folder
+    return None
+
+
+def _groups(membership: str) -> list[tuple[str, str]]:
+    found = []
+    for line in membership.splitlines():
+        _, controllers, path = line.split(":", 2)
+        found += [(controller, path) for controller in controllers.split(",")]
+    return found
+
+
+def _number(content: bytes, name: bytes) -> float | None:
+    """Return the number behind a name at the beginning of a line; None if there is none."""
+    lines = b"\n" + content
+    at = lines.find(b"\n" + name + b" ")
+    if at < 0:
+        return None
+    text = lines[at + len(name) + 2 : at + len(name) + 42].split(b"\n", 1)[0].strip()
+    return float(text) if text.isdigit() else None
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

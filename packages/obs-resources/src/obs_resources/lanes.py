@@ -1,0 +1,182 @@
+"""Lanes of what was used over time: one below the other on the axis of the time line above them."""
+
+from __future__ import annotations
+
+import functools
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from obs_core.rendering import escape
+from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.numbers import byte_size, share
+from obs_core.trace.resources import Resources
+
+__all__ = ["lanes_html"]
+
+_WIDTH, _HEIGHT = 1000, 56
+_MOST_POINTS = 500
+_MOST_WRITERS = 12
+"""Processes that are drawn: those with the highest peaks of memory."""
+
+Points = Sequence[tuple[int, float]]
+
+
+class _Curve(Struct):
+    """One line of a lane."""
+
+    name: str
+    points: Points
+    css: str = "first"
+
+
+class _Lane(Struct):
+    """One quantity, or several of one unit.
+
+    Attributes:
+        title: What it shows.
+        curves: Its lines.
+        text: Writes a value.
+        limit: What may be used at most, if that is known.
+        limit_name: What sets that limit.
+    """
+
+    title: str
+    curves: list[_Curve]
+    text: Callable[[float], str]
+    limit: float | None = None
+    limit_name: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def lanes_html(resources: Resources) -> str:
+    """Draw what was used.
+
+    Args:
+        resources: In a stretch of time, which is the axis.
+
+    Returns:
+        An HTML fragment with its style and without scripts.
+    """
+    found = [writer for writer in resources.writers if resources.between(resources.start, resources.end, writer)]
+    found.sort(key=lambda writer: -(resources.between(resources.start, resources.end, writer).peak("rss") or 0))
+    shown = sorted(found[:_MOST_WRITERS], key=lambda writer: (writer != "main", writer))
+    parts = []
+    for writer in shown:
+        used = resources.between(resources.start, resources.end, writer)
+        title = f"<h3>Process {escape(writer)}</h3>" if len(found) > 1 else ""
+        parts.append(title + "".join(_lane_html(lane, used) for lane in _lanes(used)))
+    more = f"<p>{len(found) - len(shown):,} more processes used less memory.</p>" if len(found) > len(shown) else ""
+    return (
+        f'<style>{_css()}</style><div class="obs-lanes">{_remarks(resources)}<figure role="group" '
+        f'aria-label="Resources over time">{"".join(parts)}<figcaption>The left edge is '
+        f"{format_moment(resources.start)}, the right one {format_duration(resources.end - resources.start)} later."
+        f" One sample a second; children, machine and disk every five.</figcaption></figure>{more}</div>"
+    )
+
+
+@functools.cache
+def _css() -> str:
+    return (Path(__file__).parent / "assets" / "lanes.css").read_text(encoding="utf-8").strip()
+
+
+def _remarks(resources: Resources) -> str:
+    remarks = [f"At its limit: {limit.text}." for limit in resources.limits]
+    if resources.waits:
+        remarks.append("It used less than a tenth of a core: it waited for something else.")
+    return "".join(f'<p class="remark">{escape(remark)}</p>' for remark in dict.fromkeys(remarks))
+
+
+def _lanes(used: Resources) -> Iterator[_Lane]:
+    cores = used.last("machine.cores")
+    yield _Lane("CPU", [_Curve("CPU", used.series("cpu"))], lambda value: f"{value:.2f} cores", cores, "cores")
+    if (children := used.series("children.cpu")) and any(value > 0 for _, value in children):
+        yield _Lane("CPU of children", [_Curve("children", children)], lambda value: f"{value:.2f} cores", cores)
+    limit = used.last("container.limit")
+    curves = [_Curve("resident", used.series("rss"))]
+    whole = limit or used.last("machine.memory")
+    if limit is not None:
+        curves.append(_Curve("container", used.series("container.memory"), "second"))
+    elif (used.peak("children") or 0) > 0:
+        curves.append(_Curve("with children", used.series("tree.anon"), "second"))
+    name = "the container's limit" if limit is not None else "the machine's memory"
+    yield _Lane("Memory", curves, byte_size, whole, name)
+    io = [_Curve("read", used.series("read")), _Curve("written", used.series("written"), "second")]
+    yield _Lane("I/O", io, lambda value: f"{byte_size(value)}/s")
+    for number in range(_gpus(used)):
+        size = used.last(f"gpu.{number}.memory_size")
+        gpu = [
+            _Curve("memory", used.series(f"gpu.{number}.memory")),
+            _Curve("own", used.series(f"gpu.{number}.own_memory"), "second"),
+        ]
+        yield _Lane(f"GPU {number} memory", gpu, byte_size, size, "the GPU's memory")
+        use = [_Curve("use", used.series(f"gpu.{number}.use"))]
+        yield _Lane(f"GPU {number}", use, lambda value: share(value, 1), 1.0, "busy")
+
+
+def _gpus(used: Resources) -> int:
+    return 1 + max((int(name.split(".")[1]) for name in used.names if name.startswith("gpu.")), default=-1)
+
+
+def _lane_html(lane: _Lane, used: Resources) -> str:
+    curves = [curve for curve in lane.curves if curve.points]
+    if not curves:
+        return ""
+    peak = max(value for curve in curves for _, value in curve.points)
+    near = lane.limit is not None and lane.limit > 0 and peak >= lane.limit / 3
+    # A limit that is far away would press the curve to the floor: it is only said then.
+    top = max(peak, lane.limit or 0 if near else 0) * 1.05 or 1.0
+    lines = "".join(_line(curve, used, top) for curve in curves)
+    level = ""
+    if near and lane.limit is not None:
+        height = _HEIGHT * (1 - lane.limit / top)
+        level = f'<line class="limit" x1="0" x2="{_WIDTH}" y1="{height:.1f}" y2="{height:.1f}"/>'
+    facts = [f"{lane.text(peak)} peak"]
+    mean = _mean(curves[0].points)
+    facts.append(f"{lane.text(mean)} mean")
+    if lane.limit:
+        facts.append(f"of {lane.text(lane.limit)}")
+    keys = "".join(f'<span class="key {curve.css}"></span>{curve.name} ' for curve in curves) if len(curves) > 1 else ""
+    told = f"{lane.title}: {', '.join(facts)}"
+    return (
+        f'<div class="lane"><span class="name">{escape(lane.title)}<small>{keys}</small></span>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{escape(told)}">'
+        f"<title>{escape(told)}</title>{level}{lines}</svg>"
+        f'<span class="facts">{"<br>".join(map(escape, facts))}</span></div>'
+    )
+
+
+def _mean(points: Points) -> float:
+    return sum(value for _, value in points) / len(points)
+
+
+def _line(curve: _Curve, used: Resources, top: float) -> str:
+    """Draw a curve: of many points the least and the largest of each stretch, so that no peak is lost."""
+    length = max(used.end - used.start, 1)
+    drawn = [(_WIDTH * (at - used.start) / length, _HEIGHT * (1 - value / top)) for at, value in _fewer(curve.points)]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
+    if len(drawn) == 1:
+        x, y = drawn[0]
+        path = f"{max(x - 4, 0):.1f},{y:.1f} {x + 4:.1f},{y:.1f}"
+    area = ""
+    if curve.css == "first" and len(drawn) > 1:
+        area = f'<polygon class="area" points="{drawn[0][0]:.1f},{_HEIGHT} {path} {drawn[-1][0]:.1f},{_HEIGHT}"/>'
+    return f'{area}<polyline class="{curve.css}" points="{path}"/>'
+
+
+def _fewer(points: Points) -> Points:
+    if len(points) <= _MOST_POINTS:
+        return points
+    times = [at for at, _ in points]
+    first, step = times[0], 2 * (times[-1] - times[0]) / _MOST_POINTS
+    found: list[tuple[int, float]] = []
+    place = 0
+    for number in range(_MOST_POINTS // 2):
+        until = bisect_right(times, first + (number + 1) * step) if number < _MOST_POINTS // 2 - 1 else len(times)
+        stretch = points[place:until]
+        place = until
+        if stretch:
+            found += sorted({min(stretch, key=lambda one: one[1]), max(stretch, key=lambda one: one[1])})
+    return found

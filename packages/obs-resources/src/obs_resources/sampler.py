@@ -1,0 +1,144 @@
+"""The sampler: each second what this process uses, and what its threads are doing, into the journal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from msgspec import Struct, field
+
+from obs_core import settings
+from obs_core.failsafe import warn
+from obs_core.journal import records
+from obs_core.model import Series
+from obs_resources.children import Children, descendants
+from obs_resources.container import Container
+from obs_resources.gpu import Gpus
+from obs_resources.machine import free_space, read_machine
+from obs_resources.process import OwnProcess
+from obs_resources.profiler import profile_everything
+from obs_resources.scopes import ref_of, scope_in_loop, scope_of
+from obs_resources.stacks import awaiting, loop_of, running_threads, table_of
+
+if TYPE_CHECKING:
+    from obs_core.recording.run import Run, Scope, TaskState
+
+__all__ = ["ResourceSampler"]
+
+_SELDOM = 5
+"""Seconds between two looks at what takes longer: children, machine, disk, open files."""
+
+
+class _Kept(Struct):
+    """What is remembered of an execution, for the reports that are written while it runs.
+
+    Attributes:
+        series: What was sampled, by name.
+        standing: Values as they were last written; what does not change is not written again.
+    """
+
+    series: dict[str, Series] = field(default_factory=dict)
+    standing: dict[str, float] = field(default_factory=dict)
+
+
+class ResourceSampler:
+    """Samples this process; see `obs_core.recording.samplers.Sampler`."""
+
+    def __init__(self) -> None:
+        self._own = OwnProcess()
+        self._children = Children()
+        self._container = Container()
+        self._gpus: Gpus | None = None
+        self._count = 0
+        self._kept: WeakKeyDictionary[Run, _Kept] = WeakKeyDictionary()
+        _profile_if_asked()
+
+    def sample(self, runs: Sequence[Run]) -> None:
+        """Write a sample and the last stacks to each execution."""
+        values = self._read()
+        seldom = self._count % _SELDOM == 0
+        threads = list(running_threads())
+        for run in runs:
+            kept = self._kept.get(run)
+            if kept is None:
+                kept = self._kept[run] = _Kept()
+            given = values | free_space(run.store) if seldom else values
+            self._write(run, kept, given)
+            _write_stacks(run, threads)
+        self._count += 1
+
+    def decks(self, task: TaskState) -> Iterator[tuple[str, str]]:
+        """Draw what was sampled while a task ran."""
+        from obs_resources.decks import running_decks
+
+        kept = self._kept.get(task.run)
+        return running_decks(task, {} if kept is None else kept.series)
+
+    def _read(self) -> dict[str, float]:
+        values = self._own.read()
+        readers: list[Callable[[], dict[str, float]]] = [self._container.read]
+        if self._gpus is None:
+            self._gpus = Gpus()
+        if self._count % _SELDOM == 0:
+            rss = values.get("rss", 0.0)
+            readers += [self._own.read_more, lambda: self._children.read(rss), read_machine]
+        for read in readers:
+            try:
+                values |= read()
+            except (OSError, ValueError, KeyError, IndexError):  # not on this system, or gone meanwhile
+                continue
+        if self._gpus.found:
+            values |= self._gpus.read(descendants(os.getpid()))
+        return values
+
+    def _write(self, run: Run, kept: _Kept, values: dict[str, float]) -> None:
+        now = run.journal.now()
+        written = {
+            name: value for name, value in values.items() if name not in _STANDING or kept.standing.get(name) != value
+        }
+        kept.standing |= {name: values[name] for name in _STANDING if name in values}
+        run.journal.append(records.Sample(now, written))
+        at = now + run.journal.epoch
+        for name, value in written.items():
+            series = kept.series.get(name)
+            if series is None:
+                series = kept.series[name] = Series()
+            series.times.append(at)
+            series.values.append(value)
+
+
+_STANDING = frozenset(("container.limit", "machine.cores", "machine.memory", "files.limit"))
+"""What hardly ever changes."""
+
+
+def _write_stacks(run: Run, threads: list[tuple[int, str, FrameType]]) -> None:
+    """Write what each thread is doing, and what each asynchronous task waits for."""
+    table = table_of(run)
+    rows: list[tuple[str, records.Ref | None, int]] = []
+    with table.lock:
+        for ident, name, frame in threads:
+            loop = loop_of(frame)
+            rows.append((name, _ref_within(run, scope_of(ident, loop)), table.number_of(frame)))
+            for task, calls in awaiting(loop) if loop is not None else ():
+                ref = _ref_within(run, scope_in_loop(task))
+                rows.append((f"{name}: {task.get_name()} waits", ref, table.number_of_calls(calls)))
+        table.write_new(run)
+    run.journal.append(records.Stacks(run.journal.now(), rows))
+
+
+def _ref_within(run: Run, scope: Scope | None) -> records.Ref | None:
+    return None if scope is None or scope.task.run is not run else ref_of(scope)
+
+
+def _profile_if_asked() -> None:
+    """Begin the profile that `OBS_PROFILE` asks for."""
+    text = settings.profile_text()
+    if not text or text == "0":
+        return
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        warn(f"OBS_PROFILE is a whole number of looks a second from 1 to 1000, such as 100, not {text!r}: no profile")
+        return
+    profile_everything(int(text))

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from array import array
+
+from obs_core.model import Series
+from obs_core.trace.resources import Resources
+from obs_resources.lanes import lanes_html
+
+SECOND = 1_000_000_000
+
+
+def resources(count: int = 10, **values: list[float]) -> Resources:
+    samples = {
+        name.replace("__", "."): Series(array("q", range(0, len(given) * SECOND, SECOND)), array("d", given))
+        for name, given in values.items()
+    }
+    return Resources({"main": samples}, 0, count * SECOND)
+
+
+def test_peak_mean_and_limit_of_memory_are_said() -> None:
+    html = lanes_html(resources(rss=[1e8, 3e8], container__memory=[1e8, 9.5e8], container__limit=[1e9]))
+    assert "950 MB peak" in html
+    assert "of 1.0 GB" in html
+    assert 'class="limit"' in html
+    assert "At its limit: memory: 95.0 % of the limit of 1.0 GB." in html
+
+
+def test_a_limit_that_is_far_away_does_not_press_the_curve_to_the_floor() -> None:
+    html = lanes_html(resources(rss=[1e8, 3e8], machine__memory=[64e9]))
+    assert 'class="limit"' not in html
+    assert "of 64.0 GB" in html
+
+
+def test_a_days_samples_keep_their_peak_and_stay_small() -> None:
+    values = [1e8] * 86_400
+    values[43_210] = 9e8
+    html = lanes_html(resources(86_400, rss=values))
+    assert "900 MB peak" in html
+    assert ",2.7 " in html  # a twentieth from the top of 56
+    assert len(html) < 60_000
+
+
+def test_lanes_of_gpus() -> None:
+    html = lanes_html(resources(gpu__0__memory=[1e9], gpu__0__memory_size=[16e9], gpu__0__use=[0.5], rss=[1]))
+    assert "GPU 0 memory" in html
+
+
+def test_each_of_several_processes_has_its_lanes() -> None:
+    one = Series(array("q", [0, SECOND]), array("d", [1e8, 2e8]))
+    html = lanes_html(Resources({"main": {"rss": one}, "<b>": {"rss": one}}, 0, SECOND))
+    assert "Process main" in html
+    assert "Process &lt;b&gt;" in html

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from obs_core import Execution, load_execution
+from obs_core.commands import main
+from obs_resources import cpu_profiling
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def functions_of(execution: Execution) -> dict[str, int]:
+    """How often each function was seen as the innermost one."""
+    found: dict[str, int] = {}
+    for one in execution.profile:
+        found[one.calls[-1].function] = found.get(one.calls[-1].function, 0) + one.seen
+    return found
+
+
+PROFILED = """
+from obs_resources import cpu_profiling
+def hot():
+    burn_until(looked(20))
+@task
+@cpu_profiling()
+def work():
+    with span("first"):
+        hot()
+    with span("second"):
+        wait_for(looked(20))
+work()
+"""
+
+
+def test_a_profiled_task_shows_where_its_time_went(run_script: Run, folder: Path) -> None:
+    run_script(PROFILED)
+    execution = load_execution("last", folder)
+    seen = [one for one in execution.profile if "hot" in [call.function for call in one.calls]]
+    assert sum(one.seen for one in seen) >= 5
+    assert sum(one.running for one in seen) >= 1
+    calls = [call.function for call in max(seen, key=lambda one: one.seen).calls]
+    assert calls[:4] == ["<module>", "work", "hot", "burn_until"]
+    (deck,) = [deck for deck in execution.task("work").decks if deck.name == "CPU profile"]
+    assert "burn_until.&lt;locals&gt;.&lt;genexpr&gt;" in deck.items[0]
+
+
+def test_stacks_know_their_span(run_script: Run, folder: Path) -> None:
+    run_script(PROFILED)
+    execution = load_execution("last", folder)
+    names = {id_: execution.table.names[row] for row, id_ in enumerate(execution.table.ids)}
+    spans = {names[one.span] for one in execution.profile if one.span and "hot" in [c.function for c in one.calls]}
+    assert spans == {"first"}
+    sleeping = [one for one in execution.profile if one.span and names[one.span] == "second"]
+    assert sum(one.seen for one in sleeping) > sum(one.running for one in sleeping)
+
+
+def test_a_with_block_profiles_what_is_in_it(run_script: Run, folder: Path) -> None:
+    run_script("""
+from obs_resources import cpu_profiling
+@task
+def work():
+    burn(0.3)
+    with cpu_profiling(hz=200):
+        wait_for(looked(20))
+work()
+""")
+    execution = load_execution("last", folder)
+    assert "burn" not in functions_of(execution)
+    assert {one.interval for one in execution.profile} == {5_000_000}
+    assert "CPU profile" in [deck.name for deck in execution.task("work").decks]
+
+
+def test_other_threads_are_seen_unless_only_the_task_is_wanted(run_script: Run, folder: Path) -> None:
+    source = """
+from obs_resources import cpu_profiling
+stop = threading.Event()
+other = threading.Thread(target=stop.wait, name="other")
+other.start()
+@task
+@cpu_profiling(WHICH)
+def work():
+    burn_until(looked(20))
+work()
+stop.set()
+"""
+    run_script(source.replace("WHICH", ""))
+    assert {one.thread for one in load_execution("last", folder).profile} == {"MainThread", "other"}
+    run_script(source.replace("WHICH", 'threads="task"'))
+    assert {one.thread for one in load_execution("last", folder).profile} == {"MainThread"}
+
+
+def test_a_variable_profiles_everything(run_script: Run, folder: Path) -> None:
+    run_script("@task\ndef work():\n    burn_until(looked(20))\nwork()\n", OBS_PROFILE="100")
+    execution = load_execution("last", folder)
+    assert "burn_until" in {call.function for one in execution.profile for call in one.calls}
+    assert "CPU profile" in [deck.name for deck in execution.task("work").decks]
+
+
+def test_a_wrong_variable_is_said_and_harms_nothing(run_script: Run, folder: Path) -> None:
+    result = run_script("@task\ndef work():\n    burn(0.1)\nwork()\n", OBS_PROFILE="often", OBS_STRICT="0")
+    assert "OBS_PROFILE is a whole number of looks a second from 1 to 1000, such as 100, not 'often'" in result.stderr
+    assert load_execution("last", folder).status == "succeeded"
+
+
+def test_what_coroutines_await_is_seen(run_script: Run, folder: Path) -> None:
+    run_script("""
+import asyncio
+from obs_resources import cpu_profiling
+async def fetch():
+    enough = looked(20)
+    while not enough():
+        await asyncio.sleep(0.05)
+@task
+@cpu_profiling()
+async def work():
+    await asyncio.gather(fetch(), fetch())
+asyncio.run(work())
+""")
+    awaiting = [one for one in load_execution("last", folder).profile if one.thread == "MainThread: awaiting"]
+    assert "fetch" in {call.function for one in awaiting for call in one.calls}
+    assert sum(one.running for one in awaiting) == 0
+
+
+@pytest.mark.posix
+def test_a_killed_task_has_its_profile(tmp_path: Path, folder: Path, environment: dict[str, str], helpers: str) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(
+        helpers
+        + """
+from obs_resources import cpu_profiling
+@task
+@cpu_profiling()
+def long():
+    wait_for(sampled)
+    print("sampled", flush=True)
+    burn(600)
+long()
+"""
+    )
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "sampled\n"
+        process.send_signal(signal.SIGKILL)
+    execution = load_execution("last", folder)
+    assert "wait_for" in {call.function for one in execution.profile for call in one.calls}
+    decks = {deck.name: deck for deck in execution.task("long").decks}
+    assert "wait_for" in decks["CPU profile"].items[0]
+
+
+def test_profiles_are_dumped_for_other_programs(
+    run_script: Run, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_script(PROFILED)
+    assert main(["dump", "last", "--store", str(folder), "--format", "collapsed"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("MainThread;<module> (") and ";hot (" in line for line in lines)
+    assert all(line.rpartition(" ")[2].isdecimal() for line in lines)
+    assert main(["dump", "last", "--store", str(folder), "--format", "speedscope"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["profiles"][0]["name"] == "main: MainThread, on the CPU"
+    for profile in made["profiles"]:
+        assert len(profile["samples"]) == len(profile["weights"])
+        assert profile["endValue"] == sum(profile["weights"])
+        assert all(frame < len(made["shared"]["frames"]) for sample in profile["samples"] for frame in sample)
+
+
+@pytest.mark.parametrize(("given", "said"), [({"hz": 0}, "not 0"), ({"hz": 2.5}, "not 2.5"), ({"threads": "x"}, "'x'")])
+def test_a_wrong_argument_is_refused_when_the_function_is_decorated(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        cpu_profiling(**given)

@@ -1,0 +1,142 @@
+"""Curves of executions for the browser: thinned to what a chart shows, with all extremes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from obs_core.assembly.metrics import CollectedMetric
+from obs_core.text.terminal import printable
+from obs_ui.snapshots import Snapshot
+
+__all__ = ["Window", "curves_of"]
+
+MOST_CURVES = 300
+_POINTS = 2_000
+_POINTS_IN_ALL = 120_000
+_FEWEST = 100
+
+
+class Window(Struct, frozen=True):
+    """Which part of the curves is wanted.
+
+    Attributes:
+        axis: ``"step"`` or ``"time"``, which counts in seconds since the execution began.
+        low: Where it begins; None for the beginning.
+        high: Where it ends; None for the end.
+    """
+
+    axis: str = "step"
+    low: float | None = None
+    high: float | None = None
+
+
+def curves_of(snapshot: Snapshot, window: Window, label: str = "", share: int = 1) -> list[dict[str, Any]]:
+    """Return the curves of an execution as ``curves.js`` takes them.
+
+    Args:
+        snapshot: The execution.
+        window: Which part of them.
+        label: What they are called instead of their tasks' names, where executions are laid over each other.
+        share: With how many executions they share a page.
+    """
+    names = _labels(snapshot)
+    collected = [metric for task in snapshot.tasks for metric in snapshot.metrics.metrics.get(task.id, {}).values()][
+        : MOST_CURVES // share
+    ]
+    most = max(_FEWEST, min(_POINTS, _POINTS_IN_ALL // share // max(1, len(collected))))
+    several = len({metric.task for metric in collected}) > 1
+    found = []
+    for metric in collected:
+        of_task = names.get(metric.task, "")
+        told = " · ".join(part for part in (label, of_task if several or not label else "") if part)
+        found.append(_curve(metric, told, snapshot.trace.start, window, most))
+    return found
+
+
+def _labels(snapshot: Snapshot) -> dict[str, str]:
+    """Return what tells tasks apart: their names, and of those called several times which call it was."""
+    calls: dict[str, int] = {}
+    labels = {}
+    for task in snapshot.tasks:
+        calls[task.name] = number = calls.get(task.name, 0) + 1
+        labels[task.id] = printable(task.name) if number == 1 else f"{printable(task.name)} ({number})"
+    return labels
+
+
+def _curve(metric: CollectedMetric, label: str, start: int, window: Window, most: int) -> dict[str, Any]:
+    steps, times, values = _columns(metric)
+    if window.low is not None or window.high is not None:
+        x = steps if window.axis == "step" else (times - start) / 1e9
+        low, high = (-np.inf if window.low is None else window.low), (np.inf if window.high is None else window.high)
+        inside = np.flatnonzero((x >= low) & (x <= high))
+        if len(inside):  # with one point on both sides, so that the lines go on
+            inside = np.arange(max(0, inside[0] - 1), min(len(x), inside[-1] + 2))
+        steps, times, values = steps[inside], times[inside], values[inside]
+    chosen = _thinned(values, most)
+    return {
+        "name": printable(metric.name),
+        "label": label,
+        "start": start // 1_000_000,
+        "count": metric.count,
+        "steps": steps[chosen].tolist(),
+        "times": ((times[chosen] // 10_000) / 100).tolist(),
+        "values": [_value(value) for value in values[chosen].tolist()],
+    }
+
+
+def _columns(metric: CollectedMetric) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return all points of a metric; several writers' in the order of time."""
+    steps, times, values = [], [], []
+    for epoch, _, part in metric.parts:
+        found = np.frombuffer(part.values, "<f8")
+        values.append(found)
+        times.append(np.frombuffer(part.times, "<i8") + epoch)
+        counted = np.arange(part.step, part.step + len(found))
+        steps.append(np.frombuffer(part.steps, "<i8") if part.steps else counted)
+    all_times = np.concatenate(times)
+    order: Any = slice(None)
+    if len({writer for _, writer, _ in metric.parts}) > 1:
+        order = np.argsort(all_times, kind="stable")
+    return np.concatenate(steps)[order], all_times[order], np.concatenate(values)[order]
+
+
+def _thinned(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """Choose points as `obs_core.values.curves.thinned` does; a million take some milliseconds."""
+    count = len(values)
+    if count <= most:
+        return np.arange(count)
+    buckets = max(1, (most - 2) // 2)
+    size = count // buckets
+    whole = size * buckets
+    firsts = np.arange(0, whole, size)
+    parts = values[:whole].reshape(buckets, size)
+    odd = np.isnan(parts)
+    lows = firsts + np.where(odd, np.inf, parts).argmin(axis=1)
+    highs = firsts + np.where(odd, -np.inf, parts).argmax(axis=1)
+    gaps = firsts[odd.any(axis=1)] + odd[odd.any(axis=1)].argmax(axis=1)
+    rest = whole + np.array([], np.int64)
+    if whole < count and np.isfinite(values[whole:]).any():
+        rest = whole + np.array([np.nanargmin(values[whole:]), np.nanargmax(values[whole:])])
+    return np.unique(np.concatenate([[0], lows, highs, gaps, rest, [count - 1]]).astype(np.int64))
+
+
+def _value(value: float) -> float | str | None:
+    if value != value:
+        return None
+    return value if abs(value) != np.inf else "inf" if value > 0 else "-inf"
+
+
+def overlaid(snapshots: Iterable[tuple[str, Snapshot]], window: Window, share: int) -> list[dict[str, Any]]:
+    """Return the curves of several executions, each from its own beginning.
+
+    Args:
+        snapshots: What each is called, and the execution.
+        window: Which part of them.
+        share: How many there are.
+    """
+    return [curve for label, snapshot in snapshots for curve in curves_of(snapshot, window, label, share)]

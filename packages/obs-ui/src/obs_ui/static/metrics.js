@@ -1,0 +1,51 @@
+// Curves of metrics: drawn by the script of the report, fetched again as they grow and where they are zoomed.
+
+for (const place of document.querySelectorAll("[data-metrics]")) {
+  const section = place.closest("section");
+  const shared = document.querySelector("[data-timeline]"); // one axis, one zoom
+  const address = new URL(place.dataset.metrics, location.href);
+  let panel = null;
+  let serial = 0;
+  let zoomed = null;
+  let asked = 0;
+
+  const ask = async () => {
+    const mine = ++serial;
+    const wanted = new URL(address);
+    if (panel) wanted.searchParams.set("axis", panel.view.axis);
+    if (zoomed) {
+      wanted.searchParams.set("from", zoomed.min);
+      wanted.searchParams.set("to", zoomed.max);
+    }
+    const answer = await fetch(wanted);
+    if (!answer.ok || mine !== serial) return;
+    const data = await answer.json();
+    if (!data.curves.length) return;
+    section.hidden = false;
+    if (panel) return void panel.update(data);
+    panel = globalThis.obsCurves(place, data, {
+      axis: shared ? "time" : "step",
+      start: data.start,
+      onZoom: (range, byHand) => {
+        zoomed = range;
+        if (byHand) askSoon();
+        if (byHand && shared && panel.view.axis === "time") {
+          document.dispatchEvent(new CustomEvent("obs:zoom", { detail: range && { from: range.min * 1e6, to: range.max * 1e6 } }));
+        }
+      },
+    });
+    section.dataset.ready = "yes";
+  };
+  const askSoon = () => {
+    clearTimeout(asked);
+    asked = setTimeout(() => ask().catch(() => {}), 120);
+  };
+  document.addEventListener("obs:changed", askSoon);
+  document.addEventListener("obs:looked", ({ detail }) => {
+    if (!panel || panel.view.axis !== "time") return;
+    panel.zoom(detail && { min: detail.from / 1e6, max: detail.to / 1e6 });
+    zoomed = panel.zoomed;
+    askSoon();
+  });
+  ask().catch(() => {});
+}

