@@ -305,3 +305,87 @@ def test_polars_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert facts(polars([True, False, True, None])) == ("boolean", 4, 1, 2)
     assert facts(polars([MOMENT, datetime.datetime(2014, 1, 1), MOMENT, None])) == ("time", 4, 1, 2)
     assert facts(polars([datetime.date(2013, 1, 1), datetime.date(2014, 1, 1), None])) == ("time", 3, 1, 2)
+
+
+def test_values_whose_methods_raise_are_counted_with_the_others() -> None:
+    class Text(str):
+        def __len__(self) -> int:
+            raise RuntimeError("no length")
+
+        def encode(self, *_: Any) -> bytes:  # type: ignore[override]
+            raise RuntimeError("no bytes")
+
+    class Real(float):
+        def __ne__(self, other: object) -> bool:
+            raise RuntimeError("no comparison")
+
+    class Whole(int):
+        def __int__(self) -> int:
+            raise RuntimeError("no number")
+
+    class Items(list[int]):
+        def __len__(self) -> int:
+            return -5
+
+    class Classless:
+        @property
+        def __class__(self) -> Any:
+            raise RuntimeError("no class")
+
+    class Zone(datetime.tzinfo):
+        def utcoffset(self, moment: Any) -> datetime.timedelta:
+            raise RuntimeError("no offset")
+
+    released = memoryview(b"bytes")
+    released.release()
+    strange = [Whole(3), Items([1]), Classless(), datetime.datetime(2020, 1, 1, tzinfo=Zone()), released]
+    column = column_of([*strange, Real(2.5), Text("ä"), Text("b"), 7, [1, 2], MOMENT, b"x", None])
+    assert (column.rows, column.missing) == (13, 1)
+    assert column.types == {"object": 5, "text": 2, "bytes": 1, "integer": 1, "list": 1, "number": 1, "time": 1}
+    assert column_of([Text("ä"), "b"]).types == {"text": 2}
+    assert column_of([Text("a"), Text("bc")]).types == {"text": 2}
+
+
+def test_the_same_small_containers_look_the_same_as_one_by_one() -> None:
+    values: list[Any] = [[1, "a"], [1, "a"], [1.0, "a"], (1, "a"), {"k": None}, [[1], 2], [10**5000], []]
+    column = column_of(values)
+    assert column.texts is not None
+    found = {text: least for text, least, _ in column.texts.frequent.sorted_by_count()}
+    assert found["[1, 'a']"] == 2
+    assert {"[1.0, 'a']", "(1, 'a')", "{'k': None}", "[[1], 2]", "[]"} <= set(found)
+    assert column.types == {"list": 7, "mapping": 1}
+
+
+def test_what_a_masked_array_masks_is_missing() -> None:
+    masked = np.ma.array([1.0, np.nan, 900.0], mask=[False, False, True])
+    column = profile(masked)["value"]
+    assert (column.rows, column.missing, column.nan) == (3, 2, 1)
+    assert column.numbers is not None
+    assert column.numbers.most == 1.0
+
+
+def test_values_that_python_cannot_hold_are_objects() -> None:
+    pa = pytest.importorskip("pyarrow")
+    far = pa.array([[2**62], [0], None], pa.list_(pa.timestamp("s")))
+    assert column_of(far).types == {"list": 1, "object": 1}
+    dictionary = pa.DictionaryArray.from_arrays(pa.array([0, 1, 1, None]), pa.array([[1], [2, 3]]))
+    column = profile(pa.table({"it": dictionary}))["it"]
+    assert (column.types, column.missing) == ({"list": 3}, 1)
+    pl = pytest.importorskip("polars")
+    assert polars([2**100, None], pl.Int128).types == {"integer": 1}
+
+
+def test_the_name_of_a_type_stays_short() -> None:
+    pl = pytest.importorskip("polars")
+    assert len(polars(["c1"], pl.Enum([f"c{k}" for k in range(5_000)])).dtype) <= 101
+
+
+def test_columns_that_can_be_read_but_once() -> None:
+    values = profile({"it": (k % 2 for k in range(10)), "more": iter("abcdefghij")}, by="it")
+    assert {name: part.rows for name, part in values.segments.items()} == {"0": 5, "1": 5}
+
+
+@pytest.mark.parametrize("shape", [(), (2, 2, 2)])
+def test_arrays_of_other_dimensions_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(TypeError, match=f"one or two dimensions, columns being the second, and not {len(shape)}"):
+        profile(np.zeros(shape))

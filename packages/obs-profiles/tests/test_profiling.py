@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import pickle
+import random as random_module
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from obs_core.testing import ImportContract, TransformerContract
-from obs_profiles import Profile, ProfileFormatError, ProfileTransformer, merge, profile
+from obs_profiles import Profile, ProfileFormatError, ProfileTransformer, drift, merge, profile
 from obs_profiles.merging import OTHERS
 
 WORDS = ["EWR", "JFK", "LGA", "BOS"]
@@ -249,6 +252,39 @@ def test_no_more_than_the_50_largest_segments_and_the_rest_together(library: str
     assert Profile.from_bytes(known.to_bytes()) == known
 
 
+def test_segments_of_any_values_of_any_frame() -> None:
+    class Hostile:
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+        __repr__ = __str__
+
+        def __ne__(self, other: object) -> bool:
+            raise RuntimeError("no comparison")
+
+    values = [Hostile(), "half \ud800", 10**5000, np.arange(3), "x" * 10**6, None]
+    known = Profile.from_bytes(profile({"it": values, 1: values}, by="it").to_bytes())
+    assert [part.rows for part in known.segments.values()] == [1] * 6
+    assert max(map(len, known.segments)) < 200
+    assert {"(missing)", "half \\ud800"} < set(known.segments)
+    assert set(profile({1: ["a", "b"]}, by="1").segments) == {"a", "b"}
+
+
+def test_segments_of_arrays_and_of_columns_alone() -> None:
+    pairs = profile(np.array([[1, 5], [1, 6], [2, 7]]), by="0")
+    assert {name: (part.rows, part["1"].numbers.most) for name, part in pairs.segments.items()} == {  # type: ignore[union-attr]
+        "1": (2, 6),
+        "2": (1, 7),
+    }
+    pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    for alone in (pd.Series(["a", "b"]), pl.Series(["a", "b"]), pa.array(["a", "b"]), np.array(["a", "b"])):
+        assert set(profile(alone, by="value").segments) == {"a", "b"}
+        with pytest.raises(ValueError, match="there is no column 'other' to profile by; there are: value"):
+            profile(alone, by="other")
+    far = pa.table({"when": pa.array([2**62, 0], pa.timestamp("s"))})
+    assert sum(part.rows for part in profile(far, by="when").segments.values()) == 2
+
+
 def test_segments_by_no_column_are_refused() -> None:
     with pytest.raises(ValueError, match="no column 'b' to profile by; there are: a"):
         profile({"a": [1]}, by="b")
@@ -306,6 +342,82 @@ def test_a_profile_cut_anywhere_is_refused() -> None:
     for length in range(len(data)):
         with pytest.raises(ProfileFormatError):
             Profile.from_bytes(data[:length])
+
+
+EVERY_KIND: dict[str, Any] = {
+    "number": [k * 0.1 for k in range(600)],
+    "word": ["EWR", "JFK", "LGA"] * 200,
+    "id": [f"id{k}" for k in range(600)],
+    "time": [datetime.datetime(2013, 1, 1) + datetime.timedelta(hours=k) for k in range(600)],
+    "took": [datetime.timedelta(minutes=k) for k in range(600)],
+    "list": [[0] * (k % 4) for k in range(600)],
+    "flag": [True, False, None] * 200,
+}
+
+
+def crafted(record: Any) -> bytes:
+    return b"OBSP\x01" + zlib.compress(msgspec.msgpack.encode(record), 1)
+
+
+def places_in(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Go through the places in a record, of long lists the first ones."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value[:3]) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield (*above, key)
+        yield from places_in(part, (*above, key))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_a_crafted_file_holds_it_is_refused_or_can_be_used(seed: int) -> None:
+    rng = random_module.Random(seed)
+    known = profile({name: values[:30] for name, values in EVERY_KIND.items()})
+    content = zlib.decompress(merge([profile(EVERY_KIND, by="word"), known]).to_bytes()[5:])
+    places = list(places_in(msgspec.msgpack.decode(content)))
+    hostile = [-1, 0, 2**50, 2**63, 1e308, float("nan"), float("-inf"), "", b"", b"\xff" * 64, [], [-1], {}, None]
+    refused = 0
+    for _ in range(60):
+        record = inside = msgspec.msgpack.decode(content)
+        *way, last = rng.choice(places)
+        for key in way:
+            inside = inside[key]
+        inside[last] = rng.choice([value for value in hostile if type(value) is type(inside[last])] or hostile)
+        try:
+            found = Profile.from_bytes(crafted(record))
+        except ProfileFormatError:
+            refused += 1
+            continue
+        found.to_dict()
+        found._repr_html_()
+        assert Profile.from_bytes(found.to_bytes()) == found
+        Profile.from_bytes(merge([found, known]).to_bytes())
+        drift(found, known)._repr_html_()
+    assert 0 < refused < 60
+
+
+def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = msgspec.msgpack.encode({"name": "", "rows": 0})
+    header = msgspec.msgpack.encode({"rows": 0, "columns": []})[:-1]
+    for columns, says in ((2**31, "length <= 65536"), (70_000, "length <= 65536")):
+        content = header + b"\xdd" + columns.to_bytes(4, "big") + name * 70_000
+        with pytest.raises(ProfileFormatError, match=says):
+            Profile.from_bytes(b"OBSP\x01" + zlib.compress(content, 1))
+    deep = b"\x83\xa4rows\0\xa7columns\x90\xa4made" + b"\x91" * 100_000
+    with pytest.raises(ProfileFormatError, match="damaged"):
+        Profile.from_bytes(b"OBSP\x01" + zlib.compress(deep))
+    monkeypatch.setattr("obs_profiles.files.reading._MOST", 1 << 20)
+    with pytest.raises(ProfileFormatError, match="cut off, or too large"):
+        Profile.from_bytes(b"OBSP\x01" + zlib.compress(bytes(2**20 + 1)))
+
+
+def test_a_file_of_the_first_version_is_read_for_ever() -> None:
+    known = Profile.load(Path(__file__).parent / "version_1.profile")
+    assert (known.rows, known.by, known.made) == (600, ("word",), 1)
+    expected = profile(EVERY_KIND, by="word")
+    assert known.to_dict() == expected.to_dict()
+    assert {name: part.to_dict() for name, part in known.segments.items()} == {
+        name: part.to_dict() for name, part in expected.segments.items()
+    }
+    assert not drift(known, EVERY_KIND).drifted
 
 
 def test_a_field_of_a_newer_version_is_skipped() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from obs_core import clock
-from obs_profiles.columns import ColumnValues, batches_of, columns_of
+from obs_profiles.columns import ColumnValues, batches_of, columns_of, storable
 from obs_profiles.columns.values import CountedTexts, Times
 from obs_profiles.merging import merged
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, TimeProfile, by_count
@@ -26,7 +26,7 @@ _MERGED_AT_ONCE = 32
 """Batches that are kept until they are merged: more would take more memory, fewer lose more of what sketches know."""
 
 _LONGEST_TEXT = 100
-"""Bytes of a text that are kept."""
+"""Bytes of a text, and characters of what a type is called, that are kept."""
 
 _HOUR = 3_600_000_000
 _NARROW = 65_536
@@ -112,7 +112,7 @@ def _column(name: str, values: ColumnValues) -> ColumnProfile:
         coupons.append(coupons_of_numbers(np.array(seen, np.int64)))
     return ColumnProfile(
         name=name,
-        dtype=values.dtype,
+        dtype=_shortened(values.dtype),
         rows=values.rows,
         missing=values.missing,
         nan=values.nan,
@@ -127,6 +127,12 @@ def _column(name: str, values: ColumnValues) -> ColumnProfile:
         texts=texts,
         sizes=None if values.sizes is None else _number_profile(*_sorted_and_counted(values.sizes)),
     )
+
+
+def _shortened(dtype: str) -> str:
+    """Shorten what a type is called: some list thousands of categories or fields."""
+    text = storable(dtype)
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
 
 
 # ---- numbers ----------------------------------------------------------------------------------------------------

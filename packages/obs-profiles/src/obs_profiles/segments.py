@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from obs_profiles.columns import batches_of, unique_names
+from obs_core.interruptions import let_pass
+from obs_profiles.columns import batches_of, names_of, storable
+from obs_profiles.columns.objects import is_missing, look
 from obs_profiles.merging import MOST_SEGMENTS, OTHERS, merged
 from obs_profiles.profiles import Profile
 from obs_profiles.profiling import merged_batches, profile_batch
@@ -16,6 +18,9 @@ from obs_profiles.sketches.frequent import CAPACITY, WORKING_CAPACITY
 __all__ = ["profile_by"]
 
 _MISSING = "(missing)"
+_LONGEST = 100
+"""Characters that the name of a segment has at most; values that begin alike then belong to one."""
+
 _MOST_AT_ONCE = 1_000
 """Segments of one batch that are profiled one by one; the smallest ones of more belong to the others."""
 
@@ -58,50 +63,46 @@ def _parts(frame: Any, by: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
 
 
 def _column(frame: Any, name: str) -> Any:
-    names = unique_names(_names(frame))
+    names = names_of(frame)
     if name not in names:
         raise ValueError(f"there is no column {name!r} to profile by; there are: {', '.join(names[:20])}")
     place = names.index(name)
-    if hasattr(frame, "iloc"):
-        return frame.iloc[:, place]
-    if hasattr(frame, "get_column"):
-        return frame.get_column(name)
-    if hasattr(frame, "column"):
-        return frame.column(place)
-    return frame[:, place] if isinstance(frame, np.ndarray) and frame.ndim == 2 else frame[name]
-
-
-def _names(frame: Any) -> list[Any]:
+    if isinstance(frame, Mapping):
+        return list(frame.values())[place]
     if isinstance(frame, np.ndarray):
-        return list(frame.dtype.names or range(frame.shape[1] if frame.ndim == 2 else 0))
-    for attribute in ("columns", "schema"):
-        found = getattr(frame, attribute, None)
-        if attribute == "schema" and found is not None:
-            return list(found.names)
-        if found is not None and not hasattr(frame, "column_names"):
-            return list(found)
-    return list(frame)
+        return frame[frame.dtype.names[place]] if frame.dtype.names else frame[:, place] if frame.ndim == 2 else frame
+    if hasattr(frame, "iloc"):
+        return frame.iloc[:, place] if frame.ndim == 2 else frame
+    if hasattr(frame, "get_columns"):
+        return frame.get_columns()[place]
+    return frame.column(place) if hasattr(frame, "column") else frame
 
 
 def _texts(column: Any) -> list[str]:
-    values = (
-        column.to_pylist()
-        if hasattr(column, "to_pylist")
-        else column.tolist()
-        if hasattr(column, "tolist")
-        else list(column)
-    )
-    return [
-        _MISSING if value is None or value != value or type(value).__name__ in ("NAType", "NaTType") else str(value)
-        for value in values
-    ]
+    return [_MISSING if is_missing(value) else _text(value) for value in _listed(column)]
+
+
+def _listed(column: Any) -> list[Any]:
+    if hasattr(column, "to_pylist"):
+        from obs_profiles.columns.arrow_columns import python_values
+
+        return python_values(column)
+    return list(column.tolist() if hasattr(column, "tolist") else column)
+
+
+def _text(value: Any) -> str:
+    """Name a segment: any value of a column, whatever its methods do."""
+    try:
+        text = str.__str__(value) if isinstance(value, str) else str(value)
+    except BaseException as error:
+        let_pass(error)
+        text = look(value)
+    return storable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
 def _taken(frame: Any, rows: Any) -> Any:
+    if isinstance(frame, Mapping):
+        return {name: [values[row] for row in rows] for name, values in frame.items()}
     if hasattr(frame, "iloc"):
         return frame.iloc[rows]
-    if hasattr(frame, "take"):
-        return frame.take(rows)
-    if hasattr(frame, "get_columns"):
-        return frame[rows]
-    return {name: [values[row] for row in rows] for name, values in frame.items()}
+    return frame.take(rows) if hasattr(frame, "take") and not isinstance(frame, np.ndarray) else frame[rows]

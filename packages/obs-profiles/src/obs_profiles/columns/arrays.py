@@ -18,10 +18,14 @@ _UNITS = {"ns", "us", "ms", "s", "D"}
 
 
 def read_array(values: NDArray[Any], dtype: str = "") -> ColumnValues:
-    """Read an array of one dimension; of one with more, each row is a list."""
+    """Read an array of one dimension; of one with more, each row is a list. What is masked is missing."""
     from obs_profiles.columns.objects import read_objects
 
     dtype = dtype or str(values.dtype)
+    if isinstance(values, np.ma.MaskedArray) and values.ndim == 1:
+        found = read_array(values.compressed(), dtype)
+        found.rows, found.missing = len(values), len(values) - found.rows + found.missing
+        return found
     if values.ndim != 1:
         return read_objects(list(values), dtype)
     match values.dtype.kind:

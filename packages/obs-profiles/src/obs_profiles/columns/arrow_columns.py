@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from obs_core.interruptions import let_pass
 from obs_profiles.columns.arrays import durations_of, read_booleans, read_numbers
 from obs_profiles.columns.objects import read_objects
 from obs_profiles.columns.texts import PackedTexts
@@ -15,7 +16,7 @@ from obs_profiles.columns.values import ColumnValues, CountedTexts, Durations, T
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["batches", "columns", "read_arrow"]
+__all__ = ["batches", "columns", "python_values", "read_arrow"]
 
 
 def columns(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
@@ -67,7 +68,35 @@ def read_arrow(column: Any, dtype: str = "") -> ColumnValues:
         return _read_texts(column, dtype, "text")
     if _is_a(kind, "is_binary", "is_large_binary", "is_binary_view", "is_fixed_size_binary"):
         return _read_texts(column, dtype, "bytes")
-    return read_objects(column.to_pylist(), dtype)
+    return read_objects(python_values(column), dtype)
+
+
+class _Unreadable:
+    """Stands for a value that Python has no place for: a moment in the year 146,138,514, text that is no UTF-8."""
+
+    def __init__(self, kind: Any) -> None:
+        self._kind = str(kind)
+
+    def __repr__(self) -> str:
+        return f"<a value of {self._kind} that Python cannot hold>"
+
+
+def python_values(column: Any) -> list[Any]:
+    """Return the values of an Array or ChunkedArray as Python has them."""
+    try:
+        values: list[Any] = column.to_pylist()
+    except BaseException as error:
+        let_pass(error)
+        return [_python_value(value) for value in column]
+    return values
+
+
+def _python_value(value: Any) -> Any:
+    try:
+        return value.as_py()
+    except BaseException as error:
+        let_pass(error)
+        return _Unreadable(value.type)
 
 
 def _is_a(kind: Any, *names: str) -> bool:
@@ -162,6 +191,8 @@ def _read_dictionary(column: Any, dtype: str) -> ColumnValues:
     there = np.flatnonzero(counts)
     read = read_arrow(values.take(pa.array(there))).with_counts(counts[there])
     if read is None:
-        return read_arrow(column.cast(column.type.value_type), dtype)
+        # Taken, not cast: of lists and the like arrow knows no cast.
+        plain = [chunk.dictionary.take(chunk.indices) for chunk in chunks]
+        return read_arrow(pa.chunked_array(plain, column.type.value_type), dtype)
     read.dtype, read.rows, read.missing = dtype, len(column), len(column) - read.rows
     return read

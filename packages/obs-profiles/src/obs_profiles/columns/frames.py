@@ -13,7 +13,7 @@ from obs_profiles.columns.arrays import read_array
 from obs_profiles.columns.objects import read_objects
 from obs_profiles.columns.values import ColumnValues
 
-__all__ = ["batches_of", "columns_of", "is_frame", "unique_names"]
+__all__ = ["batches_of", "columns_of", "is_frame", "names_of", "storable", "unique_names"]
 
 _FRAMES = frozenset({"Array", "ChunkedArray", "DataFrame", "RecordBatch", "Series", "Table"})
 _LIBRARIES = ("pandas", "polars", "pyarrow")
@@ -43,14 +43,23 @@ def columns_of(frame: Any) -> Iterator[tuple[str, ColumnValues]]:
         TypeError: It is none of these.
         ValueError: The sequences of a mapping are of different lengths.
     """
+    names, columns = _read(frame)
+    return zip(unique_names(names), columns, strict=True)
+
+
+def names_of(frame: Any) -> list[str]:
+    """Return the names that `columns_of` gives the columns of a frame."""
+    return unique_names(_read(frame)[0])
+
+
+def _read(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]]:
     found = _from_library(frame) or _from_numpy(frame) or _from_mapping(frame)
     if found is None:
         raise TypeError(
             "a DataFrame of pandas or polars, a Table of pyarrow, an array of numpy or a mapping of names to columns is"
             f" needed, not {type(frame).__name__}"
         )
-    names, columns = found
-    return zip(unique_names(names), columns, strict=True)
+    return found
 
 
 def batches_of(data: Any) -> Iterator[Any]:
@@ -83,7 +92,7 @@ def unique_names(names: Iterable[Any]) -> list[str]:
     """Make names texts that differ: of ``["a", "a", 1]`` that is ``["a", "a.1", "1"]``, as pandas reads such files."""
     texts = [" / ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in names]
     if len(set(texts)) == len(texts):
-        return [_storable(text) for text in texts]
+        return [storable(text) for text in texts]
     taken, seen = set(texts), set[str]()
     numbers: dict[str, int] = {}
     for place, text in enumerate(texts):
@@ -95,10 +104,11 @@ def unique_names(names: Iterable[Any]) -> list[str]:
             texts[place] = f"{text}.{number}"
             taken.add(texts[place])
         seen.add(text)
-    return [_storable(text) for text in texts]
+    return [storable(text) for text in texts]
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """Write halves of surrogate pairs, which no file takes, as what they are called."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -132,7 +142,9 @@ def _from_numpy(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
         return list(frame.dtype.names), (read_array(frame[name]) for name in frame.dtype.names)
     if frame.ndim == 2:
         return list(range(frame.shape[1])), (read_array(frame[:, place]) for place in range(frame.shape[1]))
-    return (["value"], iter([read_array(frame)])) if frame.ndim == 1 else None
+    if frame.ndim != 1:
+        raise TypeError(f"an array of numpy has one or two dimensions, columns being the second, and not {frame.ndim}")
+    return ["value"], iter([read_array(frame)])
 
 
 def _from_mapping(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
@@ -162,6 +174,8 @@ def _read_sequence(values: Any) -> ColumnValues:
 
 
 def _pieces(frame: Any, library: ModuleType | None) -> Iterator[Any]:
+    if isinstance(frame, Mapping):
+        frame = {name: _sequence(name, values) for name, values in frame.items()}  # what can be read but once
     if library is None or not hasattr(frame, "__len__") or len(frame) <= BATCH_ROWS:
         if isinstance(frame, np.ndarray) and len(frame.shape) and len(frame) > BATCH_ROWS:
             for start in range(0, len(frame), BATCH_ROWS):

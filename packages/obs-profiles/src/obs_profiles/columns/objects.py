@@ -7,19 +7,25 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from obs_core.interruptions import let_pass
 from obs_core.rendering import bounded_repr
 from obs_profiles.columns.texts import PackedTexts
 from obs_profiles.columns.values import ColumnValues, CountedNumbers, CountedTexts, Durations, Times
 
-__all__ = ["read_objects"]
+__all__ = ["is_missing", "look", "read_objects"]
 
 _LARGEST = 2**63 - 1
 _LONGEST = 200
 """Characters of how an object looks that are kept."""
+
+_FEW = 20
+_SCALARS = frozenset({int, float, bool, type(None)})
+_MOST_LOOKS = 10_000
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 _UTC_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -36,8 +42,8 @@ def read_objects(values: Sequence[Any], dtype: str = "object") -> ColumnValues:
     try:
         texts = PackedTexts.of(values)  # most columns of objects are texts, and nothing but joining them is as fast
     except TypeError:
-        present = [value for value in values if not _is_missing(value)]
-        nan = sum(1 for value in values if isinstance(value, float | Decimal | np.floating) and _is_missing(value))
+        present = [value for value in values if not is_missing(value)]
+        nan = sum(1 for value in values if issubclass(type(value), _REAL) and is_missing(value))
         found = ColumnValues(dtype, len(values), len(values) - len(present), nan)
         _sort_in(present, found)
         return found
@@ -47,17 +53,26 @@ def read_objects(values: Sequence[Any], dtype: str = "object") -> ColumnValues:
     return found
 
 
-def _is_missing(value: Any) -> bool:
+_NEVER_MISSING = (str, int, list, tuple, dict, set, bytes)
+_REAL = (float, Decimal, np.floating)
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value is None, NaN, NA or NaT; nothing of the value's own is called but its type is asked for."""
+    # Not isinstance: that asks the value for its class, and any object may answer with an exception.
+    kind = type(value)
     if value is None:
         return True
-    if isinstance(value, str | int | list | tuple | dict | set | bytes):
+    if issubclass(kind, _NEVER_MISSING):
         return False
-    if isinstance(value, float | np.floating):
-        return bool(value != value)
-    if isinstance(value, Decimal):
-        return value.is_nan()
-    return type(value).__name__ in ("NAType", "NaTType") or (
-        isinstance(value, np.datetime64 | np.timedelta64) and bool(np.isnat(value))
+    if issubclass(kind, float):
+        return float.__ne__(value, value)
+    if issubclass(kind, np.floating):
+        return bool(np.isnan(value))
+    if issubclass(kind, Decimal):
+        return Decimal.is_nan(value)
+    return kind.__name__ in ("NAType", "NaTType") or (
+        issubclass(kind, np.datetime64 | np.timedelta64) and bool(np.isnat(value))
     )
 
 
@@ -75,29 +90,50 @@ def _sort_in(values: Sequence[Any], found: ColumnValues) -> None:
     for value in values:
         parts.setdefault(_TYPES.get(type(value)) or _type_of(value), []).append(value)
     for name, members in parts.items():
-        _READ[name](members, found)
+        _read_part(name, members, found)
+
+
+def _read_part(name: str, values: list[Any], found: ColumnValues) -> None:
+    """Read values of one type; those whose methods raise are objects, known by what they look like."""
+    if _was_read(name, values, found):
+        return
+    fine: list[Any] = []
+    others: list[Any] = []
+    for value in values:
+        (fine if _was_read(name, [value], ColumnValues("", 1)) else others).append(value)
+    if fine and not _was_read(name, fine, found):
+        fine, others = [], values
+    if others:
+        _read_any(others, found)
+
+
+def _was_read(name: str, values: list[Any], found: ColumnValues) -> bool:
+    """Read values, all of them or none: a reader puts nothing into the column before it has called all methods."""
+    try:
+        _READ[name](values, found)
+    except BaseException as error:
+        let_pass(error)
+        return False
+    return True
 
 
 def _type_of(value: Any) -> str:
     for kind, name in _BASES:
-        if isinstance(value, kind):
+        if issubclass(type(value), kind):
             return name
     return "object"
 
 
 def _read_integers(values: list[Any], found: ColumnValues) -> None:
+    small = np.array([int(value) for value in values if -_LARGEST <= value <= _LARGEST], np.int64)
+    large = np.array([_as_float(value) for value in values if not -_LARGEST <= value <= _LARGEST], np.float64)
     found.add_type("integer", len(values))
-    small = [int(value) for value in values if -_LARGEST <= value <= _LARGEST]
-    if small:
-        found.numbers.append(CountedNumbers(np.array(small, np.int64)))
-    if len(small) < len(values):
-        large = [_as_float(value) for value in values if not -_LARGEST <= value <= _LARGEST]
-        found.numbers.append(CountedNumbers(np.array(large, np.float64)))
+    found.numbers += [CountedNumbers(part) for part in (small, large) if len(part)]
 
 
 def _read_floats(values: list[Any], found: ColumnValues) -> None:
-    found.add_type("number", len(values))
     found.numbers.append(CountedNumbers(np.array([_as_float(value) for value in values], np.float64)))
+    found.add_type("number", len(values))
 
 
 def _as_float(value: Any) -> float:
@@ -108,28 +144,29 @@ def _as_float(value: Any) -> float:
 
 
 def _read_booleans(values: list[Any], found: ColumnValues) -> None:
-    found.add_type("boolean", len(values))
     true = sum(map(bool, values))
+    found.add_type("boolean", len(values))
     found.true += true
     found.false += len(values) - true
 
 
 def _read_texts(values: list[Any], found: ColumnValues) -> None:
-    found.add_type("text", len(values))
     found.texts.append(CountedTexts(PackedTexts.of(values)))
+    found.add_type("text", len(values))
 
 
 def _read_bytes(values: list[Any], found: ColumnValues) -> None:
-    found.add_type("bytes", len(values))
     found.texts.append(CountedTexts(PackedTexts.of_bytes([bytes(value) for value in values]), kind="bytes"))
+    found.add_type("bytes", len(values))
 
 
 def _read_moments(values: list[Any], found: ColumnValues) -> None:
-    found.add_type("time", len(values))
+    micros = np.array([_microseconds(value) for value in values], np.int64)
     zones = {str(zone) for value in values if (zone := getattr(value, "tzinfo", None)) is not None}
     if zones:
         found.zone = zones.pop() if len(zones) == 1 else "mixed"
-    found.times.append(Times(np.array([_microseconds(value) for value in values], np.int64), "us"))
+    found.times.append(Times(micros, "us"))
+    found.add_type("time", len(values))
 
 
 def _microseconds(value: Any) -> int:
@@ -143,8 +180,8 @@ def _microseconds(value: Any) -> int:
 
 
 def _read_durations(values: list[Any], found: ColumnValues) -> None:
-    found.add_type("duration", len(values))
     found.durations.append(Durations(np.array([_seconds(value) for value in values], np.float64)))
+    found.add_type("duration", len(values))
 
 
 def _seconds(value: Any) -> float:
@@ -156,8 +193,8 @@ def _seconds(value: Any) -> float:
 
 
 def _read_lists(values: list[Any], found: ColumnValues) -> None:
-    found.add_type("list", len(values))
     sizes = np.fromiter((_size(value) for value in values), np.int64, len(values))
+    found.add_type("list", len(values))
     found.sizes = sizes if found.sizes is None else np.concatenate([found.sizes, sizes])
     _read_looks(values, found)
 
@@ -180,10 +217,39 @@ def _read_any(values: list[Any], found: ColumnValues) -> None:
 
 
 def _read_looks(values: Iterable[Any], found: ColumnValues) -> None:
-    found.texts.append(CountedTexts(PackedTexts.of([_look(value) for value in values]), kind="object"))
+    known: dict[str, str] = {}
+    found.texts.append(CountedTexts(PackedTexts.of([_known_look(value, known) for value in values]), kind="object"))
 
 
-def _look(value: Any) -> str:
+def _known_look(value: Any, known: dict[str, str]) -> str:
+    """Write how a value looks; small containers that look alike are written once, for that takes a while."""
+    if not _is_small(value):
+        return look(value)
+    try:
+        plain = repr(value)
+    except ValueError:  # a number of more digits than Python writes
+        return look(value)
+    if plain not in known:
+        if len(known) == _MOST_LOOKS:
+            known.clear()
+        known[plain] = look(value)
+    return known[plain]
+
+
+def _is_small(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        parts: Iterable[Any] = chain.from_iterable(value.items())
+    elif kind is list or kind is tuple:
+        parts = value
+    else:
+        return False
+    return len(value) <= _FEW and all(
+        len(part) <= _LONGEST if type(part) is str else type(part) in _SCALARS for part in parts
+    )
+
+
+def look(value: Any) -> str:
     """Write how a value looks, the same in each process: an address in memory is none of its content."""
     kind: Any = type(value)
     if kind.__repr__ is object.__repr__:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
+from obs_core.interruptions import let_pass
 from obs_profiles.columns.arrays import read_array, read_booleans, read_numbers
 from obs_profiles.columns.objects import read_objects
 from obs_profiles.columns.values import ColumnValues
@@ -36,7 +37,12 @@ def _read_by_arrow(column: Any) -> ColumnValues:
     dtype = str(column.dtype)
     if dtype.startswith("Object"):  # arrow knows no Python objects
         return read_objects(column.to_list(), dtype)
-    return read_arrow(column.to_arrow(), dtype)
+    try:
+        values = column.to_arrow()
+    except BaseException as error:  # integers of 128 bits, and what else arrow does not know
+        let_pass(error)
+        return read_objects(column.to_list(), dtype)
+    return read_arrow(values, dtype)
 
 
 def _read_plainly(column: Any) -> ColumnValues:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from obs_core.interruptions import let_pass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,13 +39,14 @@ class PackedTexts:
         """
         joined = "".join(texts)
         if joined.isascii():
-            return cls._packed(joined.encode(), np.fromiter(map(len, texts), np.int64, len(texts)))
-        return cls.of_bytes([text.encode("utf-8", "surrogatepass") for text in texts])
+            return cls._packed(joined.encode(), _lengths(texts, len(joined), str.__len__))
+        return cls.of_bytes([str.encode(text, "utf-8", "surrogatepass") for text in texts])
 
     @classmethod
     def of_bytes(cls, parts: Sequence[bytes]) -> PackedTexts:
         """Pack sequences of bytes."""
-        return cls._packed(b"".join(parts), np.fromiter(map(len, parts), np.int64, len(parts)))
+        joined = b"".join(parts)
+        return cls._packed(joined, _lengths(parts, len(joined), bytes.__len__))
 
     @classmethod
     def _packed(cls, data: bytes, lengths: NDArray[np.int64]) -> PackedTexts:
@@ -84,3 +87,15 @@ class PackedTexts:
         if not len(self.starts):
             return self.data[:0]
         return self.data[int(self.starts.min()) : int((self.starts + self.lengths).max())]
+
+
+def _lengths(parts: Sequence[Any], total: int, plainly: Callable[[Any], int]) -> NDArray[np.int64]:
+    """Return how long parts are; a class of its own may claim another length than what was joined has."""
+    try:
+        lengths = np.fromiter(map(len, parts), np.int64, len(parts))
+    except BaseException as error:
+        let_pass(error)
+    else:
+        if int(lengths.sum()) == total:
+            return lengths
+    return np.fromiter(map(plainly, parts), np.int64, len(parts))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -12,23 +14,42 @@ from obs_core import ObsError
 from obs_profiles.files.arrays import unpacked_floats, unpacked_integers
 from obs_profiles.files.records import (
     MAGIC,
+    MOST,
     VERSION,
     ColumnRecord,
     DistinctRecord,
     FrequentRecord,
     NumberRecord,
     ProfileRecord,
+    SegmentRecord,
     TextRecord,
     TimeRecord,
 )
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, TimeProfile
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = ["ProfileFormatError", "read"]
 
 _WHYLOGS = b"WHY1"
-_MOST = 1 << 30
-"""Bytes that a profile is inflated to at most: a small file must not fill the memory."""
+_MOST = 1 << 29
+"""Bytes that a profile is inflated to at most: a small file must not fill the memory. 10,000 columns have 70 MB."""
+
+_MOST_COLUMNS = 1 << 19
+"""Columns of a profile and all of its segments: 10,000 of it and of each of 51 are fewer."""
+
+_DAMAGES = (
+    zlib.error,
+    msgspec.MsgspecError,
+    ValueError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    struct.error,
+)
 
 
 class ProfileFormatError(ObsError, ValueError):
@@ -61,27 +82,42 @@ def read(data: bytes) -> Profile:
         return _profile(msgspec.msgpack.decode(content, type=ProfileRecord))
     except ProfileFormatError:
         raise
-    except (zlib.error, msgspec.MsgspecError, ValueError, IndexError) as error:
+    except _DAMAGES as error:
         raise ProfileFormatError(f"this profile of {len(data):,} bytes is damaged: {error}") from error
 
 
 def _read_whylogs(data: bytes) -> Profile:
     from obs_profiles.files.whylogs import read_whylogs
+    from obs_profiles.files.writing import record_of
 
     try:
-        return read_whylogs(data)
-    except (ValueError, IndexError, UnicodeDecodeError, struct.error) as error:
+        # What it says is checked as if we had written it.
+        content = msgspec.msgpack.encode(record_of(read_whylogs(data)))
+        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord))
+    except _DAMAGES as error:
         raise ProfileFormatError(f"this profile of whylogs, of {len(data):,} bytes, is damaged: {error}") from error
 
 
 def _profile(record: ProfileRecord) -> Profile:
+    segments: dict[str, Profile] = {}
+    columns = len(record.columns)
+    for value, content in record.segments.items():
+        segment = msgspec.msgpack.decode(content, type=SegmentRecord)
+        columns += len(segment.columns)
+        if columns > _MOST_COLUMNS:
+            raise ValueError(f"more than {_MOST_COLUMNS:,} columns in all segments")
+        segments[value] = Profile(_columns(segment), segment.rows, made=segment.made)
     return Profile(
-        {column.name: _column(column) for column in record.columns},
+        _columns(record),
         record.rows,
-        segments={value: _profile(segment) for value, segment in record.segments.items()},
+        segments=segments,
         by=tuple(record.by),
         made=record.made,
     )
+
+
+def _columns(record: SegmentRecord) -> dict[str, ColumnProfile]:
+    return {column.name: _column(column) for column in record.columns}
 
 
 def _column(record: ColumnRecord) -> ColumnProfile:
@@ -106,15 +142,27 @@ def _column(record: ColumnRecord) -> ColumnProfile:
 
 def _distinct(record: DistinctRecord) -> DistinctSketch:
     if record.registers:
-        return DistinctSketch(registers=np.frombuffer(record.registers, np.uint8))
-    return DistinctSketch(unpacked_integers(record.coupons).astype(np.uint32))
+        registers = np.frombuffer(record.registers, np.uint8)
+        slots = len(registers)
+        if slots & (slots - 1) or not 16 <= slots <= 1 << 21 or int(registers.max()) > 63:
+            raise ValueError(f"{slots} registers of up to {int(registers.max())}")
+        return DistinctSketch(registers=registers)
+    return DistinctSketch.of(unpacked_integers(record.coupons).astype(np.uint32))
 
 
 def _numbers(record: NumberRecord) -> NumberProfile:
     items = unpacked_floats(record.items)
     if len(items) != sum(record.level_sizes):
         raise ValueError(f"{len(items)} items, but levels of {record.level_sizes}")
-    levels = np.split(items, np.cumsum(record.level_sizes)[:-1]) if record.level_sizes else []
+    stand_for = sum(size << level for level, size in enumerate(record.level_sizes))
+    if stand_for != record.count:
+        raise ValueError(f"{record.count} numbers, but items that stand for {stand_for}")
+    errors = record.certain, record.merges, record.worst
+    if not all(math.isfinite(number) for number in (record.least, record.most, *errors)):
+        raise ValueError("a number that is none")
+    if min(errors) < 0 or max(record.certain, record.worst, record.merges / MOST) > MOST:
+        raise ValueError("an error that no sketch has")
+    levels = np.split(_finite(items), np.cumsum(record.level_sizes)[:-1]) if record.level_sizes else []
     return NumberProfile(
         least=record.least,
         most=record.most,
@@ -150,14 +198,20 @@ def _frequent(record: FrequentRecord, *, texts: bool) -> FrequentItems:
         none = FrequentItems.none(texts=texts)
         none.missed = record.missed
         return none
-    values = (
-        record.texts
-        if record.texts is not None
-        else unpacked_integers(record.integers)
-        if record.integers is not None
-        else unpacked_floats(record.floats or b"")
-    )
-    if len(values) != len(record.counts):
+    values: list[str] | NDArray[Any]
+    if texts:
+        values = record.texts or []
+    elif record.integers is not None:
+        values = unpacked_integers(record.integers)
+    else:
+        values = _finite(unpacked_floats(record.floats or b""))
+    if len(values) != len(record.counts) or len(record.slack) not in (0, len(values)):
         raise ValueError(f"{len(values)} frequent values, but {len(record.counts)} counts")
     slack = np.array(record.slack, np.int64) if record.slack else None
     return FrequentItems(values, np.array(record.counts, np.int64), slack, record.missed)
+
+
+def _finite(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not np.isfinite(numbers).all():
+        raise ValueError("a number that is none")
+    return numbers

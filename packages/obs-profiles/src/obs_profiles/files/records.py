@@ -6,22 +6,37 @@ is not there; a change that this does not cover makes a new `VERSION`.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
 
 __all__ = [
     "MAGIC",
+    "MOST",
     "VERSION",
     "ColumnRecord",
     "DistinctRecord",
     "FrequentRecord",
     "NumberRecord",
     "ProfileRecord",
+    "SegmentRecord",
     "TextRecord",
     "TimeRecord",
 ]
 
 MAGIC = b"OBSP"
 VERSION = 1
+
+MOST = 1 << 53
+"""What is counted is no more: the sums of counts fit into 64 bits, and each is a float without rounding."""
+
+Count = Annotated[int, Meta(ge=0, le=MOST)]
+KnownCount = Annotated[int, Meta(ge=-1, le=MOST)]
+"""A count; -1 where it is not known."""
+
+Levels = Annotated[list[Count], Meta(max_length=54)]
+Hours = Annotated[list[Count], Meta(min_length=24, max_length=24)]
+Weekdays = Annotated[list[Count], Meta(min_length=7, max_length=7)]
 
 
 class FrequentRecord(Struct, frozen=True, omit_defaults=True):
@@ -30,9 +45,9 @@ class FrequentRecord(Struct, frozen=True, omit_defaults=True):
     texts: list[str] | None = None
     integers: bytes | None = None
     floats: bytes | None = None
-    counts: list[int] = []
-    slack: list[int] = []
-    missed: int = 0
+    counts: list[Count] = []
+    slack: list[Count] = []
+    missed: Count = 0
 
 
 class NumberRecord(Struct, frozen=True, omit_defaults=True):
@@ -40,14 +55,14 @@ class NumberRecord(Struct, frozen=True, omit_defaults=True):
 
     least: int | float
     most: int | float
-    count: int
+    count: Count
     mean: float
     m2: float = 0.0
     m3: float = 0.0
     m4: float = 0.0
-    zeros: int = 0
-    negatives: int = 0
-    level_sizes: list[int] = []
+    zeros: KnownCount = 0
+    negatives: KnownCount = 0
+    level_sizes: Levels = []
     items: bytes = b""
     certain: float = 0.0
     merges: float = 0.0
@@ -59,8 +74,8 @@ class TimeRecord(Struct, frozen=True, omit_defaults=True):
     """A distribution of moments."""
 
     numbers: NumberRecord
-    hours: list[int]
-    weekdays: list[int]
+    hours: Hours
+    weekdays: Weekdays
     zone: str = ""
 
 
@@ -68,11 +83,11 @@ class TextRecord(Struct, frozen=True, omit_defaults=True):
     """What texts look like."""
 
     lengths: NumberRecord
-    empty: int = 0
+    empty: KnownCount = 0
     frequent: FrequentRecord = FrequentRecord()
     hashes: bytes = b""
     patterns: list[str] = []
-    pattern_of: list[int] = []
+    pattern_of: list[Count] = []
     texts: list[str] = []
 
 
@@ -87,14 +102,14 @@ class ColumnRecord(Struct, frozen=True, omit_defaults=True):
     """A column."""
 
     name: str
-    rows: int
+    rows: Count
     dtype: str = ""
-    missing: int = 0
-    nan: int = 0
-    types: dict[str, int] = {}
-    true: int = 0
-    infinite: int = 0
-    negative_infinite: int = 0
+    missing: Count = 0
+    nan: Count = 0
+    types: dict[str, Count] = {}
+    true: Count = 0
+    infinite: Count = 0
+    negative_infinite: Count = 0
     distinct: DistinctRecord = DistinctRecord()
     numbers: NumberRecord | None = None
     times: TimeRecord | None = None
@@ -103,11 +118,19 @@ class ColumnRecord(Struct, frozen=True, omit_defaults=True):
     sizes: NumberRecord | None = None
 
 
-class ProfileRecord(Struct, frozen=True, omit_defaults=True):
-    """A profile."""
+Columns = Annotated[list[ColumnRecord], Meta(max_length=1 << 16)]
 
-    rows: int
-    columns: list[ColumnRecord]
+
+class SegmentRecord(Struct, frozen=True, omit_defaults=True):
+    """The profile of a segment, which has none of its own."""
+
+    rows: Count
+    columns: Columns
     made: int = 0
+
+
+class ProfileRecord(SegmentRecord, frozen=True, omit_defaults=True):
+    """A profile; each of its segments is read by itself, so that their number can be bounded."""
+
     by: list[str] = []
-    segments: dict[str, ProfileRecord] = {}
+    segments: dict[str, Raw] = {}

@@ -43,11 +43,15 @@ def read_whylogs(data: bytes) -> Profile:
     header, place = _delimited(data, place)
     paths = {entry.integer(1): entry.content(2).decode() for entry in header.messages(5)}
     columns = {}
+    chunks = 0
     for entry in header.messages(2):
         name = entry.content(1).decode()
         components = _Components()
         for offset in entry.message(2).integers(1):
             chunk_header, start = _delimited(data, place + offset)
+            chunks += start - place - offset + chunk_header.integer(3)
+            if chunks > len(data):  # the same ones again and again
+                raise ValueError("its columns are larger than the file")
             chunk = Message(data[start : start + chunk_header.integer(3)])
             for component in chunk.messages(1):
                 components.add(paths.get(component.integer(1), ""), component.message(2))

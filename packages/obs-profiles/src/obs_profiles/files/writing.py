@@ -16,29 +16,36 @@ from obs_profiles.files.records import (
     FrequentRecord,
     NumberRecord,
     ProfileRecord,
+    SegmentRecord,
     TextRecord,
     TimeRecord,
 )
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, TimeProfile
 from obs_profiles.sketches import DistinctSketch, FrequentItems
 
-__all__ = ["written"]
+__all__ = ["record_of", "written"]
 
 
 def written(profile: Profile) -> bytes:
     """Write a profile as bytes: the same ones for equal profiles."""
-    record = msgspec.msgpack.encode(_profile(profile))
+    record = msgspec.msgpack.encode(record_of(profile))
     return MAGIC + bytes([VERSION]) + zlib.compress(record, 9)
 
 
-def _profile(profile: Profile) -> ProfileRecord:
+def record_of(profile: Profile) -> ProfileRecord:
+    """Return what a file holds of a profile."""
     return ProfileRecord(
         rows=profile.rows,
         columns=[_column(name, column) for name, column in profile.columns.items()],
         made=profile.made,
         by=list(profile.by),
-        segments={value: _profile(segment) for value, segment in profile.segments.items()},
+        segments={value: msgspec.Raw(_segment(segment)) for value, segment in profile.segments.items()},
     )
+
+
+def _segment(profile: Profile) -> bytes:
+    columns = [_column(name, column) for name, column in profile.columns.items()]
+    return msgspec.msgpack.encode(SegmentRecord(profile.rows, columns, profile.made))
 
 
 def _column(name: str, column: ColumnProfile) -> ColumnRecord:

@@ -87,7 +87,7 @@ class Moments:
     @property
     def deviation(self) -> float:
         """The standard deviation of the sample; 0 of fewer than two."""
-        return math.sqrt(self.m2 / (self.count - 1)) if self.count > 1 else 0.0
+        return math.sqrt(max(self.m2, 0.0) / (self.count - 1)) if self.count > 1 else 0.0
 
     @property
     def skewness(self) -> float:
