@@ -208,7 +208,7 @@ def _tap(name: str, stream: Any) -> None:
             try:
                 me = this_thread()
                 said = waiting.pop(me) + text if me in waiting else text
-                if "\n" in said or len(said) > _LONGEST_WAITING:
+                if "\n" in said or (said is not text and len(said) > _LONGEST_WAITING):
                     _printed(name, said, me)
                 else:
                     waiting[me] = said
