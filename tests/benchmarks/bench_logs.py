@@ -127,7 +127,8 @@ def _keeps_all(setting: str, body: str, moment: int) -> bool:
             time.sleep(moment * 0.004)
             os.killpg(victim.pid, signal.SIGKILL)
             victim.wait()
-        shown = out.read_text().splitlines()
+        text = out.read_text()
+        shown = text[: text.rfind("\n") + 1].splitlines()  # what it had not ended is no line yet
         kept = [line.text for line in load_execution("last", folder).log()]
         shown = [line.removeprefix("WARNING:root:") for line in shown]
         return len(shown) > 10 and len(kept) >= len(shown) and kept[: len(shown)] == shown

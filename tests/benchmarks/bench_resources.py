@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -61,7 +62,7 @@ def loops():
             total += number * number % 7
 def arrays():
     one = np.random.default_rng(0).random((500, 500))
-    for _ in range(10):
+    for _ in range(80):
         one @ one
 """
 
@@ -143,12 +144,16 @@ def _profilers() -> None:
 
 
 FOREVER = """
-import sys, time
 from obs_core import span, task
+from obs_core.recording import samplers
 from obs_resources import cpu_profiling
 def burn():
+    told = False
     while True:
         sum(number * number for number in range(1000))
+        if not told and samplers.running() and samplers.running()[0]._count:
+            told = True
+            print("sampled", flush=True)
 @task(enable_deck=False)
 @cpu_profiling()
 def long():
@@ -159,13 +164,15 @@ long()
 
 HOARD = """
 import os, sys, time
-from obs_core import span, task
+from obs_core import task
+from obs_core.recording import samplers
 with open(sys.argv[1] + "/cgroup.procs", "w") as file:
     file.write(str(os.getpid()))
 @task(enable_deck=False)
 def hoard():
     held = []
-    time.sleep(2.2)
+    while not samplers.running() or not samplers.running()[0]._count:
+        time.sleep(0.05)
     while True:
         held.append(bytearray(b"x") * 1_000_000)
         time.sleep(0.01)
@@ -174,20 +181,25 @@ hoard()
 
 TREE = """
 import os, subprocess, sys, time
-from obs_core import task
+from obs_core import span, task
 with open(sys.argv[1] + "/cgroup.procs", "w") as file:
     file.write(str(os.getpid()))
 @task(enable_deck=False)
 def tree():
     held = bytearray(b"x") * 100_000_000
     children = []
+    ready, tell = os.pipe()
     for _ in range(3):  # what is forked shares these 100 MB
         pid = os.fork()
         if not pid:
             own = bytearray(b"x") * 50_000_000
+            os.write(tell, b"x")
             time.sleep(600)
         children.append(pid)
-    time.sleep(13)
+    for pid in children:
+        os.read(ready, 1)
+    with span("settled"):
+        time.sleep(13)
     for pid in children:
         os.kill(pid, 9)
         os.waitpid(pid, 0)
@@ -200,25 +212,27 @@ def _run(folder: str, source: str, *arguments: str) -> subprocess.Popen[bytes]:
     script.write_text(source)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OBS_")}
     environment = {**kept, "OBS_STORE": str(Path(folder, "store"))}
-    return subprocess.Popen([sys.executable, str(script), *arguments], env=environment, stderr=subprocess.DEVNULL)
+    command = [sys.executable, str(script), *arguments]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
 def _kills() -> None:
-    """Kill a profiled task at a moment of its third second, again and again."""
+    """Kill a profiled task within two seconds after the first sample, again and again."""
     with_profile = with_stack = 0
     for number in range(KILLS):
         with tempfile.TemporaryDirectory() as folder:
             process = _run(folder, FOREVER)
-            try:
-                process.wait(4 + 0.05 * number)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(0.1 * number)
+            process.send_signal(signal.SIGKILL)
             process.wait()
+            process.stdout.close()
             execution = load_execution("last", Path(folder, "store"))
             with_profile += any(call.function == "burn" for one in execution.profile for call in one.calls)
             with_stack += any(call.function == "burn" for one in execution.stacks for call in one.calls)
     rows = [("has its profile", f"{with_profile} of {KILLS}"), ("has its last stack", f"{with_stack} of {KILLS}")]
-    print_table("A task that was killed by SIGKILL after 4 s and more", ("", ""), rows)
+    print_table("A task that was killed by SIGKILL up to 2 s after its first sample", ("", ""), rows)
 
 
 def _out_of_memory() -> None:
@@ -244,10 +258,10 @@ def _trees() -> None:
     for _ in range(3):
         with tempfile.TemporaryDirectory() as folder, _group(2_000_000_000) as group:
             _run(folder, TREE, str(group)).wait()
-            used = load_execution("last", Path(folder, "store")).resources
-            tree = dict(used.series("tree.anon"))
-            counted = sorted(used.series("container.memory"))
-            for at, memory in list(tree.items())[1:]:
+            execution = load_execution("last", Path(folder, "store"))
+            (settled,) = [one for one in execution.span.walk() if one.name == "settled"]
+            counted = settled.resources.series("container.memory")
+            for at, memory in settled.resources.series("tree.anon"):
                 nearest = min(counted, key=lambda one: abs(one[0] - at))
                 differences.append(abs(memory - nearest[1]) / nearest[1])
     print_table(

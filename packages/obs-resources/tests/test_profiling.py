@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,6 +156,29 @@ long()
     assert "wait_for" in {call.function for one in execution.profile for call in one.calls}
     decks = {deck.name: deck for deck in execution.task("long").decks}
     assert "wait_for" in decks["CPU profile"].items[0]
+
+
+@pytest.mark.posix
+def test_no_rights_are_needed(run_script: Run) -> None:
+    if os.getuid() != 0:
+        pytest.skip("this is run by a user without rights already")
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        Path(folder).chmod(0o777)
+        # Once with rights: what is imported may lie where others cannot read. Then again without any.
+        without_rights = """
+import ctypes
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # no new rights
+assert libc.prctl(4, 0, 0, 0, 0) == 0  # not dumpable: no debugger may look at it
+os.environ["OBS_STORE"] += "-without-rights"
+work()
+"""
+        run_script(PROFILED + without_rights, OBS_STORE=f"{folder}/store")
+        execution = load_execution("last", f"{folder}/store-without-rights")
+        assert "hot" in {call.function for one in execution.profile for call in one.calls}
 
 
 def test_profiles_are_dumped_for_other_programs(

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from obs_core import execution, load_execution, log_metric, span, task
+from obs_core import current_context, execution, load_execution, log_metric, span, task
+from obs_core.journal import records
 
 pytestmark = pytest.mark.browser
 
@@ -69,6 +70,26 @@ def test_an_execution_shows_its_curves_on_the_timeline_s_axis(
     section.get_by_role("button", name="Show all").click()
     expect(section.get_by_role("button", name="Show all")).to_be_hidden()
     expect(page.locator("[data-shown]")).not_to_contain_text(" of ")
+
+
+def test_what_was_used_is_drawn_on_the_same_axis(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    @task
+    def fit() -> None:
+        journal = current_context().state.journal
+        for second in range(3):
+            values = {"rss": 1e8 * (second + 1), "cpu_total": second / 2, "container.memory": 5e7}
+            journal.append(records.Sample(journal.now() + second, values))
+
+    with execution("train") as run:
+        fit()
+    page = open_page(f"{serve().url}executions/{run.id}")
+    section = page.locator("section", has=page.locator("[data-resources]"))
+    expect(section).to_have_attribute("data-ready", "yes")
+    charts = section.locator("figure")
+    expect(charts).to_have_count(2)
+    expect(charts.first).to_contain_text("CPU, cores")
+    expect(charts.last).to_contain_text("Memory, MB")
+    expect(page.locator("section", has=page.locator("[data-metrics]"))).to_be_hidden()
 
 
 def test_scale_and_smoothing_are_said(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -112,10 +113,11 @@ def fit():
 fit()
 """
     said = run_script(source).stderr
-    assert said.startswith("epoch 3: 4 of 4 it, 100 %, ")
+    *before, last = said.splitlines()
+    assert last.startswith("epoch 3: 4 of 4 it, 100 %, ")
+    assert all(line.startswith("epoch 3: ") for line in before)  # on a machine that is very slow
     assert "\r" not in said
     assert "\x1b" not in said
-    assert said.count("\n") == 1
     assert run_script(source, env={"OBS_QUIET": "1"}).stderr == ""
 
 
@@ -146,9 +148,9 @@ def test_a_terminal_gets_a_bar_that_stays(tmp_path: Path) -> None:
     text = said.getvalue().decode()
     assert "epochs: " in text
     assert "batches: " in text
-    *_, last = text.rstrip().split("\r")
+    last = [part for part in text.split("\r") if part.startswith("epochs: ")][-1]
     assert last.startswith("epochs: 100%|")
-    assert "| 3/3 [00:0" in last
+    assert re.search(r"\| 3/3 \[\d\d:\d\d, ", last)
 
 
 def test_bars_of_tqdm_are_recorded(run_script: RunScript, folder: Path) -> None:

@@ -25,7 +25,7 @@ from obs_core.recording import spans
 from obs_core.recording.samplers import recorded_runs
 from obs_core.text.masking import mask
 from obs_resources.scopes import ref_of, scope_in_loop, scope_of
-from obs_resources.stacks import awaiting, loop_of, running_threads, table_of
+from obs_resources.stacks import awaiting, cpu_of_thread, loop_of, running_threads, table_of
 
 if TYPE_CHECKING:
     from obs_core.recording.run import Run, Scope, TaskState
@@ -37,9 +37,6 @@ Threads = Literal["all", "task"]
 _SECOND = 1_000_000_000
 _LONGEST = 60
 """Seconds that one look may stand for: a machine that slept did no work."""
-
-_clock_of_thread = getattr(time, "clock_gettime_ns", None) if sys.platform.startswith("linux") else None
-_threads: dict[int, threading.Thread] = getattr(threading, "_active", {})
 
 
 class Wanted:
@@ -137,6 +134,8 @@ class _Profiler:
     def end(self, wanted: Wanted) -> None:
         """Write what was seen, and look no more if nobody else wants it."""
         with self.lock:
+            if wanted not in self.wanted:
+                return  # a forked child came this far: its parent ends what it began
             self.write()
             self.wanted.remove(wanted)
             if not self.wanted:
@@ -171,7 +170,7 @@ class _Profiler:
         looks: dict[int, _Look] = {}
         runs = recorded_runs() if any(one.task is None for one in self.wanted) else []
         for ident, name, frame in running_threads():
-            cpu = _cpu_of(ident)
+            cpu = cpu_of_thread(ident)
             last = self._looks.get(ident)
             used = 1.0 if cpu is None or last is None or last.cpu is None else min((cpu - last.cpu) / passed, 1.0)
             if last is not None and cpu is not None and cpu == last.cpu:
@@ -299,23 +298,6 @@ def _is_in(task: TaskState, outer: TaskState) -> bool:
     while inside is not None and inside is not outer:
         inside = None if inside.parent is None else inside.parent.task
     return inside is not None
-
-
-def _cpu_of(ident: int) -> int | None:
-    """Return the CPU time of a thread in nanoseconds; None where that cannot be told.
-
-    The clock of a thread has a number that Linux makes of the thread's own; asking for one that is gone is an error,
-    while `time.pthread_getcpuclockid` crashes then.
-
-    Source: https://man7.org/linux/man-pages/man3/pthread_getcpuclockid.3.html and MAKE_THREAD_CPUCLOCK in Linux.
-    """
-    thread = _threads.get(ident)
-    if _clock_of_thread is None or thread is None or thread.native_id is None:
-        return None
-    try:
-        return int(_clock_of_thread((~thread.native_id << 3) | 6))
-    except OSError:
-        return None
 
 
 def _after_fork() -> None:

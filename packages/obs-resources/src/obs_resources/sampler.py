@@ -21,7 +21,7 @@ from obs_resources.machine import free_space, read_machine
 from obs_resources.process import OwnProcess
 from obs_resources.profiler import profile_everything
 from obs_resources.scopes import ref_of, scope_in_loop, scope_of
-from obs_resources.stacks import awaiting, loop_of, running_threads, table_of
+from obs_resources.stacks import awaiting, cpu_of_thread, loop_of, running_threads, table_of
 
 if TYPE_CHECKING:
     from obs_core.recording.run import Run, Scope, TaskState
@@ -32,16 +32,24 @@ _SELDOM = 5
 """Seconds between two looks at what takes longer: children, machine, disk, open files."""
 
 
+_Row = tuple[str, records.Ref | None, int]
+"""Name of a thread, the task or span it is in, and its innermost call."""
+
+
 class _Kept(Struct):
     """What is remembered of an execution, for the reports that are written while it runs.
 
     Attributes:
         series: What was sampled, by name.
         standing: Values as they were last written; what does not change is not written again.
+        looks: The CPU time of each thread when it was last looked at, and what was seen.
+        written: When stacks were last written.
     """
 
     series: dict[str, Series] = field(default_factory=dict)
     standing: dict[str, float] = field(default_factory=dict)
+    looks: dict[int, tuple[int | None, list[_Row]]] = field(default_factory=dict)
+    written: int = 0
 
 
 class ResourceSampler:
@@ -67,7 +75,7 @@ class ResourceSampler:
                 kept = self._kept[run] = _Kept()
             given = values | free_space(run.store) if seldom else values
             self._write(run, kept, given)
-            _write_stacks(run, threads)
+            _write_stacks(run, kept, threads)
         self._count += 1
 
     def decks(self, task: TaskState) -> Iterator[tuple[str, str]]:
@@ -114,19 +122,32 @@ _STANDING = frozenset(("container.limit", "machine.cores", "machine.memory", "fi
 """What hardly ever changes."""
 
 
-def _write_stacks(run: Run, threads: list[tuple[int, str, FrameType]]) -> None:
-    """Write what each thread is doing, and what each asynchronous task waits for."""
+_AT_LEAST_EACH = 10
+"""Seconds after which stacks are written again although no thread has moved."""
+
+
+def _write_stacks(run: Run, kept: _Kept, threads: list[tuple[int, str, FrameType]]) -> None:
+    """Write what each thread is doing, and what each asynchronous task waits for, if any has moved."""
     table = table_of(run)
-    rows: list[tuple[str, records.Ref | None, int]] = []
+    looks: dict[int, tuple[int | None, list[_Row]]] = {}
     with table.lock:
         for ident, name, frame in threads:
+            cpu = cpu_of_thread(ident)
+            last = kept.looks.get(ident)
+            if last is not None and cpu is not None and last[0] == cpu and last[1][0][0] == name:
+                looks[ident] = last  # a thread that used no CPU is where it was
+                continue
             loop = loop_of(frame)
-            rows.append((name, _ref_within(run, scope_of(ident, loop)), table.number_of(frame)))
+            rows: list[_Row] = [(name, _ref_within(run, scope_of(ident, loop)), table.number_of(frame))]
             for task, calls in awaiting(loop) if loop is not None else ():
                 ref = _ref_within(run, scope_in_loop(task))
                 rows.append((f"{name}: {task.get_name()} waits", ref, table.number_of_calls(calls)))
+            looks[ident] = (cpu, rows)
         table.write_new(run)
-    run.journal.append(records.Stacks(run.journal.now(), rows))
+    now = run.journal.now()
+    if looks != kept.looks or now - kept.written >= _AT_LEAST_EACH * 1_000_000_000:
+        kept.looks, kept.written = looks, now
+        run.journal.append(records.Stacks(now, [row for _, rows in looks.values() for row in rows]))
 
 
 def _ref_within(run: Run, scope: Scope | None) -> records.Ref | None:

@@ -77,6 +77,7 @@ def _routes() -> list[Route | Mount]:
         Route(one + "/events", live.execution_events),
         Route(one + "/timeline", execution.timeline),
         Route(one + "/metrics", metrics.metrics),
+        Route(one + "/resources", metrics.resources),
         Route(one + "/operations", execution.operations),
         Route(one + "/spans/{span}", execution.span),
         Route(one + "/report.html", downloads.execution_report),

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from obs_core.assembly.metrics import CollectedMetric
 from obs_core.text.terminal import printable
+from obs_core.trace.resources import Resources
 from obs_ui.snapshots import Snapshot
 
-__all__ = ["Window", "curves_of"]
+__all__ = ["Window", "curves_of", "overlaid", "resource_curves"]
 
 MOST_CURVES = 300
 _POINTS = 2_000
@@ -69,7 +70,12 @@ def _labels(snapshot: Snapshot) -> dict[str, str]:
 
 
 def _curve(metric: CollectedMetric, label: str, start: int, window: Window, most: int) -> dict[str, Any]:
-    steps, times, values = _columns(metric)
+    curve = _drawn(printable(metric.name), label, _columns(metric), start, window, most)
+    return curve | {"count": metric.count}
+
+
+def _drawn(name: str, label: str, columns: _Columns, start: int, window: Window, most: int) -> dict[str, Any]:
+    steps, times, values = columns
     if window.low is not None or window.high is not None:
         x = steps if window.axis == "step" else (times - start) / 1e9
         low, high = (-np.inf if window.low is None else window.low), (np.inf if window.high is None else window.high)
@@ -79,17 +85,59 @@ def _curve(metric: CollectedMetric, label: str, start: int, window: Window, most
         steps, times, values = steps[inside], times[inside], values[inside]
     chosen = _thinned(values, most)
     return {
-        "name": printable(metric.name),
+        "name": name,
         "label": label,
         "start": start // 1_000_000,
-        "count": metric.count,
+        "count": len(values),
         "steps": steps[chosen].tolist(),
         "times": ((times[chosen] // 10_000) / 100).tolist(),
         "values": [_value(value) for value in values[chosen].tolist()],
     }
 
 
-def _columns(metric: CollectedMetric) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def resource_curves(snapshot: Snapshot, window: Window) -> list[dict[str, Any]]:
+    """Return what the processes of an execution used, as curves that are drawn as those of metrics are.
+
+    Args:
+        snapshot: The execution.
+        window: Which part of them.
+    """
+    found = []
+    trace = snapshot.trace
+    samples = snapshot.samples
+    whole = Resources(samples, trace.start, max(trace.end, trace.start))
+    writers = sorted(samples, key=lambda writer: (writer != "main", writer))[:_MOST_PROCESSES]
+    most = max(_FEWEST, min(_POINTS, _POINTS_IN_ALL // max(1, len(writers) * len(_RESOURCES))))
+    for name, quantity, told, unit in _RESOURCES:
+        for writer in writers:
+            points = whole.series(quantity, writer)
+            if points:
+                label = " · ".join(part for part in (writer if len(samples) > 1 else "", told) if part)
+                times = np.array([at for at, _ in points], np.int64)
+                values = np.array([value for _, value in points]) / unit
+                found.append(_drawn(name, label, (np.arange(len(times)), times, values), trace.start, window, most))
+    return found
+
+
+_MOST_PROCESSES = 24
+
+_RESOURCES = (
+    ("CPU, cores", "cpu", "", 1),
+    ("CPU of children, cores", "children.cpu", "", 1),
+    ("Memory, MB", "rss", "resident", 1e6),
+    ("Memory, MB", "container.memory", "container", 1e6),
+    ("I/O, MB/s", "read", "read", 1e6),
+    ("I/O, MB/s", "written", "written", 1e6),
+    *((f"GPU {number}, %", f"gpu.{number}.use", "use", 0.01) for number in range(8)),
+    *((f"GPU {number} memory, MB", f"gpu.{number}.memory", "", 1e6) for number in range(8)),
+)
+"""Chart, quantity, name of the curve in it, and what its unit is of the quantity's."""
+
+_Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+"""Steps, times in nanoseconds since the epoch, and values."""
+
+
+def _columns(metric: CollectedMetric) -> _Columns:
     """Return all points of a metric; several writers' in the order of time."""
     steps, times, values = [], [], []
     for epoch, _, part in metric.parts:

@@ -69,6 +69,7 @@ class Snapshot:
         tasks: Its tasks in the order in which they began.
         outputs: What tasks returned, by task id.
         metrics: What tasks logged.
+        samples: What processes used, by writer and name.
         trace: Its spans.
         worker_views: An engine's workers that took part.
         version: Another one whenever the journal had grown.
@@ -93,6 +94,7 @@ class Snapshot:
             task.decks = DecksWhenRead(functools.partial(_decks_of, store, assembly.decks.get(task.id, ())))
         self.outputs = assembly.outputs
         self.metrics = assembly.metrics
+        self.samples = assembly.table.samples
         self.version = version
         self.answers: dict[str, bytes] = {}
         end = clock.epoch() if self.view.status == "running" else self.view.started + self.view.duration

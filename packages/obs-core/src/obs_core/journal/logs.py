@@ -419,7 +419,7 @@ def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine
         writer, _, kind = name.removesuffix(RAW).rpartition("-")
         if not name.endswith(RAW):
             continue
-        task, read = "main.1", 0
+        task, at, read = "main.1", 0, 0
         rows = [row for path in segments.get(writer, ()) for row in _rows_of(_content(store, path))]
         if any(row[0] == "masked" for row in rows):
             continue
@@ -427,8 +427,8 @@ def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine
             if row[0] == "in":
                 task = _global(row[1], writer)
             elif len(row) == 6 and row[1] == kind:
-                read = row[5]
-        at = int(store.modified(f"{folder}/{name}") * 1e9)
+                at, read = row[0], row[5]
+        at = max(at, int(store.modified(f"{folder}/{name}") * 1e9))
         rest = _bounded_rest(store, f"{folder}/{name}", read)
         for line in rest.decode("utf-8", "backslashreplace").splitlines():
             said = LogLine(at, "", 0, STREAMS.get(kind, kind), line, task, task, writer=writer)

@@ -248,7 +248,7 @@ def _last_seen_stack(found: Why, assembly: Assembly, task: TaskView | None) -> l
         return []
     wanted = [*(one.id for one in reversed(found.open)), None if task is None else task.id]
     chosen = min(seen, key=lambda one: (_place_in(wanted, one.span), one.thread != "MainThread"))
-    found.evidence.append(f"The stack is how it stood at {format_moment(chosen.at)}, when it was last looked at.")
+    found.evidence.append(f"The stack is the last one that was recorded, at {format_moment(chosen.at)}.")
     return [Frame(call.file, call.line, call.function) for call in reversed(chosen.calls)]
 
 

@@ -5,7 +5,7 @@ Nothing is put in anybody's place. While a task or an execution runs in this pro
 - ``logging.Logger.callHandlers``, through which each record of each logger goes, tells us the record first. A handler
   of ours would change the user's program: `logging.basicConfig` does nothing where the root logger has one, and a
   warning without any handler would no longer be printed.
-- ``write`` of ``sys.stdout`` and ``sys.stderr`` writes as it did and tells us the text then. The streams stay the
+- ``write`` of ``sys.stdout`` and ``sys.stderr`` tells us the text and writes as it did. The streams stay the
   objects that they are, with their terminal, encoding and buffer.
 
 So the program's output takes the way that it always took: nothing that happens to obs, and no kill, can hold it up.
@@ -203,8 +203,8 @@ def _tap(name: str, stream: Any) -> None:
         # Called several times for each `print`: as short as can be.
         if _before_writing is not None:
             _before_writing()
-        written = write(text)
-        if within:
+        if within and isinstance(text, str):
+            # First, so that a kill leaves no line in the terminal that is not in the log.
             try:
                 me = this_thread()
                 if me in waiting:
@@ -221,7 +221,7 @@ def _tap(name: str, stream: Any) -> None:
                 let_pass(error)
                 if strict():
                     raise
-        return written
+        return write(text)
 
     tapped.__obs_tap__ = True  # type: ignore[attr-defined]
     stream.write = tapped

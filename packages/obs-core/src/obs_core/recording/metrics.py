@@ -57,7 +57,7 @@ _MOST_SUMMARIZED = 50
 def log_metric(name: str, value: Any, step: int | None = None, *, mirror: bool = True) -> None:
     """Record one value of a metric, with the task and span in which it is called.
 
-    It costs about half a microsecond and may be called from any thread. Whatever it is given, it raises nothing and
+    It costs less than a microsecond and may be called from any thread. Whatever it is given, it raises nothing and
     never stops the task: what cannot be recorded is told by a warning, and by a note in the report.
 
     Args:

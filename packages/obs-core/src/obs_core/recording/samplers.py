@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -20,7 +20,7 @@ from obs_core import settings
 from obs_core.failsafe import ObsWarning, strict, warn
 from obs_core.journal import flusher
 from obs_core.recording.run import Run, TaskState, live
-from obs_core.recording.scope import active
+from obs_core.recording.scope import active, entered
 from obs_core.text.bounded_repr import describe_error
 
 __all__ = ["Sampler", "loaded", "recorded_runs", "running", "watch"]
@@ -84,12 +84,33 @@ def _made() -> list[Sampler]:
     from obs_core.values.registry import declared, load
 
     made: list[Sampler] = []
-    for point in declared("obs.samplers"):
-        try:
-            made.append(load(point)())
-        except Exception as error:
-            _tell(f"obs goes on without the samples of {point.name!r}: {describe_error(error)}")
+    with _often_its_turn():
+        for point in declared("obs.samplers"):
+            try:
+                made.append(load(point)())
+            except Exception as error:
+                _tell(f"obs goes on without the samples of {point.name!r}: {describe_error(error)}")
     return made
+
+
+@contextlib.contextmanager
+def _often_its_turn() -> Iterator[None]:
+    """Let this thread have Python's lock soon whenever it wants it.
+
+    An import gives the lock away at each file that it reads, hundreds of times. Beside a thread that computes it would
+    wait five milliseconds for it each time: seconds until the first sample.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(min(_SOON, usual))
+    try:
+        yield
+    finally:
+        if sys.getswitchinterval() <= _SOON * 1.01:  # else the program has set it meanwhile
+            sys.setswitchinterval(usual)
+
+
+_SOON = 0.0002
+"""Seconds."""
 
 
 def recorded_runs() -> list[Run]:
@@ -152,6 +173,10 @@ def _after_fork() -> None:
     global _samplers, _thread, _loading
     _thread, _loading = None, threading.RLock()
     _samplers = None
+    here = entered.get(threading.get_ident())
+    entered.clear()  # the other threads are the parent's, and their idents will be given away again
+    if here is not None:
+        entered[threading.get_ident()] = here
     _inherited_tasks.update(list(active))
     for run in list(live.values()):
         _inherited_runs[run] = run.attached

@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from obs_core.text.durations import format_moment
 from obs_core.text.terminal import printable
-from obs_ui.metrics import Window, curves_of, overlaid
+from obs_ui.metrics import Window, curves_of, overlaid, resource_curves
 from obs_ui.pages.task import as_json
 from obs_ui.site import site_of
 
-__all__ = ["MOST_OVERLAID", "metrics", "overlay", "overlay_page"]
+__all__ = ["MOST_OVERLAID", "metrics", "overlay", "overlay_page", "resources"]
 
 MOST_OVERLAID = 20
 
@@ -31,6 +31,18 @@ def metrics(request: Request) -> Response:
             "version": snapshot.version,
             "start": snapshot.trace.start // 1_000_000,
             "curves": curves_of(snapshot, _window(request)),
+        }
+    )
+
+
+def resources(request: Request) -> Response:
+    """Return what an execution used as curves, as JSON; see `metrics`."""
+    snapshot = site_of(request).look(request.path_params["execution"])
+    return as_json(
+        {
+            "version": snapshot.version,
+            "start": snapshot.trace.start // 1_000_000,
+            "curves": resource_curves(snapshot, _window(request)),
         }
     )
 

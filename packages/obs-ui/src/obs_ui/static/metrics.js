@@ -1,9 +1,9 @@
-// Curves of metrics: drawn by the script of the report, fetched again as they grow and where they are zoomed.
+// Curves of metrics, and of what was used: drawn by the script of the report, fetched again as they grow and where they are zoomed.
 
-for (const place of document.querySelectorAll("[data-metrics]")) {
+for (const place of document.querySelectorAll("[data-metrics], [data-resources]")) {
   const section = place.closest("section");
   const shared = document.querySelector("[data-timeline]"); // one axis, one zoom
-  const address = new URL(place.dataset.metrics, location.href);
+  const address = new URL(place.dataset.metrics ?? place.dataset.resources, location.href);
   let panel = null;
   let serial = 0;
   let zoomed = null;
