@@ -7,6 +7,7 @@ files. What is too much is left out in the middle: the first and the last of it 
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -25,6 +26,7 @@ from obs_core.journal.writer import Journal
 from obs_core.locks import new_lock
 from obs_core.model import LogLine
 from obs_core.store.base import Store
+from obs_core.store.descriptors import open_high
 from obs_core.store.paths import log_path, logs_path
 from obs_core.text.masking import mask, mask_value, masks_anything
 
@@ -113,7 +115,7 @@ class LogWriter:
             file = self._file
             if file is None or self._torn or self.lost != self._lost_told:
                 self._write_after_trouble(line)
-            elif file.write(line) != size:
+            elif self._appended(file, line) != size:
                 self._torn = b"\n"
                 raise OSError("the disk took a part of a line")
         except (OSError, ValueError) as error:  # the disk is full; it was closed by a thread that ended the execution
@@ -125,6 +127,16 @@ class LogWriter:
         self._size += size
         if self._size > self._limit:
             self._turn_over()
+
+    def _appended(self, file: io.FileIO | _Uploaded, line: bytes) -> int | None:
+        try:
+            return file.write(line)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            self._file = None  # the program closed all descriptors
+            self._write_after_trouble(line)
+            return len(line)
 
     def mark(self, *row: Any) -> None:
         """Write a line that says nothing itself: where the process is, or that what it writes may hold secrets."""
@@ -200,7 +212,7 @@ class LogWriter:
                 journal.sources.append(self.upload)
             return _Uploaded(journal, stored)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        return _Appended(path, "ab", closefd=True)
+        return _Appended(path, "ab", opener=open_high)
 
     def _head(self) -> bytes:
         return _encode_line((_HEAD, _FORMAT, self._dropped, os.getpid())) + b"\n"

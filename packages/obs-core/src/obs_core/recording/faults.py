@@ -21,12 +21,10 @@ import threading
 
 from obs_core.failsafe import guarded
 from obs_core.recording.run import Run
+from obs_core.store.descriptors import identity_of, open_high
 from obs_core.store.paths import faults_path
 
 __all__ = ["follow", "follow_later", "handled_below_python", "step_aside", "unfollow"]
-
-_HIGH = 200
-"""Descriptors are given away from the lowest on: one up here is not mistaken for another that a program closed."""
 
 
 class _Watch:
@@ -91,37 +89,22 @@ def unfollow(run: Run) -> None:
 
 def _point_to(path: str) -> None:
     """Let the handlers write to another file, through the descriptor that they were given."""
-    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o666)
-    try:
-        if not _is_still_ours():
-            _watch.descriptor = _duplicated(opened)
-            _watch.enabled = _watch.registered = False
-        else:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    if _is_still_ours():
+        opened = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
+        try:
             os.dup2(opened, _watch.descriptor, inheritable=False)
-        found = os.fstat(_watch.descriptor)
-        _watch.identity = found.st_dev, found.st_ino
-    finally:
-        os.close(opened)
+        finally:
+            os.close(opened)
+    else:
+        _watch.descriptor = open_high(path, flags)
+        _watch.enabled = _watch.registered = False
+    _watch.identity = identity_of(_watch.descriptor)
 
 
 def _is_still_ours() -> bool:
     """Tell whether the descriptor is what it was: a program that becomes a daemon may have closed all there were."""
-    if _watch.descriptor < 0:
-        return False
-    try:
-        found = os.fstat(_watch.descriptor)
-    except OSError:
-        return False
-    return (found.st_dev, found.st_ino) == _watch.identity
-
-
-def _duplicated(descriptor: int) -> int:
-    try:
-        import fcntl
-
-        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
-    except (ImportError, OSError):
-        return os.dup(descriptor)
+    return _watch.descriptor >= 0 and identity_of(_watch.descriptor) == _watch.identity
 
 
 def _listen() -> None:

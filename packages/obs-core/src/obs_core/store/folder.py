@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from obs_core.store.base import Segment, StoreError
+from obs_core.store.descriptors import identity_of, open_high
 from obs_core.store.packing import member
 from obs_core.store.paths import parts_of
 
@@ -152,19 +153,19 @@ class _FolderSegment:
     def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor: int | None = None
+        self._identity: tuple[int, int] | None = None
         self._end = 0
         """Bytes in the file; -1 while that is not known."""
-        self._looked_at = 0.0
-        """When it was last looked for: somebody may have removed it."""
         self.size = 0
 
     def append(self, lines: bytes) -> None:
         if self._descriptor is None:
             self._descriptor = _open_new(self._path)
-        elif (now := time.monotonic()) - self._looked_at > 1.0:
-            self._looked_at = now
-            if not os.fstat(self._descriptor).st_nlink:
-                raise FileNotFoundError(f"{self._path} was removed while it was written")
+            self._identity = identity_of(self._descriptor)
+        elif identity_of(self._descriptor) != self._identity:
+            self._open_again()
+        elif not os.fstat(self._descriptor).st_nlink:
+            raise FileNotFoundError(f"{self._path} was removed while it was written")
         if self._end != self.size:
             # An append was interrupted, or its caller was before he took note: taken back, so that no line is there
             # twice.
@@ -185,10 +186,21 @@ class _FolderSegment:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
+        is_ours = identity_of(descriptor) == self._identity
         if self.size >= _COMPRESS_FROM:
             with contextlib.suppress(FileNotFoundError):  # somebody removed it
                 _compress(self._path)
-        os.close(descriptor)
+        if is_ours:
+            os.close(descriptor)
+
+    def _open_again(self) -> None:
+        """Go on with our file: the program closed its descriptor, which may be that of a file of its own by now."""
+        self._descriptor = open_high(self._path, _APPENDED & ~os.O_CREAT)
+        if identity_of(self._descriptor) != self._identity:
+            raise FileNotFoundError(f"{self._path} was replaced while it was written")
+
+
+_APPENDED = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
 def _opened(path: str) -> int:
@@ -206,12 +218,11 @@ def _opened(path: str) -> int:
 
 
 def _open_new(path: str) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
     try:
-        return os.open(path, flags, 0o666)
+        return open_high(path, _APPENDED)
     except FileNotFoundError:
         _make_parent(path)
-        return os.open(path, flags, 0o666)
+        return open_high(path, _APPENDED)
 
 
 def _compress(path: str) -> None:
