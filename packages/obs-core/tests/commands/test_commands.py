@@ -234,6 +234,7 @@ def three(folder: Path) -> list[str]:
     for name, tags in (("flights", {"team": "ops", "year": "2013"}), ("weather", {"team": "sky"})):
         with execution(name, store=folder, tags=tags) as run:
             ids.append(run.id)
+    load_execution("last", folder)  # waits until all is written, for processes that read it
     return ids
 
 
