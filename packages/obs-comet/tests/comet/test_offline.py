@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -319,7 +320,9 @@ def test_a_key_that_comet_would_refuse_is_refused_when_decorated() -> None:
 
 
 @pytest.mark.parametrize("decorator", [comet_ml_init, comet_ml_login])
-def test_metrics_go_both_ways_each_once(work: Path, decorator: Any) -> None:
+def test_metrics_go_both_ways_each_once(
+    work: Path, decorator: Callable[..., Callable[[Callable[[], None]], Callable[[], None]]]
+) -> None:
     @task
     @decorator(**ACCOUNT)
     def train() -> None:
