@@ -125,7 +125,7 @@ from obs_core import task
 def work():
     assert "logging" not in sys.modules
     import logging
-    while not hasattr(logging.Logger.callHandlers, "__obs_tap__"):
+    while logging.Logger.callHandlers.__module__ == "logging":
         time.sleep(0.05)
     logging.getLogger("app").warning("heard")
 
@@ -153,6 +153,69 @@ with execution("night"):
 assert vars(sys.stdout) == written
 """)
     assert said(folder) == [("stdout", "abc"), ("stdout", "as always")]
+
+
+def test_what_a_program_puts_over_a_stream_or_a_logger_stays(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import functools, logging, sys
+from obs_core import execution, task
+
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+
+@task
+def shout():
+    write, call = sys.stdout.write, logging.Logger.callHandlers
+
+    @functools.wraps(write)
+    def shouted(text):
+        return write(text.upper())
+
+    @functools.wraps(call)
+    def marked(self, record):
+        record.msg = f"> {record.msg}"
+        call(self, record)
+
+    sys.stdout.write, logging.Logger.callHandlers = shouted, marked
+
+@task
+def say(word):
+    print(word)
+    logging.warning(word)
+
+shout()
+for word in ("one", "two"):
+    with execution(word):
+        say(word)
+print("end")
+logging.warning("end")
+""")
+    assert result.stdout == "ONE\n> ONE\nTWO\n> TWO\nEND\n> END\n"
+    assert said(folder) == [("stdout", "TWO"), ("logging", "> two")]
+
+
+def test_a_stream_s_own_write_is_called_as_the_program_calls_it(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import io, sys
+from obs_core import task
+
+class Coloured(io.TextIOWrapper):
+    def write(self, text, colour="", *, flush=False):
+        written = super().write(f"{colour}{text}")
+        if flush:
+            self.flush()
+        return written
+
+sys.stdout = Coloured(sys.stdout.detach())
+
+@task
+def say():
+    sys.stdout.write("one\\n", "red ", flush=True)
+    sys.stdout.write("two\\n", colour="blue ")
+
+say()
+""")
+    assert result.stdout == "red one\nblue two\n"
+    assert said(folder) == [("stdout", "one"), ("stdout", "two")]
 
 
 def test_threads_are_told_apart(run_script: RunScript, folder: Path) -> None:
