@@ -650,6 +650,110 @@ with execution("night"):
 
 
 @needs_fork
+def test_all_passes_each_piece_on_once_though_a_signal_s_handler_prints_meanwhile(run_script: RunScript) -> None:
+    result = run_script("""
+import os, signal
+from obs_core import task
+from obs_core.recording import descriptors
+
+read = descriptors._read
+
+def interrupted(file, start):
+    chunk = read(file, start)
+    if chunk.startswith(b"first"):
+        descriptors._read = read
+        signal.raise_signal(signal.SIGUSR1)
+    return chunk
+
+@task
+def work():
+    signal.signal(signal.SIGUSR1, lambda *_: print("handler", flush=True))
+    with descriptors._lock:
+        descriptors._read = interrupted
+        os.write(1, b"first\\n")
+        print("python", flush=True)
+    os.write(1, b"second\\n")
+
+work()
+""", env=ALL)  # fmt: skip
+    assert result.stdout == "first\nhandler\npython\nsecond\n"
+
+
+@needs_fork
+def test_all_leaves_what_a_program_does_to_descriptors_and_endings_itself(
+    run_script: RunScript, tmp_path: Path
+) -> None:
+    result = run_script("""
+import os
+from obs_core import task
+
+@task
+def work():
+    file = os.open("own", os.O_WRONLY | os.O_CREAT)
+    os.dup2(file, 1)
+    end = os._exit
+
+    def said(code):
+        os.write(1, b"ending\\n")
+        end(code)
+
+    os._exit = said
+
+work()
+print("afterwards", flush=True)
+os._exit(0)
+""", env=ALL)  # fmt: skip
+    assert (result.stdout, (tmp_path / "own").read_text()) == ("", "afterwards\nending\n")
+
+
+@needs_fork
+def test_all_gives_a_forked_child_the_streams_that_it_had(run_script: RunScript) -> None:
+    result = run_script("""
+import os, sys
+from obs_core import task
+
+@task
+def work():
+    print("in both")
+    if not os.fork():
+        os.closerange(3, 4096)
+        print(sys.stdout.fileno(), flush=True)
+        os._exit(0)
+    os.wait()
+
+work()
+""", env={**ALL, "PYTHONUNBUFFERED": ""})  # fmt: skip
+    assert result.stdout == "in both\n1\nin both\n"
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    "short_of",
+    [
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))",
+        "import threading; threading.Thread.start = lambda self: exec('raise RuntimeError')",
+    ],
+)
+def test_all_hurts_nobody_where_descriptors_or_threads_are_used_up(run_script: RunScript, short_of: str) -> None:
+    result = run_script(f"""
+import os, sys
+from obs_core import task
+
+@task
+def work():
+    os.system("echo subprocess")
+
+work()
+opened = len(os.listdir("/proc/self/fd"))
+{short_of}
+for _ in range(3):
+    work()
+print(len(os.listdir("/proc/self/fd")) - opened)
+""", env={**ALL, "OBS_STRICT": "0"})  # fmt: skip
+    assert result.stdout == "subprocess\n" * 4 + "0\n"
+
+
+@needs_fork
 def test_all_is_not_held_up_by_output_that_comes_too_fast(run_script: RunScript, folder: Path) -> None:
     result = run_script("""
 import subprocess
