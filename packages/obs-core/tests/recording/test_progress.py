@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import os
 import pty
@@ -16,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from obs_core import load_execution, task, track
+from obs_core import execution, load_execution, task, track
+from obs_core.recording.here import innermost
 from obs_core.testing import RecordingStore
 from obs_core.values.curves import ProgressBar
 
@@ -106,6 +108,23 @@ def test_a_loop_is_gone_through_as_often_as_one_likes(store: RecordingStore) -> 
 
     assert fit() == [[1, 2, 3], [1, 2, 3]]
     assert [(bar.name, bar.total, bar.status) for bar in bars(store)] == [("epoch", 3, "ended")]
+
+
+def test_a_task_that_is_over_is_not_kept_for_its_loops(store: RecordingStore) -> None:
+    states: list[weakref.ref[Any]] = []
+
+    @task
+    def fit() -> None:
+        states.append(weakref.ref(innermost().task))
+        for _ in track([1, 2]):
+            pass
+
+    with execution("night"):
+        for _ in range(5):
+            fit()
+        gc.collect()
+        alive = [state for state in states if state() is not None]
+        assert len(alive) <= 1
 
 
 def test_an_iterable_s_exception_goes_on_as_it_is(store: RecordingStore) -> None:

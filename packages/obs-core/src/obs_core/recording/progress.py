@@ -290,12 +290,12 @@ class _ProgressLog:
         task.journal.relieve()
 
     def let_go(self, task: TaskState, loop: track[Any]) -> None:
-        """Keep of a loop that has ended how far it came, and not its items: they are the program's alone."""
+        """Keep of a loop that has ended how far it came, not its items, which are the program's, nor its task."""
         loops = self._loops.get(task, {})
         for name, one in list(loops.items()):
             if one is loop:
                 kept = loops[name] = copy.copy(loop)
-                kept._items = None
+                kept._items = kept._task = None
 
     def bars_of(self, task: TaskState) -> list[ProgressBar]:
         """Return the loops of a task."""
