@@ -125,7 +125,7 @@ from obs_core import task
 def work():
     assert "logging" not in sys.modules
     import logging
-    while not hasattr(logging.Logger.callHandlers, "__obs_tap__"):
+    while logging.Logger.callHandlers.__module__ == "logging":
         time.sleep(0.05)
     logging.getLogger("app").warning("heard")
 
@@ -153,6 +153,69 @@ with execution("night"):
 assert vars(sys.stdout) == written
 """)
     assert said(folder) == [("stdout", "abc"), ("stdout", "as always")]
+
+
+def test_what_a_program_puts_over_a_stream_or_a_logger_stays(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import functools, logging, sys
+from obs_core import execution, task
+
+logging.basicConfig(stream=sys.stdout, format="%(message)s")
+
+@task
+def shout():
+    write, call = sys.stdout.write, logging.Logger.callHandlers
+
+    @functools.wraps(write)
+    def shouted(text):
+        return write(text.upper())
+
+    @functools.wraps(call)
+    def marked(self, record):
+        record.msg = f"> {record.msg}"
+        call(self, record)
+
+    sys.stdout.write, logging.Logger.callHandlers = shouted, marked
+
+@task
+def say(word):
+    print(word)
+    logging.warning(word)
+
+shout()
+for word in ("one", "two"):
+    with execution(word):
+        say(word)
+print("end")
+logging.warning("end")
+""")
+    assert result.stdout == "ONE\n> ONE\nTWO\n> TWO\nEND\n> END\n"
+    assert said(folder) == [("stdout", "TWO"), ("logging", "> two")]
+
+
+def test_a_stream_s_own_write_is_called_as_the_program_calls_it(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import io, sys
+from obs_core import task
+
+class Coloured(io.TextIOWrapper):
+    def write(self, text, colour="", *, flush=False):
+        written = super().write(f"{colour}{text}")
+        if flush:
+            self.flush()
+        return written
+
+sys.stdout = Coloured(sys.stdout.detach())
+
+@task
+def say():
+    sys.stdout.write("one\\n", "red ", flush=True)
+    sys.stdout.write("two\\n", colour="blue ")
+
+say()
+""")
+    assert result.stdout == "red one\nblue two\n"
+    assert said(folder) == [("stdout", "one"), ("stdout", "two")]
 
 
 def test_threads_are_told_apart(run_script: RunScript, folder: Path) -> None:
@@ -586,6 +649,110 @@ with execution("night"):
     os.close(controller)
     assert shown.splitlines()[0] == b"a terminal: True"
     assert said(folder) == [("stdout", "a terminal: True")]
+
+
+@needs_fork
+def test_all_passes_each_piece_on_once_though_a_signal_s_handler_prints_meanwhile(run_script: RunScript) -> None:
+    result = run_script("""
+import os, signal
+from obs_core import task
+from obs_core.recording import descriptors
+
+read = descriptors._read
+
+def interrupted(file, start):
+    chunk = read(file, start)
+    if chunk.startswith(b"first"):
+        descriptors._read = read
+        signal.raise_signal(signal.SIGUSR1)
+    return chunk
+
+@task
+def work():
+    signal.signal(signal.SIGUSR1, lambda *_: print("handler", flush=True))
+    with descriptors._lock:
+        descriptors._read = interrupted
+        os.write(1, b"first\\n")
+        print("python", flush=True)
+    os.write(1, b"second\\n")
+
+work()
+""", env=ALL)  # fmt: skip
+    assert result.stdout == "first\nhandler\npython\nsecond\n"
+
+
+@needs_fork
+def test_all_leaves_what_a_program_does_to_descriptors_and_endings_itself(
+    run_script: RunScript, tmp_path: Path
+) -> None:
+    result = run_script("""
+import os
+from obs_core import task
+
+@task
+def work():
+    file = os.open("own", os.O_WRONLY | os.O_CREAT)
+    os.dup2(file, 1)
+    end = os._exit
+
+    def said(code):
+        os.write(1, b"ending\\n")
+        end(code)
+
+    os._exit = said
+
+work()
+print("afterwards", flush=True)
+os._exit(0)
+""", env=ALL)  # fmt: skip
+    assert (result.stdout, (tmp_path / "own").read_text()) == ("", "afterwards\nending\n")
+
+
+@needs_fork
+def test_all_gives_a_forked_child_the_streams_that_it_had(run_script: RunScript) -> None:
+    result = run_script("""
+import os, sys
+from obs_core import task
+
+@task
+def work():
+    print("in both")
+    if not os.fork():
+        os.closerange(3, 4096)
+        print(sys.stdout.fileno(), flush=True)
+        os._exit(0)
+    os.wait()
+
+work()
+""", env={**ALL, "PYTHONUNBUFFERED": ""})  # fmt: skip
+    assert result.stdout == "in both\n1\nin both\n"
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    "short_of",
+    [
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))",
+        "import threading; threading.Thread.start = lambda self: exec('raise RuntimeError')",
+    ],
+)
+def test_all_hurts_nobody_where_descriptors_or_threads_are_used_up(run_script: RunScript, short_of: str) -> None:
+    result = run_script(f"""
+import os, sys
+from obs_core import task
+
+@task
+def work():
+    os.system("echo subprocess")
+
+work()
+opened = len(os.listdir("/proc/self/fd"))
+{short_of}
+for _ in range(3):
+    work()
+print(len(os.listdir("/proc/self/fd")) - opened)
+""", env={**ALL, "OBS_STRICT": "0"})  # fmt: skip
+    assert result.stdout == "subprocess\n" * 4 + "0\n"
 
 
 @needs_fork

@@ -118,6 +118,51 @@ def test_a_name_that_is_none_is_named(store: RecordingStore) -> None:
         fit()
 
 
+class Unequal(str):
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no comparison")
+
+    __hash__ = str.__hash__
+
+
+class Classless:
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        raise RuntimeError("bound to nothing")
+
+
+@pytest.mark.parametrize("hostile", ["name", "value", "step"])
+def test_hostile_objects_stop_nothing(store: RecordingStore, hostile: str) -> None:
+    made: dict[str, Callable[[], Any]] = {"name": lambda: Unequal("loss"), "value": Classless, "step": Classless}
+
+    @task
+    def fit() -> str:
+        log_metric("loss", 0.5)
+        given: dict[str, Any] = {"name": "loss", "value": 1.0, "step": 1, hostile: made[hostile]()}
+        log_metric(**given)
+        return "went on"
+
+    with pytest.warns(ObsWarning, match="a metric is not recorded: RuntimeError"):
+        assert fit() == "went on"
+    assert list(load_execution("last", store).metrics("loss").value) == [0.5]
+
+
+def test_a_mapping_that_gives_nothing_stops_nothing(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBS_STRICT", "0")
+
+    class Broken(dict[str, float]):
+        def items(self) -> Any:
+            raise RuntimeError("gone")
+
+    @task
+    def fit() -> str:
+        log_metrics(Broken(loss=1.0))
+        return "went on"
+
+    with pytest.warns(ObsWarning, match="gone"):
+        assert fit() == "went on"
+
+
 def test_names_are_bounded(store: RecordingStore) -> None:
     @task
     def fit() -> None:

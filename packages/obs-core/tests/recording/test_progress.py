@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import os
 import pty
 import re
 import subprocess
 import sys
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from obs_core import load_execution, task, track
+from obs_core import execution, load_execution, task, track
+from obs_core.recording.here import innermost
 from obs_core.testing import RecordingStore
 from obs_core.values.curves import ProgressBar
 
@@ -86,6 +89,42 @@ def test_a_loop_that_raises_was_stopped(store: RecordingStore) -> None:
         fit()
     (bar,) = bars(store)
     assert (bar.done, bar.total, bar.status) == (4, 10, "stopped")
+
+
+def test_a_loop_is_gone_through_as_often_as_one_likes(store: RecordingStore) -> None:
+    class Batches(list[int]):
+        pass
+
+    @task
+    def fit() -> list[list[int]]:
+        items = Batches([1, 2, 3])
+        alive = weakref.ref(items)
+        loop = track(items, "epoch")
+        seen = [list(loop), list(loop)]
+        del items, loop  # nothing of obs holds them now
+        gone = alive() is None
+        assert gone
+        return seen
+
+    assert fit() == [[1, 2, 3], [1, 2, 3]]
+    assert [(bar.name, bar.total, bar.status) for bar in bars(store)] == [("epoch", 3, "ended")]
+
+
+def test_a_task_that_is_over_is_not_kept_for_its_loops(store: RecordingStore) -> None:
+    states: list[weakref.ref[Any]] = []
+
+    @task
+    def fit() -> None:
+        states.append(weakref.ref(innermost().task))
+        for _ in track([1, 2]):
+            pass
+
+    with execution("night"):
+        for _ in range(5):
+            fit()
+        gc.collect()
+        alive = [state for state in states if state() is not None]
+        assert len(alive) <= 1
 
 
 def test_an_iterable_s_exception_goes_on_as_it_is(store: RecordingStore) -> None:
@@ -183,6 +222,23 @@ def test_a_notebook_gets_a_bar_that_is_brought_up_to_date(tmp_path: Path, monkey
     (output,) = [one for one in notebook.cells[0].outputs if one["output_type"] == "display_data"]
     assert "epoch &lt;3&gt;" in output["data"]["text/html"]
     assert '<progress value="4" max="4"' in output["data"]["text/html"]
+
+
+def test_a_stream_that_can_only_write_shows_what_it_can(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Tee:
+        def write(self, text: str) -> None:
+            pass
+
+        def flush(self) -> None:
+            pass
+
+    monkeypatch.setattr(sys, "stderr", Tee())
+
+    @task
+    def fit() -> list[int]:
+        return list(track([1, 2]))
+
+    assert fit() == [1, 2]
 
 
 def test_a_closed_stream_stops_nothing(run_script: RunScript) -> None:

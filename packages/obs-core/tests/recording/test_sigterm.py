@@ -77,6 +77,31 @@ os.kill(os.getpid(), signal.SIGTERM)
     assert said.stdout == "mine\n"
 
 
+def test_a_handler_that_calls_the_one_before_it_comes_to_its_end(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    said = run_script(
+        """
+import os, signal, sys
+from obs_core import task
+
+@task
+def load():
+    def handle(*given):
+        if callable(before):
+            before(*given)
+        print("saved")
+        sys.exit(0)
+
+    before = signal.signal(signal.SIGTERM, handle)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+load()
+"""
+    )
+    assert said.stdout == "saved\n"
+
+
 @pytest.mark.parametrize("theirs", [signal.SIG_IGN, lambda *_: None])
 def test_the_systems_action_is_back_when_nothing_runs_and_a_handler_set_meanwhile_stays(
     folder: Path, theirs: Callable[..., None], monkeypatch: pytest.MonkeyPatch

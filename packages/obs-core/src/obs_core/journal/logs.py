@@ -44,6 +44,9 @@ _MOST_LEFT_OVER = 4 * 1024 * 1024
 _UPLOAD_EACH = 3_000_000_000
 """Nanoseconds between two uploads to a store that cannot append."""
 
+_PATIENCE = 0.1
+"""Seconds that a thread waits, once, for another one that opens the file."""
+
 _HEAD, _FORMAT = "log", 1
 
 STREAMS = {"out": "stdout", "err": "stderr", "raw": "output"}
@@ -85,6 +88,7 @@ class LogWriter:
         self._limit = min(self._journal.store.segment_limit, MOST_KEPT // 8)
         self._torn = b""
         self._told = False
+        self._patience = _PATIENCE
         self.refs: dict[records.Ref, records.Ref] = {}
         self.span_names: dict[records.Ref, str] = {}
         self.count = self.lost = self._lost_told = 0
@@ -193,9 +197,12 @@ class LogWriter:
                 warn(f"cannot keep what is logged and printed in {self._journal.store.url!r}: {error}")
 
     def _begin(self) -> io.FileIO | _Uploaded | None:
-        if not self._lock.acquire(blocking=False):
-            return self._file  # another thread does it, or this one was interrupted in the midst of it
+        # Another thread is at it and soon done; or this one was interrupted in the midst of it, or the store hangs.
+        if not self._lock.acquire(timeout=self._patience):
+            self._patience = 0.0
+            return self._file
         try:
+            self._patience = _PATIENCE
             if self._file is None:
                 self._file = self._opened()
                 self._size += self._file.write(self._head())

@@ -28,6 +28,7 @@ from obs_core.journal.logs import RAW
 from obs_core.locks import new_rlock
 from obs_core.recording.run import TaskState
 from obs_core.recording.scope import active
+from obs_core.store.descriptors import identity_of, moved_up
 from obs_core.store.paths import logs_path
 from obs_core.text.masking import masks_anything
 
@@ -53,7 +54,11 @@ def begin(task: TaskState) -> None:
     with guarded("keeping what is written to the descriptors 1 and 2"), _lock:
         if _keeping is None:
             made = _Keeping(task)
-            made.redirect()
+            try:
+                made.redirect()
+            except BaseException:
+                made.restore()
+                raise
             _keeping = made
         else:
             _keeping.pass_on()
@@ -77,9 +82,9 @@ def end(task: TaskState) -> None:
 
 
 def pass_on() -> None:
-    """Pass on what others have written, before Python writes; waits for nobody."""
+    """Pass on what others have written, before Python writes; if a thread is at it, wait for that, but not for long."""
     keeping = _keeping
-    if keeping is not None and keeping.has_more() and _lock.acquire(blocking=False):
+    if keeping is not None and keeping.has_more() and _lock.acquire(timeout=_LONGEST_PAUSE):
         try:
             keeping.pass_on()
         finally:
@@ -96,9 +101,14 @@ class _Kept:
         self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         if remove:
             os.unlink(path)
-        self.old = {number: _dup(number) for number in numbers}
+        self.old: dict[int, int] = {}
         self.read = 0
         self.rest = b""
+
+    def is_at(self, number: int) -> bool:
+        """Tell whether a descriptor still points at the file: the program may point it elsewhere, as daemons do."""
+        found = identity_of(number)
+        return found is not None and found == identity_of(self.file)
 
     def close(self) -> None:
         for descriptor in (self.file, *self.old.values()):
@@ -121,12 +131,8 @@ class _Keeping:
         self._stopped = threading.Event()
         self._pid = os.getpid()
         self._masked = False
-        self._calls: dict[str, Callable[..., Any]] = {}
-        _flush_streams()
-        same = os.path.samestat(os.fstat(1), os.fstat(2))
+        self._calls: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {}
         self.kept: list[_Kept] = []
-        for numbers in ((1, 2),) if same else ((1,), (2,)):
-            self.kept.append(_Kept(numbers, *self._place(numbers)))
 
     def _place(self, numbers: tuple[int, ...]) -> tuple[str, bool]:
         run = self._run
@@ -140,21 +146,30 @@ class _Keeping:
         return path, False
 
     def redirect(self) -> None:
+        """Let the descriptors point at files; first comes what may fail: descriptors may be used up, and threads."""
+        _flush_streams()
+        same = os.path.samestat(os.fstat(1), os.fstat(2))
+        for numbers in ((1, 2),) if same else ((1,), (2,)):
+            kept = _Kept(numbers, *self._place(numbers))
+            self.kept.append(kept)
+            for number in numbers:
+                kept.old[number] = moved_up(os.dup(number))
+        threading.Thread(target=self._follow, name="obs-output", daemon=True).start()
         for kept in self.kept:
             for number, old in kept.old.items():
                 _move_stream(number, old)
                 os.dup2(kept.file, number)
         for name in ("_exit", "execv", "execve", "abort"):
-            self._calls[name] = getattr(os, name)
-            setattr(os, name, self._before(name, self._calls[name]))
+            call = getattr(os, name)
+            self._calls[name] = call, self._before(name, call)
+            setattr(os, name, self._calls[name][1])
         atexit.register(self.restore)
-        threading.Thread(target=self._follow, name="obs-output", daemon=True).start()
 
     def _before(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """Give the descriptors back before a call that ends this program."""
 
         def ending(*arguments: Any, **named: Any) -> Any:
-            if os.getpid() == self._pid:
+            if os.getpid() == self._pid and not self._stopped.is_set():
                 with contextlib.suppress(Exception):
                     self.pass_on()
                     self._give_back()
@@ -169,8 +184,7 @@ class _Keeping:
             return
         self._stopped.set()
         atexit.unregister(self.restore)
-        for name, call in self._calls.items():
-            setattr(os, name, call)
+        self._give_calls_back()
         _flush_streams()
         self._give_back()
         self.pass_on(last=True)
@@ -181,7 +195,13 @@ class _Keeping:
         for kept in self.kept:
             for number, old in kept.old.items():
                 _move_stream(old, number)
-                os.dup2(old, number)
+                if kept.is_at(number):
+                    os.dup2(old, number)
+
+    def _give_calls_back(self) -> None:
+        for name, (call, stand_in) in self._calls.items():
+            if getattr(os, name) is stand_in:
+                setattr(os, name, call)
 
     def mark(self) -> None:
         """Say in the log where the process is, for who reads what it wrote last after a kill."""
@@ -202,8 +222,12 @@ class _Keeping:
     def pass_on(self, last: bool = False) -> None:
         with _lock:
             for kept in self.kept:
-                while chunk := _read(kept.file, kept.read):
-                    kept.read += len(chunk)
+                while chunk := _read(kept.file, start := kept.read):
+                    read = start + len(chunk)
+                    # No call stands between these two: a signal's handler that prints passes on what there is, too.
+                    if kept.read != start:
+                        continue
+                    kept.read = read
                     _write_all(kept.old[kept.numbers[0]], chunk)
                     if _size(kept.file) - kept.read > _MOST_BEHIND:
                         self._skip(kept, chunk)
@@ -256,17 +280,12 @@ class _Keeping:
         for kept in self.kept:
             for number, old in kept.old.items():
                 with contextlib.suppress(OSError):
-                    os.dup2(old, number)
-        for name, call in self._calls.items():
-            setattr(os, name, call)
+                    # What waits in a stream's buffer is in its parent's too, which writes it.
+                    _move_stream(old, number, flush=False)
+                    if kept.is_at(number):
+                        os.dup2(old, number)
+        self._give_calls_back()
         self._stopped.set()
-
-
-def _dup(number: int) -> int:
-    """Copy a descriptor to a high number, out of the way of what the program opens."""
-    import fcntl
-
-    return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 100)
 
 
 def _flush_streams() -> None:
@@ -275,14 +294,15 @@ def _flush_streams() -> None:
             stream.flush()
 
 
-def _move_stream(number: int, other: int) -> None:
+def _move_stream(number: int, other: int, flush: bool = True) -> None:
     """Let Python's streams that write to a descriptor write to another one, staying the objects that they are."""
     for stream in {id(each): each for each in (sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr)}.values():
         buffer = getattr(stream, "buffer", None)
         raw = getattr(buffer, "raw", buffer)  # without a buffer where Python runs with -u
         try:
             if isinstance(raw, io.FileIO) and raw.fileno() == number:
-                stream.flush()  # type: ignore[union-attr]
+                if flush:
+                    stream.flush()  # type: ignore[union-attr]
                 raw.__init__(other, "wb", closefd=False)  # type: ignore[misc]
         except (OSError, ValueError) as error:
             let_pass(error)

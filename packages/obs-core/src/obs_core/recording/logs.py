@@ -17,6 +17,7 @@ import io
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +53,10 @@ _within: dict[int, TaskState] = {}
 """The tasks and executions that this process is inside of, as far as their lines are kept."""
 
 _tapped: dict[str, Any] = {}
+_taps: weakref.WeakKeyDictionary[Any, weakref.ref[Callable[..., Any]]] = weakref.WeakKeyDictionary()
+"""What stands in place of each stream's ``write``, or below what somebody else put there later. Known by what it is: a
+wrapper of somebody's may carry all attributes of what it wraps."""
+
 _waiting: dict[str, dict[int, str]] = {"out": {}, "err": {}}
 """What each thread has written to a stream since its last line break."""
 
@@ -60,6 +65,7 @@ _before_writing: Callable[[], None] | None = None
 
 _logging_now = threading.local()
 _original: Callable[..., None] | None = None
+_hook: Callable[..., None] | None = None
 _warned: set[tuple[int, str]] = set()
 _attributes_of_a_record = 0
 
@@ -195,38 +201,48 @@ def _tap(name: str, stream: Any) -> None:
         return
     _untap(name)
     write = stream.write
-    if getattr(write, "__obs_tap__", False):  # both names stand for the same stream
+    if "write" in vars(stream) and _tap_of(stream) is not None:  # it has both names, or somebody wraps it since
+        _tapped[name] = stream
         return
     within, waiting, this_thread = _within, _waiting[name], threading.get_ident
 
-    def tapped(text: str, /) -> Any:
+    def tapped(text: str, /, *more: Any, **named: Any) -> Any:
         # Called several times for each `print`: as short as can be.
-        if _before_writing is not None:
-            _before_writing()
-        if within and isinstance(text, str):
-            # First, so that a kill leaves no line in the terminal that is not in the log.
-            try:
+        # What is told comes first, so that a kill leaves no line in the terminal that is not in the log.
+        try:
+            if _before_writing is not None:
+                _before_writing()
+            if within and isinstance(text, str):
                 me = this_thread()
                 said = waiting.pop(me) + text if me in waiting else text
                 if "\n" in said or (said is not text and len(said) > _LONGEST_WAITING):
                     _printed(name, said, me)
                 else:
                     waiting[me] = said
-            except Exception as error:
-                let_pass(error)
-                if strict():
-                    raise
-        return write(text)
+        except Exception as error:
+            let_pass(error)
+            if strict():
+                raise
+        return write(text, *more, **named)
 
-    tapped.__obs_tap__ = True  # type: ignore[attr-defined]
     stream.write = tapped
+    _taps[stream] = weakref.ref(tapped)
     _tapped[name] = stream
 
 
 def _untap(name: str) -> None:
+    """Give a stream its own ``write`` back; what somebody has put over ours meanwhile stays, and ours below it."""
     stream = _tapped.pop(name, None)
-    if stream is not None and getattr(vars(stream).get("write"), "__obs_tap__", False):
+    if stream is None or stream in _tapped.values():
+        return
+    tap = _tap_of(stream)
+    if tap is not None and vars(stream).get("write") is tap:
         del stream.write
+
+
+def _tap_of(stream: Any) -> Callable[..., Any] | None:
+    tap = _taps.get(stream)
+    return None if tap is None else tap()
 
 
 def _release() -> None:
@@ -347,7 +363,7 @@ def _look_again() -> None:
 
 
 def _hook_logging() -> None:
-    global _original, _attributes_of_a_record
+    global _original, _hook, _attributes_of_a_record
     import logging
 
     original = _original = logging.Logger.callHandlers
@@ -363,14 +379,14 @@ def _hook_logging() -> None:
         finally:
             _logging_now.on = was_on
 
-    callHandlers.__obs_tap__ = True  # type: ignore[attr-defined]
+    _hook = callHandlers
     logging.Logger.callHandlers = callHandlers  # type: ignore[method-assign]
 
 
 def _unhook_logging() -> None:
     global _original
     logging = sys.modules.get("logging")
-    if _original is not None and logging is not None and hasattr(logging.Logger.callHandlers, "__obs_tap__"):
+    if _original is not None and logging is not None and logging.Logger.callHandlers is _hook:
         logging.Logger.callHandlers = _original
         _original = None
 

@@ -25,7 +25,7 @@ from obs_core.recording.here import innermost
 from obs_core.recording.metrics_deck import announce
 from obs_core.recording.run import Mirror, Run, TaskState
 from obs_core.recording.scope import current, going_on
-from obs_core.text.bounded_repr import bounded_repr
+from obs_core.text.bounded_repr import bounded_repr, describe_error
 from obs_core.text.masking import mask, mask_value
 from obs_core.text.plain_values import plain
 from obs_core.values.curves import Columns, Curve
@@ -80,27 +80,32 @@ def log_metric(name: str, value: Any, step: int | None = None, *, mirror: bool =
         scope = going_on(scope) or innermost()
         task = scope.task
     try:
-        series = task.metrics[name]
-    except (KeyError, TypeError):
-        found = _new_series(task, name)
-        if found is None:
-            return
-        series = found
-    if value.__class__ is not float:
-        number = _number(task, series.name, value)
-        if number is None:
-            return
-        value = number
-    if step is None:
-        step = series.next_step()
-    elif step.__class__ is int:
-        series.given = step
-    else:
-        step = _step(task, series, step)
-    points = series.points
-    points += (step, clock.wall(), value, scope)  # at once, whatever other threads do
-    if len(points) >= series.log.most:
-        task.journal.flush()
+        try:
+            series = task.metrics[name]
+        except (KeyError, TypeError):
+            found = _new_series(task, name)
+            if found is None:
+                return
+            series = found
+        if value.__class__ is not float:
+            number = _number(task, series.name, value)
+            if number is None:
+                return
+            value = number
+        if step is None:
+            step = series.next_step()
+        elif step.__class__ is int:
+            series.given = step
+        else:
+            step = _step(task, series, step)
+        points = series.points
+        points += (step, clock.wall(), value, scope)  # at once, whatever other threads do
+        if len(points) >= series.log.most:
+            task.journal.flush()
+    except Exception as error:  # a name that cannot be hashed or compared, a value without a class
+        let_pass(error)
+        _complain(task, "log_metric", f"a metric is not recorded: {describe_error(error)}")
+        return
     if mirrored and mirror:
         _tell(task, lambda experiment: experiment.metrics({series.name: value}, step))
 
@@ -122,12 +127,13 @@ def log_metrics(metrics: Mapping[str, Any], step: int | None = None, *, mirror: 
         _complain(task, "log_metrics", f"log_metrics takes a mapping of names to numbers, got {_shown(given)}")
         return
     logged: dict[str, float] = {}
-    for name, value in list(given.items()):
-        log_metric(name, value, step, mirror=False)
-        if mirrored and mirror and name in task.metrics:
-            number = _number(task, name, value)
-            if number is not None:
-                logged[name] = number
+    with guarded(f"logging metrics of task {task.name!r}", task.note):
+        for name, value in list(given.items()):
+            log_metric(name, value, step, mirror=False)
+            if mirrored and mirror and name in task.metrics:
+                number = _number(task, name, value)
+                if number is not None:
+                    logged[name] = number
     if logged:
         _tell(task, lambda experiment: experiment.metrics(logged, step))
 

@@ -19,6 +19,7 @@ import contextlib
 import functools
 import sys
 import threading
+from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
@@ -42,6 +43,7 @@ class ProcessEnd:
         self._frame = _outermost_frame()
         self._left_by: BaseException | None = None
         self._exit: SystemExit | None = None
+        self._stand_in: Callable[..., Any] | None = None
         self._tool = self._monitor()
         if self._tool is None and self._frame is not None:
             self._stand_in_for_exit()
@@ -58,8 +60,9 @@ class ProcessEnd:
                 monitoring: Any = sys.monitoring  # type: ignore[attr-defined]  # from Python 3.12 on
                 monitoring.set_events(self._tool, 0)
                 monitoring.free_tool_id(self._tool)
-        if getattr(sys.exit, "__obs_end__", None) is self:
-            sys.exit = sys.exit.__wrapped__  # type: ignore[attr-defined]
+        stand_in = self._stand_in
+        if stand_in is not None and sys.exit is stand_in:  # else somebody has put something over it: that stays
+            sys.exit = stand_in.__wrapped__  # type: ignore[attr-defined]
 
     # Python 3.12
 
@@ -92,7 +95,7 @@ class ProcessEnd:
                 self._exit = SystemExit() if status is None else SystemExit(status)
             original(status)
 
-        exit.__obs_end__ = self  # type: ignore[attr-defined]
+        self._stand_in = exit
         sys.exit = exit
 
     def _guessed(self) -> BaseException | None:

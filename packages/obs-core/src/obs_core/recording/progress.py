@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 import threading
@@ -221,7 +222,8 @@ class track(Generic[T]):
             return
         self._elapsed = max(1, clock.wall() - self._start)
         self._ended = ended
-        self._items = None
+        with guarded("recording progress", self._task.note):
+            progress_of(self._task.run).let_go(self._task, self)
         display, self._shown = self._shown, None
         if display is not None:
             with guarded("showing progress"):
@@ -286,6 +288,14 @@ class _ProgressLog:
         loops[loop.description] = loop
         announce(task)
         task.journal.relieve()
+
+    def let_go(self, task: TaskState, loop: track[Any]) -> None:
+        """Keep of a loop that has ended how far it came, not its items, which are the program's, nor its task."""
+        loops = self._loops.get(task, {})
+        for name, one in list(loops.items()):
+            if one is loop:
+                kept = loops[name] = copy.copy(loop)
+                kept._items = kept._task = None
 
     def bars_of(self, task: TaskState) -> list[ProgressBar]:
         """Return the loops of a task."""
@@ -510,11 +520,16 @@ def _display_for(loop: track[Any]) -> _Display | None:
     if shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None:
         return _NotebookBar(loop)
     file = sys.stderr
-    if file is None or file.closed:
+    if file is None or getattr(file, "closed", False):
         return None
-    if file.isatty() and os.environ.get("TERM") != "dumb":
+    if _is_terminal(file) and os.environ.get("TERM") != "dumb":
         return _TerminalBar(file)
     return _LogLines(file, loop._start)
+
+
+def _is_terminal(file: Any) -> bool:
+    isatty = getattr(file, "isatty", None)  # who copies output to two places writes `write` and `flush` alone
+    return isatty is not None and bool(isatty())
 
 
 def _width_of(file: Any) -> int:

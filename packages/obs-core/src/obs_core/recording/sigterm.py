@@ -57,6 +57,8 @@ def _give_back() -> None:
 
 
 def _terminated(number: int, _frame: FrameType | None) -> None:
+    if signal.getsignal(number) is not _terminated:
+        return  # a handler set later calls the one before: that would be the system's action, which nobody can call
     error = Terminated(signal.Signals(number).name)
     try:
         # A forked child may be told to end before it has forgotten what is its parent's.
