@@ -18,13 +18,14 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 
 from obs_core.failsafe import guarded
 from obs_core.recording.run import Run
 from obs_core.store.descriptors import identity_of, open_high
 from obs_core.store.paths import faults_path
 
-__all__ = ["follow", "follow_later", "handled_below_python", "step_aside", "unfollow"]
+__all__ = ["aside", "follow", "follow_later", "handled_below_python", "unfollow"]
 
 
 class _Watch:
@@ -141,13 +142,18 @@ def handled_below_python() -> bool:
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
-def step_aside() -> None:
-    """Let obs set a handler for SIGTERM; the next execution that is followed stands below it again."""
-    if _watch.registered:
+@contextlib.contextmanager
+def aside() -> Iterator[None]:
+    """Let obs set a handler for SIGTERM, and stand below that one again."""
+    registered = _watch.registered
+    if registered:
         import faulthandler
 
         faulthandler.unregister(signal.SIGTERM)
         _watch.registered = False
+    yield
+    if registered:
+        _register()
 
 
 def _remove_empty(path: str) -> None:
