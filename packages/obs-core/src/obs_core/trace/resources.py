@@ -205,7 +205,7 @@ class Resources:
         elif cpu is not None and 0.95 <= cpu <= 1.05:
             yield Limit("cpu", "CPU: one core, which one Python thread cannot exceed")
         if (queued := self._queued(one)) > _QUEUES:
-            yield Limit("cpu", f"CPU: for {share(min(queued, 1), 1)} of the time it was ready to run, and others did")
+            yield Limit("cpu", f"CPU: waited {share(min(queued, 1), 1)} of the time for a core that others used")
         free = self._used(one, "store.free")
         if free is not None and min(self._values(one["store.free"])) < 200e6:
             yield Limit("disk", f"disk of the store: {byte_size(min(self._values(one['store.free'])))} free")
