@@ -70,8 +70,8 @@ class Example:
         """The caller's variables, without those that would change what obs does."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OBS_") and name != "NO_COLOR"}
         store = str(self.folder / "store")
-        # What the example installs has no samples of what is used.
-        of_obs = {"OBS_STORE": store, "OBS_STRICT": "1", "OBS_RESOURCES": "0"}
+        # What the example installs has no samples; the recording ends in what the program itself prints.
+        of_obs = {"OBS_STORE": store, "OBS_STRICT": "1", "OBS_RESOURCES": "0", "OBS_QUIET": "1"}
         return kept | of_obs | {"PYTHON_COLORS": "0", "TERM": "xterm-256color"}
 
 

@@ -234,6 +234,7 @@ def three(folder: Path) -> list[str]:
     for name, tags in (("flights", {"team": "ops", "year": "2013"}), ("weather", {"team": "sky"})):
         with execution(name, store=folder, tags=tags) as run:
             ids.append(run.id)
+    load_execution("last", folder)  # waits until all is written, for processes that read it
     return ids
 
 
@@ -241,6 +242,7 @@ def three(folder: Path) -> list[str]:
     ("options", "shown"),
     [
         (["--status", "failed"], [0]),
+        (["--status", "failed", "--status", "succeeded"], [2, 1, 0]),
         (["--name", "FLIGHT"], [1, 0]),
         (["--tag", "team"], [2, 1]),
         (["--tag", "team=ops", "--tag", "year=2013"], [1]),
@@ -257,6 +259,14 @@ def test_ls_shows_what_was_asked_for(
     found = [line.split()[0] for line in lines if line[0].isdigit()]
     assert found == [three[number] for number in shown]
     assert found or lines == ["no execution matches"]
+
+
+def test_ls_says_that_there_are_more_than_it_shows(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for options, more in (([], False), (["--limit", "2"], True), (["--limit", "0"], False)):
+        assert obs(["ls", *options]) == 0
+        assert ("only the newest 2 are shown, -n 0 shows all" in capsys.readouterr().out) == more
+    assert obs(["ls", "--json", "--limit", "2"]) == 0
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == three[:0:-1]
 
 
 def test_ls_as_json_is_an_object_a_line(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from obs_core import Execution, execution, identity, list_executions, load_execution, span, task
+from obs_core.assembly.loading import assembled
 from obs_core.commands import main as obs
 from obs_core.reading import endings
-from obs_core.reading.why import Why
+from obs_core.reading.why import SpanAtEnd, Why, why
 
 SOURCE = """
 import ctypes, os, signal, sys, time
@@ -145,6 +146,44 @@ def test_an_exception_is_told_with_its_place_its_span_and_the_inputs(
     assert found.span == "merge"
     assert [name for name, _ in found.inputs] == ["rows"]
     assert f'It was raised at train.py:{LINE}, in the span "merge".' in found.paragraph
+
+
+def test_a_span_that_may_have_ended_in_the_last_silence_is_said_to_be_seen_last(
+    train: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    train(OF_KILL, run=True).communicate(timeout=120)
+    run = load_execution("last", folder)
+    end = run.why().at
+    for known, told in ((50_000_000, "was last seen in"), (650_000_000, "was in")):
+        seen = [SpanAtEnd("main.9", "epoch", start=end - known - 600_000_000, duration=known)]
+        found = why(run.store, assembled(run.store, run.id), seen)
+        assert f'It {told} "epoch"' in found.paragraph
+        assert ("600 ms before the end" in found.paragraph) == (known < 600_000_000)
+        assert found.open[0].duration == (known if known < 600_000_000 else known + 600_000_000)
+
+
+def test_a_list_tells_when_one_that_was_killed_was_last_heard_of(
+    train: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    # It says so much that it writes no sign of life beside, and more than is read whole.
+    train(f"[span('epoch').__enter__().__exit__(None, None, None) for _ in range(2000)]; {OF_KILL}").communicate()
+    (view,) = list_executions(folder)
+    assert view.status == "lost"
+    assert view.duration == load_execution(view.id, folder).view.duration > 0
+
+
+def test_of_an_input_that_is_shown_as_a_table_the_cells_are_not_told(folder: Path) -> None:
+    class Frame:
+        def _repr_html_(self) -> str:
+            return "<p>2 rows × 1 column</p><table><tr><td>first cell</td></tr></table>"
+
+    @task
+    def fit(rows: Frame) -> None:
+        raise ValueError(rows)
+
+    with pytest.raises(ValueError, match="Frame"), execution("train", store=folder):
+        fit(Frame())
+    assert newest(folder).inputs == [("rows", "2 rows × 1 column")]
 
 
 def test_one_that_hangs_is_ended_after_its_time(train: Callable[..., subprocess.Popen[str]], folder: Path) -> None:

@@ -20,7 +20,7 @@ from obs_core import execution, task
 @task(deck_fields=())
 def fit():
     if "fail" in sys.argv:
-        raise ValueError("no such airport")
+        raise ValueError("no such airport" if "long" not in sys.argv else "x" * 200)
 
 with execution("flights"):
     fit()
@@ -56,6 +56,11 @@ def test_a_failure_says_where_and_what_to_type(folder: Path) -> None:
     short = load_execution("last", folder).id.rpartition("-")[2]
     assert said.startswith("flights failed: ValueError: no such airport (train.py:8). Why: ")
     assert said.endswith(f" why {short}")
+
+
+def test_a_long_error_is_shortened_and_says_so(folder: Path) -> None:
+    said = shown_in_terminal(folder, "fail", "long").splitlines()[-1]
+    assert f"ValueError: {'x' * 107}… (train.py:8)" in said
 
 
 def test_a_success_says_how_long_and_what_to_type(folder: Path) -> None:

@@ -20,7 +20,7 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
         assembly = Assembly(store, execution_id)
         for path, lines in ends_of_segments(store, segments):
             few = len(lines) < _FEW and len(segments) == 1
-            assembly.add("main", decode(lines if few else chosen(lines, _is_wanted)), path)
+            assembly.add("main", decode(lines if few else _told(lines)), path)
         assembly.finish()
     except OSError as error:
         if not store.local:
@@ -30,12 +30,24 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
     return assembly.view
 
 
+def _told(lines: bytes) -> bytes:
+    """Return the lines of a summary; of one that did not end, also the last that tells when it was heard of."""
+    found = chosen(lines, _is_wanted)
+    if b'\n["execution-end"' in lines:
+        return found
+    last = next((line for line in reversed(lines.split(b"\n")) if line.startswith(_SIGNS_OF_LIFE)), b"")
+    return b"\n".join((found, last)) if last else found
+
+
 def _is_wanted(line: bytes) -> bool:
     return line.startswith(_SUMMARY_LINES)
 
 
 _FEW = 8 * 1024
 """Bytes of lines that are sooner decoded than looked through."""
+
+_SIGNS_OF_LIFE = (b'["span"', b'["open"', b'["sample"', b'["stacks"', b'["points"', b'["progress"')
+"""A writer that has something to say writes no beats."""
 
 _SUMMARY_LINES = (
     b'["execution"',

@@ -32,6 +32,7 @@ class ListExecutions(Command):
     summary = "list executions, newest first"
     examples = (
         ("obs ls --status failed --since 7d", "what failed this week"),
+        ("obs ls --status failed --status lost -n 0", "all that failed, were killed or crashed"),
         ("obs ls --name flights --limit 0 --json", "all executions of one name, for another program"),
     )
 
@@ -39,7 +40,13 @@ class ListExecutions(Command):
         parser.add_argument(
             "-n", "--limit", type=int, default=20, metavar="N", help="how many at the most (20; 0: all)"
         )
-        parser.add_argument("--status", choices=_STYLES, help="only these")
+        parser.add_argument(
+            "--status",
+            choices=_STYLES,
+            action="append",
+            default=[],
+            help="only these; may be given several times. One that was killed is lost, not failed",
+        )
         parser.add_argument("--name", metavar="TEXT", help="only those whose name has this text")
         parser.add_argument(
             "--tag", metavar="NAME[=VALUE]", action="append", default=[], help="only those with this tag"
@@ -60,6 +67,8 @@ class ListExecutions(Command):
         shown = list(found)
         if shown:
             print("\n".join(_table(shown, Screen.of(sys.stdout))))
+            if next(chosen, None) is not None:
+                print(f"… and older ones: only the newest {len(shown)} are shown, -n 0 shows all")
         elif any((arguments.status, arguments.name, arguments.tag, arguments.since)):
             print("no execution matches")
         else:
@@ -85,7 +94,7 @@ def _choice(arguments: argparse.Namespace) -> Callable[[ExecutionView], bool]:
 
     def is_wanted(execution: ExecutionView) -> bool:
         return (
-            arguments.status in (None, execution.status)
+            (not arguments.status or execution.status in arguments.status)
             and (arguments.name or "").lower() in execution.name.lower()
             and all(
                 name in execution.tags and (not equals or execution.tags[name] == value) for name, equals, value in tags

@@ -229,7 +229,7 @@ def _tell_where(
 ) -> None:
     left_open = [one for one in spans if one.error in ("", "Terminated")]
     if ending.at is not None:
-        left_open = [structs.replace(one, duration=max(one.duration, ending.at - one.start)) for one in left_open]
+        left_open = [_until(one, ending.at) for one in left_open]
     found.open = left_open[-_MOST_OPEN:]
     innermost = next((one for one in reversed(left_open) if not one.is_task), None)
     if innermost is not None and (task is None or innermost.start >= task.started):
@@ -238,6 +238,15 @@ def _tell_where(
     found.stack = (without_obs(stack) or stack)[:_MOST_FRAMES]
     frame = innermost_own(stack)
     found.place = "" if frame is None else f"{frame.file}:{frame.line}"
+
+
+def _until(one: SpanAtEnd, end: int) -> SpanAtEnd:
+    """Let a span last until the end, unless nothing was heard for longer than it is known to have run.
+
+    It may have ended in that silence, and others after it: what is not written yet is lost with the process.
+    """
+    silence = end - (one.start + one.duration)
+    return structs.replace(one, duration=one.duration + silence) if 0 < silence <= one.duration else one
 
 
 def _last_seen_stack(found: Why, assembly: Assembly, task: TaskView | None) -> list[Frame]:
@@ -270,7 +279,7 @@ def _sentences(
         says, detail = "failed", found.error[0][0]
     when = f" at {format_moment(ending.at, 0)}" if ending.at else ""
     yield f"{subject}{of} {says}{when}{': ' if detail else ''}{detail}."
-    yield from _where(found)
+    yield from _where(found, ending)
     yield from inner[:_MOST_WITHIN_TOLD]
     if len(found.error) > 1:
         cause, place = found.error[-1]
@@ -283,7 +292,7 @@ def _sentences(
         yield from _compared(found, assembly, good)
 
 
-def _where(found: Why) -> Iterable[str]:
+def _where(found: Why, ending: Ending) -> Iterable[str]:
     if found.error:
         place = f"raised{_at(found.place)}" if found.place else ""
         inside = f"in the span {_quoted(found.span)}" if found.span else ""
@@ -291,10 +300,17 @@ def _where(found: Why) -> Iterable[str]:
         if told:
             yield f"It was {told}."
         return
+    where = f"{_quoted(found.span)}{_at(found.place)}"
     if found.span:
         last = next(one for one in reversed(found.open) if one.name == found.span)
         since = f", which had run for {format_duration(last.duration)}" if last.duration else ""
-        yield f"It was in {_quoted(found.span)}{_at(found.place)}{since}."
+        silence = 0 if ending.at is None else ending.at - last.start - last.duration
+        if silence > 0 and ending.fault is None:
+            yield f"It was last seen in {where}, {format_duration(silence)} before the end."
+        elif found.status == "lost" and ending.at is None and ending.fault is None:
+            yield f"It was last seen in {where}{since}."
+        else:
+            yield f"It was in {where}{since}."
     elif found.place:
         yield f"It was{_at(found.place)}."
 
@@ -346,7 +362,9 @@ def _inputs_of(store: Store, assembly: Assembly, task: TaskView) -> list[tuple[s
 
 def _text_of_item(store: Store, content: object) -> str:
     text = content if isinstance(content, str) else read_deck_blob(store, content.path)  # type: ignore[attr-defined]
-    return _plain(text[: 64 * _LONGEST_INPUT])
+    text = text[: 64 * _LONGEST_INPUT]
+    # What stands before a table tells its kind and size; its cells, one after another, tell nothing.
+    return _plain(text.partition("<table")[0]) or _plain(text)
 
 
 class _Text(html.parser.HTMLParser):

@@ -9,7 +9,7 @@ import sys
 from obs_core import provenance, settings
 from obs_core.failsafe import guarded
 from obs_core.text.durations import format_duration
-from obs_core.text.terminal import Screen
+from obs_core.text.terminal import Screen, cut
 
 __all__ = ["keep"]
 
@@ -46,7 +46,7 @@ def _say() -> None:
         if raised:
             error, place = raised[0]
             where = f" ({screen.name(os.path.relpath(place) if os.path.isabs(place) else place)})" if place else ""
-            error = screen.name(error[:_MOST_OF_AN_ERROR])
+            error = screen.name(cut(error, _MOST_OF_AN_ERROR))
             line = f"{screen.paint(f'{name} failed', 'red')}: {error}{where}. Why: {command} why {short}"
         else:
             line = f"{name} succeeded in {format_duration(duration)}. Report: {command} show {short}"

@@ -43,7 +43,7 @@ _SUMMARY_KINDS = (
     b'["metrics"',
     b'["lost"',
 )
-_SIGNS_OF_LIFE = (b'["task"', b'["open"', b'["span"')
+_SIGNS_OF_LIFE = (b'["task"', b'["open"', b'["span"', b'["sample"', b'["stacks"', b'["points"', b'["progress"')
 """Kinds of a last line that tell when the writer of a short execution that was killed was last heard of."""
 
 
@@ -205,6 +205,8 @@ class SummaryReader:
 def _as_sign_of_life(record: AnyRecord) -> AnyRecord:
     if isinstance(record, (records.OpenSpan, records.TaskStart)):
         return records.Beat(record.start)
+    if isinstance(record, (records.Sample, records.Stacks, records.Points, records.Progress)):
+        return records.Beat(record.at)
     return records.Beat(record.start + record.duration) if isinstance(record, records.SpanRecord) else record
 
 
