@@ -52,7 +52,7 @@ def test_readme_lists_the_package_and_the_docs_its_page(checkout: Path) -> None:
 
     packages = (checkout / "README.md").read_text()
     assert "obs-dask](packages/obs-dask) |" in packages.split("| [obs-duckdb](packages/obs-duckdb) | Duckdb |\n")[0]
-    assert "| [obs-duckdb](duckdb.md) | `duckdb_observed` |\n\n## Reference" in (checkout / "docs/index.md").read_text()
+    assert "| [obs-duckdb](duckdb.md) | `duckdb_observed` |\n" in (checkout / "docs/index.md").read_text()
     assert (checkout / "docs" / "duckdb.md").exists()
 
 

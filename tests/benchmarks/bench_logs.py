@@ -85,10 +85,7 @@ def _costs() -> None:
     sources = {"a printed line": _PRINTED, "a logged line": _LOGGED, "a call, nothing said": _QUIET}
     rows = []
     for title, source in sources.items():
-        contenders = {
-            name: lambda source=source, name=name: _nanoseconds(source, name)  # type: ignore[misc]
-            for name in _BLOCKS
-        }
+        contenders = {name: lambda source=source, name=name: _nanoseconds(source, name) for name in _BLOCKS}
         found = {name: best(values) / 1000 for name, values in interleaved(contenders).items()}
         rows.append((title, *(f"{found[name]:.2f}" for name in _BLOCKS)))
     print_table("CPU of a line of output, µs (best of 5 interleaved rounds)", ("", *_BLOCKS), rows)

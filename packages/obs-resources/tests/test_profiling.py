@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,6 +200,6 @@ def test_profiles_are_dumped_for_other_programs(
 
 
 @pytest.mark.parametrize(("given", "said"), [({"hz": 0}, "not 0"), ({"hz": 2.5}, "not 2.5"), ({"threads": "x"}, "'x'")])
-def test_a_wrong_argument_is_refused_when_the_function_is_decorated(given: dict[str, object], said: str) -> None:
+def test_a_wrong_argument_is_refused_when_the_function_is_decorated(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         cpu_profiling(**given)

@@ -210,6 +210,8 @@ def test_the_keyboard_moves_between_decks(serve: Callable[..., Any], open_page: 
     page = open_page(f"{serve().url}executions/{record()}")
     page.locator(".tree td.main a", has_text="load").first.click()
     tabs = page.get_by_role("tab")
+    expect(page.get_by_role("tab", selected=True)).to_have_count(1)
+    tabs.first.click()
     expect(tabs.first).to_have_attribute("aria-selected", "true")
     labels = tabs.all_inner_texts()
     tabs.first.focus()
@@ -337,7 +339,7 @@ def test_no_page_scrolls_sideways(
         "": ".executions tbody",
         f"executions/{run}": "[data-timeline][data-ready]",
         f"executions/{other}/tasks/main.2": ".panel:not(.away) > iframe:not(.arriving)",
-        f"executions/{run}/tasks/main.2": ".head .link",
+        f"executions/{run}/tasks/{load_execution(run).task('tracked').id}": ".head .link",
         f"compare?left={run}&right={other}": ".compared",
     }
     for path, selector in shows.items():

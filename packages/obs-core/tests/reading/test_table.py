@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from obs_core import ExecutionTable, execution, executions
+from obs_core.assembly.summary import read_summary
+from obs_core.model import ExecutionView
+from obs_core.store import Store
 
 
 @pytest.fixture
@@ -26,10 +29,12 @@ def kept(folder: Path) -> list[str]:
 
 def test_it_is_read_as_far_as_one_looks(kept: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    from obs_core.reading import listing
 
-    whole = listing.read_summary
-    monkeypatch.setattr(listing, "read_summary", lambda store, one: read.append(one) or whole(store, one))
+    def noted(store: Store, one: str) -> ExecutionView | None:
+        read.append(one)
+        return read_summary(store, one)
+
+    monkeypatch.setattr("obs_core.reading.listing.read_summary", noted)
     table = executions(folder)
     assert not read
     assert table[1].id == kept[3]

@@ -182,7 +182,7 @@ with execution("night"):
 
 def test_forked_spawned_and_attached_processes_join_with_their_names(run_script: RunScript, folder: Path) -> None:
     run_script("""
-import multiprocessing, os, sys
+import multiprocessing, os, sys, warnings
 from obs_core import attach, carrier, execution, span, task
 
 def child(carried):
@@ -192,7 +192,9 @@ def child(carried):
 @task
 def work():
     print("parent")
-    pid = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python 3.12 on warns of a fork beside other threads
+        pid = os.fork()
     if not pid:
         print("forked")
         sys.stdout.flush()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from obs_core import execution, list_executions, load_execution, task
+from obs_core.recording import sigterm
 
 pytestmark = pytest.mark.posix
 
@@ -190,8 +191,9 @@ os.kill(os.getpid(), signal.SIGTERM)
 
 @pytest.mark.parametrize("theirs", [signal.SIG_IGN, lambda *_: None])
 def test_the_systems_action_is_back_when_nothing_runs_and_a_handler_set_meanwhile_stays(
-    folder: Path, theirs: Callable[..., None]
+    folder: Path, theirs: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sigterm, "_endings", {})  # other tests' ambient executions end with this process
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         with execution("night", store=folder):
