@@ -124,3 +124,28 @@ with execution("a"):
 """
     run_script(source, check=False)
     assert (tmp_path / "own").read_bytes() == b""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts Linux's descriptors")
+def test_threads_that_begin_and_end_executions_at_once_leave_no_file_open(run_script: Run) -> None:
+    source = f"""{BEGIN}
+import threading
+from obs_core.recording import faults
+from obs_core.recording.executions import begin
+sys.setswitchinterval(1e-6)
+runs = [begin(str(number), {{}}) for number in range(4)]
+for run in runs:
+    run.journal.flush()
+faults.follow(runs[0])
+faults.unfollow(runs[0])
+def again(run):
+    for _ in range(3000):
+        faults.follow(run)
+        faults.unfollow(run)
+before = len(os.listdir("/proc/self/fd"))
+threads = [threading.Thread(target=again, args=(run,)) for run in runs]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len(os.listdir("/proc/self/fd")) - before)
+"""
+    assert run_script(source).stdout == "0\n"

@@ -22,8 +22,10 @@ TASK = f"@task\ndef load():\n    Deck('Rows', 'three')\n    with span('read'): {
 
 def terminated(folder: Path, source: str) -> None:
     """Run a script until it says that it is ready, and tell it to end."""
+    program = folder.parent / "program.py"
+    program.write_text(f"import time\nfrom obs_core import *\n{source}")
     process = subprocess.Popen(
-        [sys.executable, "-c", f"import time\nfrom obs_core import *\n{source}"],
+        [sys.executable, program],
         env={**os.environ, "OBS_STORE": str(folder)},
         stdout=subprocess.PIPE,
         text=True,
@@ -54,6 +56,116 @@ def test_sigterm_fails_what_runs_and_ends_the_process_as_it_would(folder: Path, 
     assert [deck.items for one in recorded.tasks for deck in one.decks if deck.name == "Rows"] == [["three"]] * (
         tasks > 0
     )
+
+
+OPEN = """
+import threading
+@task
+def load():
+    with span("read", rows=3):
+        print("ready", flush=True)
+        time.sleep(60)
+"""
+IN_A_THREAD = f"""{OPEN}
+with execution("night"):
+    threading.Thread(target=load, daemon=True).start()
+    time.sleep(60)
+"""
+IN_COROUTINES = """
+import asyncio
+@task
+async def waits():
+    with span("read", rows=3):
+        await asyncio.sleep(60)
+@task
+async def load():
+    with span("read", rows=3):
+        await asyncio.sleep(0)
+        print("ready", flush=True)
+        time.sleep(60)
+async def both():
+    await asyncio.gather(waits(), load())
+with execution("night"):
+    asyncio.run(both())
+"""
+
+
+@pytest.mark.parametrize("source", [f"{OPEN}load()", IN_A_THREAD, IN_COROUTINES], ids=["main", "thread", "coroutines"])
+def test_spans_that_are_open_fail_with_their_tasks_and_it_is_said_where(folder: Path, source: str) -> None:
+    terminated(folder, source)
+    (found,) = list_executions(folder)
+    recorded = load_execution(found.id, folder)
+    assert recorded.span.children
+    for one in recorded.span.children:
+        assert one.status == "failed"
+        assert [(read.name, read.status, read.error, read.attributes) for read in one.children] == [
+            ("read", "failed", "Terminated", {"rows": 3})
+        ]
+    assert recorded.why().paragraph.startswith("load ")
+    assert 'It was in "read" at program.py:' in recorded.why().paragraph
+
+
+PARTS = """
+import os, signal, subprocess, sys, time
+from obs_core import attach, carrier, execution, span, task
+@task
+def part(ready):
+    with span("read"):
+        os.write(ready, b"x")
+        time.sleep(60)
+@task
+def around(ready):
+    part(ready)
+def child(work):
+    read, write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        work(write)
+    os.read(read, 1)
+    os.kill(pid, signal.SIGTERM)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+def attached(ready):
+    with attach(carried):
+        part(ready)
+with execution("night"):
+    carried = carrier()
+    child(WORK)
+"""
+
+
+@pytest.mark.parametrize(("work", "failed"), [("part", 1), ("around", 2), ("attached", 1)])
+def test_what_a_worker_ran_fails_with_it_and_the_execution_goes_on(
+    folder: Path, run_script: Callable[..., subprocess.CompletedProcess[str]], work: str, failed: int
+) -> None:
+    assert run_script(PARTS.replace("WORK", work)).stdout == f"{-signal.SIGTERM}\n"
+    (found,) = list_executions(folder)
+    assert found.status == "succeeded"
+    recorded = load_execution(found.id, folder)
+    assert [(one.status, one.error) for one in recorded.tasks] == [("failed", "Terminated: SIGTERM")] * failed
+    innermost = recorded.span
+    for name in ["part", "read"] if failed == 1 else ["around", "part", "read"]:
+        (innermost,) = innermost.children
+        assert (innermost.name, innermost.status, innermost.error) == (name, "failed", "Terminated")
+
+
+def test_sigterm_is_the_systems_again_once_a_worker_is_done(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    said = run_script(
+        """
+import os, signal
+from obs_core import execution, task
+@task
+def part():
+    return signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+with execution("night"):
+    if not os.fork():
+        print([part(), signal.getsignal(signal.SIGTERM) is signal.SIG_DFL], flush=True)
+        os._exit(0)
+    os.wait()
+"""
+    )
+    assert said.stdout == "[False, True]\n"
 
 
 def test_executions_within_each_other_all_fail(folder: Path) -> None:

@@ -64,6 +64,22 @@ def test_a_pipe_in_a_store_is_not_waited_for(folder: Path) -> None:
         open_store(folder).get("pipe")
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="counts Linux's descriptors")
+def test_a_segment_that_nobody_closed_gives_its_descriptor_back(folder: Path) -> None:
+    path = "executions/20260101-000000-000000-aaaaaa/main-0000.jsonl"
+
+    def is_open() -> bool:
+        files = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+        return any(os.readlink(file).endswith(path) for file in files if file.is_symlink())
+
+    segment = open_store(folder).segment(path)
+    segment.append(b'["x"]\n')
+    assert is_open()
+    del segment
+    assert not is_open()
+    assert (folder / path).read_bytes() == b'["x"]\n'
+
+
 def test_records_may_name_files_of_their_own_execution_and_shared_content_only() -> None:
     assert belongs_to("executions/a/blobs/x.gz", "a")
     assert belongs_to("shared/x.gz", "a")

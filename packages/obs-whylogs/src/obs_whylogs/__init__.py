@@ -3,7 +3,7 @@
 It is a bridge: drift and `profile_data` are those of obs-profiles, and need no whylogs. Importing this package imports
 neither whylogs nor pandas: both are loaded when something is profiled or drawn. It turns whylogs' usage statistics off,
 for this process and those that it starts, unless ``WHYLOGS_NO_ANALYTICS`` is set already or whylogs was imported
-before.
+before. It also lets `whylogs.log` itself read texts on numpy 2.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from obs_core.lazy import lazy_names
 from obs_whylogs.__about__ import __version__
+from obs_whylogs.mending import mend_whylogs
 
 if TYPE_CHECKING:
     from obs_profiles import ColumnDrift, DriftError, DriftWarning, profile_data
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from obs_whylogs.transformers import WhylogsDatasetProfileTransformer
 
 os.environ.setdefault("WHYLOGS_NO_ANALYTICS", "1")
+mend_whylogs()
 
 _MODULES = {
     "ColumnDrift": "watching",

@@ -48,8 +48,8 @@ class Encoded:
         lines: Whole lines.
         count: How many records they are.
         refused: How many records could not be encoded at all.
-        opened: Spans that they say are open, and tasks that they say have begun, by number: the record of a task, None
-            for a span.
+        opened: Spans that they say are open, and tasks that they say have begun, by number: the record of a task, what
+            is written of a span.
         closed: Numbers of those that they say have ended.
         early: Spans that were about to be written as open when they ended, and are appended once more for that.
         caught_up: Of those, the ones whose second time has come.
@@ -60,7 +60,7 @@ class Encoded:
     # Most batches have few of these: what is empty is not even made.
     lines = b""
     count = refused = 0
-    opened: Mapping[int, records.TaskStart | None] = MappingProxyType({})
+    opened: Mapping[int, records.TaskStart | _Row] = MappingProxyType({})
     closed: Sequence[int] = ()
     early: Set[int] = frozenset()
     caught_up: Sequence[int] = ()
@@ -92,13 +92,14 @@ def encode(
     rows: list[_Row] = [records.Lost(lost)] if lost else []
     add = rows.append
     done = Encoded()
-    opened: dict[int, records.TaskStart | None] = {}
+    opened: dict[int, records.TaskStart | _Row] = {}
     closed: list[int] = []
     shown: list[Any] = []
     ended_early: set[int] = set()
     floor, relocated = numbers.floor, numbers.floor > 0
     next_number, ref = numbers.next, numbers.ref
     fragments: records.DeckItems | None = None
+    row: _Row
     for item in batch:
         kind = item.__class__
         if kind in _NOT_SPANS:
@@ -150,8 +151,8 @@ def encode(
             # From here on its end is appended too, unless it ends right now.
             item.announced = True
             if item.end <= 0:
-                opened[number] = None
-                add(("open", number, parent, item.name, item.start, item.attributes))
+                opened[number] = row = ("open", number, parent, item.name, item.start, item.attributes)
+                add(row)
                 continue
             ended_early.add(number)
         if item.task.bars is not None:

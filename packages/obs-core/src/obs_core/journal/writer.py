@@ -129,7 +129,8 @@ class Journal:
 
     def _reset(self) -> None:
         self._encoding_in = self._writing_in = self._closing_in = 0  # the threads at work, if any
-        self._open: dict[int, records.TaskStart | None] = {}
+        self._open: dict[int, Any] = {}
+        """Tasks that have begun, and what was written of spans that are open."""
         self._ended: list[records.TaskStart] = []
         """Tasks that have ended, as far as that is not written."""
         self._early: set[int] = set()
@@ -228,6 +229,18 @@ class Journal:
         self.items.extend(self._preamble)
         self._preamble = []
         self.flush(wait=first)
+
+    def end_open_spans(self, error: str) -> None:
+        """Write of the spans that are open that an exception ended them now: this process has no later moment.
+
+        Args:
+            error: The type of the exception.
+        """
+        self.encode()
+        now = self.now()
+        for row in [row for row in self._open.values() if isinstance(row, tuple)]:
+            _, number, parent, name, start, attributes = row
+            self.append(records.SpanRecord(number, parent, name, start, now - start, 0, error, attributes))
 
     def put(self, path: str, content: bytes) -> None:
         """Write a file of this execution with the next flush, after the lines that are written by then.
@@ -333,7 +346,7 @@ class Journal:
         # What is left over by an interruption here is only kept too long, or not drawn.
         for number in done.closed:
             begun_task = self._open.pop(number, None)
-            if begun_task is not None:
+            if begun_task.__class__ is records.TaskStart:
                 self._ended.append(begun_task)
         if done.caught_up:
             self._early.difference_update(done.caught_up)
@@ -445,7 +458,9 @@ class Journal:
         """Write from the beginning again, since somebody removed what was written, and say so."""
         begun = () if self._begun is None else (self._begun,)
         note = "Somebody removed what had been recorded of this execution while it ran: it begins anew here."
-        tasks = {task.number: task for task in [*self._open.values(), *self._ended] if task is not None}
+        tasks = {
+            task.number: task for task in [*self._open.values(), *self._ended] if isinstance(task, records.TaskStart)
+        }
         again: list[Any] = [*begun, *sorted(tasks.values(), key=lambda task: task.number)]
         if begun:
             again.append(records.Note(begun[0].number, note))

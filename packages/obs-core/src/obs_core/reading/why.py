@@ -227,7 +227,7 @@ def _tell_failure(found: Why, assembly: Assembly, task: TaskView | None, spans: 
 def _tell_where(
     found: Why, ending: Ending, assembly: Assembly, task: TaskView | None, spans: Sequence[SpanAtEnd]
 ) -> None:
-    left_open = [one for one in spans if not one.error]
+    left_open = [one for one in spans if one.error in ("", "Terminated")]
     if ending.at is not None:
         left_open = [_until(one, ending.at) for one in left_open]
     found.open = left_open[-_MOST_OPEN:]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from obs_core import clock, provenance, settings
 from obs_core.failsafe import guarded, strict, warn
@@ -17,16 +18,16 @@ from obs_core.recording import closing_line, faults, logs, samplers, threads
 from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
-from obs_core.recording.run import Run, live
-from obs_core.recording.scope import active, current, leave
-from obs_core.recording.sigterm import Terminated, at_sigterm, forget
+from obs_core.recording.run import Run, TaskState, is_of_this_process, live
+from obs_core.recording.scope import active, current, entered, leave
+from obs_core.recording.sigterm import Terminated, at_sigterm, forget, traceback_to
 from obs_core.recording.tqdm_bars import watched
 from obs_core.recording.wrapping import wrap
 from obs_core.store import Store, open_store
 from obs_core.store.folder import FolderStore
 from obs_core.text.bounded_repr import describe_error
 
-__all__ = ["begin", "end", "execution", "make_task_visible", "make_visible", "start_record"]
+__all__ = ["begin", "end", "execution", "make_task_visible", "make_visible", "start_record", "terminate_part"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -183,15 +184,50 @@ def make_task_visible(run: Run) -> None:
 
 
 def terminate(run: Run, error: Terminated) -> None:
-    """Write that a signal ended an execution, and the tasks that run in it."""
-    failure = describe_error(error)
+    """Write that a signal ended an execution, the tasks that run in it, and their spans."""
+    _fail_what_runs(run, error)
+    end(run, error)
+
+
+def terminate_part(run: Run, error: Terminated) -> None:
+    """Write that a signal ended what this process did of an execution that another one began and ends."""
+    _fail_what_runs(run, error)
+    run.log.close()
+    run.journal.close_now()
+
+
+def _fail_what_runs(run: Run, error: Terminated) -> None:
+    journal, failure = run.journal, describe_error(error)
+    journal.end_open_spans(type(error).__name__)
+    stacks = _stacks_of_tasks(error)
     for task in list(active):
-        if task.run is run and task is not run.root and isinstance(task.number, int):
+        if task.run is run and task is not run.root and is_of_this_process(task):
             task.body_ends()
             task.failure = failure
             wall_time, process_time = task.spent or (0, 0)
-            run.journal.append(records.TaskEnd(task.number, wall_time, process_time, "failed", failure, task.start))
-    end(run, error)
+            with guarded(f"noting where task {task.name!r} was ended"):
+                journal.append(records.Raised(task.own_ref(), raised_at(stacks.get(task, Terminated(*error.args)))))
+            number = cast("int", task.number)
+            journal.append(records.TaskEnd(number, wall_time, process_time, "failed", failure, task.start))
+            active.discard(task)  # a worker may run several tasks of one execution, each of which comes here
+
+
+def _stacks_of_tasks(error: Terminated) -> dict[TaskState, Terminated]:
+    """Return the signal as each running task would see it: where its own thread is.
+
+    Of a coroutine that waits nobody knows a place.
+    """
+    found: dict[TaskState, Terminated] = {}
+    for ident, frame in sys._current_frames().items():
+        scope, seen = entered.get(ident), error
+        if ident == threading.main_thread().ident:
+            scope = current.get()  # the signal is handled in its context
+        else:
+            seen = Terminated(*error.args).with_traceback(traceback_to(frame))
+        while scope is not None:
+            found.setdefault(scope.task, seen)
+            scope = scope.task.parent
+    return found
 
 
 def end(run: Run, error: BaseException | None = None) -> None:

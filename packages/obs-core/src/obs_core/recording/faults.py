@@ -18,13 +18,15 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 
 from obs_core.failsafe import guarded
+from obs_core.locks import new_rlock
 from obs_core.recording.run import Run
 from obs_core.store.descriptors import identity_of, open_high
 from obs_core.store.paths import faults_path
 
-__all__ = ["follow", "follow_later", "handled_below_python", "step_aside", "unfollow"]
+__all__ = ["aside", "follow", "follow_later", "handled_below_python", "unfollow"]
 
 
 class _Watch:
@@ -41,6 +43,7 @@ class _Watch:
 
 
 _watch = _Watch()
+_lock = new_rlock()  # the background thread follows what another thread leaves; a signal handler may come in between
 
 
 class _Later:
@@ -72,7 +75,8 @@ def follow(run: Run) -> None:
     with guarded("opening the file for what a crash leaves"):
         path = run.store.file_path(faults_path(run.id, run.journal.writer))
         if path is not None:
-            with contextlib.suppress(OSError):  # a full disk, a store that is gone: the journal says so
+            # A full disk, a store that is gone: the journal says so.
+            with contextlib.suppress(OSError), _lock:
                 _point_to(path)
                 _watch.runs[run.id] = path
                 _listen()
@@ -82,7 +86,7 @@ def unfollow(run: Run) -> None:
     """Leave an execution that ends: what comes now belongs to the one around it, if there is any."""
     path = _watch.runs.pop(run.id, None)
     if path is not None:
-        with guarded("closing the file for what a crash leaves"), contextlib.suppress(OSError):
+        with guarded("closing the file for what a crash leaves"), contextlib.suppress(OSError), _lock:
             _point_to(next(reversed(_watch.runs.values()), os.devnull))
             _remove_empty(path)
 
@@ -141,13 +145,18 @@ def handled_below_python() -> bool:
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
-def step_aside() -> None:
-    """Let obs set a handler for SIGTERM; the next execution that is followed stands below it again."""
-    if _watch.registered:
+@contextlib.contextmanager
+def aside() -> Iterator[None]:
+    """Let obs set a handler for SIGTERM, and stand below that one again."""
+    registered = _watch.registered
+    if registered:
         import faulthandler
 
         faulthandler.unregister(signal.SIGTERM)
         _watch.registered = False
+    yield
+    if registered:
+        _register()
 
 
 def _remove_empty(path: str) -> None:

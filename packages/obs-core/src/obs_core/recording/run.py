@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from obs_core.recording.span_bars import SpanBars
     from obs_core.values.curves import Curve, ProgressBar
 
-__all__ = ["Mirror", "Participant", "Run", "Scope", "TaskDeck", "TaskState", "live"]
+__all__ = ["Mirror", "Participant", "Run", "Scope", "TaskDeck", "TaskState", "is_of_this_process", "live"]
 
 
 class Scope(Protocol):
@@ -235,6 +235,11 @@ class TaskState:
 
     def __repr__(self) -> str:
         return f"<TaskState {self.name!r} attempt {self.attempt} of execution {self.run.id}>"
+
+
+def is_of_this_process(task: TaskState) -> bool:
+    """Tell whether this process began a task, and so ends it: not if it was carried here or inherited by a fork."""
+    return isinstance(task.number, int) and task.number > task.journal.numbers.floor
 
 
 class Participant(Protocol):

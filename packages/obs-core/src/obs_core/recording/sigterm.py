@@ -12,11 +12,11 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, TracebackType
 
 from obs_core.recording import faults
 
-__all__ = ["Terminated", "at_sigterm", "forget"]
+__all__ = ["Terminated", "at_sigterm", "forget", "traceback_to"]
 
 
 class Terminated(BaseException):
@@ -38,8 +38,8 @@ def at_sigterm(of: object, end: Callable[[Terminated], None]) -> None:
     if threading.current_thread() is threading.main_thread():
         with contextlib.suppress(ValueError, OSError):  # another interpreter's main thread; no signals here
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and not faults.handled_below_python():
-                faults.step_aside()
-                signal.signal(signal.SIGTERM, _terminated)
+                with faults.aside():
+                    signal.signal(signal.SIGTERM, _terminated)
 
 
 def forget(of: object) -> None:
@@ -52,14 +52,14 @@ def forget(of: object) -> None:
 def _give_back() -> None:
     with contextlib.suppress(ValueError, OSError):
         if signal.getsignal(signal.SIGTERM) is _terminated:
-            faults.step_aside()
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            with faults.aside():
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _terminated(number: int, _frame: FrameType | None) -> None:
+def _terminated(number: int, frame: FrameType | None) -> None:
     if signal.getsignal(number) is not _terminated:
         return  # a handler set later calls the one before: that would be the system's action, which nobody can call
-    error = Terminated(signal.Signals(number).name)
+    error = Terminated(signal.Signals(number).name).with_traceback(traceback_to(frame))
     try:
         # A forked child may be told to end before it has forgotten what is its parent's.
         while _endings and os.getpid() == _process:
@@ -67,6 +67,16 @@ def _terminated(number: int, _frame: FrameType | None) -> None:
     finally:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
+
+
+def traceback_to(frame: FrameType | None) -> TracebackType | None:
+    """Return the calls that led to where a thread is, as if an exception had been raised there."""
+    traceback: TracebackType | None = None
+    while frame is not None:
+        # In the midst of a statement that has no line, Python knows none.
+        traceback = TracebackType(traceback, frame, max(0, frame.f_lasti), frame.f_lineno or 0)
+        frame = frame.f_back
+    return traceback
 
 
 def _after_fork() -> None:

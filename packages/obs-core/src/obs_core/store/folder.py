@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -191,6 +192,15 @@ class _FolderSegment:
             with contextlib.suppress(FileNotFoundError):  # somebody removed it
                 _compress(self._path)
         if is_ours:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        """Give the descriptor back where nobody closed it: a thread wrote while its execution ended, or outlived it.
+
+        It runs in forked children too, for what they have of their parent's.
+        """
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None and not sys.is_finalizing() and identity_of(descriptor) == self._identity:
             os.close(descriptor)
 
     def _open_again(self) -> None:

@@ -16,14 +16,15 @@ from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
 from obs_core.recording import logs, threads, wrapping
-from obs_core.recording.executions import begin, end, make_task_visible, make_visible
+from obs_core.recording.executions import begin, end, make_task_visible, make_visible, terminate_part
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
-from obs_core.recording.run import Run, TaskState
+from obs_core.recording.run import Run, TaskState, is_of_this_process
 from obs_core.recording.scope import active, current, entered, going_on, leave
+from obs_core.recording.sigterm import at_sigterm, forget
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import remember_names
@@ -224,13 +225,14 @@ class _AnnotatedBody:
 class _Call:
     """One call of a task: opened before the function runs, closed after it, come what may."""
 
-    __slots__ = ("_arguments", "_error_html", "_own_run", "_raised", "_result", "_settings", "_task")
+    __slots__ = ("_arguments", "_error_html", "_is_outermost", "_own_run", "_raised", "_result", "_settings", "_task")
 
     def __init__(self, settings: TaskSettings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._settings = settings
         self._arguments = (args, kwargs)
         self._task: TaskState | None = None
         self._own_run: Run | None = None
+        self._is_outermost = False  # of this process, in an execution of another one
         self._result: Any = _NOTHING
         self._error_html = ""
         self._raised: list[tuple[str, str]] | None = None
@@ -286,6 +288,8 @@ class _Call:
             leave(task)
             _leave_thread(task)
             self._end(task, error)
+            if self._is_outermost:
+                forget(task)
 
     def _begin(self) -> None:
         if sys.is_finalizing():
@@ -311,6 +315,9 @@ class _Call:
         else:
             make_task_visible(run)
         self._task = task
+        if not is_of_this_process(parent.task):
+            self._is_outermost = True
+            at_sigterm(task, functools.partial(terminate_part, run))
         task.outside = outside
         threads.remember_older(task, pauses=settings.pauses)
         active.add(task)
