@@ -6,6 +6,8 @@ import os
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from obs_resources.gpu import Gpus
 
 
@@ -63,7 +65,7 @@ def test_without_a_driver_there_are_none() -> None:
 
 
 def test_the_interface_is_that_of_the_package() -> None:
-    import pynvml
+    pynvml = pytest.importorskip("pynvml", reason="nvidia-ml-py is the extra gpu")
 
     for name in [name for name in vars(Nvml) if name.startswith("nvml")]:
         assert callable(getattr(pynvml, name))
