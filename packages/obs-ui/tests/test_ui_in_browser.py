@@ -339,7 +339,7 @@ def test_no_page_scrolls_sideways(
         "": ".executions tbody",
         f"executions/{run}": "[data-timeline][data-ready]",
         f"executions/{other}/tasks/main.2": ".panel:not(.away) > iframe:not(.arriving)",
-        f"executions/{run}/tasks/{load_execution(run).task('a_task_with_long_links').id}": ".head .link",
+        f"executions/{run}/tasks/{load_execution(run).task('a_task_with_long_links').id}": ".head .told",
         f"compare?left={run}&right={other}": ".compared",
     }
     for path, selector in shows.items():

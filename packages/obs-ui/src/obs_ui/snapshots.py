@@ -211,7 +211,8 @@ class Snapshot:
     def fingerprint(self, task: TaskView, deck: DeckView) -> str:
         """Return what changes whenever a deck shows something else."""
         if isinstance(deck, _LogDeck):
-            return f"{self._log.of(task.id).count} lines"
+            # A line may be read before the journal names its span.
+            return f"{self._log.of(task.id).count} lines, {len(self._spans_said_in(task))} spans"
         if deck.name in (TIMELINE, METRICS) and task.status == "running":
             return str(self.version)
         crc = 0
@@ -244,11 +245,17 @@ class Snapshot:
         ]
         return [render(TimelineBars(bars))] if bars else []
 
+    def _spans_said_in(self, task: TaskView) -> dict[str, str]:
+        """Return the names of the spans that the lines shown of a task were said in, as far as they are known."""
+        log = self._log.of(task.id)
+        said_in = {line.span for line in (*log.problems, *log.last)} - {task.id}
+        rows = {span: self.row_of(span) for span in said_in}
+        return {span: self.trace.name(row) for span, row in rows.items() if row is not None}
+
     def _drawn_log(self, task: TaskView) -> list[str]:
         log = self._log.of(task.id)
         lines = [*log.problems, *log.last]
-        rows = {line.span: self.row_of(line.span) for line in lines if line.span != task.id}
-        names = {span: self.trace.name(row) for span, row in rows.items() if row is not None}
+        names = self._spans_said_in(task)
         at_end = task.status == "running"
         return [extracted(render_log(lines, names, log.count - len(lines), at_end=at_end))]
 
