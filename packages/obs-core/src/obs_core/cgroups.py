@@ -44,12 +44,13 @@ def memory_cgroup(pid: int | None = None, root: str = _ROOT, proc: str = "/proc"
         >>> memory_cgroup().limit
         4294967296
     """
-    for line in _read(os.path.join(proc, "self" if pid is None else str(pid), "cgroup")).splitlines():
+    groups = _read(os.path.join(proc, "self" if pid is None else str(pid), "cgroup")).splitlines()
+    for line in groups:
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if "memory" in controllers.split(","):
             return _version_1(f"{root}/memory", path.strip("/"))
-    for line in _read(os.path.join(proc, "self" if pid is None else str(pid), "cgroup")).splitlines():
+    for line in groups:
         if line.startswith("0::"):
             return _version_2(root, line[3:].strip("/"))
     return None

@@ -9,7 +9,7 @@ import sys
 from obs_core import provenance, settings
 from obs_core.failsafe import guarded
 from obs_core.text.durations import format_duration
-from obs_core.text.terminal import Screen, cut
+from obs_core.text.terminal import Screen, cut, is_terminal
 
 __all__ = ["keep"]
 
@@ -34,7 +34,7 @@ def keep(name: str, execution_id: str, duration: int, raised: list[tuple[str, st
 
 
 def _say() -> None:
-    if not _kept or settings.quiet() or os.environ.get("CI") or not _is_terminal():
+    if not _kept or settings.quiet() or os.environ.get("CI") or not is_terminal(sys.stderr):
         return
     process, name, execution_id, duration, raised = _kept[0]
     if process != os.getpid():
@@ -51,13 +51,6 @@ def _say() -> None:
         else:
             line = f"{name} succeeded in {format_duration(duration)}. Report: {command} show {short}"
         sys.stderr.write(f"{line}\n")
-
-
-def _is_terminal() -> bool:
-    try:
-        return sys.stderr.isatty()
-    except (AttributeError, ValueError):  # there is none, or it is closed
-        return False
 
 
 atexit.register(_say)

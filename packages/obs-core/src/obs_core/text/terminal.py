@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-__all__ = ["Screen", "aligned", "columns", "cut", "opened", "printable"]
+__all__ = ["Screen", "aligned", "columns", "cut", "is_terminal", "opened", "printable"]
 
 Destination = IO[str] | str | os.PathLike[str] | None
 """Where text goes: a stream, a path, or None for standard output."""
@@ -57,7 +57,7 @@ class Screen(Struct, frozen=True):
         Args:
             stream: Anything with ``write``; what it lacks (``isatty``, ``encoding``) is taken as plain text in UTF-8.
         """
-        terminal = _is_terminal(stream)
+        terminal = is_terminal(stream)
         encoding = getattr(stream, "encoding", None) or "utf-8"
         return cls(
             width=_terminal_width(stream) if terminal else _UNKNOWN,
@@ -156,7 +156,8 @@ def _padded(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
-def _is_terminal(stream: Any) -> bool:
+def is_terminal(stream: Any) -> bool:
+    """Tell whether a stream is connected to a terminal; one that is closed, or None, is not."""
     try:
         return bool(stream.isatty())
     except (AttributeError, ValueError):
