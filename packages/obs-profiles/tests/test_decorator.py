@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -79,6 +80,15 @@ def test_the_reference_is_the_last_successful_call_in_any_execution(store: Recor
     assert any("delay (0." in note for note in notes(store))
     clean(AFTER)  # it is compared with the last time, not with the first
     assert "No drift" in decks(store)["Data Profile: flights"]
+
+
+def test_warnings_point_to_the_task(store: RecordingStore) -> None:
+    clean = make_clean(reference=BEFORE, on_drift="warn", expect=[expect.rows(at_most=1)])
+    with pytest.warns((DriftWarning, ExpectationWarning)) as caught:
+        clean(AFTER)
+    line = inspect.unwrap(clean).__code__.co_firstlineno
+    places = {(each.category, each.filename, each.lineno) for each in caught}
+    assert places == {(kind, __file__, line) for kind in (DriftWarning, ExpectationWarning)}
 
 
 def test_raise_refuses_the_call_and_the_refused_data_is_no_reference(store: RecordingStore) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -201,8 +200,7 @@ class profile_data(TaskDecorator):
         message = f"{place.text(call)} drifted from {reference}: {_named(drifted, ', ')}"
         if self._on_drift == "raise":
             call.reject(DriftError(message, drifted))
-        call.note(message)
-        warnings.warn(message, DriftWarning, stacklevel=2)
+        call.warn(message, DriftWarning)
 
     def _act_on_failure(self, checked: Checked, call: TaskCall, place: _Place) -> None:
         if checked.passed or self._on_failure is None:
@@ -210,8 +208,7 @@ class profile_data(TaskDecorator):
         message = f"{place.text(call)} is not as expected: {_named(checked.failed, '; ')}"
         if self._on_failure == "raise":
             call.reject(ExpectationError(message, checked.failed))
-        call.note(message)
-        warnings.warn(message, ExpectationWarning, stacklevel=2)
+        call.warn(message, ExpectationWarning)
 
 
 class _Reference(NamedTuple):
