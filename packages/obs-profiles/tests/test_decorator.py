@@ -18,6 +18,7 @@ from obs_profiles import (
     ExpectationError,
     ExpectationWarning,
     expect,
+    log,
     profile,
     profile_data,
 )
@@ -286,6 +287,31 @@ def test_what_is_not_as_expected_can_be_refused(store: RecordingStore) -> None:
 def test_expectations_of_another_argument_are_not_checked(store: RecordingStore) -> None:
     make_clean(expect={"weather": [expect.rows(at_most=10)]}, on_failure="raise")(BEFORE)
     assert "Expectations" not in decks(store)["Data Profile: flights"]
+
+
+# ---- log --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_logged_is_kept_shown_and_compared_with_the_last_time(store: RecordingStore) -> None:
+    @task(deck_fields=())
+    def count(rows: int) -> int:
+        return log({"delay": range(rows)}, "delays").rows
+
+    assert count(200) == 200
+    assert set(decks(store)) == {"Data Profile: delays"}
+    assert "Data profile of delays in count" in decks(store)["Data Profile: delays"]
+    assert count(400) == 400
+    assert "1 of 1 columns drifted" in decks(store)["Data Profile: delays"]
+    assert load_execution("last", store=store).artifact("count", "data profile: delays")["delay"].rows == 400
+
+
+def test_what_is_logged_outside_a_task_is_profiled(store: RecordingStore) -> None:
+    assert log({"delay": range(5)}).rows == 5
+
+
+def test_what_cannot_be_profiled_is_refused_by_log(store: RecordingStore) -> None:
+    with pytest.raises(TypeError, match="not int"):
+        log(5)
 
 
 # ---- segments and files -----------------------------------------------------------------------------------------
