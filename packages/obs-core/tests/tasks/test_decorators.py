@@ -365,7 +365,7 @@ def test_a_warning_is_a_note_too_and_points_to_the_function(store: RecordingStor
         plain()
         asyncio.run(coroutine())
         list(generator())
-    functions = [inspect.unwrap(each) for each in (plain, coroutine, generator)]  # type: ignore[arg-type]
+    functions = [inspect.unwrap(each) for each in (plain, coroutine, generator)]
     assert [(str(each.message), each.filename, each.lineno) for each in caught] == [
         (f"{function.__name__} is in doubt", __file__, function.__code__.co_firstlineno) for function in functions
     ]
