@@ -112,7 +112,7 @@ class Journal:
     ) -> None:
         self.store = store
         self.execution_id = execution_id
-        self.epoch = clock.epoch() - clock.wall()
+        self.epoch = clock.zero()
         self.numbers = Numbering(writer)
         self.next_number, self.ref, self.global_ref = self.numbers.next, self.numbers.ref, self.numbers.global_ref
         self.items: list[Any] = []
