@@ -230,17 +230,22 @@ class Journal:
         self._preamble = []
         self.flush(wait=first)
 
-    def end_open_spans(self, error: str) -> None:
+    def end_open_spans(self, error: str) -> int:
         """Write of the spans that are open that an exception ended them now: this process has no later moment.
 
         Args:
             error: The type of the exception.
+
+        Returns:
+            How many that were; one that was ended so is not ended again.
         """
         self.encode()
         now = self.now()
-        for row in [row for row in self._open.values() if isinstance(row, tuple)]:
-            _, number, parent, name, start, attributes = row
+        rows = [row for row in self._open.values() if isinstance(row, tuple)]
+        for _, number, parent, name, start, attributes in rows:
+            self._open.pop(number, None)
             self.append(records.SpanRecord(number, parent, name, start, now - start, 0, error, attributes))
+        return len(rows)
 
     def put(self, path: str, content: bytes) -> None:
         """Write a file of this execution with the next flush, after the lines that are written by then.
