@@ -33,8 +33,8 @@ from obs_core.journal.batches import sealed
 from obs_core.journal.numbering import Numbering
 from obs_core.journal.uploads import Uploads, uploads_to
 from obs_core.store.base import Segment, Store
-from obs_core.store.content import compressed
-from obs_core.store.paths import segment_path, shared_path
+from obs_core.store.content import compressed, digest_of
+from obs_core.store.paths import blob_path, segment_path, shared_path
 
 __all__ = ["Journal"]
 
@@ -142,6 +142,7 @@ class Journal:
         self._encoded = 0
         self._files: dict[str, _File] = {}
         self._claimed: dict[str, int] = {}
+        self._last_blob = ""
         self._sending = self._failures = 0
         self._line_thread: threading.Thread | None = None
         self._failure: OSError | None = None
@@ -256,6 +257,17 @@ class Journal:
         self._files[path] = _File(content)
         if self._pending() > _PENDING_LIMIT:
             self.flush()
+
+    def put_blob(self, content: bytes) -> str:
+        """Write content of this execution with the next flush, compressed and named by its digest; returns its path.
+
+        What follows itself is written once: an error that ended a hundred tasks within each other is shown by each.
+        """
+        path = blob_path(self.execution_id, digest_of(content))
+        if path != self._last_blob:
+            self.put(path, compressed(content))
+            self._last_blob = path
+        return path
 
     def put_shared(self, digest: str, content: bytes) -> None:
         """Keep content that many executions share, compressed, once."""
