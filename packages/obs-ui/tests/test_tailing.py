@@ -66,3 +66,31 @@ def test_a_segment_of_several_members_grows(url: str, tmp_path: Path) -> None:
     assert added(tail) == [("main", b"[2]\n")]
     assert added(tail) == []
     store.remove("executions")
+
+
+def test_what_was_read_beside_a_segment_that_cannot_be_read_is_given_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"main-{number:04}.jsonl.gz" for number in range(8)]
+    for number, name in enumerate(names):
+        write(folder, name, gzip.compress(b"[%d]\n" % number))
+    store = open_store()
+    get, broken = store.get, [True]
+
+    def failing(path: str, *where: int) -> bytes:
+        if broken and path.endswith(names[3]):
+            raise PermissionError(path)
+        return get(path, *where)
+
+    monkeypatch.setattr(store, "get", failing)
+    tail = JournalTail(store, RUN)
+    given: list[bytes] = []
+
+    def read() -> None:
+        given.extend(one.lines for one in tail.read())
+
+    with pytest.raises(PermissionError):
+        read()
+    broken.clear()
+    read()
+    assert given == [b"[%d]\n" % number for number in range(8)]
