@@ -44,6 +44,8 @@ _LONGEST = 60
 _MOST_SPENT = 0.02
 """The share of a process's CPU time beyond which its profiler looks less often."""
 
+_ADAPT_EACH = _SECOND // 4
+
 _SLOWEST = 16
 """How many times less often at the most."""
 
@@ -152,7 +154,7 @@ class _Profiler:
 
     def _run(self) -> None:
         before = time.monotonic_ns()
-        written = before
+        written = adapted = before
         pace = _Pace()
         while True:
             with self.lock:
@@ -167,8 +169,10 @@ class _Profiler:
             runs: set[Run] = set()
             with self.lock, contextlib.suppress(RuntimeError):  # a dict of threads that changes: at the next look
                 self._look(passed, interval)
+                if now - adapted >= _ADAPT_EACH:
+                    pace.adapt(now - adapted)
+                    adapted = now
                 if now - written >= _SECOND:
-                    pace.adapt(now - written)
                     written = now
                     runs = {key[0] for key in self._counts}
                     self.write()
