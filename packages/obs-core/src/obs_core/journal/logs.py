@@ -30,7 +30,7 @@ from obs_core.store.descriptors import open_high
 from obs_core.store.paths import log_path, logs_path
 from obs_core.text.masking import mask, mask_value, masks_anything
 
-__all__ = ["LONGEST_LINE", "LogTail", "LogWriter", "dropped_lines", "read_log", "severity_of"]
+__all__ = ["LONGEST_LINE", "LogTail", "LogWriter", "damaged_lines", "dropped_lines", "read_log", "severity_of"]
 
 LONGEST_LINE = 16 * 1024
 """Characters of a line that are kept; of a longer one the beginning and the end."""
@@ -419,12 +419,38 @@ def dropped_lines(store: Store, execution_id: str) -> int:
         most = 0
         for path in paths:
             content = _content(store, path)
-            for head in _rows(content[: content.find(b"\n")]):
-                most = max(most, head[2])
-            for line in _lines_with(content, b'\n["lost",'):
-                count += sum(row[1] for row in _rows(line))
+            most = max(most, _count_in(content[: content.find(b"\n")], _HEAD, 2))
+            count += sum(_count_in(line, "lost", 1) for line in _lines_with(content, b'\n["lost",'))
         count += most
     return count
+
+
+def damaged_lines(store: Store, execution_id: str) -> int:
+    """Return how many lines were said and can no longer be read; a whole file counts as one."""
+    return sum(_damaged_in(store, path) for paths in _segments(store, execution_id).values() for path in paths)
+
+
+def _damaged_in(store: Store, path: str) -> int:
+    try:
+        content = store.get(path)
+    except FileNotFoundError:  # dropped between the listing and now
+        return 0
+    except OSError:
+        return 1
+    if not content:  # a file appears with its head
+        return 1
+    try:
+        _decode_all(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return sum(1 for line in content.split(b"\n") if line and next(_rows(line), None) is None)
+    return 0
+
+
+def _count_in(line: bytes, kind: str, place: int) -> int:
+    """Return a number of lines that a line of a kind tells; 0 if it tells none."""
+    row = next(_rows(line), [])
+    told = row[place] if len(row) > place and row[0] == kind else 0
+    return told if type(told) is int and 0 <= told <= _MOST_TOLD else 0
 
 
 def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine]:
@@ -443,10 +469,10 @@ def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine
         if any(row[0] == "masked" for row in rows):
             continue
         for row in rows:
-            if row[0] == "in":
+            if row[0] == "in" and len(row) == 2:
                 task = _global(row[1], writer)
-            elif len(row) == 6 and row[1] == kind:
-                at, read = row[0], row[5]
+            elif len(row) == 6 and row[1] == kind and type(row[5]) is int and _is_time(row[0]):
+                at, read = row[0], max(0, row[5])
         at = max(at, int(store.modified(f"{folder}/{name}") * 1e9))
         rest = _bounded_rest(store, f"{folder}/{name}", read)
         for line in rest.decode("utf-8", "backslashreplace").splitlines():
@@ -564,11 +590,15 @@ _LOGGED = re.compile(rb'^\[-?\d+,(?:\d+,|"(?:out|err|raw)",[^,]*,[^,]*," *\{).*$
 """Lines that may have a level: what was logged, and printed JSON."""
 
 _decode = msgspec.json.Decoder(list).decode
+_decode_all = msgspec.json.Decoder(list[msgspec.Raw]).decode_lines
+
+_MOST_TOLD = 2**53
+_LATEST = 2**62
 
 
 def _rows(line: bytes) -> Iterator[list[Any]]:
     if line.startswith(b"["):
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             row = _decode(line)
             if row:
                 yield row
@@ -578,18 +608,25 @@ def _line(row: list[Any], writer: str) -> LogLine | None:
     """Read a row; None if it is none that says something."""
     try:
         at, kind, task, span, text = row[:5]
-        if type(at) is not int or type(text) is not str:
+        if not _is_time(at) or type(text) is not str:
             return None
         task, span = _global(task, writer), _global(span, writer)
-        if isinstance(kind, int):
-            level, logger, where, exception, fields = row[5:10]
+        if type(kind) is int:
+            level, logger, where, exception = (each if type(each) is str else str(each) for each in row[5:9])
+            fields = row[9] if type(row[9]) is dict else {}
             stream = "warnings" if logger == "py.warnings" else "logging"
             return LogLine(at, level, kind, stream, text, task, span, logger, where, exception, fields, writer)
+        if type(kind) is not str:
+            return None
         if text.startswith("{") and text.endswith("}"):
             return _structured(at, STREAMS.get(kind, kind), text, task, span, writer)
         return LogLine(at, "", 0, STREAMS.get(kind, kind), text, task, span, writer=writer)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, IndexError):
         return None
+
+
+def _is_time(at: Any) -> bool:
+    return type(at) is int and -_LATEST < at < _LATEST
 
 
 def _structured(at: int, stream: str, text: str, task: str, span: str, writer: str) -> LogLine:
