@@ -122,7 +122,7 @@ class SpanColumns:
     def row_of(self, ref: str) -> int | None:
         """Return the row of ``"<writer>.<number>"``."""
         writer, _, number = ref.partition(".")
-        if writer not in self._by_writer or not number.isdecimal():
+        if writer not in self._by_writer or not number.isdecimal() or len(number) > 10:
             return None
         rows = self._by_writer[writer].rows
         row = int(rows[int(number)]) if int(number) < len(rows) else -1
