@@ -642,6 +642,19 @@ def test_a_link_in_a_tab_opens_a_window_when_the_reader_says_so(show: Callable[.
     expect(asked).to_be_hidden()
 
 
+@pytest.mark.parametrize("attributes", ["", "target=_blank"])
+def test_a_middle_click_on_a_link_opens_nothing_unasked(
+    show: Callable[..., Any], listener: Listener, attributes: str
+) -> None:
+    greedy = "<script>addEventListener('auxclick', (event) => event.stopImmediatePropagation(), true)</script>"
+    link = f'<a href="{listener.address}/middle" {attributes}>there</a>{greedy}'
+    page = show(report(task(deck("a", link))))
+    open_frame(page).get_by_text("there").click(button="middle")
+    expect(page.locator(".asked")).to_contain_text(f"{listener.address}/middle")
+    assert len(page.context.pages) == 1
+    assert listener.requests == []
+
+
 def test_what_a_tab_asks_for_cannot_be_granted_the_moment_it_comes_up(show: Callable[..., Any]) -> None:
     page = show(report(task(deck("a", "<a href='https://example.org'>out</a>"))))
     expect(open_frame(page).get_by_text("out")).to_be_visible()
@@ -820,8 +833,15 @@ def test_a_tab_that_never_ends_can_be_closed_and_the_others_still_open(show: Cal
     expect(page.get_by_role("button", name="Open it again")).to_be_visible()
 
 
-def test_a_tab_that_floods_the_page_is_closed(show: Callable[..., Any]) -> None:
-    page = show(report(task(deck("floods", FLOODS), deck("fine", "<p>all is well</p>"))))
+FEW_AND_LARGE = """<script>
+const large = "a".repeat(5e6)
+setInterval(() => parent.postMessage({ obs: "open", url: large }, "*"), 50)
+</script>"""
+
+
+@pytest.mark.parametrize("floods", [FLOODS, FEW_AND_LARGE], ids=["many", "large"])
+def test_a_tab_that_floods_the_page_is_closed(show: Callable[..., Any], floods: str) -> None:
+    page = show(report(task(deck("floods", floods), deck("fine", "<p>all is well</p>"))))
     closed = page.get_by_text("It was closed, since it sent this page messages without end.")
     closed.wait_for(timeout=60_000)
     tab(page, "fine").click()

@@ -10,6 +10,7 @@ const LONGEST_ADDRESS = 8000;
 const READABLE_AFTER = 600; // milliseconds: who clicks fast in a deck must not hit what has just come up
 const SILENT = 8000; // milliseconds after which a frame that does not answer is offered to be closed
 const MOST_MESSAGES = 2000; // of a frame in a second
+const MOST_SENT = 1e6; // characters and bytes of a frame in a second; a file to save is handed over, not copied
 
 const frames = new Map();
 const tellTheme = (frame) => frame.contentWindow?.postMessage({ obs: "theme", theme: currentTheme() }, "*");
@@ -30,7 +31,7 @@ export const isWebAddress = (url) => {
 addEventListener("message", (event) => {
   const known = frames.get(event.source);
   const message = event.data;
-  if (!known || floods(known)) return;
+  if (!known || floods(known, message)) return;
   known.heard = performance.now();
   known.silence?.remove();
   if (!message || typeof message !== "object") return;
@@ -90,12 +91,20 @@ const onSave = (known, given, content) => {
 
 // ---- A frame that computes without end, or floods this page: the page stays usable, and can close it
 
-const floods = (known) => {
+const lengthOf = (part) =>
+  (typeof part === "string" || Array.isArray(part) ? part.length : part instanceof ArrayBuffer || ArrayBuffer.isView(part) ? part.byteLength : 0);
+const sizeOf = (message) => {
+  const parts = message && typeof message === "object" ? Object.values(message).slice(0, 20) : [];
+  return parts.reduce((size, part) => size + lengthOf(part), lengthOf(message));
+};
+const floods = (known, message) => {
   const now = performance.now();
-  if (now - known.second > 1000) [known.second, known.messages] = [now, 0];
+  if (now - known.second > 1000) [known.second, known.messages, known.size] = [now, 0, 0];
   known.messages += 1;
-  if (known.messages > MOST_MESSAGES) close(known, "It was closed, since it sent this page messages without end.");
-  return known.messages > MOST_MESSAGES;
+  known.size += sizeOf(message);
+  const tooMuch = known.messages > MOST_MESSAGES || known.size > MOST_SENT;
+  if (tooMuch) close(known, "It was closed, since it sent this page messages without end.");
+  return tooMuch;
 };
 const close = (culprit, reason) => {
   // A browser may run all of them in one process: what hangs there goes away with the last of them.
@@ -159,7 +168,7 @@ export const show = async (panel, title, { items, missing }, parts, begin) => {
   panel.append(frame);
   await laidOut();
   return new Promise((resolve) => {
-    const known = { frame, sent: false, heard: performance.now(), second: 0, messages: 0 };
+    const known = { frame, sent: false, heard: performance.now(), second: 0, messages: 0, size: 0 };
     known.onHeight = (height) => {
       if (Number.isFinite(height) && height > 0) {
         panel.style.setProperty("--content-height", `${Math.min(Math.ceil(height), TALLEST)}px`);
