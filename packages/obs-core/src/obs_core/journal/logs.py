@@ -11,7 +11,6 @@ import errno
 import io
 import os
 import re
-import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -23,7 +22,7 @@ from obs_core.failsafe import warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.journal.writer import Journal
-from obs_core.locks import new_lock
+from obs_core.locks import Register, new_lock
 from obs_core.model import LogLine
 from obs_core.store.base import Store
 from obs_core.store.descriptors import open_high
@@ -287,10 +286,11 @@ class LogWriter:
                 file.close()
 
 
-_writers: weakref.WeakSet[LogWriter] = weakref.WeakSet()
+_writers: Register[LogWriter] = Register()
 
 
 def _after_fork() -> None:
+    _writers.after_fork()
     for writer in list(_writers):
         writer.after_fork()
 
