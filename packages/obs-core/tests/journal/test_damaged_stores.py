@@ -366,7 +366,7 @@ def put_odd_values_in(folder: Path, chance: random.Random) -> str:
             del rows[at][place + 1 :]
         changed.append(repr(rows[at])[:200])
     lines = [json.dumps(row).encode() + b"\n" for row in rows]
-    clock = next((row[3] for row in rows if row[0] == "head" and len(row) > 3 and type(row[3]) is int), 0)
+    clock = next((row[4] for row in rows if row[0] == "head" and len(row) > 4 and type(row[4]) is int), 0)
     if path.parent.name == "logs":
         path.write_bytes(b"".join(lines))
     else:

@@ -406,7 +406,7 @@ def read_log(
             if last is not None and len(own) >= last:
                 break
         found += own
-    if any(name.endswith(RAW) for name in store.names(logs_path(execution_id))):
+    if any(name.endswith(RAW) for name in _names(store, logs_path(execution_id))):
         found += _left_over(store, execution_id, chosen)
     found.sort(key=lambda line: line.at)
     return found if last is None else found[max(0, len(found) - last) :]
@@ -427,6 +427,11 @@ def dropped_lines(store: Store, execution_id: str) -> int:
 
 def damaged_lines(store: Store, execution_id: str) -> int:
     """Return how many lines were said and can no longer be read; a whole file counts as one."""
+    if store.local:
+        try:
+            store.names(logs_path(execution_id))
+        except OSError:
+            return 1
     return sum(_damaged_in(store, path) for paths in _segments(store, execution_id).values() for path in paths)
 
 
@@ -460,7 +465,7 @@ def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine
     """
     found: list[LogLine] = []
     segments, folder = _segments(store, execution_id), logs_path(execution_id)
-    for name in store.names(folder):
+    for name in _names(store, folder):
         writer, _, kind = name.removesuffix(RAW).rpartition("-")
         if not name.endswith(RAW):
             continue
@@ -473,8 +478,10 @@ def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine
                 task = _global(row[1], writer)
             elif len(row) == 6 and row[1] == kind and type(row[5]) is int and _is_time(row[0]):
                 at, read = row[0], max(0, row[5])
-        at = max(at, int(store.modified(f"{folder}/{name}") * 1e9))
-        rest = _bounded_rest(store, f"{folder}/{name}", read)
+        path = f"{folder}/{name}"
+        rest = _bounded_rest(store, path, read)
+        if rest:
+            at = max(at, int(store.modified(path) * 1e9))
         for line in rest.decode("utf-8", "backslashreplace").splitlines():
             said = LogLine(at, "", 0, STREAMS.get(kind, kind), line, task, task, writer=writer)
             found += [said] if chosen.takes(said) else []
@@ -634,7 +641,7 @@ def _structured(at: int, stream: str, text: str, task: str, span: str, writer: s
     plain = LogLine(at, "", 0, stream, text, task, span, writer=writer)
     try:
         fields = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return plain
     key = next((key for key in ("event", "message", "msg") if isinstance(fields.get(key), str)), None)
     level = fields.get("level", "")
@@ -673,11 +680,21 @@ def _content(store: Store, path: str) -> bytes:
         return b""
 
 
+def _names(store: Store, folder: str) -> list[str]:
+    """List a folder; nothing if it is none of ours, such as a link to another one."""
+    try:
+        return store.names(folder)
+    except OSError:
+        if not store.local:
+            raise  # nobody can tell a folder that cannot be read from a network that is down
+        return []
+
+
 def _segments(store: Store, execution_id: str) -> dict[str, list[str]]:
     """Return the paths of each writer's segments in their order."""
     found: dict[str, list[str]] = {}
     folder = logs_path(execution_id)
-    for name in store.names(folder):
+    for name in _names(store, folder):
         writer, dash, rest = name.rpartition("-")
         if dash and rest.endswith(".jsonl"):
             found.setdefault(writer, []).append(f"{folder}/{name}")
