@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from obs_core import Deck, execution, load_execution, log_metric, log_params, span, task, track
+from obs_core.journal.batches import sealed
 from obs_core.store import open_store
 from obs_ui.app import make_app
 from obs_ui.index import connect
@@ -222,3 +224,21 @@ def test_a_damaged_journal_is_shown_as_far_as_it_makes_sense(
         address = f"/executions/20260101-000000-000000-aaaaaa{path}"
         assert client.get(address).status_code < 500, address
     assert client.get("/executions").status_code == 200
+
+
+@task
+def fail() -> None:
+    raise ValueError("no such airport")
+
+
+def test_a_failure_of_which_nobody_knows_the_place_is_shown(tmp_path: Path) -> None:
+    with execution("night", store=tmp_path) as run, contextlib.suppress(ValueError):
+        fail()
+    (journal,) = tmp_path.glob("executions/*/main-0000.jsonl")
+    rows = [line for line in journal.read_bytes().splitlines() if not line.startswith((b'["check",', b'["raised",'))]
+    lines = b"".join(row + b"\n" for row in rows)
+    journal.write_bytes(sealed(lines, len(rows) - 1, 0, 0))
+    app = make_app(open_store(str(tmp_path)), connect(f"sqlite:///{tmp_path / 'index.sqlite'}"))
+    answer = TestClient(app, base_url="http://localhost").get(f"/executions/{run.id}")
+    assert answer.status_code == 200
+    assert "ValueError" in answer.text
