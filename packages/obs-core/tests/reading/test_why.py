@@ -115,9 +115,13 @@ def test_the_failed_tasks_own_report_says_why_too(folder: Path) -> None:
     def fit() -> None:
         raise ValueError("no such airport")
 
-    with pytest.raises(ValueError, match="no such"), execution("train", store=folder):
+    @execution("train", store=folder)
+    def train() -> None:
         fine()
         fit()
+
+    with pytest.raises(ValueError, match="no such"):
+        train()
     found = load_execution("last", folder)
     paragraph = "fit of train failed at "
     assert paragraph in found.report(found.task("fit"))

@@ -17,9 +17,12 @@ __all__ = ["FollowedLog", "TaskLog"]
 MOST_LINES = 20_000
 """Lines of a task that are held, the last ones; the report and ``obs logs`` have more."""
 
+MOST_RECENT = 500
+"""Lines that the page of an execution shows, the last ones of all its tasks."""
+
 _MOST_PROBLEMS = 1_000
 _WARNING = 30
-_PAUSE = 0.3
+_PAUSE = 0.2
 
 
 class TaskLog(Struct):
@@ -56,14 +59,28 @@ class FollowedLog:
     def __init__(self, store: Store, execution_id: str) -> None:
         self._tail = LogTail(store, execution_id)
         self._tasks: dict[str, TaskLog] = {}
+        self._recent: deque[LogLine] = deque(maxlen=MOST_RECENT)
+        self._count = 0
         self._lock = threading.Lock()
         self._looked = float("-inf")
 
     def of(self, task_id: str) -> TaskLog:
         """Return what a task said so far."""
         with self._lock:
-            if time.monotonic() - self._looked > _PAUSE:
-                for line in self._tail.poll():
-                    self._tasks.setdefault(line.task, TaskLog()).add(line)
-                self._looked = time.monotonic()
+            self._read()
             return self._tasks.get(task_id, TaskLog())
+
+    def recent(self) -> tuple[list[LogLine], int]:
+        """Return the last lines, of any task or none, oldest first, and how many there are in all."""
+        with self._lock:
+            self._read()
+            return list(self._recent), self._count
+
+    def _read(self) -> None:
+        if time.monotonic() - self._looked <= _PAUSE:
+            return
+        for line in self._tail.poll():
+            self._tasks.setdefault(line.task, TaskLog()).add(line)
+            self._recent.append(line)
+            self._count += 1
+        self._looked = time.monotonic()
