@@ -258,7 +258,7 @@ def _last_seen_stack(found: Why, assembly: Assembly, task: TaskView | None) -> l
     if not seen:
         if found.status == "lost":
             found.evidence.append(
-                "Nobody looked at its stack, so the line is not known: obs-resources records it each second."
+                "No stack was recorded, so the line is not known: with obs-resources installed, one is each second."
             )
         return []
     wanted = [*(one.id for one in reversed(found.open)), None if task is None else task.id]
@@ -380,8 +380,10 @@ class _Text(html.parser.HTMLParser):
         super().__init__()
         self.parts: list[str] = []
         self._hidden = ""
+        self._key = False
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._key = tag == "span" and ("class", "key") in attrs
         if tag in ("style", "script"):
             self._hidden = tag
         elif tag in _BREAKS:
@@ -392,6 +394,9 @@ class _Text(html.parser.HTMLParser):
             self._hidden = ""
         elif tag in _BREAKS:
             self.parts.append(" ")
+        elif self._key and tag == "span":
+            self._key = False
+            self.parts.append(": ")
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:

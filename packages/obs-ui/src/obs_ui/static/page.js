@@ -238,6 +238,7 @@ filters?.addEventListener("submit", (event) => {
   clearTimeout(typing);
   narrow();
 });
+document.addEventListener("obs:filled", ({ detail }) => writeTimes(detail));
 document.addEventListener("obs:drawn", () => {
   const form = document.getElementById("comparing");
   if (form) choose(form);
