@@ -206,7 +206,7 @@ class Snapshot:
         for deck in made:
             if self._has_content(task, deck):
                 found[_unused(tab_label(deck.name), found)] = deck
-        if self._log.of(task.id).count:
+        if self._log.count_of(task.id):
             found[_unused(LOGS, found)] = _LogDeck(LOGS)
         return found
 
@@ -228,7 +228,7 @@ class Snapshot:
         """Return what changes whenever a deck shows something else."""
         if isinstance(deck, _LogDeck):
             # A line may be read before the journal names its span.
-            return f"{self._log.of(task.id).count} lines, {len(self._spans_said_in(task))} spans"
+            return f"{self._log.count_of(task.id)} lines, {len(self._spans_said_in(task))} spans"
         if deck.name in (TIMELINE, METRICS) and task.status == "running":
             return str(self.version)
         crc = 0

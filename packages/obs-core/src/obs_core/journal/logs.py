@@ -12,7 +12,7 @@ import os
 import re
 import threading
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -501,6 +501,54 @@ class LogTail:
         self._store = store
         self._execution_id = execution_id
         self._read: dict[str, int] = {}
+        self._skipped: dict[str, int] = {}
+
+    def skip(self, keep: int) -> dict[str, int]:
+        """Pass over all but the last lines of each process, without decoding them, before the first `poll`.
+
+        Args:
+            keep: How many lines of a process `poll` returns.
+
+        Returns:
+            How many lines of each task are passed over.
+        """
+        total: dict[str, int] = {}
+        for writer, paths in _segments(self._store, self._execution_id).items():
+            left, counts = keep, Counter[bytes]()
+            for path in reversed(paths):
+                content = _content(self._store, path)
+                at = _end_of_lines(content)
+                while left and at:
+                    at = content.rfind(b"\n", 0, at - 1) + 1
+                    left -= 1
+                self._read[path] = self._skipped[path] = at
+                counts.update(_TASKS.findall(content, 0, at))
+            for ref, count in counts.items():
+                name = _global(_decode_ref(ref), writer)
+                total[name] = total.get(name, 0) + count
+        return total
+
+    def skipped(self, task: str, last: int) -> tuple[list[LogLine], list[LogLine]]:
+        """Return lines of a task that `skip` passed over, oldest first: the last ones, and worse ones before these.
+
+        Args:
+            task: The task's id.
+            last: How many lines at the most.
+        """
+        found: list[LogLine] = []
+        problems: list[LogLine] = []
+        for writer, paths in _segments(self._store, self._execution_id).items():
+            own, _, number = task.rpartition(".")
+            ref = number.encode() if own == writer else _encode_line(task)
+            pattern = re.compile(rb'^\[-?\d+,(\d+|"\w+"),' + re.escape(ref) + rb",.*$", re.MULTILINE)
+            for path in reversed(paths):
+                matches = list(pattern.finditer(_content(self._store, path), 0, self._skipped.get(path, 0)))
+                first = max(0, len(matches) - max(0, last - len(found)))
+                worse = [one for one in matches[:first] if one[1].isdigit() and int(one[1]) >= _WARNING]
+                for chosen, into in ((matches[first:], found), (worse, problems)):
+                    rows = (row for one in chosen for row in _rows(one[0]))
+                    into += [line for row in rows if (line := _line(row, writer)) is not None]
+        return sorted(found, key=lambda line: line.at), sorted(problems, key=lambda line: line.at)
 
     def poll(self, **choice: Any) -> list[LogLine]:
         """Return the lines that were added since the last call, in the order of their times.
@@ -522,8 +570,7 @@ class LogTail:
             content = self._store.get(path, start)
         except OSError:
             return []
-        end = content.find(b"\0")  # the room that is left, or a line that is being written
-        whole = content[: content.rfind(b"\n", 0, len(content) if end < 0 else end) + 1]
+        whole = content[: _end_of_lines(content)]
         self._read[path] = start + len(whole)
         return chosen.lines(whole, writer)
 
@@ -576,7 +623,19 @@ class _Choice:
 _LOGGED = re.compile(rb'^\[-?\d+,(?:\d+,|"(?:out|err|raw)",[^,]*,[^,]*," *\{).*$', re.MULTILINE)
 """Lines that may have a level: what was logged, and printed JSON."""
 
+_TASKS = re.compile(rb'^\[-?\d+,(?:\d+|"\w+"),([^,]+),', re.MULTILINE)
+"""What names the task in each line that says something."""
+
+_WARNING = 30
+
 _decode = msgspec.json.Decoder(list).decode
+_decode_ref = msgspec.json.Decoder().decode
+
+
+def _end_of_lines(content: bytes) -> int:
+    """Return where the last whole line ends: what follows is the room that is left, or a line that is being written."""
+    end = content.find(b"\0")
+    return content.rfind(b"\n", 0, len(content) if end < 0 else end) + 1
 
 
 def _rows(line: bytes) -> Iterator[list[Any]]:
