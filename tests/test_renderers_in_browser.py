@@ -127,6 +127,24 @@ def test_columns_of_a_profile_are_found_by_name_and_kind(show):
     assert page.locator("article:visible h3").all_text_contents() == ["number3"]
 
 
+def test_columns_of_a_profile_are_put_in_order(show):
+    frame = pd.DataFrame({f"c{place}": range(20) for place in range(13)})
+    frame.loc[:4, "c7"] = None
+    frame.loc[:9, "c11"] = None
+    page = show(r.FrameProfilingRenderer().to_html(frame))
+    names = page.locator("article h3")
+    order = page.get_by_label("Order of the columns")
+
+    order.select_option("most missing first")
+    assert names.all_text_contents()[:3] == ["c11", "c7", "c0"]
+    order.select_option("by name")
+    assert names.all_text_contents()[9:] == ["c9", "c10", "c11", "c12"]
+    order.select_option("most distinct first")
+    assert names.all_text_contents()[-2:] == ["c7", "c11"]
+    order.select_option("in the table’s order")
+    assert names.all_text_contents() == [f"c{place}" for place in range(13)]
+
+
 _TWO_KINDS = {"text": ["a", "b"], "number": [1, 2]}
 
 
