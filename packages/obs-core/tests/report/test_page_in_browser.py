@@ -1059,10 +1059,12 @@ def test_nothing_is_cut_between_two_sheets(show: Callable[..., Any], pdfium: Any
     assert [round(side) for side in sheets[0].get_size()] == ([612, 792] if locale == "en-US" else [595, 842])
     bars = [bar for sheet in sheets for bar in heights_of(sheet, BLUE)]
     assert len(bars) == count
-    assert set(bars) <= {height - 1, height, height + 1}
+    if kind != "a document of its own":  # that is as wide as on the screen, and scaled down
+        assert set(bars) <= {height - 1, height, height + 1}
+    assert max(bars) - min(bars) <= 2
     charts = [bar for sheet in sheets for bar in heights_of(sheet, ORANGE)]
     assert len(charts) == html.count("<canvas")
-    assert set(charts) <= {39, 40, 41}
+    assert max(charts, default=0) - min(charts, default=0) <= 2
 
 
 FOREIGN = (

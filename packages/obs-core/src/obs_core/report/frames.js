@@ -213,10 +213,15 @@ const asked = async (known, question, answer) => {
     && performance.now() - began < LONGEST_WAIT;
   while (!answered && goesOn()) await pause(20);
 };
-const layOut = async (known, sheet) => {
+const layOut = async (known, height) => {
   const { frame } = known;
-  const { top, width } = frame.getBoundingClientRect();
-  await asked(known, { obs: "paper", width, sheet, first: Math.max(0, top + scrollY) % sheet }, "onPaper");
+  const width = frame.offsetWidth;
+  const { top, width: shown } = frame.getBoundingClientRect();
+  const scale = shown / width;
+  const first = (Math.max(0, top + scrollY) % height) / scale;
+  // Somebody else's page may still be moving.
+  const settles = frame.classList.contains("whole") ? 1000 : 0;
+  await asked(known, { obs: "paper", width, sheet: height / scale, first, settles }, "onPaper");
   await asked(known, { obs: "measure", width }, "onMeasured");
 };
 // A deck that was chosen just now may still be on its way; one that never comes holds up nobody for long.
@@ -265,8 +270,13 @@ const layOutPage = () => {
     for (const event of BACK) addEventListener(event, () => toScreen(), { signal: listening.signal });
     setTimeout(() => listening.signal.aborted || toScreen(), LONGEST_ON_PAPER);
   }, { signal: listening.signal });
+  scaleToPaper();
   root.classList.add("for-paper");
   for (const rule of rules) rule.mediaText = "all";
+  // A page of somebody else's is made for a screen: it keeps its width, and is scaled down.
+  for (const { frame } of frames.values()) {
+    if (!frame.classList.contains("whole")) frame.parentElement.style.removeProperty("--print-width");
+  }
   document.head.append(format);
   applyTheme("light");
   scaleToPaper();

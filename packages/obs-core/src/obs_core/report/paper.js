@@ -207,11 +207,12 @@
   // ---- What the page around asks for
 
   const heightOf = () => Math.ceil(document.documentElement.getBoundingClientRect().height);
-  const toPaper = async ({ width, sheet, first }) => {
+  const toPaper = async ({ width, sheet, first, settles = 0 }) => {
     toScreen();
     turnStyles();
     style(document.documentElement, "print-color-adjust", "exact"); // or bars lose their colour
     while (innerWidth !== width) await pause(20); // it may arrive later than the question
+    await pause(Math.min(settles, TIME));
     // A chart that draws itself anew for its new width takes a moment.
     for (let before = -1, round = 0; round < 20 && before !== heightOf(); round += 1) {
       before = heightOf();
