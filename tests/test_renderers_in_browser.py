@@ -99,6 +99,25 @@ def test_a_table_of_a_million_rows_reaches_its_end(show):
     page.locator(".grid-body .cell", has_text="999999").first.wait_for()
 
 
+@pytest.mark.parametrize(("rows", "printed"), [(300, 300), (5_000, 1_000)])
+def test_a_table_has_its_rows_on_paper(show, rows, printed):
+    page = show(r.TableRenderer().to_html(pd.DataFrame({"n": range(rows)})))
+    drawn = page.locator(".grid-body .grid-row:visible")
+    before = drawn.count()
+    assert before < 40
+
+    page.evaluate("() => document.dispatchEvent(new Event('obs:paper'))")
+    assert drawn.count() == printed
+    assert drawn.last.text_content() == f"{printed - 1}{printed - 1}"
+    assert page.locator(".grid").evaluate("grid => grid.scrollHeight <= grid.clientHeight")
+    left = page.get_by_text("Printed are the first 1,000 of 5,000 rows.")
+    assert left.count() == (rows > printed)
+
+    page.evaluate("() => document.dispatchEvent(new Event('obs:screen'))")
+    assert drawn.count() == before
+    assert left.count() == 0
+
+
 def test_a_gantt_chart_of_10_000_bars_draws_only_what_is_in_view(show):
     noon = datetime(2026, 11, 22, 12)
     bars = [

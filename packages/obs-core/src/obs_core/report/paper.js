@@ -19,6 +19,8 @@
     for (const each of undo.reverse()) each();
     undo = [];
   };
+  // What draws only the rows in view is told: on paper nobody scrolls.
+  const tell = (where) => document.dispatchEvent(new CustomEvent(`obs:${where}`));
   const style = (element, name, value) => {
     const [before, weight] = [element.style.getPropertyValue(name), element.style.getPropertyPriority(name)];
     element.style.setProperty(name, value, "important");
@@ -58,8 +60,10 @@
     const end = innerWidth - numberOf(getComputedStyle(document.body).paddingRight);
     const shares = new Map();
     for (const element of document.body.querySelectorAll(BOXES)) {
+      const { overflowX, position } = getComputedStyle(element);
+      if (/absolute|fixed/.test(position)) continue; // what a script puts somewhere is as wide as what it is put in
       const { left, right } = element.getBoundingClientRect();
-      const scrolls = /auto|scroll/.test(getComputedStyle(element).overflowX);
+      const scrolls = /auto|scroll/.test(overflowX);
       const needed = Math.max(right - left, scrolls ? element.scrollWidth : 0);
       const room = Math.min(right, end) - left;
       if (room > 0 && needed > room + 1) shares.set(element, room / needed);
@@ -212,6 +216,8 @@
     turnStyles();
     style(document.documentElement, "print-color-adjust", "exact"); // or bars lose their colour
     while (innerWidth !== width) await pause(20); // it may arrive later than the question
+    tell("paper");
+    undo.push(() => tell("screen"));
     await pause(Math.min(settles, TIME));
     // A chart that draws itself anew for its new width takes a moment.
     for (let before = -1, round = 0; round < 20 && before !== heightOf(); round += 1) {
