@@ -178,7 +178,7 @@ window.obsTable = window.obsTable || (function () {
 
     // The names of rows stay in view on the left; rows without names are numbered.
     var wide = widths(), named = columns.filter(function (column) { return column.index; }).length;
-    var lead = named ? 0 : Math.max(44, String(Math.max(0, total - 1)).length * 8 + 24), lefts = [], edge = 0;
+    var lead = named ? 0 : Math.max(44, String(Math.max(0, total - 1)).length * 9 + 26), lefts = [], edge = 0;
     for (var at = 0; at < named; edge += wide[at++]) lefts.push(edge);
     if (edge > view.clientWidth / 2) named = 0;
     var whole = wide.reduce(function (a, b) { return a + b; }, lead);
