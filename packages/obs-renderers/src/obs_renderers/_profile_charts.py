@@ -32,7 +32,9 @@ def histogram(bins: Histogram, unit: Unit, name: str, *, plain: bool = False) ->
     bars = _shape(heights) if plain else _bars(bins, unit, heights)
     label = escape(f"Histogram of {shorten(name, 80)}")
     low, high = _ends(bins, unit)
-    axis = f'<p class="ends"><span>{escape(low)}</span><span>{escape(high)}</span></p>'
+    # How tall the bars are is said once: no axis of counts beside each small chart.
+    most = f'<span class="most" title="rows in the tallest bar">↑ {count(tallest)}</span>' if sum(bins.counts) else ""
+    axis = f'<p class="ends"><span>{escape(low)}</span>{most}<span>{escape(high)}</span></p>'
     return (
         f'<svg class="histogram" role="img" aria-label="{label}" width="100%" height="{_HEIGHT}">{bars}</svg>'
         f"{axis}{_clipped(bins, low, high)}"

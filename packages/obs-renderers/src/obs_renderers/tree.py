@@ -97,7 +97,8 @@ class _Walk:
 
     def node(self, name: str, value: Any, depth: int) -> str:
         self._nodes += 1
-        key = f'<span class="key">{escape(shorten(name, _MAX_KEY))}</span>' if name else ""
+        # The colon and the space are text: whoever copies the tree, or reads it without its style, needs them.
+        key = f'<span class="key">{escape(shorten(name, _MAX_KEY))}:</span> ' if name else ""
         parts = branches(value)
         if parts is None:
             return f"<li>{key}{_leaf(value)}</li>"
@@ -125,7 +126,7 @@ class _Walk:
                 written.append(f'<li class="note">and {size - len(written):,} more</li>')
                 break
             written.append(self.node(name, part, depth + 1))
-        return "".join(written)
+        return "\n".join(written)
 
 
 def _kind(value: Any) -> str:
