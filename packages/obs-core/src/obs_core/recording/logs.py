@@ -87,7 +87,7 @@ def begin(task: TaskState) -> None:
     global _before_writing
     if task.logs is None:
         inherited = None if task.parent is None else task.parent.task.logs
-        task.logs = _mode_of_environment() if inherited is None else inherited
+        task.logs = _MODES.get(settings.logs_text().lower(), STREAMS) if inherited is None else inherited
     if task.logs == NOTHING:
         return
     _within[id(task)] = task
@@ -117,10 +117,6 @@ def end(task: TaskState) -> None:
         _release()
         for other in list(_within.values()):  # begun by another thread meanwhile
             _ensure(other)
-
-
-def _mode_of_environment() -> int:
-    return _MODES.get(settings.logs_text().lower(), STREAMS)
 
 
 # where it is said
