@@ -41,8 +41,8 @@ VARIABLES = {
 """Name to meaning. Secrets themselves are also looked up as ``OBS_SECRET_<GROUP>_<KEY>``."""
 
 
-# Each task asks which try it is, and `os.environ` raises and catches two exceptions for what is not set: a tenth of what
-# a task costs. Its own dict says so at once.
+# Each task asks which try it is, and for what is not set `os.environ` raises and catches two exceptions: a tenth of
+# what the task costs. Its own dict says so at once.
 _SET = getattr(os.environ, "_data", os.environ)
 _ATTEMPT = os.environ.encodekey("OBS_ATTEMPT") if _SET is not os.environ else "OBS_ATTEMPT"
 
