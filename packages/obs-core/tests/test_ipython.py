@@ -109,7 +109,7 @@ def test_a_cell_that_raises_is_a_failed_execution(outputs: dict[str, list[Any]],
 
 def test_the_report_is_shown_in_a_sandboxed_frame(outputs: dict[str, list[Any]]) -> None:
     (shown,) = outputs["report"]
-    assert 'sandbox="allow-scripts"' in shown.data["text/html"]
+    assert 'sandbox="allow-scripts allow-popups allow-downloads"' in shown.data["text/html"]
     assert "night · succeeded" in shown.data["text/html"]
 
 

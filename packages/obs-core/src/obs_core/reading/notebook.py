@@ -36,7 +36,7 @@ def shown(view: ExecutionView, tasks: Sequence[TaskView], trace: str, warnings: 
         f"<details><summary><b>{escape(view.name[:120])}</b> {view.status} in {format_duration(view.duration)}{logged}"
         f"</summary>{about}{error}"
         f"<table><thead><tr>{_HEAD}</tr></thead><tbody>{rows}</tbody></table>{more}"
-        f"<pre>{escape(trace)}</pre></details>"
+        f"<pre style='font-family:monospace;line-height:1.3'>{escape(trace)}</pre></details>"
     )
 
 
