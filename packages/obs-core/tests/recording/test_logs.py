@@ -776,3 +776,22 @@ work()
     lines = execution.log()
     assert len(lines) + logs.dropped_lines(execution.store, execution.id) >= 1_999_000
     assert lines[-1].text == "2000000"
+
+
+def test_a_call_with_wrong_arguments_prints_the_call_stack_that_it_always_prints(tmp_path: Path) -> None:
+    source = """
+import logging
+from obs_core import task
+
+def say():
+    logging.warning("%d flights", "many")
+
+logging.basicConfig()
+say()
+task(say)()
+"""
+    environment = {**os.environ, "OBS_STORE": str(tmp_path / "store"), "OBS_QUIET": "1"}
+    done = subprocess.run([sys.executable, "-c", source], env=environment, check=True, capture_output=True, text=True)
+    _, outside, inside = done.stderr.split("Call stack:\n")
+    innermost = [text.partition("Message:")[0].rstrip().splitlines()[-1] for text in (outside, inside)]
+    assert innermost == ['  File "<string>", line 6, in say'] * 2

@@ -375,6 +375,11 @@ def _hook_logging() -> None:
         finally:
             _logging_now.on = was_on
 
+    # A call with wrong arguments prints the call stack from the first frame outside of logging's files: the caller's.
+    place = original.__code__
+    callHandlers.__code__ = callHandlers.__code__.replace(
+        co_filename=place.co_filename, co_firstlineno=place.co_firstlineno
+    )
     _hook = callHandlers
     logging.Logger.callHandlers = callHandlers  # type: ignore[method-assign]
 
