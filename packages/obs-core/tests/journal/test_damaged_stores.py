@@ -24,8 +24,10 @@ from obs_core.reading import Execution, list_executions, load_execution
 from obs_core.store import open_store
 from obs_core.store.folder import FolderStore
 
-MUTATIONS = int(os.environ.get("OBS_MUTATIONS", "2000"))
-"""How many stores are damaged; the nightly run asks for 20,000."""
+MUTATIONS = int(os.environ.get("OBS_MUTATIONS", "20000"))
+"""How many stores are damaged by night."""
+
+BY_DAY = 400
 
 Damage = Callable[[bytes, random.Random], bytes]
 
@@ -329,8 +331,10 @@ def test_a_damaged_store_shows_what_was_recorded_and_says_what_is_missing(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::obs_core.ObsWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a second writer")
-def test_so_does_each_of_many(sound: dict[str, Truth], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for number in range(60, MUTATIONS):
+def test_so_does_each_of_many(
+    sound: dict[str, Truth], tmp_path: Path, capsys: pytest.CaptureFixture[str], nightly: bool
+) -> None:
+    for number in range(60, MUTATIONS if nightly else BY_DAY):
         check_mutation(sound, number, tmp_path, capsys)
 
 

@@ -856,3 +856,22 @@ def test_what_is_no_log_spoils_nothing_and_is_counted(
         assert obs([command, "last", "--store", str(folder)]) == 0
     assert "of the log can no longer be read" in capsys.readouterr().err
     assert [line.text for line in load_execution("last", folder).log()] == (["said"] if damage == "no line" else [])
+
+
+def test_a_call_with_wrong_arguments_prints_the_call_stack_that_it_always_prints(tmp_path: Path) -> None:
+    source = """
+import logging
+from obs_core import task
+
+def say():
+    logging.warning("%d flights", "many")
+
+logging.basicConfig()
+say()
+task(say)()
+"""
+    environment = {**os.environ, "OBS_STORE": str(tmp_path / "store"), "OBS_QUIET": "1"}
+    done = subprocess.run([sys.executable, "-c", source], env=environment, check=True, capture_output=True, text=True)
+    _, outside, inside = done.stderr.split("Call stack:\n")
+    innermost = [text.partition("Message:")[0].rstrip().splitlines()[-1] for text in (outside, inside)]
+    assert innermost == ['  File "<string>", line 6, in say'] * 2

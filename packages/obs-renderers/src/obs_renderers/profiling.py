@@ -231,13 +231,9 @@ def _associations(profile: Profile) -> str:
         f"<tr><td>{escape(shorten(pair.left, 60))}</td><td>{escape(shorten(pair.right, 60))}</td>"
         f'<td><span class="meter"><i style="width:{100 * min(pair.strength, 1):.1f}%"></i></span>'
         f'<span class="number">{pair.strength:.2f}</span></td>'
-        f'<td class="number">{_pearson(pair.pearson)}</td></tr>'
+        f'<td class="number">{MISSING if pair.pearson is None else statistic(round(pair.pearson, 2))}</td></tr>'
         for pair in notable
     )
     head = '<th>Column</th><th>Column</th><th>Association</th><th class="number">Pearson’s r</th>'
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return f'<section>{heading}{note}</p><div class="scroll" tabindex="0">{table}</div></section>'
-
-
-def _pearson(correlation: float | None) -> str:
-    return MISSING if correlation is None else statistic(round(correlation, 2))

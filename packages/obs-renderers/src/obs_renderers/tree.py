@@ -108,7 +108,7 @@ class _Walk:
 
     def _branch(self, key: str, value: Any, parts: tuple[int, Iterator[tuple[str, Any]]], depth: int) -> str:
         size, entries = parts
-        title = f'{key}<span class="note">{_kind(value)} · {plural(size, _noun(value))}</span>'
+        title = f'{key}<span class="note">{escape(type(value).__name__)} · {plural(size, _noun(value))}</span>'
         if not size:
             return f"<li>{title}</li>"
         if depth >= _MAX_DEPTH:
@@ -127,10 +127,6 @@ class _Walk:
                 break
             written.append(self.node(name, part, depth + 1))
         return "\n".join(written)
-
-
-def _kind(value: Any) -> str:
-    return escape(type(value).__name__)
 
 
 def _noun(value: Any) -> str:

@@ -139,7 +139,7 @@ def _lane_html(lane: _Lane, used: Resources) -> str:
         height = _HEIGHT * (1 - lane.limit / top)
         level = f'<line class="limit" x1="0" x2="{_WIDTH}" y1="{height:.1f}" y2="{height:.1f}"/>'
     facts = [f"{lane.text(peak)} peak"]
-    mean = _mean(curves[0].points)
+    mean = sum(value for _, value in curves[0].points) / len(curves[0].points)
     facts.append(f"{lane.text(mean)} mean")
     if lane.limit:
         facts.append(f"of {lane.text(lane.limit)}")
@@ -151,10 +151,6 @@ def _lane_html(lane: _Lane, used: Resources) -> str:
         f"<title>{escape(told)}</title>{level}{lines}</svg>"
         f'<span class="facts">{"<br>".join(map(escape, facts))}</span></div>'
     )
-
-
-def _mean(points: Points) -> float:
-    return sum(value for _, value in points) / len(points)
 
 
 def _line(curve: _Curve, used: Resources, top: float) -> str:

@@ -1,4 +1,9 @@
-"""The spans of an execution as columns that grow while its journal is read."""
+"""The spans of an execution as columns that grow while its journal is read.
+
+obs-core has a table of its own, `obs_core.assembly.spans`, for reading a journal once. This one is added to while an
+execution runs, and leaves attributes unread until a span is clicked. The tests in ``test_trace.py`` that compare a
+trace with `load_execution` and `explain` keep both equal: whoever changes one runs them.
+"""
 
 from __future__ import annotations
 

@@ -422,7 +422,7 @@ def read_log(
     for writer, paths in _segments(store, execution_id).items():
         own: list[LogLine] = []
         for path in reversed(paths) if last is not None else paths:
-            lines = _lines_in(store, path, writer, chosen, None if last is None else last - len(own))
+            lines = chosen.lines(_content(store, path), writer, None if last is None else last - len(own))
             own = lines + own if last is not None else own + lines
             if last is not None and len(own) >= last:
                 break
@@ -750,10 +750,6 @@ def _lines_with(content: bytes, needle: bytes) -> Iterator[bytes]:
         end = len(content) if end < 0 else end
         yield content[begin:end]
         at = content.find(needle, end)
-
-
-def _lines_in(store: Store, path: str, writer: str, chosen: _Choice, last: int | None) -> list[LogLine]:
-    return chosen.lines(_content(store, path), writer, last)
 
 
 def _content(store: Store, path: str) -> bytes:
