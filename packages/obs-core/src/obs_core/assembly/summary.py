@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from obs_core.assembly.assembly import Assembly
 from obs_core.failsafe import warn
-from obs_core.journal.reader import chosen, decode, ends_of_segments, segment_names, writer_of
+from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
 from obs_core.model import ExecutionView
 from obs_core.store.base import Store
 
@@ -32,15 +34,11 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
 
 def _told(lines: bytes) -> bytes:
     """Return the lines of a summary; of one that did not end, also the last that tells when it was heard of."""
-    found = chosen(lines, _is_wanted)
+    found = b"\n".join(_SUMMARY_LINES.findall(lines))
     if b'\n["execution-end"' in lines:
         return found
     last = next((line for line in reversed(lines.split(b"\n")) if line.startswith(_SIGNS_OF_LIFE)), b"")
     return b"\n".join((found, last)) if last else found
-
-
-def _is_wanted(line: bytes) -> bool:
-    return line.startswith(_SUMMARY_LINES)
 
 
 _FEW = 8 * 1024
@@ -49,12 +47,4 @@ _FEW = 8 * 1024
 _SIGNS_OF_LIFE = (b'["span"', b'["open"', b'["sample"', b'["stacks"', b'["points"', b'["progress"')
 """A writer that has something to say writes no beats."""
 
-_SUMMARY_LINES = (
-    b'["execution"',
-    b'["execution-end"',
-    b'["beat"',
-    b'["task-end"',
-    b'["metrics"',
-    b'["lost"',
-    b'["torn"',
-)
+_SUMMARY_LINES = re.compile(rb'^\["(?:head|execution|execution-end|beat|task-end|metrics|lost|torn)".*$', re.MULTILINE)
