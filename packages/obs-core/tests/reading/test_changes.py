@@ -16,6 +16,8 @@ import pytest
 from obs_core import Deck, Execution, execution, load_execution, log_metric, log_params, provenance, span, task
 from obs_core.commands import main as obs
 from obs_core.journal import flusher
+from obs_core.journal.reader import segment_names
+from obs_core.reading.changes import earlier as earlier_ones
 from obs_core.reading.changes import reading
 from obs_core.reading.changes.change import Change
 from obs_core.reading.changes.earlier import Band, Earlier, EarlierRun
@@ -23,6 +25,7 @@ from obs_core.reading.changes.result import Changes
 from obs_core.reading.changes.sides import Operation, Side, operations_of
 from obs_core.reading.changes.times import changed_times
 from obs_core.rendering import verdict_mark
+from obs_core.store.paths import sums_path
 from obs_core.testing import RecordingStore
 from obs_core.transformers import TypeTransformer, register_transformer
 
@@ -155,6 +158,14 @@ def test_one_argument_of_many_calls_is_told_once() -> None:
     changes = run(*[lambda n=n: say(f"month {n}") for n in range(5)]).changes()
     assert len(told(changes, "input")) == 1
     assert next(one.note for one in changes.found if one.kind == "input") == "in 5 calls"
+
+
+def test_many_changes_of_one_kind_do_not_hide_the_others() -> None:
+    logs = task(lambda value: log_params(**{f"p{number}": value for number in range(50)}), name="logs")
+    run(lambda: logs(1), year=2013)
+    kinds = [one.kind for one in run(lambda: logs(2), year=2014).changes().found]
+    assert len(kinds) > 50
+    assert kinds.index("tag") < 10
 
 
 def test_what_is_another_one_in_each_run_is_hardly_a_change() -> None:
@@ -394,6 +405,39 @@ def test_spans_of_a_large_execution_are_added_up_as_those_of_a_small_one(
     assert large.operations == small.operations == operations_of(last.table)
     assert small.operations[False, "parse"].task == "outer"
     assert large.view == small.view
+
+
+def test_what_was_added_up_of_large_earlier_executions_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [run(lambda: fit(2)) for _ in range(4)]
+    last = run(lambda: fit(2))
+    size = max(earlier_ones._size_of(one.store, path) for one in runs for path in segment_names(one.store, one.id))
+    monkeypatch.setattr(earlier_ones, "_LARGE", 0)
+    monkeypatch.setattr(earlier_ones, "_MOST_BYTES", int(1.5 * size))
+    known = []
+    for _ in range(5):
+        changes = last.changes()
+        known.append(next((one for one in changes.unknown if "tell what is usual" in one), ""))
+    assert [text.partition(":")[0] for text in known] == [
+        *(f"{number} of 4 earlier good runs tell what is usual of times" for number in (1, 2, 3)),
+        "",
+        "",
+    ]
+    kept = earlier_ones.earlier_runs(last.store, last.view)
+    for one in runs:
+        one.store.remove(sums_path(one.id))
+    monkeypatch.setattr(earlier_ones, "_MOST_BYTES", 100 * size)
+    assert earlier_ones.earlier_runs(last.store, last.view) == kept
+
+
+def test_a_store_that_cannot_be_written_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("read-only")
+
+    run(lambda: fit(2))
+    last = run(lambda: fit(4))
+    monkeypatch.setattr(earlier_ones, "_LARGE", 0)
+    monkeypatch.setattr(last.store, "put", refuse)
+    assert told(last.changes(), "input")
 
 
 # What is shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html.parser
 import re
 
@@ -66,10 +67,15 @@ def arguments_of(assembly: Assembly, task_id: str) -> list[Argument]:
     found: list[Argument] = []
     for item in sorted(deck.items, key=lambda item: item.at) if deck is not None else ():
         if isinstance(item.content, str) and item.content.startswith(_HEADING):
-            found.append(Argument(plain_text(item.content.partition("</code>")[0])))
+            found.append(Argument(_name_in(item.content.partition("</code>")[0])))
         elif found:
             found[-1].items.append(item.content)
     return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _name_in(heading: str) -> str:
+    return plain_text(heading)
 
 
 def text_of_item(store: Store, content: str | DeckBlob) -> str:

@@ -50,7 +50,7 @@ _LARGEST = 4 * 1024 * 1024
 def changed_status(before: Side, after: Side) -> Iterator[Change]:
     """Tell whether the execution ended in another way."""
     was, now = before.view, after.view
-    if was.status != now.status or was.error != now.error:
+    if now.status != "running" and (was.status != now.status or was.error != now.error):
         in_task = any(task.error == now.error for task in after.tasks)  # which then tells where
         place = "" if in_task else _raised_at(after, after.assembly.root_id)
         yield Change(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from obs_core.failsafe import strict
@@ -46,8 +47,25 @@ def compare(
     usual = earlier(after.store, after.view)
     found.earlier = [view.id for view in usual.views]
     _Comparison(found, before, after, usual).run()
-    found.found.sort(key=lambda change: -change.weight)
+    found.found = _ordered(found.found)
     return found
+
+
+_FEW = 6
+"""Changes of one kind that stand where their weight puts them."""
+
+_BEHIND = 40
+
+
+def _ordered(found: list[Change]) -> list[Change]:
+    """Put the most telling first; of very many of one kind, all but a few stand behind those of other kinds."""
+    counts: Counter[str] = Counter()
+    ranked = []
+    for change in sorted(found, key=lambda change: -change.weight):
+        counts[change.kind] += 1
+        ranked.append((change.weight - (_BEHIND if counts[change.kind] > _FEW else 0), change))
+    ranked.sort(key=lambda one: -one[0])
+    return [change for _, change in ranked]
 
 
 def causes(before: Side, after: Side) -> list[Change]:
@@ -125,7 +143,8 @@ class _Comparison:
         read, known = len(self.usual.runs), len(self.usual.views)
         if read < known:
             self.found.unknown.append(
-                f"Of {known} earlier good runs {read} say what is usual of times: the others are too large to be read."
+                f"{read} of {known} earlier good runs tell what is usual of times: the others are too large to be read"
+                " at once. Each comparison reads some more."
             )
         if not known:
             self.found.unknown.append("What is usual is not known: there are no earlier good runs.")

@@ -132,7 +132,7 @@ def _detail(text: str, screen: Screen) -> Iterator[str]:
     for line in text.split("\n"):
         is_head = line.startswith(("+++ ", "--- "))
         style = "dim" if is_head else {"+": "green", "-": "red"}.get(line[:1], "dim")
-        yield f"    {screen.paint(screen.name(line), style)}"
+        yield f"    {screen.paint(screen.name(line.expandtabs(4)), style)}"
 
 
 def _wrapped(text: str, screen: Screen) -> list[str]:

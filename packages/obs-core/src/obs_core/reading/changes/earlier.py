@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
 from msgspec import Struct, field
 
 from obs_core.assembly.summary import read_summary
@@ -13,7 +15,7 @@ from obs_core.journal.reader import decode, read_segments, segment_names, writer
 from obs_core.journal.records import Output, Params, SpanRecord, TaskEnd, TaskStart
 from obs_core.model import ExecutionView
 from obs_core.store.base import Store
-from obs_core.store.paths import EXECUTIONS
+from obs_core.store.paths import EXECUTIONS, sums_path
 
 __all__ = ["Band", "Earlier", "EarlierRun", "content_key", "earlier_runs", "last_good"]
 
@@ -25,6 +27,9 @@ _MOST_LOOKED_AT = {True: 400, False: 25}
 
 _MOST_BYTES = 64 * 1024 * 1024
 """Lines of earlier executions that are looked through: about half a second."""
+
+_LARGE = 4 * 1024 * 1024
+"""Bytes of lines of an execution from which what was read of it is kept for the next time."""
 
 _WANTED = re.compile(rb'^\["(?:head|span|task|task-end|output|params)",.*$', re.MULTILINE)
 
@@ -164,11 +169,15 @@ def earlier_runs(store: Store, view: ExecutionView, most: int = MOST_RUNS) -> Ea
             break
     for one in found.views:
         paths = segment_names(store, one.id)
-        if room < sum(_size_of(store, path) for path in paths):
-            break
-        run, size = _read(store, paths)
-        room -= size
-        found.runs.append(run)
+        size = sum(_size_of(store, path) for path in paths)
+        run = _kept(store, one.id) if size > _LARGE else None
+        if run is None and size <= room:
+            room -= size
+            run = _read(store, paths)
+            if size > _LARGE:
+                _keep(store, one.id, run)
+        if run is not None:
+            found.runs.append(run)
     return found
 
 
@@ -177,8 +186,38 @@ def _size_of(store: Store, path: str) -> int:
     return store.size_of(path) * (_PACKED if path.endswith(".gz") else 1)
 
 
-_PACKED = 6
-"""How much smaller lines are once they are compressed, at least."""
+_PACKED = 5
+"""How much smaller lines are once they are compressed, about."""
+
+
+class _Kept(Struct, array_like=True):
+    """An `EarlierRun` as it is kept: what has been added up once need not be read again."""
+
+    times: list[tuple[bool, str, int]]
+    outputs: list[tuple[str, int, str]]
+    params: list[tuple[str, str, str]]
+
+
+def _kept(store: Store, execution_id: str) -> EarlierRun | None:
+    try:
+        kept = msgspec.json.decode(store.get(sums_path(execution_id)), type=_Kept)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return EarlierRun(
+        {(task, name): total for task, name, total in kept.times},
+        {(name, number): key for name, number, key in kept.outputs},
+        {(task, name): value for task, name, value in kept.params},
+    )
+
+
+def _keep(store: Store, execution_id: str, run: EarlierRun) -> None:
+    kept = _Kept(
+        [(*key, total) for key, total in run.times.items()],
+        [(*key, content) for key, content in run.outputs.items()],
+        [(*key, value) for key, value in run.params.items()],
+    )
+    with contextlib.suppress(OSError):  # whoever may only read the store adds it up again
+        store.put(sums_path(execution_id), msgspec.json.encode(kept))
 
 
 def _good_ones(store: Store, view: ExecutionView) -> Iterator[ExecutionView]:
@@ -189,9 +228,9 @@ def _good_ones(store: Store, view: ExecutionView) -> Iterator[ExecutionView]:
             yield found
 
 
-def _read(store: Store, paths: Sequence[str]) -> tuple[EarlierRun, int]:
+def _read(store: Store, paths: Sequence[str]) -> EarlierRun:
     """Read what is compared of one execution; the numbers and names of its spans are added up, and no span is kept."""
-    found, size = EarlierRun(), 0
+    found = EarlierRun()
     names: dict[str, str] = {}
     starts: list[tuple[int, str, str]] = []
     durations: dict[str, int] = {}
@@ -201,7 +240,6 @@ def _read(store: Store, paths: Sequence[str]) -> tuple[EarlierRun, int]:
     counted: dict[tuple[str, int], tuple[str, int]] = {}
     times = found.times
     for path, lines in read_segments(store, paths):
-        size += len(lines)
         writer, epoch = writer_of(path), 0
         for record in decode(b"\n".join(_WANTED.findall(lines))):
             if type(record) is SpanRecord:
@@ -238,7 +276,7 @@ def _read(store: Store, paths: Sequence[str]) -> tuple[EarlierRun, int]:
     for writer, record in params:
         ref = record.task if isinstance(record.task, str) else f"{writer}.{record.task}"
         found.params.update({(names.get(ref, ""), name): str(value) for name, value in record.values.items()})
-    return found, size
+    return found
 
 
 def numbered(starts: Iterable[tuple[int, str, str]]) -> dict[str, tuple[str, int]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.loading import assembled
 from obs_core.journal.reader import decode, read_segments, segment_names, writer_of
-from obs_core.journal.records import Beat, Ref, SpanRecord, TaskEnd, TaskStart
+from obs_core.journal.records import Beat, OpenSpan, Ref, SpanRecord, TaskEnd, TaskStart
 from obs_core.reading.changes.sides import Operation, Side
 from obs_core.store.base import Store
 
@@ -16,9 +15,6 @@ __all__ = ["read_side"]
 
 _LARGE = 1024 * 1024
 """Bytes of a journal, as they lie in the store, from which its spans are not made rows of a table."""
-
-_SPANS = re.compile(rb'^\["span",.*$', re.MULTILINE)
-_OTHERS = re.compile(rb'^\["(?!span"|open").*$', re.MULTILINE)
 
 
 def read_side(store: Store, execution_id: str) -> Side:
@@ -33,12 +29,10 @@ def read_side(store: Store, execution_id: str) -> Side:
         return Side(store, assembled(store, execution_id))
     assembly, sums = Assembly(store, execution_id), _Sums()
     for path, lines in read_segments(store, paths):
-        writer = writer_of(path)
-        others = decode(b"\n".join(_OTHERS.findall(lines)))
+        writer, found = writer_of(path), decode(lines)
+        others = [one for one in found if type(one) not in (SpanRecord, OpenSpan)]
         sums.add_tasks(writer, others)
-        last = sums.add_spans(
-            writer, (one for one in decode(b"\n".join(_SPANS.findall(lines))) if type(one) is SpanRecord)
-        )
+        last = sums.add_spans(writer, (one for one in found if type(one) is SpanRecord))
         assembly.add(writer, [*others, Beat(last)] if last else others, path)
     assembly.finish()
     return Side(store, assembly, sums.operations())
