@@ -28,7 +28,7 @@ _MOST_LOOKED_AT = {True: 400, False: 25}
 _MOST_BYTES = 64 * 1024 * 1024
 """Lines of earlier executions that are looked through: about half a second."""
 
-_LARGE = 4 * 1024 * 1024
+_LARGE = 256 * 1024
 """Bytes of lines of an execution from which what was read of it is kept for the next time."""
 
 _WANTED = re.compile(rb'^\["(?:head|span|task|task-end|output|params)",.*$', re.MULTILINE)
