@@ -149,9 +149,9 @@ def show_report(line: str) -> None:
 
     Usage: ``%obs [ID]``
     """
-    page = load_execution(line.strip() or "last").report()
-    frame = '<iframe sandbox="allow-scripts allow-popups allow-downloads" style="width:100%;height:640px;border:0" srcdoc="{}"></iframe>'
-    _display(_Html(f"<div>{frame.format(html.escape(page))}</div>"))
+    page = html.escape(load_execution(line.strip() or "last").report())
+    frame = '<iframe sandbox="allow-scripts allow-popups allow-downloads" style="width:100%;height:640px;border:0"'
+    _display(_Html(f'<div>{frame} srcdoc="{page}"></iframe></div>'))
 
 
 class _Html:
