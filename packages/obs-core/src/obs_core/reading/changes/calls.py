@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 _MOST_TOLD = 20
+_MOST_CALLS = 5_000
+"""Calls of one task whose arguments are compared."""
+
 _MOST_READ = 200
 """Inputs and outputs that are read: all others are compared by their hashes alone."""
 
@@ -218,7 +221,7 @@ def changed_inputs(before: Side, after: Side) -> Iterator[Change]:
     for name, now in after.by_name.items():
         was = before.by_name.get(name, [])
         told: dict[str, list[Change]] = {}
-        for old_call, new_call in _unlike_calls(before, was, after, now):
+        for old_call, new_call in _unlike_calls(before, was[:_MOST_CALLS], after, now[:_MOST_CALLS]):
             old = {one.name: one for one in arguments_of(before.assembly, old_call.id)}
             for argument in arguments_of(after.assembly, new_call.id):
                 other = old.get(argument.name)
