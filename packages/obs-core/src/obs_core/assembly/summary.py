@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from obs_core.assembly.assembly import Assembly
 from obs_core.failsafe import warn
-from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
+from obs_core.journal.reader import chosen, decode, ends_of_segments, segment_names, writer_of
 from obs_core.model import ExecutionView
 from obs_core.store.base import Store
 
@@ -34,7 +32,7 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
 
 def _told(lines: bytes) -> bytes:
     """Return the lines of a summary; of one that did not end, also the last that tells when it was heard of."""
-    found = b"\n".join(_SUMMARY_LINES.findall(lines))
+    found = chosen(lines, _SUMMARY_LINES)
     if b'\n["execution-end"' in lines:
         return found
     last = next((line for line in reversed(lines.split(b"\n")) if line.startswith(_SIGNS_OF_LIFE)), b"")
@@ -47,4 +45,12 @@ _FEW = 8 * 1024
 _SIGNS_OF_LIFE = (b'["span"', b'["open"', b'["sample"', b'["stacks"', b'["points"', b'["progress"')
 """A writer that has something to say writes no beats."""
 
-_SUMMARY_LINES = re.compile(rb'^\["(?:head|execution|execution-end|beat|task-end|metrics|lost|torn)".*$', re.MULTILINE)
+_SUMMARY_LINES = (
+    b'["execution"',
+    b'["execution-end"',
+    b'["beat"',
+    b'["task-end"',
+    b'["metrics"',
+    b'["lost"',
+    b'["torn"',
+)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, field
 
 from obs_core.assembly.summary import read_summary
-from obs_core.journal.reader import decode, read_segments, segment_names, writer_of
+from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
 from obs_core.journal.records import Output, Params, SpanRecord, TaskEnd, TaskStart
 from obs_core.model import ExecutionView
 from obs_core.store.base import Store
@@ -31,7 +31,7 @@ _MOST_BYTES = 64 * 1024 * 1024
 _LARGE = 256 * 1024
 """Bytes of lines of an execution from which what was read of it is kept for the next time."""
 
-_WANTED = re.compile(rb'^\["(?:head|span|task|task-end|output|params)",.*$', re.MULTILINE)
+_WANTED = (b'["span"', b'["task"', b'["task-end"', b'["output"', b'["params"')
 
 _ENOUGH = 4
 """Runs from which their spread says what is usual."""
@@ -241,7 +241,7 @@ def _read(store: Store, paths: Sequence[str]) -> EarlierRun:
     times = found.times
     for path, lines in read_segments(store, paths):
         writer, epoch = writer_of(path), 0
-        for record in decode(b"\n".join(_WANTED.findall(lines))):
+        for record in decode(chosen(lines, _WANTED)):
             if type(record) is SpanRecord:
                 if record.kind == "obs":
                     continue
