@@ -459,6 +459,13 @@ def test_it_is_shown_in_text_html_and_markdown() -> None:
     assert len(repr(changes)) < 120
 
 
+def test_long_texts_are_shown_where_they_differ() -> None:
+    run(lambda: None, note=f"{'a' * 150} seven")
+    lines = str(run(lambda: None, note=f"{'a' * 150} eight").changes()).splitlines()
+    assert any(line.endswith("aaa seven") and "- …a" in line for line in lines)
+    assert any(line.endswith("aaa eight") and "+ …a" in line for line in lines)
+
+
 def test_obs_diff(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     before = json_of(folder, "fit(2)")
     after = json_of(folder, "fit(4)")

@@ -121,7 +121,7 @@ def _called(calls: list[TaskView]) -> str | None:
 
 def _raised_at(side: Side, task_id: str) -> str:
     place = next((place for _, place in side.assembly.raised.get(task_id, ())), "")
-    return f"raised at {place}" if place else ""
+    return f"raised at {'/'.join(place.replace(chr(92), '/').split('/')[-2:])}" if place else ""
 
 
 # Checks

@@ -109,11 +109,22 @@ def _entry(change: Change, screen: Screen, kinds: int, what: int) -> Iterator[st
     if columns(line) <= room or not (before and after):
         yield f"{beginning}  {cut(line, room)}"
     else:
+        before, after = _where_they_differ(before, after, room - 2)
         yield f"{beginning}  {screen.paint(cut(f'- {before}', room), 'red')}"
         yield f"{indent}{screen.paint(cut(f'+ {after}', room), 'green')}"
     note = ", ".join(filter(None, (_SURENESS[change.sure], change.note)))
     if note:
         yield f"{indent}{screen.paint(cut(screen.name(note), room), 'dim')}"
+
+
+def _where_they_differ(before: str, after: str, room: int) -> tuple[str, str]:
+    """Leave out how two texts begin alike, if what differs would not fit."""
+    pairs = zip(before, after, strict=False)
+    common = next((place for place, (one, other) in enumerate(pairs) if one != other), min(len(before), len(after)))
+    start = common - room // 3
+    if start <= 0 or max(len(before), len(after)) <= room:
+        return before, after
+    return f"…{before[start:]}", f"…{after[start:]}"
 
 
 def _cut_within(text: str, width: int) -> str:
