@@ -105,7 +105,7 @@ def test_diffs_open(serve: Callable[..., Any], open_page: Callable[..., Any], tm
             namespace["double"](2)
     flusher.flush_all()
     page = open_page(f"{serve().url}executions/{run.id}/changes")
-    source = row(page, "source", "double")
+    source = row(page, "source", "double").locator("+ tr")
     source.get_by_text("Show the diff").click()
     expect(source.locator("del")).to_have_text("-    return rows * 2")
     expect(source.locator("ins")).to_have_text("+    return rows < 3")
