@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,8 +155,8 @@ def test_calls_in_another_order_are_the_same() -> None:
 
 
 def test_one_argument_of_many_calls_is_told_once() -> None:
-    run(*[lambda n=n: say(f"day {n}") for n in range(5)])
-    changes = run(*[lambda n=n: say(f"month {n}") for n in range(5)]).changes()
+    run(*[partial(say, f"day {n}") for n in range(5)])
+    changes = run(*[partial(say, f"month {n}") for n in range(5)]).changes()
     assert len(told(changes, "input")) == 1
     assert next(one.note for one in changes.found if one.kind == "input") == "in 5 calls"
 
@@ -170,7 +171,7 @@ def test_many_changes_of_one_kind_do_not_hide_the_others() -> None:
 
 def test_what_is_another_one_in_each_run_is_hardly_a_change() -> None:
     for rows in (2, 3, 4, 5):
-        run(lambda rows=rows: fit(rows, rate=rows))
+        run(partial(fit, rows, rate=rows))
     changes = run(lambda: fit(6, rate=6)).changes()
     varying = [one for one in changes.found if one.kind in ("output", "parameter")]
     assert varying
@@ -179,7 +180,7 @@ def test_what_is_another_one_in_each_run_is_hardly_a_change() -> None:
 
 def test_a_metric_within_the_usual_is_none() -> None:
     for rows in (1000, 1010, 990, 1005, 995):
-        run(lambda rows=rows: fit(rows))
+        run(partial(fit, rows))
     changes = run(lambda: fit(1002)).changes()
     assert told(changes, "metric") == []
     changed = run(lambda: fit(10)).changes()
@@ -214,7 +215,7 @@ def test_the_source_of_a_task(tmp_path: Path) -> None:
         script.write_text(f"from obs_core import task\n\n@task\ndef double(rows):\n    return {body}\n")
         namespace: dict[str, Any] = {"__name__": "steps"}
         exec(compile(script.read_text(), script, "exec"), namespace)
-        last = run(lambda double=namespace["double"]: double(2))
+        last = run(partial(namespace["double"], 2))
     (source,) = [one for one in last.changes().found if one.kind == "source"]
     assert (source.what, source.before, source.after) == ("double", "return rows * 2", "return rows * 3")
     assert source.note == "1 line added, 1 removed"
