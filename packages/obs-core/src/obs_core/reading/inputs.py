@@ -115,8 +115,10 @@ class _Text(html.parser.HTMLParser):
         super().__init__()
         self.parts: list[str] = []
         self._hidden = ""
+        self._key = False
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._key = tag == "span" and ("class", "key") in attrs
         if tag in ("style", "script"):
             self._hidden = tag
         elif tag in _BREAKS:
@@ -127,6 +129,9 @@ class _Text(html.parser.HTMLParser):
             self._hidden = ""
         elif tag in _BREAKS:
             self.parts.append(" ")
+        elif self._key and tag == "span":
+            self._key = False
+            self.parts.append(": ")
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:

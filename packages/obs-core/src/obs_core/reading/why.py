@@ -69,6 +69,7 @@ class Why(Struct, kw_only=True):
         at: When it ended, nanoseconds since the epoch; the last sign of life if no more is known.
         paragraph: All that matters, for people.
         task: The task that was at work, or that failed first; empty outside any.
+        task_id: Its id.
         span: The innermost span in it; empty if there was none.
         place: ``"file:line"`` of the user's code where it was; empty if it is not known.
         error: The exception, then what caused it: each as one line, and ``"file:line"``.
@@ -90,6 +91,7 @@ class Why(Struct, kw_only=True):
     at: int
     paragraph: str = ""
     task: str = ""
+    task_id: str = ""
     span: str = ""
     place: str = ""
     error: list[tuple[str, str]] = field(default_factory=list)
@@ -135,7 +137,7 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
     else:
         _tell_where(found, ending, assembly, task, spans)
     if task is not None:
-        found.task = task.name
+        found.task, found.task_id = task.name, task.id
         found.inputs = _inputs_of(store, assembly, task)
     found.lines = _last_lines(store, view.id, task)
     inner = list(_runs_within(store, assembly)) if assembly.ended_processes and not found.error else []
@@ -256,6 +258,10 @@ def _last_seen_stack(found: Why, assembly: Assembly, task: TaskView | None) -> l
     writer = writer_that_ended(assembly)
     seen = [one for one in assembly.sampled.last_stacks() if writer is None or one.writer == writer.name]
     if not seen:
+        if found.status == "lost":
+            found.evidence.append(
+                "No stack was recorded, so the line is not known: with obs-resources installed, one is each second."
+            )
         return []
     wanted = [*(one.id for one in reversed(found.open)), None if task is None else task.id]
     chosen = min(seen, key=lambda one: (_place_in(wanted, one.span), one.thread != "MainThread"))

@@ -13,7 +13,7 @@ from obs_core.reading.changes.change import Change, Kind
 from obs_core.reading.changes.sides import Side
 from obs_core.store.content import blob_at
 from obs_core.store.paths import shared_path
-from obs_core.text.numbers import binary_size
+from obs_core.text.numbers import byte_size
 
 __all__ = ["changed_command", "changed_dependencies", "changed_engine", "changed_machine", "described"]
 
@@ -137,7 +137,7 @@ def _text(value: object) -> str:
 
 
 def _size(value: object) -> str:
-    return binary_size(value) if isinstance(value, (int, float)) else ""
+    return byte_size(value) if isinstance(value, (int, float)) else ""
 
 
 def _strings(value: object) -> dict[str, str]:
