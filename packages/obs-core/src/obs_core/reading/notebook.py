@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.verdicts import counted_verdicts
 
 if TYPE_CHECKING:
     from obs_core.model import ExecutionView, TaskView
@@ -27,8 +28,10 @@ def shown(view: ExecutionView, tasks: Sequence[TaskView], trace: str) -> str:
     rows = "".join(map(_row, tasks[:_MOST_TASKS]))
     more = f"<p>{len(tasks) - _MOST_TASKS:,} more tasks</p>" if len(tasks) > _MOST_TASKS else ""
     error = f"<p><code>{escape(view.error[:500])}</code></p>" if view.error else ""
+    checks = counted_verdicts(view.verdicts.passed, view.verdicts.warned, view.verdicts.failed)
     return (
         f"<details><summary><b>{escape(view.name[:120])}</b> {view.status} in {format_duration(view.duration)}, "
+        f"{f'{checks}, ' if checks else ''}"
         f"{format_moment(view.started)}</summary>{error}"
         f"<table><thead><tr>{_HEAD}</tr></thead><tbody>{rows}</tbody></table>{more}"
         f"<pre>{escape(trace)}</pre></details>"

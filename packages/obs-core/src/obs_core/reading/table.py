@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ExecutionTable", "executions"]
 
 _COLUMNS = ("id", "name", "status", "started", "duration", "error", "host", "user", "command", "git_commit")
+"""Those that are fields of `ExecutionView`; ``verdict``, what the checks found at worst, is one more."""
 
 _SHOWN = 10
 """Rows of its representation."""
@@ -33,6 +34,7 @@ def executions(
     status: Status | None = None,
     tags: Mapping[str, str] | None = None,
     since: float | None = None,
+    verdict: str | None = None,
 ) -> ExecutionTable:
     """Return the executions of a store, newest first, as a table that is read as far as one looks.
 
@@ -42,20 +44,22 @@ def executions(
         status: Only ``"running"``, ``"succeeded"``, ``"failed"`` or ``"lost"`` ones.
         tags: Only those with these tags.
         since: Only those that began after this moment, in seconds since the epoch.
+        verdict: Only those whose checks found this at worst: ``"failed"``, ``"warned"`` or ``"passed"``.
 
     Examples:
         >>> executions(name="flights")[0].status
         'succeeded'
         >>> executions(since=time.time() - 7 * 86400).to_pandas().groupby("name").duration.median()
     """
-    return ExecutionTable(store, name=name, status=status, tags=tags or {}, since=since)
+    return ExecutionTable(store, name=name, status=status, tags=tags or {}, since=since, verdict=verdict)
 
 
 class ExecutionTable(Sequence[ExecutionView]):
     """Executions, newest first: each is read when its turn comes, and kept.
 
     Get it from `executions`. As a frame it has the columns ``id``, ``name``, ``status``, ``started`` (UTC),
-    ``duration`` (seconds), ``error``, ``host``, ``user``, ``command``, ``git_commit``, and one ``tag:NAME`` for each
+    ``duration`` (seconds), ``error``, ``host``, ``user``, ``command``, ``git_commit``, ``verdict`` (what the checks
+    found at worst), and one ``tag:NAME`` for each
     tag.
     """
 
@@ -67,8 +71,9 @@ class ExecutionTable(Sequence[ExecutionView]):
         status: Status | None,
         tags: Mapping[str, str],
         since: float | None,
+        verdict: str | None = None,
     ) -> None:
-        self._name, self._status, self._tags, self._since = name, status, tags, since
+        self._name, self._status, self._tags, self._since, self._verdict = name, status, tags, since, verdict
         self._read: list[ExecutionView] = []
         self._rest = filter(self._is_wanted, itertools.takewhile(self._is_young, list_executions(store)))
 
@@ -151,26 +156,14 @@ class ExecutionTable(Sequence[ExecutionView]):
         return (
             self._name in (None, view.name)
             and self._status in (None, view.status)
+            and self._verdict in (None, view.verdicts.outcome)
             and all(view.tags.get(name) == value for name, value in self._tags.items())
         )
 
     def _columns(self) -> dict[str, list[Any]]:
         views = list(self)
-        columns: dict[str, list[Any]] = {
-            name: [getattr(view, name) for view in views]
-            for name in (
-                "id",
-                "name",
-                "status",
-                "started",
-                "duration",
-                "error",
-                "host",
-                "user",
-                "command",
-                "git_commit",
-            )
-        }
+        columns: dict[str, list[Any]] = {name: [getattr(view, name) for view in views] for name in _COLUMNS}
+        columns["verdict"] = [view.verdicts.outcome for view in views]
         columns["duration"] = [nanoseconds / 1e9 for nanoseconds in columns["duration"]]
         for tag in dict.fromkeys(tag for view in views for tag in view.tags):
             columns[f"tag:{tag}"] = [view.tags.get(tag) for view in views]

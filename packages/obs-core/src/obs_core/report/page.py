@@ -67,7 +67,7 @@ def render_report(
     payloads = Payloads(lambda digest: bodies.get(digest) or shared(digest))
     listed = len(tasks) != 1 or bool(overview)
     contents = {
-        "execution": execution_contents(execution, why),
+        "execution": execution_contents(execution, why, checks=listed),
         "tasks": [task_contents(task, depth, payloads) for task, depth in tree_order(tasks)],
         "overview": payloads.add([item]) if overview else None,
         "layout": "list" if listed else "task",
