@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 
@@ -47,13 +48,14 @@ class Usual(Struct, frozen=True):
         return "low" if value < self.low else "high" if value > self.high else "usual"
 
 
-def usual(values: Sequence[float]) -> Usual | None:
+def usual(values: Sequence[float], narrowest: float = _NARROWEST) -> Usual | None:
     """Return what is usual, from the last good runs: their median, and three times their spread around it.
 
     The spread is the median absolute deviation, which a single slow run does not widen.
 
     Args:
         values: Of good runs, the newest last; at most `RUNS_LOOKED_AT` count.
+        narrowest: How wide the band is on each side at least, in parts of the median. Default: a tenth.
 
     Returns:
         None if there are fewer than five.
@@ -67,7 +69,7 @@ def usual(values: Sequence[float]) -> Usual | None:
         return None
     median = statistics.median(looked_at)
     spread = statistics.median(abs(value - median) for value in looked_at)
-    width = max(_WIDTH * _TO_SIGMA * spread, _NARROWEST * abs(median))
+    width = max(_WIDTH * _TO_SIGMA * spread, narrowest * abs(median))
     # What is never negative has no usual range below zero.
     low = median - width if min(looked_at) < 0 else max(0.0, median - width)
     return Usual(median, low, median + width, len(looked_at))
@@ -98,7 +100,7 @@ def rhythm(starts: Sequence[int]) -> Rhythm | None:
     Returns:
         None if there are too few runs, or they follow no rhythm.
     """
-    intervals = [later - earlier for earlier, later in zip(starts[:-1], starts[1:], strict=True)]
+    intervals = [later - earlier for earlier, later in itertools.pairwise(starts)]
     if len(intervals) < _FEWEST_INTERVALS:
         return None
     every = statistics.median(intervals)

@@ -39,13 +39,14 @@ def execution_contents(execution: ExecutionView, why: str = "", *, checks: bool 
     }
 
 
-def task_contents(task: TaskView, depth: int, payloads: Payloads) -> dict[str, Any]:
+def task_contents(task: TaskView, depth: int, payloads: Payloads, told: str = "") -> dict[str, Any]:
     """Describe a task to the page.
 
     Args:
         task: The task.
         depth: How many of its callers are shown above it.
         payloads: Gets the documents of its tabs.
+        told: What tells it from other calls of the same task; empty if nothing has to.
 
     Returns:
         What becomes JSON; times in milliseconds since the epoch.
@@ -54,6 +55,7 @@ def task_contents(task: TaskView, depth: int, payloads: Payloads) -> dict[str, A
         **_timing(task),
         "depth": depth,
         "attempt": task.attempt,
+        "told": told,
         "links": [[link.name, link.url] for link in task.links],
         "notes": task.notes,
         "said": [list(one) for one in shown_verdicts(task.verdicts)],

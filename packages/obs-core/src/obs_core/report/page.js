@@ -192,7 +192,7 @@ const liveNote = (shown) => element("p", { class: "live" }, icon("running"),
   element("span", {}, "Still running. This is how it stood on ", moment(shown.ended), "."),
   element("button", { type: "button", onclick: () => location.reload() }, "Reload"));
 const titleOf = (shown, ...more) =>
-  element("div", { class: "title" }, element("h1", { title: shown.name }, name(shown.name || "Untitled")), badge(shown.status), more);
+  element("div", { class: "title" }, element("h1", { title: shown.name }, name(shown.name || "Untitled")), badge(shown.status), more.filter((each) => each));
 const executionId = (execution) =>
   element("span", { class: "id" }, element("code", {}, name(execution.id)), copyButton(execution.id, "the execution's id"));
 
@@ -231,7 +231,7 @@ const taskSection = (task, { execution, ofList }) => {
   return { section, show: (deck) => (group.shown && !deck ? null : group.open(group.first(deck, task.status))) };
 };
 const taskHeader = (task, execution, ofList) => element("header", { class: "head" },
-  titleOf(task, checksBadge(countsOf(task.said))),
+  titleOf(task, task.told ? element("span", { class: "apart" }, name(task.told)) : null, checksBadge(countsOf(task.said))),
   facts(
     fact("Started", moment(task.started)),
     duration(task),
@@ -327,9 +327,9 @@ const topBar = (execution, sidebar) => {
 };
 const choice = ({ id, task, depth }, onclick) => {
   const label = id === null ? "Overview" : task.name || "Untitled";
-  const button = element("button", { type: "button", title: label, style: `--depth: ${Math.min(depth, 10)}`, onclick },
+  const button = element("button", { type: "button", title: task?.told ? `${label} ${task.told}` : label, style: `--depth: ${Math.min(depth, 10)}`, onclick },
     id === null ? icon("overview") : element("span", { class: "status", "data-status": task.status, title: STATUS[task.status] }, icon(task.status)),
-    element("span", { class: "name" }, name(label)),
+    element("span", { class: "name" }, name(label), task?.told ? element("span", { class: "apart" }, " ", name(task.told)) : null),
     id === null ? null : element("span", { class: "hidden" }, `, ${STATUS[task.status]}, `),
     id === null ? null : checkMark(countsOf(task.said)),
     id === null ? null : element("span", { class: "took" }, task.duration));

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from obs_core.model import ExecutionView, Status, TaskView
+from obs_core.report.arguments import INPUT, told_apart
 from obs_core.report.contents import execution_contents, task_contents, tree_order
 from obs_core.report.payloads import Payloads, SharedBody, encoded_json
 from obs_core.report.shared import extract
@@ -66,9 +67,10 @@ def render_report(
     item, bodies = extract(overview)
     payloads = Payloads(lambda digest: bodies.get(digest) or shared(digest))
     listed = len(tasks) != 1 or bool(overview)
+    apart = told_apart(tasks, _input_of) if listed else {}
     contents = {
         "execution": execution_contents(execution, why, checks=listed),
-        "tasks": [task_contents(task, depth, payloads) for task, depth in tree_order(tasks)],
+        "tasks": [task_contents(task, depth, payloads, apart.get(task.id, "")) for task, depth in tree_order(tasks)],
         "overview": payloads.add([item]) if overview else None,
         "layout": "list" if listed else "task",
         "live": live,
@@ -94,6 +96,10 @@ def render_notebook(name: str, items: list[str], shared: Callable[[str], SharedB
     contents = {"layout": "deck", "tabs": [[name, payloads.add(items)]]}
     page = _filled("page.html", title=_text(name), icon="", summary="", **_embedded(contents, payloads))
     return _filled("notebook.html", name=_text(name), page=_text(page))
+
+
+def _input_of(task: TaskView) -> list[str]:
+    return next((deck.items for deck in task.decks if deck.name == INPUT), [])
 
 
 def _page(about: ExecutionView | TaskView, execution: ExecutionView, contents: Any, payloads: Payloads) -> str:
