@@ -174,7 +174,7 @@ def _write(kind: str | int, task: TaskState, scope: Scope, text: str, *more: Any
         whose = _ref(task, log)
     where = whose if scope is task else _ref(scope, log)
     log.write(kind, whose, where, text, *more)
-    if kind.__class__ is int and kind >= _ERROR and not task.erred:  # type: ignore[operator]
+    if kind.__class__ is int and kind >= _ERROR and not task.erred:
         task.erred = True
         task.run.verdicts.add("warned", NO_ERRORS, text)
         task.take_verdict("warned", NO_ERRORS, text[:_LONGEST_FINDING], None if scope is task else where)
