@@ -182,3 +182,13 @@ def test_a_name_may_hold_anything(serve: Callable[..., Any], open_page: Callable
     page.get_by_role("link", name=name, exact=True).click()
     page.get_by_role("link", name="All runs").click()
     expect(page.locator("h1")).to_have_text(name)
+
+
+def test_a_run_that_took_long_says_so_on_its_own_page(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    record(8)
+    page = opened(serve, open_page, 8)
+    page.get_by_role("link", name="Last run").click()
+    unusual = page.get_by_role("link", name="longer than usual")
+    assert unusual.get_attribute("title").startswith("Usually ")
+    unusual.click()
+    expect(page).to_have_url(re.compile(r"/pipelines\?name=flights"))

@@ -17,6 +17,7 @@ from obs_ui.index import Indexer, ListQuery, connect, list_executions
 from obs_ui.index.queries import counts_of, runs_of
 from obs_ui.index.tasks import TaskIndex, TaskRow
 from obs_ui.pipelines import Pipeline, every
+from obs_ui.site import with_times
 
 DAY = 86_400 * 10**9
 SECOND = 10**9
@@ -179,3 +180,10 @@ def test_tasks_of_what_is_gone_are_forgotten(indexer: Indexer, folder: Path, tmp
     update(indexer)
     with sqlite3.connect(tmp_path / "index.sqlite") as database:
         assert database.execute("select count(*) from tasks").fetchone() == (0,)
+
+
+def test_moments_in_text_are_left_to_the_browser() -> None:
+    written = with_times("<b> killed at 2026-11-28 22:22:09.123 UTC: gone")
+    assert str(written) == (
+        '&lt;b&gt; killed at <time datetime="2026-11-28T22:22:09+00:00">2026-11-28 22:22:09.123 UTC</time>: gone'
+    )

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
+from markupsafe import Markup, escape
 from sqlalchemy.engine import Engine
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -169,6 +170,14 @@ def ordered(tags: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(str(name), str(value)) for name, value in tags.items()]
 
 
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? UTC")
+
+
+def with_times(text: str) -> Markup:
+    """Return text in which each moment in UTC is one that the browser writes in the reader's zone."""
+    return Markup(_MOMENT.sub(r'<time datetime="\1T\2+00:00">\g<0></time>', str(escape(text))))
+
+
 def counted(verdicts: Iterable[Verdict]) -> VerdictCounts:
     """Count verdicts by what they found."""
     found = VerdictCounts()
@@ -203,7 +212,9 @@ def _environment() -> jinja2.Environment:
     environment.globals["percent"] = percent
     environment.globals["pipeline_address"] = pipeline_address
     environment.globals["shown_verdicts"] = shown_verdicts
-    environment.filters.update(said_of=said_of, counted=counted, every=every, statistic=statistic)
+    environment.filters.update(
+        said_of=said_of, counted=counted, with_times=with_times, every=every, statistic=statistic
+    )
     return environment
 
 

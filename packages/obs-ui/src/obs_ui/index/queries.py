@@ -121,9 +121,11 @@ def find(engine: Engine, store: int, execution_id: str) -> ExecutionView | None:
     return None if row is None else _view(row)
 
 
-def runs_of(engine: Engine, store: int, name: str, count: int) -> list[ExecutionView]:
-    """Return the newest executions of one name, the newest first."""
+def runs_of(engine: Engine, store: int, name: str, count: int, before: str = "") -> list[ExecutionView]:
+    """Return the newest executions of one name, the newest first; if that is asked for, of those before one."""
     query = sa.select(schema.executions).where(*_named(store, name)).order_by(_table.id.desc()).limit(count)
+    if before:
+        query = query.where(_table.id < before)
     with engine.connect() as connection:
         return list(map(_view, connection.execute(query)))
 

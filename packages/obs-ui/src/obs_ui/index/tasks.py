@@ -68,7 +68,9 @@ class TaskIndex:
         self._wanted: list[str] = []
         self._reading = False
 
-    def of(self, ended: Sequence[str], going_on: Sequence[str] = (), patience: float = 0.25) -> dict[str, list[TaskRow]]:
+    def of(
+        self, ended: Sequence[str], going_on: Sequence[str] = (), patience: float = 0.25
+    ) -> dict[str, list[TaskRow]]:
         """Return the tasks of executions, by id; what is missing is read in the background.
 
         Args:
