@@ -15,17 +15,19 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("packages/*/README.md")])
 BLOCK = re.compile(
-    r"(?:<!-- not run: (?P<reason>[^\n]+) -->\n+)?^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE
+    r"(?:<!-- not run: (?P<reason>[^\n]+) -->\n+)?"
+    r"^```(?P<language>\w*)(?: title=\"(?P<file>[^\"\n]+)\")?\n(?P<code>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
 )
 
 
 def blocks(page: Path, language: str) -> list[tuple[int, str]]:
-    """Return line and text of the blocks that are to run: those that no reason stands above."""
+    """Return line and text of the blocks that are to run: those with no reason above and no file's name."""
     text = page.read_text()
     return [
         (text.count("\n", 0, found.start("code")), found["code"])
         for found in BLOCK.finditer(text)
-        if found["language"] == language and not found["reason"]
+        if found["language"] == language and not found["reason"] and not found["file"]
     ]
 
 

@@ -11,7 +11,7 @@ import obs_core
 
 LAYERS = """
     __init__ __main__ testing
-    callbacks engines trackers
+    callbacks engines ipython trackers
     commands
     tasks
     reading

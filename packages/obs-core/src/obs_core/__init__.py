@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from obs_core.decks.deck import Deck, DeckField
     from obs_core.decks.timeline import TimeLineDeck
     from obs_core.failsafe import ObsError, ObsWarning
+    from obs_core.ipython import load_ipython_extension as load_ipython_extension
+    from obs_core.ipython import unload_ipython_extension as unload_ipython_extension
     from obs_core.reading.execution import Execution, load_execution
     from obs_core.reading.listing import list_executions
     from obs_core.reading.table import ExecutionTable, executions
@@ -51,6 +53,10 @@ _MODULES = {
         "DeckField",
     ),
     "decks.timeline": ("TimeLineDeck",),
+    "ipython": (
+        "load_ipython_extension",
+        "unload_ipython_extension",
+    ),
     "failsafe": (
         "ObsError",
         "ObsWarning",

@@ -13,7 +13,10 @@ def command() -> str:
 
 
 def script_name() -> str:
-    """Return a short name for this process: its script's, or ``"python"`` in a notebook or a console."""
+    """Return a short name for this process: its script's or notebook's, or ``"python"`` in a console."""
+    notebook = os.environ.get("JPY_SESSION_NAME", "")  # Jupyter's server tells its kernels
+    if notebook.endswith(".ipynb"):
+        return os.path.splitext(os.path.basename(notebook))[0]
     name = os.path.basename(str(next(iter(_arguments()), "")))
     stem = os.path.splitext(name)[0]
     return stem if stem not in ("", "-c", "-m", "ipykernel_launcher", "colab_kernel_launcher") else "python"

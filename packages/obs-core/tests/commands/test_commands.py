@@ -132,7 +132,7 @@ def test_doctor_says_what_does_not_work(capsys: pytest.CaptureFixture[str]) -> N
         (["explain", ""], "no execution with the id or the name ''"),
         (["show", "last", "--task", "x"], "no task 'x' in execution"),
         (["dump", "last", "--format", "xml"], "invalid choice: 'xml'"),
-        (["gc", "--older-than", "soon"], "'soon' is no age: type a number and s, m, h, d or w, such as 30d"),
+        (["gc", "--older-than", "soon"], "'soon' is not an age: write a number and s, m, h, d or w, such as 30d"),
         (["ls", "--limit", "-1"], "--limit counts executions, got -1"),
         (["ls", "--store", "nosuchprotocol://x"], "cannot open the store 'nosuchprotocol://x'"),
         (

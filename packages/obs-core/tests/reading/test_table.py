@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 from pathlib import Path
 
 import pytest
@@ -49,9 +48,22 @@ def test_it_is_chosen_by_name_status_tags_and_age(kept: list[str], folder: Path)
     assert [view.id for view in executions(folder, name="night 1")] == [kept[3], kept[1]]
     assert [view.name for view in executions(folder, status="failed")] == ["<b>broken</b>"]
     assert [view.id for view in executions(folder, tags={"number": "2"})] == [kept[2]]
-    assert not executions(folder, since=time.time() + 60)
+    both = executions(folder, status=["failed", "succeeded"], since="1d")
+    assert [view.id for view in both] == [view.id for view in executions(folder, since=datetime.timedelta(days=1))]
+    assert len(both) == 5
+    began = datetime.datetime.fromtimestamp(executions(folder)[1].started / 1e9, datetime.UTC)
+    younger = executions(folder, since=began - datetime.timedelta(microseconds=1))
+    assert [view.id for view in younger][1:] == kept[3:]
+    assert not executions(folder, since=datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=1))
     with pytest.raises(IndexError):
         executions(folder, name="none")[0]
+
+
+def test_a_moment_that_says_too_little_is_refused(folder: Path) -> None:
+    with pytest.raises(ValueError, match="has no time zone"):
+        executions(folder, since=datetime.datetime(2026, 1, 1))
+    with pytest.raises(ValueError, match="'soon' is not an age"):
+        executions(folder, since="soon")
 
 
 def test_as_a_frame_it_has_a_column_for_each_tag(kept: list[str], folder: Path) -> None:

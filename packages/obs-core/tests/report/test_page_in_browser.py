@@ -1058,6 +1058,14 @@ def test_a_notebook_shows_a_deck_as_high_as_it_is(show: Callable[..., Any]) -> N
     assert frames.first.get_attribute("title") == "Quality"
 
 
+def test_what_a_notebook_shows_without_scripts_is_inert_with_them(show: Callable[..., Any]) -> None:
+    item = "</noscript ></NOSCRIPT><b id=out>out</b><noscript><script>document.title = 'run'</script>"
+    page = show(f"<!doctype html><title>Notebook</title>{render_notebook('Quality', [item], bodies.get)}")
+    expect(page.frame_locator("body > iframe").frame_locator("iframe").get_by_text("out")).to_be_visible()
+    assert page.locator("body b").count() == 0
+    assert page.title() == "Notebook"
+
+
 # ---- Logs
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import re
 
 from obs_core.commands.base import Command, CommandError
 from obs_core.reading.garbage import sweep
 from obs_core.store import open_store
-
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+from obs_core.text.durations import parse_age
 
 
 class CollectGarbage(Command):
@@ -35,12 +33,12 @@ class CollectGarbage(Command):
 
 
 def age_in_seconds(text: str) -> float:
-    """Return an age such as ``"30d"`` in seconds.
+    """Return an age that was typed, such as ``"30d"``, in seconds.
 
     Raises:
         CommandError: It is none.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text.strip())
-    if found is None:
-        raise CommandError(f"{text!r} is no age: type a number and s, m, h, d or w, such as 30d")
-    return float(found[1]) * _SECONDS[found[2]]
+    try:
+        return parse_age(text) / 1e9
+    except ValueError as error:
+        raise CommandError(str(error)) from None

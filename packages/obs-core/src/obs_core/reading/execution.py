@@ -345,7 +345,9 @@ class Execution:
 
         trace = io.StringIO()
         self.span.explain(trace)
-        return shown(self.view, self.tasks, trace.getvalue())
+        said = self.log(level="warning")
+        errors = sum(line.severity >= _ERROR for line in said)
+        return shown(self.view, self.tasks, trace.getvalue(), len(said) - errors, errors)
 
     @functools.cached_property
     def _assembly(self) -> Assembly:

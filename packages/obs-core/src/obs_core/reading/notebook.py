@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.numbers import plural
 from obs_core.text.verdicts import counted_verdicts
 
 if TYPE_CHECKING:
@@ -17,24 +18,27 @@ __all__ = ["shown"]
 _MOST_TASKS = 20
 
 
-def shown(view: ExecutionView, tasks: Sequence[TaskView], trace: str) -> str:
+def shown(view: ExecutionView, tasks: Sequence[TaskView], trace: str, warnings: int = 0, errors: int = 0) -> str:
     """Return one folded line with name, status and duration, which opens to the tasks and the trace.
 
     Args:
         view: The execution.
         tasks: Its tasks.
         trace: What `ExecutionSpan.explain` prints.
+        warnings: How many were logged.
+        errors: How many were logged.
     """
+    logged = "".join(f", {plural(count, kind)}" for count, kind in ((warnings, "warning"), (errors, "error")) if count)
     rows = "".join(map(_row, tasks[:_MOST_TASKS]))
     more = f"<p>{len(tasks) - _MOST_TASKS:,} more tasks</p>" if len(tasks) > _MOST_TASKS else ""
+    about = f"<p>{format_moment(view.started)} · <code>obs open {escape(view.id)}</code> shows the report</p>"
     error = f"<p><code>{escape(view.error[:500])}</code></p>" if view.error else ""
     checks = counted_verdicts(view.verdicts.passed, view.verdicts.warned, view.verdicts.failed)
     return (
-        f"<details><summary><b>{escape(view.name[:120])}</b> {view.status} in {format_duration(view.duration)}, "
-        f"{f'{checks}, ' if checks else ''}"
-        f"{format_moment(view.started)}</summary>{error}"
+        f"<details><summary><b>{escape(view.name[:120])}</b> {view.status} in {format_duration(view.duration)}{logged}"
+        f"{f', {checks}' if checks else ''}</summary>{about}{error}"
         f"<table><thead><tr>{_HEAD}</tr></thead><tbody>{rows}</tbody></table>{more}"
-        f"<pre>{escape(trace)}</pre></details>"
+        f"<pre style='font-family:monospace;line-height:1.3'>{escape(trace)}</pre></details>"
     )
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from obs_core import clock
 from obs_core.model import ExecutionView, Status
 from obs_core.reading.listing import list_executions
 from obs_core.store import Store
-from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.durations import format_duration, format_moment, parse_age
 
 if TYPE_CHECKING:
     import pandas
@@ -23,6 +25,8 @@ __all__ = ["ExecutionTable", "executions"]
 _COLUMNS = ("id", "name", "status", "started", "duration", "error", "host", "user", "command", "git_commit")
 """Those that are fields of `ExecutionView`; ``verdict``, what the checks found at worst, is one more."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _SHOWN = 10
 """Rows of its representation."""
 
@@ -31,9 +35,9 @@ def executions(
     store: Store | str | os.PathLike[str] | None = None,
     *,
     name: str | None = None,
-    status: Status | None = None,
+    status: Status | Collection[Status] | None = None,
     tags: Mapping[str, str] | None = None,
-    since: float | None = None,
+    since: datetime | timedelta | str | None = None,
     verdict: str | None = None,
 ) -> ExecutionTable:
     """Return the executions of a store, newest first, as a table that is read as far as one looks.
@@ -41,17 +45,34 @@ def executions(
     Args:
         store: Where they are kept. Default: `OBS_STORE`, or ``.obs``.
         name: Only those of this name.
-        status: Only ``"running"``, ``"succeeded"``, ``"failed"`` or ``"lost"`` ones.
+        status: Only ``"running"``, ``"succeeded"``, ``"failed"`` or ``"lost"`` ones; one of them or several.
         tags: Only those with these tags.
-        since: Only those that began after this moment, in seconds since the epoch.
+        since: Only those that began after this moment (an aware datetime), or so long ago at the most: a timedelta, or
+            a text such as ``"7d"`` with the units s, m, h, d and w.
         verdict: Only those whose checks found this at worst: ``"failed"``, ``"warned"`` or ``"passed"``.
+
+    Raises:
+        ValueError: `since` is a datetime without a zone, or a text that is not an age.
 
     Examples:
         >>> executions(name="flights")[0].status
         'succeeded'
-        >>> executions(since=time.time() - 7 * 86400).to_pandas().groupby("name").duration.median()
+        >>> executions(status=["failed", "lost"], since="7d").to_pandas().groupby("name").duration.median()
     """
-    return ExecutionTable(store, name=name, status=status, tags=tags or {}, since=since, verdict=verdict)
+    chosen = {status} if isinstance(status, str) else None if status is None else set(status)
+    begin = None if since is None else _moment(since)
+    return ExecutionTable(store, name=name, statuses=chosen, tags=tags or {}, begin=begin, verdict=verdict)
+
+
+def _moment(since: datetime | timedelta | str) -> int:
+    """Return nanoseconds since the epoch."""
+    if isinstance(since, datetime):
+        if since.tzinfo is None:
+            raise ValueError(f"since={since!r} has no time zone: use datetime.now(UTC), or an age such as '7d'")
+        return int((since - _EPOCH) / timedelta(microseconds=1)) * 1_000
+    if isinstance(since, timedelta):
+        return clock.epoch() - int(since / timedelta(microseconds=1)) * 1_000
+    return clock.epoch() - parse_age(since)
 
 
 class ExecutionTable(Sequence[ExecutionView]):
@@ -59,8 +80,7 @@ class ExecutionTable(Sequence[ExecutionView]):
 
     Get it from `executions`. As a frame it has the columns ``id``, ``name``, ``status``, ``started`` (UTC),
     ``duration`` (seconds), ``error``, ``host``, ``user``, ``command``, ``git_commit``, ``verdict`` (what the checks
-    found at worst), and one ``tag:NAME`` for each
-    tag.
+    found at worst), and one ``tag:NAME`` for each tag.
     """
 
     def __init__(
@@ -68,12 +88,13 @@ class ExecutionTable(Sequence[ExecutionView]):
         store: Store | str | os.PathLike[str] | None,
         *,
         name: str | None,
-        status: Status | None,
+        statuses: Collection[Status] | None,
         tags: Mapping[str, str],
-        since: float | None,
+        begin: int | None,
         verdict: str | None = None,
     ) -> None:
-        self._name, self._status, self._tags, self._since, self._verdict = name, status, tags, since, verdict
+        self._name, self._statuses, self._tags, self._begin = name, statuses, tags, begin
+        self._verdict = verdict
         self._read: list[ExecutionView] = []
         self._rest = filter(self._is_wanted, itertools.takewhile(self._is_young, list_executions(store)))
 
@@ -150,12 +171,12 @@ class ExecutionTable(Sequence[ExecutionView]):
         return count is not None and len(self._read) >= count
 
     def _is_young(self, view: ExecutionView) -> bool:
-        return self._since is None or view.started >= self._since * 1e9
+        return self._begin is None or view.started >= self._begin
 
     def _is_wanted(self, view: ExecutionView) -> bool:
         return (
             self._name in (None, view.name)
-            and self._status in (None, view.status)
+            and (self._statuses is None or view.status in self._statuses)
             and self._verdict in (None, view.verdicts.outcome)
             and all(view.tags.get(name) == value for name, value in self._tags.items())
         )

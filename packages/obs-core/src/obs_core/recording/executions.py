@@ -27,10 +27,26 @@ from obs_core.store import Store, open_store
 from obs_core.store.folder import FolderStore
 from obs_core.text.bounded_repr import describe_error
 
-__all__ = ["begin", "end", "execution", "make_task_visible", "make_visible", "start_record", "terminate_part"]
+__all__ = [
+    "begin",
+    "begin_unwritten",
+    "end",
+    "execution",
+    "is_recorded",
+    "make_task_visible",
+    "make_visible",
+    "start_record",
+    "terminate",
+    "terminate_part",
+    "told_of_ends",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+told_of_ends: list[Callable[[Run], None]] = []
+"""Called with each execution of this process that has ended, in the thread that ended it."""
 
 
 class execution:
@@ -136,6 +152,21 @@ def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | No
         run.journal.append(run.begun)
     at_sigterm(run, functools.partial(terminate, run))
     return run
+
+
+def begin_unwritten(name: str, tags: Mapping[str, str]) -> Run:
+    """Begin an execution that is written with the first thing that is recorded in it; see `is_recorded`."""
+    begun: records.ExecutionStart | None = None
+    with guarded(f"beginning execution {name!r}"):
+        begun = start_record(name, tags)
+    run = new_run(name, preamble=[begun] if begun else [])
+    run.begun = begun
+    return run
+
+
+def is_recorded(run: Run) -> bool:
+    """Tell whether anything was recorded in an execution that began unwritten."""
+    return bool(run.journal.used or run.journal.items)
 
 
 def new_run(name: str, store: Store | None = None, preamble: list[records.Record] | None = None) -> Run:
@@ -271,6 +302,8 @@ def end(run: Run, error: BaseException | None = None) -> None:
     run.log.close()
     with guarded(f"ending execution {run.name!r}"):
         journal.close()
+        for tell in told_of_ends:
+            tell(run)
 
 
 _ROOT = 1

@@ -13,7 +13,7 @@ import sys
 
 from obs_core import provenance, settings
 from obs_core.failsafe import guarded
-from obs_core.journal import flusher, records
+from obs_core.journal import flusher
 from obs_core.locks import members, new_rlock
 from obs_core.recording import executions, joining
 from obs_core.recording.process_end import ProcessEnd
@@ -81,12 +81,9 @@ _ambient_lock = new_rlock()  # a finalizer may record while its own thread begin
 def _begin_ambient() -> TaskState:
     global _process_end
     name = "python"
-    begun: records.ExecutionStart | None = None
-    with guarded("beginning the execution of this process"):
+    with guarded("naming the execution of this process"):
         name = provenance.script_name()
-        begun = executions.start_record(name, {})
-    run = executions.new_run(name, preamble=[begun] if begun else [])
-    run.begun = begun
+    run = executions.begin_unwritten(name, {})
     _process_end = ProcessEnd()
     at_sigterm(run, functools.partial(_end_ambient, run))
     atexit.register(_end_ambient, run)
@@ -112,7 +109,7 @@ def _end_ambient(run: Run, terminated: Terminated | None = None) -> None:
     if ending is not None:
         error = terminated or ending.error()
         ending.close()
-    if run.journal.used or run.journal.items:
+    if executions.is_recorded(run):
         if terminated is None:
             executions.end(run, error)
         else:

@@ -81,6 +81,8 @@ def render_report(
 def render_notebook(name: str, items: list[str], shared: Callable[[str], SharedBody]) -> str:
     """Write one deck as HTML that a notebook can show: a sandboxed frame that is as high as its content.
 
+    Where scripts are off (an untrusted or converted notebook) its tables, texts and images are shown without them.
+
     Args:
         name: The deck's name.
         items: Its HTML items, with their large scripts and styles extracted.
@@ -95,7 +97,24 @@ def render_notebook(name: str, items: list[str], shared: Callable[[str], SharedB
     payloads = Payloads(shared)
     contents = {"layout": "deck", "tabs": [[name, payloads.add(items)]]}
     page = _filled("page.html", title=_text(name), icon="", summary="", **_embedded(contents, payloads))
-    return _filled("notebook.html", name=_text(name), page=_text(page))
+    return _filled("notebook.html", name=_text(name), page=_text(page), still=_still(items))
+
+
+_MOVING = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_MOST_STILL = 100_000
+"""Characters of a deck that are shown where scripts are off."""
+
+
+def _still(items: list[str]) -> str:
+    """Return what can be shown without scripts, to be put into ``<noscript>``, which is text where scripts are on."""
+    shown: list[str] = []
+    room = _MOST_STILL
+    for still in (_MOVING.sub("", item) for item in items):
+        room -= len(still)
+        if room < 0:
+            return "\n".join([*shown, "<p>The rest is shown where scripts are on.</p>"])
+        shown.append(re.sub(r"</?noscript", "<span", still, flags=re.IGNORECASE))
+    return "\n".join(shown)
 
 
 def _input_of(task: TaskView) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
 from datetime import UTC, datetime
 
-__all__ = ["format_duration", "format_iso", "format_moment"]
+__all__ = ["format_duration", "format_iso", "format_moment", "parse_age"]
 
 MICROSECOND = 1_000
 MILLISECOND = 1_000_000
@@ -13,6 +14,8 @@ SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 
 
 def format_duration(ns: int) -> str:
@@ -64,6 +67,25 @@ def format_iso(ns: int) -> str:
     """
     seconds, fraction = divmod(ns, SECOND)
     return f"{_second(seconds)}.{fraction:09d}+00:00"
+
+
+def parse_age(text: str) -> int:
+    """Return an age such as ``"30d"`` in nanoseconds.
+
+    Args:
+        text: A number and one of s, m (minutes), h, d, w.
+
+    Raises:
+        ValueError: It is something else.
+
+    Examples:
+        >>> parse_age("1.5h") == 90 * 60 * 10**9
+        True
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is not an age: write a number and s, m, h, d or w, such as 30d")
+    return int(float(found[1]) * _UNITS[found[2]])
 
 
 def _subsecond(ns: int) -> str:

@@ -1,0 +1,134 @@
+"""The extension of IPython, in a real kernel and a real shell."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from obs_core import executions, load_execution
+
+nbformat = pytest.importorskip("nbformat")
+nbclient = pytest.importorskip("nbclient")
+pytest.importorskip("ipykernel")
+
+CELLS = {
+    "load": "%load_ext obs_core\nimport logging\nfrom obs_core import Deck, execution, span, task",
+    "tasks": """@task
+def double(number):
+    logging.warning("doubling")
+    return 2 * number
+
+double(2), double(3)""",
+    "plain": "print('said outside any task')",
+    "named": """%%obs night
+import asyncio
+
+@task
+async def slow():
+    await asyncio.sleep(0)
+    return 7
+
+await slow()""",
+    "own": "with execution('own'):\n    double(1)",
+    "span": "with span('only'):\n    pass",
+    "failing": "%%obs bad\n\ndouble(4)\n1 / 0",
+    "report": "%obs night",
+    "deck": "Deck('Table').append('<table><tr><td>three</td></tr></table><script>1</script>')",
+    "again": "%unload_ext obs_core\ndouble(5)",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("notebook")
+
+
+@pytest.fixture(scope="module")
+def outputs(folder: Path) -> dict[str, list[Any]]:
+    """What each cell shows, by its key in CELLS, run in the folder."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS.values()])
+    client = nbclient.NotebookClient(notebook, timeout=120, allow_errors=True, kernel_name="python3")
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("OBS_")}
+    variables |= {"OBS_STORE": str(folder / "store"), "JPY_SESSION_NAME": "/work/Delays of 2013.ipynb"}
+    with client.setup_kernel(cwd=str(folder), env=variables):
+        for number, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, number)
+    return {key: cell.outputs for key, cell in zip(CELLS, notebook.cells, strict=True)}
+
+
+def lines(outputs: list[Any]) -> list[str]:
+    """The folded lines of executions below a cell."""
+    shown = [output.data.get("text/html", "") for output in outputs if output.output_type == "display_data"]
+    found = [re.search(r"<summary>(.*?)</summary>", html) for html in shown]
+    return [re.sub(r"<[^>]+>|[\d.]+ (µs|ms|s)", "", match[1]) for match in found if match]
+
+
+def test_a_cell_that_calls_tasks_is_one_execution_named_after_the_notebook(outputs: dict[str, list[Any]]) -> None:
+    assert lines(outputs["tasks"]) == ["Delays of 2013 succeeded in , 2 warnings"]
+    assert lines(outputs["span"]) == ["Delays of 2013 succeeded in "]
+
+
+def test_a_cell_that_records_nothing_shows_and_leaves_nothing(outputs: dict[str, list[Any]], folder: Path) -> None:
+    assert [output.output_type for output in outputs["plain"]] == ["stream"]
+    assert outputs["load"] == []
+    names = [view.name for view in executions(folder / "store")][::-1]
+    assert names == ["Delays of 2013", "night", "own", "Delays of 2013", "bad", "Delays of 2013", "double"]
+
+
+def test_a_name_above_a_cell_names_its_execution_and_changes_nothing_else(
+    outputs: dict[str, list[Any]], folder: Path
+) -> None:
+    assert lines(outputs["named"]) == ["night succeeded in "]
+    (result,) = [output for output in outputs["named"] if output.output_type == "execute_result"]
+    assert result.data["text/plain"] == "7"
+    night = load_execution(executions(folder / "store", name="night")[0].id, folder / "store")
+    assert [one.name for one in night.tasks] == ["night", "slow"]  # what belongs to no task, and the task
+    (source,) = night.task("night").decks
+    assert source.name == "Source Code"
+    assert "async def slow" in "".join(source.items)
+    assert "In [4]" in "".join(source.items)
+
+
+def test_an_execution_that_a_cell_makes_itself_is_shown_alone(outputs: dict[str, list[Any]]) -> None:
+    assert lines(outputs["own"]) == ["own succeeded in , 1 warning"]
+
+
+def test_a_cell_that_raises_is_a_failed_execution(outputs: dict[str, list[Any]], folder: Path) -> None:
+    assert lines(outputs["failing"]) == ["bad failed in , 1 warning"]
+    (error,) = [output for output in outputs["failing"] if output.output_type == "error"]
+    assert error.ename == "ZeroDivisionError"
+    assert "----> 4 1 / 0" in re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error.traceback))
+    assert executions(folder / "store", name="bad")[0].error == "ZeroDivisionError: division by zero"
+
+
+def test_the_report_is_shown_in_a_sandboxed_frame(outputs: dict[str, list[Any]]) -> None:
+    (shown,) = outputs["report"]
+    assert 'sandbox="allow-scripts allow-popups allow-downloads"' in shown.data["text/html"]
+    assert "night · succeeded" in shown.data["text/html"]
+
+
+def test_a_deck_is_legible_where_scripts_are_off(outputs: dict[str, list[Any]]) -> None:
+    html = outputs["deck"][0].data["text/html"]
+    (still,) = re.findall(r"<noscript>(.*?)</noscript>", html, re.DOTALL)
+    assert "<td>three</td>" in still
+    assert "<script" not in still
+
+
+def test_unloaded_it_leaves_cells_alone(outputs: dict[str, list[Any]]) -> None:
+    assert lines(outputs["again"]) == []
+
+
+def test_in_a_terminal_it_says_one_line_for_each_cell(tmp_path: Path) -> None:
+    script = tmp_path / "cells.ipy"
+    script.write_text(f"{CELLS['load']}\n{CELLS['tasks']}\n")
+    command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=nocolor", "-c", f"%run {script}"]
+    variables = os.environ | {"OBS_STORE": str(tmp_path / "store"), "IPYTHONDIR": str(tmp_path / "ipython")}
+    result = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"<Execution '\w+' \S+ succeeded>", result.stdout), result.stdout
