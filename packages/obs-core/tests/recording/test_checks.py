@@ -241,3 +241,21 @@ class TestTheCommand:
             check("rows > 0", False, "0 rows")
         obs(["explain", "--store", str(folder)])
         assert "1 check failed: rows > 0 (0 rows)" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_forked_child_counts_only_its_own(folder: Path) -> None:
+    with execution("night", store=folder) as run:
+        check("before", True)
+        child = os.fork()
+        if not child:
+            try:
+                check("in the child", True)
+                run._run.verdicts.summarize()  # type: ignore[union-attr]
+                run._run.journal.close_now()  # type: ignore[union-attr]
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+    (view,) = list_executions(folder)
+    assert view.verdicts.passed == 2
+    assert sorted(name for _, name, _ in view.verdicts.said) == ["before", "in the child"]

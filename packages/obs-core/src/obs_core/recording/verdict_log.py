@@ -81,7 +81,7 @@ class VerdictLog:
         """Tell the journal, once more at the end: a list of executions reads the last lines."""
         with self._lock:
             total = sum(self._counts.values())
-            if not total:
+            if not total or self._source not in self._journal.sources:  # else they are of the parent of this child
                 return
             said = [(outcome, name, found) for (outcome, name), found in self._said.items()]
             counts = self._counts

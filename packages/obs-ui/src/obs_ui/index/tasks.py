@@ -23,6 +23,9 @@ from obs_ui.index.database import insertion
 __all__ = ["TaskIndex", "TaskRow"]
 
 _MOST_NAMES = 200
+_LARGE = 3
+"""Segments of a journal from which on nobody waits for it; in a folder a full one holds some 130,000 spans."""
+
 _WORST_FIRST: tuple[Status, ...] = ("failed", "lost", "running", "succeeded")
 _LINES = (b'["execution"', b'["execution-end"', b'["task"', b'["task-end"', b'["verdict"', b'["deck"', b'["beat"')
 
@@ -84,13 +87,23 @@ class TaskIndex:
             if time.monotonic() < deadline:
                 with contextlib.suppress(OSError):
                     found[execution_id] = self._read(execution_id)
-        missing = [one for one in ended if one not in found]
-        while missing and time.monotonic() < deadline:
-            found.update(self._read_and_keep(missing[:1]))
-            del missing[:1]
-        if missing:
-            self._read_later(missing)
+        later: list[str] = []
+        for execution_id in ended:
+            if execution_id in found:
+                continue
+            if time.monotonic() >= deadline or self._is_large(execution_id):
+                later.append(execution_id)
+            else:
+                found.update(self._read_and_keep([execution_id]))
+        if later:
+            self._read_later(later)
         return found
+
+    def _is_large(self, execution_id: str) -> bool:
+        try:
+            return len(segment_names(self._store, execution_id)) > _LARGE
+        except OSError:
+            return False
 
     def _known(self, ids: Iterable[str]) -> dict[str, list[TaskRow]]:
         table = schema.tasks.c

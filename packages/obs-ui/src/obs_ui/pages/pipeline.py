@@ -22,6 +22,8 @@ _READ = RUNS + 20
 
 def pipeline(request: Request) -> Response:
     """Show all runs of one name; with ``part=live`` only what changes by itself."""
+    if "name" not in request.query_params:
+        return RedirectResponse("/executions", 303)
     site = site_of(request)
     found = _pipeline(request)
     part = request.query_params.get("part") == "live"
