@@ -147,8 +147,9 @@ class Pipeline:
 
     @functools.cached_property
     def tasks(self) -> list[TaskRuns]:
-        """The tasks, in the order in which the newest run called them."""
-        names = dict.fromkeys(name for run in reversed(self.runs) for name in self._tasks.get(run.id, ()))
+        """The tasks, in the order in which the newest run called them; one that goes on has not called all of them."""
+        newest = [*reversed(self.ended), *(run for run in self.runs if run.status == "running")]
+        names = dict.fromkeys(name for run in newest for name in self._tasks.get(run.id, ()))
         return [self._task_runs(name) for name in list(names)[:_MOST_TASKS]]
 
     @functools.cached_property
