@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
+import math
 import uuid
 from typing import Any, cast
 
@@ -220,6 +221,35 @@ def test_texts_that_are_no_unicode() -> None:
     assert column.texts is not None
     assert column.texts.frequent.sorted_by_count() == [("half \\xed\\xa0\\x80", 2, 2), ("ok", 1, 1)]
     assert column_of([b"\xff\xfe", b"\xff\xfe"]).texts.frequent.sorted_by_count() == [("\\xff\\xfe", 2, 2)]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["EWR", "JFK", "", "Zürich"] * 50,  # alike
+        [f"Zürich {number}" for number in range(200)],  # all different
+        ["a\0b", "a", "b\0", "\0"] * 50,
+        [f"\0{number}" for number in range(200)],
+        [""],
+    ],
+)
+@pytest.mark.parametrize("missing", [[], [None, math.nan, pd.NA, None]])
+def test_texts_among_objects_are_profiled_as_those_of_arrow(texts: list[str], missing: list[Any]) -> None:
+    objects = column_of([*missing, *texts])
+    assert (objects.missing, objects.nan) == (len(missing), len(missing) // 4)
+    assert profile_of_texts(objects) == profile_of_texts(arrow([*texts, *[None] * len(missing)], "string"))
+
+
+def profile_of_texts(column: ColumnProfile) -> list[Any]:
+    """What is known of the texts of a column, but for the name of its type."""
+    return [column.rows, column.missing, column.types, column.distinct, column.texts]
+
+
+def test_texts_among_other_values_are_texts() -> None:
+    column = column_of(["a", 1, "a", 2.5, None, np.str_("b"), b"a"])
+    assert (column.types, column.missing) == ({"text": 3, "bytes": 1, "integer": 1, "number": 1}, 1)
+    assert column.texts is not None
+    assert column.texts.frequent.sorted_by_count()[0] == ("a", 3, 3)  # text and bytes
 
 
 def test_lengths_are_in_characters_and_lists_have_sizes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from obs_profiles import (
     ExpectationError,
     ExpectationWarning,
     expect,
+    log,
     profile,
     profile_data,
 )
@@ -79,6 +81,15 @@ def test_the_reference_is_the_last_successful_call_in_any_execution(store: Recor
     assert any("delay (0." in note for note in notes(store))
     clean(AFTER)  # it is compared with the last time, not with the first
     assert "No drift" in decks(store)["Data Profile: flights"]
+
+
+def test_warnings_point_to_the_task(store: RecordingStore) -> None:
+    clean = make_clean(reference=BEFORE, on_drift="warn", expect=[expect.rows(at_most=1)])
+    with pytest.warns((DriftWarning, ExpectationWarning)) as caught:
+        clean(AFTER)
+    line = inspect.unwrap(clean).__code__.co_firstlineno
+    places = {(each.category, each.filename, each.lineno) for each in caught}
+    assert places == {(kind, __file__, line) for kind in (DriftWarning, ExpectationWarning)}
 
 
 def test_raise_refuses_the_call_and_the_refused_data_is_no_reference(store: RecordingStore) -> None:
@@ -276,6 +287,31 @@ def test_what_is_not_as_expected_can_be_refused(store: RecordingStore) -> None:
 def test_expectations_of_another_argument_are_not_checked(store: RecordingStore) -> None:
     make_clean(expect={"weather": [expect.rows(at_most=10)]}, on_failure="raise")(BEFORE)
     assert "Expectations" not in decks(store)["Data Profile: flights"]
+
+
+# ---- log --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_logged_is_kept_shown_and_compared_with_the_last_time(store: RecordingStore) -> None:
+    @task(deck_fields=())
+    def count(rows: int) -> int:
+        return log({"delay": range(rows)}, "delays").rows
+
+    assert count(200) == 200
+    assert set(decks(store)) == {"Data Profile: delays"}
+    assert "Data profile of delays in count" in decks(store)["Data Profile: delays"]
+    assert count(400) == 400
+    assert "1 of 1 columns drifted" in decks(store)["Data Profile: delays"]
+    assert load_execution("last", store=store).artifact("count", "data profile: delays")["delay"].rows == 400
+
+
+def test_what_is_logged_outside_a_task_is_profiled(store: RecordingStore) -> None:
+    assert log({"delay": range(5)}).rows == 5
+
+
+def test_what_cannot_be_profiled_is_refused_by_log(store: RecordingStore) -> None:
+    with pytest.raises(TypeError, match="not int"):
+        log(5)
 
 
 # ---- segments and files -----------------------------------------------------------------------------------------

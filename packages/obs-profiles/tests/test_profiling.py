@@ -270,6 +270,20 @@ def test_segments_of_any_values_of_any_frame() -> None:
     assert set(profile({1: ["a", "b"]}, by="1").segments) == {"a", "b"}
 
 
+def test_values_that_read_like_the_names_of_summaries_are_segments_of_their_own() -> None:
+    reserved = ["(missing)", "(all others)", '"(missing)"']
+    known = profile({"key": [*reserved, "(missing)", None], "n": range(5)}, by="key")
+    assert {value: segment.rows for value, segment in known.segments.items()} == {
+        '"(missing)"': 2,
+        '"(all others)"': 1,
+        '""(missing)""': 1,
+        "(missing)": 1,
+    }
+    many = profile({"key": ["(all others)"] * 2 + [str(number) for number in range(60)]}, by="key")
+    assert (many.segments['"(all others)"'].rows, many.segments[OTHERS].rows) == (2, 11)
+    assert merge([many, many]).segments['"(all others)"'].rows == 4
+
+
 def test_segments_of_arrays_and_of_columns_alone() -> None:
     pairs = profile(np.array([[1, 5], [1, 6], [2, 7]]), by="0")
     assert {name: (part.rows, part["1"].numbers.most) for name, part in pairs.segments.items()} == {  # type: ignore[union-attr]
@@ -311,6 +325,39 @@ class TestImport(ImportContract):
 def test_a_profile_of_20_columns_and_of_many_rows_is_small(random: np.random.Generator) -> None:
     frame = pd.concat([mixed(random, 40_000).add_suffix(str(place)) for place in range(3)], axis=1).iloc[:, :20]
     assert len(profile(frame).to_bytes()) < 40_000
+
+
+def test_a_file_that_cannot_be_written_whole_stays_as_it_was(tmp_path: Path) -> None:
+    pytest.importorskip("resource")
+    path = tmp_path / "golden.profile"
+    profile({"n": [1, 2, 3]}).save(path)
+    program = (
+        "import resource, sys\n"
+        "from obs_profiles import profile\n"
+        "known = profile({'n': range(5_000)})\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n"
+        "known.save(sys.argv[1])\n"
+    )
+    done = subprocess.run([sys.executable, "-B", "-c", program, path], capture_output=True, text=True, check=False)
+    assert "File too large" in done.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["golden.profile"]
+    assert Profile.load(path).rows == 3
+
+
+def test_a_link_leads_to_what_is_saved(tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to(tmp_path / "golden.profile")
+    profile({"n": [1, 2, 3]}).save(tmp_path / "latest")
+    assert (tmp_path / "latest").is_symlink()
+    assert Profile.load(tmp_path / "golden.profile").rows == 3
+
+
+def test_half_a_file_is_refused_by_name(tmp_path: Path) -> None:
+    whole = profile({"n": range(1_000), "word": ["a", "b"] * 500}, by="word").to_bytes()
+    path = tmp_path / "half.profile"
+    for size in (0, 3, 5, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ProfileFormatError, match=r"half\.profile: .*(no profile|cut off)"):
+            Profile.load(path)
 
 
 def test_profiles_can_be_pickled_saved_and_loaded(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
@@ -339,6 +340,46 @@ def test_links_notes_and_decks_go_to_the_task(store: RecordingStore) -> None:
     assert [(link.name, link.url) for link in recorded.links] == [("Run", "https://example.com/run")]
     assert recorded.notes == ["it was tracked"]
     assert [deck.items for deck in recorded.decks if deck.name == "Tracker"] == [["<p>tracked</p>"]]
+
+
+def test_a_warning_is_a_note_too_and_points_to_the_function(store: RecordingStore) -> None:
+    class doubtful(TaskDecorator):
+        def around(self, call: TaskCall) -> Iterator[None]:
+            call.warn(f"{call.name} is in doubt", RuntimeWarning)
+            yield
+
+    @task
+    @doubtful()
+    def plain() -> None: ...
+
+    @doubtful()
+    @task
+    async def coroutine() -> None: ...
+
+    @task
+    @doubtful()
+    def generator() -> Iterator[int]:
+        yield 1
+
+    with pytest.warns(RuntimeWarning) as caught, execution("it"):
+        plain()
+        asyncio.run(coroutine())
+        list(generator())
+    functions = [inspect.unwrap(each) for each in (plain, coroutine, generator)]
+    assert [(str(each.message), each.filename, each.lineno) for each in caught] == [
+        (f"{function.__name__} is in doubt", __file__, function.__code__.co_firstlineno) for function in functions
+    ]
+    assert [each.notes for each in store.last().tasks] == [[str(each.message)] for each in caught]
+
+
+def test_a_warning_of_a_with_block_is_a_plain_one(store: RecordingStore) -> None:
+    class doubtful(TaskDecorator):
+        def around(self, call: TaskCall) -> Iterator[None]:
+            call.warn("in doubt")
+            yield
+
+    with pytest.warns(UserWarning, match="in doubt"), execution("it"), doubtful():
+        pass
 
 
 def test_a_decorated_task_can_be_pickled_by_value() -> None:

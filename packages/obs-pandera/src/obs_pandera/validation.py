@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -137,8 +136,7 @@ def _fail(call: TaskCall, place: _Place, error: Any) -> None:
     failure = bounded(error, f"{_where(call, place)} does not pass schema {_name(place.schema)!r}")
     if place.config.on_error == "raise":
         call.reject(failure)
-    call.note(str(failure))
-    warnings.warn(str(failure), ValidationWarning, stacklevel=2)
+    call.warn(str(failure), ValidationWarning)
 
 
 def _leave_deck(call: TaskCall, place: _Place, data: Any, error: Any) -> None:

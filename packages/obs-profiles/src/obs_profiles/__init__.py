@@ -12,7 +12,7 @@ from obs_profiles.__about__ import __version__
 
 if TYPE_CHECKING:
     from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement, drift
-    from obs_profiles.decorator import DriftError, DriftWarning, ExpectationError, ExpectationWarning, profile_data
+    from obs_profiles.decorator import DriftError, DriftWarning, ExpectationError, ExpectationWarning, log, profile_data
     from obs_profiles.expectations import Checked, Expectation, Verdict, check, expect
     from obs_profiles.files.reading import ProfileFormatError
     from obs_profiles.merging import merge
@@ -41,6 +41,7 @@ _MODULES = {
     "check": "expectations",
     "drift": "comparison",
     "expect": "expectations",
+    "log": "decorator",
     "merge": "merging",
     "profile": "profiling",
     "profile_data": "decorator",
@@ -68,6 +69,7 @@ __all__ = [
     "check",
     "drift",
     "expect",
+    "log",
     "merge",
     "profile",
     "profile_data",

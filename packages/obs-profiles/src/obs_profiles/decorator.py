@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from obs_core import ObsError, TaskCall, TaskDecorator, load_execution
+from obs_core import ObsError, TaskCall, TaskDecorator, current_context, load_execution
 from obs_profiles.columns import is_frame
 from obs_profiles.comparison import DEFAULT_THRESHOLD, ColumnDrift, Drift, Thresholds, check_thresholds, drift
 from obs_profiles.expectations import Checked, Expectation, Verdict, check
@@ -16,7 +15,7 @@ from obs_profiles.pages import checked_html, drift_html, profile_html
 from obs_profiles.profiles import Profile
 from obs_profiles.profiling import profile, profile_of
 
-__all__ = ["DriftError", "DriftWarning", "ExpectationError", "ExpectationWarning", "profile_data"]
+__all__ = ["DriftError", "DriftWarning", "ExpectationError", "ExpectationWarning", "log", "profile_data"]
 
 _RESULT = "return"
 _NAMED = 5
@@ -55,13 +54,16 @@ class ExpectationError(ObsError, ValueError):
 
 
 class _Place(NamedTuple):
-    """Where data is: an argument, or what is returned, or a part of it."""
+    """Where data is: an argument, or what is returned, or a part of it; or what `log` was given."""
 
     name: str
     data: Any
+    logged: bool = False
 
     def text(self, call: TaskCall) -> str:
         """Say where that is."""
+        if self.logged:
+            return f"{self.name} in {call.name}"
         if self.name.startswith(_RESULT):
             return f"the {self.name.replace(_RESULT, 'result', 1)} of {call.name}"
         return f"argument {self.name} of {call.name}"
@@ -148,7 +150,7 @@ class profile_data(TaskDecorator):
     def _takes(self, name: str) -> bool:
         return self._inputs if isinstance(self._inputs, bool) else name in self._inputs
 
-    def _look_at(self, call: TaskCall, place: _Place) -> None:
+    def _look_at(self, call: TaskCall, place: _Place) -> Profile:
         """Profile a frame, keep its profile, check, compare, show, and act on what is wrong."""
         known = self._profile(place.data)
         artifact = f"data profile: {place.name}"
@@ -166,6 +168,7 @@ class profile_data(TaskDecorator):
         self._act_on_failure(checked, call, place)
         if compared is not None and reference is not None:
             self._act_on_drift(compared.drifted, call, place, reference.text)
+        return known
 
     def _profile(self, data: Any) -> Profile:
         columns = [str(name) for name in getattr(data, "columns", ())]
@@ -201,8 +204,7 @@ class profile_data(TaskDecorator):
         message = f"{place.text(call)} drifted from {reference}: {_named(drifted, ', ')}"
         if self._on_drift == "raise":
             call.reject(DriftError(message, drifted))
-        call.note(message)
-        warnings.warn(message, DriftWarning, stacklevel=2)
+        call.warn(message, DriftWarning)
 
     def _act_on_failure(self, checked: Checked, call: TaskCall, place: _Place) -> None:
         if checked.passed or self._on_failure is None:
@@ -210,8 +212,33 @@ class profile_data(TaskDecorator):
         message = f"{place.text(call)} is not as expected: {_named(checked.failed, '; ')}"
         if self._on_failure == "raise":
             call.reject(ExpectationError(message, checked.failed))
-        call.note(message)
-        warnings.warn(message, ExpectationWarning, stacklevel=2)
+        call.warn(message, ExpectationWarning)
+
+
+def log(data: Any, name: str = "data", *, by: str | Sequence[str] | None = None) -> Profile:
+    """Profile data in the middle of a task, which is neither an argument nor a result.
+
+    The profile is kept with the task and shown in a deck "Data Profile: <name>", with what drifted since the last
+    successful call of the same task.
+
+    Args:
+        data: What `profile` takes.
+        name: What the data is called; the same in each call, so that it is found again.
+        by: A column, or several, whose most frequent values have a profile of their own.
+
+    Returns:
+        The profile.
+
+    Raises:
+        TypeError: `data` is nothing that can be profiled.
+
+    Example:
+        >>> @task
+        ... def clean(flights: pd.DataFrame) -> int:
+        ...     late = flights[flights.delay > 15]
+        ...     return log(late, "late flights").rows
+    """
+    return profile_data(by=by)._look_at(TaskCall(current_context()), _Place(name, data, logged=True))
 
 
 class _Reference(NamedTuple):

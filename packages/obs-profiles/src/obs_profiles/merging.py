@@ -13,6 +13,9 @@ MOST_SEGMENTS = 50
 OTHERS = "(all others)"
 """The segment of all rows that belong to none of the largest ones."""
 
+MISSING = "(missing)"
+"""The segment of all rows without a value."""
+
 
 def merge(profiles: Iterable[Profile]) -> Profile:
     """Merge profiles of parts of a data set into the profile of the whole.

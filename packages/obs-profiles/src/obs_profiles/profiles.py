@@ -328,18 +328,46 @@ class Profile:
         return read(data)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the profile into a file; `load` reads it."""
-        Path(path).write_bytes(self.to_bytes())
+        """Write the profile into a file; `load` reads it.
+
+        A process that ends meanwhile leaves the file as it was, and so does a full disk.
+
+        Args:
+            path: The file; one that is there is replaced.
+
+        Raises:
+            OSError: It cannot be written.
+
+        Example:
+            >>> profile(flights).save("golden.profile")
+        """
+        target = os.path.realpath(path)  # of a link, what it leads to is replaced
+        scratch = Path(f"{target}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+        try:
+            scratch.write_bytes(self.to_bytes())
+            scratch.replace(target)
+        except BaseException:
+            scratch.unlink(missing_ok=True)
+            raise
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Profile:
         """Read the file of a profile: one of `save`, or one of whylogs.
 
         Raises:
-            ProfileFormatError: It is no profile.
+            ProfileFormatError: It is no profile, or half of one; the message names the file.
             OSError: It cannot be read.
+
+        Example:
+            >>> Profile.load("golden.profile")["delay"].missing
+            1
         """
-        return Profile.from_bytes(Path(path).read_bytes())
+        from obs_profiles.files.reading import ProfileFormatError, read
+
+        try:
+            return read(Path(path).read_bytes())
+        except ProfileFormatError as error:
+            raise ProfileFormatError(f"{os.fspath(path)}: {error}") from error
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return the most important numbers of each column, by name, for a table: ``pandas.DataFrame(...).T``."""

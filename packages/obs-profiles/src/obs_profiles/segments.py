@@ -10,14 +10,13 @@ import numpy as np
 from obs_core.interruptions import let_pass
 from obs_profiles.columns import batches_of, names_of, storable
 from obs_profiles.columns.objects import is_missing, look
-from obs_profiles.merging import MOST_SEGMENTS, OTHERS, merged
+from obs_profiles.merging import MISSING, MOST_SEGMENTS, OTHERS, merged
 from obs_profiles.profiles import Profile
 from obs_profiles.profiling import merged_batches, profile_batch
 from obs_profiles.sketches.frequent import CAPACITY, WORKING_CAPACITY
 
 __all__ = ["profile_by"]
 
-_MISSING = "(missing)"
 _LONGEST = 100
 """Characters that the name of a segment has at most; values that begin alike then belong to one."""
 
@@ -79,7 +78,7 @@ def _column(frame: Any, name: str) -> Any:
 
 
 def _texts(column: Any) -> list[str]:
-    return [_MISSING if is_missing(value) else _text(value) for value in _listed(column)]
+    return [MISSING if is_missing(value) else _text(value) for value in _listed(column)]
 
 
 def _listed(column: Any) -> list[Any]:
@@ -97,6 +96,8 @@ def _text(value: Any) -> str:
     except BaseException as error:
         let_pass(error)
         text = look(value)
+    if text.strip('"') in (MISSING, OTHERS):
+        text = f'"{text}"'  # what a file says is told apart from what we say
     return storable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -68,6 +69,31 @@ class TaskCall:
     def note(self, text: str) -> None:
         """Let everyone who reads the task's report know something."""
         self.context.note(text)
+
+    def warn(self, message: str, category: type[Warning] = UserWarning) -> None:
+        """Leave a note, and warn whoever runs the task; the warning points to the decorated function.
+
+        Python's filters decide whether it is shown, or raised; those by module see the module of the function.
+
+        Args:
+            message: What is wrong.
+            category: The class of the warning.
+
+        Example:
+            >>> call.warn("3 of 200 rows are empty", RuntimeWarning)
+        """
+        import inspect
+
+        self.note(message)
+        function: Any = inspect.unwrap(self.function) if self.function is not None else None
+        code = getattr(function, "__code__", None)
+        if code is None:  # a with block, or an object that can be called
+            warnings.warn(message, category, stacklevel=2)
+            return
+        # Not the line of the call: of a coroutine, or on a worker of a cluster, there is none.
+        names = function.__globals__
+        registry = names.setdefault("__warningregistry__", {})
+        warnings.warn_explicit(message, category, code.co_filename, code.co_firstlineno, function.__module__, registry)
 
     def deck(self, name: str) -> Deck:
         """Make a deck of the task."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import numbers
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from itertools import chain
@@ -23,6 +24,9 @@ _LARGEST = 2**63 - 1
 _LONGEST = 200
 """Characters of how an object looks that are kept."""
 
+_SOME = 1 << 14
+"""Texts of a column by which it is told whether they are alike."""
+
 _FEW = 20
 _SCALARS = frozenset({int, float, bool, type(None)})
 _MOST_LOOKS = 10_000
@@ -39,18 +43,30 @@ def read_objects(values: Sequence[Any], dtype: str = "object") -> ColumnValues:
         values: The values.
         dtype: What the column's type is called.
     """
-    try:
-        texts = PackedTexts.of(values)  # most columns of objects are texts, and nothing but joining them is as fast
-    except TypeError:
-        present = [value for value in values if not is_missing(value)]
-        nan = sum(1 for value in values if issubclass(type(value), _REAL) and is_missing(value))
-        found = ColumnValues(dtype, len(values), len(values) - len(present), nan)
-        _sort_in(present, found)
-        return found
-    found = ColumnValues(dtype, len(values))
-    found.add_type("text", len(texts))
-    found.texts += [CountedTexts(texts)] * bool(len(texts))
+    # Most columns of objects are texts, of which some are missing: no function of Python is called for each of them.
+    kinds = set(map(type, values))
+    text_kinds = {kind for kind in kinds if issubclass(kind, str)}
+    texts, others = values, list[Any]()
+    if kinds != text_kinds:
+        texts = [value for value in values if type(value) in text_kinds]
+        others = [value for value in values if type(value) not in text_kinds]
+    present = [value for value in others if not is_missing(value)]
+    nan = sum(1 for value in others if issubclass(type(value), _REAL) and is_missing(value))
+    found = ColumnValues(dtype, len(values), len(others) - len(present), nan)
+    if texts:
+        found.texts.append(_counted(texts) if text_kinds == {str} else CountedTexts(PackedTexts.of(texts)))
+        found.add_type("text", len(texts))
+    _sort_in(present, found)
     return found
+
+
+def _counted(texts: Sequence[str]) -> CountedTexts:
+    """Count texts, each of which is then looked at once; where few are alike that would take longer."""
+    some = texts[:: max(1, len(texts) // _SOME)]
+    if 2 * len(set(some)) > len(some):
+        return CountedTexts(PackedTexts.of(texts))
+    counts = Counter(texts)
+    return CountedTexts(PackedTexts.of(list(counts)), np.fromiter(counts.values(), np.int64, len(counts)))
 
 
 _NEVER_MISSING = (str, int, list, tuple, dict, set, bytes)
@@ -76,16 +92,8 @@ def is_missing(value: Any) -> bool:
     )
 
 
-def _sort_in(values: Sequence[Any], found: ColumnValues) -> None:
+def _sort_in(values: Iterable[Any], found: ColumnValues) -> None:
     """Sort values by their type."""
-    if not values:
-        return
-    try:
-        found.texts.append(CountedTexts(PackedTexts.of(values)))
-        found.add_type("text", len(values))
-        return
-    except TypeError:
-        pass
     parts: dict[str, list[Any]] = {}
     for value in values:
         parts.setdefault(_TYPES.get(type(value)) or _type_of(value), []).append(value)

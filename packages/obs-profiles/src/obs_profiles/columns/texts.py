@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-
-from obs_core.interruptions import let_pass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,22 +35,19 @@ class PackedTexts:
         Raises:
             TypeError: One of them is no text.
         """
-        joined = "".join(texts)
-        if joined.isascii():
-            return cls._packed(joined.encode(), _lengths(texts, len(joined), str.__len__))
-        return cls.of_bytes([str.encode(text, "utf-8", "surrogatepass") for text in texts])
+        data = np.frombuffer("\0".join(texts).encode("utf-8", "surrogatepass"), np.uint8)
+        ends = np.append(np.flatnonzero(data == 0), len(data))
+        if len(ends) != len(texts):  # some hold a NUL themselves, or there are none
+            return cls.of_bytes([str.encode(text, "utf-8", "surrogatepass") for text in texts])
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        return cls(data, starts, ends - starts)
 
     @classmethod
     def of_bytes(cls, parts: Sequence[bytes]) -> PackedTexts:
         """Pack sequences of bytes."""
-        joined = b"".join(parts)
-        return cls._packed(joined, _lengths(parts, len(joined), bytes.__len__))
-
-    @classmethod
-    def _packed(cls, data: bytes, lengths: NDArray[np.int64]) -> PackedTexts:
-        starts = np.zeros(len(lengths), np.int64)
-        np.cumsum(lengths[:-1], out=starts[1:])
-        return cls(np.frombuffer(data, np.uint8), starts, lengths)
+        # A class of its own may claim another length than what is joined has.
+        lengths = np.fromiter(map(bytes.__len__, parts), np.int64, len(parts))
+        return cls(np.frombuffer(b"".join(parts), np.uint8), np.cumsum(lengths) - lengths, lengths)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -87,15 +82,3 @@ class PackedTexts:
         if not len(self.starts):
             return self.data[:0]
         return self.data[int(self.starts.min()) : int((self.starts + self.lengths).max())]
-
-
-def _lengths(parts: Sequence[Any], total: int, plainly: Callable[[Any], int]) -> NDArray[np.int64]:
-    """Return how long parts are; a class of its own may claim another length than what was joined has."""
-    try:
-        lengths = np.fromiter(map(len, parts), np.int64, len(parts))
-    except BaseException as error:
-        let_pass(error)
-    else:
-        if int(lengths.sum()) == total:
-            return lengths
-    return np.fromiter(map(plainly, parts), np.int64, len(parts))
