@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Callable, Iterable, Sequence
 
@@ -73,6 +72,8 @@ def _said(telling: list[tuple[str, str]], differing: int) -> str:
 
 
 def _plain(markup: str) -> str:
+    import html  # its table of 2,000 names is for pages with calls to be told apart alone
+
     return " ".join(html.unescape(_NOT_TEXT.sub(" ", markup)).split())
 
 
