@@ -183,7 +183,8 @@ def test_tasks_of_what_is_gone_are_forgotten(indexer: Indexer, folder: Path, tmp
 
 
 def test_moments_in_text_are_left_to_the_browser() -> None:
-    written = with_times("<b> killed at 2026-11-28 22:22:09.123 UTC: gone")
-    assert str(written) == (
-        '&lt;b&gt; killed at <time datetime="2026-11-28T22:22:09+00:00">2026-11-28 22:22:09.123 UTC</time>: gone'
-    )
+    assert with_times("<b> killed at 2026-11-28 22:22:09.123 UTC: gone") == [
+        ("<b> killed at ", ""),
+        ("2026-11-28 22:22:09.123 UTC", "2026-11-28T22:22:09+00:00"),
+        (": gone", ""),
+    ]

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
-from markupsafe import Markup, escape
 from sqlalchemy.engine import Engine
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -173,9 +172,19 @@ def ordered(tags: Mapping[str, str]) -> list[tuple[str, str]]:
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? UTC")
 
 
-def with_times(text: str) -> Markup:
-    """Return text in which each moment in UTC is one that the browser writes in the reader's zone."""
-    return Markup(_MOMENT.sub(r'<time datetime="\1T\2+00:00">\g<0></time>', str(escape(text))))
+def with_times(text: str) -> list[tuple[str, str]]:
+    """Return the parts of a text: each, and for a moment in UTC what the browser writes in the reader's zone.
+
+    Examples:
+        >>> with_times("killed at 2026-11-28 22:22:09 UTC")
+        [('killed at ', ''), ('2026-11-28 22:22:09 UTC', '2026-11-28T22:22:09+00:00')]
+    """
+    found: list[tuple[str, str]] = []
+    end = 0
+    for moment in _MOMENT.finditer(text):
+        found += [(text[end : moment.start()], ""), (moment[0], f"{moment[1]}T{moment[2]}+00:00")]
+        end = moment.end()
+    return [part for part in (*found, (text[end:], "")) if part[0]]
 
 
 def counted(verdicts: Iterable[Verdict]) -> VerdictCounts:
