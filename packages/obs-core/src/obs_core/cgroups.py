@@ -13,6 +13,7 @@ from msgspec import Struct
 __all__ = ["MemoryCgroup", "memory_cgroup"]
 
 _ROOT = "/sys/fs/cgroup"
+_MOST_READ = 64 * 1024
 _NO_LIMIT = 1 << 60
 """Version 1 writes "no limit" as the largest number of whole pages."""
 
@@ -107,8 +108,12 @@ def _number(text: str) -> int | None:
 
 
 def _read(path: str) -> str:
+    # A program under `obs run` waits for a dozen of these: a file object takes three times as long.
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        try:
+            return os.read(descriptor, _MOST_READ).decode("utf-8", "replace")
+        finally:
+            os.close(descriptor)
     except OSError:
         return ""

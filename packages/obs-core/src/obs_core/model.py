@@ -286,6 +286,7 @@ class ExecutionView(Struct):
         metrics: The last, least and greatest value of each metric that its first process logged, by name; None for what
             is not finite.
         verdicts: What the checks found, in all tasks.
+        within: The execution of ``obs run`` around it, if its process was started by one; empty if there is none.
     """
 
     id: str
@@ -303,6 +304,7 @@ class ExecutionView(Struct):
     damaged_records: int = 0
     metrics: Mapping[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
     verdicts: VerdictCounts = field(default_factory=VerdictCounts)
+    within: str = ""
 
     @property
     def start(self) -> datetime:

@@ -463,7 +463,9 @@ def test_a_full_disk_hurts_nobody(run_script: RunScript, folder: Path) -> None:
     result = run_script("""
 import resource, signal
 from obs_core import execution
+from obs_core.journal import log_files
 
+log_files._SAFE = frozenset()  # lines are appended: room that was reserved would be there
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with execution("night"):
     print("first")
@@ -480,6 +482,47 @@ with execution("night"):
     execution = load_execution("last", folder)
     warned = 1  # that the disk takes nothing, which it does not take either
     assert logs.dropped_lines(execution.store, execution.id) == 102 + warned - len(lines)
+
+
+def test_a_disk_without_room_to_reserve_gets_the_lines_that_fit(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import resource, signal
+from obs_core import execution
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with execution("night"):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
+    print("first")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print("last")
+""", env={"OBS_STRICT": "0"})  # fmt: skip
+    assert result.stdout.splitlines() == ["first", "last"]
+    assert [text for _, text in said(folder)] == ["first", "last"]
+
+
+def test_the_room_that_a_log_reserved_is_given_back(run_script: RunScript, folder: Path) -> None:
+    run_script("from obs_core import execution\nwith execution('night'):\n    print('one')")
+    [path] = folder.glob("executions/*/logs/*.jsonl")
+    assert path.read_bytes().endswith(b'"one"]\n')
+
+
+def test_lines_of_many_threads_are_whole_and_all_there(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import threading
+from obs_core import execution
+
+def say(number):
+    for line in range(2000):
+        print(f"{number} says {line} {'x' * (line % 300)}")
+
+with execution("night") as run:
+    threads = [threading.Thread(target=say, args=(number,)) for number in range(16)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+""")
+    lines = [text.split() for _, text in said(folder)]
+    for number in range(16):
+        assert [line[2] for line in lines if line[0] == str(number)] == [str(line) for line in range(2000)]
 
 
 def test_of_too_much_the_first_and_the_last_stay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

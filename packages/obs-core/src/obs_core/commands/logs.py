@@ -16,7 +16,7 @@ from obs_core.commands.gc import age_in_seconds
 from obs_core.journal.logs import LogTail, dropped_lines, read_log, severity_of
 from obs_core.model import LogLine
 from obs_core.reading.execution import Execution
-from obs_core.text.terminal import Screen
+from obs_core.text.terminal import Screen, without_escapes
 
 _PAUSE = 0.25
 """Seconds between two looks at an execution that is followed."""
@@ -134,12 +134,3 @@ class _Text:
                 self._names = {one.id: one.name for one in self._execution._assembly.tasks}
             self._names.setdefault(task, self._execution.name)
         return self._names[task]
-
-
-def without_escapes(text: str) -> str:
-    """Leave out the colours and other ANSI sequences of a line."""
-    if "\x1b" not in text:
-        return text
-    import re
-
-    return re.sub(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])", "", text)

@@ -132,6 +132,7 @@ def _as_json(execution: ExecutionView) -> dict[str, object]:
         "user": execution.user,
         "command": execution.command,
         "git_commit": execution.git_commit,
+        "within": execution.within,
     }
 
 
@@ -164,5 +165,5 @@ def _row(execution: ExecutionView) -> tuple[str, ...]:
         execution.status,
         format_moment(execution.started),
         format_duration(execution.duration),
-        execution.name,
+        f"{execution.name} (in {execution.within})" if execution.within else execution.name,
     )

@@ -27,6 +27,7 @@ __all__ = [
     "each_round",
     "finish_before_reading",
     "flush_all",
+    "in_main_thread",
     "keep_alive",
     "watch",
     "watch_for_stragglers",
@@ -71,6 +72,7 @@ _MOST_CLOSING = 500
 _LATE = 1_500_000_000
 """Nanoseconds after which the thread's next round is late."""
 
+_for_main: list[Callable[[], None]] = []
 _closing: deque[Flushed] = deque()
 _closed: weakref.WeakSet[Flushed] = weakref.WeakSet()
 _thread: threading.Thread | None = None
@@ -101,6 +103,15 @@ def write_at_end() -> None:
     if _is_child:
         _is_child = False
         atexit.register(flush_all)
+    if _for_main and threading.current_thread() is threading.main_thread():
+        while _for_main:
+            _for_main.pop()()
+
+
+def in_main_thread(work: Callable[[], None]) -> None:
+    """Call something once the main thread records: Python does some things there alone."""
+    if work not in _for_main:
+        _for_main.append(work)
 
 
 def watch_for_stragglers(journal: Flushed) -> None:
@@ -239,6 +250,7 @@ def _after_fork() -> None:
     _thread, _is_child = None, True
     uploads.forget()
     _closing.clear()  # the parent does it
+    _for_main.clear()
     for journal in [*_journals, *members(_closed)]:
         journal.after_fork()
     if _journals:

@@ -255,7 +255,7 @@ class _Keeping:
     def _skip(self, kept: _Kept, chunk: bytes) -> None:
         """Keep nothing of output that comes faster than its lines can be kept: nobody shall wait for that."""
         kept.rest = b""
-        self._run.log.lost += chunk.count(b"\n")
+        self._run.log.lose(chunk.count(b"\n"))
 
     def _whose(self) -> TaskState:
         """Return the task that waited for who wrote: the only one that runs and has called no other."""

@@ -46,14 +46,14 @@ _BASE64_DIGITS = frozenset(_LETTERS + "+/-_")
 _NEVER_ESCAPED = frozenset(_LETTERS)
 
 _values: set[str] = set()
-_needles: dict[str, tuple[_Needle, ...]] = {}
+sought: dict[str, tuple[_Needle, ...]] = {}
 """What to look for, by the rarest character that each of them holds: a text without it has none of them."""
 _lock = new_lock()
 
 
 def masks_anything() -> bool:
     """Tell whether any secret value is known in this process."""
-    return bool(_needles)
+    return bool(sought)
 
 
 def register_secret_value(value: str) -> bool:
@@ -73,25 +73,25 @@ def register_secret_value(value: str) -> bool:
         >>> mask("token=k9-very-secret")
         'token=***'
     """
-    global _needles
+    global sought
     if len(value) < SHORTEST_MASKED:
         return False
     with _lock:
         if value not in _values:
             _values.add(value)
-            needles = dict(_needles)
+            needles = dict(sought)
             for needle in _needles_of(value):
                 needles[needle.gate] = (*needles.get(needle.gate, ()), needle)
-            _needles = needles
+            sought = needles
     return True
 
 
 def forget_secret_values() -> None:
     """Mask nothing any more: for tests that start from a clean process."""
-    global _needles
+    global sought
     with _lock:
         _values.clear()
-        _needles = {}
+        sought = {}
 
 
 def mask(text: str) -> str:
@@ -103,11 +103,9 @@ def mask(text: str) -> str:
     Returns:
         The text itself when it holds no secret.
     """
-    if not _needles:
+    if not sought:
         return text
-    found = [
-        needle for gate, needles in _needles.items() if gate in text for needle in needles if needle.may_be_in(text)
-    ]
+    found = [needle for gate, needles in sought.items() if gate in text for needle in needles if needle.may_be_in(text)]
     if len(found) == 1 and found[0].stands_alone:
         return found[0].blanked(text)
     spans = [span for needle in found for span in needle.spans(text)]
@@ -124,7 +122,7 @@ def mask_value(value: Any) -> Any:
         The same object when it holds no secret, else a copy with ``***`` in the secrets' places. An integer
         whose digits hold a secret becomes a text.
     """
-    return _masked(value, _DEEPEST) if _needles else value
+    return _masked(value, _DEEPEST) if sought else value
 
 
 class _Needle:
@@ -249,7 +247,7 @@ def _masked(value: Any, depth: int) -> Any:
 
 
 def _masked_bytes(value: bytes) -> bytes:
-    if not any(needle.may_be_in_bytes(value) for needles in _needles.values() for needle in needles):
+    if not any(needle.may_be_in_bytes(value) for needles in sought.values() for needle in needles):
         return value  # decoded, an array of a gigabyte would take several
     text = value.decode("utf-8", "surrogateescape")
     return value if mask(text) is text else mask(text).encode("utf-8", "surrogateescape")

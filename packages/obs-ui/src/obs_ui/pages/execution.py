@@ -11,10 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from obs_core.model import ExecutionView, TaskView
+from obs_core.model import ExecutionView, LogLine, TaskView
 from obs_core.reading.usual import RUNS_LOOKED_AT, Usual, usual
 from obs_core.report.contents import tree_order
 from obs_core.text.durations import format_duration
+from obs_core.text.terminal import without_escapes
 from obs_ui.index.queries import runs_of
 from obs_ui.site import Site, site_of
 from obs_ui.snapshots import Snapshot
@@ -34,6 +35,8 @@ _MOST_LOOPS = 12
 def execution(request: Request) -> Response:
     """Show an execution; with ``part=live`` only what changes while it runs."""
     site = site_of(request)
+    if request.query_params.get("part") == "logs":
+        return _lines(request, site.look(request.path_params["execution"]))
     part = request.query_params.get("part") == "live"
     if not part and site.takes_long(request.path_params["execution"]):
         view = site.summary(request.path_params["execution"])
@@ -47,6 +50,21 @@ def execution(request: Request) -> Response:
         "text/html",
         lambda: bytes(site.page("_execution.html", request, **_contents(site, snapshot)).body),
     )
+
+
+def _lines(request: Request, snapshot: Snapshot) -> Response:
+    lines, count = snapshot.recent_lines()
+    return site_of(request).page("_logs.html", request, lines=_shown(snapshot, lines), said=count, snapshot=snapshot)
+
+
+def _shown(snapshot: Snapshot, lines: list[LogLine]) -> list[tuple[LogLine, str, str, str]]:
+    """Return lines with the name of their span, its id once the journal names it, and their text without escapes."""
+    found = []
+    for line in lines:
+        row = snapshot.row_of(line.span)
+        name = "" if row is None else snapshot.trace.name(row)
+        found.append((line, name, "" if row is None else line.span, without_escapes(line.text)))
+    return found
 
 
 def _once(snapshot: Snapshot, asked: str, media_type: str, answer: Callable[[], bytes]) -> Response:
@@ -181,6 +199,7 @@ def span(request: Request) -> Response:
         facts=_facts(snapshot, row),
         attributes=_attributes(trace.attributes_of(row)),
         path=path,
+        lines=_shown(snapshot, snapshot.lines_in(row)),
         task=snapshot.task(trace.ref(owner)) if owner else None,
     )
 
