@@ -202,25 +202,29 @@ def _pipeline(folder: Path) -> None:
         later_cpu = (_cpu(server.process.pid) - before) / 20
         curves = sorted(server.seconds("pipelines/curves?name=nightly") for _ in range(20))
         with _browser() as browser:
-            drawn = sorted(_seconds_until_drawn(browser, server.url + page) for _ in range(5))
+            grids, drawn = map(sorted, zip(*(_until_drawn(browser, server.url + page) for _ in range(5)), strict=True))
     rows = [
         ("answered for the first time", f"{first * 1000:,.0f} ms ({first_cpu * 1000:,.0f} ms CPU)"),
         ("answered later, median / worst of 20", f"{times[10] * 1000:,.0f} / {times[-1] * 1000:,.0f} ms"),
         ("CPU of the server for such an answer", f"{later_cpu * 1000:,.0f} ms"),
         ("curves, median / worst of 20", f"{curves[10] * 1000:,.0f} / {curves[-1] * 1000:,.0f} ms"),
-        ("grid and curves drawn in the browser, median / worst of 5", f"{drawn[2]:.2f} / {drawn[-1]:.2f} s"),
+        ("the grid is there in the browser, median / worst of 5", f"{grids[2]:.2f} / {grids[-1]:.2f} s"),
+        ("the curves are drawn, median / worst of 5", f"{drawn[2]:.2f} / {drawn[-1]:.2f} s"),
     ]
     print_table(f"A pipeline of {RUNS:,} executions", ("", ""), rows)
 
 
-def _seconds_until_drawn(browser: Any, url: str) -> float:
+def _until_drawn(browser: Any, url: str) -> tuple[float, float]:
+    """Seconds until the grid is there, and until the curves are drawn."""
     page = browser.new_page(viewport={"width": 1300, "height": 900})
     began = time.perf_counter()
-    page.goto(url)
+    page.goto(url, wait_until="commit")
+    page.wait_for_selector(".runs a")
+    grid = time.perf_counter() - began
     page.wait_for_selector("body[data-drawn]")
     taken = time.perf_counter() - began
     page.close()
-    return taken
+    return grid, taken
 
 
 def _many_runs(store: Path) -> None:
