@@ -121,7 +121,7 @@ class Site:
 
     def page(self, template: str, request: Request, code: int = 200, /, **values: Any) -> HTMLResponse:
         """Fill a template."""
-        return HTMLResponse(_template(template).render(site=self, request=request, **values), code)
+        return HTMLResponse(_environment().get_template(template).render(site=self, request=request, **values), code)
 
     def _check(self, execution_id: str) -> None:
         if not _ID.fullmatch(execution_id):
@@ -225,7 +225,3 @@ def _environment() -> jinja2.Environment:
         said_of=said_of, counted=counted, with_times=with_times, every=every, statistic=statistic
     )
     return environment
-
-
-def _template(name: str) -> jinja2.Template:
-    return _environment().get_template(name)

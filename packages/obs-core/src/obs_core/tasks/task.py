@@ -277,10 +277,9 @@ class _Call:
                         self._report(task, error, inner, calls)
                     if error is None:
                         self._keep(task)
-            elif error is None:
-                cpu = clock.process()
-                if self._keep(task):
-                    record_own_work(task, "obs: keep the output", task.ended, cpu)
+            elif error is None and self._keep(task):
+                used = task.spent[1] if task.spent else 0  # the clock of the process costs a system call
+                record_own_work(task, "obs: keep the output", task.ended, task.cpu + used)
         finally:
             task.over, task.older_threads = True, None
             active.discard(task)

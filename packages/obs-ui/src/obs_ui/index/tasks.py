@@ -152,7 +152,9 @@ class TaskIndex:
                     self._reading = False
                     return
             with contextlib.suppress(OSError, sa.exc.SQLAlchemyError):
-                self._read_and_keep(batch)
+                known = self._known(batch)  # it may have been asked for twice
+                if unknown := [one for one in batch if one not in known]:
+                    self._read_and_keep(unknown)
             self.version += 1
 
 
