@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from obs_core.commands.base import Command
+from obs_core.commands.check import Check
 from obs_core.commands.diff import Diff
 from obs_core.commands.doctor import Doctor
 from obs_core.commands.gc import CollectGarbage
@@ -19,6 +20,7 @@ BUILTIN: tuple[Command, ...] = (
     Explain(),
     WhyItEnded(),
     Diff(),
+    Check(),
     Run(),
     Logs(),
     Dump(),

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What was typed after ``obs``. Default: this process's own arguments.
 
     Returns:
-        The exit code: 0, or 2 for wrong input.
+        The exit code: 0, what the command tells by it (``obs check``: 1), or 2 for wrong input.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names in a store may hold what no encoding can show
@@ -85,6 +85,7 @@ _FIRST_STEPS = (
     ("obs diff", "what changed since the last good execution of its name"),
     ("obs explain", "where its time went"),
     ("obs logs -f", "what it says, as it says it"),
+    ("obs check", "what its checks found; exits with 1 if one failed"),
     ("obs open", "the report of what failed last, in the browser"),
     ("obs ls --name flights --since 7d", "this week's executions of one name"),
 )

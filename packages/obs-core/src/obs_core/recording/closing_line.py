@@ -9,18 +9,19 @@ import sys
 from obs_core import provenance, settings
 from obs_core.failsafe import guarded
 from obs_core.text.durations import format_duration
+from obs_core.text.numbers import plural
 from obs_core.text.terminal import Screen, cut, is_terminal
 
 __all__ = ["keep"]
 
-_kept: list[tuple[int, str, str, int, list[tuple[str, str]]]] = []
+_kept: list[tuple[int, str, str, int, list[tuple[str, str]], int]] = []
 """The last execution that ended, or the last that failed."""
 
 _MOST_OF_A_NAME = 60
 _MOST_OF_AN_ERROR = 120
 
 
-def keep(name: str, execution_id: str, duration: int, raised: list[tuple[str, str]]) -> None:
+def keep(name: str, execution_id: str, duration: int, raised: list[tuple[str, str]], unsound: int = 0) -> None:
     """Remember an execution that has ended; a failed one is not forgotten for one that succeeds.
 
     Args:
@@ -28,15 +29,16 @@ def keep(name: str, execution_id: str, duration: int, raised: list[tuple[str, st
         execution_id: Its id.
         duration: Nanoseconds.
         raised: The exception that failed it and its causes, each with file and line; empty if it succeeded.
+        unsound: How many of its checks failed.
     """
-    if raised or not _kept or not _kept[0][-1]:
-        _kept[:] = [(os.getpid(), name, execution_id, duration, raised)]
+    if raised or not _kept or not _kept[0][4]:
+        _kept[:] = [(os.getpid(), name, execution_id, duration, raised, unsound)]
 
 
 def _say() -> None:
     if not _kept or settings.quiet() or os.environ.get("CI") or not is_terminal(sys.stderr):
         return
-    process, name, execution_id, duration, raised = _kept[0]
+    process, name, execution_id, duration, raised, unsound = _kept[0]
     if process != os.getpid():
         return
     with guarded("saying how the last execution went"):
@@ -48,6 +50,9 @@ def _say() -> None:
             where = f" ({screen.name(os.path.relpath(place) if os.path.isabs(place) else place)})" if place else ""
             error = screen.name(cut(error, _MOST_OF_AN_ERROR))
             line = f"{screen.paint(f'{name} failed', 'red')}: {error}{where}. Why: {command} why {short}"
+        elif unsound:
+            checks = screen.paint(f"but {plural(unsound, 'check')} failed", "red")
+            line = f"{name} succeeded in {format_duration(duration)}, {checks}. Which: {command} check {short}"
         else:
             line = f"{name} succeeded in {format_duration(duration)}. Report: {command} show {short}"
         sys.stderr.write(f"{line}\n")

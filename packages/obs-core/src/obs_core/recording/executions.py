@@ -246,6 +246,7 @@ def _terminate_part(run: Run, error: Terminated) -> None:
     if _fail_what_runs(run, error):
         with guarded("noting where a worker was ended"):
             _note_where(run, error)
+    run.verdicts.summarize()
     run.log.close()
     run.journal.close_now()
 
@@ -331,10 +332,11 @@ def end(run: Run, error: BaseException | None = None) -> None:
         with guarded(f"noting where execution {run.name!r} failed"):
             raised = raised_at(error)
             journal.append(records.Raised(_ROOT, raised))
-    closing_line.keep(run.name, run.id, clock.wall() - root.start, raised)
+    closing_line.keep(run.name, run.id, clock.wall() - root.start, raised, run.verdicts.failed)
     if run.metrics is not None:
         journal.encode()  # what was held back is summed up too
         run.metrics.summarize()
+    run.verdicts.summarize()
     journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, 0))
     live.pop(run.id, None)
     faults.unfollow(run)
