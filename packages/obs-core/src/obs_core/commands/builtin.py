@@ -9,6 +9,7 @@ from obs_core.commands.logs import Logs
 from obs_core.commands.ls import ListExecutions
 from obs_core.commands.run import Run
 from obs_core.commands.show import Dump, Explain, Export, Open, Show, Stacks
+from obs_core.commands.watch import Watch
 from obs_core.commands.why import WhyItEnded
 
 BUILTIN: tuple[Command, ...] = (
@@ -19,6 +20,7 @@ BUILTIN: tuple[Command, ...] = (
     WhyItEnded(),
     Run(),
     Logs(),
+    Watch(),
     Dump(),
     Stacks(),
     Export(),

@@ -285,6 +285,7 @@ class Run:
         attached: How often this process joined it, since another one began it.
         metrics: What holds back the metrics that were logged last, once there are any.
         progress: What holds how far its loops are.
+        ended_tasks: Whether each task that ended since the status line was drawn succeeded; None if there is no line.
     """
 
     __slots__ = (
@@ -292,6 +293,7 @@ class Run:
         "attached",
         "begun",
         "carried",
+        "ended_tasks",
         "id",
         "journal",
         "log",
@@ -323,6 +325,7 @@ class Run:
         self.attached = 0
         self.metrics: MetricLog | None = None
         self.progress: list[ProgressLog] = []
+        self.ended_tasks: list[bool] | None = None
         live[execution_id] = self
 
     def over(self) -> None:
