@@ -242,6 +242,7 @@ class ExecutionView(Struct):
             which reads only the beginning and the end, does not know of those in between.
         metrics: The last, least and greatest value of each metric that its first process logged, by name; None for what
             is not finite.
+        within: The execution of ``obs run`` around it, if its process was started by one; empty if there is none.
     """
 
     id: str
@@ -258,6 +259,7 @@ class ExecutionView(Struct):
     lost_records: int = 0
     damaged_records: int = 0
     metrics: Mapping[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
+    within: str = ""
 
     @property
     def start(self) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -146,6 +147,85 @@ def test_what_a_worker_ran_fails_with_it_and_the_execution_goes_on(
     for name in ["part", "read"] if failed == 1 else ["around", "part", "read"]:
         (innermost,) = innermost.children
         assert (innermost.name, innermost.status, innermost.error) == (name, "failed", "Terminated")
+
+
+PARTS_WITHOUT_TASKS = """
+import contextvars, os, signal, threading, time
+from obs_core import attach, carrier, execution, span, task
+@task
+def part(ready):
+    with span("read", rows=3):
+        os.write(ready, b"x")
+        time.sleep(60)
+def spans(ready):
+    with span("read", rows=3):
+        os.write(ready, b"x")
+        time.sleep(60)
+def attached(ready):
+    with attach(carried):
+        spans(ready)
+def begun_in_a_thread(ready):
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(part, ready), daemon=True).start()
+    time.sleep(60)
+def attached_for_a_thread(ready):
+    attach(carried)
+    begun_in_a_thread(ready)
+def main_thread_before(ready):
+    with span("before"):
+        pass
+    begun_in_a_thread(ready)
+@task
+def calling():
+    read, write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        WORK(write)
+    os.read(read, 1)
+    os.kill(pid, signal.SIGTERM)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+with execution("night"):
+    carried = carrier()
+    calling()
+"""
+
+
+@pytest.mark.parametrize(
+    ("work", "of"),
+    [("spans", "calling"), ("attached", "night"), ("attached_for_a_thread", ""), ("main_thread_before", "")],
+)
+def test_open_spans_of_a_worker_fail_with_it_though_no_task_of_its_main_thread_runs(
+    folder: Path, run_script: Callable[..., subprocess.CompletedProcess[str]], work: str, of: str
+) -> None:
+    assert run_script(PARTS_WITHOUT_TASKS.replace("WORK", work)).stdout == f"{-signal.SIGTERM}\n"
+    recorded = load_execution("last", folder)
+    assert recorded.status == "succeeded"
+    statuses = {one.name: (one.status, one.error, one.attributes) for one in recorded.span.walk() if one.name == "read"}
+    assert statuses == {"read": ("failed", "Terminated", {"rows": 3})}
+    assert {one.name: one.status for one in recorded.tasks if one.name in ("part", "calling")} == {
+        "calling": "succeeded",
+        **({} if of else {"part": "failed"}),
+    }
+    if of:
+        (note,) = [note for one in recorded.tasks if one.name == of for note in one.notes]
+        assert re.fullmatch(r'SIGTERM ended process \d+, which took part in "read", at .*\.py:\d+\.', note)
+
+
+def test_a_child_that_records_nothing_leaves_sigterm_to_the_system(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    said = run_script(
+        """
+import os, signal
+from obs_core import execution, span
+with execution("night"), span("forking"):
+    if not os.fork():
+        print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, flush=True)
+        os._exit(0)
+    os.wait()
+"""
+    )
+    assert said.stdout == "True\n"
 
 
 def test_sigterm_is_the_systems_again_once_a_worker_is_done(

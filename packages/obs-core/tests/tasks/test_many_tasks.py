@@ -95,6 +95,29 @@ def test_an_error_that_replaces_another_is_drawn_anew(store: RecordingStore) -> 
     assert "raw" in deck.items[0]
 
 
+def test_an_error_that_ends_many_tasks_within_each_other_is_written_once(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @task
+    def down(levels: int) -> None:
+        if levels:
+            down(levels - 1)
+        raise ValueError("x" * 40_000)
+
+    written: list[str] = []
+    put = store.put
+    monkeypatch.setattr(store, "put", lambda path, content: (written.append(path), put(path, content)))
+    with pytest.raises(ValueError, match="xxx"):
+        down(10)
+    errors = [path for path in written if "/blobs/" in path]
+    assert len(errors) == 1
+    tasks = store.last().tasks
+    assert len(tasks) == 11
+    for one in tasks:
+        (deck,) = [deck for deck in one.decks if deck.name == "Error"]
+        assert "x" * 1_000 in deck.items[-1]
+
+
 def test_endless_recursion_of_a_task_spoils_nothing_afterwards(
     store: RecordingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ __all__ = ["make_app"]
 _STYLES_OF_THE_REPORT = ("theme.css", "page.css", "frame.css", "uplot.css", "curves.css")
 _SCRIPTS_OF_THE_REPORT = (
     "frame.js",
+    "paper.js",
     "elements.js",
     "wording.js",
     "theme.js",

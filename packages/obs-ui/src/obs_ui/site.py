@@ -111,7 +111,7 @@ class Site:
 
     def page(self, template: str, request: Request, code: int = 200, /, **values: Any) -> HTMLResponse:
         """Fill a template."""
-        return HTMLResponse(_template(template).render(site=self, request=request, **values), code)
+        return HTMLResponse(_environment().get_template(template).render(site=self, request=request, **values), code)
 
     def _check(self, execution_id: str) -> None:
         if not _ID.fullmatch(execution_id):
@@ -178,7 +178,3 @@ def _environment() -> jinja2.Environment:
     environment.tests["web_address"] = is_web_address
     environment.globals["percent"] = percent
     return environment
-
-
-def _template(name: str) -> jinja2.Template:
-    return _environment().get_template(name)

@@ -163,7 +163,7 @@ class Assembly:
         view.name, view.tags, view.user = record.name, record.tags, record.user
         view.command, view.git_commit = record.command, record.git_commit
         view.started = record.at + writer.epoch
-        self.within = record.within
+        self.within = self.view.within = record.within
         view.host = writer.host
         self._root_ref = f"{writer.name}.{record.number}"
         writer.rows[record.number] = 0

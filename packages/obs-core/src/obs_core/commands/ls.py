@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from obs_core import clock
-from obs_core.commands.base import Command, CommandError
-from obs_core.commands.gc import age_in_seconds
+from obs_core.commands.base import Command, CommandError, age_in_seconds
 from obs_core.model import ExecutionView
 from obs_core.reading.listing import list_executions
 from obs_core.settings import store_url
@@ -117,6 +116,7 @@ def _as_json(execution: ExecutionView) -> dict[str, object]:
         "user": execution.user,
         "command": execution.command,
         "git_commit": execution.git_commit,
+        "within": execution.within,
     }
 
 
@@ -138,5 +138,5 @@ def _row(execution: ExecutionView) -> tuple[str, ...]:
         execution.status,
         format_moment(execution.started),
         format_duration(execution.duration),
-        execution.name,
+        f"{execution.name} (in {execution.within})" if execution.within else execution.name,
     )

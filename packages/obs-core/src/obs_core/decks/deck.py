@@ -13,8 +13,7 @@ from obs_core.recording.here import innermost
 from obs_core.rendering import render
 from obs_core.report.bodies import Body, extracted, raw_body
 from obs_core.report.shared import MARK, references, restore
-from obs_core.store.content import compressed, digest_of, masked_bytes
-from obs_core.store.paths import blob_path
+from obs_core.store.content import masked_bytes
 from obs_core.text.verdicts import verdicts_in
 
 if TYPE_CHECKING:
@@ -221,8 +220,7 @@ class Deck:
             journal.append(items)
             return
         content = masked_bytes(item)
-        path = blob_path(journal.execution_id, digest_of(content))
-        journal.put(path, compressed(content))
+        path = journal.put_blob(content)
         journal.append(records.DeckBlob(self.ref_in(journal), journal.now(), path, list(bodies), self.source))
 
     def append_stored(self, html: str, path: str) -> None:

@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -16,7 +15,7 @@ from typing import Protocol
 from obs_core import clock
 from obs_core.failsafe import ObsError
 from obs_core.journal import uploads
-from obs_core.locks import members
+from obs_core.locks import Register
 
 __all__ = [
     "Flushed",
@@ -27,6 +26,7 @@ __all__ = [
     "each_round",
     "finish_before_reading",
     "flush_all",
+    "in_main_thread",
     "keep_alive",
     "watch",
     "watch_for_stragglers",
@@ -71,8 +71,9 @@ _MOST_CLOSING = 500
 _LATE = 1_500_000_000
 """Nanoseconds after which the thread's next round is late."""
 
+_for_main: list[Callable[[], None]] = []
 _closing: deque[Flushed] = deque()
-_closed: weakref.WeakSet[Flushed] = weakref.WeakSet()
+_closed: Register[Flushed] = Register()
 _thread: threading.Thread | None = None
 last_round = clock.wall()
 """When the thread last went through the journals."""
@@ -101,6 +102,15 @@ def write_at_end() -> None:
     if _is_child:
         _is_child = False
         atexit.register(flush_all)
+    if _for_main and threading.current_thread() is threading.main_thread():
+        while _for_main:
+            _for_main.pop()()
+
+
+def in_main_thread(work: Callable[[], None]) -> None:
+    """Call something once the main thread records: Python does some things there alone."""
+    if work not in _for_main:
+        _for_main.append(work)
 
 
 def watch_for_stragglers(journal: Flushed) -> None:
@@ -196,7 +206,7 @@ def at_exit_of_threads(function: Callable[[], None]) -> None:
 
 
 def _stragglers() -> list[Flushed]:
-    return [journal for journal in members(_closed) if journal.unwritten]
+    return [journal for journal in _closed if journal.unwritten]
 
 
 def _start() -> None:
@@ -239,7 +249,9 @@ def _after_fork() -> None:
     _thread, _is_child = None, True
     uploads.forget()
     _closing.clear()  # the parent does it
-    for journal in [*_journals, *members(_closed)]:
+    _for_main.clear()
+    _closed.after_fork()
+    for journal in [*_journals, *_closed]:
         journal.after_fork()
     if _journals:
         if not _starts_last:

@@ -33,8 +33,8 @@ from obs_core.journal.batches import sealed
 from obs_core.journal.numbering import Numbering
 from obs_core.journal.uploads import Uploads, uploads_to
 from obs_core.store.base import Segment, Store
-from obs_core.store.content import compressed
-from obs_core.store.paths import segment_path, shared_path
+from obs_core.store.content import compressed, digest_of
+from obs_core.store.paths import blob_path, segment_path, shared_path
 
 __all__ = ["Journal"]
 
@@ -112,7 +112,7 @@ class Journal:
     ) -> None:
         self.store = store
         self.execution_id = execution_id
-        self.epoch = clock.epoch() - clock.wall()
+        self.epoch = clock.zero()
         self.numbers = Numbering(writer)
         self.next_number, self.ref, self.global_ref = self.numbers.next, self.numbers.ref, self.numbers.global_ref
         self.items: list[Any] = []
@@ -142,6 +142,7 @@ class Journal:
         self._encoded = 0
         self._files: dict[str, _File] = {}
         self._claimed: dict[str, int] = {}
+        self._last_blob = ""
         self._sending = self._failures = 0
         self._line_thread: threading.Thread | None = None
         self._failure: OSError | None = None
@@ -230,17 +231,22 @@ class Journal:
         self._preamble = []
         self.flush(wait=first)
 
-    def end_open_spans(self, error: str) -> None:
+    def end_open_spans(self, error: str) -> int:
         """Write of the spans that are open that an exception ended them now: this process has no later moment.
 
         Args:
             error: The type of the exception.
+
+        Returns:
+            How many that were; one that was ended so is not ended again.
         """
         self.encode()
         now = self.now()
-        for row in [row for row in self._open.values() if isinstance(row, tuple)]:
-            _, number, parent, name, start, attributes = row
+        rows = [row for row in self._open.values() if isinstance(row, tuple)]
+        for _, number, parent, name, start, attributes in rows:
+            self._open.pop(number, None)
             self.append(records.SpanRecord(number, parent, name, start, now - start, 0, error, attributes))
+        return len(rows)
 
     def put(self, path: str, content: bytes) -> None:
         """Write a file of this execution with the next flush, after the lines that are written by then.
@@ -251,6 +257,17 @@ class Journal:
         self._files[path] = _File(content)
         if self._pending() > _PENDING_LIMIT:
             self.flush()
+
+    def put_blob(self, content: bytes) -> str:
+        """Write content of this execution with the next flush, compressed and named by its digest; returns its path.
+
+        What follows itself is written once: an error that ended a hundred tasks within each other is shown by each.
+        """
+        path = blob_path(self.execution_id, digest_of(content))
+        if path != self._last_blob:
+            self.put(path, compressed(content))
+            self._last_blob = path
+        return path
 
     def put_shared(self, digest: str, content: bytes) -> None:
         """Keep content that many executions share, compressed, once."""

@@ -339,9 +339,11 @@ class Execution:
         """
         from obs_core.report import render_report
 
-        why = self.why().paragraph if self.status in ("failed", "lost") else ""
+        found = self.why() if self.status in ("failed", "lost") else None
+        why = "" if found is None else found.paragraph
         if task is not None:
-            return render_report(self.view, [task], self.shared_body, why=why if task.status == "lost" else "")
+            told = found is not None and (task.status == "lost" or task.id == found.task_id)
+            return render_report(self.view, [task], self.shared_body, why=why if told else "")
         tasks = self._with_what_no_task_said()
         return render_report(self.view, tasks, self.shared_body, overview=self._overview(), why=why)
 

@@ -67,6 +67,7 @@ class Why(Struct, kw_only=True):
         at: When it ended, nanoseconds since the epoch; the last sign of life if no more is known.
         paragraph: All that matters, for people.
         task: The task that was at work, or that failed first; empty outside any.
+        task_id: Its id.
         span: The innermost span in it; empty if there was none.
         place: ``"file:line"`` of the user's code where it was; empty if it is not known.
         error: The exception, then what caused it: each as one line, and ``"file:line"``.
@@ -88,6 +89,7 @@ class Why(Struct, kw_only=True):
     at: int
     paragraph: str = ""
     task: str = ""
+    task_id: str = ""
     span: str = ""
     place: str = ""
     error: list[tuple[str, str]] = field(default_factory=list)
@@ -133,7 +135,7 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
     else:
         _tell_where(found, ending, assembly, task, spans)
     if task is not None:
-        found.task = task.name
+        found.task, found.task_id = task.name, task.id
         found.inputs = _inputs_of(store, assembly, task)
     found.lines = _last_lines(store, view.id, task)
     inner = list(_runs_within(store, assembly)) if assembly.ended_processes and not found.error else []
@@ -254,6 +256,10 @@ def _last_seen_stack(found: Why, assembly: Assembly, task: TaskView | None) -> l
     writer = writer_that_ended(assembly)
     seen = [one for one in assembly.sampled.last_stacks() if writer is None or one.writer == writer.name]
     if not seen:
+        if found.status == "lost":
+            found.evidence.append(
+                "No stack was recorded, so the line is not known: with obs-resources installed, one is each second."
+            )
         return []
     wanted = [*(one.id for one in reversed(found.open)), None if task is None else task.id]
     chosen = min(seen, key=lambda one: (_place_in(wanted, one.span), one.thread != "MainThread"))
@@ -374,8 +380,10 @@ class _Text(html.parser.HTMLParser):
         super().__init__()
         self.parts: list[str] = []
         self._hidden = ""
+        self._key = False
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._key = tag == "span" and ("class", "key") in attrs
         if tag in ("style", "script"):
             self._hidden = tag
         elif tag in _BREAKS:
@@ -386,6 +394,9 @@ class _Text(html.parser.HTMLParser):
             self._hidden = ""
         elif tag in _BREAKS:
             self.parts.append(" ")
+        elif self._key and tag == "span":
+            self._key = False
+            self.parts.append(": ")
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from obs_core import clock, provenance, settings
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import let_pass
-from obs_core.journal import records
+from obs_core.journal import flusher, records
 from obs_core.recording import closing_line, faults, logs, samplers, status_line, threads
 from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
@@ -33,11 +33,13 @@ __all__ = [
     "end",
     "execution",
     "is_recorded",
+    "leave_part",
     "make_task_visible",
     "make_visible",
     "start_record",
+    "take_part",
+    "take_part_with",
     "terminate",
-    "terminate_part",
     "told_of_ends",
 ]
 
@@ -221,16 +223,53 @@ def terminate(run: Run, error: Terminated) -> None:
     end(run, error)
 
 
-def terminate_part(run: Run, error: Terminated) -> None:
+def take_part(run: Run) -> None:
+    """Let SIGTERM end what this process does of an execution that another one began and ends."""
+    at_sigterm(run, functools.partial(_terminate_part, run))
+
+
+def take_part_with(task: TaskState) -> None:
+    """The same for a task, whatever else this process does of the execution."""
+    at_sigterm(task, functools.partial(_terminate_part, task.run))
+
+
+def leave_part(task: TaskState) -> None:
+    """Leave SIGTERM to the system once a task has ended that stood in no span of this process, until the next one."""
+    forget(task)
+    parent, run = task.parent, task.run
+    if not run.attached and parent is not None and parent.task is parent:
+        forget(run)
+        flusher.in_main_thread(_take_part_in_child)
+
+
+def _terminate_part(run: Run, error: Terminated) -> None:
     """Write that a signal ended what this process did of an execution that another one began and ends."""
-    _fail_what_runs(run, error)
+    if _fail_what_runs(run, error):
+        with guarded("noting where a worker was ended"):
+            _note_where(run, error)
     run.log.close()
     run.journal.close_now()
 
 
-def _fail_what_runs(run: Run, error: Terminated) -> None:
+def _note_where(run: Run, error: Terminated) -> None:
+    """Say in whose task this process was ended, if that is none of its own, which would say so itself."""
+    scope = current.get()
+    if scope is not None and scope.task.run is run and not is_of_this_process(scope.task):
+        name, place = getattr(scope, "name", ""), raised_at(error)[0][1]
+        inside = f' in "{name}"' if name else ""
+        scope.task.note(f"{error} ended process {os.getpid()}, which took part{inside}{place and f', at {place}'}.")
+
+
+def _take_part_in_child() -> None:
+    """Let SIGTERM end what a forked child does of its parent's executions."""
+    for run in list(live.values()):
+        if not is_of_this_process(run.root):
+            take_part(run)
+
+
+def _fail_what_runs(run: Run, error: Terminated) -> int:
     journal, failure = run.journal, describe_error(error)
-    journal.end_open_spans(type(error).__name__)
+    open_spans = journal.end_open_spans(type(error).__name__)
     stacks = _stacks_of_tasks(error)
     for task in list(active):
         if task.run is run and task is not run.root and is_of_this_process(task):
@@ -242,6 +281,7 @@ def _fail_what_runs(run: Run, error: Terminated) -> None:
             number = cast("int", task.number)
             journal.append(records.TaskEnd(number, wall_time, process_time, "failed", failure, task.start))
             active.discard(task)  # a worker may run several tasks of one execution, each of which comes here
+    return open_spans
 
 
 def _stacks_of_tasks(error: Terminated) -> dict[TaskState, Terminated]:
@@ -349,3 +389,13 @@ def _surrounding(carrier: str) -> str:
     except (ValueError, TypeError, LookupError):
         return ""
     return found if isinstance(found, str) else ""
+
+
+def _after_fork() -> None:
+    global _made_visible, _task_made_visible
+    _made_visible, _task_made_visible = -_BURST, -_BURST_OF_TASKS  # the parent's say nothing of this process
+    flusher.in_main_thread(_take_part_in_child)  # a child that records nothing is left as it is
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -9,7 +9,9 @@ from weakref import WeakSet
 from obs_core import identity
 from obs_core.failsafe import warn
 from obs_core.recording import faults, logs, samplers, threads
-from obs_core.recording.run import Run, Scope, TaskState, live
+from obs_core.recording.executions import take_part
+from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
+from obs_core.recording.sigterm import forget
 from obs_core.store import Store, open_store
 from obs_core.store.content import digest_of
 
@@ -85,6 +87,8 @@ def joined(carried: Mapping[str, str], source: str = "") -> RemoteSpan:
         number=carried["obs-task"],
         source=source,
     )
+    if run.id in _joined_runs or not is_of_this_process(run.root):
+        take_part(run)
     run.attached += 1
     if run.carried is None:
         run.carried = WeakSet()
@@ -106,6 +110,7 @@ def detach(span: RemoteSpan) -> None:
     run.journal.flush(wait=True)
     if run.attached or run.id not in _joined_runs:
         return
+    forget(run)
     _left[run.id] = _left.pop(run.id, None)
     while len(_left) > _LEFT_OPEN:
         execution_id = next(iter(_left), "")
@@ -120,6 +125,7 @@ def leave(execution_id: str) -> None:
     run = _joined_runs.pop(execution_id, None)
     if run is not None:
         live.pop(execution_id, None)
+        forget(run)
         for task in list(run.carried or ()):
             logs.end(task)
         faults.unfollow(run)

@@ -1,8 +1,8 @@
 """SIGTERM, where nobody handles it: what runs is recorded as failed before the signal ends the process.
 
 The system's own action ends a process before any Python code runs, so what ran would seem lost. A handler of the
-user's, set before or later, stays as it is. Python sets handlers in the main thread alone: what only other threads
-began stays lost, unless the main thread began something too.
+user's, set before or later, stays as it is. Python sets handlers in the main thread alone: what other threads begin
+waits for that one to record something, and stays lost in a process where it never does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
 
+from obs_core.journal import flusher
 from obs_core.recording import faults
 
 __all__ = ["Terminated", "at_sigterm", "forget", "traceback_to"]
@@ -36,6 +37,13 @@ def at_sigterm(of: object, end: Callable[[Terminated], None]) -> None:
     """
     _endings[of] = end
     if threading.current_thread() is threading.main_thread():
+        _take()
+    else:
+        flusher.in_main_thread(_take)
+
+
+def _take() -> None:
+    if _endings:
         with contextlib.suppress(ValueError, OSError):  # another interpreter's main thread; no signals here
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and not faults.handled_below_python():
                 with faults.aside():

@@ -16,7 +16,7 @@ from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
 from obs_core.recording import logs, threads, wrapping
-from obs_core.recording.executions import begin, end, make_task_visible, make_visible, terminate_part
+from obs_core.recording.executions import begin, end, leave_part, make_task_visible, make_visible, take_part_with
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
@@ -24,7 +24,6 @@ from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState, is_of_this_process
 from obs_core.recording.scope import active, current, entered, going_on, leave
-from obs_core.recording.sigterm import at_sigterm, forget
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import remember_names
@@ -278,10 +277,9 @@ class _Call:
                         self._report(task, error, inner, calls)
                     if error is None:
                         self._keep(task)
-            elif error is None:
-                cpu = clock.process()
-                if self._keep(task):
-                    record_own_work(task, "obs: keep the output", task.ended, cpu)
+            elif error is None and self._keep(task):
+                used = task.spent[1] if task.spent else 0  # the clock of the process costs a system call
+                record_own_work(task, "obs: keep the output", task.ended, task.cpu + used)
         finally:
             task.over, task.older_threads = True, None
             active.discard(task)
@@ -289,7 +287,7 @@ class _Call:
             _leave_thread(task)
             self._end(task, error)
             if self._is_outermost:
-                forget(task)
+                leave_part(task)
 
     def _begin(self) -> None:
         if sys.is_finalizing():
@@ -317,7 +315,7 @@ class _Call:
         self._task = task
         if not is_of_this_process(parent.task):
             self._is_outermost = True
-            at_sigterm(task, functools.partial(terminate_part, run))
+            take_part_with(task)
         task.outside = outside
         threads.remember_older(task, pauses=settings.pauses)
         active.add(task)

@@ -93,7 +93,8 @@ def _standing(tree: SpanTree) -> str:
     if execution.status == "failed":
         return _joined("failed", execution.error or tree.table.errors.get(0, ""))
     if execution.status == "lost":
-        return "lost: it ended without saying so (killed, out of memory, or its machine went away)" + _open(tree)
+        says = "lost: it ended without saying so (killed, out of memory, or its machine went away)"
+        return f"{says}{_open(tree)}; obs why {execution.id} tells more"
     if execution.status == "running":
         return "running" + _open(tree)
     return execution.status

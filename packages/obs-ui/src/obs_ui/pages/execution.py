@@ -11,9 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from obs_core.model import TaskView
+from obs_core.model import LogLine, TaskView
 from obs_core.report.contents import tree_order
 from obs_core.text.durations import format_duration
+from obs_core.text.terminal import without_escapes
 from obs_ui.site import site_of
 from obs_ui.snapshots import Snapshot
 from obs_ui.trace import PathStep
@@ -32,6 +33,8 @@ _MOST_LOOPS = 12
 def execution(request: Request) -> Response:
     """Show an execution; with ``part=live`` only what changes while it runs."""
     site = site_of(request)
+    if request.query_params.get("part") == "logs":
+        return _lines(request, site.look(request.path_params["execution"]))
     part = request.query_params.get("part") == "live"
     if not part and site.takes_long(request.path_params["execution"]):
         view = site.summary(request.path_params["execution"])
@@ -42,6 +45,21 @@ def execution(request: Request) -> Response:
     return _once(
         snapshot, "live", "text/html", lambda: bytes(site.page("_execution.html", request, **_contents(snapshot)).body)
     )
+
+
+def _lines(request: Request, snapshot: Snapshot) -> Response:
+    lines, count = snapshot.recent_lines()
+    return site_of(request).page("_logs.html", request, lines=_shown(snapshot, lines), said=count, snapshot=snapshot)
+
+
+def _shown(snapshot: Snapshot, lines: list[LogLine]) -> list[tuple[LogLine, str, str, str]]:
+    """Return lines with the name of their span, its id once the journal names it, and their text without escapes."""
+    found = []
+    for line in lines:
+        row = snapshot.row_of(line.span)
+        name = "" if row is None else snapshot.trace.name(row)
+        found.append((line, name, "" if row is None else line.span, without_escapes(line.text)))
+    return found
 
 
 def _once(snapshot: Snapshot, asked: str, media_type: str, answer: Callable[[], bytes]) -> Response:
@@ -165,8 +183,9 @@ def span(request: Request) -> Response:
         status=trace.status(row),
         started=int(trace.starts[row]),
         facts=_facts(snapshot, row),
-        attributes=_attributes(trace.attributes_of(row)),
+        attributes=[(str(name), _written(value)) for name, value in trace.attributes_of(row).items()],
         path=path,
+        lines=_shown(snapshot, snapshot.lines_in(row)),
         task=snapshot.task(trace.ref(owner)) if owner else None,
     )
 
@@ -194,10 +213,6 @@ def _path(snapshot: Snapshot, row: int) -> list[tuple[str, int]]:
         found.append((trace.name(above), above))
         above = int(trace.parents[above])
     return found[::-1]
-
-
-def _attributes(given: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(str(name), _written(value)) for name, value in given.items()]
 
 
 def _written(value: Any) -> str:
