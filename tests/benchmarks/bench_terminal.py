@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import resource
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 from pathlib import Path
 
@@ -81,6 +84,7 @@ print(time.perf_counter() - begun)
 def _drawing(folder: Path) -> float:
     """Return seconds of CPU for one drawing, in a terminal that is read."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("CI", "OBS_QUIET")}
     environment |= {"OBS_STORE": str(folder / "store"), "TERM": "xterm"}
     process = subprocess.Popen([sys.executable, "-c", _DRAW], stderr=theirs, cwd=folder, env=environment)
