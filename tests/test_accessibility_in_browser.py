@@ -139,6 +139,7 @@ def of_ui(url: str, execution: str) -> dict[str, str]:
         "list": f"{url}/executions",
         "execution": f"{url}/executions/{execution}",
         "task": f"{url}/executions/{execution}/tasks/main.2",
+        "changes": f"{url}/executions/{execution}/changes",
         "comparison": f"{url}/compare?left={execution}&right={execution}",
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -86,6 +87,19 @@ class TypeTransformer(Generic[T]):
     def from_bytes(self, data: bytes) -> T:
         """Make the value again from what `to_bytes` wrote."""
         raise NotImplementedError(f"{type(self).__name__} must define from_bytes(data) -> value")
+
+    def differences(self, before: T, after: T) -> Iterable[tuple[str, str | None, str | None]]:  # noqa: ARG002
+        """Tell how two values differ, for ``obs diff``: where, and how it was and is, the most telling first.
+
+        Args:
+            before: What an earlier execution kept.
+            after: What a later one kept.
+
+        Returns:
+            None, unless a subclass knows better: then it is told as their decks read. None in place of a text says
+            that there is nothing of it.
+        """
+        return ()
 
     def to_html(self, value: T, *others: Any) -> str:
         """Draw a value as HTML; by default with the renderer of its type.

@@ -27,7 +27,10 @@ from obs_core.store.folder import FolderStore
 MUTATIONS = int(os.environ.get("OBS_MUTATIONS", "20000"))
 """How many stores are damaged by night."""
 
-BY_DAY = 400
+BY_DAY = 2000
+
+PARTS = 4
+"""In how many tests the many are: several workers can share them."""
 
 Damage = Callable[[bytes, random.Random], bytes]
 
@@ -331,10 +334,11 @@ def test_a_damaged_store_shows_what_was_recorded_and_says_what_is_missing(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::obs_core.ObsWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a second writer")
+@pytest.mark.parametrize("part", range(PARTS))
 def test_so_does_each_of_many(
-    sound: dict[str, Truth], tmp_path: Path, capsys: pytest.CaptureFixture[str], nightly: bool
+    part: int, sound: dict[str, Truth], tmp_path: Path, capsys: pytest.CaptureFixture[str], nightly: bool
 ) -> None:
-    for number in range(60, MUTATIONS if nightly else BY_DAY):
+    for number in range(60 + part, MUTATIONS if nightly else BY_DAY, PARTS):
         check_mutation(sound, number, tmp_path, capsys)
 
 
@@ -413,8 +417,10 @@ def test_values_that_make_no_sense_end_no_command(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::obs_core.ObsWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a second writer")
-def test_nor_do_many_more(sound: dict[str, Truth], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for number in range(30, MUTATIONS // 4):
+def test_nor_do_many_more(
+    sound: dict[str, Truth], tmp_path: Path, capsys: pytest.CaptureFixture[str], nightly: bool
+) -> None:
+    for number in range(30, (MUTATIONS if nightly else BY_DAY) // 10):
         check_odd_values(sound, number, tmp_path, capsys)
 
 

@@ -75,6 +75,7 @@ def _routes() -> list[Route | Mount]:
         Route("/frame", task.frame),
         Route("/shared/{digest}", task.shared),
         Route(one, execution.execution),
+        Route(one + "/changes", compare.changes),
         Route(one + "/events", live.execution_events),
         Route(one + "/timeline", execution.timeline),
         Route(one + "/metrics", metrics.metrics),

@@ -14,6 +14,7 @@ _CLASSES = {
     "open": "show.Open",
     "explain": "show.Explain",
     "why": "why.WhyItEnded",
+    "diff": "diff.Diff",
     "run": "run.Run",
     "logs": "logs.Logs",
     "watch": "watch.Watch",

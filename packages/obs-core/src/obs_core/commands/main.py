@@ -82,6 +82,7 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
 
 _FIRST_STEPS = (
     ("obs why", "why the last execution failed, was killed, or stands still"),
+    ("obs diff", "what changed since the last good execution of its name"),
     ("obs explain", "where its time went"),
     ("obs logs -f", "what it says, as it says it"),
     ("obs open", "the report of what failed last, in the browser"),

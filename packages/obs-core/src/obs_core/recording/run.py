@@ -286,6 +286,8 @@ class Run:
         metrics: What holds back the metrics that were logged last, once there are any.
         progress: What holds how far its loops are.
         ended_tasks: Whether each task that ended since the status line was drawn succeeded; None if there is no line.
+        has_tasks: Whether a task of it began in this process.
+        surroundings: What was written of what it runs in.
     """
 
     __slots__ = (
@@ -294,6 +296,7 @@ class Run:
         "begun",
         "carried",
         "ended_tasks",
+        "has_tasks",
         "id",
         "journal",
         "log",
@@ -303,6 +306,7 @@ class Run:
         "progress",
         "root",
         "store",
+        "surroundings",
     )
 
     def __init__(
@@ -326,6 +330,8 @@ class Run:
         self.metrics: MetricLog | None = None
         self.progress: list[ProgressLog] = []
         self.ended_tasks: list[bool] | None = None
+        self.has_tasks = False
+        self.surroundings: records.Surroundings | None = None
         live[execution_id] = self
 
     def over(self) -> None:

@@ -15,7 +15,7 @@ from obs_core import settings as environment
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
-from obs_core.recording import logs, threads, wrapping
+from obs_core.recording import logs, surroundings, threads, wrapping
 from obs_core.recording.executions import begin, end, leave_part, make_task_visible, make_visible, take_part_with
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.logs import mode_of
@@ -308,6 +308,8 @@ class _Call:
             function=settings.qualified_name,
         )
         run.journal.append(_start_of(settings, task))
+        if not run.has_tasks:
+            surroundings.follow(run)
         if self._own_run is not None:
             make_visible(run)
         else:
