@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from obs_core import clock
-from obs_core.commands.base import Command, CommandError
-from obs_core.commands.gc import age_in_seconds
+from obs_core.commands.base import Command, CommandError, age_in_seconds
 from obs_core.model import ExecutionView
 from obs_core.reading.listing import list_executions
 from obs_core.settings import store_url

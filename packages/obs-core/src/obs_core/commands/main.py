@@ -106,27 +106,31 @@ def _shown_examples(examples: Sequence[tuple[str, str]]) -> str | None:
 def _named(name: str) -> dict[str, Command]:
     """Return one of our own commands alone, if it is one.
 
-    It need not wait for what other packages declare. ``obs run`` does not even wait for the other commands' imports:
-    they would delay each program that it runs.
+    It waits neither for the other commands' imports nor for what other packages declare: they would delay each program
+    that ``obs run`` runs, and each list.
     """
-    if name == "run":
-        from obs_core.commands.run import Run
+    from obs_core.commands.builtin import NAMES, builtin
 
-        return {name: Run()}
-    from obs_core.commands.builtin import BUILTIN
+    if name == "completion":
+        from obs_core.commands.completion import Completion
 
-    return {command.name: command for command in BUILTIN if command.name == name}
+        return {name: Completion(_parser_for)}
+    return {name: builtin(name)} if name in NAMES else {}
+
+
+def _parser_for(name: str) -> argparse.ArgumentParser:
+    return _parser(_named(name) or _commands())
 
 
 def _commands() -> dict[str, Command]:
     from importlib.metadata import entry_points
 
-    from obs_core.commands.builtin import BUILTIN
-    from obs_core.commands.completion import Completion
+    from obs_core.commands.builtin import NAMES
     from obs_core.failsafe import warn
 
-    commands: dict[str, Command] = {command.name: command for command in BUILTIN}
-    commands[Completion.name] = Completion(lambda: _parser(commands))
+    commands: dict[str, Command] = {}
+    for name in (*NAMES, "completion"):
+        commands |= _named(name)
     for point in entry_points(group="obs.commands"):
         try:
             command: Command = point.load()()

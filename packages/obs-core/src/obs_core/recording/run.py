@@ -307,6 +307,7 @@ class Run:
         attached: How often this process joined it, since another one began it.
         metrics: What holds back the metrics that were logged last, once there are any.
         progress: What holds how far its loops are.
+        ended_tasks: Whether each task that ended since the status line was drawn succeeded; None if there is no line.
         has_tasks: Whether a task of it began in this process.
         surroundings: What was written of what it runs in.
         verdicts: Counts what its checks found.
@@ -317,6 +318,7 @@ class Run:
         "attached",
         "begun",
         "carried",
+        "ended_tasks",
         "has_tasks",
         "id",
         "journal",
@@ -352,6 +354,7 @@ class Run:
         self.attached = 0
         self.metrics: MetricLog | None = None
         self.progress: list[ProgressLog] = []
+        self.ended_tasks: list[bool] | None = None
         self.has_tasks = False
         self.surroundings: records.Surroundings | None = None
         live[execution_id] = self
