@@ -86,7 +86,7 @@ def test_the_longest_task_is_profiled_and_the_overview_has_what_the_process_used
     (profile,) = ["".join(deck.items) for deck in recorded.task("check").decks if deck.name == "CPU profile"]
     assert "obs-flame" in profile
     assert {call.function for stack in recorded.profile for call in stack.calls} >= {"check", "validation_report"}
-    assert recorded.resources.peak("rss") > 100e6
+    assert (recorded.resources.peak("rss") or 0) > 100e6
     (lanes,) = [html for name, html in decks_of(recorded) if name == "Resources"]
     assert "CPU" in lanes
     assert "Memory" in lanes

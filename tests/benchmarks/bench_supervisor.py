@@ -33,6 +33,7 @@ def main() -> None:
     inside = SUPERVISED.replace("DIRECT", DIRECT)
     with tempfile.TemporaryDirectory() as folder:
         store = str(Path(folder, "store"))
+        Path(f"{store}-empty").mkdir()
         commands: dict[str, Sequence[str]] = {
             "`true`": ["true"],
             "`timeout 60 true`": ["timeout", "60", "true"] if shutil.which("timeout") else ["true"],

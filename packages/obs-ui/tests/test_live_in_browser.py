@@ -214,3 +214,43 @@ def test_what_a_task_says_appears_in_its_logs_tab(
     expect(deck_frame(page).locator(".problems summary")).to_have_text("1 warning")
     expect(deck_frame(page).locator(".row .span").last).to_have_text("answering")
     run.process.kill()
+
+
+SAYS = """
+import sys
+from obs_core import execution, span, task
+
+@task(deck_fields=())
+def work():
+    with span("reading"):
+        print("<b>in</b> the span", file=sys.stderr)
+    print("in the task", file=sys.stderr)
+
+with execution("talks"):
+    print("outside any task", file=sys.stderr)
+    work()
+    print("ready", flush=True)
+    for order in sys.stdin:
+        print("said", order.strip(), file=sys.stderr)
+"""
+
+
+def test_a_line_leads_to_its_span_and_a_span_to_its_lines(
+    serve: Callable[..., Any], open_page: Callable[..., Any], start_script: Callable[..., Any]
+) -> None:
+    run = Run(start_script(SAYS))
+    page = open_page(f"{serve().url}executions/{run.id}")
+    lines = page.get_by_role("list", name="Lines of all tasks")
+    expect(lines.locator("li", has_text="outside any task")).to_be_visible()
+    run.tell("while it runs")
+    expect(lines).to_contain_text("said while it runs")
+    lines.get_by_role("link", name="<b>in</b> the span").click()
+    panel = page.locator(".span-panel")
+    expect(panel.get_by_role("heading", level=3)).to_have_text("reading")
+    of_span = panel.get_by_role("list", name="Lines of this span").locator("li")
+    expect(of_span).to_have_count(1)
+    expect(of_span).to_contain_text("<b>in</b> the span")
+    panel.get_by_role("link", name="work").first.click()
+    expect(of_span).to_have_count(2)
+    expect(of_span.last).to_contain_text("in the task")
+    run.process.kill()

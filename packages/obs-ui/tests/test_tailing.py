@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_what_was_read_beside_a_segment_that_cannot_be_read_is_given_later(
 
     def failing(path: str, *where: int) -> bytes:
         if broken and path.endswith(names[3]):
-            raise PermissionError(path)
+            raise OSError(5, "the disk failed", path)
         return get(path, *where)
 
     monkeypatch.setattr(store, "get", failing)
@@ -89,8 +90,25 @@ def test_what_was_read_beside_a_segment_that_cannot_be_read_is_given_later(
     def read() -> None:
         given.extend(one.lines for one in tail.read())
 
-    with pytest.raises(PermissionError):
+    with pytest.raises(OSError, match="the disk failed"):
         read()
     broken.clear()
     read()
     assert given == [b"[%d]\n" % number for number in range(8)]
+
+
+@pytest.mark.parametrize("kind", ["a link", "a folder", "a pipe"])
+def test_what_is_no_segment_hides_no_others_and_is_told_once(folder: Path, tmp_path: Path, kind: str) -> None:
+    place = write(folder, "main-0000.jsonl", b"[1]\n").with_name("other-0000.jsonl")
+    if kind == "a link":
+        (tmp_path / "secret").write_text("[9]\n")
+        place.symlink_to(tmp_path / "secret")
+    elif kind == "a folder":
+        place.mkdir()
+    elif hasattr(os, "mkfifo"):
+        os.mkfifo(place)
+    else:
+        pytest.skip("there are no pipes here")
+    tail = JournalTail(open_store(), RUN)
+    assert added(tail) == [("main", b"[1]\n"), ("other", b'["torn",1,0]\n')]
+    assert added(tail) == []

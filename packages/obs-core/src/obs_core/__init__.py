@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from obs_core.reading.listing import list_executions
     from obs_core.reading.table import ExecutionTable, executions
     from obs_core.recording.artifacts import Kept
+    from obs_core.recording.checks import check
     from obs_core.recording.executions import execution
     from obs_core.recording.metrics import log_metric, log_metrics, log_params
     from obs_core.recording.progress import track
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from obs_core.tasks.decorators import TaskCall, TaskDecorator, register_task_decorator
     from obs_core.tasks.task import task
     from obs_core.trace.execution_span import ExecutionSpan
-    from obs_core.trackers import Identity, Tracker
+    from obs_core.trackers import Origin, Tracker
     from obs_core.transformers import TypeTransformer, register_transformer
 
 _MODULES = {
@@ -71,6 +72,7 @@ _MODULES = {
         "executions",
     ),
     "recording.artifacts": ("Kept",),
+    "recording.checks": ("check",),
     "recording.executions": ("execution",),
     "recording.metrics": (
         "log_metric",
@@ -102,7 +104,7 @@ _MODULES = {
     "tasks.task": ("task",),
     "trace.execution_span": ("ExecutionSpan",),
     "trackers": (
-        "Identity",
+        "Origin",
         "Tracker",
     ),
     "transformers": (
@@ -122,10 +124,10 @@ __all__ = [
     "ExecutionNotFoundError",
     "ExecutionSpan",
     "ExecutionTable",
-    "Identity",
     "Kept",
     "ObsError",
     "ObsWarning",
+    "Origin",
     "Renderable",
     "Secret",
     "TaskCall",
@@ -137,6 +139,7 @@ __all__ = [
     "__version__",
     "attach",
     "carrier",
+    "check",
     "current_context",
     "execution",
     "executions",

@@ -92,7 +92,7 @@ def test_the_cause_is_told(
 
 
 def test_the_execution_of_obs_run_names_the_one_that_tells_more(
-    train: Callable[..., subprocess.Popen[str]], folder: Path
+    train: Callable[..., subprocess.Popen[str]], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train("raise ValueError('no such airport')", run=True).communicate(timeout=120)
     inner, outer = list_executions(folder)
@@ -100,6 +100,32 @@ def test_the_execution_of_obs_run_names_the_one_that_tells_more(
     assert (found.cause, found.known, found.error) == ("exit", True, [])
     assert "ended with exit code 1" in found.paragraph
     assert f"It ran the execution train ({inner.id}), which tells more: ValueError: no such airport." in found.paragraph
+    assert obs(["ls", "--store", str(folder)]) == 0
+    of_inner, of_outer = capsys.readouterr().out.splitlines()[1:]
+    assert of_inner.endswith(f"train (in {outer.id})")
+    assert of_outer.endswith("train")
+
+
+def test_the_failed_tasks_own_report_says_why_too(folder: Path) -> None:
+    @task
+    def fine() -> None:
+        print("fine")
+
+    @task
+    def fit() -> None:
+        raise ValueError("no such airport")
+
+    @execution("train", store=folder)
+    def train() -> None:
+        fine()
+        fit()
+
+    with pytest.raises(ValueError, match="no such"):
+        train()
+    found = load_execution("last", folder)
+    paragraph = "fit of train failed at "
+    assert paragraph in found.report(found.task("fit"))
+    assert paragraph not in found.report(found.task("fine"))
 
 
 def test_a_segfault_and_sigterm_leave_where_they_came(
@@ -269,7 +295,7 @@ def test_a_real_out_of_memory_kill_is_told(
         assert (found.cause, found.known) == ("out-of-memory", True)
         assert found.memory is not None
         assert "was killed by the kernel for its memory" in found.paragraph
-        assert "of 190.73 MiB were in use" in found.paragraph
+        assert "of 200 MB (" in found.paragraph
     else:
         assert (found.cause, found.known) == ("vanished", False)
         assert "by somebody or for its memory" in found.paragraph
@@ -316,7 +342,7 @@ def test_memory_near_its_limit_makes_it_the_probable_cause(
     assert 'The last it said: "row 17".' in found.paragraph
     if cause == "out-of-memory":
         assert (
-            "was killed, probably for its memory: 0.98 of 1.00 GiB were in use at its last sign of life"
+            "was killed, probably for its memory: 1.1 of 1.1 GB (97.9 %) were in use at its last sign of life"
             in found.paragraph
         )
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from obs_core import load_execution
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 BEGIN = "import os, signal, sys, time\nfrom obs_core import execution, task\n"
@@ -86,6 +88,39 @@ with execution("a"):
         time.sleep(300)
     os.kill(child, signal.SIGTERM)
     assert os.waitpid(child, 0)[1] == signal.SIGTERM
+"""
+    run_script(source)
+    assert not left(folder)
+
+
+def test_a_forked_child_that_crashes_leaves_its_stack(run_script: Run, folder: Path) -> None:
+    source = f"""{BEGIN}
+import ctypes
+def crash():
+    ctypes.string_at(0)
+with execution("a"):
+    child = os.fork()
+    if not child:
+        crash()
+    assert os.waitpid(child, 0)[1] & 127 == signal.SIGSEGV
+    raise SystemExit(3)
+"""
+    run_script(source, check=False)
+    (file,) = left(folder)
+    assert file.name != "faults-main.txt"
+    assert 'script.py", line 6 in crash' in file.read_text()
+    evidence = load_execution("last", folder).why().evidence
+    assert any("crashed at" in one and "script.py:6: Segmentation fault" in one for one in evidence), evidence
+
+
+def test_forked_children_that_end_well_leave_nothing(run_script: Run, folder: Path) -> None:
+    source = f"""{BEGIN}
+with execution("a"):
+    for _ in range(3):
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
 """
     run_script(source)
     assert not left(folder)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from obs_core import execution
+from obs_core.commands import main as obs
 from obs_core.journal import logs
 from obs_core.journal.writer import Journal
 from obs_core.model import LogLine
@@ -463,7 +465,9 @@ def test_a_full_disk_hurts_nobody(run_script: RunScript, folder: Path) -> None:
     result = run_script("""
 import resource, signal
 from obs_core import execution
+from obs_core.journal import log_files
 
+log_files._SAFE = frozenset()  # lines are appended: room that was reserved would be there
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with execution("night"):
     print("first")
@@ -480,6 +484,47 @@ with execution("night"):
     execution = load_execution("last", folder)
     warned = 1  # that the disk takes nothing, which it does not take either
     assert logs.dropped_lines(execution.store, execution.id) == 102 + warned - len(lines)
+
+
+def test_a_disk_without_room_to_reserve_gets_the_lines_that_fit(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import resource, signal
+from obs_core import execution
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with execution("night"):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
+    print("first")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print("last")
+""", env={"OBS_STRICT": "0"})  # fmt: skip
+    assert result.stdout.splitlines() == ["first", "last"]
+    assert [text for _, text in said(folder)] == ["first", "last"]
+
+
+def test_the_room_that_a_log_reserved_is_given_back(run_script: RunScript, folder: Path) -> None:
+    run_script("from obs_core import execution\nwith execution('night'):\n    print('one')")
+    [path] = folder.glob("executions/*/logs/*.jsonl")
+    assert path.read_bytes().endswith(b'"one"]\n')
+
+
+def test_lines_of_many_threads_are_whole_and_all_there(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import threading
+from obs_core import execution
+
+def say(number):
+    for line in range(2000):
+        print(f"{number} says {line} {'x' * (line % 300)}")
+
+with execution("night") as run:
+    threads = [threading.Thread(target=say, args=(number,)) for number in range(16)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+""")
+    lines = [text.split() for _, text in said(folder)]
+    for number in range(16):
+        assert [line[2] for line in lines if line[0] == str(number)] == [str(line) for line in range(2000)]
 
 
 def test_of_too_much_the_first_and_the_last_stay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -776,3 +821,57 @@ work()
     lines = execution.log()
     assert len(lines) + logs.dropped_lines(execution.store, execution.id) >= 1_999_000
     assert lines[-1].text == "2000000"
+
+
+def test_a_printed_line_of_very_deep_json_is_shown_as_it_is(folder: Path) -> None:
+    deep = f'{{"event": {"[" * 5_000}{"]" * 5_000}}}'
+    with execution("night", store=folder):
+        print(deep)
+    assert [line.text for line in load_execution("last", folder).log()] == [deep]
+
+
+@pytest.mark.parametrize("damage", ["no line", "no head", "a link", "a linked folder", "a folder"])
+def test_what_is_no_log_spoils_nothing_and_is_counted(
+    folder: Path, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with execution("night", store=folder):
+        print("said")
+    (log,) = folder.glob("executions/*/logs/main-0000.jsonl")
+    if damage == "no line":
+        log.write_bytes(log.read_bytes() + b'[17958,"out",2\n\0\0\0')
+    elif damage == "no head":
+        log.write_bytes(b"")
+    elif damage == "a link":
+        log.rename(tmp_path / "elsewhere.jsonl")
+        log.symlink_to(tmp_path / "elsewhere.jsonl")
+        (log.parent / "main-raw.raw").symlink_to(tmp_path / "elsewhere.jsonl")
+    elif damage == "a linked folder":
+        log.parent.rename(tmp_path / "elsewhere")
+        log.parent.symlink_to(tmp_path / "elsewhere")
+    else:
+        log.unlink()
+        log.mkdir()
+    capsys.readouterr()
+    for command in ("explain", "why", "logs", "show"):
+        assert obs([command, "last", "--store", str(folder)]) == 0
+    assert "of the log can no longer be read" in capsys.readouterr().err
+    assert [line.text for line in load_execution("last", folder).log()] == (["said"] if damage == "no line" else [])
+
+
+def test_a_call_with_wrong_arguments_prints_the_call_stack_that_it_always_prints(tmp_path: Path) -> None:
+    source = """
+import logging
+from obs_core import task
+
+def say():
+    logging.warning("%d flights", "many")
+
+logging.basicConfig()
+say()
+task(say)()
+"""
+    environment = {**os.environ, "OBS_STORE": str(tmp_path / "store"), "OBS_QUIET": "1"}
+    done = subprocess.run([sys.executable, "-c", source], env=environment, check=True, capture_output=True, text=True)
+    _, outside, inside = done.stderr.split("Call stack:\n")
+    innermost = [text.partition("Message:")[0].rstrip().splitlines()[-1] for text in (outside, inside)]
+    assert innermost == ['  File "<string>", line 6, in say'] * 2

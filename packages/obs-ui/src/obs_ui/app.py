@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 import obs_core.report
 from obs_core.store import Store
-from obs_ui.pages import compare, downloads, execution, executions, live, metrics, task
+from obs_ui.pages import compare, downloads, execution, executions, live, metrics, pipeline, task
 from obs_ui.security import Access, Guard
 from obs_ui.site import HERE, Site, site_of
 
@@ -27,6 +27,7 @@ __all__ = ["make_app"]
 _STYLES_OF_THE_REPORT = ("theme.css", "page.css", "frame.css", "uplot.css", "curves.css")
 _SCRIPTS_OF_THE_REPORT = (
     "frame.js",
+    "paper.js",
     "elements.js",
     "wording.js",
     "theme.js",
@@ -68,12 +69,16 @@ def _routes() -> list[Route | Mount]:
         Route("/executions", executions.executions),
         Route("/executions/last", executions.newest),
         Route("/events", live.list_events),
+        Route("/pipelines", pipeline.pipeline),
+        Route("/pipelines/curves", pipeline.curves),
+        Route("/pipelines/{name:path}", pipeline.named),
         Route("/compare", compare.compare),
         Route("/compare/decks", compare.decks),
         Route("/compare/metrics", metrics.overlay),
         Route("/frame", task.frame),
         Route("/shared/{digest}", task.shared),
         Route(one, execution.execution),
+        Route(one + "/changes", compare.changes),
         Route(one + "/events", live.execution_events),
         Route(one + "/timeline", execution.timeline),
         Route(one + "/metrics", metrics.metrics),

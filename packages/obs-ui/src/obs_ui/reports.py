@@ -24,7 +24,9 @@ def execution_report(snapshot: Snapshot) -> str:
 
 def task_report(snapshot: Snapshot, task: TaskView) -> str:
     """Return the report of one call of a task."""
-    why = snapshot.why.paragraph if snapshot.why is not None and task.status == "lost" else ""
+    found = snapshot.why
+    told = found is not None and (task.status == "lost" or task.id == found.task_id)
+    why = found.paragraph if found is not None and told else ""
     return render_report(snapshot.view, [_with_items(snapshot, task)], _kept(snapshot).shared_body, why=why)
 
 

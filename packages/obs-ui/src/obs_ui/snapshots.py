@@ -19,10 +19,12 @@ from obs_core.assembly.drawing import drawn_deck, drawn_metrics, read_deck_blob
 from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.journal import records
 from obs_core.journal.records import AnyRecord
-from obs_core.model import DecksWhenRead, DeckView, ExecutionView, TaskView, WorkerView
+from obs_core.model import DecksWhenRead, DeckView, ExecutionView, LogLine, TaskView, WorkerView
+from obs_core.reading.changes.sides import Side
 from obs_core.reading.execution import Execution, load_execution
 from obs_core.reading.why import Why, why
 from obs_core.rendering import render
+from obs_core.report.arguments import INPUT, told_apart
 from obs_core.report.bodies import extracted
 from obs_core.report.contents import tab_label
 from obs_core.report.logs import LOGS, render_log
@@ -46,6 +48,7 @@ __all__ = ["FollowedExecution", "Snapshot", "SnapshotCache"]
 TIMELINE = "Timeline"
 """The one deck that is not written but drawn from the spans."""
 
+_MOST_IN_SPAN = 200
 _KEPT = re.compile(r"executions/[\w-]+/(?:blobs|captures)/[\w.-]+|shared/[0-9a-f]{32}\.gz", re.ASCII)
 """Where items of decks are kept; source code and the like, which many tasks have in common, in the second place."""
 
@@ -148,6 +151,11 @@ class Snapshot:
             return None
         return why(self.store, self._assembly, self.trace.at_the_end())
 
+    @functools.cached_property
+    def side(self) -> Side:
+        """It as one side of a comparison."""
+        return Side(self.store, self._assembly, self.trace.sums)
+
     def task(self, task_id: str) -> TaskView | None:
         """Return a task by its id."""
         return self._tasks_by_id.get(task_id)
@@ -182,6 +190,21 @@ class Snapshot:
             return self._columns.row_of(span)
         return int(span) if span.isdecimal() and len(span) < 10 and int(span) < len(self.trace) else None
 
+    def recent_lines(self) -> tuple[list[LogLine], int]:
+        """Return what was said last, by whatever task or none, oldest first; and how many lines there are."""
+        return self._log.recent()
+
+    def lines_in(self, row: int) -> list[LogLine]:
+        """Return the last lines of a span; of a task all that it said, of the execution what was said outside tasks.
+
+        Args:
+            row: The span's row.
+        """
+        trace = self.trace
+        ref, is_task = trace.ref(row), row == 0 or trace.kind(row) == "task"
+        log = self._log.of(ref if is_task else trace.ref(int(trace.owners[row])))
+        return [line for line in log.last if is_task or line.span == ref][-_MOST_IN_SPAN:]
+
     def decks(self, task: TaskView) -> dict[str, DeckView]:
         """Return the decks of a task that show anything, by their labels, in the order in which they were made."""
         made = [*task.decks, *self._captured.of([one for one in self._unfinished if one.task == task.id])]
@@ -196,7 +219,7 @@ class Snapshot:
         for deck in made:
             if self._has_content(task, deck):
                 found[_unused(tab_label(deck.name), found)] = deck
-        if self._log.of(task.id).count:
+        if self._log.count_of(task.id):
             found[_unused(LOGS, found)] = _LogDeck(LOGS)
         return found
 
@@ -221,6 +244,11 @@ class Snapshot:
             found = drawn_metrics(self._assembly, task)
         return [*found, *self._drawn(task)] if deck.name == TIMELINE else found
 
+    @functools.cached_property
+    def apart(self) -> dict[str, str]:
+        """What tells calls of the same task apart, by task id; what lies in files is not read for it."""
+        return told_apart(self.tasks, _read_input)
+
     def loops(self, task: TaskView) -> list[ProgressBar]:
         """Return how far the loops of a task are: those that had not ended."""
         bars = self.metrics.bars_of(task.id, task.status == "running", clock.epoch())
@@ -230,7 +258,7 @@ class Snapshot:
         """Return what changes whenever a deck shows something else."""
         if isinstance(deck, _LogDeck):
             # A line may be read before the journal names its span.
-            return f"{self._log.of(task.id).count} lines, {len(self._spans_said_in(task))} spans"
+            return f"{self._log.count_of(task.id)} lines, {len(self._spans_said_in(task))} spans"
         if deck.name in (TIMELINE, METRICS) and task.status == "running":
             return str(self.version)
         crc = 0
@@ -285,6 +313,11 @@ class Snapshot:
         return read_deck_blob(self.store, str(item))
 
 
+def _read_input(task: TaskView) -> list[str]:
+    deck = next((one for one in task.decks if one.name == INPUT), None)
+    return [] if deck is None else [item for item in deck.items if not isinstance(item, BlobPath)]
+
+
 class _LogDeck(DeckView):
     """The tab with what a task logged and printed, which no record announces."""
 
@@ -320,6 +353,10 @@ class FollowedExecution:
         self._snapshot: Snapshot | None = None
         self._looked = 0.0
         self._cost = 0.0
+
+    def said(self) -> int:
+        """Return how many lines were said so far."""
+        return self._log.recent()[1]
 
     def look(self, max_age: float = 0.5) -> Snapshot:
         """Return how the execution stands.

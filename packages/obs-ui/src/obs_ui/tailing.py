@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
+from obs_core.journal.batches import torn
 from obs_core.journal.reader import added_lines, segment_names, writer_of
 from obs_core.store import Store
+from obs_core.store.base import StoreError
 from obs_core.store.fetching import fetch_each
 
 __all__ = ["Addition", "JournalTail"]
@@ -39,6 +41,10 @@ class _Segment(Struct):
     path: str = ""
     stored: int = -1
     read: int = 0
+
+
+_NEVER = -2
+"""In the place of its size, of a file that cannot be read."""
 
 
 class JournalTail:
@@ -88,5 +94,12 @@ class JournalTail:
             content = self._store.get(path, 0 if path.endswith(".gz") else segment.read)
         except FileNotFoundError:  # it was compressed between the listing and now: the next look finds it
             return None
+        except (StoreError, PermissionError, IsADirectoryError):
+            if not self._store.local:
+                raise  # nobody can tell a file that cannot be read from a network that is down
+            if segment.stored == _NEVER:
+                return None
+            # One file that is no segment of ours does not hide the others.
+            return torn(1, 0), _Segment(segment.path, _NEVER, segment.read)
         lines, read = added_lines(path, content, segment.read)
         return lines, _Segment(path, stored, read)

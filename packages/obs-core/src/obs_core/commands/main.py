@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What was typed after ``obs``. Default: this process's own arguments.
 
     Returns:
-        The exit code: 0, or 2 for wrong input.
+        The exit code: 0, what the command tells by it (``obs check``: 1), or 2 for wrong input.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names in a store may hold what no encoding can show
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    commands = _supervisor() if arguments[:1] == ["run"] else _commands()
+    commands = _named(arguments[0]) if arguments else {}
+    commands = commands or _commands()
     parsed = _parser(commands).parse_args(arguments)
     if parsed.command is None:
         raise CommandError(f"a command is needed: {', '.join(commands)} (try: obs --help)")
@@ -81,8 +82,10 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
 
 _FIRST_STEPS = (
     ("obs why", "why the last execution failed, was killed, or stands still"),
+    ("obs diff", "what changed since the last good execution of its name"),
     ("obs explain", "where its time went"),
     ("obs logs -f", "what it says, as it says it"),
+    ("obs check", "what its checks found; exits with 1 if one failed"),
     ("obs open", "the report of what failed last, in the browser"),
     ("obs ls --name flights --since 7d", "this week's executions of one name"),
 )
@@ -100,26 +103,38 @@ def _shown_examples(examples: Sequence[tuple[str, str]]) -> str | None:
     return "\n".join(["examples:", *(f"  {typed:<{width}}  {what}" for typed, what in examples)])
 
 
-def _supervisor() -> dict[str, Command]:
-    """Return ``obs run`` alone: what the other commands import and look up would delay each program that it runs."""
-    from obs_core.commands.run import Run
+def _named(name: str) -> dict[str, Command]:
+    """Return one of our own commands alone, if it is one.
 
-    return {Run.name: Run()}
+    It waits neither for the other commands' imports nor for what other packages declare: they would delay each program
+    that ``obs run`` runs, and each list.
+    """
+    from obs_core.commands.builtin import NAMES, builtin
+
+    if name == "completion":
+        from obs_core.commands.completion import Completion
+
+        return {name: Completion(_parser_for)}
+    return {name: builtin(name)} if name in NAMES else {}
+
+
+def _parser_for(name: str) -> argparse.ArgumentParser:
+    return _parser(_named(name) or _commands())
 
 
 def _commands() -> dict[str, Command]:
     from importlib.metadata import entry_points
 
-    from obs_core.commands.builtin import BUILTIN
-    from obs_core.commands.completion import Completion
+    from obs_core.commands.builtin import NAMES
     from obs_core.failsafe import warn
 
-    commands: dict[str, Command] = {command.name: command for command in BUILTIN}
-    commands[Completion.name] = Completion(lambda: _parser(commands))
+    commands: dict[str, Command] = {}
+    for name in (*NAMES, "completion"):
+        commands |= _named(name)
     for point in entry_points(group="obs.commands"):
         try:
             command: Command = point.load()()
-            commands[command.name] = command
+            commands.setdefault(command.name, command)
         except Exception as error:
             warn(f"cannot load the command {point.name!r} ({point.value}): {type(error).__name__}: {error}")
     return commands

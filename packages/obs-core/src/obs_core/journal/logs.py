@@ -1,19 +1,18 @@
 """What a process logged and printed: a file of lines beside its journal, and reading those of all processes back.
 
-A line is written when it is said, so that a kill loses none; no buffer, no lock. docs/store-format.md describes the
-files. What is too much is left out in the middle: the first and the last of it stay.
+A line is written when it is said, so that a kill loses none: no buffer, and as a rule no lock. docs/store-format.md
+describes the files. What is too much is left out in the middle: the first and the last of it stay.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 import re
-import weakref
-from collections import deque
-from collections.abc import Iterable, Iterator
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -22,15 +21,25 @@ from obs_core import clock
 from obs_core.failsafe import warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import records
+from obs_core.journal.log_files import Appended, LogFile, Mapped, Uploaded, mapped
 from obs_core.journal.writer import Journal
-from obs_core.locks import new_lock
+from obs_core.locks import Register, new_lock
 from obs_core.model import LogLine
 from obs_core.store.base import Store
-from obs_core.store.descriptors import open_high
 from obs_core.store.paths import log_path, logs_path
+from obs_core.text import masking
 from obs_core.text.masking import mask, mask_value, masks_anything
 
-__all__ = ["LONGEST_LINE", "LogTail", "LogWriter", "dropped_lines", "read_log", "severity_of"]
+__all__ = [
+    "LONGEST_LINE",
+    "LogTail",
+    "LogWriter",
+    "damaged_lines",
+    "dropped_lines",
+    "encoded_rest",
+    "read_log",
+    "severity_of",
+]
 
 LONGEST_LINE = 16 * 1024
 """Characters of a line that are kept; of a longer one the beginning and the end."""
@@ -43,6 +52,9 @@ _MOST_LEFT_OVER = 4 * 1024 * 1024
 
 _UPLOAD_EACH = 3_000_000_000
 """Nanoseconds between two uploads to a store that cannot append."""
+
+_SMALLEST_ROOM, _LARGEST_ROOM = 64 * 1024, 1024 * 1024
+"""Bytes that are reserved for a file, where that is done: a few for the first one, more for those that follow."""
 
 _PATIENCE = 0.1
 """Seconds that a thread waits, once, for another one that opens the file."""
@@ -68,7 +80,6 @@ class LogWriter:
         journal: This process's journal of the execution; the log is named after its writer.
 
     Attributes:
-        count: Lines written so far.
         lost: Lines that the store did not take.
         refs: What names a span or task in a line, by its number here.
         span_names: The names of the spans in which something was said, by what names them in a line.
@@ -76,22 +87,27 @@ class LogWriter:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._epoch = journal.epoch
         self._lock = new_lock()
         self._forget()
         _writers.add(self)
 
     def _forget(self) -> None:
-        self._file: io.FileIO | _Uploaded | None = None
-        self._size = self._number = self._dropped = 0
-        self._last: deque[tuple[int, int]] = deque()
-        self._segment_lines = 0
+        self._put: Callable[[bytes], int] | None = None
+        """Writes a line to the open file if that costs no call of the system and nothing stands in its way."""
+        self._file: LogFile | None = None
+        self._number = self._dropped = self._kept_first = self._kept_last = 0
+        self._last: deque[tuple[int, int, int]] = deque()
+        self._aside: deque[tuple[bytes, bool]] = deque()
+        self._holder = 0
         self._limit = min(self._journal.store.segment_limit, MOST_KEPT // 8)
+        self._room = min(_SMALLEST_ROOM, self._limit)
         self._torn = b""
         self._told = False
         self._patience = _PATIENCE
         self.refs: dict[records.Ref, records.Ref] = {}
         self.span_names: dict[records.Ref, str] = {}
-        self.count = self.lost = self._lost_told = 0
+        self.lost = self._lost_told = 0
 
     def write(self, kind: str | int, task: Any, span: Any, text: str, *more: Any) -> None:
         """Write a line.
@@ -108,152 +124,159 @@ class LogWriter:
             text = shortened(text)
         if masks_anything():
             text, more = mask(text), tuple(mask_value(each) for each in more)
-        row = (clock.wall() + self._journal.epoch, kind, task, span, text, *more)
+        row = (clock.wall() + self._epoch, kind, task, span, text, *more)
         try:
             line = _encode_line(row) + b"\n"
         except Exception as error:
             let_pass(error)
             line = _encode_line(_encodable(row)) + b"\n"
-        size = len(line)
-        try:
-            file = self._file
-            if file is None or self._torn or self.lost != self._lost_told:
-                self._write_after_trouble(line)
-            elif self._appended(file, line) != size:
-                self._torn = b"\n"
-                raise OSError("the disk took a part of a line")
-        except (OSError, ValueError) as error:  # the disk is full; it was closed by a thread that ended the execution
-            let_pass(error)
-            self._refused(error)
-            return
-        self.count += 1
-        self._segment_lines += 1
-        self._size += size
-        if self._size > self._limit:
-            self._turn_over()
+        self._write(line)
 
-    def _appended(self, file: io.FileIO | _Uploaded, line: bytes) -> int | None:
+    def say(self, kind: str | int, task: Any, span: Any, text: str, *rest: msgspec.Raw) -> None:
+        """Write a line that was printed, or logged without more: the same in fewer steps, since that is done most.
+
+        Args:
+            kind: ``"out"`` or ``"err"``, or its level.
+            task: Names the task, as in this process's journal.
+            span: Names the span.
+            text: What was said.
+            rest: For what was logged, the rest, by `encoded_rest`.
+        """
+        if len(text) > LONGEST_LINE or masking.sought:
+            self.write(kind, task, span, text, *_decode(b"[%b]" % bytes(rest[0]) if rest else b"[]"))
+            return
         try:
-            return file.write(line)
-        except OSError as error:
-            if error.errno != errno.EBADF:
-                raise
-            self._file = None  # the program closed all descriptors
-            self._write_after_trouble(line)
-            return len(line)
+            line = _encode_line((clock.wall() + self._epoch, kind, task, span, text, *rest)) + b"\n"
+        except (UnicodeEncodeError, OverflowError):  # it has lone surrogates
+            self.write(kind, task, span, text, *_decode(b"[%b]" % bytes(rest[0]) if rest else b"[]"))
+            return
+        try:
+            self._put(line)  # type: ignore[misc]
+        except (TypeError, ValueError):  # nothing is open, it is full, or another thread closed it
+            self._write_with_care(line)
+
+    def _write(self, line: bytes) -> None:
+        put = self._put
+        if put is not None:
+            try:
+                put(line)
+                return
+            except ValueError:  # it is full, or another thread closed it
+                pass
+        self._write_with_care(line)
+
+    def lose(self, count: int) -> None:
+        """Say in the log that so many lines more are not in it."""
+        self.lost += count
+        self._put = None  # the next line says so first
 
     def mark(self, *row: Any) -> None:
         """Write a line that says nothing itself: where the process is, or that what it writes may hold secrets."""
-        with contextlib.suppress(OSError, ValueError):
-            self._write_after_trouble(_encode_line(row) + b"\n")
+        self._write_with_care(_encode_line(row) + b"\n", counts=False)
 
-    def _write_after_trouble(self, line: bytes) -> None:
-        """Open the file if need be; say first how many lines are lost, on a line of its own."""
-        file = self._file or self._begin()
-        if file is None:
-            raise OSError("the file is being opened")
+    def _write_with_care(self, line: bytes, counts: bool = True) -> None:
+        """Write a line where there may be no file, no room in it, a full disk, or another thread at work on that."""
+        me = threading.get_ident()
+        self._aside.append((line, counts))
+        while self._aside:
+            # Another thread is soon done; or this one was interrupted in the midst of it, or the store hangs.
+            if self._holder == me or not self._lock.acquire(timeout=self._patience):
+                self._patience = 0.0
+                return  # who has the lock writes what stands aside
+            self._holder = me
+            try:
+                while self._aside:
+                    self._write_or_count(*self._aside.popleft())
+                self._patience = _PATIENCE
+            finally:
+                self._holder = 0
+                self._lock.release()
+
+    def _write_or_count(self, line: bytes, counts: bool) -> None:
         lost = self.lost
         if lost != self._lost_told:
             line = _encode_line(("lost", lost - self._lost_told)) + b"\n" + line
-        if file.write(self._torn + line) != len(self._torn) + len(line):
+        try:
+            self._write_now(self._torn + line)
+        except (OSError, ValueError) as error:  # the disk is full
+            let_pass(error)
+            self._refused(error, counts)
+        else:
+            self._torn, self._lost_told = b"", lost
+            self._put = None if self._file is None or lost != self.lost else self._file.put
+
+    def _write_now(self, line: bytes) -> None:
+        file = self._file or self._open(len(line))
+        try:
+            taken = file.write(line)
+        except ValueError:  # it is full
+            taken = self._turn_over(len(line)).write(line)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            taken = self._open(len(line)).write(line)  # the program closed all descriptors
+        if taken != len(line):
             self._torn = b"\n"
             raise OSError("the disk took a part of a line")
-        self._torn, self._lost_told = b"", lost
+        if file.put is None and file.size() > self._limit:
+            self._turn_over(0)
 
-    @property
-    def position(self) -> tuple[int, int]:
-        """Where the next line goes: the number of the segment, and bytes in it."""
-        return self._number, self._size
-
-    def said_since(self, position: tuple[int, int], task: str, last: int) -> list[LogLine]:
-        """Return what this process said in a task, from a position on.
-
-        Args:
-            position: As `position` was when the task began.
-            task: The task's global name.
-            last: How many lines at the most, the last ones.
-        """
-        journal, (first, begin) = self._journal, position
-        chosen = _Choice((task,), None, "", 0)
-        found: list[LogLine] = []
-        for number in range(self._number, first - 1, -1):
-            path = log_path(journal.execution_id, journal.writer, number)
-            file = self._file
-            if isinstance(file, _Uploaded) and number == self._number:
-                content = file.content()
-            else:
-                content = _content(journal.store, path)
-            lines = content[begin if number == first else 0 :]
-            found = chosen.lines(lines, journal.writer, last - len(found)) + found
-            if len(found) >= last:
-                break
-        return found
-
-    def _refused(self, error: Exception) -> None:
-        self.lost += 1
+    def _refused(self, error: Exception, counts: bool) -> None:
+        self.lost += counts
+        self._put = None
         if not self._told and isinstance(error, OSError):
             self._told = True
             with contextlib.suppress(Warning):
                 warn(f"cannot keep what is logged and printed in {self._journal.store.url!r}: {error}")
 
-    def _begin(self) -> io.FileIO | _Uploaded | None:
-        # Another thread is at it and soon done; or this one was interrupted in the midst of it, or the store hangs.
-        if not self._lock.acquire(timeout=self._patience):
-            self._patience = 0.0
-            return self._file
-        try:
-            self._patience = _PATIENCE
-            if self._file is None:
-                self._file = self._opened()
-                self._size += self._file.write(self._head())
-            return self._file
-        finally:
-            self._lock.release()
-
-    def _opened(self) -> io.FileIO | _Uploaded:
+    def _open(self, least: int) -> LogFile:
+        """Open the next file, with room for a line of that many bytes."""
         journal = self._journal
         stored = log_path(journal.execution_id, journal.writer, self._number)
         path = journal.store.file_path(stored)
+        file: LogFile
         if path is None:
+            file = Uploaded(journal, stored)
             if self.upload not in journal.sources:
                 journal.sources.append(self.upload)
-            return _Uploaded(journal, stored)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        return _Appended(path, "ab", opener=open_high)
+        else:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            file = mapped(path, max(self._room, least + 100)) or Appended(path)
+            self._room = min(2 * self._room, _LARGEST_ROOM, self._limit)
+        file.write(_encode_line((_HEAD, _FORMAT, self._dropped, os.getpid())) + b"\n")
+        self._file = file
+        return file
 
-    def _head(self) -> bytes:
-        return _encode_line((_HEAD, _FORMAT, self._dropped, os.getpid())) + b"\n"
+    def _turn_over(self, least: int) -> LogFile:
+        """Go on in a new file; the oldest one that is neither of the first nor of the last half is dropped."""
+        self._close_file()
+        half = MOST_KEPT // 2
+        while self._last and self._kept_last > half - self._limit:
+            number, size, lines = self._last.popleft()
+            self._kept_last -= size
+            self._dropped += lines
+            self._remove(log_path(self._journal.execution_id, self._journal.writer, number))
+        return self._open(least)
 
-    def _turn_over(self) -> None:
-        """Go on in a new segment; the oldest one that is neither of the first nor of the last half is dropped."""
-        if not self._lock.acquire(blocking=False):
+    def _close_file(self) -> None:
+        file, self._file, self._put = self._file, None, None
+        if file is None:
             return
-        try:
-            if self._size <= self._limit or self._file is None:
-                return
-            half = MOST_KEPT // 2 // self._limit
-            if self._number >= half:
-                self._last.append((self._number, self._segment_lines))
-            if len(self._last) >= half:
-                oldest, lines = self._last.popleft()
-                self._dropped += lines
-                self._remove(log_path(self._journal.execution_id, self._journal.writer, oldest))
-            self._number += 1
-            following = self._opened()
-            following.write(self._head())
-            if isinstance(self._file, io.FileIO) and isinstance(following, io.FileIO):
-                # The number of the descriptor stays: another thread may be about to write to it.
-                os.dup2(following.fileno(), self._file.fileno(), inheritable=False)
-                following.close()
-            else:
-                self._file.close()
-                self._file = following
-            self._size = self._segment_lines = 0
-        except OSError as error:
-            self._size = 0  # tried again after as many bytes
-            self._refused(error)
-        finally:
-            self._lock.release()
+        size = file.size()
+        if self._kept_first <= MOST_KEPT // 2:
+            self._kept_first += size
+        else:
+            content = self._content(file, self._number)
+            self._kept_last += size
+            self._last.append((self._number, size, content.count(b"\n[") - content.count(b'\n["')))
+        self._number += 1  # what a straggling thread says goes to a file of its own
+        with contextlib.suppress(OSError):
+            file.close()
+
+    def _content(self, file: LogFile | None, number: int) -> bytes:
+        if isinstance(file, Uploaded) and number == self._number:
+            return file.content()
+        return _content(self._journal.store, log_path(self._journal.execution_id, self._journal.writer, number))
 
     def _remove(self, path: str) -> None:
         store = self._journal.store
@@ -263,34 +286,62 @@ class LogWriter:
             return
         self._journal.put(path, b"")  # an upload in the background; nobody waits for the store here
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """Where the next line goes: the number of the file, and bytes in it."""
+        file = self._file
+        try:
+            return self._number, 0 if file is None else file.size()
+        except ValueError:  # another thread closes it
+            return self._number, 0
+
+    def said_since(self, position: tuple[int, int], task: str, last: int) -> list[LogLine]:
+        """Return what this process said in a task, from a position on.
+
+        Args:
+            position: As `position` was when the task began.
+            task: The task's global name.
+            last: How many lines at the most, the last ones.
+        """
+        first, begin = position
+        chosen = _Choice((task,), None, "", 0)
+        found: list[LogLine] = []
+        for number in range(self._number, first - 1, -1):
+            lines = self._content(self._file, number)[begin if number == first else 0 :]
+            found = chosen.lines(lines, self._journal.writer, last - len(found)) + found
+            if len(found) >= last:
+                break
+        return found
+
     def upload(self) -> None:
         """Upload what was added, if it is time for that."""
-        if isinstance(self._file, _Uploaded):
+        if isinstance(self._file, Uploaded):
             self._file.upload(_UPLOAD_EACH)
 
     def close(self) -> None:
         """Write no more, unless something is said later."""
-        file, self._file = self._file, None
-        if file is None:
-            return
-        self._number += 1  # what a straggling thread says goes to a segment of its own
-        self._size = self._segment_lines = 0
-        with contextlib.suppress(OSError):
-            file.close()
+        if self._file is not None and self._lock.acquire(timeout=self._patience):
+            try:
+                self._close_file()
+            finally:
+                self._lock.release()
 
     def after_fork(self) -> None:
         """Go on in a file of our own, under the name that the journal has in a forked child."""
         file = self._file
         self._forget()
-        if isinstance(file, io.FileIO):
+        if isinstance(file, Mapped):
+            file.leave()
+        elif isinstance(file, Appended):
             with contextlib.suppress(OSError):
                 file.close()
 
 
-_writers: weakref.WeakSet[LogWriter] = weakref.WeakSet()
+_writers: Register[LogWriter] = Register()
 
 
 def _after_fork() -> None:
+    _writers.after_fork()
     for writer in list(_writers):
         writer.after_fork()
 
@@ -299,39 +350,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-class _Appended(io.FileIO):
-    """A file that is appended to, closed without a word when nobody holds it any more."""
-
-    def __del__(self) -> None:
-        with contextlib.suppress(Exception):
-            self.close()
-
-
-class _Uploaded:
-    """A segment in a store that cannot append: kept in memory, uploaded whole every few seconds."""
-
-    def __init__(self, journal: Journal, path: str) -> None:
-        self._journal = journal
-        self._path = path
-        self._lines: list[bytes] = []
-        self._uploaded_at = 0
-        self._uploaded = 0
-
-    def write(self, line: bytes) -> int:
-        self._lines.append(line)
-        return len(line)
-
-    def content(self) -> bytes:
-        return b"".join(self._lines)
-
-    def upload(self, pause: int) -> None:
-        now, count = clock.wall(), len(self._lines)
-        if count > self._uploaded and now - self._uploaded_at >= pause:
-            self._uploaded_at, self._uploaded = now, count
-            self._journal.put(self._path, b"".join(self._lines[:count]))
-
-    def close(self) -> None:
-        self.upload(0)
+def encoded_rest(*values: Any) -> msgspec.Raw:
+    """Encode values that stand in many lines alike, at their ends."""
+    return msgspec.Raw(_encode_line(_encodable(values))[1:-1])
 
 
 def shortened(text: str) -> str:
@@ -401,12 +422,12 @@ def read_log(
     for writer, paths in _segments(store, execution_id).items():
         own: list[LogLine] = []
         for path in reversed(paths) if last is not None else paths:
-            lines = _lines_in(store, path, writer, chosen, None if last is None else last - len(own))
+            lines = chosen.lines(_content(store, path), writer, None if last is None else last - len(own))
             own = lines + own if last is not None else own + lines
             if last is not None and len(own) >= last:
                 break
         found += own
-    if any(name.endswith(RAW) for name in store.names(logs_path(execution_id))):
+    if any(name.endswith(RAW) for name in _names(store, logs_path(execution_id))):
         found += _left_over(store, execution_id, chosen)
     found.sort(key=lambda line: line.at)
     return found if last is None else found[max(0, len(found) - last) :]
@@ -419,12 +440,45 @@ def dropped_lines(store: Store, execution_id: str) -> int:
         most = 0
         for path in paths:
             content = _content(store, path)
-            for head in _rows(content[: content.find(b"\n")]):
-                most = max(most, head[2])
-            for line in _lines_with(content, b'\n["lost",'):
-                count += sum(row[1] for row in _rows(line))
+            most = max(most, _count_in(content[: content.find(b"\n")], _HEAD, 2))
+            count += sum(_count_in(line, "lost", 1) for line in _lines_with(content, b'\n["lost",'))
         count += most
     return count
+
+
+def damaged_lines(store: Store, execution_id: str) -> int:
+    """Return how many lines were said and can no longer be read; a whole file counts as one."""
+    if store.local:
+        try:
+            store.names(logs_path(execution_id))
+        except OSError:
+            return 1
+    return sum(_damaged_in(store, path) for paths in _segments(store, execution_id).values() for path in paths)
+
+
+def _damaged_in(store: Store, path: str) -> int:
+    try:
+        content = store.get(path)
+    except FileNotFoundError:  # dropped between the listing and now
+        return 0
+    except OSError:
+        return 1
+    if not content:  # a file appears with its head
+        return 1
+    end = _end_of_lines(content)
+    damaged = int(bool(content[end:].strip(b"\0")))
+    try:
+        _decode_all(content[:end])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        damaged += sum(1 for line in content[:end].split(b"\n") if line and next(_rows(line), None) is None)
+    return damaged
+
+
+def _count_in(line: bytes, kind: str, place: int) -> int:
+    """Return a number of lines that a line of a kind tells; 0 if it tells none."""
+    row = next(_rows(line), [])
+    told = row[place] if len(row) > place and row[0] == kind else 0
+    return told if type(told) is int and 0 <= told <= _MOST_TOLD else 0
 
 
 def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine]:
@@ -434,7 +488,7 @@ def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine
     """
     found: list[LogLine] = []
     segments, folder = _segments(store, execution_id), logs_path(execution_id)
-    for name in store.names(folder):
+    for name in _names(store, folder):
         writer, _, kind = name.removesuffix(RAW).rpartition("-")
         if not name.endswith(RAW):
             continue
@@ -443,12 +497,14 @@ def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine
         if any(row[0] == "masked" for row in rows):
             continue
         for row in rows:
-            if row[0] == "in":
+            if row[0] == "in" and len(row) == 2:
                 task = _global(row[1], writer)
-            elif len(row) == 6 and row[1] == kind:
-                at, read = row[0], row[5]
-        at = max(at, int(store.modified(f"{folder}/{name}") * 1e9))
-        rest = _bounded_rest(store, f"{folder}/{name}", read)
+            elif len(row) == 6 and row[1] == kind and type(row[5]) is int and _is_time(row[0]):
+                at, read = row[0], max(0, row[5])
+        path = f"{folder}/{name}"
+        rest = _bounded_rest(store, path, read)
+        if rest:
+            at = max(at, int(store.modified(path) * 1e9))
         for line in rest.decode("utf-8", "backslashreplace").splitlines():
             said = LogLine(at, "", 0, STREAMS.get(kind, kind), line, task, task, writer=writer)
             found += [said] if chosen.takes(said) else []
@@ -489,6 +545,54 @@ class LogTail:
         self._store = store
         self._execution_id = execution_id
         self._read: dict[str, int] = {}
+        self._skipped: dict[str, int] = {}
+
+    def skip(self, keep: int) -> dict[str, int]:
+        """Pass over all but the last lines of each process, without decoding them, before the first `poll`.
+
+        Args:
+            keep: How many lines of a process `poll` returns.
+
+        Returns:
+            How many lines of each task are passed over.
+        """
+        total: dict[str, int] = {}
+        for writer, paths in _segments(self._store, self._execution_id).items():
+            left, counts = keep, Counter[bytes]()
+            for path in reversed(paths):
+                content = _content(self._store, path)
+                at = _end_of_lines(content)
+                while left and at:
+                    at = content.rfind(b"\n", 0, at - 1) + 1
+                    left -= 1
+                self._read[path] = self._skipped[path] = at
+                counts.update(_TASKS.findall(content, 0, at))
+            for ref, count in counts.items():
+                name = _global(_decode_ref(ref), writer)
+                total[name] = total.get(name, 0) + count
+        return total
+
+    def skipped(self, task: str, last: int) -> tuple[list[LogLine], list[LogLine]]:
+        """Return lines of a task that `skip` passed over, oldest first: the last ones, and worse ones before these.
+
+        Args:
+            task: The task's id.
+            last: How many lines at the most.
+        """
+        found: list[LogLine] = []
+        problems: list[LogLine] = []
+        for writer, paths in _segments(self._store, self._execution_id).items():
+            own, _, number = task.rpartition(".")
+            ref = number.encode() if own == writer else _encode_line(task)
+            pattern = re.compile(rb'^\[-?\d+,(\d+|"\w+"),' + re.escape(ref) + rb",.*$", re.MULTILINE)
+            for path in reversed(paths):
+                matches = list(pattern.finditer(_content(self._store, path), 0, self._skipped.get(path, 0)))
+                first = max(0, len(matches) - max(0, last - len(found)))
+                worse = [one for one in matches[:first] if one[1].isdigit() and int(one[1]) >= _WARNING]
+                for chosen, into in ((matches[first:], found), (worse, problems)):
+                    rows = (row for one in chosen for row in _rows(one[0]))
+                    into += [line for row in rows if (line := _line(row, writer)) is not None]
+        return sorted(found, key=lambda line: line.at), sorted(problems, key=lambda line: line.at)
 
     def poll(self, **choice: Any) -> list[LogLine]:
         """Return the lines that were added since the last call, in the order of their times.
@@ -510,7 +614,7 @@ class LogTail:
             content = self._store.get(path, start)
         except OSError:
             return []
-        whole = content[: content.rfind(b"\n") + 1]
+        whole = content[: _end_of_lines(content)]
         self._read[path] = start + len(whole)
         return chosen.lines(whole, writer)
 
@@ -563,12 +667,28 @@ class _Choice:
 _LOGGED = re.compile(rb'^\[-?\d+,(?:\d+,|"(?:out|err|raw)",[^,]*,[^,]*," *\{).*$', re.MULTILINE)
 """Lines that may have a level: what was logged, and printed JSON."""
 
+_TASKS = re.compile(rb'^\[-?\d+,(?:\d+|"\w+"),([^,]+),', re.MULTILINE)
+"""What names the task in each line that says something."""
+
+_WARNING = 30
+
 _decode = msgspec.json.Decoder(list).decode
+_decode_all = msgspec.json.Decoder(list[msgspec.Raw]).decode_lines
+_decode_ref = msgspec.json.Decoder().decode
+
+_MOST_TOLD = 2**53
+_LATEST = 2**62
+
+
+def _end_of_lines(content: bytes) -> int:
+    """Return where the last whole line ends: what follows is the room that is left, or a line that is being written."""
+    end = content.find(b"\0")
+    return content.rfind(b"\n", 0, len(content) if end < 0 else end) + 1
 
 
 def _rows(line: bytes) -> Iterator[list[Any]]:
     if line.startswith(b"["):
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             row = _decode(line)
             if row:
                 yield row
@@ -578,18 +698,25 @@ def _line(row: list[Any], writer: str) -> LogLine | None:
     """Read a row; None if it is none that says something."""
     try:
         at, kind, task, span, text = row[:5]
-        if type(at) is not int or type(text) is not str:
+        if not _is_time(at) or type(text) is not str:
             return None
         task, span = _global(task, writer), _global(span, writer)
-        if isinstance(kind, int):
-            level, logger, where, exception, fields = row[5:10]
+        if type(kind) is int:
+            level, logger, where, exception = (each if type(each) is str else str(each) for each in row[5:9])
+            fields = row[9] if type(row[9]) is dict else {}
             stream = "warnings" if logger == "py.warnings" else "logging"
             return LogLine(at, level, kind, stream, text, task, span, logger, where, exception, fields, writer)
+        if type(kind) is not str:
+            return None
         if text.startswith("{") and text.endswith("}"):
             return _structured(at, STREAMS.get(kind, kind), text, task, span, writer)
         return LogLine(at, "", 0, STREAMS.get(kind, kind), text, task, span, writer=writer)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, IndexError):
         return None
+
+
+def _is_time(at: Any) -> bool:
+    return type(at) is int and -_LATEST < at < _LATEST
 
 
 def _structured(at: int, stream: str, text: str, task: str, span: str, writer: str) -> LogLine:
@@ -597,7 +724,7 @@ def _structured(at: int, stream: str, text: str, task: str, span: str, writer: s
     plain = LogLine(at, "", 0, stream, text, task, span, writer=writer)
     try:
         fields = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return plain
     key = next((key for key in ("event", "message", "msg") if isinstance(fields.get(key), str)), None)
     level = fields.get("level", "")
@@ -625,10 +752,6 @@ def _lines_with(content: bytes, needle: bytes) -> Iterator[bytes]:
         at = content.find(needle, end)
 
 
-def _lines_in(store: Store, path: str, writer: str, chosen: _Choice, last: int | None) -> list[LogLine]:
-    return chosen.lines(_content(store, path), writer, last)
-
-
 def _content(store: Store, path: str) -> bytes:
     try:
         return store.get(path)
@@ -636,11 +759,21 @@ def _content(store: Store, path: str) -> bytes:
         return b""
 
 
+def _names(store: Store, folder: str) -> list[str]:
+    """List a folder; nothing if it is none of ours, such as a link to another one."""
+    try:
+        return store.names(folder)
+    except OSError:
+        if not store.local:
+            raise  # nobody can tell a folder that cannot be read from a network that is down
+        return []
+
+
 def _segments(store: Store, execution_id: str) -> dict[str, list[str]]:
     """Return the paths of each writer's segments in their order."""
     found: dict[str, list[str]] = {}
     folder = logs_path(execution_id)
-    for name in store.names(folder):
+    for name in _names(store, folder):
         writer, dash, rest = name.rpartition("-")
         if dash and rest.endswith(".jsonl"):
             found.setdefault(writer, []).append(f"{folder}/{name}")

@@ -58,6 +58,15 @@ class ExecutionStart(Record, tag="execution"):
     """The execution of another process in which this one's process runs, such as that of ``obs run``."""
 
 
+class Surroundings(Record, tag="surroundings"):
+    """What an execution ran in; written by its first writer, once more if it imported more since."""
+
+    folder: str
+    """The working folder."""
+    digest: str
+    """The hash of a JSON object in the store's shared content: machine, Python, and what is installed and imported."""
+
+
 class ExecutionEnd(Record, tag="execution-end"):
     """The execution ended."""
 
@@ -199,13 +208,31 @@ class DeckTimes(Record, tag="times"):
 
 
 class VerdictMade(Record, tag="verdict"):
-    """What a check found, and the deck that shows it."""
+    """What a check found, and the deck that shows it or the task that says it."""
 
-    deck: Ref
+    deck: Ref | None
+    """None if no deck shows it: then `task` is given."""
     at: Time
     outcome: str
     """``"passed"``, ``"warned"`` or ``"failed"``."""
     what: str = ""
+    """Of a deck, what was found; of a task, what was checked."""
+    task: Ref | None = None
+    span: Ref | None = None
+    """In which it was said; None if that is the task itself."""
+    detail: str = ""
+    """What was found, of a task."""
+
+
+class VerdictSummary(Record, tag="verdicts"):
+    """What all checks of this writer found by now: what a list of executions shows."""
+
+    at: Time
+    passed: Int
+    warned: Int
+    failed: Int
+    said: list[tuple[str, str, str]]
+    """The worst of them, each its outcome, what was checked (or the deck that shows it), and what was found."""
 
 
 class LinkMade(Record, tag="link"):
@@ -402,6 +429,7 @@ class MetricSummary(Record, tag="metrics"):
 AnyRecord = (
     Head
     | ExecutionStart
+    | Surroundings
     | ExecutionEnd
     | SpanRecord
     | OpenSpan
@@ -414,6 +442,7 @@ AnyRecord = (
     | DeckBlob
     | DeckTimes
     | VerdictMade
+    | VerdictSummary
     | LinkMade
     | Note
     | Output

@@ -17,10 +17,10 @@ from obs_core.assembly.writers import Writer
 from obs_core.journal import records
 from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
 from obs_core.model import Series
-from obs_core.reading.fault_files import Fault, fault_files
+from obs_core.reading.fault_files import Fault, fault_files, innermost_own
 from obs_core.store.base import Store
 from obs_core.text.durations import format_duration, format_moment
-from obs_core.text.numbers import binary_size
+from obs_core.text.numbers import byte_size, share
 
 __all__ = ["Cause", "Ending", "Memory", "ending_of", "writer_that_ended"]
 
@@ -58,6 +58,9 @@ _NEARLY_ALL = 0.9
 _AT_ONCE = 2_000_000_000
 """Nanoseconds within which the last sign of life follows a signal that ended a process: it is written each second."""
 
+_MOST_OTHERS = 3
+"""Other processes of an execution whose crashes are told."""
+
 _WENT_DOWN = 600_000_000_000
 """Nanoseconds between the last sign of life and the machine's start within which one was probably due to the other."""
 
@@ -77,9 +80,10 @@ class Memory(Struct, frozen=True):
 
     def __str__(self) -> str:
         if self.limit is None:
-            return binary_size(self.used)
-        size = binary_size(self.limit)
-        return f"{binary_size(self.used, self.limit).rpartition(' ')[0]} of {size}"
+            return byte_size(self.used)
+        size = byte_size(self.limit)
+        used = byte_size(self.used, self.limit).rpartition(" ")[0]
+        return f"{used} of {size} ({share(self.used, self.limit)})"
 
 
 class Ending(Struct):
@@ -117,7 +121,8 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     if view.status == "succeeded":
         return Ending("succeeded", True, "succeeded", at=view.started + view.duration)
     writer = writer_that_ended(assembly)
-    fault = next((one for one in fault_files(store, view.id) if writer is not None and one.writer == writer.name), None)
+    faults = fault_files(store, view.id)
+    fault = next((one for one in faults if writer is not None and one.writer == writer.name), None)
     supervised = _supervised(store, assembly, writer)
     if supervised is not None:
         ending = _seen(*supervised, view.status == "lost", view.error)
@@ -135,6 +140,10 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     ending.fault = fault
     if writer is not None:
         _add_memory(ending, assembly.table.samples.get(writer.name, {}), writer.last + writer.epoch)
+    for other in [one for one in faults if one is not fault and one.fatal][:_MOST_OTHERS]:
+        frame = innermost_own(other.stack)
+        place = "" if frame is None else f" at {frame.file}:{frame.line}"
+        ending.evidence.append(f"Another process of it ({other.writer}) crashed{place}: {other.fatal}.")
     if fault is not None and not fault.fatal:
         ending.evidence.insert(0, f"SIGTERM came at {format_moment(fault.at)}; its handler wrote the stack.")
     return ending
@@ -184,7 +193,7 @@ def _seen(at: int, end: records.ProcessEnded, lost: bool, error: str | None) -> 
         processes = "a process" if end.oom_kills == 1 else f"{end.oom_kills:,} processes"
         evidence.append(f"The kernel killed {processes} of its cgroup for memory while it ran.")
     evidence.append(
-        f"It held {binary_size(end.max_rss)} of memory at the most, and used {format_duration(end.user_time)} of CPU"
+        f"It held {byte_size(end.max_rss)} of memory at the most, and used {format_duration(end.user_time)} of CPU"
         f" and {format_duration(end.system_time)} in the system."
     )
     cause, says, detail = _judged(end, lost, error, memory)

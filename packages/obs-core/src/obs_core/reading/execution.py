@@ -6,6 +6,7 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any, overload
 
+from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
@@ -34,11 +35,13 @@ from obs_core.store.paths import execution_path, report_path, shared_path
 from obs_core.values.registry import declared, load
 
 if TYPE_CHECKING:
+    from obs_core.reading.changes.result import Changes
     from obs_core.reading.metrics import Metric, MetricTable
     from obs_core.reading.why import Why
     from obs_core.trace.execution_span import ExecutionSpan
     from obs_core.trace.profile_changes import ProfileChange
     from obs_core.trace.resources import Resources
+    from obs_core.values.curves import Curve, ProgressBar
 
 __all__ = ["Execution", "load_execution"]
 
@@ -284,6 +287,23 @@ class Execution:
         whole = CollectedMetric("", name, parts=[part for metric in found for part in metric.parts])
         return read(whole, in_order=len(found) > 1)
 
+    def progress_of(self, task: TaskView) -> list[ProgressBar]:
+        """Return how far the loops of a task are, or were when it ended.
+
+        Args:
+            task: One of `tasks`.
+        """
+        return self._assembly.metrics.bars_of(task.id, task.status == "running", clock.epoch())
+
+    def curves_of(self, task: TaskView, most: int = 2_000) -> list[Curve]:
+        """Return the metrics of a task as they are drawn: each with its last value and few enough points.
+
+        Args:
+            task: One of `tasks`.
+            most: About how many points of each.
+        """
+        return [metric.curve(most) for metric in self._assembly.metrics.metrics.get(task.id, {}).values()]
+
     def params(self, task: str | None = None) -> dict[str, Any]:
         """Return what `log_params` recorded; of one name the value that was logged last.
 
@@ -307,6 +327,33 @@ class Execution:
         from obs_core.reading.why import why
 
         return why(self.store, self._assembly)
+
+    def changes(self, other: Execution | str | None = None) -> Changes:
+        """Tell what changed between another execution and this one, the most telling first.
+
+        Times and metrics are told apart from noise by up to 20 earlier good executions of the same name.
+
+        Args:
+            other: What it is compared with: an execution, or what `load_execution` takes. Default: the last good one of
+                its name before it.
+
+        Returns:
+            What changed, which shows itself in a notebook. Its `found` is empty where there is no earlier good one.
+
+        Raises:
+            ExecutionNotFoundError: No execution, or more than one, is meant.
+
+        Examples:
+            >>> print(load_execution("last").changes())
+            train 20261128-214227-040522-ztn6qa (failed, 562 ms), compared with the last good run: ...
+            >>> load_execution("last").changes("7mva").to_markdown()
+        """
+        from obs_core.reading.changes.comparing import compare
+        from obs_core.reading.changes.reading import read_side
+
+        another = load_execution(other, self.store) if isinstance(other, str) else other
+        before = None if another is None else read_side(another.store, another.id)
+        return compare(read_side(self.store, self.id), before)
 
     def shared_body(self, digest: str) -> str | None:
         """Return a script or style that several deck items hold; None if it is gone."""
@@ -339,9 +386,11 @@ class Execution:
         """
         from obs_core.report import render_report
 
-        why = self.why().paragraph if self.status in ("failed", "lost") else ""
+        found = self.why() if self.status in ("failed", "lost") else None
+        why = "" if found is None else found.paragraph
         if task is not None:
-            return render_report(self.view, [task], self.shared_body, why=why if task.status == "lost" else "")
+            told = found is not None and (task.status == "lost" or task.id == found.task_id)
+            return render_report(self.view, [task], self.shared_body, why=why if told else "")
         tasks = self._with_what_no_task_said()
         return render_report(self.view, tasks, self.shared_body, overview=self._overview(), why=why)
 

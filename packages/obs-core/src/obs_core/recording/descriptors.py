@@ -28,7 +28,7 @@ from obs_core.journal.logs import RAW
 from obs_core.locks import new_rlock
 from obs_core.recording.run import TaskState
 from obs_core.recording.scope import active
-from obs_core.store.descriptors import identity_of, moved_up
+from obs_core.store.descriptors import file_id, moved_up
 from obs_core.store.paths import logs_path
 from obs_core.text.masking import masks_anything
 
@@ -107,8 +107,8 @@ class _Kept:
 
     def is_at(self, number: int) -> bool:
         """Tell whether a descriptor still points at the file: the program may point it elsewhere, as daemons do."""
-        found = identity_of(number)
-        return found is not None and found == identity_of(self.file)
+        found = file_id(number)
+        return found is not None and found == file_id(self.file)
 
     def close(self) -> None:
         for descriptor in (self.file, *self.old.values()):
@@ -255,7 +255,7 @@ class _Keeping:
     def _skip(self, kept: _Kept, chunk: bytes) -> None:
         """Keep nothing of output that comes faster than its lines can be kept: nobody shall wait for that."""
         kept.rest = b""
-        self._run.log.lost += chunk.count(b"\n")
+        self._run.log.lose(chunk.count(b"\n"))
 
     def _whose(self) -> TaskState:
         """Return the task that waited for who wrote: the only one that runs and has called no other."""

@@ -22,8 +22,8 @@ from collections.abc import Iterator
 
 from obs_core.failsafe import guarded
 from obs_core.locks import new_rlock
-from obs_core.recording.run import Run
-from obs_core.store.descriptors import identity_of, open_high
+from obs_core.recording.run import Run, live
+from obs_core.store.descriptors import file_id, open_high
 from obs_core.store.paths import faults_path
 
 __all__ = ["aside", "follow", "follow_later", "handled_below_python", "unfollow"]
@@ -32,12 +32,14 @@ __all__ = ["aside", "follow", "follow_later", "handled_below_python", "unfollow"
 class _Watch:
     """The descriptor that the handlers write to, and the executions that run, the innermost last."""
 
-    __slots__ = ("descriptor", "enabled", "identity", "registered", "runs")
+    __slots__ = ("children", "descriptor", "enabled", "file_id", "registered", "runs")
 
     def __init__(self) -> None:
         self.descriptor = -1
-        self.identity: tuple[int, int] | None = None
+        self.file_id: tuple[int, int] | None = None
         self.enabled = self.registered = False
+        self.children = False
+        """Whether this process has forked, so that there may be files of others."""
         self.runs: dict[str, str] = {}
         """Execution id to the file's path."""
 
@@ -89,6 +91,8 @@ def unfollow(run: Run) -> None:
         with guarded("closing the file for what a crash leaves"), contextlib.suppress(OSError), _lock:
             _point_to(next(reversed(_watch.runs.values()), os.devnull))
             _remove_empty(path)
+            if _watch.children:
+                _remove_empty_of_children(path)
 
 
 def _point_to(path: str) -> None:
@@ -103,12 +107,12 @@ def _point_to(path: str) -> None:
     else:
         _watch.descriptor = open_high(path, flags)
         _watch.enabled = _watch.registered = False
-    _watch.identity = identity_of(_watch.descriptor)
+    _watch.file_id = file_id(_watch.descriptor)
 
 
 def _is_still_ours() -> bool:
     """Tell whether the descriptor is what it was: a program that becomes a daemon may have closed all there were."""
-    return _watch.descriptor >= 0 and identity_of(_watch.descriptor) == _watch.identity
+    return _watch.descriptor >= 0 and file_id(_watch.descriptor) == _watch.file_id
 
 
 def _listen() -> None:
@@ -145,15 +149,19 @@ def handled_below_python() -> bool:
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
-@contextlib.contextmanager
-def aside() -> Iterator[None]:
-    """Let obs set a handler for SIGTERM, and stand below that one again."""
-    registered = _watch.registered
-    if registered:
+def _unregister() -> None:
+    if _watch.registered:
         import faulthandler
 
         faulthandler.unregister(signal.SIGTERM)
         _watch.registered = False
+
+
+@contextlib.contextmanager
+def aside() -> Iterator[None]:
+    """Let obs set a handler for SIGTERM, and stand below that one again."""
+    registered = _watch.registered
+    _unregister()
     yield
     if registered:
         _register()
@@ -168,6 +176,26 @@ def _remove_empty(path: str) -> None:
 def _at_exit() -> None:
     for path in list(_watch.runs.values()):
         _remove_empty(path)
+
+
+def _take_own_file(run: Run) -> None:
+    path = run.store.file_path(faults_path(run.id, run.journal.writer))
+    if path is not None:
+        _point_to(path)
+        _watch.runs[run.id] = path
+
+
+def _has_child() -> None:
+    _watch.children = True
+    _let_through()
+
+
+def _remove_empty_of_children(path: str) -> None:
+    """Remove what forked children leave that ended without a word, as workers of pools do."""
+    folder = os.path.dirname(path)
+    for name in os.listdir(folder):
+        if name.startswith("faults-"):
+            _remove_empty(os.path.join(folder, name))
 
 
 _masks: dict[int, set[signal.Signals]] = {}
@@ -187,16 +215,24 @@ def _let_through() -> None:
 
 
 def _after_fork() -> None:
-    """Leave the parent's file to the parent: what kills a child says nothing about it."""
+    """Leave the parent's file to the parent, and take one of our own for a crash: it says nothing about the parent.
+
+    SIGTERM says nothing of a child: pools end their workers by it.
+    """
+    followed = [run for run in map(live.get, _watch.runs) if run is not None]
     _watch.runs.clear()
+    _watch.children = False
     if _watch.descriptor >= 0:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             if _is_still_ours():
+                _unregister()
                 _point_to(os.devnull)
+                if followed and _watch.enabled:
+                    _take_own_file(followed[-1])
     _let_through()
     _masks.clear()  # of threads that the child does not have
 
 
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_let_through, after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_has_child, after_in_child=_after_fork)

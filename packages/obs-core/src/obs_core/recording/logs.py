@@ -24,7 +24,7 @@ from typing import Any
 from obs_core import settings
 from obs_core.failsafe import strict
 from obs_core.interruptions import let_pass
-from obs_core.journal.logs import LogWriter
+from obs_core.journal.logs import LogWriter, encoded_rest
 from obs_core.recording.run import Scope, TaskState
 from obs_core.recording.scope import current, going_on
 from obs_core.recording.threads import UNKNOWN, concluded_starter, starter_of_this_thread
@@ -39,6 +39,12 @@ _MODES = {
     "0": NOTHING, "false": NOTHING, "no": NOTHING, "off": NOTHING, "logging": LOGGING,
     "": STREAMS, "streams": STREAMS, "1": STREAMS, "true": STREAMS, "all": ALL,
 }  # fmt: skip
+
+NO_ERRORS = "no errors logged"
+"""What is checked of each task without being asked for: its first line of an error's level is a warning."""
+
+_ERROR = 40
+_LONGEST_FINDING = 200
 
 _LONGEST_WAITING = 64 * 1024
 """Characters without a line break up to which they wait for one."""
@@ -60,14 +66,22 @@ wrapper of somebody's may carry all attributes of what it wraps."""
 _waiting: dict[str, dict[int, str]] = {"out": {}, "err": {}}
 """What each thread has written to a stream since its last line break."""
 
+_NOBODY: tuple[Any, ...] = (object(), None, None, None, None)
+_before: dict[str, tuple[Any, ...]] = {"out": _NOBODY, "err": _NOBODY}
+"""How the line before was told: its scope and task, the log, and what names both there."""
+
 _before_writing: Callable[[], None] | None = None
 """Passes on what others have written, where the descriptors are kept."""
 
-_logging_now = threading.local()
+_logging_now: set[int] = set()
+"""The threads in which handlers of `logging` are at work: what they print is kept already."""
+
 _original: Callable[..., None] | None = None
 _hook: Callable[..., None] | None = None
 _warned: set[tuple[int, str]] = set()
 _attributes_of_a_record = 0
+_plain_record: Any = None
+_sites: dict[tuple[Any, ...], Any] = {}
 
 
 def mode_of(logs: str | bool | int | None) -> int:
@@ -87,7 +101,7 @@ def begin(task: TaskState) -> None:
     global _before_writing
     if task.logs is None:
         inherited = None if task.parent is None else task.parent.task.logs
-        task.logs = _mode_of_environment() if inherited is None else inherited
+        task.logs = _MODES.get(settings.logs_text().lower(), STREAMS) if inherited is None else inherited
     if task.logs == NOTHING:
         return
     _within[id(task)] = task
@@ -104,6 +118,7 @@ def end(task: TaskState) -> None:
     """Write what waits for a line break, and leave streams and loggers as they were once no task is left."""
     if _within.pop(id(task), None) is None:
         return
+    _forget_before()
     if task.logs is not None and task.logs >= STREAMS:
         me = threading.get_ident()
         for stream, waiting in _waiting.items():
@@ -117,10 +132,6 @@ def end(task: TaskState) -> None:
         _release()
         for other in list(_within.values()):  # begun by another thread meanwhile
             _ensure(other)
-
-
-def _mode_of_environment() -> int:
-    return _MODES.get(settings.logs_text().lower(), STREAMS)
 
 
 # where it is said
@@ -166,7 +177,17 @@ def _write(kind: str | int, task: TaskState, scope: Scope, text: str, *more: Any
     whose = log.refs.get(task.number)
     if whose is None:
         whose = _ref(task, log)
-    log.write(kind, whose, whose if scope is task else _ref(scope, log), text, *more)
+    where = whose if scope is task else _ref(scope, log)
+    log.write(kind, whose, where, text, *more)
+    if kind.__class__ is int and kind >= _ERROR and not task.erred:
+        _erred(task, text, None if scope is task else where)
+
+
+def _erred(task: TaskState, text: str, span: Any) -> None:
+    """Record that a task has logged an error: the first one tells."""
+    task.erred = True
+    task.run.verdicts.add("warned", NO_ERRORS, text)
+    task.take_verdict("warned", NO_ERRORS, text[:_LONGEST_FINDING], span)
 
 
 def _guarded(function: Callable[..., None], *arguments: Any) -> None:
@@ -200,34 +221,64 @@ def _tap(name: str, stream: Any) -> None:
     if not isinstance(stream, io.TextIOWrapper) and type(stream).__name__ != "OutStream":
         return
     _untap(name)
-    write = stream.write
+    own = stream.write
     if "write" in vars(stream) and _tap_of(stream) is not None:  # it has both names, or somebody wraps it since
         _tapped[name] = stream
         return
-    within, waiting, this_thread = _within, _waiting[name], threading.get_ident
+    within, waiting, this_thread, here = _within, _waiting[name], threading.get_ident, current.get
+    modules, logging_now = sys.modules, _logging_now
+    before = _before
+    is_plain = type(stream).write is io.TextIOWrapper.write
+    passed_on = own if is_plain else _nothing
 
-    def tapped(text: str, /, *more: Any, **named: Any) -> Any:
-        # Called several times for each `print`: as short as can be.
+    def write(text: str, /) -> Any:
+        # Called several times for each `print`: as short as can be. The end of a line in the span in which the one
+        # before it was said goes straight to the log.
         # What is told comes first, so that a kill leaves no line in the terminal that is not in the log.
         try:
             if _before_writing is not None:
                 _before_writing()
-            if within and isinstance(text, str):
+            if within:
                 me = this_thread()
-                said = waiting.pop(me) + text if me in waiting else text
-                if "\n" in said or (said is not text and len(said) > _LONGEST_WAITING):
-                    _printed(name, said, me)
-                else:
-                    waiting[me] = said
+                if text == "\n" and me in waiting:
+                    said = waiting.pop(me)
+                    scope, task, log, whose, where = before[name]
+                    if (
+                        here() is scope
+                        and not task.over
+                        and not logging_now
+                        and "\r" not in said
+                        and stream is not sys.stderr
+                        and "structlog._output" not in modules
+                    ):
+                        task.said += 1
+                        log.say(name, whose, where, said)
+                    else:
+                        _printed(name, said + text, me)
+                elif isinstance(text, str):
+                    said = waiting.pop(me) + text if me in waiting else text
+                    if "\n" in said or (said is not text and len(said) > _LONGEST_WAITING):
+                        _printed(name, said, me)
+                    else:
+                        waiting[me] = said
         except Exception as error:
             let_pass(error)
             if strict():
                 raise
-        return write(text, *more, **named)
+        return passed_on(text)
 
+    def write_as_told(text: str, /, *more: Any, **named: Any) -> Any:
+        write(text)
+        return own(text, *more, **named)
+
+    tapped = write if is_plain else write_as_told
     stream.write = tapped
     _taps[stream] = weakref.ref(tapped)
     _tapped[name] = stream
+
+
+def _nothing(text: str) -> None:
+    """Write nothing."""
 
 
 def _untap(name: str) -> None:
@@ -256,30 +307,34 @@ def _release() -> None:
 
 
 def _printed(name: str, text: str, thread: int) -> None:
-    if getattr(_logging_now, "on", False):
+    if thread in _logging_now:
         return
     scope = current.get()
     if scope is None or scope.task.over:
         scope = scope_here()
-    if scope is None:
-        return
+        if scope is None:
+            return
     task = scope.task
     if (task.logs or 0) < STREAMS or (text.__class__ is not str and _is_of_loguru(text, scope)):
         return
-    caller = sys._getframe(2)  # beyond the stream's write
+    caller = sys._getframe(2)  # beyond the stream's write, which is one function or two
+    if caller.f_code.co_name == "write_as_told":
+        caller = caller.f_back or caller
     known = _KNOWN_CALLERS.get(caller.f_globals.get("__name__", ""))
     if known is not None and known(caller, scope):
-        return
-    if "\r" not in text and text.find("\n") == len(text) - 1:
-        _write(name, task, scope, text[:-1])
         return
     *lines, rest = text.split("\n")
     if not lines:
         lines, rest = [_folded(text)], ""  # very long, or a progress bar that goes on and on
     if rest:
         _waiting[name][thread] = rest
+    log = task.run.log
+    whose = _ref(task, log)
+    where = whose if scope is task else _ref(scope, log)
     for line in lines:
-        _write(name, task, scope, _folded(line) if "\r" in line else line)
+        task.said += 1
+        log.say(name, whose, where, _folded(line) if "\r" in line else line)
+    _before[name] = scope, task, log, whose, where
 
 
 def _folded(line: str) -> str:
@@ -363,22 +418,36 @@ def _look_again() -> None:
 
 
 def _hook_logging() -> None:
-    global _original, _hook, _attributes_of_a_record
+    global _original, _hook, _attributes_of_a_record, _plain_record
     import logging
 
     original = _original = logging.Logger.callHandlers
+    get_ident, _plain_record = threading.get_ident, logging.LogRecord
     _attributes_of_a_record = len(vars(logging.LogRecord("", 0, "", 0, "", (), None)))
 
     def callHandlers(self: logging.Logger, record: logging.LogRecord) -> None:
         if _within:
-            _guarded(_logged, record)
-        was_on = getattr(_logging_now, "on", False)
-        _logging_now.on = True  # what handlers print is this record
+            try:
+                _logged(record)
+            except Exception as error:
+                let_pass(error)
+                if strict():
+                    raise
+        me = get_ident()
+        if me in _logging_now:
+            original(self, record)
+            return
+        _logging_now.add(me)  # what handlers print is this record
         try:
             original(self, record)
         finally:
-            _logging_now.on = was_on
+            _logging_now.discard(me)
 
+    # A call with wrong arguments prints the call stack from the first frame outside of logging's files: the caller's.
+    place = original.__code__
+    callHandlers.__code__ = callHandlers.__code__.replace(
+        co_filename=place.co_filename, co_firstlineno=place.co_firstlineno
+    )
     _hook = callHandlers
     logging.Logger.callHandlers = callHandlers  # type: ignore[method-assign]
 
@@ -392,29 +461,57 @@ def _unhook_logging() -> None:
 
 
 def _logged(record: Any) -> None:
-    scope = scope_here()
+    scope = current.get()
+    if scope is None or scope.task.over:
+        scope = scope_here()
     if scope is None or not scope.task.logs:
         return
+    task, message = scope.task, record.msg
+    text = _message(record)
+    if (
+        type(message) is str
+        and not record.exc_info
+        and not record.stack_info
+        and len(record.__dict__) <= _attributes_of_a_record
+    ):
+        task.said += 1
+        log = task.run.log
+        whose = log.refs.get(task.number) or _ref(task, log)
+        where = whose if scope is task else _ref(scope, log)
+        log.say(record.levelno, whose, where, text, _site(record))
+        if record.levelno >= _ERROR and not task.erred:
+            _erred(task, text, None if scope is task else where)
+        return
     fields: dict[str, Any] = {}
-    if isinstance(record.msg, dict) and isinstance(record.msg.get("event"), str):  # structlog's, not yet rendered
-        fields = {str(name): value for name, value in record.msg.items() if name not in ("event", "level", "logger")}
-        text = record.msg["event"]
-    else:
-        text = _message(record)
+    if isinstance(message, dict) and isinstance(message.get("event"), str):  # structlog's, not yet rendered
+        fields = {str(name): value for name, value in message.items() if name not in ("event", "level", "logger")}
+        text = message["event"]
     if len(record.__dict__) > _attributes_of_a_record:
         fields.update(_extra(record))
     exception = _traceback(record.exc_info) if record.exc_info else ""
     if record.stack_info:
         exception = f"{exception}\n{record.stack_info}".lstrip("\n")
-    where = f"{record.pathname}:{record.lineno}"
     _write(
-        record.levelno, scope.task, scope, text,
-        record.levelname, record.name, where, exception, plain(fields) if fields else {},
+        record.levelno, task, scope, text,
+        record.levelname, record.name, f"{record.pathname}:{record.lineno}", exception, plain(fields) if fields else {},
     )  # fmt: skip
+
+
+def _site(record: Any) -> Any:
+    """Return what all records of a call in the code have in common, encoded once."""
+    key = (record.lineno, record.pathname, record.name, record.levelname)
+    found = _sites.get(key)
+    if found is None:
+        found = encoded_rest(record.levelname, record.name, f"{record.pathname}:{record.lineno}", "", {})
+        if len(_sites) < _MOST_NAMES:
+            _sites[key] = found
+    return found
 
 
 def _message(record: Any) -> str:
     try:
+        if type(record) is _plain_record and type(record.msg) is str:  # as `getMessage` does it, in fewer steps
+            return record.msg % record.args if record.args else record.msg
         return str(record.getMessage())
     except Exception as error:
         let_pass(error)
@@ -441,5 +538,15 @@ def _forget_waiting() -> None:
         waiting.clear()
 
 
+def _forget_before() -> None:
+    _before.update(out=_NOBODY, err=_NOBODY)
+
+
+def _after_fork() -> None:
+    _forget_waiting()
+    _forget_before()  # a child names them anew
+    _logging_now.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_waiting)
+    os.register_at_fork(after_in_child=_after_fork)

@@ -6,6 +6,8 @@ import contextlib
 import functools
 import re
 
+from msgspec import structs
+
 from obs_core import clock, identity, settings
 from obs_core.assembly.drawing import TIMELINE
 from obs_core.assembly.parts import parts_of_task
@@ -64,7 +66,7 @@ def finish(task: TaskState) -> None:
 
 
 def _path(task: TaskState) -> str:
-    return report_path(task.run.id, report_name(_named(task)))
+    return report_path(task.run.id, report_name(TaskView(task.global_ref(), mask(task.name), "running", 0, 0)))
 
 
 def _write_decks(task: TaskState) -> None:
@@ -101,10 +103,6 @@ def report_name(task: TaskView) -> str:
     return f"{readable}-{task.id.removeprefix('main.')}"
 
 
-def _named(task: TaskState) -> TaskView:
-    return TaskView(task.global_ref(), mask(task.name), "running", 0, 0)
-
-
 def _view(task: TaskState) -> TaskView:
     shared = task.shared or task.journal.forked or task.number == task.global_ref()
     if shared:
@@ -121,10 +119,13 @@ def _view(task: TaskState) -> TaskView:
         links=list(task.links),
         decks=[_deck_view(deck) for deck in sorted(task.decks, key=lambda deck: deck.number)],
         notes=[mask(note) for note in task.notes],
+        verdicts=[Verdict(outcome, mask(name), mask(found)) for outcome, name, found in task.verdicts],
     )
     if shared:
         _show_all(task, view)
     _add_sampled(task, view)
+    if not shared:
+        view.verdicts += [structs.replace(one, deck=deck.name) for deck in view.decks for one in deck.verdicts]
     if task.said or shared:
         view.decks.extend(_log_decks(task, shared))
     return view
@@ -176,7 +177,7 @@ def _show_all(task: TaskState, view: TaskView) -> None:
     if not found.with_spans:
         own = next((deck for deck in view.decks if deck.name == TIMELINE), None)
         found.decks = [own if own and deck.name == TIMELINE else deck for deck in found.decks]
-    view.decks, view.links, view.notes = found.decks, found.links, found.notes
+    view.decks, view.links, view.notes, view.verdicts = found.decks, found.links, found.notes, found.verdicts
 
 
 def _execution_view(task: TaskState, shown: TaskView) -> ExecutionView:

@@ -23,7 +23,7 @@ from obs_core.recording.run import Run
 from obs_core.recording.sigterm import Terminated
 from obs_core.store import open_store
 from obs_core.text.durations import format_duration
-from obs_core.text.numbers import binary_size
+from obs_core.text.numbers import byte_size
 
 __all__ = ["TIMED_OUT", "name_of", "supervise"]
 
@@ -234,7 +234,7 @@ def _error_of(ended: records.ProcessEnded) -> BaseException | None:
     if not ended.signal:
         return SystemExit(ended.code) if ended.code else None
     if ended.signal == "SIGKILL" and ended.oom_kills:
-        size = "" if ended.memory_limit is None else f" of {binary_size(ended.memory_limit)}"
+        size = "" if ended.memory_limit is None else f" of {byte_size(ended.memory_limit)}"
         return Terminated(f"SIGKILL, by the kernel: its memory{size} was used up")
     return Terminated(ended.signal)
 

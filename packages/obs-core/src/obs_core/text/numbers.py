@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["MISSING", "binary_size", "byte_size", "count", "plural", "share", "statistic", "statistics"]
+__all__ = ["MISSING", "byte_size", "count", "plural", "share", "statistic", "statistics"]
 
 MISSING = "NA"
 """What stands where there is no value."""
@@ -114,34 +114,20 @@ def _written(value: float, *, grouped: bool) -> str:
     return "0" if text == "-0" else text
 
 
-def byte_size(amount: float) -> str:
+def byte_size(amount: float, like: float | None = None) -> str:
     """Write a number of bytes in powers of a thousand.
+
+    Args:
+        amount: Bytes.
+        like: Bytes whose unit is taken, so that two sizes can be compared. Default: the largest unit that fits.
 
     Examples:
         >>> [byte_size(amount) for amount in (812, 4_200, 999_999, 3e12)]
         ['812 B', '4.2 KB', '1.0 MB', '3.0 TB']
     """
-    if amount < 999.5:
+    measure = amount if like is None else like
+    if measure < 999.5:
         return f"{amount:.0f} B"
-    unit = next((place for place in range(1, len(_UNITS)) if amount < 999.5 * 1000**place), len(_UNITS))
+    unit = next((place for place in range(1, len(_UNITS)) if measure < 999.5 * 1000**place), len(_UNITS))
     scaled = amount / 1000**unit
     return f"{scaled:.1f} {_UNITS[unit - 1]}" if scaled < 99.95 else f"{scaled:,.0f} {_UNITS[unit - 1]}"
-
-
-def binary_size(amount: float, like: float | None = None) -> str:
-    """Write a number of bytes of memory in powers of 1024, as limits are given.
-
-    Args:
-        amount: Bytes.
-        like: Bytes whose unit is taken, so that two sizes can be compared. Default: the largest that fits.
-
-    Examples:
-        >>> binary_size(4 * 1024**3), binary_size(812)
-        ('4.00 GiB', '812 B')
-    """
-    measure = amount if like is None else like
-    place = next((place for place in range(len(_BINARY_UNITS)) if measure < 1000 * 1024**place), len(_BINARY_UNITS) - 1)
-    return f"{amount / 1024**place:.2f} {_BINARY_UNITS[place]}" if place else f"{amount:.0f} B"
-
-
-_BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-__all__ = ["Screen", "aligned", "columns", "cut", "is_terminal", "opened", "printable"]
+__all__ = ["Screen", "aligned", "columns", "cut", "is_terminal", "opened", "printable", "without_escapes"]
 
 Destination = IO[str] | str | os.PathLike[str] | None
 """Where text goes: a stream, a path, or None for standard output."""
@@ -157,7 +157,7 @@ def _padded(text: str, width: int) -> str:
 
 
 def is_terminal(stream: Any) -> bool:
-    """Tell whether a stream is connected to a terminal; one that is closed, or None, is not."""
+    """Tell whether a stream is connected to a terminal; one that is closed, None, or knows only `write` is not."""
     try:
         return bool(stream.isatty())
     except (AttributeError, ValueError):
@@ -184,3 +184,12 @@ def _can_show(encoding: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def without_escapes(text: str) -> str:
+    """Leave out the colours and other ANSI sequences of a line."""
+    if "\x1b" not in text:
+        return text
+    import re
+
+    return re.sub(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])", "", text)

@@ -115,7 +115,7 @@ def told_changes(changes: Sequence[ProfileChange], width: int) -> Iterator[str]:
         width: Columns of the terminal.
     """
     changed = [one for one in changes if one.change]
-    rows = [("Function", "Change", "Self before", "after", "Total before", "after")]
+    rows: list[tuple[str, ...]] = [("Function", "Change", "Self before", "after", "Total before", "after")]
     rows += [
         (
             printable(f"{one.function} ({one.file})"),

@@ -11,10 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from obs_core.model import TaskView
+from obs_core.model import ExecutionView, LogLine, TaskView
+from obs_core.reading.usual import RUNS_LOOKED_AT, Usual, usual
 from obs_core.report.contents import tree_order
 from obs_core.text.durations import format_duration
-from obs_ui.site import site_of
+from obs_core.text.terminal import without_escapes
+from obs_ui.index.queries import runs_of
+from obs_ui.site import Site, site_of
 from obs_ui.snapshots import Snapshot
 from obs_ui.trace import PathStep
 
@@ -32,16 +35,36 @@ _MOST_LOOPS = 12
 def execution(request: Request) -> Response:
     """Show an execution; with ``part=live`` only what changes while it runs."""
     site = site_of(request)
+    if request.query_params.get("part") == "logs":
+        return _lines(request, site.look(request.path_params["execution"]))
     part = request.query_params.get("part") == "live"
     if not part and site.takes_long(request.path_params["execution"]):
         view = site.summary(request.path_params["execution"])
         return site.page("execution.html", request, execution=view, snapshot=None)
     snapshot = site.look(request.path_params["execution"])
     if not part:
-        return site.page("execution.html", request, **_contents(snapshot))
+        return site.page("execution.html", request, **_contents(site, snapshot))
     return _once(
-        snapshot, "live", "text/html", lambda: bytes(site.page("_execution.html", request, **_contents(snapshot)).body)
+        snapshot,
+        "live",
+        "text/html",
+        lambda: bytes(site.page("_execution.html", request, **_contents(site, snapshot)).body),
     )
+
+
+def _lines(request: Request, snapshot: Snapshot) -> Response:
+    lines, count = snapshot.recent_lines()
+    return site_of(request).page("_logs.html", request, lines=_shown(snapshot, lines), said=count, snapshot=snapshot)
+
+
+def _shown(snapshot: Snapshot, lines: list[LogLine]) -> list[tuple[LogLine, str, str, str]]:
+    """Return lines with the name of their span, its id once the journal names it, and their text without escapes."""
+    found = []
+    for line in lines:
+        row = snapshot.row_of(line.span)
+        name = "" if row is None else snapshot.trace.name(row)
+        found.append((line, name, "" if row is None else line.span, without_escapes(line.text)))
+    return found
 
 
 def _once(snapshot: Snapshot, asked: str, media_type: str, answer: Callable[[], bytes]) -> Response:
@@ -54,12 +77,21 @@ def _once(snapshot: Snapshot, asked: str, media_type: str, answer: Callable[[], 
     return Response(content, media_type=media_type)
 
 
-def _contents(snapshot: Snapshot) -> dict[str, Any]:
+def _usual(site: Site, view: ExecutionView) -> Usual | None:
+    """Return how long good executions of this name took before this one; None if that is not known, or no matter."""
+    if view.status != "succeeded":
+        return None
+    earlier = runs_of(site.engine, site.indexer.store_number, view.name, 3 * RUNS_LOOKED_AT, before=view.id)
+    return usual([one.duration for one in reversed(earlier) if one.status == "succeeded"])
+
+
+def _contents(site: Site, snapshot: Snapshot) -> dict[str, Any]:
     tasks = tree_order(snapshot.tasks)
     failures, handled = snapshot.failures
     return {
         "execution": snapshot.view,
         "snapshot": snapshot,
+        "usual": _usual(site, snapshot.view),
         "tasks": tasks[:_MOST_TASKS],
         "task_count": len(tasks),
         "failures": failures[:_MOST_FAILURES],
@@ -165,8 +197,9 @@ def span(request: Request) -> Response:
         status=trace.status(row),
         started=int(trace.starts[row]),
         facts=_facts(snapshot, row),
-        attributes=_attributes(trace.attributes_of(row)),
+        attributes=[(str(name), _written(value)) for name, value in trace.attributes_of(row).items()],
         path=path,
+        lines=_shown(snapshot, snapshot.lines_in(row)),
         task=snapshot.task(trace.ref(owner)) if owner else None,
     )
 
@@ -194,10 +227,6 @@ def _path(snapshot: Snapshot, row: int) -> list[tuple[str, int]]:
         found.append((trace.name(above), above))
         above = int(trace.parents[above])
     return found[::-1]
-
-
-def _attributes(given: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(str(name), _written(value)) for name, value in given.items()]
 
 
 def _written(value: Any) -> str:

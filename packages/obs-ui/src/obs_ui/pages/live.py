@@ -30,15 +30,17 @@ async def list_events(request: Request) -> Response:
 
 
 async def _changes(site: Site, execution_id: str) -> AsyncIterator[str]:
-    seen, silent = -1, 0.0
+    seen, said, silent = -1, 0, 0.0
     while not site.stopping:
+        followed = site.snapshots.of(execution_id)
         try:
-            snapshot = await run_in_threadpool(site.snapshots.of(execution_id).look, _INTERVAL)
+            snapshot = await run_in_threadpool(followed.look, _INTERVAL)
+            lines = await run_in_threadpool(followed.said)
         except OSError:  # the store cannot be read just now
-            snapshot = None
-        if snapshot is not None and snapshot.version != seen:
-            seen, silent = snapshot.version, 0.0
-            yield _event("changed", str(seen))
+            snapshot, lines = None, said
+        if snapshot is not None and (snapshot.version, lines) != (seen, said):
+            seen, said, silent = snapshot.version, lines, 0.0
+            yield _event("changed", f"{seen}.{said}")
             if snapshot.view.status != "running":
                 yield _event("ended", snapshot.view.status)
                 return
@@ -50,11 +52,11 @@ async def _changes(site: Site, execution_id: str) -> AsyncIterator[str]:
 
 
 async def _list_changes(site: Site) -> AsyncIterator[str]:
-    seen, silent = site.indexer.version, 0.0
+    seen, silent = site.version, 0.0
     yield _event("changed", str(seen))
     while not site.stopping:
-        if site.indexer.version != seen:
-            seen, silent = site.indexer.version, 0.0
+        if site.version != seen:
+            seen, silent = site.version, 0.0
             yield _event("changed", str(seen))
         elif silent >= _HEARTBEAT:
             silent = 0.0

@@ -17,6 +17,7 @@ const DAY = { year: "numeric", month: "short", day: "numeric" };
 const CLOCK = { hour: "2-digit", minute: "2-digit" };
 const WHOLE = new Intl.DateTimeFormat(undefined, { ...DAY, ...CLOCK, second: "2-digit", timeZoneName: "short" });
 const PRECISE = new Intl.DateTimeFormat(undefined, { ...DAY, ...CLOCK, second: "2-digit", fractionalSecondDigits: 3, timeZoneName: "short" });
+const FORMS = { precise: PRECISE, clock: new Intl.DateTimeFormat(undefined, { ...CLOCK, second: "2-digit", hourCycle: "h23" }) };
 const THIS_YEAR = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", ...CLOCK });
 const EARLIER = new Intl.DateTimeFormat(undefined, DAY);
 const ago = (when) => {
@@ -31,7 +32,7 @@ const writeTime = (time) => {
   const when = new Date(time.dateTime.replace(/(\.\d{3})\d*/, "$1"));
   if (Number.isNaN(when.getTime())) return;
   const { form } = time.dataset;
-  const text = form === "short" && !onPaper ? ago(when) : (form === "precise" ? PRECISE : WHOLE).format(when);
+  const text = form === "short" && !onPaper ? ago(when) : (FORMS[form] ?? WHOLE).format(when);
   if (time.textContent === text) return;
   time.textContent = text;
   const utc = `${when.toISOString().slice(0, 19).replace("T", " ")} UTC`;
@@ -81,6 +82,7 @@ const fetched = async (address) => {
 };
 // The open parts, the chosen boxes and the focus stay as the reader left them.
 const keptState = (part) => ({
+  above: all(".said", part).filter((lines) => lines.scrollTop + lines.clientHeight < lines.scrollHeight - 30).map((lines) => lines.scrollTop)[0],
   open: all("details", part).map((details) => details.open),
   chosen: new Set(all("input:checked", part).map((box) => box.value)),
   focus: part.contains(document.activeElement) ? focusable(part).indexOf(document.activeElement) : -1,
@@ -102,6 +104,8 @@ const refresh = async (part) => {
   const state = keptState(part);
   part.innerHTML = html; // our own server's template, in which every name is escaped
   restore(part, state);
+  // A list of lines stays at its end, unless the reader has scrolled up.
+  for (const lines of all(".said", part)) lines.scrollTop = state.above ?? lines.scrollHeight;
   drawn(part);
 };
 const draw = async (place) => {
@@ -234,6 +238,7 @@ filters?.addEventListener("submit", (event) => {
   clearTimeout(typing);
   narrow();
 });
+document.addEventListener("obs:filled", ({ detail }) => writeTimes(detail));
 document.addEventListener("obs:drawn", () => {
   const form = document.getElementById("comparing");
   if (form) choose(form);

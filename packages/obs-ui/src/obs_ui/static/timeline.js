@@ -348,6 +348,7 @@ const showSpan = async (span) => {
   if (mine !== opened || !answer.ok) return;
   panel.innerHTML = await answer.text(); // our own server's template, in which every name is escaped
   panel.hidden = false;
+  document.dispatchEvent(new CustomEvent("obs:filled", { detail: panel }));
   state.chosen = Number(span);
   history.replaceState(null, "", `#span=${span}`);
   drawSoon();
