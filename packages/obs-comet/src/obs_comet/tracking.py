@@ -99,7 +99,7 @@ class _Comet(Tracker):
         from obs_comet.experiments import Account
 
         if late := came_too_late():
-            call.note(f"comet_ml logs nothing of {', '.join(late)} by itself: import comet_ml before them")
+            call.note(f"comet_ml does not log {', '.join(late)} automatically: import comet_ml first")
         made = hashlib.sha256("\0".join((identity.key, self._workspace, self._project)).encode()).hexdigest()[:32]
         clientlib = "" if self._host == _COMET else f"{self._host}/clientlib/"
         experiment_key = self._experiment_key or made

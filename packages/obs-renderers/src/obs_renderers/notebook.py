@@ -74,7 +74,7 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(content)
     except ValueError as error:
-        raise ValueError(f"{path} is no notebook: {error}") from None
+        raise ValueError(f"{path} is not a notebook: {error}") from None
 
 
 def _joined(text: Any) -> str:

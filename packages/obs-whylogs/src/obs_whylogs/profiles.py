@@ -95,7 +95,7 @@ def _profiled(data: Any, schema: DatasetSchema | None) -> DatasetProfile:
     from whylogs.core import DatasetProfile, DatasetSchema
 
     if schema is not None and (schema.segments or schema.validators):
-        raise ValueError("schemas with segments or validators are not supported here, but by whylogs.log")
+        raise ValueError("schemas with segments or validators are not supported; use whylogs.log for them")
     get_ready()
     schema = schema or DatasetSchema()
     made = DatasetProfile(schema)

@@ -180,7 +180,7 @@ def task(
     _check_attempt(attempt)
     kept = None if logs is None else mode_of(logs)
     if enable_deck is not None and disable_deck is not None:
-        raise ValueError("disable_deck and enable_deck are each other's contrary: give one of them")
+        raise ValueError("disable_deck and enable_deck contradict each other: pass only one of them")
     if isinstance(function, str):
         if name is not None:
             raise TypeError(f"the task is called {function!r} and {name!r}: give one name")
