@@ -17,12 +17,8 @@ class OpenUI(Command):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
-        parser.add_argument(
-            "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, only this machine)"
-        )
-        parser.add_argument(
-            "--port", type=int, default=8642, help="default: 8642, or the next free port; 0: any free port"
-        )
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: only this machine)")
+        parser.add_argument("--port", type=int, default=8642, help="8642, or the next free port; 0: any free port")
         parser.add_argument("--index", metavar="URL", help="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
         parser.add_argument("--no-open", action="store_true", help="do not open the browser")
         parser.add_argument(
