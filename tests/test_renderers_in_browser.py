@@ -99,6 +99,27 @@ def test_a_table_of_a_million_rows_reaches_its_end(show):
     page.locator(".grid-body .cell", has_text="999999").first.wait_for()
 
 
+@pytest.mark.parametrize(("rows", "printed"), [(300, 300), (5_000, 1_000)])
+def test_a_table_has_its_rows_on_paper(show, rows, printed):
+    page = show(r.TableRenderer().to_html(pd.DataFrame({"n": range(rows)})))
+    drawn = page.locator(".grid-body .grid-row:visible")
+    before = drawn.count()
+    assert before < 40
+
+    page.evaluate("() => document.dispatchEvent(new Event('obs:paper'))")
+    assert drawn.count() == printed
+    assert drawn.last.text_content() == f"{printed - 1}{printed - 1}"
+    assert page.locator(".grid").evaluate("grid => grid.scrollHeight <= grid.clientHeight")
+    cut = "cells => cells.filter(cell => cell.scrollWidth > cell.clientWidth).map(cell => cell.textContent)"
+    assert page.locator(".grid-body .index").evaluate_all(cut) == []
+    left = page.get_by_text("Printed are the first 1,000 of 5,000 rows.")
+    assert left.count() == (rows > printed)
+
+    page.evaluate("() => document.dispatchEvent(new Event('obs:screen'))")
+    assert drawn.count() == before
+    assert left.count() == 0
+
+
 def test_a_gantt_chart_of_10_000_bars_draws_only_what_is_in_view(show):
     noon = datetime(2026, 11, 22, 12)
     bars = [
@@ -125,6 +146,24 @@ def test_columns_of_a_profile_are_found_by_name_and_kind(show):
     assert page.locator("article:visible").count() == 0
     page.get_by_label("Search columns by name").fill("3")
     assert page.locator("article:visible h3").all_text_contents() == ["number3"]
+
+
+def test_columns_of_a_profile_are_put_in_order(show):
+    frame = pd.DataFrame({f"c{place}": range(20) for place in range(13)})
+    frame.loc[:4, "c7"] = None
+    frame.loc[:9, "c11"] = None
+    page = show(r.FrameProfilingRenderer().to_html(frame))
+    names = page.locator("article h3")
+    order = page.get_by_label("Order of the columns")
+
+    order.select_option("most missing first")
+    assert names.all_text_contents()[:3] == ["c11", "c7", "c0"]
+    order.select_option("by name")
+    assert names.all_text_contents()[9:] == ["c9", "c10", "c11", "c12"]
+    order.select_option("most distinct first")
+    assert names.all_text_contents()[-2:] == ["c7", "c11"]
+    order.select_option("in the table’s order")
+    assert names.all_text_contents() == [f"c{place}" for place in range(13)]
 
 
 _TWO_KINDS = {"text": ["a", "b"], "number": [1, 2]}

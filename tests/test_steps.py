@@ -85,8 +85,16 @@ def test_the_night_runs_every_python_with_every_pandas_and_each_package_with_old
 def test_every_package_that_knows_pandas_is_tried_with_the_older_one(machine: Any) -> None:
     machine("3.11", "3.12", "3.13")
     (older,) = [step for step in steps.all_steps() if step.name == "test.py3.11-pandas2"]
-    assert {"packages/obs-renderers/tests", "packages/obs-pandera/tests", "tests"} <= set(older.paths)
+    assert {"packages/obs-renderers/tests", "packages/obs-pandera/tests", "tests/test_one_look.py"} <= set(older.paths)
     assert "packages/obs-core/tests" not in older.paths
+
+
+def test_what_is_about_the_checkout_runs_once(machine: Any) -> None:
+    machine("3.11", "3.12", "3.13")
+    newest, middle, older = [step for step in steps.all_steps() if step.name.startswith("test.") and step.python]
+    assert newest.paths == ()
+    assert [each for each in (*middle.paths, *older.paths) if each in ("tests", "tests/test_packages.py")] == []
+    assert "tests/test_documented_code.py" in middle.paths
 
 
 def test_a_wheel_is_installed_with_those_of_this_checkout_that_it_depends_on() -> None:

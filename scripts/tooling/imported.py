@@ -42,15 +42,28 @@ def normal(name: str) -> str:
 def imports(folder: Path) -> Iterator[Import]:
     """Find the imports below a folder; those for type checking alone are left out."""
     for path in sorted(folder.rglob("*.py")):
-        for node, where in _walk(ast.parse(path.read_text()), _Where()):
-            place = f"{path.relative_to(folder.parent)}:{getattr(node, 'lineno', 0)}"
-            names = [name for name in _outermost(node) if name not in sys.stdlib_module_names]
-            yield from (Import(name, place, where.at_once, where.spared) for name in names)
+        for name, line, where in _imported(path.read_text()):
+            yield Import(name, f"{path.relative_to(folder.parent)}:{line}", where.at_once, where.spared)
+
+
+@cache
+def _imported(source: str) -> list[tuple[str, int, _Where]]:
+    """Return what a source imports from outside the standard library, with the line; copies of a file are read once."""
+    return [
+        (name, getattr(node, "lineno", 0), where)
+        for node, where in _walk(ast.parse(source))
+        for name in _outermost(node)
+        if name not in sys.stdlib_module_names
+    ]
 
 
 @cache
 def _providers() -> dict[str, list[str]]:
     return dict(packages_distributions())
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_CHANGES = (*_FUNCTIONS, ast.Try)
 
 
 @dataclass(frozen=True)
@@ -59,15 +72,18 @@ class _Where:
     spared: bool = False
 
     def inside(self, node: ast.AST) -> _Where:
-        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        return _Where(self.at_once and not function, self.spared or _spares(node))
+        return _Where(self.at_once and not isinstance(node, _FUNCTIONS), self.spared or _spares(node))
 
 
-def _walk(node: ast.AST, where: _Where) -> Iterator[tuple[ast.AST, _Where]]:
-    yield node, where
-    children = node.orelse if isinstance(node, ast.If) and _for_types(node) else ast.iter_child_nodes(node)
-    for child in children:
-        yield from _walk(child, where.inside(node))
+def _walk(tree: ast.AST) -> Iterator[tuple[ast.AST, _Where]]:
+    waiting: list[tuple[ast.AST, _Where]] = [(tree, _Where())]
+    while waiting:
+        node, where = waiting.pop()
+        yield node, where
+        children = node.orelse if isinstance(node, ast.If) and _for_types(node) else ast.iter_child_nodes(node)
+        if isinstance(node, _CHANGES):
+            where = where.inside(node)
+        waiting += [(child, where) for child in reversed(list(children))]
 
 
 def _spares(node: ast.AST) -> bool:

@@ -180,15 +180,22 @@ def _middle(version: str, pandas: str, *, whylogs: bool) -> Step:
     names = [*INTERPRETER, *(["obs-whylogs", "obs-dask"] if whylogs else [])]
     paths = [f"packages/{name}/tests" for name in names]
     if whylogs:
-        return _cell(version, pandas, "and-whylogs", "what depends on Python, and all of whylogs", [*paths, "tests"])
+        paths += _together("mark.whylogs")
+        return _cell(version, pandas, "and-whylogs", "what depends on Python, and all of whylogs", paths)
     return _cell(version, pandas, "most", "what depends on Python", paths)
 
 
 def _older_pandas(version: str, pandas: str) -> Step:
     """Return a cell with an older pandas: what does not know pandas would only be tested once more."""
     names = [each.name for each in distributions() if any(map(_PANDAS.match, each.dependencies))]
-    paths = [*(f"packages/{name}/tests" for name in names), "tests"]
+    paths = [*(f"packages/{name}/tests" for name in names), *_together("import pandas")]
     return _cell(version, pandas, "most", f"{MOST_TESTS}, of packages that know pandas", paths)
+
+
+def _together(word: str) -> list[str]:
+    """Return the tests of several packages in which a word stands; the rest is about this checkout, or runs once."""
+    files = sorted((ROOT / "tests").glob("test_*.py"))
+    return [str(path.relative_to(ROOT)) for path in files if word in path.read_text(encoding="utf-8")]
 
 
 def _alone(kind: str, found: list[str]) -> list[Step]:

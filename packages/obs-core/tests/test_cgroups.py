@@ -39,7 +39,7 @@ def test_version_1_knows_no_limit_by_its_size(tmp_path: Path) -> None:
         tmp_path,
         {
             "proc/self/cgroup": "5:cpu,cpuacct:/a\n4:memory:/jobs\n0::/\n",
-            "cgroup/memory/jobs/memory.usage_in_bytes": "5\n",
+            "cgroup/memory/jobs/memory.stat": "cache 5\n",
             "cgroup/memory/jobs/memory.limit_in_bytes": "9223372036854771712\n",
             "cgroup/memory/jobs/memory.max_usage_in_bytes": "77\n",
             "cgroup/memory/jobs/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n",

@@ -76,7 +76,7 @@ class Offline(Tracker):
     def is_online(self) -> bool:
         return False
 
-    def begin(self, call: Any, identity: Any, key: str | None) -> str | None:
+    def begin(self, call: Any, origin: Any, key: str | None) -> str | None:
         return key or "offline"
 
     def address(self, experiment: Any) -> str:

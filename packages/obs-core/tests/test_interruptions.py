@@ -278,7 +278,7 @@ def test_a_timeout_while_a_tracker_is_waited_for_is_the_tasks_and_its_experiment
         def is_online(self):
             return False
 
-        def begin(self, call, identity, key):
+        def begin(self, call, origin, key):
             signal.setitimer(signal.ITIMER_REAL, 0.02)
             assert timed_out.wait(60)
             return "experiment"

@@ -268,12 +268,13 @@ def test_a_multi_index_is_validated_and_named() -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_columns_give_a_small_page() -> None:
-    schema = pa.DataFrameSchema({f"c{number}": pa.Column(int, pa.Check.gt(0)) for number in range(1000)})
-    html = report(schema, pd.DataFrame(np.zeros((3, 1000), dtype=int), columns=list(schema.columns)))
+def test_a_thousand_columns_give_a_small_page(nightly: bool) -> None:
+    count = 1_000 if nightly else 300  # pandera takes its time with them
+    schema = pa.DataFrameSchema({f"c{number}": pa.Column(int, pa.Check.gt(0)) for number in range(count)})
+    html = report(schema, pd.DataFrame(np.zeros((3, count), dtype=int), columns=list(schema.columns)))
     assert len(html) < 500_000
-    assert "800 more are not shown" in html
-    assert "checks of the data that failed 1,000 failing values 3,000" in text_of(html)
+    assert f"{count - 200} more are not shown" in html
+    assert f"checks of the data that failed {count:,} failing values {3 * count:,}" in text_of(html)
 
 
 @pytest.mark.slow

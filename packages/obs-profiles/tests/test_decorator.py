@@ -336,3 +336,17 @@ def test_a_file_is_a_reference(store: RecordingStore, tmp_path: Any) -> None:
     for pinned in (tmp_path / "golden.profile", str(tmp_path / "golden.profile")):
         with pytest.warns(DriftWarning, match=r"drifted from the file golden\.profile"):
             make_clean(reference=pinned, on_drift="warn")(AFTER)
+
+
+def test_what_changed_since_the_last_good_run_names_the_columns(store: RecordingStore) -> None:
+    @task(deck_fields=())
+    @profile_data()
+    def clean(flights: pd.DataFrame) -> None: ...
+
+    for data in (BEFORE, AFTER):
+        with execution("flights"):
+            clean(data)
+    changes = load_execution("last", store=store).changes()
+    told = {one.what: (one.before, one.after) for one in changes.found if one.kind == "data"}
+    assert set(told) == {"clean: Data Profile: flights", "clean's flights: column delay"}
+    assert all(text and text.endswith("%") for text in told["clean's flights: column delay"])

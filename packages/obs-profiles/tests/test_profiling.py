@@ -307,6 +307,18 @@ def test_segments_by_no_column_are_refused() -> None:
 # ---- bytes ------------------------------------------------------------------------------------------------------
 
 
+def test_profiles_tell_how_they_differ() -> None:
+    before = profile(pd.DataFrame({"origin": ["EWR"] * 900 + ["JFK"] * 100, "delay": range(1_000)}))
+    after = profile(pd.DataFrame({"origin": ["EWR"] * 100 + ["JFK"] * 900, "gate": range(1_000)}))
+    told = {where: (was, now) for where, was, now in ProfileTransformer().differences(before, after)}
+    assert told == {
+        "column delay": ("integer", None),
+        "column gate": (None, "integer"),
+        "column origin": ("EWR: 90.0 %", "EWR: 10.0 %"),
+    }
+    assert list(ProfileTransformer().differences(before, before)) == []
+
+
 class TestProfileTransformer(TransformerContract):
     transformer = ProfileTransformer()
     values = (

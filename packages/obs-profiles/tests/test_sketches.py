@@ -174,9 +174,11 @@ def test_a_rank_of_one_batch_is_never_further_off_than_stated(random: np.random.
 
 
 @pytest.mark.slow
-def test_ranks_of_merged_sketches_are_within_the_bound_in_99_of_100_data_sets(random: np.random.Generator) -> None:
-    outside = 0
-    for _ in range(1_000):
+def test_ranks_of_merged_sketches_are_within_the_bound_in_99_of_100_data_sets(
+    random: np.random.Generator, nightly: bool
+) -> None:
+    outside, rounds = 0, 1_000 if nightly else 200
+    for _ in range(rounds):
         parts = [data_set(random, int(random.integers(1, 4_000))) for _ in range(random.integers(2, 40))]
         folded = sketch_of(parts[0])
         for part in parts[1:]:
@@ -185,7 +187,7 @@ def test_ranks_of_merged_sketches_are_within_the_bound_in_99_of_100_data_sets(ra
         at = np.quantile(values, random.random())
         outside += worst_rank_error(folded, values, np.array([at])) > folded.rank_error + 0.0001
         assert folded.rank_error < 0.04
-    assert outside <= 10
+    assert outside <= rounds / 100
 
 
 def test_merging_at_once_costs_no_more_than_one_rounding(random: np.random.Generator) -> None:
@@ -221,14 +223,16 @@ def test_few_distinct_values_are_counted_as_they_are(count: int) -> None:
 
 
 @pytest.mark.slow
-def test_distinct_counts_are_within_the_bound_in_99_of_100_data_sets(random: np.random.Generator) -> None:
-    outside = 0
-    for _ in range(1_000):
+def test_distinct_counts_are_within_the_bound_in_99_of_100_data_sets(
+    random: np.random.Generator, nightly: bool
+) -> None:
+    outside, rounds, most = 0, *((1_000, 17) if nightly else (200, 6))
+    for _ in range(rounds):
         count = int(10 ** random.uniform(2, 6))
         numbers = random.integers(-(2**63), 2**63 - 1, count)
         sketch = DistinctSketch.of(coupons_of_numbers(numbers))
         outside += abs(sketch.estimate / count - 1) > sketch.relative_error + 1e-3
-    assert outside <= 17  # 10 are expected; of 1,000 fair draws one in a hundred has more than 17
+    assert outside <= most  # one in a hundred is expected; more than this one time in a hundred
 
 
 def test_a_union_is_what_one_sketch_of_all_would_be(random: np.random.Generator) -> None:

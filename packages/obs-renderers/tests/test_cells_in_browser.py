@@ -34,7 +34,12 @@ READ = """() => {
   const preview = [...document.querySelectorAll(".obs-frame:not(.obs-profile *) tbody tr")]
     .map((row) => [...row.querySelectorAll("td")].map(text));
   const cards = [...document.querySelectorAll("article")].map((card) => card.textContent);
-  return {grid, preview, cards};
+  const facts = [...document.querySelectorAll("article")].map((card) => ({
+    name: card.querySelector("h3").textContent,
+    badges: [...card.querySelectorAll(".badge")].map((one) => one.textContent),
+    facts: Object.fromEntries([...card.querySelectorAll("dl div")].map((d) => [...d.children].map((e) => e.innerText))),
+  }));
+  return {grid, preview, cards, facts};
 }"""
 
 
@@ -436,6 +441,166 @@ def test_arrow_types_are_shown_as_they_are(read):
 
     check(read(pa.table(columns)), expected)
     check(read(pa.record_batch(columns)), expected)
+
+
+# ---- the rarer types, as many of them as the installed versions have ---------------------------------------------
+
+
+def makes(module, *names):
+    """Tell whether a version of a library has all of these."""
+    return all(hasattr(module, name) for name in names)
+
+
+def rare_arrow():
+    dollars = [decimal.Decimal("1.10"), None, decimal.Decimal("-5.00")]
+    made = {
+        "interval": pa.array([(1, 2, 3), None, (0, -1, 5)], pa.month_day_nano_interval()),
+        "runs": pa.RunEndEncodedArray.from_arrays([2, 3], [7, None]),
+        "large list": pa.array([[1], None, [2, 3]], pa.large_list(pa.int8())),
+        "view": pa.array([b"a", None, b"\xff"], pa.binary_view()),
+        "dense": pa.UnionArray.from_dense(
+            pa.array([0, 1, 0], pa.int8()), pa.array([0, 0, 1], pa.int32()), [pa.array([1, None]), pa.array(["x"])]
+        ),
+        "sparse": pa.UnionArray.from_sparse(
+            pa.array([0, 1, 0], pa.int8()), [pa.array([1, 2, None]), pa.array(["x", "y", "z"])]
+        ),
+        "tens": pa.array([decimal.Decimal("1100"), None, decimal.Decimal("500")], pa.decimal128(5, -2)),
+        "numbered": pa.array([3, None, 1]).dictionary_encode(),
+        "moments": pa.array([3, None, 1], pa.timestamp("s")).dictionary_encode(),
+        "zone": pa.array([0, None, 10**9], pa.timestamp("ms", "Europe/Berlin")),
+        "offset": pa.array([0, None, 10**9], pa.timestamp("us", "+05:30")),
+        "struct": pa.array([{"t": dt.datetime(2020, 1, 1)}, None, {"t": None}]),
+        "map": pa.array([[("a", None)], None, []], pa.map_(pa.string(), pa.int8())),
+        "nested": pa.array([[b"\xff"], None, [None]]),
+        "tensor": pa.ExtensionArray.from_storage(
+            pa.fixed_shape_tensor(pa.int32(), [2]), pa.array([[1, 2], None, [3, 4]], pa.list_(pa.int32(), 2))
+        ),
+    }
+    if makes(pa, "list_view"):
+        made["list view"] = pa.array([[1], None, [2, 3]], pa.list_view(pa.int8()))
+        made["large view"] = pa.array([[1], None, [2, 3]], pa.large_list_view(pa.int8()))
+    if makes(pa, "uuid", "json_", "bool8", "opaque"):
+        made["uuid"] = pa.array([uuid.UUID(int=5).bytes, None, uuid.UUID(int=6).bytes], pa.uuid())
+        made["json"] = pa.array(['{"a":1}', None, "[]"], pa.json_())
+        made["bool8"] = pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, None, 0], pa.int8()))
+        opaque = pa.opaque(pa.int32(), "point", "somebody")
+        made["opaque"] = pa.ExtensionArray.from_storage(opaque, pa.array([1, None, 3], pa.int32()))
+    if makes(pa, "decimal32", "decimal64"):
+        made["decimal32"] = pa.array(dollars, pa.decimal32(5, 2))
+        made["decimal64"] = pa.array(dollars, pa.decimal64(15, 2))
+    return made
+
+
+def rare_pandas():
+    seconds = np.array([0, -62_135_596_800, 253_402_300_799], "datetime64[s]")
+    made = {
+        "complex": np.array([1 + 2j, np.nan, complex(0, -1)]),
+        "single": np.array([1 + 2j, 0, complex(0, -1)], "complex64"),
+        "long": np.array([1.5, np.nan, -2], np.longdouble),
+        "bytes": np.array([b"a", b"", b"\xff"]),
+        "bool": np.array([True, False, True]),
+        "day": pd.PeriodIndex(["2020-01-01", "NaT", "1900-12-31"], freq="D"),
+        "quarter": pd.PeriodIndex(["2020Q1", "NaT", "1900Q4"], freq="Q"),
+        "hour": pd.PeriodIndex(["2020-01-01 05:00", "NaT", "1900-12-31"], freq="h"),
+        "times": pd.arrays.IntervalArray.from_breaks(pd.to_datetime(["2020", "2021", "2022", "2023"])),
+        "closed": pd.arrays.IntervalArray.from_tuples([(1, 2), (3, 4), (5, 6)], closed="both"),
+        "categories of times": pd.Categorical(pd.to_datetime(["2020", None, "2021"], format="%Y")),
+        "categories of booleans": pd.Categorical([True, None, False]),
+        "categories of large integers": pd.Categorical([2**60 + 1, None, 3]),
+        "cut": pd.cut([1, 5, np.nan], [0, 2, 6]),
+        "sparse": pd.arrays.SparseArray([np.nan, np.nan, 2.5], fill_value=np.nan),
+        "sparse booleans": pd.arrays.SparseArray([True, False, True]),
+        "string of Python": pd.array(["a", None, ""], "string[python]"),
+        "string of arrow": pd.array(["a", None, ""], "string[pyarrow]"),
+        "nanoseconds of a zone": pd.to_datetime([1, None, 10**18 + 1], utc=True).tz_convert("Asia/Kathmandu"),
+        "far times of a zone": pd.Series(seconds).dt.tz_localize("UTC"),
+        "aware and naive": np.array([dt.datetime(2020, 1, 1, tzinfo=dt.UTC), None, dt.datetime(2020, 1, 1)]),
+        "scalars": np.array([np.datetime64("2020"), np.bool_(True), np.int8(-3)], object),
+        "periods among others": np.array([pd.Period("2020"), None, pd.Interval(0, 1)], object),
+    }
+    return {name: pd.Series(values).reset_index(drop=True) for name, values in made.items()}
+
+
+def rare_polars():
+    made = {
+        "array": pl.Series([[1, 2], None, [3, 4]], dtype=pl.Array(pl.Int8, 2)),
+        "zone": pl.Series([0, None, 10**9]).cast(pl.Datetime("ms", "Europe/Berlin")),
+        "Int128": pl.Series([2**126, None, -(2**126)], dtype=pl.Int128),
+        "whole": pl.Series([decimal.Decimal(5), None, decimal.Decimal(-5)], dtype=pl.Decimal(38, 0)),
+        "structs": pl.Series([[{"a": 1}], None, []]),
+        "lists": pl.Series([[[1], None], None, []]),
+        "fields": pl.Series([{"a": None, "b": dt.date(2020, 1, 1)}, None, {"a": 1, "b": None}]),
+        "moments": pl.Series([[dt.datetime(2020, 1, 1)], None, []]),
+        "no category": pl.Series([None, None, None], dtype=pl.Categorical),
+        "no value": pl.Series([None, None, None], dtype=pl.Enum([])),
+    }
+    if makes(pl, "UInt128"):
+        made["UInt128"] = pl.Series([2**127, None, 0], dtype=pl.UInt128)
+    return made
+
+
+def told(values):
+    """Give what Python prints of each value; None for a missing one."""
+    return [None if v is None or v is pd.NaT or v is pd.NA or v != v else str(v) for v in values]
+
+
+def test_rare_types_of_pandas_are_shown_as_pandas_writes_them(read):
+    columns = rare_pandas()
+    columns |= {
+        f"arrow {n}": pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([a]))) for n, a in rare_arrow().items()
+    }
+    check(read(pd.DataFrame(columns)), {name: told(list(series)) for name, series in columns.items()})
+
+
+def test_rare_types_of_polars_are_shown_as_polars_gives_them(read):
+    columns = rare_polars()
+    check(read(pl.DataFrame(columns)), {name: told(series.to_list()) for name, series in columns.items()})
+
+
+def test_rare_types_of_arrow_are_shown_as_arrow_gives_them(read):
+    columns = rare_arrow()
+    check(read(pa.table(columns)), {name: told(array.to_pylist()) for name, array in columns.items()})
+
+
+def test_years_before_our_era_have_four_digits_everywhere(read):
+    found = read(pl.DataFrame({"day": pl.Series([-(10**6), None], dtype=pl.Int32).cast(pl.Date)}))
+    assert found["grid"] == found["preview"] == [["-0768-02-04"], [None]]
+
+
+# ---- the cards of a profile -----------------------------------------------------------------------------------
+
+
+def said_number(text):
+    return float(text.replace(",", "").replace(" ", "").replace("∞", "inf"))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow"])
+def test_a_profile_says_what_the_library_says(read, library):
+    values = {name: [*limits[:4], None, limits[2], None, limits[0]] for name, limits in INTEGERS.items()}
+    values["subnormal"] = [5e-324, None, 0.0, -5e-324, 1e-300, 5e-324, None, 0.0]
+    values["widest"] = [1.797e308, -1.797e308, 1.0, None, 2.0, 3.0, 4.0, 5.0]
+    values["usual"] = [0.1, 0.2, None, 12.5, -3.25, 0.1, 1e6, 7.0]
+    pandas = {
+        name: pd.Series(v, dtype=name.replace("int", "Int").replace("uI", "UI") if name in INTEGERS else "Float64")
+        for name, v in values.items()
+    }
+    arrow = {name: pa.array(v, getattr(pa, name)() if name in INTEGERS else pa.float64()) for name, v in values.items()}
+    made = {
+        "pandas": pd.DataFrame(pandas),
+        "polars": pl.DataFrame({name: pl.Series(array) for name, array in arrow.items()}),
+        "arrow": pa.table(arrow),
+    }
+    cards = read(made[library])["facts"]
+
+    assert [card["name"] for card in cards] == list(values)
+    for card, (name, series) in zip(cards, pandas.items(), strict=True):
+        facts = card["facts"]
+        assert int(facts["distinct"]) == series.nunique(), name
+        assert f"{100 * series.isna().mean():.1f} % missing" in card["badges"], name
+        for statistic in ("min", "median", "max"):
+            told, true = said_number(facts[statistic]), float(getattr(series, statistic)())
+            # Four digits are shown.
+            assert math.isclose(told, true, rel_tol=1e-3, abs_tol=5e-324), (name, statistic, facts[statistic], true)
 
 
 def test_times_that_no_calendar_holds_are_shown_too(read):

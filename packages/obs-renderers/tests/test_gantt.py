@@ -123,3 +123,9 @@ def test_times_of_any_year_and_to_the_nanosecond_are_drawn():
     )
 
     assert "from 1500-01-01 00:00:00" in GanttChartRenderer().to_html(frame)
+
+
+def test_process_time_is_a_column_where_a_bar_has_one():
+    bar = {"Start": datetime(2026, 1, 1), "Finish": datetime(2026, 1, 2), "Name": "load"}
+    assert "Process time" not in GanttChartRenderer().to_html([bar])
+    assert "Process time" in GanttChartRenderer().to_html([{**bar, "ProcessTime": 1.5}, bar])

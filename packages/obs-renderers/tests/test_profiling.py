@@ -159,7 +159,8 @@ def test_bars_of_whole_numbers_hold_as_many_of_them_each(most):
 def test_the_last_bar_ends_with_the_greatest_number():
     html = FrameProfilingRenderer().to_html(pd.DataFrame({"a": [*range(100, 4999, 7), 4999]}))
 
-    assert '<p class="ends"><span>100</span><span>4999</span></p>' in html
+    assert re.search('<p class="ends"><span>100</span>.*?<span>4999</span></p>', html)
+    assert '<span class="most" title="rows in the tallest bar">↑ ' in html
 
 
 def test_a_clipped_histogram_says_what_it_leaves_out():

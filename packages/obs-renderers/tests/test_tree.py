@@ -16,9 +16,8 @@ def text(html):
 
 
 def test_keys_and_values_are_shown_in_order():
-    assert (
-        text(TreeRenderer().to_html({"b": 1, "a": [True, None]})) == "dict · 2 keys b 1 a list · 2 items 0 True 1 None"
-    )
+    shown = text(TreeRenderer().to_html({"b": 1, "a": [True, None]}))
+    assert shown == "dict · 2 keys b: 1 a: list · 2 items 0: True 1: None"
 
 
 @dataclasses.dataclass
@@ -37,11 +36,11 @@ Point = namedtuple("Point", "x y")
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (Scores(9.5), "Scores · 1 field mae 9.5"),
-        (Model(3), "Model · 1 field depth 3"),
-        (Point(1, 2), "Point · 2 fields x 1 y 2"),
-        ({"a"}, "set · 1 item 0 a"),
-        ('{"a": 1}', "dict · 1 key a 1"),
+        (Scores(9.5), "Scores · 1 field mae: 9.5"),
+        (Model(3), "Model · 1 field depth: 3"),
+        (Point(1, 2), "Point · 2 fields x: 1 y: 2"),
+        ({"a"}, "set · 1 item 0: a"),
+        ('{"a": 1}', "dict · 1 key a: 1"),
         ([], "list · 0 items"),
     ],
 )
@@ -84,7 +83,7 @@ def test_any_object_is_shown_as_what_it_is():
         def _repr_html_(self):
             return "<i>mine</i>"
 
-    assert "mae 9.5" in text(ObjectRenderer().to_html(Scores(9.5)))
+    assert "mae: 9.5" in text(ObjectRenderer().to_html(Scores(9.5)))
     assert "<i>mine</i>" in ObjectRenderer().to_html(Displayed())
     assert "&lt;object object at" in ObjectRenderer().to_html(object())
     assert "Displayed" in text(ObjectRenderer().to_html(Displayed))

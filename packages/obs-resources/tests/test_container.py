@@ -12,10 +12,10 @@ def write(folder: Path, **files: str) -> None:
 
 
 def test_version_2_counts_anonymous_memory_against_the_tightest_limit(tmp_path: Path) -> None:
-    write(tmp_path / "pod", memory__current="1", memory__max="2000000000\n", memory__stat="anon 1\n")
+    write(tmp_path / "pod", memory__events="oom_kill 0\n", memory__max="2000000000\n", memory__stat="anon 1\n")
     write(
         tmp_path / "pod" / "main",
-        memory__current="900000000",
+        memory__events="oom_kill 0\n",
         memory__max="max\n",
         memory__stat="anon 500000000\nfile 400000000\n",
         cpu__stat="usage_usec 5\nnr_periods 10\nnr_throttled 0\nthrottled_usec 0\n",
@@ -43,7 +43,7 @@ def test_within_a_container_the_mount_is_the_group(tmp_path: Path) -> None:
 def test_no_limit_is_not_said(tmp_path: Path) -> None:
     write(tmp_path / "memory", memory__stat="hierarchical_memory_limit 9223372036854771712\ntotal_rss 5\n")
     assert Container(str(tmp_path), "4:memory:/\n").read() == {"container.memory": 5}
-    write(tmp_path, memory__current="1", memory__max="max\n", memory__stat="anon 7\n")
+    write(tmp_path, memory__events="oom_kill 0\n", memory__max="max\n", memory__stat="anon 7\n")
     assert Container(str(tmp_path), "0::/\n").read() == {"container.memory": 7}
 
 

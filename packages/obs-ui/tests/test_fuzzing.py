@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from obs_core import Deck, execution, load_execution, span, task
+from obs_core import Deck, execution, load_execution, log_metric, log_params, span, task, track
+from obs_core.journal.batches import sealed
 from obs_core.store import open_store
 from obs_ui.app import make_app
 from obs_ui.index import connect
@@ -24,6 +26,10 @@ CANARY = "canary-8f2b"
 def work() -> dict[str, int]:
     with span("step", key="value"):
         Deck("Quality").append("<b>fine</b>")
+    for step in track(range(3)):
+        log_metric("loss", float("nan") if step == 1 else step)
+    log_params(rate=0.1)
+    print("so it is said")
     return {"rows": 3}
 
 
@@ -62,6 +68,11 @@ nasty = st.one_of(
             "main.2",
             "main.99999999999999999999",
             "main.-1",
+            "main." + "9" * 5000,
+            "9" * 5000,
+            "1000000000",
+            "[1, 2]",
+            "[]",
             "nan",
             "inf",
             "1e400",
@@ -105,6 +116,7 @@ names = st.sampled_from(
         "sort",
         "zone",
         "token",
+        "axis",
     ]
 )
 shapes = st.sampled_from(
@@ -130,6 +142,12 @@ shapes = st.sampled_from(
         "/executions/{}/trace.json",
         "/compare",
         "/compare/decks",
+        "/compare/metrics",
+        "/compare/metrics?chosen=ID&chosen={}",
+        "/executions/ID/metrics",
+        "/executions/ID/resources",
+        "/executions/{}/metrics",
+        "/executions/{}/resources",
         "/shared/{}",
         "/static/{}",
         "/static/report/{}",
@@ -154,7 +172,7 @@ def test_every_request_is_answered(
     path = shape.format(*(quote(part.encode("utf-8", "replace"), safe=safe) for part in parts))
     path = path.replace("ID", execution_id).replace("TASK", task_id)
     encoded = urlencode([(name, value.encode("utf-8", "replace")) for name, value in query])
-    answer = client.get(f"{path}?{encoded}")
+    answer = client.get(f"{path}{'&' if '?' in path else '?'}{encoded}")
     assert answer.status_code < 500, (path, encoded)
     assert CANARY not in answer.text
 
@@ -206,3 +224,21 @@ def test_a_damaged_journal_is_shown_as_far_as_it_makes_sense(
         address = f"/executions/20260101-000000-000000-aaaaaa{path}"
         assert client.get(address).status_code < 500, address
     assert client.get("/executions").status_code == 200
+
+
+@task
+def fail() -> None:
+    raise ValueError("no such airport")
+
+
+def test_a_failure_of_which_nobody_knows_the_place_is_shown(tmp_path: Path) -> None:
+    with execution("night", store=tmp_path) as run, contextlib.suppress(ValueError):
+        fail()
+    (journal,) = tmp_path.glob("executions/*/main-0000.jsonl")
+    rows = [line for line in journal.read_bytes().splitlines() if not line.startswith((b'["check",', b'["raised",'))]
+    lines = b"".join(row + b"\n" for row in rows)
+    journal.write_bytes(sealed(lines, len(rows) - 1, 0, 0))
+    app = make_app(open_store(str(tmp_path)), connect(f"sqlite:///{tmp_path / 'index.sqlite'}"))
+    answer = TestClient(app, base_url="http://localhost").get(f"/executions/{run.id}")
+    assert answer.status_code == 200
+    assert "ValueError" in answer.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,20 @@ def test_a_segment_of_several_members_grows(url: str, tmp_path: Path) -> None:
     assert added(tail) == [("main", b"[2]\n")]
     assert added(tail) == []
     store.remove("executions")
+
+
+@pytest.mark.parametrize("kind", ["a link", "a folder", "a pipe"])
+def test_what_is_no_segment_hides_no_others_and_is_told_once(folder: Path, tmp_path: Path, kind: str) -> None:
+    place = write(folder, "main-0000.jsonl", b"[1]\n").with_name("other-0000.jsonl")
+    if kind == "a link":
+        (tmp_path / "secret").write_text("[9]\n")
+        place.symlink_to(tmp_path / "secret")
+    elif kind == "a folder":
+        place.mkdir()
+    elif hasattr(os, "mkfifo"):
+        os.mkfifo(place)
+    else:
+        pytest.skip("there are no pipes here")
+    tail = JournalTail(open_store(), RUN)
+    assert added(tail) == [("main", b"[1]\n"), ("other", b'["torn",1,0]\n')]
+    assert added(tail) == []

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from obs_comet.client import QUIET, load, mask_logs
-from obs_core.trackers import Identity, TrackerError, exported
+from obs_core.trackers import Origin, TrackerError, exported
 
 if TYPE_CHECKING:
     from comet_ml import CometExperiment
@@ -115,10 +115,10 @@ def live() -> CometExperiment | None:
     return found if found is not None and not found.ended and found.alive else None
 
 
-def tell_origin(experiment: CometExperiment, identity: Identity) -> None:
+def tell_origin(experiment: CometExperiment, origin: Origin) -> None:
     """Write into an experiment which execution it comes from."""
-    facts = {f"obs.{name}": value for name, value in identity.facts().items()}
-    experiment.log_others({"Execution URL": identity.execution_url, **facts})
+    facts = {f"obs.{name}": value for name, value in origin.facts().items()}
+    experiment.log_others({"Execution URL": origin.execution_url, **facts})
 
 
 def end(experiment: CometExperiment, task: str, *, failed: bool) -> None:

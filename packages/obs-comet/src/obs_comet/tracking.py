@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from obs_comet.client import NO
 from obs_comet.exclusive import claim, release
-from obs_core import Identity, Secret, TaskCall, Tracker
+from obs_core import Origin, Secret, TaskCall, Tracker
 from obs_core.trackers import Mirror, OnRetry
 
 if TYPE_CHECKING:
@@ -94,13 +94,13 @@ class _Comet(Tracker):
         """Return the client's experiment, None while there is none."""
         return experiment
 
-    def _account(self, call: TaskCall, identity: Identity, key: str | None) -> Account:
+    def _account(self, call: TaskCall, origin: Origin, key: str | None) -> Account:
         from obs_comet.client import came_too_late
         from obs_comet.experiments import Account
 
         if late := came_too_late():
             call.note(f"comet_ml does not log {', '.join(late)} automatically: import comet_ml first")
-        made = hashlib.sha256("\0".join((identity.key, self._workspace, self._project)).encode()).hexdigest()[:32]
+        made = hashlib.sha256("\0".join((origin.key, self._workspace, self._project)).encode()).hexdigest()[:32]
         clientlib = "" if self._host == _COMET else f"{self._host}/clientlib/"
         experiment_key = self._experiment_key or made
         return Account(self._project, self._workspace, experiment_key, key, clientlib, self.is_online())
@@ -141,14 +141,14 @@ class comet_ml_init(_Comet):
         ...     comet_ml.get_running_experiment().log_metric("loss", 0.1)
     """
 
-    def begin(self, call: TaskCall, identity: Identity, key: str | None) -> CometExperiment:
+    def begin(self, call: TaskCall, origin: Origin, key: str | None) -> CometExperiment:
         """Start the experiment."""
         from obs_comet.experiments import start, tell_origin
 
-        experiment = start(self._account(call, identity, key), {"name": call.name, **self._kwargs})
-        tell_origin(experiment, identity)
-        if identity.group:
-            experiment.add_tag(identity.group)
+        experiment = start(self._account(call, origin, key), {"name": call.name, **self._kwargs})
+        tell_origin(experiment, origin)
+        if origin.group:
+            experiment.add_tag(origin.group)
         return experiment
 
     def address(self, experiment: CometExperiment) -> str:
@@ -170,7 +170,7 @@ class _Prepared(NamedTuple):
     """An experiment that the task itself will make."""
 
     account: Any
-    identity: Identity
+    origin: Origin
 
 
 class comet_ml_login(_Comet):
@@ -205,9 +205,9 @@ class comet_ml_login(_Comet):
         ...     comet_ml.start().log_metric("loss", 0.1)
     """
 
-    def begin(self, call: TaskCall, identity: Identity, key: str | None) -> _Prepared:
+    def begin(self, call: TaskCall, origin: Origin, key: str | None) -> _Prepared:
         """Find out which experiment the task will make."""
-        return _Prepared(self._account(call, identity, key), identity)
+        return _Prepared(self._account(call, origin, key), origin)
 
     def active(self, experiment: _Prepared) -> AbstractContextManager[None]:
         """Let what the task starts be its experiment."""
@@ -239,7 +239,7 @@ class comet_ml_login(_Comet):
         made = live()
         if made is None or made.get_key() != experiment.account.key:
             return
-        tell_origin(made, experiment.identity)
+        tell_origin(made, experiment.origin)
         end(made, call.name, failed=failed)
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from obs_core.tasks.decorators import TaskCall, TaskDecorator, register_task_decorator
     from obs_core.tasks.task import task
     from obs_core.trace.execution_span import ExecutionSpan
-    from obs_core.trackers import Identity, Tracker
+    from obs_core.trackers import Origin, Tracker
     from obs_core.transformers import TypeTransformer, register_transformer
 
 _MODULES = {
@@ -102,7 +102,7 @@ _MODULES = {
     "tasks.task": ("task",),
     "trace.execution_span": ("ExecutionSpan",),
     "trackers": (
-        "Identity",
+        "Origin",
         "Tracker",
     ),
     "transformers": (
@@ -122,10 +122,10 @@ __all__ = [
     "ExecutionNotFoundError",
     "ExecutionSpan",
     "ExecutionTable",
-    "Identity",
     "Kept",
     "ObsError",
     "ObsWarning",
+    "Origin",
     "Renderable",
     "Secret",
     "TaskCall",

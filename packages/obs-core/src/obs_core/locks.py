@@ -1,18 +1,54 @@
-"""What threads share: locks that are free in a forked child, and weak sets that can be looked through meanwhile."""
+"""What threads share: locks that are free in a forked child, and what is there to be looked through meanwhile."""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
 
-__all__ = ["members", "new_lock", "new_rlock"]
+__all__ = ["Register", "members", "new_lock", "new_rlock"]
 
 Member = TypeVar("Member")
 
-_locks: weakref.WeakSet[threading.Lock] = weakref.WeakSet()
-_rlocks: weakref.WeakSet[threading.RLock] = weakref.WeakSet()
+
+class Register(Generic[Member]):
+    """Objects that live no longer for standing in it.
+
+    Unlike a `weakref.WeakSet` it calls nothing when one of them goes away: what a signal's handler raises just then (a
+    timeout of the task's) Python would print and forget.
+    """
+
+    def __init__(self) -> None:
+        self._members: list[weakref.ref[Member]] = []
+        self._tidy_from = 64
+        self._tidying = threading.Lock()
+
+    def add(self, member: Member) -> None:
+        """Add an object; any thread may, and a handler in the midst of it."""
+        self._members.append(weakref.ref(member))
+        if len(self._members) > self._tidy_from and self._tidying.acquire(blocking=False):
+            try:
+                count = len(self._members)
+                # Others add at the end meanwhile.
+                self._members[:count] = [each for each in self._members[:count] if each() is not None]
+                self._tidy_from = 2 * len(self._members) + 64
+            finally:
+                self._tidying.release()
+
+    def __iter__(self) -> Iterator[Member]:
+        """Give those that are alive, each once."""
+        alive = (each() for each in list(self._members))
+        yield from {id(member): member for member in alive if member is not None}.values()
+
+    def after_fork(self) -> None:
+        """Go on in a forked child, whose parent may have been tidying."""
+        self._tidying = threading.Lock()
+
+
+_locks: Register[threading.Lock] = Register()
+_rlocks: Register[threading.RLock] = Register()
 
 
 def new_lock() -> threading.Lock:
@@ -46,6 +82,8 @@ def members(of: weakref.WeakSet[Member]) -> list[Member]:
 
 
 def _after_fork() -> None:
+    _locks.after_fork()
+    _rlocks.after_fork()
     locks: list[Any] = [*_locks, *_rlocks]
     for lock in locks:
         lock._at_fork_reinit()  # as concurrent.futures and logging do with theirs

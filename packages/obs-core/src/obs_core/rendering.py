@@ -123,7 +123,7 @@ def render(value: object, renderer: Renderable | None = None) -> str:
         nonlocal name
         chosen = find_renderer(value) if renderer is None else _as_renderer(renderer)
         chosen = _REPR if chosen is None else chosen
-        name = _name_of(chosen, value)
+        name = f"its own {first_method(value)}" if chosen is _own_display else type(chosen).__name__
         return _storable(chosen.to_html(value), name)
 
     try:
@@ -230,10 +230,6 @@ _registry: TypeRegistry[Renderable] = TypeRegistry(
     PLAIN_RENDERERS,
     own=lambda kind: _own_display if any(name in vars(kind) for name in METHODS) else None,
 )
-
-
-def _name_of(renderer: Renderable, value: object) -> str:
-    return f"its own {first_method(value)}" if renderer is _own_display else type(renderer).__name__
 
 
 def _storable(html: object, name: str) -> str:

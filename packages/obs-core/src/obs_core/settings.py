@@ -41,6 +41,11 @@ VARIABLES = {
 """Name to meaning. Secrets themselves are also looked up as ``OBS_SECRET_<GROUP>_<KEY>``."""
 
 
+# Each task asks which try it is, and for what is not set `os.environ` raises and catches two exceptions: a tenth of
+# what the task costs. Its own dict says so at once.
+_SET = getattr(os.environ, "_data", os.environ)
+_ATTEMPT = os.environ.encodekey("OBS_ATTEMPT") if _SET is not os.environ else "OBS_ATTEMPT"
+
 _RENDER_TIMEOUT = 10.0
 _LONGEST = 1e9
 
@@ -101,7 +106,7 @@ def ui_url() -> str:
 
 def attempt_text() -> str:
     """Return what `OBS_ATTEMPT` says; empty if it says nothing."""
-    return os.environ.get("OBS_ATTEMPT", "")
+    return os.environ.get("OBS_ATTEMPT", "") if _ATTEMPT in _SET else ""
 
 
 def carrier_text() -> str:

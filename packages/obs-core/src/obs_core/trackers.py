@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from obs_core.model import TaskView
 
 __all__ = [
-    "Identity",
     "Mirror",
     "OnRetry",
+    "Origin",
     "Tracker",
     "TrackerError",
     "exported",
@@ -51,8 +51,8 @@ class TrackerError(ObsError):
     """An experiment could not be started."""
 
 
-class Identity(Struct, frozen=True):
-    """Which experiment a call of a task belongs to.
+class Origin(Struct, frozen=True):
+    """Where an experiment comes from: the call of a task, and the key that the call and its retries share.
 
     Attributes:
         key: 32 hexadecimal digits: the same for the same execution and task, and for each retry that resumes.
@@ -135,18 +135,18 @@ class Tracker(TaskDecorator):
         """Tell whether the client has a key by itself, for when the secret is not found."""
         return False
 
-    def begin(self, call: TaskCall, identity: Identity, key: str | None) -> Any:
+    def begin(self, call: TaskCall, origin: Origin, key: str | None) -> Any:
         """Start the experiment.
 
         Args:
             call: The task.
-            identity: Which experiment.
+            origin: Which call the experiment is for, and under which key.
             key: The API key; None offline, or when the client has its own.
 
         Returns:
             The experiment.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define begin(call, identity, key)")
+        raise NotImplementedError(f"{type(self).__name__} must define begin(call, origin, key)")
 
     def address(self, experiment: Any) -> str:
         """Return where the experiment is: its URL, or offline what to type to send it."""
@@ -192,11 +192,11 @@ class Tracker(TaskDecorator):
         wanted, key = self._key(call)
         if not wanted:
             return None
-        identity = identify(call, self.service, self._on_retry)
+        origin = origin_of(call, self.service, self._on_retry)
         try:
             experiment = within(
                 self._timeout,
-                lambda: self.begin(call, identity, key),
+                lambda: self.begin(call, origin, key),
                 f"starting the {self.link_name}",
                 too_late=lambda late: self.finish(call, late, failed=True),
             )
@@ -244,7 +244,7 @@ class Tracker(TaskDecorator):
         warn(message)
 
 
-def identify(call: TaskCall, service: str, on_retry: OnRetry) -> Identity:
+def origin_of(call: TaskCall, service: str, on_retry: OnRetry) -> Origin:
     """Find out which experiment a call belongs to, and keep that for its retries.
 
     Each first attempt has a key of its own, made of execution and task; a later attempt of the same task in the same
@@ -258,10 +258,10 @@ def identify(call: TaskCall, service: str, on_retry: OnRetry) -> Identity:
     from obs_core import provenance
 
     context = call.context
-    own = _key_of(context.execution_id, context.state.global_ref(), service)
+    own = digest_of("\0".join((context.execution_id, context.state.global_ref(), service)).encode())
     first = _first_attempt(call, service) if context.attempt > 1 else None
     resumes = first is not None and on_retry == "resume"
-    identity = Identity(
+    origin = Origin(
         key=first if first is not None and resumes else own,
         group=(first or own) if on_retry == "group" else "",
         resumes=resumes,
@@ -271,8 +271,8 @@ def identify(call: TaskCall, service: str, on_retry: OnRetry) -> Identity:
         execution_url=context.execution_url,
         git_commit=provenance.git_commit(os.getcwd()),
     )
-    context.keep(f"{service} experiment", {"key": identity.key, "first": first or own})
-    return identity
+    context.keep(f"{service} experiment", {"key": origin.key, "first": first or own})
+    return origin
 
 
 def _first_attempt(call: TaskCall, service: str) -> str | None:
@@ -294,10 +294,6 @@ def _first_attempt(call: TaskCall, service: str) -> str | None:
 
 def _may_be_retried(task: TaskView, attempt: int) -> bool:
     return task.attempt < attempt and task.status != "succeeded"
-
-
-def _key_of(*parts: str) -> str:
-    return digest_of("\0".join(parts).encode())
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -87,6 +88,19 @@ class TypeTransformer(Generic[T]):
         """Make the value again from what `to_bytes` wrote."""
         raise NotImplementedError(f"{type(self).__name__} must define from_bytes(data) -> value")
 
+    def differences(self, before: T, after: T) -> Iterable[tuple[str, str | None, str | None]]:  # noqa: ARG002
+        """Tell how two values differ, for ``obs diff``: where, and how it was and is, the most telling first.
+
+        Args:
+            before: What an earlier execution kept.
+            after: What a later one kept.
+
+        Returns:
+            None, unless a subclass knows better: then it is told as their decks read. None in place of a text says
+            that there is nothing of it.
+        """
+        return ()
+
     def to_html(self, value: T, *others: Any) -> str:
         """Draw a value as HTML; by default with the renderer of its type.
 
@@ -113,12 +127,16 @@ class JsonTransformer(TypeTransformer[Any]):
 
     def can_transform(self, value: Any) -> bool:
         """Look through the value, at a bounded cost."""
-        return value is None or _comes_back_equal(value)
+        if type(value) is dict or type(value) is list:
+            return _comes_back_equal(value)
+        return _is_plain(value) and (type(value) is not str or len(value) <= _LARGEST)
 
     def to_bytes(self, value: Any) -> bytes:
         """Write a value as compact JSON."""
         if value is None:
             return b"null"  # what most tasks return
+        if type(value) is int or type(value) is bool:
+            return b"%d" % value if type(value) is int else b"true" if value else b"false"
         # "surrogatepass": text with halves of surrogate pairs (names of files) comes back as it was
         return _json_encoder().encode(value).encode("utf-8", "surrogatepass")
 

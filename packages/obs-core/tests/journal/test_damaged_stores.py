@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import shutil
@@ -12,15 +13,24 @@ from typing import Any
 
 import pytest
 
-from obs_core import Deck, current_context, execution, span, task
+from obs_core import Deck, current_context, execution, log_metric, log_params, span, task, track
+from obs_core.assembly.assembly import LOST_NOTE
 from obs_core.commands import main as obs
 from obs_core.failsafe import ObsError
+from obs_core.journal import records
+from obs_core.journal.batches import sealed
+from obs_core.journal.logs import damaged_lines
 from obs_core.reading import Execution, list_executions, load_execution
 from obs_core.store import open_store
 from obs_core.store.folder import FolderStore
 
-MUTATIONS = int(os.environ.get("OBS_MUTATIONS", "2000"))
-"""How many stores are damaged; the nightly run asks for 20,000."""
+MUTATIONS = int(os.environ.get("OBS_MUTATIONS", "20000"))
+"""How many stores are damaged by night."""
+
+BY_DAY = 2000
+
+PARTS = 4
+"""In how many tests the many are: several workers can share them."""
 
 Damage = Callable[[bytes, random.Random], bytes]
 
@@ -108,6 +118,36 @@ class Truth:
         self.tasks = {one.id: one for one in recorded.tasks}
         self.items = {one.id: items_of(one) for one in recorded.tasks}
         self.output = recorded.output("outer")
+        self.kept = kept_of(recorded)
+        self.log = {(line.task, line.level, line.text) for line in recorded.log()}
+
+
+def kept_of(recorded: Execution) -> dict[str, list[Any]]:
+    """Return what else an execution holds, kind by kind."""
+    samples = recorded.table.samples.items()
+    return {
+        "points": [
+            point for name in recorded.metrics().names for point in zip(*points_of(recorded, name), strict=True)
+        ],
+        "parameters": list(recorded.params().items()),
+        "links": [(one.id, link) for one in recorded.tasks for link in one.links],
+        "notes": [(one.id, note) for one in recorded.tasks for note in one.notes if note != LOST_NOTE],
+        "verdicts": [
+            (one.id, deck.name, verdict) for one in recorded.tasks for deck in one.decks for verdict in deck.verdicts
+        ],
+        "samples": [
+            (writer, name, *each)
+            for writer, of_writer in samples
+            for name, series in of_writer.items()
+            for each in zip(series.times, series.values, strict=True)
+        ],
+        "profile": [(seen.thread, call) for seen in recorded.profile for call in seen.calls],
+    }
+
+
+def points_of(recorded: Execution, name: str) -> tuple[Any, Any, Any]:
+    metric = recorded.metrics(name)
+    return metric.step, metric.time, metric.value
 
 
 def span_at(recorded: Execution, row: int) -> tuple[Any, ...]:
@@ -131,10 +171,23 @@ def inner(number: int) -> int:
 @task
 def outer() -> dict[str, int]:
     deck = Deck("Rows")
-    for number in range(300):
+    context, journal = current_context(), current_context().state.journal
+    context.link("Run", "https://example.org/run")
+    context.note("A note.")
+    log_params(rate=0.1, depth=3)
+    journal.append(records.Calls(0, [(-1, "main", "night.py", 3), (0, "fit", "night.py", 9)]))
+    journal.append(records.VerdictMade(deck.ref_in(journal), 0, "failed", "3 of 300 rows"))
+    for number in track(range(300), "rows"):
         deck.append(f"<p>row {number}</p>")
         with span("step", number=number):
             pass
+        log_metric("loss", 1 / (number + 1))
+        if number % 10 == 0:
+            logging.getLogger("night").warning("row %d is odd", number)
+            print("row", number)
+            journal.append(records.Sample(number, {"rss": 1e6 * number, "cpu_total": number / 10}))
+            journal.append(records.Stacks(number, [("MainThread", 2, 1)]))
+            journal.append(records.Profile(number, 0, 10**7, [("MainThread", 2, 1, 5, 3)]))
         if number % 100 == 0:
             inner(number)
             current_context().state.journal.flush()
@@ -210,8 +263,16 @@ def assert_true(truth: Truth, folder: Path, damaged: str) -> None:
         assert all("<em>This part " in item for item in added), f"{added[:3]} was never appended"
         assert len(shown) <= len(truth.items[shown_task.id]), "something is shown twice"
         items_missing = items_missing or len(missing) > len(added)
-    if len(table.ids) < len(truth.spans) or table.open or items_missing:
+    kept_missing = False
+    for kind, kept in kept_of(recorded).items():
+        assert all(each in truth.kept[kind] for each in kept), f"{kind} that were never recorded"
+        kept_missing = kept_missing or len(kept) < len(truth.kept[kind])
+    if len(table.ids) < len(truth.spans) or table.open or items_missing or kept_missing:
         assert view.damaged_records or view.status == "lost", f"something is missing without a word in {damaged}"
+    if "/logs/" not in damaged:  # lines of a log carry no checksum: a damaged one may be shown as it stands
+        log = {(line.task, line.level, line.text) for line in recorded.log()}
+        assert log == truth.log
+        assert damaged_lines(recorded.store, recorded.id) == 0
     try:
         assert recorded.output("outer") == truth.output
     except (KeyError, ObsError, OSError):
@@ -240,9 +301,11 @@ def check_mutation(sound: dict[str, Truth], number: int, tmp_path: Path, capsys:
         assert_true(truth, folder, damaged)
         assert len(list(list_executions(folder))) <= 1
         commands = [
-            ["ls"],
+            ["ls", *chance.choice(([], ["--json"]))],
             ["explain", "last"],
-            ["dump", "last", "--format", chance.choice(("yaml", "json", "chrome"))],
+            ["logs", "last", *chance.choice(([], ["--json"], ["-n", "3"], ["--level", "warning"], ["--grep", "row"]))],
+            chance.choice((["why", "last"], ["stacks", "last"])),
+            ["dump", "last", "--format", chance.choice(("yaml", "json", "chrome", "speedscope", "collapsed"))],
         ]
         if number % 20 == 0:
             commands += [
@@ -271,9 +334,94 @@ def test_a_damaged_store_shows_what_was_recorded_and_says_what_is_missing(
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::obs_core.ObsWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a second writer")
-def test_so_does_each_of_many(sound: dict[str, Truth], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for number in range(60, MUTATIONS):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_so_does_each_of_many(
+    part: int, sound: dict[str, Truth], tmp_path: Path, capsys: pytest.CaptureFixture[str], nightly: bool
+) -> None:
+    for number in range(60 + part, MUTATIONS if nightly else BY_DAY, PARTS):
         check_mutation(sound, number, tmp_path, capsys)
+
+
+ODD: list[Any] = [-1, 0, 2**53, 2**61, -(2**61), 2**63 - 1, -(2**63), 10**30, 1e308, 0.5, None, True, [], {}, [None]]
+ODD += ["", "a.b.c", ".", "main.1", "main.99999999999999999999", "../../etc/passwd", "\0", "\x1b[31m", "x" * 5000]
+
+
+def made_odd(value: Any, chance: random.Random, depth: int = 0) -> Any:
+    """Return a part of a record with one value in it that makes no sense."""
+    if depth < 4 and chance.random() < 0.7 and isinstance(value, list | dict) and value:
+        at = chance.choice(list(value) if isinstance(value, dict) else range(len(value)))
+        changed: Any = value.copy()
+        changed[at] = made_odd(value[at], chance, depth + 1)
+        return changed
+    alike = [each for each in ODD if type(each) is type(value)]
+    return chance.choice(alike if alike and chance.random() < 0.7 else ODD)
+
+
+def put_odd_values_in(folder: Path, chance: random.Random) -> str:
+    """Write odd values into whole records with right checksums: a writer that is not ours, or means harm."""
+    path = chance.choice(sorted((folder / "executions").rglob("*.jsonl")))
+    lines = [line for line in path.read_bytes().split(b"\n") if line and not line.startswith(b'["check"')]
+    rows = [json.loads(line) for line in lines]
+    kinds = sorted({str(row[0]) if isinstance(row[0], str) else "line" for row in rows})
+    changed = []
+    for kind in chance.sample(kinds, min(3, len(kinds))):
+        at = chance.choice(
+            [at for at, row in enumerate(rows) if row[0] == kind or (kind, type(row[0])) == ("line", int)]
+        )
+        place = chance.randrange(kind != "line", len(rows[at]))
+        rows[at][place] = made_odd(rows[at][place], chance)
+        if chance.random() < 0.1:
+            del rows[at][place + 1 :]
+        changed.append(repr(rows[at])[:200])
+    lines = [json.dumps(row).encode() + b"\n" for row in rows]
+    clock = next((row[4] for row in rows if row[0] == "head" and len(row) > 4 and type(row[4]) is int), 0)
+    if path.parent.name == "logs":
+        path.write_bytes(b"".join(lines))
+    else:
+        path.write_bytes(sealed(b"".join(lines), len(lines) - 1, 0, clock))
+    return f"{path.relative_to(folder)}: {changed}"
+
+
+def check_odd_values(sound: dict[str, Truth], number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chance = random.Random(number)
+    folder = tmp_path / str(number)
+    shutil.copytree(chance.choice(list(sound)), folder)
+    changed = put_odd_values_in(folder, chance)
+    try:
+        for command in (
+            ["ls"],
+            ["explain", "last"],
+            ["why", "last"],
+            ["stacks", "last"],
+            ["logs", "last", *chance.choice(([], ["--json"], ["--level", "warning"]))],
+            ["dump", "last", "--format", chance.choice(("yaml", "json", "chrome", "speedscope", "collapsed"))],
+            ["show", "last"],
+        ):
+            assert obs([*command, "--store", str(folder)]) in (0, 2), command
+    except BaseException as error:
+        raise AssertionError(f"odd values {number} ({changed}): {error!r}") from error
+    finally:
+        shutil.rmtree(folder)
+        capsys.readouterr()
+
+
+@pytest.mark.filterwarnings("ignore::obs_core.ObsWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a second writer")
+def test_values_that_make_no_sense_end_no_command(
+    sound: dict[str, Truth], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(30):
+        check_odd_values(sound, number, tmp_path, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::obs_core.ObsWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a second writer")
+def test_nor_do_many_more(
+    sound: dict[str, Truth], tmp_path: Path, capsys: pytest.CaptureFixture[str], nightly: bool
+) -> None:
+    for number in range(30, (MUTATIONS if nightly else BY_DAY) // 10):
+        check_odd_values(sound, number, tmp_path, capsys)
 
 
 def test_the_store_is_sound_before(sound: dict[str, Truth]) -> None:
@@ -281,6 +429,9 @@ def test_the_store_is_sound_before(sound: dict[str, Truth]) -> None:
         assert truth.view.damaged_records == 0
         assert len(truth.items["main.2"]) == 301
         assert len(truth.spans) > 300
+        assert len(truth.log) >= 60
+        assert all(truth.kept.values())
+        assert len(truth.kept["points"]) == 300
         paths = open_store(folder).names(f"executions/{truth.view.id}")
         names = [name for name in paths if ".jsonl" in name]
         assert len(names) == 1 or any(name.endswith(".gz") for name in names)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from obs_core import execution
+from obs_core.commands import main as obs
 from obs_core.journal import logs
 from obs_core.journal.writer import Journal
 from obs_core.model import LogLine
@@ -819,3 +821,57 @@ work()
     lines = execution.log()
     assert len(lines) + logs.dropped_lines(execution.store, execution.id) >= 1_999_000
     assert lines[-1].text == "2000000"
+
+
+def test_a_printed_line_of_very_deep_json_is_shown_as_it_is(folder: Path) -> None:
+    deep = f'{{"event": {"[" * 5_000}{"]" * 5_000}}}'
+    with execution("night", store=folder):
+        print(deep)
+    assert [line.text for line in load_execution("last", folder).log()] == [deep]
+
+
+@pytest.mark.parametrize("damage", ["no line", "no head", "a link", "a linked folder", "a folder"])
+def test_what_is_no_log_spoils_nothing_and_is_counted(
+    folder: Path, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with execution("night", store=folder):
+        print("said")
+    (log,) = folder.glob("executions/*/logs/main-0000.jsonl")
+    if damage == "no line":
+        log.write_bytes(log.read_bytes() + b'[17958,"out",2\n\0\0\0')
+    elif damage == "no head":
+        log.write_bytes(b"")
+    elif damage == "a link":
+        log.rename(tmp_path / "elsewhere.jsonl")
+        log.symlink_to(tmp_path / "elsewhere.jsonl")
+        (log.parent / "main-raw.raw").symlink_to(tmp_path / "elsewhere.jsonl")
+    elif damage == "a linked folder":
+        log.parent.rename(tmp_path / "elsewhere")
+        log.parent.symlink_to(tmp_path / "elsewhere")
+    else:
+        log.unlink()
+        log.mkdir()
+    capsys.readouterr()
+    for command in ("explain", "why", "logs", "show"):
+        assert obs([command, "last", "--store", str(folder)]) == 0
+    assert "of the log can no longer be read" in capsys.readouterr().err
+    assert [line.text for line in load_execution("last", folder).log()] == (["said"] if damage == "no line" else [])
+
+
+def test_a_call_with_wrong_arguments_prints_the_call_stack_that_it_always_prints(tmp_path: Path) -> None:
+    source = """
+import logging
+from obs_core import task
+
+def say():
+    logging.warning("%d flights", "many")
+
+logging.basicConfig()
+say()
+task(say)()
+"""
+    environment = {**os.environ, "OBS_STORE": str(tmp_path / "store"), "OBS_QUIET": "1"}
+    done = subprocess.run([sys.executable, "-c", source], env=environment, check=True, capture_output=True, text=True)
+    _, outside, inside = done.stderr.split("Call stack:\n")
+    innermost = [text.partition("Message:")[0].rstrip().splitlines()[-1] for text in (outside, inside)]
+    assert innermost == ['  File "<string>", line 6, in say'] * 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -642,6 +641,19 @@ def test_a_link_in_a_tab_opens_a_window_when_the_reader_says_so(show: Callable[.
     expect(asked).to_be_hidden()
 
 
+@pytest.mark.parametrize("attributes", ["", "target=_blank"])
+def test_a_middle_click_on_a_link_opens_nothing_unasked(
+    show: Callable[..., Any], listener: Listener, attributes: str
+) -> None:
+    greedy = "<script>addEventListener('auxclick', (event) => event.stopImmediatePropagation(), true)</script>"
+    link = f'<a href="{listener.address}/middle" {attributes}>there</a>{greedy}'
+    page = show(report(task(deck("a", link))))
+    open_frame(page).get_by_text("there").click(button="middle")
+    expect(page.locator(".asked")).to_contain_text(f"{listener.address}/middle")
+    assert len(page.context.pages) == 1
+    assert listener.requests == []
+
+
 def test_what_a_tab_asks_for_cannot_be_granted_the_moment_it_comes_up(show: Callable[..., Any]) -> None:
     page = show(report(task(deck("a", "<a href='https://example.org'>out</a>"))))
     expect(open_frame(page).get_by_text("out")).to_be_visible()
@@ -820,8 +832,15 @@ def test_a_tab_that_never_ends_can_be_closed_and_the_others_still_open(show: Cal
     expect(page.get_by_role("button", name="Open it again")).to_be_visible()
 
 
-def test_a_tab_that_floods_the_page_is_closed(show: Callable[..., Any]) -> None:
-    page = show(report(task(deck("floods", FLOODS), deck("fine", "<p>all is well</p>"))))
+FEW_AND_LARGE = """<script>
+const large = "a".repeat(5e6)
+setInterval(() => parent.postMessage({ obs: "open", url: large }, "*"), 50)
+</script>"""
+
+
+@pytest.mark.parametrize("floods", [FLOODS, FEW_AND_LARGE], ids=["many", "large"])
+def test_a_tab_that_floods_the_page_is_closed(show: Callable[..., Any], floods: str) -> None:
+    page = show(report(task(deck("floods", floods), deck("fine", "<p>all is well</p>"))))
     closed = page.get_by_text("It was closed, since it sent this page messages without end.")
     closed.wait_for(timeout=60_000)
     tab(page, "fine").click()
@@ -980,23 +999,92 @@ def test_wide_content_does_not_make_a_phone_scroll_sideways(show: Callable[..., 
 LINES = "".join(f"<p>line {number}. {'Words that need more lines on paper. ' * 9}</p>" for number in range(120))
 
 
+@pytest.fixture
+def pdfium() -> Any:
+    return pytest.importorskip("pypdfium2", reason="pypdfium2 reads the printed page")
+
+
+def prepared_for_paper(page: Any) -> None:
+    """Press Ctrl+P and wait until the browser would print."""
+    # In a function of its own: Playwright calls a function that it evaluates to, which would be printing already.
+    page.evaluate("() => { window.print = () => { window.printing = true } }")
+    page.keyboard.press("Control+p")
+    page.wait_for_function("window.printing")
+
+
+def printed(page: Any, pdfium: Any) -> Any:
+    return pdfium.PdfDocument(page.pdf(prefer_css_page_size=True))
+
+
 @pytest.mark.parametrize("html", [LINES, WHOLE.format(LINES)], ids=["items", "document"])
 @pytest.mark.parametrize("prepared", [True, False], ids=["ctrl-p", "menu"])
-def test_the_open_tab_is_printed_whole(show: Callable[..., Any], html: str, prepared: bool) -> None:
-    pypdf = pytest.importorskip("pypdf", reason="pypdf reads the printed page")
+def test_the_open_tab_is_printed_whole(show: Callable[..., Any], pdfium: Any, html: str, prepared: bool) -> None:
     page = show(report(task(deck("a", html), deck("b", "<p>other</p>"))), color_scheme="dark")
     expect(open_frame(page).get_by_text("line 119.")).to_be_attached()
+    html_of = "body => body.outerHTML"
+    before = open_frame(page).locator("body").evaluate(html_of)
     if prepared:
-        page.evaluate("window.print = () => { window.printing = true }")
-        page.keyboard.press("Control+p")
-        page.wait_for_function("window.printing")
-    margin = dict.fromkeys(("top", "bottom", "left", "right"), "10mm")
-    pages = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4", margin=margin))).pages
-    text = [each.extract_text() for each in pages]
-    assert set(re.findall(r"line (\d+)\.", "".join(text))) == {str(number) for number in range(120)}
+        prepared_for_paper(page)
+    text = [sheet.get_textpage().get_text_bounded() for sheet in printed(page, pdfium)]
+    lines = re.findall(r"line (\d+)\.", "".join(text))
+    assert set(lines) == {str(number) for number in range(120)}
+    if prepared:
+        assert len(lines) == 120  # a line that is cut stands on two sheets
     assert "clean" in text[0]
     assert "line 0." in text[0]
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.mouse.move(200, 200)  # the reader is back
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    assert open_frame(page).locator("body").evaluate(html_of) == before
+
+
+BLUE, ORANGE = (59, 125, 221), (217, 115, 13)
+CARD = """<article style="{border};break-inside:avoid;height:{height}px;overflow:hidden">
+<b style="display:block;width:40px;height:{inner}px;float:left;background:rgb(59,125,221)"></b>
+<canvas width=100 height=40></canvas><h3>Column {number}</h3><p>a mean and a median</p></article>"""
+CARDS = [CARD.format(border="border:1px solid", height=190, inner=188, number=number) for number in range(33)]
+BARE = [CARD.format(border="border:0;margin:10px 0", height=150, inner=150, number=number) for number in range(20)]
+ROW = "<tr><td><i style='display:block;width:40px;height:40px;background:rgb(59,125,221)'></i></td><td>{}</td></tr>"
+TABLE = "<table><thead><tr><th>Bar<th>Number</thead><tbody>" + "".join(map(ROW.format, range(70))) + "</tbody></table>"
+DRAW = """<script>for (const canvas of document.querySelectorAll('canvas')) {
+const on = canvas.getContext('2d'); on.fillStyle = 'rgb(217,115,13)'; on.fillRect(0, 0, 100, 40) }</script>"""
+GRID = "<h2>All</h2><div style='display:grid;grid-template-columns:1fr 1fr;gap:14px'>" + "".join(CARDS) + "</div>"
+PRINTED = {
+    "cards side by side": (GRID + DRAW, 33, 188),
+    "cards one by one": ("".join(BARE) + DRAW, 20, 150),
+    "rows": (TABLE, 70, 40),
+    "a document of its own": (WHOLE.format(GRID + DRAW), 33, 188),
+    "a document among others": ("<p>first</p>" + WHOLE.format(GRID + DRAW), 33, 188),
+}
+
+
+def heights_of(sheet: Any, colour: tuple[int, int, int]) -> list[int]:
+    """Measure the bars of a colour, along their left edges, in pixels."""
+    numpy = pytest.importorskip("numpy", reason="numpy looks at the pixels")
+    pixels = numpy.asarray(sheet.render(scale=96 / 72).to_pil().convert("RGB")).astype(int)
+    found = abs(pixels - colour).max(axis=2) < 12
+    edges = found & ~numpy.roll(found, 1, axis=1)
+    ends = numpy.diff(numpy.pad(edges, ((1, 1), (0, 0))).astype(int), axis=0)
+    begun, ended = (numpy.argwhere(sign == ends.T)[:, 1] for sign in (1, -1))
+    return [int(height) for height in ended - begun if height > 2]
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"], ids=["letter", "a4"])
+@pytest.mark.parametrize("kind", PRINTED)
+def test_nothing_is_cut_between_two_sheets(show: Callable[..., Any], pdfium: Any, kind: str, locale: str) -> None:
+    html, count, height = PRINTED[kind]
+    page = show(report(task(deck("a", html))), locale=locale)
+    expect(page.locator(".panel[aria-busy]")).to_have_count(0)
+    prepared_for_paper(page)
+    sheets = list(printed(page, pdfium))
+    assert [round(side) for side in sheets[0].get_size()] == ([612, 792] if locale == "en-US" else [595, 842])
+    bars = [bar for sheet in sheets for bar in heights_of(sheet, BLUE)]
+    assert len(bars) == count
+    if kind != "a document of its own":  # that is as wide as on the screen, and scaled down
+        assert set(bars) <= {height - 1, height, height + 1}
+    assert max(bars) - min(bars) <= 2
+    charts = [bar for sheet in sheets for bar in heights_of(sheet, ORANGE)]
+    assert len(charts) == html.count("<canvas")
+    assert max(charts, default=0) - min(charts, default=0) <= 2
 
 
 FOREIGN = (

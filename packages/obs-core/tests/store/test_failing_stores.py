@@ -53,8 +53,9 @@ def test_a_full_disk_costs_one_warning_and_a_count(tmp_path: Path, capsys: pytes
         f"cannot write to the store {str(tmp_path)!r}: [Errno 28] No space left on device;"
         " the pipeline goes on, obs tries again"
     ]
-    # the execution's beginning and end, and for each task its beginning, its span, its output and its end
-    assert "obs: 22 records of execution" in capsys.readouterr().err
+    # the execution's beginning, end and surroundings (a record and a file), and for each task its beginning, its span,
+    # its output and its end
+    assert "obs: 24 records of execution" in capsys.readouterr().err
 
 
 def test_a_store_that_recovers_gets_everything_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

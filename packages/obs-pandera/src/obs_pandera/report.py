@@ -246,7 +246,7 @@ def _rules(schema: Schema, findings: Findings) -> str:
             '<span class="bad">failed</span>' if _has_failed(rule, failed) else '<span class="ok">passed</span>',
             _text(rule.column or "(whole frame)"),
             escape(rule.dtype),
-            _checks(rule),
+            "<br>".join(f"<code>{escape(check)}</code>" for check in rule.checks[:20]),
         ]
         for rule in schema.rules[:_ROWS]
     )
@@ -263,10 +263,6 @@ def _has_failed(rule: Rule, failed: set[str]) -> bool:
     if rule.regex:
         return any(re.match(rule.column, column) for column in failed if column)
     return rule.column in failed or any(rule.column == f"index {column}" for column in failed)
-
-
-def _checks(rule: Rule) -> str:
-    return "<br>".join(f"<code>{escape(check)}</code>" for check in rule.checks[:20])
 
 
 _VISIBLE = str.maketrans({"\n": "↵", "\r": "", "\t": "⇥", "\0": "␀"})

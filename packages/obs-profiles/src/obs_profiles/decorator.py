@@ -156,7 +156,7 @@ class profile_data(TaskDecorator):
         artifact = f"data profile: {place.name}"
         reference = self._reference_of(call, place, artifact)
         compared = None if reference is None else self._compare(reference.profile, known)
-        checked = check(known, self._expected(place))
+        checked = check(known, self._expect.get(place.name, ()) if isinstance(self._expect, Mapping) else self._expect)
         call.keep(artifact, known)
         if call.context.enable_deck:
             deck = call.deck(f"Data Profile: {place.name}")
@@ -181,9 +181,6 @@ class profile_data(TaskDecorator):
             names = {*reference.columns, *current.columns}
             thresholds = {name: threshold for name, threshold in thresholds.items() if name in names}
         return drift(reference, current, thresholds=thresholds)
-
-    def _expected(self, place: _Place) -> Sequence[Expectation]:
-        return self._expect.get(place.name, ()) if isinstance(self._expect, Mapping) else self._expect
 
     def _reference_of(self, call: TaskCall, place: _Place, artifact: str) -> _Reference | None:
         by_name = isinstance(self._reference, Mapping)

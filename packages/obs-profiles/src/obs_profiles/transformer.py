@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from obs_core import TypeTransformer
-from obs_profiles.comparison import Drift
+from obs_core.text.numbers import count, share
+from obs_profiles.comparison import Drift, drift
 from obs_profiles.expectations import Checked
 from obs_profiles.pages import checked_html, drift_html, profile_html
 from obs_profiles.profiles import Profile
@@ -35,6 +37,24 @@ class ProfileTransformer(TypeTransformer[Profile]):
     def from_bytes(self, data: bytes) -> Profile:
         """Read a profile."""
         return Profile.from_bytes(data)
+
+    def differences(self, before: Profile, after: Profile) -> Iterator[tuple[str, str | None, str | None]]:
+        """Tell which columns drifted, the farthest first, and what of them moved most.
+
+        Args:
+            before: The profile of an earlier execution.
+            after: That of a later one.
+        """
+        if before.rows != after.rows:
+            yield "rows", count(before.rows), count(after.rows)
+        for column in drift(before, after).drifted:
+            moved = column.facets[0].movements[0] if column.facets and column.facets[0].movements else None
+            if column.reference is None or column.current is None or moved is None:
+                here = [None if side is None else side.kind for side in (column.reference, column.current)]
+                yield f"column {column.name}", here[0], here[1]
+            else:
+                shares = [f"{moved.what}: {share(part, 1)}" for part in (moved.before, moved.after)]
+                yield f"column {column.name}", shares[0], shares[1]
 
     def to_html(self, value: Any) -> str:
         """Draw a profile.

@@ -103,7 +103,7 @@ def is_missing(value: object) -> bool:
     kind = type(value)
     if kind is str or kind is int or kind is bool:
         return False
-    if issubclass(kind, float):
+    if issubclass(kind, float | complex):
         return bool(value != value)
     if kind.__name__ == "Decimal":
         return str(value).lower().endswith("nan")  # comparing a signalling NaN raises

@@ -18,7 +18,7 @@ from obs_renderers._markup import encodable
 from obs_renderers._times import clock_of, offset_text
 
 if TYPE_CHECKING:
-    from obs_renderers._columns import Column, Floats, Integers, Times
+    from obs_renderers._columns import Column, Floats, Times
 
 __all__ = ["Packed", "Zone", "pack_column"]
 
@@ -99,14 +99,10 @@ def pack_column(column: Column, name: str, dtype: str) -> Packed:
     if (times := column.times()) is not None:
         packed = _pack_times(times, name, dtype)
     elif (integers := column.integers()) is not None:
-        packed = _pack_integers(integers, name, dtype)
+        packed = _over_offset(Packed(name, dtype, "number"), integers.values, integers.missing)
     elif (floats := column.floats()) is not None:
         packed = _pack_floats(floats, "" if column.nan_is_missing else "NaN", name, dtype)
     return _pack_cells(cells_of(column), name, dtype) if packed is None else packed
-
-
-def _pack_integers(integers: Integers, name: str, dtype: str) -> Packed | None:
-    return _over_offset(Packed(name, dtype, "number"), integers.values, integers.missing)
 
 
 def _pack_floats(floats: Floats, nan: str, name: str, dtype: str) -> Packed:

@@ -28,11 +28,13 @@ def histogram(bins: Histogram, unit: Unit, name: str, *, plain: bool = False) ->
         plain: Draw the bars as one shape that says nothing of each of them: a tenth of the size.
     """
     tallest = max(bins.counts, default=0) or 1
-    heights = [_height(number, tallest) for number in bins.counts]
+    heights = [max(1.5, number / tallest * _HEIGHT) if number else 0.0 for number in bins.counts]
     bars = _shape(heights) if plain else _bars(bins, unit, heights)
     label = escape(f"Histogram of {shorten(name, 80)}")
     low, high = _ends(bins, unit)
-    axis = f'<p class="ends"><span>{escape(low)}</span><span>{escape(high)}</span></p>'
+    # How tall the bars are is said once: no axis of counts beside each small chart.
+    most = f'<span class="most" title="rows in the tallest bar">↑ {count(tallest)}</span>' if sum(bins.counts) else ""
+    axis = f'<p class="ends"><span>{escape(low)}</span>{most}<span>{escape(high)}</span></p>'
     return (
         f'<svg class="histogram" role="img" aria-label="{label}" width="100%" height="{_HEIGHT}">{bars}</svg>'
         f"{axis}{_clipped(bins, low, high)}"
@@ -73,10 +75,6 @@ def _clipped(bins: Histogram, low: str, high: str) -> str:
     beyond = [f"{count(bins.below)} below {low}"] if bins.below else []
     beyond += [f"{count(bins.above)} above {high}"] if bins.above else []
     return f'<p class="clipped">Not drawn: {escape(", ".join(beyond))}</p>' if beyond else ""
-
-
-def _height(number: int, tallest: int) -> float:
-    return max(1.5, number / tallest * _HEIGHT) if number else 0.0
 
 
 def _range(bins: Histogram, place: int, unit: Unit) -> str:

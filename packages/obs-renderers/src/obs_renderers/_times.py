@@ -98,10 +98,18 @@ def moment_texts(clock: Clock) -> list[str]:
     counts = clock.counts
     if clock.offsets is not None:
         counts = counts + clock.offsets * _PER_SECOND[clock.unit]
-    texts = [text.replace("T", " ") for text in np.datetime_as_string(counts.astype(f"datetime64[{clock.unit}]"))]
+    texts = [_iso(text) for text in np.datetime_as_string(counts.astype(f"datetime64[{clock.unit}]"))]
     if clock.offsets is None:
         return texts
     return [text + offset_text(offset) for text, offset in zip(texts, clock.offsets.tolist(), strict=True)]
+
+
+def _iso(text: str) -> str:
+    """Write numpy's text of a moment with a space, and a year before our era with four digits."""
+    if text.startswith("-"):
+        year, dash, rest = text[1:].partition("-")
+        text = f"-{year:0>4}{dash}{rest}"
+    return text.replace("T", " ")
 
 
 def duration_text(count: int, unit: str) -> str:

@@ -59,7 +59,7 @@ def _schema(value: Any) -> str:
     more = len(value.schema) - len(fields)
     rows += f'<tr><td colspan="3">and {plural(more, "field")} more</td></tr>' if more else ""
     return (
-        f'<details class="schema"><summary>Schema · {_size(value)}{_chunks(value)}</summary>'
+        f'<details class="schema"><summary>Schema · {byte_size(value.nbytes)}{_chunks(value)}</summary>'
         f'<div class="scroll" tabindex="0"><table><thead><tr><th>field</th><th>type</th><th>'
         f"nulls"
         f"</th></tr></thead>"
@@ -73,10 +73,6 @@ def _field(field: Any) -> str:
         f"<tr><td>{escape(shorten(str(field.name), 120))}</td>"
         f'<td class="other">{escape(shorten(str(field.type), 200))}</td><td class="other">{nulls}</td></tr>'
     )
-
-
-def _size(table: Any) -> str:
-    return byte_size(table.nbytes)
 
 
 def _chunks(table: Any) -> str:

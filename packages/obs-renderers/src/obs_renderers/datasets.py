@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from obs_core.text.numbers import plural
@@ -58,7 +59,10 @@ class DatasetRenderer:
             return self._preview(rows, f"Hugging Face Dataset of {plural(dataset.num_rows, 'row')}", dataset.num_rows)
         if not is_a(dataset, "pyspark.DataFrame"):
             reject(self, dataset, _TAKES)
-        return self._preview(dataset.limit(self._max_rows).toPandas(), "Spark DataFrame", None)
+        first = dataset.limit(self._max_rows)
+        # Arrow keeps what pandas has no type for: dates, lists, maps. Spark has it since its version 4.
+        with_arrow = hasattr(first, "toArrow") and find_spec("pyarrow")
+        return self._preview(first.toArrow() if with_arrow else first.toPandas(), "Spark DataFrame", None)
 
     def _preview(self, rows: Any, what: str, total: int | None) -> str:
         frame = open_frame(rows)

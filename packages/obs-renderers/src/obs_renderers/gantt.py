@@ -268,13 +268,14 @@ def _table(bars: list[GanttBar]) -> str:
     longest = sorted(rows, key=lambda row: -row.wall)[:_MAX_TABLE_ROWS]
     names = {row.name for row in longest}
     shown = [row for row in rows if row.name in names]
-    body = "".join(_table_row(row, first, last - first) for row in shown)
+    timed = any(row.cpu is not None for row in rows)
+    body = "".join(_table_row(row, first, last - first, timed=timed) for row in shown)
     note = (
         ""
         if len(shown) == len(rows)
         else f'<p class="note">The {len(shown)} longest of {plural(len(rows), "name")}</p>'
     )
-    heads = "".join(f'<th scope="col"{css}>{name}</th>' for name, css in _HEADS)
+    heads = "".join(f'<th scope="col"{css}>{name}</th>' for name, css in _HEADS if timed or name != _PROCESS_TIME)
     return (
         f'<div class="scroll tall" tabindex="0"><table><thead><tr>{heads}</tr>'
         f"</thead>"
@@ -283,19 +284,22 @@ def _table(bars: list[GanttBar]) -> str:
     )
 
 
+_PROCESS_TIME = "Process time"
+"""A column that is left out if it would say nothing."""
 _HEADS = (
     ("Name", ""),
     ("Bars", ' class="number"'),
     ("Start", ' class="number"'),
     ("Wall time", ' class="number"'),
-    ("Process time", ' class="number"'),
+    (_PROCESS_TIME, ' class="number"'),
     ("Share of the whole", ""),
 )
 
 
-def _table_row(row: _Row, first: int, span: int) -> str:
-    cpu = MISSING if row.cpu is None else format_duration(row.cpu)
-    numbers = (count(row.bars), "+" + format_duration(row.first - first), format_duration(row.wall), cpu)
+def _table_row(row: _Row, first: int, span: int, *, timed: bool) -> str:
+    numbers = [count(row.bars), "+" + format_duration(row.first - first), format_duration(row.wall)]
+    if timed:
+        numbers.append(MISSING if row.cpu is None else format_duration(row.cpu))
     cells = "".join(f'<td class="number">{text}</td>' for text in numbers)
     title = f' title="{escape(shorten(row.name, 1000))}"' if len(row.name) > 60 else ""
     name = escape(shorten(row.name, 60)) + _marks(row)

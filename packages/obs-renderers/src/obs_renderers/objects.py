@@ -32,8 +32,4 @@ class ObjectRenderer:
                 return html
             if shown_fields(value) is not None:
                 return TreeRenderer().to_html(value)
-        return _printed(value)
-
-
-def _printed(value: Any) -> str:
-    return fragment("tree", f'<span class="value">{escape(bounded_repr(value, 20_000))}</span>', styles=("tree",))
+        return fragment("tree", f'<span class="value">{escape(bounded_repr(value, 20_000))}</span>', styles=("tree",))

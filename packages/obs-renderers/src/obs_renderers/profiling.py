@@ -121,6 +121,18 @@ def _overview(profile: Profile) -> str:
     return f'<dl class="overview">{entries}</dl>{_kinds(profile)}'
 
 
+_ORDERS = "".join(
+    f'<option value="{key}">{text}</option>'
+    for key, text in (
+        ("", "in the table’s order"),
+        ("missing", "most missing first"),
+        ("distinct", "most distinct first"),
+        ("outliers", "most outliers first"),
+        ("name", "by name"),
+    )
+)
+
+
 def _kinds(profile: Profile) -> str:
     kinds: dict[str, int] = {}
     for column in profile.columns:
@@ -135,6 +147,7 @@ def _kinds(profile: Profile) -> str:
             f'<button type="button" data-kind="missing" aria-pressed="false">{with_gaps} with missing values</button>'
         )
     if len(profile.columns) > _SEARCHED:
+        buttons += f'<select aria-label="Order of the columns" data-order>{_ORDERS}</select>'
         buttons += '<input type="search" placeholder="Search columns" aria-label="Search columns by name" data-names>'
     return f'<div class="kinds" role="group" aria-label="Show only some columns">{buttons}</div>' if buttons else ""
 
@@ -155,7 +168,9 @@ def _card(column: ColumnProfile, sampled: bool, plain: bool) -> str:
     name = f'<h3 title="{escape(shorten(column.name, 500))}">{escape(shorten(column.name, 60))}</h3>'
     head = f'<header>{name}<span class="dtype">{escape(shorten(column.dtype, 40))}</span></header>'
     body = _badges(column, sampled) + _chart(column, sampled, plain) + _figures(column, sampled)
-    return f'<article data-kinds="{kinds}">{head}{body}</article>'
+    counts = {"missing": column.missing, "distinct": column.distinct or 0, "outliers": column.outliers}
+    ranks = "".join(f' data-{key}="{number}"' for key, number in counts.items() if number)
+    return f'<article data-kinds="{kinds}"{ranks}>{head}{body}</article>'
 
 
 def _badges(column: ColumnProfile, sampled: bool) -> str:
@@ -216,13 +231,9 @@ def _associations(profile: Profile) -> str:
         f"<tr><td>{escape(shorten(pair.left, 60))}</td><td>{escape(shorten(pair.right, 60))}</td>"
         f'<td><span class="meter"><i style="width:{100 * min(pair.strength, 1):.1f}%"></i></span>'
         f'<span class="number">{pair.strength:.2f}</span></td>'
-        f'<td class="number">{_pearson(pair.pearson)}</td></tr>'
+        f'<td class="number">{MISSING if pair.pearson is None else statistic(round(pair.pearson, 2))}</td></tr>'
         for pair in notable
     )
     head = '<th>Column</th><th>Column</th><th>Association</th><th class="number">Pearson’s r</th>'
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return f'<section>{heading}{note}</p><div class="scroll" tabindex="0">{table}</div></section>'
-
-
-def _pearson(correlation: float | None) -> str:
-    return MISSING if correlation is None else statistic(round(correlation, 2))

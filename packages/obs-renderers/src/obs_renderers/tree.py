@@ -97,7 +97,8 @@ class _Walk:
 
     def node(self, name: str, value: Any, depth: int) -> str:
         self._nodes += 1
-        key = f'<span class="key">{escape(shorten(name, _MAX_KEY))}</span>' if name else ""
+        # The colon and the space are text: whoever copies the tree, or reads it without its style, needs them.
+        key = f'<span class="key">{escape(shorten(name, _MAX_KEY))}:</span> ' if name else ""
         parts = branches(value)
         if parts is None:
             return f"<li>{key}{_leaf(value)}</li>"
@@ -107,7 +108,7 @@ class _Walk:
 
     def _branch(self, key: str, value: Any, parts: tuple[int, Iterator[tuple[str, Any]]], depth: int) -> str:
         size, entries = parts
-        title = f'{key}<span class="note">{_kind(value)} · {plural(size, _noun(value))}</span>'
+        title = f'{key}<span class="note">{escape(type(value).__name__)} · {plural(size, _noun(value))}</span>'
         if not size:
             return f"<li>{title}</li>"
         if depth >= _MAX_DEPTH:
@@ -125,11 +126,7 @@ class _Walk:
                 written.append(f'<li class="note">and {size - len(written):,} more</li>')
                 break
             written.append(self.node(name, part, depth + 1))
-        return "".join(written)
-
-
-def _kind(value: Any) -> str:
-    return escape(type(value).__name__)
+        return "\n".join(written)
 
 
 def _noun(value: Any) -> str:

@@ -7,12 +7,11 @@ Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+
+from obs_core import cgroups
 
 __all__ = ["Container"]
-
-_NO_LIMIT = 1 << 60
-"""Version 1 says a number of this size where there is no limit."""
 
 
 class Container:
@@ -23,24 +22,21 @@ class Container:
         membership: What the kernel says of this process's groups.
     """
 
-    def __init__(self, root: str = "/sys/fs/cgroup", membership: str | None = None) -> None:
-        if membership is None:
-            membership = _read("/proc/self/cgroup").decode(errors="replace")
-        groups = dict(_groups(membership))
+    def __init__(self, root: str = cgroups.ROOT, membership: str | None = None) -> None:
+        groups = cgroups.membership() if membership is None else membership
+        memory, cpu = cgroups.cgroup("memory", groups, root), cgroups.cgroup("cpu", groups, root)
         self._stat = self._cpu = ""
         self._limits: list[str] = []
-        unified = _existing(Path(root), groups.get("", "/"), "memory.current")
-        old = _existing(Path(root, "memory"), groups.get("memory", "/"), "memory.stat")
-        self._names = (b"anon", b"") if unified is not None else (b"total_rss", b"hierarchical_memory_limit")
-        if unified is not None:
-            # The tightest limit counts, of this group and of those that it is in.
-            above = [unified, *(one for one in unified.parents if Path(root) in (one, *one.parents))]
-            self._limits = [str(one / "memory.max") for one in above if (one / "memory.max").exists()]
-        memory, cpu = unified or old, unified or _existing(Path(root, "cpu"), groups.get("cpu", "/"), "cpu.stat")
-        self._stat = "" if memory is None else str(memory / "memory.stat")
+        self._names = (b"total_rss", b"hierarchical_memory_limit")
+        if memory is not None:
+            self._stat = f"{memory.folders[0]}/memory.stat"
+            if memory.version == 2:
+                self._names = (b"anon", b"")
+                # The tightest limit counts, of this group and of those that it is in.
+                self._limits = [path for one in memory.folders if os.path.exists(path := f"{one}/memory.max")]
         # Where the CPU is not limited there are no periods in which it could be held back.
-        if cpu is not None and _number(_read(f"{cpu}/cpu.stat"), b"nr_periods"):
-            self._cpu = f"{cpu}/cpu.stat"
+        if cpu is not None and _number(_read(path := f"{cpu.folders[0]}/cpu.stat"), b"nr_periods"):
+            self._cpu = path
         self._periods: tuple[float, float] | None = None
 
     def read(self) -> dict[str, float]:
@@ -51,10 +47,10 @@ class Container:
             memory = _number(content, self._names[0])
             limits = [_number(content, self._names[1]) if self._names[1] else None]
             limits += [_number(b"max " + _read(path), b"max") for path in self._limits]
-            limit = min((one for one in limits if one is not None), default=_NO_LIMIT)
+            limit = min((one for one in limits if one is not None), default=cgroups.NO_LIMIT)
             if memory is not None:
                 found["container.memory"] = memory
-            if limit < _NO_LIMIT:
+            if limit < cgroups.NO_LIMIT:
                 found["container.limit"] = limit
         return found | self._throttled()
 
@@ -67,22 +63,6 @@ class Container:
         if before is None or now[0] <= before[0]:
             return {}
         return {"container.throttled": (now[1] - before[1]) / (now[0] - before[0])}
-
-
-def _existing(mount: Path, path: str, needed: str) -> Path | None:
-    """Return the folder of a group; within a container the mount itself may be it, whatever its path outside."""
-    for folder in (mount / path.lstrip("/"), mount):
-        if (folder / needed).exists():
-            return folder
-    return None
-
-
-def _groups(membership: str) -> list[tuple[str, str]]:
-    found = []
-    for line in membership.splitlines():
-        _, controllers, path = line.split(":", 2)
-        found += [(controller, path) for controller in controllers.split(",")]
-    return found
 
 
 def _number(content: bytes, name: bytes) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -116,8 +117,12 @@ def _lanes(used: Resources) -> Iterator[_Lane]:
         yield _Lane(f"GPU {number}", use, lambda value: share(value, 1), 1.0, "busy")
 
 
+_OF_GPU = re.compile(r"gpu\.([0-9]{1,3})\.")
+
+
 def _gpus(used: Resources) -> int:
-    return 1 + max((int(name.split(".")[1]) for name in used.names if name.startswith("gpu.")), default=-1)
+    found = (_OF_GPU.match(name) for name in used.names)
+    return 1 + max((int(one[1]) for one in found if one), default=-1)
 
 
 def _lane_html(lane: _Lane, used: Resources) -> str:
@@ -134,7 +139,7 @@ def _lane_html(lane: _Lane, used: Resources) -> str:
         height = _HEIGHT * (1 - lane.limit / top)
         level = f'<line class="limit" x1="0" x2="{_WIDTH}" y1="{height:.1f}" y2="{height:.1f}"/>'
     facts = [f"{lane.text(peak)} peak"]
-    mean = _mean(curves[0].points)
+    mean = sum(value for _, value in curves[0].points) / len(curves[0].points)
     facts.append(f"{lane.text(mean)} mean")
     if lane.limit:
         facts.append(f"of {lane.text(lane.limit)}")
@@ -146,10 +151,6 @@ def _lane_html(lane: _Lane, used: Resources) -> str:
         f"<title>{escape(told)}</title>{level}{lines}</svg>"
         f'<span class="facts">{"<br>".join(map(escape, facts))}</span></div>'
     )
-
-
-def _mean(points: Points) -> float:
-    return sum(value for _, value in points) / len(points)
 
 
 def _line(curve: _Curve, used: Resources, top: float) -> str:

@@ -203,7 +203,7 @@ class _Profiler:
         """Return the executions that a thread is profiled for."""
         if scope is not None:
             run = scope.task.run
-            return [run] if any(_is_wanted(one, scope) for one in self.wanted) else []
+            return [run] if any(one.task is None or _is_in(scope.task, one.task) for one in self.wanted) else []
         of_all = [one.task.run for one in self.wanted if one.task is not None and one.threads == "all"]
         return list(dict.fromkeys([*of_all, *runs]))
 
@@ -286,10 +286,6 @@ def seen_stacks(run: Run, seen: Iterable[tuple[tuple[str, str | None, int], list
             SeenStack(writer, name, span, table.stack(call), round(counts[0]), round(counts[1]), interval)
             for (name, span, call), counts in seen
         ]
-
-
-def _is_wanted(wanted: Wanted, scope: Scope) -> bool:
-    return wanted.task is None or _is_in(scope.task, wanted.task)
 
 
 def _is_in(task: TaskState, outer: TaskState) -> bool:

@@ -27,6 +27,7 @@ __all__ = ["make_app"]
 _STYLES_OF_THE_REPORT = ("theme.css", "page.css", "frame.css", "uplot.css", "curves.css")
 _SCRIPTS_OF_THE_REPORT = (
     "frame.js",
+    "paper.js",
     "elements.js",
     "wording.js",
     "theme.js",
@@ -74,6 +75,7 @@ def _routes() -> list[Route | Mount]:
         Route("/frame", task.frame),
         Route("/shared/{digest}", task.shared),
         Route(one, execution.execution),
+        Route(one + "/changes", compare.changes),
         Route(one + "/events", live.execution_events),
         Route(one + "/timeline", execution.timeline),
         Route(one + "/metrics", metrics.metrics),

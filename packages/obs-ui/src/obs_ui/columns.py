@@ -1,4 +1,9 @@
-"""The spans of an execution as columns that grow while its journal is read."""
+"""The spans of an execution as columns that grow while its journal is read.
+
+obs-core has a table of its own, `obs_core.assembly.spans`, for reading a journal once. This one is added to while an
+execution runs, and leaves attributes unread until a span is clicked. The tests in ``test_trace.py`` that compare a
+trace with `load_execution` and `explain` keep both equal: whoever changes one runs them.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +127,7 @@ class SpanColumns:
     def row_of(self, ref: str) -> int | None:
         """Return the row of ``"<writer>.<number>"``."""
         writer, _, number = ref.partition(".")
-        if writer not in self._by_writer or not number.isdecimal():
+        if writer not in self._by_writer or not number.isdecimal() or len(number) > 10:
             return None
         rows = self._by_writer[writer].rows
         row = int(rows[int(number)]) if int(number) < len(rows) else -1

@@ -67,7 +67,7 @@ def failures_of(
         if tree.may_have_ended(caller):
             failures.append(tree.failure(task.id))
         else:
-            handled.setdefault((_type_of(task.error or ""), task.name), []).append(task)
+            handled.setdefault(((task.error or "").partition(":")[0], task.name), []).append(task)
     return failures, [
         Handled(kind, name, calls, any(tree.status_of(tree.caller_of(call)) == "running" for call in calls))
         for (kind, name), calls in handled.items()
@@ -125,7 +125,3 @@ class _FailedTasks:
 
 
 _DEEPEST = 100
-
-
-def _type_of(error: str) -> str:
-    return error.partition(":")[0]

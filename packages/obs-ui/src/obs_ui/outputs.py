@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import islice
-from typing import Any
-
-from msgspec import Struct, structs
 
 from obs_core.journal import records
 from obs_core.journal.reader import unpacked
 from obs_core.store import Store
 from obs_core.transformers import transformer_named
 
-__all__ = ["Difference", "content_of", "differences", "drawn"]
+__all__ = ["content_of", "drawn"]
 
 _IN_BLOBS = re.compile(r"executions/[\w-]+/blobs/[\w.]+", re.ASCII)
-_MOST = 200
-_LONGEST = 2_000
-
-
-class Difference(Struct, frozen=True):
-    """One value within what two tasks returned.
-
-    Attributes:
-        path: Where it is, such as ``"scores.rmse"``.
-        left: The value as text; None where there is none.
-        right: The same.
-        change: By how much a number grew, as a share of the left one.
-    """
-
-    path: str
-    left: str | None
-    right: str | None
-    change: float | None = None
 
 
 def content_of(store: Store, kept: records.Output) -> bytes:
@@ -51,18 +28,6 @@ def content_of(store: Store, kept: records.Output) -> bytes:
     return unpacked(store.get(path))
 
 
-def differences(left: Any, right: Any) -> list[Difference]:
-    """Compare two values part by part: dicts by their keys, lists by their places.
-
-    Returns:
-        All parts of both that are no containers, those that differ first; 200 at the most.
-    """
-    mine, theirs = (dict(islice(_parts("", value), 5_000)) for value in (left, right))
-    found = [_difference(path, mine, theirs) for path in dict.fromkeys([*mine, *theirs])]
-    found.sort(key=lambda one: one.left == one.right)
-    return found[:_MOST]
-
-
 def drawn(store: Store, kept: records.Output) -> str:
     """Return what a task returned as HTML, drawn by its transformer.
 
@@ -71,35 +36,3 @@ def drawn(store: Store, kept: records.Output) -> str:
     """
     transformer = transformer_named(kept.transformer)
     return transformer.to_html(transformer.from_bytes(content_of(store, kept)))
-
-
-def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Struct):
-        value = structs.asdict(value)
-    if isinstance(value, dict) and value:
-        for key, part in value.items():
-            yield from _parts(f"{path}.{key}" if path else str(key), part)
-    elif isinstance(value, (list, tuple)) and value:
-        for index, part in enumerate(value):
-            yield from _parts(f"{path}[{index}]", part)
-    else:
-        yield path or "value", value
-
-
-def _difference(path: str, mine: dict[str, Any], theirs: dict[str, Any]) -> Difference:
-    left, right = mine.get(path), theirs.get(path)
-    texts = [_text(one[path]) if path in one else None for one in (mine, theirs)]
-    return Difference(path[:300], texts[0], texts[1], _change(left, right))
-
-
-def _change(left: Any, right: Any) -> float | None:
-    numbers = all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (left, right))
-    try:
-        return float(right / left - 1) if numbers and left else None
-    except (OverflowError, ZeroDivisionError):
-        return None
-
-
-def _text(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

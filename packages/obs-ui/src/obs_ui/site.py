@@ -17,6 +17,8 @@ from starlette.responses import HTMLResponse
 
 from obs_core.journal.reader import segment_names
 from obs_core.model import ExecutionView, TaskView
+from obs_core.reading.changes.comparing import compare
+from obs_core.reading.changes.result import Changes
 from obs_core.report.contents import verdict_of
 from obs_core.store import Store
 from obs_core.text.durations import format_duration, format_iso
@@ -32,6 +34,7 @@ _LARGE = 3
 
 _COUNTED_FOR = 5.0
 _MOST_COUNTS = 200
+_MOST_COMPARISONS = 50
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 
@@ -55,6 +58,7 @@ class Site:
         self.indexer = Indexer(engine, store)
         self.snapshots = SnapshotCache(store)
         self.stopping = False
+        self._changes: dict[tuple[str, int, str, int], Changes] = {}
         self._counts: dict[ListQuery, tuple[int, float, dict[str, int] | None]] = {}
 
     def list(self, query: ListQuery) -> ListPage:
@@ -92,6 +96,22 @@ class Site:
             raise HTTPException(404, f"There is no execution {execution_id} in this store.")
         return self.snapshots.of(execution_id).look()
 
+    def changes(self, before: Snapshot, after: Snapshot) -> Changes:
+        """Return what changed between two executions; it is found once for each state of them.
+
+        Args:
+            before: The one that is compared with.
+            after: The execution.
+        """
+        key = before.view.id, before.version, after.view.id, after.version
+        found = self._changes.get(key)
+        if found is None:
+            found = compare(after.side, before.side)
+            if len(self._changes) >= _MOST_COMPARISONS:
+                self._changes.clear()
+            self._changes[key] = found
+        return found
+
     def takes_long(self, execution_id: str) -> bool:
         """Tell whether an execution is so large, and not read yet, that a page should not wait for it."""
         self._check(execution_id)
@@ -111,7 +131,7 @@ class Site:
 
     def page(self, template: str, request: Request, code: int = 200, /, **values: Any) -> HTMLResponse:
         """Fill a template."""
-        return HTMLResponse(_template(template).render(site=self, request=request, **values), code)
+        return HTMLResponse(_environment().get_template(template).render(site=self, request=request, **values), code)
 
     def _check(self, execution_id: str) -> None:
         if not _ID.fullmatch(execution_id):
@@ -178,7 +198,3 @@ def _environment() -> jinja2.Environment:
     environment.tests["web_address"] = is_web_address
     environment.globals["percent"] = percent
     return environment
-
-
-def _template(name: str) -> jinja2.Template:
-    return _environment().get_template(name)

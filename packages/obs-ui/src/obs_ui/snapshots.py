@@ -19,6 +19,7 @@ from obs_core.assembly.drawing import drawn_deck, drawn_metrics, read_deck_blob
 from obs_core.journal import records
 from obs_core.journal.records import AnyRecord
 from obs_core.model import DecksWhenRead, DeckView, ExecutionView, LogLine, TaskView, WorkerView
+from obs_core.reading.changes.sides import Side
 from obs_core.reading.why import Why, why
 from obs_core.rendering import render
 from obs_core.report.bodies import extracted
@@ -145,6 +146,11 @@ class Snapshot:
         if self.view.status not in ("failed", "lost"):
             return None
         return why(self.store, self._assembly, self.trace.at_the_end())
+
+    @functools.cached_property
+    def side(self) -> Side:
+        """It as one side of a comparison."""
+        return Side(self.store, self._assembly, self.trace.sums)
 
     def task(self, task_id: str) -> TaskView | None:
         """Return a task by its id."""

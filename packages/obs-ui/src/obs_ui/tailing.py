@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from obs_core.journal.batches import torn
 from obs_core.journal.reader import added_lines, segment_names, writer_of
 from obs_core.store import Store
+from obs_core.store.base import StoreError
 from obs_core.store.fetching import fetch_each
 
 __all__ = ["Addition", "JournalTail"]
@@ -39,6 +41,10 @@ class _Segment(Struct):
     path: str = ""
     stored: int = -1
     read: int = 0
+
+
+_NEVER = -2
+"""In the place of its size, of a file that cannot be read."""
 
 
 class JournalTail:
@@ -85,6 +91,11 @@ class JournalTail:
             content = self._store.get(path, 0 if path.endswith(".gz") else segment.read)
         except FileNotFoundError:  # it was compressed between the listing and now: the next look finds it
             return b""
+        except (StoreError, PermissionError, IsADirectoryError):
+            if not self._store.local:
+                raise  # nobody can tell a file that cannot be read from a network that is down
+            told, segment.stored = segment.stored == _NEVER, _NEVER
+            return b"" if told else torn(1, 0)  # one file that is no segment of ours does not hide the others
         segment.path, segment.stored = path, stored
         lines, segment.read = added_lines(path, content, segment.read)
         return lines

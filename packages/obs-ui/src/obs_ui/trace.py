@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from obs_core.assembly.spans import attempts
 from obs_core.model import ExecutionView, SpanKind, SpanTable, Status, WorkerView
+from obs_core.reading.changes.sides import Operation
 from obs_core.reading.why import SpanAtEnd
 from obs_core.trace.critical_path import critical_path
 from obs_core.trace.tree import SpanTree
@@ -317,6 +318,23 @@ class Trace:
             )
             for one in foremost
         ]
+
+    @functools.cached_property
+    def sums(self) -> dict[tuple[bool, str], Operation]:
+        """All spans but obs's own work added up by whether they are tasks, and by name: what is compared of times."""
+        rows = np.flatnonzero((self.flags & OF_OBS) == 0)[1:]
+        tasks = self.kinds[rows] == KINDS.index("task")
+        keys = self.name_numbers[rows].astype(np.int64) * 2 + tasks
+        found, first, places = np.unique(keys, return_index=True, return_inverse=True)
+        totals = _sums(places, self.ran_for[rows], len(found))
+        counts = _sums(places, self.stands_for[rows], len(found))
+        owners = self.owners[rows[first]]
+        return {
+            (bool(key % 2), self.names[key // 2]): Operation(total, count, self.name(owner) if owner else "")
+            for key, total, count, owner in zip(
+                found.tolist(), totals.tolist(), counts.tolist(), owners.tolist(), strict=True
+            )
+        }
 
     @functools.cached_property
     def ran_for(self) -> Ints:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from obs_core import Identity, Secret, TaskCall, Tracker
+from obs_core import Origin, Secret, TaskCall, Tracker
 from obs_core.interruptions import let_pass
 from obs_core.trackers import Mirror, OnRetry
 
@@ -92,11 +92,11 @@ class wandb_init(Tracker):
         """Tell whether wandb has a key by itself: of its environment variable, or of a login."""
         return bool(os.environ.get("WANDB_API_KEY")) or _has_login()
 
-    def begin(self, call: TaskCall, identity: Identity, key: str | None) -> Run:
+    def begin(self, call: TaskCall, origin: Origin, key: str | None) -> Run:
         """Start the run."""
         from obs_wandb.runs import start
 
-        return start(self._arguments(call, identity), key, self._api_host, self._timeout)
+        return start(self._arguments(call, origin), key, self._api_host, self._timeout)
 
     def active(self, experiment: Run) -> Any:
         """Let wandb's module-level functions mean this run while the task runs."""
@@ -133,24 +133,24 @@ class wandb_init(Tracker):
         finally:
             experiment.finish(exit_code=int(failed))
 
-    def _arguments(self, call: TaskCall, identity: Identity) -> dict[str, Any]:
+    def _arguments(self, call: TaskCall, origin: Origin) -> dict[str, Any]:
         """Return what `wandb.init` is called with: the user's arguments, and where the run comes from."""
         given = dict(self._init_kwargs)
         config = given.pop("config", None) or {}
         notes = given.pop("notes", None)
-        origin = f"[Execution URL]({identity.execution_url})"
-        if identity.group:
-            given.setdefault("group", identity.group)
+        address = f"[Execution URL]({origin.execution_url})"
+        if origin.group:
+            given.setdefault("group", origin.group)
         given.setdefault("name", valid_name(call.name))
         return {
             **given,
             "project": self._project,
             "entity": self._entity,
-            "id": self._id or identity.key,
+            "id": self._id or origin.key,
             "resume": "allow",
             "reinit": "create_new",
-            "config": {**config, "obs": identity.facts()},
-            "notes": f"{origin}\n{notes}" if notes else origin,
+            "config": {**config, "obs": origin.facts()},
+            "notes": f"{address}\n{notes}" if notes else address,
         }
 
 

@@ -52,6 +52,7 @@ class Assembly:
         raised: The exception that ended a task and what caused it, by task id: each as one line, and ``"file:line"``.
         ended_processes: What the processes that supervised others said of their ends, with who said it.
         within: The execution of another process that this one's process is a part of; empty if there is none.
+        surroundings: What it ran in, as its first writer said last; None if that is not known.
         writers: The processes that wrote it, by writer id.
         sampled: What samplers saw.
     """
@@ -69,6 +70,7 @@ class Assembly:
         self.raised: dict[str, list[tuple[str, str]]] = {}
         self.ended_processes: list[tuple[Writer, records.ProcessEnded]] = []
         self.within = ""
+        self.surroundings: records.Surroundings | None = None
         self.writers: dict[str, Writer] = {}
         self.sampled = SampledAssembly(self.spans.table.samples)
         self._collecting = DeckAssembly()
@@ -136,6 +138,11 @@ class Assembly:
         """Return what is known of a task by now."""
         return self._tasks.get(task_id, TaskView(task_id, "", "running", 0, 0))
 
+    def function_of(self, task_id: str) -> str:
+        """Return the dotted name of a task's function; empty if it is not known."""
+        start = self._starts.get(task_id)
+        return "" if start is None else start.function
+
     def row_of_task(self, task_id: str) -> int:
         """Return the row of a task in the span table; 0, the execution's own, if it is not known."""
         return self._task_rows.get(task_id, 0)
@@ -175,6 +182,9 @@ class Assembly:
         self.view.duration = record.at + writer.epoch - self.view.started
         self.table.process_times[0] = record.process_time
         self.view.lost_records += record.lost
+
+    def _take_surroundings(self, _writer: Writer, record: records.Surroundings) -> None:
+        self.surroundings = record
 
     def _take_raised(self, writer: Writer, record: records.Raised) -> None:
         self.raised[writer.global_ref(record.task)] = record.chain
@@ -334,6 +344,7 @@ class Assembly:
 _HANDLERS: dict[type[records.Record], Callable[[Assembly, Writer, Any], None]] = {
     records.Head: Assembly._take_head,
     records.ExecutionStart: Assembly._take_execution,
+    records.Surroundings: Assembly._take_surroundings,
     records.ExecutionEnd: Assembly._take_execution_end,
     records.OpenSpan: Assembly._take_open,
     records.TaskStart: Assembly._take_task,

@@ -116,7 +116,8 @@ def _place(named: tuple[str, CollectedDeck]) -> tuple[bool, bool, int, str, int]
     writer, _, number = ref.rpartition(".")
     of_others = deck.task.partition(".")[0] != writer
     began = deck.items[0].at if of_others and deck.items else 0
-    return deck.of_workers, of_others, began, writer, int(number)
+    order = int(number) if number.isascii() and number.isdecimal() and len(number) < 20 else -1  # no writer's of ours
+    return deck.of_workers, of_others, began, writer, order
 
 
 HANDLERS: dict[type[records.Record], Any] = {

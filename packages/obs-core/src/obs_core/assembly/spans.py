@@ -1,4 +1,8 @@
-"""Put the spans of all writers into one table."""
+"""Put the spans of all writers into one table.
+
+The execution UI follows a journal with columns of its own, ``obs_ui/columns.py``. obs-ui's ``test_trace.py`` keeps both
+equal: whoever changes one runs it.
+"""
 
 from __future__ import annotations
 

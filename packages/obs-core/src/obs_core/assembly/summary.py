@@ -32,15 +32,11 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
 
 def _told(lines: bytes) -> bytes:
     """Return the lines of a summary; of one that did not end, also the last that tells when it was heard of."""
-    found = chosen(lines, _is_wanted)
+    found = chosen(lines, _SUMMARY_LINES)
     if b'\n["execution-end"' in lines:
         return found
     last = next((line for line in reversed(lines.split(b"\n")) if line.startswith(_SIGNS_OF_LIFE)), b"")
     return b"\n".join((found, last)) if last else found
-
-
-def _is_wanted(line: bytes) -> bool:
-    return line.startswith(_SUMMARY_LINES)
 
 
 _FEW = 8 * 1024

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from obs_core.commands.base import Command
+from obs_core.commands.diff import Diff
 from obs_core.commands.doctor import Doctor
 from obs_core.commands.gc import CollectGarbage
 from obs_core.commands.logs import Logs
@@ -17,6 +18,7 @@ BUILTIN: tuple[Command, ...] = (
     Open(),
     Explain(),
     WhyItEnded(),
+    Diff(),
     Run(),
     Logs(),
     Dump(),

@@ -17,7 +17,7 @@ class CollectGarbage(Command):
     summary = "remove old executions"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--older-than", required=True, metavar="AGE", help="which age: 30d, 12h, 2w")
+        parser.add_argument("--older-than", required=True, metavar="AGE", help="such as 30d, 12h, 2w")
         parser.add_argument("--dry-run", action="store_true", help="only print what would be removed")
 
     def run(self, arguments: argparse.Namespace) -> int:

@@ -13,9 +13,10 @@ import msgspec
 from obs_core import clock
 from obs_core.commands.base import CommandError, OfOneExecution
 from obs_core.commands.gc import age_in_seconds
-from obs_core.journal.logs import LogTail, dropped_lines, read_log, severity_of
+from obs_core.journal.logs import LogTail, damaged_lines, dropped_lines, read_log, severity_of
 from obs_core.model import LogLine
 from obs_core.reading.execution import Execution
+from obs_core.text.numbers import plural
 from obs_core.text.terminal import Screen, without_escapes
 
 _PAUSE = 0.25
@@ -68,6 +69,9 @@ class Logs(OfOneExecution):
         missing = dropped_lines(store, execution.id)
         if missing:
             sys.stderr.write(f"obs: {missing:,} more lines were said and are not kept\n")
+        damaged = damaged_lines(store, execution.id)
+        if damaged:
+            sys.stderr.write(f"obs: {plural(damaged, 'line')} of the log can no longer be read\n")
         return 0
 
 
@@ -115,7 +119,7 @@ class _Text:
         at = f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{rest // 1_000_000:03d}"
         mark = line.level or ("stderr" if line.stream == "stderr" else "")
         head = f"{at}  {screen.name(self._name(line.task))}"
-        style = next(style for least, style in _STYLES if line.severity >= least)
+        style = next((style for least, style in _STYLES if line.severity >= least), "dim")
         fields = " ".join(f"{screen.name(str(key))}={screen.name(str(value))}" for key, value in line.fields.items())
         said = [screen.name(without_escapes(each)) for each in (line.text.split("\n") or [""])]
         if line.level and style:

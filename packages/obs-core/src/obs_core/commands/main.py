@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    commands = _supervisor() if arguments[:1] == ["run"] else _commands()
+    commands = _named(arguments[0]) if arguments else {}
+    commands = commands or _commands()
     parsed = _parser(commands).parse_args(arguments)
     if parsed.command is None:
         raise CommandError(f"a command is needed: {', '.join(commands)} (try: obs --help)")
@@ -81,6 +82,7 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
 
 _FIRST_STEPS = (
     ("obs why", "why the last execution failed, was killed, or stands still"),
+    ("obs diff", "what changed since the last good execution of its name"),
     ("obs explain", "where its time went"),
     ("obs logs -f", "what it says, as it says it"),
     ("obs open", "the report of what failed last, in the browser"),
@@ -100,11 +102,19 @@ def _shown_examples(examples: Sequence[tuple[str, str]]) -> str | None:
     return "\n".join(["examples:", *(f"  {typed:<{width}}  {what}" for typed, what in examples)])
 
 
-def _supervisor() -> dict[str, Command]:
-    """Return ``obs run`` alone: what the other commands import and look up would delay each program that it runs."""
-    from obs_core.commands.run import Run
+def _named(name: str) -> dict[str, Command]:
+    """Return one of our own commands alone, if it is one.
 
-    return {Run.name: Run()}
+    It need not wait for what other packages declare. ``obs run`` does not even wait for the other commands' imports:
+    they would delay each program that it runs.
+    """
+    if name == "run":
+        from obs_core.commands.run import Run
+
+        return {name: Run()}
+    from obs_core.commands.builtin import BUILTIN
+
+    return {command.name: command for command in BUILTIN if command.name == name}
 
 
 def _commands() -> dict[str, Command]:
@@ -119,7 +129,7 @@ def _commands() -> dict[str, Command]:
     for point in entry_points(group="obs.commands"):
         try:
             command: Command = point.load()()
-            commands[command.name] = command
+            commands.setdefault(command.name, command)
         except Exception as error:
             warn(f"cannot load the command {point.name!r} ({point.value}): {type(error).__name__}: {error}")
     return commands

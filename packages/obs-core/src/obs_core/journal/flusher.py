@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -16,7 +15,7 @@ from typing import Protocol
 from obs_core import clock
 from obs_core.failsafe import ObsError
 from obs_core.journal import uploads
-from obs_core.locks import members
+from obs_core.locks import Register
 
 __all__ = [
     "Flushed",
@@ -74,7 +73,7 @@ _LATE = 1_500_000_000
 
 _for_main: list[Callable[[], None]] = []
 _closing: deque[Flushed] = deque()
-_closed: weakref.WeakSet[Flushed] = weakref.WeakSet()
+_closed: Register[Flushed] = Register()
 _thread: threading.Thread | None = None
 last_round = clock.wall()
 """When the thread last went through the journals."""
@@ -207,7 +206,7 @@ def at_exit_of_threads(function: Callable[[], None]) -> None:
 
 
 def _stragglers() -> list[Flushed]:
-    return [journal for journal in members(_closed) if journal.unwritten]
+    return [journal for journal in _closed if journal.unwritten]
 
 
 def _start() -> None:
@@ -251,7 +250,8 @@ def _after_fork() -> None:
     uploads.forget()
     _closing.clear()  # the parent does it
     _for_main.clear()
-    for journal in [*_journals, *members(_closed)]:
+    _closed.after_fork()
+    for journal in [*_journals, *_closed]:
         journal.after_fork()
     if _journals:
         if not _starts_last:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from obs_core import clock
 from obs_core.journal.writer import Journal
-from obs_core.store.descriptors import identity_of, moved_up, open_high
+from obs_core.store.descriptors import file_id, moved_up, open_high
 
 if TYPE_CHECKING:
     import mmap
@@ -58,7 +58,7 @@ def mapped(path: str, room: int) -> Mapped | None:
     """
     if not _CAN_MAP or not _may_be_mapped(os.stat(os.path.dirname(path)).st_dev):
         return None
-    if not _KEEPS_NO_DESCRIPTOR and None in (identity_of(0), identity_of(1), identity_of(2)):
+    if not _KEEPS_NO_DESCRIPTOR and None in (file_id(0), file_id(1), file_id(2)):
         return None  # the memory would hold the lowest descriptor, which is to become the program's input or output
     try:
         lowest = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -81,7 +81,7 @@ def _in_memory(path: str, descriptor: int, room: int, lowest: int) -> Mapped | N
     if _KEEPS_NO_DESCRIPTOR:
         return Mapped(path, mmap.mmap(descriptor, room, trackfd=False), -1)  # type: ignore[call-arg, unused-ignore]
     memory = mmap.mmap(descriptor, room)
-    if identity_of(lowest) == identity_of(descriptor):
+    if file_id(lowest) == file_id(descriptor):
         return Mapped(path, memory, lowest)
     memory.close()  # another thread took that number meanwhile
     os.truncate(path, 0)
@@ -121,7 +121,7 @@ class Mapped:
         self._path = path
         self._memory = memory
         self._descriptor = descriptor
-        self._identity = identity_of(descriptor) if descriptor >= 0 else None
+        self._file_id = file_id(descriptor) if descriptor >= 0 else None
 
     def size(self) -> int:
         """Return how many bytes it holds."""
@@ -141,7 +141,7 @@ class Mapped:
 
     def leave(self) -> None:
         """Write no more, and leave the file as it is: it is another process's."""
-        if self._descriptor >= 0 and identity_of(self._descriptor) != self._identity:
+        if self._descriptor >= 0 and file_id(self._descriptor) != self._file_id:
             _keep_for_ever(self._memory)  # the program closed all descriptors; the number may be a file of its own now
         else:
             self._memory.close()

@@ -11,7 +11,6 @@ import errno
 import os
 import re
 import threading
-import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -24,14 +23,23 @@ from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.journal.log_files import Appended, LogFile, Mapped, Uploaded, mapped
 from obs_core.journal.writer import Journal
-from obs_core.locks import new_lock
+from obs_core.locks import Register, new_lock
 from obs_core.model import LogLine
 from obs_core.store.base import Store
 from obs_core.store.paths import log_path, logs_path
 from obs_core.text import masking
 from obs_core.text.masking import mask, mask_value, masks_anything
 
-__all__ = ["LONGEST_LINE", "LogTail", "LogWriter", "dropped_lines", "encoded_rest", "read_log", "severity_of"]
+__all__ = [
+    "LONGEST_LINE",
+    "LogTail",
+    "LogWriter",
+    "damaged_lines",
+    "dropped_lines",
+    "encoded_rest",
+    "read_log",
+    "severity_of",
+]
 
 LONGEST_LINE = 16 * 1024
 """Characters of a line that are kept; of a longer one the beginning and the end."""
@@ -329,10 +337,11 @@ class LogWriter:
                 file.close()
 
 
-_writers: weakref.WeakSet[LogWriter] = weakref.WeakSet()
+_writers: Register[LogWriter] = Register()
 
 
 def _after_fork() -> None:
+    _writers.after_fork()
     for writer in list(_writers):
         writer.after_fork()
 
@@ -413,12 +422,12 @@ def read_log(
     for writer, paths in _segments(store, execution_id).items():
         own: list[LogLine] = []
         for path in reversed(paths) if last is not None else paths:
-            lines = _lines_in(store, path, writer, chosen, None if last is None else last - len(own))
+            lines = chosen.lines(_content(store, path), writer, None if last is None else last - len(own))
             own = lines + own if last is not None else own + lines
             if last is not None and len(own) >= last:
                 break
         found += own
-    if any(name.endswith(RAW) for name in store.names(logs_path(execution_id))):
+    if any(name.endswith(RAW) for name in _names(store, logs_path(execution_id))):
         found += _left_over(store, execution_id, chosen)
     found.sort(key=lambda line: line.at)
     return found if last is None else found[max(0, len(found) - last) :]
@@ -431,12 +440,45 @@ def dropped_lines(store: Store, execution_id: str) -> int:
         most = 0
         for path in paths:
             content = _content(store, path)
-            for head in _rows(content[: content.find(b"\n")]):
-                most = max(most, head[2])
-            for line in _lines_with(content, b'\n["lost",'):
-                count += sum(row[1] for row in _rows(line))
+            most = max(most, _count_in(content[: content.find(b"\n")], _HEAD, 2))
+            count += sum(_count_in(line, "lost", 1) for line in _lines_with(content, b'\n["lost",'))
         count += most
     return count
+
+
+def damaged_lines(store: Store, execution_id: str) -> int:
+    """Return how many lines were said and can no longer be read; a whole file counts as one."""
+    if store.local:
+        try:
+            store.names(logs_path(execution_id))
+        except OSError:
+            return 1
+    return sum(_damaged_in(store, path) for paths in _segments(store, execution_id).values() for path in paths)
+
+
+def _damaged_in(store: Store, path: str) -> int:
+    try:
+        content = store.get(path)
+    except FileNotFoundError:  # dropped between the listing and now
+        return 0
+    except OSError:
+        return 1
+    if not content:  # a file appears with its head
+        return 1
+    end = _end_of_lines(content)
+    damaged = int(bool(content[end:].strip(b"\0")))
+    try:
+        _decode_all(content[:end])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        damaged += sum(1 for line in content[:end].split(b"\n") if line and next(_rows(line), None) is None)
+    return damaged
+
+
+def _count_in(line: bytes, kind: str, place: int) -> int:
+    """Return a number of lines that a line of a kind tells; 0 if it tells none."""
+    row = next(_rows(line), [])
+    told = row[place] if len(row) > place and row[0] == kind else 0
+    return told if type(told) is int and 0 <= told <= _MOST_TOLD else 0
 
 
 def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine]:
@@ -446,7 +488,7 @@ def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine
     """
     found: list[LogLine] = []
     segments, folder = _segments(store, execution_id), logs_path(execution_id)
-    for name in store.names(folder):
+    for name in _names(store, folder):
         writer, _, kind = name.removesuffix(RAW).rpartition("-")
         if not name.endswith(RAW):
             continue
@@ -455,12 +497,14 @@ def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine
         if any(row[0] == "masked" for row in rows):
             continue
         for row in rows:
-            if row[0] == "in":
+            if row[0] == "in" and len(row) == 2:
                 task = _global(row[1], writer)
-            elif len(row) == 6 and row[1] == kind:
-                at, read = row[0], row[5]
-        at = max(at, int(store.modified(f"{folder}/{name}") * 1e9))
-        rest = _bounded_rest(store, f"{folder}/{name}", read)
+            elif len(row) == 6 and row[1] == kind and type(row[5]) is int and _is_time(row[0]):
+                at, read = row[0], max(0, row[5])
+        path = f"{folder}/{name}"
+        rest = _bounded_rest(store, path, read)
+        if rest:
+            at = max(at, int(store.modified(path) * 1e9))
         for line in rest.decode("utf-8", "backslashreplace").splitlines():
             said = LogLine(at, "", 0, STREAMS.get(kind, kind), line, task, task, writer=writer)
             found += [said] if chosen.takes(said) else []
@@ -629,7 +673,11 @@ _TASKS = re.compile(rb'^\[-?\d+,(?:\d+|"\w+"),([^,]+),', re.MULTILINE)
 _WARNING = 30
 
 _decode = msgspec.json.Decoder(list).decode
+_decode_all = msgspec.json.Decoder(list[msgspec.Raw]).decode_lines
 _decode_ref = msgspec.json.Decoder().decode
+
+_MOST_TOLD = 2**53
+_LATEST = 2**62
 
 
 def _end_of_lines(content: bytes) -> int:
@@ -640,7 +688,7 @@ def _end_of_lines(content: bytes) -> int:
 
 def _rows(line: bytes) -> Iterator[list[Any]]:
     if line.startswith(b"["):
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             row = _decode(line)
             if row:
                 yield row
@@ -650,18 +698,25 @@ def _line(row: list[Any], writer: str) -> LogLine | None:
     """Read a row; None if it is none that says something."""
     try:
         at, kind, task, span, text = row[:5]
-        if type(at) is not int or type(text) is not str:
+        if not _is_time(at) or type(text) is not str:
             return None
         task, span = _global(task, writer), _global(span, writer)
-        if isinstance(kind, int):
-            level, logger, where, exception, fields = row[5:10]
+        if type(kind) is int:
+            level, logger, where, exception = (each if type(each) is str else str(each) for each in row[5:9])
+            fields = row[9] if type(row[9]) is dict else {}
             stream = "warnings" if logger == "py.warnings" else "logging"
             return LogLine(at, level, kind, stream, text, task, span, logger, where, exception, fields, writer)
+        if type(kind) is not str:
+            return None
         if text.startswith("{") and text.endswith("}"):
             return _structured(at, STREAMS.get(kind, kind), text, task, span, writer)
         return LogLine(at, "", 0, STREAMS.get(kind, kind), text, task, span, writer=writer)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, IndexError):
         return None
+
+
+def _is_time(at: Any) -> bool:
+    return type(at) is int and -_LATEST < at < _LATEST
 
 
 def _structured(at: int, stream: str, text: str, task: str, span: str, writer: str) -> LogLine:
@@ -669,7 +724,7 @@ def _structured(at: int, stream: str, text: str, task: str, span: str, writer: s
     plain = LogLine(at, "", 0, stream, text, task, span, writer=writer)
     try:
         fields = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return plain
     key = next((key for key in ("event", "message", "msg") if isinstance(fields.get(key), str)), None)
     level = fields.get("level", "")
@@ -697,10 +752,6 @@ def _lines_with(content: bytes, needle: bytes) -> Iterator[bytes]:
         at = content.find(needle, end)
 
 
-def _lines_in(store: Store, path: str, writer: str, chosen: _Choice, last: int | None) -> list[LogLine]:
-    return chosen.lines(_content(store, path), writer, last)
-
-
 def _content(store: Store, path: str) -> bytes:
     try:
         return store.get(path)
@@ -708,11 +759,21 @@ def _content(store: Store, path: str) -> bytes:
         return b""
 
 
+def _names(store: Store, folder: str) -> list[str]:
+    """List a folder; nothing if it is none of ours, such as a link to another one."""
+    try:
+        return store.names(folder)
+    except OSError:
+        if not store.local:
+            raise  # nobody can tell a folder that cannot be read from a network that is down
+        return []
+
+
 def _segments(store: Store, execution_id: str) -> dict[str, list[str]]:
     """Return the paths of each writer's segments in their order."""
     found: dict[str, list[str]] = {}
     folder = logs_path(execution_id)
-    for name in store.names(folder):
+    for name in _names(store, folder):
         writer, dash, rest = name.rpartition("-")
         if dash and rest.endswith(".jsonl"):
             found.setdefault(writer, []).append(f"{folder}/{name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -64,9 +65,21 @@ def writer_of(path: str) -> str:
     return path.rpartition("/")[2].partition("-")[0]
 
 
-def chosen(lines: bytes, wanted: Callable[[bytes], bool]) -> bytes:
-    """Return the head and those of the lines that are wanted."""
+def chosen(lines: bytes, wanted: Callable[[bytes], bool] | tuple[bytes, ...]) -> bytes:
+    """Return the head and those of the lines that are wanted.
+
+    Args:
+        lines: Lines of a segment.
+        wanted: Tells whether a line is; or how they begin, which is several times as quick.
+    """
+    if isinstance(wanted, tuple):
+        return b"\n".join(_beginning(wanted).findall(lines))
     return b"\n".join(line for line in lines.split(b"\n") if line.startswith(b'["head"') or wanted(line))
+
+
+@functools.lru_cache(maxsize=16)
+def _beginning(wanted: tuple[bytes, ...]) -> re.Pattern[bytes]:
+    return re.compile(b"^(?:%s).*$" % b"|".join(map(re.escape, (b'["head"', *wanted))), re.MULTILINE)
 
 
 def segment_lines(store: Store, path: str) -> bytes:

@@ -58,6 +58,15 @@ class ExecutionStart(Record, tag="execution"):
     """The execution of another process in which this one's process runs, such as that of ``obs run``."""
 
 
+class Surroundings(Record, tag="surroundings"):
+    """What an execution ran in; written by its first writer, once more if it imported more since."""
+
+    folder: str
+    """The working folder."""
+    digest: str
+    """The hash of a JSON object in the store's shared content: machine, Python, and what is installed and imported."""
+
+
 class ExecutionEnd(Record, tag="execution-end"):
     """The execution ended."""
 
@@ -401,6 +410,7 @@ class MetricSummary(Record, tag="metrics"):
 AnyRecord = (
     Head
     | ExecutionStart
+    | Surroundings
     | ExecutionEnd
     | SpanRecord
     | OpenSpan

@@ -34,6 +34,7 @@ from obs_core.store.paths import execution_path, report_path, shared_path
 from obs_core.values.registry import declared, load
 
 if TYPE_CHECKING:
+    from obs_core.reading.changes.result import Changes
     from obs_core.reading.metrics import Metric, MetricTable
     from obs_core.reading.why import Why
     from obs_core.trace.execution_span import ExecutionSpan
@@ -288,6 +289,33 @@ class Execution:
         from obs_core.reading.why import why
 
         return why(self.store, self._assembly)
+
+    def changes(self, other: Execution | str | None = None) -> Changes:
+        """Tell what changed between another execution and this one, the most telling first.
+
+        Times and metrics are told apart from noise by up to 20 earlier good executions of the same name.
+
+        Args:
+            other: What it is compared with: an execution, or what `load_execution` takes. Default: the last good one of
+                its name before it.
+
+        Returns:
+            What changed, which shows itself in a notebook. Its `found` is empty where there is no earlier good one.
+
+        Raises:
+            ExecutionNotFoundError: No execution, or more than one, is meant.
+
+        Examples:
+            >>> print(load_execution("last").changes())
+            train 20261128-214227-040522-ztn6qa (failed, 562 ms), compared with the last good run: ...
+            >>> load_execution("last").changes("7mva").to_markdown()
+        """
+        from obs_core.reading.changes.comparing import compare
+        from obs_core.reading.changes.reading import read_side
+
+        another = load_execution(other, self.store) if isinstance(other, str) else other
+        before = None if another is None else read_side(another.store, another.id)
+        return compare(read_side(self.store, self.id), before)
 
     def shared_body(self, digest: str) -> str | None:
         """Return a script or style that several deck items hold; None if it is gone."""

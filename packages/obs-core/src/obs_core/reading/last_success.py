@@ -5,17 +5,13 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from obs_core.assembly.assembly import Assembly
-from obs_core.assembly.summary import read_summary
 from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
 from obs_core.journal.records import Head
 from obs_core.model import ExecutionView
+from obs_core.reading.changes.earlier import last_good
 from obs_core.store.base import Store
-from obs_core.store.paths import EXECUTIONS
 
 __all__ = ["LastSuccess", "last_success"]
-
-_MOST_LOOKED_AT = {True: 200, False: 20}
-"""Earlier executions that are looked at, in a folder and in a shared store: each costs a read."""
 
 _LONGEST = 200
 
@@ -42,14 +38,12 @@ def last_success(store: Store, assembly: Assembly) -> LastSuccess | None:
         assembly: The execution that did not.
     """
     view = assembly.view
-    earlier = [one for one in store.names(EXECUTIONS) if one < view.id]
-    for execution_id in reversed(earlier[-_MOST_LOOKED_AT[store.local] :]):
-        found = read_summary(store, execution_id)
-        if found is not None and found.status == "succeeded" and found.name == view.name:
-            main = assembly.writers.get("main")
-            heads = _head_of(store, execution_id), None if main is None else main.head
-            return LastSuccess(execution_id, found, [*_of_views(found, view), *_of_heads(*heads)])
-    return None
+    good = last_good(store, view)
+    if good is None:
+        return None
+    main = assembly.writers.get("main")
+    heads = _head_of(store, good.id), None if main is None else main.head
+    return LastSuccess(good.id, good, [*_of_views(good, view), *_of_heads(*heads)])
 
 
 def _head_of(store: Store, execution_id: str) -> Head | None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import html.parser
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field, structs
 
 from obs_core.assembly.assembly import Assembly
-from obs_core.assembly.drawing import read_deck_blob
 from obs_core.journal.logs import read_log
 from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
 from obs_core.model import SpanTable, Status, TaskView
+from obs_core.reading.changes.change import Change
 from obs_core.reading.endings import Cause, Ending, Memory, ending_of, writer_that_ended
 from obs_core.reading.fault_files import Frame, innermost_own, without_obs
+from obs_core.reading.inputs import arguments_of
 from obs_core.reading.last_success import LastSuccess, last_success
 from obs_core.store.base import Store
 from obs_core.store.paths import EXECUTIONS
@@ -29,9 +28,12 @@ _MOST_INPUTS = 12
 _MOST_LINES = 10
 _MOST_WITHIN, _MOST_WITHIN_TOLD = 50, 3
 _LONGEST_LINE = 500
-_LONGEST_INPUT = 200
-_LARGEST_COMPARED = 8 * 1024 * 1024
-"""Bytes of the last good execution's journal beyond which its inputs are not looked up: all of it has to be read."""
+_LARGEST_COMPARED = 4 * 1024 * 1024
+"""Bytes of the last good execution's journal beyond which it is not compared: all of it has to be read."""
+
+_MOST_DIFFERENCES = 12
+_TELLING = 40
+"""How telling a difference has to be, from 0 to 100."""
 
 
 class SpanAtEnd(Struct, frozen=True):
@@ -141,7 +143,7 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
     inner = list(_runs_within(store, assembly)) if assembly.ended_processes and not found.error else []
     good = last_success(store, assembly) if view.status != "running" else None
     if good is not None:
-        found.last_success, found.differences = good.id, _differences(store, task, found, good)
+        found.last_success, found.differences = good.id, _differences(store, assembly, good)
     found.paragraph = " ".join(_sentences(found, ending, assembly, good, inner))
     return found
 
@@ -347,101 +349,36 @@ def _quoted(name: str) -> str:
     return f'"{name[:120]}"'
 
 
-# Inputs
+# What is different
+
+
+def _differences(store: Store, assembly: Assembly, good: LastSuccess) -> list[str]:
+    """Tell what is different since the last good execution, a phrase each; of a large one what its head tells."""
+    told = list(good.differences)
+    if store.local and sum(map(store.size_of, segment_names(store, good.id))) <= _LARGEST_COMPARED:
+        from obs_core.reading.changes.comparing import causes
+        from obs_core.reading.changes.reading import read_side
+        from obs_core.reading.changes.sides import Side
+
+        found = causes(read_side(store, good.id), Side(store, assembly, {}))
+        told += [_phrase(change) for change in found[:_MOST_DIFFERENCES] if change.weight > _TELLING]
+    return told
+
+
+def _phrase(change: Change) -> str:
+    if change.kind == "source":
+        return f"the source of {_named(change.what)} changed ({change.note})"
+    what = f"{_named(change.task)}'s {change.what}" if change.kind == "parameter" and change.task else change.what
+    before, after = (_short(text) if text else "none" for text in (change.before, change.after))
+    if before == after:
+        return f"{what} has other contents: {after}"
+    return f"{what} was {before}, now {after}"
 
 
 def _inputs_of(store: Store, assembly: Assembly, task: TaskView) -> list[tuple[str, str]]:
     """Return how a task's arguments read in its Input deck."""
-    deck = next((one for one in assembly.decks.get(task.id, ()) if one.name == "Input"), None)
-    if deck is None:
-        return []
-    read = functools.partial(_text_of_item, store)
-    found: list[tuple[str, str]] = []
-    for item in sorted(deck.items, key=lambda item: item.at):
-        if isinstance(item.content, str) and item.content.startswith('<h3 class="obs-argument">'):
-            found.append((_plain(item.content.partition("</code>")[0]), ""))
-        elif found:
-            name, before = found[-1]
-            found[-1] = name, f"{before} {read(item.content)}".strip()[:_LONGEST_INPUT]
+    found = [(one.name, one.text(store)) for one in arguments_of(assembly, task.id)]
     return [(name, text) for name, text in found if text][:_MOST_INPUTS]
-
-
-def _text_of_item(store: Store, content: object) -> str:
-    text = content if isinstance(content, str) else read_deck_blob(store, content.path)  # type: ignore[attr-defined]
-    text = text[: 64 * _LONGEST_INPUT]
-    # What stands before a table tells its kind and size; its cells, one after another, tell nothing.
-    return _plain(text.partition("<table")[0]) or _plain(text)
-
-
-class _Text(html.parser.HTMLParser):
-    """Collects what a browser would show."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self._hidden = ""
-        self._key = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._key = tag == "span" and ("class", "key") in attrs
-        if tag in ("style", "script"):
-            self._hidden = tag
-        elif tag in _BREAKS:
-            self.parts.append(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._hidden:
-            self._hidden = ""
-        elif tag in _BREAKS:
-            self.parts.append(" ")
-        elif self._key and tag == "span":
-            self._key = False
-            self.parts.append(": ")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data)
-
-
-_BREAKS = frozenset(("p", "div", "td", "th", "tr", "li", "br", "dt", "dd", "h1", "h2", "h3", "h4", "summary"))
-
-
-def _plain(text: str) -> str:
-    parser = _Text()
-    parser.feed(text)
-    return " ".join("".join(parser.parts).split())
-
-
-# What is different
-
-
-def _differences(store: Store, task: TaskView | None, found: Why, good: LastSuccess) -> list[str]:
-    differences = list(good.differences)
-    if task is not None and found.inputs:
-        differences += _of_inputs(task, found.inputs, _same_task(store, good.id, task.name))
-    return differences
-
-
-def _of_inputs(
-    task: TaskView, inputs: list[tuple[str, str]], then: Callable[[], list[tuple[str, str]]]
-) -> Iterable[str]:
-    before = dict(then())
-    for name, text in inputs:
-        if name in before and before[name] != text:
-            yield f"{_named(task.name)}'s {name} was {_short(before[name])}, now {_short(text)}"
-
-
-def _same_task(store: Store, execution_id: str, name: str) -> Callable[[], list[tuple[str, str]]]:
-    def read() -> list[tuple[str, str]]:
-        from obs_core.assembly.loading import assembled
-
-        if not store.local or sum(map(store.size_of, segment_names(store, execution_id))) > _LARGEST_COMPARED:
-            return []
-        good = assembled(store, execution_id)
-        calls = [one for one in good.tasks if one.name == name]
-        return _inputs_of(store, good, calls[-1]) if calls else []
-
-    return read
 
 
 def _short(text: str) -> str:

@@ -28,7 +28,7 @@ from obs_core.journal.logs import RAW
 from obs_core.locks import new_rlock
 from obs_core.recording.run import TaskState
 from obs_core.recording.scope import active
-from obs_core.store.descriptors import identity_of, moved_up
+from obs_core.store.descriptors import file_id, moved_up
 from obs_core.store.paths import logs_path
 from obs_core.text.masking import masks_anything
 
@@ -107,8 +107,8 @@ class _Kept:
 
     def is_at(self, number: int) -> bool:
         """Tell whether a descriptor still points at the file: the program may point it elsewhere, as daemons do."""
-        found = identity_of(number)
-        return found is not None and found == identity_of(self.file)
+        found = file_id(number)
+        return found is not None and found == file_id(self.file)
 
     def close(self) -> None:
         for descriptor in (self.file, *self.old.values()):

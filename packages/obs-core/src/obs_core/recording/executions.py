@@ -14,7 +14,7 @@ from obs_core import clock, provenance, settings
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import flusher, records
-from obs_core.recording import closing_line, faults, logs, samplers, threads
+from obs_core.recording import closing_line, faults, logs, samplers, surroundings, threads
 from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
@@ -311,6 +311,7 @@ def end(run: Run, error: BaseException | None = None) -> None:
     forget(run)
     if not isinstance(error, Terminated):  # others may never answer while a signal is handled
         run.collect(root, ended=True)
+        surroundings.write_at_end(run)
     with guarded(f"ending execution {run.name!r}"):
         if root.decks:
             from obs_core.recording.own_work import own_work

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from obs_core.failsafe import guarded
 from obs_core.locks import new_rlock
 from obs_core.recording.run import Run, live
-from obs_core.store.descriptors import identity_of, open_high
+from obs_core.store.descriptors import file_id, open_high
 from obs_core.store.paths import faults_path
 
 __all__ = ["aside", "follow", "follow_later", "handled_below_python", "unfollow"]
@@ -32,11 +32,11 @@ __all__ = ["aside", "follow", "follow_later", "handled_below_python", "unfollow"
 class _Watch:
     """The descriptor that the handlers write to, and the executions that run, the innermost last."""
 
-    __slots__ = ("children", "descriptor", "enabled", "identity", "registered", "runs")
+    __slots__ = ("children", "descriptor", "enabled", "file_id", "registered", "runs")
 
     def __init__(self) -> None:
         self.descriptor = -1
-        self.identity: tuple[int, int] | None = None
+        self.file_id: tuple[int, int] | None = None
         self.enabled = self.registered = False
         self.children = False
         """Whether this process has forked, so that there may be files of others."""
@@ -107,12 +107,12 @@ def _point_to(path: str) -> None:
     else:
         _watch.descriptor = open_high(path, flags)
         _watch.enabled = _watch.registered = False
-    _watch.identity = identity_of(_watch.descriptor)
+    _watch.file_id = file_id(_watch.descriptor)
 
 
 def _is_still_ours() -> bool:
     """Tell whether the descriptor is what it was: a program that becomes a daemon may have closed all there were."""
-    return _watch.descriptor >= 0 and identity_of(_watch.descriptor) == _watch.identity
+    return _watch.descriptor >= 0 and file_id(_watch.descriptor) == _watch.file_id
 
 
 def _listen() -> None:

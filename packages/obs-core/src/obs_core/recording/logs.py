@@ -95,7 +95,7 @@ def begin(task: TaskState) -> None:
     global _before_writing
     if task.logs is None:
         inherited = None if task.parent is None else task.parent.task.logs
-        task.logs = _mode_of_environment() if inherited is None else inherited
+        task.logs = _MODES.get(settings.logs_text().lower(), STREAMS) if inherited is None else inherited
     if task.logs == NOTHING:
         return
     _within[id(task)] = task
@@ -126,10 +126,6 @@ def end(task: TaskState) -> None:
         _release()
         for other in list(_within.values()):  # begun by another thread meanwhile
             _ensure(other)
-
-
-def _mode_of_environment() -> int:
-    return _MODES.get(settings.logs_text().lower(), STREAMS)
 
 
 # where it is said
@@ -431,6 +427,11 @@ def _hook_logging() -> None:
         finally:
             _logging_now.discard(me)
 
+    # A call with wrong arguments prints the call stack from the first frame outside of logging's files: the caller's.
+    place = original.__code__
+    callHandlers.__code__ = callHandlers.__code__.replace(
+        co_filename=place.co_filename, co_firstlineno=place.co_firstlineno
+    )
     _hook = callHandlers
     logging.Logger.callHandlers = callHandlers  # type: ignore[method-assign]
 

@@ -19,7 +19,7 @@ from obs_core.recording.here import innermost
 from obs_core.recording.metrics_deck import announce
 from obs_core.recording.run import Run, TaskState
 from obs_core.text.masking import mask
-from obs_core.text.terminal import printable
+from obs_core.text.terminal import is_terminal, printable
 from obs_core.values.curves import ProgressBar
 
 __all__ = ["progress_of", "track"]
@@ -522,14 +522,9 @@ def _display_for(loop: track[Any]) -> _Display | None:
     file = sys.stderr
     if file is None or getattr(file, "closed", False):
         return None
-    if _is_terminal(file) and os.environ.get("TERM") != "dumb":
+    if is_terminal(file) and os.environ.get("TERM") != "dumb":
         return _TerminalBar(file)
     return _LogLines(file, loop._start)
-
-
-def _is_terminal(file: Any) -> bool:
-    isatty = getattr(file, "isatty", None)  # who copies output to two places writes `write` and `flush` alone
-    return isatty is not None and bool(isatty())
 
 
 def _width_of(file: Any) -> int:

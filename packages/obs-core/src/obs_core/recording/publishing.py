@@ -64,7 +64,7 @@ def finish(task: TaskState) -> None:
 
 
 def _path(task: TaskState) -> str:
-    return report_path(task.run.id, report_name(_named(task)))
+    return report_path(task.run.id, report_name(TaskView(task.global_ref(), mask(task.name), "running", 0, 0)))
 
 
 def _write_decks(task: TaskState) -> None:
@@ -99,10 +99,6 @@ def report_name(task: TaskView) -> str:
     """Return the file name, without its ending, of a task's report: ``"clean-12"``."""
     readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", task.name).strip("-.")[:60] or "task"
     return f"{readable}-{task.id.removeprefix('main.')}"
-
-
-def _named(task: TaskState) -> TaskView:
-    return TaskView(task.global_ref(), mask(task.name), "running", 0, 0)
 
 
 def _view(task: TaskState) -> TaskView:

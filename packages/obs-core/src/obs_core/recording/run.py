@@ -285,6 +285,8 @@ class Run:
         attached: How often this process joined it, since another one began it.
         metrics: What holds back the metrics that were logged last, once there are any.
         progress: What holds how far its loops are.
+        has_tasks: Whether a task of it began in this process.
+        surroundings: What was written of what it runs in.
     """
 
     __slots__ = (
@@ -292,6 +294,7 @@ class Run:
         "attached",
         "begun",
         "carried",
+        "has_tasks",
         "id",
         "journal",
         "log",
@@ -301,6 +304,7 @@ class Run:
         "progress",
         "root",
         "store",
+        "surroundings",
     )
 
     def __init__(
@@ -323,6 +327,8 @@ class Run:
         self.attached = 0
         self.metrics: MetricLog | None = None
         self.progress: list[ProgressLog] = []
+        self.has_tasks = False
+        self.surroundings: records.Surroundings | None = None
         live[execution_id] = self
 
     def over(self) -> None:

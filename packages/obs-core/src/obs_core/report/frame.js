@@ -165,9 +165,18 @@
     if (href.startsWith("#")) scrollTo(placeOf(href.slice(1)) ?? placeOf(unquoted(href.slice(1))));
     else if (/^(?:https?|mailto):/i.test(href)) tellParent({ obs: "open", url: href });
   };
+  const linkOf = (event) => event.composedPath().find((node) => node.localName === "a");
+  const hrefOf = (link) => link?.getAttribute("href") ?? link?.getAttribute("xlink:href");
+  // A middle click opens a window without asking the sandbox; nothing in the document hears it before this does.
+  addEventListener("auxclick", (event) => {
+    if (event.button !== 1) return;
+    event.preventDefault();
+    const href = hrefOf(linkOf(event));
+    if (href != null) follow(event, href.trim());
+  }, true);
   addEventListener("click", (event) => {
-    const link = event.composedPath().find((node) => node.localName === "a");
-    const href = link?.getAttribute("href") ?? link?.getAttribute("xlink:href");
+    const link = linkOf(event);
+    const href = hrefOf(link);
     if (href == null || event.defaultPrevented) return;
     if (!link.hasAttribute("download")) return follow(event, href.trim());
     event.preventDefault();

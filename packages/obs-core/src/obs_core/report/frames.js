@@ -10,6 +10,7 @@ const LONGEST_ADDRESS = 8000;
 const READABLE_AFTER = 600; // milliseconds: who clicks fast in a deck must not hit what has just come up
 const SILENT = 8000; // milliseconds after which a frame that does not answer is offered to be closed
 const MOST_MESSAGES = 2000; // of a frame in a second
+const MOST_SENT = 1e6; // characters and bytes of a frame in a second; a file to save is handed over, not copied
 
 const frames = new Map();
 const tellTheme = (frame) => frame.contentWindow?.postMessage({ obs: "theme", theme: currentTheme() }, "*");
@@ -30,13 +31,14 @@ export const isWebAddress = (url) => {
 addEventListener("message", (event) => {
   const known = frames.get(event.source);
   const message = event.data;
-  if (!known || floods(known)) return;
+  if (!known || floods(known, message)) return;
   known.heard = performance.now();
   known.silence?.remove();
   if (!message || typeof message !== "object") return;
   if (message.obs === "waiting") known.onWaiting?.();
   if (message.obs === "height") known.onHeight(message.height);
   if (message.obs === "measured") known.onMeasured?.();
+  if (message.obs === "on-paper") known.onPaper?.();
   if (message.obs === "open") onOpen(known, String(message.url));
   if (message.obs === "scroll") onScroll(known, message.top);
   if (message.obs === "save") onSave(known, String(message.name), message.content);
@@ -90,12 +92,20 @@ const onSave = (known, given, content) => {
 
 // ---- A frame that computes without end, or floods this page: the page stays usable, and can close it
 
-const floods = (known) => {
+const lengthOf = (part) =>
+  (typeof part === "string" || Array.isArray(part) ? part.length : part instanceof ArrayBuffer || ArrayBuffer.isView(part) ? part.byteLength : 0);
+const sizeOf = (message) => {
+  const parts = message && typeof message === "object" ? Object.values(message).slice(0, 20) : [];
+  return parts.reduce((size, part) => size + lengthOf(part), lengthOf(message));
+};
+const floods = (known, message) => {
   const now = performance.now();
-  if (now - known.second > 1000) [known.second, known.messages] = [now, 0];
+  if (now - known.second > 1000) [known.second, known.messages, known.size] = [now, 0, 0];
   known.messages += 1;
-  if (known.messages > MOST_MESSAGES) close(known, "It was closed, since it sent this page messages without end.");
-  return known.messages > MOST_MESSAGES;
+  known.size += sizeOf(message);
+  const tooMuch = known.messages > MOST_MESSAGES || known.size > MOST_SENT;
+  if (tooMuch) close(known, "It was closed, since it sent this page messages without end.");
+  return tooMuch;
 };
 const close = (culprit, reason) => {
   // A browser may run all of them in one process: what hangs there goes away with the last of them.
@@ -159,7 +169,7 @@ export const show = async (panel, title, { items, missing }, parts, begin) => {
   panel.append(frame);
   await laidOut();
   return new Promise((resolve) => {
-    const known = { frame, sent: false, heard: performance.now(), second: 0, messages: 0 };
+    const known = { frame, sent: false, heard: performance.now(), second: 0, messages: 0, size: 0 };
     known.onHeight = (height) => {
       if (Number.isFinite(height) && height > 0) {
         panel.style.setProperty("--content-height", `${Math.min(Math.ceil(height), TALLEST)}px`);
@@ -183,30 +193,56 @@ export const show = async (panel, title, { items, missing }, parts, begin) => {
   });
 };
 
-// ---- Paper. A frame that becomes narrower becomes higher, and tells so too late for a page that is being printed:
-// the button and Ctrl+P first make the frames narrow; printed by the browser's menu, they keep their width and are
-// scaled down.
+// ---- Paper. The button and Ctrl+P lay the page out as paper first: rules for paper hold, the frames are as wide as a
+// sheet, and what they hold is asked to leave the ends of sheets free. Printed by the browser's menu there is no time for
+// that: frames keep their width and are scaled down.
 
-const PAPER_WIDTH = 700;
+const PAPER_WIDTH = 700; // pixels, of each of these papers between its margins
+const PAPERS = {
+  a4: { page: "size: 595pt 842pt; margin: 37pt 35pt", height: 1024 },
+  letter: { page: "size: 612pt 792pt; margin: 36pt 43.5pt", height: 960 },
+};
+const LETTER_LANDS = new Set(["US", "CA", "MX", "PH", "CL", "CO", "VE", "CR", "GT", "PA", "DO", "PR", "SV", "NI"]);
+const LONGEST_WAIT = 60e3; // milliseconds
 const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
-const measured = (known) => new Promise((resolve) => {
-  known.onMeasured = resolve;
-  known.frame.contentWindow.postMessage({ obs: "measure", width: known.frame.clientWidth }, "*");
-});
-// Each shown frame is asked for its height at its new width, until two answers are the same; one that never answers
-// (a document of the user's own) holds up nobody for long.
-const heightsSettled = async () => {
-  const shown = [...frames.values()].filter(({ frame }) => frame.offsetParent && !frame.closest(".away"));
-  const heights = () => shown.map(({ frame }) => frame.offsetHeight).join();
-  for (let before = "", round = 0; round < 10 && before !== heights(); round += 1) {
-    before = heights();
-    await Promise.race([Promise.all(shown.map(measured)), pause(3000)]);
-    await pause(50);
+const paper = () => {
+  try {
+    return LETTER_LANDS.has(new Intl.Locale(navigator.language).region) ? PAPERS.letter : PAPERS.a4;
+  } catch {
+    return PAPERS.a4;
   }
+};
+// As long as a frame answers pings, its answer is waited for: on a busy machine it may take long.
+const asked = async (known, question, answer) => {
+  let answered = false;
+  known[answer] = () => { answered = true; };
+  known.frame.contentWindow?.postMessage(question, "*");
+  const began = performance.now();
+  const goesOn = () => known.frame.isConnected && performance.now() - Math.max(known.heard, began) < SILENT
+    && performance.now() - began < LONGEST_WAIT;
+  while (!answered && goesOn()) await pause(20);
+};
+const layOut = async (known, height) => {
+  const { frame } = known;
+  const width = frame.offsetWidth;
+  const { top, width: shown } = frame.getBoundingClientRect();
+  const scale = shown / width;
+  const first = (Math.max(0, top + scrollY) % height) / scale;
+  // Somebody else's page may still be moving.
+  const settles = frame.classList.contains("whole") ? 1000 : 0;
+  await asked(known, { obs: "paper", width, sheet: height / scale, first, settles }, "onPaper");
+  await asked(known, { obs: "measure", width }, "onMeasured");
 };
 // A deck that was chosen just now may still be on its way; one that never comes holds up nobody for long.
 const openedAll = async () => {
   for (let round = 0; round < 200 && document.querySelector(".panel:not(.away)[aria-busy]"); round += 1) await pause(50);
+};
+const printRules = (rules, found = []) => {
+  for (const rule of rules) {
+    if (rule.media?.mediaText === "print") found.push(rule.media);
+    else if (rule.cssRules) printRules(rule.cssRules, found);
+  }
+  return found;
 };
 const scaleToPaper = () => {
   for (const { frame } of frames.values()) {
@@ -216,20 +252,61 @@ const scaleToPaper = () => {
   }
 };
 addEventListener("beforeprint", scaleToPaper);
-/** Print the page, with what its frames hold laid out for paper. */
-export const printWell = async () => {
+// A browser may say that it has printed before it has taken the frames, which run in processes of their own: what was laid
+// out for paper stays so until the reader is back at the page.
+const BACK = ["focus", "pointermove", "pointerover", "pointerdown", "wheel", "keydown", "keyup"];
+const LONGEST_ON_PAPER = 10e3; // milliseconds, after it said so
+let toScreen = () => {};
+const layOutPage = () => {
   const root = document.documentElement;
-  if (root.classList.contains("for-paper")) return;
   const theme = currentTheme();
-  addEventListener("afterprint", () => {
+  const { page, height } = paper();
+  const rules = [...document.styleSheets].flatMap((sheet) => printRules(sheet.cssRules));
+  const format = element("style", {}, `@page { ${page} }`);
+  const [left, top] = [scrollX, scrollY];
+  const listening = new AbortController();
+  toScreen = () => {
+    toScreen = () => {};
+    listening.abort();
     root.classList.remove("for-paper");
+    for (const rule of rules) rule.mediaText = "print";
+    format.remove();
+    for (const { frame } of frames.values()) frame.contentWindow?.postMessage({ obs: "screen" }, "*");
     applyTheme(theme);
-  }, { once: true });
+    scrollTo(left, top);
+  };
+  addEventListener("afterprint", () => {
+    for (const event of BACK) addEventListener(event, () => toScreen(), { signal: listening.signal });
+    setTimeout(() => listening.signal.aborted || toScreen(), LONGEST_ON_PAPER);
+  }, { signal: listening.signal });
+  scaleToPaper();
   root.classList.add("for-paper");
+  for (const rule of rules) rule.mediaText = "all";
+  // A page of somebody else's is made for a screen: it keeps its width, and is scaled down.
+  for (const { frame } of frames.values()) {
+    if (!frame.classList.contains("whole")) frame.parentElement.style.removeProperty("--print-width");
+  }
+  document.head.append(format);
   applyTheme("light");
-  await openedAll();
-  await heightsSettled();
-  print();
+  scaleToPaper();
+  return height;
+};
+let printing = false;
+/** Print the page, laid out for paper. */
+export const printWell = async () => {
+  if (printing) return;
+  printing = true;
+  try {
+    await openedAll();
+    toScreen();
+    const height = layOutPage();
+    for (const known of frames.values()) {
+      if (known.frame.offsetParent && !known.frame.closest(".away")) await layOut(known, height);
+    }
+    print();
+  } finally {
+    printing = false;
+  }
 };
 addEventListener("keydown", (event) => {
   if (event.key !== "p" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;

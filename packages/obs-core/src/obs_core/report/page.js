@@ -142,10 +142,10 @@ const duration = (shown) => fact(DURATION[shown.status] ?? "Duration", shown.dur
 const factIf = (value, label, ...values) => (value ? fact(label, ...values) : null);
 const errorBox = (error) => element("p", { class: "error" }, icon("failed"), element("code", {}, name(error)),
   copyButton(error, "the error"));
-const whyBox = (why) => element("p", { class: "why" }, name(why));
+const whyBox = (why) => element("p", { class: "why" }, name(why), " ", copyButton(why, "why it ended"));
 const problems = (shown, notes, why = "") => [
   why ? whyBox(why) : null,
-  shown.error ? errorBox(shown.error) : null,
+  shown.error && !why.includes(shown.error) ? errorBox(shown.error) : null,
   shown.status === "lost" && !why ? note(LOST) : null,
   notes.length ? notesBox(notes) : null,
 ];

@@ -49,7 +49,7 @@ def extract(html: str) -> tuple[str, dict[str, str]]:
     kept: list[str] = []
     bodies: dict[str, str] = {}
     position = 0
-    for element, start, end in _large_bodies(html):
+    for element, start, end in (body for body in _bodies(html) if body[2] - body[1] > SHARED_ABOVE):
         digest, body = _recent.named(element, html, start, end)
         bodies[digest] = body
         kept += (html[position:start].replace(MARK, _ESCAPED_MARK), MARK, digest)
@@ -90,10 +90,6 @@ def references(html: str) -> set[str]:
     if MARK not in html:
         return set()
     return {digest for digest in _REFERENCE.findall(html) if digest != "-"}
-
-
-def _large_bodies(html: str) -> Iterator[tuple[str, int, int]]:
-    return (body for body in _bodies(html) if body[2] - body[1] > SHARED_ABOVE)
 
 
 def _bodies(html: str) -> Iterator[tuple[str, int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["identity_of", "moved_up", "open_high"]
+__all__ = ["file_id", "moved_up", "open_high"]
 
 _MOST = 1024
 """Descriptors that a process has by default, and that `select` knows."""
@@ -38,7 +38,7 @@ def moved_up(descriptor: int) -> int:
     return high
 
 
-def identity_of(descriptor: int) -> tuple[int, int] | None:
+def file_id(descriptor: int) -> tuple[int, int] | None:
     """Return what tells the file of a descriptor from all others; None if it is closed."""
     try:
         found = os.fstat(descriptor)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from obs_core.store.base import Segment, StoreError
-from obs_core.store.descriptors import identity_of, open_high
+from obs_core.store.descriptors import file_id, open_high
 from obs_core.store.packing import member
 from obs_core.store.paths import parts_of
 
@@ -154,7 +154,7 @@ class _FolderSegment:
     def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor: int | None = None
-        self._identity: tuple[int, int] | None = None
+        self._file_id: tuple[int, int] | None = None
         self._end = 0
         """Bytes in the file; -1 while that is not known."""
         self.size = 0
@@ -162,11 +162,9 @@ class _FolderSegment:
     def append(self, lines: bytes) -> None:
         if self._descriptor is None:
             self._descriptor = _open_new(self._path)
-            self._identity = identity_of(self._descriptor)
-        elif identity_of(self._descriptor) != self._identity:
-            self._open_again()
-        elif not os.fstat(self._descriptor).st_nlink:
-            raise FileNotFoundError(f"{self._path} was removed while it was written")
+            self._file_id = file_id(self._descriptor)
+        else:
+            self._look_at_file(self._descriptor)
         if self._end != self.size:
             # An append was interrupted, or its caller was before he took note: taken back, so that no line is there
             # twice.
@@ -187,7 +185,7 @@ class _FolderSegment:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
-        is_ours = identity_of(descriptor) == self._identity
+        is_ours = file_id(descriptor) == self._file_id
         if self.size >= _COMPRESS_FROM:
             with contextlib.suppress(FileNotFoundError):  # somebody removed it
                 _compress(self._path)
@@ -200,13 +198,25 @@ class _FolderSegment:
         It runs in forked children too, for what they have of their parent's.
         """
         descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None and not sys.is_finalizing() and identity_of(descriptor) == self._identity:
+        if descriptor is not None and not sys.is_finalizing() and file_id(descriptor) == self._file_id:
             os.close(descriptor)
+
+    def _look_at_file(self, descriptor: int) -> None:
+        """Make sure that the descriptor is still that of our file, and that the file is still there."""
+        try:
+            found = os.fstat(descriptor)
+        except OSError:
+            self._open_again()
+            return
+        if (found.st_dev, found.st_ino) != self._file_id:
+            self._open_again()
+        elif not found.st_nlink:
+            raise FileNotFoundError(f"{self._path} was removed while it was written")
 
     def _open_again(self) -> None:
         """Go on with our file: the program closed its descriptor, which may be that of a file of its own by now."""
         self._descriptor = open_high(self._path, _APPENDED & ~os.O_CREAT)
-        if identity_of(self._descriptor) != self._identity:
+        if file_id(self._descriptor) != self._file_id:
             raise FileNotFoundError(f"{self._path} was replaced while it was written")
 
 

@@ -60,6 +60,11 @@ def logs_path(execution_id: str) -> str:
     return f"{EXECUTIONS}/{execution_id}/logs"
 
 
+def sums_path(execution_id: str) -> str:
+    """Return the file in which readers keep what they added up of a large execution that ended."""
+    return f"{EXECUTIONS}/{execution_id}/sums.json"
+
+
 def report_path(execution_id: str, name: str) -> str:
     """Return the file of a report."""
     return f"{EXECUTIONS}/{execution_id}/reports/{name}.html"

@@ -15,7 +15,7 @@ from obs_core import settings as environment
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
-from obs_core.recording import logs, threads, wrapping
+from obs_core.recording import logs, surroundings, threads, wrapping
 from obs_core.recording.executions import begin, end, leave_part, make_task_visible, make_visible, take_part_with
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.logs import mode_of
@@ -277,10 +277,9 @@ class _Call:
                         self._report(task, error, inner, calls)
                     if error is None:
                         self._keep(task)
-            elif error is None:
-                cpu = clock.process()
-                if self._keep(task):
-                    record_own_work(task, "obs: keep the output", task.ended, cpu)
+            elif error is None and self._keep(task):
+                used = task.spent[1] if task.spent else 0  # the clock of the process costs a system call
+                record_own_work(task, "obs: keep the output", task.ended, task.cpu + used)
         finally:
             task.over, task.older_threads = True, None
             active.discard(task)
@@ -309,6 +308,8 @@ class _Call:
             function=settings.qualified_name,
         )
         run.journal.append(_start_of(settings, task))
+        if not run.has_tasks:
+            surroundings.follow(run)
         if self._own_run is not None:
             make_visible(run)
         else:

@@ -38,6 +38,7 @@ _SHORTEST_PIECE = 6
 _LINE_BREAK = r"(?:\r?\n[ \t]*|(?:\\r)?\\n)?"  # in mail and PEM files, indented in YAML, escaped in JSON
 _LINE = 60  # base64 is broken after 60, 64 or 76 digits
 _LONGEST_FORM = 40  # characters that one of a secret's may take, such as "&amp;amp;#x22;"
+_MOST_PIECES = 1_000
 _DEEPEST = 64
 _LONGEST_INT = 8_000  # bits; Python refuses to write much longer ones in decimal
 _COMMON = "0 123456789etaoinshrdlcumfpgwybvk"  # the most common first
@@ -108,8 +109,11 @@ def mask(text: str) -> str:
     found = [needle for gate, needles in sought.items() if gate in text for needle in needles if needle.may_be_in(text)]
     if len(found) == 1 and found[0].stands_alone:
         return found[0].blanked(text)
-    spans = [span for needle in found for span in needle.spans(text)]
-    return _blanked(text, spans) if spans else text
+    if len(found) == 1:
+        return _blanked(text, found[0].spans(text))
+    from heapq import merge
+
+    return _blanked(text, merge(*(needle.spans(text) for needle in found)))
 
 
 def mask_value(value: Any) -> Any:
@@ -187,12 +191,13 @@ class _Needle:
 
     def blanked(self, text: str) -> str:
         """Replace its occurrences, which stand alone."""
-        if self._period == len(self._text):
-            text = text.replace(self._text, MASK)  # many times faster, where nothing more is left to be found
+        if self._period < len(self._text):
+            return _blanked(text, map(_span_of, self._compiled().finditer(text)))
+        text = text.replace(self._text, MASK)  # many times faster, where nothing more is left to be found
         return self._compiled().sub(MASK, text) if self.anchor in text else text
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where the value stands in a text; occurrences may overlap."""
+        """Where the value stands in a text, in the order in which its occurrences begin; they may overlap."""
         pattern = self._compiled()
         if not self._overlaps:
             for match in pattern.finditer(text):
@@ -221,16 +226,29 @@ class _Needle:
         return start, end
 
 
-def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
-    spans.sort()
-    pieces: list[str] = []
+def _span_of(match: re.Match[str]) -> tuple[int, int]:
+    return match.span()
+
+
+def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Put `MASK` in the place of spans, which are given in the order in which they begin."""
+    parts: list[str] = []
+    between: list[str] = []
     reached = 0
     for start, end in spans:
         if start >= reached:
-            pieces += text[reached:start], MASK
-        reached = max(reached, end)
-    pieces.append(text[reached:])
-    return "".join(pieces)
+            between.append(text[reached:start])
+            if len(between) > _MOST_PIECES:  # joined now and then: many short strings take more memory than the text
+                parts.append(MASK.join(between))
+                between = []
+            reached = end
+        elif end > reached:
+            reached = end
+    if not reached:
+        return text
+    between.append(text[reached:])
+    parts.append(MASK.join(between))
+    return MASK.join(parts)
 
 
 def _masked(value: Any, depth: int) -> Any:
@@ -399,7 +417,9 @@ def _run_pattern(char: str, length: int, written: Callable[[str], Iterable[str]]
         return escape(char) * length
     forms = sorted(map(escape, set(written(char))), key=len, reverse=True)
     if char != "\\":
-        return f"(?:{'|'.join(forms)}){{{length}}}"
+        # The first stands by itself: so `re` knows with what a match may begin, and passes over the rest of a text.
+        one = f"(?:{'|'.join(forms)})"
+        return one if length == 1 else f"{one}{one}{{{length - 1}}}"
     # Backslashes are all written alike, and the longest reading is right: without keeping to it, a backslash
     # before an escaped quote could be read in two ways, and a failing match would try all combinations.
     return f"(?>{'|'.join(f'(?:{form}){{{length}}}' for form in forms)})"

@@ -157,7 +157,7 @@ def _padded(text: str, width: int) -> str:
 
 
 def is_terminal(stream: Any) -> bool:
-    """Tell whether a stream is connected to a terminal; one that is closed, or None, is not."""
+    """Tell whether a stream is connected to a terminal; one that is closed, None, or knows only `write` is not."""
     try:
         return bool(stream.isatty())
     except (AttributeError, ValueError):

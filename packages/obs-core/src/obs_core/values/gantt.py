@@ -300,13 +300,15 @@ def _caption(axis: _Axis, rows: list[_Row]) -> str:
 
 
 def _table(rows: list[_Row]) -> str:
+    timed = any(row.process_time is not None for row in rows)
     lines = "".join(
         f"<tr><td>{_shown(row.name)}</td><td>{len(row.bars):,}</td><td>{format_duration(row.wall_time)}</td>"
-        f"<td>{'' if row.process_time is None else format_duration(row.process_time)}</td></tr>"
+        + (f"<td>{'' if row.process_time is None else format_duration(row.process_time)}</td>" if timed else "")
+        + "</tr>"
         for row in rows[:_TABLE_ROWS]
     )
     return (
-        "<table><thead><tr><th>Name</th><th>Count</th><th>Wall time</th><th>Process time</th></tr></thead>"
+        f"<table><thead><tr><th>Name</th><th>Count</th><th>Wall time</th>{'<th>Process time</th>' * timed}</tr></thead>"
         f"<tbody>{lines}</tbody></table>{_more(len(rows) - _TABLE_ROWS, 'name', 'with less time')}"
     )
 

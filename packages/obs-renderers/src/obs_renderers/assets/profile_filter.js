@@ -1,4 +1,5 @@
-// Buttons with data-kind show only the columns of that kind; an input with data-names those whose names hold the words.
+// Buttons with data-kind show only the columns of that kind; an input with data-names those whose names hold the words;
+// a select with data-order puts them in another order.
 (function () {
   if (window.obsProfile) return;
   window.obsProfile = true;
@@ -12,6 +13,23 @@
       card.hidden = !kind || !words.every(function (word) { return name.indexOf(word) >= 0; });
     });
   }
+
+  function arrange(root, by) {
+    var cards = Array.from(root.querySelectorAll("[data-kinds]"));
+    if (!cards.length) return;
+    cards.forEach(function (card, place) { if (!card.obsPlace) card.obsPlace = place + 1; });
+    function name(card) { return card.querySelector("h3").title; }
+    function rank(card) { return Number(card.dataset[by] || 0); }
+    var names = new Intl.Collator(undefined, { numeric: true });
+    cards.sort(function (a, b) {
+      return (by === "name" ? names.compare(name(a), name(b)) : by ? rank(b) - rank(a) : 0) || a.obsPlace - b.obsPlace;
+    });
+    cards[0].parentNode.append.apply(cards[0].parentNode, cards);
+  }
+
+  document.addEventListener("change", function (event) {
+    if (event.target.matches && event.target.matches("[data-order]")) arrange(event.target.closest(".obs-r"), event.target.value);
+  });
 
   document.addEventListener("click", function (event) {
     var button = event.target.closest && event.target.closest("[data-kind]");

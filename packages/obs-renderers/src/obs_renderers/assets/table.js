@@ -1,7 +1,7 @@
 // A table of which only the rows in view exist. Columns arrive packed (see _packing.py) and are unpacked when needed.
 window.obsTable = window.obsTable || (function () {
   "use strict";
-  var ROW = 30, MAX_HEIGHT = 480, MAX_PIXELS = 12e6, SLICE = 12, COLUMN_MIN = 56, COLUMN_MAX = 360;
+  var ROW = 30, PAPER_ROWS = 1000, MAX_HEIGHT = 480, MAX_PIXELS = 12e6, SLICE = 12, COLUMN_MIN = 56, COLUMN_MAX = 360;
 
   // Packed values: numbers over the column's offset, NaN where one is missing; floats as they are; of eight bytes BigInts.
   function unpack(column) {
@@ -178,7 +178,7 @@ window.obsTable = window.obsTable || (function () {
 
     // The names of rows stay in view on the left; rows without names are numbered.
     var wide = widths(), named = columns.filter(function (column) { return column.index; }).length;
-    var lead = named ? 0 : Math.max(44, String(Math.max(0, total - 1)).length * 8 + 24), lefts = [], edge = 0;
+    var lead = named ? 0 : Math.max(44, String(Math.max(0, total - 1)).length * 9 + 26), lefts = [], edge = 0;
     for (var at = 0; at < named; edge += wide[at++]) lefts.push(edge);
     if (edge > view.clientWidth / 2) named = 0;
     var whole = wide.reduce(function (a, b) { return a + b; }, lead);
@@ -264,7 +264,9 @@ window.obsTable = window.obsTable || (function () {
       spacer.style.height = pixels + head.offsetHeight + "px";
     }
 
+    var onPaper = false;
     function draw() {
+      if (onPaper) return;
       var room = view.clientHeight - head.offsetHeight, top = view.scrollTop;
       var scale = pixels > room ? (height - room) / (pixels - room) : 1;
       var first = Math.max(0, Math.floor(top * scale / ROW) - 4);
@@ -323,8 +325,37 @@ window.obsTable = window.obsTable || (function () {
       pause = setTimeout(function () { find(input.value.toLowerCase().split(/\s+/).filter(Boolean)); }, 120);
     });
 
+    // On paper nobody scrolls: the rows stand there, as far as somebody may leaf through them.
+    var left = null;
+    document.addEventListener("obs:paper", function () {
+      var count = Math.min(shown.length, PAPER_ROWS);
+      onPaper = true;
+      body.style.transform = "";
+      for (var at = 0; at < Math.max(pool.length, count); at++) {
+        var row = at < count ? line(at) : pool[at];
+        row.hidden = at >= count;
+        if (at < count) fill(row, at);
+      }
+      spacer.style.height = "auto";
+      view.style.height = "auto";
+      if (count === shown.length || left) return;
+      left = el("p", "note", root);
+      left.textContent = "Printed are the first " + count.toLocaleString("en") + " of " + shown.length.toLocaleString("en") + " rows.";
+    });
+    document.addEventListener("obs:screen", function () {
+      onPaper = false;
+      if (left) left.remove();
+      left = null;
+      for (var at = 60; at < pool.length; at++) pool[at].remove();
+      pool.length = Math.min(pool.length, 60);
+      resize();
+      view.style.height = tall;
+      draw();
+    });
+
     resize();
-    view.style.height = Math.min(MAX_HEIGHT, pixels + head.offsetHeight + 2 + (spacer.scrollWidth > view.clientWidth ? 14 : 0)) + "px";
+    var tall = Math.min(MAX_HEIGHT, pixels + head.offsetHeight + 2 + (spacer.scrollWidth > view.clientWidth ? 14 : 0)) + "px";
+    view.style.height = tall;
     draw();
     new ResizeObserver(draw).observe(view);
   }

@@ -1,4 +1,4 @@
-"""Two executions beside one another: times by operation, tasks, outputs, decks."""
+"""Two executions beside one another: what changed, times by operation, tasks, outputs, decks."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from obs_core.model import TaskView
+from obs_core.reading.changes.comparing import last_good
+from obs_core.reading.changes.drawing import summary
+from obs_core.reading.changes.parts import Difference, differences
 from obs_ui.index import ListQuery, list_executions
-from obs_ui.outputs import Difference, content_of, differences, drawn
+from obs_ui.outputs import content_of, drawn
 from obs_ui.pages.metrics import overlay_page
 from obs_ui.pages.task import as_json
 from obs_ui.site import Site, site_of
 from obs_ui.snapshots import Snapshot
 from obs_ui.trace import OperationStats
 
-__all__ = ["compare", "decks", "output"]
+__all__ = ["changes", "compare", "decks", "output"]
 
 _MOST_ROWS = 300
 _COMPARED_BY_PARTS = ("json", "json.tuple")
@@ -60,13 +63,30 @@ def compare(request: Request) -> Response:
     left, right = _sides(request)
     if not left or not right:
         return _choice(site, request, left, right)
-    mine, theirs = site.look(left), site.look(right)
+    return _page(site, request, site.look(left), site.look(right))
+
+
+def changes(request: Request) -> Response:
+    """Show what changed since the last good execution of the same name; without one, let the reader choose."""
+    site = site_of(request)
+    after = site.look(request.path_params["execution"])
+    good = last_good(site.store, after.view)
+    if good is None:
+        return _choice(site, request, "", after.view.id, no_good=True)
+    return _page(site, request, site.look(good.id), after, since_good=True)
+
+
+def _page(site: Site, request: Request, mine: Snapshot, theirs: Snapshot, *, since_good: bool = False) -> Response:
+    found = site.changes(mine, theirs)
     rows = _rows(mine, theirs)
     return site.page(
         "compare.html",
         request,
         left=mine.view,
         right=theirs.view,
+        since_good=since_good,
+        changes=found.found[:_MOST_ROWS],
+        sentences=list(summary(found)),
         rows=rows,
         most=max((abs(row.change) for row in rows), default=0),
         pairs=_pairs(mine, theirs),
@@ -107,7 +127,7 @@ def _sides(request: Request) -> tuple[str, str]:
     return given.get("left", ""), given.get("right", "")
 
 
-def _choice(site: Site, request: Request, left: str, right: str) -> Response:
+def _choice(site: Site, request: Request, left: str, right: str, *, no_good: bool = False) -> Response:
     chosen = left or right
     if not chosen:
         raise HTTPException(404, "Choose two executions in the list to compare them.")
@@ -116,7 +136,7 @@ def _choice(site: Site, request: Request, left: str, right: str) -> Response:
     listing = list_executions(site.engine, site.indexer.store_number, words, 60)
     others = [one for one in listing.executions if one.id != chosen]
     others.sort(key=lambda one: one.name != view.name)
-    return site.page("compare_choose.html", request, execution=view, others=others, is_left=bool(left))
+    return site.page("compare_choose.html", request, execution=view, others=others, is_left=bool(left), no_good=no_good)
 
 
 def _rows(left: Snapshot, right: Snapshot) -> list[OperationComparison]:

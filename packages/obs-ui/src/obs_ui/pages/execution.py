@@ -183,7 +183,7 @@ def span(request: Request) -> Response:
         status=trace.status(row),
         started=int(trace.starts[row]),
         facts=_facts(snapshot, row),
-        attributes=_attributes(trace.attributes_of(row)),
+        attributes=[(str(name), _written(value)) for name, value in trace.attributes_of(row).items()],
         path=path,
         lines=_shown(snapshot, snapshot.lines_in(row)),
         task=snapshot.task(trace.ref(owner)) if owner else None,
@@ -213,10 +213,6 @@ def _path(snapshot: Snapshot, row: int) -> list[tuple[str, int]]:
         found.append((trace.name(above), above))
         above = int(trace.parents[above])
     return found[::-1]
-
-
-def _attributes(given: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(str(name), _written(value)) for name, value in given.items()]
 
 
 def _written(value: Any) -> str:

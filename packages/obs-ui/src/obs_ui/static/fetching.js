@@ -23,9 +23,9 @@ const once = (address) => {
   return fetchedOnce.get(address);
 };
 const frameParts = async () => {
-  const names = ["theme.css", "frame.css", "frame.js"];
-  const [theme, style, script] = await Promise.all(names.map((name) => once(`/static/report/${name}`)));
-  return { style: theme + style, script };
+  const names = ["theme.css", "frame.css", "frame.js", "paper.js"];
+  const [theme, style, frame, paper] = await Promise.all(names.map((name) => once(`/static/report/${name}`)));
+  return { style: theme + style, script: frame + paper };
 };
 const sharedBody = (digest) => once(`/shared/${digest}`).catch(() => null);
 

@@ -1,0 +1,299 @@
+"""What is usual: times, metrics and outputs of the good executions before one, read as far as they are needed."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+from msgspec import Struct, field
+
+from obs_core.assembly.summary import read_summary
+from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
+from obs_core.journal.records import Output, Params, SpanRecord, TaskEnd, TaskStart
+from obs_core.model import ExecutionView
+from obs_core.store.base import Store
+from obs_core.store.paths import EXECUTIONS, sums_path
+
+__all__ = ["Band", "Earlier", "EarlierRun", "content_key", "earlier_runs", "last_good"]
+
+MOST_RUNS = 20
+"""Earlier good executions that say what is usual."""
+
+_MOST_LOOKED_AT = {True: 400, False: 25}
+"""Earlier executions that are looked at, in a folder and in a shared store: each costs a read."""
+
+_MOST_BYTES = 64 * 1024 * 1024
+"""Lines of earlier executions that are looked through: about half a second."""
+
+_LARGE = 256 * 1024
+"""Bytes of lines of an execution from which what was read of it is kept for the next time."""
+
+_WANTED = (b'["span"', b'["task"', b'["task-end"', b'["output"', b'["params"')
+
+_ENOUGH = 4
+"""Runs from which their spread says what is usual."""
+
+
+class Band(Struct, frozen=True):
+    """What is usual of a number.
+
+    Attributes:
+        count: How many earlier executions say so.
+        median: The median.
+        low: The least that is usual.
+        high: The most that is usual.
+    """
+
+    count: int
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float], least_share: float) -> Band | None:
+        """Find what is usual; None without any values.
+
+        The range is the median and three robust standard deviations (1.4826 times the median absolute deviation) on
+        both sides, more the fewer values there are, and never narrower than what was seen.
+
+        Args:
+            values: What was seen.
+            least_share: How far from the median a value is usual at least, as a share of it.
+        """
+        if not values:
+            return None
+        median = statistics.median(values)
+        spread = 1.4826 * statistics.median(abs(value - median) for value in values)
+        room = max(3 * spread * (1 + 4 / len(values)), abs(median) * least_share)
+        return cls(len(values), median, min(median - room, *values), max(median + room, *values))
+
+    @property
+    def tells(self) -> bool:
+        """Whether there are enough of them to tell noise from change."""
+        return self.count >= _ENOUGH
+
+    def holds(self, value: float) -> bool:
+        """Tell whether a value is usual."""
+        return self.low <= value <= self.high
+
+
+class EarlierRun(Struct):
+    """What was read of an earlier execution.
+
+    Attributes:
+        times: Nanoseconds by operation; tasks have their own entries, see `Side.operations`.
+        outputs: What tells what a task returned from anything else, by the task's name and which call it was.
+        params: Named values as text, by task and name.
+    """
+
+    times: dict[tuple[bool, str], int] = field(default_factory=dict)
+    outputs: dict[tuple[str, int], str] = field(default_factory=dict)
+    params: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+class Earlier(Struct):
+    """The good executions of the same name before one, the newest first.
+
+    Attributes:
+        views: They, as lists show them.
+        runs: What was read of the newest of them; of fewer if they are large.
+    """
+
+    views: list[ExecutionView] = field(default_factory=list)
+    runs: list[EarlierRun] = field(default_factory=list)
+
+    def durations(self) -> Band | None:
+        """Return how long the execution usually takes, in nanoseconds."""
+        return Band.of([view.duration for view in self.views], 0.1)
+
+    def times(self, operation: tuple[bool, str], fold: bool) -> Band | None:
+        """Return how long an operation usually takes, in nanoseconds.
+
+        Args:
+            operation: As in `EarlierRun.times`.
+            fold: Whether names are taken without their numbers.
+        """
+        seen = []
+        for run in self.runs:
+            if fold:
+                own = [time for (task, name), time in run.times.items() if (task, folded(name)) == operation]
+                seen += [sum(own)] if own else []
+            elif operation in run.times:
+                seen.append(run.times[operation])
+        return Band.of(seen, 0.1)
+
+    def metric(self, name: str) -> Band | None:
+        """Return what the last value of a metric usually is."""
+        last = [view.metrics[name][0] for view in self.views if name in view.metrics]
+        return Band.of([value for value in last if value is not None], 0.001)
+
+    def output_varies(self, call: tuple[str, int]) -> bool:
+        """Tell whether a call returned something else each time."""
+        seen = [run.outputs[call] for run in self.runs if call in run.outputs]
+        return len(seen) > 2 and len(set(seen)) == len(seen)
+
+    def parameter_varies(self, task: str, name: str) -> bool:
+        """Tell whether a parameter was another one each time."""
+        seen = [run.params[task, name] for run in self.runs if (task, name) in run.params]
+        return len(seen) > 2 and len(set(seen)) == len(seen)
+
+
+_NUMBER = re.compile(r"[0-9]+")
+
+
+def folded(name: str) -> str:
+    """Return a name without its numbers: ``"fold 3"`` and ``"fold 4"`` are one operation."""
+    return _NUMBER.sub("#", name)
+
+
+def last_good(store: Store, view: ExecutionView) -> ExecutionView | None:
+    """Return the last execution of the same name before one that succeeded; None if none is near."""
+    return next(_good_ones(store, view), None)
+
+
+def earlier_runs(store: Store, view: ExecutionView, most: int = MOST_RUNS) -> Earlier:
+    """Read the good executions of the same name before one.
+
+    Args:
+        store: Where they are kept.
+        view: The execution.
+        most: How many at the most.
+    """
+    found, room = Earlier(), _MOST_BYTES
+    for one in _good_ones(store, view):
+        found.views.append(one)
+        if len(found.views) == most:
+            break
+    for one in found.views:
+        paths = segment_names(store, one.id)
+        size = sum(_size_of(store, path) for path in paths)
+        run = _kept(store, one.id) if size > _LARGE else None
+        if run is None and size <= room:
+            room -= size
+            run = _read(store, paths)
+            if size > _LARGE:
+                _keep(store, one.id, run)
+        if run is not None:
+            found.runs.append(run)
+    return found
+
+
+def _size_of(store: Store, path: str) -> int:
+    """Return about how many bytes of lines a segment has."""
+    return store.size_of(path) * (_PACKED if path.endswith(".gz") else 1)
+
+
+_PACKED = 5
+"""How much smaller lines are once they are compressed, about."""
+
+
+class _Kept(Struct, array_like=True):
+    """An `EarlierRun` as it is kept: what has been added up once need not be read again."""
+
+    times: list[tuple[bool, str, int]]
+    outputs: list[tuple[str, int, str]]
+    params: list[tuple[str, str, str]]
+
+
+def _kept(store: Store, execution_id: str) -> EarlierRun | None:
+    try:
+        kept = msgspec.json.decode(store.get(sums_path(execution_id)), type=_Kept)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return EarlierRun(
+        {(task, name): total for task, name, total in kept.times},
+        {(name, number): key for name, number, key in kept.outputs},
+        {(task, name): value for task, name, value in kept.params},
+    )
+
+
+def _keep(store: Store, execution_id: str, run: EarlierRun) -> None:
+    kept = _Kept(
+        [(*key, total) for key, total in run.times.items()],
+        [(*key, content) for key, content in run.outputs.items()],
+        [(*key, value) for key, value in run.params.items()],
+    )
+    with contextlib.suppress(OSError):  # whoever may only read the store adds it up again
+        store.put(sums_path(execution_id), msgspec.json.encode(kept))
+
+
+def _good_ones(store: Store, view: ExecutionView) -> Iterator[ExecutionView]:
+    earlier = [one for one in store.names(EXECUTIONS) if one < view.id]
+    for execution_id in reversed(earlier[-_MOST_LOOKED_AT[store.local] :]):
+        found = read_summary(store, execution_id)
+        if found is not None and found.status == "succeeded" and found.name == view.name:
+            yield found
+
+
+def _read(store: Store, paths: Sequence[str]) -> EarlierRun:
+    """Read what is compared of one execution; the numbers and names of its spans are added up, and no span is kept."""
+    found = EarlierRun()
+    names: dict[str, str] = {}
+    starts: list[tuple[int, str, str]] = []
+    durations: dict[str, int] = {}
+    outputs: list[Output] = []
+    params: list[tuple[str, Params]] = []
+    output_writers: list[str] = []
+    counted: dict[tuple[str, int], tuple[str, int]] = {}
+    times = found.times
+    for path, lines in read_segments(store, paths):
+        writer, epoch = writer_of(path), 0
+        for record in decode(chosen(lines, _WANTED)):
+            if type(record) is SpanRecord:
+                if record.kind == "obs":
+                    continue
+                if record.counted is not None:
+                    counted[writer, record.number] = record.name, record.counted[1]
+                    continue
+                key = (False, record.name)
+                times[key] = times.get(key, 0) + record.duration
+            elif type(record) is TaskStart:
+                ref = f"{writer}.{record.number}"
+                names[ref] = record.name
+                starts.append((record.start + epoch, ref, record.name))
+            elif type(record) is TaskEnd:
+                durations[f"{writer}.{record.number}"] = record.duration
+            elif type(record) is Output:
+                outputs.append(record)
+                output_writers.append(writer)
+            elif type(record) is Params:
+                params.append((writer, record))
+            elif hasattr(record, "clock"):
+                epoch = record.clock
+    for name, total in counted.values():
+        times[False, name] = times.get((False, name), 0) + total
+    for ref, duration in durations.items():
+        if ref in names:
+            times[True, names[ref]] = times.get((True, names[ref]), 0) + duration
+    calls = numbered(ref_name for ref_name in sorted(starts))
+    for writer, output in zip(output_writers, outputs, strict=True):
+        ref = output.task if isinstance(output.task, str) else f"{writer}.{output.task}"
+        if ref in calls:
+            found.outputs[calls[ref]] = content_key(output)
+    for writer, record in params:
+        ref = record.task if isinstance(record.task, str) else f"{writer}.{record.task}"
+        found.params.update({(names.get(ref, ""), name): str(value) for name, value in record.values.items()})
+    return found
+
+
+def numbered(starts: Iterable[tuple[int, str, str]]) -> dict[str, tuple[str, int]]:
+    """Return for each task its name and which call of that name it was, by its id.
+
+    Args:
+        starts: When each started, its id and its name, in that order.
+    """
+    found: dict[str, tuple[str, int]] = {}
+    counts: dict[str, int] = {}
+    for _, ref, name in starts:
+        counts[name] = count = counts.get(name, 0) + 1
+        found[ref] = name, count
+    return found
+
+
+def content_key(output: Output) -> str:
+    """Return what is the same for the same content: the text, or the name of the file, which is a hash."""
+    content = output.text if output.text is not None else (output.path or "").rpartition("/")[2]
+    return f"{output.transformer}\0{content}"

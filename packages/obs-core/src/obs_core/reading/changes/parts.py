@@ -1,0 +1,75 @@
+"""Two values of plain data compared part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from msgspec import Struct, structs
+
+__all__ = ["Difference", "differences"]
+
+_MOST = 200
+_MOST_PARTS = 5_000
+_LONGEST = 2_000
+
+
+class Difference(Struct, frozen=True):
+    """One value within what two tasks returned.
+
+    Attributes:
+        path: Where it is, such as ``"scores.rmse"``.
+        left: The value as text; None where there is none.
+        right: The same.
+        change: By how much a number grew, as a share of the left one.
+    """
+
+    path: str
+    left: str | None
+    right: str | None
+    change: float | None = None
+
+
+def differences(left: Any, right: Any) -> list[Difference]:
+    """Compare two values part by part: dicts by their keys, lists by their places.
+
+    Returns:
+        All parts of both that are no containers, those that differ first; 200 at the most.
+    """
+    mine, theirs = (dict(islice(_parts("", value), _MOST_PARTS)) for value in (left, right))
+    found = [_difference(path, mine, theirs) for path in dict.fromkeys([*mine, *theirs])]
+    found.sort(key=lambda one: one.left == one.right)
+    return found[:_MOST]
+
+
+def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Struct):
+        value = structs.asdict(value)
+    if isinstance(value, dict) and value:
+        for key, part in value.items():
+            yield from _parts(f"{path}.{key}" if path else str(key), part)
+    elif isinstance(value, (list, tuple)) and value:
+        for index, part in enumerate(value):
+            yield from _parts(f"{path}[{index}]", part)
+    else:
+        yield path or "value", value
+
+
+def _difference(path: str, mine: dict[str, Any], theirs: dict[str, Any]) -> Difference:
+    left, right = mine.get(path), theirs.get(path)
+    texts = [_text(one[path]) if path in one else None for one in (mine, theirs)]
+    return Difference(path[:300], texts[0], texts[1], _change(left, right))
+
+
+def _change(left: Any, right: Any) -> float | None:
+    numbers = all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (left, right))
+    try:
+        return float(right / left - 1) if numbers and left else None
+    except (OverflowError, ZeroDivisionError):
+        return None
+
+
+def _text(value: Any) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

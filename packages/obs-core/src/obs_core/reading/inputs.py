@@ -1,0 +1,141 @@
+"""What a task was called with, as its Input deck shows it."""
+
+from __future__ import annotations
+
+import functools
+import html.parser
+import re
+
+from msgspec import Struct, field
+
+from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.drawing import read_deck_blob
+from obs_core.journal.records import DeckBlob
+from obs_core.store.base import Store
+
+__all__ = ["Argument", "arguments_of", "plain_text", "text_of_item"]
+
+_LONGEST = 200
+_LONGEST_READ = 64 * _LONGEST
+_HEADING = '<h3 class="obs-argument">'
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
+
+
+class Argument(Struct):
+    """An argument of a call.
+
+    Attributes:
+        name: Its name.
+        items: How it was rendered: HTML, or the records of the files that hold it.
+    """
+
+    name: str
+    items: list[str | DeckBlob] = field(default_factory=list)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What is the same if the argument was rendered alike; where an object lay in memory does not matter."""
+        return tuple(
+            _ADDRESS.sub("0x", item) if isinstance(item, str) else item.path.rpartition("/")[2] for item in self.items
+        )
+
+    def text(self, store: Store) -> str:
+        """Return how it reads, in one line; of a table its kind and size.
+
+        Args:
+            store: Where its files are.
+        """
+        return " ".join(text_of_item(store, item) for item in self.items).strip()[:_LONGEST]
+
+    def whole_text(self, store: Store) -> str:
+        """Return how it reads with the cells of tables, as far as they are looked at.
+
+        Args:
+            store: Where its files are.
+        """
+        return " ".join(plain_text(_html_of(store, item)[:_LONGEST_READ]) for item in self.items)
+
+
+def arguments_of(assembly: Assembly, task_id: str) -> list[Argument]:
+    """Return a task's arguments; none if it has no Input deck.
+
+    Args:
+        assembly: Its execution.
+        task_id: Its id.
+    """
+    deck = next((one for one in assembly.decks.get(task_id, ()) if one.name == "Input"), None)
+    found: list[Argument] = []
+    for item in sorted(deck.items, key=lambda item: item.at) if deck is not None else ():
+        if isinstance(item.content, str) and item.content.startswith(_HEADING):
+            found.append(Argument(_name_in(item.content.partition("</code>")[0])))
+        elif found:
+            found[-1].items.append(item.content)
+    return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _name_in(heading: str) -> str:
+    return plain_text(heading)
+
+
+def text_of_item(store: Store, content: str | DeckBlob) -> str:
+    """Return how an item of a deck reads, in one line.
+
+    Args:
+        store: Where its file is.
+        content: The item.
+    """
+    text = _html_of(store, content)[:_LONGEST_READ]
+    # What stands before a table tells its kind and size; its cells, one after another, tell nothing.
+    return plain_text(text.partition("<table")[0]) or plain_text(text)
+
+
+def _html_of(store: Store, content: str | DeckBlob) -> str:
+    return content if isinstance(content, str) else read_deck_blob(store, content.path)
+
+
+def plain_text(text: str, *, lines: bool = False) -> str:
+    """Return what a browser would show of HTML, in one line.
+
+    Args:
+        text: The HTML.
+        lines: Keep it as it is written, line breaks and all: what stands in a ``<pre>``.
+    """
+    parser = _Text()
+    parser.feed(text)
+    parser.close()
+    found = "".join(parser.parts)
+    return found if lines else " ".join(found.split())
+
+
+class _Text(html.parser.HTMLParser):
+    """Collects what a browser would show."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._hidden = ""
+        self._key = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._key = tag == "span" and ("class", "key") in attrs
+        if tag in ("style", "script"):
+            self._hidden = tag
+        elif tag in _BREAKS:
+            self.parts.append(" ")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._hidden:
+            self._hidden = ""
+        elif tag in _BREAKS:
+            self.parts.append(" ")
+        elif self._key and tag == "span":
+            self._key = False
+            self.parts.append(": ")
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.parts.append(data)
+
+
+_BREAKS = frozenset(("p", "div", "td", "th", "tr", "li", "br", "dt", "dd", "h1", "h2", "h3", "h4", "summary"))

@@ -1,0 +1,540 @@
+"""What changed between two executions, told from executions that differ in one thing each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from obs_core import Deck, Execution, execution, load_execution, log_metric, log_params, provenance, span, task
+from obs_core.commands import main as obs
+from obs_core.journal import flusher
+from obs_core.journal.reader import segment_names
+from obs_core.reading.changes import earlier as earlier_ones
+from obs_core.reading.changes import reading
+from obs_core.reading.changes.change import Change
+from obs_core.reading.changes.earlier import Band, Earlier, EarlierRun
+from obs_core.reading.changes.result import Changes
+from obs_core.reading.changes.sides import Operation, Side, operations_of
+from obs_core.reading.changes.times import changed_times
+from obs_core.rendering import verdict_mark
+from obs_core.store.paths import sums_path
+from obs_core.testing import RecordingStore
+from obs_core.transformers import TypeTransformer, register_transformer
+
+MS = 1_000_000
+
+
+@task
+def fit(rows: int, rate: float = 0.1, model: str = "linear") -> dict[str, Any]:
+    log_params(rate=rate)
+    with span("merge"):
+        pass
+    log_metric("loss", 1 / rows)
+    return {"rmse": 17.0 / rows, "model": model}
+
+
+@task
+def look(outcome: Any, what: str) -> None:
+    Deck("Checked").append(verdict_mark(outcome, what))
+
+
+@task
+def say(*lines: str) -> None:
+    for line in lines:
+        logging.getLogger("flights").warning(line)
+
+
+@task
+def break_at(rows: int) -> None:
+    if rows > 3:
+        raise ValueError("no such airport")
+
+
+def run(*calls: Callable[[], object], name: str = "train", **tags: object) -> Execution:
+    """Record an execution that makes some calls; what they raise ends it."""
+    made = execution(name, tags=tags)
+    try:
+        with made:
+            for call in calls:
+                call()
+    except ValueError:
+        pass
+    return load_execution(made.id)
+
+
+def told(changes: Changes, kind: str) -> list[tuple[str, str | None, str | None]]:
+    """What changed of a kind: what, before, after."""
+    return [(one.what, one.before, one.after) for one in changes.found if one.kind == kind]
+
+
+def test_nothing_changed() -> None:
+    run(lambda: fit(2))
+    changes = run(lambda: fit(2)).changes()
+    assert [one for one in changes.found if one.kind != "time"] == []
+    assert {"status", "inputs", "outputs", "sources", "dependencies", "machine"} <= set(changes.same)
+
+
+def test_the_last_good_execution_of_the_name_is_compared_with() -> None:
+    good = run(lambda: fit(2))
+    run(lambda: break_at(5))
+    run(lambda: fit(3), name="another")
+    changes = run(lambda: fit(2)).changes()
+    assert changes.other is not None
+    assert (changes.other.id, changes.chosen, changes.earlier) == (good.id, False, [good.id])
+
+
+def test_without_a_good_execution_that_is_said() -> None:
+    run(lambda: break_at(5))
+    changes = run(lambda: break_at(5)).changes()
+    assert (changes.other, changes.found) == (None, [])
+    assert changes.unknown == ["There is no earlier good execution of 'train' to compare with."]
+    assert "no earlier good execution" in str(changes)
+
+
+def test_any_other_execution_may_be_chosen() -> None:
+    first = run(lambda: fit(2))
+    run(lambda: fit(3))
+    last = run(lambda: fit(4))
+    for other in (first, first.id):
+        changes = last.changes(other)
+        assert changes.chosen
+        assert told(changes, "input") == [("fit's rows", "2", "4")]
+
+
+def test_a_failure_is_told_first_and_once() -> None:
+    run(lambda: break_at(2))
+    changes = run(lambda: break_at(5)).changes()
+    kinds = [one.kind for one in changes.found]
+    assert kinds[:2] == ["status", "task"]
+    assert told(changes, "status") == [("train", "succeeded", "failed: ValueError: no such airport")]
+    broken = changes.found[1]
+    assert (broken.what, broken.after) == ("break_at", "failed: ValueError: no such airport")
+    assert "test_changes.py" in broken.note
+    assert broken.after_task
+
+
+def test_a_failure_that_bubbles_up_is_told_of_the_inner_task() -> None:
+    outer = task(lambda rows: break_at(rows), name="outer")
+    run(lambda: outer(2))
+    changes = run(lambda: outer(5)).changes()
+    assert [what for what, _, _ in told(changes, "task")] == ["break_at"]
+
+
+def test_tasks_that_are_new_gone_or_called_more_often() -> None:
+    run(lambda: fit(2), lambda: say("a"))
+    changes = run(lambda: fit(2), lambda: fit(2), lambda: look("passed", "")).changes()
+    assert set(told(changes, "task")) == {
+        ("fit", "called 1 time", "called 2 times"),
+        ("say", "called 1 time", None),
+        ("look", None, "called 1 time"),
+    }
+
+
+def test_arguments_parameters_outputs_and_metrics() -> None:
+    run(lambda: fit(2))
+    changes = run(lambda: fit(4, rate=0.3, model="forest")).changes()
+    assert ("fit's rows", "2", "4") in told(changes, "input")
+    assert told(changes, "parameter") == [("rate", "0.1", "0.3")]
+    assert set(told(changes, "output")) == {("fit: rmse", "8.5", "4.25"), ("fit: model", "linear", "forest")}
+    (metric,) = [one for one in changes.found if one.kind == "metric"]
+    assert (metric.what, metric.before, metric.after, metric.sure) == ("loss", "0.5", "0.25", "possible")
+
+
+def test_calls_in_another_order_are_the_same() -> None:
+    run(lambda: fit(2), lambda: fit(3))
+    assert told(run(lambda: fit(3), lambda: fit(2)).changes(), "input") == []
+
+
+def test_one_argument_of_many_calls_is_told_once() -> None:
+    run(*[partial(say, f"day {n}") for n in range(5)])
+    changes = run(*[partial(say, f"month {n}") for n in range(5)]).changes()
+    assert len(told(changes, "input")) == 1
+    assert next(one.note for one in changes.found if one.kind == "input") == "in 5 calls"
+
+
+def test_many_changes_of_one_kind_do_not_hide_the_others() -> None:
+    logs = task(lambda value: log_params(**{f"p{number}": value for number in range(50)}), name="logs")
+    run(lambda: logs(1), year=2013)
+    kinds = [one.kind for one in run(lambda: logs(2), year=2014).changes().found]
+    assert len(kinds) > 50
+    assert kinds.index("tag") < 10
+
+
+def test_what_is_another_one_in_each_run_is_hardly_a_change() -> None:
+    for rows in (2, 3, 4, 5):
+        run(partial(fit, rows, rate=rows))
+    changes = run(lambda: fit(6, rate=6)).changes()
+    varying = [one for one in changes.found if one.kind in ("output", "parameter")]
+    assert varying
+    assert all("another one in each earlier run" in one.note and one.weight < 40 for one in varying)
+
+
+def test_a_metric_within_the_usual_is_none() -> None:
+    for rows in (1000, 1010, 990, 1005, 995):
+        run(partial(fit, rows))
+    changes = run(lambda: fit(1002)).changes()
+    assert told(changes, "metric") == []
+    changed = run(lambda: fit(10)).changes()
+    (metric,) = [one for one in changed.found if one.kind == "metric"]
+    assert metric.sure == "likely"
+    assert "(6 earlier runs)" in metric.note
+
+
+def test_a_metric_that_is_not_finite_any_more() -> None:
+    logs = task(lambda value: log_metric("loss", value), name="logs")
+    run(lambda: logs(0.5))
+    changes = run(lambda: logs(float("nan"))).changes()
+    assert [(one.after, one.note) for one in changes.found if one.kind == "metric"] == [("nan", "it is not finite")]
+
+
+def test_checks() -> None:
+    run(lambda: look("passed", "5 checks"))
+    changes = run(lambda: look("failed", "3 of 5 checks failed")).changes()
+    assert told(changes, "check") == [("look: Checked", "passed: 5 checks", "failed: 3 of 5 checks failed")]
+    assert changes.found[0].kind == "check"
+
+
+def test_new_warnings_whose_numbers_alone_differ_are_one() -> None:
+    run(lambda: say("3 rows dropped"))
+    changes = run(lambda: say("4 rows dropped", "no airport 17", "no airport 18")).changes()
+    assert told(changes, "log") == [("warning in say", None, "no airport 17 (and 1 more like it)")]
+
+
+def test_the_source_of_a_task(tmp_path: Path) -> None:
+    for number, body in enumerate(("rows * 2", "rows * 3")):
+        script = tmp_path / f"steps{number}.py"
+        script.write_text(f"from obs_core import task\n\n@task\ndef double(rows):\n    return {body}\n")
+        namespace: dict[str, Any] = {"__name__": "steps"}
+        exec(compile(script.read_text(), script, "exec"), namespace)
+        last = run(partial(namespace["double"], 2))
+    (source,) = [one for one in last.changes().found if one.kind == "source"]
+    assert (source.what, source.before, source.after) == ("double", "return rows * 2", "return rows * 3")
+    assert source.note == "1 line added, 1 removed"
+    assert "-    return rows * 2\n+    return rows * 3" in source.detail
+
+
+def git(folder: Path, *arguments: str) -> str:
+    names = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    return subprocess.run(
+        ["git", "-C", str(folder), *names, *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_commits_with_their_diff_where_the_repository_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    git(repository, "init", "-q")
+    monkeypatch.chdir(repository)
+    for text in ("first", "second"):
+        (repository / "steps.py").write_text(f"{text}\n")
+        git(repository, "add", ".")
+        git(repository, "commit", "-qm", f"The {text} step")
+        provenance.git_commit.cache_clear()
+        last = run(lambda: fit(2))
+    monkeypatch.chdir(tmp_path)  # whoever reads is somewhere else: the execution says where it ran
+    (commit,) = [one for one in last.changes().found if one.kind == "commit"]
+    assert commit.after == git(repository, "rev-parse", "HEAD")[:12]
+    assert commit.note == "1 commit, 1 file changed, 1 insertion(+), 1 deletion(-): The second step"
+    assert "-first\n+second" in commit.detail
+
+
+def test_a_repository_runs_nothing_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads another one's executions must not run what a repository names as its pager, differ or signer."""
+    repository, trace = tmp_path / "repository", tmp_path / "ran"
+    repository.mkdir()
+    git(repository, "init", "-q")
+    program = tmp_path / "program.sh"
+    program.write_text(f"#!/bin/sh\necho $0 >> {trace}\ncat\n")
+    program.chmod(0o755)
+    monkeypatch.chdir(repository)
+    (repository / ".gitattributes").write_text("*.py diff=own\n")
+    for text in ("first", "second"):
+        (repository / "steps.py").write_text(f"{text}\n")
+        git(repository, "add", ".")
+        git(repository, "commit", "-qm", text)
+        provenance.git_commit.cache_clear()
+        last = run(lambda: fit(2))
+    for key in (
+        "core.pager",
+        "core.fsmonitor",
+        "diff.external",
+        "diff.own.textconv",
+        "diff.own.command",
+        "gpg.program",
+    ):
+        git(repository, "config", key, str(program))
+    git(repository, "config", "log.showSignature", "true")
+    (commit,) = [one for one in last.changes().found if one.kind == "commit"]
+    assert "-first\n+second" in commit.detail
+    assert not trace.exists()
+
+
+def test_a_commit_whose_repository_is_not_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in ("1", "2"):
+        monkeypatch.setattr("obs_core.provenance.git_commit", lambda _folder, number=number: number * 40)
+        last = run(lambda: fit(2))
+    changes = last.changes()
+    assert told(changes, "commit") == [("git commit", "1" * 12, "2" * 12)]
+    assert "The commits' diff is not shown: their repository is not at hand here." in changes.unknown
+
+
+def test_tags_command_and_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    run(lambda: fit(2), year=2013)
+    monkeypatch.setattr(sys, "argv", ["train.py", "--fast"])
+    monkeypatch.setattr("obs_core.provenance.user", lambda: "somebody")
+    changes = run(lambda: fit(2), year=2014).changes()
+    assert told(changes, "tag") == [("year", "2013", "2014")]
+    assert [after for what, _, after in told(changes, "command") if what == "command"] == ["train.py --fast"]
+    assert [after for what, _, after in told(changes, "machine") if what == "user"] == ["somebody"]
+
+
+def test_dependencies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from obs_core.recording import surroundings
+
+    monkeypatch.syspath_prepend(tmp_path)
+    for version in ("1.4.2", "2.0.0"):
+        for folder in tmp_path.glob("*.dist-info"):
+            folder.rmdir()
+        (tmp_path / f"my_steps-{version}.dist-info").mkdir()
+        surroundings.forget()
+        last = run(lambda: fit(2))
+    (change,) = [one for one in last.changes().found if one.kind == "dependency"]
+    assert (change.what, change.before, change.after, change.note) == ("my-steps", "1.4.2", "2.0.0", "not imported")
+
+
+def test_what_comes_after_an_execution_without_a_task(store: RecordingStore) -> None:
+    """What it costs to say what is installed is not spent on an execution that is over at once."""
+    run(lambda: None)
+    assert store.names("shared") == []
+
+
+# Times
+
+
+def side(times: dict[str, int], status: Any = "succeeded") -> Side:
+    """An execution whose operations took milliseconds."""
+    found = run(lambda: None)
+    made = Side(found.store, found._assembly, {(False, name): Operation(ms * MS, 1) for name, ms in times.items()})
+    made.view.duration, made.view.status = sum(times.values()) * MS, status
+    return made
+
+
+def earlier(*runs: dict[str, int]) -> Earlier:
+    views = [run(lambda: None).view for _ in runs]
+    for view, times in zip(views, runs, strict=True):
+        view.duration = sum(times.values()) * MS
+    return Earlier(views, [EarlierRun({(False, name): ms * MS for name, ms in times.items()}) for times in runs])
+
+
+NOISY = [{"merge": 100 + 7 * (number % 5), "read": 500} for number in range(10)]
+
+
+def times_of(after: dict[str, int], known: list[dict[str, int]], status: Any = "succeeded") -> list[Change]:
+    found, _ = changed_times(
+        side(known[0] if known else {"merge": 100, "read": 500}), side(after, status), earlier(*known)
+    )
+    return [one for one in found if one.what != "train"]
+
+
+def test_noise_is_no_change() -> None:
+    assert times_of({"merge": 128, "read": 520}, NOISY) == []
+
+
+def test_what_takes_longer_than_it_ever_did_is_a_change() -> None:
+    (change,) = times_of({"merge": 900, "read": 500}, NOISY)
+    assert (change.what, change.before, change.after, change.sure) == ("merge", "100 ms", "900 ms", "certain")
+    assert change.note == "usually 70.4 ms to 158 ms (10 earlier runs)"
+
+
+def test_little_time_is_no_change_however_many_times_it_is() -> None:
+    assert times_of({"merge": 4, "read": 5000}, [{"merge": 1, "read": 5000}] * 6) == []
+
+
+def test_with_few_earlier_runs_only_what_is_far_off_is_told() -> None:
+    assert times_of({"merge": 120, "read": 500}, NOISY[:2]) == []
+    (change,) = times_of({"merge": 900, "read": 500}, NOISY[:2])
+    assert change.sure == "possible"
+    assert change.note == "it may vary that much: only 2 earlier good runs are known"
+    (change,) = times_of({"merge": 900, "read": 500}, [])
+    assert change.note == "it may vary that much: no earlier good run is known"
+
+
+def test_what_failed_before_its_end_is_no_quicker() -> None:
+    assert times_of({"merge": 3}, NOISY, status="failed") == []
+    assert [one.what for one in times_of({"merge": 3, "read": 500}, NOISY)] == ["merge"]
+
+
+def test_a_new_operation() -> None:
+    (change,) = times_of({"merge": 100, "read": 500, "sort": 300}, NOISY)
+    assert (change.what, change.before, change.after) == ("sort", None, "300 ms")
+
+
+def test_names_with_numbers_are_one_operation_where_there_are_very_many() -> None:
+    known = [{f"fold {number}": 1 for number in range(300)}] * 5
+    (change,) = times_of({f"fold {number}": 4 for number in range(300)}, known)
+    assert (change.what, change.before, change.after) == ("fold #", "300 ms", "1.20 s")
+
+
+def test_a_band_is_never_narrower_than_what_was_seen() -> None:
+    band = Band.of([10, 10, 10, 10, 30], 0.1)
+    assert band is not None
+    assert (band.low, band.high, band.holds(30), band.holds(31)) == (9, 30, True, False)
+
+
+def test_spans_of_a_large_execution_are_added_up_as_those_of_a_small_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nested(count: int) -> None:
+        for _ in range(count):
+            with span("read"), span("parse"):
+                pass
+
+    last = run(lambda: task(nested, name="outer")(30), lambda: fit(2))
+    small = reading.read_side(last.store, last.id)
+    monkeypatch.setattr(reading, "_LARGE", 0)
+    large = reading.read_side(last.store, last.id)
+    assert large.operations == small.operations == operations_of(last.table)
+    assert small.operations[False, "parse"].task == "outer"
+    assert large.view == small.view
+
+
+def test_what_was_added_up_of_large_earlier_executions_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [run(lambda: fit(2)) for _ in range(4)]
+    last = run(lambda: fit(2))
+    size = max(earlier_ones._size_of(one.store, path) for one in runs for path in segment_names(one.store, one.id))
+    monkeypatch.setattr(earlier_ones, "_LARGE", 0)
+    monkeypatch.setattr(earlier_ones, "_MOST_BYTES", int(1.5 * size))
+    known = []
+    for _ in range(5):
+        changes = last.changes()
+        known.append(next((one for one in changes.unknown if "tell what is usual" in one), ""))
+    assert [text.partition(":")[0] for text in known] == [
+        *(f"{number} of 4 earlier good runs tell what is usual of times" for number in (1, 2, 3)),
+        "",
+        "",
+    ]
+    kept = earlier_ones.earlier_runs(last.store, last.view)
+    for one in runs:
+        one.store.remove(sums_path(one.id))
+    monkeypatch.setattr(earlier_ones, "_MOST_BYTES", 100 * size)
+    assert earlier_ones.earlier_runs(last.store, last.view) == kept
+
+
+def test_a_store_that_cannot_be_written_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("read-only")
+
+    run(lambda: fit(2))
+    last = run(lambda: fit(4))
+    monkeypatch.setattr(earlier_ones, "_LARGE", 0)
+    monkeypatch.setattr(last.store, "put", refuse)
+    assert told(last.changes(), "input")
+
+
+# What is shown
+
+
+def test_it_is_shown_in_text_html_and_markdown() -> None:
+    run(lambda: fit(2, model="a|b <i>"))
+    changes = run(lambda: fit(4, model="@team #7 `x`")).changes()
+    text = str(changes)
+    assert re.search("^input +fit's rows +2 -> 4$", text, re.MULTILINE)
+    html = changes._repr_html_()
+    assert "a|b &lt;i&gt;" in html
+    assert "<i>" not in html
+    markdown = changes.to_markdown()
+    assert "| input | fit's rows | 2 | 4 |" in markdown.replace("\\", "")
+    assert "@team" not in markdown
+    assert "<i>" not in markdown
+    assert all(line.count("|") == 6 for line in markdown.splitlines() if line.startswith("|") and "---" not in line)
+    assert len(repr(changes)) < 120
+
+
+def test_long_texts_are_shown_where_they_differ() -> None:
+    run(lambda: None, note=f"{'a' * 150} seven")
+    lines = str(run(lambda: None, note=f"{'a' * 150} eight").changes()).splitlines()
+    assert any(line.endswith("aaa seven") and "- …a" in line for line in lines)
+    assert any(line.endswith("aaa eight") and "+ …a" in line for line in lines)
+
+
+def test_obs_diff(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    before = json_of(folder, "fit(2)")
+    after = json_of(folder, "fit(4)")
+    assert obs(["diff", "--store", str(folder), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["execution"]["id"], found["other"]["id"], found["chosen"]) == (after, before, False)
+    rows = next(one for one in found["changes"] if one["kind"] == "input")
+    assert (rows["what"], rows["before"], rows["after"], rows["sure"]) == ("fit's rows", "2", "4", "certain")
+    assert obs(["diff", after, before, "--store", str(folder), "-n", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "compared with" in printed
+    assert "more (-n 0 shows all)" in printed
+    assert obs(["diff", "train", "--store", str(folder), "--markdown"]) == 0
+    assert capsys.readouterr().out.startswith("### What changed in train\n")
+    assert obs(["diff", "nobody", "--store", str(folder)]) == 2
+    assert "no execution with the id or the name 'nobody'" in capsys.readouterr().err
+    assert obs(["diff", "-n", "-1", "--store", str(folder)]) == 2
+
+
+def json_of(folder: Path, call: str) -> str:
+    """Record an execution as a program of its own; returns its id."""
+    source = f"""
+from obs_core import execution, task
+@task
+def fit(rows):
+    return rows
+with execution("train") as made:
+    {call}
+print(made.id)
+"""
+    script = folder.parent / "train.py"
+    script.write_text(source)
+    done = subprocess.run([sys.executable, str(script)], check=True, capture_output=True, text=True)
+    return done.stdout.split()[-1]
+
+
+def test_one_part_that_cannot_be_compared_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> Any:
+        raise OSError("gone")
+
+    run(lambda: fit(2))
+    last = run(lambda: fit(4))
+    flusher.flush_all()
+    monkeypatch.setenv("OBS_STRICT", "0")
+    monkeypatch.setattr("obs_core.reading.changes.said.read_log", broken)
+    changes = last.changes()
+    assert told(changes, "input")
+    assert "The warnings and errors could not be compared: OSError: gone." in changes.unknown
+
+
+def test_a_transformer_tells_how_its_values_differ() -> None:
+    class Scores(dict[str, int]):
+        pass
+
+    class ScoresTransformer(TypeTransformer[Scores]):
+        python_type = Scores
+        name = "example.scores"
+
+        def to_bytes(self, value: Scores) -> bytes:
+            return json.dumps(value).encode()
+
+        def from_bytes(self, data: bytes) -> Scores:
+            return Scores(json.loads(data))
+
+        def differences(self, before: Scores, after: Scores) -> list[tuple[str, str | None, str | None]]:
+            return [("best", max(before), max(after))]
+
+    made = task(lambda name: Scores({name: 1}), name="made")
+    with register_transformer(ScoresTransformer()):
+        run(lambda: made("a"))
+        assert told(run(lambda: made("b")).changes(), "output") == [("made: best", "a", "b")]

@@ -1,0 +1,131 @@
+"""What changed, in a real browser: from an execution in one click, with what is told, and what opens."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from obs_core import Deck, execution, log_metric, log_params, span, task
+from obs_core.journal import flusher
+from obs_core.rendering import verdict_mark
+
+pytestmark = pytest.mark.browser
+
+LONG = "a task whose name goes on for as long as eighty letters, which somebody did write"
+
+
+@task
+def fit(rows: int, broken: bool = False) -> dict[str, float]:
+    log_params(rate=rows / 10)
+    with span("merge"):
+        log_metric("loss", 1 / rows)
+    Deck("Checked").append("<p>12 checks</p>" + verdict_mark("failed" if broken else "passed", "12 checks"))
+    if broken:
+        logging.getLogger("flights").error("cannot reach <b>the registry</b>")
+        raise ValueError("no such airport: 'XYZ'")
+    return {"rmse": 17.0 / rows}
+
+
+@task(name=LONG)
+def long(text: str) -> str:
+    return text
+
+
+def record(rows: int, *, broken: bool = False, name: str = "flights") -> str:
+    run = execution(name, tags={"year": 2013})
+    with contextlib.suppress(ValueError), run:
+        long("x" * rows * 40)
+        fit(rows, broken)
+    flusher.flush_all()
+    return run.id
+
+
+def expect(locator: Any) -> Any:
+    from playwright.sync_api import expect as expecting
+
+    return expecting(locator)
+
+
+def row(page: Any, kind: str, what: str = "") -> Any:
+    found = page.locator(f".changes tr[data-kind={kind}]")
+    return found.filter(has_text=what).first
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+def test_one_click_leads_from_a_failure_to_what_changed(
+    serve: Callable[..., Any], open_page: Callable[..., Any], width: int
+) -> None:
+    good, failed = record(2), record(5, broken=True)
+    page = open_page(f"{serve().url}executions/{failed}", width=width)
+    page.get_by_role("link", name="What changed").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("What changed since the last good run")
+    expect(page.locator(".cards a").first).to_have_attribute("href", f"/executions/{good}")
+    kinds = page.locator(".changes .about").all_inner_texts()
+    assert kinds[0] == "status"
+    assert {"task", "check", "log", "parameter", "input"} <= set(kinds)
+    expect(row(page, "status")).to_contain_text("failed: ValueError: no such airport: 'XYZ'")
+    expect(row(page, "check")).to_contain_text("failed: 12 checks")
+    expect(row(page, "log")).to_contain_text("cannot reach <b>the registry</b>")
+    rows = row(page, "input", "fit's rows")
+    expect(rows.locator(".was")).to_contain_text("2")
+    expect(rows.locator(".now")).to_contain_text("5")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    rows.get_by_role("link").click()
+    expect(page).to_have_url(re.compile(f"/executions/{failed}/tasks/"))
+
+
+def test_an_execution_that_went_well_can_be_asked_too(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    record(2)
+    page = open_page(f"{serve().url}executions/{record(2)}/changes")
+    expect(page.get_by_text("The same: status, tasks, checks,")).to_be_visible()
+
+
+def test_without_a_good_run_one_chooses(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    first, second = record(2, broken=True), record(3, broken=True)
+    page = open_page(f"{serve().url}executions/{second}/changes")
+    expect(page.get_by_role("status").filter(has_text="there is no last good run")).to_be_visible()
+    page.locator(".executions .names a").first.click()
+    expect(page).to_have_url(re.compile(f"left={first}&right={second}"))
+    expect(row(page, "input", "fit's rows")).to_contain_text("3")
+
+
+def test_diffs_open(serve: Callable[..., Any], open_page: Callable[..., Any], tmp_path: Any) -> None:
+    for number, body in enumerate(("rows * 2", "rows < 3")):
+        script = tmp_path / f"steps{number}.py"
+        script.write_text(f"from obs_core import task\n\n@task\ndef double(rows):\n    return {body}\n")
+        namespace: dict[str, Any] = {"__name__": "steps"}
+        exec(compile(script.read_text(), script, "exec"), namespace)
+        with execution("steps") as run:
+            namespace["double"](2)
+    flusher.flush_all()
+    page = open_page(f"{serve().url}executions/{run.id}/changes")
+    source = row(page, "source", "double").locator("+ tr")
+    source.get_by_text("Show the diff").click()
+    expect(source.locator("del")).to_have_text("-    return rows * 2")
+    expect(source.locator("ins")).to_have_text("+    return rows < 3")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(serve: Callable[..., Any], open_page: Callable[..., Any], theme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python brings axe-core")
+    record(2)
+    page = open_page(f"{serve().url}executions/{record(5, broken=True)}/changes", color_scheme=theme)
+    for detail in page.locator(".changes details").all():
+        detail.locator("summary").click()
+    page.evaluate(Path(axe.__file__).with_name("axe.min.js").read_text())
+    found = page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
+    assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found] == []
+
+
+def test_a_name_of_eighty_letters_is_wrapped(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    record(2)
+    page = open_page(f"{serve().url}executions/{record(5)}/changes", width=390)
+    name = row(page, "input", LONG).locator("th a")
+    assert name.evaluate("one => one.scrollWidth <= one.clientWidth + 1 && one.clientHeight > 20")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
