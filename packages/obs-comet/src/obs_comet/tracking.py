@@ -65,7 +65,7 @@ class _Comet(Tracker):
         return online if online is not None else os.environ.get("COMET_START_ONLINE", "1").lower() not in NO
 
     def has_credentials(self) -> bool:
-        """Tell whether comet_ml has a key by itself: of its environment variable, or of its configuration."""
+        """Tell whether comet_ml has its own key: from its environment variable or its configuration."""
         from obs_comet.client import load
 
         return bool(os.environ.get("COMET_API_KEY") or load().get_config("comet.api_key"))

@@ -28,7 +28,7 @@ class NotebookRenderer:
     Args:
         code: Whether to show the code; without it only text and outputs are shown, as in a report.
 
-    Example:
+    Examples:
         >>> html = NotebookRenderer(code=False).to_html("out/flights.ipynb")  # doctest: +SKIP
     """
 

@@ -43,7 +43,7 @@ def profile(data: Any, *, schema: DatasetSchema | None = None) -> DatasetProfile
         TypeError: `data` is none of these.
         ValueError: The schema asks for segments or validators, which only `whylogs.log` knows.
 
-    Example:
+    Examples:
         >>> view = profile(pd.DataFrame({"delay": [3.5, None, 12.0]}))
         >>> view.get_column("delay").get_metric("counts").null.value
         1
