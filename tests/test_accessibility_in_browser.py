@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 import obs_profiles
-from obs_core import Deck, link, load_execution, task
+from obs_core import Deck, check, execution, link, load_execution, log_metric, task
 from obs_core.values.gantt import Bar, render_gantt
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python brings axe-core")
@@ -96,7 +96,18 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("OBS_STORE", str(folder / "store"))
 
         @task
+        def load(part: str) -> None:
+            check("rows > 0", part != "b", "0 rows", severity="warn")
+            log_metric("rows", len(part))
+
+        for part in ("a", "b", "c"):
+            with execution("nightly"):
+                load(part)
+                check("complete", part == "a", "part of it is missing")
+
+        @task
         def show(number: int) -> None:
+            check("shown", False, "on purpose")
             link("W&B run", "offline; to send it, type: wandb sync /tmp/run")
             for name, shown in pages():
                 Deck(name).append(shown)
@@ -140,6 +151,8 @@ def of_ui(url: str, execution: str) -> dict[str, str]:
         "execution": f"{url}/executions/{execution}",
         "task": f"{url}/executions/{execution}/tasks/main.2",
         "changes": f"{url}/executions/{execution}/changes",
+        "checked": f"{url}/executions?verdict=failed",
+        "pipeline": f"{url}/pipelines?name=nightly",
         "comparison": f"{url}/compare?left={execution}&right={execution}",
     }
 
@@ -154,6 +167,8 @@ def test_axe_finds_nothing_in_the_ui(browser: Any, serve: Callable[[Path], str],
     for name, address in of_ui(url, load_execution("last", store).id).items():
         page.goto(address)
         page.wait_for_load_state("load")
+        if name == "pipeline":
+            page.locator("[data-durations] canvas").wait_for()
         found[name] = violations(page.main_frame, scheme)
     context.close()
     assert {place: each for place, each in found.items() if each} == {}

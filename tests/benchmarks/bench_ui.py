@@ -1,10 +1,11 @@
 """The execution UI: an index of 100,000 executions, a trace of 1,000,000 spans, how live it is, what watching costs.
 
-``python -m tests.benchmarks ui``; ``BENCH_UI=index,trace,live,watching`` chooses parts.
+``python -m tests.benchmarks ui``; ``BENCH_UI=index,pipeline,trace,live,watching`` chooses parts.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -66,8 +67,8 @@ class Server:
 
 def main() -> None:
     """Measure and print."""
-    wanted = os.environ.get("BENCH_UI", "index,trace,live,watching").split(",")
-    parts = {"index": _index, "trace": _trace, "live": _live, "watching": _watching}
+    wanted = os.environ.get("BENCH_UI", "index,pipeline,trace,live,watching").split(",")
+    parts = {"index": _index, "pipeline": _pipeline, "trace": _trace, "live": _live, "watching": _watching}
     for name in wanted:
         folder = Path(tempfile.mkdtemp(prefix="obs-bench-ui-"))
         try:
@@ -170,6 +171,85 @@ def _many_executions(store: Path) -> None:
         path = store / "executions" / execution_id / "main-0000.jsonl"
         path.parent.mkdir(parents=True)
         path.write_text(copy)
+
+
+# ---- 10,000 executions of one pipeline
+
+RUNS = 10_000
+
+_RUN = """
+from obs_core import check, execution, log_metric, task
+with execution("nightly", tags={"year": "2013"}):
+    for number in range(8):
+        task(name=f"step {number}")(lambda: check("rows > 0", True, "336,776 rows"))()
+    log_metric("rmse", 17.3)
+"""
+
+
+def _pipeline(folder: Path) -> None:
+    _many_runs(folder / "store")
+    with _served(folder) as server:
+        while "reading the store" in server.get("executions").lower():
+            time.sleep(0.5)
+        page = "pipelines?name=nightly"
+        before = _cpu(server.process.pid)
+        first = server.seconds(page)
+        first_cpu = _cpu(server.process.pid) - before
+        while "step 7" not in server.get(page):
+            time.sleep(0.2)
+        before = _cpu(server.process.pid)
+        times = sorted(server.seconds(page) for _ in range(20))
+        later_cpu = (_cpu(server.process.pid) - before) / 20
+        curves = sorted(server.seconds("pipelines/curves?name=nightly") for _ in range(20))
+        with _browser() as browser:
+            grids, drawn = map(sorted, zip(*(_until_drawn(browser, server.url + page) for _ in range(5)), strict=True))
+    rows = [
+        ("answered for the first time", f"{first * 1000:,.0f} ms ({first_cpu * 1000:,.0f} ms CPU)"),
+        ("answered later, median / worst of 20", f"{times[10] * 1000:,.0f} / {times[-1] * 1000:,.0f} ms"),
+        ("CPU of the server for such an answer", f"{later_cpu * 1000:,.0f} ms"),
+        ("curves, median / worst of 20", f"{curves[10] * 1000:,.0f} / {curves[-1] * 1000:,.0f} ms"),
+        ("the grid is there in the browser, median / worst of 5", f"{grids[2]:.2f} / {grids[-1]:.2f} s"),
+        ("the curves are drawn, median / worst of 5", f"{drawn[2]:.2f} / {drawn[-1]:.2f} s"),
+    ]
+    print_table(f"A pipeline of {RUNS:,} executions", ("", ""), rows)
+
+
+def _until_drawn(browser: Any, url: str) -> tuple[float, float]:
+    """Seconds until the grid is there, and until the curves are drawn."""
+    page = browser.new_page(viewport={"width": 1300, "height": 900})
+    began = time.perf_counter()
+    page.goto(url, wait_until="commit")
+    page.wait_for_selector(".runs a")
+    grid = time.perf_counter() - began
+    page.wait_for_selector("body[data-drawn]")
+    taken = time.perf_counter() - began
+    page.close()
+    return grid, taken
+
+
+def _many_runs(store: Path) -> None:
+    """Write executions as obs does: one is recorded, the others are copies with ids and times of their own."""
+    with tempfile.TemporaryDirectory() as place:
+        script = Path(place, "script.py")
+        script.write_text(_RUN)
+        subprocess.run([sys.executable, script], check=True, env=_environment() | {"OBS_STORE": f"{place}/store"})
+        (journal,) = Path(place, "store").glob("executions/*/*.jsonl")
+        recorded = journal.parent.name
+        head, *lines = [line for line in journal.read_text().splitlines() if not line.startswith('["check"')]
+    cells = json.loads(head)
+    clock = cells[4]
+    for number in range(RUNS):
+        before = (RUNS - number) * 3600
+        execution_id = (
+            f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(time.time() - before))}-{number:06d}-{recorded[-6:]}"
+        )
+        cells[2], cells[4], cells[8] = execution_id, clock - before * 10**9, 0
+        copy = [json.dumps(cells), *lines]
+        if number % 50 == 0:
+            copy = [line.replace('"succeeded",null', '"failed","ValueError: no such airport"') for line in copy]
+        path = store / "executions" / execution_id / "main-0000.jsonl"
+        path.parent.mkdir(parents=True)
+        path.write_text("\n".join(copy) + "\n")
 
 
 def _cpu_share(pid: int, seconds: float) -> float:

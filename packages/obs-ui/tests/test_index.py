@@ -252,10 +252,11 @@ def test_an_index_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> N
     engine = connect(address)
     update(Indexer(engine, open_store()))
     with engine.begin() as connection:
-        for name in ("executions_by_duration", "executions_by_name"):
+        for name in ("executions_by_duration", "executions_by_name", "executions_by_verdict"):
             connection.execute(sa.text(f"DROP INDEX {name}"))
-        connection.execute(sa.text("ALTER TABLE executions DROP COLUMN name_key"))
-        connection.execute(sa.text("ALTER TABLE executions DROP COLUMN metrics"))
+        for name in ("name_key", "metrics", "verdict", "verdicts"):
+            connection.execute(sa.text(f"ALTER TABLE executions DROP COLUMN {name}"))
+        connection.execute(sa.text("DROP TABLE tasks"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
     engine.dispose()
     engine = connect(address)

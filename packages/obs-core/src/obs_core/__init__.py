@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from obs_core.reading.listing import list_executions
     from obs_core.reading.table import ExecutionTable, executions
     from obs_core.recording.artifacts import Kept
+    from obs_core.recording.checks import check
     from obs_core.recording.executions import execution
     from obs_core.recording.metrics import log_metric, log_metrics, log_params
     from obs_core.recording.progress import track
@@ -71,6 +72,7 @@ _MODULES = {
         "executions",
     ),
     "recording.artifacts": ("Kept",),
+    "recording.checks": ("check",),
     "recording.executions": ("execution",),
     "recording.metrics": (
         "log_metric",
@@ -137,6 +139,7 @@ __all__ = [
     "__version__",
     "attach",
     "carrier",
+    "check",
     "current_context",
     "execution",
     "executions",

@@ -39,15 +39,56 @@ class Link(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """What a check found: of a validation, of expectations, of a comparison of data.
+    """What a check found: of a validation, of expectations, of a comparison of data, or what `check` was told.
 
     Attributes:
         outcome: ``"passed"``, ``"warned"`` or ``"failed"``.
-        what: What was found, in a few words; may be empty.
+        what: Of a deck, what was found, in a few words; may be empty. Otherwise what was checked: ``"rows > 0"``.
+        detail: What was found, where `what` says what was checked.
+        deck: The name of the deck that shows it; empty if none does.
+        span: The id of the span in which it was said; empty if that is the task itself, or not known.
     """
 
     outcome: str
     what: str = ""
+    detail: str = ""
+    deck: str = ""
+    span: str = ""
+
+    @property
+    def name(self) -> str:
+        """What was checked: what `check` was given, or the deck that shows what was found."""
+        return self.deck or self.what
+
+    @property
+    def found(self) -> str:
+        """What was found, in a few words; may be empty."""
+        return self.what if self.deck else self.detail
+
+
+class VerdictCounts(Struct):
+    """What all checks of an execution found.
+
+    Attributes:
+        passed: How many found nothing wrong.
+        warned: How many found what is worth a look.
+        failed: How many found what is wrong.
+        said: The worst of them: outcome, what was checked, what was found. A list of executions has up to 50.
+    """
+
+    passed: int = 0
+    warned: int = 0
+    failed: int = 0
+    said: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def outcome(self) -> str:
+        """The worst outcome: ``"failed"``, ``"warned"``, ``"passed"``; empty if nothing was checked."""
+        return next((name for name in ("failed", "warned", "passed") if getattr(self, name)), "")
+
+    def __bool__(self) -> bool:
+        """Whether anything was checked."""
+        return bool(self.outcome)
 
 
 class DeckView(Struct):
@@ -180,6 +221,7 @@ class TaskView(Struct):
         decks: Its tabs; those of an execution that was read back are drawn when they are looked at.
         notes: What the reader must know: warnings of ours, lost records.
         said: Where `log` reads; None where no execution was read back.
+        verdicts: What was checked in it: by `check`, and what its decks show.
     """
 
     id: str
@@ -194,6 +236,7 @@ class TaskView(Struct):
     decks: MutableSequence[DeckView] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     said: LogWhenRead | None = None
+    verdicts: list[Verdict] = field(default_factory=list)
 
     def __repr__(self) -> str:
         """Name it in a line: its decks are pages of HTML."""
@@ -242,6 +285,7 @@ class ExecutionView(Struct):
             which reads only the beginning and the end, does not know of those in between.
         metrics: The last, least and greatest value of each metric that its first process logged, by name; None for what
             is not finite.
+        verdicts: What the checks found, in all tasks.
         within: The execution of ``obs run`` around it, if its process was started by one; empty if there is none.
     """
 
@@ -259,6 +303,7 @@ class ExecutionView(Struct):
     lost_records: int = 0
     damaged_records: int = 0
     metrics: Mapping[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
+    verdicts: VerdictCounts = field(default_factory=VerdictCounts)
     within: str = ""
 
     @property

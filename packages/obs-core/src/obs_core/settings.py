@@ -30,7 +30,7 @@ VARIABLES = {
     "OBS_LOGS": "what is kept of a program's output: 0, logging, streams (default), or all",
     "OBS_STRICT": "1 turns obs's own failures into errors",
     "OBS_RENDER_TIMEOUT": "seconds that drawing one value may take; default 10, 0 for no limit",
-    "OBS_QUIET": "1 shows nothing in the terminal: no progress, no closing line",
+    "OBS_QUIET": "1 shows nothing in the terminal: no progress, no status line, no closing line",
     "OBS_UI_URL": "the address of the execution UI, for links",
     "OBS_ATTEMPT": "which try this is, counted from 1",
     "OBS_CARRIER": "the span of another process under which this one goes on, as JSON",

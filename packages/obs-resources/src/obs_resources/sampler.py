@@ -78,6 +78,11 @@ class ResourceSampler:
             _write_stacks(run, kept, threads)
         self._count += 1
 
+    def latest(self, run: Run) -> dict[str, float]:
+        """Return what was sampled last of each quantity in an execution."""
+        kept = self._kept.get(run)
+        return {} if kept is None else {name: series.values[-1] for name, series in list(kept.series.items())}
+
     def decks(self, task: TaskState) -> Iterator[tuple[str, str]]:
         """Draw what was sampled while a task ran."""
         from obs_resources.decks import running_decks

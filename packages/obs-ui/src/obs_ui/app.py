@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 import obs_core.report
 from obs_core.store import Store
-from obs_ui.pages import compare, downloads, execution, executions, live, metrics, task
+from obs_ui.pages import compare, downloads, execution, executions, live, metrics, pipeline, task
 from obs_ui.security import Access, Guard
 from obs_ui.site import HERE, Site, site_of
 
@@ -69,6 +69,9 @@ def _routes() -> list[Route | Mount]:
         Route("/executions", executions.executions),
         Route("/executions/last", executions.newest),
         Route("/events", live.list_events),
+        Route("/pipelines", pipeline.pipeline),
+        Route("/pipelines/curves", pipeline.curves),
+        Route("/pipelines/{name:path}", pipeline.named),
         Route("/compare", compare.compare),
         Route("/compare/decks", compare.decks),
         Route("/compare/metrics", metrics.overlay),

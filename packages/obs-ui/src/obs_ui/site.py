@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
 from sqlalchemy.engine import Engine
@@ -16,14 +17,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from obs_core.journal.reader import segment_names
-from obs_core.model import ExecutionView, TaskView
+from obs_core.model import ExecutionView, TaskView, Verdict, VerdictCounts
 from obs_core.reading.changes.comparing import compare
 from obs_core.reading.changes.result import Changes
-from obs_core.report.contents import verdict_of
+from obs_core.report.contents import said_of, shown_verdicts, verdict_of
 from obs_core.store import Store
 from obs_core.text.durations import format_duration, format_iso
-from obs_core.text.numbers import share
+from obs_core.text.numbers import share, statistic
 from obs_ui.index import Indexer, ListPage, ListQuery, find, list_executions
+from obs_ui.index.tasks import TaskIndex
+from obs_ui.pipelines import every
 from obs_ui.snapshots import Snapshot, SnapshotCache
 
 __all__ = ["Site", "site_of"]
@@ -49,6 +52,7 @@ class Site:
     Attributes:
         follower: Keeps the index as the store is.
         recordings: The executions that are being looked at.
+        tasks: How the tasks of executions went.
         stopping: Whether the server is about to end, and with it all that is live.
     """
 
@@ -57,9 +61,15 @@ class Site:
         self.engine = engine
         self.indexer = Indexer(engine, store)
         self.snapshots = SnapshotCache(store)
+        self.tasks = TaskIndex(engine, store, self.indexer.store_number)
         self.stopping = False
         self._changes: dict[tuple[str, int, str, int], Changes] = {}
         self._counts: dict[ListQuery, tuple[int, float, dict[str, int] | None]] = {}
+
+    @property
+    def version(self) -> int:
+        """Grows whenever lists and pipelines may show something else."""
+        return self.indexer.version + self.tasks.version
 
     def list(self, query: ListQuery) -> ListPage:
         """Return a page of the list of executions."""
@@ -164,6 +174,11 @@ def short_path(place: str) -> str:
     return "/".join(place.replace("\\", "/").split("/")[-3:])
 
 
+def pipeline_address(name: str) -> str:
+    """Return the address of the page of all executions of one name."""
+    return f"/pipelines?{urlencode({'name': name.encode('utf-8', 'replace').decode()})}"
+
+
 def percent(part: float, whole: float) -> str:
     """Write a share for an attribute of a drawing."""
     return f"{max(0.0, min(100.0, 100 * part / whole)) if whole > 0 else 0:.3f}%"
@@ -172,6 +187,33 @@ def percent(part: float, whole: float) -> str:
 def ordered(tags: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return tags as pairs of text."""
     return [(str(name), str(value)) for name, value in tags.items()]
+
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? UTC")
+
+
+def with_times(text: str) -> list[tuple[str, str]]:
+    """Return the parts of a text: each, and for a moment in UTC what the browser writes in the reader's zone.
+
+    Examples:
+        >>> with_times("killed at 2026-11-28 22:22:09 UTC")
+        [('killed at ', ''), ('2026-11-28 22:22:09 UTC', '2026-11-28T22:22:09+00:00')]
+    """
+    found: list[tuple[str, str]] = []
+    end = 0
+    for moment in _MOMENT.finditer(text):
+        found += [(text[end : moment.start()], ""), (moment[0], f"{moment[1]}T{moment[2]}+00:00")]
+        end = moment.end()
+    return [part for part in (*found, (text[end:], "")) if part[0]]
+
+
+def counted(verdicts: Iterable[Verdict]) -> VerdictCounts:
+    """Count verdicts by what they found."""
+    found = VerdictCounts()
+    for one in verdicts:
+        setattr(found, one.outcome, getattr(found, one.outcome) + 1)
+        found.said.append((one.outcome, one.name, one.found))
+    return found
 
 
 def as_lines(tags: Mapping[str, str]) -> str:
@@ -197,4 +239,9 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(ordered=ordered, as_lines=as_lines)
     environment.tests["web_address"] = is_web_address
     environment.globals["percent"] = percent
+    environment.globals["pipeline_address"] = pipeline_address
+    environment.globals["shown_verdicts"] = shown_verdicts
+    environment.filters.update(
+        said_of=said_of, counted=counted, with_times=with_times, every=every, statistic=statistic
+    )
     return environment

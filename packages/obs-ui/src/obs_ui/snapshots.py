@@ -22,6 +22,7 @@ from obs_core.model import DecksWhenRead, DeckView, ExecutionView, LogLine, Task
 from obs_core.reading.changes.sides import Side
 from obs_core.reading.why import Why, why
 from obs_core.rendering import render
+from obs_core.report.arguments import INPUT, told_apart
 from obs_core.report.bodies import extracted
 from obs_core.report.contents import tab_label
 from obs_core.report.logs import LOGS, render_log
@@ -225,6 +226,11 @@ class Snapshot:
             found = drawn_metrics(self._assembly, task)
         return [*found, *self._drawn(task)] if deck.name == TIMELINE else found
 
+    @functools.cached_property
+    def apart(self) -> dict[str, str]:
+        """What tells calls of the same task apart, by task id; what lies in files is not read for it."""
+        return told_apart(self.tasks, _read_input)
+
     def loops(self, task: TaskView) -> list[ProgressBar]:
         """Return how far the loops of a task are: those that had not ended."""
         bars = self.metrics.bars_of(task.id, task.status == "running", clock.epoch())
@@ -287,6 +293,11 @@ class Snapshot:
         if not _KEPT.fullmatch(item) or ".." in item:
             return "<p><em>This part is not where parts of decks are kept.</em></p>"
         return read_deck_blob(self.store, str(item))
+
+
+def _read_input(task: TaskView) -> list[str]:
+    deck = next((one for one in task.decks if one.name == INPUT), None)
+    return [] if deck is None else [item for item in deck.items if not isinstance(item, BlobPath)]
 
 
 class _LogDeck(DeckView):

@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import structs
+
 from obs_core import clock
 from obs_core.assembly import decks, metrics, sampled
 from obs_core.assembly.decks import CollectedDeck, DeckAssembly
@@ -13,9 +15,10 @@ from obs_core.assembly.metrics import MetricAssembly
 from obs_core.assembly.sampled import SampledAssembly
 from obs_core.assembly.spans import SpanAssembly
 from obs_core.assembly.unfinished import UnfinishedCapture
+from obs_core.assembly.verdicts import VerdictAssembly
 from obs_core.assembly.writers import RowIndex, Writer
 from obs_core.journal import liveness, records
-from obs_core.model import ExecutionView, Link, SpanTable, Status, TaskView, WorkerView
+from obs_core.model import ExecutionView, Link, SpanTable, Status, TaskView, Verdict, WorkerView
 from obs_core.store.base import Store
 from obs_core.store.paths import belongs_to
 
@@ -55,6 +58,7 @@ class Assembly:
         surroundings: What it ran in, as its first writer said last; None if that is not known.
         writers: The processes that wrote it, by writer id.
         sampled: What samplers saw.
+        verdicts: What checks found.
     """
 
     def __init__(self, store: Store, execution_id: str) -> None:
@@ -73,6 +77,7 @@ class Assembly:
         self.surroundings: records.Surroundings | None = None
         self.writers: dict[str, Writer] = {}
         self.sampled = SampledAssembly(self.spans.table.samples)
+        self.verdicts = VerdictAssembly()
         self._collecting = DeckAssembly()
         self._captures: dict[str, tuple[Writer, records.CaptureMade]] = {}
         self._tasks: dict[str, TaskView] = {}
@@ -120,6 +125,7 @@ class Assembly:
             if writer.torn and not (writing and self._ended is None):  # else its last batch is being written just now
                 self.view.damaged_records += writer.torn
         self.view.metrics = self.metrics.summary
+        self.view.verdicts = self.verdicts.counts()
         self._finish_execution()
         self._finish_root()
         self.spans.finish(self.writers, ended=self._ended is not None)
@@ -156,6 +162,13 @@ class Assembly:
         """Tell whether a task has a time line of its spans: it made the deck, or was cut short before it could."""
         start = self._starts.get(task.id)
         return start is not None and start.enable_deck and (made or task.status != "succeeded")
+
+    def verdicts_of(self, task: str) -> list[Verdict]:
+        """Return what was checked in a task: by itself, then what its decks show."""
+        of_decks = [
+            structs.replace(one, deck=deck.name or "Deck") for deck in self.decks.get(task, ()) for one in deck.verdicts
+        ]
+        return [*self.verdicts.by_task.get(task, ()), *of_decks]
 
     # the execution and its writers
 
@@ -248,6 +261,15 @@ class Assembly:
     def _take_note(self, writer: Writer, record: records.Note) -> None:
         self._task_of(writer, record.task).notes.append(record.text)
 
+    def _take_verdict(self, writer: Writer, record: records.VerdictMade) -> None:
+        if record.outcome not in ("passed", "warned", "failed"):
+            return  # a newer version may know more
+        self.verdicts.take(writer, record, self._collecting.name_of(writer, record.deck))
+        self._collecting.take_verdict(writer, record)
+
+    def _take_verdicts(self, writer: Writer, record: records.VerdictSummary) -> None:
+        self.verdicts.take_summary(writer, record)
+
     def _take_output(self, writer: Writer, record: records.Output) -> None:
         self.outputs[writer.global_ref(record.task)] = self._within(record)
 
@@ -315,6 +337,8 @@ class Assembly:
                 task.duration = self.table.durations[row]
                 self._finish_unended(task, writer)
         begun = [task for ref, task in self._tasks.items() if ref in self._starts]
+        for task in begun:
+            task.verdicts = self.verdicts_of(task.id)
         self.tasks = [*self._of_execution_itself(), *sorted(begun, key=lambda task: task.started)]
 
     def _unfinished(self, task: str, record: records.CaptureMade) -> UnfinishedCapture:
@@ -331,11 +355,13 @@ class Assembly:
         """Return what was recorded outside of any task, if there is any: shown as a task of the execution's name."""
         root = self._tasks.get(self._root_ref)
         shown = self._root_ref in self.decks or self._root_ref in self.metrics.tasks()
-        if root is None and shown:
+        verdicts = self.verdicts_of(self._root_ref)
+        if root is None and (shown or verdicts):
             root = TaskView(self._root_ref, "", "running", 0, 0)
-        if root is None or not (root.links or root.notes or shown):
+        if root is None or not (root.links or root.notes or shown or verdicts):
             return []
         view = self.view
+        root.verdicts = verdicts
         root.name, root.status, root.started, root.duration = view.name, view.status, view.started, view.duration
         root.error = view.error
         return [root]
@@ -353,6 +379,8 @@ _HANDLERS: dict[type[records.Record], Callable[[Assembly, Writer, Any], None]] =
     records.ProcessEnded: Assembly._take_process_ended,
     records.LinkMade: Assembly._take_link,
     records.Note: Assembly._take_note,
+    records.VerdictMade: Assembly._take_verdict,
+    records.VerdictSummary: Assembly._take_verdicts,
     records.Output: Assembly._take_output,
     records.Artifact: Assembly._take_artifact,
     records.CaptureMade: Assembly._take_capture,

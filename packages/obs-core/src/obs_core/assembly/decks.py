@@ -86,8 +86,13 @@ class DeckAssembly:
 
     def take_verdict(self, writer: Writer, record: records.VerdictMade) -> None:
         """Add what a check found."""
-        if record.outcome in ("passed", "warned", "failed"):  # a newer version may know more
+        if record.deck is not None:
             self._deck_of(writer, record.deck).verdicts.append(Verdict(record.outcome, record.what))
+
+    def name_of(self, writer: Writer, ref: records.Ref | None) -> str:
+        """Return the name of a deck, as far as it is known; empty for none."""
+        deck = None if ref is None else self._decks.get(writer.global_ref(ref))
+        return "" if deck is None else deck.name
 
     def by_task(self) -> Mapping[str, list[CollectedDeck]]:
         """Return all decks by their task's global name: those of the task's own process as they were made, then others.
@@ -125,6 +130,5 @@ HANDLERS: dict[type[records.Record], Any] = {
     records.DeckItems: DeckAssembly.take_items,
     records.DeckBlob: DeckAssembly.take_blob,
     records.DeckTimes: DeckAssembly.take_times,
-    records.VerdictMade: DeckAssembly.take_verdict,
 }
 """What takes in which record."""

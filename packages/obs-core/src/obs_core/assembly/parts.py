@@ -9,7 +9,7 @@ from msgspec import Struct
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import curves_of, decks_of_task
 from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
-from obs_core.model import DeckView, Link
+from obs_core.model import DeckView, Link, Verdict
 from obs_core.store.base import Store
 from obs_core.values.curves import Curves
 
@@ -30,12 +30,14 @@ class PartsOfTask(Struct):
         decks: Its decks, as every reader sees them.
         links: Named addresses.
         notes: What a reader must know.
+        verdicts: What was checked.
         with_spans: Whether its time line shows the spans; not if there are very many.
     """
 
     decks: list[DeckView]
     links: list[Link]
     notes: list[str]
+    verdicts: list[Verdict]
     with_spans: bool
 
 
@@ -73,7 +75,8 @@ def parts_of_task(store: Store, execution_id: str, task_id: str) -> PartsOfTask:
     task = assembly.known_task(task_id)
     links, notes = list(task.links), list(task.notes)
     assembly.finish()
-    return PartsOfTask(decks_of_task(assembly, task), links, notes, size <= _MOST_SPAN_LINES)
+    decks, verdicts = decks_of_task(assembly, task), assembly.verdicts_of(task_id)
+    return PartsOfTask(decks, links, notes, verdicts, size <= _MOST_SPAN_LINES)
 
 
 def _begins_with(beginnings: tuple[bytes, ...], line: bytes) -> bool:

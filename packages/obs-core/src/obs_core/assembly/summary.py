@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+
 from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.writers import Writer
 from obs_core.failsafe import warn
 from obs_core.journal.reader import chosen, decode, ends_of_segments, segment_names, writer_of
+from obs_core.journal.records import VerdictSummary
 from obs_core.model import ExecutionView
 from obs_core.store.base import Store
+from obs_core.store.fetching import fetch_each
 
 __all__ = ["read_summary"]
 
@@ -14,13 +19,16 @@ __all__ = ["read_summary"]
 def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
     """Read only the beginning and the end of an execution; None if there is nothing that can be read."""
     try:
-        segments = [path for path in segment_names(store, execution_id) if writer_of(path) == "main"]
+        every = segment_names(store, execution_id)
+        segments = [path for path in every if writer_of(path) == "main"]
         if not segments:
             return None
         assembly = Assembly(store, execution_id)
         for path, lines in ends_of_segments(store, segments):
             few = len(lines) < _FEW and len(segments) == 1
             assembly.add("main", decode(lines if few else _told(lines)), path)
+        if len(every) > len(segments):
+            _add_verdicts_of_others(assembly, store, every)
         assembly.finish()
     except OSError as error:
         if not store.local:
@@ -28,6 +36,25 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
         warn(f"execution {execution_id!r} cannot be read: {error}")
         return None
     return assembly.view
+
+
+def _add_verdicts_of_others(assembly: Assembly, store: Store, segments: list[str]) -> None:
+    """Add what the checks of other processes found: each says that again at its end."""
+    last = {writer_of(path): path for path in segments if writer_of(path) != "main"}
+    paths = list(last.values())[: _MOST_OTHERS[store.local]]
+    for path, lines in zip(paths, fetch_each(store, functools.partial(_last_lines, store), paths), strict=True):
+        told = [line for line in lines.split(b"\n") if line.startswith(b'["verdicts"')]
+        for record in decode(told[-1]) if told else ():
+            if isinstance(record, VerdictSummary):
+                assembly.verdicts.take_summary(Writer(writer_of(path)), record)
+
+
+def _last_lines(store: Store, path: str) -> bytes:
+    return b"\n".join(lines for _, lines in ends_of_segments(store, [path]))
+
+
+_MOST_OTHERS = {True: 32, False: 8}
+"""Other processes that a list asks for their verdicts, in a folder and in a shared store."""
 
 
 def _told(lines: bytes) -> bytes:
@@ -51,6 +78,7 @@ _SUMMARY_LINES = (
     b'["beat"',
     b'["task-end"',
     b'["metrics"',
+    b'["verdicts"',
     b'["lost"',
     b'["torn"',
 )

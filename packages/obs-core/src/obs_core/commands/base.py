@@ -6,11 +6,12 @@ import argparse
 from typing import TYPE_CHECKING
 
 from obs_core.failsafe import ObsError
+from obs_core.text.durations import parse_age
 
 if TYPE_CHECKING:
     from obs_core.reading.execution import Execution
 
-__all__ = ["Command", "CommandError", "OfOneExecution"]
+__all__ = ["Command", "CommandError", "OfOneExecution", "age_in_seconds"]
 
 
 class CommandError(ObsError):
@@ -75,3 +76,15 @@ class OfOneExecution(Command):
             arguments: What was typed.
         """
         raise NotImplementedError
+
+
+def age_in_seconds(text: str) -> float:
+    """Return an age that was typed, such as ``"30d"``, in seconds.
+
+    Raises:
+        CommandError: It is none.
+    """
+    try:
+        return parse_age(text) / 1e9
+    except ValueError as error:
+        raise CommandError(str(error)) from None

@@ -47,8 +47,8 @@ class Completion(Command):
         ("obs completion fish > ~/.config/fish/completions/obs.fish", "once"),
     )
 
-    def __init__(self, parser: Callable[[], argparse.ArgumentParser]) -> None:
-        self._parser = parser
+    def __init__(self, parser_for: Callable[[str], argparse.ArgumentParser]) -> None:
+        self._parser_for = parser_for
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("shell", choices=[*_SCRIPTS, "words"], metavar="SHELL", help="bash, zsh or fish")
@@ -56,7 +56,9 @@ class Completion(Command):
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.shell == "words":
-            print("\n".join(completed(self._parser(), arguments.words)))
+            # What stands before the last word is whole: one command is enough to complete what comes behind it.
+            name = arguments.words[0] if len(arguments.words) > 1 else ""
+            print("\n".join(completed(self._parser_for(name), arguments.words)))
         else:
             print(_SCRIPTS[arguments.shell], end="")
         return 0

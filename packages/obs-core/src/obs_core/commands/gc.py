@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from obs_core.commands.base import Command, CommandError
+from obs_core.commands.base import Command, age_in_seconds
 from obs_core.reading.garbage import sweep
 from obs_core.store import open_store
-from obs_core.text.durations import parse_age
 
 
 class CollectGarbage(Command):
@@ -30,15 +29,3 @@ class CollectGarbage(Command):
             f" {swept.size / 1e6:.1f} MB; {swept.running} running ones left alone"
         )
         return 0
-
-
-def age_in_seconds(text: str) -> float:
-    """Return an age that was typed, such as ``"30d"``, in seconds.
-
-    Raises:
-        CommandError: It is none.
-    """
-    try:
-        return parse_age(text) / 1e9
-    except ValueError as error:
-        raise CommandError(str(error)) from None

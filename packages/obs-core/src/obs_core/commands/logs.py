@@ -11,8 +11,7 @@ from typing import Any
 import msgspec
 
 from obs_core import clock
-from obs_core.commands.base import CommandError, OfOneExecution
-from obs_core.commands.gc import age_in_seconds
+from obs_core.commands.base import CommandError, OfOneExecution, age_in_seconds
 from obs_core.journal.logs import LogTail, damaged_lines, dropped_lines, read_log, severity_of
 from obs_core.model import LogLine
 from obs_core.reading.execution import Execution

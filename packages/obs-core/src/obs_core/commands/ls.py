@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from obs_core import clock
-from obs_core.commands.base import Command, CommandError
-from obs_core.commands.gc import age_in_seconds
+from obs_core.commands.base import Command, CommandError, age_in_seconds
 from obs_core.model import ExecutionView
 from obs_core.reading.listing import list_executions
 from obs_core.settings import store_url
@@ -23,6 +22,7 @@ from obs_core.text.terminal import Screen, cut
 _COLUMNS = ("ID", "STATUS", "STARTED", "DURATION", "NAME")
 
 _STYLES = {"failed": "red", "lost": "yellow", "running": "cyan", "succeeded": "green"}
+_VERDICT_STYLES = {"failed": "red", "warned": "yellow", "passed": "green"}
 
 
 class ListExecutions(Command):
@@ -33,6 +33,10 @@ class ListExecutions(Command):
     examples = (
         ("obs ls --status failed --since 7d", "what failed this week"),
         ("obs ls --status failed --status lost -n 0", "all that failed, were killed or crashed"),
+        (
+            "obs ls --verdict failed",
+            "whose checks failed, though the code may have succeeded",
+        ),
         ("obs ls --name flights --limit 0 --json", "all executions of one name, for another program"),
     )
 
@@ -46,6 +50,13 @@ class ListExecutions(Command):
             action="append",
             default=[],
             help="only this status; repeat it for several. A killed execution is lost, not failed",
+        )
+        parser.add_argument(
+            "--verdict",
+            choices=("failed", "warned", "passed", "none"),
+            action="append",
+            default=[],
+            help="only executions with this worst verdict; none: nothing was checked",
         )
         parser.add_argument("--name", metavar="TEXT", help="only executions whose name contains this text")
         parser.add_argument(
@@ -69,7 +80,7 @@ class ListExecutions(Command):
             print("\n".join(_table(shown, Screen.of(sys.stdout))))
             if next(chosen, None) is not None:
                 print(f"… and older ones: only the newest {len(shown)} are shown, -n 0 shows all")
-        elif any((arguments.status, arguments.name, arguments.tag, arguments.since)):
+        elif any((arguments.status, arguments.verdict, arguments.name, arguments.tag, arguments.since)):
             print("no execution matches")
         else:
             print("no executions yet: call a function decorated with @task")
@@ -95,6 +106,7 @@ def _choice(arguments: argparse.Namespace) -> Callable[[ExecutionView], bool]:
     def is_wanted(execution: ExecutionView) -> bool:
         return (
             (not arguments.status or execution.status in arguments.status)
+            and (not arguments.verdict or (execution.verdicts.outcome or "none") in arguments.verdict)
             and (arguments.name or "").lower() in execution.name.lower()
             and all(
                 name in execution.tags and (not equals or execution.tags[name] == value) for name, equals, value in tags
@@ -112,6 +124,8 @@ def _as_json(execution: ExecutionView) -> dict[str, object]:
         "started": format_iso(execution.started),
         "duration": execution.duration / 1e9,
         "error": execution.error,
+        "verdict": execution.verdicts.outcome,
+        "checks": {name: getattr(execution.verdicts, name) for name in ("passed", "warned", "failed")},
         "tags": dict(execution.tags),
         "host": execution.host,
         "user": execution.user,
@@ -123,14 +137,25 @@ def _as_json(execution: ExecutionView) -> dict[str, object]:
 
 def _table(executions: list[ExecutionView], screen: Screen) -> Iterator[str]:
     rows = [_COLUMNS, *map(_row, executions)]
+    if any(execution.verdicts for execution in executions):
+        checks = ["CHECKS", *map(_checks, executions)]
+        rows = [(*row[:2], said, *row[2:]) for row, said in zip(rows, checks, strict=True)]
     widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in rows), strict=True)]
     room = max(screen.width - sum(widths) - 2 * len(widths), 12)
     for number, (*cells, name) in enumerate(rows):
         padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
         if number:
             padded[1] = screen.paint(padded[1], _STYLES.get(cells[1], "dim"))
+            if len(padded) > len(_COLUMNS) - 1:
+                padded[2] = screen.paint(padded[2], _VERDICT_STYLES.get(cells[2].rpartition(" ")[2], "dim"))
         name = screen.name(name)
         yield "  ".join([*padded, cut(name, room) if screen.colour else name]).rstrip()
+
+
+def _checks(execution: ExecutionView) -> str:
+    verdicts = execution.verdicts
+    count = getattr(verdicts, verdicts.outcome, 0)
+    return f"{count:,} {verdicts.outcome}" if verdicts else ""
 
 
 def _row(execution: ExecutionView) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What was typed after ``obs``. Default: this process's own arguments.
 
     Returns:
-        The exit code: 0, or 2 for wrong input.
+        The exit code: 0, what the command tells by it (``obs check``: 1), or 2 for wrong input.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names in a store may hold what no encoding can show
@@ -85,6 +85,7 @@ _FIRST_STEPS = (
     ("obs diff", "what changed since the last good execution of its name"),
     ("obs explain", "where its time went"),
     ("obs logs -f", "what it says, as it says it"),
+    ("obs check", "what its checks found; exits with 1 if one failed"),
     ("obs open", "the report of what failed last, in the browser"),
     ("obs ls --name flights --since 7d", "this week's executions of one name"),
 )
@@ -105,27 +106,31 @@ def _shown_examples(examples: Sequence[tuple[str, str]]) -> str | None:
 def _named(name: str) -> dict[str, Command]:
     """Return one of our own commands alone, if it is one.
 
-    It need not wait for what other packages declare. ``obs run`` does not even wait for the other commands' imports:
-    they would delay each program that it runs.
+    It waits neither for the other commands' imports nor for what other packages declare: they would delay each program
+    that ``obs run`` runs, and each list.
     """
-    if name == "run":
-        from obs_core.commands.run import Run
+    from obs_core.commands.builtin import NAMES, builtin
 
-        return {name: Run()}
-    from obs_core.commands.builtin import BUILTIN
+    if name == "completion":
+        from obs_core.commands.completion import Completion
 
-    return {command.name: command for command in BUILTIN if command.name == name}
+        return {name: Completion(_parser_for)}
+    return {name: builtin(name)} if name in NAMES else {}
+
+
+def _parser_for(name: str) -> argparse.ArgumentParser:
+    return _parser(_named(name) or _commands())
 
 
 def _commands() -> dict[str, Command]:
     from importlib.metadata import entry_points
 
-    from obs_core.commands.builtin import BUILTIN
-    from obs_core.commands.completion import Completion
+    from obs_core.commands.builtin import NAMES
     from obs_core.failsafe import warn
 
-    commands: dict[str, Command] = {command.name: command for command in BUILTIN}
-    commands[Completion.name] = Completion(lambda: _parser(commands))
+    commands: dict[str, Command] = {}
+    for name in (*NAMES, "completion"):
+        commands |= _named(name)
     for point in entry_points(group="obs.commands"):
         try:
             command: Command = point.load()()

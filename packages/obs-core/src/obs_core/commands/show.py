@@ -14,6 +14,7 @@ from obs_core.model import TaskView
 from obs_core.provenance import command_name
 from obs_core.reading.execution import Execution, load_execution
 from obs_core.reading.listing import list_executions
+from obs_core.text.verdicts import counted_verdicts
 
 
 class Show(OfOneExecution):
@@ -31,6 +32,10 @@ class Show(OfOneExecution):
         task = None if arguments.task is None else _task(execution, arguments.task)
         address = execution.write_report(task)
         print(address)
+        verdicts = execution.view.verdicts
+        if verdicts.failed:
+            counts = counted_verdicts(verdicts.passed, verdicts.warned, verdicts.failed)
+            sys.stderr.write(f"{counts}: {command_name()} check {execution.id.rpartition('-')[2]} lists them\n")
         if arguments.open:
             webbrowser.open(address if "://" in address else f"file://{address}")
         return 0

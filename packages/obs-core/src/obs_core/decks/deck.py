@@ -199,6 +199,7 @@ class Deck:
 
     def _journal_verdict(self, outcome: str, what: str) -> None:
         journal = self._task.journal
+        self._task.run.verdicts.add(outcome, self.name, what)
         journal.append(records.VerdictMade(self.ref_in(journal), journal.now(), outcome, what))
 
     def _append_large(self, html: str) -> None:

@@ -208,13 +208,31 @@ class DeckTimes(Record, tag="times"):
 
 
 class VerdictMade(Record, tag="verdict"):
-    """What a check found, and the deck that shows it."""
+    """What a check found, and the deck that shows it or the task that says it."""
 
-    deck: Ref
+    deck: Ref | None
+    """None if no deck shows it: then `task` is given."""
     at: Time
     outcome: str
     """``"passed"``, ``"warned"`` or ``"failed"``."""
     what: str = ""
+    """Of a deck, what was found; of a task, what was checked."""
+    task: Ref | None = None
+    span: Ref | None = None
+    """In which it was said; None if that is the task itself."""
+    detail: str = ""
+    """What was found, of a task."""
+
+
+class VerdictSummary(Record, tag="verdicts"):
+    """What all checks of this writer found by now: what a list of executions shows."""
+
+    at: Time
+    passed: Int
+    warned: Int
+    failed: Int
+    said: list[tuple[str, str, str]]
+    """The worst of them, each its outcome, what was checked (or the deck that shows it), and what was found."""
 
 
 class LinkMade(Record, tag="link"):
@@ -423,6 +441,7 @@ AnyRecord = (
     | DeckBlob
     | DeckTimes
     | VerdictMade
+    | VerdictSummary
     | LinkMade
     | Note
     | Output

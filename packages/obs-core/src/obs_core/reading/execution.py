@@ -6,6 +6,7 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any, overload
 
+from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import decks_of_task
 from obs_core.assembly.loading import assembled, find_execution, opened
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from obs_core.reading.why import Why
     from obs_core.trace.execution_span import ExecutionSpan
     from obs_core.trace.resources import Resources
+    from obs_core.values.curves import Curve, ProgressBar
 
 __all__ = ["Execution", "load_execution"]
 
@@ -265,6 +267,23 @@ class Execution:
             raise KeyError(f"no metric {name!r} in execution {self.id}; there are: {there}")
         whole = CollectedMetric("", name, parts=[part for metric in found for part in metric.parts])
         return read(whole, in_order=len(found) > 1)
+
+    def progress_of(self, task: TaskView) -> list[ProgressBar]:
+        """Return how far the loops of a task are, or were when it ended.
+
+        Args:
+            task: One of `tasks`.
+        """
+        return self._assembly.metrics.bars_of(task.id, task.status == "running", clock.epoch())
+
+    def curves_of(self, task: TaskView, most: int = 2_000) -> list[Curve]:
+        """Return the metrics of a task as they are drawn: each with its last value and few enough points.
+
+        Args:
+            task: One of `tasks`.
+            most: About how many points of each.
+        """
+        return [metric.curve(most) for metric in self._assembly.metrics.metrics.get(task.id, {}).values()]
 
     def params(self, task: str | None = None) -> dict[str, Any]:
         """Return what `log_params` recorded; of one name the value that was logged last.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from obs_core.text.durations import format_duration, format_moment
 from obs_core.text.numbers import plural
+from obs_core.text.verdicts import counted_verdicts
 
 if TYPE_CHECKING:
     from obs_core.model import ExecutionView, TaskView
@@ -32,9 +33,10 @@ def shown(view: ExecutionView, tasks: Sequence[TaskView], trace: str, warnings: 
     more = f"<p>{len(tasks) - _MOST_TASKS:,} more tasks</p>" if len(tasks) > _MOST_TASKS else ""
     about = f"<p>{format_moment(view.started)} · <code>obs open {escape(view.id)}</code> shows the report</p>"
     error = f"<p><code>{escape(view.error[:500])}</code></p>" if view.error else ""
+    checks = counted_verdicts(view.verdicts.passed, view.verdicts.warned, view.verdicts.failed)
     return (
         f"<details><summary><b>{escape(view.name[:120])}</b> {view.status} in {format_duration(view.duration)}{logged}"
-        f"</summary>{about}{error}"
+        f"{f', {checks}' if checks else ''}</summary>{about}{error}"
         f"<table><thead><tr>{_HEAD}</tr></thead><tbody>{rows}</tbody></table>{more}"
         f"<pre style='font-family:monospace;line-height:1.3'>{escape(trace)}</pre></details>"
     )

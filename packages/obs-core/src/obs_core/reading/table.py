@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ExecutionTable", "executions"]
 
 _COLUMNS = ("id", "name", "status", "started", "duration", "error", "host", "user", "command", "git_commit")
+"""Those that are fields of `ExecutionView`; ``verdict``, what the checks found at worst, is one more."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,6 +38,7 @@ def executions(
     status: Status | Collection[Status] | None = None,
     tags: Mapping[str, str] | None = None,
     since: datetime | timedelta | str | None = None,
+    verdict: str | None = None,
 ) -> ExecutionTable:
     """Return the executions of a store, newest first, as a table that is read as far as one looks.
 
@@ -47,6 +49,7 @@ def executions(
         tags: Only those with these tags.
         since: Only those that began after this moment (an aware datetime), or so long ago at the most: a timedelta, or
             a text such as ``"7d"`` with the units s, m, h, d and w.
+        verdict: Only those whose checks found this at worst: ``"failed"``, ``"warned"`` or ``"passed"``.
 
     Raises:
         ValueError: `since` is a datetime without a zone, or a text that is not an age.
@@ -58,7 +61,7 @@ def executions(
     """
     chosen = {status} if isinstance(status, str) else None if status is None else set(status)
     begin = None if since is None else _moment(since)
-    return ExecutionTable(store, name=name, statuses=chosen, tags=tags or {}, begin=begin)
+    return ExecutionTable(store, name=name, statuses=chosen, tags=tags or {}, begin=begin, verdict=verdict)
 
 
 def _moment(since: datetime | timedelta | str) -> int:
@@ -76,8 +79,8 @@ class ExecutionTable(Sequence[ExecutionView]):
     """Executions, newest first: each is read when its turn comes, and kept.
 
     Get it from `executions`. As a frame it has the columns ``id``, ``name``, ``status``, ``started`` (UTC),
-    ``duration`` (seconds), ``error``, ``host``, ``user``, ``command``, ``git_commit``, and one ``tag:NAME`` for each
-    tag.
+    ``duration`` (seconds), ``error``, ``host``, ``user``, ``command``, ``git_commit``, ``verdict`` (what the checks
+    found at worst), and one ``tag:NAME`` for each tag.
     """
 
     def __init__(
@@ -88,8 +91,10 @@ class ExecutionTable(Sequence[ExecutionView]):
         statuses: Collection[Status] | None,
         tags: Mapping[str, str],
         begin: int | None,
+        verdict: str | None = None,
     ) -> None:
         self._name, self._statuses, self._tags, self._begin = name, statuses, tags, begin
+        self._verdict = verdict
         self._read: list[ExecutionView] = []
         self._rest = filter(self._is_wanted, itertools.takewhile(self._is_young, list_executions(store)))
 
@@ -172,26 +177,14 @@ class ExecutionTable(Sequence[ExecutionView]):
         return (
             self._name in (None, view.name)
             and (self._statuses is None or view.status in self._statuses)
+            and self._verdict in (None, view.verdicts.outcome)
             and all(view.tags.get(name) == value for name, value in self._tags.items())
         )
 
     def _columns(self) -> dict[str, list[Any]]:
         views = list(self)
-        columns: dict[str, list[Any]] = {
-            name: [getattr(view, name) for view in views]
-            for name in (
-                "id",
-                "name",
-                "status",
-                "started",
-                "duration",
-                "error",
-                "host",
-                "user",
-                "command",
-                "git_commit",
-            )
-        }
+        columns: dict[str, list[Any]] = {name: [getattr(view, name) for view in views] for name in _COLUMNS}
+        columns["verdict"] = [view.verdicts.outcome for view in views]
         columns["duration"] = [nanoseconds / 1e9 for nanoseconds in columns["duration"]]
         for tag in dict.fromkeys(tag for view in views for tag in view.tags):
             columns[f"tag:{tag}"] = [view.tags.get(tag) for view in views]

@@ -9,18 +9,19 @@ import sys
 from obs_core import provenance, settings
 from obs_core.failsafe import guarded
 from obs_core.text.durations import format_duration
+from obs_core.text.numbers import plural
 from obs_core.text.terminal import Screen, cut, is_terminal
 
-__all__ = ["keep"]
+__all__ = ["keep", "line_of"]
 
-_kept: list[tuple[int, str, str, int, list[tuple[str, str]]]] = []
+_kept: list[tuple[int, str, str, int, list[tuple[str, str]], int]] = []
 """The last execution that ended, or the last that failed."""
 
 _MOST_OF_A_NAME = 60
 _MOST_OF_AN_ERROR = 120
 
 
-def keep(name: str, execution_id: str, duration: int, raised: list[tuple[str, str]]) -> None:
+def keep(name: str, execution_id: str, duration: int, raised: list[tuple[str, str]], unsound: int = 0) -> None:
     """Remember an execution that has ended; a failed one is not forgotten for one that succeeds.
 
     Args:
@@ -28,29 +29,53 @@ def keep(name: str, execution_id: str, duration: int, raised: list[tuple[str, st
         execution_id: Its id.
         duration: Nanoseconds.
         raised: The exception that failed it and its causes, each with file and line; empty if it succeeded.
+        unsound: How many of its checks failed.
     """
-    if raised or not _kept or not _kept[0][-1]:
-        _kept[:] = [(os.getpid(), name, execution_id, duration, raised)]
+    if raised or not _kept or not _kept[0][4]:
+        _kept[:] = [(os.getpid(), name, execution_id, duration, raised, unsound)]
 
 
 def _say() -> None:
     if not _kept or settings.quiet() or os.environ.get("CI") or not is_terminal(sys.stderr):
         return
-    process, name, execution_id, duration, raised = _kept[0]
+    process, name, execution_id, duration, raised, unsound = _kept[0]
     if process != os.getpid():
         return
     with guarded("saying how the last execution went"):
-        screen = Screen.of(sys.stderr)
-        command, short = provenance.command_name(), execution_id.rpartition("-")[2]
-        name = screen.name(name[:_MOST_OF_A_NAME])
-        if raised:
-            error, place = raised[0]
-            where = f" ({screen.name(os.path.relpath(place) if os.path.isabs(place) else place)})" if place else ""
-            error = screen.name(cut(error, _MOST_OF_AN_ERROR))
-            line = f"{screen.paint(f'{name} failed', 'red')}: {error}{where}. Why: {command} why {short}"
-        else:
-            line = f"{name} succeeded in {format_duration(duration)}. Report: {command} show {short}"
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{line_of(name, execution_id, duration, raised, Screen.of(sys.stderr), unsound=unsound)}\n")
+
+
+def line_of(
+    name: str,
+    execution_id: str,
+    duration: int,
+    raised: list[tuple[str, str]],
+    screen: Screen,
+    status: str = "failed",
+    unsound: int = 0,
+) -> str:
+    """Return how an execution went, and what to type next.
+
+    Args:
+        name: Its name.
+        execution_id: Its id.
+        duration: Nanoseconds.
+        raised: The exception that failed it and its causes, each with file and line; empty if it succeeded.
+        screen: Where the line is to be shown.
+        status: How it ended if it did not succeed.
+        unsound: How many of its checks failed.
+    """
+    command, short = provenance.command_name(), execution_id.rpartition("-")[2]
+    name = screen.name(name[:_MOST_OF_A_NAME])
+    if unsound and not raised:
+        checks = screen.paint(f"but {plural(unsound, 'check')} failed", "red")
+        return f"{name} succeeded in {format_duration(duration)}, {checks}. Which: {command} check {short}"
+    if not raised:
+        return f"{name} succeeded in {format_duration(duration)}. Report: {command} show {short}"
+    error, place = raised[0]
+    where = f" ({screen.name(os.path.relpath(place) if os.path.isabs(place) else place)})" if place else ""
+    error = screen.name(cut(error, _MOST_OF_AN_ERROR))
+    return f"{screen.paint(f'{name} {status}', 'red')}: {error}{where}. Why: {command} why {short}"
 
 
 atexit.register(_say)

@@ -14,7 +14,7 @@ from obs_core import clock, provenance, settings
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import flusher, records
-from obs_core.recording import closing_line, faults, logs, samplers, surroundings, threads
+from obs_core.recording import closing_line, faults, logs, samplers, status_line, surroundings, threads
 from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
@@ -180,6 +180,7 @@ def new_run(name: str, store: Store | None = None, preamble: list[records.Record
             place = store or open_store()
             run = Run(place, new_id(place), name, "main", preamble)
             faults.follow_later(run)
+            status_line.watch(run)
             return watched(run)
         except BaseException as error:
             let_pass(error)
@@ -246,6 +247,7 @@ def _terminate_part(run: Run, error: Terminated) -> None:
     if _fail_what_runs(run, error):
         with guarded("noting where a worker was ended"):
             _note_where(run, error)
+    run.verdicts.summarize()
     run.log.close()
     run.journal.close_now()
 
@@ -309,6 +311,7 @@ def end(run: Run, error: BaseException | None = None) -> None:
     root.ended = clock.wall()
     root.failure = None if error is None else describe_error(error)
     forget(run)
+    status_line.erase()
     if not isinstance(error, Terminated):  # others may never answer while a signal is handled
         run.collect(root, ended=True)
         surroundings.write_at_end(run)
@@ -331,10 +334,11 @@ def end(run: Run, error: BaseException | None = None) -> None:
         with guarded(f"noting where execution {run.name!r} failed"):
             raised = raised_at(error)
             journal.append(records.Raised(_ROOT, raised))
-    closing_line.keep(run.name, run.id, clock.wall() - root.start, raised)
+    closing_line.keep(run.name, run.id, clock.wall() - root.start, raised, run.verdicts.failed)
     if run.metrics is not None:
         journal.encode()  # what was held back is summed up too
         run.metrics.summarize()
+    run.verdicts.summarize()
     journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, 0))
     live.pop(run.id, None)
     faults.unfollow(run)

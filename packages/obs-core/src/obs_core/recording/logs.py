@@ -40,6 +40,12 @@ _MODES = {
     "": STREAMS, "streams": STREAMS, "1": STREAMS, "true": STREAMS, "all": ALL,
 }  # fmt: skip
 
+NO_ERRORS = "no errors logged"
+"""What is checked of each task without being asked for: its first line of an error's level is a warning."""
+
+_ERROR = 40
+_LONGEST_FINDING = 200
+
 _LONGEST_WAITING = 64 * 1024
 """Characters without a line break up to which they wait for one."""
 
@@ -171,7 +177,17 @@ def _write(kind: str | int, task: TaskState, scope: Scope, text: str, *more: Any
     whose = log.refs.get(task.number)
     if whose is None:
         whose = _ref(task, log)
-    log.write(kind, whose, whose if scope is task else _ref(scope, log), text, *more)
+    where = whose if scope is task else _ref(scope, log)
+    log.write(kind, whose, where, text, *more)
+    if kind.__class__ is int and kind >= _ERROR and not task.erred:
+        _erred(task, text, None if scope is task else where)
+
+
+def _erred(task: TaskState, text: str, span: Any) -> None:
+    """Record that a task has logged an error: the first one tells."""
+    task.erred = True
+    task.run.verdicts.add("warned", NO_ERRORS, text)
+    task.take_verdict("warned", NO_ERRORS, text[:_LONGEST_FINDING], span)
 
 
 def _guarded(function: Callable[..., None], *arguments: Any) -> None:
@@ -461,7 +477,10 @@ def _logged(record: Any) -> None:
         task.said += 1
         log = task.run.log
         whose = log.refs.get(task.number) or _ref(task, log)
-        log.say(record.levelno, whose, whose if scope is task else _ref(scope, log), text, _site(record))
+        where = whose if scope is task else _ref(scope, log)
+        log.say(record.levelno, whose, where, text, _site(record))
+        if record.levelno >= _ERROR and not task.erred:
+            _erred(task, text, None if scope is task else where)
         return
     fields: dict[str, Any] = {}
     if isinstance(message, dict) and isinstance(message.get("event"), str):  # structlog's, not yet rendered

@@ -6,6 +6,8 @@ import contextlib
 import functools
 import re
 
+from msgspec import structs
+
 from obs_core import clock, identity, settings
 from obs_core.assembly.drawing import TIMELINE
 from obs_core.assembly.parts import parts_of_task
@@ -117,10 +119,13 @@ def _view(task: TaskState) -> TaskView:
         links=list(task.links),
         decks=[_deck_view(deck) for deck in sorted(task.decks, key=lambda deck: deck.number)],
         notes=[mask(note) for note in task.notes],
+        verdicts=[Verdict(outcome, mask(name), mask(found)) for outcome, name, found in task.verdicts],
     )
     if shared:
         _show_all(task, view)
     _add_sampled(task, view)
+    if not shared:
+        view.verdicts += [structs.replace(one, deck=deck.name) for deck in view.decks for one in deck.verdicts]
     if task.said or shared:
         view.decks.extend(_log_decks(task, shared))
     return view
@@ -172,7 +177,7 @@ def _show_all(task: TaskState, view: TaskView) -> None:
     if not found.with_spans:
         own = next((deck for deck in view.decks if deck.name == TIMELINE), None)
         found.decks = [own if own and deck.name == TIMELINE else deck for deck in found.decks]
-    view.decks, view.links, view.notes = found.decks, found.links, found.notes
+    view.decks, view.links, view.notes, view.verdicts = found.decks, found.links, found.notes, found.verdicts
 
 
 def _execution_view(task: TaskState, shown: TaskView) -> ExecutionView:

@@ -14,6 +14,7 @@ from obs_core.journal.logs import LogWriter
 from obs_core.journal.writer import Journal
 from obs_core.locks import members
 from obs_core.model import Link
+from obs_core.recording.verdict_log import VerdictLog
 from obs_core.store.base import Store
 from obs_core.store.paths import execution_path
 from obs_core.text.masking import mask
@@ -105,8 +106,10 @@ class TaskState:
         logs: What is kept of what it logs and prints (`obs_core.recording.logs`); None until that is decided.
         said: How many lines it has logged and printed.
         said_from: Where they begin in this process's log.
+        erred: Whether it has logged an error.
         metrics: Its metrics by name, as far as they were logged by this process.
         mirrors: What is told its metrics too: the experiments of trackers that it runs in.
+        verdicts: What was checked in it, without what its decks show: outcome, what was checked, what was found.
     """
 
     __slots__ = (
@@ -121,6 +124,7 @@ class TaskState:
         "depth",
         "enable_deck",
         "ended",
+        "erred",
         "face",
         "failure",
         "function",
@@ -147,6 +151,7 @@ class TaskState:
         "spent",
         "start",
         "task",
+        "verdicts",
     )
 
     def __init__(
@@ -185,6 +190,7 @@ class TaskState:
         self.logs: int | None = None
         self.said = 0
         self.said_from = (0, 0)
+        self.erred = False
         self.metrics: dict[str, Any] = {}
         self.mirrors: tuple[Mirror, ...] = ()
         self.may_begin = True
@@ -196,6 +202,7 @@ class TaskState:
         self.notes: list[str] = []
         self.bars: SpanBars | None = None
         self.decks: list[TaskDeck] = []
+        self.verdicts: list[tuple[str, str, str]] = []
 
     def body_begins(self) -> None:
         """Take the task's time from here: its function is about to be called, unless more decorators stand before it.
@@ -224,6 +231,21 @@ class TaskState:
         self.notes.append(text)
         self.journal.relieve()
         self.append(records.Note(self.own_ref(), text))
+        self.run.verdicts.add("warned", "Note", text)
+
+    def take_verdict(self, outcome: str, name: str, found: str, span: records.Ref | None = None) -> None:
+        """Record what was checked in this task, where no deck shows it.
+
+        Args:
+            outcome: ``"passed"``, ``"warned"`` or ``"failed"``.
+            name: What was checked.
+            found: What was found.
+            span: Names the span in which it was; None for the task itself.
+        """
+        if not self.source:
+            self.verdicts.append((outcome, name, found))
+        self.journal.relieve()
+        self.append(records.VerdictMade(None, clock.wall(), outcome, name, self.own_ref(), span, found))
 
     def own_ref(self) -> records.Ref:
         """Name this task in a record of this process's journal."""
@@ -285,8 +307,10 @@ class Run:
         attached: How often this process joined it, since another one began it.
         metrics: What holds back the metrics that were logged last, once there are any.
         progress: What holds how far its loops are.
+        ended_tasks: Whether each task that ended since the status line was drawn succeeded; None if there is no line.
         has_tasks: Whether a task of it began in this process.
         surroundings: What was written of what it runs in.
+        verdicts: Counts what its checks found.
     """
 
     __slots__ = (
@@ -294,6 +318,7 @@ class Run:
         "attached",
         "begun",
         "carried",
+        "ended_tasks",
         "has_tasks",
         "id",
         "journal",
@@ -305,6 +330,7 @@ class Run:
         "root",
         "store",
         "surroundings",
+        "verdicts",
     )
 
     def __init__(
@@ -320,6 +346,7 @@ class Run:
         self.name = name
         self.journal = Journal(store, execution_id, writer, preamble)
         self.log = LogWriter(self.journal)
+        self.verdicts = VerdictLog(self.journal)
         self.root = TaskState(self, name, None, enable_deck=settings.decks_enabled())
         self.begun: records.ExecutionStart | None = None
         self.participants: list[Participant] = []
@@ -327,6 +354,7 @@ class Run:
         self.attached = 0
         self.metrics: MetricLog | None = None
         self.progress: list[ProgressLog] = []
+        self.ended_tasks: list[bool] | None = None
         self.has_tasks = False
         self.surroundings: records.Surroundings | None = None
         live[execution_id] = self

@@ -23,7 +23,7 @@ from obs_core.recording.run import Run, TaskState, live
 from obs_core.recording.scope import active, entered
 from obs_core.text.bounded_repr import describe_error
 
-__all__ = ["Sampler", "loaded", "recorded_runs", "running", "watch"]
+__all__ = ["Sampler", "importing", "loaded", "recorded_runs", "running", "watch"]
 
 INTERVAL = 1.0
 """Seconds between two samples."""
@@ -69,7 +69,7 @@ def loaded() -> list[Sampler]:
     if not settings.resources_enabled():
         return []
     if _samplers is None:
-        with _loading:
+        with importing():
             if _samplers is None:
                 _samplers = _made()
     return _samplers
@@ -78,6 +78,11 @@ def loaded() -> list[Sampler]:
 def running() -> list[Sampler]:
     """Return the samplers that are loaded; none in a process that has not recorded for a second."""
     return list(_samplers or ())
+
+
+def importing() -> threading.RLock:
+    """Return what a thread of obs holds while it imports, so that no fork leaves the child a half-imported module."""
+    return _loading
 
 
 def _made() -> list[Sampler]:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from obs_core.model import DeckView, ExecutionView, TaskView, Verdict
+from obs_core.model import DeckView, ExecutionView, TaskView, Verdict, VerdictCounts
 from obs_core.report.payloads import Payloads
 from obs_core.text.durations import format_duration
 
-__all__ = ["execution_contents", "tab_label", "task_contents", "tree_order", "verdict_of"]
+__all__ = ["execution_contents", "said_of", "shown_verdicts", "tab_label", "task_contents", "tree_order", "verdict_of"]
 
 
-def execution_contents(execution: ExecutionView, why: str = "") -> dict[str, Any]:
+def execution_contents(execution: ExecutionView, why: str = "", *, checks: bool = True) -> dict[str, Any]:
     """Describe an execution to the page.
 
     Args:
         execution: The execution.
         why: Why it ended as it did, if it did not end well.
+        checks: Whether the page shows what was checked in all tasks.
 
     Returns:
         What becomes JSON; times in milliseconds since the epoch.
     """
+    verdicts = execution.verdicts if checks else VerdictCounts()
     return {
         **_timing(execution),
         "user": execution.user,
@@ -31,16 +34,19 @@ def execution_contents(execution: ExecutionView, why: str = "") -> dict[str, Any
         "tags": [[str(name), str(value)] for name, value in execution.tags.items()],
         "notes": _missing_records_notes(execution),
         "why": why,
+        "checks": [verdicts.passed, verdicts.warned, verdicts.failed],
+        "said": [list(one) for one in shown_verdicts(said_of(verdicts))],
     }
 
 
-def task_contents(task: TaskView, depth: int, payloads: Payloads) -> dict[str, Any]:
+def task_contents(task: TaskView, depth: int, payloads: Payloads, told: str = "") -> dict[str, Any]:
     """Describe a task to the page.
 
     Args:
         task: The task.
         depth: How many of its callers are shown above it.
         payloads: Gets the documents of its tabs.
+        told: What tells it from other calls of the same task; empty if nothing has to.
 
     Returns:
         What becomes JSON; times in milliseconds since the epoch.
@@ -49,8 +55,10 @@ def task_contents(task: TaskView, depth: int, payloads: Payloads) -> dict[str, A
         **_timing(task),
         "depth": depth,
         "attempt": task.attempt,
+        "told": told,
         "links": [[link.name, link.url] for link in task.links],
         "notes": task.notes,
+        "said": [list(one) for one in shown_verdicts(task.verdicts)],
         "tabs": _tabs(task.decks, payloads),
     }
 
@@ -93,6 +101,21 @@ def tab_label(name: str) -> str:
 
 
 _WORST_FIRST = ("failed", "warned", "passed")
+
+
+_MOST_SHOWN = 200
+
+
+def shown_verdicts(verdicts: Iterable[Verdict]) -> list[tuple[str, str, str, int]]:
+    """Return verdicts as they are shown, the worst first: outcome, what was checked, what was found, how often."""
+    same = Counter((one.outcome, tab_label(one.deck) if one.deck else one.what, one.found) for one in verdicts)
+    found = [(outcome, name, found, count) for (outcome, name, found), count in same.items()]
+    return sorted(found, key=lambda one: _WORST_FIRST.index(one[0]))[:_MOST_SHOWN]
+
+
+def said_of(counts: VerdictCounts) -> Iterator[Verdict]:
+    """Return the worst verdicts of an execution, as its summary has them."""
+    return (Verdict(outcome, name, found) for outcome, name, found in counts.said)
 
 
 def verdict_of(deck: DeckView) -> Verdict | None:

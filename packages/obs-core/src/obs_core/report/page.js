@@ -143,6 +143,38 @@ const factIf = (value, label, ...values) => (value ? fact(label, ...values) : nu
 const errorBox = (error) => element("p", { class: "error" }, icon("failed"), element("code", {}, name(error)),
   copyButton(error, "the error"));
 const whyBox = (why) => element("p", { class: "why" }, name(why), " ", copyButton(why, "why it ended"));
+const CHECKS = { failed: "failed", warned: "warned", passed: "passed" };
+const CHECK_ICONS = { failed: "failed", warned: "warning", passed: "succeeded" };
+const chip = ([outcome, what, found, count]) => element("li", { class: "chip verdict", "data-outcome": outcome },
+  icon(CHECK_ICONS[outcome]), element("span", { class: "hidden" }, `${CHECKS[outcome]}: `), name(what),
+  count > 1 ? element("span", { class: "found" }, `${count.toLocaleString("en")} times`) : null,
+  found ? element("span", { class: "found" }, name(found)) : null);
+const chips = (said) => element("ul", { class: "chips" }, said.map(chip));
+const checksOf = (said, passed) => {
+  if (!said.length) return null;
+  const telling = said.filter(([outcome]) => outcome !== "passed");
+  const rest = said.filter(([outcome]) => outcome === "passed");
+  return element("div", { class: "checks" },
+    telling.length ? chips(telling) : null,
+    rest.length ? element("details", {}, element("summary", {}, counted(passed, "check passed", "checks passed")), chips(rest)) : null);
+};
+const countsOf = (said) => ["passed", "warned", "failed"].map((wanted) =>
+  said.reduce((sum, [outcome, , , count]) => sum + (outcome === wanted ? count : 0), 0));
+// A run may succeed whose data is wrong: that stands beside its status wherever that is.
+const inWords = ([, warned, failed]) =>
+  failed ? counted(failed, "check failed", "checks failed") : counted(warned, "check warned", "checks warned");
+const checksBadge = (counts) => {
+  const [, warned, failed] = counts;
+  if (!failed && !warned) return null;
+  return element("span", { class: "badge verdict", "data-outcome": failed ? "failed" : "warned" },
+    icon(failed ? "failed" : "warning"), inWords(counts));
+};
+const checkMark = (counts) => {
+  const [, warned, failed] = counts;
+  if (!failed && !warned) return null;
+  return element("span", { class: "verdict", "data-outcome": failed ? "failed" : "warned", title: inWords(counts) },
+    icon(failed ? "failed" : "warning"), element("span", { class: "hidden" }, `${inWords(counts)}, `));
+};
 const problems = (shown, notes, why = "") => [
   why ? whyBox(why) : null,
   shown.error && !why.includes(shown.error) ? errorBox(shown.error) : null,
@@ -160,7 +192,7 @@ const liveNote = (shown) => element("p", { class: "live" }, icon("running"),
   element("span", {}, "Still running. This is how it stood on ", moment(shown.ended), "."),
   element("button", { type: "button", onclick: () => location.reload() }, "Reload"));
 const titleOf = (shown, ...more) =>
-  element("div", { class: "title" }, element("h1", { title: shown.name }, name(shown.name || "Untitled")), badge(shown.status), more);
+  element("div", { class: "title" }, element("h1", { title: shown.name }, name(shown.name || "Untitled")), badge(shown.status), more.filter((each) => each));
 const executionId = (execution) =>
   element("span", { class: "id" }, element("code", {}, name(execution.id)), copyButton(execution.id, "the execution's id"));
 
@@ -199,7 +231,7 @@ const taskSection = (task, { execution, ofList }) => {
   return { section, show: (deck) => (group.shown && !deck ? null : group.open(group.first(deck, task.status))) };
 };
 const taskHeader = (task, execution, ofList) => element("header", { class: "head" },
-  titleOf(task),
+  titleOf(task, task.told ? element("span", { class: "apart" }, name(task.told)) : null, checksBadge(countsOf(task.said))),
   facts(
     fact("Started", moment(task.started)),
     duration(task),
@@ -210,6 +242,7 @@ const taskHeader = (task, execution, ofList) => element("header", { class: "head
   ofList ? null : details(execution),
   contents.live && task.status === "running" ? liveNote(task) : null,
   problems(task, ofList ? task.notes : [...task.notes, ...execution.notes], ofList ? "" : execution.why),
+  checksOf(task.said, countsOf(task.said)[0]),
 );
 const machineFacts = (execution) => [
   factIf(execution.user, "User", name(execution.user)),
@@ -289,14 +322,16 @@ const topBar = (execution, sidebar) => {
   toggle.addEventListener("click", () => { sidebar.classList.toggle("open"); mark(); });
   new MutationObserver(mark).observe(sidebar, { attributes: true, attributeFilter: ["class"] });
   return element("header", { class: "bar" }, toggle,
-    element("strong", { title: execution.name }, name(execution.name || "Untitled")), badge(execution.status), executionId(execution), themeButton());
+    element("strong", { title: execution.name }, name(execution.name || "Untitled")), badge(execution.status), checksBadge(execution.checks),
+    executionId(execution), themeButton());
 };
 const choice = ({ id, task, depth }, onclick) => {
   const label = id === null ? "Overview" : task.name || "Untitled";
-  const button = element("button", { type: "button", title: label, style: `--depth: ${Math.min(depth, 10)}`, onclick },
+  const button = element("button", { type: "button", title: task?.told ? `${label} ${task.told}` : label, style: `--depth: ${Math.min(depth, 10)}`, onclick },
     id === null ? icon("overview") : element("span", { class: "status", "data-status": task.status, title: STATUS[task.status] }, icon(task.status)),
-    element("span", { class: "name" }, name(label)),
+    element("span", { class: "name" }, name(label), task?.told ? element("span", { class: "apart" }, " ", name(task.told)) : null),
     id === null ? null : element("span", { class: "hidden" }, `, ${STATUS[task.status]}, `),
+    id === null ? null : checkMark(countsOf(task.said)),
     id === null ? null : element("span", { class: "took" }, task.duration));
   return element("li", {}, button);
 };
@@ -319,6 +354,7 @@ const overviewHeader = (execution) => element("header", { class: "head" },
   ),
   contents.live && execution.status === "running" ? liveNote(execution) : null,
   problems(execution, execution.notes, execution.why),
+  checksOf(execution.said, execution.checks[0]),
 );
 const overviewSection = (execution) => {
   const panel = element("div", { class: "panel" });

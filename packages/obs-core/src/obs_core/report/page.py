@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from obs_core.model import ExecutionView, Status, TaskView
+from obs_core.report.arguments import INPUT, told_apart
 from obs_core.report.contents import execution_contents, task_contents, tree_order
 from obs_core.report.payloads import Payloads, SharedBody, encoded_json
 from obs_core.report.shared import extract
@@ -66,9 +67,10 @@ def render_report(
     item, bodies = extract(overview)
     payloads = Payloads(lambda digest: bodies.get(digest) or shared(digest))
     listed = len(tasks) != 1 or bool(overview)
+    apart = told_apart(tasks, _input_of) if listed else {}
     contents = {
-        "execution": execution_contents(execution, why),
-        "tasks": [task_contents(task, depth, payloads) for task, depth in tree_order(tasks)],
+        "execution": execution_contents(execution, why, checks=listed),
+        "tasks": [task_contents(task, depth, payloads, apart.get(task.id, "")) for task, depth in tree_order(tasks)],
         "overview": payloads.add([item]) if overview else None,
         "layout": "list" if listed else "task",
         "live": live,
@@ -113,6 +115,10 @@ def _still(items: list[str]) -> str:
             return "\n".join([*shown, "<p>The rest is shown where scripts are on.</p>"])
         shown.append(re.sub(r"</?noscript", "<span", still, flags=re.IGNORECASE))
     return "\n".join(shown)
+
+
+def _input_of(task: TaskView) -> list[str]:
+    return next((deck.items for deck in task.decks if deck.name == INPUT), [])
 
 
 def _page(about: ExecutionView | TaskView, execution: ExecutionView, contents: Any, payloads: Payloads) -> str:

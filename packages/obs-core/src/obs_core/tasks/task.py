@@ -413,6 +413,8 @@ class _Call:
                 task.start,
             )
         )
+        if task.run.ended_tasks is not None:
+            task.run.ended_tasks.append(error is None)
         if self._own_run is not None:
             end(self._own_run, error)
         else:

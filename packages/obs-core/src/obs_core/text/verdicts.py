@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from typing import Literal, get_args
 
-__all__ = ["Outcome", "verdict_mark", "verdicts_in"]
+from obs_core.text.numbers import plural
+
+__all__ = ["Outcome", "counted_verdicts", "verdict_mark", "verdicts_in"]
 
 Outcome = Literal["passed", "warned", "failed"]
 
@@ -56,3 +58,19 @@ def verdicts_in(html: str) -> list[tuple[Outcome, str]]:
         return []
     found: list[tuple[Outcome, str]] = [(one[1], one[2] or "") for one in _MARK.finditer(html)]  # type: ignore[misc]
     return found
+
+
+def counted_verdicts(passed: int, warned: int, failed: int) -> str:
+    """Say how many checks found what, the worst first.
+
+    Examples:
+        >>> counted_verdicts(12, 1, 2)
+        '2 checks failed, 1 warned, 12 passed'
+        >>> counted_verdicts(1, 0, 0)
+        '1 check passed'
+    """
+    counts = [(count, word) for count, word in ((failed, "failed"), (warned, "warned"), (passed, "passed")) if count]
+    if not counts:
+        return ""
+    (first, word), rest = counts[0], counts[1:]
+    return ", ".join((f"{plural(first, 'check')} {word}", *(f"{count:,} {word}" for count, word in rest)))

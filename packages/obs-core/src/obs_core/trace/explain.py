@@ -12,6 +12,7 @@ from obs_core.model import moment
 from obs_core.text.durations import format_duration, format_moment
 from obs_core.text.numbers import byte_size
 from obs_core.text.terminal import Screen, aligned, columns, cut
+from obs_core.text.verdicts import counted_verdicts
 from obs_core.trace.busy_workers import BusyWorker, busy_workers
 from obs_core.trace.critical_path import critical_path
 from obs_core.trace.outline import Row, outline
@@ -69,7 +70,13 @@ def _header(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
     execution = tree.table.execution
     if root == 0:
         yield screen.paint(screen.name(execution.name), "bold")
-        facts = {"Execution": execution.id, "Status": _standing(tree), **_times(tree, root), **_origin(tree)}
+        facts = {
+            "Execution": execution.id,
+            "Status": _standing(tree),
+            "Checks": _checks(tree),
+            **_times(tree, root),
+            **_origin(tree),
+        }
     else:
         yield screen.paint(screen.name(tree.table.names[root]), "bold")
         kind, whole = tree.table.kinds[root], f"{execution.name}, execution {execution.id}"
@@ -98,6 +105,14 @@ def _standing(tree: SpanTree) -> str:
     if execution.status == "running":
         return "running" + _open(tree)
     return execution.status
+
+
+def _checks(tree: SpanTree) -> str:
+    """Say what the execution's checks found, and which did not pass."""
+    verdicts = tree.table.execution.verdicts
+    counts = counted_verdicts(verdicts.passed, verdicts.warned, verdicts.failed)
+    worst = [f"{name} ({found})" if found else name for outcome, name, found in verdicts.said if outcome != "passed"]
+    return f"{counts}: {'; '.join(worst)}" if worst else counts
 
 
 def _joined(status: str, error: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 import time
@@ -14,6 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from obs_core import clock
 from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.writers import Writer
 from obs_core.journal import records
 from obs_core.journal.reader import decode, writer_of
 from obs_core.journal.records import AnyRecord
@@ -30,6 +32,7 @@ IndexRow = dict[str, Any]
 
 _BATCH = 500
 _MOST_METRICS = 20
+_MOST_VERDICTS = 30
 _MAY_STILL_RISE = 15 * 60 * 10**9
 """Nanoseconds since its beginning for which an execution that seems lost is looked at again: its machine may have been
 silent for a while only."""
@@ -41,6 +44,7 @@ _SUMMARY_KINDS = (
     b'["beat"',
     b'["task-end"',
     b'["metrics"',
+    b'["verdicts"',
     b'["lost"',
 )
 _SIGNS_OF_LIFE = (b'["task"', b'["open"', b'["span"', b'["sample"', b'["stacks"', b'["points"', b'["progress"')
@@ -123,7 +127,8 @@ class Indexer:
             for execution_id in batch:
                 self._going_on.pop(execution_id, None)
             with self.engine.begin() as connection:
-                for table, column in ((schema.executions, "id"), (schema.tags, "execution")):
+                tables = ((schema.executions, "id"), (schema.tags, "execution"), (schema.tasks, "execution"))
+                for table, column in tables:
                     here = table.c.store == self.store_number
                     connection.execute(sa.delete(table).where(here, table.c[column].in_(batch)))
             self.version += 1
@@ -174,14 +179,19 @@ class SummaryReader:
     def __init__(self, store: Store, execution_id: str) -> None:
         self._store = store
         self._id = execution_id
-        self._tail = JournalTail(store, execution_id, _first_and_last_of_main)
+        others = _MOST_OTHERS[store.local]
+        self._tail = JournalTail(store, execution_id, functools.partial(_ends_of_main_and_others, others))
         self._kept: list[AnyRecord] = []
         self._last: list[AnyRecord] = []
         self._summary: list[AnyRecord] = []
+        self._verdicts: dict[str, AnyRecord] = {}
 
     def read(self) -> ExecutionView | None:
         """Return how it stands; None if there is nothing to read."""
         for addition in self._tail.read():
+            if addition.writer != "main":
+                self._take_verdicts(addition.writer, addition.lines.split(b"\n"))
+                continue
             # Each batch ends with a line that checks it, which says nothing of the writer.
             added = [line for line in addition.lines.rstrip(b"\n").split(b"\n") if not line.startswith(b'["check"')]
             lines = [line for line in added if line.startswith(_SUMMARY_KINDS)]
@@ -190,16 +200,31 @@ class SummaryReader:
             for record in map(_as_sign_of_life, decode(b"\n".join(lines))):
                 if isinstance(record, records.MetricSummary):
                     self._summary = [record]
+                elif isinstance(record, records.VerdictSummary):
+                    self._verdicts["main"] = record
                 elif isinstance(record, (records.Beat, records.TaskEnd)):
                     self._last = [record]  # it only tells when the writer was last heard of
                 else:
                     self._kept.append(record)
-        if not self._tail.newest:
+        if "main" not in self._tail.newest:
             return None
         assembly = Assembly(self._store, self._id)
+        for writer, record in self._verdicts.items():
+            if isinstance(record, records.VerdictSummary):
+                assembly.verdicts.take_summary(Writer(writer), record)
         assembly.add("main", [*self._kept, *self._summary, *self._last], self._tail.newest["main"])
         assembly.finish()
         return assembly.view
+
+    def _take_verdicts(self, writer: str, lines: list[bytes]) -> None:
+        """Keep what the checks of another process found: it says that again from time to time, and at its end."""
+        told = [line for line in lines if line.startswith(b'["verdicts"')]
+        for record in decode(told[-1]) if told else ():
+            self._verdicts[writer] = record
+
+
+_MOST_OTHERS = {True: 32, False: 4}
+"""Other processes that are asked for their verdicts, in a folder and in a shared store."""
 
 
 def _as_sign_of_life(record: AnyRecord) -> AnyRecord:
@@ -210,9 +235,13 @@ def _as_sign_of_life(record: AnyRecord) -> AnyRecord:
     return records.Beat(record.start + record.duration) if isinstance(record, records.SpanRecord) else record
 
 
-def _first_and_last_of_main(paths: list[str]) -> list[str]:
+def _ends_of_main_and_others(most: int, paths: list[str]) -> list[str]:
+    """Return the first and the last segment of the first writer, and the last of others."""
     own = [path for path in paths if writer_of(path) == "main"]
-    return list(dict.fromkeys((own[0], own[-1]))) if own else []
+    if not own:
+        return []
+    last = {writer_of(path): path for path in paths if writer_of(path) != "main"}
+    return list(dict.fromkeys((own[0], own[-1], *itertools.islice(last.values(), most))))
 
 
 def _batches(ids: list[str]) -> Iterator[list[str]]:
@@ -234,6 +263,8 @@ def _columns(view: ExecutionView) -> IndexRow:
         "error": error,
         "tags": msgspec.json.encode(given).decode(),
         "metrics": msgspec.json.encode(_summary(view)).decode(),
+        "verdict": view.verdicts.outcome,
+        "verdicts": msgspec.json.encode(_verdicts(view)).decode(),
         "lost_records": _bounded(view.lost_records),
         "searched": _searched(view.id, error or "", *names.values(), *itertools.chain(*given.items())),
         "name_key": names["name"][:100].lower(),
@@ -243,6 +274,12 @@ def _columns(view: ExecutionView) -> IndexRow:
 
 def _summary(view: ExecutionView) -> dict[str, tuple[float | None, float | None, float | None]]:
     return {_storable(name)[:100]: values for name, values in itertools.islice(view.metrics.items(), _MOST_METRICS)}
+
+
+def _verdicts(view: ExecutionView) -> tuple[int, int, int, list[tuple[str, ...]]]:
+    found = view.verdicts
+    said = [tuple(_storable(text)[:200] for text in one) for one in found.said[:_MOST_VERDICTS]]
+    return _bounded(found.passed), _bounded(found.warned), _bounded(found.failed), said
 
 
 def _searched(*texts: str) -> str:
@@ -259,7 +296,8 @@ def _tag_rows(row: IndexRow) -> list[IndexRow]:
 
 def _state(row: IndexRow) -> Any:
     return tuple(
-        row[name] for name in ("name", "status", "duration", "ended", "error", "tags", "metrics", "lost_records")
+        row[name]
+        for name in ("name", "status", "duration", "ended", "error", "tags", "metrics", "verdicts", "lost_records")
     )
 
 

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Engine
 
-from obs_core.model import ExecutionView
+from obs_core.model import ExecutionView, VerdictCounts
 from obs_ui.index import schema
 
-__all__ = ["SORTS", "ListPage", "ListQuery", "find", "list_executions", "tag_names"]
+__all__ = ["SORTS", "ListPage", "ListQuery", "counts_of", "find", "list_executions", "runs_of", "tag_names"]
 
 _table = schema.executions.c
 _COUNTED = 2_000
@@ -29,6 +29,7 @@ class ListQuery(Struct, frozen=True):
     Attributes:
         text: Words that must all be in the name, id, host, user, command, commit, error or tags; case does not matter.
         status: One of the four; empty for all.
+        verdict: The worst that its checks found: ``"failed"``, ``"warned"``, ``"passed"``; empty for all.
         tag: ``name`` or ``name=value``; empty for all.
         since: Only those that began then or later; aware.
         until: Only those that began before then.
@@ -45,6 +46,7 @@ class ListQuery(Struct, frozen=True):
     sort: str = "-started"
     before: str = ""
     after: str = ""
+    verdict: str = ""
 
     @property
     def filters(self) -> bool:
@@ -54,12 +56,12 @@ class ListQuery(Struct, frozen=True):
     @property
     def of_any_status(self) -> ListQuery:
         """The list's first page with all statuses: all that counts depend on."""
-        return ListQuery(self.text, "", self.tag, self.since, self.until)
+        return ListQuery(self.text, "", self.tag, self.since, self.until, verdict=self.verdict)
 
     @property
     def narrows(self) -> bool:
         """Whether anything but the status is asked for."""
-        return bool(self.text or self.tag or self.since or self.until)
+        return bool(self.text or self.tag or self.since or self.until or self.verdict)
 
 
 class ListPage(Struct):
@@ -117,6 +119,26 @@ def find(engine: Engine, store: int, execution_id: str) -> ExecutionView | None:
     with engine.connect() as connection:
         row = connection.execute(query).first()
     return None if row is None else _view(row)
+
+
+def runs_of(engine: Engine, store: int, name: str, count: int, before: str = "") -> list[ExecutionView]:
+    """Return the newest executions of one name, the newest first; if that is asked for, of those before one."""
+    query = sa.select(schema.executions).where(*_named(store, name)).order_by(_table.id.desc()).limit(count)
+    if before:
+        query = query.where(_table.id < before)
+    with engine.connect() as connection:
+        return list(map(_view, connection.execute(query)))
+
+
+def counts_of(engine: Engine, store: int, name: str) -> dict[str, int]:
+    """Return how many executions of one name there are, by status."""
+    with engine.connect() as connection:
+        query = sa.select(_table.status, sa.func.count()).where(*_named(store, name))
+        return _by_status(connection, query, _table.status)
+
+
+def _named(store: int, name: str) -> list[Any]:
+    return [_table.store == store, _table.name_key == name[:100].lower(), _table.name == name]
 
 
 def tag_names(engine: Engine, store: int) -> list[str]:
@@ -187,6 +209,8 @@ def _by_status(connection: Any, query: Any, status: Any) -> dict[str, int]:
 
 def _conditions(store: int, query: ListQuery) -> list[Any]:
     found: list[Any] = [_table.searched.contains(word, autoescape=True) for word in query.text.lower().split()]
+    if query.verdict:
+        found.append(_table.verdict == query.verdict)
     if query.tag:
         found.append(_tagged(store, query.tag))
     if query.since is not None:
@@ -225,4 +249,8 @@ def _view(row: Any) -> ExecutionView:
         error=row.error,
         lost_records=row.lost_records,
         metrics=msgspec.json.decode(row.metrics),
+        verdicts=VerdictCounts(*_verdicts.decode(row.verdicts)),
     )
+
+
+_verdicts = msgspec.json.Decoder(tuple[int, int, int, list[tuple[str, str, str]]])

@@ -37,12 +37,16 @@ executions = Table(
     Column("ended", Boolean, nullable=False),
     Column("name_key", String(100), nullable=False, server_default=""),
     Column("metrics", Text, nullable=False, server_default="{}"),
+    Column("verdict", String(10), nullable=False, server_default=""),
+    Column("verdicts", Text, nullable=False, server_default="[0,0,0,[]]"),
     Index("executions_by_duration", "store", "duration", "id"),
     Index("executions_by_name", "store", "name_key", "id"),
     Index("executions_by_status", "store", "status", "id"),
+    Index("executions_by_verdict", "store", "verdict", "id"),
 )
 """Times are nanoseconds; `tags` and `metrics` are JSON objects; `searched` is all that a text filter looks at, in lower
-case; `name_key` is the beginning of the name, by which the list is sorted."""
+case; `name_key` is the beginning of the name, by which the list is sorted; `verdict` is the worst that checks found,
+`verdicts` a JSON list: how many passed, warned and failed, and the worst of them."""
 
 tags = Table(
     "tags",
@@ -53,3 +57,13 @@ tags = Table(
     Column("value", String(400), nullable=False),
     Index("tags_by_value", "store", "name", "value", "execution"),
 )
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("store", Integer, primary_key=True),
+    Column("execution", _ID, primary_key=True),
+    Column("rows", Text, nullable=False),
+)
+"""How the tasks of an execution went, by name; of executions that have ended and were looked at with their pipeline.
+`rows` is a JSON list of `obs_ui.index.tasks.TaskRow`."""

@@ -11,11 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from obs_core.model import LogLine, TaskView
+from obs_core.model import ExecutionView, LogLine, TaskView
+from obs_core.reading.usual import RUNS_LOOKED_AT, Usual, usual
 from obs_core.report.contents import tree_order
 from obs_core.text.durations import format_duration
 from obs_core.text.terminal import without_escapes
-from obs_ui.site import site_of
+from obs_ui.index.queries import runs_of
+from obs_ui.site import Site, site_of
 from obs_ui.snapshots import Snapshot
 from obs_ui.trace import PathStep
 
@@ -41,9 +43,12 @@ def execution(request: Request) -> Response:
         return site.page("execution.html", request, execution=view, snapshot=None)
     snapshot = site.look(request.path_params["execution"])
     if not part:
-        return site.page("execution.html", request, **_contents(snapshot))
+        return site.page("execution.html", request, **_contents(site, snapshot))
     return _once(
-        snapshot, "live", "text/html", lambda: bytes(site.page("_execution.html", request, **_contents(snapshot)).body)
+        snapshot,
+        "live",
+        "text/html",
+        lambda: bytes(site.page("_execution.html", request, **_contents(site, snapshot)).body),
     )
 
 
@@ -72,12 +77,21 @@ def _once(snapshot: Snapshot, asked: str, media_type: str, answer: Callable[[], 
     return Response(content, media_type=media_type)
 
 
-def _contents(snapshot: Snapshot) -> dict[str, Any]:
+def _usual(site: Site, view: ExecutionView) -> Usual | None:
+    """Return how long good executions of this name took before this one; None if that is not known, or no matter."""
+    if view.status != "succeeded":
+        return None
+    earlier = runs_of(site.engine, site.indexer.store_number, view.name, 3 * RUNS_LOOKED_AT, before=view.id)
+    return usual([one.duration for one in reversed(earlier) if one.status == "succeeded"])
+
+
+def _contents(site: Site, snapshot: Snapshot) -> dict[str, Any]:
     tasks = tree_order(snapshot.tasks)
     failures, handled = snapshot.failures
     return {
         "execution": snapshot.view,
         "snapshot": snapshot,
+        "usual": _usual(site, snapshot.view),
         "tasks": tasks[:_MOST_TASKS],
         "task_count": len(tasks),
         "failures": failures[:_MOST_FAILURES],

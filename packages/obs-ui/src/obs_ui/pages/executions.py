@@ -50,13 +50,15 @@ def _newest(site: Site) -> str:
     return page.executions[0].id if page.executions else ""
 
 
-_ASKED = ("text", "status", "tag", "since", "until", "zone", "sort")
+_VERDICTS = ("failed", "warned", "passed")
+_ASKED = ("text", "status", "verdict", "tag", "since", "until", "zone", "sort")
 """What an address of the list asks for; ``before`` and ``after`` name a place in it."""
 
 
 def _given(request: Request) -> dict[str, str]:
     given = {name: _text(request.query_params.get(name, "")) for name in (*_ASKED, "before", "after")}
     given["status"] = given["status"] if given["status"] in _STATUSES else ""
+    given["verdict"] = given["verdict"] if given["verdict"] in _VERDICTS else ""
     given["sort"] = given["sort"] if given["sort"].removeprefix("-") in SORTS else ""
     given["zone"] = given["zone"] if _zone(given["zone"]) is not None else ""
     for name in ("since", "until"):
@@ -76,6 +78,7 @@ def _query_of(given: dict[str, str]) -> ListQuery:
         sort=given["sort"] or "-started",
         before=given["before"],
         after=given["after"],
+        verdict=given["verdict"],
     )
 
 

@@ -52,11 +52,11 @@ async def _changes(site: Site, execution_id: str) -> AsyncIterator[str]:
 
 
 async def _list_changes(site: Site) -> AsyncIterator[str]:
-    seen, silent = site.indexer.version, 0.0
+    seen, silent = site.version, 0.0
     yield _event("changed", str(seen))
     while not site.stopping:
-        if site.indexer.version != seen:
-            seen, silent = site.indexer.version, 0.0
+        if site.version != seen:
+            seen, silent = site.version, 0.0
             yield _event("changed", str(seen))
         elif silent >= _HEARTBEAT:
             silent = 0.0

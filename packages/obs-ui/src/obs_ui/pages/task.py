@@ -40,6 +40,7 @@ def task(request: Request) -> Response:
         decks=list(snapshot.decks(shown)),
         bars=snapshot.loops(shown) if shown.status in ("running", "lost") else [],
         chain=snapshot.chain_of(shown),
+        apart=snapshot.apart,
     )
 
 

@@ -128,7 +128,7 @@ def _raised_at(side: Side, task_id: str) -> str:
 
 
 def changed_checks(before: Side, after: Side) -> Iterator[Change]:
-    """Go through the decks whose checks found something else."""
+    """Go through the checks that found something else."""
     was, now = _checks(before), _checks(after)
     for key in dict.fromkeys([*now, *was]):
         old, new = was.get(key), now.get(key)
@@ -137,11 +137,11 @@ def changed_checks(before: Side, after: Side) -> Iterator[Change]:
             continue
         if new is None and after.view.status != "succeeded":
             continue
-        task, deck = key
+        task, name = key
         worse = outcomes[1] > outcomes[0]
         yield Change(
-            kind="data" if "drift" in deck.lower() or "profile" in deck.lower() else "check",
-            what=f"{task}: {deck}" if task else deck,
+            kind="data" if "drift" in name.lower() or "profile" in name.lower() else "check",
+            what=f"{task}: {name}" if task else name,
             before=_found(old),
             after=_found(new),
             task=task,
@@ -155,21 +155,20 @@ _RANK = {"passed": 1, "warned": 2, "failed": 3}
 
 
 def _checks(side: Side) -> dict[tuple[str, str], Verdict]:
-    """Return the worst verdict by the task's name and the deck."""
+    """Return the worst verdict by the task's name and what was checked."""
     found: dict[tuple[str, str], Verdict] = {}
-    for task_id, decks in side.assembly.decks.items():
-        for deck in decks:
-            key = side.names.get(task_id, ""), deck.name
-            for one in deck.verdicts:
-                if key not in found or _RANK.get(one.outcome, 0) > _RANK.get(found[key].outcome, 0):
-                    found[key] = one
+    for task_id in {**side.assembly.decks, **side.assembly.verdicts.by_task}:
+        for one in side.assembly.verdicts_of(task_id):
+            key = side.names.get(task_id, ""), one.name
+            if key not in found or _RANK.get(one.outcome, 0) > _RANK.get(found[key].outcome, 0):
+                found[key] = one
     return found
 
 
 def _found(verdict: Verdict | None) -> str | None:
     if verdict is None:
         return None
-    return f"{verdict.outcome}: {verdict.what}" if verdict.what else verdict.outcome
+    return f"{verdict.outcome}: {verdict.found}" if verdict.found else verdict.outcome
 
 
 def _last_id(side: Side, name: str) -> str:

@@ -1,0 +1,234 @@
+"""``obs watch``: an execution on the whole screen while it runs."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import select
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from obs_core import clock
+from obs_core.commands.base import CommandError, OfOneExecution
+from obs_core.journal.logs import LogTail
+from obs_core.model import LogLine, TaskView
+from obs_core.reading.execution import Execution
+from obs_core.recording.closing_line import line_of
+from obs_core.text.durations import format_duration
+from obs_core.text.numbers import byte_size, plural, statistic
+from obs_core.text.terminal import Screen, cut, is_terminal, printable
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+__all__ = ["Watch"]
+
+_PAUSE = 1.0
+"""Seconds between two looks at an execution, unless a look takes long."""
+
+_SHARE_OF_LOOKING = 0.2
+"""Of the time that may go into looking: a large execution is looked at less often."""
+
+_MOST_BARS, _MOST_METRICS = 4, 6
+_SPARKS = "▁▂▃▄▅▆▇█"
+_WIDTH_OF_CURVE = 30
+
+_STYLES = {"failed": "red", "lost": "yellow", "running": "cyan", "succeeded": "green"}
+_SIGNS = {"failed": "×", "lost": "?", "running": "›", "succeeded": "·"}
+
+
+class Watch(OfOneExecution):
+    """Show an execution on the whole screen as long as it runs."""
+
+    name = "watch"
+    summary = "follow an execution on the whole screen: tasks, progress, metrics, resources, last lines"
+    examples = (
+        ("obs watch", "the last execution; q or ctrl-c leaves, and the execution goes on"),
+        ("obs watch flights --store s3://team/obs", "the newest flights, in a shared store"),
+    )
+
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:  # noqa: ARG002
+        if not is_terminal(sys.stdout):
+            raise CommandError("watch draws a screen and needs a terminal; `obs logs -f` does not")
+        try:
+            from rich.console import Console
+            from rich.live import Live
+        except ImportError:
+            raise CommandError("watch needs rich: pip install 'obs-core[watch]'") from None
+
+        console, tail = Console(highlight=False), LogTail(execution.store, execution.id)
+        lines: deque[LogLine] = deque(maxlen=200)
+        if execution.status == "running":
+            with _keys() as left, Live(console=console, screen=True, auto_refresh=False) as live:
+                while execution.status == "running":
+                    begun = time.monotonic()
+                    lines.extend(tail.poll())
+                    live.update(_picture(execution, lines, console.width, console.height - 1), refresh=True)
+                    if left(max(_PAUSE, (time.monotonic() - begun) / _SHARE_OF_LOOKING)):
+                        return 0
+                    execution = Execution(execution.store, execution.id)
+        lines.extend(tail.poll())
+        console.print(_picture(execution, lines, console.width, console.height - 2))
+        print(_closing_line(execution, Screen.of(sys.stdout)))
+        return 0
+
+
+def _closing_line(execution: Execution, screen: Screen) -> str:
+    view = execution.view
+    failed = view.status != "succeeded"
+    raised = list(execution.why().error) or [(view.error or "it ended without saying so", "")] if failed else []
+    return line_of(view.name, view.id, view.duration, raised, screen, "lost" if view.status == "lost" else "failed")
+
+
+@contextlib.contextmanager
+def _keys() -> Iterator[Callable[[float], bool]]:
+    """Give what waits some seconds, and tells whether q was typed meanwhile."""
+    try:
+        import termios
+        import tty
+
+        before = termios.tcgetattr(sys.stdin)
+    except (ImportError, OSError, ValueError, AttributeError, termios.error):  # Windows, or no terminal to type at
+        yield _wait
+        return
+    try:
+        tty.setcbreak(sys.stdin)
+        yield _is_left
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _wait(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
+
+
+def _is_left(seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if select.select([sys.stdin], [], [], left)[0] and sys.stdin.read(1) in ("q", "Q", ""):
+            return True
+    return False
+
+
+def _picture(execution: Execution, lines: Sequence[LogLine], width: int, height: int) -> Text:
+    """Draw how an execution stands, in so many rows."""
+    from rich.text import Text
+
+    tasks = execution.tasks
+    above = [*_head(execution, tasks), ("", "")]
+    below = [*_progress(execution, tasks), *_metrics(execution, tasks), *_resources(execution)]
+    room = max(3, height - len(above) - len(below) - 2)
+    shown = _tree(tasks, max(2, room * 2 // 3))
+    said = [(printable(line.text), _style_of(line)) for line in list(lines)[-max(1, room - len(shown)) :]]
+    parts = [part for part in (shown, below, said) if part]
+    rows = [*above, *(row for part in parts for row in (*part, ("", "")))][: max(1, height)]
+    picture = Text(no_wrap=True, overflow="crop", end="\n")
+    for text, style in rows:
+        picture.append(f"{cut(text, width)}\n", style)
+    picture.rstrip()
+    return picture
+
+
+_Row = tuple[str, str]
+"""A row of the screen, and its style."""
+
+
+def _head(execution: Execution, tasks: Sequence[TaskView]) -> Iterator[_Row]:
+    view = execution.view
+    ended = sum(task.status != "running" for task in tasks)
+    now = clock.epoch() - view.started if view.status == "running" else view.duration
+    yield (
+        f"{printable(view.name)}  {view.status}, {format_duration(now)}, {ended} of {plural(len(tasks), 'task')} ended",
+        f"bold {_STYLES[view.status]}",
+    )
+    yield f"{view.id} on {printable(view.host)}", "dim"
+
+
+def _tree(tasks: Sequence[TaskView], room: int) -> list[_Row]:
+    """Draw the tasks below their callers; where there are too many, those that ended well first are left out."""
+    known = {task.id for task in tasks}
+    below: dict[str | None, list[TaskView]] = {}
+    for task in tasks:
+        below.setdefault(task.parent if task.parent in known else None, []).append(task)
+    flat: list[tuple[int, TaskView]] = []
+    waiting = [(0, task) for task in reversed(below.get(None, []))]
+    while waiting:
+        depth, task = waiting.pop()
+        flat.append((depth, task))
+        waiting += [(depth + 1, child) for child in reversed(below.get(task.id, []))]
+    left_out = len(flat) - room
+    rows: list[_Row] = []
+    if left_out > 0:
+        well = [place for place, (_, task) in enumerate(flat) if task.status == "succeeded"]
+        gone = set(well[: left_out + 1])
+        flat = [one for place, one in enumerate(flat) if place not in gone][: room - 1]
+        rows.append((f"… {plural(len(tasks) - len(flat), 'more task')}", "dim"))
+    return [*rows, *(_task(depth, task) for depth, task in flat)]
+
+
+def _task(depth: int, task: TaskView) -> _Row:
+    took = clock.epoch() - task.started if task.status == "running" else task.duration
+    again = f" (attempt {task.attempt})" if task.attempt > 1 else ""
+    error = f"  {printable(task.error)}" if task.error else ""
+    text = f"{'  ' * depth}{_SIGNS[task.status]} {printable(task.name)}{again}  {format_duration(took)}{error}"
+    return text, _STYLES[task.status]
+
+
+def _progress(execution: Execution, tasks: Sequence[TaskView]) -> list[_Row]:
+    bars = [bar for task in tasks if task.status == "running" for bar in execution.progress_of(task)]
+    running = [bar for bar in bars if bar.status == "running"]
+    return [(f"{printable(bar.name) or 'loop'}: {bar.told()}", "") for bar in running[-_MOST_BARS:]]
+
+
+def _metrics(execution: Execution, tasks: Sequence[TaskView]) -> list[_Row]:
+    curves = {curve.name: curve for task in tasks for curve in execution.curves_of(task, 4 * _WIDTH_OF_CURVE)}
+    shown = list(curves.values())[-_MOST_METRICS:]
+    width = max((len(curve.name) for curve in shown), default=0)
+    return [
+        (f"{printable(curve.name):<{width}}  {sparkline(curve.columns.values)}  {statistic(curve.last)}", "")
+        for curve in shown
+    ]
+
+
+def sparkline(values: Sequence[float], width: int = _WIDTH_OF_CURVE) -> str:
+    """Draw numbers as a row of bars.
+
+    Args:
+        values: The numbers; those that are not finite leave a gap.
+        width: How many bars at the most; of several numbers in one bar the last is shown.
+
+    Examples:
+        >>> sparkline([0.0, 1.0, 2.0])
+        '▁▅█'
+    """
+    if len(values) > width:
+        values = [values[(place + 1) * len(values) // width - 1] for place in range(width)]
+    finite = [value for value in values if abs(value) < float("inf")]
+    if not finite:
+        return ""
+    low, span = min(finite), (max(finite) - min(finite)) or 1.0
+    scale = len(_SPARKS) - 1
+    return "".join(
+        _SPARKS[round((value - low) / span * scale)] if abs(value) < float("inf") else " " for value in values
+    )
+
+
+def _resources(execution: Execution) -> list[_Row]:
+    used = execution.resources
+    memory, cpu = used.last("rss"), used.last("cpu")
+    parts = []
+    if memory is not None:
+        parts.append(f"{byte_size(memory)} in memory (at the most {byte_size(used.peak('rss') or memory)})")
+    if cpu is not None:
+        parts.append(f"{cpu:.1f} cores")
+    if parts and len(used.writers) > 1:
+        parts.append(f"{len(used.writers)} processes")
+    return [(", ".join(parts), "")] if parts else []
+
+
+def _style_of(line: LogLine) -> str:
+    return "red" if line.severity >= 40 else "yellow" if line.severity >= 30 else "dim"

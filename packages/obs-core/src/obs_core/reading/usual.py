@@ -1,0 +1,117 @@
+"""What is usual for a pipeline: how long its good runs take, and when it runs."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from obs_core.model import moment
+
+__all__ = ["RUNS_LOOKED_AT", "Rhythm", "Usual", "rhythm", "usual"]
+
+RUNS_LOOKED_AT = 20
+"""Good runs before one that tell what is usual for it."""
+
+_FEWEST = 5
+_TO_SIGMA = 1.4826
+"""What turns a median absolute deviation into the standard deviation of a normal distribution."""
+
+_WIDTH = 3.0
+_NARROWEST = 0.1
+"""A band is at least so wide on each side, in parts of the median: runs that vary by less are alike to a person."""
+
+_FEWEST_INTERVALS = 6
+_REGULAR = 0.2
+_DAY = 86_400 * 10**9
+
+
+class Usual(Struct, frozen=True):
+    """What is usual for a quantity.
+
+    Attributes:
+        median: The median of the last good runs.
+        low: What is less is unusual.
+        high: What is more is unusual.
+        runs: Of how many runs that is.
+    """
+
+    median: float
+    low: float
+    high: float
+    runs: int
+
+    def judge(self, value: float) -> str:
+        """Tell whether a value is ``"usual"``, ``"low"`` or ``"high"``."""
+        return "low" if value < self.low else "high" if value > self.high else "usual"
+
+
+def usual(values: Sequence[float], narrowest: float = _NARROWEST) -> Usual | None:
+    """Return what is usual, from the last good runs: their median, and three times their spread around it.
+
+    The spread is the median absolute deviation, which a single slow run does not widen.
+
+    Args:
+        values: Of good runs, the newest last; at most `RUNS_LOOKED_AT` count.
+        narrowest: How wide the band is on each side at least, in parts of the median. Default: a tenth.
+
+    Returns:
+        None if there are fewer than five.
+
+    Examples:
+        >>> usual([10.0, 11.0, 10.5, 60.0, 10.2, 10.1]).judge(14.0)
+        'high'
+    """
+    looked_at = values[-RUNS_LOOKED_AT:]
+    if len(looked_at) < _FEWEST:
+        return None
+    median = statistics.median(looked_at)
+    spread = statistics.median(abs(value - median) for value in looked_at)
+    width = max(_WIDTH * _TO_SIGMA * spread, narrowest * abs(median))
+    # What is never negative has no usual range below zero.
+    low = median - width if min(looked_at) < 0 else max(0.0, median - width)
+    return Usual(median, low, median + width, len(looked_at))
+
+
+class Rhythm(Struct, frozen=True):
+    """When a pipeline usually runs.
+
+    Attributes:
+        every: The usual time between the beginnings of two runs, in nanoseconds.
+        expected: When the next one should begin, in nanoseconds since the epoch.
+        late_after: From when on it is late, in nanoseconds since the epoch.
+    """
+
+    every: int
+    expected: int
+    late_after: int
+
+
+def rhythm(starts: Sequence[int]) -> Rhythm | None:
+    """Tell when a pipeline usually runs, from when its runs began.
+
+    A pipeline that runs once a day, but not on each day of the week, is expected on its days only.
+
+    Args:
+        starts: Nanoseconds since the epoch, the newest last.
+
+    Returns:
+        None if there are too few runs, or they follow no rhythm.
+    """
+    intervals = [later - earlier for earlier, later in itertools.pairwise(starts)]
+    if len(intervals) < _FEWEST_INTERVALS:
+        return None
+    every = statistics.median(intervals)
+    near = sum(abs(interval - every) <= _REGULAR * every for interval in intervals)
+    if every <= 0 or near < 0.6 * len(intervals):
+        return None
+    expected = starts[-1] + int(every)
+    if abs(every - _DAY) <= _REGULAR * _DAY:
+        days = {moment(start).weekday() for start in starts}
+        enough = starts[-1] - starts[0] >= 14 * _DAY
+        while enough and moment(expected).weekday() not in days:
+            expected += _DAY
+    slack = max(_REGULAR * every, 60 * 10**9)
+    return Rhythm(int(every), expected, expected + int(slack))

@@ -1,0 +1,57 @@
+"""What is usual for a pipeline."""
+
+from __future__ import annotations
+
+import datetime
+
+from obs_core.reading.usual import rhythm, usual
+
+DAY = 86_400 * 10**9
+
+
+def ns(day: int, hour: int = 2) -> int:
+    """A moment of November 2026, which begins on a Sunday."""
+    at = datetime.datetime(2026, 11, 1, hour, tzinfo=datetime.UTC) + datetime.timedelta(days=day)
+    return int(at.timestamp()) * 10**9
+
+
+def test_one_slow_run_does_not_widen_what_is_usual() -> None:
+    found = usual([10.0, 10.2, 9.9, 60.0, 10.1, 10.0, 9.8])
+    assert found is not None
+    assert found.median == 10.0
+    assert [found.judge(value) for value in (10.4, 12.0, 60.0, 7.0)] == ["usual", "high", "high", "low"]
+
+
+def test_only_the_last_twenty_runs_count() -> None:
+    found = usual([100.0] * 50 + [10.0] * 20)
+    assert found is not None
+    assert (found.median, found.runs) == (10.0, 20)
+
+
+def test_a_few_runs_tell_nothing() -> None:
+    assert usual([10.0] * 4) is None
+
+
+def test_equal_runs_leave_a_tenth_on_each_side() -> None:
+    found = usual([10.0] * 6)
+    assert found is not None
+    assert (found.low, found.high) == (9.0, 11.0)
+
+
+def test_a_nightly_pipeline_is_expected_the_next_night() -> None:
+    found = rhythm([ns(day) for day in range(10)])
+    assert found is not None
+    assert (found.every, found.expected) == (DAY, ns(10))
+    assert ns(10) < found.late_after < ns(11)
+
+
+def test_what_runs_on_working_days_is_not_late_on_a_sunday() -> None:
+    days = [day for day in range(1, 27) if day % 7 not in (6, 0)]  # until Friday the 27th
+    found = rhythm([ns(day) for day in days])
+    assert found is not None
+    assert found.expected == ns(29)
+
+
+def test_runs_by_hand_follow_no_rhythm() -> None:
+    assert rhythm([ns(day) for day in (0, 1, 5, 6, 13, 14, 15, 25)]) is None
+    assert rhythm([ns(0), ns(1)]) is None

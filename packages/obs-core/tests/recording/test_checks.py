@@ -1,0 +1,261 @@
+"""Checks: a verdict stands wherever its task and its execution do, and is never the task's trouble."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from obs_core import (
+    Deck,
+    attach,
+    carrier,
+    check,
+    execution,
+    executions,
+    list_executions,
+    load_execution,
+    span,
+    task,
+)
+from obs_core.commands import main as obs
+from obs_core.model import Verdict
+from obs_core.rendering import verdict_mark
+from obs_core.testing import RecordingStore
+from obs_core.text.masking import register_secret_value
+
+RunScript = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_a_check_is_a_verdict_of_its_task_with_the_span_in_which_it_was_said(store: RecordingStore) -> None:
+    @task
+    def load() -> None:
+        assert check("rows > 0", 3 > 0, "3 rows")
+        with span("delays"):
+            assert not check("delays are known", 0.3 < 0.05, "30 % missing", severity="warn")
+        check("no duplicates", False)
+
+    load()
+    read = load_execution("last", store)
+    found = read.task("load").verdicts
+    assert [(one.outcome, one.name, one.found) for one in found] == [
+        ("passed", "rows > 0", "3 rows"),
+        ("warned", "delays are known", "30 % missing"),
+        ("failed", "no duplicates", ""),
+    ]
+    table = read.table
+    assert [table.names[list(table.ids).index(one.span)] for one in found if one.span] == ["delays"]
+    assert read.status == "succeeded"
+
+
+def test_a_list_knows_the_worst_that_was_found(store: RecordingStore) -> None:
+    for name, passed in (("good", True), ("bad", False), ("unchecked", None)):
+        with execution(name):
+            if passed is not None:
+                check("rows > 0", passed, "12 rows")
+    found = {view.name: view.verdicts for view in list_executions(store)}
+    assert {name: verdicts.outcome for name, verdicts in found.items()} == {
+        "good": "passed",
+        "bad": "failed",
+        "unchecked": "",
+    }
+    assert found["bad"].said == [("failed", "rows > 0", "12 rows")]
+    assert [view.name for view in executions(store, verdict="failed")] == ["bad"]
+
+
+def test_what_a_deck_shows_counts_too(store: RecordingStore) -> None:
+    @task
+    def validate() -> None:
+        Deck("Validation").append(verdict_mark("failed", "2 of 5 checks failed") + "<p>…</p>")
+
+    with execution("night"):
+        validate()
+    assert load_execution("last", store).task("validate").verdicts == [
+        Verdict("failed", "2 of 5 checks failed", deck="Validation")
+    ]
+    (view,) = list_executions(store)
+    assert (view.status, view.verdicts.outcome) == ("succeeded", "failed")
+    assert view.verdicts.said == [("failed", "Validation", "2 of 5 checks failed")]
+
+
+def test_an_error_in_the_log_warns_once_for_each_task(store: RecordingStore) -> None:
+    @task
+    def load() -> None:
+        for number in range(3):
+            logging.getLogger("night").error("no answer from %s", number)
+
+    load()
+    assert load_execution("last", store).view.verdicts.said == [("warned", "no errors logged", "no answer from 0")]
+
+
+class Untellable:
+    def __bool__(self) -> bool:
+        raise ValueError("neither")
+
+    def __repr__(self) -> str:
+        raise ValueError("no repr")
+
+
+@pytest.mark.parametrize("passed", [np.array([True, False]), Untellable()])
+def test_what_is_neither_true_nor_false_has_failed(store: RecordingStore, passed: Any) -> None:
+    with execution("night"):
+        assert check("in order", passed) is False
+    (verdict,) = load_execution("last", store).tasks[0].verdicts
+    assert verdict.outcome == "failed"
+    assert verdict.found.startswith("neither true nor false: ValueError")
+
+
+@pytest.mark.parametrize("given", [None, 7, "x" * 10_000, "\ud800 \x00", Untellable()])
+def test_it_takes_any_name_and_any_detail(store: RecordingStore, given: Any) -> None:
+    with execution("night"):
+        assert check(given, True, given) in (True, False)
+    (verdict,) = load_execution("last", store).tasks[0].verdicts
+    assert len(verdict.name) <= 200
+    assert len(verdict.found) <= 1000
+
+
+def test_secrets_are_masked(store: RecordingStore) -> None:
+    register_secret_value("hunter2-hunter2")
+    with execution("night"):
+        check("key hunter2-hunter2 works", False, "it is hunter2-hunter2")
+    assert b"hunter2" not in b"".join(store.files.values())
+    assert "hunter2" not in str(load_execution("last", store).view.verdicts)
+
+
+def test_a_check_in_a_loop_is_bounded_and_counted(store: RecordingStore) -> None:
+    @task
+    def load() -> None:
+        for number in range(5_000):
+            check("positive", number >= 0)
+            check(f"row {number}", False)
+
+    load()
+    read = load_execution("last", store)
+    assert (read.view.verdicts.passed, read.view.verdicts.failed) == (5_000, 5_000)
+    assert len(read.task("load").verdicts) < 1_100
+    assert len(read.view.verdicts.said) == 50
+
+
+def test_outside_a_task_it_belongs_to_the_execution(store: RecordingStore) -> None:
+    with execution("night"):
+        check("disk is free", True)
+    (of_execution,) = load_execution("last", store).tasks
+    assert of_execution.name == "night"
+    assert [one.name for one in of_execution.verdicts] == ["disk is free"]
+
+
+def test_a_killed_task_keeps_what_was_checked(folder: Path, run_script: RunScript) -> None:
+    script = """
+import os, signal
+from obs_core import check, task
+from obs_core.journal import flusher
+@task
+def load():
+    check("rows > 0", False, "0 rows")
+    flusher.flush_all()
+    os.kill(os.getpid(), signal.SIGKILL)
+load()
+"""
+    assert run_script(script, check=False).returncode == -signal.SIGKILL
+    (view,) = list_executions(folder)
+    assert (view.status, view.verdicts.outcome) == ("lost", "failed")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_what_another_process_checked_is_in_the_list(folder: Path) -> None:
+    with execution("night", store=folder):
+        carried = carrier()
+        child = os.fork()
+        if not child:
+            try:
+                with attach(carried):
+                    check("part is whole", False, "2 rows missing")
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+    (view,) = list_executions(folder)
+    assert view.verdicts.said == [("failed", "part is whole", "2 rows missing")]
+    assert [one.name for one in load_execution("last", folder).tasks[0].verdicts] == ["part is whole"]
+
+
+class TestTheCommand:
+    def test_it_exits_with_0_if_all_passed(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        with execution("night", store=folder):
+            check("rows > 0", True, "3 rows")
+        assert obs(["check", "--store", str(folder)]) == 0
+        said = capsys.readouterr().out
+        assert "night succeeded, 1 check passed" in said
+        assert "rows > 0: 3 rows" in said
+
+    def test_it_exits_with_1_if_a_check_failed_though_the_code_did_not(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with execution("night", store=folder):
+            check("rows > 0", False, "0 rows")
+            check("rows > 0", False, "0 rows")
+        assert obs(["check", "night", "--store", str(folder), "--json"]) == 1
+        found = json.loads(capsys.readouterr().out)
+        assert (found["status"], found["outcome"], found["failed"]) == ("succeeded", "failed", 2)
+        (verdict,) = found["verdicts"]
+        assert (verdict["outcome"], verdict["name"], verdict["found"], verdict["count"]) == (
+            "failed", "rows > 0", "0 rows", 2,
+        )  # fmt: skip
+
+    def test_it_exits_with_1_if_the_execution_failed(self, folder: Path) -> None:
+        with pytest.raises(ValueError, match="no"), execution("night", store=folder):
+            raise ValueError("no")
+        assert obs(["check", "--store", str(folder)]) == 1
+
+    def test_a_warning_fails_only_if_that_is_asked_for(self, folder: Path) -> None:
+        with execution("night", store=folder):
+            check("rows > 10", False, severity="warn")
+        assert obs(["check", "--store", str(folder)]) == 0
+        assert obs(["check", "--store", str(folder), "--strict"]) == 1
+
+    def test_what_is_typed_wrong_exits_with_2(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        with execution("night", store=folder):
+            pass
+        assert obs(["check", "nope", "--store", str(folder)]) == 2
+        assert "nope" in capsys.readouterr().err
+
+    def test_ls_says_and_chooses_by_what_was_found(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        folder.mkdir()
+        for name, passed in (("good", True), ("bad", False)):
+            with execution(name, store=folder):
+                check("rows > 0", passed)
+        obs(["ls", "--store", str(folder), "--verdict", "failed"])
+        header, bad = capsys.readouterr().out.splitlines()
+        assert header.split()[:3] == ["ID", "STATUS", "CHECKS"]
+        assert bad.split()[1:4] == ["succeeded", "1", "failed"]
+
+    def test_explain_names_what_failed(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        with execution("night", store=folder):
+            check("rows > 0", False, "0 rows")
+        obs(["explain", "--store", str(folder)])
+        assert "1 check failed: rows > 0 (0 rows)" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_forked_child_counts_only_its_own(folder: Path) -> None:
+    with execution("night", store=folder) as run:
+        check("before", True)
+        child = os.fork()
+        if not child:
+            try:
+                check("in the child", True)
+                run._run.verdicts.summarize()  # type: ignore[union-attr]
+                run._run.journal.close_now()  # type: ignore[union-attr]
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+    (view,) = list_executions(folder)
+    assert view.verdicts.passed == 2
+    assert sorted(name for _, name, _ in view.verdicts.said) == ["before", "in the child"]

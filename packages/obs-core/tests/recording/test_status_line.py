@@ -1,0 +1,344 @@
+"""The line at the bottom of the terminal while a pipeline runs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
+termios = pytest.importorskip("termios")
+
+ROWS, COLUMNS = 12, 80
+
+SEQUENCE = re.compile(rb"\x1b\[([0-9;?]*)([A-Za-z])|\x1b([78D])|([\x20-\x7e]|[\xc2-\xf4][\x80-\xbf]+)|([\r\n])")
+
+
+class Terminal:
+    """What a terminal of a few rows shows: a real one, whose other end this process reads."""
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = pty.openpty()
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self.rows = [""] * ROWS
+        self.row = self.column = 0
+        self.bottom = ROWS - 1
+        self.saved = (0, 0)
+        self.history: list[str] = []
+        self.raw = b""
+
+    def read(self) -> bool:
+        """Take what was written; False once nobody has the other end."""
+        try:
+            part = os.read(self.ours, 65536)
+        except OSError:
+            return False
+        self.raw += part
+        for found in SEQUENCE.finditer(part):
+            self._take(found)
+        return bool(part)
+
+    def until(self, condition: Callable[[Terminal], bool]) -> None:
+        """Go on reading until something is shown."""
+        while not condition(self):
+            assert self.read(), f"it ended with {self.text()!r}"
+
+    def text(self) -> list[str]:
+        """Return everything that scrolled or stands there, without the empty rows at the end."""
+        rows = [row.rstrip() for row in (*self.history, *self.rows)]
+        while rows and not rows[-1]:
+            rows.pop()
+        return rows
+
+    def last_row(self) -> str:
+        return self.rows[-1].rstrip()
+
+    def _take(self, found: re.Match[bytes]) -> None:
+        numbers, final, escape, character, control = found.groups()
+        if character:
+            before = self.rows[self.row].ljust(self.column)
+            self.rows[self.row] = before[: self.column] + character.decode() + before[self.column + 1 :]
+            self.column += 1
+        elif control == b"\r":
+            self.column = 0
+        elif control == b"\n" or escape == b"D":
+            self._down()
+        elif escape == b"7":
+            self.saved = self.row, self.column
+        elif escape == b"8":
+            self.row, self.column = self.saved
+        else:
+            self._control(final, [int(one) for one in numbers.split(b";") if one.isdigit()])
+
+    def _control(self, final: bytes, numbers: list[int]) -> None:
+        if final == b"A":
+            self.row = max(0, self.row - 1)
+        elif final == b"r":
+            self.bottom = numbers[1] - 1 if numbers else ROWS - 1
+            self.row = self.column = 0
+        elif final == b"H":
+            self.row, self.column = numbers[0] - 1, numbers[1] - 1
+        elif final == b"K":
+            kept = "" if numbers == [2] else self.rows[self.row][: self.column]
+            self.rows[self.row] = kept
+        else:
+            assert final == b"m", f"a sequence that this terminal does not know: {numbers} {final!r}"
+
+    def _down(self) -> None:
+        if self.row == self.bottom:
+            self.history.append(self.rows.pop(0))
+            self.rows.insert(self.bottom, "")
+        elif self.row < ROWS - 1:
+            self.row += 1
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    made = Terminal()
+    yield made
+    os.close(made.ours)
+
+
+def started(terminal: Terminal, folder: Path, body: str, **variables: str) -> subprocess.Popen[bytes]:
+    """Run a task in the terminal; it goes on until there is a file ``go``."""
+    script = folder.parent / "train.py"
+    script.write_text(PROLOGUE + body)
+    without = ("CI", "OBS_QUIET", "OBS_CARRIER", "COLUMNS", "NO_COLOR")
+    environment = {name: value for name, value in os.environ.items() if name not in without}
+    environment |= {"OBS_STORE": str(folder), "TERM": "xterm", "PYTHONIOENCODING": "utf-8", **variables}
+    process = subprocess.Popen(
+        [sys.executable, script.name],
+        stdin=terminal.theirs,
+        stdout=terminal.theirs,
+        stderr=terminal.theirs,
+        env=environment,
+        cwd=script.parent,
+        start_new_session=True,
+    )
+    os.close(terminal.theirs)
+    return process
+
+
+PROLOGUE = """
+import os, subprocess, sys, time
+from obs_core import execution, log_metric, task, track
+
+def wait_for_go():
+    end = time.monotonic() + 60  # so that a test that fails ends
+    while not os.path.exists("go") and time.monotonic() < end:
+        time.sleep(0.01)
+
+@task
+def load():
+    pass
+
+@task
+def fit(body=wait_for_go):
+    body()
+"""
+
+
+def go_on(folder: Path) -> None:
+    (folder.parent / "go").touch()
+
+
+def test_it_tells_what_is_done_and_what_runs_and_is_gone_at_the_end(terminal: Terminal, folder: Path) -> None:
+    body = """
+with execution("flights"):
+    load(); load()
+    fit()
+"""
+    with started(terminal, folder, body) as process:
+        terminal.until(lambda shown: "2 tasks done · fit" in shown.last_row())
+        assert re.fullmatch(r"flights  2 tasks done · fit \d+ s( · [\d.]+ MB)?", terminal.last_row())
+        go_on(folder)
+        while terminal.read():
+            pass
+        assert process.wait() == 0
+    assert [line.partition(" in ")[0] for line in terminal.text()] == ["flights succeeded"]
+    assert terminal.bottom == ROWS - 1
+
+
+def test_nothing_that_anybody_writes_meets_the_line(terminal: Terminal, folder: Path) -> None:
+    body = """
+def talk():
+    for number in range(30):
+        print("printed", number, flush=True)
+        subprocess.run(["echo", f"by a child {number}"])
+        os.write(1, b"by C, first ")
+        time.sleep(0.1)
+        os.write(2, b"and then\\n")
+with execution("flights"):
+    fit(talk)
+"""
+    seen = False
+    with started(terminal, folder, body) as process:
+        while terminal.read():
+            seen = seen or terminal.last_row().startswith("flights  fit")
+        assert process.wait() == 0
+    expected = [
+        line for number in range(30) for line in (f"printed {number}", f"by a child {number}", "by C, first and then")
+    ]
+    assert seen
+    assert terminal.text()[:-1] == expected
+
+
+def test_it_shows_the_last_metric_and_when_a_loop_ends(terminal: Terminal, folder: Path) -> None:
+    body = """
+def body():
+    log_metric("loss", 0.5)
+    with track(total=1000, show=False) as bar:
+        bar.update(1)
+        wait_for_go()
+with execution("flights"):
+    fit(body)
+"""
+    with started(terminal, folder, body):
+        terminal.until(lambda shown: "loss 0.5" in shown.last_row() and shown.last_row().endswith(" to go"))
+        go_on(folder)
+        while terminal.read():
+            pass
+
+
+def test_a_failed_task_is_counted_apart(terminal: Terminal, folder: Path) -> None:
+    body = """
+def fail():
+    raise ValueError("no such airport")
+with execution("flights"):
+    try:
+        fit(fail)
+    except ValueError:
+        pass
+    fit()
+"""
+    with started(terminal, folder, body):
+        terminal.until(lambda shown: "flights  1 failed · fit" in shown.last_row())
+        go_on(folder)
+        while terminal.read():
+            pass
+
+
+def test_a_signal_that_ends_the_program_gives_the_row_back(terminal: Terminal, folder: Path) -> None:
+    with started(terminal, folder, "with execution('flights'):\n    fit()") as process:
+        terminal.until(lambda shown: "flights  fit" in shown.last_row())
+        process.send_signal(signal.SIGTERM)
+        while terminal.read():
+            pass
+    assert terminal.last_row() == ""
+    assert terminal.bottom == ROWS - 1
+
+
+@pytest.mark.parametrize("variables", [{"CI": "1"}, {"OBS_QUIET": "1"}, {"TERM": "dumb"}, {"OBS_CARRIER": "{}"}])
+def test_it_is_off_where_it_is_not_wanted(terminal: Terminal, folder: Path, variables: dict[str, str]) -> None:
+    with started(terminal, folder, LONG_ENOUGH, **variables):
+        while terminal.read():
+            pass
+    assert b"\x1b" not in terminal.raw
+
+
+LONG_ENOUGH = """
+with execution("flights"):
+    fit(lambda: time.sleep(2.2))
+"""
+
+
+@pytest.mark.parametrize(
+    "display",
+    [
+        "import tqdm\ndisplay = tqdm.tqdm(total=3)",
+        "import rich.progress\ndisplay = rich.progress.Progress()\ndisplay.start()",
+    ],
+    ids=["tqdm", "rich"],
+)
+def test_it_steps_aside_for_a_display_of_the_programs(terminal: Terminal, folder: Path, display: str) -> None:
+    pytest.importorskip(display.split()[1].partition(".")[0])
+    body = f"""
+{display}
+with execution("flights"):
+    fit(lambda: time.sleep(2.2))
+"""
+    with started(terminal, folder, body):
+        os.set_blocking(terminal.ours, True)
+        while True:
+            try:
+                part = os.read(terminal.ours, 65536)
+            except OSError:
+                break
+            terminal.raw += part
+            if not part:
+                break
+    assert b"flights  fit" not in terminal.raw
+
+
+def test_a_forked_child_leaves_the_line_to_its_parent(terminal: Terminal, folder: Path) -> None:
+    body = """
+def body():
+    child = os.fork()
+    if child == 0:
+        with execution("of the child"):
+            load(); fit()
+        os._exit(0)
+    wait_for_go()
+    os.waitpid(child, 0)
+with execution("flights"):
+    fit(body)
+"""
+    with started(terminal, folder, body):
+        terminal.until(lambda shown: bool(re.search(r"fit [23] s", shown.last_row())))
+        go_on(folder)
+        while terminal.read():
+            pass
+    assert b"of the child  " not in terminal.raw
+
+
+def test_it_stays_away_while_an_editor_has_the_terminal(terminal: Terminal, folder: Path) -> None:
+    body = """
+import tty
+def edit():
+    tty.setcbreak(0)
+    os.write(1, b"an editor")
+    time.sleep(2.2)
+    os.write(1, b" was here")
+with execution("flights"):
+    fit(edit)
+"""
+    with started(terminal, folder, body):
+        while terminal.read():
+            pass
+    shown = terminal.raw.partition(b"an editor")[2].partition(b" was here")[0]
+    assert shown == b""
+
+
+def test_a_terminal_that_is_stopped_holds_nothing_up(terminal: Terminal, folder: Path) -> None:
+    """Nobody reads the other end, and its buffer is full: the line is left out, and records are written on."""
+    body = """
+def fill():
+    os.set_blocking(1, False)
+    try:
+        while True:
+            os.write(1, b"x" * 4096)
+    except BlockingIOError:
+        pass
+    time.sleep(2.2)
+with execution("flights"):
+    fit(fill)
+open("done", "w").close()
+os._exit(0)
+"""
+    process = started(terminal, folder, body)
+    deadline = time.monotonic() + 60
+    while not (folder.parent / "done").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    while terminal.read():
+        pass
+    process.wait()

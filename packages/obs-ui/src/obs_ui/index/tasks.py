@@ -1,0 +1,193 @@
+"""How the tasks of executions went, by name: read once for each that has ended, when somebody looks at its pipeline."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+from sqlalchemy.engine import Engine
+
+from obs_core.assembly.assembly import Assembly
+from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
+from obs_core.model import Status, TaskView
+from obs_core.store import Store
+from obs_ui.index import schema
+from obs_ui.index.database import insertion
+
+__all__ = ["TaskIndex", "TaskRow"]
+
+_MOST_NAMES = 200
+_LARGE = 3
+"""Segments of a journal from which on nobody waits for it; in a folder a full one holds some 130,000 spans."""
+
+_WORST_FIRST: tuple[Status, ...] = ("failed", "lost", "running", "succeeded")
+_LINES = (b'["execution"', b'["execution-end"', b'["task"', b'["task-end"', b'["verdict"', b'["deck"', b'["beat"')
+
+
+class TaskRow(Struct, array_like=True):
+    """All calls of one task in one execution.
+
+    Attributes:
+        name: The task's name.
+        status: How they stand: the worst of them.
+        duration: How long they took in all, in nanoseconds.
+        calls: How many there were.
+        id: The id of the call to look at: one that stands worst.
+        verdict: The worst that its checks found; empty if nothing was checked.
+    """
+
+    name: str
+    status: Status
+    duration: int
+    calls: int
+    id: str
+    verdict: str = ""
+
+
+class TaskIndex:
+    """Tasks of executions by name, from the index or from their journals.
+
+    Args:
+        engine: The index.
+        store: The store.
+        number: The store's number in the index.
+
+    Attributes:
+        version: Grows when something was read in the background.
+    """
+
+    def __init__(self, engine: Engine, store: Store, number: int) -> None:
+        self.version = 0
+        self._engine = engine
+        self._store = store
+        self._number = number
+        self._lock = threading.Lock()
+        self._wanted: list[str] = []
+        self._reading = False
+
+    def of(
+        self, ended: Sequence[str], going_on: Sequence[str] = (), patience: float = 0.25
+    ) -> dict[str, list[TaskRow]]:
+        """Return the tasks of executions, by id; what is missing is read in the background.
+
+        Args:
+            ended: Ids of executions that have ended, the most wanted first.
+            going_on: Ids of those that have not.
+            patience: Seconds that are spent on reading now.
+        """
+        found = self._known(ended)
+        deadline = time.monotonic() + patience
+        for execution_id in going_on:
+            if time.monotonic() < deadline:
+                with contextlib.suppress(OSError):
+                    found[execution_id] = self._read(execution_id)
+        later: list[str] = []
+        for execution_id in ended:
+            if execution_id in found:
+                continue
+            if time.monotonic() >= deadline or self._is_large(execution_id):
+                later.append(execution_id)
+            else:
+                found.update(self._read_and_keep([execution_id]))
+        if later:
+            self._read_later(later)
+        return found
+
+    def _is_large(self, execution_id: str) -> bool:
+        try:
+            return len(segment_names(self._store, execution_id)) > _LARGE
+        except OSError:
+            return False
+
+    def _known(self, ids: Iterable[str]) -> dict[str, list[TaskRow]]:
+        table = schema.tasks.c
+        query = sa.select(table.execution, table.rows).where(
+            table.store == self._number, table.execution.in_(list(ids))
+        )
+        with self._engine.connect() as connection:
+            return {row.execution: _decoder.decode(row.rows) for row in connection.execute(query)}
+
+    def _read_and_keep(self, ids: Sequence[str]) -> dict[str, list[TaskRow]]:
+        found: dict[str, list[TaskRow]] = {}
+        for execution_id in ids:
+            try:
+                found[execution_id] = self._read(execution_id)
+            except OSError:
+                found[execution_id] = []  # it cannot be read: its page says why
+        rows = [
+            {"store": self._number, "execution": one, "rows": msgspec.json.encode(tasks).decode()}
+            for one, tasks in found.items()
+        ]
+        with self._engine.begin() as connection:
+            connection.execute(insertion(self._engine, schema.tasks).on_conflict_do_nothing(), rows)
+        return found
+
+    def _read(self, execution_id: str) -> list[TaskRow]:
+        assembly = Assembly(self._store, execution_id)
+        wanted = functools.partial(_begins_with, _LINES)
+        for path, lines in read_segments(self._store, segment_names(self._store, execution_id)):
+            assembly.add(writer_of(path), decode(chosen(lines, wanted)), path)
+        assembly.finish()
+        return _rows(assembly.tasks, assembly.root_id)
+
+    def _read_later(self, ids: list[str]) -> None:
+        with self._lock:
+            self._wanted = [*ids, *(one for one in self._wanted if one not in set(ids))][:2_000]
+            if self._reading:
+                return
+            self._reading = True
+        threading.Thread(target=self._read_wanted, name="obs-ui-tasks", daemon=True).start()
+
+    def _read_wanted(self) -> None:
+        while True:
+            with self._lock:
+                batch, self._wanted = self._wanted[:10], self._wanted[10:]
+                if not batch:
+                    self._reading = False
+                    return
+            with contextlib.suppress(OSError, sa.exc.SQLAlchemyError):
+                known = self._known(batch)  # it may have been asked for twice
+                if unknown := [one for one in batch if one not in known]:
+                    self._read_and_keep(unknown)
+            self.version += 1
+
+
+def _begins_with(beginnings: tuple[bytes, ...], line: bytes) -> bool:
+    return line.startswith(beginnings)
+
+
+def _rows(tasks: Iterable[TaskView], root_id: str) -> list[TaskRow]:
+    """Return the tasks by name, in the order in which their first calls began."""
+    found: dict[str, TaskRow] = {}
+    for task in tasks:
+        if task.id == root_id:
+            continue
+        name = _storable(task.name[:200])
+        verdict = min((one.outcome for one in task.verdicts), key=_VERDICTS.index, default="")
+        row = found.get(name)
+        if row is None:
+            if len(found) < _MOST_NAMES:
+                found[name] = TaskRow(name, task.status, max(task.duration, 0), 1, task.id, verdict)
+            continue
+        row.calls += 1
+        row.duration += max(task.duration, 0)
+        if _WORST_FIRST.index(task.status) < _WORST_FIRST.index(row.status):
+            row.status, row.id = task.status, task.id
+        row.verdict = min(row.verdict, verdict, key=_VERDICTS.index)
+    return list(found.values())
+
+
+_VERDICTS = ("failed", "warned", "passed", "")
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+_decoder = msgspec.json.Decoder(list[TaskRow])

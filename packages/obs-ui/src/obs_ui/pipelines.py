@@ -1,0 +1,238 @@
+"""All runs of one pipeline side by side: their tasks, what is usual, and what lies outside."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct, field
+
+from obs_core.model import ExecutionView
+from obs_core.reading.usual import RUNS_LOOKED_AT, Rhythm, Usual, rhythm, usual
+from obs_core.text.durations import format_duration
+from obs_ui.index.tasks import TaskRow
+
+__all__ = ["MOST_RUNS", "RUNS", "Band", "CheckRow", "Pipeline", "TaskRuns", "every"]
+
+RUNS = 50
+"""Runs in the grid."""
+
+CHARTED = 200
+"""Runs in the charts of what lists know: durations and metrics."""
+
+MOST_RUNS = CHARTED + RUNS_LOOKED_AT
+
+_MOST_TASKS = 60
+_MOST_CHECKS = 30
+_MOST_METRICS = 24
+
+
+class Band(Struct):
+    """A quantity over runs, with what was usual before each of them.
+
+    Attributes:
+        name: What it is of.
+        values: One for each run; None where there is none.
+        usual: One for each run; None where there were too few good runs before.
+    """
+
+    name: str
+    values: list[float | None]
+    usual: list[Usual | None]
+
+
+class TaskRuns(Struct):
+    """One task over the runs of the grid.
+
+    Attributes:
+        name: Its name.
+        cells: One for each run; None where it was not called.
+        longest: The longest that it took, in nanoseconds.
+        usual: What is usual now.
+    """
+
+    name: str
+    cells: list[TaskRow | None]
+    longest: int
+    usual: Usual | None
+
+
+class CheckRow(Struct):
+    """One check over the runs of the grid.
+
+    Attributes:
+        name: What is checked.
+        cells: One for each run: outcome and what was found; None where it was not checked, or passed among very many.
+    """
+
+    name: str
+    cells: list[tuple[str, str] | None] = field(default_factory=list)
+
+
+class Pipeline:
+    """The newest executions of one name.
+
+    Args:
+        name: The name.
+        newest: Its executions, the newest first; up to `MOST_RUNS`.
+        tasks: Their tasks, as far as they have been read, by execution id.
+        now: Nanoseconds since the epoch.
+    """
+
+    def __init__(
+        self, name: str, newest: Sequence[ExecutionView], tasks: Mapping[str, Sequence[TaskRow]], now: int
+    ) -> None:
+        self.name = name
+        self.all = list(reversed(newest))
+        self.runs = self.all[-RUNS:]
+        self.now = now
+        self._tasks = {one: {row.name: row for row in rows} for one, rows in tasks.items()}
+
+    @property
+    def last(self) -> ExecutionView:
+        """The newest run."""
+        return self.all[-1]
+
+    @property
+    def longest(self) -> int:
+        """The longest run of the grid, in nanoseconds."""
+        return max((self.duration(run) for run in self.runs), default=0)
+
+    def duration(self, run: ExecutionView) -> int:
+        """Return how long a run took, or has taken so far, in nanoseconds."""
+        return max(0, self.now - run.started) if run.status == "running" else max(0, run.duration)
+
+    @functools.cached_property
+    def ended(self) -> list[ExecutionView]:
+        """The runs of the grid that have ended."""
+        return [run for run in self.runs if run.status != "running"]
+
+    @property
+    def succeeded(self) -> int:
+        """How many of `ended` succeeded."""
+        return sum(run.status == "succeeded" for run in self.ended)
+
+    @property
+    def sound(self) -> int:
+        """How many of `ended` succeeded with no failed check."""
+        return sum(run.status == "succeeded" and not run.verdicts.failed for run in self.ended)
+
+    @functools.cached_property
+    def usual(self) -> Usual | None:
+        """How long a good run usually takes, in nanoseconds."""
+        return usual([run.duration for run in self.all if run.status == "succeeded"])
+
+    @functools.cached_property
+    def rhythm(self) -> Rhythm | None:
+        """When it usually runs."""
+        return rhythm([run.started for run in self.runs])
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it should have run, and did not."""
+        return self.rhythm is not None and self.now > self.rhythm.late_after and self.last.status != "running"
+
+    def judged(self, run: ExecutionView) -> str:
+        """Tell whether a run took as long as is usual: ``"usual"``, ``"low"``, ``"high"``, or nothing if unknown."""
+        place = next((index for index, one in enumerate(self.all) if one.id == run.id), None)
+        band = self.whole.usual[place] if place is not None else None
+        return "" if band is None or run.status != "succeeded" else band.judge(run.duration)
+
+    @functools.cached_property
+    def whole(self) -> Band:
+        """How long the runs took, in nanoseconds, of `all`."""
+        good = [run.status == "succeeded" for run in self.all]
+        values: list[float | None] = [float(self.duration(run)) for run in self.all]
+        return _band("Whole run", values, good)
+
+    @functools.cached_property
+    def tasks(self) -> list[TaskRuns]:
+        """The tasks, in the order in which the newest run called them; one that goes on has not called all of them."""
+        newest = [*reversed(self.ended), *(run for run in self.runs if run.status == "running")]
+        names = dict.fromkeys(name for run in newest for name in self._tasks.get(run.id, ()))
+        return [self._task_runs(name) for name in list(names)[:_MOST_TASKS]]
+
+    @functools.cached_property
+    def task_count(self) -> int:
+        """How many different tasks there are."""
+        return len({name for run in self.runs for name in self._tasks.get(run.id, ())})
+
+    def _task_runs(self, name: str) -> TaskRuns:
+        cells = [self._tasks.get(run.id, {}).get(name) for run in self.runs]
+        good = [float(cell.duration) for cell in cells if cell is not None and cell.status == "succeeded"]
+        longest = max((cell.duration for cell in cells if cell is not None), default=0)
+        return TaskRuns(name, cells, longest, usual(good))
+
+    def of_task(self, name: str) -> Band:
+        """Return how long a task took, of all runs of which that is known."""
+        cells = [self._tasks.get(run.id, {}).get(name) for run in self.all]
+        values: list[float | None] = [None if cell is None else float(cell.duration) for cell in cells]
+        return _band(name, values, [cell is not None and cell.status == "succeeded" for cell in cells])
+
+    @functools.cached_property
+    def checks(self) -> list[CheckRow]:
+        """What was checked, what failed lately first."""
+        rows: dict[str, CheckRow] = {}
+        for place, run in enumerate(self.runs):
+            for outcome, name, found in run.verdicts.said:
+                row = rows.setdefault(name, CheckRow(name, [None] * len(self.runs)))
+                before = row.cells[place]
+                if before is None or _WORST_FIRST.index(outcome) < _WORST_FIRST.index(before[0]):
+                    row.cells[place] = outcome, found
+        return sorted(rows.values(), key=_telling, reverse=True)[:_MOST_CHECKS]
+
+    @functools.cached_property
+    def metrics(self) -> list[Band]:
+        """The last value of each metric of each run."""
+        names = dict.fromkeys(name for run in reversed(self.all) for name in run.metrics)
+        good = [run.status == "succeeded" for run in self.all]
+        return [
+            _band(name, [(run.metrics.get(name) or (None,))[0] for run in self.all], good, _NARROWEST_OF_METRICS)
+            for name in list(names)[:_MOST_METRICS]
+        ]
+
+    @property
+    def charted(self) -> int:
+        """From which of `all` on the charts show them: those before tell what is usual."""
+        return max(0, len(self.all) - CHARTED)
+
+
+_WORST_FIRST = ("failed", "warned", "passed")
+
+
+def _telling(row: CheckRow) -> tuple[int, int]:
+    """Sort by when it last failed, then by when it last warned."""
+    places = [
+        max((place for place, cell in enumerate(row.cells) if cell is not None and cell[0] == outcome), default=-1)
+        for outcome in ("failed", "warned")
+    ]
+    return places[0], places[1]
+
+
+_NARROWEST_OF_METRICS = 0.001
+"""A metric may hardly vary, and yet each change of it may tell something."""
+
+
+def every(nanoseconds: int) -> str:
+    """Say how often something happens that happens once in such a time.
+
+    Examples:
+        >>> [every(seconds * 10**9) for seconds in (86_390, 3_605, 600, 7 * 86_400, 5_400)]
+        ['once a day', 'once an hour', 'every 10 min 00 s', 'once a week', 'every 1 h 30 min']
+    """
+    for unit, said in ((60, "once a minute"), (3600, "once an hour"), (86_400, "once a day"), (604_800, "once a week")):
+        if abs(nanoseconds - unit * 10**9) < 0.02 * unit * 10**9:
+            return said
+    return f"every {format_duration(nanoseconds)}"
+
+
+def _band(name: str, values: list[float | None], good: Iterable[bool], narrowest: float = 0.1) -> Band:
+    """Return values with what was usual before each of them."""
+    before: list[float] = []
+    found: list[Usual | None] = []
+    for value, is_good in zip(values, good, strict=True):
+        found.append(usual(before, narrowest))
+        if is_good and value is not None:
+            before.append(value)
+            del before[:-RUNS_LOOKED_AT]
+    return Band(name, values, found)
