@@ -218,6 +218,37 @@ fan_out()
     assert sorted(child.name for child in fan_out.children) == ["part 0", "part 1", "part 2", "part 3"]
 
 
+def test_a_child_that_is_forked_while_the_store_is_opened_writes_to_it(
+    s3_url: str, run_script: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    run_script(
+        """
+import multiprocessing
+import fsspec.asyn
+from obs_core import span, task
+
+def part():
+    with span("part"):
+        pass
+
+@task
+def fork_at_a_bad_moment():
+    opening = fsspec.asyn.get_lock()
+    with opening:
+        child = multiprocessing.get_context("fork").Process(target=part)
+        child.start()
+    child.join()
+
+fork_at_a_bad_moment()
+""",
+        env={"OBS_STORE": s3_url},
+    )
+    from obs_core import load_execution
+
+    (forking,) = load_execution("last", s3_url).span.children
+    assert [child.name for child in forking.children] == ["part"]
+
+
 def test_a_store_in_fsspec_memory_holds_what_was_recorded() -> None:
     from obs_core import list_executions, load_execution
 

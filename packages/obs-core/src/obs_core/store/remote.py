@@ -185,3 +185,14 @@ def _make_folder(files: Any, full: str) -> None:
     """Make the folder of a file where folders are real (memory, sftp); object stores have none."""
     if files.protocol not in ("s3", ("s3", "s3a"), ("gs", "gcs")):
         files.makedirs(full.rpartition("/")[0], exist_ok=True)
+
+
+def _after_fork() -> None:
+    """Free the lock of fsspec's own thread in a forked child, which has not the thread that may have held it."""
+    asyn = sys.modules.get("fsspec.asyn")
+    if asyn is not None:
+        asyn.reset_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
