@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from obs_core import load_execution
+from obs_resources.decks import decks_of
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "flights.py"
 HAS_WHYLOGS = find_spec("whylogs") is not None
@@ -28,7 +29,7 @@ pytestmark = [
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store in which one run of the example was recorded."""
     folder = tmp_path_factory.mktemp("flights")
-    environment = {**os.environ, "OBS_STORE": str(folder / "store")}
+    environment = {**os.environ, "OBS_STORE": str(folder / "store"), "OBS_RESOURCES": "1"}
     result = subprocess.run([sys.executable, str(EXAMPLE)], env=environment, capture_output=True, text=True, cwd=folder)
     assert result.returncode == 0, result.stderr
     assert "Critical path" in result.stdout
@@ -64,6 +65,31 @@ def test_the_second_half_of_the_year_is_like_the_first_but_for_the_month(store: 
     assert "<small>166,158 →</small> 170,618" in decks["Drift"]
     assert "Segments by origin" in decks["Drift"]
     assert "1 of 3 failed" in decks["Expectations"]
+
+
+def test_the_model_is_fitted_in_epochs_that_can_be_watched(store: Path) -> None:
+    recorded = load_execution("last", store)
+    for name in ("train rmse", "validation rmse"):
+        losses = recorded.metrics(name)
+        assert list(losses.step) == list(range(12))
+        assert losses.value[-1] < losses.value[0] - 0.01
+    batches = recorded.metrics("batch rmse")
+    assert len(batches) > 1_000
+    assert min(batches.value[-100:]) < batches.value[0] / 2
+    metrics = next("".join(deck.items) for deck in recorded.task("fit").decks if deck.name == "Metrics")
+    assert "12 of 12 it" in metrics
+    assert 'class="charts"' in metrics
+
+
+def test_the_longest_task_is_profiled_and_the_overview_has_what_the_process_used(store: Path) -> None:
+    recorded = load_execution("last", store)
+    (profile,) = ["".join(deck.items) for deck in recorded.task("check").decks if deck.name == "CPU profile"]
+    assert "obs-flame" in profile
+    assert {call.function for stack in recorded.profile for call in stack.calls} >= {"check", "validation_report"}
+    assert (recorded.resources.peak("rss") or 0) > 100e6
+    (lanes,) = [html for name, html in decks_of(recorded) if name == "Resources"]
+    assert "CPU" in lanes
+    assert "Memory" in lanes
 
 
 @pytest.mark.browser

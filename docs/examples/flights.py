@@ -40,12 +40,13 @@ from obs_pandera import PandasReportRenderer, validated
 from obs_profiles import check as check_profile
 from obs_profiles import drift, expect, profile, profile_data
 from obs_renderers import BoxRenderer, FrameProfilingRenderer, MarkdownRenderer, TableRenderer
+from obs_resources import cpu_profiling
 from obs_wandb import wandb_init
 
 HAS_WHYLOGS = find_spec("whylogs") is not None  # it has no wheels for Python 3.13 and newer
 watched = profile_data(inputs=False, on_drift="warn") if HAS_WHYLOGS else lambda function: function
 
-EPOCHS, BATCH, RATE = 12, 2_048, 0.1
+EPOCHS, BATCH, RATE = 12, 2_048, 0.02
 FEATURES = ["dep_delay", "distance", "hour", "wind_speed", "precip", "visib"]
 
 
@@ -116,8 +117,9 @@ def validation_report(flights: pd.DataFrame) -> str:
 
 
 @task
+@cpu_profiling()
 def check(flights: pd.DataFrame) -> dict[str, int]:
-    """Look at the data before using it: what is missing, what cannot be."""
+    """Look at the data before using it: what is missing, what cannot be. It takes longest: the profile shows where."""
     deck = Deck("Quality")
     with span("count missing"):
         missing = flights.isna().sum()

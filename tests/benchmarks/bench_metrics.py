@@ -40,7 +40,7 @@ def fit():
     for number in range(SERIES):
         for step in range(0, 1_000_000, at_once):
             now = state.journal.now()
-            times = array("q", range(now - at_once, now)).tobytes()
+            times = array("I", range(at_once - 1, -1, -1)).tobytes()
             state.append(records.Points(state.own_ref(), f"loss {number}", now, step, b"", times, values))
         state.journal.flush()
 fit()

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 from obs_core import Execution, load_execution
 from obs_core.commands import main
 from obs_resources import cpu_profiling
+from obs_resources.profiler import _Pace
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -29,6 +32,7 @@ def functions_of(execution: Execution) -> dict[str, int]:
 
 PROFILED = """
 from obs_resources import cpu_profiling
+from obs_resources.profiler import _Pace
 def hot():
     burn_until(looked(20))
 @task
@@ -67,6 +71,7 @@ def test_stacks_know_their_span(run_script: Run, folder: Path) -> None:
 def test_a_with_block_profiles_what_is_in_it(run_script: Run, folder: Path) -> None:
     run_script("""
 from obs_resources import cpu_profiling
+from obs_resources.profiler import _Pace
 @task
 def work():
     burn(0.3)
@@ -83,6 +88,7 @@ work()
 def test_other_threads_are_seen_unless_only_the_task_is_wanted(run_script: Run, folder: Path) -> None:
     source = """
 from obs_resources import cpu_profiling
+from obs_resources.profiler import _Pace
 stop = threading.Event()
 other = threading.Thread(target=stop.wait, name="other")
 other.start()
@@ -116,6 +122,7 @@ def test_what_coroutines_await_is_seen(run_script: Run, folder: Path) -> None:
     run_script("""
 import asyncio
 from obs_resources import cpu_profiling
+from obs_resources.profiler import _Pace
 async def fetch():
     enough = looked(20)
     while not enough():
@@ -138,6 +145,7 @@ def test_a_killed_task_has_its_profile(tmp_path: Path, folder: Path, environment
         helpers
         + """
 from obs_resources import cpu_profiling
+from obs_resources.profiler import _Pace
 @task
 @cpu_profiling()
 def long():
@@ -190,6 +198,15 @@ def test_profiles_are_dumped_for_other_programs(
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("MainThread;<module> (") and ";hot (" in line for line in lines)
     assert all(line.rpartition(" ")[2].isdecimal() for line in lines)
+    against_itself = ["dump", "last", "--store", str(folder), "--against", "last"]
+    assert main([*against_itself, "--format", "collapsed"]) == 0
+    stacks = [line.rsplit(" ", 2) for line in capsys.readouterr().out.splitlines()]
+    assert any("hot (" in stack for stack, _, _ in stacks)
+    assert all(before == after for _, before, after in stacks)
+    assert main(against_itself) == 0
+    assert capsys.readouterr().out.split()[:2] == ["Function", "Change"]
+    assert main([*against_itself, "--format", "speedscope"]) == 2
+    assert "not speedscope" in capsys.readouterr().err
     assert main(["dump", "last", "--store", str(folder), "--format", "speedscope"]) == 0
     made = json.loads(capsys.readouterr().out)
     assert made["profiles"][0]["name"] == "main: MainThread, on the CPU"
@@ -203,3 +220,20 @@ def test_profiles_are_dumped_for_other_programs(
 def test_a_wrong_argument_is_refused_when_the_function_is_decorated(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         cpu_profiling(**given)
+
+
+def test_looks_that_take_too_much_of_the_cpu_become_fewer_and_then_more_again() -> None:
+    def compute(seconds: float) -> None:
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
+            pass
+
+    pace = _Pace()
+    compute(0.05)  # the looks, and nothing else
+    pace.adapt(50_000_000)
+    assert pace.slower == 2
+    work = threading.Thread(target=compute, args=(0.5,))
+    work.start()
+    work.join()
+    pace.adapt(500_000_000)
+    assert pace.slower == 1

@@ -69,6 +69,34 @@ def test_a_segment_of_several_members_grows(url: str, tmp_path: Path) -> None:
     store.remove("executions")
 
 
+def test_what_was_read_beside_a_segment_that_cannot_be_read_is_given_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"main-{number:04}.jsonl.gz" for number in range(8)]
+    for number, name in enumerate(names):
+        write(folder, name, gzip.compress(b"[%d]\n" % number))
+    store = open_store()
+    get, broken = store.get, [True]
+
+    def failing(path: str, *where: int) -> bytes:
+        if broken and path.endswith(names[3]):
+            raise OSError(5, "the disk failed", path)
+        return get(path, *where)
+
+    monkeypatch.setattr(store, "get", failing)
+    tail = JournalTail(store, RUN)
+    given: list[bytes] = []
+
+    def read() -> None:
+        given.extend(one.lines for one in tail.read())
+
+    with pytest.raises(OSError, match="the disk failed"):
+        read()
+    broken.clear()
+    read()
+    assert given == [b"[%d]\n" % number for number in range(8)]
+
+
 @pytest.mark.parametrize("kind", ["a link", "a folder", "a pipe"])
 def test_what_is_no_segment_hides_no_others_and_is_told_once(folder: Path, tmp_path: Path, kind: str) -> None:
     place = write(folder, "main-0000.jsonl", b"[1]\n").with_name("other-0000.jsonl")

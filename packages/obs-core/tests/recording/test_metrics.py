@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from obs_core import ObsWarning, execution, load_execution, log_metric, log_metrics, log_params, span, task
-from obs_core.testing import RecordingStore
+from obs_core.testing import FixedClock, RecordingStore
 
 
 def unpacked_documents(page: bytes) -> list[bytes]:
@@ -348,13 +348,32 @@ def test_masked_secrets_do_not_hurt_numbers(store: RecordingStore) -> None:
     assert read.params() == {"key": "***"}
 
 
+def test_times_more_than_seconds_apart_are_kept_to_the_nanosecond(store: RecordingStore) -> None:
+    with FixedClock() as clock:
+
+        @task
+        def fit() -> None:
+            for gap in (1e-9, 1.5, 3.000000001, 5.0):
+                log_metric("loss", gap)
+                log_metric("seldom", gap)
+                clock.advance(gap)
+            log_metric("seldom", 0)
+
+        fit()
+    read = load_execution("last")
+    start = read.task("fit").started
+    early = [start, start + 1, start + 1_500_000_001, start + 4_500_000_002]
+    assert list(read.metrics("seldom").time) == [*early, start + 9_500_000_002]
+    assert list(read.metrics("loss").time) == early
+
+
 def test_damaged_columns_are_left_out(store: RecordingStore) -> None:
     from obs_core.assembly.assembly import Assembly
     from obs_core.journal.records import Points
 
     assembly = Assembly(store, "damaged")
     eight = b"\0" * 8
-    assembly.add("main", [Points(2, "a", 1, 0, b"", eight, eight * 2), Points(2, "a", 1, 0, b"x", eight, eight)])
+    assembly.add("main", [Points(2, "a", 1, 0, b"", eight, eight * 3), Points(2, "a", 1, 0, b"x", eight, eight)])
     assert assembly.metrics.metrics == {}
 
 

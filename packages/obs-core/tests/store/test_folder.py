@@ -17,6 +17,7 @@ from obs_core.identity import Process, is_alive, is_dated, later, this_machine
 from obs_core.journal import liveness
 from obs_core.store import open_store
 from obs_core.store.base import StoreError
+from obs_core.store.fetching import fetch_each
 from obs_core.store.packing import inflated, member, unpacked
 from obs_core.store.paths import belongs_to
 from obs_core.testing import RecordingStore
@@ -105,6 +106,22 @@ def test_members_of_gzip_are_found_behind_a_damaged_one_and_read_by_any_gzip() -
     assert unused == len(member(parts[1]))
     with pytest.raises(StoreError, match="damaged"):
         unpacked(damaged)
+
+
+@pytest.mark.parametrize("url", ["folder", "memory://fetching"])
+def test_many_compressed_segments_are_fetched_in_their_order(url: str, tmp_path: Path) -> None:
+    store = open_store(tmp_path / "store" if url == "folder" else url)
+    paths = [f"executions/20260101-000000-000000-aaaaaa/main-{number:04}.jsonl.gz" for number in range(40)]
+    for number, path in enumerate(paths):
+        store.put(path, member(b"%d" % number * 1_000))
+    fetched = list(fetch_each(store, lambda path: unpacked(store.get(path)), paths))
+    assert fetched == [b"%d" % number * 1_000 for number in range(40)]
+
+    def missing(path: str) -> bytes:
+        raise FileNotFoundError(path)
+
+    with pytest.raises(FileNotFoundError, match=r"main-0000"):
+        list(fetch_each(store, missing, paths))
 
 
 def test_a_small_file_cannot_fill_the_memory() -> None:

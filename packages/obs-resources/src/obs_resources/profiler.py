@@ -2,7 +2,9 @@
 
 It needs no rights and slows nothing down that it does not look at: between two looks the program runs as ever. A look
 needs the interpreter's lock, so C code that holds the lock delays it; the time that passed then counts for the stack
-that is seen next. A thread that used no CPU since the look before is where it was, and is not looked at again.
+that is seen next. A thread that used no CPU since the look before is where it was, and is not looked at again. A
+process that gets a part of a core only, or has hundreds of threads, is looked at less often, so that the looks take no
+more than a small share of the CPU that it gets.
 """
 
 from __future__ import annotations
@@ -37,6 +39,15 @@ Threads = Literal["all", "task"]
 _SECOND = 1_000_000_000
 _LONGEST = 60
 """Seconds that one look may stand for: a machine that slept did no work."""
+
+
+_MOST_SPENT = 0.02
+"""The share of a process's CPU time beyond which its profiler looks less often."""
+
+_ADAPT_EACH = _SECOND // 4
+
+_SLOWEST = 16
+"""How many times less often at the most."""
 
 
 class Wanted:
@@ -143,19 +154,24 @@ class _Profiler:
 
     def _run(self) -> None:
         before = time.monotonic_ns()
-        written = before
+        written = adapted = before
+        pace = _Pace()
         while True:
             with self.lock:
                 if not self.wanted or sys.is_finalizing():
                     self._thread = None
                     return
                 interval = _SECOND // max(one.hz for one in self.wanted)
-            time.sleep(max(interval - (time.monotonic_ns() - before) % interval, 0) / _SECOND)
+            wait = interval * pace.slower
+            time.sleep(max(wait - (time.monotonic_ns() - before) % wait, 0) / _SECOND)
             now = time.monotonic_ns()
             passed, before = min(now - before, _LONGEST * _SECOND), now
             runs: set[Run] = set()
             with self.lock, contextlib.suppress(RuntimeError):  # a dict of threads that changes: at the next look
                 self._look(passed, interval)
+                if now - adapted >= _ADAPT_EACH:
+                    pace.adapt(now - adapted)
+                    adapted = now
                 if now - written >= _SECOND:
                     written = now
                     runs = {key[0] for key in self._counts}
@@ -230,6 +246,30 @@ class _Profiler:
                 table.write_new(run)
             now = run.journal.now()
             run.journal.append(records.Profile(now, now - (self._since - since), interval, rows))
+
+
+class _Pace:
+    """How much less often than it was asked to the profiler looks; used by its thread alone.
+
+    Attributes:
+        slower: How many times.
+    """
+
+    def __init__(self) -> None:
+        self.slower = 1
+        self._own, self._whole = time.thread_time_ns(), time.process_time_ns()
+
+    def adapt(self, passed: int) -> None:
+        """Look less often if looking took too much of the CPU time of some nanoseconds, and else more often again."""
+        own, whole = time.thread_time_ns(), time.process_time_ns()
+        spent, others = own - self._own, max(whole - self._whole - own + self._own, 0)
+        self._own, self._whole = own, whole
+        # What computes nothing is not slowed down by looks: its share is that of a tenth of a core.
+        allowed = _MOST_SPENT * max(others, passed // 10)
+        if spent > allowed:
+            self.slower = min(2 * self.slower, _SLOWEST)
+        elif 2 * spent < 0.8 * allowed:
+            self.slower = max(self.slower // 2, 1)
 
 
 _profiler = _Profiler()

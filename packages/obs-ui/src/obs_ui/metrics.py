@@ -143,7 +143,10 @@ def _columns(metric: CollectedMetric) -> _Columns:
     for epoch, _, part in metric.parts:
         found = np.frombuffer(part.values, "<f8")
         values.append(found)
-        times.append(np.frombuffer(part.times, "<i8") + epoch)
+        if len(part.times) < len(part.values):
+            times.append(epoch + part.at - np.frombuffer(part.times, "<u4").astype(np.int64))
+        else:
+            times.append(epoch + np.frombuffer(part.times, "<i8"))
         counted = np.arange(part.step, part.step + len(found))
         steps.append(np.frombuffer(part.steps, "<i8") if part.steps else counted)
     all_times = np.concatenate(times)

@@ -16,10 +16,12 @@ from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck
 from obs_core.assembly.drawing import drawn_deck, drawn_metrics, read_deck_blob
+from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.journal import records
 from obs_core.journal.records import AnyRecord
 from obs_core.model import DecksWhenRead, DeckView, ExecutionView, LogLine, TaskView, WorkerView
 from obs_core.reading.changes.sides import Side
+from obs_core.reading.execution import Execution, load_execution
 from obs_core.reading.why import Why, why
 from obs_core.rendering import render
 from obs_core.report.arguments import INPUT, told_apart
@@ -112,6 +114,7 @@ class Snapshot:
         self._logged = {task.id for task in self.tasks if assembly.has_metrics(task)}
         self.worker_views: list[WorkerView] = assembly.table.workers
         self._captured = captured
+        self._sampled: dict[str, list[tuple[str, str]]] = {}
         self._adopt(columns)
         self._chains = {self._id_of(writer, record.task): record.chain for writer, record in raised}
 
@@ -209,6 +212,9 @@ class Snapshot:
             made.append(DeckView(METRICS))
         if task.status == "lost" and made and all(deck.name != TIMELINE for deck in made):
             made.append(DeckView(TIMELINE))
+        if task.status == "lost":
+            for name, html in self._sampled_of(task):
+                add_sampled_deck(made, name, extracted(html))
         found: dict[str, DeckView] = {}
         for deck in made:
             if self._has_content(task, deck):
@@ -216,6 +222,18 @@ class Snapshot:
         if self._log.count_of(task.id):
             found[_unused(LOGS, found)] = _LogDeck(LOGS)
         return found
+
+    def _sampled_of(self, task: TaskView) -> list[tuple[str, str]]:
+        """Draw what was sampled of a task whose process was killed before it could: as a report has it."""
+        if not self._assembly.sampled:
+            return []
+        if task.id not in self._sampled:
+            self._sampled[task.id] = self._read_whole.sampled_decks(task)
+        return self._sampled[task.id]
+
+    @functools.cached_property
+    def _read_whole(self) -> Execution:
+        return load_execution(self.view.id, self.store)
 
     def items(self, task: TaskView, deck: DeckView) -> list[str]:
         """Return the HTML items of a deck, those in files read now; a task's Timeline is drawn from its spans."""
@@ -362,13 +380,14 @@ class FollowedExecution:
             return snapshot
 
     def _read(self) -> bool:
-        additions = self._tail.read()
-        for addition in additions:
+        grown = False
+        for addition in self._tail.read():
+            grown = True
             spans, others = decode(addition.lines)
             self._columns.take(addition.writer, spans, others)
             kept: list[AnyRecord] = [record for record in others if not isinstance(record, records.OpenSpan)]
             self._others.append((addition.writer, kept))
-        return bool(additions)
+        return grown
 
     def _has_died(self, snapshot: Snapshot) -> bool:
         """Tell whether an execution that was running no longer is, though nothing was written."""

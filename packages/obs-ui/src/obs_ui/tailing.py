@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
@@ -68,34 +68,38 @@ class JournalTail:
         self._segments: dict[str, _Segment] = {}
         self._choose = choose
 
-    def read(self) -> list[Addition]:
-        """Return what was added since the last call; each writer's lines in their order.
+    def read(self) -> Iterator[Addition]:
+        """Yield what was added since the last call, as it is read; each writer's lines in their order.
 
         Raises:
             OSError: The store cannot be read.
         """
-        found = []
         paths = self._choose(segment_names(self._store, self._execution_id))
-        for path, lines in zip(paths, fetch_each(self._store, self._lines_added, paths), strict=True):
+        for path, added in zip(paths, fetch_each(self._store, self._added, paths), strict=True):
             self.newest[writer_of(path)] = path
+            if added is None:
+                continue
+            # Now, and not when it was fetched: what is fetched ahead of a file that cannot be read is fetched again.
+            lines, self._segments[path.removesuffix(".gz")] = added
             if lines:
-                found.append(Addition(writer_of(path), path, lines))
-        return found
+                yield Addition(writer_of(path), path, lines)
 
-    def _lines_added(self, path: str) -> bytes:
-        segment = self._segments.setdefault(path.removesuffix(".gz"), _Segment())
+    def _added(self, path: str) -> tuple[bytes, _Segment] | None:
+        """Return the lines that a segment has beyond those that were read, and how far it is read with them."""
+        segment = self._segments.get(path.removesuffix(".gz"), _Segment())
         try:
             stored = self._store.size_of(path)
             if (path, stored) == (segment.path, segment.stored):
-                return b""
+                return None
             content = self._store.get(path, 0 if path.endswith(".gz") else segment.read)
         except FileNotFoundError:  # it was compressed between the listing and now: the next look finds it
-            return b""
+            return None
         except (StoreError, PermissionError, IsADirectoryError):
             if not self._store.local:
                 raise  # nobody can tell a file that cannot be read from a network that is down
-            told, segment.stored = segment.stored == _NEVER, _NEVER
-            return b"" if told else torn(1, 0)  # one file that is no segment of ours does not hide the others
-        segment.path, segment.stored = path, stored
-        lines, segment.read = added_lines(path, content, segment.read)
-        return lines
+            if segment.stored == _NEVER:
+                return None
+            # One file that is no segment of ours does not hide the others.
+            return torn(1, 0), _Segment(segment.path, _NEVER, segment.read)
+        lines, read = added_lines(path, content, segment.read)
+        return lines, _Segment(path, stored, read)

@@ -39,8 +39,7 @@ class CollectedMetric(Struct):
         """Return all its points in the order in which they were logged; times are nanoseconds since the epoch."""
         found = Columns()
         for epoch, _, part in self.parts:
-            times = array("q", map(epoch.__add__, unpacked("q", part.times)))
-            found.extend(_steps(part), times, unpacked("d", part.values))
+            found.extend(_steps(part), _times(epoch, part), unpacked("d", part.values))
         # One writer's points stand in their order but for threads that log at the same moment.
         several = len({writer for _, writer, _ in self.parts}) > 1
         return found.in_order() if several else found
@@ -56,12 +55,12 @@ class CollectedMetric(Struct):
         share = max(8, 4 * most // len(self.parts))
         found, low, high, odd, last = Columns(), math.inf, -math.inf, 0, math.nan
         for epoch, _, part in self.parts:
-            steps, times, values = _steps(part), unpacked("q", part.times), unpacked("d", part.values)
+            steps, times, values = _steps(part), _times(epoch, part), unpacked("d", part.values)
             chosen = range(len(values)) if len(values) <= share else thinned(values, share)
             kept = [values[place] for place in chosen]
             found.extend(
                 (steps[place] for place in chosen),
-                array("q", (epoch + times[place] for place in chosen)),
+                array("q", map(times.__getitem__, chosen)),
                 array("d", kept),
             )
             finite = [value for value in kept if math.isfinite(value)]
@@ -98,9 +97,9 @@ class MetricAssembly:
     def take_points(self, writer: Writer, record: records.Points) -> None:
         """Add points; those that do not fit each other are damaged."""
         count, rest = divmod(len(record.values), 8)
-        if rest or not count or len(record.times) != 8 * count or len(record.steps) not in (0, 8 * count):
+        if rest or not count or len(record.steps) not in (0, 8 * count):
             return
-        if abs(record.step) > 2**62:
+        if len(record.times) not in (4 * count, 8 * count) or abs(record.step) > 2**62:
             return
         writer.heard_at(record.at)
         task = writer.global_ref(record.task)
@@ -157,8 +156,8 @@ def unpacked(kind: str, packed: bytes) -> array[Any]:
     """Return numbers that the journal holds in little endian.
 
     Args:
-        kind: ``"q"`` for integers, ``"d"`` for floating-point numbers.
-        packed: A multiple of 8 bytes.
+        kind: ``"q"`` for integers, ``"I"`` for unsigned ones of 4 bytes, ``"d"`` for floating-point numbers.
+        packed: A multiple of 8 or 4 bytes.
     """
     column: array[Any] = array(kind)
     column.frombytes(packed)
@@ -171,6 +170,13 @@ def _steps(part: records.Points) -> array[int] | range:
     if part.steps:
         return unpacked("q", part.steps)
     return range(part.step, part.step + len(part.values) // 8)
+
+
+def _times(epoch: int, part: records.Points) -> array[int]:
+    """Return when points were logged, in nanoseconds since the epoch."""
+    if len(part.times) < len(part.values):
+        return array("q", map((epoch + part.at).__sub__, unpacked("I", part.times)))
+    return array("q", map(epoch.__add__, unpacked("q", part.times)))
 
 
 HANDLERS: dict[type[records.Record], Callable[[MetricAssembly, Writer, Any], None]] = {

@@ -10,7 +10,7 @@ import sys
 import webbrowser
 
 from obs_core.commands.base import Command, CommandError, OfOneExecution
-from obs_core.model import TaskView
+from obs_core.model import SeenStack, TaskView
 from obs_core.provenance import command_name
 from obs_core.reading.execution import Execution, load_execution
 from obs_core.reading.listing import list_executions
@@ -99,9 +99,17 @@ class Dump(OfOneExecution):
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
         parser.add_argument("--format", choices=_FORMATS, default="yaml")
+        parser.add_argument(
+            "--against",
+            metavar="ID",
+            help="an earlier execution: which functions became slower and faster since; with --format collapsed each"
+            " stack's milliseconds of CPU before and after, for differential flame graphs",
+        )
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
-        if arguments.format == "yaml":
+        if arguments.against is not None:
+            _dump_changes(execution, load_execution(arguments.against, arguments.store), arguments.format)
+        elif arguments.format == "yaml":
             execution.span.dump()
         elif arguments.format == "chrome":
             execution.span.to_chrome_trace(sys.stdout)
@@ -117,15 +125,33 @@ _OF_PROFILES = ("speedscope", "collapsed")
 _FORMATS = ("yaml", "json", "chrome", *_OF_PROFILES)
 
 
-def _dump_profile(execution: Execution, wanted: str) -> None:
-    from obs_core.trace.stacks import collapsed, speedscope
-
+def _profile_of(execution: Execution) -> list[SeenStack]:
     seen = execution.profile
     if not seen:
         raise CommandError(
             f"execution {execution.id} has no CPU profile: set OBS_PROFILE=100 or decorate a task with @cpu_profiling"
             " (pip install obs-resources)"
         )
+    return seen
+
+
+def _dump_changes(execution: Execution, earlier: Execution, wanted: str) -> None:
+    from obs_core.text.terminal import Screen
+    from obs_core.trace.profile_changes import collapsed_changes, profile_changes, told_changes
+
+    before, after = _profile_of(earlier), _profile_of(execution)
+    if wanted == "collapsed":
+        sys.stdout.writelines(collapsed_changes(before, after))
+    elif wanted == "yaml":  # none was asked for
+        sys.stdout.writelines(told_changes(profile_changes(before, after), Screen.of(sys.stdout).width))
+    else:
+        raise CommandError(f"--against tells a table, or with --format collapsed stacks, but not {wanted}")
+
+
+def _dump_profile(execution: Execution, wanted: str) -> None:
+    from obs_core.trace.stacks import collapsed, speedscope
+
+    seen = _profile_of(execution)
     if wanted == "collapsed":
         sys.stdout.writelines(collapsed(seen))
     else:

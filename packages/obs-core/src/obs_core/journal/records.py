@@ -377,7 +377,7 @@ class Torn(Record, tag="torn"):
 
 
 class Points(Record, tag="points"):
-    """Values of one metric, as columns: numbers of 8 bytes in little endian, which JSON holds as base64."""
+    """Values of one metric, as columns: numbers in little endian, which JSON holds as base64."""
 
     task: Ref
     name: str
@@ -386,11 +386,12 @@ class Points(Record, tag="points"):
     step: Int
     """Of the first."""
     steps: bytes
-    """Signed integers; empty where each step is one more than the one before."""
+    """Signed integers of 8 bytes; empty where each step is one more than the one before."""
     times: bytes
-    """Signed integers: when each was logged, by the writer's clock."""
+    """When each was logged: unsigned integers of 4 bytes, how long before `at`. Signed integers of 8 bytes, by the
+    writer's clock, where any of them is later than `at` or more than four seconds before it."""
     values: bytes
-    """Floating-point numbers; what is not a number, or infinite, is among them."""
+    """Floating-point numbers of 8 bytes; what is not a number, or infinite, is among them."""
     spans: list[tuple[Ref, Int]] = []
     """The spans in which they were logged, each with how many in a row; empty if that is the task itself."""
 

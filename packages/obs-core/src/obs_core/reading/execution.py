@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from obs_core.reading.metrics import Metric, MetricTable
     from obs_core.reading.why import Why
     from obs_core.trace.execution_span import ExecutionSpan
+    from obs_core.trace.profile_changes import ProfileChange
     from obs_core.trace.resources import Resources
     from obs_core.values.curves import Curve, ProgressBar
 
@@ -138,6 +139,24 @@ class Execution:
     def profile(self) -> list[SeenStack]:
         """The stacks that a sampling profiler saw, and how often; empty where none ran."""
         return list(self._assembly.sampled.seen_stacks())
+
+    def profile_changes(self, earlier: Execution) -> list[ProfileChange]:
+        """Tell which functions became slower and faster since another execution; both have a CPU profile.
+
+        Args:
+            earlier: The execution to compare with.
+
+        Returns:
+            All functions that used the CPU, by how much they themselves changed.
+
+        Examples:
+            >>> change = load_execution("last").profile_changes(load_execution("20260101"))[0]
+            >>> print(change.function, change.before, change.after)
+            parse 1.21 4.75
+        """
+        from obs_core.trace.profile_changes import profile_changes
+
+        return profile_changes(earlier.profile, self.profile)
 
     @functools.cached_property
     def tasks(self) -> list[TaskView]:
@@ -407,7 +426,7 @@ class Execution:
         for capture in self._assembly.unfinished:
             if capture.task == task.id:
                 add_decks(decks, capture)
-        for name, html in self._drawn_of_samples(task):
+        for name, html in self.sampled_decks(task):
             add_sampled_deck(decks, name, extracted(html))
         return [*decks, *self._log_decks_of(task.id)]
 
@@ -449,8 +468,12 @@ class Execution:
         own = TaskView(root, view.name, view.status, view.started, view.duration, error=view.error, decks=decks)
         return [own, *tasks]
 
-    def _drawn_of_samples(self, task: TaskView | None) -> list[tuple[str, str]]:
-        """Let packages draw what was sampled, as tabs of a task or for the overview of all of it."""
+    def sampled_decks(self, task: TaskView | None = None) -> list[tuple[str, str]]:
+        """Let packages draw what was sampled: names of tabs, and their HTML.
+
+        Args:
+            task: Of which task. Default: of all of it, as for the overview.
+        """
         if not self._assembly.sampled:
             return []
         drawn: list[tuple[str, str]] = []
@@ -462,4 +485,4 @@ class Execution:
     def _overview(self) -> str:
         from obs_core.reading.overview import render_overview
 
-        return render_overview(self.tasks, self.span, self._drawn_of_samples(None))
+        return render_overview(self.tasks, self.span, self.sampled_decks(None))
