@@ -31,8 +31,18 @@ def run(checkout: Path, script: str, *arguments: str) -> subprocess.CompletedPro
     return subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True, check=False)
 
 
-def test_a_new_package_is_in_order_and_its_tests_pass(checkout: Path) -> None:
-    made = run(checkout, "new_package.py", "obs-duckdb")
+@pytest.mark.parametrize(
+    ("kind", "tests"),
+    [
+        pytest.param([], 4, id="default"),
+        pytest.param(["renderer"], 8, id="renderer", marks=pytest.mark.slow),
+        pytest.param(["tracker"], 8, id="tracker", marks=pytest.mark.slow),
+        pytest.param(["engine"], 3, id="engine", marks=pytest.mark.slow),
+        pytest.param(["command"], 2, id="command", marks=pytest.mark.slow),
+    ],
+)
+def test_a_new_package_is_in_order_and_its_tests_pass(checkout: Path, kind: list[str], tests: int) -> None:
+    made = run(checkout, "new_package.py", "obs-duckdb", *kind)
     assert (made.returncode, made.stderr) == (0, "")
     assert "./scripts/test packages/obs-duckdb/tests" in made.stdout
 
@@ -42,9 +52,9 @@ def test_a_new_package_is_in_order_and_its_tests_pass(checkout: Path) -> None:
     folder = checkout / "packages" / "obs-duckdb"
     variables = {**os.environ, "PYTHONPATH": str(folder / "src"), "OBS_STRICT": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={checkout}", str(folder)]
-    tests = subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True, check=False)
-    assert tests.returncode == 0, tests.stdout
-    assert "4 passed" in tests.stdout
+    done = subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert f"{tests} passed" in done.stdout
 
 
 def test_readme_lists_the_package_and_the_docs_its_page(checkout: Path) -> None:
@@ -60,6 +70,8 @@ def test_readme_lists_the_package_and_the_docs_its_page(checkout: Path) -> None:
     ("arguments", "said"),
     [
         ([], "Which package?"),
+        (["obs-duckdb", "tracker", "engine"], "Which package?"),
+        (["tracker"], "Which package?"),
         (["obs-Duck"], "'obs-Duck' does not fit"),
         (["obs-core"], "There is packages/obs-core already"),
         (["tasks"], "There is docs/tasks.md already"),

@@ -19,7 +19,7 @@ sys.path.append(str(ROOT / "scripts" / "tooling"))
 from changelogs import Changelog  # noqa: E402
 from distributions import Distribution, distributions  # noqa: E402
 from imported import normal  # noqa: E402
-from package_rules import problems, sibling_range  # noqa: E402
+from package_rules import TYPED, problems, sibling_range  # noqa: E402
 
 PACKAGES = distributions()
 ENVIRONMENTS = tomllib.loads((ROOT / "hatch.toml").read_text())["envs"]
@@ -84,6 +84,12 @@ def broken(tmp_path: Path) -> Callable[[str, str, str], str]:
         ("pyproject.toml", "obs_renderers:TreeRenderer", "obs_renderers:Bush", "does not load: AttributeError"),
         ("pyproject.toml", '  "pygments>=2.18",\n', "", "imports pygments, which is not in its dependencies"),
         ("pyproject.toml", '  "Programming Language :: Python :: 3.14",\n', "", "classifiers lack Python 3.14"),
+        (
+            "pyproject.toml",
+            "classifiers = [",
+            f'classifiers = [\n  "{TYPED}",',
+            f"classifiers name {TYPED} more than once",
+        ),
         (
             "pyproject.toml",
             '"pygments>=2.18"',

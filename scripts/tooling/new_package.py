@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 from checkout import ROOT
 
@@ -17,18 +18,60 @@ FILES = {
     "changelog": "packages/$name/CHANGELOG.md",
     "about": "packages/$name/src/$module/__about__.py",
     "init": "packages/$name/src/$module/__init__.py",
-    "source": "packages/$name/src/$module/decorator.py",
-    "test": "packages/$name/tests/test_decorator.py",
+    "$kind/source": "packages/$name/src/$module/$kind.py",
+    "$kind/test": "packages/$name/tests/test_$kind.py",
     "page": "docs/$short.md",
 }
 """What is made of each template."""
 
-IMPORTS = (
-    "from obs_core import task",
-    "from obs_core.testing import recording",
-    "from obs_core.testing.contracts import ImportContract",
-)
-"""What the tests need beside the package; they stand in the order of their names."""
+
+class Kind(NamedTuple):
+    """What a package can begin as.
+
+    Attributes:
+        public: The name that users import; ``$camel`` and ``$snake`` are made of the package's.
+        imports: What its tests import from obs-core.
+        beside: What else it exports.
+        entry_points: Their group, and the one that it has.
+        page: What to read, below docs.
+    """
+
+    public: str
+    imports: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+    entry_points: tuple[str, str] | None = None
+    page: str = "writing-an-integration.md"
+
+
+_CONTRACT = "from obs_core.testing import ImportContract"
+KINDS = {
+    "decorator": Kind(
+        "${snake}_observed",
+        ("from obs_core import task", f"{_CONTRACT}, recording"),
+        page="task-decorators.md",
+    ),
+    "renderer": Kind(
+        "${camel}Renderer",
+        (f"{_CONTRACT}, RendererContract",),
+        beside=("Measurement",),
+        entry_points=("obs.renderers", '"$module.Measurement" = "$module:$public"'),
+        page="rendering.md",
+    ),
+    "tracker": Kind(
+        "${snake}_run",
+        ("from obs_core import execution", f"{_CONTRACT}, TrackerContract, recording"),
+    ),
+    "engine": Kind(
+        "${snake}_map",
+        ("from obs_core import execution, span", f"{_CONTRACT}, recording"),
+        page="processes.md#engines",
+    ),
+    "command": Kind(
+        "${camel}Command",
+        ("from obs_core import execution, task", _CONTRACT),
+        entry_points=("obs.commands", '$short = "$module:$public"'),
+    ),
+}
 
 NEXT = """\
 $name is in packages/$name and works:
@@ -40,8 +83,8 @@ $name is in packages/$name and works:
 
 Now make it yours:
   packages/$name/pyproject.toml                the client it depends on, with its oldest version; its description
-  packages/$name/src/$module/decorator.py      what happens before and after a task: docs/writing-an-integration.md
-  packages/$name/tests/test_decorator.py       with the real client; obs_core.testing has contracts to inherit
+  packages/$name/src/$module/$kind.py      how it works: docs/$read
+  packages/$name/tests/test_$kind.py       with the real client; obs_core.testing has contracts to inherit
   packages/$name/CHANGELOG.md, docs/$short.md, and the rows in README.md and docs/index.md
 """
 
@@ -50,7 +93,8 @@ def main(arguments: list[str]) -> None:
     """Make the package and say what to do next."""
     words = _words(arguments)
     for template, place in FILES.items():
-        _write(ROOT / Template(place).substitute(words), SCAFFOLD / f"{template}.template", words)
+        source = SCAFFOLD / f"{Template(template).substitute(words)}.template"
+        _write(ROOT / Template(place).substitute(words), source, words)
     folder = ROOT / "packages" / words["name"]
     (folder / "src" / words["module"] / "py.typed").touch()
     shutil.copy(ROOT / "LICENSE", folder)
@@ -65,25 +109,51 @@ def _words(arguments: list[str]) -> dict[str, str]:
     Raises:
         SystemExit: There is no name, it does not fit, or there is such a package.
     """
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        raise SystemExit("Which package? For example: ./scripts/new_package obs-duckdb")
-    short = arguments[0].removeprefix("obs-")
+    kinds = [word for word in arguments if word in KINDS]
+    names = [word for word in arguments if word not in KINDS]
+    if len(names) != 1 or len(kinds) > 1 or names[0].startswith("-"):
+        raise SystemExit(f"Which package? For example: ./scripts/new_package obs-duckdb [{' | '.join(KINDS)}]")
+    short = names[0].removeprefix("obs-")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", short):
-        raise SystemExit(f"{arguments[0]!r} does not fit: lower-case letters, digits and single hyphens, as obs-duckdb")
+        raise SystemExit(f"{names[0]!r} does not fit: lower-case letters, digits and single hyphens, as obs-duckdb")
     for taken in (ROOT / "packages" / f"obs-{short}", ROOT / "docs" / f"{short}.md"):
         if taken.exists():
             raise SystemExit(f"There is {taken.relative_to(ROOT)} already; choose another name.")
-    name, module = f"obs-{short}", f"obs_{short.replace('-', '_')}"
-    public = f"{module.removeprefix('obs_')}_observed"
-    return {
-        "name": name,
+    kind = kinds[0] if kinds else "decorator"
+    chosen = KINDS[kind]
+    words = {
+        "kind": kind,
+        "read": chosen.page,
+        "name": f"obs-{short}",
         "short": short,
-        "module": module,
-        "public": public,
-        "imports": "\n".join(sorted([*IMPORTS, f"from {module} import {public}"])),
+        "module": f"obs_{short.replace('-', '_')}",
+        "snake": short.replace("-", "_"),
+        "camel": short.title().replace("-", ""),
         "title": short.replace("-", " ").capitalize(),
         "range": _core_range(),
     }
+    words["public"] = Template(chosen.public).substitute(words)
+    exported = sorted([*chosen.beside, words["public"]])
+    return {
+        **words,
+        "names": ", ".join(exported),
+        "all": _quoted([*exported, "__version__"]),
+        "exported": _quoted(exported),
+        "imports": "\n".join(sorted([*chosen.imports, f"from {words['module']} import {', '.join(exported)}"])),
+        "entry_points": _entry_points(chosen, words),
+        "example": Template((SCAFFOLD / kind / "example.template").read_text()).substitute(words),
+    }
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in sorted(names))
+
+
+def _entry_points(kind: Kind, words: dict[str, str]) -> str:
+    if kind.entry_points is None:
+        return ""
+    group, point = kind.entry_points
+    return f'\n[project.entry-points."{group}"]\n{Template(point).substitute(words)}\n'
 
 
 def _core_range() -> str:

@@ -74,12 +74,15 @@ def metadata(package: Distribution, among: list[Distribution]) -> Iterator[str]:
     for key in ("description", "keywords", "classifiers"):
         if not package.project.get(key):
             yield f"[project] has no {key}"
+    classifiers = package.project.get("classifiers", [])
+    if twice := sorted({entry for entry in classifiers if classifiers.count(entry) > 1}):
+        yield f"[project] classifiers name {', '.join(twice)} more than once"
     expected = {python for python in _pythons(core) if _gets_all_on(python, package)}
     if missing := expected - _pythons(package):
         yield f"[project] classifiers lack Python {', '.join(sorted(missing))}"
     if too_many := _pythons(package) - expected:
         yield f"[project] classifiers promise Python {', '.join(sorted(too_many))}, where a dependency is left out"
-    if TYPED not in package.project.get("classifiers", []):
+    if TYPED not in classifiers:
         yield f"[project] classifiers lack {TYPED}"
 
 

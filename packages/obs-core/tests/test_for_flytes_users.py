@@ -111,7 +111,7 @@ def test_decks_are_disabled_as_in_flyte(store: RecordingStore) -> None:
     task(disable_deck=False)(lambda: None)()
     first, second = [found.report_paths() for found in store.executions()]
     assert sorted([len(first), len(second)]) == [0, 1]
-    with pytest.raises(ValueError, match="each other's contrary"):
+    with pytest.raises(ValueError, match="contradict each other"):
         task(disable_deck=True, enable_deck=True)
 
 

@@ -213,7 +213,7 @@ def test_the_default_html_is_that_of_the_renderers() -> None:
     ],
 )
 def test_what_is_no_transformer_is_refused(made: Any, lacks: str) -> None:
-    with pytest.raises(TypeError, match=f"is no TypeTransformer: it lacks {lacks}$"):
+    with pytest.raises(TypeError, match=f"is not a TypeTransformer: it lacks {lacks}$"):
         register_transformer(made)
 
 

@@ -45,7 +45,7 @@ class TestPackage(ImportContract):
         ({"memray_reporter_args": "--leaks; rm -rf /"}, "memray_reporter_args is a list, such as"),
         ({"leaks": True, "temporary_allocations": True}, "not allowed with argument --leaks"),
         ({"memory_interval_ms": 0}, "memory_interval_ms is at least 1, not 0"),
-        ({"threshold_mb": -1}, "threshold_mb is not negative, but -1 is"),
+        ({"threshold_mb": -1}, "threshold_mb must not be negative, got -1"),
         ({"compare_to": "first"}, "compare_to is 'last' or None, not 'first'"),
         ({"max_capture_mb": 0}, "max_capture_mb is at least 1, not 0"),
     ],

@@ -56,7 +56,7 @@ def test_a_file_is_read_and_one_that_is_none_is_named(tmp_path):
     (tmp_path / "b.ipynb").write_text("no JSON")
 
     assert "<h1>Delays</h1>" in NotebookRenderer().to_html(tmp_path / "a.ipynb")
-    with pytest.raises(ValueError, match=r"b\.ipynb is no notebook"):
+    with pytest.raises(ValueError, match=r"b\.ipynb is not a notebook"):
         NotebookRenderer().to_html(str(tmp_path / "b.ipynb"))
 
 

@@ -1,7 +1,7 @@
 """Comet in obs: a task's experiment is started, fed, linked in both directions and closed with its true end state.
 
 Importing this package does not import comet_ml: a task that is tracked does. Import comet_ml yourself, before the
-libraries whose training it should log by itself.
+libraries whose training it should log.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def _stop_error_tracking() -> None:
 
 
 def came_too_late() -> list[str]:
-    """Name the libraries that were imported before comet_ml, which then logs nothing of them by itself."""
+    """Name the libraries that were imported before comet_ml, which then does not log them."""
     if "comet_ml" in sys.modules:
         return []
     return [name for name in _LOGGED_BY_ITSELF if name in sys.modules]

@@ -65,7 +65,7 @@ class _Comet(Tracker):
         return online if online is not None else os.environ.get("COMET_START_ONLINE", "1").lower() not in NO
 
     def has_credentials(self) -> bool:
-        """Tell whether comet_ml has a key by itself: of its environment variable, or of its configuration."""
+        """Tell whether comet_ml has its own key: from its environment variable or its configuration."""
         from obs_comet.client import load
 
         return bool(os.environ.get("COMET_API_KEY") or load().get_config("comet.api_key"))
@@ -99,7 +99,7 @@ class _Comet(Tracker):
         from obs_comet.experiments import Account
 
         if late := came_too_late():
-            call.note(f"comet_ml logs nothing of {', '.join(late)} by itself: import comet_ml before them")
+            call.note(f"comet_ml does not log {', '.join(late)} automatically: import comet_ml first")
         made = hashlib.sha256("\0".join((origin.key, self._workspace, self._project)).encode()).hexdigest()[:32]
         clientlib = "" if self._host == _COMET else f"{self._host}/clientlib/"
         experiment_key = self._experiment_key or made

@@ -269,7 +269,7 @@ print(load_execution("last").task("train").notes)
 """
     command, environment = [sys.executable, "-c", source], {**os.environ, "PYTHONPATH": "."}
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    assert "logs nothing of torch by itself: import comet_ml before them" in done.stdout
+    assert "does not log torch automatically: import comet_ml first" in done.stdout
 
 
 @pytest.mark.slow

@@ -132,7 +132,7 @@ class Tracker(TaskDecorator):
         raise NotImplementedError(f"{type(self).__name__} must define is_online()")
 
     def has_credentials(self) -> bool:
-        """Tell whether the client has a key by itself, for when the secret is not found."""
+        """Tell whether the client has its own key, for when the secret is not found."""
         return False
 
     def begin(self, call: TaskCall, origin: Origin, key: str | None) -> Any:

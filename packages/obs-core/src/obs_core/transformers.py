@@ -251,7 +251,7 @@ def _as_transformer(candidate: object) -> TypeTransformer[Any]:
     made: Any = candidate() if isinstance(candidate, type) else candidate
     missing = [part for part in ("name", "python_type", *_METHODS) if not getattr(made, part, None)]
     if missing:
-        raise TypeError(f"{bounded_repr(made, 200)} is no TypeTransformer: it lacks {', '.join(missing)}")
+        raise TypeError(f"{bounded_repr(made, 200)} is not a TypeTransformer: it lacks {', '.join(missing)}")
     return made  # type: ignore[no-any-return]
 
 

@@ -128,7 +128,7 @@ def test_doctor_says_what_does_not_work(capsys: pytest.CaptureFixture[str]) -> N
         (["lss"], "invalid choice: 'lss'"),
         (["export"], "arguments are required: -o/--output (try: obs export --help)"),
         (["explain", "nonsense"], "no execution with the id or the name 'nonsense' in the store"),
-        (["explain", "20"], "'20' is short for 2 executions"),
+        (["explain", "20"], "'20' matches 2 executions"),
         (["explain", ""], "no execution with the id or the name ''"),
         (["show", "last", "--task", "x"], "no task 'x' in execution"),
         (["dump", "last", "--format", "xml"], "invalid choice: 'xml'"),

@@ -578,7 +578,7 @@ work()
     assert texts(execution.log(last=2)) == ["three", "four"]
     assert texts(execution.log(level="warning", last=1)) == ["four"]
     assert texts(execution.log(since=execution.log()[2].at)) == ["three", "four"]
-    with pytest.raises(ValueError, match="'loud' is no level; there are: debug, info, warning, error, critical"):
+    with pytest.raises(ValueError, match="'loud' is not a level; choose one of debug, info, warning, error, critical"):
         execution.log(level="loud")
 
 

@@ -75,7 +75,7 @@ class Cluster:
             return
         asking.join(_PATIENCE)
         if asking.is_alive():
-            warn(f"the Dask workers did not answer within {_PATIENCE:.0f} s; what they hold back comes a second later")
+            warn(f"the Dask workers did not answer within {_PATIENCE:.0f} s; their remaining records arrive later")
 
     def _ask_guarded(self, client: Client, execution_ids: list[str], ended: bool) -> None:
         with guarded("asking the Dask workers to write what they recorded"):

@@ -140,7 +140,7 @@ def _check(interval: int, threshold: float, compare_to: str | None, max_capture_
     if interval < 1:
         raise ValueError(f"memory_interval_ms is at least 1, not {interval!r}")
     if threshold < 0:
-        raise ValueError(f"threshold_mb is not negative, but {threshold!r} is")
+        raise ValueError(f"threshold_mb must not be negative, got {threshold!r}")
     if compare_to not in (None, "last"):
         raise ValueError(f"compare_to is 'last' or None, not {compare_to!r}")
     if max_capture_mb < 1:

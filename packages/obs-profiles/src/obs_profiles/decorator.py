@@ -93,7 +93,7 @@ class profile_data(TaskDecorator):
         ValueError: `on_drift` or `on_failure` is something else, or a threshold is not from 0 to 1.
         TypeError: A threshold is no number.
 
-    Example:
+    Examples:
         >>> @task
         ... @profile_data(on_drift="warn", thresholds={"delay": 0.3}, expect=[expect("delay").between(-60, 1500)])
         ... def clean(flights: pd.DataFrame) -> pd.DataFrame: ...
@@ -229,7 +229,7 @@ def log(data: Any, name: str = "data", *, by: str | Sequence[str] | None = None)
     Raises:
         TypeError: `data` is nothing that can be profiled.
 
-    Example:
+    Examples:
         >>> @task
         ... def clean(flights: pd.DataFrame) -> int:
         ...     late = flights[flights.delay > 15]

@@ -210,7 +210,7 @@ def check(data: Any, expectations: Iterable[Expectation]) -> Checked:
     Raises:
         TypeError: `data` is no data and no profile.
 
-    Example:
+    Examples:
         >>> check({"delay": [3.5, None]}, [expect("delay").missing(at_most=0.1)]).passed
         False
     """

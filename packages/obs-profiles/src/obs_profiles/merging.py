@@ -33,7 +33,7 @@ def merge(profiles: Iterable[Profile]) -> Profile:
     Raises:
         ValueError: There are none.
 
-    Example:
+    Examples:
         >>> whole = merge(profile(frame) for frame in pd.read_csv("flights.csv", chunksize=100_000))
     """
     parts = list(profiles)

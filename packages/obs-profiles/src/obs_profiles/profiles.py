@@ -338,7 +338,7 @@ class Profile:
         Raises:
             OSError: It cannot be written.
 
-        Example:
+        Examples:
             >>> profile(flights).save("golden.profile")
         """
         target = os.path.realpath(path)  # of a link, what it leads to is replaced
@@ -358,7 +358,7 @@ class Profile:
             ProfileFormatError: It is no profile, or half of one; the message names the file.
             OSError: It cannot be read.
 
-        Example:
+        Examples:
             >>> Profile.load("golden.profile")["delay"].missing
             1
         """

@@ -51,7 +51,7 @@ def profile(data: Any, *, by: str | Sequence[str] | None = None) -> Profile:
         TypeError: `data` is none of these.
         ValueError: A column of `by` is not there.
 
-    Example:
+    Examples:
         >>> profile({"delay": [3.5, None, 12.0]})["delay"].missing
         1
     """

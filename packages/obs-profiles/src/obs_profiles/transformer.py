@@ -18,7 +18,7 @@ __all__ = ["CheckedRenderer", "DriftRenderer", "ProfileTransformer"]
 class ProfileTransformer(TypeTransformer[Profile]):
     """Keeps profiles in their own format, hands them on, and draws them.
 
-    Example:
+    Examples:
         >>> @task
         ... def describe(flights: pd.DataFrame) -> Profile:
         ...     return obs_profiles.profile(flights)
@@ -70,7 +70,7 @@ class ProfileTransformer(TypeTransformer[Profile]):
 class DriftRenderer:
     """Draws what `obs_profiles.drift` returns; or compares two data sets and draws that.
 
-    Example:
+    Examples:
         >>> html = DriftRenderer().to_html(drift(before, after))
     """
 

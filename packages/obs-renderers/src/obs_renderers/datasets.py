@@ -25,7 +25,7 @@ class DatasetRenderer:
         max_rows: How many rows to show.
         max_cols: Most columns to show.
 
-    Example:
+    Examples:
         >>> from datasets import Dataset
         >>> html = DatasetRenderer().to_html(Dataset.from_dict({"text": ["late", "on time"], "label": [1, 0]}))
     """

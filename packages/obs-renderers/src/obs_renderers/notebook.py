@@ -28,7 +28,7 @@ class NotebookRenderer:
     Args:
         code: Whether to show the code; without it only text and outputs are shown, as in a report.
 
-    Example:
+    Examples:
         >>> html = NotebookRenderer(code=False).to_html("out/flights.ipynb")  # doctest: +SKIP
     """
 
@@ -74,7 +74,7 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(content)
     except ValueError as error:
-        raise ValueError(f"{path} is no notebook: {error}") from None
+        raise ValueError(f"{path} is not a notebook: {error}") from None
 
 
 def _joined(text: Any) -> str:

@@ -17,15 +17,15 @@ class OpenUI(Command):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
-        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: this machine alone)")
-        parser.add_argument("--port", type=int, default=8642, help="8642; if it is taken, the next free one; 0: any")
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: only this machine)")
+        parser.add_argument("--port", type=int, default=8642, help="8642, or the next free port; 0: any free port")
         parser.add_argument("--index", metavar="URL", help="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
         parser.add_argument("--no-open", action="store_true", help="do not open the browser")
         parser.add_argument(
-            "--no-token", action="store_true", help="let everybody look who reaches an address other than 127.0.0.1"
+            "--no-token", action="store_true", help="require no token, even on an address other than 127.0.0.1"
         )
         parser.add_argument(
-            "--allow-host", action="append", default=[], metavar="NAME", help="a further name of this server"
+            "--allow-host", action="append", default=[], metavar="NAME", help="another host name of this server"
         )
 
     def run(self, arguments: argparse.Namespace) -> int:

@@ -89,7 +89,7 @@ class wandb_init(Tracker):
         return mode not in _OFFLINE
 
     def has_credentials(self) -> bool:
-        """Tell whether wandb has a key by itself: of its environment variable, or of a login."""
+        """Tell whether wandb has its own key: from its environment variable or a login."""
         return bool(os.environ.get("WANDB_API_KEY")) or _has_login()
 
     def begin(self, call: TaskCall, origin: Origin, key: str | None) -> Run:

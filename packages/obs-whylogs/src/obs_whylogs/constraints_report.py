@@ -69,7 +69,7 @@ def constraints_html(found: list[Verdict], *, title: str = "Constraints") -> str
         mark,
         f"<h2>{escape(title)}</h2>",
         f'<p class="verdict"><b class="{css}">{word}</b>{about}</p>',
-        table(("Constraint", "Result", "Column", "What decided it"), rows) if found else "",
+        table(("Constraint", "Result", "Column", "Metrics"), rows) if found else "",
         script=bool(found),
     )
 

@@ -43,7 +43,7 @@ def profile(data: Any, *, schema: DatasetSchema | None = None) -> DatasetProfile
         TypeError: `data` is none of these.
         ValueError: The schema asks for segments or validators, which only `whylogs.log` knows.
 
-    Example:
+    Examples:
         >>> view = profile(pd.DataFrame({"delay": [3.5, None, 12.0]}))
         >>> view.get_column("delay").get_metric("counts").null.value
         1
@@ -95,7 +95,7 @@ def _profiled(data: Any, schema: DatasetSchema | None) -> DatasetProfile:
     from whylogs.core import DatasetProfile, DatasetSchema
 
     if schema is not None and (schema.segments or schema.validators):
-        raise ValueError("schemas with segments or validators are not supported here, but by whylogs.log")
+        raise ValueError("schemas with segments or validators are not supported; use whylogs.log for them")
     get_ready()
     schema = schema or DatasetSchema()
     made = DatasetProfile(schema)

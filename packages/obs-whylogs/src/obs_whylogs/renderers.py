@@ -16,7 +16,7 @@ __all__ = ["WhylogsConstraintsRenderer", "WhylogsSummaryDriftRenderer"]
 class WhylogsSummaryDriftRenderer:
     """Show how far a data set is from a reference, column by column, and what moved; whylogs need not be installed.
 
-    Example:
+    Examples:
         >>> import pandas as pd
         >>> before, after = pd.DataFrame({"delay": range(100)}), pd.DataFrame({"delay": range(50, 150)})
         >>> html = WhylogsSummaryDriftRenderer.to_html(before, after)
@@ -48,7 +48,7 @@ class WhylogsSummaryDriftRenderer:
 class WhylogsConstraintsRenderer:
     """Show which constraints of whylogs hold, which do not, and why.
 
-    Example:
+    Examples:
         >>> from whylogs.core.constraints import ConstraintsBuilder
         >>> from whylogs.core.constraints.factories import greater_than_number
         >>> builder = ConstraintsBuilder(obs_whylogs.profile(frame))

@@ -21,7 +21,7 @@ class WhylogsDatasetProfileTransformer(TypeTransformer["DatasetProfileView"]):
     ``whylogs.core.DatasetProfileView.deserialize`` reads what it writes. A profile with model performance
     metrics is not kept: that format does not hold them.
 
-    Example:
+    Examples:
         >>> @task
         ... def describe(flights: pd.DataFrame) -> DatasetProfileView:
         ...     return obs_whylogs.profile(flights)

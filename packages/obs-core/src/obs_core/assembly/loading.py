@@ -53,7 +53,7 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
             f"no execution with the id or the name {text!r} in the store {place.url!r}; `obs ls` shows them"
         )
     shown = ", ".join(meant[-3:])
-    raise ExecutionNotFoundError(f"{text!r} is short for {len(meant)} executions ({shown} ...); type more of it")
+    raise ExecutionNotFoundError(f"{text!r} matches {len(meant)} executions ({shown} ...); type more of it")
 
 
 _LOOKED_THROUGH = 10_000, 500

@@ -59,7 +59,7 @@ class OfOneExecution(Command):
             metavar="ID",
             nargs="?",
             default="last",
-            help="an id, the beginning or the end of one, or a name, which means its newest; default: the last one",
+            help="an id, its beginning or end, or a name (its newest execution); default: the last execution",
         )
 
     def run(self, arguments: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ class CollectGarbage(Command):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--older-than", required=True, metavar="AGE", help="such as 30d, 12h, 2w")
-        parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+        parser.add_argument("--dry-run", action="store_true", help="only print what would be removed")
 
     def run(self, arguments: argparse.Namespace) -> int:
         swept = sweep(open_store(arguments.store), age_in_seconds(arguments.older_than), dry_run=arguments.dry_run)

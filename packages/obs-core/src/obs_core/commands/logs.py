@@ -32,12 +32,12 @@ class Logs(OfOneExecution):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
-        parser.add_argument("-f", "--follow", action="store_true", help="go on as long as the execution runs")
+        parser.add_argument("-f", "--follow", action="store_true", help="keep printing while the execution runs")
         parser.add_argument("-n", "--last", type=int, metavar="N", help="only the last N lines")
-        parser.add_argument("--task", metavar="NAME", help="only what calls of this task said")
-        parser.add_argument("--level", metavar="LEVEL", help="only this level and worse: warning, error")
-        parser.add_argument("--grep", metavar="TEXT", default="", help="only lines with this text")
-        parser.add_argument("--since", metavar="AGE", help="only what was said in the last 5m, 12h, 2d")
+        parser.add_argument("--task", metavar="NAME", help="only what calls of this task logged and printed")
+        parser.add_argument("--level", metavar="LEVEL", help="only this level and above, such as warning")
+        parser.add_argument("--grep", metavar="TEXT", default="", help="only lines that contain this text")
+        parser.add_argument("--since", metavar="AGE", help="only lines of the last 5m, 12h, 2d")
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:

@@ -42,27 +42,27 @@ class ListExecutions(Command):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
-            "-n", "--limit", type=int, default=20, metavar="N", help="how many at the most (20; 0: all)"
+            "-n", "--limit", type=int, default=20, metavar="N", help="how many at most (default: 20; 0 lists all)"
         )
         parser.add_argument(
             "--status",
             choices=_STYLES,
             action="append",
             default=[],
-            help="only these; may be given several times. One that was killed is lost, not failed",
+            help="only this status; repeat it for several. A killed execution is lost, not failed",
         )
         parser.add_argument(
             "--verdict",
             choices=("failed", "warned", "passed", "none"),
             action="append",
             default=[],
-            help="only those whose checks found this at worst; none: nothing was checked",
+            help="only executions with this worst verdict; none: nothing was checked",
         )
-        parser.add_argument("--name", metavar="TEXT", help="only those whose name has this text")
+        parser.add_argument("--name", metavar="TEXT", help="only executions whose name contains this text")
         parser.add_argument(
-            "--tag", metavar="NAME[=VALUE]", action="append", default=[], help="only those with this tag"
+            "--tag", metavar="NAME[=VALUE]", action="append", default=[], help="only executions with this tag"
         )
-        parser.add_argument("--since", metavar="AGE", help="only those that began in the last 5m, 12h, 30d")
+        parser.add_argument("--since", metavar="AGE", help="only executions that began in the last 5m, 12h, 30d")
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
     def run(self, arguments: argparse.Namespace) -> int:

@@ -20,9 +20,9 @@ class Run(Command):
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.usage = "obs run [--name NAME] [--timeout SECONDS] [--grace SECONDS] [--store URL] -- PROGRAM [ARG ...]"
         parser.add_argument("--name", metavar="NAME", help="the execution's name; default: the script's or program's")
-        parser.add_argument("--timeout", type=float, metavar="SECONDS", help="SIGTERM ends it then (exit code 124)")
+        parser.add_argument("--timeout", type=float, metavar="SECONDS", help="when to send SIGTERM (exit code 124)")
         parser.add_argument(
-            "--grace", type=float, default=10.0, metavar="SECONDS", help="after which SIGKILL follows SIGTERM (10)"
+            "--grace", type=float, default=10.0, metavar="SECONDS", help="time from SIGTERM to SIGKILL (default: 10)"
         )
         parser.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM", help="what to run, after --")
 

@@ -78,7 +78,7 @@ class Explain(OfOneExecution):
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
         parser.add_argument("--depth", type=int, metavar="N", help="levels of the tree below the execution")
-        parser.add_argument("--absolute", action="store_true", help="say when each span started, rather than how late")
+        parser.add_argument("--absolute", action="store_true", help="show the time of day instead of offsets")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         if arguments.depth is not None and arguments.depth < 0:

@@ -20,7 +20,7 @@ class WhyItEnded(OfOneExecution):
     """Print why an execution ended as it did, and what that rests on."""
 
     name = "why"
-    summary = "print why an execution failed, was killed, or stands still"
+    summary = "print why an execution failed, was killed, or hangs"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)

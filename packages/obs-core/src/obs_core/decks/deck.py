@@ -30,7 +30,7 @@ _MAY_SHARE = 4096
 
 
 class DeckField(enum.StrEnum):
-    """The decks that a task gets by itself."""
+    """The decks that every task gets by default."""
 
     INPUT = "Input"
     OUTPUT = "Output"

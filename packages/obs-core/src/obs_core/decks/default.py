@@ -1,4 +1,4 @@
-"""The decks that a task gets by itself: inputs, output, source code, dependencies, error."""
+"""The decks that every task gets by default: inputs, output, source code, dependencies, error."""
 
 from __future__ import annotations
 

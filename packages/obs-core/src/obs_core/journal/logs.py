@@ -392,7 +392,7 @@ def severity_of(level: str | int | None) -> int:
     if found is None and level.isdecimal():
         found = int(level)
     if found is None:
-        raise ValueError(f"{level!r} is no level; there are: debug, info, warning, error, critical")
+        raise ValueError(f"{level!r} is not a level; choose one of debug, info, warning, error, critical")
     return found
 
 

@@ -493,7 +493,7 @@ class Journal:
         self._encoded += before - (waiting[-1].before + waiting[-1].count)
         self._frames[: len(waiting)] = frames
         warn(
-            f"execution {self.execution_id} was removed from the store {self.store.url!r} while it ran; it begins anew"
+            f"execution {self.execution_id} was removed from the store {self.store.url!r} while it ran; it starts again"
         )
         self._write_lines()
 

@@ -21,7 +21,7 @@ def password_of(url: str) -> str:
 def without_password(url: str) -> str:
     """Return a URL as it may be shown, and mask its password in all that is recorded from now on.
 
-    Example:
+    Examples:
         >>> without_password("sftp://ann:k9-secret@host/obs")
         'sftp://ann:***@host/obs'
     """

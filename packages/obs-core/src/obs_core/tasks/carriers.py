@@ -18,7 +18,7 @@ def carrier() -> dict[str, str]:
 
     Returns:
         ``traceparent`` as other tracing systems know it, and what obs needs to go on. A subprocess attaches
-        by itself when it finds it as JSON in the environment variable `OBS_CARRIER`.
+        automatically if it finds this as JSON in the environment variable `OBS_CARRIER`.
 
     Examples:
         >>> pool = ProcessPoolExecutor(initializer=attach, initargs=(carrier(),))

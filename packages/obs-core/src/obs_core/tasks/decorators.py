@@ -79,7 +79,7 @@ class TaskCall:
             message: What is wrong.
             category: The class of the warning.
 
-        Example:
+        Examples:
             >>> call.warn("3 of 200 rows are empty", RuntimeWarning)
         """
         import inspect

@@ -46,7 +46,7 @@ class TaskSettings:
         name: The task's name.
         body: The function inside all decorators, found out by the first call: decorators that stand above `task` may be
             put around `function` until then.
-        deck_fields: The decks made by themselves, by title.
+        deck_fields: The default decks to make, by title.
         pauses: Whether other code of its thread may run while it does: a coroutine or a generator.
     """
 
@@ -156,8 +156,8 @@ def task(
         name: The task's name. Default: the function's.
         enable_deck: Whether to render decks for its report. Default: True. ``OBS_ENABLE_DECK=0`` turns it off for
             all tasks.
-        disable_deck: The contrary, as Flyte's tasks had it; instead of `enable_deck`.
-        deck_fields: Which decks to make by itself (`DeckField`). Default: all five.
+        disable_deck: The opposite of `enable_deck`, for Flyte users; pass only one of them.
+        deck_fields: Which default decks to make (`DeckField`). Default: all five.
         attempt: Which try this is, counted from 1. Default: `OBS_ATTEMPT`, else 1.
         logs: What is kept of what it logs and prints: ``"0"`` or False for nothing, ``"logging"``, ``"streams"`` for
             what Python prints too, ``"all"`` for what subprocesses and C libraries write too. Default: what its caller
@@ -180,7 +180,7 @@ def task(
     _check_attempt(attempt)
     kept = None if logs is None else mode_of(logs)
     if enable_deck is not None and disable_deck is not None:
-        raise ValueError("disable_deck and enable_deck are each other's contrary: give one of them")
+        raise ValueError("disable_deck and enable_deck contradict each other: pass only one of them")
     if isinstance(function, str):
         if name is not None:
             raise TypeError(f"the task is called {function!r} and {name!r}: give one name")

@@ -34,7 +34,7 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
     Returns:
         The dict itself if all its values are scalars, else a copy.
 
-    Example:
+    Examples:
         >>> plain({"rows": 3, "shape": (3, 2), "path": PurePosixPath("a.csv")})
         {'rows': 3, 'shape': [3, 2], 'path': "PurePosixPath('a.csv')"}
     """

@@ -132,7 +132,7 @@ def picture(kind: str, data: str | bytes, told: dict[str, Any]) -> str:
 def loaded_hosts(html: str) -> list[str]:
     """Name the hosts from which HTML would load scripts, styles, images or frames, each once.
 
-    Example:
+    Examples:
         >>> loaded_hosts('<script src="https://cdn.example.com/a.js"></script><a href="https://example.org">a</a>')
         ['cdn.example.com']
     """

@@ -162,7 +162,7 @@ def drift(reference: Any, current: Any, *, thresholds: Thresholds = DEFAULT_THRE
         TypeError: One of them is no data and no profile, or a threshold is no number.
         ValueError: A threshold is not from 0 to 1, or is one of a column that neither has.
 
-    Example:
+    Examples:
         >>> [column.name for column in drift({"delay": range(100)}, {"delay": range(50, 150)}).drifted]
         ['delay']
     """
