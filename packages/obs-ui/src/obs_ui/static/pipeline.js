@@ -106,7 +106,7 @@ const drawn = (place, runs, curve, kind) => {
       y: { range: (_, low, high) => (kind === "duration" ? [0, high > 0 ? high * 1.08 : 1] : low === high ? [low - 1, high + 1] : [low - (high - low) * 0.08, high + (high - low) * 0.08]) },
     },
     axes: [
-      { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, ticks) => ticks.map((tick) => (runs[tick] ? (oneDay ? HOUR : DAY).format(new Date(runs[tick].at)) : "")) },
+      { ...axis, space: 70, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, ticks) => ticks.map((tick) => (runs[tick] ? (oneDay ? HOUR : DAY).format(new Date(runs[tick].at)) : "")) },
       { ...axis, size: 76, values: (_, ticks) => ticks.map(write) },
     ],
     series: [
