@@ -167,10 +167,10 @@ def test_a_record_with_the_generated_repr_is_taken_apart():
     html = TreeRenderer().to_html(Plain(1, [2]))
 
     assert shown_fields(Plain(1, [2])) == {"a": 1, "b": [2]}
-    assert 'class="key">a</span>' in html
+    assert 'class="key">a:</span>' in html
     assert "1 item" in html
 
 
 def test_containers_of_the_standard_library_are_taken_apart():
     for value in (collections.OrderedDict(a=1), collections.defaultdict(int, a=1), collections.UserDict(a=1)):
-        assert 'class="key">a</span>' in TreeRenderer().to_html(value)
+        assert 'class="key">a:</span>' in TreeRenderer().to_html(value)

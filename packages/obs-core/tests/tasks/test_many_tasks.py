@@ -106,7 +106,12 @@ def test_an_error_that_ends_many_tasks_within_each_other_is_written_once(
 
     written: list[str] = []
     put = store.put
-    monkeypatch.setattr(store, "put", lambda path, content: (written.append(path), put(path, content)))
+
+    def noted(path: str, content: bytes) -> None:
+        written.append(path)
+        put(path, content)
+
+    monkeypatch.setattr(store, "put", noted)
     with pytest.raises(ValueError, match="xxx"):
         down(10)
     errors = [path for path in written if "/blobs/" in path]
