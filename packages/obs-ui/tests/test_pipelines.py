@@ -6,6 +6,8 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -187,3 +189,19 @@ def test_moments_in_text_are_left_to_the_browser() -> None:
         ("2026-11-28 22:22:09.123 UTC", "2026-11-28T22:22:09+00:00"),
         (": gone", ""),
     ]
+
+
+def test_what_obs_run_made_around_a_run_is_no_run_of_its_own(tmp_path: Path) -> None:
+    program = "from obs_core import execution\nwith execution('nightly'): pass"
+    for name in ("nightly", "nightly", "job"):
+        command = [sys.executable, "-m", "obs_core", "run", "--name", name, "--", sys.executable, "-c", program]
+        subprocess.run(command, env={**os.environ, "OBS_STORE": str(tmp_path)}, check=True)
+    engine = connect(f"sqlite:///{tmp_path / 'index.db'}")
+    indexer = Indexer(engine, open_store(tmp_path))
+    indexer.update()
+    runs = runs_of(engine, indexer.store_number, "nightly", 50)
+    assert len(runs) == 3
+    assert all(one.within for one in runs)
+    assert counts_of(engine, indexer.store_number, "nightly") == {"succeeded": 3}
+    assert [one.within for one in runs_of(engine, indexer.store_number, "job", 50)] == [""]
+    engine.dispose()

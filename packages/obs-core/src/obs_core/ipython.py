@@ -13,6 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from obs_core import provenance
+from obs_core.assembly.loading import ExecutionNotFoundError
 from obs_core.decks.deck import Deck
 from obs_core.decks.default import SourceCode
 from obs_core.failsafe import guarded
@@ -149,17 +150,28 @@ def show_report(line: str) -> None:
 
     Usage: ``%obs [ID]``
     """
-    page = html.escape(load_execution(line.strip() or "last").report())
+    try:
+        execution = load_execution(line.strip() or "last")
+    except ExecutionNotFoundError as error:
+        print(error)
+        return
+    page = html.escape(execution.report())
     frame = '<iframe sandbox="allow-scripts allow-popups allow-downloads" style="width:100%;height:640px;border:0"'
-    _display(_Html(f'<div>{frame} srcdoc="{page}"></iframe></div>'))
+    _display(_Html(f'<div>{frame} srcdoc="{page}"></iframe></div>', f"obs open {execution.id} shows the report"))
 
 
 class _Html:
-    def __init__(self, text: str) -> None:
+    """What a notebook shows as HTML, and a terminal as text."""
+
+    def __init__(self, page: str, text: str) -> None:
+        self._page = page
         self._text = text
 
-    def _repr_html_(self) -> str:
+    def __repr__(self) -> str:
         return self._text
+
+    def _repr_html_(self) -> str:
+        return self._page
 
 
 def _display(value: object) -> None:

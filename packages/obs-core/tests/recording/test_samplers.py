@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from obs_core import load_execution
+from obs_core.journal import records
+from obs_core.recording import executions, samplers
+from obs_core.recording.scope import active
 
 SAMPLER = """
 import os, sys, time
@@ -203,3 +206,18 @@ print(json.dumps([name for name in sys.modules if name.startswith("obs_resources
 """.replace("import sys", "import json, sys")
     )
     assert json.loads(result.stdout) == []
+
+
+def test_an_execution_in_which_nothing_was_recorded_is_not_sampled(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBS_STORE", str(folder))
+    run = executions.begin_unwritten("cell", {})
+    active.add(run.root)
+    try:
+        assert run not in samplers.recorded_runs()
+        run.journal.append(records.LinkMade(1, "page", "https://example.org"))
+        assert run in samplers.recorded_runs()
+    finally:
+        active.discard(run.root)
+        executions.end(run)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from obs_core import list_executions, load_execution
+from obs_core.commands import main as obs
 from obs_core.recording.supervisor import name_of
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="obs run needs Linux")
@@ -130,3 +131,34 @@ def test_wrong_options_are_refused(start: Start) -> None:
 )
 def test_an_execution_is_named_by_its_command(command: list[str], name: str) -> None:
     assert name_of(command) == name
+
+
+NIGHTLY = """
+import sys
+from obs_core import check, execution, task
+
+@task
+def load(rows):
+    check("rows > 0", rows > 0)
+
+with execution("nightly"):
+    load(int(sys.argv[1]))
+"""
+
+
+def test_an_execution_of_the_same_name_within_is_the_run_that_is_meant(
+    start: Start, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "nightly.py"
+    script.write_text(NIGHTLY)
+    for rows in ("5", "0", "7"):
+        assert start(sys.executable, str(script), rows).wait(120) == 0
+    first, second, third = [view for view in list_executions(folder) if view.within][::-1]
+    changes = load_execution(third.id, folder).changes()
+    assert changes.other is not None
+    assert changes.other.id == first.id  # not what obs run made, nor the one with a failed check
+    assert changes.earlier == [first.id]
+    for name in (second.id, second.within):  # what obs run made has the checks of what ran in it
+        assert obs(["check", name, "--store", str(folder)]) == 1
+        assert "rows > 0" in capsys.readouterr().out
+    assert obs(["check", "nightly", "--store", str(folder)]) == 0

@@ -11,13 +11,17 @@ from msgspec import Struct
 
 from obs_core.commands.base import OfOneExecution
 from obs_core.model import Verdict
-from obs_core.reading.execution import Execution
+from obs_core.reading.execution import Execution, load_execution
+from obs_core.reading.listing import list_within
 from obs_core.text.terminal import Screen, columns, cut
 from obs_core.text.verdicts import counted_verdicts
 
 __all__ = ["Check"]
 
 _STYLES = {"failed": "red", "warned": "yellow", "passed": "green"}
+_ORDER = (*_STYLES, "")
+"""The worst outcome first."""
+
 _WIDEST_TASK = 30
 
 
@@ -46,7 +50,7 @@ class Check(OfOneExecution):
         else:
             screen = Screen.of(sys.stdout)
             print(screen.draw("\n".join(_lines(found, screen))))
-        failed = execution.status in ("failed", "lost") or found.failed or (arguments.strict and found.warned)
+        failed = found.status in ("failed", "lost") or found.failed or (arguments.strict and found.warned)
         return int(bool(failed))
 
 
@@ -75,6 +79,14 @@ class _Found(Struct):
     failed: int
     verdicts: list[_Said]
 
+    def add(self, inner: _Found) -> None:
+        """Add what was found in an execution of the program that ``obs run`` supervised."""
+        self.outcome = min(self.outcome, inner.outcome, key=_ORDER.index)
+        self.passed += inner.passed
+        self.warned += inner.warned
+        self.failed += inner.failed
+        self.verdicts += inner.verdicts
+
 
 def _found(execution: Execution) -> _Found:
     view, counts = execution.view, execution.view.verdicts
@@ -87,8 +99,12 @@ def _found(execution: Execution) -> _Found:
     ]
     for task in execution.tasks:
         said += [_Said("warned", "note", note, task.name, task.id, "", "", 1) for note in task.notes]
-    said.sort(key=lambda one: tuple(_STYLES).index(one.outcome))
-    return _Found(view.id, view.name, view.status, counts.outcome, counts.passed, counts.warned, counts.failed, said)
+    found = _Found(view.id, view.name, view.status, counts.outcome, counts.passed, counts.warned, counts.failed, said)
+    if not view.within:
+        for inner in list_within(execution.store, view.id):
+            found.add(_found(load_execution(inner.id, execution.store)))
+    said.sort(key=lambda one: _ORDER.index(one.outcome))
+    return found
 
 
 def _lines(found: _Found, screen: Screen) -> Iterator[str]:

@@ -11,7 +11,9 @@ from obs_core.model import ExecutionView
 from obs_core.store import Store
 from obs_core.store.paths import EXECUTIONS
 
-__all__ = ["list_executions"]
+__all__ = ["list_executions", "list_within"]
+
+_MOST_LATER = 50
 
 
 def list_executions(store: Store | str | os.PathLike[str] | None = None) -> Iterator[ExecutionView]:
@@ -26,4 +28,18 @@ def list_executions(store: Store | str | os.PathLike[str] | None = None) -> Iter
     for execution_id in reversed(place.names(EXECUTIONS)):
         view = read_summary(place, execution_id)
         if view is not None:
+            yield view
+
+
+def list_within(store: Store, execution_id: str) -> Iterator[ExecutionView]:
+    """Go through the executions that a program began which ``obs run`` supervised, oldest first.
+
+    Args:
+        store: Where they are kept.
+        execution_id: What `obs run` made; they are looked for among the 50 after it.
+    """
+    later = [one for one in store.names(EXECUTIONS) if one > execution_id]
+    for one in later[:_MOST_LATER]:
+        view = read_summary(store, one)
+        if view is not None and view.within == execution_id:
             yield view

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct, field, structs
 
 from obs_core.assembly.assembly import Assembly
 from obs_core.journal.logs import read_log
-from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
-from obs_core.model import SpanTable, Status, TaskView
+from obs_core.journal.reader import segment_names
+from obs_core.model import ExecutionView, SpanTable, Status, TaskView
+from obs_core.provenance import command_name
 from obs_core.reading.changes.change import Change
 from obs_core.reading.endings import Cause, Ending, Memory, ending_of, writer_that_ended
 from obs_core.reading.fault_files import Frame, innermost_own, without_obs
 from obs_core.reading.inputs import arguments_of
 from obs_core.reading.last_success import LastSuccess, last_success
+from obs_core.reading.listing import list_within
 from obs_core.store.base import Store
-from obs_core.store.paths import EXECUTIONS
 from obs_core.text.durations import format_duration, format_moment
 
 __all__ = ["SpanAtEnd", "Why", "spans_at_end", "why"]
@@ -26,7 +27,7 @@ _MOST_OPEN = 20
 _MOST_FRAMES = 30
 _MOST_INPUTS = 12
 _MOST_LINES = 10
-_MOST_WITHIN, _MOST_WITHIN_TOLD = 50, 3
+_MOST_WITHIN_TOLD = 3
 _LONGEST_LINE = 500
 _LARGEST_COMPARED = 4 * 1024 * 1024
 """Bytes of the last good execution's journal beyond which it is not compared: all of it has to be read."""
@@ -126,7 +127,7 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
         evidence=ending.evidence,
     )
     if view.status == "succeeded":
-        found.paragraph = f"{_named(view.name)} succeeded after {format_duration(view.duration)}."
+        found.paragraph = " ".join(_of_a_success(view))
         return found
     task = _failed_task(assembly) if view.status == "failed" else None
     if task is None:
@@ -140,7 +141,7 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
         found.task, found.task_id = task.name, task.id
         found.inputs = _inputs_of(store, assembly, task)
     found.lines = _last_lines(store, view.id, task)
-    inner = list(_runs_within(store, assembly)) if assembly.ended_processes and not found.error else []
+    inner = list(_runs_within(store, view.id)) if assembly.ended_processes and not found.error else []
     good = last_success(store, assembly) if view.status != "running" else None
     if good is not None:
         found.last_success, found.differences = good.id, _differences(store, assembly, good)
@@ -174,18 +175,21 @@ def _last_lines(store: Store, execution_id: str, task: TaskView | None) -> list[
     return [f"{line.level} {line.text}".strip()[:_LONGEST_LINE] for line in said]
 
 
-def _runs_within(store: Store, assembly: Assembly) -> Iterable[str]:
+def _of_a_success(view: ExecutionView) -> Iterator[str]:
+    yield f"{_named(view.name)} succeeded after {format_duration(view.duration)}."
+    checks = view.verdicts
+    for outcome, what, found in checks.said[:_MOST_WITHIN_TOLD] if checks.failed else ():
+        if outcome == "failed":
+            yield f"The check {what!r} failed{f': {found}' if found else ''}."
+    yield f"{command_name()} diff {view.id} shows what is different from the last good run."
+
+
+def _runs_within(store: Store, execution_id: str) -> Iterable[str]:
     """Say which executions the supervised program began itself, as far as they did not end well: they know more."""
-    later = [one for one in store.names(EXECUTIONS) if one > assembly.view.id]
-    for execution_id in later[:_MOST_WITHIN]:
-        paths = [path for path in segment_names(store, execution_id) if writer_of(path) == "main"]
-        inner = Assembly(store, execution_id)
-        for path, lines in ends_of_segments(store, paths) if paths else ():
-            inner.add("main", decode(lines), path)
-        inner.finish()
-        if inner.within == assembly.view.id and inner.view.status in ("failed", "lost"):
-            how = inner.view.error or "it ended without saying so"
-            yield f"It ran the execution {_named(inner.view.name)} ({execution_id}), which tells more: {how}."
+    for inner in list_within(store, execution_id):
+        if inner.status in ("failed", "lost"):
+            how = inner.error or "it ended without saying so"
+            yield f"It ran the execution {_named(inner.name)} ({inner.id}), which tells more: {how}."
 
 
 # Which task, and where

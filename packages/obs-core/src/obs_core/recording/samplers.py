@@ -118,9 +118,14 @@ _SOON = 0.0002
 """Seconds."""
 
 
+def _is_recorded(run: Run) -> bool:
+    """Tell whether there is anything of an execution but samples: a notebook's cell may record nothing."""
+    return bool(run.journal.used or run.journal.items)
+
+
 def recorded_runs() -> list[Run]:
     """Return the executions in which this process records something now."""
-    runs = {task.run for task in list(active) if task not in _inherited_tasks}
+    runs = {task.run for task in list(active) if task not in _inherited_tasks and _is_recorded(task.run)}
     with contextlib.suppress(RuntimeError):  # one began just now: the next look sees it
         for run in list(live.values()):
             if run.journal.has_open or run.attached > _inherited_runs.get(run, 0):

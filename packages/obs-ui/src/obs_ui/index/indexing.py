@@ -265,6 +265,7 @@ def _columns(view: ExecutionView) -> IndexRow:
         "metrics": msgspec.json.encode(_summary(view)).decode(),
         "verdict": view.verdicts.outcome,
         "verdicts": msgspec.json.encode(_verdicts(view)).decode(),
+        "within": _storable(view.within)[:100],
         "lost_records": _bounded(view.lost_records),
         "searched": _searched(view.id, error or "", *names.values(), *itertools.chain(*given.items())),
         "name_key": names["name"][:100].lower(),

@@ -39,14 +39,17 @@ executions = Table(
     Column("metrics", Text, nullable=False, server_default="{}"),
     Column("verdict", String(10), nullable=False, server_default=""),
     Column("verdicts", Text, nullable=False, server_default="[0,0,0,[]]"),
+    Column("within", String(100), nullable=False, server_default=""),
     Index("executions_by_duration", "store", "duration", "id"),
     Index("executions_by_name", "store", "name_key", "id"),
     Index("executions_by_status", "store", "status", "id"),
     Index("executions_by_verdict", "store", "verdict", "id"),
+    Index("executions_within", "store", "within"),
 )
 """Times are nanoseconds; `tags` and `metrics` are JSON objects; `searched` is all that a text filter looks at, in lower
 case; `name_key` is the beginning of the name, by which the list is sorted; `verdict` is the worst that checks found,
-`verdicts` a JSON list: how many passed, warned and failed, and the worst of them."""
+`verdicts` a JSON list: how many passed, warned and failed, and the worst of them; `within` names what `obs run` made
+around it."""
 
 tags = Table(
     "tags",

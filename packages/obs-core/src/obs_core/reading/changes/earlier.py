@@ -150,7 +150,7 @@ def folded(name: str) -> str:
 
 
 def last_good(store: Store, view: ExecutionView) -> ExecutionView | None:
-    """Return the last execution of the same name before one that succeeded; None if none is near."""
+    """Return the last good execution of the same name before one, with no failed check; None if none is near."""
     return next(_good_ones(store, view), None)
 
 
@@ -221,10 +221,15 @@ def _keep(store: Store, execution_id: str, run: EarlierRun) -> None:
 
 
 def _good_ones(store: Store, view: ExecutionView) -> Iterator[ExecutionView]:
+    """Yield what succeeded, with no failed check; of ``obs run`` and an execution of that name in it the inner one."""
     earlier = [one for one in store.names(EXECUTIONS) if one < view.id]
+    around = {view.within}
     for execution_id in reversed(earlier[-_MOST_LOOKED_AT[store.local] :]):
         found = read_summary(store, execution_id)
-        if found is not None and found.status == "succeeded" and found.name == view.name:
+        if found is None or found.name != view.name:
+            continue
+        around.add(found.within)
+        if found.status == "succeeded" and not found.verdicts.failed and found.id not in around:
             yield found
 
 
