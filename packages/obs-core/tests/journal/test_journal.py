@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import gzip
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def test_the_journal_is_what_the_format_says(store: RecordingStore) -> None:
     with FixedClock() as clock, counted_ids(), execution("night", tags={"year": 2013}):
         clock.advance(1)
         work()
-    head, start, *rest = lines(store, "execution-1")
+    head, start, *rest, surroundings, end = lines(store, "execution-1")
     assert (head[:5], start[:5]) == (
         ["head", 1, "execution-1", "main", 1_767_225_600_000_000_000],
         ["execution", 1, "night", 0, {"year": "2013"}],
@@ -49,8 +50,10 @@ def test_the_journal_is_what_the_format_says(store: RecordingStore) -> None:
         ["span", 3, 2, "step", 1_000_000_000, 0, 0, None, {"rows": 2}],
         ["output", 2, "json", "null", None],
         ["task-end", 2, 0, 0, "succeeded", None, 1_000_000_000],
-        ["execution-end", 1_000_000_000, "succeeded", None, 1_000_000_000, 0],
     ]
+    assert surroundings[:2] == ["surroundings", os.getcwd()]
+    assert f"shared/{surroundings[2]}.gz" in store.files
+    assert end == ["execution-end", 1_000_000_000, "succeeded", None, 1_000_000_000, 0]
 
 
 def test_it_says_where_an_exception_was_raised_and_what_caused_it(store: RecordingStore) -> None:

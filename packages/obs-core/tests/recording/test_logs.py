@@ -873,5 +873,7 @@ task(say)()
     environment = {**os.environ, "OBS_STORE": str(tmp_path / "store"), "OBS_QUIET": "1"}
     done = subprocess.run([sys.executable, "-c", source], env=environment, check=True, capture_output=True, text=True)
     _, outside, inside = done.stderr.split("Call stack:\n")
-    innermost = [text.partition("Message:")[0].rstrip().splitlines()[-1] for text in (outside, inside)]
+    calls = (text.partition("Message:")[0].splitlines() for text in (outside, inside))
+    innermost = [[line for line in lines if line.startswith("  File ")][-1] for lines in calls]
+    assert "logs.py" not in inside
     assert innermost == ['  File "<string>", line 6, in say'] * 2

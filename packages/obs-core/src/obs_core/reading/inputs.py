@@ -131,7 +131,7 @@ class _Text(html.parser.HTMLParser):
             self.parts.append(" ")
         elif self._key and tag == "span":
             self._key = False
-            self.parts.append(": ")
+            self.parts.append(" " if self.parts and self.parts[-1].endswith(":") else ": ")
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:
