@@ -8,6 +8,7 @@ import re
 import zoneinfo
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -122,6 +123,10 @@ def begins_with(page: Any, name: str) -> None:
     expect(page.locator(".executions .names a").first).to_have_text(name)
 
 
+def day_in(url: str, name: str) -> str | None:
+    return parse_qs(urlsplit(url).query).get(name, [None])[0]
+
+
 def test_the_list_answers_while_one_types(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
     for name in ("flights", "weather", "flags"):
         record(name, error="no such airport" if name == "flags" else "", year="2013")
@@ -199,6 +204,8 @@ def test_times_and_days_are_of_the_reader_s_zone(
     for since, until, count in ((here, here, 1), (here + day, None, 0), (None, here - day, 0), (here - day, here, 1)):
         page.get_by_label("From").fill(f"{since:%Y-%m-%d}" if since else "")
         page.get_by_label("to", exact=True).fill(f"{until:%Y-%m-%d}" if until else "")
+        days = {"since": f"{since:%Y-%m-%d}" if since else None, "until": f"{until:%Y-%m-%d}" if until else None}
+        page.wait_for_url(lambda url, days=days: all(day_in(url, name) == day for name, day in days.items()))
         expect(page.locator(".executions tbody")).to_have_count(count)
     assert ("zone=" in page.url) == (zone != "UTC")
 

@@ -44,6 +44,7 @@ const open = (tab) => {
 };
 const STEPS = { ArrowRight: 1, ArrowLeft: -1 };
 for (const tab of tabs) {
+  tab.disabled = false; // before this script was there nothing would have answered a click
   tab.addEventListener("click", () => open(tab));
   tab.addEventListener("keydown", (event) => {
     if (!STEPS[event.key]) return;

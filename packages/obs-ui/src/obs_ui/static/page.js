@@ -238,6 +238,9 @@ filters?.addEventListener("submit", (event) => {
   clearTimeout(typing);
   narrow();
 });
+// What was typed before this script was there is not lost.
+const wasTyped = (field) => field.matches("input:not([type=hidden])") && field.value !== field.defaultValue;
+if ([...(filters?.elements ?? [])].some(wasTyped)) typing = setTimeout(narrow, 0);
 document.addEventListener("obs:filled", ({ detail }) => writeTimes(detail));
 document.addEventListener("obs:drawn", () => {
   const form = document.getElementById("comparing");
