@@ -74,7 +74,8 @@ def test_it_outlives_a_kill(tmp_path: Path, folder: Path) -> None:
     assert process.stdout is not None
     process.stdout.readline()
     store = open_store(str(folder))
-    while assembled(store, store.names("executions")[-1]).surroundings is None:
+    # The file that a record names is written after it.
+    while assembled(store, store.names("executions")[-1]).surroundings is None or not store.names("shared"):
         assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.communicate()
