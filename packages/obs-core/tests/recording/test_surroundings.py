@@ -74,9 +74,11 @@ def test_it_outlives_a_kill(tmp_path: Path, folder: Path) -> None:
     assert process.stdout is not None
     process.stdout.readline()
     store = open_store(str(folder))
-    # The file that a record names is written after it.
-    while assembled(store, store.names("executions")[-1]).surroundings is None or not store.names("shared"):
+    while True:  # the file that a record names is written after it
         assert process.poll() is None
+        record = assembled(store, store.names("executions")[-1]).surroundings
+        if record is not None and store.exists(f"shared/{record.digest}.gz"):
+            break
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert "msgspec" in noted(folder)[1]["imported"]
