@@ -104,7 +104,7 @@ class _Extension:
         with guarded("ending the execution of a cell"):
             active.discard(run.root)
             leave(run.root)
-            if executions.is_recorded(run):
+            if run.is_recorded:
                 source = self._source.strip("\n")
                 Deck.of(run.root, "Source Code").append(SourceCode(source, place))
                 executions.end(run, error)
@@ -127,7 +127,7 @@ _MOST_SHOWN = 10
 
 
 def _terminate(run: Run, error: Terminated) -> None:
-    if executions.is_recorded(run):
+    if run.is_recorded:
         executions.terminate(run, error)
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from obs_core.model import moment
 
-__all__ = ["RUNS_LOOKED_AT", "Rhythm", "Usual", "rhythm", "usual"]
+__all__ = ["RUNS_LOOKED_AT", "Rhythm", "Usual", "rhythm", "robust_deviation", "usual"]
 
 RUNS_LOOKED_AT = 20
 """Good runs before one that tell what is usual for it."""
@@ -68,11 +68,15 @@ def usual(values: Sequence[float], narrowest: float = _NARROWEST) -> Usual | Non
     if len(looked_at) < _FEWEST:
         return None
     median = statistics.median(looked_at)
-    spread = statistics.median(abs(value - median) for value in looked_at)
-    width = max(_WIDTH * _TO_SIGMA * spread, narrowest * abs(median))
+    width = max(_WIDTH * robust_deviation(looked_at, median), narrowest * abs(median))
     # What is never negative has no usual range below zero.
     low = median - width if min(looked_at) < 0 else max(0.0, median - width)
     return Usual(median, low, median + width, len(looked_at))
+
+
+def robust_deviation(values: Sequence[float], median: float) -> float:
+    """Return the median absolute deviation from a median, as the standard deviation that a normal distribution has."""
+    return _TO_SIGMA * statistics.median(abs(value - median) for value in values)
 
 
 class Rhythm(Struct, frozen=True):

@@ -32,7 +32,6 @@ __all__ = [
     "begin_unwritten",
     "end",
     "execution",
-    "is_recorded",
     "leave_part",
     "make_task_visible",
     "make_visible",
@@ -157,18 +156,13 @@ def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | No
 
 
 def begin_unwritten(name: str, tags: Mapping[str, str]) -> Run:
-    """Begin an execution that is written with the first thing that is recorded in it; see `is_recorded`."""
+    """Begin an execution that is written with the first thing that is recorded in it; see `Run.is_recorded`."""
     begun: records.ExecutionStart | None = None
     with guarded(f"beginning execution {name!r}"):
         begun = start_record(name, tags)
     run = new_run(name, preamble=[begun] if begun else [])
     run.begun = begun
     return run
-
-
-def is_recorded(run: Run) -> bool:
-    """Tell whether anything was recorded in an execution that began unwritten."""
-    return bool(run.journal.used or run.journal.items)
 
 
 def new_run(name: str, store: Store | None = None, preamble: list[records.Record] | None = None) -> Run:

@@ -109,7 +109,7 @@ def _end_ambient(run: Run, terminated: Terminated | None = None) -> None:
     if ending is not None:
         error = terminated or ending.error()
         ending.close()
-    if executions.is_recorded(run):
+    if run.is_recorded:
         if terminated is None:
             executions.end(run, error)
         else:

@@ -359,6 +359,11 @@ class Run:
         self.surroundings: records.Surroundings | None = None
         live[execution_id] = self
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether anything was recorded in it: one that began unwritten is written with the first thing that is."""
+        return bool(self.journal.used or self.journal.items)
+
     def over(self) -> None:
         """Let nothing be recorded in it any more by contexts that still name it."""
         self.root.over = True

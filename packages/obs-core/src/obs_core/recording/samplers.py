@@ -118,14 +118,10 @@ _SOON = 0.0002
 """Seconds."""
 
 
-def _is_recorded(run: Run) -> bool:
-    """Tell whether there is anything of an execution but samples: a notebook's cell may record nothing."""
-    return bool(run.journal.used or run.journal.items)
-
-
 def recorded_runs() -> list[Run]:
     """Return the executions in which this process records something now."""
-    runs = {task.run for task in list(active) if task not in _inherited_tasks and _is_recorded(task.run)}
+    # A notebook's cell may record nothing: samples alone do not make it an execution.
+    runs = {task.run for task in list(active) if task not in _inherited_tasks and task.run.is_recorded}
     with contextlib.suppress(RuntimeError):  # one began just now: the next look sees it
         for run in list(live.values()):
             if run.journal.has_open or run.attached > _inherited_runs.get(run, 0):

@@ -14,6 +14,7 @@ from obs_core.assembly.summary import read_summary
 from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
 from obs_core.journal.records import Output, Params, SpanRecord, TaskEnd, TaskStart
 from obs_core.model import ExecutionView
+from obs_core.reading.usual import robust_deviation
 from obs_core.store.base import Store
 from obs_core.store.paths import EXECUTIONS, sums_path
 
@@ -66,8 +67,7 @@ class Band(Struct, frozen=True):
         if not values:
             return None
         median = statistics.median(values)
-        spread = 1.4826 * statistics.median(abs(value - median) for value in values)
-        room = max(3 * spread * (1 + 4 / len(values)), abs(median) * least_share)
+        room = max(3 * robust_deviation(values, median) * (1 + 4 / len(values)), abs(median) * least_share)
         return cls(len(values), median, min(median - room, *values), max(median + room, *values))
 
     @property
