@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 
 from obs_core.commands import Command, CommandError
+from obs_core.commands.choosing import add_filters, chosen
+from obs_core.store import open_store
 
-__all__ = ["OpenUI"]
+__all__ = ["OpenUI", "WriteSite"]
 
 
 class OpenUI(Command):
@@ -45,3 +47,35 @@ class OpenUI(Command):
                 names=frozenset(map(str.lower, arguments.allow_host)),
             )
         )
+
+
+class WriteSite(Command):
+    """Write what the UI shows as plain files."""
+
+    name = "site"
+    summary = "write what the UI shows as plain files: for GitHub Pages, S3, or to be opened from disk"
+    examples = (
+        ("obs site public", "the newest 500 executions, into the folder public"),
+        ("obs site public --name flights --since 30d -n 0", "all runs of one name, of this month"),
+    )
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("out", metavar="OUT", help="the folder; what changed is written, what is gone is removed")
+        add_filters(parser, limit=500)
+        parser.add_argument("--reports", action="store_true", help="with each report and trace as a file to take along")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Write the site, and say what was done."""
+        from obs_ui.static_site import build
+
+        found, rest = chosen(arguments)
+        executions = list(found)
+        built = build(open_store(arguments.store), arguments.out, executions, reports=arguments.reports)
+        print(
+            f"{arguments.out}/index.html shows {built.executions:,} executions: {built.files:,} files,"
+            f" {built.written:,} written, {built.removed:,} removed"
+        )
+        if next(rest, None) is not None:
+            print(f"only the newest {built.executions:,} are in it; -n 0 writes all")
+        return 0

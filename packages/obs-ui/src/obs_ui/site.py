@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
+from msgspec import Struct
 from sqlalchemy.engine import Engine
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -24,12 +25,13 @@ from obs_core.report.contents import said_of, shown_verdicts, verdict_of
 from obs_core.store import Store
 from obs_core.text.durations import format_duration, format_iso
 from obs_core.text.numbers import share, statistic
+from obs_ui.addresses import ASKED, FOLLOWED, Addresses, placed
 from obs_ui.index import Indexer, ListPage, ListQuery, find, list_executions
 from obs_ui.index.tasks import TaskIndex
 from obs_ui.pipelines import every
 from obs_ui.snapshots import Snapshot, SnapshotCache
 
-__all__ = ["Site", "site_of"]
+__all__ = ["Site", "Viewer", "site_of", "viewer_of"]
 
 HERE = Path(__file__).parent
 _LARGE = 3
@@ -54,6 +56,7 @@ class Site:
         recordings: The executions that are being looked at.
         tasks: How the tasks of executions went.
         stopping: Whether the server is about to end, and with it all that is live.
+        rows: How many executions a page of the list holds.
     """
 
     def __init__(self, store: Store, engine: Engine) -> None:
@@ -63,6 +66,7 @@ class Site:
         self.snapshots = SnapshotCache(store)
         self.tasks = TaskIndex(engine, store, self.indexer.store_number)
         self.stopping = False
+        self.rows = 50
         self._changes: dict[tuple[str, int, str, int], Changes] = {}
         self._counts: dict[ListQuery, tuple[int, float, dict[str, int] | None]] = {}
 
@@ -78,7 +82,7 @@ class Site:
         # Other servers may write into the same index, so a count is believed for a few seconds only.
         fresh = counted == version and now - at < _COUNTED_FOR
         store = self.indexer.store_number
-        page = list_executions(self.engine, store, query, counts=counts if fresh else None)
+        page = list_executions(self.engine, store, query, self.rows, counts if fresh else None)
         if not fresh:
             if len(self._counts) >= _MOST_COUNTS:
                 self._counts.clear()
@@ -141,7 +145,15 @@ class Site:
 
     def page(self, template: str, request: Request, code: int = 200, /, **values: Any) -> HTMLResponse:
         """Fill a template."""
-        return HTMLResponse(_environment().get_template(template).render(site=self, request=request, **values), code)
+        return HTMLResponse(self.filled(template, viewer_of(request), **values), code)
+
+    def filled(self, template: str, viewer: Viewer, **values: Any) -> str:
+        """Fill a template for whoever looks."""
+        page = _environment().get_template(template).render(site=self, viewer=viewer, **values)
+        if viewer.addresses is None:
+            return page
+        # Scripts of plain files look up what they ask for by the addresses that templates know.
+        return placed(page, viewer.addresses, FOLLOWED if viewer.plain else FOLLOWED + ASKED)
 
     def _check(self, execution_id: str) -> None:
         if not _ID.fullmatch(execution_id):
@@ -152,6 +164,38 @@ def site_of(request: Request) -> Site:
     """Return the site that a request is for."""
     site: Site = request.app.state.site
     return site
+
+
+class Viewer(Struct, frozen=True):
+    """Who looks at a page, and from where.
+
+    Attributes:
+        addresses: Where pages lie; None for the root of the server.
+        user: Who it is, as a proxy says.
+        only: The one execution that may be seen; empty for all.
+        plain: Whether the page becomes a file that no server answers for.
+        written: When those files were written, in nanoseconds since the epoch.
+    """
+
+    addresses: Addresses | None = None
+    user: str = ""
+    only: str = ""
+    plain: bool = False
+    written: int = 0
+
+    def at(self, address: str) -> str:
+        """Return where a page lies; where it is not to be seen, its address at the root."""
+        found = None if self.addresses is None else self.addresses.of(address)
+        return address if found is None else found
+
+
+def viewer_of(request: Request) -> Viewer:
+    """Return who looks."""
+    viewer: Viewer = request.scope.get("obs.viewer", _ANYBODY)
+    return viewer
+
+
+_ANYBODY = Viewer()
 
 
 def clock_time(ns: int) -> str:

@@ -12,7 +12,7 @@ from obs_core import clock
 from obs_ui.index.queries import counts_of, runs_of
 from obs_ui.pages.task import as_json
 from obs_ui.pipelines import MOST_RUNS, RUNS, Band, Pipeline
-from obs_ui.site import pipeline_address, site_of
+from obs_ui.site import pipeline_address, site_of, viewer_of
 
 __all__ = ["curves", "named", "pipeline"]
 
@@ -23,7 +23,7 @@ _READ = RUNS + 20
 def pipeline(request: Request) -> Response:
     """Show all runs of one name; with ``part=live`` only what changes by itself."""
     if "name" not in request.query_params:
-        return RedirectResponse("/executions", 303)
+        return RedirectResponse(viewer_of(request).at("/executions"), 303)
     site = site_of(request)
     found = _pipeline(request)
     part = request.query_params.get("part") == "live"
@@ -34,18 +34,18 @@ def pipeline(request: Request) -> Response:
 
 def named(request: Request) -> Response:
     """Lead from ``/pipelines/NAME`` to the page: a name may hold anything, which a query can and a path cannot."""
-    return RedirectResponse(pipeline_address(request.path_params["name"]), 303)
+    return RedirectResponse(viewer_of(request).at(pipeline_address(request.path_params["name"])), 303)
 
 
 def curves(request: Request) -> Response:
     """Return durations and metrics over runs, as JSON; durations in nanoseconds, times in milliseconds."""
-    found = _pipeline(request)
+    found, viewer = _pipeline(request), viewer_of(request)
     first = found.charted
     return as_json(
         {
             "runs": [
                 {
-                    "id": run.id,
+                    "page": viewer.at(f"/executions/{run.id}"),
                     "at": run.started // 1_000_000,
                     "status": run.status,
                     "verdict": run.verdicts.outcome,
