@@ -6,6 +6,8 @@ import argparse
 
 from obs_core.commands import Command, CommandError
 from obs_core.commands.choosing import add_filters, chosen
+from obs_core.reading.garbage import Keep, parse_keep
+from obs_core.settings import keep_text
 from obs_core.store import open_store
 
 __all__ = ["OpenUI", "WriteSite"]
@@ -23,6 +25,9 @@ class OpenUI(Command):
         parser.add_argument("--port", type=int, default=8642, help="8642, or the next free port; 0: any free port")
         parser.add_argument("--index", metavar="URL", help="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
         parser.add_argument("--no-open", action="store_true", help="do not open the browser")
+        parser.add_argument(
+            "--gc", action="store_true", help="remove each hour what OBS_KEEP does not keep, as obs gc does"
+        )
         parser.add_argument(
             "--no-token", action="store_true", help="require no token, even on an address other than 127.0.0.1"
         )
@@ -45,8 +50,16 @@ class OpenUI(Command):
                 opens=not arguments.no_open,
                 asks_for_token=not arguments.no_token,
                 names=frozenset(map(str.lower, arguments.allow_host)),
+                keep=_kept() if arguments.gc else None,
             )
         )
+
+
+def _kept() -> Keep:
+    try:
+        return parse_keep(keep_text())
+    except ValueError as error:
+        raise CommandError(f"--gc needs OBS_KEEP: {error}") from None
 
 
 class WriteSite(Command):

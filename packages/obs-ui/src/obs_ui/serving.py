@@ -20,12 +20,14 @@ from msgspec import Struct
 
 from obs_core import ObsError
 from obs_core.identity import host_name
+from obs_core.reading.garbage import Keep
 from obs_core.store import Store, open_store
 from obs_core.store.base import StoreError
 from obs_core.store.paths import EXECUTIONS
 from obs_ui.app import make_app
 from obs_ui.index import connect, default_address
 from obs_ui.limits import HEADER_BYTES, BoundedProtocol, most_connections, quiet
+from obs_ui.retention import Sweeper
 from obs_ui.security import Access, is_loopback, new_token
 
 __all__ = ["CannotListenError", "ServerOptions", "serve"]
@@ -50,6 +52,7 @@ class ServerOptions(Struct, frozen=True):
         opens: Whether to open the browser.
         asks_for_token: Whether a token is asked for where others than this machine can reach the server.
         names: Further host names by which it may be asked.
+        keep: What is kept; all else is removed each hour. None to remove nothing.
     """
 
     store: str | None = None
@@ -59,6 +62,7 @@ class ServerOptions(Struct, frozen=True):
     opens: bool = True
     asks_for_token: bool = True
     names: frozenset[str] = frozenset()
+    keep: Keep | None = None
 
 
 def serve(asked: ServerOptions) -> int:
@@ -79,7 +83,12 @@ def serve(asked: ServerOptions) -> int:
         server.on_started = lambda: webbrowser.open(url)
     server.listen_to_signals()  # before anybody is told that Ctrl-C ends it
     _announce(asked, store, port, url, access)
+    sweeper = None if asked.keep is None else Sweeper([store], asked.keep)
+    if sweeper is not None:
+        sweeper.start()
     server.run(sockets=[listening])
+    if sweeper is not None:
+        sweeper.stop()
     engine.dispose()
     server.end_as_told()
     return 0
@@ -221,5 +230,7 @@ def _announce(asked: ServerOptions, store: Store, port: int, url: str, access: A
         print("  The address holds a token that opens it: give it to those who may look.")
     elif not is_loopback(asked.host):
         print("  Without a token, everybody who reaches this address can look.")
+    if asked.keep is not None:
+        print("  What OBS_KEEP does not keep is removed, now and each hour.")
     print("Ctrl-C ends it.")
     sys.stdout.flush()
