@@ -136,6 +136,13 @@ def test_what_is_not_to_be_kept_is_removed_if_it_is_told_to(
     ("arguments", "says"),
     [
         (["--gc"], "--gc needs OBS_KEEP"),
+        (["--root-path", "obs"], "--root-path is a path such as /obs"),
+        (["--root-path", "/obs/../x y"], "--root-path is a path such as /obs"),
+        (["--user-header", "X: y"], "--user-header is the name of a header"),
+        (["--trusted-proxy", "proxy.lan"], "--trusted-proxy is an address or a network"),
+        (["link", "--for", "0s"], "--for must be between"),
+        (["link", "--for", "soon"], "is not an age"),
+        (["link", "nothing-like-it"], "no executions in the store"),
         (["--port", "99999"], "--port must be between 0 and 65535, got 99999"),
         (["--port", "x"], "invalid int value"),
         (["--host", "203.0.113.7"], "cannot listen on 203.0.113.7"),

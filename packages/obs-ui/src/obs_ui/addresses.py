@@ -13,8 +13,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
+from starlette.requests import Request
 
-__all__ = ["ASKED", "FOLLOWED", "Addresses", "Below", "placed"]
+__all__ = ["ASKED", "FOLLOWED", "VIEWER", "Addresses", "Below", "OnlyOne", "Viewer", "placed", "viewer_of"]
+
+VIEWER = "obs.viewer"
+"""Where a request's scope says who looks."""
 
 FOLLOWED = ("href", "src", "action")
 """The attributes that a browser follows."""
@@ -52,6 +56,60 @@ class Below(Struct, frozen=True):
     def of(self, address: str) -> str | None:
         """Return the address below the path."""
         return self.root + address
+
+
+class OnlyOne(Struct, frozen=True):
+    """The pages of one execution, for whoever has a link to it: nothing leads to another.
+
+    Attributes:
+        root: The path below which they lie.
+        execution: The execution.
+    """
+
+    root: str
+    execution: str
+
+    def of(self, address: str) -> str | None:
+        """Return where a page lies, if it may be seen."""
+        return self.root + address if self.shows(address.partition("?")[0].partition("#")[0]) else None
+
+    def shows(self, path: str) -> bool:
+        """Tell whether a page may be seen."""
+        own = f"/executions/{self.execution}"
+        if path == own or path == "/frame" or path.startswith(("/static/", "/shared/")):
+            return True
+        # What changed shows another execution beside it.
+        return path.startswith(f"{own}/") and path != f"{own}/changes"
+
+
+class Viewer(Struct, frozen=True):
+    """Who looks at a page, and from where.
+
+    Attributes:
+        addresses: Where pages lie; None for the root of the server.
+        user: Who it is, as a proxy says.
+        plain: Whether the page becomes a file that no server answers for.
+        written: When those files were written, in nanoseconds since the epoch.
+    """
+
+    addresses: Addresses | None = None
+    user: str = ""
+    plain: bool = False
+    written: int = 0
+
+    def at(self, address: str) -> str:
+        """Return where a page lies; where it is not to be seen, its address at the root."""
+        found = None if self.addresses is None else self.addresses.of(address)
+        return address if found is None else found
+
+
+def viewer_of(request: Request) -> Viewer:
+    """Return who looks."""
+    viewer: Viewer = request.scope.get(VIEWER, _ANYBODY)
+    return viewer
+
+
+_ANYBODY = Viewer()
 
 
 def placed(page: str, addresses: Addresses, attributes: tuple[str, ...] = FOLLOWED + ASKED) -> str:

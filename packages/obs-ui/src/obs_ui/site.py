@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
-from msgspec import Struct
 from sqlalchemy.engine import Engine
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,13 +24,13 @@ from obs_core.report.contents import said_of, shown_verdicts, verdict_of
 from obs_core.store import Store
 from obs_core.text.durations import format_duration, format_iso
 from obs_core.text.numbers import share, statistic
-from obs_ui.addresses import ASKED, FOLLOWED, Addresses, placed
+from obs_ui.addresses import ASKED, FOLLOWED, Viewer, placed, viewer_of
 from obs_ui.index import Indexer, ListPage, ListQuery, find, list_executions
 from obs_ui.index.tasks import TaskIndex
 from obs_ui.pipelines import every
 from obs_ui.snapshots import Snapshot, SnapshotCache
 
-__all__ = ["Site", "Viewer", "site_of", "viewer_of"]
+__all__ = ["Site", "site_of"]
 
 HERE = Path(__file__).parent
 _LARGE = 3
@@ -164,38 +163,6 @@ def site_of(request: Request) -> Site:
     """Return the site that a request is for."""
     site: Site = request.app.state.site
     return site
-
-
-class Viewer(Struct, frozen=True):
-    """Who looks at a page, and from where.
-
-    Attributes:
-        addresses: Where pages lie; None for the root of the server.
-        user: Who it is, as a proxy says.
-        only: The one execution that may be seen; empty for all.
-        plain: Whether the page becomes a file that no server answers for.
-        written: When those files were written, in nanoseconds since the epoch.
-    """
-
-    addresses: Addresses | None = None
-    user: str = ""
-    only: str = ""
-    plain: bool = False
-    written: int = 0
-
-    def at(self, address: str) -> str:
-        """Return where a page lies; where it is not to be seen, its address at the root."""
-        found = None if self.addresses is None else self.addresses.of(address)
-        return address if found is None else found
-
-
-def viewer_of(request: Request) -> Viewer:
-    """Return who looks."""
-    viewer: Viewer = request.scope.get("obs.viewer", _ANYBODY)
-    return viewer
-
-
-_ANYBODY = Viewer()
 
 
 def clock_time(ns: int) -> str:

@@ -16,8 +16,9 @@ from obs_core.reading.usual import RUNS_LOOKED_AT, Usual, usual
 from obs_core.report.contents import tree_order
 from obs_core.text.durations import format_duration
 from obs_core.text.terminal import without_escapes
+from obs_ui.addresses import viewer_of
 from obs_ui.index.queries import runs_of
-from obs_ui.site import Site, site_of, viewer_of
+from obs_ui.site import Site, site_of
 from obs_ui.snapshots import Snapshot
 from obs_ui.trace import PathStep
 

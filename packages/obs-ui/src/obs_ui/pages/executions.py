@@ -9,9 +9,10 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from obs_ui.addresses import viewer_of
 from obs_ui.index import ListQuery, list_executions
 from obs_ui.index.queries import SORTS, tag_names
-from obs_ui.site import Site, site_of, viewer_of
+from obs_ui.site import Site, site_of
 
 __all__ = ["executions", "newest"]
 

@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from obs_core import clock
+from obs_ui.addresses import viewer_of
 from obs_ui.index.queries import counts_of, runs_of
 from obs_ui.pages.task import as_json
 from obs_ui.pipelines import MOST_RUNS, RUNS, Band, Pipeline
-from obs_ui.site import pipeline_address, site_of, viewer_of
+from obs_ui.site import pipeline_address, site_of
 
 __all__ = ["curves", "named", "pipeline"]
 

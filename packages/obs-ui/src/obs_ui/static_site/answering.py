@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from obs_ui.site import Site, Viewer
+from obs_ui.addresses import VIEWER, Viewer
+from obs_ui.site import Site
 
 __all__ = ["NotThereError", "Pages"]
 
@@ -49,7 +50,7 @@ class Pages:
             "query_string": parts.query.encode(),
             "headers": [],
             "app": self._app,
-            "obs.viewer": viewer,
+            VIEWER: viewer,
         }
         for route in self._routes:
             match, found = route.matches(scope)

@@ -16,9 +16,10 @@ from obs_core.model import ExecutionView, TaskView
 from obs_core.reading.changes.comparing import last_good
 from obs_core.report.contents import tree_order
 from obs_ui import reports
+from obs_ui.addresses import Viewer
 from obs_ui.index import ListQuery
 from obs_ui.pages.execution import drawn_window, span_contents
-from obs_ui.site import Site, Viewer, ordered, pipeline_address
+from obs_ui.site import Site, ordered, pipeline_address
 from obs_ui.snapshots import Snapshot
 from obs_ui.static_site.answering import NotThereError, Pages
 from obs_ui.static_site.folder import SiteFolder
