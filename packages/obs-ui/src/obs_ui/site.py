@@ -27,7 +27,7 @@ from obs_core.text.numbers import share, statistic
 from obs_ui.addresses import ASKED, FOLLOWED, Viewer, placed, viewer_of
 from obs_ui.index import Indexer, ListPage, ListQuery, find, list_executions
 from obs_ui.index.tasks import TaskIndex
-from obs_ui.pipelines import every
+from obs_ui.pipelines import Pipelines, every
 from obs_ui.snapshots import Snapshot, SnapshotCache
 
 __all__ = ["Site", "site_of"]
@@ -54,6 +54,7 @@ class Site:
         follower: Keeps the index as the store is.
         recordings: The executions that are being looked at.
         tasks: How the tasks of executions went.
+        pipelines: How the executions of each name went.
         stopping: Whether the server is about to end, and with it all that is live.
         rows: How many executions a page of the list holds.
     """
@@ -64,6 +65,7 @@ class Site:
         self.indexer = Indexer(engine, store)
         self.snapshots = SnapshotCache(store)
         self.tasks = TaskIndex(engine, store, self.indexer.store_number)
+        self.pipelines = Pipelines(engine, self.indexer.store_number)
         self.stopping = False
         self.rows = 50
         self._changes: dict[tuple[str, int, str, int], Changes] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -22,15 +23,28 @@ _READ = RUNS + 20
 
 
 def pipeline(request: Request) -> Response:
-    """Show all runs of one name; with ``part=live`` only what changes by itself."""
+    """Show all runs of one name, or without a name all pipelines; with ``part=live`` only what changes by itself."""
     if "name" not in request.query_params:
-        return RedirectResponse(viewer_of(request).at("/executions"), 303)
+        return pipelines(request)
     site = site_of(request)
     found = _pipeline(request)
     part = request.query_params.get("part") == "live"
     counts = counts_of(site.engine, site.indexer.store_number, found.name)
     template = "_pipeline.html" if part else "pipeline.html"
     return site.page(template, request, pipeline=found, total=sum(counts.values()))
+
+
+def pipelines(request: Request) -> Response:
+    """Show all pipelines, one row each; with ``part=live`` only what changes by itself."""
+    site = site_of(request)
+    found = site.pipelines.all(clock.epoch())
+    part = request.query_params.get("part") == "live"
+    counts = collections.Counter(one.attention for one in found)
+    template = "_pipelines.html" if part else "pipelines.html"
+    return site.page(template, request, pipelines=found[:_MOST], count=len(found), counts=counts)
+
+
+_MOST = 2_000
 
 
 def named(request: Request) -> Response:

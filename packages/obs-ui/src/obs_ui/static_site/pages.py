@@ -25,6 +25,7 @@ from obs_ui.static_site.answering import NotThereError, Pages
 from obs_ui.static_site.folder import SiteFolder
 from obs_ui.static_site.places import (
     LIST,
+    PIPELINES,
     Places,
     data_file,
     file_of_task,
@@ -122,7 +123,7 @@ class SiteWriter:
 
     def pipelines(self, names: list[str]) -> dict[str, str]:
         """Write the pages of all pipelines."""
-        written: dict[str, str] = {}
+        written = dict(self.page("/pipelines", Viewer(Places(PIPELINES, self._executions), plain=True)))
         for name in names:
             viewer = Viewer(Places(pipeline_file(name), self._executions), plain=True)
             written |= self.page(pipeline_address(name), viewer)
