@@ -214,7 +214,7 @@ document.addEventListener("change", (event) => {
 
 // ---- The list answers while one types
 
-const filters = document.querySelector(".filters");
+const filters = document.querySelector("form.filters");
 const narrow = () => {
   const address = new URL(filters.action);
   for (const [name, value] of new FormData(filters)) if (value.trim()) address.searchParams.set(name, value);
