@@ -172,7 +172,8 @@ def test_what_is_gone_is_removed_and_what_others_wrote_stays(write_site: Callabl
     assert [name for name in names if gone in name] == [f"executions/{gone}/notes.txt"]
     assert "CNAME" in names
     assert f"executions/{kept}/index.html" in names
-    assert sum(name.startswith("pipelines/") for name in names) == 1
+    assert sum(name.startswith("pipelines/kept-") for name in names) == 1
+    assert not any(name.startswith("pipelines/gone-") for name in names)
 
 
 def test_a_file_that_no_site_wrote_is_never_written_over(write_site: Callable[..., Path], tmp_path: Path) -> None:
