@@ -30,6 +30,7 @@ LAYERS = """
     limits
     interruptions
     model locks settings identity cgroups provenance clock lazy __about__
+    outcomes
 """
 """From top to bottom. What stands in one line does not know of each other, but for `__init__`, which offers all names,
 and for `transformers`, which are drawn."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct, field
 
 from obs_core.model import ExecutionView
+from obs_core.outcomes import worst_first
 from obs_core.reading.usual import RUNS_LOOKED_AT, Rhythm, Usual, rhythm, usual
 from obs_core.text.durations import format_duration
 from obs_ui.index.tasks import TaskRow
@@ -177,7 +178,7 @@ class Pipeline:
             for outcome, name, found in run.verdicts.said:
                 row = rows.setdefault(name, CheckRow(name, [None] * len(self.runs)))
                 before = row.cells[place]
-                if before is None or _WORST_FIRST.index(outcome) < _WORST_FIRST.index(before[0]):
+                if before is None or worst_first(outcome) < worst_first(before[0]):
                     row.cells[place] = outcome, found
         return sorted(rows.values(), key=_telling, reverse=True)[:_MOST_CHECKS]
 
@@ -195,9 +196,6 @@ class Pipeline:
     def charted(self) -> int:
         """From which of `all` on the charts show them: those before tell what is usual."""
         return max(0, len(self.all) - CHARTED)
-
-
-_WORST_FIRST = ("failed", "warned", "passed")
 
 
 def _telling(row: CheckRow) -> tuple[int, int]:

@@ -7,16 +7,12 @@ from collections.abc import Iterable
 from obs_core.assembly.writers import Writer
 from obs_core.journal import records
 from obs_core.model import Verdict, VerdictCounts
+from obs_core.outcomes import OUTCOMES, worst_first
 
-__all__ = ["VerdictAssembly", "worst_first"]
+__all__ = ["VerdictAssembly"]
 
-_WORST_FIRST = ("failed", "warned", "passed")
 _MOST_SAID = 50
-
-
-def worst_first(outcome: str) -> int:
-    """Return a key by which outcomes are sorted."""
-    return _WORST_FIRST.index(outcome)
+_LONGEST_NOTE = 200
 
 
 class VerdictAssembly:
@@ -66,4 +62,4 @@ class VerdictAssembly:
 
 
 def _known(said: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    return [one for one in said if one[0] in _WORST_FIRST]  # a newer version may know more
+    return [one for one in said if one[0] in OUTCOMES]  # a newer version may know more

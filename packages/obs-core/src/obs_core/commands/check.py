@@ -12,6 +12,7 @@ from msgspec import Struct
 from obs_core.commands.base import OfOneExecution
 from obs_core.model import Verdict
 from obs_core.reading.execution import Execution, load_execution
+from obs_core.outcomes import worst_first
 from obs_core.reading.listing import list_within
 from obs_core.text.terminal import Screen, columns, cut
 from obs_core.text.verdicts import counted_verdicts
@@ -19,8 +20,6 @@ from obs_core.text.verdicts import counted_verdicts
 __all__ = ["Check"]
 
 _STYLES = {"failed": "red", "warned": "yellow", "passed": "green"}
-_ORDER = (*_STYLES, "")
-"""The worst outcome first."""
 
 _WIDEST_TASK = 30
 
@@ -81,7 +80,7 @@ class _Found(Struct):
 
     def add(self, inner: _Found) -> None:
         """Add what was found in an execution of the program that ``obs run`` supervised."""
-        self.outcome = min(self.outcome, inner.outcome, key=_ORDER.index)
+        self.outcome = min(self.outcome, inner.outcome, key=worst_first)
         self.passed += inner.passed
         self.warned += inner.warned
         self.failed += inner.failed
@@ -103,7 +102,7 @@ def _found(execution: Execution) -> _Found:
     if not view.within:
         for inner in list_within(execution.store, view.id):
             found.add(_found(load_execution(inner.id, execution.store)))
-    said.sort(key=lambda one: _ORDER.index(one.outcome))
+    said.sort(key=lambda one: worst_first(one.outcome))
     return found
 
 

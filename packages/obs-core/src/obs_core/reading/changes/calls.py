@@ -14,6 +14,7 @@ from obs_core.interruptions import let_pass
 from obs_core.journal.reader import unpacked as content_unpacked
 from obs_core.journal.records import Artifact, Output
 from obs_core.model import TaskView, Verdict
+from obs_core.outcomes import worst_first
 from obs_core.reading.changes.change import Change, Sureness
 from obs_core.reading.changes.earlier import Band, Earlier, content_key
 from obs_core.reading.changes.parts import differences
@@ -132,13 +133,13 @@ def changed_checks(before: Side, after: Side) -> Iterator[Change]:
     was, now = _checks(before), _checks(after)
     for key in dict.fromkeys([*now, *was]):
         old, new = was.get(key), now.get(key)
-        outcomes = [_RANK.get(one.outcome, 0) if one is not None else 0 for one in (old, new)]
+        outcomes = ["" if one is None else one.outcome for one in (old, new)]
         if outcomes[0] == outcomes[1]:
             continue
         if new is None and after.view.status != "succeeded":
             continue
         task, name = key
-        worse = outcomes[1] > outcomes[0]
+        worse = worst_first(outcomes[1]) < worst_first(outcomes[0])
         yield Change(
             kind="data" if "drift" in name.lower() or "profile" in name.lower() else "check",
             what=f"{task}: {name}" if task else name,
@@ -147,11 +148,8 @@ def changed_checks(before: Side, after: Side) -> Iterator[Change]:
             task=task,
             after_task=_last_id(after, task),
             before_task=_last_id(before, task),
-            weight=(92 if outcomes[1] == 3 else 72 if outcomes[1] == 2 else 30) if worse else 42,
+            weight={"failed": 92, "warned": 72}.get(outcomes[1], 30) if worse else 42,
         )
-
-
-_RANK = {"passed": 1, "warned": 2, "failed": 3}
 
 
 def _checks(side: Side) -> dict[tuple[str, str], Verdict]:
@@ -160,7 +158,7 @@ def _checks(side: Side) -> dict[tuple[str, str], Verdict]:
     for task_id in {**side.assembly.decks, **side.assembly.verdicts.by_task}:
         for one in side.assembly.verdicts_of(task_id):
             key = side.names.get(task_id, ""), one.name
-            if key not in found or _RANK.get(one.outcome, 0) > _RANK.get(found[key].outcome, 0):
+            if key not in found or worst_first(one.outcome) < worst_first(found[key].outcome):
                 found[key] = one
     return found
 
