@@ -511,6 +511,18 @@ def test_one_part_that_cannot_be_compared_leaves_the_others(monkeypatch: pytest.
     last = run(lambda: fit(4))
     flusher.flush_all()
     monkeypatch.setenv("OBS_STRICT", "0")
+def test_numbers_of_outputs_are_written_as_everywhere() -> None:
+    @task
+    def made(scale: int) -> dict[str, float]:
+        return {"sum": 16_589_932.5 * scale, "mean": 17.00012 + scale / 1e5, "rows": 336_776}
+
+    run(lambda: made(1))
+    assert told(run(lambda: made(2)).changes(), "output") == [
+        ("made: sum", "16,589,932", "33,179,865"),
+        ("made: mean", "17.00013", "17.00014"),
+    ]
+
+
     monkeypatch.setattr("obs_core.reading.changes.said.read_log", broken)
     changes = last.changes()
     assert told(changes, "input")

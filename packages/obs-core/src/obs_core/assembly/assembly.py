@@ -260,6 +260,7 @@ class Assembly:
 
     def _take_note(self, writer: Writer, record: records.Note) -> None:
         self._task_of(writer, record.task).notes.append(record.text)
+        self.verdicts.take_note(writer, record)
 
     def _take_verdict(self, writer: Writer, record: records.VerdictMade) -> None:
         if record.outcome not in ("passed", "warned", "failed"):

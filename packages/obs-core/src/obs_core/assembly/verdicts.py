@@ -41,6 +41,12 @@ class VerdictAssembly:
             found = Verdict(record.outcome, record.what, record.detail, span=span)
             self.by_task.setdefault(writer.global_ref(record.task), []).append(found)
 
+    def take_note(self, writer: Writer, record: records.Note) -> None:
+        """Count a note as a check that warned, as its writer does."""
+        counts = self._counted.setdefault(writer.name, VerdictCounts())
+        counts.warned += 1
+        counts.said.append(("warned", "Note", record.text[:_LONGEST_NOTE]))
+
     def take_summary(self, writer: Writer, record: records.VerdictSummary) -> None:
         """Take what a writer says of all its checks; the last one counts."""
         writer.heard_at(record.at)

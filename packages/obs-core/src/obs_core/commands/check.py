@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from obs_core.assembly.assembly import LOST_NOTE
 from obs_core.commands.base import OfOneExecution
 from obs_core.model import Verdict
-from obs_core.reading.execution import Execution, load_execution
 from obs_core.outcomes import worst_first
+from obs_core.reading.execution import Execution, load_execution
 from obs_core.reading.listing import list_within
 from obs_core.text.terminal import Screen, columns, cut
 from obs_core.text.verdicts import counted_verdicts
@@ -97,7 +98,8 @@ def _found(execution: Execution) -> _Found:
         for (task, task_id, one), count in same.items()
     ]
     for task in execution.tasks:
-        said += [_Said("warned", "note", note, task.name, task.id, "", "", 1) for note in task.notes]
+        notes = [note for note in task.notes if note != LOST_NOTE]  # which the status tells, and nobody checked
+        said += [_Said("warned", "note", note, task.name, task.id, "", "", 1) for note in notes]
     found = _Found(view.id, view.name, view.status, counts.outcome, counts.passed, counts.warned, counts.failed, said)
     if not view.within:
         for inner in list_within(execution.store, view.id):

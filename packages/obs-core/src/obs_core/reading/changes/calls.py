@@ -21,7 +21,7 @@ from obs_core.reading.changes.parts import differences
 from obs_core.reading.changes.sides import Side
 from obs_core.reading.inputs import Argument, arguments_of, text_of_item
 from obs_core.store.base import Store
-from obs_core.text.numbers import statistic
+from obs_core.text.numbers import statistic, told_apart
 from obs_core.transformers import transformer_named
 
 __all__ = [
@@ -409,11 +409,12 @@ def changed_metrics(before: Side, after: Side, earlier: Earlier) -> tuple[list[C
             usual += 1
             continue
         found.append(
+        texts = told_apart(old, new) if math.isfinite(old) and math.isfinite(new) else (_number(old), _number(new))
             Change(
                 kind="metric",
                 what=name,
-                before=_number(old),
-                after=_number(new),
+                before=texts[0],
+                after=texts[1],
                 sure=sure,
                 note=note,
                 task=task,
