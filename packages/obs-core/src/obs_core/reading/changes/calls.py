@@ -16,10 +16,11 @@ from obs_core.journal.records import Artifact, Output
 from obs_core.model import TaskView, Verdict
 from obs_core.outcomes import worst_first
 from obs_core.reading.changes.change import Change, Sureness
-from obs_core.reading.changes.earlier import Band, Earlier, content_key
+from obs_core.reading.changes.earlier import Earlier, content_key
 from obs_core.reading.changes.parts import differences
 from obs_core.reading.changes.sides import Side
 from obs_core.reading.inputs import Argument, arguments_of, text_of_item
+from obs_core.reading.usual import OF_METRICS, usual
 from obs_core.store.base import Store
 from obs_core.text.numbers import statistic, told_apart
 from obs_core.transformers import transformer_named
@@ -408,8 +409,8 @@ def changed_metrics(before: Side, after: Side, earlier: Earlier) -> tuple[list[C
         if sure is None:
             usual += 1
             continue
-        found.append(
         texts = told_apart(old, new) if math.isfinite(old) and math.isfinite(new) else (_number(old), _number(new))
+        found.append(
             Change(
                 kind="metric",
                 what=name,
@@ -440,18 +441,18 @@ def _last(metric: CollectedMetric) -> float:
     return float(unpacked("d", epoch_and_part[2].values)[-1])
 
 
-def _judged(old: float, new: float, band: Band | None) -> tuple[Sureness | None, str, float]:
+def _judged(old: float, new: float, seen: list[float]) -> tuple[Sureness | None, str, float]:
     """Tell whether a metric's value is another one, how sure that is, what it rests on, and how telling it is."""
     if math.isfinite(old) != math.isfinite(new):
         return "certain", "it is not finite" if math.isfinite(old) else "", 88
     if old == new or not math.isfinite(new):
         return None, "", 0
     share = abs(new - old) / max(abs(old), abs(new))
-    if band is not None and band.tells:
-        if band.holds(new):
+    if (band := usual(seen, OF_METRICS)) is not None:
+        if band.judge(new) == "usual":
             return None, "", 0
-        note = f"usually {_number(band.low)} to {_number(band.high)} ({band.count} earlier runs)"
-        return ("certain" if band.count >= 8 else "likely"), note, 55 + 30 * min(1.0, share)
+        note = f"usually {_number(band.low)} to {_number(band.high)} ({band.runs} earlier runs)"
+        return ("certain" if band.runs >= 8 else "likely"), note, 55 + 30 * min(1.0, share)
     note = "it may vary that much: too few earlier good runs are known"
     return ("possible" if share > 0.01 else None), note, 34 + 20 * min(1.0, share)
 
