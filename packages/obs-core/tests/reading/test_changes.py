@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -304,8 +305,9 @@ def test_dependencies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     for version in ("1.4.2", "2.0.0"):
         for folder in tmp_path.glob("*.dist-info"):
-            folder.rmdir()
+            shutil.rmtree(folder)
         (tmp_path / f"my_steps-{version}.dist-info").mkdir()
+        (tmp_path / f"my_steps-{version}.dist-info" / "METADATA").touch()
         surroundings.forget()
         last = run(lambda: fit(2))
     (change,) = [one for one in last.changes().found if one.kind == "dependency"]

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from obs_core.failsafe import ObsError, strict, warn
+from obs_core.installed import installed
 from obs_core.interruptions import let_pass
 from obs_core.locks import new_rlock
 from obs_core.text.bounded_repr import describe_error
@@ -37,13 +38,11 @@ def declared(group: str) -> tuple[EntryPoint, ...]:
 
 @cache
 def _all_declared() -> dict[str, tuple[EntryPoint, ...]]:
-    from importlib.metadata import (
-        entry_points,
-    )  # tens of milliseconds, which `import obs_core` shall not cost
-
-    found = entry_points()
-    groups = [group for group in found.groups if group.startswith(_PREFIX)]
-    return {group: tuple(sorted(found.select(group=group), key=_precedence)) for group in groups}
+    found: dict[str, list[EntryPoint]] = {}
+    for distribution in installed().values():
+        for point in distribution.entry_points(_PREFIX):
+            found.setdefault(point.group, []).append(point)
+    return {group: tuple(sorted(points, key=_precedence)) for group, points in found.items()}
 
 
 def _precedence(point: EntryPoint) -> tuple[bool, str]:
