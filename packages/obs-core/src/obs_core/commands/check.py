@@ -13,8 +13,7 @@ from obs_core.assembly.assembly import LOST_NOTE
 from obs_core.commands.base import OfOneExecution
 from obs_core.model import Verdict
 from obs_core.outcomes import worst_first
-from obs_core.reading.execution import Execution, load_execution
-from obs_core.reading.listing import list_within
+from obs_core.reading.execution import Execution
 from obs_core.text.terminal import Screen, columns, cut
 from obs_core.text.verdicts import counted_verdicts
 
@@ -79,14 +78,6 @@ class _Found(Struct):
     failed: int
     verdicts: list[_Said]
 
-    def add(self, inner: _Found) -> None:
-        """Add what was found in an execution of the program that ``obs run`` supervised."""
-        self.outcome = min(self.outcome, inner.outcome, key=worst_first)
-        self.passed += inner.passed
-        self.warned += inner.warned
-        self.failed += inner.failed
-        self.verdicts += inner.verdicts
-
 
 def _found(execution: Execution) -> _Found:
     view, counts = execution.view, execution.view.verdicts
@@ -100,12 +91,8 @@ def _found(execution: Execution) -> _Found:
     for task in execution.tasks:
         notes = [note for note in task.notes if note != LOST_NOTE]  # which the status tells, and nobody checked
         said += [_Said("warned", "note", note, task.name, task.id, "", "", 1) for note in notes]
-    found = _Found(view.id, view.name, view.status, counts.outcome, counts.passed, counts.warned, counts.failed, said)
-    if not view.within:
-        for inner in list_within(execution.store, view.id):
-            found.add(_found(load_execution(inner.id, execution.store)))
     said.sort(key=lambda one: worst_first(one.outcome))
-    return found
+    return _Found(view.id, view.name, view.status, counts.outcome, counts.passed, counts.warned, counts.failed, said)
 
 
 def _lines(found: _Found, screen: Screen) -> Iterator[str]:

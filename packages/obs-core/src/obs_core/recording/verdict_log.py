@@ -32,7 +32,7 @@ class VerdictLog:
         self._forget()
 
     def _forget(self) -> None:
-        self._counts = dict.fromkeys(OUTCOMES, 0)
+        self._counts: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
         self._said: dict[tuple[str, str], str] = {}
         self._told = (0, clock.wall(), False)
         self._source: Callable[[], None] | None = None

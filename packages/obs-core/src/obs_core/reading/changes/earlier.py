@@ -172,15 +172,11 @@ def _keep(store: Store, execution_id: str, run: EarlierRun) -> None:
 
 
 def _good_ones(store: Store, view: ExecutionView) -> Iterator[ExecutionView]:
-    """Yield what succeeded, with no failed check; of ``obs run`` and an execution of that name in it the inner one."""
+    """Yield the good ones of the same name, the newest first."""
     earlier = [one for one in store.names(EXECUTIONS) if one < view.id]
-    around = {view.within}
     for execution_id in reversed(earlier[-_MOST_LOOKED_AT[store.local] :]):
         found = read_summary(store, execution_id)
-        if found is None or found.name != view.name:
-            continue
-        around.add(found.within)
-        if is_good(found) and found.id not in around:
+        if found is not None and found.name == view.name and is_good(found):
             yield found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeGuard
 
 from msgspec import Struct, structs
 
@@ -66,7 +66,7 @@ def _difference(path: str, mine: dict[str, Any], theirs: dict[str, Any]) -> Diff
     return Difference(path[:300], texts[0], texts[1])
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _NO_NUMBER
 
 

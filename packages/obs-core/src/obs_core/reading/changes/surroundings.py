@@ -76,7 +76,8 @@ def changed_engine(before: Side, after: Side) -> Iterator[Change]:
 
 def changed_dependencies(before: Side, after: Side, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     """Go through the distributions whose versions are others, those that are imported first."""
-    heads = [one.assembly.writers["main"].head if "main" in one.assembly.writers else None for one in (before, after)]
+    programs = [one.assembly.program for one in (before, after)]
+    heads = [None if one is None else one.head for one in programs]
     if heads[0] is not None and heads[1] is not None and heads[0].python != heads[1].python:
         yield _plain("dependency", "Python", heads[0].python, heads[1].python, 69)
     installed = _strings(old.get("installed")), _strings(new.get("installed"))
