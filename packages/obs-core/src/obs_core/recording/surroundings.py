@@ -16,7 +16,6 @@ import msgspec
 from obs_core import clock, identity, provenance
 from obs_core.cgroups import memory_cgroup
 from obs_core.failsafe import guarded
-from obs_core.installed import installed
 from obs_core.journal import records
 from obs_core.recording.run import Run
 from obs_core.store.content import digest_of, masked_bytes
@@ -109,6 +108,8 @@ def _memory() -> int | None:
 
 
 def _distributions() -> dict[str, object]:
+    from obs_core.installed import installed  # a second later, or at the end
+
     standard = sys.stdlib_module_names
     names = {name.partition(".")[0] for name in tuple(sys.modules)}
     imported = sorted(name for name in names if name not in standard and not name.startswith("_"))

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from obs_core.failsafe import ObsError, strict, warn
-from obs_core.installed import installed
 from obs_core.interruptions import let_pass
 from obs_core.locks import new_rlock
 from obs_core.text.bounded_repr import describe_error
@@ -38,6 +37,8 @@ def declared(group: str) -> tuple[EntryPoint, ...]:
 
 @cache
 def _all_declared() -> dict[str, tuple[EntryPoint, ...]]:
+    from obs_core.installed import installed  # once something is rendered that is not plain
+
     found: dict[str, list[EntryPoint]] = {}
     for distribution in installed().values():
         for point in distribution.entry_points(_PREFIX):
