@@ -314,6 +314,15 @@ def test_dependencies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert (change.what, change.before, change.after, change.note) == ("my-steps", "1.4.2", "2.0.0", "not imported")
 
 
+def test_one_name_of_a_distribution_however_it_is_written_is_no_change() -> None:
+    from obs_core.reading.changes.surroundings import changed_dependencies
+
+    one = side({"merge": 1})
+    old, new = {"jaraco.classes": "3.4.0", "tool": "1.0"}, {"jaraco-classes": "3.4.0", "tool": "1.1"}
+    found = changed_dependencies(one, one, {"installed": old}, {"installed": new})
+    assert [change.what for change in found] == ["tool"]
+
+
 def test_what_comes_after_an_execution_without_a_task(store: RecordingStore) -> None:
     """What it costs to say what is installed is not spent on an execution that is over at once."""
     run(lambda: None)

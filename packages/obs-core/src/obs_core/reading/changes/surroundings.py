@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from obs_core.installed import normalized
 from obs_core.interruptions import let_pass
 from obs_core.reading.changes.change import Change, Kind
 from obs_core.reading.changes.sides import Side
@@ -80,7 +81,7 @@ def changed_dependencies(before: Side, after: Side, old: Mapping[str, Any], new:
     heads = [None if one is None else one.head for one in programs]
     if heads[0] is not None and heads[1] is not None and heads[0].python != heads[1].python:
         yield _plain("dependency", "Python", heads[0].python, heads[1].python, 69)
-    installed = _strings(old.get("installed")), _strings(new.get("installed"))
+    installed = _versions(old.get("installed")), _versions(new.get("installed"))
     if not installed[0] or not installed[1]:
         if heads[0] is not None and heads[1] is not None and heads[0].obs_core != heads[1].obs_core:
             yield _plain("dependency", "obs-core", heads[0].obs_core, heads[1].obs_core, 36)
@@ -141,8 +142,9 @@ def _size(value: object) -> str:
     return byte_size(value) if isinstance(value, (int, float)) else ""
 
 
-def _strings(value: object) -> dict[str, str]:
-    return {str(name): str(version) for name, version in value.items()} if isinstance(value, dict) else {}
+def _versions(value: object) -> dict[str, str]:
+    """Return version by distribution; older versions wrote names as their folders have them."""
+    return {normalized(str(name)): str(version) for name, version in value.items()} if isinstance(value, dict) else {}
 
 
 def _names(value: object) -> set[str]:
