@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from obs_core import clock
 from obs_core.commands.base import CommandError, age_in_seconds
 from obs_core.model import ExecutionView
+from obs_core.outcomes import OUTCOMES
 from obs_core.reading.listing import list_executions
 from obs_core.settings import store_url
 from obs_core.store import open_store
@@ -38,7 +39,7 @@ def add_filters(parser: argparse.ArgumentParser, limit: int) -> None:
     )
     parser.add_argument(
         "--verdict",
-        choices=("failed", "warned", "passed", "none"),
+        choices=(*OUTCOMES, "none"),
         action="append",
         default=[],
         help="only executions with this worst verdict; none: nothing was checked",

@@ -11,6 +11,7 @@ import msgspec
 from obs_core.commands.base import Command
 from obs_core.commands.choosing import add_filters, chosen, narrows
 from obs_core.model import ExecutionView
+from obs_core.outcomes import OUTCOMES
 from obs_core.text.durations import format_duration, format_iso, format_moment
 from obs_core.text.terminal import Screen, cut
 
@@ -66,7 +67,7 @@ def _as_json(execution: ExecutionView) -> dict[str, object]:
         "duration": execution.duration / 1e9,
         "error": execution.error,
         "verdict": execution.verdicts.outcome,
-        "checks": {name: getattr(execution.verdicts, name) for name in ("passed", "warned", "failed")},
+        "checks": {name: getattr(execution.verdicts, name) for name in reversed(OUTCOMES)},
         "tags": dict(execution.tags),
         "host": execution.host,
         "user": execution.user,
