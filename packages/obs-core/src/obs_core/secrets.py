@@ -17,6 +17,7 @@ from obs_core.text.masking import (
     forget_secret_values,
     mask,
     mask_value,
+    masked_text,
     masks_anything,
     register_secret_value,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "forget_secret_values",
     "mask",
     "mask_value",
+    "masked_text",
     "masks_anything",
     "register_secret_value",
 ]

@@ -18,6 +18,7 @@ from obs_core.assembly.loading import assembled
 from obs_core.commands import main as obs
 from obs_core.reading import endings
 from obs_core.reading.why import SpanAtEnd, Why, why
+from obs_core.text.durations import format_moment
 
 SOURCE = """
 import ctypes, os, signal, sys, time
@@ -426,3 +427,16 @@ def test_the_command_prints_a_paragraph_and_json(folder: Path, capsys: pytest.Ca
     assert (found["cause"], found["known"], found["status"]) == ("exception", True, "failed")
     (view,) = list_executions(folder)
     assert found["execution"] == view.id
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_the_last_sign_of_life_of_what_wrote_only_its_beginning_is_that(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = "import os\nfrom obs_core import execution\nwith execution('night'): os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", source], cwd=tmp_path, check=False)
+    began = load_execution("last", folder).view.started
+    assert obs(["why", "last", "--store", str(folder)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"last sign of life came at {format_moment(began, 0)}" in shown
+    assert f"Its last sign of life came at {format_moment(began)}" in shown

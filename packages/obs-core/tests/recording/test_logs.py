@@ -393,6 +393,38 @@ work()
     assert said(folder) == [("stderr", "1000/1000"), ("stdout", "DOS"), ("stdout", "not ended")]
 
 
+def test_a_bar_that_goes_on_and_on_costs_no_more_than_what_is_to_be_seen_of_it(
+    run_script: RunScript, folder: Path
+) -> None:
+    run_script("""
+import sys
+from obs_core import task
+from obs_core.recording import logs
+
+@task
+def work():
+    for number in range(100_000):
+        sys.stdout.write(f"\\rstep {number}")
+        assert len(next(iter(logs._waiting["out"].values()))) < 20
+    sys.stdout.write("\\rdone\\r\\n")
+
+work()
+""")
+    assert said(folder) == [("stdout", "done")]
+
+
+def test_of_very_many_lines_that_a_killed_process_did_not_come_to_read_the_first_and_the_last_are_shown(
+    folder: Path,
+) -> None:
+    with execution("night", store=folder):
+        print("said")
+    [log] = folder.glob("executions/*/logs/main-0000.jsonl")
+    (log.parent / "main-raw.raw").write_bytes(b"first\n" + b"\n" * 4_000_000 + b"last\n")
+    texts = [line.text for line in load_execution("last", folder).log()]
+    assert (texts[:2], texts[-1], len(texts)) == (["said", "first"], "last", 20_002)
+    assert any("lines left out" in text for text in texts)
+
+
 def test_secrets_are_masked(run_script: RunScript, folder: Path) -> None:
     run_script("""
 import logging
@@ -925,7 +957,7 @@ with execution("night"):
     obs(["logs", "last", "--store", str(folder)])
     assert "the log was changed after it was written, among" in capsys.readouterr().err
 
-    begin = sound.rindex(b"\n", 0, sound.index(b"line 42\"")) + 1
+    begin = sound.rindex(b"\n", 0, sound.index(b'line 42"')) + 1
     path.write_bytes(sound[:begin] + sound[sound.index(b"\n", begin) + 1 :])
     unreadable, changed = logs.log_damage(execution.store, execution.id)
     assert (unreadable, 0 < changed < 500) == (1, True)

@@ -52,6 +52,9 @@ MOST_KEPT = 64 * 1024 * 1024
 _MOST_LEFT_OVER = 4 * 1024 * 1024
 """Bytes that are read of what a killed process did not come to read."""
 
+_MOST_LINES_LEFT_OVER = 20_000
+"""Lines of them that are shown."""
+
 _UPLOAD_EACH = 3_000_000_000
 """Nanoseconds between two uploads to a store that cannot append."""
 
@@ -709,7 +712,7 @@ def _left_over(store: Store, execution_id: str, chosen: _Choice) -> list[LogLine
         rest = _bounded_rest(store, path, read)
         if rest:
             at = max(at, int(store.modified(path) * 1e9))
-        for line in rest.decode("utf-8", "backslashreplace").splitlines():
+        for line in _bounded_lines(rest).decode("utf-8", "backslashreplace").splitlines():
             said = LogLine(at, "", 0, STREAMS.get(kind, kind), line, task, task, writer=writer)
             found += [said] if chosen.takes(said) else []
     return found
@@ -726,6 +729,16 @@ def _bounded_rest(store: Store, path: str, start: int) -> bytes:
         return store.get(path, start, half) + middle + store.get(path, start + left - half)
     except OSError:
         return b""
+
+
+def _bounded_lines(rest: bytes) -> bytes:
+    """Return the first and the last of very many lines."""
+    left_out = rest.count(b"\n") - _MOST_LINES_LEFT_OVER
+    if left_out <= 0:
+        return rest
+    half = _MOST_LINES_LEFT_OVER // 2
+    first, last = rest.split(b"\n", half)[:-1], rest.rsplit(b"\n", half + 1)[1:]
+    return b"\n".join([*first, f"… {left_out:,} lines left out …".encode(), *last])
 
 
 def _rows_of(content: bytes) -> Iterator[list[Any]]:

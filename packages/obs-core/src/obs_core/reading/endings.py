@@ -136,10 +136,10 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     elif fault is not None:
         ending = _left_word(fault, writer)
     else:
-        ending = _concluded(assembly.writers.get("main"))
+        ending = _concluded(assembly.writers.get("main"), assembly.view.started)
     ending.fault = fault
     if writer is not None:
-        _add_memory(ending, assembly.table.samples.get(writer.name, {}), writer.last + writer.epoch)
+        _add_memory(ending, assembly.table.samples.get(writer.name, {}), max(writer.last + writer.epoch, view.started))
     for other in [one for one in faults if one is not fault and one.fatal][:_MOST_OTHERS]:
         frame = innermost_own(other.stack)
         place = "" if frame is None else f" at {frame.file}:{frame.line}"
@@ -293,11 +293,11 @@ def _running(assembly: Assembly) -> Ending:
     return Ending("running", True, "is still running", evidence=evidence)
 
 
-def _concluded(writer: Writer | None) -> Ending:
+def _concluded(writer: Writer | None, began: int) -> Ending:
     says = "ended without saying so"
     if writer is None or writer.head is None:
         return Ending("unknown", False, says, "nothing can be read of the process that began it")
-    last = writer.last + writer.epoch
+    last = max(writer.last + writer.epoch, began)  # which may be all that it wrote
     evidence = [f"Its last sign of life came at {format_moment(last)}."]
     host = writer.head.process.host
     here, there = identity.this_machine(), writer.head.process.machine

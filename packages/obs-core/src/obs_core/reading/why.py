@@ -197,7 +197,7 @@ def _runs_within(store: Store, execution_id: str) -> Iterable[str]:
 
 def _last_sign(assembly: Assembly) -> int:
     writer = writer_that_ended(assembly)
-    return 0 if writer is None else writer.last + writer.epoch
+    return 0 if writer is None else max(writer.last + writer.epoch, assembly.view.started)
 
 
 def _open_task(assembly: Assembly) -> TaskView | None:

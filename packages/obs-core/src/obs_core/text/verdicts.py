@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal, get_args
 
+from obs_core.text.masking import masked_text
 from obs_core.text.numbers import plural
 
 __all__ = ["Outcome", "counted_verdicts", "verdict_mark", "verdicts_in"]
@@ -43,7 +44,7 @@ def verdict_mark(outcome: Outcome, what: str = "") -> str:
     if outcome not in get_args(Outcome):
         raise ValueError(f"a verdict is 'passed', 'warned' or 'failed', not {outcome!r}")
     # Two dashes, or one at the end, would end the comment early.
-    said = what[:_LONGEST].translate(_NOT_IN_COMMENT).replace("--", "- -").strip(" -")
+    said = masked_text(what, _LONGEST).translate(_NOT_IN_COMMENT).replace("--", "- -").strip(" -")
     return f"{_BEGINNING}{outcome}{' ' if said else ''}{said}-->"
 
 
