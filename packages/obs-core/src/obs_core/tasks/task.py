@@ -280,6 +280,12 @@ class _Call:
             elif error is None and self._keep(task):
                 used = task.spent[1] if task.spent else 0  # the clock of the process costs a system call
                 record_own_work(task, "obs: keep the output", task.ended, task.cpu + used)
+        except (
+            BaseException
+        ) as late:  # a timeout of the task's that came while its result was drawn: the call raises it
+            if error is None and not ended_well(late):
+                error, task.failure = late, describe_error(late)
+            raise
         finally:
             task.over, task.older_threads = True, None
             active.discard(task)
