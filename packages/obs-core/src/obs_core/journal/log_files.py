@@ -79,6 +79,12 @@ class Appended:
         self._descriptor = -1
         self._use(open_high(path, _NEW))
         self._file_id = file_id(self._descriptor)
+        self._seen_as = self._seen()
+
+    def _seen(self) -> tuple[int, int]:
+        """Return what tells apart what stands under our name; some file systems say otherwise of an open file."""
+        found = os.lstat(self._path)
+        return found.st_dev, found.st_ino
 
     def _use(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -110,8 +116,7 @@ class Appended:
     def is_there(self) -> bool:
         """Tell whether the file is still where it was, under its name; see to it that it is the one we write to."""
         try:
-            found = os.lstat(self._path)
-            if (found.st_dev, found.st_ino) != self._file_id:
+            if self._seen() != self._seen_as:
                 return False
             if file_id(self._descriptor) != self._file_id:
                 self._open_again()

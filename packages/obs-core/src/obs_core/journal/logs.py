@@ -64,8 +64,6 @@ _ROOM_TO_GO_ON = 64 * 1024
 _SMALLEST_LIMIT = 64 * 1024
 """Where files may not become as large as that (`RLIMIT_FSIZE`), lines go to no second one."""
 
-_MOST_FILES = 10_000
-
 _GONE = frozenset((errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ESTALE))
 """Errors that say that the file is not there any more, or something else in its place."""
 
@@ -178,7 +176,7 @@ class LogWriter:
         file, size = self._straight, len(line)
         try:
             taken = file.put(line)
-        except (AttributeError, ValueError):  # nothing is open, or another thread closed it
+        except (AttributeError, TypeError, ValueError):  # nothing is open, or another thread closed it
             self._write_with_care(line)
             return
         except OSError as error:  # the disk is full, or the program closed all descriptors
@@ -300,24 +298,19 @@ class LogWriter:
         """
         journal = self._journal
         head = _encode_line((_HEAD, _FORMAT, self._dropped, os.getpid())) + b"\n"
-        stored = log_path(journal.execution_id, journal.writer, self._next)
-        path = journal.store.file_path(stored)
+        path = journal.store.file_path(log_path(journal.execution_id, journal.writer, self._next))
         if path is None:
+            stored = log_path(journal.execution_id, journal.writer, self._next)
             uploaded = Uploaded(journal, stored, self._next, self._limit)
             uploaded.write(head)
             if self.upload not in journal.sources:
                 journal.sources.append(self.upload)
             return uploaded
-        try:
-            file = Appended(path, self._next, self._limit)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            file = Appended(path, self._next, self._limit)
-        except FileExistsError:  # we were interrupted right after making it; or it is somebody's
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        while os.path.lexists(path):  # we were interrupted right after making it; or it is somebody's
             self._next += 1
-            if self._next >= _MOST_FILES:
-                raise
-            return self._new_file()
+            path = os.path.join(os.path.dirname(path), f"{journal.writer}-{self._next:04d}.jsonl")
+        file = Appended(path, self._next, self._limit)
         try:
             if file.write(head) != len(head):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -360,7 +353,7 @@ class LogWriter:
 
     def _finish(self, file: LogFile) -> None:
         """Write the last lines by which the others can be checked, count those that are gone, and close the file."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, MemoryError):
             if isinstance(file, Appended):
                 written = file.written
                 checks = file.checks()
@@ -382,7 +375,7 @@ class LogWriter:
                 self._leave_what_is_gone()
             if self.lost != self._lost_told:
                 self._write_now(b"", 0)
-        except (OSError, ValueError) as error:  # the disk is full; it is tried again in a second
+        except (OSError, ValueError, MemoryError) as error:  # the disk is full; it is tried again in a second
             let_pass(error)
             self._straight = None
 
