@@ -17,6 +17,7 @@ from obs_core.recording.wrapping import Replacing, wrap
 from obs_core.tasks.context import TaskContext, current_context
 from obs_core.values.hints import extras_of, hints_of, remember_names, types_of
 from obs_core.values.registry import Registration, check_target, imported_class
+from obs_core.values.remembered import attribute
 
 if TYPE_CHECKING:
     from obs_core.decks.deck import Deck
@@ -221,8 +222,8 @@ class TaskDecorator:
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Decorate a function of any kind."""
         remember_names(function)
-        settings = getattr(function, "__obs_task__", None)
-        if settings is not None and settings.wrapper is function:
+        settings = attribute(function, "__obs_task__")
+        if settings is not None and attribute(settings, "wrapper") is function:
             task: Callable[P, T] = settings.surrounded(self._wrapped)
             return task
         return self._wrapped(function)
