@@ -7,6 +7,7 @@ import contextlib
 import functools
 import gc
 import itertools
+import re
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from typing import Any, NoReturn
@@ -295,3 +296,20 @@ def test_what_is_cancelled_before_it_began_leaves_no_warning(store: RecordingSto
         gc.collect()
     assert [str(one.message) for one in seen] == []
     assert [(one.name, one.status) for one in store.last().tasks] == [("plainly", "failed")]
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "shown"),
+    [
+        (functools.partial(grow, 1), {"by": 2}, ["number", "1", "by", "2"]),
+        (functools.partial(grow, by=1), {"number": 2, "by": 3}, ["number", "2", "by", "3"]),
+        (functools.partial(functools.partial(grow, 1), 2), {}, ["number", "1", "by", "2"]),
+    ],
+    ids=["by position", "by name", "nested"],
+)
+def test_the_arguments_of_a_partial_are_inputs_too(
+    store: RecordingStore, function: Callable[..., int], arguments: dict[str, int], shown: list[str]
+) -> None:
+    task(function)(**arguments)
+    (inputs,) = [deck for deck in store.last().tasks[-1].decks if deck.name == "Input"]
+    assert re.findall("<code>(.*?)</code>", "".join(inputs.items)) == shown
