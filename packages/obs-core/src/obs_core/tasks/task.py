@@ -509,7 +509,8 @@ def _check_attempt(attempt: Any) -> None:
 def _titles(fields: Iterable[DeckField | str] | None) -> frozenset[str]:
     if fields is None:
         return _ALL_DECKS
-    titles = frozenset(str(getattr(field, "value", field)) for field in fields)
+    given = (str(getattr(field, "value", field)) for field in fields)
+    titles = frozenset(_BY_NAME.get(title.lower(), title) for title in given)
     unknown = titles - _ALL_DECKS
     if unknown:
         raise ValueError(f"unknown deck fields {sorted(unknown)}; there are {sorted(_ALL_DECKS)} (see DeckField)")
@@ -518,3 +519,5 @@ def _titles(fields: Iterable[DeckField | str] | None) -> frozenset[str]:
 
 _ALL_DECKS = frozenset(("Input", "Output", "Source Code", "Timeline", "Dependencies"))
 """The values of `DeckField`, which is imported only once a deck is made."""
+
+_BY_NAME = {title.lower(): title for title in _ALL_DECKS}
