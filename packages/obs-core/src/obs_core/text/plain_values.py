@@ -15,6 +15,9 @@ __all__ = ["plain"]
 
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 
+_ALWAYS_JSON = _SCALARS - {float}
+"""Types of which JSON knows every value."""
+
 _MOST_VALUES = 1_000
 """Values in a container up to which it is copied; a larger one is told by a bounded text."""
 
@@ -41,8 +44,7 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
     """
     for value in values.values():
         # Not its __class__, which may be code of its own, and raise.
-        kind = type(value)
-        if kind not in _SCALARS or (kind is float and value - value != 0.0):
+        if type(value) not in _ALWAYS_JSON and not (type(value) is float and value - value == 0.0):
             return {name: _plain(value) for name, value in values.items()}
     return values
 
