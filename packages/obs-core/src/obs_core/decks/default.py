@@ -171,7 +171,8 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
 def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return a call's arguments by name (by position where it does not fit), without ``self``."""
     while isinstance(function, functools.partial):
-        function, args, kwargs = function.func, (*function.args, *args), {**function.keywords, **kwargs}
+        partial: functools.partial[Any] = function
+        function, args, kwargs = partial.func, (*partial.args, *args), {**partial.keywords, **kwargs}
     arguments: dict[str, Any] | None = None
     if answers_truly(function):
         with suppress(TypeError, ValueError):

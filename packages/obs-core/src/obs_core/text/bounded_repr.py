@@ -118,7 +118,7 @@ class _Nest:
 
 
 def _pieces(value: Any, nest: _Nest) -> Iterator[str]:
-    form = type(value).__repr__
+    form: Any = type(value).__repr__
     if form in _AROUND_OTHERS:
         before, inside, after = _around(value)
         return _framed(before, inside, after, nest)
