@@ -106,12 +106,14 @@ class TaskContext:
         """Let everyone who reads this task's report know something."""
         self.state.note(text)
 
-    def keep(self, name: str, value: Any) -> None:
+    def keep(self, name: str, value: Any, *, as_last: bool = True) -> None:
         """Keep a value with this task, beside what it returns: a profile, a summary, a model.
 
         Args:
             name: What it is called; a second value of the name replaces the first.
             value: A value of a type that a `TypeTransformer` can keep.
+            as_last: Whether `last` gives it to later calls, once this one has succeeded; what is no measure for them
+                is kept without.
 
         Raises:
             TypeError: No transformer can keep it.
@@ -123,7 +125,7 @@ class TaskContext:
         """
         from obs_core.recording.artifacts import keep
 
-        keep(self.state, name, value)
+        keep(self.state, name, value, as_last=as_last)
 
     def last(self, name: str) -> Kept | None:
         """Return what the last successful call of the same task, in any execution of the store, kept.

@@ -130,9 +130,9 @@ class TaskCall:
         """Return the function's type hints by parameter and ``"return"``, with what `Annotated` adds."""
         return {} if self.function is None else dict(hints_of(self.function))
 
-    def keep(self, name: str, value: Any) -> None:
+    def keep(self, name: str, value: Any, *, as_last: bool = True) -> None:
         """Keep a value with the task; see `TaskContext.keep`."""
-        self.context.keep(name, value)
+        self.context.keep(name, value, as_last=as_last)
 
     def last(self, name: str) -> Kept | None:
         """Return what the last successful call of this task kept under a name; see `TaskContext.last`."""
