@@ -88,13 +88,17 @@ def execution_pointed_to(store: Store, path: str) -> str | None:
         return None
 
 
-def last(task: TaskState, name: str) -> Kept | None:
+def last(task: TaskState, name: str, *, sure: bool = False) -> Kept | None:
     """Return what the last successful call of the same task kept; see `TaskContext.last`."""
     store = task.run.store
     try:
         pointer = _decoder.decode(store.get(_place(task, name)))
-        gone = pointer.artifact.path is not None and not store.exists(pointer.artifact.path)
+        gone = not sure and pointer.artifact.path is not None and not store.exists(pointer.artifact.path)
+    except FileNotFoundError:
+        return None
     except (OSError, msgspec.MsgspecError):
+        if sure:
+            raise
         return None
     return None if gone else Kept(store, pointer)
 

@@ -127,18 +127,24 @@ class TaskContext:
 
         keep(self.state, name, value, as_last=as_last)
 
-    def last(self, name: str) -> Kept | None:
+    def last(self, name: str, *, sure: bool = False) -> Kept | None:
         """Return what the last successful call of the same task, in any execution of the store, kept.
 
         Args:
             name: As for `keep`.
+            sure: Whether None must mean that nothing was kept: then what cannot be read is an error, here or when its
+                value is asked for.
 
         Returns:
             The value and where it is from; None if there is none, or it was removed since.
+
+        Raises:
+            OSError: With `sure`: the store cannot be read.
+            ValueError: With `sure`: what the store says is broken.
         """
         from obs_core.recording.artifacts import last
 
-        return last(self.state, name)
+        return last(self.state, name, sure=sure)
 
     def capture(self, kind: str, *, suffix: str = ".bin", options: dict[str, Any] | None = None) -> Capture:
         """Begin a file from which decks of this task are made later: by whoever writes it, or after a kill by a reader.

@@ -134,9 +134,9 @@ class TaskCall:
         """Keep a value with the task; see `TaskContext.keep`."""
         self.context.keep(name, value, as_last=as_last)
 
-    def last(self, name: str) -> Kept | None:
+    def last(self, name: str, *, sure: bool = False) -> Kept | None:
         """Return what the last successful call of this task kept under a name; see `TaskContext.last`."""
-        return self.context.last(name)
+        return self.context.last(name, sure=sure)
 
     def spans(self) -> list[Bar]:
         """Return the task's longest operations so far, in the order in which they began; none without decks."""
