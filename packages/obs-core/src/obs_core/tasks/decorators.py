@@ -15,7 +15,7 @@ from obs_core.recording.own_work import own_work, undecorated
 from obs_core.recording.scope import current
 from obs_core.recording.wrapping import Replacing, wrap
 from obs_core.tasks.context import TaskContext, current_context
-from obs_core.values.hints import extras_of, hints_of, remember_names, types_of
+from obs_core.values.hints import extras_of, hints_of, members_of, remember_names, types_of
 from obs_core.values.registry import Registration, check_target, imported_class
 
 if TYPE_CHECKING:
@@ -129,6 +129,19 @@ class TaskCall:
     def hints(self) -> dict[str, Any]:
         """Return the function's type hints by parameter and ``"return"``, with what `Annotated` adds."""
         return {} if self.function is None else dict(hints_of(self.function))
+
+    def may_be_none(self, name: str) -> bool:
+        """Tell whether a parameter, or ``"return"``, may be None by its hint or its default."""
+        import inspect
+
+        hint = self.hints().get(name)
+        hint = hint.__origin__ if hasattr(hint, "__metadata__") else hint
+        if type(None) in members_of(hint):
+            return True
+        if name == "return" or self.function is None:
+            return False
+        parameter = inspect.signature(self.function).parameters.get(name)
+        return parameter is not None and parameter.default is None
 
     def keep(self, name: str, value: Any, *, as_last: bool = True) -> None:
         """Keep a value with the task; see `TaskContext.keep`."""
