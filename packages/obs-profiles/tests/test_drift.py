@@ -270,7 +270,9 @@ def test_what_drifted_in_a_segment_alone_is_told_apart() -> None:
     same = {**before, "value": [1, 3] * 500}
     found = drift(profile(before, by="key"), profile(same, by="key"), thresholds={"value": 0.8})
     assert found.drifted == []
-    assert {value: [one.name for one in columns] for value, columns in found.drifted_segments.items()} == {"b": ["value"]}
+    assert {value: [one.name for one in columns] for value, columns in found.drifted_segments.items()} == {
+        "b": ["value"]
+    }
     assert not found.passed
 
 
@@ -294,7 +296,11 @@ def test_segments_of_the_same_data_seldom_drift(segments: int) -> None:
     def data() -> dict[str, Any]:
         rows = 20_000
         keys = random.integers(0, segments, rows)
-        return {"key": keys.astype(str), "number": random.normal(size=rows), "word": random.integers(0, 30, rows).astype(str)}
+        return {
+            "key": keys.astype(str),
+            "number": random.normal(size=rows),
+            "word": random.integers(0, 30, rows).astype(str),
+        }
 
     runs = 15
     alarms = 0

@@ -211,7 +211,11 @@ def test_lengths_of_time_are_between_timedeltas_or_seconds() -> None:
         ([2452.55], expect("it").between(None, 2452.6), "it: values ≤ 2452.6, found 2452.55 to 2452.55"),
         ([None] * 301 + [1] * 9_699, expect("it").missing(at_most=0.03005), "it: missing ≤ 3.005 %, found 3.01 %"),
         ([None] + [1] * 9_999, expect("it").missing(at_most=0.00005), "it: missing ≤ 0.005 %, found 0.01 %"),
-        ([2**53 + 3], expect("it").between(None, 2**53 + 1), f"it: values ≤ {2**53 + 1:,}, found {2**53 + 3:,} to {2**53 + 3:,}"),
+        (
+            [2**53 + 3],
+            expect("it").between(None, 2**53 + 1),
+            f"it: values ≤ {2**53 + 1:,}, found {2**53 + 3:,} to {2**53 + 3:,}",
+        ),
     ],
 )
 def test_no_text_of_a_verdict_contradicts_it(values: list[Any], expected: Any, text: str) -> None:
@@ -251,7 +255,11 @@ def test_more_values_than_are_counted_are_no_proof() -> None:
         (lambda: expect("it").mean(), ValueError, "mean needs a limit"),
         (lambda: expect.rows(), ValueError, "rows needs a limit"),
         (lambda: expect("it").quantile(2, at_most=1), ValueError, "from 0 to 1"),
-        (lambda: expect("it").between(0, "5"), TypeError, "a limit of range is a number, or a date or datetime, not str"),
+        (
+            lambda: expect("it").between(0, "5"),
+            TypeError,
+            "a limit of range is a number, or a date or datetime, not str",
+        ),
         (lambda: expect("it").between(0, True), TypeError, "not bool"),
         (lambda: expect("it").mean(at_most=datetime.datetime(2013, 1, 1)), TypeError, "is a number, not datetime"),
         (lambda: expect("it").missing(at_most="0.5"), TypeError, "not str: '0.5'"),

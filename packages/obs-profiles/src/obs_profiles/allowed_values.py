@@ -78,7 +78,9 @@ class AllowedValues:
         tables = _tables(column)
         lengths = tables.pop("lengths", None)
         others = list(self._of_other_types(column))
-        others += [f"{number_text(value)} ({n:,})" for value, n in _infinities(column).items() if value not in self.infinite]
+        others += [
+            f"{number_text(value)} ({n:,})" for value, n in _infinities(column).items() if value not in self.infinite
+        ]
         others += self._other_booleans(column)
         shortened = False
         for name, (items, write) in tables.items():

@@ -11,7 +11,7 @@ from obs_core import TaskCall, TaskDecorator, current_context
 from obs_core.failsafe import guarded, strict
 from obs_core.interruptions import let_pass
 from obs_core.text.bounded_repr import describe_error
-from obs_core.values.hints import members_of, types_of
+from obs_core.values.hints import types_of
 from obs_profiles.columns import is_frame, is_frame_type
 from obs_profiles.comparison import DEFAULT_THRESHOLD, Drift, Thresholds, check_thresholds, drift
 from obs_profiles.expectations import Checked, Expectation, check
@@ -264,7 +264,7 @@ class profile_data(TaskDecorator):
             self._try(seen, place.text(seen.call), partial(self._look_at, seen, place))
         if not places and self._worst is not None:
             hint = seen.call.hints().get(name)
-            if value is None and _may_be_none(seen.call, name):
+            if value is None and seen.call.may_be_none(name):
                 seen.optional = True
             elif any(map(is_frame_type, types_of(hint))) and name not in self._names():
                 self._tell_absent(seen, name, value)
@@ -274,7 +274,7 @@ class profile_data(TaskDecorator):
         for name in names:
             value = values.get(_root(name))
             found = any(place == name or place.startswith(f"{name} ") for place in seen.places)
-            if not found and not (value is None and _may_be_none(seen.call, _root(name))):
+            if not found and not (value is None and seen.call.may_be_none(_root(name))):
                 self._tell_absent(seen, name, value)
 
     def _tell_absent(self, seen: _Call, name: str, value: Any) -> None:
@@ -366,7 +366,9 @@ class profile_data(TaskDecorator):
             found = reference_for(call, wanted, artifact)
         except BaseException as error:
             let_pass(error)
-            remedy = "; pin a reference, or call it once without on_drift='raise' to begin anew" if wanted is None else ""
+            remedy = (
+                "; pin a reference, or call it once without on_drift='raise' to begin anew" if wanted is None else ""
+            )
             what = "the profile of the last good call" if wanted is None else "its reference"
             return None, f"{what} cannot be read: {describe_error(error)}{remedy}"
         if found is not None and not found.profile.rows:
@@ -438,7 +440,9 @@ def _expectations(expected: _Expected) -> tuple[Expectation, ...]:
     found = (expected,) if isinstance(expected, Expectation) else tuple(expected)
     other = next((each for each in found if not isinstance(each, Expectation)), None)
     if other is not None:
-        raise TypeError(f"expect takes what obs_profiles.expect makes, such as expect('delay').present(), not {other!r}")
+        raise TypeError(
+            f"expect takes what obs_profiles.expect makes, such as expect('delay').present(), not {other!r}"
+        )
     return found
 
 
@@ -474,18 +478,6 @@ def _parameters(function: Any) -> list[str] | None:
 def _root(name: str) -> str:
     """Return the argument that a name is of, or ``"return"``."""
     return name.partition(" ")[0]
-
-
-def _may_be_none(call: TaskCall, name: str) -> bool:
-    """Tell whether an argument, or the result, may be None by its hint or its default."""
-    hint = call.hints().get(name)
-    hint = hint.__origin__ if hasattr(hint, "__metadata__") else hint
-    if type(None) in members_of(hint):
-        return True
-    if name == _RESULT or call.function is None:
-        return False
-    parameter = inspect.signature(call.function).parameters.get(name)
-    return parameter is not None and parameter.default is None
 
 
 def _extras_of(hint: Any) -> Iterator[Any]:

@@ -319,7 +319,7 @@ def _numbers(expected: Expectation) -> tuple[float, float]:
 
 
 def _between(expected: Expectation, column: ColumnProfile) -> Verdict:
-    """Look at the smallest and the largest value, and for values that are neither smaller nor larger than a limit."""
+    """Look at the ends, and for values of types that are neither smaller nor larger than a limit."""
     if any(isinstance(limit, datetime.datetime) for limit in expected.limits):
         kinds: tuple[str, ...] = ("time",)
     else:
@@ -345,7 +345,7 @@ def _ends(column: ColumnProfile, kind: str) -> tuple[float, float] | None:
 
 
 def _among(expected: Expectation, column: ColumnProfile) -> Verdict:
-    """Compare with the profile of the values that may be there: so both are what they are after the same preparation."""
+    """Compare with a profile of the values that may be there, so that both are prepared alike."""
     allowed = AllowedValues.of(expected.values, column.dtype)
     others, complete, told_apart = allowed.others_in(column)
     if others:

@@ -121,7 +121,7 @@ def found_text(value: float, expected: Expectation) -> str:
 
 
 def _texts(value: float, measure: str, limits: Any) -> Iterator[str]:
-    """Go through texts of a number that tell as much as it does about how it stands to some limits, the shortest first."""
+    """Go through texts of a number that are on its own side of some limits, the shortest first."""
     shown = _writer(measure)(value)
     limits = [limit for limit in limits if math.isfinite(limit)]
     if not math.isfinite(value):

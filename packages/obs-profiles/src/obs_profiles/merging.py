@@ -92,7 +92,9 @@ def _slack(parts: Sequence[Profile], rows: Mapping[str, int], least: int) -> int
     for part in parts:
         of_others = part.segments.get(OTHERS)
         named = [segment.rows for value, segment in part.segments.items() if value not in (OTHERS, MISSING)]
-        hidden = 0 if of_others is None else min(of_others.rows, min(named, default=of_others.rows) + part.segment_slack)
+        hidden = (
+            0 if of_others is None else min(of_others.rows, min(named, default=of_others.rows) + part.segment_slack)
+        )
         unknown += hidden
         for value in rows:
             lacking[value] += part.segment_slack if value in part.segments else hidden
