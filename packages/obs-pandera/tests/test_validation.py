@@ -294,7 +294,7 @@ def test_a_task_without_a_schema_is_refused() -> None:
     def each(rows: int) -> Iterator[DataFrame[Flights]]:
         yield DataFrame[Flights](BAD)
 
-    with pytest.raises(UnvalidatedError, match="what a generator yields"):
+    with pytest.raises(UnvalidatedError, match="no result is annotated"):
         list(each(1))
 
 

@@ -11,7 +11,6 @@ from msgspec import Struct
 from obs_core import ObsError, TaskCall, TaskDecorator, register_task_decorator
 from obs_core.failsafe import guarded
 from obs_core.interruptions import let_pass
-from obs_core.recording.wrapping import kind_of
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import extras_of, members_of
 from obs_pandera.schemas import schema_of
@@ -71,7 +70,8 @@ class validated(TaskDecorator):
     Annotations are ``DataFrame[Model]`` and ``LazyFrame[Model]`` of `pandera.typing`, or ``Annotated[T, schema]``
     with a schema object. All failures are collected (pandera's lazy mode). Data that passes is handed on as pandera
     returns it, coerced where the schema says so. What cannot be validated is refused with `UnvalidatedError`: what
-    is no frame, None where the annotation does not say so, a task without a schema, what a generator yields.
+    is no frame, None where the annotation does not say so, a task in which no annotation has a schema. Frames in a
+    list, and those that a generator yields, are not looked at.
 
     Args:
         on_error: For annotations that hold no `ValidationConfig`.
@@ -113,13 +113,7 @@ class validated(TaskDecorator):
 
     def _places(self, call: TaskCall) -> list[_Place]:
         found = ((name, _schema_in(hint), _config_in(hint) or self._config) for name, hint in call.hints().items())
-        places = [_Place(name, schema, config) for name, schema, config in found if schema is not None]
-        if any(place.name == "return" for place in places) and "generator" in kind_of(call.function or _nothing):
-            raise TypeError("what a generator yields is not validated; validate each in a function of its own")
-        return places
-
-
-def _nothing() -> None: ...
+        return [_Place(name, schema, config) for name, schema, config in found if schema is not None]
 
 
 @contextmanager
