@@ -468,7 +468,7 @@ def test_a_store_that_cannot_be_read_is_no_first_call(store: RecordingStore, mon
 class Hostile(pd.DataFrame):
     """A frame of which nothing can be read."""
 
-    @property
+    @property  # type: ignore[misc]
     def columns(self) -> Any:
         raise RuntimeError("no columns today")
 

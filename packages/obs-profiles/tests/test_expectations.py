@@ -199,7 +199,11 @@ def test_times_are_between_moments(least: Any, most: Any, passed: bool) -> None:
 
 def test_lengths_of_time_are_between_timedeltas_or_seconds() -> None:
     hours = {"it": [datetime.timedelta(hours=hour) for hour in (1, 2)]}
-    limits = [(datetime.timedelta(0), datetime.timedelta(hours=2)), (3600, np.timedelta64(2, "h")), (None, 7199)]
+    limits: list[tuple[Any, Any]] = [
+        (datetime.timedelta(0), datetime.timedelta(hours=2)),
+        (3600, np.timedelta64(2, "h")),
+        (None, 7199),
+    ]
     checked = check(hours, [expect("it").between(*each) for each in limits])
     assert [verdict.passed for verdict in checked] == [True, True, False]
 
@@ -256,13 +260,13 @@ def test_more_values_than_are_counted_are_no_proof() -> None:
         (lambda: expect.rows(), ValueError, "rows needs a limit"),
         (lambda: expect("it").quantile(2, at_most=1), ValueError, "from 0 to 1"),
         (
-            lambda: expect("it").between(0, "5"),
+            lambda: expect("it").between(0, "5"),  # type: ignore[arg-type]
             TypeError,
             "a limit of range is a number, or a date or datetime, not str",
         ),
         (lambda: expect("it").between(0, True), TypeError, "not bool"),
-        (lambda: expect("it").mean(at_most=datetime.datetime(2013, 1, 1)), TypeError, "is a number, not datetime"),
-        (lambda: expect("it").missing(at_most="0.5"), TypeError, "not str: '0.5'"),
+        (lambda: expect("it").mean(at_most=datetime.datetime(2013, 1, 1)), TypeError, "is a number, not datetime"),  # type: ignore[arg-type]
+        (lambda: expect("it").missing(at_most="0.5"), TypeError, "not str: '0.5'"),  # type: ignore[arg-type]
         (lambda: expect("it").missing(at_most=5), ValueError, "a share, from 0 to 1, not 5"),
         (lambda: expect("it").between(math.nan, 3), ValueError, "not NaN"),
         (lambda: expect("it").between(3, 1), ValueError, "at least 3 and at most 1"),

@@ -437,7 +437,7 @@ def log(data: Any, name: str = "data", *, by: str | Sequence[str] | None = None)
 
 
 def _expectations(expected: _Expected) -> tuple[Expectation, ...]:
-    found = (expected,) if isinstance(expected, Expectation) else tuple(expected)
+    found: tuple[Any, ...] = (expected,) if isinstance(expected, Expectation) else tuple(expected)
     other = next((each for each in found if not isinstance(each, Expectation)), None)
     if other is not None:
         raise TypeError(

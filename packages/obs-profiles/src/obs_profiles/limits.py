@@ -143,7 +143,7 @@ def _texts(value: float, measure: str, limits: Any) -> Iterator[str]:
 
 
 def _side(value: Any, limit: Any) -> int:
-    return (value > limit) - (value < limit)
+    return int(value > limit) - int(value < limit)
 
 
 def _writer(measure: str) -> Callable[[float], str]:
