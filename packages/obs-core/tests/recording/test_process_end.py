@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from obs_core import list_executions, load_execution
+from obs_core.recording.process_end import ended_well, exit_status
 
 LATER = sys.version_info >= (3, 12)
 
@@ -33,6 +35,11 @@ DIVIDED = ("failed", "ZeroDivisionError: division by zero")
 IN_THREAD = "import threading\nt = threading.Thread(target=sys.exit, args=(1,))\nt.start(); t.join()"
 SHOWN = "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    sys.last_value = sys.last_exc = error"
 WITH_IPYTHON = "import types\nsys.modules['IPython'] = types.ModuleType('IPython')\n1 / 0"
+HOOK_OBJECT = """class Hook:
+    def __call__(self, *_): self.leave()
+    def leave(self): sys.exit()
+sys.excepthook = Hook()
+1 / 0"""
 IN_CONSOLE = "import code\ncode.InteractiveInterpreter().runcode(compile('1 / 0', '<console>', 'exec'))"
 
 
@@ -53,6 +60,15 @@ IN_CONSOLE = "import code\ncode.InteractiveInterpreter().runcode(compile('1 / 0'
         (f"{LOAD}sys.excepthook = lambda *_: None\n1 / 0", DIVIDED),
         ("with span('load'): sys.exit(0)", SUCCEEDED),
         ("with span('load'): sys.exit(5)", ("failed", "SystemExit: 5")),
+        (f"{LOAD}sys.exit(False)", SUCCEEDED),
+        (f"{LOAD}sys.exit(True)", ("failed", "SystemExit: True")),
+        (f"{LOAD}sys.exit(0.0)", ("failed", "SystemExit: 0.0")),
+        (f"{LOAD}import http\nsys.exit(http.HTTPStatus.OK - 200)", SUCCEEDED),
+        (f"{LOAD}sys.excepthook = lambda *_: sys.exit(0)\n1 / 0", SUCCEEDED),
+        (f"{LOAD}sys.excepthook = lambda *_: sys.exit(3)\n1 / 0", DIVIDED),
+        (f"{LOAD}{HOOK_OBJECT}", SUCCEEDED),
+        (f"{LOAD}sys.excepthook = lambda *_: sys.exit(0)\nsys.exit(3)", ("failed", "SystemExit: 3")),
+        (f"{LOAD}import atexit\natexit.register(sys.exit, 0)\n1 / 0", DIVIDED),
         (f"{LOAD}{IN_THREAD}", SUCCEEDED),
         # What a console, a notebook or a test runner caught and showed ended nothing.
         (f"{LOAD}{SHOWN}", SUCCEEDED),
@@ -64,6 +80,33 @@ def test_an_ambient_execution_ends_as_its_process_does(
     folder: Path, source: str, expected: tuple[str, str | None]
 ) -> None:
     assert status_of(folder, source) == expected
+
+
+@pytest.mark.posix
+def test_what_a_process_makes_of_an_exit_code_is_how_it_ended() -> None:
+    class Code(enum.IntEnum):
+        OK = 0
+        BAD = 2
+
+    class Odd(int):
+        def __eq__(self, other: object) -> bool:
+            raise ValueError
+
+        def __int__(self) -> int:
+            return 0
+
+        __hash__ = None  # type: ignore[assignment]
+
+    for code, status in [
+        *((None, 0), (0, 0), (False, 0), (Code.OK, 0), (256, 0), (-512, 0), (Odd(0), 0), (1 << 40, 0)),
+        *((1, 1), (True, 1), (Code.BAD, 2), (257, 1), (-1, 255), (Odd(3), 3), (1 << 64, 255)),
+        *(("", 1), ("0", 1), (0.0, 1), ([], 1)),
+    ]:
+        assert exit_status(SystemExit(code)) == status, code
+        assert ended_well(SystemExit(code)) == (status == 0), code
+    source = "import sys, enum\nsys.exit({})"
+    for text, status in [("256", 0), ("1 << 40", 0), ("1 << 64", 255), ("0.0", 1), ("enum.IntEnum('C', 'A').A", 1)]:
+        assert subprocess.run([sys.executable, "-c", source.format(text)], check=False, stderr=subprocess.DEVNULL).returncode == status
 
 
 @pytest.mark.skipif(not LATER, reason="Python 3.11 does not tell")
@@ -81,7 +124,7 @@ def test_a_script_and_a_module_end_likewise(folder: Path, tmp_path: Path, monkey
     assert status_of(tmp_path / "second", "", "-m", "nightly") == ("failed", "SystemExit: 6")
 
 
-@pytest.mark.parametrize(("code", "expected"), [("0", "succeeded"), ("1", "failed")])
+@pytest.mark.parametrize(("code", "expected"), [("0", "succeeded"), ("False", "succeeded"), ("1", "failed")])
 def test_an_exit_within_an_execution_or_a_task_is_their_end(
     folder: Path, tmp_path: Path, code: str, expected: str
 ) -> None:
