@@ -174,7 +174,7 @@ class SpanColumns:
             self._end_task(writer, record)
         elif isinstance(record, records.ExecutionStart):
             self._name_root(writer, record)
-        elif isinstance(record, records.ExecutionEnd):
+        elif isinstance(record, records.ExecutionEnd) and name == "main":
             self._columns["process_times"][0] = record.process_time
         elif isinstance(record, records.WorkerJoined):
             self._add_worker(writer, record.name)

@@ -16,7 +16,7 @@ from obs_core.assembly.sampled import SampledAssembly
 from obs_core.assembly.spans import SpanAssembly
 from obs_core.assembly.unfinished import UnfinishedCapture
 from obs_core.assembly.verdicts import VerdictAssembly
-from obs_core.assembly.writers import RowIndex, Writer
+from obs_core.assembly.writers import FIRST_WRITER, RowIndex, Writer
 from obs_core.journal import liveness, records
 from obs_core.model import ExecutionView, Link, SpanTable, Status, TaskView, Verdict, WorkerView
 from obs_core.store.base import Store
@@ -190,6 +190,8 @@ class Assembly:
 
     def _take_execution_end(self, writer: Writer, record: records.ExecutionEnd) -> None:
         writer.heard_at(record.at)
+        if writer.name != FIRST_WRITER:
+            return  # a forked child's: what it left went on
         self._ended = "failed" if record.status == "failed" else "succeeded"
         self.view.error = record.error
         self.view.duration = record.at + writer.epoch - self.view.started
@@ -296,7 +298,7 @@ class Assembly:
     # at the end
 
     def _finish_execution(self) -> None:
-        main = self.writers.get("main")
+        main = self.writers.get(FIRST_WRITER)
         last = max((writer.last + writer.epoch for writer in self.writers.values()), default=0)
         view = self.view
         alive = main is not None and main.alive

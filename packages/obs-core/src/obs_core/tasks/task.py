@@ -16,7 +16,15 @@ from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
 from obs_core.recording import logs, surroundings, threads, wrapping
-from obs_core.recording.executions import begin, end, leave_part, make_task_visible, make_visible, take_part_with
+from obs_core.recording.executions import (
+    begin,
+    end,
+    leave_part,
+    leave_to_parent,
+    make_task_visible,
+    make_visible,
+    take_part_with,
+)
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
@@ -262,6 +270,11 @@ class _Call:
         task, self._arguments = self._task, ((), {})
         if task is None:
             return
+        if not is_of_this_process(task):
+            logs.end(task)
+            self._leave(task)
+            leave_to_parent(task, error)
+            return
         error = None if ended_well(error) else error
         task.body_ends()
         task.ended = clock.wall()
@@ -281,13 +294,16 @@ class _Call:
                 used = task.spent[1] if task.spent else 0  # the clock of the process costs a system call
                 record_own_work(task, "obs: keep the output", task.ended, task.cpu + used)
         finally:
-            task.over, task.older_threads = True, None
-            active.discard(task)
-            leave(task)
-            _leave_thread(task)
+            self._leave(task)
             self._end(task, error)
             if self._is_outermost:
                 leave_part(task)
+
+    def _leave(self, task: TaskState) -> None:
+        task.over, task.older_threads = True, None
+        active.discard(task)
+        leave(task)
+        _leave_thread(task)
 
     def _begin(self) -> None:
         if sys.is_finalizing():
