@@ -6,6 +6,7 @@ import enum
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,7 +107,12 @@ def test_what_a_process_makes_of_an_exit_code_is_how_it_ended() -> None:
         assert ended_well(SystemExit(code)) == (status == 0), code
     source = "import sys, enum\nsys.exit({})"
     for text, status in [("256", 0), ("1 << 40", 0), ("1 << 64", 255), ("0.0", 1), ("enum.IntEnum('C', 'A').A", 1)]:
-        assert subprocess.run([sys.executable, "-c", source.format(text)], check=False, stderr=subprocess.DEVNULL).returncode == status
+        assert (
+            subprocess.run(
+                [sys.executable, "-c", source.format(text)], check=False, stderr=subprocess.DEVNULL
+            ).returncode
+            == status
+        )
 
 
 @pytest.mark.skipif(not LATER, reason="Python 3.11 does not tell")
@@ -215,3 +221,166 @@ with execution("night"):
     )
     recorded = load_execution("last", folder)
     assert [(one.name, one.status) for one in recorded.tasks] == [("fit", "lost")]
+
+
+AT_EXIT = """
+import atexit, sys, threading, weakref
+def leave():
+    from obs_core import span
+    with span("leave"): pass
+    if "raises" in sys.argv: raise ValueError("at exit")
+def wait():
+    threading.main_thread().join()
+    leave()
+class Open: pass
+if "older" in sys.argv: atexit.register(leave)
+if "older finalizer" in sys.argv: opened = Open(); weakref.finalize(opened, leave)
+from obs_core import span
+if "before" in sys.argv:
+    with span("before"): pass
+if "newer" in sys.argv: atexit.register(leave)
+if "twice" in sys.argv: atexit.register(leave); atexit.register(leave)
+if "finalizer" in sys.argv: opened = Open(); weakref.finalize(opened, leave)
+if "thread" in sys.argv: threading.Thread(target=wait).start()
+if "exit" in sys.argv: sys.exit(3)
+if "error" in sys.argv: 1 / 0
+"""
+EXITED = ("failed", "SystemExit: 3")
+
+
+@pytest.mark.parametrize("when", ["older", "older finalizer", "newer", "twice", "finalizer", "thread"])
+@pytest.mark.parametrize("before", ["before", ""])
+@pytest.mark.parametrize(
+    ("how", "expected"), [("", SUCCEEDED), ("raises", SUCCEEDED), ("exit", EXITED), ("error", DIVIDED)]
+)
+def test_what_is_recorded_while_the_process_ends_is_in_its_execution(
+    folder: Path, tmp_path: Path, when: str, before: str, how: str, expected: tuple[str, str | None]
+) -> None:
+    (tmp_path / "nightly.py").write_text(AT_EXIT)
+    assert status_of(folder, "", str(tmp_path / "nightly.py"), when, before, how) == expected
+    recorded = load_execution("last", folder)
+    spans = [(one.name, one.status) for one in recorded.span.walk() if one is not recorded.span]
+    left = ("leave", "failed" if how == "raises" else "succeeded")
+    assert spans == [("before", "succeeded")] * bool(before) + [left] * (1 + (when == "twice"))
+    assert recorded.view.lost_records == recorded.view.damaged_records == 0
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("inside", ["with execution('night'):", "if True:"])
+@pytest.mark.parametrize("work", ["pass", "\n            with span('in the child'): pass"])
+def test_a_child_that_a_thread_forked_ends_with_its_thread(folder: Path, inside: str, work: str) -> None:
+    source = f"""
+import os, sys, threading, warnings
+from obs_core import *
+warnings.simplefilter("ignore")
+def fork():
+    pid = os.fork()
+    if not pid:
+        with span("first"): pass
+        if True: {work}
+        sys.exit(0)
+    print(os.waitpid(pid, 0)[1])
+with span("before"): pass
+{inside}
+    thread = threading.Thread(target=fork); thread.start(); thread.join()
+"""
+    environment = {**os.environ, "OBS_STORE": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", source], env=environment, check=True, timeout=60, capture_output=True, text=True
+    )
+    assert done.stdout == "0\n"
+    found = [load_execution(one.id, folder) for one in list_executions(folder)]
+    names = [one.name for recorded in found for one in recorded.span.walk()]
+    assert names.count("first") == 1
+    assert names.count("in the child") == (work != "pass")
+    assert {recorded.status for recorded in found} == {"succeeded"}
+
+
+@pytest.mark.posix
+def test_threads_of_a_child_that_a_thread_forked_are_waited_for(folder: Path) -> None:
+    source = """
+import os, threading, time, warnings
+from obs_core import *
+warnings.simplefilter("ignore")
+def work():
+    time.sleep(1.5)
+    with span("late"): pass
+def fork():
+    pid = os.fork()
+    if not pid: threading.Thread(target=work).start()
+    else: os.waitpid(pid, 0)
+with execution("night"):
+    thread = threading.Thread(target=fork); thread.start(); thread.join()
+"""
+    environment = {**os.environ, "OBS_STORE": str(folder)}
+    subprocess.run([sys.executable, "-c", source], env=environment, check=True, timeout=60)
+    assert [one.name for one in load_execution("last", folder).span.walk()] == ["night", "late"]
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    ("before", "around"),
+    [("pass", "if True:"), ("with span('first'): pass", "if True:"), ("pass", "with execution('e'):")],
+)
+def test_workers_that_a_pool_ends_by_a_signal_lose_nothing(folder: Path, before: str, around: str) -> None:
+    source = f"""
+import multiprocessing
+from obs_core import *
+def part(number):
+    with span("part", number=number): pass
+{before}
+{around}
+    for _ in range(5):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            pool.map(part, range(4))
+"""
+    environment = {**os.environ, "OBS_STORE": str(folder)}
+    subprocess.run([sys.executable, "-c", source], env=environment, check=True, timeout=120)
+    found = [load_execution(one.id, folder) for one in list_executions(folder)]
+    parts = [one for recorded in found for one in recorded.span.walk() if one.name == "part"]
+    assert sorted(one.attributes["number"] for one in parts) == sorted([0, 1, 2, 3] * 5)
+    assert {recorded.status for recorded in found} == {"succeeded"}
+
+
+FIRST_SECOND = {
+    "third task": ("with execution('night'):\n    quick(); quick(); big()", ["quick", "quick", "big"]),
+    "task after a hundred": (
+        "with execution('night'):\n    for _ in range(100): quick()\n    big()",
+        ["quick"] * 100 + ["big"],
+    ),
+    "own execution": ("quick(); big()", ["big"]),
+    "own execution after a hundred": ("for _ in range(100): quick()\nbig()", ["big"]),
+    "second execution": ("with execution('a'): pass\nwith execution('b'):\n    with span('go'): pass\n    wait()", []),
+}
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("case", FIRST_SECOND)
+def test_what_began_is_written_long_before_the_next_round(folder: Path, case: str) -> None:
+    work, tasks = FIRST_SECOND[case]
+    source = f"""
+import time
+from obs_core import *
+from obs_core.journal import flusher
+flusher.INTERVAL = 3600  # nothing waits for the next round
+def wait():
+    print("go", flush=True); time.sleep(60)
+@task(enable_deck=False)
+def quick(): pass
+@task(enable_deck=False)
+def big(): wait()
+{work}
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", source], env={**os.environ, "OBS_STORE": str(folder)}, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"go\n"
+        deadline = time.monotonic() + 60
+        while [one.name for one in load_execution("last", folder).tasks] != tasks:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.kill()
+    recorded = load_execution("last", folder)
+    assert recorded.status == "lost"
+    assert len(recorded.span.children) == max(1, len(tasks))

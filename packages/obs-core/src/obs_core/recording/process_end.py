@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["ProcessEnd", "ended_well", "exit_status"]
+__all__ = ["ProcessEnd", "ended_well", "exit_status", "outermost_frame"]
 
 _OBS_TOOLS = (3, 4)
 """Numbers of monitoring tools that no kind of tool is meant for."""
@@ -62,16 +62,22 @@ def exit_status(error: SystemExit) -> int:
 
 
 class ProcessEnd:
-    """Learns how this process ends, from its making on; make it in any thread."""
+    """Learns how this process ends, from its making on; make it in any thread.
 
-    def __init__(self) -> None:
-        self._frame = _outermost_frame()
+    Args:
+        early: The outermost frame of the main thread as it was before, which is asked if this is made while the process
+            ends already. Of an exit, only a constant is known then.
+    """
+
+    def __init__(self, early: FrameType | None = None) -> None:
+        ends = getattr(threading, "_SHUTTING_DOWN", False) or not threading.main_thread().is_alive()
+        self._frame = early if ends else outermost_frame()
         self._left_by: BaseException | None = None
         self._exit: SystemExit | None = None
         self._hook_exit: SystemExit | None = None  # by which `sys.excepthook` ended the process
         self._stand_in: Callable[..., Any] | None = None
-        self._tool = self._monitor()
-        if self._tool is None and self._frame is not None:
+        self._tool = None if ends else self._monitor()
+        if self._tool is None and self._frame is not None and not ends:
             self._stand_in_for_exit()
 
     def error(self) -> BaseException | None:
@@ -143,7 +149,8 @@ class ProcessEnd:
         return self._exit or _constant_exit(frame)
 
 
-def _outermost_frame() -> FrameType | None:
+def outermost_frame() -> FrameType | None:
+    """Return the frame of the script, or of what ``python -m`` or a console script runs in."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)
     while frame is not None and frame.f_back is not None:
         frame = frame.f_back
@@ -167,11 +174,10 @@ def _frames() -> Iterator[FrameType]:
 
 def _code_of(function: Any) -> CodeType | None:
     """Return the code of a function, of a method, or of what is called as one."""
-    for called in (function, getattr(type(function), "__call__", None)):
-        code = getattr(called, "__code__", None)
-        if isinstance(code, CodeType):
-            return code
-    return None
+    if not hasattr(function, "__code__"):
+        function = getattr(type(function), "__call__", None)  # noqa: B004  # its code is wanted
+    code = getattr(function, "__code__", None)
+    return code if isinstance(code, CodeType) else None
 
 
 def _has_returned(frame: FrameType) -> bool:
