@@ -408,6 +408,7 @@ def _cut_short(run: Run, said: list[records.ExecutionEnd], error: Terminated) ->
 def _end(run: Run, error: BaseException | None, said: list[records.ExecutionEnd]) -> None:
     journal, root = run.journal, run.root
     run.over()
+    run.tell_children()
     root.ended = clock.wall()
     root.failure = None if error is None else describe_error(error)
     status_line.erase()

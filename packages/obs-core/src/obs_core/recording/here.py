@@ -66,6 +66,10 @@ def ambient() -> Scope:
     if (where_carried := carried()) is not None:
         return where_carried
     with _ambient_lock:
+        if _ambient is not None and not is_of_this_process(_ambient):
+            _ambient.run.look_after()
+            if _ambient.over:
+                _ambient = None
         if _ambient is None:
             _ambient = _begin_ambient()
         return _ambient

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
@@ -14,6 +15,7 @@ from obs_core.journal.logs import LogWriter
 from obs_core.journal.writer import Journal
 from obs_core.locks import members
 from obs_core.model import Link
+from obs_core.recording.scope import active
 from obs_core.recording.verdict_log import VerdictLog
 from obs_core.store.base import Store
 from obs_core.store.paths import execution_path
@@ -310,6 +312,7 @@ class Run:
         ended_tasks: Whether each task that ended since the status line was drawn succeeded; None if there is no line.
         has_tasks: Whether a task of it began in this process.
         surroundings: What was written of what it runs in.
+        told: Where forked children see that it has ended; None before there are any.
         verdicts: Counts what its checks found.
     """
 
@@ -330,6 +333,7 @@ class Run:
         "root",
         "store",
         "surroundings",
+        "told",
         "verdicts",
     )
 
@@ -356,6 +360,7 @@ class Run:
         self.progress: list[ProgressLog] = []
         self.ended_tasks: list[bool] | None = None
         self.has_tasks = False
+        self.told: tuple[Any, int] | None = None
         self.surroundings: records.Surroundings | None = None
         live[execution_id] = self
 
@@ -369,6 +374,22 @@ class Run:
         self.root.over = True
         for state in members(self.carried) if self.carried else ():
             state.over = True
+        for state in list(active):  # a thread may outlive it
+            if state.run is self:
+                state.over = True
+
+    def tell_children(self) -> None:
+        """Let forked children see that it has ended: a worker may outlive the execution in which it was forked."""
+        if self.told is not None:
+            page, place = self.told
+            page[place] = 1
+
+    def look_after(self) -> None:
+        """Take note in a forked child of an end that its parent wrote."""
+        if self.told is not None and not self.root.over:
+            page, place = self.told
+            if page[place]:
+                self.over()
 
     def collect(self, task: TaskState, ended: bool = False) -> None:
         """Let other processes that take part write what they hold back: somebody is about to read.
@@ -389,6 +410,34 @@ class Run:
             return f"{base}/executions/{self.id}"
         place = self.store.address(execution_path(self.id))
         return place if "://" in place else f"file://{place}"
+
+
+_page: Any = None
+_places: Iterator[int] = iter(())
+_PAGE = 4096
+
+
+def _before_fork() -> None:
+    """Give each execution a byte that the child shares, by which it is told of the end."""
+    global _page, _places
+    for reference in live.valuerefs():
+        run = reference()
+        if run is None or run.told is not None:
+            continue
+        place = next(_places, None)
+        if place is None:
+            import mmap
+
+            # It is given back with the last execution that has a byte of it.
+            with guarded("making what a forked child is told"):
+                _page, _places = mmap.mmap(-1, _PAGE), iter(range(_PAGE))
+                place = next(_places)
+        if place is not None:
+            run.told = _page, place
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)
 
 
 live: WeakValueDictionary[str, Run] = WeakValueDictionary()

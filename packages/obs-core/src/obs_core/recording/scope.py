@@ -21,7 +21,7 @@ if TYPE_CHECKING:
             """Those that run now; more may begin and end meanwhile."""
 
 
-__all__ = ["Innermost", "active", "current", "entered", "going_on", "leave", "operation_logs"]
+__all__ = ["Innermost", "active", "current", "entered", "going_on", "has_ended", "leave", "operation_logs"]
 
 current: ContextVar[Scope | None] = ContextVar("obs_core.current", default=None)
 """The innermost open span or task of this context."""
@@ -67,12 +67,16 @@ def going_on(scope: Scope | None) -> Scope | None:
     """Return a scope, or the innermost around it whose execution has not ended; None if there is none.
 
     A context may name what has ended: a copy of it was handed to a thread or an asynchronous task that lives
-    longer. What such code records belongs to a span or task that has ended as long as its execution goes on.
+    longer. What such code records belongs to a span or task that has ended as long as its execution goes on, and to
+    none of an execution that has ended, not even to one that is still open: a generator may outlive it.
     """
-    while scope is not None and scope.over:
-        task = scope.task
-        joined_or_root = task.parent is None
-        if not (task.over if joined_or_root else task.run.root.over):
-            break
+    while scope is not None and has_ended(scope):
         scope = scope.outside
     return scope
+
+
+def has_ended(scope: Scope) -> bool:
+    """Tell whether the execution of a span or task has ended, or what was carried here was left."""
+    task = scope.task
+    joined_or_root = task.parent is None
+    return task.over if joined_or_root else task.run.root.over

@@ -156,6 +156,10 @@ class span:
             _process_time = clock.process()
             _read_at = now
             task.journal.relieve()
+            if task.run.told is not None:
+                task.run.look_after()
+                if task.over:
+                    task = self._outside_what_ended(outside)
         self.cpu = _process_time
         self.start = now
         task.append(self)

@@ -309,7 +309,10 @@ class _Call:
         if sys.is_finalizing():
             return  # called by a finalizer: what renders and writes is gone already
         settings = self._settings
-        outside = going_on(current.get())
+        outside = current.get()
+        if outside is not None:
+            outside.task.run.look_after()
+            outside = going_on(outside)
         parent = outside or of_this_thread() or carried()
         if parent is None:
             self._own_run = begin(settings.name, {})
