@@ -93,6 +93,12 @@ class Assembly:
         return self._root_ref
 
     @property
+    def was_left_open(self) -> bool:
+        """Whether its process came to its end while this had not ended."""
+        root = self._tasks.get(self._root_ref)
+        return root is not None and records.LEFT_OPEN in root.notes
+
+    @property
     def table(self) -> SpanTable:
         """Its spans, as columns."""
         return self.spans.table

@@ -19,11 +19,12 @@ from typing import Any
 
 from obs_core import provenance, settings
 from obs_core.failsafe import guarded
-from obs_core.journal import flusher
+from obs_core.journal import flusher, records
 from obs_core.locks import members, new_rlock
 from obs_core.recording import executions, joining
 from obs_core.recording.process_end import ProcessEnd, outermost_frame
-from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process
+from obs_core.recording.raised import raised_at
+from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
 from obs_core.recording.scope import current, going_on, operation_logs
 from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget
 from obs_core.recording.threads import Unknown, concluded_starter, starter_of_this_thread
@@ -79,12 +80,35 @@ def ambient() -> Scope:
 def carried() -> joining.RemoteSpan | None:
     """Return the span that `OBS_CARRIER` names, of which this process is a part; None if there is none."""
     text = settings.carrier_text()
-    return joining.span_of_environment(text) if text else None
+    found = joining.span_of_environment(text) if text else None
+    if found is not None and joining.is_supervised(text):
+        _follow_the_end(found)
+    return found
+
+
+def _follow_the_end(of: joining.RemoteSpan) -> None:
+    """Let ``obs run`` know by which exception this process ends: it sees the exit code alone."""
+    global _process_end
+    _process_end = ProcessEnd(_outermost)
+    if not of.task.run.store.local:
+        flusher.at_exit_of_threads(functools.partial(_tell_supervisor, of.task))
+
+
+def _tell_supervisor(task: TaskState) -> None:
+    global _process_end
+    known, _process_end = _process_end, None
+    if known is not None:
+        error = known.error()
+        known.close()
+        if error is not None:
+            task.append(records.Raised(task.own_ref(), raised_at(error)))
+            task.journal.flush(wait=True)
 
 
 _ambient: TaskState | None = None
 _process_end: ProcessEnd | None = None
 _process_ended: _Ended | None = None
+_noted = False
 _registered_in = os.getpid()
 _unwritten_before_fork = False
 _ambient_lock = new_rlock()  # a finalizer may record while its own thread begins it
@@ -196,10 +220,23 @@ def _end_at_last() -> None:
     if _ambient is not None and is_of_this_process(_ambient):
         _end_ambient(_ambient.run)
     elif (elsewhere := _ambient or (carried() if carried.cache_info().currsize else None)) is not None:
+        _tell_supervisor(elsewhere.task)
         _write_at_once(elsewhere.task)
     if _process_ended is None:
         _process_ended = _Ended(ProcessEnd(_outermost).error(), None)
     _outermost = None
+    _note_what_is_open()
+
+
+def _note_what_is_open() -> None:
+    global _noted
+    if _noted:
+        return
+    _noted = True
+    for reference in live.valuerefs():
+        run = reference()
+        if run is not None and not run.root.over and run.is_recorded and is_of_this_process(run.root):
+            run.journal.append(records.Note(run.root.own_ref(), records.LEFT_OPEN))
 
 
 def _before_fork() -> None:
@@ -213,8 +250,8 @@ def _after_fork() -> None:
 
     One of which the parent has written nothing is not for the child to go on with: it may stay without a beginning.
     """
-    global _ambient, _process_end, _process_ended, _outermost
-    _process_ended, _outermost = None, None
+    global _ambient, _process_end, _process_ended, _outermost, _noted
+    _process_ended, _outermost, _noted = None, None, False
     if _process_end is not None:
         _process_end.close()
         _process_end = None
