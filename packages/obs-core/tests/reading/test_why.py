@@ -415,7 +415,7 @@ def test_a_good_execution_is_compared_once_there_is_another(folder: Path) -> Non
 SPANS = """
 import os, signal, subprocess, sys
 from obs_core import span
-OTHER = "from obs_core import span\nwith span('other'): 1 / 0"
+OTHER = "from obs_core import span; span('other')(lambda: 1 / 0)()"
 
 def load():
     HOW

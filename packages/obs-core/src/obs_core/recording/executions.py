@@ -19,7 +19,7 @@ from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState, is_of_this_process, live
-from obs_core.recording.scope import active, current, entered, leave
+from obs_core.recording.scope import active, close, current, entered, leave
 from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget, instead, traceback_to
 from obs_core.recording.tqdm_bars import watched
 from obs_core.recording.wrapping import wrap
@@ -407,7 +407,7 @@ def _cut_short(run: Run, said: list[records.ExecutionEnd], error: Terminated) ->
 
 def _end(run: Run, error: BaseException | None, said: list[records.ExecutionEnd]) -> None:
     journal, root = run.journal, run.root
-    run.over()
+    close(run)
     run.tell_children()
     root.ended = clock.wall()
     root.failure = None if error is None else describe_error(error)

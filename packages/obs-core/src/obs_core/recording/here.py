@@ -25,7 +25,7 @@ from obs_core.recording import executions, joining
 from obs_core.recording.process_end import ProcessEnd, outermost_frame
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
-from obs_core.recording.scope import current, going_on, operation_logs
+from obs_core.recording.scope import current, going_on, look_after, operation_logs
 from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget
 from obs_core.recording.threads import Unknown, concluded_starter, starter_of_this_thread
 
@@ -68,7 +68,7 @@ def ambient() -> Scope:
         return where_carried
     with _ambient_lock:
         if _ambient is not None and not is_of_this_process(_ambient):
-            _ambient.run.look_after()
+            look_after(_ambient.run)
             if _ambient.over:
                 _ambient = None
         if _ambient is None:

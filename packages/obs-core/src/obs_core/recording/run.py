@@ -15,7 +15,6 @@ from obs_core.journal.logs import LogWriter
 from obs_core.journal.writer import Journal
 from obs_core.locks import members
 from obs_core.model import Link
-from obs_core.recording.scope import active
 from obs_core.recording.verdict_log import VerdictLog
 from obs_core.store.base import Store
 from obs_core.store.paths import execution_path
@@ -374,9 +373,6 @@ class Run:
         self.root.over = True
         for state in members(self.carried) if self.carried else ():
             state.over = True
-        for state in list(active):  # a thread may outlive it
-            if state.run is self:
-                state.over = True
 
     def tell_children(self) -> None:
         """Let forked children see that it has ended: a worker may outlive the execution in which it was forked."""
@@ -384,12 +380,10 @@ class Run:
             page, place = self.told
             page[place] = 1
 
-    def look_after(self) -> None:
-        """Take note in a forked child of an end that its parent wrote."""
-        if self.told is not None and not self.root.over:
-            page, place = self.told
-            if page[place]:
-                self.over()
+    @property
+    def has_ended_elsewhere(self) -> bool:
+        """Whether the process in which this one was forked has ended it."""
+        return self.told is not None and self.told[0][self.told[1]] == 1
 
     def collect(self, task: TaskState, ended: bool = False) -> None:
         """Let other processes that take part write what they hold back: somebody is about to read.

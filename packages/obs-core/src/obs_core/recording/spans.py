@@ -13,7 +13,7 @@ from obs_core import clock
 from obs_core.recording.here import innermost
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.run import Scope, TaskState
-from obs_core.recording.scope import current, entered, going_on, leave
+from obs_core.recording.scope import current, entered, going_on, leave, look_after
 from obs_core.recording.wrapping import wrap
 from obs_core.text.plain_values import plain
 
@@ -157,7 +157,7 @@ class span:
             _read_at = now
             task.journal.relieve()
             if task.run.told is not None:
-                task.run.look_after()
+                look_after(task.run)
                 if task.over:
                     task = self._outside_what_ended(outside)
         self.cpu = _process_time

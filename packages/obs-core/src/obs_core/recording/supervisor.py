@@ -89,11 +89,11 @@ def supervise(
     ended = _ended(waiting, status, used, kills_before)
     with guarded("recording how the program ended"):
         run.journal.append(ended)
-    error = _error_of(ended)
-    if isinstance(error, SystemExit):
+    failure = _error_of(ended)
+    if isinstance(failure, SystemExit):
         with guarded("reading what the program says of its end"):
-            error = _told_by(run, pid) or error
-    end(run, error)
+            failure = _told_by(run, pid) or failure
+    end(run, failure)
     run.journal.close_now()
     if ended.timeout is not None:
         return TIMED_OUT
