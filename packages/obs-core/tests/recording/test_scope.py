@@ -369,6 +369,39 @@ pool.shutdown()
     assert {one.status for one in found} == {"succeeded"}
 
 
+@pytest.mark.posix
+def test_a_child_that_forks_tells_its_own_children_of_its_own_executions(
+    folder: Path, run_script: Callable[..., Any]
+) -> None:
+    run_script(
+        """
+import os
+from obs_core import execution, span
+
+with execution("of the parent"):
+    if not os.fork():
+        with execution("of the child"):
+            ready, begin = os.pipe()
+            if not os.fork():
+                os.read(ready, 1)
+                with span("of the grandchild"): pass
+                exit()
+            with execution("another"):
+                if not os.fork(): os._exit(0)
+                os.wait()
+            os.write(begin, b"x")
+            os.wait()
+        os._exit(0)
+    with execution("meanwhile"):
+        if not os.fork(): os._exit(0)
+    os.wait(); os.wait()
+"""
+    )
+    named = {found.name: load_execution(found.id, folder) for found in list_executions(folder)}
+    assert [one.name for one in named["of the child"].span.children] == ["of the grandchild"]
+    assert named["of the parent"].span.children == named["meanwhile"].span.children == []
+
+
 def test_an_asynchronous_task_that_outlives_its_span_still_belongs_to_it(store: RecordingStore) -> None:
     async def main() -> None:
         ended = asyncio.Event()

@@ -174,8 +174,7 @@ def soon(work: Callable[[], None]) -> bool:
     if _thread is None or not _thread.is_alive():
         return False
     _hurried.append(work)
-    if len(_hurried) == 1:
-        _wake_up()
+    _wake_up()
     return True
 
 

@@ -430,8 +430,14 @@ def _before_fork() -> None:
             run.told = _page, place
 
 
+def _after_fork() -> None:
+    """Tell this process's own children in another page: the parent goes on to use the rest of its own."""
+    global _page, _places
+    _page, _places = None, iter(())
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
 live: WeakValueDictionary[str, Run] = WeakValueDictionary()
