@@ -9,10 +9,7 @@ from msgspec import Struct, field
 
 from obs_core.journal import records
 
-__all__ = ["FIRST_WRITER", "RowIndex", "Writer"]
-
-FIRST_WRITER = "main"
-"""The id of the process that began an execution, which alone ends it."""
+__all__ = ["RowIndex", "Writer"]
 
 
 class RowIndex:

@@ -13,6 +13,7 @@ import msgspec
 from obs_core import clock
 from obs_core.commands.base import Command, CommandError, age_in_seconds
 from obs_core.model import ExecutionView
+from obs_core.outcomes import OUTCOMES
 from obs_core.reading.listing import list_executions
 from obs_core.settings import store_url
 from obs_core.store import open_store
@@ -53,7 +54,7 @@ class ListExecutions(Command):
         )
         parser.add_argument(
             "--verdict",
-            choices=("failed", "warned", "passed", "none"),
+            choices=(*OUTCOMES, "none"),
             action="append",
             default=[],
             help="only executions with this worst verdict; none: nothing was checked",
@@ -125,7 +126,7 @@ def _as_json(execution: ExecutionView) -> dict[str, object]:
         "duration": execution.duration / 1e9,
         "error": execution.error,
         "verdict": execution.verdicts.outcome,
-        "checks": {name: getattr(execution.verdicts, name) for name in ("passed", "warned", "failed")},
+        "checks": {name: getattr(execution.verdicts, name) for name in reversed(OUTCOMES)},
         "tags": dict(execution.tags),
         "host": execution.host,
         "user": execution.user,
