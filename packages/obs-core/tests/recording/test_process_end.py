@@ -229,8 +229,8 @@ AT_EXIT = """
 import atexit, sys, threading, weakref
 def leave():
     from obs_core import span
-    with span("leave"): pass
-    if "raises" in sys.argv: raise ValueError("at exit")
+    with span("leave"):
+        if "raises" in sys.argv: raise ValueError("at exit")
 def wait():
     threading.main_thread().join()
     leave()
