@@ -17,7 +17,7 @@ from msgspec import Raw
 from numpy.typing import NDArray
 
 from obs_core.journal import records
-from obs_core.journal.numbering import MAIN, SUPERVISOR
+from obs_core.journal.numbering import MAIN
 from obs_core.journal.records import AnyRecord, Ref
 from obs_core.model import Counted
 from obs_ui.decoding import SpanLine
@@ -177,9 +177,8 @@ class SpanColumns:
             self._end_task(writer, record)
         elif isinstance(record, records.ExecutionStart):
             self._name_root(writer, record)
-        elif isinstance(record, records.ExecutionEnd) and name in (MAIN, SUPERVISOR):
-            if name == MAIN or not self._columns["process_times"][0]:
-                self._columns["process_times"][0] = record.process_time
+        elif isinstance(record, records.ExecutionEnd) and (name == MAIN or not self._columns["process_times"][0]):
+            self._columns["process_times"][0] = record.process_time
         elif isinstance(record, records.WorkerJoined):
             self._add_worker(writer, record.name)
         at = getattr(record, "at", None)

@@ -220,8 +220,7 @@ class Assembly:
 
     def _take_execution_end(self, writer: Writer, record: records.ExecutionEnd) -> None:
         writer.heard_at(record.at)
-        if writer.name in (MAIN, SUPERVISOR):  # a forked child's says nothing: what it left went on
-            self._ends[writer.name] = record.at + writer.epoch, record
+        self._ends[writer.name] = record.at + writer.epoch, record
         self.view.lost_records += record.lost
 
     def _take_surroundings(self, _writer: Writer, record: records.Surroundings) -> None:
