@@ -35,7 +35,7 @@ from obs_core.recording.scope import active, current, entered, going_on, leave, 
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import remember_names
-from obs_core.values.remembered import underlying
+from obs_core.values.remembered import attribute, underlying
 
 if TYPE_CHECKING:
     from obs_core.decks.deck import DeckField
@@ -89,7 +89,7 @@ class TaskSettings:
         self.logs = logs
         self.wrapper: Callable[..., Any] | None = None
         self.body: Any = None
-        self.qualified_name = f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', named.__name__)}"
+        self.qualified_name = f"{attribute(named, '__module__', '')}.{attribute(named, '__qualname__', named.__name__)}"
         self.pauses = kind_of(function) != "function"
 
     def surrounded(self, surround: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[..., Any]:
@@ -202,10 +202,10 @@ def task(
 
 
 def _as_task(settings: TaskSettings) -> Callable[..., Any]:
-    annotated = getattr(settings.function, "__annotations__", None)
-    if annotated:
+    annotated = attribute(settings.function, "__annotations__")
+    if annotated and isinstance(annotated, dict):  # some objects answer to any name
         remember_names(settings.function)
-    body = _AnnotatedBody(settings.function) if annotated else None
+    body = _AnnotatedBody(settings.function) if isinstance(annotated, dict) and annotated else None
     wrapper = wrap(settings.function, functools.partial(_Call, settings), body)
     settings.wrapper = wrapper
     wrapper.__obs_task__ = settings  # type: ignore[attr-defined]
@@ -512,7 +512,8 @@ def _check_attempt(attempt: Any) -> None:
 def _titles(fields: Iterable[DeckField | str] | None) -> frozenset[str]:
     if fields is None:
         return _ALL_DECKS
-    titles = frozenset(str(getattr(field, "value", field)) for field in fields)
+    given = (str(getattr(field, "value", field)) for field in fields)
+    titles = frozenset(_BY_NAME.get(title.lower(), title) for title in given)
     unknown = titles - _ALL_DECKS
     if unknown:
         raise ValueError(f"unknown deck fields {sorted(unknown)}; there are {sorted(_ALL_DECKS)} (see DeckField)")
@@ -521,3 +522,5 @@ def _titles(fields: Iterable[DeckField | str] | None) -> frozenset[str]:
 
 _ALL_DECKS = frozenset(("Input", "Output", "Source Code", "Timeline", "Dependencies"))
 """The values of `DeckField`, which is imported only once a deck is made."""
+
+_BY_NAME = {title.lower(): title for title in _ALL_DECKS}
