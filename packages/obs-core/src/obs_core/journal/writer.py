@@ -175,6 +175,11 @@ class Journal:
         return bool(self._open)
 
     @property
+    def is_busy(self) -> bool:
+        """Whether this thread is in the midst of encoding or writing: it was interrupted by a signal handler."""
+        return threading.get_ident() in (self._encoding_in, self._writing_in)
+
+    @property
     def unwritten(self) -> bool:
         """Whether anything is left to be written."""
         return bool(self.items or self._frames or self._files)

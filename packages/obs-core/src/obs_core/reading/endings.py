@@ -125,7 +125,11 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     faults = fault_files(store, view.id)
     fault = next((one for one in faults if writer is not None and one.writer == writer.name), None)
     supervised = _supervised(store, assembly, writer)
-    if supervised is not None:
+    if view.status == "lost" and assembly.was_left_open and (supervised is None or not supervised[1].signal):
+        evidence = ["Its process said so when it came to its end."]
+        ending = Ending("exit", True, "was open when its process ended", evidence=evidence)
+        ending.detail = "a thread ran it that nobody waits for, or nothing left it"
+    elif supervised is not None:
         ending = _seen(*supervised, assembly.is_cut_short, view.error)
         if view.status == "failed":  # its process went on for a while
             ending.at = min(supervised[0], view.started + view.duration)
@@ -306,7 +310,9 @@ def _concluded(writer: Writer | None, began: int) -> Ending:
     here, there = identity.this_machine(), writer.head.process.machine
     if there == here:
         evidence.append("Its machine runs on, and its process is gone. Under obs run it would be known how it ended.")
-        detail = "it was killed (SIGKILL, by somebody or for its memory) or left by os._exit"
+        detail = (
+            "a signal killed it (SIGKILL, by somebody or for its memory, or one that it did not handle) or os._exit"
+        )
         return Ending("vanished", False, says, detail, evidence=evidence)
     if host != identity.host_name():
         evidence.append(f"It ran on {host}, which cannot be asked from here.")
