@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
+from obs_profiles.sketches.numbers import least_of, most_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,8 +50,8 @@ class NumberProfile:
         """Merge what is known of several parts."""
         parts = [part for part in parts if part.moments.count] or parts
         return cls(
-            min(part.least for part in parts),
-            max(part.most for part in parts),
+            least_of([part.least for part in parts]),
+            most_of([part.most for part in parts]),
             _total(part.zeros for part in parts),
             _total(part.negatives for part in parts),
             Moments.merged([part.moments for part in parts]),
