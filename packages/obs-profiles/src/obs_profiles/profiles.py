@@ -22,6 +22,9 @@ __all__ = ["ColumnProfile", "NumberProfile", "Profile", "TextProfile", "TimeProf
 
 T = TypeVar("T")
 
+_COUNTED = ("integer", "number", "text")
+"""Kinds of which each value is known by itself: times are known to the microsecond, and objects by their looks."""
+
 
 @dataclass(frozen=True, slots=True)
 class NumberProfile:
@@ -213,6 +216,20 @@ class ColumnProfile:
     def is_numeric(self) -> bool:
         """Whether most of its values are numbers."""
         return self.kind in ("integer", "number")
+
+    @property
+    def all_different(self) -> bool | None:
+        """Whether no value is there twice; None where the profile does not tell."""
+        if not self.distinct.relative_error:
+            return round(self.distinct.estimate) >= self.present
+        # More distinct values than hashes are kept: only tables of one kind of value tell.
+        counts = self.frequent
+        if counts is None or len(self.types) != 1 or self.kind not in _COUNTED:
+            return None
+        if len(counts) and int(counts.counts.max()) > 1:
+            return False
+        at_most = max([counts.missed, *(counts.counts + counts.slack).tolist(), self.infinite])
+        return True if at_most <= 1 else None
 
     @property
     def distribution(self) -> NumberProfile | None:

@@ -48,6 +48,7 @@ _SPARE = 8
 
 _HOUR = 3_600_000_000
 
+
 def profile(data: Any, *, by: str | Sequence[str] | None = None) -> Profile:
     """Profile data: types, missing values, distributions, distinct and frequent values of each column.
 

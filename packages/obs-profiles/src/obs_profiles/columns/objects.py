@@ -243,9 +243,7 @@ def _read_durations(values: list[Any], found: ColumnValues) -> None:
     found.add_type("duration", len(values))
 
 
-def _by_unit(
-    values: Iterable[Any], microseconds: Callable[[Any], int]
-) -> Iterable[tuple[NDArray[np.int64], Unit]]:
+def _by_unit(values: Iterable[Any], microseconds: Callable[[Any], int]) -> Iterable[tuple[NDArray[np.int64], Unit]]:
     """Turn objects into whole units: those of numpy and pandas into their own, all others into microseconds."""
     micros: list[int] = []
     further: list[int] = []
