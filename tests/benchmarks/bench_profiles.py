@@ -1,7 +1,7 @@
 """Profiles and drift of obs-profiles beside obs-whylogs, bare whylogs, DataSketches and exact numpy.
 
 Run it twice: ``./scripts/hatch run bench:run profiles`` has numpy 2 and pandas 3, as users have them, and
-``./scripts/hatch run bench-profiles:run profiles`` bare whylogs, which wants numpy 1 and pandas 2, whose sort is half as
+``./scripts/hatch run bench-profiles:run profiles`` bare whylogs, which wants numpy 1 and pandas 2. Its sort is half as
 fast on processors without AVX-512. What is measured is CPU time, so that a busy machine disturbs less; what is not
 installed is left out.
 """
@@ -95,19 +95,19 @@ MERGES = {
         "obs_profiles",
         "from obs_profiles import merge, profile\nframe = mixed(100_000, 0)\n"
         "parts = [profile(frame.iloc[start : start + 100]) for start in range(0, 100_000, 100)]\n"
-        "tell(measured(lambda: merge(parts))[0])"
+        "tell(measured(lambda: merge(parts))[0])",
     ),
     "obs-profiles, of 10,000 rows each": (
         "obs_profiles",
         "from obs_profiles import merge, profile\nfrom copy import copy\n"
         "parts = [profile(mixed(10_000, seed)) for seed in range(100)] * 10\n"
-        "tell(measured(lambda: merge(parts))[0])"
+        "tell(measured(lambda: merge(parts))[0])",
     ),
     "obs-whylogs": (
         "whylogs",
         "from obs_whylogs import merge_profiles, profile\nframe = mixed(100_000, 0)\n"
         "parts = [profile(frame.iloc[start : start + 100]) for start in range(0, 100_000, 100)]\n"
-        "tell(measured(lambda: merge_profiles(parts), 1)[0])"
+        "tell(measured(lambda: merge_profiles(parts), 1)[0])",
     ),
 }
 
@@ -116,14 +116,14 @@ DRIFTS = {
         "obs_profiles",
         "from obs_profiles import drift, profile\nparts = profile(mixed(ROWS, 0)), profile(mixed(ROWS, 1))\n"
         "drift(*parts); seconds, found = measured(lambda: drift(*parts), 10)\n"
-        "tell(seconds, measured(lambda: found._repr_html_(), 10)[0])"
+        "tell(seconds, measured(lambda: found._repr_html_(), 10)[0])",
     ),
     "of whylogs' profiles, which are read first": (
         "whylogs",
         "from obs_profiles import drift\nfrom obs_whylogs import profile\n"
         "parts = profile(mixed(ROWS, 0)), profile(mixed(ROWS, 1))\n"
         "drift(*parts); seconds, found = measured(lambda: drift(*parts), 10)\n"
-        "tell(seconds, measured(lambda: found._repr_html_(), 10)[0])"
+        "tell(seconds, measured(lambda: found._repr_html_(), 10)[0])",
     ),
 }
 
@@ -271,9 +271,7 @@ def _profiles() -> None:
 
 
 def _merges() -> None:
-    rows = [
-        (name, f"{_run(source, 0)[0]:.2f} s") for name, (module, source) in MERGES.items() if installed(module)
-    ]
+    rows = [(name, f"{_run(source, 0)[0]:.2f} s") for name, (module, source) in MERGES.items() if installed(module)]
     print_table("Merging 1,000 profiles of 20 columns", ("", "CPU"), rows)
 
 

@@ -30,15 +30,13 @@ from obs_profiles.sketches.samples import SIZE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from obs_profiles.columns.texts import PackedTexts
-
 __all__ = ["merged_batches", "profile", "profile_batch", "profile_of"]
 
 _MERGED_AT_ONCE = 32
 """Batches that are kept until they are merged: more would take more memory, fewer lose more of what sketches know."""
 
-_LONGEST_TEXT = 100
-"""Bytes of a text, and characters of what a type is called, that are kept."""
+_LONGEST_DTYPE = 100
+"""Characters of what a type is called that are kept."""
 
 _EXACT = 1 << 53
 """Up to here each integer is a float."""
@@ -144,7 +142,7 @@ def _column(name: str, values: ColumnValues) -> ColumnProfile:
 def _shortened(dtype: str) -> str:
     """Shorten what a type is called: some list thousands of categories or fields."""
     text = storable(dtype)
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+    return text if len(text) <= _LONGEST_DTYPE else f"{text[:_LONGEST_DTYPE]}…"
 
 
 # ---- numbers ----------------------------------------------------------------------------------------------------
@@ -286,7 +284,7 @@ def _text_profile(part: CountedTexts, coupons: list[NDArray[np.uint32]]) -> Text
 
     def show(group: int) -> str:
         place = int(firsts[group])
-        return _shown(texts, place, int(h1[place]), raw=kind == "bytes")
+        return texts.shown_at(place, int(h1[place]), raw=kind == "bytes")
 
     lengths, length_counts = counted_numbers(texts.characters())
     if counts is not None:
@@ -309,13 +307,3 @@ def _frequent_texts(occurrences: NDArray[np.int64], show: Callable[[int], str]) 
         known[text] = known.get(text, 0) + count
     values = sorted(known)
     return FrequentItems(values, np.array([known[value] for value in values], np.int64), missed=missed)
-
-
-def _shown(texts: PackedTexts, place: int, hashed: int, *, raw: bool) -> str:
-    """Write a text, of a long one the first bytes and its hash: those that begin alike stay apart."""
-    short = int(texts.lengths[place]) <= _LONGEST_TEXT
-    if raw:
-        found = texts.bytes_at(place, _LONGEST_TEXT).decode("utf-8", "backslashreplace")
-    else:
-        found = texts.text_at(place, _LONGEST_TEXT)
-    return found if short else f"{found}…{hashed:016x}"

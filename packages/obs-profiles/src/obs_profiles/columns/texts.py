@@ -11,7 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PackedTexts"]
+__all__ = ["LONGEST", "PackedTexts"]
+
+LONGEST = 100
+"""Bytes of a text that profiles keep."""
 
 
 @dataclass(slots=True)
@@ -67,6 +70,18 @@ class PackedTexts:
             if most is not None and len(found) == most and error.start >= most - 4:
                 found = found[: error.start]
             return found.decode("utf-8", "backslashreplace")
+
+    def shown_at(self, place: int, hashed: int, *, raw: bool = False) -> str:
+        """Return a text as profiles keep it: of a long one the first bytes and its hash, so that none is another one.
+
+        Args:
+            place: Which text.
+            hashed: The first half of its hash.
+            raw: Whether it is bytes.
+        """
+        first = self.bytes_at(place, LONGEST)
+        found = first.decode("utf-8", "backslashreplace") if raw else self.text_at(place, LONGEST)
+        return found if int(self.lengths[place]) <= LONGEST else f"{found}…{hashed:016x}"
 
     def characters(self) -> NDArray[np.int64]:
         """Return how many characters each text has: its bytes, but for those that continue a character."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from obs_profiles.columns.texts import PackedTexts
+from obs_profiles.columns.texts import LONGEST, PackedTexts
 from obs_profiles.comparison.distance import distance_between
 from obs_profiles.profiles import ColumnProfile, NumberProfile
 from obs_profiles.sketches.hashing import coupons_of, coupons_of_numbers, hashes_of_texts
@@ -33,8 +33,6 @@ _LEAST_EXPECTED = 10
 """How many values of the smaller data set a bin should hold, or chance would fill it unevenly."""
 
 _CLEARLY = 0.15
-_PLAIN = 100
-"""Bytes of a text that are kept; of a longer one they are not the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +273,7 @@ class _Counted:
         """Return the largest share that values may have which are in no table."""
         if self.numbers is None:
             # What is shortened or escaped is not what was hashed.
-            plain = np.array(["\\" not in value and len(value.encode()) <= _PLAIN for value in values], bool)
+            plain = np.array(["\\" not in value and len(value.encode()) <= LONGEST for value in values], bool)
             unseen = self._never_seen(lambda: coupons_of(*hashes_of_texts(PackedTexts.of(values))), len(values))
             return np.where(plain & unseen, 0.0, 1.0)
         table = canonical(np.array([*values, None], object)[:-1])

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from obs_profiles.columns.texts import PackedTexts
 from obs_profiles.files.datasketches import KllSketch, read_frequent_strings, read_hll, read_kll
 from obs_profiles.files.protobuf import Message, signed, varint
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, by_count
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
-from obs_profiles.sketches.hashing import coupons_of_numbers
+from obs_profiles.sketches.hashing import coupons_of_numbers, hashes_of_texts
 from obs_profiles.sketches.numbers import canonical
 
 __all__ = ["read_whylogs"]
@@ -176,4 +177,14 @@ def _frequent_numbers(items: FrequentItems, *, whole: bool) -> FrequentItems:
 
 def _texts(frequent: FrequentItems) -> TextProfile:
     unknown = NumberProfile(0, 0, 0, 0, Moments(), QuantileSketch(), FrequentItems.none(texts=False))
-    return TextProfile(unknown, -1, frequent, TextSample(np.empty(0, np.uint32), [], []))
+    return TextProfile(unknown, -1, _shown(frequent), TextSample(np.empty(0, np.uint32), [], []))
+
+
+def _shown(frequent: FrequentItems) -> FrequentItems:
+    """Write long texts as our profiles keep them."""
+    values = list(map(str, frequent.values))
+    packed = PackedTexts.of(values)
+    hashes, _ = hashes_of_texts(packed)
+    shown = [packed.shown_at(place, int(hashes[place])) for place in range(len(values))]
+    order = sorted(range(len(shown)), key=shown.__getitem__)
+    return FrequentItems([shown[at] for at in order], frequent.counts[order], frequent.slack[order], frequent.missed)

@@ -89,7 +89,7 @@ class DistinctSketch:
     def estimate(self) -> float:
         """About how many distinct values were seen."""
         if self.coupons is not None:
-            return -_ADDRESSES * math.log1p(-len(self.coupons) / _ADDRESSES)
+            return abs(_ADDRESSES * math.log1p(-len(self.coupons) / _ADDRESSES))
         assert self.registers is not None
         return _estimate(np.bincount(self.registers, minlength=64))
 
