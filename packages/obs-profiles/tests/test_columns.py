@@ -251,7 +251,7 @@ def test_equal_numbers_are_one_value_whatever_holds_them() -> None:
     decimals = [decimal.Decimal(cents) / 100 for cents in range(-300, 300)]
     large = [decimal.Decimal(2**53 + 1), decimal.Decimal("9007199254740993.5"), decimal.Decimal("1e-30")]
     for values, kind in ((decimals, None), (large, pa.decimal128(38, 2)), (large[:1], pa.decimal128(38, 0))):
-        held = [value for value in values if kind is None or value.as_tuple().exponent >= -kind.scale]  # type: ignore[operator]
+        held = [value for value in values if kind is None or value.as_tuple().exponent >= -kind.scale]
         objects, table = column_of(held), arrow(held, kind)
         assert objects.distinct == table.distinct
         assert objects.numbers == table.numbers

@@ -244,7 +244,7 @@ def _seconds(values: NDArray[np.int64], unit: str) -> NDArray[np.float64]:
         return values * 86_400.0
     per_second = 1_000_000_000 // NANOSECONDS[unit]
     seconds, rest = np.divmod(values, per_second)
-    return seconds + rest / per_second
+    return (seconds + rest / per_second).astype(np.float64, copy=False)
 
 
 def _rhythm(
