@@ -55,6 +55,26 @@ def test_a_nightly_run_that_did_not_begin_is_missed() -> None:
     assert of(runs, days=1.5).is_late
 
 
+def test_what_needs_attention_is_said_of_the_last_run_that_ended() -> None:
+    good = [run(number) for number in range(8)]
+    checked = run(8)
+    checked.verdicts.failed = 1
+    assert of(good).attention == ""
+    assert of(good, days=1.5).attention == "late"
+    assert of([*good, run(8, status="failed")]).attention == "failed"
+    assert of([*good, run(8, status="lost")]).attention == "lost"
+    assert of([*good, checked]).attention == "checks"
+    assert of([*good, run(8, status="failed"), run(9, status="running")]).attention == "failed"
+
+
+def test_the_small_picture_has_a_bar_for_each_of_the_last_twenty_runs() -> None:
+    runs = [run(number, status="failed" if number % 10 == 3 else "succeeded") for number in range(30)]
+    spark = of([*runs, run(30, 20.0)]).spark
+    assert {status: outline.count("M") for status, outline in spark.items()} == {"succeeded": 18, "failed": 2}
+    assert spark["succeeded"].endswith("M152 0h6v26h-6z")
+    assert "M0 13h6v13h-6z" in spark["succeeded"]
+
+
 def test_tasks_are_in_the_order_of_the_newest_run_and_have_gaps() -> None:
     tasks = {
         "e000": [TaskRow("load", "succeeded", 5, 1, "main.2"), TaskRow("old", "succeeded", 1, 1, "main.3")],
@@ -191,8 +211,8 @@ def test_moments_in_text_are_left_to_the_browser() -> None:
     ]
 
 
-def test_what_obs_run_made_around_a_run_is_no_run_of_its_own(tmp_path: Path) -> None:
-    program = "from obs_core import execution\nwith execution('nightly'): pass"
+def test_a_program_under_obs_run_is_one_run_of_its_pipeline(tmp_path: Path) -> None:
+    program = "from obs_core import execution\nwith execution('nightly', tags={'year': 2013}): pass"
     for name in ("nightly", "nightly", "job"):
         command = [sys.executable, "-m", "obs_core", "run", "--name", name, "--", sys.executable, "-c", program]
         subprocess.run(command, env={**os.environ, "OBS_STORE": str(tmp_path)}, check=True)
@@ -201,7 +221,8 @@ def test_what_obs_run_made_around_a_run_is_no_run_of_its_own(tmp_path: Path) -> 
     indexer.update()
     runs = runs_of(engine, indexer.store_number, "nightly", 50)
     assert len(runs) == 3
-    assert all(one.within for one in runs)
+    assert [bool(one.within) for one in runs] == [True, False, False]  # of the job it is another one
+    assert [one.tags for one in runs] == [{"year": "2013"}] * 3
     assert counts_of(engine, indexer.store_number, "nightly") == {"succeeded": 3}
     assert [one.within for one in runs_of(engine, indexer.store_number, "job", 50)] == [""]
     engine.dispose()

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct, field
+from sqlalchemy.engine import Engine
 
 from obs_core.model import ExecutionView
-from obs_core.reading.usual import RUNS_LOOKED_AT, Rhythm, Usual, rhythm, usual
+from obs_core.outcomes import worst_first
+from obs_core.reading.usual import OF_METRICS, OF_TIMES, RUNS_LOOKED_AT, Rhythm, Usual, is_good, rhythm, usual
 from obs_core.text.durations import format_duration
+from obs_ui.index.queries import names_of, runs_of
 from obs_ui.index.tasks import TaskRow
 
-__all__ = ["MOST_RUNS", "RUNS", "Band", "CheckRow", "Pipeline", "TaskRuns", "every"]
+__all__ = ["MOST_RUNS", "RUNS", "Band", "CheckRow", "Pipeline", "Pipelines", "TaskRuns", "every"]
 
 RUNS = 50
 """Runs in the grid."""
+
+IN_SPARK = 20
+"""Runs in the small picture of a pipeline."""
 
 CHARTED = 200
 """Runs in the charts of what lists know: durations and metrics."""
@@ -89,6 +96,27 @@ class Pipeline:
         self._tasks = {one: {row.name: row for row in rows} for one, rows in tasks.items()}
 
     @property
+    def attention(self) -> str:
+        """Why somebody should look: ``"late"``, ``"failed"``, ``"lost"``, ``"checks"``, or nothing."""
+        if self.is_late:
+            return "late"
+        ended = self.ended[-1] if self.ended else None
+        if ended is None or (ended.status == "succeeded" and not ended.verdicts.failed):
+            return ""
+        return "checks" if ended.status == "succeeded" else ended.status
+
+    @property
+    def spark(self) -> dict[str, str]:
+        """The small picture of the last runs, 160 wide and 26 high: the outline of the bars of each status."""
+        runs = self.runs[-IN_SPARK:]
+        longest = max(map(self.duration, runs), default=0) or 1
+        bars: dict[str, str] = {}
+        for place, run in enumerate(runs, IN_SPARK - len(runs)):
+            high = max(round(26 * self.duration(run) / longest, 1), 3)
+            bars[run.status] = bars.get(run.status, "") + f"M{8 * place} {26 - high:g}h6v{high:g}h-6z"
+        return bars
+
+    @property
     def last(self) -> ExecutionView:
         """The newest run."""
         return self.all[-1]
@@ -115,12 +143,12 @@ class Pipeline:
     @property
     def sound(self) -> int:
         """How many of `ended` succeeded with no failed check."""
-        return sum(run.status == "succeeded" and not run.verdicts.failed for run in self.ended)
+        return sum(map(is_good, self.ended))
 
     @functools.cached_property
     def usual(self) -> Usual | None:
         """How long a good run usually takes, in nanoseconds."""
-        return usual([run.duration for run in self.all if run.status == "succeeded"])
+        return usual([run.duration for run in self.all if is_good(run)])
 
     @functools.cached_property
     def rhythm(self) -> Rhythm | None:
@@ -141,7 +169,7 @@ class Pipeline:
     @functools.cached_property
     def whole(self) -> Band:
         """How long the runs took, in nanoseconds, of `all`."""
-        good = [run.status == "succeeded" for run in self.all]
+        good = map(is_good, self.all)
         values: list[float | None] = [float(self.duration(run)) for run in self.all]
         return _band("Whole run", values, good)
 
@@ -159,7 +187,11 @@ class Pipeline:
 
     def _task_runs(self, name: str) -> TaskRuns:
         cells = [self._tasks.get(run.id, {}).get(name) for run in self.runs]
-        good = [float(cell.duration) for cell in cells if cell is not None and cell.status == "succeeded"]
+        good = [
+            float(cell.duration)
+            for run, cell in zip(self.runs, cells, strict=True)
+            if cell is not None and cell.status == "succeeded" and is_good(run)
+        ]
         longest = max((cell.duration for cell in cells if cell is not None), default=0)
         return TaskRuns(name, cells, longest, usual(good))
 
@@ -167,7 +199,11 @@ class Pipeline:
         """Return how long a task took, of all runs of which that is known."""
         cells = [self._tasks.get(run.id, {}).get(name) for run in self.all]
         values: list[float | None] = [None if cell is None else float(cell.duration) for cell in cells]
-        return _band(name, values, [cell is not None and cell.status == "succeeded" for cell in cells])
+        good = (
+            cell is not None and cell.status == "succeeded" and is_good(run)
+            for run, cell in zip(self.all, cells, strict=True)
+        )
+        return _band(name, values, good)
 
     @functools.cached_property
     def checks(self) -> list[CheckRow]:
@@ -177,7 +213,7 @@ class Pipeline:
             for outcome, name, found in run.verdicts.said:
                 row = rows.setdefault(name, CheckRow(name, [None] * len(self.runs)))
                 before = row.cells[place]
-                if before is None or _WORST_FIRST.index(outcome) < _WORST_FIRST.index(before[0]):
+                if before is None or worst_first(outcome) < worst_first(before[0]):
                     row.cells[place] = outcome, found
         return sorted(rows.values(), key=_telling, reverse=True)[:_MOST_CHECKS]
 
@@ -185,9 +221,9 @@ class Pipeline:
     def metrics(self) -> list[Band]:
         """The last value of each metric of each run."""
         names = dict.fromkeys(name for run in reversed(self.all) for name in run.metrics)
-        good = [run.status == "succeeded" for run in self.all]
+        good = list(map(is_good, self.all))
         return [
-            _band(name, [(run.metrics.get(name) or (None,))[0] for run in self.all], good, _NARROWEST_OF_METRICS)
+            _band(name, [(run.metrics.get(name) or (None,))[0] for run in self.all], good, OF_METRICS)
             for name in list(names)[:_MOST_METRICS]
         ]
 
@@ -195,9 +231,6 @@ class Pipeline:
     def charted(self) -> int:
         """From which of `all` on the charts show them: those before tell what is usual."""
         return max(0, len(self.all) - CHARTED)
-
-
-_WORST_FIRST = ("failed", "warned", "passed")
 
 
 def _telling(row: CheckRow) -> tuple[int, int]:
@@ -209,8 +242,41 @@ def _telling(row: CheckRow) -> tuple[int, int]:
     return places[0], places[1]
 
 
-_NARROWEST_OF_METRICS = 0.001
-"""A metric may hardly vary, and yet each change of it may tell something."""
+class Pipelines:
+    """All pipelines of a store: each is read anew only when one of its runs has changed.
+
+    Args:
+        engine: The index.
+        store: The store's number in it.
+    """
+
+    def __init__(self, engine: Engine, store: int) -> None:
+        self._engine = engine
+        self._store = store
+        self._held: dict[str, tuple[tuple[Any, ...], Pipeline]] = {}
+
+    def all(self, now: int) -> list[Pipeline]:
+        """Return them: what needs attention first, then those that ran last.
+
+        Args:
+            now: Nanoseconds since the epoch.
+        """
+        states = names_of(self._engine, self._store)
+        held: dict[str, tuple[tuple[Any, ...], Pipeline]] = {}
+        for name, state in states.items():
+            known = self._held.get(name)
+            if known is not None and known[0] == state:
+                known[1].now = now
+                held[name] = known
+            elif newest := runs_of(self._engine, self._store, name, RUNS):
+                held[name] = state, Pipeline(name, newest, {}, now)
+        self._held = held
+        found = [pipeline for _, pipeline in held.values()]
+        found.sort(key=lambda pipeline: (_ATTENTION.index(pipeline.attention), -pipeline.last.started))
+        return found
+
+
+_ATTENTION = ("late", "failed", "lost", "checks", "")
 
 
 def every(nanoseconds: int) -> str:
@@ -226,13 +292,13 @@ def every(nanoseconds: int) -> str:
     return f"every {format_duration(nanoseconds)}"
 
 
-def _band(name: str, values: list[float | None], good: Iterable[bool], narrowest: float = 0.1) -> Band:
+def _band(name: str, values: list[float | None], good: Iterable[bool], narrowest: float = OF_TIMES) -> Band:
     """Return values with what was usual before each of them."""
     before: list[float] = []
     found: list[Usual | None] = []
-    for value, is_good in zip(values, good, strict=True):
+    for value, counts in zip(values, good, strict=True):
         found.append(usual(before, narrowest))
-        if is_good and value is not None:
+        if counts and value is not None:
             before.append(value)
             del before[:-RUNS_LOOKED_AT]
     return Band(name, values, found)

@@ -123,15 +123,14 @@ def _parser_for(name: str) -> argparse.ArgumentParser:
 
 
 def _commands() -> dict[str, Command]:
-    from importlib.metadata import entry_points
-
     from obs_core.commands.builtin import NAMES
     from obs_core.failsafe import warn
+    from obs_core.values.registry import declared
 
     commands: dict[str, Command] = {}
     for name in (*NAMES, "completion"):
         commands |= _named(name)
-    for point in entry_points(group="obs.commands"):
+    for point in declared("obs.commands"):
         try:
             command: Command = point.load()()
             commands.setdefault(command.name, command)
