@@ -46,12 +46,14 @@ def united(tables: Sequence[NDArray[Any]]) -> NDArray[Any]:
 
 def least_of(numbers: Sequence[float]) -> float:
     """Return the smallest number; of 5 and 5.0 it is 5.0, whichever comes first."""
-    return min(numbers, key=lambda number: (number, isinstance(number, int)))
+    least = min(numbers)
+    return next((number for number in numbers if number == least and isinstance(number, float)), least)
 
 
 def most_of(numbers: Sequence[float]) -> float:
     """Return the largest number; of 5 and 5.0 it is 5.0, whichever comes first."""
-    return max(numbers, key=lambda number: (number, isinstance(number, float)))
+    most = max(numbers)
+    return next((number for number in numbers if number == most and isinstance(number, float)), most)
 
 
 def _are_floats(table: NDArray[Any]) -> bool:
