@@ -114,6 +114,29 @@ def test_the_first_200_columns_have_pictures_and_all_have_numbers() -> None:
     assert "Pictures are drawn of the first 200 columns." in page
 
 
+def test_all_different_is_said_of_what_is_known_to_be(random: np.random.Generator) -> None:
+    identifiers = np.arange(50_000) * 7_919 + 10**9
+    repeated = identifiers.copy()
+    repeated[:250] = identifiers[-250:]
+    zeros = np.where(np.arange(50_000) < 90, 0.0, random.normal(size=50_000))
+    columns: dict[str, Any] = {"it": identifiers, "text": [f"id{number}" for number in identifiers]}
+    for name, values in columns.items():
+        known = profile({name: values})
+        assert known[name].all_different is True
+        assert "50,000 all different" in text_of(profile_html(known))
+    for values in (repeated, zeros, [f"id{number}" for number in repeated]):
+        known = profile({"it": values})
+        assert known["it"].all_different is not True
+        assert "nearly all different" in text_of(profile_html(known))
+    assert profile({"it": [1, 1, 2]})["it"].all_different is False
+
+
+def test_integers_beside_each_other_do_not_read_alike() -> None:
+    page = text_of(profile_html(profile({"it": 2**53 + np.arange(1_000), "tiny": np.linspace(1, 1 + 1e-12, 1_000)})))
+    assert "9,007,199,254,740,992 to 9,007,199,254,741,991" in page
+    assert "1 to 1 " not in page
+
+
 def test_drift_says_what_moved(random: np.random.Generator) -> None:
     before = {"number": random.normal(size=5_000), "word": ["EWR", "JFK"] * 2_500, "same": [1] * 5_000}
     after = {"number": random.normal(1, 1, 5_000), "word": ["EWR", "BOS"] * 2_500, "same": [1] * 5_000}

@@ -175,6 +175,44 @@ def test_parts_of_any_values_merge_in_any_order(parts: list[list[Any]], shuffled
     merged._repr_html_()
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [[5, 6], [5.0, 6.5]],
+        [[0.0, 1.0], [-0.0, 1.0]],
+        [[2**53] * 3 + [2**53 + 1] * 4, [0.5]],
+        [np.array([2**64 - 1, 2**63], np.uint64), [1, 2], [1.5], [2**70]],
+        [[1.5e308, 1.6e308], [-1.5e308, -1.6e308], [1.0, 2.0]],
+        [["id-163243"], ["id-57516"]],  # of one hash of 32 bits
+        [[1, "a", None, 2.5], ["a", b"a", True], [{}, [], (1,)]],
+    ],
+)
+def test_parts_of_several_types_merge_in_any_order_and_so_do_those_that_were_kept(parts: list[Any]) -> None:
+    profiles = [profile({"it": part}) for part in parts]
+    kept = [Profile.from_bytes(part.to_bytes()) for part in profiles]
+    merged = [merge(order) for parts in (profiles, kept) for order in itertools.permutations(parts)]
+    for each in merged:
+        each.made = 1
+    assert len({each.to_bytes() for each in merged}) == 1
+
+
+def test_counts_of_large_integers_are_exact_beside_real_numbers() -> None:
+    merged = merge([profile({"it": [2**53] * 3 + [2**53 + 1] * 4}), profile({"it": [0.5]})])
+    assert merged["it"].frequent is not None
+    assert merged["it"].frequent.sorted_by_count() == [(2**53 + 1, 4, 4), (2**53, 3, 3), (0.5, 1, 1)]
+
+
+def test_long_texts_that_begin_alike_are_counted_apart() -> None:
+    address = "https://example.org/" + "ä" * 90
+    texts = [address + "/one"] * 6 + [address + "/two"] * 3 + ["short"]
+    whole, halves = profile({"it": texts}), merge([profile({"it": texts[::2]}), profile({"it": texts[1::2]})])
+    for known in (whole, halves):
+        assert known["it"].frequent is not None
+        assert [least for _, least, _ in known["it"].frequent.sorted_by_count()] == [6, 3, 1]
+        assert max(map(len, known["it"].frequent.values)) < 120
+    assert drift(whole, halves).column("it").distance == 0
+
+
 def test_parts_may_lack_columns() -> None:
     merged = merge([profile({"a": [1], "b": [2]}), profile({"b": [3, 4], "c": ["x", "y"]})])
     assert {name: column.rows for name, column in merged.columns.items()} == {"a": 1, "b": 3, "c": 2}
@@ -386,11 +424,12 @@ def test_profiles_can_be_pickled_saved_and_loaded(tmp_path: Path) -> None:
     [
         (b"", "0 bytes are no profile"),
         (b"hello", "no profile: one begins with b'OBSP'"),
-        (b"OBSP\x09" + zlib.compress(b""), "version 9, and this obs-profiles reads version 1: upgrade"),
-        (b"OBSP\x01", "cut off"),
-        (b"OBSP\x01nonsense", "damaged"),
-        (b"OBSP\x01" + zlib.compress(b"\xc1"), "damaged"),
-        (b"OBSP\x01" + zlib.compress(msgspec.msgpack.encode({"rows": "many"})), "damaged"),
+        (b"OBSP\x09" + zlib.compress(b""), "version 9, and this obs-profiles reads version 2: upgrade"),
+        (b"OBSP\x01" + zlib.compress(b""), "version 1, and this obs-profiles reads version 2: profile the data again"),
+        (b"OBSP\x02", "cut off"),
+        (b"OBSP\x02nonsense", "damaged"),
+        (b"OBSP\x02" + zlib.compress(b"\xc1"), "damaged"),
+        (b"OBSP\x02" + zlib.compress(msgspec.msgpack.encode({"rows": "many"})), "damaged"),
     ],
 )
 def test_what_is_no_profile_is_refused(data: bytes, says: str) -> None:
@@ -417,7 +456,7 @@ EVERY_KIND: dict[str, Any] = {
 
 
 def crafted(record: Any) -> bytes:
-    return b"OBSP\x01" + zlib.compress(msgspec.msgpack.encode(record), 1)
+    return b"OBSP\x02" + zlib.compress(msgspec.msgpack.encode(record), 1)
 
 
 def places_in(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -461,17 +500,28 @@ def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch: pytest.Monkey
     for columns, says in ((2**31, "length <= 65536"), (70_000, "length <= 65536")):
         content = header + b"\xdd" + columns.to_bytes(4, "big") + name * 70_000
         with pytest.raises(ProfileFormatError, match=says):
-            Profile.from_bytes(b"OBSP\x01" + zlib.compress(content, 1))
+            Profile.from_bytes(b"OBSP\x02" + zlib.compress(content, 1))
     deep = b"\x83\xa4rows\0\xa7columns\x90\xa4made" + b"\x91" * 100_000
     with pytest.raises(ProfileFormatError, match="damaged"):
-        Profile.from_bytes(b"OBSP\x01" + zlib.compress(deep))
+        Profile.from_bytes(b"OBSP\x02" + zlib.compress(deep))
+    many = header + b"\xdd" + (20_000).to_bytes(4, "big") + name * 20_000
+    with pytest.raises(ProfileFormatError, match=r"20,000 columns in all segments, of which so small a file"):
+        Profile.from_bytes(b"OBSP\x02" + zlib.compress(many))
+    lists: list[dict[str, Any]] = [
+        {"numbers": {"least": 0, "most": 0, "count": 0, "mean": 0.0, "frequent": {"counts": [1] * 9_000}}},
+        {"types": {str(number): 0 for number in range(100)}},
+    ]
+    for column in lists:
+        content = msgspec.msgpack.encode({"rows": 1, "columns": [{"name": "", "rows": 1} | column]})
+        with pytest.raises(ProfileFormatError, match="of length <="):
+            Profile.from_bytes(b"OBSP\x02" + zlib.compress(content))
     monkeypatch.setattr("obs_profiles.files.reading._MOST", 1 << 20)
     with pytest.raises(ProfileFormatError, match="cut off, or too large"):
-        Profile.from_bytes(b"OBSP\x01" + zlib.compress(bytes(2**20 + 1)))
+        Profile.from_bytes(b"OBSP\x02" + zlib.compress(bytes(2**20 + 1)))
 
 
-def test_a_file_of_the_first_version_is_read_for_ever() -> None:
-    known = Profile.load(Path(__file__).parent / "version_1.profile")
+def test_a_file_of_this_version_is_read_for_ever() -> None:
+    known = Profile.load(Path(__file__).parent / "version_2.profile")
     assert (known.rows, known.by, known.made) == (600, ("word",), 1)
     expected = profile(EVERY_KIND, by="word")
     assert list(known.segments) == list(expected.segments)
@@ -487,7 +537,7 @@ def test_a_field_of_a_newer_version_is_skipped() -> None:
     known = profile({"a": [1, 2, 3]})
     record = msgspec.msgpack.decode(zlib.decompress(known.to_bytes()[5:]))
     record["invented"] = record["columns"][0]["invented"] = {"x": 1}
-    assert Profile.from_bytes(b"OBSP\x01" + zlib.compress(msgspec.msgpack.encode(record))) == known
+    assert Profile.from_bytes(b"OBSP\x02" + zlib.compress(msgspec.msgpack.encode(record))) == known
 
 
 def test_equal_data_makes_equal_bytes_in_every_process() -> None:

@@ -82,18 +82,16 @@ class AllowedValues:
             f"{number_text(value)} ({n:,})" for value, n in _infinities(column).items() if value not in self.infinite
         ]
         others += self._other_booleans(column)
-        shortened = False
         for name, (items, write) in tables.items():
             allowed = self.known.get(name, set())
             counted = items.sorted_by_count()
             others += [f"{write(value)} ({count:,})" for value, count, _ in counted if value not in allowed]
-            shortened = shortened or (name == "texts" and any(_is_shortened(value) for value, _, _ in counted))
         if not others and lengths is not None and set(column.types) == {"text"}:
             allowed = self.known.get("lengths", set())
             counted = lengths[0].sorted_by_count()
             others = [f"texts of {value:,.0f} characters ({n:,})" for value, n, _ in counted if value not in allowed]
         complete = not any(items.missed for items, _ in tables.values())
-        told_apart = not shortened and not {"text", "bytes"} <= set(column.types)
+        told_apart = not {"text", "bytes"} <= set(column.types)
         return others, complete, told_apart
 
     def _of_other_types(self, column: ColumnProfile) -> Iterator[str]:
@@ -131,7 +129,3 @@ def _tables(column: ColumnProfile) -> dict[str, _Table]:
 def _infinities(column: ColumnProfile) -> dict[float, int]:
     counts = {-np.inf: column.negative_infinite, np.inf: column.infinite - column.negative_infinite}
     return {value: count for value, count in counts.items() if count}
-
-
-def _is_shortened(text: str) -> bool:
-    return text.endswith("…") and len(text.encode("utf-8", "replace")) > _LONGEST

@@ -417,21 +417,22 @@ def _infinite_quantile(level: float, below: int, above: int) -> float:
 
 def _distinct(column: ColumnProfile, _: Expectation) -> _Found:
     estimate, error = min(column.distinct.estimate, column.present), column.distinct.relative_error
+    if math.isinf(error):  # some values were not counted: there is at least one, and no two need be equal
+        return _Found(estimate, min(1, column.present), column.present)
     if not error:
         return _exactly(round(estimate))
     return _Found(estimate, estimate * (1 - error), min(estimate * (1 + error), column.present))
 
 
 def _unique(column: ColumnProfile, expected: Expectation) -> _Found:
-    count = max(1, column.present)
-    found = _distinct(column, expected)
-    # An estimate within its error of all rows may be all of them.
-    value = (
-        1.0
-        if found.most >= count * (1 - column.distinct.relative_error) and found.least != found.most
-        else found.value / count
-    )
-    return _Found(value, found.least / count, min(1.0, found.most / count))
+    if column.all_different:
+        return _exactly(1.0)
+    found, count = _distinct(column, expected), max(1, column.present)
+    least, most = found.least / count, min(1.0, found.most / count)
+    if column.all_different is None and most == 1.0:  # within its error the estimate may be all of them
+        return _Found(1.0, least, most)
+    most = most if column.all_different is None else min(most, 1 - 1 / count)
+    return _Found(min(found.value / count, most), least, most)
 
 
 def _length(column: ColumnProfile, _: Expectation) -> _Found | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
+from obs_profiles.sketches.numbers import least_of, most_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["ColumnProfile", "NumberProfile", "Profile", "TextProfile", "TimeProfile"]
 
 T = TypeVar("T")
+
+_COUNTED = ("integer", "number", "text")
+"""Kinds of which each value is known by itself: times are known to the microsecond, and objects by their looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,8 @@ class NumberProfile:
         """Merge what is known of several parts."""
         parts = [part for part in parts if part.moments.count] or parts
         return cls(
-            min(part.least for part in parts),
-            max(part.most for part in parts),
+            least_of([part.least for part in parts]),
+            most_of([part.most for part in parts]),
             _total(part.zeros for part in parts),
             _total(part.negatives for part in parts),
             Moments.merged([part.moments for part in parts]),
@@ -212,6 +216,20 @@ class ColumnProfile:
     def is_numeric(self) -> bool:
         """Whether most of its values are numbers."""
         return self.kind in ("integer", "number")
+
+    @property
+    def all_different(self) -> bool | None:
+        """Whether no value is there twice; None where the profile does not tell."""
+        if not self.distinct.relative_error:
+            return round(self.distinct.estimate) >= self.present
+        # More distinct values than hashes are kept: only tables of one kind of value tell.
+        counts = self.frequent
+        if counts is None or len(self.types) != 1 or self.kind not in _COUNTED:
+            return None
+        if len(counts) and int(counts.counts.max()) > 1:
+            return False
+        at_most = max([counts.missed, *(counts.counts + counts.slack).tolist(), self.infinite])
+        return True if at_most <= 1 else None
 
     @property
     def distribution(self) -> NumberProfile | None:

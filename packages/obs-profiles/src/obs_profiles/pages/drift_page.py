@@ -8,7 +8,7 @@ from obs_core.rendering import escape, verdict_mark
 from obs_core.text.numbers import MISSING
 from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement
 from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, writer_for
-from obs_profiles.pages.frame import MOST_DETAILED, about, controls, name_html, page, row, tiles
+from obs_profiles.pages.frame import HISTOGRAMS, MOST_DETAILED, about, controls, name_html, page, row, tiles
 from obs_profiles.profiles import ColumnProfile
 from obs_profiles.wording import count_text, number_text, share_text, signed_text, visible
 
@@ -24,7 +24,7 @@ _MEASURES = {
     "elements": "how many elements",
     "lengths": "lengths",
     "missing": "missing values",
-    "patterns": "patterns",
+    "patterns": "patterns of distinct values",
     "ranges": "ranges",
     "types": "types",
     "values": "values",
@@ -264,6 +264,8 @@ def _value(column: ColumnProfile | None, name: str) -> str:
         case "missing":
             return share_text(column.missing_share)
         case "distinct":
+            if column.distinct.incomplete:
+                return MISSING
             return ("≈ " if column.distinct.relative_error else "") + count_text(column.distinct.estimate)
         case "length" if column.texts is not None and column.texts.lengths.moments.count and column.kind == "text":
             lengths = column.texts.lengths
@@ -333,5 +335,6 @@ def _note(drift: Drift) -> str:
     return (
         '<p class="note">Drift is the Hellinger distance of the shares of values, missing ones included: 0 is the same,'
         " 1 is nothing in common. The mark is the threshold; what sampling explains is taken away. Below 0.1 it is"
-        f" slight, below 0.3 clear. Times are compared by what is missing: that they go on is no drift.{pictures}</p>"
+        f" slight, below 0.3 clear. Times are compared by what is missing: that they go on is no drift."
+        f" {HISTOGRAMS}{pictures}</p>"
     )
