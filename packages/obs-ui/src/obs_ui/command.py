@@ -15,6 +15,12 @@ class OpenUI(Command):
     name = "ui"
     summary = "open the execution UI in the browser: executions, traces and decks, live"
 
+    examples = (
+        ("obs ui", "the store of this folder"),
+        ("obs ui --store s3://team/obs --no-open", "a shared store; the address is printed"),
+        ("obs ui --host 0.0.0.0 --port 8000", "for other machines; they need the token that is printed"),
+    )
+
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: only this machine)")

@@ -6,10 +6,12 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec import Struct
 
 from obs_core.commands.base import OfOneExecution
+from obs_core.commands.printed_json import execution_as_json, json_document
 from obs_core.model import Verdict
 from obs_core.reading.execution import Execution, load_execution
 from obs_core.reading.listing import list_within
@@ -44,9 +46,7 @@ class Check(OfOneExecution):
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         found = _found(execution)
         if arguments.json:
-            import msgspec
-
-            print(msgspec.json.format(msgspec.json.encode(found)).decode())
+            print(json_document(self.name, _as_json(execution, found)))
         else:
             screen = Screen.of(sys.stdout)
             print(screen.draw("\n".join(_lines(found, screen))))
@@ -105,6 +105,17 @@ def _found(execution: Execution) -> _Found:
             found.add(_found(load_execution(inner.id, execution.store)))
     said.sort(key=lambda one: _ORDER.index(one.outcome))
     return found
+
+
+def _as_json(execution: Execution, found: _Found) -> dict[str, Any]:
+    return {
+        "execution": execution_as_json(execution.view),
+        "outcome": found.outcome,
+        "passed": found.passed,
+        "warned": found.warned,
+        "failed": found.failed,
+        "verdicts": found.verdicts,
+    }
 
 
 def _lines(found: _Found, screen: Screen) -> Iterator[str]:

@@ -25,6 +25,10 @@ class Doctor(Command):
 
     name = "doctor"
     summary = "show versions, settings, the store and the integrations found"
+    examples = (
+        ("obs doctor", "whether obs can record here"),
+        ("obs doctor --store s3://team/obs", "whether a shared store can be written"),
+    )
 
     def run(self, arguments: argparse.Namespace) -> int:
         healthy = True

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import sys
 from collections.abc import Callable, Iterator
 
-import msgspec
-
 from obs_core import clock
-from obs_core.commands.base import Command, CommandError, age_in_seconds
+from obs_core.commands.base import Command, CommandError, age_in_seconds, check_folder
+from obs_core.commands.printed_json import execution_as_json, json_line
 from obs_core.model import ExecutionView
 from obs_core.reading.listing import list_executions
-from obs_core.settings import store_url
 from obs_core.store import open_store
-from obs_core.text.durations import format_duration, format_iso, format_moment
+from obs_core.text.durations import format_duration, format_moment
 from obs_core.text.terminal import Screen, cut
 
 _COLUMNS = ("ID", "STATUS", "STARTED", "DURATION", "NAME")
@@ -68,12 +65,12 @@ class ListExecutions(Command):
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.limit < 0:
             raise CommandError(f"--limit counts executions, got {arguments.limit} (0 shows all)")
-        _check_folder(arguments.store)
+        check_folder(arguments.store)
         chosen = filter(_choice(arguments), _young(list_executions(arguments.store), arguments.since))
         found = itertools.islice(chosen, arguments.limit or None)
         if arguments.json:
             for execution in found:
-                print(msgspec.json.encode(_as_json(execution)).decode())
+                print(json_line(self.name, _as_json(execution)))
             return 0
         shown = list(found)
         if shown:
@@ -83,14 +80,9 @@ class ListExecutions(Command):
         elif any((arguments.status, arguments.verdict, arguments.name, arguments.tag, arguments.since)):
             print("no execution matches")
         else:
-            print("no executions yet: call a function decorated with @task")
+            store = open_store(arguments.store).url
+            print(f"no executions yet in the store {store!r}: call a function decorated with @task")
         return 0
-
-
-def _check_folder(store: str | None) -> None:
-    """Say so if the folder that was typed is not there: it would look like a store without executions."""
-    if store is not None and "://" not in store and not os.path.isdir(os.path.expanduser(store)):
-        raise CommandError(f"there is no folder {store!r}; the default store is {open_store(store_url()).url!r}")
 
 
 def _young(executions: Iterator[ExecutionView], since: str | None) -> Iterator[ExecutionView]:
@@ -118,11 +110,7 @@ def _choice(arguments: argparse.Namespace) -> Callable[[ExecutionView], bool]:
 
 def _as_json(execution: ExecutionView) -> dict[str, object]:
     return {
-        "id": execution.id,
-        "name": execution.name,
-        "status": execution.status,
-        "started": format_iso(execution.started),
-        "duration": execution.duration / 1e9,
+        **execution_as_json(execution),
         "error": execution.error,
         "verdict": execution.verdicts.outcome,
         "checks": {name: getattr(execution.verdicts, name) for name in ("passed", "warned", "failed")},
@@ -130,7 +118,6 @@ def _as_json(execution: ExecutionView) -> dict[str, object]:
         "host": execution.host,
         "user": execution.user,
         "command": execution.command,
-        "git_commit": execution.git_commit,
         "within": execution.within,
     }
 

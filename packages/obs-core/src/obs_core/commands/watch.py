@@ -15,6 +15,7 @@ from obs_core import clock
 from obs_core.commands.base import CommandError, OfOneExecution
 from obs_core.journal.logs import LogTail
 from obs_core.model import LogLine, TaskView
+from obs_core.provenance import command_name
 from obs_core.reading.execution import Execution
 from obs_core.recording.closing_line import line_of
 from obs_core.text.durations import format_duration
@@ -52,7 +53,7 @@ class Watch(OfOneExecution):
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:  # noqa: ARG002
         if not is_terminal(sys.stdout):
-            raise CommandError("watch draws a screen and needs a terminal; `obs logs -f` does not")
+            raise CommandError(f"watch draws a screen and needs a terminal; `{command_name()} logs -f` does not")
         try:
             from rich.console import Console
             from rich.live import Live
