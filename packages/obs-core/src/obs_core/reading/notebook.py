@@ -13,7 +13,7 @@ from obs_core.text.verdicts import counted_verdicts
 if TYPE_CHECKING:
     from obs_core.model import ExecutionView, TaskView
 
-__all__ = ["shown"]
+__all__ = ["shown", "shown_reasons"]
 
 _MOST_TASKS = 20
 
@@ -40,6 +40,25 @@ def shown(view: ExecutionView, tasks: Sequence[TaskView], trace: str, warnings: 
         f"<table><thead><tr>{_HEAD}</tr></thead><tbody>{rows}</tbody></table>{more}"
         f"<pre style='font-family:monospace;line-height:1.3'>{escape(trace)}</pre></details>"
     )
+
+
+def shown_reasons(paragraph: str, sections: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Return a paragraph, and below it folded lists of lines.
+
+    Args:
+        paragraph: What matters.
+        sections: Titles and lines; one without lines is left out.
+    """
+    folded = "".join(
+        f"<details><summary>{escape(title)}</summary><ul>{_items(lines)}</ul></details>"
+        for title, lines in sections
+        if lines
+    )
+    return f"<p>{escape(paragraph)}</p>{folded}"
+
+
+def _items(lines: Sequence[str]) -> str:
+    return "".join(f"<li>{escape(line)}</li>" for line in lines)
 
 
 _LEFT = "style='text-align:left'"
