@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from obs_core import check, execution, load_execution, span, task
+from obs_core import Deck, check, execution, load_execution, span, task
 from obs_core.commands import main as obs
 from obs_core.commands.builtin import NAMES, OF_AN_EXECUTION
 from obs_core.commands.main import _parser_for
@@ -78,6 +78,26 @@ def test_show_prints_the_path_of_a_page_with_every_task(run_id: str, capsys: pyt
     page = Path(capsys.readouterr().out.strip())
     assert page.read_text().startswith("<!doctype html>")
     assert page.name == "execution.html"
+
+
+def test_show_as_text_tells_what_the_decks_say(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @task
+    def join(rows: int) -> int:
+        table = "<table><tr><th><span>speed</span><span>float64</span></th></tr><tr><td>NA</td></tr></table>"
+        Deck("Table").append(f"{table}<style>th {{color: red}}</style><pre>def f():\n    pass</pre>")
+        return rows
+
+    with execution("flights", store=folder):
+        join(5)
+        add(1, 2)
+    assert obs(["show", "--task", "join", "--text"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("join succeeded in ")
+    assert "[Table]\n speed float64\n NA\ndef f():\n    pass\n" in told
+    assert "[Input]\nrows int\n" in told
+    assert "red" not in told
+    assert obs(["show", "--text"]) == 0
+    assert "\nadd succeeded in " in capsys.readouterr().out
 
 
 def test_show_of_one_task(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -135,6 +135,7 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
 _FIRST_STEPS = (
     ("obs why", "why the last execution failed, was killed, or stands still"),
     ("obs diff", "what changed since the last good execution of its name"),
+    ("obs show --task fit --text", "what a task was given, and what its decks say"),
     ("obs explain", "where its time went"),
     ("obs logs -f", "what it says, as it says it"),
     ("obs check", "what its checks found; exits with 1 if one failed"),

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import webbrowser
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,9 +17,11 @@ from obs_core.commands.base import EXECUTION_HELP, Command, CommandError, OfOneE
 from obs_core.commands.printed_json import execution_as_json, json_document
 from obs_core.model import SeenStack, TaskView
 from obs_core.provenance import command_name
+from obs_core.reading.deck_text import decks_as_text
 from obs_core.reading.execution import Execution, load_execution
 from obs_core.reading.listing import list_executions
-from obs_core.text.durations import format_iso
+from obs_core.text.durations import format_duration, format_iso
+from obs_core.text.terminal import Screen
 from obs_core.text.verdicts import counted_verdicts
 
 
@@ -26,20 +29,28 @@ class Show(OfOneExecution):
     """Print where the reports of an execution are."""
 
     name = "show"
-    summary = "print the path of an execution's report"
+    summary = "print the path of an execution's report, or with --text what it says: inputs, tables, errors"
     examples = (
         ("obs show", "the last execution"),
         ("obs show flights --task fit --open", "one task of the newest flights, in the browser"),
+        ("obs show --task fit --text", "its inputs, tables and errors, here"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
         parser.add_argument("--open", action="store_true", help="open it in the browser")
-        parser.add_argument("--json", action="store_true", help="as JSON")
         parser.add_argument("--task", metavar="NAME", help="the report of this task's last call")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument(
+            "--text", action="store_true", help="print what the decks say: inputs, tables, errors, sources"
+        )
+        how.add_argument("--json", action="store_true", help="as JSON")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         task = None if arguments.task is None else _task(execution, arguments.task)
+        if arguments.text:
+            _print_text(execution.tasks if task is None else [task])
+            return 0
         address = execution.write_report(task)
         if arguments.json:
             print(json_document(self.name, {"execution": execution_as_json(execution.view), "report": address}))
@@ -52,6 +63,18 @@ class Show(OfOneExecution):
         if arguments.open:
             webbrowser.open(address if "://" in address else f"file://{address}")
         return 0
+
+
+def _print_text(tasks: Sequence[TaskView]) -> None:
+    screen = Screen.of(sys.stdout)
+    for number, task in enumerate(tasks):
+        error = f": {task.error}" if task.error else ""
+        title = screen.name(f"{task.name} {task.status} in {format_duration(task.duration)}{error}")
+        if number:
+            print()
+        print(screen.paint(title, "bold"))
+        for line in decks_as_text(task):
+            print(screen.draw(screen.name(line)))
 
 
 class Open(Command):
@@ -71,7 +94,7 @@ class Open(Command):
         check_folder(arguments.store)
         wanted = arguments.id or _newest_failure(arguments.store) or "last"
         execution = load_execution(wanted, arguments.store)
-        return Show().run_on(execution, argparse.Namespace(task=arguments.task, open=True, json=False))
+        return Show().run_on(execution, argparse.Namespace(task=arguments.task, open=True, json=False, text=False))
 
 
 def _newest_failure(store: str | None) -> str | None:
