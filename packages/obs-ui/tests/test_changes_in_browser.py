@@ -14,6 +14,7 @@ import pytest
 from obs_core import Deck, execution, log_metric, log_params, span, task
 from obs_core.journal import flusher
 from obs_core.rendering import verdict_mark
+from obs_core.testing import FixedClock
 
 pytestmark = pytest.mark.browser
 
@@ -93,6 +94,35 @@ def test_without_a_good_run_one_chooses(serve: Callable[..., Any], open_page: Ca
     page.locator(".executions .names a").first.click()
     expect(page).to_have_url(re.compile(f"left={first}&right={second}"))
     expect(row(page, "input", "fit's rows")).to_contain_text("3")
+
+
+@task
+def settle(clock: FixedClock, seconds: float) -> None:
+    with span("wait"):
+        clock.advance(seconds)
+    with span("sum up"):
+        clock.advance(1)
+        if seconds < 10:
+            raise ValueError("cut short")
+
+
+def test_what_did_not_finish_was_not_faster(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    ids = []
+    with FixedClock() as clock:
+        for seconds in (10, 4):
+            clock.advance(3600)
+            with contextlib.suppress(ValueError), execution("settled") as run:
+                settle(clock, seconds)
+            ids.append(run.id)
+    flusher.flush_all()
+    server = serve()
+    page = open_page(f"{server.url}executions/{ids[1]}/changes")
+    assert page.locator(".change").all_inner_texts() == ["did not finish"] * 4  # the run, two spans' times, the task
+    expect(page.locator("rect.unknown")).to_have_count(3)
+    expect(page.locator(".faster, rect.faster")).to_have_count(0)
+    page = open_page(f"{server.url}compare?left={ids[1]}&right={ids[0]}")
+    expect(page.locator("rect.unknown").first).to_be_attached()
+    expect(page.locator(".slower, rect.slower")).to_have_count(0)
 
 
 def test_diffs_open(serve: Callable[..., Any], open_page: Callable[..., Any], tmp_path: Any) -> None:

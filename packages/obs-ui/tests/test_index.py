@@ -252,7 +252,7 @@ def test_an_index_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> N
     engine = connect(address)
     update(Indexer(engine, open_store()))
     with engine.begin() as connection:
-        for name in ("executions_by_duration", "executions_by_name", "executions_by_verdict", "executions_within"):
+        for name in ("executions_by_duration", "executions_by_name", "executions_by_verdict"):
             connection.execute(sa.text(f"DROP INDEX {name}"))
         for name in ("name_key", "metrics", "verdict", "verdicts", "within"):
             connection.execute(sa.text(f"ALTER TABLE executions DROP COLUMN {name}"))

@@ -191,8 +191,8 @@ def test_moments_in_text_are_left_to_the_browser() -> None:
     ]
 
 
-def test_what_obs_run_made_around_a_run_is_no_run_of_its_own(tmp_path: Path) -> None:
-    program = "from obs_core import execution\nwith execution('nightly'): pass"
+def test_a_program_under_obs_run_is_one_run_of_its_pipeline(tmp_path: Path) -> None:
+    program = "from obs_core import execution\nwith execution('nightly', tags={'year': 2013}): pass"
     for name in ("nightly", "nightly", "job"):
         command = [sys.executable, "-m", "obs_core", "run", "--name", name, "--", sys.executable, "-c", program]
         subprocess.run(command, env={**os.environ, "OBS_STORE": str(tmp_path)}, check=True)
@@ -201,7 +201,8 @@ def test_what_obs_run_made_around_a_run_is_no_run_of_its_own(tmp_path: Path) -> 
     indexer.update()
     runs = runs_of(engine, indexer.store_number, "nightly", 50)
     assert len(runs) == 3
-    assert all(one.within for one in runs)
+    assert [bool(one.within) for one in runs] == [True, False, False]  # of the job it is another one
+    assert [one.tags for one in runs] == [{"year": "2013"}] * 3
     assert counts_of(engine, indexer.store_number, "nightly") == {"succeeded": 3}
     assert [one.within for one in runs_of(engine, indexer.store_number, "job", 50)] == [""]
     engine.dispose()

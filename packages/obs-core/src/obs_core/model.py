@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from msgspec import Struct, field
 
+from obs_core.outcomes import OUTCOMES
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -84,7 +86,7 @@ class VerdictCounts(Struct):
     @property
     def outcome(self) -> str:
         """The worst outcome: ``"failed"``, ``"warned"``, ``"passed"``; empty if nothing was checked."""
-        return next((name for name in ("failed", "warned", "passed") if getattr(self, name)), "")
+        return next((name for name in OUTCOMES if getattr(self, name)), "")
 
     def __bool__(self) -> bool:
         """Whether anything was checked."""

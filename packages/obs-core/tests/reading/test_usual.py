@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import datetime
 
-from obs_core.reading.usual import rhythm, usual
+import pytest
+from msgspec import structs
+
+from obs_core.model import ExecutionView, VerdictCounts
+from obs_core.reading.usual import is_good, rhythm, usual
 
 DAY = 86_400 * 10**9
 
@@ -29,7 +33,27 @@ def test_only_the_last_twenty_runs_count() -> None:
 
 
 def test_a_few_runs_tell_nothing() -> None:
-    assert usual([10.0] * 4) is None
+    assert usual([10.0] * 3) is None
+
+
+def test_of_few_runs_more_is_usual() -> None:
+    few, many = usual([9.0, 10.0, 11.0, 10.0]), usual([9.0, 10.0, 11.0, 10.0] * 5)
+    assert few is not None
+    assert many is not None
+    assert few.high - 10 == pytest.approx(2 * 3 * 1.4826 * 0.5)
+    assert many.high - 10 == pytest.approx(1.2 * 3 * 1.4826 * 0.5)
+
+
+def test_what_is_never_negative_has_no_usual_range_below_zero() -> None:
+    found = [usual(values) for values in ([1.0, 9.0, 2.0, 5.0], [-1.0, 9.0, 2.0, 5.0])]
+    assert [one is not None and one.low < 0 for one in found] == [False, True]
+
+
+def test_a_run_with_a_failed_check_is_no_good_one() -> None:
+    run = ExecutionView("e1", "night", "succeeded", 0, 10)
+    assert is_good(run)
+    assert not is_good(structs.replace(run, verdicts=VerdictCounts(passed=3, failed=1)))
+    assert not is_good(structs.replace(run, status="lost"))
 
 
 def test_equal_runs_leave_a_tenth_on_each_side() -> None:

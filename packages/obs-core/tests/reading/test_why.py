@@ -62,7 +62,7 @@ def train(tmp_path: Path, folder: Path) -> Callable[..., subprocess.Popen[str]]:
 
 
 def newest(folder: Path) -> Why:
-    """What is said of the last execution: the script's own, begun after that of ``obs run``."""
+    """What is said of the last execution."""
     return load_execution("last", folder).why()
 
 
@@ -91,11 +91,14 @@ def test_the_cause_is_told(
     assert "fit of train" in found.paragraph
 
 
-def test_the_execution_of_obs_run_names_the_one_that_tells_more(
+def test_the_execution_of_obs_run_names_one_of_another_name_that_tells_more(
     train: Callable[..., subprocess.Popen[str]], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train("raise ValueError('no such airport')", run=True).communicate(timeout=120)
+    train("raise ValueError('no such airport')", run=True, options=("--name", "night")).communicate(timeout=120)
     inner, outer = list_executions(folder)
+    of_program = load_execution(inner.id, folder).why()
+    assert (of_program.cause, of_program.known) == ("exception", True)
+    assert any(one.startswith("obs run saw it end") for one in of_program.evidence)
     found = load_execution(outer.id, folder).why()
     assert (found.cause, found.known, found.error) == ("exit", True, [])
     assert "ended with exit code 1" in found.paragraph
@@ -103,7 +106,7 @@ def test_the_execution_of_obs_run_names_the_one_that_tells_more(
     assert obs(["ls", "--store", str(folder)]) == 0
     of_inner, of_outer = capsys.readouterr().out.splitlines()[1:]
     assert of_inner.endswith(f"train (in {outer.id})")
-    assert of_outer.endswith("train")
+    assert of_outer.endswith("night")
 
 
 def test_the_failed_tasks_own_report_says_why_too(folder: Path) -> None:

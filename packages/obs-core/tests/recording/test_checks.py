@@ -26,7 +26,10 @@ from obs_core import (
     span,
     task,
 )
+from obs_core.assembly.verdicts import VerdictAssembly
+from obs_core.assembly.writers import Writer
 from obs_core.commands import main as obs
+from obs_core.journal import records
 from obs_core.model import Verdict
 from obs_core.rendering import verdict_mark
 from obs_core.testing import RecordingStore
@@ -169,6 +172,14 @@ load()
     assert (view.status, view.verdicts.outcome) == ("lost", "failed")
 
 
+def test_a_note_counts_though_its_writer_did_not_come_to_say_so() -> None:
+    verdicts, writer = VerdictAssembly(), Writer("main")
+    verdicts.take_note(writer, records.Note("main.1", "the tracker is away"))
+    assert (verdicts.counts().warned, verdicts.counts().said) == (1, [("warned", "Note", "the tracker is away")])
+    verdicts.take_summary(writer, records.VerdictSummary(0, 0, 1, 0, [("warned", "Note", "the tracker is away")]))
+    assert verdicts.counts().warned == 1
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_what_another_process_checked_is_in_the_list(folder: Path) -> None:
     with execution("night", store=folder):
@@ -219,6 +230,27 @@ class TestTheCommand:
             check("rows > 10", False, severity="warn")
         assert obs(["check", "--store", str(folder)]) == 0
         assert obs(["check", "--store", str(folder), "--strict"]) == 1
+
+    def test_a_killed_runs_first_line_counts_what_its_lines_tell(
+        self, folder: Path, run_script: RunScript, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        script = """
+import os, signal
+from obs_core import check, current_context, task
+from obs_core.journal import flusher
+@task
+def load():
+    check("rows > 0", True, "5 rows")
+    current_context().note("the tracker is away")
+    flusher.flush_all()
+    os.kill(os.getpid(), signal.SIGKILL)
+load()
+"""
+        assert run_script(script, check=False).returncode == -signal.SIGKILL
+        assert obs(["check", "--store", str(folder)]) == 1
+        first, *lines = capsys.readouterr().out.splitlines()
+        assert " lost, 1 check warned, 1 passed " in first
+        assert [line.split()[0] for line in lines] == ["warned", "passed"]
 
     def test_what_is_typed_wrong_exits_with_2(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         with execution("night", store=folder):

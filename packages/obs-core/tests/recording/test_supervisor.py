@@ -134,31 +134,151 @@ def test_an_execution_is_named_by_its_command(command: list[str], name: str) -> 
 
 
 NIGHTLY = """
-import sys
-from obs_core import check, execution, task
+import os, signal, sys
+from obs_core import check, execution, log_params, task
+from obs_core.journal import flusher
+
+how = sys.argv[1]
 
 @task
 def load(rows):
     check("rows > 0", rows > 0)
+    flusher.flush_all()
+    if how == "exit":
+        sys.exit(3)
+    if how == "_exit":
+        os._exit(4)
+    if how in ("kill", "term"):
+        os.kill(os.getpid(), signal.SIGKILL if how == "kill" else signal.SIGTERM)
+    if how in ("raise", "caught"):
+        raise ValueError("no rows")
 
-with execution("nightly"):
-    load(int(sys.argv[1]))
+log_params(early=1)
+try:
+    with execution("nightly", tags={"rows": how}):
+        rows = int(how) if how.isdecimal() else 7
+        log_params(rows=rows)
+        load(rows)
+except ValueError:
+    if how != "caught":
+        raise
+if how == "late":
+    sys.exit(5)
 """
 
 
-def test_an_execution_of_the_same_name_within_is_the_run_that_is_meant(
-    start: Start, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def nightly(tmp_path: Path) -> str:
     script = tmp_path / "nightly.py"
     script.write_text(NIGHTLY)
-    for rows in ("5", "0", "7"):
-        assert start(sys.executable, str(script), rows).wait(120) == 0
-    first, second, third = [view for view in list_executions(folder) if view.within][::-1]
-    changes = load_execution(third.id, folder).changes()
+    return str(script)
+
+
+def test_an_execution_of_the_same_name_is_the_one_of_obs_run(
+    start: Start, folder: Path, nightly: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for how in ("5", "0", "7"):
+        assert start(sys.executable, nightly, how).wait(120) == 0
+    views = list(list_executions(folder))
+    assert [(one.name, one.status, one.tags, one.within) for one in views] == [
+        ("nightly", "succeeded", {"rows": rows}, "") for rows in ("7", "0", "5")
+    ]
+    third = load_execution(views[0].id, folder)
+    assert [one.name for one in third.tasks] == ["nightly", "load"]  # what was logged outside any task is the first's
+    assert third.params() == {"rows": 7, "early": 1}
+    assert third.view == views[0]
+    changes = third.changes()
     assert changes.other is not None
-    assert changes.other.id == first.id  # not what obs run made, nor the one with a failed check
-    assert changes.earlier == [first.id]
-    for name in (second.id, second.within):  # what obs run made has the checks of what ran in it
-        assert obs(["check", name, "--store", str(folder)]) == 1
-        assert "rows > 0" in capsys.readouterr().out
+    assert changes.other.id == views[2].id  # not the one with a failed check
+    assert obs(["check", views[1].id, "--store", str(folder)]) == 1
+    assert "rows > 0" in capsys.readouterr().out
     assert obs(["check", "nightly", "--store", str(folder)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "error", "cause"),
+    [
+        ("raise", 1, "ValueError: no rows", "exception"),
+        ("exit", 3, "SystemExit: 3", "exit"),
+        ("_exit", 4, "SystemExit: 4", "exit"),
+        ("kill", -signal.SIGKILL, "Terminated: SIGKILL", "killed"),
+        ("term", -signal.SIGTERM, "Terminated: SIGTERM", "terminated"),
+        ("late", 5, "SystemExit: 5", "exit"),
+        ("caught", 0, "ValueError: no rows", "exception"),
+    ],
+)
+def test_how_its_process_ended_is_known(
+    start: Start, folder: Path, nightly: str, how: str, code: int, error: str, cause: str
+) -> None:
+    assert start(sys.executable, nightly, how).wait(120) == code
+    (view,) = list_executions(folder)
+    found = load_execution(view.id, folder)
+    assert (view.status, view.error, view.tags) == ("failed", error, {"rows": how})
+    assert (found.view.status, found.view.error) == ("failed", error)
+    why = found.why()
+    assert (why.cause, why.known) == (cause, True)
+    assert any(one.startswith("obs run saw it end") for one in why.evidence)
+    if how != "late":
+        assert why.task == "load"
+
+
+def test_only_the_first_of_the_name_and_of_its_own_process_is_it(start: Start, folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+    script.write_text("""
+import os, subprocess, sys
+from obs_core import execution
+from obs_core.journal import flusher
+if len(sys.argv) == 1:
+    subprocess.run([sys.executable, __file__, "child"], check=True)
+    with execution("other"), execution("job"):
+        pass
+    flusher.flush_all()
+    if not os.environ.get("AGAIN"):
+        os.execve(sys.executable, [sys.executable, __file__], {**os.environ, "AGAIN": "1"})
+else:
+    with execution("job"):
+        pass
+""")
+    assert start(sys.executable, str(script)).wait(120) == 0
+    views = list(list_executions(folder))[::-1]
+    first = views[0].id
+    assert [(one.name, one.within, one.status) for one in views] == [
+        ("job", "", "succeeded"),
+        *[("job", first, "succeeded"), ("other", first, "succeeded")],
+        *[("job", first, "succeeded"), ("other", first, "succeeded"), ("job", first, "succeeded")],
+    ]
+
+
+def test_it_goes_on_until_its_process_has_ended(start: Start, folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+    script.write_text("""
+import sys
+from obs_core import execution
+with execution("job") as run:
+    pass
+print(run.id, flush=True)
+sys.stdin.read()
+""")
+    process = start(sys.executable, str(script))
+    assert process.stdout is not None
+    execution_id = process.stdout.readline().strip()
+    (view,) = list_executions(folder)
+    assert (view.id, view.status) == (execution_id, "running")
+    process.communicate("", timeout=120)
+    (view,) = list_executions(folder)
+    assert (view.id, view.status) == (execution_id, "succeeded")
+
+
+def test_if_obs_run_itself_was_killed_the_programs_word_counts(start: Start, folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+    script.write_text("""
+import os, signal
+from obs_core import execution
+with execution("job", tags={"year": 2013}):
+    os.kill(os.getppid(), signal.SIGKILL)
+print("done", flush=True)
+""")
+    process = start(sys.executable, str(script))
+    assert process.communicate(timeout=120)[0] == "done\n"
+    (view,) = list_executions(folder)
+    assert (view.status, view.tags) == ("succeeded", {"year": "2013"})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obs_core.text.numbers import byte_size, count, plural, share, statistic, statistics
+from obs_core.text.numbers import byte_size, count, plural, share, statistic, statistics, told_apart
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,18 @@ def test_statistics_side_by_side_are_grouped_alike():
 @given(st.floats(-1e308, 1e308))
 def test_a_statistic_reads_back_as_the_number_within_its_digits(value):
     assert float(statistic(value).replace(",", "")) == pytest.approx(value, rel=6e-4, abs=1e-320)
+
+
+@given(st.floats(-1e308, 1e308), st.floats(-1e308, 1e308))
+def test_numbers_that_are_compared_look_alike_only_if_they_are(left, right):
+    texts = told_apart(left, right)
+    assert (texts[0] == texts[1]) == (left == right)
+    assert told_apart(left, left) == (statistic(left), statistic(left))
+
+
+def test_numbers_that_are_compared_have_no_more_digits_than_it_takes():
+    assert told_apart(16_589_932.5, 336_776) == ("16,589,932", "336,776")
+    assert told_apart(17.00012, 17.00034) == ("17.0001", "17.0003")
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from obs_core.installed import Installed, installed
 from obs_core.text.numbers import plural
 from obs_renderers._markup import escape, fragment, script
 
 if TYPE_CHECKING:
-    from importlib.metadata import Distribution
-
     from obs_core.decks.default import Dependencies
 
 __all__ = ["Package", "PythonDependencyRenderer", "installed_packages"]
 
-_HEADER = re.compile(r"^(Name|Version|Summary): *(.*)$", re.MULTILINE)
+_HEADER = re.compile(r"^(Name|Summary): *(.*)$", re.MULTILINE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/@]*@")
-_SEPARATORS = re.compile(r"[-_.]+")
 
 
 class Package(Struct, frozen=True):
@@ -48,28 +46,17 @@ class Package(Struct, frozen=True):
 
 
 def installed_packages() -> list[Package]:
-    """Find the packages that this Python can import, by name; of two of one name the one found first."""
-    from importlib.metadata import distributions
-
-    found: dict[str, Package] = {}
-    for distribution in distributions():
-        if package := _package(distribution):
-            found.setdefault(_SEPARATORS.sub("-", package.name).lower(), package)
-    return [found[name] for name in sorted(found)]
+    """Find the packages that this Python can import, by name; of two of one name the one that is imported."""
+    return [_package(one) for one in installed().values()]
 
 
-def _package(distribution: Distribution) -> Package | None:
-    """Read one package; None for one whose folder is broken, as an interrupted installation leaves it."""
-    # The metadata property would parse each whole file as an email message: twenty times slower.
-    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
-    headers = dict(_HEADER.findall(text.partition("\n\n")[0]))
-    if not headers.get("Name") or not headers.get("Version"):
-        return None
-    origin, editable = _origin(distribution.read_text("direct_url.json"))
-    return Package(headers["Name"], headers["Version"], headers.get("Summary", ""), origin, editable)
+def _package(one: Installed) -> Package:
+    headers = dict(_HEADER.findall(one.headers()))
+    origin, editable = _origin(one.read("direct_url.json"))
+    return Package(headers.get("Name", one.name), one.version, headers.get("Summary", ""), origin, editable)
 
 
-def _origin(direct_url: str | None) -> tuple[str, bool]:
+def _origin(direct_url: str) -> tuple[str, bool]:
     if not direct_url:
         return "", False
     import json

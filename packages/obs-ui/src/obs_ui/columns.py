@@ -17,6 +17,7 @@ from msgspec import Raw
 from numpy.typing import NDArray
 
 from obs_core.journal import records
+from obs_core.journal.numbering import MAIN
 from obs_core.journal.records import AnyRecord, Ref
 from obs_core.model import Counted
 from obs_ui.decoding import SpanLine
@@ -75,6 +76,8 @@ class _Writer:
             self.rows = grown
 
 
+_LATEST = 2**63 - 1
+
 _HIGHEST_NUMBER = 200_000_000
 """A number beyond it is taken for damage: a row would be kept for each below it."""
 
@@ -105,7 +108,7 @@ class SpanColumns:
         self._names = _Names()
         self._by_writer: dict[str, _Writer] = {}
         self._columns: dict[str, NDArray[Any]] = {name: np.zeros(1024, kind) for name, kind in _COLUMNS.items()}
-        self._add_one("main", records.OpenSpan(1, 0, "", 0), "workflow")
+        self._add_one(MAIN, records.OpenSpan(1, 0, "", 0), "workflow")
 
     @property
     def names(self) -> list[str]:
@@ -174,7 +177,7 @@ class SpanColumns:
             self._end_task(writer, record)
         elif isinstance(record, records.ExecutionStart):
             self._name_root(writer, record)
-        elif isinstance(record, records.ExecutionEnd):
+        elif isinstance(record, records.ExecutionEnd) and (name == MAIN or not self._columns["process_times"][0]):
             self._columns["process_times"][0] = record.process_time
         elif isinstance(record, records.WorkerJoined):
             self._add_worker(writer, record.name)
@@ -190,7 +193,7 @@ class SpanColumns:
     def _name_root(self, writer: _Writer, record: records.ExecutionStart) -> None:
         columns = self._columns
         columns["names"][0] = self._names[record.name]
-        columns["starts"][0] = writer.epoch + record.at
+        columns["starts"][0] = min(columns["starts"][0] or _LATEST, writer.epoch + record.at)
         if 0 <= record.number <= _HIGHEST_NUMBER:
             writer.reserve(record.number)
             writer.rows[record.number] = 0

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct, field
 
 from obs_core.model import ExecutionView
-from obs_core.reading.usual import RUNS_LOOKED_AT, Rhythm, Usual, rhythm, usual
+from obs_core.outcomes import worst_first
+from obs_core.reading.usual import OF_METRICS, OF_TIMES, RUNS_LOOKED_AT, Rhythm, Usual, is_good, rhythm, usual
 from obs_core.text.durations import format_duration
 from obs_ui.index.tasks import TaskRow
 
@@ -115,12 +116,12 @@ class Pipeline:
     @property
     def sound(self) -> int:
         """How many of `ended` succeeded with no failed check."""
-        return sum(run.status == "succeeded" and not run.verdicts.failed for run in self.ended)
+        return sum(map(is_good, self.ended))
 
     @functools.cached_property
     def usual(self) -> Usual | None:
         """How long a good run usually takes, in nanoseconds."""
-        return usual([run.duration for run in self.all if run.status == "succeeded"])
+        return usual([run.duration for run in self.all if is_good(run)])
 
     @functools.cached_property
     def rhythm(self) -> Rhythm | None:
@@ -141,7 +142,7 @@ class Pipeline:
     @functools.cached_property
     def whole(self) -> Band:
         """How long the runs took, in nanoseconds, of `all`."""
-        good = [run.status == "succeeded" for run in self.all]
+        good = map(is_good, self.all)
         values: list[float | None] = [float(self.duration(run)) for run in self.all]
         return _band("Whole run", values, good)
 
@@ -159,7 +160,11 @@ class Pipeline:
 
     def _task_runs(self, name: str) -> TaskRuns:
         cells = [self._tasks.get(run.id, {}).get(name) for run in self.runs]
-        good = [float(cell.duration) for cell in cells if cell is not None and cell.status == "succeeded"]
+        good = [
+            float(cell.duration)
+            for run, cell in zip(self.runs, cells, strict=True)
+            if cell is not None and cell.status == "succeeded" and is_good(run)
+        ]
         longest = max((cell.duration for cell in cells if cell is not None), default=0)
         return TaskRuns(name, cells, longest, usual(good))
 
@@ -167,7 +172,11 @@ class Pipeline:
         """Return how long a task took, of all runs of which that is known."""
         cells = [self._tasks.get(run.id, {}).get(name) for run in self.all]
         values: list[float | None] = [None if cell is None else float(cell.duration) for cell in cells]
-        return _band(name, values, [cell is not None and cell.status == "succeeded" for cell in cells])
+        good = (
+            cell is not None and cell.status == "succeeded" and is_good(run)
+            for run, cell in zip(self.all, cells, strict=True)
+        )
+        return _band(name, values, good)
 
     @functools.cached_property
     def checks(self) -> list[CheckRow]:
@@ -177,7 +186,7 @@ class Pipeline:
             for outcome, name, found in run.verdicts.said:
                 row = rows.setdefault(name, CheckRow(name, [None] * len(self.runs)))
                 before = row.cells[place]
-                if before is None or _WORST_FIRST.index(outcome) < _WORST_FIRST.index(before[0]):
+                if before is None or worst_first(outcome) < worst_first(before[0]):
                     row.cells[place] = outcome, found
         return sorted(rows.values(), key=_telling, reverse=True)[:_MOST_CHECKS]
 
@@ -185,9 +194,9 @@ class Pipeline:
     def metrics(self) -> list[Band]:
         """The last value of each metric of each run."""
         names = dict.fromkeys(name for run in reversed(self.all) for name in run.metrics)
-        good = [run.status == "succeeded" for run in self.all]
+        good = list(map(is_good, self.all))
         return [
-            _band(name, [(run.metrics.get(name) or (None,))[0] for run in self.all], good, _NARROWEST_OF_METRICS)
+            _band(name, [(run.metrics.get(name) or (None,))[0] for run in self.all], good, OF_METRICS)
             for name in list(names)[:_MOST_METRICS]
         ]
 
@@ -197,9 +206,6 @@ class Pipeline:
         return max(0, len(self.all) - CHARTED)
 
 
-_WORST_FIRST = ("failed", "warned", "passed")
-
-
 def _telling(row: CheckRow) -> tuple[int, int]:
     """Sort by when it last failed, then by when it last warned."""
     places = [
@@ -207,10 +213,6 @@ def _telling(row: CheckRow) -> tuple[int, int]:
         for outcome in ("failed", "warned")
     ]
     return places[0], places[1]
-
-
-_NARROWEST_OF_METRICS = 0.001
-"""A metric may hardly vary, and yet each change of it may tell something."""
 
 
 def every(nanoseconds: int) -> str:
@@ -226,13 +228,13 @@ def every(nanoseconds: int) -> str:
     return f"every {format_duration(nanoseconds)}"
 
 
-def _band(name: str, values: list[float | None], good: Iterable[bool], narrowest: float = 0.1) -> Band:
+def _band(name: str, values: list[float | None], good: Iterable[bool], narrowest: float = OF_TIMES) -> Band:
     """Return values with what was usual before each of them."""
     before: list[float] = []
     found: list[Usual | None] = []
-    for value, is_good in zip(values, good, strict=True):
+    for value, counts in zip(values, good, strict=True):
         found.append(usual(before, narrowest))
-        if is_good and value is not None:
+        if counts and value is not None:
             before.append(value)
             del before[:-RUNS_LOOKED_AT]
     return Band(name, values, found)

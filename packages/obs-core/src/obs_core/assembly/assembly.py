@@ -18,6 +18,7 @@ from obs_core.assembly.unfinished import UnfinishedCapture
 from obs_core.assembly.verdicts import VerdictAssembly
 from obs_core.assembly.writers import RowIndex, Writer
 from obs_core.journal import liveness, records
+from obs_core.journal.numbering import MAIN, ROOT, SUPERVISOR
 from obs_core.model import ExecutionView, Link, SpanTable, Status, TaskView, Verdict, WorkerView
 from obs_core.store.base import Store
 from obs_core.store.paths import belongs_to
@@ -55,7 +56,7 @@ class Assembly:
         raised: The exception that ended a task and what caused it, by task id: each as one line, and ``"file:line"``.
         ended_processes: What the processes that supervised others said of their ends, with who said it.
         within: The execution of another process that this one's process is a part of; empty if there is none.
-        surroundings: What it ran in, as its first writer said last; None if that is not known.
+        surroundings: What it ran in, as its program said last; None if that is not known.
         writers: The processes that wrote it, by writer id.
         sampled: What samplers saw.
         verdicts: What checks found.
@@ -84,13 +85,25 @@ class Assembly:
         self._starts: dict[str, records.TaskStart] = {}
         self._task_rows: dict[str, int] = {}
         self._workers: dict[tuple[str, str], WorkerView] = {}
+        self._begun_by = ""
+        self._ends: dict[str, tuple[int, records.ExecutionEnd]] = {}
         self._ended: Status | None = None
-        self._root_ref = "main.1"
+        self._root_ref = ROOT
 
     @property
     def root_id(self) -> str:
         """The id of the execution itself, where a task's is asked for."""
         return self._root_ref
+
+    @property
+    def program(self) -> Writer | None:
+        """The process that the execution is of: its program, or what supervised one that began none itself."""
+        return self.writers.get(MAIN) or self.writers.get(SUPERVISOR)
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether its program did not come to say that it ended, whoever else may have seen it end."""
+        return MAIN in self.writers and MAIN not in self._ends
 
     @property
     def table(self) -> SpanTable:
@@ -119,10 +132,15 @@ class Assembly:
 
     def finish(self) -> None:
         """Resolve what refers to each other, once every segment is there."""
+        writing = {
+            writer.name: liveness.is_writing(self.store, writer.head, writer.last_segment)
+            for writer in self.writers.values()
+        }
         for writer in self.writers.values():
-            writing = liveness.is_writing(self.store, writer.head, writer.last_segment)
-            writer.alive = writing and writer.head is not None
-            if writer.torn and not (writing and self._ended is None):  # else its last batch is being written just now
+            writer.alive = writing[writer.name] and writer.head is not None
+        self._take_end()
+        for writer in self.writers.values():
+            if writer.torn and not (writing[writer.name] and self._ended is None):  # else it writes its last batch now
                 self.view.damaged_records += writer.torn
         self.view.metrics = self.metrics.summary
         self.view.verdicts = self.verdicts.counts()
@@ -179,28 +197,33 @@ class Assembly:
         writer.epoch = record.clock
 
     def _take_execution(self, writer: Writer, record: records.ExecutionStart) -> None:
-        view = self.view
+        """Take how it began: as ``obs run`` began it, it has the name and the tags that its program gives it."""
+        view, at = self.view, record.at + writer.epoch
+        view.started = min(view.started, at) if self._begun_by else at
+        if record.within:
+            self.within = self.view.within = record.within
+        writer.rows[record.number] = 0
+        if writer.name == SUPERVISOR and self._begun_by:
+            return
+        self._begun_by = writer.name
         view.name, view.tags, view.user = record.name, record.tags, record.user
         view.command, view.git_commit = record.command, record.git_commit
-        view.started = record.at + writer.epoch
-        self.within = self.view.within = record.within
         view.host = writer.host
-        self._root_ref = f"{writer.name}.{record.number}"
-        writer.rows[record.number] = 0
+        if writer.name != SUPERVISOR:
+            self._root_ref = f"{writer.name}.{record.number}"
 
     def _take_execution_end(self, writer: Writer, record: records.ExecutionEnd) -> None:
         writer.heard_at(record.at)
-        self._ended = "failed" if record.status == "failed" else "succeeded"
-        self.view.error = record.error
-        self.view.duration = record.at + writer.epoch - self.view.started
-        self.table.process_times[0] = record.process_time
+        self._ends[writer.name] = record.at + writer.epoch, record
         self.view.lost_records += record.lost
 
     def _take_surroundings(self, _writer: Writer, record: records.Surroundings) -> None:
         self.surroundings = record
 
     def _take_raised(self, writer: Writer, record: records.Raised) -> None:
-        self.raised[writer.global_ref(record.task)] = record.chain
+        task = writer.global_ref(record.task)
+        if writer.name != SUPERVISOR or task not in self.raised:  # which saw an exit code
+            self.raised[task] = record.chain
 
     def _take_process_ended(self, writer: Writer, record: records.ProcessEnded) -> None:
         writer.heard_at(record.at)
@@ -260,6 +283,7 @@ class Assembly:
 
     def _take_note(self, writer: Writer, record: records.Note) -> None:
         self._task_of(writer, record.task).notes.append(record.text)
+        self.verdicts.take_note(writer, record)
 
     def _take_verdict(self, writer: Writer, record: records.VerdictMade) -> None:
         if record.outcome not in ("passed", "warned", "failed"):
@@ -295,11 +319,25 @@ class Assembly:
 
     # at the end
 
+    def _take_end(self) -> None:
+        """Tell how it ended: what ``obs run`` supervises goes on until its process ends, and failed if either did."""
+        own, seen = self._ends.get(MAIN), self._ends.get(SUPERVISOR)
+        supervisor = self.writers.get(SUPERVISOR)
+        if seen is None and supervisor is not None and supervisor.alive:
+            return
+        last = seen or own
+        if last is None:
+            return
+        told = own if own is not None and own[1].status == "failed" else last
+        self._ended = "failed" if told[1].status == "failed" else "succeeded"
+        self.view.error = told[1].error
+        self.view.duration = last[0] - self.view.started
+        self.table.process_times[0] = (own or last)[1].process_time
+
     def _finish_execution(self) -> None:
-        main = self.writers.get("main")
         last = max((writer.last + writer.epoch for writer in self.writers.values()), default=0)
         view = self.view
-        alive = main is not None and main.alive
+        alive = any(self.writers[name].alive for name in (MAIN, SUPERVISOR) if name in self.writers)
         view.status = self._ended or ("running" if alive else "lost")
         if self._ended is None:
             end = clock.epoch() if alive else last

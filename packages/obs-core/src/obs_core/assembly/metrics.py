@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from obs_core.assembly.writers import Writer
 from obs_core.journal import records
+from obs_core.journal.numbering import MAIN
 from obs_core.values.curves import Columns, Curve, ProgressBar, thinned
 
 __all__ = ["CollectedMetric", "MetricAssembly", "unpacked"]
@@ -127,7 +128,7 @@ class MetricAssembly:
     def take_summary(self, writer: Writer, record: records.MetricSummary) -> None:
         """Take note of what a list shows."""
         writer.heard_at(record.at)
-        if writer.name == "main":
+        if writer.name == MAIN:
             self.summary = record.values
 
     def tasks(self) -> set[str]:

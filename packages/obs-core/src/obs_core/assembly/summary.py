@@ -7,6 +7,7 @@ import functools
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.writers import Writer
 from obs_core.failsafe import warn
+from obs_core.journal.numbering import MAIN, SUPERVISOR
 from obs_core.journal.reader import chosen, decode, ends_of_segments, segment_names, writer_of
 from obs_core.journal.records import VerdictSummary
 from obs_core.model import ExecutionView
@@ -20,15 +21,18 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
     """Read only the beginning and the end of an execution; None if there is nothing that can be read."""
     try:
         every = segment_names(store, execution_id)
-        segments = [path for path in every if writer_of(path) == "main"]
-        if not segments:
-            return None
         assembly = Assembly(store, execution_id)
-        for path, lines in ends_of_segments(store, segments):
-            few = len(lines) < _FEW and len(segments) == 1
-            assembly.add("main", decode(lines if few else _told(lines)), path)
-        if len(every) > len(segments):
-            _add_verdicts_of_others(assembly, store, every)
+        others = list(every)
+        for writer in (MAIN, SUPERVISOR):
+            segments = [path for path in every if writer_of(path) == writer]
+            others = [path for path in others if path not in segments]
+            for path, lines in ends_of_segments(store, segments) if segments else ():
+                few = len(lines) < _FEW and len(segments) == 1
+                assembly.add(writer, decode(lines if few else _told(lines)), path)
+        if assembly.program is None:
+            return None
+        if others:
+            _add_verdicts_of_others(assembly, store, others)
         assembly.finish()
     except OSError as error:
         if not store.local:
@@ -40,7 +44,7 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
 
 def _add_verdicts_of_others(assembly: Assembly, store: Store, segments: list[str]) -> None:
     """Add what the checks of other processes found: each says that again at its end."""
-    last = {writer_of(path): path for path in segments if writer_of(path) != "main"}
+    last = {writer_of(path): path for path in segments}
     paths = list(last.values())[: _MOST_OTHERS[store.local]]
     for path, lines in zip(paths, fetch_each(store, functools.partial(_last_lines, store), paths), strict=True):
         told = [line for line in lines.split(b"\n") if line.startswith(b'["verdicts"')]

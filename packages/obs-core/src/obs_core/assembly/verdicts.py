@@ -7,16 +7,12 @@ from collections.abc import Iterable
 from obs_core.assembly.writers import Writer
 from obs_core.journal import records
 from obs_core.model import Verdict, VerdictCounts
+from obs_core.outcomes import OUTCOMES, worst_first
 
-__all__ = ["VerdictAssembly", "worst_first"]
+__all__ = ["VerdictAssembly"]
 
-_WORST_FIRST = ("failed", "warned", "passed")
 _MOST_SAID = 50
-
-
-def worst_first(outcome: str) -> int:
-    """Return a key by which outcomes are sorted."""
-    return _WORST_FIRST.index(outcome)
+_LONGEST_NOTE = 200
 
 
 class VerdictAssembly:
@@ -45,6 +41,12 @@ class VerdictAssembly:
             found = Verdict(record.outcome, record.what, record.detail, span=span)
             self.by_task.setdefault(writer.global_ref(record.task), []).append(found)
 
+    def take_note(self, writer: Writer, record: records.Note) -> None:
+        """Count a note as a check that warned, as its writer does."""
+        counts = self._counted.setdefault(writer.name, VerdictCounts())
+        counts.warned += 1
+        counts.said.append(("warned", "Note", record.text[:_LONGEST_NOTE]))
+
     def take_summary(self, writer: Writer, record: records.VerdictSummary) -> None:
         """Take what a writer says of all its checks; the last one counts."""
         writer.heard_at(record.at)
@@ -66,4 +68,4 @@ class VerdictAssembly:
 
 
 def _known(said: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    return [one for one in said if one[0] in _WORST_FIRST]  # a newer version may know more
+    return [one for one in said if one[0] in OUTCOMES]  # a newer version may know more

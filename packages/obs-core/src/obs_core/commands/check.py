@@ -10,19 +10,18 @@ from typing import Any
 
 from msgspec import Struct
 
+from obs_core.assembly.assembly import LOST_NOTE
 from obs_core.commands.base import OfOneExecution
 from obs_core.commands.printed_json import execution_as_json, json_document
 from obs_core.model import Verdict
-from obs_core.reading.execution import Execution, load_execution
-from obs_core.reading.listing import list_within
+from obs_core.outcomes import worst_first
+from obs_core.reading.execution import Execution
 from obs_core.text.terminal import Screen, columns, cut
 from obs_core.text.verdicts import counted_verdicts
 
 __all__ = ["Check"]
 
 _STYLES = {"failed": "red", "warned": "yellow", "passed": "green"}
-_ORDER = (*_STYLES, "")
-"""The worst outcome first."""
 
 _WIDEST_TASK = 30
 
@@ -79,14 +78,6 @@ class _Found(Struct):
     failed: int
     verdicts: list[_Said]
 
-    def add(self, inner: _Found) -> None:
-        """Add what was found in an execution of the program that ``obs run`` supervised."""
-        self.outcome = min(self.outcome, inner.outcome, key=_ORDER.index)
-        self.passed += inner.passed
-        self.warned += inner.warned
-        self.failed += inner.failed
-        self.verdicts += inner.verdicts
-
 
 def _found(execution: Execution) -> _Found:
     view, counts = execution.view, execution.view.verdicts
@@ -98,13 +89,10 @@ def _found(execution: Execution) -> _Found:
         for (task, task_id, one), count in same.items()
     ]
     for task in execution.tasks:
-        said += [_Said("warned", "note", note, task.name, task.id, "", "", 1) for note in task.notes]
-    found = _Found(view.id, view.name, view.status, counts.outcome, counts.passed, counts.warned, counts.failed, said)
-    if not view.within:
-        for inner in list_within(execution.store, view.id):
-            found.add(_found(load_execution(inner.id, execution.store)))
-    said.sort(key=lambda one: _ORDER.index(one.outcome))
-    return found
+        notes = [note for note in task.notes if note != LOST_NOTE]  # which the status tells, and nobody checked
+        said += [_Said("warned", "note", note, task.name, task.id, "", "", 1) for note in notes]
+    said.sort(key=lambda one: worst_first(one.outcome))
+    return _Found(view.id, view.name, view.status, counts.outcome, counts.passed, counts.warned, counts.failed, said)
 
 
 def _as_json(execution: Execution, found: _Found) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 
 from obs_core.__about__ import __version__
 from obs_core.commands.base import Command
+from obs_core.installed import installed
 from obs_core.provenance import other_program
 from obs_core.reading.listing import list_executions
 from obs_core.settings import VARIABLES, store_url
 from obs_core.store import Store, open_store
 from obs_core.store.passwords import without_password
 from obs_core.text.masking import mask
+from obs_core.values.registry import declared
 
 _GROUPS = ("obs.renderers", "obs.transformers", "obs.captures", "obs.samplers", "obs.record_decks", "obs.commands")
 
@@ -55,11 +57,10 @@ def _verdict(healthy: bool, taken: str) -> str:
 
 
 def _versions() -> Iterator[str]:
-    from importlib.metadata import distributions
-
     yield f"obs-core {__version__}, Python {platform.python_version()}, {platform.platform()}"
-    names = sorted({(found.metadata["Name"], found.version) for found in distributions()})
-    yield from (f"{name} {version}" for name, version in names if name.startswith("obs-") and name != "obs-core")
+    for name, found in installed().items():
+        if name.startswith("obs-") and name != "obs-core":
+            yield f"{name} {found.version}"
 
 
 def _settings() -> Iterator[str]:
@@ -69,11 +70,9 @@ def _settings() -> Iterator[str]:
 
 
 def _integrations() -> Iterator[str]:
-    from importlib.metadata import entry_points
-
     any_found = False
     for group in _GROUPS:
-        for point in sorted(entry_points(group=group), key=lambda point: point.name):
+        for point in sorted(declared(group), key=lambda point: point.name):
             any_found = True
             yield f"{group}: {point.name} -> {point.value}"
     if not any_found:

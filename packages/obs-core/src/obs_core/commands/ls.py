@@ -11,6 +11,7 @@ from obs_core import clock
 from obs_core.commands.base import Command, CommandError, age_in_seconds, check_folder
 from obs_core.commands.printed_json import execution_as_json, json_line
 from obs_core.model import ExecutionView
+from obs_core.outcomes import OUTCOMES
 from obs_core.reading.listing import list_executions
 from obs_core.store import open_store
 from obs_core.text.durations import format_duration, format_moment
@@ -50,7 +51,7 @@ class ListExecutions(Command):
         )
         parser.add_argument(
             "--verdict",
-            choices=("failed", "warned", "passed", "none"),
+            choices=(*OUTCOMES, "none"),
             action="append",
             default=[],
             help="only executions with this worst verdict; none: nothing was checked",
@@ -113,7 +114,7 @@ def _as_json(execution: ExecutionView) -> dict[str, object]:
         **execution_as_json(execution),
         "error": execution.error,
         "verdict": execution.verdicts.outcome,
-        "checks": {name: getattr(execution.verdicts, name) for name in ("passed", "warned", "failed")},
+        "checks": {name: getattr(execution.verdicts, name) for name in reversed(OUTCOMES)},
         "tags": dict(execution.tags),
         "host": execution.host,
         "user": execution.user,

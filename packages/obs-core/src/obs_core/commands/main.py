@@ -8,14 +8,10 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from obs_core.__about__ import __version__
 from obs_core.commands.base import Command, CommandError
 from obs_core.failsafe import ObsError, strict
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -178,24 +174,20 @@ def _parser_for(name: str) -> argparse.ArgumentParser:
 def _command_names() -> list[str]:
     """Return what may be typed after ``obs``; nothing is loaded for that."""
     from obs_core.commands.builtin import NAMES
+    from obs_core.values.registry import declared
 
-    return list(dict.fromkeys((*NAMES, "completion", *(point.name for point in _of_other_packages()))))
-
-
-def _of_other_packages() -> Iterable[EntryPoint]:
-    from importlib.metadata import entry_points
-
-    return entry_points(group="obs.commands")
+    return list(dict.fromkeys((*NAMES, "completion", *(point.name for point in declared("obs.commands")))))
 
 
 def _commands() -> dict[str, Command]:
     from obs_core.commands.builtin import NAMES
     from obs_core.failsafe import warn
+    from obs_core.values.registry import declared
 
     commands: dict[str, Command] = {}
     for name in (*NAMES, "completion"):
         commands |= _named(name)
-    for point in _of_other_packages():
+    for point in declared("obs.commands"):
         try:
             command: Command = point.load()()
             commands.setdefault(command.name, command)

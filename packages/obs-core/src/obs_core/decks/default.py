@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from msgspec import Struct
 from obs_core.decks.deck import Deck
 from obs_core.decks.timeline import own_timeline
 from obs_core.failsafe import guarded
+from obs_core.installed import installed
 from obs_core.recording import samplers
 from obs_core.rendering import render, renderer_for_annotation
 from obs_core.store.content import digest_of, masked_bytes
@@ -50,7 +52,7 @@ class Dependencies(Struct, frozen=True):
     """What is installed, as the Dependencies deck shows it; the type that renderers are registered for.
 
     Attributes:
-        versions: Version by distribution name, sorted by name.
+        versions: Version by the normalised name of a distribution, sorted by it.
         python: The running Python's version.
     """
 
@@ -208,27 +210,9 @@ def _drawn_source(named: Any) -> str:
 
 @functools.cache
 def _dependencies_html() -> str:
-    return render(installed_distributions())
+    return render(_installed_here())
 
 
-def installed_distributions() -> Dependencies:
-    """Return what is installed, read from the metadata's first lines only; no subprocess is started."""
-    import sys
-    from importlib.metadata import distributions
-
-    found = (_name_and_version(distribution.read_text("METADATA") or "") for distribution in distributions())
-    versions = {name: version for name, version in found if name}
-    python = ".".join(map(str, sys.version_info[:3]))
-    return Dependencies(dict(sorted(versions.items(), key=lambda item: item[0].lower())), python)
-
-
-def _name_and_version(metadata: str) -> tuple[str, str]:
-    name = version = ""
-    for line in metadata.splitlines():
-        if line.startswith("Name: "):
-            name = line[6:].strip()
-        elif line.startswith("Version: "):
-            version = line[9:].strip()
-        if not line or (name and version):
-            break
-    return name, version
+def _installed_here() -> Dependencies:
+    versions = {name: one.version for name, one in installed().items()}
+    return Dependencies(versions, ".".join(map(str, sys.version_info[:3])))

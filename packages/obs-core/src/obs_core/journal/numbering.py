@@ -6,7 +6,16 @@ from itertools import count
 
 from obs_core.journal.records import Ref
 
-__all__ = ["Numbering"]
+__all__ = ["MAIN", "ROOT", "SUPERVISOR", "Numbering"]
+
+MAIN = "main"
+"""The writer that begins an execution as its program does."""
+
+SUPERVISOR = "run"
+"""What ``obs run`` writes as: it begins an execution before its program does, and sees how the program ends."""
+
+ROOT = f"{MAIN}.1"
+"""The execution itself, where a task is named: the first number of its program, whoever wrote of it first."""
 
 
 class Numbering:

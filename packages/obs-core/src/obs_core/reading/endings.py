@@ -15,6 +15,7 @@ from obs_core import identity
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.writers import Writer
 from obs_core.journal import records
+from obs_core.journal.numbering import MAIN, SUPERVISOR
 from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
 from obs_core.model import Series
 from obs_core.reading.fault_files import Fault, fault_files, innermost_own
@@ -125,7 +126,7 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     fault = next((one for one in faults if writer is not None and one.writer == writer.name), None)
     supervised = _supervised(store, assembly, writer)
     if supervised is not None:
-        ending = _seen(*supervised, view.status == "lost", view.error)
+        ending = _seen(*supervised, assembly.is_cut_short, view.error)
         if view.status == "failed":  # its process went on for a while
             ending.at = min(supervised[0], view.started + view.duration)
     elif view.status == "running":
@@ -136,7 +137,7 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     elif fault is not None:
         ending = _left_word(fault, writer)
     else:
-        ending = _concluded(assembly.writers.get("main"))
+        ending = _concluded(assembly.program)
     ending.fault = fault
     if writer is not None:
         _add_memory(ending, assembly.table.samples.get(writer.name, {}), writer.last + writer.epoch)
@@ -155,7 +156,7 @@ def writer_that_ended(assembly: Assembly) -> Writer | None:
         for writer in assembly.writers.values():
             if writer.head is not None and writer.head.process.pid == record.pid:
                 return writer
-    return assembly.writers.get("main")
+    return assembly.program
 
 
 # What is known
@@ -175,12 +176,12 @@ def _supervised(store: Store, assembly: Assembly, writer: Writer | None) -> tupl
 
 
 def _ends_in(store: Store, execution_id: str) -> list[tuple[Writer, records.ProcessEnded]]:
-    paths = [path for path in segment_names(store, execution_id) if writer_of(path) == "main"]
-    if not paths:
-        return []
     around = Assembly(store, execution_id)
-    for path, lines in ends_of_segments(store, paths):
-        around.add("main", decode(lines), path)
+    every = segment_names(store, execution_id)
+    for writer in (MAIN, SUPERVISOR):  # older versions of obs run wrote as the program does
+        paths = [path for path in every if writer_of(path) == writer]
+        for path, lines in ends_of_segments(store, paths) if paths else ():
+            around.add(writer, decode(lines), path)
     return around.ended_processes
 
 
@@ -288,7 +289,9 @@ def _last(samples: dict[str, Series], name: str) -> tuple[float, int] | None:
 
 
 def _running(assembly: Assembly) -> Ending:
-    signs = [writer.last + writer.epoch for writer in assembly.writers.values() if writer.alive]
+    alive = [writer for writer in assembly.writers.values() if writer.alive]
+    own = [writer for writer in alive if writer.name != SUPERVISOR] or alive  # that obs run runs on tells little
+    signs = [writer.last + writer.epoch for writer in own]
     evidence = [f"Its last sign of life came at {format_moment(max(signs, default=assembly.view.started))}."]
     return Ending("running", True, "is still running", evidence=evidence)
 

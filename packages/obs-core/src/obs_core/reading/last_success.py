@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from obs_core.assembly.assembly import Assembly
+from obs_core.journal.numbering import MAIN, SUPERVISOR
 from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
 from obs_core.journal.records import Head
 from obs_core.model import ExecutionView
@@ -41,14 +42,15 @@ def last_success(store: Store, assembly: Assembly) -> LastSuccess | None:
     good = last_good(store, view)
     if good is None:
         return None
-    main = assembly.writers.get("main")
-    heads = _head_of(store, good.id), None if main is None else main.head
+    program = assembly.program
+    heads = _head_of(store, good.id), None if program is None else program.head
     return LastSuccess(good.id, good, [*_of_views(good, view), *_of_heads(*heads)])
 
 
 def _head_of(store: Store, execution_id: str) -> Head | None:
-    paths = [path for path in segment_names(store, execution_id) if writer_of(path) == "main"]
-    for _, lines in ends_of_segments(store, paths[:1]) if paths else ():
+    paths = {writer_of(path): path for path in reversed(segment_names(store, execution_id))}
+    path = paths.get(MAIN) or paths.get(SUPERVISOR)
+    for _, lines in ends_of_segments(store, [path]) if path else ():
         return next((one for one in decode(lines[: lines.find(b"\n") + 1]) if isinstance(one, Head)), None)
     return None
 

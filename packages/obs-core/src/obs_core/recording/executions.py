@@ -14,6 +14,7 @@ from obs_core import clock, provenance, settings
 from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import flusher, records
+from obs_core.journal.numbering import MAIN
 from obs_core.recording import closing_line, faults, logs, samplers, status_line, surroundings, threads
 from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
@@ -147,9 +148,9 @@ def _call_of(
 
 def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | None = None) -> Run:
     """Begin an execution and write so."""
-    run = new_run(name, None if store is None else open_store(store))
+    run = (_handed_over(name) if store is None else None) or new_run(name, None if store is None else open_store(store))
     with guarded(f"beginning execution {name!r}"):
-        run.begun = start_record(name, tags)
+        run.begun = start_record(name, tags, run.id)
         run.journal.append(run.begun)
     at_sigterm(run, functools.partial(terminate, run))
     return run
@@ -165,14 +166,51 @@ def begin_unwritten(name: str, tags: Mapping[str, str]) -> Run:
     return run
 
 
-def new_run(name: str, store: Store | None = None, preamble: list[records.Record] | None = None) -> Run:
-    """Return a new execution that this process begins, come what may: without a store what it records is lost."""
+def _handed_over(name: str) -> Run | None:
+    """Return the execution that ``obs run`` began for this process, if it has this name: the program goes on with it.
+
+    What the program does after that, or a process that it starts, is none of it.
+    """
+    with guarded(f"going on with the execution {name!r} of obs run"):
+        given = _carried(settings.carrier_text())
+        mine = given.get("obs-supervisor") == str(os.getppid()) and given.get("obs-task-name") == name
+        execution_id = given.get("obs-execution", "")
+        if mine and _taken.setdefault(execution_id, token := object()) is token:
+            from obs_core.journal.reader import segment_names, writer_of
+
+            store = open_store(given["obs-store"])
+            if not any(writer_of(path) == MAIN for path in segment_names(store, execution_id)):  # before an exec
+                return new_run(name, store, execution_id=execution_id)
+    return None
+
+
+_taken: dict[str, object] = {}
+"""The execution of ``obs run`` that this process went on with."""
+
+
+def new_run(
+    name: str,
+    store: Store | None = None,
+    preamble: list[records.Record] | None = None,
+    *,
+    execution_id: str = "",
+    writer: str = MAIN,
+) -> Run:
+    """Return a new execution that this process begins, come what may: without a store what it records is lost.
+
+    Args:
+        name: Its name.
+        store: Where it is kept. Default: as the environment says.
+        preamble: Records that are written only once others follow.
+        execution_id: Its id. Default: a new one.
+        writer: What this process writes as.
+    """
     threads.watch()
     samplers.watch()
     if not sys.is_finalizing():
         try:
             place = store or open_store()
-            run = Run(place, new_id(place), name, "main", preamble)
+            run = Run(place, execution_id or new_id(place), name, writer, preamble)
             faults.follow_later(run)
             status_line.watch(run)
             return watched(run)
@@ -181,7 +219,7 @@ def new_run(name: str, store: Store | None = None, preamble: list[records.Record
             if strict():
                 raise
             warn(f"obs cannot record execution {name!r}: {describe_error(error)}; the pipeline goes on")
-    return Run(FolderStore(_NOWHERE), "unrecorded", name, "main", preamble)
+    return Run(FolderStore(_NOWHERE), "unrecorded", name, writer, preamble)
 
 
 _NOWHERE = os.path.join(os.devnull, "obs")
@@ -327,8 +365,9 @@ def end(run: Run, error: BaseException | None = None) -> None:
     if error is not None:
         with guarded(f"noting where execution {run.name!r} failed"):
             raised = raised_at(error)
-            journal.append(records.Raised(_ROOT, raised))
-    closing_line.keep(run.name, run.id, clock.wall() - root.start, raised, run.verdicts.failed)
+            journal.append(records.Raised(root.own_ref(), raised))
+    if run.id not in _taken:  # of which obs run tells, once the process has ended
+        closing_line.keep(run.name, run.id, clock.wall() - root.start, raised, run.verdicts.failed)
     if run.metrics is not None:
         journal.encode()  # what was held back is summed up too
         run.metrics.summarize()
@@ -358,8 +397,9 @@ _made_visible = -_BURST
 _task_made_visible = -_BURST_OF_TASKS
 
 
-def start_record(name: str, tags: Mapping[str, str]) -> records.ExecutionStart:
+def start_record(name: str, tags: Mapping[str, str], execution_id: str = "") -> records.ExecutionStart:
     """Return how an execution that begins now is written."""
+    around = _carried(settings.carrier_text()).get("obs-execution", "")
     commit = provenance.git_commit(provenance.working_folder())
     now = clock.wall()
     return records.ExecutionStart(
@@ -370,22 +410,22 @@ def start_record(name: str, tags: Mapping[str, str]) -> records.ExecutionStart:
         provenance.user(),
         provenance.command(),
         commit,
-        _surrounding(settings.carrier_text()),
+        "" if around == execution_id else around,
     )
 
 
 @functools.lru_cache(maxsize=1)
-def _surrounding(carrier: str) -> str:
-    """Return the execution in which this process runs, as its environment says; empty if it says nothing."""
+def _carried(carrier: str) -> Mapping[str, str]:
+    """Return what the environment says of the execution in which this process runs; nothing if it says nothing."""
     if not carrier:
-        return ""
+        return {}
     import json
 
     try:
-        found = json.loads(carrier)["obs-execution"]
-    except (ValueError, TypeError, LookupError):
-        return ""
-    return found if isinstance(found, str) else ""
+        found = json.loads(carrier)
+    except ValueError:
+        return {}
+    return {key: one for key, one in found.items() if isinstance(one, str)} if isinstance(found, dict) else {}
 
 
 def _after_fork() -> None:

@@ -1,14 +1,13 @@
-"""The Metrics tab of a task: curves, parameters and progress, drawn when its report is."""
+"""The Metrics tab of a task: curves, parameters and progress, drawn when its report is.
+
+What draws it is imported then: a third of what `from obs_core import task` would cost otherwise.
+"""
 
 from __future__ import annotations
 
-from obs_core.assembly.parts import metrics_of_all
 from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.recording.run import TaskState
-from obs_core.rendering import render
-from obs_core.report.bodies import extracted
-from obs_core.values.curves import METRICS, Curves
 
 __all__ = ["announce"]
 
@@ -25,6 +24,8 @@ class _MetricsDeck:
     """A tab that holds nothing: this process draws it from what it has in memory, a reader from the journal."""
 
     def __init__(self, task: TaskState) -> None:
+        from obs_core.values.curves import METRICS
+
         self.name = METRICS
         self.number = 0
         self.verdicts: list[tuple[str, str]] = []
@@ -38,6 +39,11 @@ class _MetricsDeck:
 
     def current_items(self) -> list[str]:
         """Draw it."""
+        from obs_core.assembly.parts import metrics_of_all
+        from obs_core.rendering import render
+        from obs_core.report.bodies import extracted
+        from obs_core.values.curves import Curves
+
         task, run = self._task, self._task.run
         drawn = ""
         with guarded(f"drawing the metrics of task {task.name!r}", task.note):

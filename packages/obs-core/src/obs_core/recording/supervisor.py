@@ -1,7 +1,8 @@
 """Run a program as an execution and see how it ends: what only the process that waits for another one is told.
 
-The program joins the execution through `OBS_CARRIER`; executions that it begins itself name this one. It stays in the
-same process group and keeps the terminal, its streams and its exit status: shells and engines see no difference.
+The program joins the execution through `OBS_CARRIER`: one of the same name that it begins itself is this one, any other
+names it. It stays in the same process group and keeps the terminal, its streams and its exit status: shells and engines
+see no difference.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from obs_core import cgroups, settings
 from obs_core.failsafe import guarded
 from obs_core.journal import records
+from obs_core.journal.numbering import ROOT, SUPERVISOR
 from obs_core.recording.executions import end, make_visible, new_run, start_record
 from obs_core.recording.joining import described
 from obs_core.recording.run import Run
@@ -175,7 +177,8 @@ def _waited_for() -> set[int]:
 
 
 def _begun(command: list[str], name: str, store: str | None) -> Run:
-    run = new_run(name, None if store is None else open_store(store))
+    run = new_run(name, None if store is None else open_store(store), writer=SUPERVISOR)
+    run.root.number = ROOT
     with guarded(f"beginning execution {name!r}"):
         start = start_record(name, {})
         start.command = shlex.join(command)
@@ -188,7 +191,8 @@ def _environment(run: Run, store: str | None) -> dict[str, str]:
     """Return the program's environment: what it records outside any execution of its own belongs to this one."""
     environment = dict(os.environ)
     with guarded("letting the program take part"):
-        environment["OBS_CARRIER"] = json.dumps(described(run.root, run.root.global_ref()))
+        carried = described(run.root, ROOT)
+        environment["OBS_CARRIER"] = json.dumps({**carried, "obs-supervisor": str(os.getpid())})
     if store is not None:
         environment["OBS_STORE"] = store
     if not settings.decks_enabled():

@@ -1,16 +1,14 @@
 """What an execution runs in: the machine, and which distributions are installed and imported.
 
-It is found without reading a single file of a distribution, since the names of their folders say name and version, and
-kept once in the store's shared content, by its hash. The background thread writes it a second after the beginning, so
-that it outlives a kill, and the execution's end writes it again if more was imported since. An execution that lasts for
-less than a second and runs no task goes without: it would double what that costs.
+It is kept once in the store's shared content, by its hash. The background thread writes it a second after the
+beginning, so that it outlives a kill, and the execution's end writes it again if more was imported since. An execution
+that lasts for less than a second and runs no task goes without: it would double what that costs.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import re
 import sys
 
 import msgspec
@@ -26,8 +24,6 @@ __all__ = ["follow", "forget", "write_at_end"]
 
 _LATE = 900_000_000
 """Nanoseconds after which the background thread writes it: most of what a program imports is imported then."""
-
-_DISTRIBUTION = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(?:-py[^-]+)?\.(?:dist|egg)-info")
 
 
 class _Later:
@@ -112,31 +108,14 @@ def _memory() -> int | None:
 
 
 def _distributions() -> dict[str, object]:
+    from obs_core.installed import installed  # a second later, or at the end
+
     standard = sys.stdlib_module_names
     names = {name.partition(".")[0] for name in tuple(sys.modules)}
     imported = sorted(name for name in names if name not in standard and not name.startswith("_"))
-    return {"installed": dict(sorted(_installed(tuple(sys.path)).items())), "imported": imported}
-
-
-@functools.lru_cache(maxsize=1)
-def _installed(path: tuple[str, ...]) -> dict[str, str]:
-    """Return version by name of the distributions that a path leads to; the first of a name is the one imported.
-
-    Source of the names: https://packaging.python.org/en/latest/specifications/recording-installed-packages/.
-    """
-    found: dict[str, str] = {}
-    for folder in path:
-        try:
-            entries = os.listdir(folder or ".")
-        except OSError:  # an archive, or a folder that is gone
-            continue
-        for entry in entries:
-            if entry.endswith("-info") and (said := _DISTRIBUTION.fullmatch(entry)):
-                found.setdefault(said["name"].replace("_", "-").lower(), said["version"])
-    return found
+    return {"installed": {name: one.version for name, one in installed().items()}, "imported": imported}
 
 
 def forget() -> None:
     """Look again at what is installed: after something was, in the same process."""
     _described.cache_clear()
-    _installed.cache_clear()

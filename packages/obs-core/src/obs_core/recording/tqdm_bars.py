@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -15,7 +15,9 @@ from obs_core.recording.metrics_deck import announce
 from obs_core.recording.run import Run, TaskState
 from obs_core.recording.scope import active
 from obs_core.text.masking import mask
-from obs_core.values.curves import ProgressBar
+
+if TYPE_CHECKING:
+    from obs_core.values.curves import ProgressBar
 
 __all__ = ["watched"]
 
@@ -111,6 +113,8 @@ class _Watch:
 
 
 def _bar(seen: _Seen) -> ProgressBar:
+    from obs_core.values.curves import ProgressBar  # once there is a bar
+
     assert seen.written is not None
     done, total, name, ended = seen.written
     return ProgressBar(mask(name), done, total, seen.unit, seen.elapsed, "ended" if ended else "running")

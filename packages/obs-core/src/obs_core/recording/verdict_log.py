@@ -8,6 +8,7 @@ from obs_core import clock
 from obs_core.journal import records
 from obs_core.journal.writer import Journal
 from obs_core.locks import new_rlock
+from obs_core.outcomes import OUTCOMES, worst_first
 
 __all__ = ["VerdictLog"]
 
@@ -31,7 +32,7 @@ class VerdictLog:
         self._forget()
 
     def _forget(self) -> None:
-        self._counts = {"failed": 0, "warned": 0, "passed": 0}
+        self._counts: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
         self._said: dict[tuple[str, str], str] = {}
         self._told = (0, clock.wall(), False)
         self._source: Callable[[], None] | None = None
@@ -86,11 +87,6 @@ class VerdictLog:
             said = [(outcome, name, found) for (outcome, name), found in self._said.items()]
             counts = self._counts
             self._told = total, clock.wall(), False
-        summary = records.VerdictSummary(
-            clock.wall(), counts["passed"], counts["warned"], counts["failed"], sorted(said, key=_worst_first)
-        )
+        said.sort(key=lambda one: worst_first(one[0]))
+        summary = records.VerdictSummary(clock.wall(), counts["passed"], counts["warned"], counts["failed"], said)
         self._journal.append(summary)
-
-
-def _worst_first(said: tuple[str, str, str]) -> int:
-    return ("failed", "warned", "passed").index(said[0])

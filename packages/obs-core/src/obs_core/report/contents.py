@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from obs_core.model import DeckView, ExecutionView, TaskView, Verdict, VerdictCounts
+from obs_core.outcomes import worst_first
 from obs_core.report.payloads import Payloads
 from obs_core.text.durations import format_duration
 
@@ -100,9 +101,6 @@ def tab_label(name: str) -> str:
     return "Summary" if name == "default" else name or "Untitled"
 
 
-_WORST_FIRST = ("failed", "warned", "passed")
-
-
 _MOST_SHOWN = 200
 
 
@@ -110,7 +108,7 @@ def shown_verdicts(verdicts: Iterable[Verdict]) -> list[tuple[str, str, str, int
     """Return verdicts as they are shown, the worst first: outcome, what was checked, what was found, how often."""
     same = Counter((one.outcome, tab_label(one.deck) if one.deck else one.what, one.found) for one in verdicts)
     found = [(outcome, name, found, count) for (outcome, name, found), count in same.items()]
-    return sorted(found, key=lambda one: _WORST_FIRST.index(one[0]))[:_MOST_SHOWN]
+    return sorted(found, key=lambda one: worst_first(one[0]))[:_MOST_SHOWN]
 
 
 def said_of(counts: VerdictCounts) -> Iterator[Verdict]:
@@ -120,7 +118,7 @@ def said_of(counts: VerdictCounts) -> Iterator[Verdict]:
 
 def verdict_of(deck: DeckView) -> Verdict | None:
     """Return the worst of the verdicts in a deck, with what was found by the first check that came to it."""
-    return min(deck.verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.outcome), default=None)
+    return min(deck.verdicts, key=lambda verdict: worst_first(verdict.outcome), default=None)
 
 
 def _tabs(decks: Iterable[DeckView], payloads: Payloads) -> list[list[Any]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["MISSING", "byte_size", "count", "plural", "share", "statistic", "statistics"]
+__all__ = ["MISSING", "byte_size", "count", "plural", "share", "statistic", "statistics", "told_apart"]
 
 MISSING = "NA"
 """What stands where there is no value."""
@@ -96,7 +96,25 @@ def statistics(values: Iterable[float]) -> list[str]:
     return [_written(value, grouped=grouped) for value in known]
 
 
-def _written(value: float, *, grouped: bool) -> str:
+def told_apart(left: float, right: float) -> tuple[str, str]:
+    """Write two statistics that are compared: with more digits than usual if they would look alike and are not.
+
+    Examples:
+        >>> told_apart(16_589_932.5, 336_776), told_apart(17.00012, 17.00034)
+        (('16,589,932', '336,776'), ('17.0001', '17.0003'))
+    """
+    for digits in range(_SIGNIFICANT, _MOST_SIGNIFICANT + 1):
+        texts = tuple(_written(one, grouped=abs(one) >= _GROUPED, digits=digits) for one in (left, right))
+        if texts[0] != texts[1] or left == right:
+            break
+    return texts[0], texts[1]
+
+
+_MOST_SIGNIFICANT = 17
+"""Digits that tell any two floats apart."""
+
+
+def _written(value: float, *, grouped: bool, digits: int = _SIGNIFICANT) -> str:
     mark = "," if grouped else ""
     if isinstance(value, int):
         return f"{value:{mark}}"
@@ -105,10 +123,10 @@ def _written(value: float, *, grouped: bool) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     if value and not _SMALLEST <= abs(value) < _LARGEST:
-        return f"{value:.{_SIGNIFICANT}g}"
+        return f"{value:.{digits}g}"
     # An integer of any length is written whole; of other numbers no digit before the point is left out.
     whole = value == int(value)
-    decimals = 0 if whole else max(0, _SIGNIFICANT - 1 - math.floor(math.log10(abs(value))))
+    decimals = 0 if whole else max(0, digits - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:{mark}.{decimals}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text

@@ -7,13 +7,11 @@ one.
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
 
+from obs_core.outcomes import OUTCOMES, Outcome
 from obs_core.text.numbers import plural
 
-__all__ = ["Outcome", "counted_verdicts", "verdict_mark", "verdicts_in"]
-
-Outcome = Literal["passed", "warned", "failed"]
+__all__ = ["counted_verdicts", "verdict_mark", "verdicts_in"]
 
 _LONGEST = 200
 _BEGINNING = "<!--obs:verdict "
@@ -40,7 +38,7 @@ def verdict_mark(outcome: Outcome, what: str = "") -> str:
         >>> verdict_mark("failed", "3 of 5 checks failed")
         '<!--obs:verdict failed 3 of 5 checks failed-->'
     """
-    if outcome not in get_args(Outcome):
+    if outcome not in OUTCOMES:
         raise ValueError(f"a verdict is 'passed', 'warned' or 'failed', not {outcome!r}")
     # Two dashes, or one at the end, would end the comment early.
     said = what[:_LONGEST].translate(_NOT_IN_COMMENT).replace("--", "- -").strip(" -")

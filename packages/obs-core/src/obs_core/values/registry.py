@@ -37,13 +37,13 @@ def declared(group: str) -> tuple[EntryPoint, ...]:
 
 @cache
 def _all_declared() -> dict[str, tuple[EntryPoint, ...]]:
-    from importlib.metadata import (
-        entry_points,
-    )  # tens of milliseconds, which `import obs_core` shall not cost
+    from obs_core.installed import installed  # once something is rendered that is not plain
 
-    found = entry_points()
-    groups = [group for group in found.groups if group.startswith(_PREFIX)]
-    return {group: tuple(sorted(found.select(group=group), key=_precedence)) for group in groups}
+    found: dict[str, list[EntryPoint]] = {}
+    for distribution in installed().values():
+        for point in distribution.entry_points(_PREFIX):
+            found.setdefault(point.group, []).append(point)
+    return {group: tuple(sorted(points, key=_precedence)) for group, points in found.items()}
 
 
 def _precedence(point: EntryPoint) -> tuple[bool, str]:

@@ -17,6 +17,7 @@ from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.writers import Writer
 from obs_core.journal import records
+from obs_core.journal.numbering import MAIN, SUPERVISOR
 from obs_core.journal.reader import decode, writer_of
 from obs_core.journal.records import AnyRecord
 from obs_core.model import ExecutionView
@@ -168,8 +169,30 @@ class Indexer:
             connection.execute(insertion(self.engine, schema.tags).on_conflict_do_nothing(), tags)
 
 
+class _Ends:
+    """What a list shows of one of the processes that an execution begins and ends with."""
+
+    def __init__(self) -> None:
+        self._kept: list[AnyRecord] = []
+        self._last: list[AnyRecord] = []
+        self._summary: list[AnyRecord] = []
+
+    def take(self, record: AnyRecord) -> None:
+        """Take the next record."""
+        if isinstance(record, records.MetricSummary):
+            self._summary = [record]
+        elif isinstance(record, (records.Beat, records.TaskEnd)):
+            self._last = [record]  # it only tells when the writer was last heard of
+        else:
+            self._kept.append(record)
+
+    def all(self) -> list[AnyRecord]:
+        """Return what counts of it."""
+        return [*self._kept, *self._summary, *self._last]
+
+
 class SummaryReader:
-    """What a list shows of an execution: the beginning and the end of its first writer's journal, read as it grows.
+    """What a list shows of an execution: the beginning and the end of its program's journal, read as it grows.
 
     Args:
         store: Where it is kept.
@@ -181,38 +204,34 @@ class SummaryReader:
         self._id = execution_id
         others = _MOST_OTHERS[store.local]
         self._tail = JournalTail(store, execution_id, functools.partial(_ends_of_main_and_others, others))
-        self._kept: list[AnyRecord] = []
-        self._last: list[AnyRecord] = []
-        self._summary: list[AnyRecord] = []
+        self._ends: dict[str, _Ends] = {}
         self._verdicts: dict[str, AnyRecord] = {}
 
     def read(self) -> ExecutionView | None:
         """Return how it stands; None if there is nothing to read."""
         for addition in self._tail.read():
-            if addition.writer != "main":
+            if addition.writer not in _OWN:
                 self._take_verdicts(addition.writer, addition.lines.split(b"\n"))
                 continue
+            ends = self._ends.setdefault(addition.writer, _Ends())
             # Each batch ends with a line that checks it, which says nothing of the writer.
             added = [line for line in addition.lines.rstrip(b"\n").split(b"\n") if not line.startswith(b'["check"')]
             lines = [line for line in added if line.startswith(_SUMMARY_KINDS)]
             if added and added[-1].startswith(_SIGNS_OF_LIFE):
                 lines.append(added[-1])
             for record in map(_as_sign_of_life, decode(b"\n".join(lines))):
-                if isinstance(record, records.MetricSummary):
-                    self._summary = [record]
-                elif isinstance(record, records.VerdictSummary):
-                    self._verdicts["main"] = record
-                elif isinstance(record, (records.Beat, records.TaskEnd)):
-                    self._last = [record]  # it only tells when the writer was last heard of
+                if isinstance(record, records.VerdictSummary):
+                    self._verdicts[addition.writer] = record
                 else:
-                    self._kept.append(record)
-        if "main" not in self._tail.newest:
+                    ends.take(record)
+        if not any(writer in self._tail.newest for writer in _OWN):
             return None
         assembly = Assembly(self._store, self._id)
         for writer, record in self._verdicts.items():
             if isinstance(record, records.VerdictSummary):
                 assembly.verdicts.take_summary(Writer(writer), record)
-        assembly.add("main", [*self._kept, *self._summary, *self._last], self._tail.newest["main"])
+        for writer, ends in self._ends.items():
+            assembly.add(writer, ends.all(), self._tail.newest[writer])
         assembly.finish()
         return assembly.view
 
@@ -222,6 +241,8 @@ class SummaryReader:
         for record in decode(told[-1]) if told else ():
             self._verdicts[writer] = record
 
+
+_OWN = (MAIN, SUPERVISOR)
 
 _MOST_OTHERS = {True: 32, False: 4}
 """Other processes that are asked for their verdicts, in a folder and in a shared store."""
@@ -236,12 +257,12 @@ def _as_sign_of_life(record: AnyRecord) -> AnyRecord:
 
 
 def _ends_of_main_and_others(most: int, paths: list[str]) -> list[str]:
-    """Return the first and the last segment of the first writer, and the last of others."""
-    own = [path for path in paths if writer_of(path) == "main"]
-    if not own:
-        return []
-    last = {writer_of(path): path for path in paths if writer_of(path) != "main"}
-    return list(dict.fromkeys((own[0], own[-1], *itertools.islice(last.values(), most))))
+    """Return the first and the last segment of the program and of what supervises it, and the last of others."""
+    first = {writer_of(path): path for path in reversed(paths)}
+    last = {writer_of(path): path for path in paths}
+    own = [path for writer in _OWN if writer in last for path in (first[writer], last[writer])]
+    others = [path for writer, path in last.items() if writer not in _OWN]
+    return list(dict.fromkeys((*own, *others[:most]))) if own else []
 
 
 def _batches(ids: list[str]) -> Iterator[list[str]]:

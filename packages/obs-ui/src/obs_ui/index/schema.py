@@ -44,7 +44,6 @@ executions = Table(
     Index("executions_by_name", "store", "name_key", "id"),
     Index("executions_by_status", "store", "status", "id"),
     Index("executions_by_verdict", "store", "verdict", "id"),
-    Index("executions_within", "store", "within"),
 )
 """Times are nanoseconds; `tags` and `metrics` are JSON objects; `searched` is all that a text filter looks at, in lower
 case; `name_key` is the beginning of the name, by which the list is sorted; `verdict` is the worst that checks found,

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Engine
 from obs_core.assembly.assembly import Assembly
 from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
 from obs_core.model import Status, TaskView
+from obs_core.outcomes import worst_first
 from obs_core.store import Store
 from obs_ui.index import schema
 from obs_ui.index.database import insertion
@@ -169,7 +170,7 @@ def _rows(tasks: Iterable[TaskView], root_id: str) -> list[TaskRow]:
         if task.id == root_id:
             continue
         name = _storable(task.name[:200])
-        verdict = min((one.outcome for one in task.verdicts), key=_VERDICTS.index, default="")
+        verdict = min((one.outcome for one in task.verdicts), key=worst_first, default="")
         row = found.get(name)
         if row is None:
             if len(found) < _MOST_NAMES:
@@ -179,11 +180,8 @@ def _rows(tasks: Iterable[TaskView], root_id: str) -> list[TaskRow]:
         row.duration += max(task.duration, 0)
         if _WORST_FIRST.index(task.status) < _WORST_FIRST.index(row.status):
             row.status, row.id = task.status, task.id
-        row.verdict = min(row.verdict, verdict, key=_VERDICTS.index)
+        row.verdict = min(row.verdict, verdict, key=worst_first)
     return list(found.values())
-
-
-_VERDICTS = ("failed", "warned", "passed", "")
 
 
 def _storable(text: str) -> str:

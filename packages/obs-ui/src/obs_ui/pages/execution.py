@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from obs_core.model import ExecutionView, LogLine, TaskView
-from obs_core.reading.usual import RUNS_LOOKED_AT, Usual, usual
+from obs_core.reading.usual import RUNS_LOOKED_AT, Usual, is_good, usual
 from obs_core.report.contents import tree_order
 from obs_core.text.durations import format_duration
 from obs_core.text.terminal import without_escapes
@@ -82,7 +82,7 @@ def _usual(site: Site, view: ExecutionView) -> Usual | None:
     if view.status != "succeeded":
         return None
     earlier = runs_of(site.engine, site.indexer.store_number, view.name, 3 * RUNS_LOOKED_AT, before=view.id)
-    return usual([one.duration for one in reversed(earlier) if one.status == "succeeded"])
+    return usual([one.duration for one in reversed(earlier) if is_good(one)])
 
 
 def _contents(site: Site, snapshot: Snapshot) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from obs_core.outcomes import OUTCOMES
 from obs_ui.index import ListQuery, list_executions
 from obs_ui.index.queries import SORTS, tag_names
 from obs_ui.site import Site, site_of
@@ -50,7 +51,6 @@ def _newest(site: Site) -> str:
     return page.executions[0].id if page.executions else ""
 
 
-_VERDICTS = ("failed", "warned", "passed")
 _ASKED = ("text", "status", "verdict", "tag", "since", "until", "zone", "sort")
 """What an address of the list asks for; ``before`` and ``after`` name a place in it."""
 
@@ -58,7 +58,7 @@ _ASKED = ("text", "status", "verdict", "tag", "since", "until", "zone", "sort")
 def _given(request: Request) -> dict[str, str]:
     given = {name: _text(request.query_params.get(name, "")) for name in (*_ASKED, "before", "after")}
     given["status"] = given["status"] if given["status"] in _STATUSES else ""
-    given["verdict"] = given["verdict"] if given["verdict"] in _VERDICTS else ""
+    given["verdict"] = given["verdict"] if given["verdict"] in OUTCOMES else ""
     given["sort"] = given["sort"] if given["sort"].removeprefix("-") in SORTS else ""
     given["zone"] = given["zone"] if _zone(given["zone"]) is not None else ""
     for name in ("since", "until"):

@@ -14,13 +14,15 @@ from obs_core.interruptions import let_pass
 from obs_core.journal.reader import unpacked as content_unpacked
 from obs_core.journal.records import Artifact, Output
 from obs_core.model import TaskView, Verdict
+from obs_core.outcomes import worst_first
 from obs_core.reading.changes.change import Change, Sureness
-from obs_core.reading.changes.earlier import Band, Earlier, content_key
+from obs_core.reading.changes.earlier import Earlier, content_key
 from obs_core.reading.changes.parts import differences
 from obs_core.reading.changes.sides import Side
 from obs_core.reading.inputs import Argument, arguments_of, text_of_item
+from obs_core.reading.usual import OF_METRICS, usual
 from obs_core.store.base import Store
-from obs_core.text.numbers import statistic
+from obs_core.text.numbers import statistic, told_apart
 from obs_core.text.terminal import cut
 from obs_core.transformers import transformer_named
 
@@ -133,13 +135,13 @@ def changed_checks(before: Side, after: Side) -> Iterator[Change]:
     was, now = _checks(before), _checks(after)
     for key in dict.fromkeys([*now, *was]):
         old, new = was.get(key), now.get(key)
-        outcomes = [_RANK.get(one.outcome, 0) if one is not None else 0 for one in (old, new)]
+        outcomes = ["" if one is None else one.outcome for one in (old, new)]
         if outcomes[0] == outcomes[1]:
             continue
         if new is None and after.view.status != "succeeded":
             continue
         task, name = key
-        worse = outcomes[1] > outcomes[0]
+        worse = worst_first(outcomes[1]) < worst_first(outcomes[0])
         yield Change(
             kind="data" if "drift" in name.lower() or "profile" in name.lower() else "check",
             what=f"{task}: {name}" if task else name,
@@ -148,11 +150,8 @@ def changed_checks(before: Side, after: Side) -> Iterator[Change]:
             task=task,
             after_task=_last_id(after, task),
             before_task=_last_id(before, task),
-            weight=(92 if outcomes[1] == 3 else 72 if outcomes[1] == 2 else 30) if worse else 42,
+            weight={"failed": 92, "warned": 72}.get(outcomes[1], 30) if worse else 42,
         )
-
-
-_RANK = {"passed": 1, "warned": 2, "failed": 3}
 
 
 def _checks(side: Side) -> dict[tuple[str, str], Verdict]:
@@ -161,7 +160,7 @@ def _checks(side: Side) -> dict[tuple[str, str], Verdict]:
     for task_id in {**side.assembly.decks, **side.assembly.verdicts.by_task}:
         for one in side.assembly.verdicts_of(task_id):
             key = side.names.get(task_id, ""), one.name
-            if key not in found or _RANK.get(one.outcome, 0) > _RANK.get(found[key].outcome, 0):
+            if key not in found or worst_first(one.outcome) < worst_first(found[key].outcome):
                 found[key] = one
     return found
 
@@ -423,12 +422,13 @@ def changed_metrics(before: Side, after: Side, earlier: Earlier) -> tuple[list[C
         if sure is None:
             usual += 1
             continue
+        texts = told_apart(old, new) if math.isfinite(old) and math.isfinite(new) else (_number(old), _number(new))
         found.append(
             Change(
                 kind="metric",
                 what=name,
-                before=_number(old),
-                after=_number(new),
+                before=texts[0],
+                after=texts[1],
                 sure=sure,
                 note=note,
                 task=task,
@@ -454,18 +454,18 @@ def _last(metric: CollectedMetric) -> float:
     return float(unpacked("d", epoch_and_part[2].values)[-1])
 
 
-def _judged(old: float, new: float, band: Band | None) -> tuple[Sureness | None, str, float]:
+def _judged(old: float, new: float, seen: list[float]) -> tuple[Sureness | None, str, float]:
     """Tell whether a metric's value is another one, how sure that is, what it rests on, and how telling it is."""
     if math.isfinite(old) != math.isfinite(new):
         return "certain", "it is not finite" if math.isfinite(old) else "", 88
     if old == new or not math.isfinite(new):
         return None, "", 0
     share = abs(new - old) / max(abs(old), abs(new))
-    if band is not None and band.tells:
-        if band.holds(new):
+    if (band := usual(seen, OF_METRICS)) is not None:
+        if band.judge(new) == "usual":
             return None, "", 0
-        note = f"usually {_number(band.low)} to {_number(band.high)} ({band.count} earlier runs)"
-        return ("certain" if band.count >= 8 else "likely"), note, 55 + 30 * min(1.0, share)
+        note = f"usually {_number(band.low)} to {_number(band.high)} ({band.runs} earlier runs)"
+        return ("certain" if band.runs >= 8 else "likely"), note, 55 + 30 * min(1.0, share)
     note = "it may vary that much: too few earlier good runs are known"
     return ("possible" if share > 0.01 else None), note, 34 + 20 * min(1.0, share)
 

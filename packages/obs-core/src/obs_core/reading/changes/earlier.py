@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -14,14 +13,11 @@ from obs_core.assembly.summary import read_summary
 from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
 from obs_core.journal.records import Output, Params, SpanRecord, TaskEnd, TaskStart
 from obs_core.model import ExecutionView
-from obs_core.reading.usual import robust_deviation
+from obs_core.reading.usual import RUNS_LOOKED_AT, is_good
 from obs_core.store.base import Store
 from obs_core.store.paths import EXECUTIONS, sums_path
 
-__all__ = ["Band", "Earlier", "EarlierRun", "content_key", "earlier_runs", "last_good"]
-
-MOST_RUNS = 20
-"""Earlier good executions that say what is usual."""
+__all__ = ["Earlier", "EarlierRun", "content_key", "earlier_runs", "last_good"]
 
 _MOST_LOOKED_AT = {True: 400, False: 25}
 """Earlier executions that are looked at, in a folder and in a shared store: each costs a read."""
@@ -33,51 +29,6 @@ _LARGE = 256 * 1024
 """Bytes of lines of an execution from which what was read of it is kept for the next time."""
 
 _WANTED = (b'["span"', b'["task"', b'["task-end"', b'["output"', b'["params"')
-
-_ENOUGH = 4
-"""Runs from which their spread says what is usual."""
-
-
-class Band(Struct, frozen=True):
-    """What is usual of a number.
-
-    Attributes:
-        count: How many earlier executions say so.
-        median: The median.
-        low: The least that is usual.
-        high: The most that is usual.
-    """
-
-    count: int
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[float], least_share: float) -> Band | None:
-        """Find what is usual; None without any values.
-
-        The range is the median and three robust standard deviations (1.4826 times the median absolute deviation) on
-        both sides, more the fewer values there are, and never narrower than what was seen.
-
-        Args:
-            values: What was seen.
-            least_share: How far from the median a value is usual at least, as a share of it.
-        """
-        if not values:
-            return None
-        median = statistics.median(values)
-        room = max(3 * robust_deviation(values, median) * (1 + 4 / len(values)), abs(median) * least_share)
-        return cls(len(values), median, min(median - room, *values), max(median + room, *values))
-
-    @property
-    def tells(self) -> bool:
-        """Whether there are enough of them to tell noise from change."""
-        return self.count >= _ENOUGH
-
-    def holds(self, value: float) -> bool:
-        """Tell whether a value is usual."""
-        return self.low <= value <= self.high
 
 
 class EarlierRun(Struct):
@@ -105,12 +56,12 @@ class Earlier(Struct):
     views: list[ExecutionView] = field(default_factory=list)
     runs: list[EarlierRun] = field(default_factory=list)
 
-    def durations(self) -> Band | None:
-        """Return how long the execution usually takes, in nanoseconds."""
-        return Band.of([view.duration for view in self.views], 0.1)
+    def durations(self) -> list[int]:
+        """Return how long the executions took, in nanoseconds."""
+        return [view.duration for view in self.views]
 
-    def times(self, operation: tuple[bool, str], fold: bool) -> Band | None:
-        """Return how long an operation usually takes, in nanoseconds.
+    def times(self, operation: tuple[bool, str], fold: bool) -> list[int]:
+        """Return how long an operation took in each execution that has it, in nanoseconds.
 
         Args:
             operation: As in `EarlierRun.times`.
@@ -123,12 +74,12 @@ class Earlier(Struct):
                 seen += [sum(own)] if own else []
             elif operation in run.times:
                 seen.append(run.times[operation])
-        return Band.of(seen, 0.1)
+        return seen
 
-    def metric(self, name: str) -> Band | None:
-        """Return what the last value of a metric usually is."""
+    def metric(self, name: str) -> list[float]:
+        """Return the last value of a metric in each execution that has it."""
         last = [view.metrics[name][0] for view in self.views if name in view.metrics]
-        return Band.of([value for value in last if value is not None], 0.001)
+        return [value for value in last if value is not None]
 
     def output_varies(self, call: tuple[str, int]) -> bool:
         """Tell whether a call returned something else each time."""
@@ -154,7 +105,7 @@ def last_good(store: Store, view: ExecutionView) -> ExecutionView | None:
     return next(_good_ones(store, view), None)
 
 
-def earlier_runs(store: Store, view: ExecutionView, most: int = MOST_RUNS) -> Earlier:
+def earlier_runs(store: Store, view: ExecutionView, most: int = RUNS_LOOKED_AT) -> Earlier:
     """Read the good executions of the same name before one.
 
     Args:
@@ -221,15 +172,11 @@ def _keep(store: Store, execution_id: str, run: EarlierRun) -> None:
 
 
 def _good_ones(store: Store, view: ExecutionView) -> Iterator[ExecutionView]:
-    """Yield what succeeded, with no failed check; of ``obs run`` and an execution of that name in it the inner one."""
+    """Yield the good ones of the same name, the newest first."""
     earlier = [one for one in store.names(EXECUTIONS) if one < view.id]
-    around = {view.within}
     for execution_id in reversed(earlier[-_MOST_LOOKED_AT[store.local] :]):
         found = read_summary(store, execution_id)
-        if found is None or found.name != view.name:
-            continue
-        around.add(found.within)
-        if found.status == "succeeded" and not found.verdicts.failed and found.id not in around:
+        if found is not None and found.name == view.name and is_good(found):
             yield found
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeGuard
 
 from msgspec import Struct, structs
+
+from obs_core.text.numbers import statistic, told_apart
 
 __all__ = ["Difference", "differences"]
 
@@ -58,18 +60,24 @@ def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def _difference(path: str, mine: dict[str, Any], theirs: dict[str, Any]) -> Difference:
     left, right = mine.get(path), theirs.get(path)
+    if _is_number(left) and _is_number(right):
+        return Difference(path[:300], *told_apart(left, right), _change(left, right))
     texts = [_text(one[path]) if path in one else None for one in (mine, theirs)]
-    return Difference(path[:300], texts[0], texts[1], _change(left, right))
+    return Difference(path[:300], texts[0], texts[1])
 
 
-def _change(left: Any, right: Any) -> float | None:
-    numbers = all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (left, right))
-    try:
-        return float(right / left - 1) if numbers and left else None
-    except (OverflowError, ZeroDivisionError):
-        return None
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _NO_NUMBER
+
+
+_NO_NUMBER = 10**30
+"""An integer from which on it is shown as text: it may have thousands of digits."""
+
+
+def _change(left: float, right: float) -> float | None:
+    return right / left - 1 if left else None
 
 
 def _text(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = statistic(value) if _is_number(value) else str(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from obs_core.installed import normalized
 from obs_core.interruptions import let_pass
 from obs_core.reading.changes.change import Change, Kind
 from obs_core.reading.changes.sides import Side
@@ -76,10 +77,11 @@ def changed_engine(before: Side, after: Side) -> Iterator[Change]:
 
 def changed_dependencies(before: Side, after: Side, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     """Go through the distributions whose versions are others, those that are imported first."""
-    heads = [one.assembly.writers["main"].head if "main" in one.assembly.writers else None for one in (before, after)]
+    programs = [one.assembly.program for one in (before, after)]
+    heads = [None if one is None else one.head for one in programs]
     if heads[0] is not None and heads[1] is not None and heads[0].python != heads[1].python:
         yield _plain("dependency", "Python", heads[0].python, heads[1].python, 69)
-    installed = _strings(old.get("installed")), _strings(new.get("installed"))
+    installed = _versions(old.get("installed")), _versions(new.get("installed"))
     if not installed[0] or not installed[1]:
         if heads[0] is not None and heads[1] is not None and heads[0].obs_core != heads[1].obs_core:
             yield _plain("dependency", "obs-core", heads[0].obs_core, heads[1].obs_core, 36)
@@ -140,8 +142,9 @@ def _size(value: object) -> str:
     return byte_size(value) if isinstance(value, (int, float)) else ""
 
 
-def _strings(value: object) -> dict[str, str]:
-    return {str(name): str(version) for name, version in value.items()} if isinstance(value, dict) else {}
+def _versions(value: object) -> dict[str, str]:
+    """Return version by distribution; older versions wrote names as their folders have them."""
+    return {normalized(str(name)): str(version) for name, version in value.items()} if isinstance(value, dict) else {}
 
 
 def _names(value: object) -> set[str]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from obs_core.model import ExecutionView
 from obs_core.reading.changes.change import Change, Sureness
-from obs_core.reading.changes.earlier import Band, Earlier, folded
+from obs_core.reading.changes.earlier import Earlier, folded
 from obs_core.reading.changes.sides import Operation, Side
+from obs_core.reading.usual import Usual, usual
 from obs_core.text.durations import format_duration
 
 __all__ = ["Times", "changed_times"]
@@ -68,9 +69,9 @@ class Times:
         before, after = self.before.get(key), self.after[key]
         if before is None:
             return self._new(key[1], after)
-        band = self.earlier.times(key, self.folds)
+        seen = self.earlier.times(key, self.folds)
         counts = "" if before.count == after.count else f"{_calls(before.count)}, then {_calls(after.count)}"
-        return self._change(key[1], before.total, after.total, band, after.task, counts)
+        return self._change(key[1], before.total, after.total, seen, after.task, counts)
 
     def _new(self, name: str, after: Operation) -> Change | None:
         """Tell of an operation that was not there; a task of this kind is told elsewhere."""
@@ -87,10 +88,10 @@ class Times:
         )
 
     def _change(
-        self, name: str, before: int, after: int, band: Band | None, task: str = "", counts: str = ""
+        self, name: str, before: int, after: int, seen: list[int], task: str = "", counts: str = ""
     ) -> Change | None:
-        if band is None or not band.tells:
-            sure, note, typical = _without_spread(before, after, 0 if band is None else band.count)
+        if (band := usual(seen)) is None:
+            sure, note, typical = _without_spread(before, after, len(seen))
         else:
             sure, note, typical = _beside(band, after), _usually(band), band.median
         difference = after - typical
@@ -127,17 +128,17 @@ def changed_times(before: Side, after: Side, earlier: Earlier) -> tuple[list[Cha
     return found, times.usual
 
 
-def _beside(band: Band, value: int) -> Sureness | None:
+def _beside(band: Usual, value: int) -> Sureness | None:
     """Tell how sure it is that a value is not usual; None if it is."""
-    if band.holds(value):
+    if band.judge(value) == "usual":
         return None
     distance = value - band.high if value > band.high else band.low - value
-    return "certain" if band.count >= 8 and distance > band.high - band.low else "likely"
+    return "certain" if band.runs >= 8 and distance > band.high - band.low else "likely"
 
 
-def _usually(band: Band) -> str:
-    low, high = format_duration(max(0, round(band.low))), format_duration(round(band.high))
-    return f"usually {low} to {high} ({band.count} earlier runs)"
+def _usually(band: Usual) -> str:
+    low, high = format_duration(round(band.low)), format_duration(round(band.high))
+    return f"usually {low} to {high} ({band.runs} earlier runs)"
 
 
 def _without_spread(before: int, after: int, known: int) -> tuple[Sureness | None, str, float]:

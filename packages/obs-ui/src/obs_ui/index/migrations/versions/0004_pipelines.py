@@ -15,7 +15,6 @@ def upgrade() -> None:
     op.add_column("executions", sa.Column("verdicts", sa.Text, nullable=False, server_default="[0,0,0,[]]"))
     op.add_column("executions", sa.Column("within", sa.String(100), nullable=False, server_default=""))
     op.create_index("executions_by_verdict", "executions", ["store", "verdict", "id"])
-    op.create_index("executions_within", "executions", ["store", "within"])
     op.create_table(
         "tasks",
         sa.Column("store", sa.Integer, primary_key=True),
