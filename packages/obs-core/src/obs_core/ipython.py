@@ -160,7 +160,7 @@ def show_report(line: str) -> None:
     frame = '<iframe sandbox="allow-scripts allow-popups allow-downloads" style="width:100%;height:640px;border:0"'
     beside = f"<script>{script_text('notebook.js')}</script>"
     shown = f'<div>{frame} srcdoc="{page}"></iframe>{beside}</div>'
-    _display(_Html(shown, f"obs open {execution.id} shows the report"))
+    _display(_Html(shown, f"{provenance.command_name()} open {execution.id} shows the report"))
 
 
 class _Html:

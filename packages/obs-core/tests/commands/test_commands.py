@@ -146,6 +146,12 @@ def test_doctor_says_what_does_not_work(capsys: pytest.CaptureFixture[str]) -> N
     assert "does not work: " in capsys.readouterr().out
 
 
+def test_doctor_leaves_no_folder_that_was_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert obs(["doctor", "--store", str(tmp_path / "store")]) == 0
+    assert "no executions yet" in capsys.readouterr().out
+    assert not (tmp_path / "store").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

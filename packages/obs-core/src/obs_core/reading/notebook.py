@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from obs_core.provenance import command_name
 from obs_core.text.durations import format_duration, format_moment
 from obs_core.text.numbers import plural
 from obs_core.text.verdicts import counted_verdicts
@@ -31,7 +32,9 @@ def shown(view: ExecutionView, tasks: Sequence[TaskView], trace: str, warnings: 
     logged = "".join(f", {plural(count, kind)}" for count, kind in ((warnings, "warning"), (errors, "error")) if count)
     rows = "".join(map(_row, tasks[:_MOST_TASKS]))
     more = f"<p>{len(tasks) - _MOST_TASKS:,} more tasks</p>" if len(tasks) > _MOST_TASKS else ""
-    about = f"<p>{format_moment(view.started)} · <code>obs open {escape(view.id)}</code> shows the report</p>"
+    about = (
+        f"<p>{format_moment(view.started)} · <code>{command_name()} open {escape(view.id)}</code> shows the report</p>"
+    )
     error = f"<p><code>{escape(view.error[:500])}</code></p>" if view.error else ""
     checks = counted_verdicts(view.verdicts.passed, view.verdicts.warned, view.verdicts.failed)
     return (

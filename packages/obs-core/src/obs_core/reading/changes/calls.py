@@ -35,6 +35,7 @@ __all__ = [
     "changed_profiles",
     "changed_status",
     "changed_tasks",
+    "outputs_are_not_kept",
 ]
 
 _MOST_TOLD = 20
@@ -335,6 +336,12 @@ def changed_outputs(before: Side, after: Side, earlier: Earlier) -> Iterator[Cha
                 after_task=now.id,
                 weight=28 if varies else 56,
             )
+
+
+def outputs_are_not_kept(before: Side, after: Side) -> bool:
+    """Tell whether tasks returned something, and on one of the sides nothing of it is kept."""
+    drawn = any(deck.name == "Output" for decks in after.assembly.decks.values() for deck in decks)
+    return drawn and not (before.assembly.outputs and after.assembly.outputs)
 
 
 _MOST_PARTS = 5
