@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 
+from obs_core.recording import samplers
+
 __all__ = ["GIVE_BACK", "RowGuard"]
 
 GIVE_BACK = "\x1b7\x1b[r\x1b[999;1H\x1b[2K\x1b8"
@@ -48,7 +50,8 @@ class RowGuard:
 
     @staticmethod
     def _start(pipe: int, terminal: int) -> None:
-        import subprocess
+        with samplers.importing():
+            import subprocess
 
         shell = subprocess.Popen(
             ["/bin/sh", "-c", _WAIT, "obs-status-line"],
