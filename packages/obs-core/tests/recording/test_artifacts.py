@@ -103,7 +103,7 @@ def test_after_gc_nothing_points_to_what_is_gone(tmp_path: Path) -> None:
     with execution("first", store=tmp_path):
         task([1])
     assert len(list((tmp_path / "latest").iterdir())) == 1
-    sweep(open_store(tmp_path), older_than=-60)
+    sweep(open_store(tmp_path), -60)
     assert list((tmp_path / "latest").iterdir()) == []
     with execution("second", store=tmp_path):
         assert task([2]) is None
