@@ -95,9 +95,9 @@ def test_show_as_text_tells_what_the_decks_say(folder: Path, capsys: pytest.Capt
     assert obs(["show", "--task", "join", "--text"]) == 0
     told = capsys.readouterr().out
     assert told.startswith("join succeeded in ")
-    assert "[Table]\n speed float64\n NA\ndef f():\n    pass\n" in told
-    assert "[Input]\nrows int\n" in told
-    assert "red" not in told
+    assert "[Table]\n  speed float64\n  NA\ndef f():\n    pass\n" in told
+    assert "[Input]\nrows  int\n5\n" in told
+    assert told.count("color: red") == 1  # in the source alone
     assert obs(["show", "--text"]) == 0
     assert "\nadd succeeded in " in capsys.readouterr().out
 
