@@ -79,7 +79,7 @@ class Watching:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            start_new_session=True,
+            process_group=0,  # of this session: whoever is in one of its own cannot be stopped by ctrl-z
         )
         os.close(theirs)
         self.shown = ""
@@ -92,6 +92,12 @@ class Watching:
             assert time.monotonic() < deadline, self.shown
             assert self.read(), self.shown
         return self.shown
+
+    def until_stopped(self) -> None:
+        deadline = time.monotonic() + 60
+        while not os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT | os.WNOHANG):
+            assert time.monotonic() < deadline, "it was not stopped"
+            self.read()
 
     def read(self) -> bool:
         if not select.select([self.ours], [], [], 1)[0]:
@@ -141,7 +147,7 @@ def test_stopped_by_ctrl_z_it_gives_screen_and_keyboard_back(folder: Path, pipel
     watching = Watching(folder)
     watching.until("› fit")
     watching.process.send_signal(signal.SIGTSTP)
-    os.waitid(os.P_PID, watching.process.pid, os.WSTOPPED | os.WNOWAIT)
+    watching.until_stopped()
     assert termios.tcgetattr(watching.ours)[3] & termios.ICANON
     while select.select([watching.ours], [], [], 0.2)[0]:
         watching.read()
