@@ -64,12 +64,14 @@ def _items(lines: Sequence[str]) -> str:
     return "".join(f"<li>{escape(line)}</li>" for line in lines)
 
 
-_LEFT = "style='text-align:left'"
-_HEAD = f"<th {_LEFT}>Task</th><th>Status</th><th>Duration</th><th {_LEFT}>Error</th>"
+_LEFT, _RIGHT = "style='text-align:left;padding:2px 8px'", "style='text-align:right;padding:2px 8px'"
+"""Some notebooks leave cells no room of their own."""
+
+_HEAD = f"<th {_LEFT}>Task</th><th {_LEFT}>Status</th><th {_RIGHT}>Duration</th><th {_LEFT}>Error</th>"
 
 
 def _row(task: TaskView) -> str:
     return (
-        f"<tr><td {_LEFT}>{escape(task.name[:120])}</td><td>{task.status}</td>"
-        f"<td>{format_duration(task.duration)}</td><td {_LEFT}>{escape((task.error or '')[:200])}</td></tr>"
+        f"<tr><td {_LEFT}>{escape(task.name[:120])}</td><td {_LEFT}>{task.status}</td>"
+        f"<td {_RIGHT}>{format_duration(task.duration)}</td><td {_LEFT}>{escape((task.error or '')[:200])}</td></tr>"
     )
