@@ -1173,6 +1173,13 @@ def inner(page: Any, number: int) -> Any:
     return page.frame_locator(f".output >> nth={number} >> iframe").frame_locator("iframe")
 
 
+def test_a_notebook_without_scripts_has_the_texts_and_no_empty_frame(show: Callable[..., Any]) -> None:
+    output = render_notebook("Quality", ["<p>336,776 rows</p>"], bodies.get)
+    page = show(notebook_of(output), java_script_enabled=False)
+    expect(page.locator(".output").get_by_text("336,776 rows")).to_be_visible()
+    expect(page.locator(".output > iframe")).to_be_hidden()
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["in order", "the first output last"])
 def test_a_notebook_has_a_library_once(show: Callable[..., Any], order: tuple[int, ...]) -> None:
     outputs = [
