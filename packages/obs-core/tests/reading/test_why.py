@@ -509,9 +509,9 @@ def test_the_command_prints_a_paragraph_and_json(folder: Path, capsys: pytest.Ca
     assert "failed at 20" in out
     assert obs(["why", "last", "--json", "--store", str(folder)]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["cause"], found["known"], found["status"]) == ("exception", True, "failed")
+    assert (found["cause"], found["known"], found["execution"]["status"]) == ("exception", True, "failed")
     (view,) = list_executions(folder)
-    assert found["execution"] == view.id
+    assert found["execution"]["id"] == view.id
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")

@@ -1155,6 +1155,62 @@ def test_what_a_notebook_shows_without_scripts_is_inert_with_them(show: Callable
     assert page.title() == "Notebook"
 
 
+def notebook_of(*outputs: str, background: str = "white", colour: str = "black") -> str:
+    cells = "".join(f"<div class=output>{output}</div>" for output in outputs)
+    return f"<!doctype html><body style='background:{background};color:{colour}'><h1>Notebook</h1>{cells}"
+
+
+def with_library(name: str, library: str) -> list[str]:
+    """Items that need a large library, which writes what it was called with."""
+    script = f"<script data-obs-once>{library}</script>"
+    return deck(name, f"{script}<p></p><script>write('{name} drawn')</script>").items
+
+
+LIBRARY = "function write(text) { document.querySelector('p').textContent = text; }" + "/" * 5000
+
+
+def inner(page: Any, number: int) -> Any:
+    """What is in the frame of an output."""
+    return page.frame_locator(f".output >> nth={number} >> iframe").frame_locator("iframe")
+
+
+def test_a_notebook_without_scripts_has_the_texts_and_no_empty_frame(show: Callable[..., Any]) -> None:
+    output = render_notebook("Quality", ["<p>336,776 rows</p>"], bodies.get)
+    page = show(notebook_of(output), java_script_enabled=False)
+    expect(page.locator(".output noscript p")).to_be_visible()
+    expect(page.locator(".output > iframe")).to_be_hidden()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["in order", "the first output last"])
+def test_a_notebook_has_a_library_once(show: Callable[..., Any], order: tuple[int, ...]) -> None:
+    outputs = [
+        render_notebook("one", with_library("one", LIBRARY), bodies.get, lambda _: True),
+        render_notebook("two", with_library("two", LIBRARY), bodies.get, lambda _: False),
+    ]
+    assert ["data-obs-body" in output for output in outputs] == [True, False]
+    page = show(notebook_of(*(outputs[place] for place in order)))
+    for number, place in enumerate(order):
+        page.locator(".output").nth(number).scroll_into_view_if_needed()
+        expect(inner(page, number).get_by_text(("one drawn", "two drawn")[place])).to_be_visible()
+
+
+def test_a_library_that_no_output_brings_is_told(show: Callable[..., Any]) -> None:
+    output = render_notebook("two", with_library("two", LIBRARY), bodies.get, lambda _: False)
+    page = show(notebook_of(output), complains=True)  # its own script lacks the library
+    told = page.frame_locator(".output >> iframe").get_by_text("1 script or style that this deck needs")
+    expect(told).to_be_visible(timeout=60_000)  # an output that brings it may come late
+
+
+def test_a_deck_has_the_theme_of_its_notebook(show: Callable[..., Any]) -> None:
+    output = render_notebook("Quality", deck("Quality", "<p>text</p>").items, bodies.get)
+    page = show(notebook_of(output, background="black", colour="white"))
+    root = page.frame_locator(".output >> iframe").locator("html")
+    expect(root).to_have_attribute("data-theme", "dark")
+    expect(inner(page, 0).locator("html")).to_have_attribute("data-theme", "dark")
+    page.evaluate("document.body.style.color = 'black'")
+    expect(root).to_have_attribute("data-theme", "light")
+
+
 # ---- Logs
 
 

@@ -105,6 +105,15 @@ class Why(Struct, kw_only=True):
     differences: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        return self.paragraph
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: what matters, and folded what it rests on. It needs no script and no style."""
+        from obs_core.reading.notebook import shown_reasons
+
+        return shown_reasons(self.paragraph, [("Last lines", self.lines), ("Evidence", self.evidence)])
+
 
 def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = None) -> Why:
     """Tell why an execution ended as it did.
@@ -387,7 +396,8 @@ def _phrase(change: Change) -> str:
     what = f"{_named(change.task)}'s {change.what}" if change.kind == "parameter" and change.task else change.what
     before, after = (_short(text) if text else "none" for text in (change.before, change.after))
     if before == after:
-        return f"{what} has other contents: {after}"
+        _, _, first = change.note.partition(", first: ")
+        return f"{what} has other contents: {f'{first} in ' if first else ''}{after}"
     return f"{what} was {before}, now {after}"
 
 
