@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 
+from obs_core.text import controls
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import MISSING, count, share, statistic
 
@@ -21,7 +22,6 @@ __all__ = [
 
 LONGEST = 80
 
-_VISIBLE = str.maketrans({"\n": "↵", "\r": "", "\t": "⇥", "\0": "␀"})
 _EPOCH = datetime.datetime(1970, 1, 1)
 _DAY = 86_400_000_000
 
@@ -72,4 +72,4 @@ def duration_text(seconds: float) -> str:
 def visible(text: str) -> str:
     """Shorten a name or value, and make line breaks and the like visible; it is not escaped."""
     short = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-    return short.translate(_VISIBLE)
+    return controls.visible(short)
