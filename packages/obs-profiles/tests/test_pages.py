@@ -173,6 +173,8 @@ def test_times_durations_and_shares_are_short() -> None:
     assert time_text(micros) == "2013-05-01 12:30"
     assert time_text(micros + 7_500_000) == "2013-05-01 12:30:07"
     assert time_text(1_367_366_400_000_000) == "2013-05-01"
+    assert time_text(-62_135_596_800_000_000) == "0001-01-01"
+    assert time_text(-62_135_596_740_000_000) == "0001-01-01 00:01"
     assert time_text(4e18) == "128725"
     assert rough_time_text(micros + 7_500_000, 4e15) == "2013-05-02"
     assert rough_time_text(micros + 7_500_000, 3e13) == "2013-05-01 13:00"

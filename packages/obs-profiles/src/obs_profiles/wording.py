@@ -53,8 +53,8 @@ def time_text(micros: float) -> str:
     except (OverflowError, ValueError):
         return f"{micros / (365.2425 * _DAY) + 1970:.0f}"
     if int(micros) % _DAY == 0:
-        return f"{moment:%Y-%m-%d}"
-    return f"{moment:%Y-%m-%d %H:%M}" if not moment.second else f"{moment:%Y-%m-%d %H:%M:%S}"
+        return moment.date().isoformat()  # strftime writes years before 1000 with fewer digits
+    return moment.isoformat(" ", "seconds" if moment.second else "minutes")
 
 
 def rough_time_text(micros: float, span: float) -> str:
