@@ -259,3 +259,52 @@ def test_profiles_and_frames_may_be_mixed() -> None:
     assert [each.distance for each in found] == [0]
     with pytest.raises(KeyError, match="no column 'other'; there are: it"):
         found.column("other")
+
+
+def test_what_drifted_in_a_segment_alone_is_told_apart() -> None:
+    before = {"key": ["a", "b"] * 500, "value": [1, 2] * 500, "gone": [1] * 1000}
+    after = {"key": ["a"] * 998 + ["b"] * 2, "value": [1] * 998 + [3] * 2}
+    found = drift(profile(before, by="key"), profile(after, by="key"), thresholds={"key": 1.0, "value": 1.0})
+    assert [one.name for one in found.drifted] == ["gone"]
+    assert (found.drifted_segments, found.passed) == ({}, False)
+    same = {**before, "value": [1, 3] * 500}
+    found = drift(profile(before, by="key"), profile(same, by="key"), thresholds={"value": 0.8})
+    assert found.drifted == []
+    assert {value: [one.name for one in columns] for value, columns in found.drifted_segments.items()} == {
+        "b": ["value"]
+    }
+    assert not found.passed
+
+
+def test_no_rows_where_there_were_some_is_no_pass() -> None:
+    found = drift({"it": [1.0]}, {"it": []})
+    assert (found.emptied, found.passed, found.drifted) == (True, False, [])
+    assert drift({"it": []}, {"it": []}).passed
+
+
+def test_segments_that_are_in_one_side_alone_are_not_compared_and_the_page_says_so() -> None:
+    found = drift(profile({"key": ["a"] * 9}, by="key"), profile({"key": ["b"] * 9}, by="key"))
+    assert (found.segments, found.by) == ({}, ("key",))
+    assert "No segment by key is in both." in found._repr_html_()
+
+
+@pytest.mark.parametrize("segments", [1, 50])
+def test_segments_of_the_same_data_seldom_drift(segments: int) -> None:
+    """The threshold is low enough that chance alone decides; one comparison in a thousand may be far."""
+    random = np.random.default_rng(segments)
+
+    def data() -> dict[str, Any]:
+        rows = 20_000
+        keys = random.integers(0, segments, rows)
+        return {
+            "key": keys.astype(str),
+            "number": random.normal(size=rows),
+            "word": random.integers(0, 30, rows).astype(str),
+        }
+
+    runs = 15
+    alarms = 0
+    for _ in range(runs):
+        found = drift(profile(data(), by="key"), profile(data(), by="key"), thresholds=0.0)
+        alarms += not found.passed
+    assert alarms <= 2

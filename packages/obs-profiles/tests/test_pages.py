@@ -77,7 +77,7 @@ class TestCheckedPage(RendererContract):
 
     def hostile(self, text: str) -> Any:
         return check(
-            {text: [text]}, [expect(text).among(text + "!"), expect(text + "?").present(), expect(text).type(text)]
+            {text: [text]}, [expect(text).among(text + "!"), expect(text + "?").present(), expect.columns(text + "?")]
         )
 
     def snapshot(self, value: Any) -> object:

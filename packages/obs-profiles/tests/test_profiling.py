@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 import pickle
 import random as random_module
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -508,3 +510,65 @@ def test_a_profile_is_asked_for_columns_by_name() -> None:
     table = pd.DataFrame(known.to_dict()).T
     assert table.loc["a", "mean"] == 1.5
     assert table.loc["b", "missing"] == 1
+
+
+def test_pairs_that_read_alike_are_segments_of_their_own() -> None:
+    pairs = {"one": ["x / y", "x", '"a', 'a" / "b', "plain"], "other": ["z", "y / z", "b", "c", "plain"]}
+    known = profile(pairs, by=["one", "other"])
+    assert sorted(known.segments) == sorted(
+        ['"x / y" / z', 'x / "y / z"', '"""a" / b', '"a"" / ""b" / c', "plain / plain"]
+    )
+
+
+def test_integers_that_are_floats_beside_missing_ones_have_the_same_segments() -> None:
+    whole, gaps = pd.DataFrame({"key": [1, 2] * 5}), pd.DataFrame({"key": [1, 2] * 5 + [None]})
+    assert set(profile(gaps, by="key").segments) == {*profile(whole, by="key").segments, "(missing)"}
+    assert set(profile({"key": [1.5, 2.0, float("inf")]}, by="key").segments) == {"1.5", "2", "inf"}
+
+
+def test_rows_without_a_value_are_beside_the_50_largest() -> None:
+    keys = [f"k{number:02}" for number in range(60) for _ in range(number + 2)]
+    for known in (profile({"key": [*keys, None]}, by="key"), merge([profile({"key": [*keys, None]}, by="key")] * 2)):
+        names = {*known.segments} - {OTHERS, "(missing)"}
+        assert names == {f"k{number:02}" for number in range(10, 60)}
+        assert known.segments["(missing)"].rows in (1, 2)
+
+
+def within_slack(known: Profile, counts: Mapping[str, int]) -> None:
+    named = {value: part.rows for value, part in known.segments.items() if value not in (OTHERS, "(missing)")}
+    for value, rows in named.items():
+        assert rows <= counts[value] <= rows + known.segment_slack
+    least = min(named.values())
+    assert all(count <= least + known.segment_slack for value, count in counts.items() if value not in named)
+    assert sum(part.rows for part in known.segments.values()) == sum(counts.values())
+
+
+def test_what_a_segment_may_lack_after_a_merge_is_stated() -> None:
+    one = ["hot"] * 100 + [f"a{number}" for number in range(40)]
+    other = ["hot"] * 2 + [f"b{number}" for number in range(60) for _ in range(5)]
+    parts = [profile({"key": keys}, by="key") for keys in (one, other)]
+    assert [part.segment_slack for part in parts] == [0, 0]
+    whole = merge(parts)
+    assert (whole.segments["hot"].rows, whole.segment_slack) == (100, 5)
+    within_slack(whole, Counter(one + other))
+    assert merge(parts[::-1]) == whole
+    assert Profile.from_bytes(whole.to_bytes()).segment_slack == 5
+    assert merge([parts[0], parts[0]]).segment_slack == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_segment_may_lack_is_a_bound_however_parts_are_merged(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    keys = [(random.zipf(1.3, 400) % 150 + shift).astype(str).tolist() for shift in random.integers(0, 60, 6)]
+    parts = [profile({"key": part}, by="key") for part in keys]
+    counts = Counter(key for part in keys for key in part)
+    left, right = merge(parts[:2]), merge(parts[2:])
+    for whole in (merge(parts), left + right, functools.reduce(Profile.__add__, parts)):
+        within_slack(whole, counts)
+
+
+def test_segments_of_many_batches_are_bounded_and_say_what_they_lack() -> None:
+    batches = [["hot"] * 3 + [f"{batch}-{number % 300}" for number in range(900)] for batch in range(20)]
+    known = profile(({"key": keys} for keys in batches), by="key")
+    assert len(known.segments) == 51
+    within_slack(known, Counter(key for keys in batches for key in keys))

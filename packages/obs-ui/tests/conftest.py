@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import glob
 import os
 import shutil
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from obs_ui.command import WriteSite
 
 _DEBIANS = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_ctl"))
 PG_CTL = shutil.which("pg_ctl") or (_DEBIANS[-1] if _DEBIANS else None)
@@ -144,3 +147,18 @@ def postgresql() -> Iterator[str]:
     yield f"postgresql://obs@127.0.0.1:{port}/postgres"
     run(*control, "stop", "-m", "immediate")
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def write_site(tmp_path: Path) -> Callable[..., Path]:
+    """Write a site as ``obs site`` does; gives its folder."""
+
+    def written(*arguments: str, out: str = "site") -> Path:
+        command = WriteSite()
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--store")
+        command.configure(parser)
+        assert command.run(parser.parse_args([str(tmp_path / out), *arguments])) == 0
+        return tmp_path / out
+
+    return written

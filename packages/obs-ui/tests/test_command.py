@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -108,9 +109,40 @@ def test_nothing_is_written_into_the_store(serve: Callable[..., Any], folder: Pa
     assert files() == before
 
 
+def test_what_is_not_to_be_kept_is_removed_if_it_is_told_to(
+    serve: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = []
+    for _ in range(4):
+        with execution("night") as run:
+            work()
+        ids.append(run.id)
+    flusher.flush_all()
+    monkeypatch.setenv("OBS_KEEP", "30d,2")
+    serve()
+    assert {path.name for path in (folder / "executions").iterdir()} == set(ids)
+    server = serve("--gc")
+    assert any("OBS_KEEP" in line for line in server.said)
+    deadline = time.monotonic() + 60
+    while (left := {path.name for path in (folder / "executions").iterdir()}) != set(ids[2:]):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+    while ids[0] in ask(f"{server.url}executions")[1]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["--gc"], "--gc needs OBS_KEEP"),
+        (["--root-path", "obs"], "--root-path is a path such as /obs"),
+        (["--root-path", "/obs/../x y"], "--root-path is a path such as /obs"),
+        (["--user-header", "X: y"], "--user-header is the name of a header"),
+        (["--trusted-proxy", "proxy.lan"], "--trusted-proxy is an address or a network"),
+        (["link", "--for", "0s"], "--for must be between"),
+        (["link", "--for", "soon"], "is not an age"),
+        (["link", "nothing-like-it"], "no executions in the store"),
         (["--port", "99999"], "--port must be between 0 and 65535, got 99999"),
         (["--port", "x"], "invalid int value"),
         (["--host", "203.0.113.7"], "cannot listen on 203.0.113.7"),

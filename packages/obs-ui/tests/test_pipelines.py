@@ -55,6 +55,26 @@ def test_a_nightly_run_that_did_not_begin_is_missed() -> None:
     assert of(runs, days=1.5).is_late
 
 
+def test_what_needs_attention_is_said_of_the_last_run_that_ended() -> None:
+    good = [run(number) for number in range(8)]
+    checked = run(8)
+    checked.verdicts.failed = 1
+    assert of(good).attention == ""
+    assert of(good, days=1.5).attention == "late"
+    assert of([*good, run(8, status="failed")]).attention == "failed"
+    assert of([*good, run(8, status="lost")]).attention == "lost"
+    assert of([*good, checked]).attention == "checks"
+    assert of([*good, run(8, status="failed"), run(9, status="running")]).attention == "failed"
+
+
+def test_the_small_picture_has_a_bar_for_each_of_the_last_twenty_runs() -> None:
+    runs = [run(number, status="failed" if number % 10 == 3 else "succeeded") for number in range(30)]
+    spark = of([*runs, run(30, 20.0)]).spark
+    assert {status: outline.count("M") for status, outline in spark.items()} == {"succeeded": 18, "failed": 2}
+    assert spark["succeeded"].endswith("M152 0h6v26h-6z")
+    assert "M0 13h6v13h-6z" in spark["succeeded"]
+
+
 def test_tasks_are_in_the_order_of_the_newest_run_and_have_gaps() -> None:
     tasks = {
         "e000": [TaskRow("load", "succeeded", 5, 1, "main.2"), TaskRow("old", "succeeded", 1, 1, "main.3")],

@@ -12,6 +12,7 @@ __all__ = [
     "attempt_text",
     "carrier_text",
     "decks_enabled",
+    "keep_text",
     "logs_text",
     "profile_text",
     "quiet",
@@ -31,6 +32,7 @@ VARIABLES = {
     "OBS_STRICT": "1 turns obs's own failures into errors",
     "OBS_RENDER_TIMEOUT": "seconds that drawing one value may take; default 10, 0 for no limit",
     "OBS_QUIET": "1 shows nothing in the terminal: no progress, no status line, no closing line",
+    "OBS_KEEP": "what `obs gc` and `obs ui --gc` keep: an age, a number of executions of each name, or both: 30d,1000",
     "OBS_UI_URL": "the address of the execution UI, for links",
     "OBS_ATTEMPT": "which try this is, counted from 1",
     "OBS_CARRIER": "the span of another process under which this one goes on, as JSON",
@@ -97,6 +99,11 @@ def render_timeout() -> float:
 def quiet() -> bool:
     """Tell whether `OBS_QUIET` asks to show nothing in the terminal while a pipeline runs."""
     return os.environ.get("OBS_QUIET", "0") not in ("", "0")
+
+
+def keep_text() -> str:
+    """Return what `OBS_KEEP` says; empty if it says nothing."""
+    return os.environ.get("OBS_KEEP", "").strip()
 
 
 def ui_url() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -15,8 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from obs_core import execution, load_execution, span, task
+from obs_core import check, current_context, execution, load_execution, span, task
 from obs_core.commands import main as obs
+from obs_core.journal import flusher
 from obs_core.testing import FixedClock, RecordingStore
 
 
@@ -204,6 +206,102 @@ def test_gc_removes_shared_content_only_when_it_is_old_and_unneeded(folder: Path
     assert obs(["gc", "--older-than", "1d"]) == 0
     assert set((folder / "shared").iterdir()) == needed | {fresh}
     assert len(needed) == 3  # the source, the dependencies, and what it ran in
+
+
+def make(folder: Path, clock: FixedClock, name: str, ends: str = "well") -> str:
+    run = execution(name, store=folder)
+    with contextlib.suppress(ValueError), run:
+        if ends == "checked":
+            check("rows > 0", False, "0 rows")
+        if ends == "badly":
+            raise ValueError("no such airport")
+    clock.advance(86_400)
+    flusher.flush_all()
+    return run.id
+
+
+def there(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "executions").iterdir()}
+
+
+def test_gc_keeps_as_many_of_each_name_as_it_is_told(folder: Path) -> None:
+    with FixedClock() as clock:
+        flights = [make(folder, clock, "flights") for _ in range(4)]
+        weather = make(folder, clock, "weather")
+        flights += [make(folder, clock, "flights") for _ in range(2)]
+        assert obs(["gc", "--keep", "3"]) == 0
+    assert there(folder) == {*flights[-3:], weather}
+
+
+def test_gc_removes_what_is_too_old_or_too_many(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FixedClock() as clock:
+        ids = [make(folder, clock, "flights") for _ in range(6)]
+        monkeypatch.setenv("OBS_KEEP", "4d,5")
+        assert obs(["gc"]) == 0
+        assert there(folder) == set(ids[-4:])
+        monkeypatch.setenv("OBS_KEEP", "90d,2")
+        assert obs(["gc"]) == 0
+    assert there(folder) == set(ids[-2:])
+
+
+def test_gc_never_removes_the_last_good_run_of_a_pipeline(folder: Path) -> None:
+    with FixedClock() as clock:
+        ids = [make(folder, clock, "flights", ends) for ends in ("well", "well", "checked", "badly", "badly")]
+        assert obs(["gc", "--keep", "1"]) == 0
+        assert there(folder) == {ids[1], ids[4]}
+        clock.advance(365 * 86_400)
+        assert obs(["gc", "--keep", "30d"]) == 0
+    assert there(folder) == {ids[1]}
+
+
+def test_gc_never_removes_what_is_pinned(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with FixedClock() as clock:
+        ids = [make(folder, clock, "flights") for _ in range(3)]
+        assert obs(["pin", ids[0]]) == 0
+        assert obs(["pin"]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == ids[0]
+        assert obs(["gc", "--older-than", "0s"]) == 0
+        assert there(folder) == {ids[0]}
+        assert obs(["pin", ids[0], "--remove"]) == 0
+        assert obs(["gc", "--older-than", "0s"]) == 0
+    assert there(folder) == set()
+
+
+def test_gc_keeps_what_the_next_run_is_compared_with(folder: Path) -> None:
+    @task
+    def profiled() -> None:
+        current_context().keep("reference", {"rows": 3})
+
+    with FixedClock() as clock:
+        with execution("profiles", store=folder) as reference:
+            profiled()
+        clock.advance(86_400)
+        newest = make(folder, clock, "profiles")
+        assert obs(["gc", "--keep", "1"]) == 0
+    assert there(folder) == {reference.id, newest}
+
+
+def test_gc_counts_what_obs_run_made_with_what_it_ran(folder: Path) -> None:
+    for number in range(3):
+        source = f"from obs_core import execution\nwith execution('flights', tags={{'n': '{number}'}}): pass"
+        command = [sys.executable, "-m", "obs_core", "run", "--name", "flights", "--", sys.executable, "-c", source]
+        assert subprocess.run(command, env={**os.environ, "OBS_STORE": str(folder)}, check=False).returncode == 0
+    before = sorted(there(folder))
+    assert len(before) == 3
+    assert obs(["gc", "--keep", "2"]) == 0
+    assert there(folder) == set(before[1:])
+
+
+@pytest.mark.parametrize("keep", ["", "0", "-5", "30", "x", "30d,30d", "5,5", "1000,30d,", "30 days"])
+def test_gc_takes_nothing_for_what_is_to_be_kept_by_mistake(
+    keep: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FixedClock() as clock:
+        kept = make(folder, clock, "flights")
+    monkeypatch.setenv("OBS_KEEP", keep)
+    assert obs(["gc"]) == (0 if keep == "30" else 2)
+    assert (keep == "30") == (capsys.readouterr().err == "")
+    assert there(folder) == {kept}
 
 
 def test_a_name_means_its_newest_execution(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

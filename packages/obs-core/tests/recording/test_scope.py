@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import functools
 import gc
+import inspect
 import sys
 import threading
 import types
@@ -496,7 +497,10 @@ def marked(fails: bool) -> Awaitable[int]:
     return fetched(fails)
 
 
-marked._is_coroutine_marker = object()  # type: ignore[attr-defined]
+if sys.version_info >= (3, 12):
+    inspect.markcoroutinefunction(marked)
+else:
+    marked._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
 
 AWAITED: list[tuple[Callable[..., Any], str]] = [
     (fetched, "fetched"),

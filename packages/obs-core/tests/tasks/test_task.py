@@ -206,6 +206,11 @@ def test_an_unknown_deck_field_is_refused_with_the_known_ones() -> None:
         task(deck_fields=["Inputs"])(add)
 
 
+def test_deck_fields_are_known_in_any_case(store: RecordingStore) -> None:
+    task(deck_fields=["input", "OUTPUT"])(add)(1, 2)
+    assert [deck.name for deck in store.last().tasks[0].decks] == ["Input", "Output"]
+
+
 @pytest.mark.parametrize("attempt", [0, -1, "2"])
 def test_an_attempt_below_one_is_refused(attempt: object) -> None:
     with pytest.raises(ValueError, match="attempt counts from 1"):

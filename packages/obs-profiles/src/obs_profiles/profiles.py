@@ -250,9 +250,11 @@ class Profile:
         segments: The profiles of parts of the rows, by the value that they have in common; see `profile`.
         by: The columns whose values these are.
         made: When it was made: nanoseconds since 1970-01-01, UTC; 0 where that is not known.
+        segment_slack: How many rows of a segment may be among all others at most: merged parts in which it was none of
+            the largest ones have them there.
     """
 
-    __slots__ = ("by", "columns", "made", "rows", "segments")
+    __slots__ = ("by", "columns", "made", "rows", "segment_slack", "segments")
 
     def __init__(
         self,
@@ -262,12 +264,14 @@ class Profile:
         segments: Mapping[str, Profile] | None = None,
         by: tuple[str, ...] = (),
         made: int = 0,
+        segment_slack: int = 0,
     ) -> None:
         self.columns = dict(columns)
         self.rows = rows
         self.segments = dict(segments or {})
         self.by = by
         self.made = made
+        self.segment_slack = segment_slack
 
     def __getitem__(self, name: str) -> ColumnProfile:
         """Return what is known of a column.
@@ -377,7 +381,14 @@ class Profile:
         """Return the same profile with other names of columns."""
         columns = {names.get(name, name): column for name, column in self.columns.items()}
         columns = {name: replace(column, name=name) for name, column in columns.items()}
-        return Profile(columns, self.rows, segments=self.segments, by=self.by, made=self.made)
+        return Profile(
+            columns,
+            self.rows,
+            segments=self.segments,
+            by=self.by,
+            made=self.made,
+            segment_slack=self.segment_slack,
+        )
 
 
 def _total(counts: Iterable[int]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from obs_core.interruptions import let_pass
+from obs_core.rendering import as_shown, bounded_repr, hides_itself
 from obs_core.text.controls import visible
 from obs_core.text.numbers import MISSING
 from obs_renderers._columns import Column, Told, is_missing
@@ -80,6 +81,8 @@ def value_text(value: object) -> str:
 
 def _text(value: Any) -> str:
     kind = type(value)
+    if issubclass(kind, (str, int, float)) and hides_itself(value):
+        return bounded_repr(value)
     if issubclass(kind, str):
         return str.__str__(value)
     if issubclass(kind, int):
@@ -92,7 +95,7 @@ def _text(value: Any) -> str:
         return f"array {' × '.join(str(side) for side in value.shape)} of {value.dtype}"
     if kind in (list, tuple, dict, set, frozenset, bytes, bytearray):
         return _nested.repr(value)
-    return str.__str__(str(value))
+    return as_shown(value)
 
 
 def _integer_text(value: int) -> str:

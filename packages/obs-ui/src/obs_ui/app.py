@@ -22,7 +22,7 @@ from obs_ui.pages import compare, downloads, execution, executions, live, metric
 from obs_ui.security import Access, Guard
 from obs_ui.site import HERE, Site, site_of
 
-__all__ = ["make_app"]
+__all__ = ["make_app", "routes"]
 
 _STYLES_OF_THE_REPORT = ("theme.css", "page.css", "frame.css", "uplot.css", "curves.css")
 _SCRIPTS_OF_THE_REPORT = (
@@ -52,7 +52,7 @@ def make_app(store: Store, engine: Engine, access: Access | None = None) -> Star
         An ASGI application; ``app.state.site`` holds what its pages share.
     """
     app = Starlette(
-        routes=_routes(),
+        routes=routes(),
         middleware=[Middleware(Guard, access=access or Access()), Middleware(GZipMiddleware, minimum_size=2_000)],
         exception_handlers={HTTPException: _explained, OSError: _unreadable},
         lifespan=_lifespan,
@@ -61,7 +61,8 @@ def make_app(store: Store, engine: Engine, access: Access | None = None) -> Star
     return app
 
 
-def _routes() -> list[Route | Mount]:
+def routes() -> list[Route | Mount]:
+    """Return the UI's pages by their addresses."""
     one = "/executions/{execution}"
     its_task = one + "/tasks/{task}"
     return [

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct, field
+from sqlalchemy.engine import Engine
 
 from obs_core.model import ExecutionView
 from obs_core.outcomes import worst_first
 from obs_core.reading.usual import OF_METRICS, OF_TIMES, RUNS_LOOKED_AT, Rhythm, Usual, is_good, rhythm, usual
 from obs_core.text.durations import format_duration
+from obs_ui.index.queries import names_of, runs_of
 from obs_ui.index.tasks import TaskRow
 
-__all__ = ["MOST_RUNS", "RUNS", "Band", "CheckRow", "Pipeline", "TaskRuns", "every"]
+__all__ = ["MOST_RUNS", "RUNS", "Band", "CheckRow", "Pipeline", "Pipelines", "TaskRuns", "every"]
 
 RUNS = 50
 """Runs in the grid."""
+
+IN_SPARK = 20
+"""Runs in the small picture of a pipeline."""
 
 CHARTED = 200
 """Runs in the charts of what lists know: durations and metrics."""
@@ -88,6 +94,27 @@ class Pipeline:
         self.runs = self.all[-RUNS:]
         self.now = now
         self._tasks = {one: {row.name: row for row in rows} for one, rows in tasks.items()}
+
+    @property
+    def attention(self) -> str:
+        """Why somebody should look: ``"late"``, ``"failed"``, ``"lost"``, ``"checks"``, or nothing."""
+        if self.is_late:
+            return "late"
+        ended = self.ended[-1] if self.ended else None
+        if ended is None or (ended.status == "succeeded" and not ended.verdicts.failed):
+            return ""
+        return "checks" if ended.status == "succeeded" else ended.status
+
+    @property
+    def spark(self) -> dict[str, str]:
+        """The small picture of the last runs, 160 wide and 26 high: the outline of the bars of each status."""
+        runs = self.runs[-IN_SPARK:]
+        longest = max(map(self.duration, runs), default=0) or 1
+        bars: dict[str, str] = {}
+        for place, run in enumerate(runs, IN_SPARK - len(runs)):
+            high = max(round(26 * self.duration(run) / longest, 1), 3)
+            bars[run.status] = bars.get(run.status, "") + f"M{8 * place} {26 - high:g}h6v{high:g}h-6z"
+        return bars
 
     @property
     def last(self) -> ExecutionView:
@@ -213,6 +240,43 @@ def _telling(row: CheckRow) -> tuple[int, int]:
         for outcome in ("failed", "warned")
     ]
     return places[0], places[1]
+
+
+class Pipelines:
+    """All pipelines of a store: each is read anew only when one of its runs has changed.
+
+    Args:
+        engine: The index.
+        store: The store's number in it.
+    """
+
+    def __init__(self, engine: Engine, store: int) -> None:
+        self._engine = engine
+        self._store = store
+        self._held: dict[str, tuple[tuple[Any, ...], Pipeline]] = {}
+
+    def all(self, now: int) -> list[Pipeline]:
+        """Return them: what needs attention first, then those that ran last.
+
+        Args:
+            now: Nanoseconds since the epoch.
+        """
+        states = names_of(self._engine, self._store)
+        held: dict[str, tuple[tuple[Any, ...], Pipeline]] = {}
+        for name, state in states.items():
+            known = self._held.get(name)
+            if known is not None and known[0] == state:
+                known[1].now = now
+                held[name] = known
+            elif newest := runs_of(self._engine, self._store, name, RUNS):
+                held[name] = state, Pipeline(name, newest, {}, now)
+        self._held = held
+        found = [pipeline for _, pipeline in held.values()]
+        found.sort(key=lambda pipeline: (_ATTENTION.index(pipeline.attention), -pipeline.last.started))
+        return found
+
+
+_ATTENTION = ("late", "failed", "lost", "checks", "")
 
 
 def every(nanoseconds: int) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+
 from msgspec import structs
 
 from obs_core.model import DeckView, TaskView
@@ -11,7 +14,7 @@ from obs_core.report import render_report
 from obs_core.trace import ExecutionSpan
 from obs_ui.snapshots import Snapshot
 
-__all__ = ["execution_report", "span_of", "task_report"]
+__all__ = ["execution_report", "span_of", "task_report", "trace_file"]
 
 
 def execution_report(snapshot: Snapshot) -> str:
@@ -28,6 +31,18 @@ def task_report(snapshot: Snapshot, task: TaskView) -> str:
     told = found is not None and (task.status == "lost" or task.id == found.task_id)
     why = found.paragraph if found is not None and told else ""
     return render_report(snapshot.view, [_with_items(snapshot, task)], _kept(snapshot).shared_body, why=why)
+
+
+def trace_file(snapshot: Snapshot) -> str:
+    """Write the trace as JSON that Perfetto and chrome://tracing open; returns the path of a file to be removed."""
+    descriptor, path = tempfile.mkstemp(suffix=".json", prefix="obs-trace-")
+    os.close(descriptor)
+    try:
+        span_of(snapshot).to_chrome_trace(path)
+    except BaseException:
+        os.unlink(path)
+        raise
+    return path
 
 
 def span_of(snapshot: Snapshot) -> ExecutionSpan:

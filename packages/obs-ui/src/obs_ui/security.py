@@ -14,9 +14,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from obs_ui.addresses import VIEWER, Below, OnlyOne, Viewer
 from obs_ui.limits import HEADER_BYTES
+from obs_ui.links import LinkError, Links
 
-__all__ = ["DECK_POLICY", "PAGE_POLICY", "Access", "Guard", "is_loopback", "new_token"]
+__all__ = ["DECK_POLICY", "LOOPBACK", "PAGE_POLICY", "Access", "Guard", "is_loopback", "new_token"]
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -50,6 +52,11 @@ _HEADERS = {
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]+)?", re.ASCII | re.IGNORECASE)
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1"))
+
+
 class Access(Struct, frozen=True):
     """Who may look.
 
@@ -57,10 +64,40 @@ class Access(Struct, frozen=True):
         names: Host names by which the server may be asked; others are refused, so that no foreign name can be made to
             lead here (DNS rebinding). Addresses are always fine: nobody can make them lead elsewhere.
         token: What a browser must have shown once; empty if none is asked for.
+        root: The path below which a proxy shows the server, such as ``/obs``; empty for the root. The proxy may take it
+            away before it asks.
+        user_header: The header in which a proxy says who asks; empty if there is none. Whoever is named may look.
+        proxies: From where that header is believed.
+        links: Which links show an execution to whoever has them; None for none.
+        store: The address of the store, for which links are signed.
     """
 
     names: frozenset[str] = frozenset({"localhost"})
     token: str = ""
+    root: str = ""
+    user_header: str = ""
+    proxies: tuple[Network, ...] = LOOPBACK
+    links: Links | None = None
+    store: str = ""
+
+    def user_of(self, client: str, headers: Headers) -> str:
+        """Return who asks, as a trusted proxy says; empty if none does.
+
+        Args:
+            client: The address from which it is asked.
+            headers: The request's headers.
+        """
+        given = headers.getlist(self.user_header) if self.user_header and self._trusts(client) else []
+        # Two are one too many: a proxy that adds its own to what it was given must not be taken at the client's word.
+        return given[0].strip()[:200] if len(given) == 1 else ""
+
+    def _trusts(self, client: str) -> bool:
+        try:
+            address = ipaddress.ip_address(client)
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self.proxies)
 
     def allows_host(self, host: str) -> bool:
         """Tell whether the server may be asked by a name, as the Host header gives it."""
@@ -92,8 +129,9 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
-        await (refusal or self._app)(scope, receive, _with_headers(send, scope["path"]))
+        scope = {**scope, "path": _below(scope["path"], self._access.root)}
+        answer = self._refusal(scope) or self._linked(scope) or self._known(scope) or self._app
+        await answer(scope, receive, _with_headers(send, scope["path"]))
 
     def _refusal(self, scope: Scope) -> Response | None:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
@@ -108,7 +146,34 @@ class Guard:
             )
         if "\0" in scope["path"]:
             return PlainTextResponse("There is no such page.\n", 404)  # no file system takes such a name
-        return self._token_refusal(scope, headers) if self._access.token else None
+        return None
+
+    def _linked(self, scope: Scope) -> ASGIApp | None:
+        """Answer whoever has a link: it is all that they need, and all that they see is its execution."""
+        found = _LINK.fullmatch(scope["path"])
+        if found is None or self._access.links is None:
+            return None
+        try:
+            execution = self._access.links.execution_of(self._access.store, found[1])
+        except LinkError as error:
+            return PlainTextResponse(f"{error}\n", 403, _CLOSED)
+        pages = OnlyOne(f"{self._access.root}/links/{found[1]}", execution)
+        if not pages.shows(found[2]):
+            return PlainTextResponse("This link shows one execution and nothing else.\n", 403)
+        scope["path"] = found[2]
+        scope[VIEWER] = Viewer(pages)
+        return self._app
+
+    def _known(self, scope: Scope) -> Response | None:
+        """Refuse whoever is not known, if somebody has to be; note who it is."""
+        headers, access = Headers(scope=scope), self._access
+        user = access.user_of((scope.get("client") or ("",))[0], headers)
+        scope[VIEWER] = Viewer(Below(access.root) if access.root else None, user)
+        if user:
+            return None
+        if access.token:
+            return self._token_refusal(scope, headers)
+        return PlainTextResponse(_NO_USER, 401, _CLOSED) if access.user_header else None
 
     def _token_refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if self._access.accepts(_cookie(headers.get("cookie", ""), _cookie_name(scope))):
@@ -120,10 +185,27 @@ class Guard:
 
     def _admission(self, scope: Scope, query: list[tuple[str, str]]) -> Response:
         """Keep the token in a cookie, and take it out of the address."""
-        path = "/" + scope["path"].lstrip("/\\")
+        path = self._access.root + "/" + scope["path"].lstrip("/\\")
         answer = RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
-        answer.set_cookie(_cookie_name(scope), self._access.token, max_age=30 * 86400, httponly=True, samesite="strict")
+        answer.set_cookie(
+            _cookie_name(scope),
+            self._access.token,
+            max_age=30 * 86400,
+            path=self._access.root or "/",
+            httponly=True,
+            samesite="strict",
+        )
         return answer
+
+
+_LINK = re.compile(r"/links/([^/]+)(/.*)", re.DOTALL)
+
+
+def _below(path: str, root: str) -> str:
+    """Return a path without the one below which a proxy shows the server, if it is there."""
+    if root and (path == root or path.startswith(f"{root}/")):
+        return path[len(root) :] or "/"
+    return path
 
 
 _CLOSED = {"Connection": "close"}
@@ -133,6 +215,7 @@ _WRONG_HOST = (
     "This server does not know itself by that name. Open it by its address or as localhost, or start it with"
     " `obs ui --allow-host NAME`.\n"
 )
+_NO_USER = "This server is asked through its proxy, which says who you are.\n"
 _NO_TOKEN = "A token is needed: open the address that `obs ui` printed when it was started.\n"
 
 

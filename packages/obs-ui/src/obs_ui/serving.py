@@ -20,13 +20,16 @@ from msgspec import Struct
 
 from obs_core import ObsError
 from obs_core.identity import host_name
+from obs_core.reading.garbage import Keep
 from obs_core.store import Store, open_store
 from obs_core.store.base import StoreError
 from obs_core.store.paths import EXECUTIONS
 from obs_ui.app import make_app
-from obs_ui.index import connect, default_address
+from obs_ui.index import address_of, connect, default_address
 from obs_ui.limits import HEADER_BYTES, BoundedProtocol, most_connections, quiet
-from obs_ui.security import Access, is_loopback, new_token
+from obs_ui.links import Links, default_secret_file
+from obs_ui.retention import Sweeper
+from obs_ui.security import LOOPBACK, Access, Network, is_loopback, new_token
 
 __all__ = ["CannotListenError", "ServerOptions", "serve"]
 
@@ -50,6 +53,11 @@ class ServerOptions(Struct, frozen=True):
         opens: Whether to open the browser.
         asks_for_token: Whether a token is asked for where others than this machine can reach the server.
         names: Further host names by which it may be asked.
+        root_path: The path below which a proxy shows the server.
+        user_header: The header in which a proxy says who asks.
+        proxies: From where that header is believed.
+        secret_file: The file of the secret by which links are signed; None for that in the user's configuration.
+        keep: What is kept; all else is removed each hour. None to remove nothing.
     """
 
     store: str | None = None
@@ -59,6 +67,11 @@ class ServerOptions(Struct, frozen=True):
     opens: bool = True
     asks_for_token: bool = True
     names: frozenset[str] = frozenset()
+    keep: Keep | None = None
+    root_path: str = ""
+    user_header: str = ""
+    proxies: tuple[Network, ...] = LOOPBACK
+    secret_file: str | None = None
 
 
 def serve(asked: ServerOptions) -> int:
@@ -72,14 +85,19 @@ def serve(asked: ServerOptions) -> int:
     store = _store(asked.store)
     engine = connect(asked.index or default_address(store))
     listening, port = _listening(asked.host, asked.port)
-    access = _access(asked)
+    access = _access(asked, store)
     url = _url(asked.host, port, access)
     server = _Server(_config(make_app(store, engine, access)))
     if asked.opens:
         server.on_started = lambda: webbrowser.open(url)
     server.listen_to_signals()  # before anybody is told that Ctrl-C ends it
     _announce(asked, store, port, url, access)
+    sweeper = None if asked.keep is None else Sweeper([store], asked.keep)
+    if sweeper is not None:
+        sweeper.start()
     server.run(sockets=[listening])
+    if sweeper is not None:
+        sweeper.stop()
     engine.dispose()
     server.end_as_told()
     return 0
@@ -166,12 +184,20 @@ def _config(app: object) -> uvicorn.Config:
     )
 
 
-def _access(asked: ServerOptions) -> Access:
+def _access(asked: ServerOptions, store: Store) -> Access:
     names = {"localhost", host_name().lower(), *asked.names}
     if not _is_address(asked.host):
         names.add(asked.host.lower())
     asks = asked.asks_for_token and not is_loopback(asked.host)
-    return Access(frozenset(names), new_token() if asks else "")
+    return Access(
+        frozenset(names),
+        new_token() if asks else "",
+        root=asked.root_path,
+        user_header=asked.user_header,
+        proxies=asked.proxies,
+        links=Links(asked.secret_file or default_secret_file()),
+        store=address_of(store),
+    )
 
 
 def _is_address(host: str) -> bool:
@@ -209,7 +235,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def _url(host: str, port: int, access: Access) -> str:
     shown = host_name() if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}/" + (f"?token={access.token}" if access.token else "")
+    return f"http://{shown}:{port}{access.root}/" + (f"?token={access.token}" if access.token else "")
 
 
 def _announce(asked: ServerOptions, store: Store, port: int, url: str, access: Access) -> None:
@@ -221,5 +247,7 @@ def _announce(asked: ServerOptions, store: Store, port: int, url: str, access: A
         print("  The address holds a token that opens it: give it to those who may look.")
     elif not is_loopback(asked.host):
         print("  Without a token, everybody who reaches this address can look.")
+    if asked.keep is not None:
+        print("  What OBS_KEEP does not keep is removed, now and each hour.")
     print("Ctrl-C ends it.")
     sys.stdout.flush()

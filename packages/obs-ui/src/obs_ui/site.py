@@ -24,9 +24,10 @@ from obs_core.report.contents import said_of, shown_verdicts, verdict_of
 from obs_core.store import Store
 from obs_core.text.durations import format_duration, format_iso
 from obs_core.text.numbers import share, statistic
+from obs_ui.addresses import ASKED, FOLLOWED, Viewer, placed, viewer_of
 from obs_ui.index import Indexer, ListPage, ListQuery, find, list_executions
 from obs_ui.index.tasks import TaskIndex
-from obs_ui.pipelines import every
+from obs_ui.pipelines import Pipelines, every
 from obs_ui.snapshots import Snapshot, SnapshotCache
 
 __all__ = ["Site", "site_of"]
@@ -53,7 +54,9 @@ class Site:
         follower: Keeps the index as the store is.
         recordings: The executions that are being looked at.
         tasks: How the tasks of executions went.
+        pipelines: How the executions of each name went.
         stopping: Whether the server is about to end, and with it all that is live.
+        rows: How many executions a page of the list holds.
     """
 
     def __init__(self, store: Store, engine: Engine) -> None:
@@ -62,7 +65,9 @@ class Site:
         self.indexer = Indexer(engine, store)
         self.snapshots = SnapshotCache(store)
         self.tasks = TaskIndex(engine, store, self.indexer.store_number)
+        self.pipelines = Pipelines(engine, self.indexer.store_number)
         self.stopping = False
+        self.rows = 50
         self._changes: dict[tuple[str, int, str, int], Changes] = {}
         self._counts: dict[ListQuery, tuple[int, float, dict[str, int] | None]] = {}
 
@@ -78,7 +83,7 @@ class Site:
         # Other servers may write into the same index, so a count is believed for a few seconds only.
         fresh = counted == version and now - at < _COUNTED_FOR
         store = self.indexer.store_number
-        page = list_executions(self.engine, store, query, counts=counts if fresh else None)
+        page = list_executions(self.engine, store, query, self.rows, counts if fresh else None)
         if not fresh:
             if len(self._counts) >= _MOST_COUNTS:
                 self._counts.clear()
@@ -141,7 +146,15 @@ class Site:
 
     def page(self, template: str, request: Request, code: int = 200, /, **values: Any) -> HTMLResponse:
         """Fill a template."""
-        return HTMLResponse(_environment().get_template(template).render(site=self, request=request, **values), code)
+        return HTMLResponse(self.filled(template, viewer_of(request), **values), code)
+
+    def filled(self, template: str, viewer: Viewer, **values: Any) -> str:
+        """Fill a template for whoever looks."""
+        page = _environment().get_template(template).render(site=self, viewer=viewer, **values)
+        if viewer.addresses is None:
+            return page
+        # Scripts of plain files look up what they ask for by the addresses that templates know.
+        return placed(page, viewer.addresses, FOLLOWED if viewer.plain else FOLLOWED + ASKED)
 
     def _check(self, execution_id: str) -> None:
         if not _ID.fullmatch(execution_id):

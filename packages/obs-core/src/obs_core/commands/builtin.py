@@ -23,6 +23,7 @@ _CLASSES = {
     "stacks": "show.Stacks",
     "export": "show.Export",
     "gc": "gc.CollectGarbage",
+    "pin": "gc.Pin",
     "doctor": "doctor.Doctor",
 }
 """Where each is, in the order of ``obs --help``: whoever types one waits for its imports alone."""

@@ -1,11 +1,12 @@
-"""``obs gc``: remove old executions."""
+"""``obs gc``: remove old executions; ``obs pin``: keep one."""
 
 from __future__ import annotations
 
 import argparse
 
-from obs_core.commands.base import Command, age_in_seconds
-from obs_core.reading.garbage import sweep
+from obs_core.commands.base import Command, CommandError, age_in_seconds
+from obs_core.reading.garbage import Keep, parse_keep, pin, pinned, sweep, unpin
+from obs_core.settings import keep_text
 from obs_core.store import open_store
 
 
@@ -14,13 +15,24 @@ class CollectGarbage(Command):
 
     name = "gc"
     summary = "remove old executions"
+    examples = (
+        ("obs gc --keep 30d,1000", "what is older than 30 days, and of each name what is behind the newest 1,000"),
+        ("obs gc --older-than 90d --dry-run", "tell what is older than 90 days, the last good runs too"),
+    )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--older-than", required=True, metavar="AGE", help="such as 30d, 12h, 2w")
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument(
+            "--keep",
+            metavar="AGE,COUNT",
+            help="what to keep: an age, a number of executions of each name, or both; default: OBS_KEEP."
+            " The last good one of each name stays",
+        )
+        which.add_argument("--older-than", metavar="AGE", help="remove all that is older: 30d, 12h, 2w")
         parser.add_argument("--dry-run", action="store_true", help="only print what would be removed")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        swept = sweep(open_store(arguments.store), age_in_seconds(arguments.older_than), dry_run=arguments.dry_run)
+        swept = sweep(open_store(arguments.store), _kept(arguments), dry_run=arguments.dry_run)
         verb = "would remove" if arguments.dry_run else "removed"
         for execution_id in swept.executions:
             print(execution_id)
@@ -28,4 +40,48 @@ class CollectGarbage(Command):
             f"{verb} {len(swept.executions)} executions and {swept.shared} shared files,"
             f" {swept.size / 1e6:.1f} MB; {swept.running} running ones left alone"
         )
+        return 0
+
+
+def _kept(arguments: argparse.Namespace) -> Keep | float:
+    if arguments.older_than is not None:
+        return age_in_seconds(arguments.older_than)
+    given = keep_text() if arguments.keep is None else arguments.keep
+    if not given and arguments.keep is None:
+        raise CommandError("say what to keep: --keep 30d,1000 or OBS_KEEP, or --older-than 30d")
+    try:
+        return parse_keep(given)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+
+
+class Pin(Command):
+    """Keep an execution whatever `obs gc` removes."""
+
+    name = "pin"
+    summary = "keep an execution, such as a reference, whatever obs gc removes"
+    examples = (
+        ("obs pin flights", "keep the newest execution of this name"),
+        ("obs pin", "list what is pinned"),
+    )
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("id", metavar="ID", nargs="?", help="an id, its beginning or end, or a name (its newest)")
+        parser.add_argument("--remove", action="store_true", help="let it go")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        from obs_core.reading.execution import load_execution
+
+        store = open_store(arguments.store)
+        if arguments.id is None:
+            if arguments.remove:
+                raise CommandError("say which execution is to be let go: obs pin ID --remove")
+            print("\n".join(pinned(store)) or "no execution is pinned")
+            return 0
+        execution_id = load_execution(arguments.id, store).id
+        if arguments.remove:
+            unpin(store, execution_id)
+        else:
+            pin(store, execution_id)
+        print(f"{execution_id} is {'not pinned any more' if arguments.remove else 'pinned'}")
         return 0

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
-from obs_core import clock
-from obs_core.commands.base import Command, CommandError, age_in_seconds
+from obs_core.commands.base import Command
+from obs_core.commands.choosing import add_filters, chosen, narrows
 from obs_core.model import ExecutionView
 from obs_core.outcomes import OUTCOMES
-from obs_core.reading.listing import list_executions
-from obs_core.settings import store_url
-from obs_core.store import open_store
 from obs_core.text.durations import format_duration, format_iso, format_moment
 from obs_core.text.terminal import Screen, cut
 
@@ -42,36 +37,11 @@ class ListExecutions(Command):
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "-n", "--limit", type=int, default=20, metavar="N", help="how many at most (default: 20; 0 lists all)"
-        )
-        parser.add_argument(
-            "--status",
-            choices=_STYLES,
-            action="append",
-            default=[],
-            help="only this status; repeat it for several. A killed execution is lost, not failed",
-        )
-        parser.add_argument(
-            "--verdict",
-            choices=(*OUTCOMES, "none"),
-            action="append",
-            default=[],
-            help="only executions with this worst verdict; none: nothing was checked",
-        )
-        parser.add_argument("--name", metavar="TEXT", help="only executions whose name contains this text")
-        parser.add_argument(
-            "--tag", metavar="NAME[=VALUE]", action="append", default=[], help="only executions with this tag"
-        )
-        parser.add_argument("--since", metavar="AGE", help="only executions that began in the last 5m, 12h, 30d")
+        add_filters(parser, limit=20)
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        if arguments.limit < 0:
-            raise CommandError(f"--limit counts executions, got {arguments.limit} (0 shows all)")
-        _check_folder(arguments.store)
-        chosen = filter(_choice(arguments), _young(list_executions(arguments.store), arguments.since))
-        found = itertools.islice(chosen, arguments.limit or None)
+        found, rest = chosen(arguments)
         if arguments.json:
             for execution in found:
                 print(msgspec.json.encode(_as_json(execution)).decode())
@@ -79,42 +49,13 @@ class ListExecutions(Command):
         shown = list(found)
         if shown:
             print("\n".join(_table(shown, Screen.of(sys.stdout))))
-            if next(chosen, None) is not None:
+            if next(rest, None) is not None:
                 print(f"… and older ones: only the newest {len(shown)} are shown, -n 0 shows all")
-        elif any((arguments.status, arguments.verdict, arguments.name, arguments.tag, arguments.since)):
+        elif narrows(arguments):
             print("no execution matches")
         else:
             print("no executions yet: call a function decorated with @task")
         return 0
-
-
-def _check_folder(store: str | None) -> None:
-    """Say so if the folder that was typed is not there: it would look like a store without executions."""
-    if store is not None and "://" not in store and not os.path.isdir(os.path.expanduser(store)):
-        raise CommandError(f"there is no folder {store!r}; the default store is {open_store(store_url()).url!r}")
-
-
-def _young(executions: Iterator[ExecutionView], since: str | None) -> Iterator[ExecutionView]:
-    if since is None:
-        return executions
-    begin = clock.epoch() - int(age_in_seconds(since) * 1e9)
-    return itertools.takewhile(lambda execution: execution.started >= begin, executions)
-
-
-def _choice(arguments: argparse.Namespace) -> Callable[[ExecutionView], bool]:
-    tags = [text.partition("=") for text in arguments.tag]
-
-    def is_wanted(execution: ExecutionView) -> bool:
-        return (
-            (not arguments.status or execution.status in arguments.status)
-            and (not arguments.verdict or (execution.verdicts.outcome or "none") in arguments.verdict)
-            and (arguments.name or "").lower() in execution.name.lower()
-            and all(
-                name in execution.tags and (not equals or execution.tags[name] == value) for name, equals, value in tags
-            )
-        )
-
-    return is_wanted
 
 
 def _as_json(execution: ExecutionView) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import re
 
 from msgspec import Struct, field
@@ -12,12 +13,14 @@ from obs_core.assembly.summary import read_summary
 from obs_core.failsafe import warn
 from obs_core.journal.liveness import silence_of
 from obs_core.journal.reader import segment_names
+from obs_core.model import ExecutionView
 from obs_core.recording.artifacts import execution_pointed_to
 from obs_core.store import Store
 from obs_core.store.packing import inflated
-from obs_core.store.paths import EXECUTIONS, LATEST, SHARED, execution_path
+from obs_core.store.paths import EXECUTIONS, LATEST, PINS, SHARED, execution_path, pin_path
+from obs_core.text.durations import parse_age
 
-__all__ = ["Swept", "sweep"]
+__all__ = ["Keep", "Swept", "parse_keep", "pin", "pinned", "sweep", "unpin"]
 
 _GRACE = 24 * 3600.0
 """Seconds for which shared content is spared although nothing refers to it, since a running task may be about to; and
@@ -42,12 +45,65 @@ class Swept(Struct):
     running: int = 0
 
 
-def sweep(store: Store, older_than: float, *, dry_run: bool = False) -> Swept:
-    """Remove executions that began long ago; a running one is never touched, nor one that was heard of within a day.
+class Keep(Struct, frozen=True):
+    """What is kept: an execution is removed once it is too old, or too many of its name are newer.
+
+    Attributes:
+        age: Seconds; None for no limit.
+        count: Executions of each name; None for no limit.
+    """
+
+    age: float | None = None
+    count: int | None = None
+
+
+def parse_keep(text: str) -> Keep:
+    """Read what is to be kept, as `OBS_KEEP` says it.
+
+    Args:
+        text: An age, a number of executions of each name, or both with a comma between them.
+
+    Raises:
+        ValueError: It is something else; an empty text too, since nothing is to be removed by mistake.
+
+    Examples:
+        >>> parse_keep("30d,1000")
+        Keep(age=2592000.0, count=1000)
+        >>> parse_keep("50")
+        Keep(age=None, count=50)
+    """
+    age: float | None = None
+    count: int | None = None
+    for part in map(str.strip, text.split(",")):
+        if part.isascii() and part.isdigit() and int(part) > 0 and count is None:
+            count = int(part)
+        elif age is None and (found := _age(part)) is not None:
+            age = found
+        else:
+            raise ValueError(
+                f"{text!r} does not say what to keep: write an age, a number of executions of each name, or both,"
+                " such as 30d,1000"
+            )
+    return Keep(age, count)
+
+
+def _age(text: str) -> float | None:
+    try:
+        return parse_age(text) / 1e9
+    except ValueError:
+        return None
+
+
+def sweep(store: Store, keep: Keep | float, *, dry_run: bool = False) -> Swept:
+    """Remove executions that are not to be kept.
+
+    Never removed are those that run, that were heard of within a day, or that are pinned. By a `Keep`, neither is the
+    last good execution of a name, with no failed check, nor one whose artifact is the newest of its task and name: what
+    later ones are compared with stays.
 
     Args:
         store: Where from.
-        older_than: Seconds.
+        keep: What is kept; seconds mean that all that began longer ago goes, good or not.
         dry_run: Only count.
 
     Returns:
@@ -55,10 +111,10 @@ def sweep(store: Store, older_than: float, *, dry_run: bool = False) -> Swept:
     """
     swept = Swept()
     kept: list[str] = []
-    before = clock.epoch() - int(older_than * 1e9)
-    for execution_id in reversed(opened(store).names(EXECUTIONS)):
+    rule = _Rule(opened(store), keep)
+    for execution_id in reversed(store.names(EXECUTIONS)):
         execution = read_summary(store, execution_id)
-        if execution is None or execution.started >= before:
+        if execution is None or rule.keeps(execution):
             kept.append(execution_id)
         elif execution.status == "running" or (execution.status == "lost" and not _is_silent(store, execution_id)):
             swept.running += 1
@@ -74,6 +130,68 @@ def sweep(store: Store, older_than: float, *, dry_run: bool = False) -> Swept:
     _sweep_shared(store, kept, swept, dry_run)
     _sweep_latest(store, set(swept.executions), swept, dry_run)
     return swept
+
+
+def pin(store: Store, execution_id: str) -> None:
+    """Keep an execution whatever is swept."""
+    store.put(pin_path(execution_id), b"")
+
+
+def unpin(store: Store, execution_id: str) -> None:
+    """Let an execution be removed as others are."""
+    store.remove(pin_path(execution_id))
+
+
+def pinned(store: Store) -> list[str]:
+    """Return the ids of the executions that are pinned, oldest first."""
+    return store.names(PINS)
+
+
+class _Rule:
+    """Says which executions are kept, asked for one after the other, the newest first.
+
+    Args:
+        store: Where they are.
+        keep: What is kept, as for `sweep`.
+    """
+
+    def __init__(self, store: Store, keep: Keep | float) -> None:
+        self._protects = isinstance(keep, Keep)
+        self._keep = keep if isinstance(keep, Keep) else Keep(age=keep)
+        age = self._keep.age
+        self._before = None if age is None else clock.epoch() - int(age * 1e9)
+        self._spared = set(store.names(PINS))
+        if self._protects:
+            pointed = (execution_pointed_to(store, f"{LATEST}/{name}") for name in store.names(LATEST))
+            self._spared.update(found for found in pointed if found is not None)
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._good: set[str] = set()
+        self._around: set[str] = set()
+
+    def keeps(self, execution: ExecutionView) -> bool:
+        """Tell whether an execution is kept."""
+        if execution.id in self._around:  # of what obs run made and an execution of its name in it: they are one run
+            kept = True
+        else:
+            self._counts[execution.name] += 1
+            last_good = self._is_last_good(execution)
+            kept = self._is_within(execution) or execution.id in self._spared or last_good
+        if kept and execution.within:
+            self._around.add(execution.within)
+        return kept
+
+    def _is_within(self, execution: ExecutionView) -> bool:
+        young = self._before is None or execution.started >= self._before
+        count = self._keep.count
+        return young and (count is None or self._counts[execution.name] <= count)
+
+    def _is_last_good(self, execution: ExecutionView) -> bool:
+        """Tell whether it ended well and no newer one of its name did."""
+        good = execution.status == "succeeded" and not execution.verdicts.failed
+        if not self._protects or not good or execution.name in self._good:
+            return False
+        self._good.add(execution.name)
+        return True
 
 
 def _is_silent(store: Store, execution_id: str) -> bool:

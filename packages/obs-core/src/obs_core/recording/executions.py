@@ -34,6 +34,7 @@ __all__ = [
     "end",
     "execution",
     "leave_part",
+    "leave_to_parent",
     "make_task_visible",
     "make_visible",
     "start_record",
@@ -118,7 +119,10 @@ class execution:
         logs.end(root)
         active.discard(root)
         leave(root)
-        end(self._run, error)
+        if is_of_this_process(root):
+            end(self._run, error)
+        else:
+            leave_to_parent(root, error)
 
     async def __aenter__(self) -> execution:
         return self.__enter__()
@@ -272,6 +276,40 @@ def leave_part(task: TaskState) -> None:
     if not run.attached and parent is not None and parent.task is parent:
         forget(run)
         flusher.in_main_thread(_take_part_in_child)
+
+
+def leave_to_parent(left: TaskState, error: BaseException | None) -> None:
+    """Leave a task or an execution in a forked child: the process that began it ends it, whatever becomes of the child.
+
+    Args:
+        left: What the child was forked in, and has left now.
+        error: What it was left by. That is noted where it was, since the parent may never hear of it.
+    """
+    if not ended_well(error):
+        with guarded("noting how a forked child ended"):
+            _note_left(left, cast("BaseException", error))
+    run = left.run
+    run.verdicts.summarize()
+    if left is run.root:
+        run.over()
+        run.log.close()
+        run.journal.close_now()
+    else:
+        left.over = True
+        run.journal.flush()
+
+
+def _note_left(left: TaskState, error: BaseException) -> None:
+    """Say by what a forked child left a task, unless it left one within it by the same."""
+    global _left_by
+    if _left_by != id(error):
+        _left_by = id(error)
+        what, place = raised_at(error)[0]
+        left.note(f"Process {os.getpid()}, a forked child, left it by {what}{place and f', at {place}'}.")
+
+
+_left_by = 0
+"""The exception that was noted last; its `id`, since some refuse to be referred to weakly."""
 
 
 def _terminate_part(run: Run, error: Terminated) -> None:

@@ -22,11 +22,15 @@ def raised_at(error: BaseException) -> list[tuple[str, str]]:
 
 
 def _place(error: BaseException) -> str:
-    """Return ``"file:line"`` of the innermost frame outside installed packages; of the innermost, if none is."""
+    """Return ``"file:line"`` of the innermost frame outside installed packages; of the innermost, if none is.
+
+    Empty if all are obs's own: a decorator refused the call, and the line that does so is nobody's concern.
+    """
     innermost, own, at = "", "", error.__traceback__
     while at is not None:
-        innermost = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
-        own = own if _is_installed(innermost) else innermost
+        place = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
+        innermost = innermost if place.startswith(_OBS) else place
+        own = own if _is_installed(place) else place
         at = at.tb_next
     return own or innermost
 
@@ -36,4 +40,4 @@ def _is_installed(file: str) -> bool:
 
 
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
-_OBS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OBS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")

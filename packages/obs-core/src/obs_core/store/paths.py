@@ -15,6 +15,9 @@ SHARED = "shared"
 LATEST = "latest"
 
 
+PINS = "pins"
+
+
 def execution_path(execution_id: str) -> str:
     """Return the folder of one execution."""
     return f"{EXECUTIONS}/{execution_id}"
@@ -38,6 +41,11 @@ def shared_path(digest: str) -> str:
 def latest_path(digest: str) -> str:
     """Return the file that says where the newest artifact of a task and a name is."""
     return f"{LATEST}/{digest}.json"
+
+
+def pin_path(execution_id: str) -> str:
+    """Return the file that says that an execution is to be kept."""
+    return f"{PINS}/{execution_id}"
 
 
 def capture_path(execution_id: str, name: str) -> str:

@@ -13,7 +13,7 @@ from obs_profiles.columns.arrays import read_array
 from obs_profiles.columns.objects import read_objects
 from obs_profiles.columns.values import ColumnValues
 
-__all__ = ["batches_of", "columns_of", "is_frame", "names_of", "storable", "unique_names"]
+__all__ = ["batches_of", "columns_of", "is_frame", "is_frame_type", "names_of", "storable", "unique_names"]
 
 _FRAMES = frozenset({"Array", "ChunkedArray", "DataFrame", "RecordBatch", "Series", "Table"})
 _LIBRARIES = ("pandas", "polars", "pyarrow")
@@ -26,7 +26,12 @@ _FILE_ROWS = 1 << 17
 
 def is_frame(value: Any) -> bool:
     """Tell whether a value is a frame, or a column, in memory: of pandas, polars or pyarrow, or of a subclass."""
-    return any(kind.__name__ in _FRAMES for kind in type(value).__mro__ if _root(kind) in _LIBRARIES)
+    return is_frame_type(type(value))
+
+
+def is_frame_type(kind: type) -> bool:
+    """Tell whether the values of a class are frames, or columns, in memory."""
+    return any(base.__name__ in _FRAMES for base in kind.__mro__ if _root(base) in _LIBRARIES)
 
 
 def columns_of(frame: Any) -> Iterator[tuple[str, ColumnValues]]:

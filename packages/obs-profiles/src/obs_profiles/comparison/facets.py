@@ -83,13 +83,18 @@ class _Bin:
     place: int = -1  # of a range: where it stands among the ranges
 
 
-def facets_of(before: ColumnProfile, after: ColumnProfile) -> list[Facet]:
+def facets_of(before: ColumnProfile, after: ColumnProfile, *, tests: int = 1) -> list[Facet]:
     """Compare two profiles of a column that both have rows.
+
+    Args:
+        before: What was.
+        after: What is.
+        tests: How many parts of the rows are compared like this: the more, the farther one of them is by chance.
 
     Returns:
         What was compared, the largest distance that is no chance first.
     """
-    made = [_facet(name, bins, *sizes, allowance) for name, bins, sizes, allowance in _compared(before, after)]
+    made = [_facet(name, bins, *sizes, allowance, tests) for name, bins, sizes, allowance in _compared(before, after)]
     return sorted(made, key=lambda facet: (facet.by_chance, -facet.distance))
 
 
@@ -308,10 +313,10 @@ def _value_text(value: Any) -> str:
 # ---- putting it together ----------------------------------------------------------------------------------------
 
 
-def _facet(name: str, bins: list[_Bin], rows: float, other_rows: float, allowance: float) -> Facet:
+def _facet(name: str, bins: list[_Bin], rows: float, other_rows: float, allowance: float, tests: int) -> Facet:
     before = np.array([each.before for each in bins], np.float64)
     after = np.array([each.after for each in bins], np.float64)
-    found = distance_between(before, after, rows, other_rows, allowance=allowance)
+    found = distance_between(before, after, rows, other_rows, allowance=allowance, tests=tests)
     moved = _joined([(each, part) for each, part in zip(bins, found.parts.tolist(), strict=True)])
     return Facet(name, found.value, found.by_chance, len(bins), tuple(moved))
 

@@ -111,6 +111,7 @@ def _profile(record: ProfileRecord) -> Profile:
         _columns(record),
         record.rows,
         segments=segments,
+        segment_slack=record.segment_slack,
         by=tuple(record.by),
         made=record.made,
     )

@@ -134,3 +134,4 @@ class ProfileRecord(SegmentRecord, frozen=True, omit_defaults=True):
 
     by: list[str] = []
     segments: dict[str, Raw] = {}
+    segment_slack: Count = 0

@@ -25,11 +25,14 @@ from obs_profiles.sketches import DistinctSketch, FrequentItems
 
 __all__ = ["record_of", "written"]
 
+_LEVEL = 6
+"""Of zlib: 9 takes six times as long and saves 2 % of a profile of 500 columns."""
+
 
 def written(profile: Profile) -> bytes:
     """Write a profile as bytes: the same ones for equal profiles."""
     record = msgspec.msgpack.encode(record_of(profile))
-    return MAGIC + bytes([VERSION]) + zlib.compress(record, 9)
+    return MAGIC + bytes([VERSION]) + zlib.compress(record, _LEVEL)
 
 
 def record_of(profile: Profile) -> ProfileRecord:
@@ -40,6 +43,7 @@ def record_of(profile: Profile) -> ProfileRecord:
         made=profile.made,
         by=list(profile.by),
         segments={value: msgspec.Raw(_segment(segment)) for value, segment in profile.segments.items()},
+        segment_slack=profile.segment_slack,
     )
 
 

@@ -10,9 +10,9 @@ from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement
 from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, writer_for
 from obs_profiles.pages.frame import MOST_DETAILED, about, controls, name_html, page, row, tiles
 from obs_profiles.profiles import ColumnProfile
-from obs_profiles.wording import count_text, number_text, share_text, signed_text
+from obs_profiles.wording import count_text, number_text, share_text, signed_text, visible
 
-__all__ = ["drift_html"]
+__all__ = ["drift_html", "not_compared_html"]
 
 _HEADS = ("Column", "Drift", "Distribution", "What moved")
 _ORDERS = (("order", "drift"), ("name", "name"), ("missing", "missing"))
@@ -42,16 +42,15 @@ def drift_html(drift: Drift, *, title: str = "Drift", compared: str = "") -> str
     Returns:
         An HTML fragment.
     """
-    drifted = drift.drifted
-    word = f"{len(drifted):,} of {len(drift):,} columns drifted" if drifted else "No drift"
+    word = _word(drift)
     rows = "".join(
         _row(column, place, detailed=place < MOST_DETAILED, opened=column.drifted and place < 1)
         for place, column in enumerate(drift)
     )
     heads = "".join(f"<div>{head}</div>" for head in _HEADS)
-    verdict = f'<b class="pill {"bad" if drifted else "good"}">{word}</b>'
+    verdict = f'<b class="pill {"good" if drift.passed else "bad"}">{escape(word)}</b>'
     return page(
-        verdict_mark("warned" if drifted else "passed", word),
+        verdict_mark("passed" if drift.passed else "warned", word),
         about(title, f"{verdict} {escape(compared)}"),
         tiles(_totals(drift)),
         _segments(drift),
@@ -62,6 +61,35 @@ def drift_html(drift: Drift, *, title: str = "Drift", compared: str = "") -> str
         _note(drift),
         script=bool(len(drift)),
     )
+
+
+def not_compared_html(problem: str, *, title: str = "Drift") -> str:
+    """Write that there is no comparison, and why.
+
+    Args:
+        problem: Why, as text.
+        title: The heading.
+
+    Returns:
+        An HTML fragment.
+    """
+    word = "Not compared"
+    pill = f'<b class="pill bad">{word}</b> {escape(problem)}'
+    return page(verdict_mark("warned", f"{word}: {problem}"), about(title, pill))
+
+
+def _word(drift: Drift) -> str:
+    """Say in a few words what became of a data set, of its segments too."""
+    if drift.emptied:
+        return f"No rows, where there were {drift.rows:,}"
+    segments = drift.drifted_segments
+    parts = [f"{len(drift.drifted):,} of {len(drift):,} columns drifted"] if drift.drifted else []
+    if segments:
+        names = sorted({column.name for columns in segments.values() for column in columns})
+        named = visible(names[0]) if len(names) == 1 else f"{len(names):,} columns"
+        where = f"where {', '.join(drift.by)} is {next(iter(segments))}" if len(segments) == 1 else ""
+        parts.append(f"{named} drifted {visible(where) or f'in {len(segments):,} of {len(drift.segments):,} segments'}")
+    return "; ".join(parts) or "No drift"
 
 
 def _totals(drift: Drift) -> Iterator[tuple[str, str, str]]:
@@ -258,7 +286,8 @@ def _value(column: ColumnProfile | None, name: str) -> str:
 def _segments(drift: Drift) -> str:
     """Draw which columns drifted in which segments, as a map of colours."""
     if not drift.segments:
-        return ""
+        by = ", ".join(map(name_html, drift.by))
+        return f'<p class="bound">No segment by {by} is in both.</p>' if by else ""
     names = [
         column.name
         for column in drift

@@ -17,7 +17,7 @@ from obs_core.store import Store
 from obs_core.store.paths import EXECUTIONS
 from obs_ui.index import schema
 
-__all__ = ["IndexError_", "connect", "default_address", "insertion", "store_number"]
+__all__ = ["IndexError_", "address_of", "connect", "default_address", "insertion", "store_number"]
 
 _MIGRATING = 0x6F6273
 """The number of the lock under which one server at a time migrates a shared index."""
@@ -29,7 +29,7 @@ class IndexError_(ObsError):
 
 def default_address(store: Store) -> str:
     """Return the address of the SQLite index of a store: a file in the user's cache folder."""
-    name = hashlib.sha256(_address_of(store).encode()).hexdigest()[:16]
+    name = hashlib.sha256(address_of(store).encode()).hexdigest()[:16]
     return f"sqlite:///{_cache_folder() / f'index-{name}.sqlite'}"
 
 
@@ -52,7 +52,7 @@ def connect(address: str) -> Engine:
 
 def store_number(engine: Engine, store: Store) -> int:
     """Return the number of a store in the index, which gets one if it has none."""
-    address = _address_of(store)
+    address = address_of(store)
     with engine.begin() as connection:
         insert: Any = insertion(engine, schema.stores).values(address=address).on_conflict_do_nothing()
         connection.execute(insert)
@@ -70,7 +70,8 @@ def insertion(engine: Engine, table: sa.Table) -> Any:
     return sqlite.insert(table)
 
 
-def _address_of(store: Store) -> str:
+def address_of(store: Store) -> str:
+    """Return the address by which a store is known: the same from every working directory."""
     return store.address(EXECUTIONS).removesuffix(EXECUTIONS).rstrip("/\\")
 
 

@@ -63,6 +63,7 @@ class Indexer:
         store_number: The store's number in the index.
         version: Grows with each change of the index that was made here.
         complete: Whether every execution of the store has been looked at once.
+        only: The executions that are indexed; None for all.
         trouble: Why the store or the index could not be read or written last time; empty if it could.
     """
 
@@ -73,6 +74,7 @@ class Indexer:
         self.version = 0
         self.complete = False
         self.trouble = ""
+        self.only: frozenset[str] | None = None
         self._going_on: dict[str, SummaryReader] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -108,6 +110,8 @@ class Indexer:
         """
         known = self._known()
         there = set(self.store.names(EXECUTIONS))
+        if self.only is not None:
+            there &= self.only
         self._forget(known.keys() - there)
         wanted = [one for one in there if not known.get(one, False)]
         for batch in _batches(sorted(wanted, reverse=True)):

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 from obs_core.model import ExecutionView, VerdictCounts
 from obs_ui.index import schema
 
-__all__ = ["SORTS", "ListPage", "ListQuery", "counts_of", "find", "list_executions", "runs_of", "tag_names"]
+__all__ = ["SORTS", "ListPage", "ListQuery", "counts_of", "find", "list_executions", "names_of", "runs_of", "tag_names"]
 
 _table = schema.executions.c
 _COUNTED = 2_000
@@ -135,6 +135,21 @@ def counts_of(engine: Engine, store: int, name: str) -> dict[str, int]:
     with engine.connect() as connection:
         query = sa.select(_table.status, sa.func.count()).where(*_named(store, name))
         return _by_status(connection, query, _table.status)
+
+
+def names_of(engine: Engine, store: int) -> dict[str, tuple[Any, ...]]:
+    """Return the names of all executions, each with what changes whenever one of its executions does."""
+    state = (
+        sa.func.count(),
+        sa.func.max(_table.id),
+        sa.func.sum(_table.duration),
+        sa.func.count(sa.case((_table.status == "running", 1))),
+        sa.func.count(sa.case((_table.status == "lost", 1))),
+        sa.func.count(sa.case((_table.verdict != "", 1))),
+    )
+    query = sa.select(_table.name, *state).where(_table.store == store).group_by(_table.name)
+    with engine.connect() as connection:
+        return {row[0]: tuple(row[1:]) for row in connection.execute(query)}
 
 
 def _named(store: int, name: str) -> list[Any]:

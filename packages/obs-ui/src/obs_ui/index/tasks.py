@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -61,10 +62,12 @@ class TaskIndex:
 
     Attributes:
         version: Grows when something was read in the background.
+        patience: Seconds that are spent on reading before an answer; with infinity nothing is left for the background.
     """
 
     def __init__(self, engine: Engine, store: Store, number: int) -> None:
         self.version = 0
+        self.patience = 0.25
         self._engine = engine
         self._store = store
         self._number = number
@@ -73,17 +76,17 @@ class TaskIndex:
         self._reading = False
 
     def of(
-        self, ended: Sequence[str], going_on: Sequence[str] = (), patience: float = 0.25
+        self, ended: Sequence[str], going_on: Sequence[str] = (), patience: float | None = None
     ) -> dict[str, list[TaskRow]]:
         """Return the tasks of executions, by id; what is missing is read in the background.
 
         Args:
             ended: Ids of executions that have ended, the most wanted first.
             going_on: Ids of those that have not.
-            patience: Seconds that are spent on reading now.
+            patience: Seconds that are spent on reading now. Default: `patience`.
         """
         found = self._known(ended)
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + (self.patience if patience is None else patience)
         for execution_id in going_on:
             if time.monotonic() < deadline:
                 with contextlib.suppress(OSError):
@@ -102,7 +105,7 @@ class TaskIndex:
 
     def _is_large(self, execution_id: str) -> bool:
         try:
-            return len(segment_names(self._store, execution_id)) > _LARGE
+            return self.patience < math.inf and len(segment_names(self._store, execution_id)) > _LARGE
         except OSError:
             return False
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from urllib.parse import quote
 
 from starlette.background import BackgroundTask
@@ -33,13 +32,7 @@ def task_report(request: Request) -> Response:
 def trace(request: Request) -> Response:
     """Return an execution's trace as JSON that Perfetto and chrome://tracing open."""
     snapshot = site_of(request).look(request.path_params["execution"])
-    descriptor, path = tempfile.mkstemp(suffix=".json", prefix="obs-trace-")
-    os.close(descriptor)
-    try:
-        reports.span_of(snapshot).to_chrome_trace(path)
-    except BaseException:
-        os.unlink(path)
-        raise
+    path = reports.trace_file(snapshot)
     name = f"{_readable(snapshot.view.name)}-{snapshot.view.id}.json"
     return FileResponse(path, filename=name, media_type="application/json", background=BackgroundTask(os.unlink, path))
 

@@ -16,12 +16,13 @@ from obs_core.reading.usual import RUNS_LOOKED_AT, Usual, is_good, usual
 from obs_core.report.contents import tree_order
 from obs_core.text.durations import format_duration
 from obs_core.text.terminal import without_escapes
+from obs_ui.addresses import viewer_of
 from obs_ui.index.queries import runs_of
 from obs_ui.site import Site, site_of
 from obs_ui.snapshots import Snapshot
 from obs_ui.trace import PathStep
 
-__all__ = ["execution", "operations", "span", "timeline"]
+__all__ = ["drawn_window", "execution", "operations", "span", "span_contents", "timeline"]
 
 _MOST_TASKS = 2_000
 _MOST_LANES = 400
@@ -46,7 +47,7 @@ def execution(request: Request) -> Response:
         return site.page("execution.html", request, **_contents(site, snapshot))
     return _once(
         snapshot,
-        "live",
+        f"live {viewer_of(request).addresses}",
         "text/html",
         lambda: bytes(site.page("_execution.html", request, **_contents(site, snapshot)).body),
     )
@@ -162,16 +163,28 @@ def _window(request: Request, snapshot: Snapshot) -> dict[str, Any]:
     lane = int(min(_number(request, "lane", 0), drawn.lane_count))
     count = int(min(_number(request, "lanes", 60), _MOST_LANES))
     width = int(min(max(_number(request, "width", 1000), 1), 8_000))
-    found = drawn.window(trace.start + _ns(begin), trace.start + _ns(end), width, range(lane, lane + count))
-    found |= {
+    return drawn_window(snapshot, _ns(begin), _ns(end), width, range(lane, lane + count))
+
+
+def drawn_window(snapshot: Snapshot, begin: int, end: int, width: int, lanes: range) -> dict[str, Any]:
+    """Return what a window of the timeline shows, and what it is a part of.
+
+    Args:
+        snapshot: The execution.
+        begin: Nanoseconds since the trace began.
+        end: Where the window ends.
+        width: How many pixels wide it is drawn.
+        lanes: The lanes in view.
+    """
+    trace, drawn = snapshot.trace, snapshot.timeline
+    return drawn.window(trace.start + begin, trace.start + end, width, lanes) | {
         "version": snapshot.version,
         "running": snapshot.view.status == "running",
         "start": trace.start / 1_000_000,
-        "whole": whole,
+        "whole": (trace.end - trace.start) / 1000,
         "lanes": drawn.lane_count,
         "writers": drawn.writers[:1000],
     }
-    return found
 
 
 def span(request: Request) -> Response:
@@ -181,27 +194,29 @@ def span(request: Request) -> Response:
     row = snapshot.row_of(request.path_params["span"])
     if row is None:
         raise HTTPException(404, "There is no such span in this execution.")
+    return site.page("_span.html", request, **span_contents(snapshot, row))
+
+
+def span_contents(snapshot: Snapshot, row: int) -> dict[str, Any]:
+    """Return what the panel of a span shows."""
     trace = snapshot.trace
-    path = _path(snapshot, row)
     owner = int(trace.owners[row])
-    return site.page(
-        "_span.html",
-        request,
-        execution=snapshot.view,
-        snapshot=snapshot,
-        row=row,
-        start=(int(trace.starts[row]) - trace.start) / 1000,
-        duration=int(trace.durations[row]) / 1000,
-        lane=int(snapshot.timeline.lanes[row]),
-        name=trace.name(row),
-        status=trace.status(row),
-        started=int(trace.starts[row]),
-        facts=_facts(snapshot, row),
-        attributes=[(str(name), _written(value)) for name, value in trace.attributes_of(row).items()],
-        path=path,
-        lines=_shown(snapshot, snapshot.lines_in(row)),
-        task=snapshot.task(trace.ref(owner)) if owner else None,
-    )
+    return {
+        "execution": snapshot.view,
+        "snapshot": snapshot,
+        "row": row,
+        "start": (int(trace.starts[row]) - trace.start) / 1000,
+        "duration": int(trace.durations[row]) / 1000,
+        "lane": int(snapshot.timeline.lanes[row]),
+        "name": trace.name(row),
+        "status": trace.status(row),
+        "started": int(trace.starts[row]),
+        "facts": _facts(snapshot, row),
+        "attributes": [(str(name), _written(value)) for name, value in trace.attributes_of(row).items()],
+        "path": _path(snapshot, row),
+        "lines": _shown(snapshot, snapshot.lines_in(row)),
+        "task": snapshot.task(trace.ref(owner)) if owner else None,
+    }
 
 
 def _facts(snapshot: Snapshot, row: int) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from obs_core.outcomes import OUTCOMES
+from obs_ui.addresses import viewer_of
 from obs_ui.index import ListQuery, list_executions
 from obs_ui.index.queries import SORTS, tag_names
 from obs_ui.site import Site, site_of
@@ -43,7 +44,7 @@ def newest(request: Request) -> Response:
     """Lead to the newest execution, or to the empty list."""
     site = site_of(request)
     found = _newest(site)
-    return RedirectResponse(f"/executions/{found}" if found else "/executions", 303)
+    return RedirectResponse(viewer_of(request).at(f"/executions/{found}" if found else "/executions"), 303)
 
 
 def _newest(site: Site) -> str:

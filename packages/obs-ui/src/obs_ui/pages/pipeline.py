@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from obs_core import clock
+from obs_ui.addresses import viewer_of
 from obs_ui.index.queries import counts_of, runs_of
 from obs_ui.pages.task import as_json
 from obs_ui.pipelines import MOST_RUNS, RUNS, Band, Pipeline
@@ -21,9 +23,9 @@ _READ = RUNS + 20
 
 
 def pipeline(request: Request) -> Response:
-    """Show all runs of one name; with ``part=live`` only what changes by itself."""
+    """Show all runs of one name, or without a name all pipelines; with ``part=live`` only what changes by itself."""
     if "name" not in request.query_params:
-        return RedirectResponse("/executions", 303)
+        return pipelines(request)
     site = site_of(request)
     found = _pipeline(request)
     part = request.query_params.get("part") == "live"
@@ -32,20 +34,33 @@ def pipeline(request: Request) -> Response:
     return site.page(template, request, pipeline=found, total=sum(counts.values()))
 
 
+def pipelines(request: Request) -> Response:
+    """Show all pipelines, one row each; with ``part=live`` only what changes by itself."""
+    site = site_of(request)
+    found = site.pipelines.all(clock.epoch())
+    part = request.query_params.get("part") == "live"
+    counts = collections.Counter(one.attention for one in found)
+    template = "_pipelines.html" if part else "pipelines.html"
+    return site.page(template, request, pipelines=found[:_MOST], count=len(found), counts=counts)
+
+
+_MOST = 2_000
+
+
 def named(request: Request) -> Response:
     """Lead from ``/pipelines/NAME`` to the page: a name may hold anything, which a query can and a path cannot."""
-    return RedirectResponse(pipeline_address(request.path_params["name"]), 303)
+    return RedirectResponse(viewer_of(request).at(pipeline_address(request.path_params["name"])), 303)
 
 
 def curves(request: Request) -> Response:
     """Return durations and metrics over runs, as JSON; durations in nanoseconds, times in milliseconds."""
-    found = _pipeline(request)
+    found, viewer = _pipeline(request), viewer_of(request)
     first = found.charted
     return as_json(
         {
             "runs": [
                 {
-                    "id": run.id,
+                    "page": viewer.at(f"/executions/{run.id}"),
                     "at": run.started // 1_000_000,
                     "status": run.status,
                     "verdict": run.verdicts.outcome,

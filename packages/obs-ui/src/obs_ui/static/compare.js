@@ -1,7 +1,7 @@
 // What two executions show in frames: outputs when they come into view, decks when their tab is opened.
 
-import { showFrom } from "/static/fetching.js";
-import { closedNote, replaceContent } from "/static/report/frames.js";
+import { showFrom } from "./fetching.js";
+import { closedNote, replaceContent } from "./report/frames.js";
 
 const fill = async (panel) => {
   if (panel.dataset.filled) return;

@@ -1,9 +1,10 @@
 // A task's decks as tabs. While the task runs, new decks appear and changed ones are shown anew; the open tab stays open.
 
-import { json, showFrom } from "/static/fetching.js";
-import { element, icon, note } from "/static/report/elements.js";
-import { closedNote, replaceContent } from "/static/report/frames.js";
-import { arrange, tabsOf } from "/static/report/tabs.js";
+import { decksStandAlone, json } from "./asking.js";
+import { showFrom } from "./fetching.js";
+import { element, icon, note } from "./report/elements.js";
+import { closedNote, replaceContent } from "./report/frames.js";
+import { arrange, tabsOf } from "./report/tabs.js";
 
 const place = document.querySelector("[data-decks]");
 const { decks: base, task, alone } = place.dataset;
@@ -59,7 +60,7 @@ const group = tabsOf(task, {
     address.searchParams.set("deck", tab.label);
     history.replaceState(null, "", address);
   },
-  tools: [openAlone],
+  tools: decksStandAlone ? [openAlone] : [],
 });
 const empty = element("div", { class: "empty" }, icon("empty"), element("p"));
 

@@ -1,33 +1,26 @@
-// Where the pages here get a deck from: its items and shared bodies from the server, and a frame's empty document, into
-// which a deck's HTML is written. The policy of that document lets nothing out.
+// Where the pages here get a deck from: its items and shared bodies, and a frame's empty document, into which a deck's
+// HTML is written. The policy of that document lets nothing out.
 
-import { restored } from "/static/report/documents.js";
-import { show } from "/static/report/frames.js";
-
-const fetched = async (address) => {
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(answer.status === 404 ? "it is not there any more" : `${answer.status} ${answer.statusText}`);
-  return answer;
-};
-const text = async (address) => (await fetched(address)).text();
-export const json = async (address) => (await fetched(address)).json();
+import { frameAddress, json, reportFile, sharedBody } from "./asking.js";
+import { restored } from "./report/documents.js";
+import { show } from "./report/frames.js";
 
 // Fetched once for all frames of a page; what could not be had is asked for again with the next deck.
 const fetchedOnce = new Map();
-const once = (address) => {
-  if (!fetchedOnce.has(address)) {
-    const answer = text(address);
-    fetchedOnce.set(address, answer);
-    answer.catch(() => fetchedOnce.delete(address));
+const once = (name, ask) => {
+  if (!fetchedOnce.has(name)) {
+    const answer = ask(name);
+    fetchedOnce.set(name, answer);
+    answer.catch(() => fetchedOnce.delete(name));
   }
-  return fetchedOnce.get(address);
+  return fetchedOnce.get(name);
 };
 const frameParts = async () => {
   const names = ["theme.css", "frame.css", "frame.js", "paper.js"];
-  const [theme, style, frame, paper] = await Promise.all(names.map((name) => once(`/static/report/${name}`)));
+  const [theme, style, frame, paper] = await Promise.all(names.map((name) => once(name, reportFile)));
   return { style: theme + style, script: frame + paper };
 };
-const sharedBody = (digest) => once(`/shared/${digest}`).catch(() => null);
+const bodyOf = (digest) => once(digest, sharedBody).catch(() => null);
 
 const begin = (known, html) => {
   known.onWaiting = () => {
@@ -35,11 +28,11 @@ const begin = (known, html) => {
     known.frame.contentWindow.postMessage({ document: html }, "*");
     known.onSent();
   };
-  known.frame.src = "/frame";
+  known.frame.src = frameAddress;
 };
 
 /** Show the deck whose items the server gives at an address; returns whether it is shown. */
 export const showFrom = async (panel, title, address) => {
-  const [items, parts] = await Promise.all([json(address).then((given) => restored(given, sharedBody)), frameParts()]);
+  const [items, parts] = await Promise.all([json(address).then((given) => restored(given, bodyOf)), frameParts()]);
   return show(panel, title, items, parts, begin);
 };

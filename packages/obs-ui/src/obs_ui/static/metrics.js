@@ -1,9 +1,11 @@
 // Curves of metrics, and of what was used: drawn by the script of the report, fetched again as they grow and where they are zoomed.
 
+import { json } from "./asking.js";
+
 for (const place of document.querySelectorAll("[data-metrics], [data-resources]")) {
   const section = place.closest("section");
   const shared = document.querySelector("[data-timeline]"); // one axis, one zoom
-  const address = new URL(place.dataset.metrics ?? place.dataset.resources, location.href);
+  const address = place.dataset.metrics ?? place.dataset.resources;
   let panel = null;
   let serial = 0;
   let zoomed = null;
@@ -11,15 +13,15 @@ for (const place of document.querySelectorAll("[data-metrics], [data-resources]"
 
   const ask = async () => {
     const mine = ++serial;
-    const wanted = new URL(address);
-    if (panel) wanted.searchParams.set("axis", panel.view.axis);
+    const [path, given] = address.split("?");
+    const wanted = new URLSearchParams(given);
+    if (panel) wanted.set("axis", panel.view.axis);
     if (zoomed) {
-      wanted.searchParams.set("from", zoomed.min);
-      wanted.searchParams.set("to", zoomed.max);
+      wanted.set("from", zoomed.min);
+      wanted.set("to", zoomed.max);
     }
-    const answer = await fetch(wanted);
-    if (!answer.ok || mine !== serial) return;
-    const data = await answer.json();
+    const data = await json(`${path}?${wanted}`);
+    if (mine !== serial) return;
     if (!data.curves.length) return;
     section.hidden = false;
     if (panel) return void panel.update(data);

@@ -1,6 +1,7 @@
 // What every page does: theme, times in the reader's zone, durations that run, parts that follow what happens.
 
-import { switchesTheme } from "/static/report/theme.js";
+import { changes, narrowHere, part as partOf, text } from "./asking.js";
+import { switchesTheme } from "./report/theme.js";
 
 const root = document.documentElement;
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -75,11 +76,6 @@ const drawn = (within) => {
   runDurations();
   document.dispatchEvent(new CustomEvent("obs:drawn", { detail: { within } }));
 };
-const fetched = async (address) => {
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
-  return answer.text();
-};
 // The open parts, the chosen boxes and the focus stay as the reader left them.
 const keptState = (part) => ({
   above: all(".said", part).filter((lines) => lines.scrollTop + lines.clientHeight < lines.scrollHeight - 30).map((lines) => lines.scrollTop)[0],
@@ -95,10 +91,8 @@ const restore = (part, state) => {
 };
 const latest = new Map();
 const refresh = async (part) => {
-  const address = new URL(location.href);
-  address.searchParams.set("part", part.dataset.part);
   const place = location.href;
-  const html = await fetched(address);
+  const html = await partOf(part.dataset.part);
   if (place !== location.href || latest.get(part) === html) return; // meanwhile something else is asked for
   latest.set(part, html);
   const state = keptState(part);
@@ -110,7 +104,7 @@ const refresh = async (part) => {
 };
 const draw = async (place) => {
   try {
-    place.innerHTML = await fetched(place.dataset.lazy);
+    place.innerHTML = await text(place.dataset.lazy);
     if (place.dataset.revealed) all(".reveal", place).forEach(revealAll);
     drawn(place);
   } catch (error) {
@@ -150,7 +144,8 @@ const follow = async () => {
   asking = false;
 };
 const watch = (place) => {
-  const events = new EventSource(place.dataset.live);
+  const events = changes(place.dataset.live);
+  if (!events) return;
   events.addEventListener("changed", () => { if (!document.hidden) follow(); else missed = true; });
   events.addEventListener("ended", () => {
     events.close();
@@ -193,6 +188,7 @@ const revealAll = (button) => {
 const choose = (form) => {
   const chosen = all("input[name=chosen]:checked", form);
   const button = form.querySelector(".compare");
+  if (!button) return;
   button.disabled = chosen.length < 2;
   button.textContent = chosen.length > 2 ? `Metrics of the ${chosen.length} chosen` : "Compare the two chosen";
   form.classList.toggle("choosing", chosen.length > 0);
@@ -218,13 +214,14 @@ document.addEventListener("change", (event) => {
 
 // ---- The list answers while one types
 
-const filters = document.querySelector(".filters");
+const filters = document.querySelector("form.filters");
 const narrow = () => {
   const address = new URL(filters.action);
   for (const [name, value] of new FormData(filters)) if (value.trim()) address.searchParams.set(name, value);
   if (!address.searchParams.has("since") && !address.searchParams.has("until")) address.searchParams.delete("zone");
   if (address.href === location.href) return;
   history.replaceState(null, "", address);
+  if (narrowHere) return narrowHere(address.searchParams);
   for (const part of all("[data-part]")) refresh(part).then(() => { offline.hidden = true; }, () => { offline.hidden = false; });
 };
 let typing = 0;
@@ -254,6 +251,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+narrowHere?.(new URL(location.href).searchParams);
 if (!daysAreGiven()) nameZone(); // those of an address that somebody sent are of the sender's zone
 drawn(document);
 for (const part of all("[data-pending]")) refresh(part).catch(() => { offline.hidden = false; });

@@ -1,6 +1,7 @@
 // The page of a pipeline: the grid by keyboard, times in the reader's zone, and curves over runs with what is usual.
 
-import { formatDuration } from "/static/report/wording.js";
+import { json } from "./asking.js";
+import { formatDuration } from "./report/wording.js";
 
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const WHEN = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
@@ -129,7 +130,8 @@ const drawn = (place, runs, curve, kind) => {
   }, data, place);
   place.append(tip);
   plot.over.addEventListener("click", () => {
-    if (plot.cursor.idx != null) location.href = `/executions/${runs[plot.cursor.idx].id}`;
+    const { page } = runs[plot.cursor.idx ?? -1] ?? {};
+    if (page) location.href = page;
   });
   plots.set(place, { plot, shape });
 };
@@ -171,9 +173,7 @@ const draw = () => {
   document.body.dataset.drawn = "yes";
 };
 const ask = async () => {
-  const answer = await fetch(place.dataset.durations);
-  if (!answer.ok) return;
-  data = await answer.json();
+  data = await json(place.dataset.durations);
   draw();
 };
 of.addEventListener("change", draw);

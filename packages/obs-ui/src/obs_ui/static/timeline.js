@@ -1,7 +1,8 @@
 // The timeline: the server sends what a window shows, some bars a pixel at most; between two answers the last one is
 // drawn at the new scale, so moving and zooming never waits.
 
-import { colourNumber, formatDuration } from "/static/report/wording.js";
+import { json, text } from "./asking.js";
+import { colourNumber, formatDuration } from "./report/wording.js";
 
 const place = document.querySelector("[data-timeline]");
 const base = place.dataset.timeline;
@@ -171,9 +172,8 @@ const ask = async () => {
   const margin = state.whole ? (state.to - state.from) / 3 : 0;
   const window_ = state.whole ? { from: Math.max(0, state.from - margin), to: state.to + margin } : {};
   const parameters = new URLSearchParams({ ...window_, width: Math.round(width() * (margin ? 5 / 3 : 1)), lane, lanes });
-  const answer = await fetch(`${base}/timeline?${parameters}`);
-  if (!answer.ok || mine !== serial) return;
-  const found = await answer.json();
+  const found = await json(`${base}/timeline?${parameters}`);
+  if (mine !== serial) return;
   const first = !state.whole;
   const wasWhole = first || (state.from <= 0 && state.to >= state.whole * 0.999);
   Object.assign(state, { whole: found.whole, running: found.running, lanes: found.lanes, writers: found.writers, names: found.names, bars: found.bars });
@@ -344,9 +344,9 @@ const choose = async (bar) => {
 };
 const showSpan = async (span) => {
   const mine = ++opened;
-  const answer = await fetch(`${base}/spans/${encodeURIComponent(span)}`);
-  if (mine !== opened || !answer.ok) return;
-  panel.innerHTML = await answer.text(); // our own server's template, in which every name is escaped
+  const html = await text(`${base}/spans/${encodeURIComponent(span)}`).catch((error) => void error);
+  if (mine !== opened || html === undefined) return;
+  panel.innerHTML = html; // our own server's template, in which every name is escaped
   panel.hidden = false;
   document.dispatchEvent(new CustomEvent("obs:filled", { detail: panel }));
   state.chosen = Number(span);

@@ -1,0 +1,47 @@
+"""Remove what is not to be kept, from time to time, while the UI is served."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from obs_core.failsafe import warn
+from obs_core.reading.garbage import Keep, sweep
+from obs_core.store import Store
+
+__all__ = ["Sweeper"]
+
+_INTERVAL = 3600.0
+
+
+class Sweeper:
+    """Sweeps stores at once and each hour, in a thread.
+
+    Args:
+        stores: Which stores.
+        keep: What is kept.
+    """
+
+    def __init__(self, stores: Sequence[Store], keep: Keep) -> None:
+        self._stores = stores
+        self._keep = keep
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sweep, name="obs-ui-gc", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, as soon as what is being removed is gone."""
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def _sweep(self) -> None:
+        while not self._stop.is_set():
+            for store in self._stores:
+                try:
+                    sweep(store, self._keep)
+                except Exception as error:  # the next hour may be a better one, and the pages go on
+                    warn(f"the store {store.url} cannot be swept: {type(error).__name__}: {error}")
+            self._stop.wait(_INTERVAL)

@@ -1,0 +1,233 @@
+"""``obs site``: what is written, what is left alone, and what is removed."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from obs_core import Deck, check, current_context, execution, log_metric, span, task
+from obs_core.journal import flusher
+from obs_ui.static_site.folder import MANIFEST, SiteFolderError
+
+NAME = "</script><b> & nightly / ünï"
+
+
+@task
+def load(rows: int = 3) -> int:
+    with span("read", rows=rows):
+        pass
+    Deck("Quality").append("<b>fine</b>")
+    check("rows > 0", rows > 0, f"{rows} rows")
+    log_metric("loss", rows)
+    return rows
+
+
+@task
+def fails(rows: int) -> None:
+    raise ValueError(f"no such airport: {NAME}")
+
+
+def record(name: str = "night", rows: int = 3) -> str:
+    with execution(name, tags={"year": "2013"}) as run:
+        load(rows)
+    flusher.flush_all()
+    return run.id
+
+
+def record_failure(name: str = "night") -> str:
+    run = execution(name)
+    with pytest.raises(ValueError, match="airport"), run:
+        fails(load())
+    flusher.flush_all()
+    return run.id
+
+
+def files(site: Path) -> dict[str, tuple[int, bytes]]:
+    found = [file for file in site.rglob("*") if file.is_file()]
+    return {str(file.relative_to(site)): (file.stat().st_mtime_ns, file.read_bytes()) for file in found}
+
+
+def told(page: Path) -> dict[str, Any]:
+    """Return what a page tells its scripts."""
+    text = page.read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="obs-answers">(.*)</script>\n</body>', text)
+    assert found is not None
+    answers: dict[str, Any] = json.loads(found[1])
+    return answers
+
+
+def test_every_link_of_every_page_leads_to_a_file_of_the_site(write_site: Callable[..., Path]) -> None:
+    for name in ("night", NAME):
+        record(name)
+        record_failure(name)
+    site = write_site("--reports")
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 4 * 3
+    for page in pages:
+        if page.name in ("frame.html", "report.html"):
+            continue
+        text = page.read_text(encoding="utf-8")
+        targets = [html.unescape(found) for found in re.findall(r' (?:href|src|action)="([^"]*)"', text)]
+        assert targets
+        for target in targets:
+            parts = urlsplit(target)
+            if parts.scheme or not parts.path:
+                continue
+            assert not parts.path.startswith("/"), (page, target)
+            assert (page.parent / unquote(parts.path)).is_file(), (page, target)
+        for file in told(page)["files"].values():
+            assert (site / file).is_file(), (page, file)
+
+
+def test_pages_have_what_their_scripts_ask_for(write_site: Callable[..., Path]) -> None:
+    record()
+    failed = record_failure()
+    folder = write_site() / "executions" / failed
+    page = told(folder / "index.html")
+    address = f"/executions/{failed}"
+    assert {f"{address}/timeline", f"{address}/operations", f"{address}/metrics"} <= page["answers"].keys()
+    assert page["answers"][f"{address}/timeline"]["bars"][0][1] == 0
+    assert page["spans"]["at"]["0"] == 0
+    task_page = told(next(folder.glob("task-*.html")))
+    labels = [label for label, *_ in task_page["answers"][f"{address}/tasks/main.2/decks"]["decks"]]
+    assert "Quality" in labels
+    assert task_page["answers"][f"{address}/tasks/main.2/decks/items?deck=Quality"] == ["<b>fine</b>"]
+    assert "What changed since the last good run" in (folder / "changes.html").read_text(encoding="utf-8")
+
+
+def test_names_are_text_in_pages_and_data(write_site: Callable[..., Path]) -> None:
+    record_failure(NAME)
+    site = write_site()
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert "</script><b>" not in text, page
+
+
+def test_what_is_masked_in_the_store_is_masked_in_the_site(
+    write_site: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBS_SECRET_DB_PASSWORD", "hunter2-" + "hunter2")
+
+    @task
+    def log_in() -> None:
+        password = current_context().secrets.get("db", "password")
+        Deck("Secret").append(f"<p>{password}</p>")
+        with span("connect", url=f"postgresql://obs:{password}@db"):
+            raise ValueError(password)
+
+    run = execution("secret")
+    with pytest.raises(ValueError, match="hunter2"), run:
+        log_in()
+    flusher.flush_all()
+    site = write_site("--reports")
+    assert any(b"connect" in content for _, content in files(site).values())
+    assert [name for name, (_, content) in files(site).items() if b"hunter2-hunter2" in content] == []
+
+
+def test_again_nothing_is_written_that_did_not_change(write_site: Callable[..., Path], capsys: Any) -> None:
+    record()
+    before = files(write_site())
+    after = files(write_site())
+    assert capsys.readouterr().out.splitlines()[-1].endswith("0 written, 0 removed")
+    assert {name: one for name, one in after.items() if name != MANIFEST} == {
+        name: one for name, one in before.items() if name != MANIFEST
+    }
+
+
+def test_one_execution_more_leaves_the_pages_of_the_others(write_site: Callable[..., Path]) -> None:
+    first = record()
+    before = files(write_site())
+    second = record()
+    after = files(write_site())
+    own = {name for name in before if name.startswith(f"executions/{first}/")}
+    assert own
+    assert {name: after[name] for name in own} == {name: before[name] for name in own}
+    assert f"executions/{second}/index.html" in after
+    assert [row["id"] for row in told_rows(after["index.html"][1])] == [second, first]
+
+
+def told_rows(page: bytes) -> list[dict[str, Any]]:
+    found = re.search(rb'id="obs-answers">(.*)</script>\n</body>', page)
+    assert found is not None
+    rows: list[dict[str, Any]] = json.loads(found[1])["answers"]["list"]
+    return rows
+
+
+def test_what_is_gone_is_removed_and_what_others_wrote_stays(write_site: Callable[..., Path], folder: Path) -> None:
+    gone, kept = record("gone"), record("kept")
+    site = write_site()
+    (site / "CNAME").write_text("obs.example.org")
+    (site / "executions" / gone / "notes.txt").write_text("mine")
+    shutil.rmtree(folder / "executions" / gone)
+    names = files(write_site())
+    assert [name for name in names if gone in name] == [f"executions/{gone}/notes.txt"]
+    assert "CNAME" in names
+    assert f"executions/{kept}/index.html" in names
+    assert sum(name.startswith("pipelines/kept-") for name in names) == 1
+    assert not any(name.startswith("pipelines/gone-") for name in names)
+
+
+def test_a_file_that_no_site_wrote_is_never_written_over(write_site: Callable[..., Path], tmp_path: Path) -> None:
+    record()
+    mine = tmp_path / "site" / "index.html"
+    mine.parent.mkdir()
+    mine.write_text("my own page")
+    with pytest.raises(SiteFolderError, match=r"index\.html is there already"):
+        write_site()
+    assert mine.read_text() == "my own page"
+
+
+def test_a_site_of_a_later_version_is_left_alone(write_site: Callable[..., Path], tmp_path: Path) -> None:
+    record()
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / MANIFEST).write_text('{"format": 99}')
+    with pytest.raises(SiteFolderError, match="later obs-ui"):
+        write_site()
+    assert files(tmp_path / "site").keys() == {MANIFEST}
+
+
+def test_a_manifest_cannot_name_files_elsewhere(write_site: Callable[..., Path], tmp_path: Path) -> None:
+    record()
+    victim = tmp_path / "victim.txt"
+    victim.write_text("still here")
+    site = write_site()
+    manifest = json.loads((site / MANIFEST).read_bytes())
+    manifest["common"]["files"] |= {"../victim.txt": "0", str(victim): "0"}
+    (site / MANIFEST).write_text(json.dumps(manifest))
+    write_site()
+    assert victim.read_text() == "still here"
+
+
+def test_it_holds_the_executions_that_were_asked_for(write_site: Callable[..., Path], capsys: Any) -> None:
+    flights, _ = record("flights"), record("weather")
+    newest = record("flights")
+    site = write_site("--name", "flights", "-n", "1")
+    assert [path.name for path in (site / "executions").iterdir()] == [newest]
+    assert "only the newest 1 are in it" in capsys.readouterr().out
+    site = write_site("--name", "flights", "--since", "1h")
+    assert sorted(path.name for path in (site / "executions").iterdir()) == sorted([flights, newest])
+
+
+def test_many_are_written_by_several_processes(write_site: Callable[..., Path]) -> None:
+    ids = {record(rows=number) for number in range(20)}
+    site = write_site()
+    assert {path.parent.name for path in site.glob("executions/*/index.html")} == ids
+
+
+def test_a_store_without_executions_gives_a_site_that_says_so(write_site: Callable[..., Path], folder: Path) -> None:
+    folder.mkdir()
+    assert "Nothing is recorded here yet" in (write_site() / "index.html").read_text()
+
+
+def test_the_package_declares_the_command() -> None:
+    declared = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text())
+    assert declared["project"]["entry-points"]["obs.commands"]["site"] == "obs_ui.command:WriteSite"
