@@ -18,6 +18,7 @@ from obs_core.text.masking import (
     forget_secret_values,
     mask,
     mask_value,
+    masked_text,
     masks_anything,
     register_secret_value,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "forget_secret_values",
     "mask",
     "mask_value",
+    "masked_text",
     "masks_anything",
     "register_secret_value",
 ]

@@ -919,6 +919,7 @@ def several() -> list[TaskView]:
 
 def test_an_execution_lists_its_tasks_beside_the_overview(show: Callable[..., Any]) -> None:
     page = show(report(*several(), overview="<p>all in all</p>"))
+    expect(page.get_by_text("3, 1 failed")).to_be_visible()
     expect(open_frame(page).get_by_text("all in all")).to_be_visible()
     entries = page.get_by_role("navigation", name="Tasks").get_by_role("button")
     names = [" ".join(text.split()) for text in entries.all_inner_texts()]

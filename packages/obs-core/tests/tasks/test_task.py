@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import signal
 import subprocess
 import sys
 import warnings
@@ -445,3 +446,30 @@ os._exit(0)
             env={"OBS_STRICT": "0"},
         )
         assert done.stdout == "42\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there is no such signal")
+@pytest.mark.parametrize("way", ["returned", "kept"])
+def test_a_timeout_that_comes_while_the_result_is_drawn_fails_the_task_that_raises_it(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    class JobTimeout(Exception):
+        pass
+
+    def expire(*_: object) -> None:
+        raise JobTimeout("its time is over")
+
+    class Slow:
+        def __repr__(self) -> str:
+            signal.raise_signal(signal.SIGALRM)
+            return "slow"
+
+    before = signal.signal(signal.SIGALRM, expire)
+    try:
+        with pytest.raises(JobTimeout):
+            task(Slow, name="slow")() if way == "returned" else task(lambda: [Slow()], name="slow")()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    [recorded] = store.last().tasks
+    assert (recorded.status, recorded.error) == ("failed", "JobTimeout: its time is over")
+    assert store.last().status == "failed"

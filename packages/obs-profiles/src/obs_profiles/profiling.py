@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from obs_core import clock
+from obs_core.secrets import masked_text
 from obs_profiles.columns import ColumnValues, batches_of, columns_of, storable
 from obs_profiles.columns.values import CountedTexts, Times
 from obs_profiles.merging import merged
@@ -26,6 +27,9 @@ _MERGED_AT_ONCE = 32
 """Batches that are kept until they are merged: more would take more memory, fewer lose more of what sketches know."""
 
 _LONGEST_TEXT = 100
+
+_MASKED_WITHIN = 10_000
+"""Characters of a text that are looked through for secrets before it is cut: half of one would be known to nobody."""
 """Bytes of a text, and characters of what a type is called, that are kept."""
 
 _HOUR = 3_600_000_000
@@ -329,10 +333,14 @@ def _weighted(values: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDA
 
 
 def _shown(texts: Any, place: int) -> str:
-    found: str = texts.text_at(place, _LONGEST_TEXT)
-    return found + "…" if texts.lengths[place] > _LONGEST_TEXT else found
+    if texts.lengths[place] <= _LONGEST_TEXT:
+        return str(texts.text_at(place, _LONGEST_TEXT))
+    return masked_text(texts.text_at(place, _MASKED_WITHIN), _LONGEST_TEXT + 1, "…")
 
 
 def _shown_bytes(texts: Any, place: int) -> str:
-    found: str = texts.bytes_at(place, _LONGEST_TEXT).decode("utf-8", "backslashreplace")
-    return found + "…" if texts.lengths[place] > _LONGEST_TEXT else found
+    if texts.lengths[place] <= _LONGEST_TEXT:
+        return str(texts.bytes_at(place, _LONGEST_TEXT).decode("utf-8", "backslashreplace"))
+    return masked_text(
+        texts.bytes_at(place, _MASKED_WITHIN).decode("utf-8", "backslashreplace"), _LONGEST_TEXT + 1, "…"
+    )

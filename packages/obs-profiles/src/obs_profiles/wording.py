@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 
+from obs_core.secrets import masked_text
 from obs_core.text import controls
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import MISSING, count, share, statistic
@@ -71,5 +72,5 @@ def duration_text(seconds: float) -> str:
 
 def visible(text: str) -> str:
     """Shorten a name or value, and make line breaks and the like visible; it is not escaped."""
-    short = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    short = text if len(text) <= LONGEST else masked_text(text, LONGEST, "…")
     return controls.visible(short)

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from obs_core.interruptions import let_pass
 from obs_core.rendering import as_shown, bounded_repr, hides_itself
+from obs_core.secrets import mask_value
 from obs_core.text.controls import visible
 from obs_core.text.numbers import MISSING
 from obs_renderers._columns import Column, Told, is_missing
@@ -94,7 +95,7 @@ def _text(value: Any) -> str:
     if kind.__module__ == "numpy" and kind.__name__ == "ndarray" and value.shape:
         return f"array {' × '.join(str(side) for side in value.shape)} of {value.dtype}"
     if kind in (list, tuple, dict, set, frozenset, bytes, bytearray):
-        return _nested.repr(value)
+        return _nested.repr(mask_value(value))  # before it is cut: half of a secret would not be known any more
     return as_shown(value)
 
 

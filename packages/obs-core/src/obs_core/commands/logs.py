@@ -12,7 +12,7 @@ import msgspec
 
 from obs_core import clock
 from obs_core.commands.base import CommandError, OfOneExecution, age_in_seconds
-from obs_core.journal.logs import LogTail, damaged_lines, dropped_lines, read_log, severity_of
+from obs_core.journal.logs import LogTail, dropped_lines, log_damage, read_log, severity_of
 from obs_core.model import LogLine
 from obs_core.reading.execution import Execution
 from obs_core.text.numbers import plural
@@ -68,9 +68,14 @@ class Logs(OfOneExecution):
         missing = dropped_lines(store, execution.id)
         if missing:
             sys.stderr.write(f"obs: {missing:,} more lines were said and are not kept\n")
-        damaged = damaged_lines(store, execution.id)
+        damaged, changed = log_damage(store, execution.id)
         if damaged:
             sys.stderr.write(f"obs: {plural(damaged, 'line')} of the log can no longer be read\n")
+        if changed:
+            sys.stderr.write(
+                f"obs: the log was changed after it was written, among {plural(changed, 'line')}: "
+                "not all of them are what was said\n"
+            )
         return 0
 
 

@@ -6,13 +6,35 @@ import os
 
 from obs_core.text.bounded_repr import describe_error
 
-__all__ = ["raised_at"]
+__all__ = ["Told", "raised_at", "told"]
 
 _MOST_CAUSES = 5
 
 
+class Told(Exception):
+    """An exception of another process, as that has told it.
+
+    Attributes:
+        chain: What `raised_at` returned there.
+    """
+
+    chain: list[tuple[str, str]]
+
+
+def told(chain: list[tuple[str, str]]) -> Told | None:
+    """Return what stands for another process's exception: it reads as that did, and was raised where that was."""
+    if not chain:
+        return None
+    kind, _, message = chain[0][0].partition(": ")
+    error: Told = type(kind, (Told,), {})(message)
+    error.chain = chain
+    return error
+
+
 def raised_at(error: BaseException) -> list[tuple[str, str]]:
     """Return an exception and what caused it, at most five: each as one line, and where the user's code raised it."""
+    if isinstance(error, Told):
+        return error.chain
     found: list[tuple[str, str]] = []
     following: BaseException | None = error
     while following is not None and len(found) < _MOST_CAUSES:

@@ -27,7 +27,7 @@ from obs_core.recording.run import Run, TaskState
 from obs_core.recording.scope import active
 from obs_core.store.paths import EXECUTIONS
 from obs_core.text.durations import format_duration
-from obs_core.text.masking import mask
+from obs_core.text.masking import mask, masked_text
 from obs_core.text.numbers import byte_size, plural, statistic
 from obs_core.text.terminal import Screen, cut, is_terminal
 
@@ -175,7 +175,7 @@ class _Line:
             self._run, self._done, self._failed, self._metric = run, 0, 0, ""
             self._usual, self._looked_back = None, False
             self._counts.clear()
-        return f"{run.name[:_MOST_OF_A_NAME]}  {' · '.join(filter(None, self._parts(run, tasks)))}"
+        return f"{masked_text(run.name, _MOST_OF_A_NAME)}  {' · '.join(filter(None, self._parts(run, tasks)))}"
 
     def _parts(self, run: Run, tasks: Sequence[TaskState]) -> Iterator[str]:
         self._count_ended(run)
@@ -186,7 +186,7 @@ class _Line:
         innermost = [task for task in tasks if task not in callers and task is not run.root]
         if innermost:
             more = f" and {len(innermost) - 1} more" if len(innermost) > 1 else ""
-            yield f"{innermost[0].name[:_MOST_OF_A_NAME]} {_whole(now - innermost[0].start)}{more}"
+            yield f"{masked_text(innermost[0].name, _MOST_OF_A_NAME)} {_whole(now - innermost[0].start)}{more}"
         else:
             yield _whole(now - run.root.start)
         yield self._last_metric(tasks)
@@ -208,7 +208,7 @@ class _Line:
                 if series.count != self._counts.get(key):
                     self._counts[key] = series.count
                     shown = statistic(series.last) if math.isfinite(series.last) else str(series.last)
-                    self._metric = f"{name[:_MOST_OF_A_NAME]} {shown}"
+                    self._metric = f"{masked_text(name, _MOST_OF_A_NAME)} {shown}"
         return self._metric
 
     def _estimate(self, run: Run, tasks: Sequence[TaskState], elapsed: int) -> str:

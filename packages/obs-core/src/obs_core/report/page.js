@@ -343,13 +343,18 @@ const filter = (choices) => {
   });
   return field;
 };
+const countOfTasks = () => {
+  const failed = contents.tasks.filter((task) => task.status === "failed").length;
+  const all = contents.tasks.length.toLocaleString("en");
+  return failed ? `${all}, ${failed.toLocaleString("en")} failed` : all;
+};
 const overviewHeader = (execution) => element("header", { class: "head" },
   element("h1", {}, "Overview"),
   facts(
     element("div", { class: "fact on-phone" }, element("dt", {}, "Execution"), element("dd", {}, executionId(execution))),
     fact("Started", moment(execution.started)),
     duration(execution),
-    fact("Tasks", contents.tasks.length.toLocaleString("en")),
+    fact("Tasks", countOfTasks()),
     machineFacts(execution),
   ),
   contents.live && execution.status === "running" ? liveNote(execution) : null,

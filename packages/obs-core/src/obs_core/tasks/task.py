@@ -31,7 +31,7 @@ from obs_core.recording.own_work import own_work, record_own_work, undecorated
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState, is_of_this_process
-from obs_core.recording.scope import active, current, entered, going_on, leave
+from obs_core.recording.scope import active, current, entered, going_on, leave, look_after
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import remember_names
@@ -293,6 +293,12 @@ class _Call:
             elif error is None and self._keep(task):
                 used = task.spent[1] if task.spent else 0  # the clock of the process costs a system call
                 record_own_work(task, "obs: keep the output", task.ended, task.cpu + used)
+        except (
+            BaseException
+        ) as late:  # a timeout of the task's that came while its result was drawn: the call raises it
+            if error is None and not ended_well(late):
+                error, task.failure = late, describe_error(late)
+            raise
         finally:
             self._leave(task)
             self._end(task, error)
@@ -309,7 +315,10 @@ class _Call:
         if sys.is_finalizing():
             return  # called by a finalizer: what renders and writes is gone already
         settings = self._settings
-        outside = going_on(current.get())
+        outside = current.get()
+        if outside is not None:
+            look_after(outside.task.run)
+            outside = going_on(outside)
         parent = outside or of_this_thread() or carried()
         if parent is None:
             self._own_run = begin(settings.name, {})
