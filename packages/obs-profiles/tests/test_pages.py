@@ -196,6 +196,8 @@ def test_times_durations_and_shares_are_short() -> None:
     assert time_text(micros) == "2013-05-01 12:30"
     assert time_text(micros + 7_500_000) == "2013-05-01 12:30:07"
     assert time_text(1_367_366_400_000_000) == "2013-05-01"
+    assert time_text(-62_135_596_800_000_000) == "0001-01-01"
+    assert time_text(-62_135_596_740_000_000) == "0001-01-01 00:01"
     assert time_text(4e18) == "128725"
     assert rough_time_text(micros + 7_500_000, 4e15) == "2013-05-02"
     assert rough_time_text(micros + 7_500_000, 3e13) == "2013-05-01 13:00"
@@ -208,3 +210,12 @@ def test_times_durations_and_shares_are_short() -> None:
         ">99.9 %",
         "100 %",
     ]
+
+
+def test_one_of_a_kind_is_counted_in_the_singular() -> None:
+    made = profile({"a": [1.0], "b": [None]})
+    pages = [made, drift(made, made), check(made, [expect("a").between(0, 1)])]
+    texts = [" ".join(re.sub(r"<[^>]*>", " ", page._repr_html_()).split()) for page in pages]
+    assert [text for text in texts if "1 rows" in text or "1 columns" in text] == []
+    assert "1 column lacks some" in texts[0]
+    assert all("1 row " in text for text in texts)

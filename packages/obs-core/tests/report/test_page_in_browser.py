@@ -1013,6 +1013,23 @@ def prepared_for_paper(page: Any) -> None:
     page.wait_for_function("window.printing")
 
 
+REHEARSED = """() => new Promise((resolve) =>
+  addEventListener("message", ({ data }) => { if (data?.obs === "rehearsed") resolve(data.height); }))"""
+
+
+PLACES_OF_ALL = """body => [...body.querySelectorAll("*")].map((each) => {
+  const { left, top, width, height } = each.getBoundingClientRect();
+  return [each.localName, left, top, width, height];
+})"""
+
+
+def on_the_way_to_the_menu(page: Any) -> int:
+    """Press the key that opens a menu, as who prints from there, and give how high the tab would be on paper."""
+    page.evaluate(f"() => {{ window.rehearsal = ({REHEARSED})() }}")
+    page.keyboard.press("Alt")
+    return int(page.evaluate("window.rehearsal"))
+
+
 def printed(page: Any, pdfium: Any) -> Any:
     return pdfium.PdfDocument(page.pdf(prefer_css_page_size=True))
 
@@ -1086,6 +1103,40 @@ def test_nothing_is_cut_between_two_sheets(show: Callable[..., Any], pdfium: Any
     charts = [bar for sheet in sheets for bar in heights_of(sheet, ORANGE)]
     assert len(charts) == html.count("<canvas")
     assert max(charts, default=0) - min(charts, default=0) <= 2
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"], ids=["letter", "a4"])
+@pytest.mark.parametrize("kind", [kind for kind in PRINTED if kind != "a document among others"])
+def test_nothing_is_cut_that_the_browser_s_menu_prints(
+    show: Callable[..., Any], pdfium: Any, kind: str, locale: str
+) -> None:
+    html, count, _ = PRINTED[kind]
+    page = show(report(task(deck("a", html))), locale=locale)
+    expect(page.locator(".panel[aria-busy]")).to_have_count(0)
+    before = open_frame(page).locator("body").evaluate(PLACES_OF_ALL)
+    assert on_the_way_to_the_menu(page) > 0
+    assert open_frame(page).locator("body").evaluate(PLACES_OF_ALL) == before
+    sheets = list(printed(page, pdfium))
+    assert [round(side) for side in sheets[0].get_size()] == ([612, 792] if locale == "en-US" else [595, 842])
+    for colour, expected in ((BLUE, count), (ORANGE, html.count("<canvas"))):
+        bars = [bar for sheet in sheets for bar in heights_of(sheet, colour)]
+        assert len(bars) == expected
+        assert max(bars, default=0) - min(bars, default=0) <= 2
+    assert open_frame(page).locator("body").evaluate(PLACES_OF_ALL) == before
+
+
+def test_what_changed_since_the_way_to_the_menu_is_printed_whole(show: Callable[..., Any], pdfium: Any) -> None:
+    page = show(report(task(deck("a", LINES))))
+    expect(open_frame(page).get_by_text("line 119.")).to_be_attached()
+    on_the_way_to_the_menu(page)
+    height = page.locator("iframe:visible").evaluate("frame => frame.offsetHeight")
+    open_frame(page).locator("body").evaluate(
+        "body => { for (let n = 120; n < 200; n += 1) body.append(Object.assign(document.createElement('p'), "
+        "{ textContent: `line ${n}.` })) }"
+    )
+    page.wait_for_function(f"document.querySelector('iframe').offsetHeight > {height + 500}")
+    text = [sheet.get_textpage().get_text_bounded() for sheet in printed(page, pdfium)]
+    assert set(re.findall(r"line (\d+)\.", "".join(text))) == {str(number) for number in range(200)}
 
 
 FOREIGN = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from numbers import Complex
 from typing import Any
 
 from obs_core.interruptions import let_pass
@@ -79,7 +80,8 @@ def _is_missing(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     try:
-        return isinstance(value, float) and value != value
+        # numpy's complex numbers and long doubles among them, which are no floats
+        return isinstance(value, Complex) and value != value
     except Exception as error:
         let_pass(error)
         return False

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from obs_core.secrets import masked_text
+from obs_core.text import controls
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import MISSING, count, share, statistic
 
@@ -27,7 +28,6 @@ _FEWEST, _MOST_DIGITS = 4, 17
 """Digits of most numbers, and of those that only the last one tells apart."""
 
 
-_VISIBLE = str.maketrans({"\n": "↵", "\r": "", "\t": "⇥", "\0": "␀"})
 _EPOCH = datetime.datetime(1970, 1, 1)
 _DAY = 86_400_000_000
 
@@ -81,8 +81,8 @@ def time_text(micros: float) -> str:
     except (OverflowError, ValueError):
         return f"{micros / (365.2425 * _DAY) + 1970:.0f}"
     if int(micros) % _DAY == 0:
-        return f"{moment:%Y-%m-%d}"
-    return f"{moment:%Y-%m-%d %H:%M}" if not moment.second else f"{moment:%Y-%m-%d %H:%M:%S}"
+        return moment.date().isoformat()  # strftime writes years before 1000 with fewer digits
+    return moment.isoformat(" ", "seconds" if moment.second else "minutes")
 
 
 def rough_time_text(micros: float, span: float) -> str:
@@ -100,4 +100,4 @@ def duration_text(seconds: float) -> str:
 def visible(text: str) -> str:
     """Shorten a name or value, and make line breaks and the like visible; it is not escaped."""
     short = text if len(text) <= LONGEST else masked_text(text, LONGEST, "…")
-    return short.translate(_VISIBLE)
+    return controls.visible(short)

@@ -13,6 +13,7 @@ from msgspec import Struct
 from obs_core.interruptions import let_pass
 from obs_core.rendering import as_shown, bounded_repr, hides_itself
 from obs_core.secrets import mask_value
+from obs_core.text.controls import visible
 from obs_core.text.numbers import MISSING
 from obs_renderers._columns import Column, Told, is_missing
 from obs_renderers._markup import escape, shorten
@@ -41,7 +42,6 @@ _SIGNIFICANT = 6
 _FEWEST = 3
 _MOST_DECIMALS = 12
 _LARGEST = 1e15
-_LINE_BREAKS = str.maketrans({"\n": "↵", "\r": "", "\t": "⇥", "\0": "␀"})
 
 _nested = reprlib.Repr()
 _nested.maxlevel = 3
@@ -283,4 +283,4 @@ def cell_html(cell: Cell, *, numeric: bool = False) -> str:
     kind = f"{cell.kind} number" if numeric and cell.kind == "missing" else cell.kind
     kind = "other" if kind == "number" and not numeric else kind
     css = "" if kind == "text" else f' class="{kind}"'
-    return f"<td{css}{title}>{escape(cell.text.translate(_LINE_BREAKS))}</td>"
+    return f"<td{css}{title}>{escape(visible(cell.text))}</td>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from obs_core.rendering import escape, verdict_mark
-from obs_core.text.numbers import MISSING
+from obs_core.text.numbers import MISSING, plural
 from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement
 from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, writer_for
 from obs_profiles.pages.frame import HISTOGRAMS, MOST_DETAILED, about, controls, name_html, page, row, tiles
@@ -93,7 +93,11 @@ def _word(drift: Drift) -> str:
 
 
 def _totals(drift: Drift) -> Iterator[tuple[str, str, str]]:
-    yield _then(f"{drift.rows:,}", f"{drift.current_rows:,}"), "rows", ""
+    yield (
+        _then(f"{drift.rows:,}", f"{drift.current_rows:,}"),
+        "row" if drift.rows == drift.current_rows == 1 else "rows",
+        "",
+    )
     for severity in ("strong", "clear", "slight"):
         count = sum(column.severity == severity and column.distance is not None for column in drift)
         if count:
@@ -151,7 +155,7 @@ def _headline(column: ColumnDrift) -> str:
     if column.reference is None or column.current is None:
         there = column.current or column.reference
         assert there is not None
-        return f"<small>{there.rows:,} rows, {share_text(there.missing_share)} missing</small>"
+        return f"<small>{plural(there.rows, 'row')}, {share_text(there.missing_share)} missing</small>"
     lines = [_shift(column.reference, column.current)] if column.drifted else []
     if column.drifted and column.change != "other values":
         lines += [_sentence(movement) for movement in column.movements[:2]]

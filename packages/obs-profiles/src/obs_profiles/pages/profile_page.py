@@ -65,7 +65,11 @@ def _totals(profile: Profile) -> Iterator[tuple[str, str, str]]:
     if cells:
         incomplete = sum(column.missing > 0 for column in columns)
         yield share_text(missing / cells), "of the values are missing", "warn" if missing else ""
-        yield f"{incomplete:,}", "columns lack some", "warn" if incomplete else ""
+        yield (
+            f"{incomplete:,}",
+            "column lacks some" if incomplete == 1 else "columns lack some",
+            "warn" if incomplete else "",
+        )
     constant = sum(column.present > 1 and column.distinct.estimate < 1.5 for column in columns)
     if constant:
         yield f"{constant:,}", "hold a single value" if constant > 1 else "holds a single value", "warn"
