@@ -24,12 +24,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("packages", "scripts", "docs"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=made)
     shutil.copy(ROOT / "README.md", copy)
+    (copy / "pyproject.toml").write_text(f'[tool.obs]\nrepository = "{REPOSITORY}/"\nowners = ["@somebody"]\n')
     return copy
 
 
 def prepare(checkout: Path, package: str) -> subprocess.CompletedProcess[str]:
     script = checkout / "scripts" / "tooling" / "for_index.py"
-    command = [sys.executable, str(script), f"packages/{package}", REPOSITORY, f"{package}-v9.8.7"]
+    command = [sys.executable, str(script), f"packages/{package}", f"{package}-v9.8.7"]
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
 
 
@@ -50,6 +51,26 @@ def test_a_packages_links_are_those_of_its_release(checkout: Path, package: str)
     assert "README.md" in paths
     assert f"packages/{package}/CHANGELOG.md" in paths
     assert any(path.startswith("docs/") for path in paths)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_an_index_shows_commands_that_install_from_it(checkout: Path, package: str) -> None:
+    shutil.copytree(ROOT / "packages" / package, checkout / "packages" / package, dirs_exist_ok=True)
+    assert prepare(checkout, package).returncode == 0
+    shown = (checkout / "packages" / package / "README.md").read_text()
+    assert re.search(rf'^pip install "?{package}', shown, re.MULTILINE)
+    assert "./packages" not in shown
+    assert "not on PyPI" not in shown
+
+
+def test_without_an_address_nothing_is_made_ready(checkout: Path) -> None:
+    settings = checkout / "pyproject.toml"
+    filled = settings.read_text()
+    settings.write_text('[tool.obs]\nrepository = ""\nowners = ["@somebody"]\n')
+    refused = prepare(checkout, "obs-core")
+    settings.write_text(filled)
+    assert refused.returncode == 1
+    assert "repository is empty in [tool.obs] of the pyproject.toml at the root" in refused.stderr
 
 
 def test_a_package_is_made_ready_once(checkout: Path) -> None:

@@ -27,6 +27,8 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=made)
     for file in ("README.md", "LICENSE", "pyproject.toml", "conftest.py", "hatch.toml", ".gitignore"):
         shutil.copy(ROOT / file, tmp_path)
+    edit(tmp_path / "pyproject.toml", 'repository = ""', 'repository = "https://example.org/someone/obs"')
+    edit(tmp_path / "pyproject.toml", "owners = []", 'owners = ["@someone", "@somewhere/all"]')
     assert run(tmp_path, "new_package.py", NAME).returncode == 0
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "config", "user.name", "Someone")
@@ -61,8 +63,8 @@ def test_a_dry_run_tries_everything_and_writes_nothing(checkout: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No obs-core that obs-core<0.2,>=0.1 admits is published yet" in done.stdout
-    assert done.stdout.count("4 passed") == 2
-    assert "obs-duckdb-v0.1.0 can be released. Nothing was written." in done.stdout
+    assert done.stdout.count("4 passed") == 1
+    assert "obs-duckdb-v0.1.0 can be released.\nNothing was written." in done.stdout
     assert git(checkout, "status", "--porcelain") == ""
     assert git(checkout, "tag") == ""
 
@@ -77,6 +79,7 @@ def test_a_release_bumps_dates_commits_and_tags_and_tries_the_published_core(che
     assert git(checkout, "tag", "--points-at", "HEAD") == "obs-duckdb-v0.2.0"
     assert git(checkout, "log", "-1", "--format=%s") == "Release obs-duckdb 0.2.0"
     assert git(checkout, "status", "--porcelain") == ""
+    assert (checkout / ".github" / "CODEOWNERS").read_text().endswith("\n* @someone @somewhere/all\n")
     folder = checkout / "packages" / NAME
     assert '__version__ = "0.2.0"' in (folder / "src" / "obs_duckdb" / "__about__.py").read_text()
     assert "## [Unreleased]\n\n## [0.2.0] - 20" in (folder / "CHANGELOG.md").read_text()
@@ -84,6 +87,44 @@ def test_a_release_bumps_dates_commits_and_tags_and_tries_the_published_core(che
     again = run(checkout, "release.py", NAME, "patch")
     assert again.returncode == 1
     assert "Nothing is written below ## [Unreleased]" in again.stderr
+
+
+def test_the_first_release_of_all_is_one_commit_in_the_order_in_which_they_need_each_other(checkout: Path) -> None:
+    few = checkout / "packages" / "obs-core" / "tests"
+    shutil.rmtree(few)
+    few.mkdir()
+    (few / "test_core.py").write_text("def test_it_is_there():\n    import obs_core\n")
+    commit(checkout)
+    before = git(checkout, "rev-parse", "HEAD")
+
+    done = run(checkout, "release.py", "--first")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert git(checkout, "rev-parse", "HEAD~1") == before
+    assert git(checkout, "tag", "--points-at", "HEAD").split() == ["obs-core-v0.1.0", "obs-duckdb-v0.1.0"]
+    assert git(checkout, "log", "-1", "--format=%s") == "Release obs-core 0.1.0, obs-duckdb 0.1.0"
+    pushes = ["  git push", "  git push origin obs-core-v0.1.0", "  git push origin obs-duckdb-v0.1.0"]
+    assert done.stdout.splitlines()[-3:] == pushes
+
+    again = run(checkout, "release.py", "--first", "--dry-run")
+    assert (again.returncode, again.stdout) == (0, "Each package was released before.\nNothing was written.\n")
+
+
+def test_without_an_address_a_dry_run_says_so_and_a_release_is_refused(checkout: Path) -> None:
+    edit(checkout / "pyproject.toml", 'repository = "https://example.org/someone/obs"', 'repository = ""')
+    edit(checkout / "pyproject.toml", 'owners = ["@someone", "@somewhere/all"]', "owners = []")
+    commit(checkout)
+
+    refused = run(checkout, "release.py", NAME)
+    assert refused.returncode == 1
+    assert "Not released: repository is empty in [tool.obs] of the pyproject.toml at the root" in refused.stderr
+    assert "Not released: owners is empty in [tool.obs]" in refused.stderr
+    assert git(checkout, "tag") == ""
+
+    tried = run(checkout, "release.py", NAME, "--dry-run")
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    said = "obs-duckdb-v0.1.0 can be released but for what follows.\nA release would be refused: repository is empty"
+    assert said in tried.stdout
 
 
 def test_red_tests_are_a_reason(checkout: Path) -> None:

@@ -93,6 +93,24 @@ def with_siblings(name: str) -> list[str]:
     return list(dict.fromkeys(needed(name)))
 
 
+def in_order(packages: list[Distribution]) -> list[Distribution]:
+    """Return packages so that each comes behind those that it depends on, by an extra too."""
+    left, ordered = list(packages), list[Distribution]()
+    while left:
+        names = {package.name for package in left}
+        ready = [package for package in left if not names & _asked_for(package)]
+        if not ready:
+            raise SystemExit(f"{', '.join(sorted(names))} depend on each other in a circle.")
+        ordered += ready
+        left = [package for package in left if package not in ready]
+    return ordered
+
+
+def _asked_for(package: Distribution) -> set[str]:
+    entries = [*package.dependencies, *package.optional_dependencies]
+    return {re.split(r"[^\w-]", entry, maxsplit=1)[0] for entry in entries} - {package.name}
+
+
 def distributions(root: Path = ROOT) -> list[Distribution]:
     """Return the packages of a checkout, by name."""
     return [Distribution(file.parent) for file in sorted(root.glob("packages/*/pyproject.toml"))]

@@ -1,4 +1,4 @@
-"""Release one package: its version, its changelog, its sdist and wheel tried alone, its tag."""
+"""Release a package, or all for the first time: version, changelog, sdist and wheel tried alone, tag."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +14,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+import home
 from changelogs import Changelog
 from checkout import ROOT
-from distributions import Distribution, distributions
+from distributions import Distribution, distributions, in_order, with_siblings
+from for_index import make_ready
 from imported import normal
 from trial import build, git, try_out, twine_check
 
@@ -25,6 +28,11 @@ HELP = """\
 bumps the version (without patch, minor or major: releases the one in __about__.py, for the first time), dates the
 changelog's Unreleased section, builds sdist and wheel, installs the wheel alone with the oldest and the newest obs-core
 and runs its tests there, checks the metadata, commits and makes the tag PACKAGE-vX.Y.Z. Pushing that tag publishes.
+--first does this with all packages that were never released, each after those that it depends on.
+"""
+OWNERS = """\
+# Made by scripts/release of the owners in pyproject.toml; change them there.
+* {}
 """
 
 
@@ -57,17 +65,41 @@ class Plan:
 def main(arguments: list[str]) -> None:
     """Release, or say why not."""
     parser = argparse.ArgumentParser("./scripts/release", epilog=HELP)
-    parser.add_argument("package", help="such as obs-wandb")
+    parser.add_argument("package", nargs="?", help="such as obs-wandb")
     parser.add_argument("step", nargs="?", choices=STEPS)
+    parser.add_argument("--first", action="store_true", help="release all packages that were never released")
     parser.add_argument("--dry-run", action="store_true", help="do all but write, commit and tag")
     given = parser.parse_args(arguments)
-    plan = planned(given.package, given.step)
+    if given.first == bool(given.package):
+        parser.error("name one package, or none and --first")
+    missing = home.refusals()
+    if missing and not given.dry_run:
+        raise SystemExit("\n".join(f"Not released: {reason}" for reason in missing))
+    plans = first() if given.first else [planned(given.package, given.step)]
     with tempfile.TemporaryDirectory(prefix="obs-release-") as folder:
-        rehearse(plan, Path(folder))
+        for plan in plans:
+            rehearse(plan, Path(folder) / plan.package.name)
     if given.dry_run:
-        print(f"{plan.tag} can be released. Nothing was written.")
-    else:
-        publish(plan)
+        tell(plans, missing)
+    elif plans:
+        publish(plans)
+
+
+def first() -> list[Plan]:
+    """Plan the first release of each package that had none, in the order in which they need each other."""
+    found = [package for package in in_order(distributions()) if not package.changelog.released]
+    if not found:
+        print("Each package was released before.")
+    return [planned(package.name, None) for package in found]
+
+
+def tell(plans: Sequence[Plan], missing: Sequence[str]) -> None:
+    """Say how a dry run went, and what a release would still refuse."""
+    for plan in plans:
+        print(f"{plan.tag} can be released{' but for what follows' if missing else ''}.")
+    for reason in missing:
+        print(f"A release would be refused: {reason}")
+    print("Nothing was written.")
 
 
 def planned(name: str, step: str | None) -> Plan:
@@ -136,17 +168,21 @@ def rehearse(plan: Plan, folder: Path) -> None:
     copy = folder / plan.package.name
     shutil.copytree(plan.package.folder, copy, ignore=shutil.ignore_patterns("__pycache__", "dist"))
     plan.write(copy)
+    make_ready(copy, home.repository() or home.PLACEHOLDER, plan.tag)
     wheel = build(copy, folder / "dist")
     twine_check(folder / "dist")
     if plan.package.name == CORE:
-        try_out(plan.package, wheel, None, folder)
+        try_out(plan.package, wheel, None, [], folder)
         return
+    others = [name for name in with_siblings(plan.package.name) if name not in (CORE, plan.package.name)]
+    siblings = [build(ROOT / "packages" / name, folder / name) for name in others]
     for core in (oldest_core(plan.package, folder), build(ROOT / "packages" / CORE, folder / "newest")):
-        try_out(plan.package, wheel, core, folder)
+        if core:
+            try_out(plan.package, wheel, core, siblings, folder)
 
 
-def oldest_core(package: Distribution, folder: Path) -> Path:
-    """Return a wheel of the oldest published obs-core that a package admits.
+def oldest_core(package: Distribution, folder: Path) -> Path | None:
+    """Return a wheel of the oldest published obs-core that a package admits, if there is one.
 
     What is published is what was tagged, so it is built from its tag: no index is asked, where the name could belong
     to something else.
@@ -156,8 +192,8 @@ def oldest_core(package: Distribution, folder: Path) -> Path:
     versions = sorted(Version(tag.removeprefix(f"{CORE}-v")) for tag in tags)
     admitted = [version for version in versions if wanted.specifier.contains(version)]
     if not admitted:
-        print(f"No {CORE} that {wanted} admits is published yet: the one of this checkout takes its place.")
-        return build(ROOT / "packages" / CORE, folder / "oldest")
+        print(f"No {CORE} that {wanted} admits is published yet: only the one of this checkout is tried.")
+        return None
     git("worktree", "add", "--detach", str(folder / "published"), f"{CORE}-v{admitted[0]}")
     try:
         return build(folder / "published" / "packages" / CORE, folder / "oldest")
@@ -165,12 +201,22 @@ def oldest_core(package: Distribution, folder: Path) -> Path:
         git("worktree", "remove", "--force", str(folder / "published"))
 
 
-def publish(plan: Plan) -> None:
+def publish(plans: Sequence[Plan]) -> None:
     """Write, commit and tag; pushing stays with the person who releases."""
-    plan.write(plan.package.folder)
-    git("commit", "--all", "--message", f"Release {plan.package.name} {plan.version}")
-    git("tag", "--annotate", plan.tag, "--message", f"{plan.package.name} {plan.version}")
-    print(f"{plan.tag} is made. To publish it: git push --follow-tags")
+    for plan in plans:
+        plan.write(plan.package.folder)
+    owners = ROOT / ".github" / "CODEOWNERS"
+    owners.parent.mkdir(exist_ok=True)
+    owners.write_text(OWNERS.format(" ".join(home.owners())))
+    git("add", "--all")
+    releases = ", ".join(f"{plan.package.name} {plan.version}" for plan in plans)
+    git("commit", "--message", f"Release {releases}")
+    for plan in plans:
+        git("tag", "--annotate", plan.tag, "--message", f"{plan.package.name} {plan.version}")
+    # One at a time: GitHub starts no workflow for tags of which more than three are pushed at once.
+    print("To publish, push the commit, then each tag once the one before it is published:", "  git push", sep="\n")
+    for plan in plans:
+        print(f"  git push origin {plan.tag}")
 
 
 if __name__ == "__main__":

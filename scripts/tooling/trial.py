@@ -42,13 +42,14 @@ def twine_check(folder: Path) -> None:
     _run_or_exit(["uv", "tool", "run", "--quiet", "--from", TWINE, "twine", "check", "--strict", *files], "twine check")
 
 
-def try_out(package: Distribution, wheel: Path, core: Path | None, folder: Path) -> None:
+def try_out(package: Distribution, wheel: Path, core: Path | None, siblings: Sequence[Path], folder: Path) -> None:
     """Run a package's tests against its wheel in a fresh environment.
 
     Args:
         package: The package.
         wheel: Its wheel.
         core: The wheel of obs-core that goes with it, if it is not obs-core itself.
+        siblings: The wheels of what else it depends on in this checkout: no index is asked for those.
         folder: Where the environment may be made.
     """
     beside = f" with {core.parent.name} {core.name.split('-')[0]} {core.name.split('-')[1]}" if core else ""
@@ -56,7 +57,7 @@ def try_out(package: Distribution, wheel: Path, core: Path | None, folder: Path)
     place = folder / f"trial-{core.parent.name if core else 'alone'}"
     python = str(place / "environment" / "bin" / "python")
     _run_or_exit(["uv", "venv", "--quiet", "--python", sys.executable, str(place / "environment")], "uv venv")
-    wheels = [str(path) for path in (wheel, core) if path]
+    wheels = [str(path) for path in (wheel, core, *siblings) if path]
     _run_or_exit(["uv", "pip", "install", "--quiet", "--python", python, *wheels, *_tools(package)], "installation")
     shutil.copytree(package.folder / "tests", place / "tests")
     for file in ("pyproject.toml", "conftest.py"):
