@@ -16,6 +16,7 @@ from obs_core import (
     TypeTransformer,
     current_context,
     load_execution,
+    span,
     task,
 )
 from obs_core.secrets import SecretNotFoundError, as_secret
@@ -45,6 +46,42 @@ def test_flytes_folder_holds_a_secret(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (tmp_path / "wandb" / "v2" / "api_key").write_text("second-key-in-a-file\n")
     assert accessor.get("WandB", "API_KEY") == "key-in-a-file"
     assert Secret("wandb", "api_key", group_version="v2").resolve() == "second-key-in-a-file"
+
+
+def test_a_secret_that_is_no_text_is_had_as_bytes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: RecordingStore
+) -> None:
+    accessor = current_context().secrets
+    monkeypatch.setenv("FLYTE_SECRETS_DEFAULT_DIR", str(tmp_path))
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "cert").write_bytes(b"\xff\xfe\x00binary-secret\n")
+    assert accessor.get("tls", "cert", encode_mode="rb") == b"\xff\xfe\x00binary-secret"
+    with pytest.raises(SecretNotFoundError, match="cannot be read"):
+        accessor.get("tls", "cert")
+
+    @task(enable_deck=False)
+    def use() -> None:
+        with span("connect", given=accessor.get("tls", "cert", encode_mode="rb")):
+            pass
+
+    use()
+    (used,) = (one for one in store.last().span.walk() if one.name == "connect")
+    assert used.attributes == {"given": "b'***'"}
+
+
+def test_a_name_alone_is_the_key_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    accessor = current_context().secrets
+    monkeypatch.setenv("_FSEC_WHOLE", "the-whole-group")
+    assert accessor.get("whole") == "the-whole-group"
+    assert accessor.get_secrets_env_var("whole") == "_FSEC_WHOLE"
+    assert accessor.get_secrets_file("whole") == "/etc/secrets/whole"
+
+
+def test_flytes_ways_to_mount_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOUNTED_KEY", "the-mounted-key")
+    for name in ("ANY", "ENV_VAR", "FILE"):
+        secret = Secret(group="g", key="MOUNTED_KEY", mount_requirement=Secret.MountType[name])
+        assert secret.resolve() == "the-mounted-key"
 
 
 def test_a_missing_secret_is_a_value_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,3 +36,27 @@ def test_an_unknown_name_is_refused() -> None:
 
     with pytest.raises(AttributeError, match="module 'obs_core' has no attribute 'tsak'"):
         _ = obs_core.tsak
+
+
+def test_a_timeout_that_arrives_while_obs_is_imported_is_the_task_s() -> None:
+    """msgspec takes whatever is raised while it imports typing_extensions for its absence."""
+    source = """
+import importlib.abc, signal, sys
+
+class Timeout(Exception):
+    pass
+
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "typing_extensions":
+            sys.meta_path.remove(self)
+            raise Timeout
+
+sys.meta_path.insert(0, Finder())
+try:
+    from obs_core import task
+except Timeout:
+    print("raised")
+"""
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    assert done.stdout == "raised\n"

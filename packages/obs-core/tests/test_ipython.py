@@ -40,6 +40,16 @@ await slow()""",
     "failing": "%%obs bad\n\ndouble(4)\n1 / 0",
     "report": "%obs night",
     "deck": "Deck('Table').append('<table><tr><td>three</td></tr></table><script>1</script>')",
+    "chart": """chart = Deck('Chart').append(f"<script data-obs-once>{'/' * 5000}</script>")
+cell = get_ipython().get_parent()["metadata"]
+cell["cellId"] = "first"
+display(chart)
+cell["cellId"] = "second"
+display(chart)
+cell["cellId"] = "first"
+display(chart)
+del cell["cellId"]
+display(chart)""",
     "again": "%unload_ext obs_core\ndouble(5)",
 }
 
@@ -78,7 +88,16 @@ def test_a_cell_that_records_nothing_shows_and_leaves_nothing(outputs: dict[str,
     assert [output.output_type for output in outputs["plain"]] == ["stream"]
     assert outputs["load"] == []
     names = [view.name for view in executions(folder / "store")][::-1]
-    assert names == ["Delays of 2013", "night", "own", "Delays of 2013", "bad", "Delays of 2013", "double"]
+    assert names == [
+        "Delays of 2013",  # double(2), double(3)
+        "night",
+        "own",
+        "Delays of 2013",  # a span
+        "bad",
+        "Delays of 2013",  # a deck
+        "Delays of 2013",  # a chart
+        "double",
+    ]
 
 
 def test_a_name_above_a_cell_names_its_execution_and_changes_nothing_else(
@@ -118,6 +137,15 @@ def test_a_deck_is_legible_where_scripts_are_off(outputs: dict[str, list[Any]]) 
     (still,) = re.findall(r"<noscript>(.*?)</noscript>", html, re.DOTALL)
     assert "<td>three</td>" in still
     assert "<script" not in still
+
+
+def test_a_large_script_is_in_one_cell_of_a_notebook(outputs: dict[str, list[Any]]) -> None:
+    """JupyterLab and VS Code tell which cell runs: the first that needs it brings it, also when it is run again."""
+    shown = [output.data["text/html"] for output in outputs["chart"] if "Chart" in output.data.get("text/html", "")]
+    first, second, again, without_an_id = shown[:4]
+    assert ["data-obs-body" in html for html in (first, second, again, without_an_id)] == [True, False, True, False]
+    assert "obs-shared-" in without_an_id
+    assert "obs-shared-" not in first + second + again
 
 
 def test_unloaded_it_leaves_cells_alone(outputs: dict[str, list[Any]]) -> None:

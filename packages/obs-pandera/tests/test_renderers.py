@@ -123,6 +123,12 @@ def test_missing_values_that_a_check_leaves_out_do_not_shift_its_rows() -> None:
     assert re.findall(r'<td class="number cell-bad">(.*?)</td>', html) == ["700.0", "800.0"]
 
 
+@pytest.mark.parametrize("kind", [np.complex128, np.longdouble])
+def test_a_missing_number_of_a_rare_type_is_called_missing(kind: Any) -> None:
+    html = report(pa.DataFrameSchema({"a": pa.Column(kind)}), pd.DataFrame({"a": np.array([1, np.nan], kind)}))
+    assert "no missing values 1 50.0 % missing at 1" in text_of(html)
+
+
 def test_rows_that_are_there_twice_are_counted_once_each() -> None:
     schema = pa.DataFrameSchema({"a": pa.Column(int), "b": pa.Column(int)}, unique=["a", "b"])
     data = pd.DataFrame({"a": [1, 1, 2], "b": [1, 1, 1]})

@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import re
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
@@ -16,9 +17,9 @@ from pandera.errors import SchemaErrors
 from pandera.typing import DataFrame
 
 import obs_pandera
-from obs_core import task
+from obs_core import ObsWarning, task
 from obs_core.testing import RecordingStore
-from obs_pandera import ValidationConfig, ValidationWarning, validated
+from obs_pandera import UnvalidatedError, ValidationConfig, ValidationWarning, validated
 
 
 class Flights(pa.DataFrameModel):
@@ -243,3 +244,105 @@ def test_polars_frames_are_validated() -> None:
 def test_another_on_error_is_refused_with_its_value() -> None:
     with pytest.raises(ValueError, match="on_error is 'raise' or 'warn', not 'ignore'"):
         validated(on_error="ignore")  # type: ignore[arg-type]
+
+
+# ---- what cannot be validated does not pass -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [None, 5, {"delay": [3]}, [GOOD]])
+def test_what_is_no_frame_is_refused(store: RecordingStore, data: Any) -> None:
+    ran = []
+
+    @task
+    @validated()
+    def count(flights: DataFrame[Flights]) -> None:
+        ran.append(flights)
+
+    with pytest.raises((UnvalidatedError, SchemaErrors)):
+        count(data)
+    assert ran == []
+
+
+def test_none_passes_where_the_annotation_or_the_default_says_so() -> None:
+    @task
+    @validated()
+    def count(flights: DataFrame[Flights] | None, more: DataFrame[Flights] = None) -> DataFrame[Clean] | None:  # type: ignore[assignment]
+        return None
+
+    assert count(None) is None
+
+    @task
+    @validated()
+    def forgetful(flights: DataFrame[Flights]) -> DataFrame[Clean]:
+        return None  # type: ignore[return-value]
+
+    with pytest.raises(UnvalidatedError, match="the result of forgetful was not validated"):
+        forgetful(GOOD)  # type: ignore[arg-type]
+
+
+def test_a_task_without_a_schema_is_refused() -> None:
+    @task
+    @validated()
+    def count(flights: pd.DataFrame) -> int:
+        return len(flights)
+
+    with pytest.raises(UnvalidatedError, match=r"count was not validated: .*no argument and no result is annotated"):
+        count(GOOD)
+
+    @task
+    @validated()
+    def each(rows: int) -> Iterator[DataFrame[Flights]]:
+        yield DataFrame[Flights](BAD)
+
+    with pytest.raises(UnvalidatedError, match="no result is annotated"):
+        list(each(1))
+
+
+def test_where_nothing_is_refused_the_task_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBS_STRICT", "")
+
+    @task
+    @validated(on_error="warn")
+    def count(flights: Any, more: Annotated[DataFrame[Flights], ValidationConfig(on_error="raise")]) -> int:
+        return 2
+
+    @task
+    @validated()
+    def both(
+        flights: Annotated[DataFrame[Flights], ValidationConfig(on_error="warn")], more: DataFrame[Flights]
+    ) -> int:
+        return 2
+
+    with pytest.raises(SchemaErrors):
+        count(5, BAD)  # type: ignore[arg-type]
+    with pytest.warns(ObsWarning, match="obs failed at validating argument flights of both"):
+        assert both(5, GOOD) == 2  # type: ignore[arg-type]
+    with pytest.warns(ObsWarning), pytest.raises(SchemaErrors):
+        both(5, BAD)  # type: ignore[arg-type]
+
+
+def test_a_report_that_cannot_be_drawn_and_a_warning_that_is_an_error_let_nothing_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from obs_pandera import PandasReportRenderer
+
+    def fails(*_: Any) -> str:
+        raise RuntimeError("no ink")
+
+    monkeypatch.setenv("OBS_STRICT", "")
+    monkeypatch.setattr(PandasReportRenderer, "to_html", fails)
+    with pytest.warns(ObsWarning, match="no ink"), pytest.raises(SchemaErrors):
+        clean(BAD)  # type: ignore[arg-type]
+
+    @task
+    @validated()
+    def both(
+        flights: Annotated[DataFrame[Flights], ValidationConfig(on_error="warn")], more: DataFrame[Flights]
+    ) -> int:
+        return 2
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", ValidationWarning)
+        with pytest.raises(SchemaErrors):
+            both(BAD, BAD)  # type: ignore[arg-type]

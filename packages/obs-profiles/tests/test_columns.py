@@ -7,13 +7,14 @@ import decimal
 import enum
 import math
 import uuid
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from obs_profiles import ColumnProfile, profile
+from obs_profiles import ColumnProfile, Profile, merge, profile
 from obs_profiles.columns import unique_names
 
 MOMENT = datetime.datetime(2013, 5, 1, 12, 30)
@@ -216,6 +217,123 @@ def test_large_integers() -> None:
     assert (wide.numbers.least, wide.numbers.most) == (-(2**63), 2**63 - 1)
 
 
+def test_integers_beyond_the_sign_stay_what_they_are() -> None:
+    numbers = [2**63 + 100 * place for place in range(10)]
+    array = np.repeat(np.array(numbers, np.uint64), 3)
+    found = [column_of(array), column_of(numbers * 3), arrow(numbers * 3, "uint64")]
+    for column in found:
+        assert column.numbers is not None
+        assert (column.numbers.least, column.numbers.most) == (2**63, 2**63 + 900)
+        assert column.numbers.moments.deviation == pytest.approx(np.std(np.repeat(range(0, 1_000, 100), 3), ddof=1))
+        assert column.numbers.frequent.sorted_by_count() == [(number, 3, 3) for number in numbers]
+        assert round(column.distinct.estimate) == 10
+    assert len({str(merge_bytes(column)) for column in found}) == 1
+
+
+def merge_bytes(column: ColumnProfile) -> bytes:
+    """The bytes of a column, whatever its type is called."""
+    return Profile({"it": replace(column, dtype="")}, column.rows).to_bytes()
+
+
+def test_integers_of_any_size_are_told_apart() -> None:
+    numbers = [2**64, 2**64 + 1, 2**64 + 5, 2**64 + 5, -(2**200) - 1, 7]
+    column = Profile.from_bytes(profile({"it": numbers}).to_bytes())["it"]
+    assert column.numbers is not None
+    assert (column.numbers.least, column.numbers.most) == (-(2**200) - 1, 2**64 + 5)
+    assert round(column.distinct.estimate) == 5
+    known = {value: (least, most) for value, least, most in column.numbers.frequent.sorted_by_count()}
+    assert known == {7: (1, 3), 2**64: (1, 3)}  # of the others it is known that none is there more than twice
+    assert column.numbers.frequent.missed == 2
+
+
+def test_equal_numbers_are_one_value_whatever_holds_them() -> None:
+    pa = pytest.importorskip("pyarrow")
+    decimals = [decimal.Decimal(cents) / 100 for cents in range(-300, 300)]
+    large = [decimal.Decimal(2**53 + 1), decimal.Decimal("9007199254740993.5"), decimal.Decimal("1e-30")]
+    for values, kind in ((decimals, None), (large, pa.decimal128(38, 2)), (large[:1], pa.decimal128(38, 0))):
+        held = [value for value in values if kind is None or value.as_tuple().exponent >= -kind.scale]
+        objects, table = column_of(held), arrow(held, kind)
+        assert objects.distinct == table.distinct
+        assert objects.numbers == table.numbers
+    floats = column_of([float(value) for value in decimals])
+    assert floats.distinct == arrow(decimals).distinct == column_of(decimals).distinct
+    assert column_of([2**53 + 1]).distinct == column_of(large[:1]).distinct
+    for parts in ([[2**53], [2.0**53]], [[0.0], [-0.0]], [[2.0**63], np.array([2**63], np.uint64)]):
+        assert round(merge([profile({"it": part}) for part in parts])["it"].distinct.estimate) == 1
+    apart: list[list[Any]] = [[np.array([2**64 - 1], np.uint64), [-1]], [[2**53], [2**53 + 1]]]
+    for parts in apart:
+        assert round(merge([profile({"it": part}) for part in parts])["it"].distinct.estimate) == 2
+
+
+def test_a_dictionary_that_names_a_value_twice() -> None:
+    pa = pytest.importorskip("pyarrow")
+    for values in ([5, 5], [5.0, 5.0], ["a", "a"], [MOMENT, MOMENT], [datetime.timedelta(1)] * 2):
+        twice = pa.DictionaryArray.from_arrays(pa.array([0] * 6 + [1] * 4, pa.int8()), pa.array(values))
+        column = profile(pa.table({"it": twice}))["it"]
+        assert column.frequent is not None
+        assert [counts for _, *counts in column.frequent.sorted_by_count()] == [[10, 10]]
+        assert facts(column)[1:] == (10, 0, 1)
+
+
+def test_numbers_and_times_of_another_byte_order() -> None:
+    for kind in ("i4", "u8", "f8", "M8[us]", "m8[s]"):
+        column, swapped = (column_of(np.array([1, 2, 2], "i8").astype(order + kind)) for order in "<>")
+        assert merge_bytes(swapped) == merge_bytes(column)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series([pd.Timestamp.max - pd.Timedelta(minutes=place) for place in range(100)]),
+        pd.Series([pd.Timestamp.max] * 5),
+        pd.Series([pd.Timestamp.min] * 5),
+        np.array([2**63 - 1, -(2**63) + 1], "M8[us]"),
+        np.array([2**62, -(2**62)], "M8[D]"),
+        np.array([10**9, -(10**9)], "M8[Y]"),
+        np.array([10**15, -(10**15)], "M8[W]"),
+        np.array([10**18, 5], "M8[25m]"),
+        [np.datetime64(10**9, "Y"), np.datetime64("2020"), datetime.date.max, datetime.datetime.min],
+    ],
+)
+def test_times_at_the_ends_of_what_64_bits_hold(values: Any) -> None:
+    known = Profile.from_bytes(profile({"it": values}).to_bytes())
+    times = known["it"].times
+    assert times is not None
+    assert times.hours.sum() == times.weekdays.sum() == known.rows
+    assert min(times.hours.min(), times.weekdays.min()) >= 0
+    assert times.numbers.least <= times.numbers.most
+    known._repr_html_()
+
+
+@pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "25s"])
+def test_what_is_far_ahead_does_not_come_back_from_the_past(unit: str) -> None:
+    column = column_of(np.array([2**62, -(2**62)], f"M8[{unit}]"))
+    assert column.times is not None
+    assert column.times.numbers.least < -(10**17)
+    assert column.times.numbers.most > 10**17
+
+
+def test_moments_and_lengths_of_time_a_nanosecond_apart_are_two() -> None:
+    stamps = [pd.Timestamp(10**18), pd.Timestamp(10**18 + 1)]
+    lengths = [pd.Timedelta(10**17), pd.Timedelta(10**17 + 1)]
+    for values in (stamps, lengths):
+        for column in (column_of(pd.Series(values)), column_of(pd.Series(values, dtype=object)), column_of(values)):
+            assert round(column.distinct.estimate) == 2
+            assert column.frequent is not None
+            assert [counts for _, *counts in column.frequent.sorted_by_count()] == [[2, 2]]  # of one microsecond
+    assert column_of(np.array([1], "m8[D]")).distinct == column_of([datetime.timedelta(1)]).distinct
+    assert column_of([np.timedelta64(5, "s")]).kind == "duration"
+    assert column_of([datetime.timedelta.max, datetime.timedelta.min]).durations.most == 86_399_999_999_999  # type: ignore[union-attr]
+
+
+def test_periods_that_pandas_has_no_timestamps_for() -> None:
+    for frequency, years in (("Y", ["0100", "9000"]), ("D", ["1000-01-01", "3000-01-01"])):
+        column = column_of(pd.Series(pd.PeriodIndex([*years, None], freq=frequency)))
+        assert facts(column) == ("time", 3, 1, 2)
+        assert column.times is not None
+        assert column.times.numbers.least == int(np.datetime64(years[0], "us").astype(int))
+
+
 def test_texts_that_are_no_unicode() -> None:
     column = column_of(["ok", "half \ud800", "half \ud800"])
     assert column.texts is not None
@@ -379,6 +497,51 @@ def test_values_whose_methods_raise_are_counted_with_the_others() -> None:
     assert column.types == {"object": 5, "text": 2, "bytes": 1, "integer": 1, "list": 1, "number": 1, "time": 1}
     assert column_of([Text("ä"), "b"]).types == {"text": 2}
     assert column_of([Text("a"), Text("bc")]).types == {"text": 2}
+
+
+class NoHash(type):
+    __hash__ = None  # type: ignore[assignment]
+
+
+class NoComparison(type):
+    def __eq__(cls, other: object) -> bool:
+        raise RuntimeError("no comparison")
+
+    def __hash__(cls) -> int:
+        return 1
+
+
+class NoName(type):
+    def __getattribute__(cls, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+def test_values_whose_types_raise_are_objects() -> None:
+    one, two, three, four = (kind("It", (), {})() for kind in (NoHash, NoComparison, NoComparison, NoName))
+    column = column_of([one, two, three, four, 1, "a", "a", None, 2.5])
+    assert column.types == {"object": 4, "text": 2, "integer": 1, "number": 1}
+    assert (column.rows, column.missing) == (9, 1)
+
+
+def test_names_that_cannot_be_written() -> None:
+    class Name:
+        def __str__(self) -> str:
+            raise RuntimeError("no name")
+
+    (name,) = profile({Name(): [1]})
+    assert "Name" in name
+
+
+def test_a_column_that_its_library_cannot_read_does_not_cost_the_others() -> None:
+    pa = pytest.importorskip("pyarrow")
+    lists = [pa.DictionaryArray.from_arrays(pa.array([0]), pa.array([[number]])) for number in (1, 2)]
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([1, 2], pa.int32()), pa.array(["a", "b"]).dictionary_encode())
+    known = profile(pa.table({"lists": pa.chunked_array(lists), "runs": runs, "good": [1, 2]}))
+    assert {name: facts(column)[:3] for name, column in known.columns.items()} == {
+        "lists": ("list", 2, 0),
+        "runs": ("text", 2, 0),
+        "good": ("integer", 2, 0),
+    }
 
 
 def test_the_same_small_containers_look_the_same_as_one_by_one() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,6 +19,8 @@ from obs_profiles import (
     DriftWarning,
     ExpectationError,
     ExpectationWarning,
+    UncheckedError,
+    UncheckedWarning,
     expect,
     log,
     profile,
@@ -285,8 +289,13 @@ def test_what_is_not_as_expected_can_be_refused(store: RecordingStore) -> None:
 
 
 def test_expectations_of_another_argument_are_not_checked(store: RecordingStore) -> None:
-    make_clean(expect={"weather": [expect.rows(at_most=10)]}, on_failure="raise")(BEFORE)
+    @task(deck_fields=())
+    @profile_data(expect={"weather": [expect.rows(at_most=10)]}, on_failure="raise")
+    def join(flights: pd.DataFrame, weather: pd.DataFrame) -> None: ...
+
+    join(BEFORE, BEFORE.head(5))
     assert "Expectations" not in decks(store)["Data Profile: flights"]
+    assert "All passed" in decks(store)["Data Profile: weather"]
 
 
 # ---- log --------------------------------------------------------------------------------------------------------
@@ -327,8 +336,13 @@ def test_segments_are_kept_and_compared(store: RecordingStore) -> None:
 
 
 def test_a_frame_without_the_column_of_segments_is_profiled_without_them(store: RecordingStore) -> None:
-    make_clean(by="carrier")(BEFORE)
-    assert "200" in decks(store)["Data Profile: flights"]
+    @task(deck_fields=())
+    @profile_data(by="origin", on_drift="raise")
+    def join(flights: pd.DataFrame, weather: pd.DataFrame) -> None: ...
+
+    join(BEFORE, BEFORE[["delay"]])
+    kept = load_execution("last", store=store)
+    assert [len(kept.artifact("join", f"data profile: {name}").segments) for name in ("flights", "weather")] == [2, 0]
 
 
 def test_a_file_is_a_reference(store: RecordingStore, tmp_path: Any) -> None:
@@ -350,3 +364,361 @@ def test_what_changed_since_the_last_good_run_names_the_columns(store: Recording
     told = {one.what: (one.before, one.after) for one in changes.found if one.kind == "data"}
     assert set(told) == {"clean: Data Profile: flights", "clean's flights: column delay"}
     assert all(text and text.endswith("%") for text in told["clean's flights: column delay"])
+
+
+# ---- a guard that fails does not let pass -----------------------------------------------------------------------
+
+
+def broken(store: RecordingStore, name: str = "data profile: flights") -> None:
+    """Damage the profile that the last call kept."""
+    (task_,) = load_execution("last", store=store).tasks
+    kept = load_execution("last", store=store)._assembly.artifacts[task_.id][name]
+    store.put(kept.path or "", b"OBSP\x01 damaged")
+
+
+@pytest.mark.parametrize("reference", ["missing.profile", "20260101-000000-000000-aaaaaa", Path("missing.profile")])
+def test_a_missing_reference_refuses_the_call_and_leaves_the_rules_in_force(
+    store: RecordingStore, reference: Any
+) -> None:
+    ran = []
+
+    @task(deck_fields=())
+    @profile_data(reference=reference, on_drift="raise", expect=[expect("delay").between(0, 199)], on_failure="raise")
+    def clean(flights: pd.DataFrame) -> None:
+        ran.append(flights)
+
+    with pytest.raises(
+        UncheckedError, match="argument flights of clean was not compared: its reference cannot be read"
+    ):
+        clean(BEFORE)
+    assert '<b class="">200</b><span>rows' in decks(store)["Data Profile: flights"]
+    with pytest.raises(ExpectationError, match="delay"):
+        clean(AFTER)
+    assert ran == []
+
+
+def test_a_missing_reference_is_told_where_nothing_is_refused(store: RecordingStore) -> None:
+    clean = make_clean(reference="missing.profile", on_drift="warn")
+    with pytest.warns(UncheckedWarning, match=r"no file 'missing\.profile'"):
+        assert clean(BEFORE) == 200
+    assert "Not compared" in decks(store)["Data Profile: flights"]
+    (found,) = load_execution("last", store=store).tasks
+    assert [verdict.outcome for verdict in found.verdicts] == ["warned"]
+    assert load_execution("last", store=store).artifact("clean", "data profile: flights").rows == 200
+
+
+@pytest.mark.parametrize("reference", [123, {"flights": 123}, object()])
+def test_what_is_no_reference_is_refused_when_decorating(reference: Any) -> None:
+    with pytest.raises(TypeError, match="a reference is a profile, a frame, the path"):
+        profile_data(reference=reference)
+
+
+def test_a_reference_without_rows_is_none(store: RecordingStore) -> None:
+    with pytest.raises(UncheckedError, match="a pinned reference has no rows"):
+        make_clean(reference=BEFORE.iloc[:0], on_drift="raise")(BEFORE)
+
+
+def test_a_frame_that_was_pinned_is_profiled_once_as_it_was(store: RecordingStore) -> None:
+    golden = BEFORE.copy()
+    clean = make_clean(reference=golden, on_drift="raise")
+    golden["delay"] = 0
+    assert clean(BEFORE) == 200
+    pinned = make_clean(reference=iter([BEFORE]), on_drift="raise")  # it can be read but once
+    assert [pinned(BEFORE), pinned(BEFORE)] == [200, 200]
+
+
+def test_an_unreadable_last_profile_does_not_stay_the_last(store: RecordingStore) -> None:
+    clean = make_clean(on_drift="warn", expect=[expect("delay").between(0, 199)], on_failure="raise")
+    clean(BEFORE)
+    broken(store)
+    with pytest.raises(ExpectationError):
+        clean(AFTER)
+    with pytest.warns(UncheckedWarning, match="the profile of the last good call cannot be read"):
+        clean(BEFORE)
+    assert clean(BEFORE) == 200
+    assert "No drift" in decks(store)["Data Profile: flights"]
+
+
+def test_an_unreadable_last_profile_refuses_the_call_and_says_how_to_begin_anew(store: RecordingStore) -> None:
+    make_clean(on_drift="raise")(BEFORE)
+    broken(store)
+    with pytest.raises(UncheckedError, match="or call it once without on_drift='raise' to begin anew"):
+        make_clean(on_drift="raise")(BEFORE)
+    with pytest.warns(UncheckedWarning):
+        make_clean()(BEFORE)
+    with pytest.raises(DriftError):
+        make_clean(on_drift="raise")(AFTER)
+
+
+def test_a_store_that_cannot_be_read_is_no_first_call(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean = make_clean(on_drift="raise")
+    clean(BEFORE)
+    get = store.get
+
+    def unreachable(path: str, *window: Any) -> bytes:
+        if path.startswith("latest/"):
+            raise ConnectionError("the network is down")
+        return get(path, *window)
+
+    monkeypatch.setattr(store, "get", unreachable)
+    with pytest.raises(UncheckedError, match="the network is down"):
+        clean(AFTER)
+
+
+class Hostile(pd.DataFrame):
+    """A frame of which nothing can be read."""
+
+    @property  # type: ignore[misc]
+    def columns(self) -> Any:
+        raise RuntimeError("no columns today")
+
+
+def test_a_frame_that_cannot_be_profiled_is_refused_or_told(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @task(deck_fields=())
+    @profile_data(expect={"weather": [expect.rows(at_least=500)]}, outputs=False)
+    def join(flights: pd.DataFrame, weather: pd.DataFrame) -> int:
+        return 1
+
+    monkeypatch.setenv("OBS_STRICT", "")
+    hostile = Hostile({"delay": [1]})
+    with pytest.warns((UncheckedWarning, ExpectationWarning)) as caught:
+        assert join(hostile, BEFORE) == 1
+    assert {each.category for each in caught} == {UncheckedWarning, ExpectationWarning}
+    with pytest.raises(UncheckedError, match="flights of clean was not checked: RuntimeError: no columns today"):
+        make_clean(on_drift="raise")(hostile)
+
+
+def test_a_warning_that_is_an_error_leaves_the_rest_in_force(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBS_STRICT", "")
+
+    @task(deck_fields=())
+    @profile_data(expect=[expect.rows(at_most=1)], on_drift="raise")
+    def clean(flights: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
+        return again
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clean(BEFORE, BEFORE)
+        warnings.simplefilter("error", ExpectationWarning)
+        with pytest.raises(DriftError, match="argument flights"):
+            clean(AFTER, BEFORE)
+        with pytest.raises(DriftError, match="argument again"):
+            clean(BEFORE, AFTER)
+
+
+# ---- names ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"inputs": ["nope"]},
+        {"inputs": "nope"},
+        {"expect": {"nope": [expect.rows(at_least=1)]}},
+        {"expect": {"return.p": [expect.rows(at_least=1)]}},
+        {"reference": {"nope": BEFORE}},
+    ],
+)
+def test_names_of_no_argument_are_refused_when_decorating(options: Any) -> None:
+    with pytest.raises(ValueError, match=r"'(nope|return\.p)' is no argument of clean; there are: flights, return"):
+
+        @profile_data(**options)
+        def clean(flights: pd.DataFrame) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"outputs": False, "expect": {"return": [expect.rows(at_least=1)]}},
+        {"inputs": False, "reference": {"flights": BEFORE}},
+        {"inputs": ["weather"], "expect": {"flights": [expect.rows(at_least=1)]}},
+    ],
+)
+def test_names_of_what_is_not_profiled_are_refused(options: Any) -> None:
+    with pytest.raises(ValueError, match="is named, and is not profiled"):
+        profile_data(**options)
+
+
+@pytest.mark.parametrize("expected", [expect("delay").present(), [5], {"flights": "delay"}])
+def test_expect_takes_expectations(expected: Any) -> None:
+    if isinstance(expected, list | dict):
+        with pytest.raises(TypeError, match="expect takes what"):
+            profile_data(expect=expected)
+    else:
+        profile_data(expect=expected)
+
+
+def returning(value: Any, **options: Any) -> Any:
+    @task(deck_fields=())
+    @profile_data(**options)
+    def load():  # type: ignore[no-untyped-def]
+        return value
+
+    return load
+
+
+TOO_FEW = [expect.rows(at_least=500)]
+
+
+@pytest.mark.parametrize("value", [BEFORE, {"p": BEFORE}, [BEFORE], ("n", BEFORE)])
+def test_what_is_asked_of_the_result_is_asked_of_each_frame_in_it(store: RecordingStore, value: Any) -> None:
+    with pytest.raises(ExpectationError, match="the result"):
+        returning(value, expect={"return": TOO_FEW}, on_failure="raise")()
+    with pytest.raises(DriftError, match=r"the result .*from a pinned reference"):
+        returning(value, reference={"return": AFTER}, on_drift="raise")()
+
+
+def test_a_part_of_the_result_may_have_rules_and_a_reference_of_its_own(store: RecordingStore) -> None:
+    parts = {"p": BEFORE, "q": AFTER}
+    for rules in ({"return p": TOO_FEW}, {"return": TOO_FEW, "return p": ()}):
+        with pytest.raises(ExpectationError, match="the result p of load"):
+            returning(parts, expect=rules, on_failure="raise")()
+    returning(parts, reference={"return": AFTER, "return p": BEFORE}, on_drift="raise")()
+
+
+@pytest.mark.parametrize("value", [None, 5, {"q": BEFORE}])
+def test_a_part_that_is_not_there_is_not_checked(store: RecordingStore, value: Any) -> None:
+    load = returning(value, expect={"return p": TOO_FEW}, on_failure="raise")
+    with pytest.raises(UncheckedError, match="the result p of load was not checked: there is none"):
+        load()
+    with pytest.warns(UncheckedWarning, match="was not checked"):
+        returning(value, expect={"return p": TOO_FEW})()
+
+
+@pytest.mark.parametrize("options", [{"on_drift": "raise"}, {"expect": TOO_FEW, "on_failure": "raise"}])
+def test_a_guard_that_saw_no_frame_does_not_let_pass(store: RecordingStore, options: Any) -> None:
+    with pytest.raises(UncheckedError, match="load was not checked: it has no frame"):
+        returning(None, **options)()
+    with pytest.raises(UncheckedError, match="has no frame"), execution("block"), profile_data(**options):
+        pass
+
+
+def test_a_frame_that_was_promised_and_did_not_come_is_not_checked(store: RecordingStore) -> None:
+    @task(deck_fields=())
+    @profile_data(on_drift="raise")
+    def clean(flights: pd.DataFrame) -> pd.DataFrame:
+        return None  # type: ignore[return-value]
+
+    with pytest.raises(UncheckedError, match="the result of clean was not checked: it is no frame but None"):
+        clean(BEFORE)
+    with pytest.raises(UncheckedError, match="argument flights of clean was not checked: it is no frame but list"):
+        clean([1])  # type: ignore[arg-type]
+
+
+def test_what_may_be_none_may_be_none(store: RecordingStore) -> None:
+    @task(deck_fields=())
+    @profile_data(on_drift="raise", expect={"flights": TOO_FEW, "return": TOO_FEW}, on_failure="raise")
+    def clean(flights: pd.DataFrame | None, weather: pd.DataFrame = None) -> pd.DataFrame | None:  # type: ignore[assignment]
+        return flights
+
+    assert clean(None) is None
+
+
+def test_the_functions_own_error_about_its_arguments_is_the_one_that_is_raised(store: RecordingStore) -> None:
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        make_clean(on_drift="raise")()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"thresholds": {"typo": 0.3}}, "a threshold for 'typo', a column that no frame of clean has"),
+        ({"by": "typo"}, "segments are by typo, which no frame of clean has"),
+    ],
+)
+def test_what_is_about_no_column_of_any_frame_is_told(store: RecordingStore, options: Any, says: str) -> None:
+    with pytest.raises(UncheckedError, match=says):
+        make_clean(on_drift="raise", **options)(BEFORE)
+    with pytest.warns(UncheckedWarning, match=says):
+        make_clean(on_drift="warn", **options)(BEFORE)
+
+
+# ---- nothing, and parts -----------------------------------------------------------------------------------------
+
+
+def test_an_empty_frame_is_a_drift_of_its_own_and_never_the_reference(store: RecordingStore) -> None:
+    clean, warning = make_clean(on_drift="raise"), make_clean(on_drift="warn")
+    clean(BEFORE)
+    for _ in range(2):
+        with pytest.raises(DriftError, match=r"argument flights of clean is empty: execution .* had 200 rows"):
+            clean(BEFORE.iloc[:0])
+    with pytest.warns(DriftWarning, match="is empty"):
+        warning(BEFORE.iloc[:0])
+    assert "No rows, where there were 200" in decks(store)["Data Profile: flights"]
+    assert load_execution("last", store=store).artifact("clean", "data profile: flights").rows == 0
+    with pytest.raises(DriftError, match="delay"):
+        clean(AFTER)
+
+
+def segmented(seed: int, shift: float = 0.0) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "carrier": random.choice(["UA", "B6", "DL"], 20_000, p=[0.6, 0.38, 0.02]),
+            "delay": random.normal(10, 5, 20_000),
+        }
+    )
+    frame.loc[frame.carrier == "DL", "delay"] += shift
+    return frame
+
+
+def test_drift_in_a_segment_is_a_drift(store: RecordingStore) -> None:
+    clean = make_clean(by="carrier", on_drift="raise")
+    clean(segmented(1))
+    clean(segmented(2))
+    with pytest.raises(DriftError, match=r"delay \(0\.\d\d\) where carrier is DL$") as caught:
+        clean(segmented(3, shift=50))
+    assert caught.value.columns == []
+    assert {value: [one.name for one in found] for value, found in caught.value.segments.items()} == {"DL": ["delay"]}
+    assert "delay drifted where carrier is DL" in decks(store)["Data Profile: flights"]
+    (found,) = load_execution("last", store=store).tasks
+    assert ("warned", "delay drifted where carrier is DL") in [(one.outcome, one.found) for one in found.verdicts]
+
+
+def test_a_pinned_reference_is_compared_by_segments_or_not_at_all(store: RecordingStore) -> None:
+    with pytest.raises(DriftError, match="where carrier is DL"):
+        make_clean(reference=segmented(1), by="carrier", on_drift="raise")(segmented(3, shift=50))
+    with pytest.raises(UncheckedError, match="a pinned reference has no segments by carrier"):
+        make_clean(reference=profile(segmented(1)), by="carrier", on_drift="raise")(segmented(2))
+
+
+def test_segments_of_an_arrow_table(store: RecordingStore) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    make_clean(by="origin")(arrow.Table.from_pandas(BEFORE))
+    kept = load_execution("last", store=store).artifact("clean", "data profile: flights")
+    assert set(kept.segments) == {"EWR", "JFK"}
+
+
+# ---- log --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_logged_may_have_a_name_that_is_no_valid_text(store: RecordingStore) -> None:
+    @task(deck_fields=())
+    def count(rows: int) -> int:
+        return log({"delay": range(rows)}, "part-\udcff").rows
+
+    assert [count(200), count(400)] == [200, 400]
+    (shown,) = decks(store).values()
+    assert "1 of 1 columns drifted" in shown
+
+
+def test_an_unreadable_last_profile_is_no_matter_for_what_is_logged(store: RecordingStore) -> None:
+    @task(deck_fields=())
+    def count(rows: int) -> int:
+        return log({"delay": range(rows)}).rows
+
+    count(200)
+    broken(store, "data profile: data")
+    with pytest.warns(UncheckedWarning, match="cannot be read"):
+        assert count(300) == 300
+    assert count(300) == 300
+    assert "No drift" in decks(store)["Data Profile: data"]
+
+
+def test_segments_of_what_is_logged_are_by_a_column_that_it_has(store: RecordingStore) -> None:
+    with pytest.warns(UncheckedWarning, match="segments are by typo"):
+        log({"delay": range(5)}, by="typo")

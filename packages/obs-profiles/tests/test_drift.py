@@ -131,6 +131,68 @@ def test_a_new_sentinel_among_many_numbers_is_found(random: np.random.Generator)
     assert (found.movements[0].what, found.movements[0].kind) == ("-999", "value")
 
 
+@pytest.mark.parametrize("many", [30, 72, 110, 182, 500, 2_000])
+@pytest.mark.parametrize("text", [False, True])
+def test_a_new_value_of_a_hundredth_is_found_among_however_many(
+    many: int, text: bool, random: np.random.Generator
+) -> None:
+    def rows(share: float) -> Any:
+        values = np.where(random.random(60_000) < share, -999, random.integers(18, 18 + many, 60_000))
+        return [f"station {value:04}" for value in values.tolist()] if text else values
+
+    before, after, again = profile({"it": rows(0)}), profile({"it": rows(0.01)}), profile({"it": rows(0)})
+    (found,) = drift(before, after)
+    assert found.drifted
+    assert (found.movements[0].what, found.movements[0].before) == ("station -999" if text else "-999", 0)
+    assert drift(before, again).drifted == []
+
+
+def test_a_sentinel_is_found_in_profiles_that_were_folded(random: np.random.Generator) -> None:
+    def folded(share: float) -> Profile:
+        numbers = np.where(random.random(10_000) < share, -999.0, random.normal(size=10_000))
+        made = Profile({}, 0)
+        for part in np.array_split(numbers, 50):
+            made += profile({"it": part})
+        return made
+
+    assert drift(folded(0), folded(0.01)).drifted
+    assert not drift(folded(0), folded(0)).drifted
+
+
+@pytest.mark.parametrize(
+    ("values", "other"),
+    [
+        (list(range(1_000)) * 10, "N/A"),
+        ([0, 1, 2] * 3_000, "N/A"),
+        ([k * 0.1 for k in range(9_000)], True),
+        ([datetime.datetime(2020, 1, 1) + datetime.timedelta(hours=k) for k in range(9_000)], "2020"),
+        ([[1]] * 9_000, "x"),
+        (["a", "b"] * 4_500, 5),
+        ([True, False] * 4_500, "x"),
+    ],
+)
+def test_values_of_another_type_are_part_of_it(values: list[Any], other: Any) -> None:
+    found = drift_of(values, [*[other] * (len(values) // 20), *values[len(values) // 20 :]])
+    assert found.drifted
+    assert found.distance == pytest.approx(hellinger([1, 0], [0.95, 0.05]), abs=0.02)
+
+
+def test_infinities_of_the_other_sign_are_others() -> None:
+    found = drift_of([1.0, float("inf")] * 500, [1.0, float("-inf")] * 500)
+    assert found.distance == pytest.approx(hellinger([0.5, 0.5, 0], [0.5, 0, 0.5]), abs=0.01)
+
+
+def test_large_integers_that_all_moved_by_one_are_found_and_read_differently() -> None:
+    numbers = 2**63 + 100 * np.arange(10, dtype=np.uint64)
+    found = drift_of(np.repeat(numbers, 100), np.repeat(numbers + np.uint64(1), 100))
+    assert found.distance == pytest.approx(1, abs=0.01)
+    assert len({one.what for one in found.movements}) == 20
+    near = drift_of(np.linspace(1, 1 + 1e-12, 1_000), np.linspace(1, 1 + 2e-12, 1_000))
+    for one in near.movements:
+        low, high = one.what.split(" to ")
+        assert low != high
+
+
 def test_a_shift_is_found_in_samples_of_a_hundred(random: np.random.Generator) -> None:
     assert drift_of(random.normal(0, 1, 100), random.normal(1.5, 1, 100)).drifted
     assert drift_of(["a"] * 90 + ["b"] * 10, ["a"] * 40 + ["b"] * 60).drifted
@@ -259,3 +321,52 @@ def test_profiles_and_frames_may_be_mixed() -> None:
     assert [each.distance for each in found] == [0]
     with pytest.raises(KeyError, match="no column 'other'; there are: it"):
         found.column("other")
+
+
+def test_what_drifted_in_a_segment_alone_is_told_apart() -> None:
+    before = {"key": ["a", "b"] * 500, "value": [1, 2] * 500, "gone": [1] * 1000}
+    after = {"key": ["a"] * 998 + ["b"] * 2, "value": [1] * 998 + [3] * 2}
+    found = drift(profile(before, by="key"), profile(after, by="key"), thresholds={"key": 1.0, "value": 1.0})
+    assert [one.name for one in found.drifted] == ["gone"]
+    assert (found.drifted_segments, found.passed) == ({}, False)
+    same = {**before, "value": [1, 3] * 500}
+    found = drift(profile(before, by="key"), profile(same, by="key"), thresholds={"value": 0.8})
+    assert found.drifted == []
+    assert {value: [one.name for one in columns] for value, columns in found.drifted_segments.items()} == {
+        "b": ["value"]
+    }
+    assert not found.passed
+
+
+def test_no_rows_where_there_were_some_is_no_pass() -> None:
+    found = drift({"it": [1.0]}, {"it": []})
+    assert (found.emptied, found.passed, found.drifted) == (True, False, [])
+    assert drift({"it": []}, {"it": []}).passed
+
+
+def test_segments_that_are_in_one_side_alone_are_not_compared_and_the_page_says_so() -> None:
+    found = drift(profile({"key": ["a"] * 9}, by="key"), profile({"key": ["b"] * 9}, by="key"))
+    assert (found.segments, found.by) == ({}, ("key",))
+    assert "No segment by key is in both." in found._repr_html_()
+
+
+@pytest.mark.parametrize("segments", [1, 50])
+def test_segments_of_the_same_data_seldom_drift(segments: int) -> None:
+    """The threshold is low enough that chance alone decides; one comparison in a thousand may be far."""
+    random = np.random.default_rng(segments)
+
+    def data() -> dict[str, Any]:
+        rows = 20_000
+        keys = random.integers(0, segments, rows)
+        return {
+            "key": keys.astype(str),
+            "number": random.normal(size=rows),
+            "word": random.integers(0, 30, rows).astype(str),
+        }
+
+    runs = 15
+    alarms = 0
+    for _ in range(runs):
+        found = drift(profile(data(), by="key"), profile(data(), by="key"), thresholds=0.0)
+        alarms += not found.passed
+    assert alarms <= 2

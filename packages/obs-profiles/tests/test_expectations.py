@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import decimal
+import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from obs_profiles import check, expect, profile
+from obs_profiles import Expectation, check, expect, profile
 
 FLIGHTS = {
     "delay": [3.0, None, 12.0, -5.0],
@@ -104,22 +107,180 @@ def test_an_estimate_near_its_limit_says_that_it_may_be_wrong(random: np.random.
             expect("id").unique(),
         ],
     )
-    assert (close.certain, clear.certain, unique.certain, unique.passed) == (False, True, False, True)
+    assert (close.certain, clear.certain, unique.certain, unique.passed) == (False, True, True, True)
 
 
-def test_infinite_numbers_are_beyond_every_limit() -> None:
-    (verdict,) = check({"it": [1.0, float("inf")]}, [expect("it").between(0, 1e308)])
-    assert (verdict.passed, verdict.found) == (False, "1 to ∞")
+INF = math.inf
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "passed", "found"),
+    [
+        ([1.0, INF], expect("it").between(0, 1e308), False, "1 to ∞"),
+        ([INF, INF], expect("it").between(0, INF), True, "∞ to ∞"),
+        ([1.0, INF], expect("it").mean(at_most=5), False, "∞"),
+        ([1.0, -INF], expect("it").mean(at_most=5), True, "-∞"),
+        ([INF, -INF], expect("it").mean(at_most=5), False, "NA"),
+        ([1.0, INF], expect("it").deviation(at_most=5), False, "NA"),
+        ([1.0] * 5 + [INF] * 50, expect("it").quantile(0.9, at_most=5), False, "∞"),
+        ([1.0] * 50 + [INF] * 5, expect("it").quantile(0.5, at_most=5), True, "1"),
+        ([INF] * 9, expect("it").quantile(0.5, at_most=5), False, "∞"),
+        ([1.0, INF], expect("it").among(1), False, "∞ (1)"),
+        ([1.0, INF], expect("it").among(1, INF), True, "no other"),
+    ],
+)
+def test_infinite_numbers_are_beyond_every_limit(values: list[float], expected: Any, passed: bool, found: str) -> None:
+    (verdict,) = check({"it": values}, [expected])
+    assert (verdict.passed, verdict.found) == (passed, found)
+
+
+DAY = datetime.datetime(2013, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "allowed", "passed"),
+    [
+        ([1.0, 2.0], (1.0, 2.0), True),
+        ([1.0, 2.0], (1, 2), True),
+        ([1, 2], (1.0, np.int64(2)), True),
+        ([1e16, 1e22], (1e16, 1e22), True),
+        (np.array([0.1], np.float32), (0.1,), True),
+        (np.array([0.1]), (np.float32(0.1),), False),
+        ([b"a"], (b"a",), True),
+        (["a"], (b"a",), False),
+        ([DAY], (DAY,), True),
+        ([DAY], (DAY + datetime.timedelta(seconds=1),), False),
+        ([datetime.timedelta(hours=1)], (datetime.timedelta(minutes=60),), True),
+        ([decimal.Decimal("1.10")], (decimal.Decimal("1.10"),), True),
+        (["x" * 150], ("x" * 150,), True),
+        (["x" * 150], ("x" * 100 + "…",), False),
+        ([1] * 90 + ["evil"] * 10, (1,), False),
+        (["a"] * 90 + [666] * 10, ("a",), False),
+        (["1"], (1,), False),
+        ([1], ("1",), False),
+        ([True, False], (True,), False),
+        ([True, 0], (True,), False),
+        (["é", None], ("é", None), True),
+        (["é"], ("e",), False),
+        (["\udc80"], ("\udc80",), True),
+        ([f"w{k}" for k in range(100)], tuple(f"w{k}" for k in range(300)), True),
+        (list(range(100)), tuple(float(k) for k in range(300)), True),
+    ],
+)
+def test_values_are_allowed_by_what_they_are_and_not_by_how_they_read(
+    values: Any, allowed: tuple[Any, ...], passed: bool
+) -> None:
+    (verdict,) = check({"it": values}, [expect("it").among(*allowed)])
+    assert verdict.passed is passed
+
+
+def test_numbers_among_texts_and_texts_among_numbers_are_within_no_limits() -> None:
+    for values, found in (([1] * 90 + ["x"] * 10, "1 to 1, 10 text"), (["x"] * 90 + [1] * 10, "1 to 1, 90 text")):
+        (verdict,) = check({"it": values}, [expect("it").between(0, 2)])
+        assert (verdict.passed, verdict.certain, verdict.found) == (False, True, found)
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "passed"),
+    [
+        (datetime.date(2013, 1, 1), datetime.datetime(2013, 1, 1, 3), True),
+        (np.datetime64("2013-01-01"), pd.Timestamp("2013-01-01 03:00", tz="UTC"), True),
+        (None, datetime.datetime(2013, 1, 1, 2, 59, 59, 999_999), False),
+        (datetime.datetime(2013, 1, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=1))), None, True),
+        (datetime.datetime(2013, 1, 1, 0, 0, 1), None, False),
+        (0, 5, False),
+    ],
+)
+def test_times_are_between_moments(least: Any, most: Any, passed: bool) -> None:
+    (verdict,) = check(FLIGHTS, [expect("hour").between(least, most)])
+    assert verdict.passed is passed
+    assert verdict.found == ("2013-01-01 to 2013-01-01 03:00" if least != 0 else "4 time")
+
+
+def test_lengths_of_time_are_between_timedeltas_or_seconds() -> None:
+    hours = {"it": [datetime.timedelta(hours=hour) for hour in (1, 2)]}
+    limits: list[tuple[Any, Any]] = [
+        (datetime.timedelta(0), datetime.timedelta(hours=2)),
+        (3600, np.timedelta64(2, "h")),
+        (None, 7199),
+    ]
+    checked = check(hours, [expect("it").between(*each) for each in limits])
+    assert [verdict.passed for verdict in checked] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "text"),
+    [
+        ([0.03015, 2452.2], expect("it").between(0, 2452.19), "it: values ≥ 0 and ≤ 2452.19, found 0.03015 to 2452.2"),
+        ([2452.55], expect("it").between(None, 2452.6), "it: values ≤ 2452.6, found 2452.55 to 2452.55"),
+        ([None] * 301 + [1] * 9_699, expect("it").missing(at_most=0.03005), "it: missing ≤ 3.005 %, found 3.01 %"),
+        ([None] + [1] * 9_999, expect("it").missing(at_most=0.00005), "it: missing ≤ 0.005 %, found 0.01 %"),
+        (
+            [2**53 + 3],
+            expect("it").between(None, 2**53 + 1),
+            f"it: values ≤ {2**53 + 1:,}, found {2**53 + 3:,} to {2**53 + 3:,}",
+        ),
+    ],
+)
+def test_no_text_of_a_verdict_contradicts_it(values: list[Any], expected: Any, text: str) -> None:
+    (verdict,) = check({"it": values}, [expected])
+    assert str(verdict) == text
+
+
+EMPTY_RULES = [
+    expect("it").between(0, 1),
+    expect("it").among("a"),
+    expect("it").type("text"),
+    expect("it").length(at_most=5),
+    expect("it").unique(),
+    expect("it").mean(at_most=5),
+]
+
+
+def test_no_rule_holds_of_values_that_never_came_unless_somebody_said_so() -> None:
+    for values, found, allowance in (
+        ([], "no rows", expect.rows(at_least=0)),
+        ([None, None], "no values", expect("it").missing(at_most=1)),
+    ):
+        checked = check({"it": values}, EMPTY_RULES)
+        assert [(verdict.passed, verdict.found) for verdict in checked] == [(False, found)] * len(EMPTY_RULES)
+        assert check({"it": values}, [*EMPTY_RULES, allowance]).passed
+    assert not check({"it": []}, [expect("it").present()]).passed
 
 
 def test_more_values_than_are_counted_are_no_proof() -> None:
-    (verdict,) = check({"it": [f"w{k}" for k in range(5_000)]}, [expect("it").among("w1")])
+    (verdict,) = check({"it": [f"w{k:04}" for k in range(5_000)]}, [expect("it").among("w0001")])
     assert (verdict.passed, verdict.certain) == (False, False)
 
 
-@pytest.mark.parametrize("make", [lambda: expect("it").mean(), lambda: expect("it").quantile(2, at_most=1)])
-def test_expectations_that_mean_nothing_are_refused(make: Any) -> None:
-    with pytest.raises(ValueError, match=r"needs a limit|from 0 to 1"):
+@pytest.mark.parametrize(
+    ("make", "error", "says"),
+    [
+        (lambda: expect("it").mean(), ValueError, "mean needs a limit"),
+        (lambda: expect.rows(), ValueError, "rows needs a limit"),
+        (lambda: expect("it").quantile(2, at_most=1), ValueError, "from 0 to 1"),
+        (
+            lambda: expect("it").between(0, "5"),  # type: ignore[arg-type]
+            TypeError,
+            "a limit of range is a number, or a date or datetime, not str",
+        ),
+        (lambda: expect("it").between(0, True), TypeError, "not bool"),
+        (lambda: expect("it").mean(at_most=datetime.datetime(2013, 1, 1)), TypeError, "is a number, not datetime"),  # type: ignore[arg-type]
+        (lambda: expect("it").missing(at_most="0.5"), TypeError, "not str: '0.5'"),  # type: ignore[arg-type]
+        (lambda: expect("it").missing(at_most=5), ValueError, "a share, from 0 to 1, not 5"),
+        (lambda: expect("it").between(math.nan, 3), ValueError, "not NaN"),
+        (lambda: expect("it").between(3, 1), ValueError, "at least 3 and at most 1"),
+        (lambda: expect("it").between(3, datetime.date(2013, 1, 1)), TypeError, "both numbers or both moments"),
+        (lambda: expect("it").among(), ValueError, "needs a value"),
+        (lambda: expect("it").type("nubmer"), ValueError, "no type 'nubmer'; there are: integer, number"),
+        (lambda: expect.columns(), ValueError, "needs a name"),
+        (lambda: expect.columns(5), TypeError, "named by texts"),  # type: ignore[arg-type]
+        (lambda: expect(5).present(), TypeError, "named by a text"),  # type: ignore[arg-type]
+        (lambda: Expectation("it", "nonsense", 1.0), ValueError, "no measure 'nonsense'"),
+    ],
+)
+def test_expectations_that_mean_nothing_are_refused(make: Any, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
         make()
 
 

@@ -77,7 +77,7 @@ class TestCheckedPage(RendererContract):
 
     def hostile(self, text: str) -> Any:
         return check(
-            {text: [text]}, [expect(text).among(text + "!"), expect(text + "?").present(), expect(text).type(text)]
+            {text: [text]}, [expect(text).among(text + "!"), expect(text + "?").present(), expect.columns(text + "?")]
         )
 
     def snapshot(self, value: Any) -> object:
@@ -112,6 +112,29 @@ def test_the_first_200_columns_have_pictures_and_all_have_numbers() -> None:
     assert page.count('class="row ') == 250
     assert page.count("<svg") == 200
     assert "Pictures are drawn of the first 200 columns." in page
+
+
+def test_all_different_is_said_of_what_is_known_to_be(random: np.random.Generator) -> None:
+    identifiers = np.arange(50_000) * 7_919 + 10**9
+    repeated = identifiers.copy()
+    repeated[:250] = identifiers[-250:]
+    zeros = np.where(np.arange(50_000) < 90, 0.0, random.normal(size=50_000))
+    columns: dict[str, Any] = {"it": identifiers, "text": [f"id{number}" for number in identifiers]}
+    for name, values in columns.items():
+        known = profile({name: values})
+        assert known[name].all_different is True
+        assert "50,000 all different" in text_of(profile_html(known))
+    for values in (repeated, zeros, [f"id{number}" for number in repeated]):
+        known = profile({"it": values})
+        assert known["it"].all_different is not True
+        assert "nearly all different" in text_of(profile_html(known))
+    assert profile({"it": [1, 1, 2]})["it"].all_different is False
+
+
+def test_integers_beside_each_other_do_not_read_alike() -> None:
+    page = text_of(profile_html(profile({"it": 2**53 + np.arange(1_000), "tiny": np.linspace(1, 1 + 1e-12, 1_000)})))
+    assert "9,007,199,254,740,992 to 9,007,199,254,741,991" in page
+    assert "1 to 1 " not in page
 
 
 def test_drift_says_what_moved(random: np.random.Generator) -> None:
@@ -173,6 +196,8 @@ def test_times_durations_and_shares_are_short() -> None:
     assert time_text(micros) == "2013-05-01 12:30"
     assert time_text(micros + 7_500_000) == "2013-05-01 12:30:07"
     assert time_text(1_367_366_400_000_000) == "2013-05-01"
+    assert time_text(-62_135_596_800_000_000) == "0001-01-01"
+    assert time_text(-62_135_596_740_000_000) == "0001-01-01 00:01"
     assert time_text(4e18) == "128725"
     assert rough_time_text(micros + 7_500_000, 4e15) == "2013-05-02"
     assert rough_time_text(micros + 7_500_000, 3e13) == "2013-05-01 13:00"
@@ -185,3 +210,12 @@ def test_times_durations_and_shares_are_short() -> None:
         ">99.9 %",
         "100 %",
     ]
+
+
+def test_one_of_a_kind_is_counted_in_the_singular() -> None:
+    made = profile({"a": [1.0], "b": [None]})
+    pages = [made, drift(made, made), check(made, [expect("a").between(0, 1)])]
+    texts = [" ".join(re.sub(r"<[^>]*>", " ", page._repr_html_()).split()) for page in pages]
+    assert [text for text in texts if "1 rows" in text or "1 columns" in text] == []
+    assert "1 column lacks some" in texts[0]
+    assert all("1 row " in text for text in texts)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 import pickle
 import random as random_module
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +173,44 @@ def test_parts_of_any_values_merge_in_any_order(parts: list[list[Any]], shuffled
     assert merged["it"].rows == sum(map(len, parts))
     assert sum(merged["it"].types.values()) == merged["it"].present
     merged._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [[5, 6], [5.0, 6.5]],
+        [[0.0, 1.0], [-0.0, 1.0]],
+        [[2**53] * 3 + [2**53 + 1] * 4, [0.5]],
+        [np.array([2**64 - 1, 2**63], np.uint64), [1, 2], [1.5], [2**70]],
+        [[1.5e308, 1.6e308], [-1.5e308, -1.6e308], [1.0, 2.0]],
+        [["id-163243"], ["id-57516"]],  # of one hash of 32 bits
+        [[1, "a", None, 2.5], ["a", b"a", True], [{}, [], (1,)]],
+    ],
+)
+def test_parts_of_several_types_merge_in_any_order_and_so_do_those_that_were_kept(parts: list[Any]) -> None:
+    profiles = [profile({"it": part}) for part in parts]
+    kept = [Profile.from_bytes(part.to_bytes()) for part in profiles]
+    merged = [merge(order) for parts in (profiles, kept) for order in itertools.permutations(parts)]
+    for each in merged:
+        each.made = 1
+    assert len({each.to_bytes() for each in merged}) == 1
+
+
+def test_counts_of_large_integers_are_exact_beside_real_numbers() -> None:
+    merged = merge([profile({"it": [2**53] * 3 + [2**53 + 1] * 4}), profile({"it": [0.5]})])
+    assert merged["it"].frequent is not None
+    assert merged["it"].frequent.sorted_by_count() == [(2**53 + 1, 4, 4), (2**53, 3, 3), (0.5, 1, 1)]
+
+
+def test_long_texts_that_begin_alike_are_counted_apart() -> None:
+    address = "https://example.org/" + "ä" * 90
+    texts = [address + "/one"] * 6 + [address + "/two"] * 3 + ["short"]
+    whole, halves = profile({"it": texts}), merge([profile({"it": texts[::2]}), profile({"it": texts[1::2]})])
+    for known in (whole, halves):
+        assert known["it"].frequent is not None
+        assert [least for _, least, _ in known["it"].frequent.sorted_by_count()] == [6, 3, 1]
+        assert max(map(len, known["it"].frequent.values)) < 120
+    assert drift(whole, halves).column("it").distance == 0
 
 
 def test_parts_may_lack_columns() -> None:
@@ -384,11 +424,12 @@ def test_profiles_can_be_pickled_saved_and_loaded(tmp_path: Path) -> None:
     [
         (b"", "0 bytes are no profile"),
         (b"hello", "no profile: one begins with b'OBSP'"),
-        (b"OBSP\x09" + zlib.compress(b""), "version 9, and this obs-profiles reads version 1: upgrade"),
-        (b"OBSP\x01", "cut off"),
-        (b"OBSP\x01nonsense", "damaged"),
-        (b"OBSP\x01" + zlib.compress(b"\xc1"), "damaged"),
-        (b"OBSP\x01" + zlib.compress(msgspec.msgpack.encode({"rows": "many"})), "damaged"),
+        (b"OBSP\x09" + zlib.compress(b""), "version 9, and this obs-profiles reads version 2: upgrade"),
+        (b"OBSP\x01" + zlib.compress(b""), "version 1, and this obs-profiles reads version 2: profile the data again"),
+        (b"OBSP\x02", "cut off"),
+        (b"OBSP\x02nonsense", "damaged"),
+        (b"OBSP\x02" + zlib.compress(b"\xc1"), "damaged"),
+        (b"OBSP\x02" + zlib.compress(msgspec.msgpack.encode({"rows": "many"})), "damaged"),
     ],
 )
 def test_what_is_no_profile_is_refused(data: bytes, says: str) -> None:
@@ -415,7 +456,7 @@ EVERY_KIND: dict[str, Any] = {
 
 
 def crafted(record: Any) -> bytes:
-    return b"OBSP\x01" + zlib.compress(msgspec.msgpack.encode(record), 1)
+    return b"OBSP\x02" + zlib.compress(msgspec.msgpack.encode(record), 1)
 
 
 def places_in(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -459,17 +500,28 @@ def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch: pytest.Monkey
     for columns, says in ((2**31, "length <= 65536"), (70_000, "length <= 65536")):
         content = header + b"\xdd" + columns.to_bytes(4, "big") + name * 70_000
         with pytest.raises(ProfileFormatError, match=says):
-            Profile.from_bytes(b"OBSP\x01" + zlib.compress(content, 1))
+            Profile.from_bytes(b"OBSP\x02" + zlib.compress(content, 1))
     deep = b"\x83\xa4rows\0\xa7columns\x90\xa4made" + b"\x91" * 100_000
     with pytest.raises(ProfileFormatError, match="damaged"):
-        Profile.from_bytes(b"OBSP\x01" + zlib.compress(deep))
+        Profile.from_bytes(b"OBSP\x02" + zlib.compress(deep))
+    many = header + b"\xdd" + (20_000).to_bytes(4, "big") + name * 20_000
+    with pytest.raises(ProfileFormatError, match=r"20,000 columns in all segments, of which so small a file"):
+        Profile.from_bytes(b"OBSP\x02" + zlib.compress(many))
+    lists: list[dict[str, Any]] = [
+        {"numbers": {"least": 0, "most": 0, "count": 0, "mean": 0.0, "frequent": {"counts": [1] * 9_000}}},
+        {"types": {str(number): 0 for number in range(100)}},
+    ]
+    for column in lists:
+        content = msgspec.msgpack.encode({"rows": 1, "columns": [{"name": "", "rows": 1} | column]})
+        with pytest.raises(ProfileFormatError, match="of length <="):
+            Profile.from_bytes(b"OBSP\x02" + zlib.compress(content))
     monkeypatch.setattr("obs_profiles.files.reading._MOST", 1 << 20)
     with pytest.raises(ProfileFormatError, match="cut off, or too large"):
-        Profile.from_bytes(b"OBSP\x01" + zlib.compress(bytes(2**20 + 1)))
+        Profile.from_bytes(b"OBSP\x02" + zlib.compress(bytes(2**20 + 1)))
 
 
-def test_a_file_of_the_first_version_is_read_for_ever() -> None:
-    known = Profile.load(Path(__file__).parent / "version_1.profile")
+def test_a_file_of_this_version_is_read_for_ever() -> None:
+    known = Profile.load(Path(__file__).parent / "version_2.profile")
     assert (known.rows, known.by, known.made) == (600, ("word",), 1)
     expected = profile(EVERY_KIND, by="word")
     assert list(known.segments) == list(expected.segments)
@@ -485,7 +537,7 @@ def test_a_field_of_a_newer_version_is_skipped() -> None:
     known = profile({"a": [1, 2, 3]})
     record = msgspec.msgpack.decode(zlib.decompress(known.to_bytes()[5:]))
     record["invented"] = record["columns"][0]["invented"] = {"x": 1}
-    assert Profile.from_bytes(b"OBSP\x01" + zlib.compress(msgspec.msgpack.encode(record))) == known
+    assert Profile.from_bytes(b"OBSP\x02" + zlib.compress(msgspec.msgpack.encode(record))) == known
 
 
 def test_equal_data_makes_equal_bytes_in_every_process() -> None:
@@ -508,3 +560,65 @@ def test_a_profile_is_asked_for_columns_by_name() -> None:
     table = pd.DataFrame(known.to_dict()).T
     assert table.loc["a", "mean"] == 1.5
     assert table.loc["b", "missing"] == 1
+
+
+def test_pairs_that_read_alike_are_segments_of_their_own() -> None:
+    pairs = {"one": ["x / y", "x", '"a', 'a" / "b', "plain"], "other": ["z", "y / z", "b", "c", "plain"]}
+    known = profile(pairs, by=["one", "other"])
+    assert sorted(known.segments) == sorted(
+        ['"x / y" / z', 'x / "y / z"', '"""a" / b', '"a"" / ""b" / c', "plain / plain"]
+    )
+
+
+def test_integers_that_are_floats_beside_missing_ones_have_the_same_segments() -> None:
+    whole, gaps = pd.DataFrame({"key": [1, 2] * 5}), pd.DataFrame({"key": [1, 2] * 5 + [None]})
+    assert set(profile(gaps, by="key").segments) == {*profile(whole, by="key").segments, "(missing)"}
+    assert set(profile({"key": [1.5, 2.0, float("inf")]}, by="key").segments) == {"1.5", "2", "inf"}
+
+
+def test_rows_without_a_value_are_beside_the_50_largest() -> None:
+    keys = [f"k{number:02}" for number in range(60) for _ in range(number + 2)]
+    for known in (profile({"key": [*keys, None]}, by="key"), merge([profile({"key": [*keys, None]}, by="key")] * 2)):
+        names = {*known.segments} - {OTHERS, "(missing)"}
+        assert names == {f"k{number:02}" for number in range(10, 60)}
+        assert known.segments["(missing)"].rows in (1, 2)
+
+
+def within_slack(known: Profile, counts: Mapping[str, int]) -> None:
+    named = {value: part.rows for value, part in known.segments.items() if value not in (OTHERS, "(missing)")}
+    for value, rows in named.items():
+        assert rows <= counts[value] <= rows + known.segment_slack
+    least = min(named.values())
+    assert all(count <= least + known.segment_slack for value, count in counts.items() if value not in named)
+    assert sum(part.rows for part in known.segments.values()) == sum(counts.values())
+
+
+def test_what_a_segment_may_lack_after_a_merge_is_stated() -> None:
+    one = ["hot"] * 100 + [f"a{number}" for number in range(40)]
+    other = ["hot"] * 2 + [f"b{number}" for number in range(60) for _ in range(5)]
+    parts = [profile({"key": keys}, by="key") for keys in (one, other)]
+    assert [part.segment_slack for part in parts] == [0, 0]
+    whole = merge(parts)
+    assert (whole.segments["hot"].rows, whole.segment_slack) == (100, 5)
+    within_slack(whole, Counter(one + other))
+    assert merge(parts[::-1]) == whole
+    assert Profile.from_bytes(whole.to_bytes()).segment_slack == 5
+    assert merge([parts[0], parts[0]]).segment_slack == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_segment_may_lack_is_a_bound_however_parts_are_merged(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    keys = [(random.zipf(1.3, 400) % 150 + shift).astype(str).tolist() for shift in random.integers(0, 60, 6)]
+    parts = [profile({"key": part}, by="key") for part in keys]
+    counts = Counter(key for part in keys for key in part)
+    left, right = merge(parts[:2]), merge(parts[2:])
+    for whole in (merge(parts), left + right, functools.reduce(Profile.__add__, parts)):
+        within_slack(whole, counts)
+
+
+def test_segments_of_many_batches_are_bounded_and_say_what_they_lack() -> None:
+    batches = [["hot"] * 3 + [f"{batch}-{number % 300}" for number in range(900)] for batch in range(20)]
+    known = profile(({"key": keys} for keys in batches), by="key")
+    assert len(known.segments) == 51
+    within_slack(known, Counter(key for keys in batches for key in keys))

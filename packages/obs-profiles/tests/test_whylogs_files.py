@@ -174,6 +174,37 @@ J5KmYPXvFqal?g{Ui^H0~GDt=R<*h+Bw?vAJUv5fawx90U}?|t%7%@fZ*tGRmRJ-7V6gb>GnUqWZ4JK;
 """
 
 
+def test_what_whylogs_does_not_know_of_times_is_unknown_and_no_drift(random: np.random.Generator) -> None:
+    frame = frame_of(random, 300)
+    frame["when"] = pd.date_range("2020", periods=300).astype(object)
+    frame["long"] = ["x" * 110 + str(row % 3) for row in range(300)]
+    known = Profile.from_bytes(written_by_whylogs(frame)[1])
+    assert (known["when"].kind, known["when"].distinct.relative_error) == ("unknown", np.inf)
+    assert drift(known, frame).drifted == []
+    merged = merge([known, profile(frame)])
+    assert Profile.from_bytes(merged.to_bytes()) == merged
+    assert merged["when"].distinct.incomplete
+    merged._repr_html_()
+
+
+def test_a_column_of_unknown_values_is_compared_by_what_is_missing() -> None:
+    from dataclasses import replace
+
+    from obs_profiles.sketches import DistinctSketch
+
+    times = profile({"when": pd.date_range("2020", periods=300)})
+    unknown = replace(
+        times["when"], types={"unknown": 300}, times=None, distinct=DistinctSketch(incomplete=True), dtype=""
+    )
+    before = Profile.from_bytes(Profile({"when": unknown}, 300).to_bytes())
+    assert before["when"].distinct.relative_error == np.inf
+    for one, other in ((before, times), (times, before)):
+        (found,) = drift(one, other)
+        assert (found.change, found.drifted, found.distance) == ("", False, 0)
+    assert drift(before, {"when": [None] * 30 + [1] * 270}).drifted
+    assert "not counted" in before._repr_html_()
+
+
 def test_a_file_of_whylogs_is_read_without_whylogs() -> None:
     known = Profile.from_bytes(zlib.decompress(base64.b85decode(KEPT.replace("\n", ""))))
     assert known.rows == 1_000

@@ -26,6 +26,33 @@ def test_shape_type_and_statistics():
     }
 
 
+def cells(html):
+    return re.findall(r"<td[^>]*>(.*?)</td>", html)
+
+
+def test_what_is_masked_is_neither_shown_nor_counted():
+    html = ArrayRenderer().to_html(np.ma.masked_array([1, 1000, 3, np.nan], mask=[False, True, False, False]))
+
+    assert cells(html) == ["1.0", "NA", "3.0", "NaN"]
+    told = {"min": "1", "mean": "2", "max": "3", "std": "1", "masked": "25.0 %", "NaN": "25.0 %"}
+    assert shown(html) == told
+
+
+def test_a_missing_element_is_not_what_lies_between_others():
+    assert cells(ArrayRenderer().to_html(np.array([1, None, "x"], dtype=object))) == ["1", "NA", "x"]
+    assert cells(ArrayRenderer().to_html(np.array(["2013-01-01T05:15", "NaT"], "datetime64[s]"))) == [
+        "2013-01-01 05:15:00",
+        "NA",
+    ]
+
+
+def test_records_between_the_first_and_the_last_are_left_out():
+    records = np.array([(n,) for n in range(30)], dtype=[("n", int)])
+    firsts, lasts = [f"({n},)" for n in range(5)], [f"({n},)" for n in range(25, 30)]
+
+    assert cells(ArrayRenderer().to_html(records)) == [*firsts, "⋯", *lasts]
+
+
 def test_the_corners_of_a_large_array_are_shown():
     html = ArrayRenderer().to_html(np.arange(10_000).reshape(100, 100))
 

@@ -93,6 +93,13 @@ def test_durations_times_nullable_numbers_and_booleans_are_drawn(values, median)
     assert shown(BoxRenderer("a").to_html(pd.DataFrame({"a": values})))["median"] == median
 
 
+def test_times_of_a_zone_are_given_in_utc_and_say_so():
+    times = pd.date_range("2013-01-01 05:15", periods=3, freq="D", tz="Asia/Kathmandu")
+    html = BoxRenderer("a").to_html(pd.DataFrame({"a": times}))
+    assert shown(html)["median"] == "2013-01-01 23:30:00 UTC"
+    assert "UTC" not in BoxRenderer("a").to_html(pd.DataFrame({"a": times.tz_localize(None)}))
+
+
 def test_polars_and_arrow_are_drawn():
     pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
 

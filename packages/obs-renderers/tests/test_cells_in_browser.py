@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from obs_core.text.controls import visible
 from obs_renderers import FrameProfilingRenderer, TableRenderer, TopFrameRenderer
 
 pl = pytest.importorskip("polars")
@@ -205,6 +206,17 @@ def test_times_with_a_zone_say_how_far_from_utc_they_are(read):
     assert [str(value) for value in frame["a"]][:2] == ["2020-10-25 02:30:00+02:00", "2020-10-25 02:30:00+01:00"]
     check(read(pl.from_pandas(frame)), {name: [str(value) for value in frame[name]] for name in frame})
     check(read(pa.Table.from_pandas(frame)), {name: [str(value) for value in frame[name]] for name in frame})
+
+
+def test_texts_that_differ_by_a_control_character_do_not_look_the_same(read):
+    codes = [code for code in [*range(0x20), *range(0x7F, 0xA0)] if chr(code) != "\r"]
+    frame = pd.DataFrame({"a": [f"a{chr(code)}b" for code in codes[:ROWS]]})
+    later = pd.DataFrame({"a": [f"a{chr(code)}b" for code in codes[-ROWS:]]})
+    told = {"a": [visible(text) for text in frame["a"]]}
+
+    check(read(frame), told)
+    check(read(later), {"a": [visible(text) for text in later["a"]]})
+    assert told["a"][:2] == ["a␀b", "a␁b"]
 
 
 class Broken:

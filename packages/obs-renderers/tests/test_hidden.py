@@ -2,6 +2,8 @@
 
 import collections
 import dataclasses
+import enum
+import types
 import typing
 from typing import Any
 
@@ -9,6 +11,7 @@ import msgspec
 import pytest
 
 from obs_core.rendering import bounded_repr, render, shown_fields
+from obs_core.text.plain_values import plain
 from obs_renderers import ObjectRenderer, TreeRenderer
 
 PASSWORD = "hunter2-very-secret"
@@ -79,6 +82,52 @@ class ListOwnRepr(list[Any]):
         return f"ListOwnRepr({SHOWN})"
 
 
+class TupleSubclass(tuple[Any, ...]):
+    def __repr__(self):
+        return f"TupleSubclass({SHOWN})"
+
+
+class OrderedOwnRepr(collections.OrderedDict[str, Any]):
+    def __repr__(self):
+        return f"OrderedOwnRepr({SHOWN})"
+
+
+class TextOwnRepr(str):
+    def __repr__(self):
+        return f"TextOwnRepr({SHOWN})"
+
+
+class TextOwnTexts(str):
+    def __repr__(self):
+        return f"TextOwnTexts({SHOWN})"
+
+    __str__ = __repr__
+
+
+class BytesOwnRepr(bytes):
+    def __repr__(self):
+        return f"BytesOwnRepr({SHOWN})"
+
+
+class ByteArrayOwnRepr(bytearray):
+    def __repr__(self):
+        return f"ByteArrayOwnRepr({SHOWN})"
+
+
+class TextEnum(str, enum.Enum):  # noqa: UP042  # as many write it
+    MEMBER = PASSWORD
+
+    def __repr__(self):
+        return f"TextEnum({SHOWN})"
+
+
+class PlainEnum(enum.Enum):
+    MEMBER = PASSWORD
+
+    def __repr__(self):
+        return f"PlainEnum({SHOWN})"
+
+
 class UserDictOwnRepr(collections.UserDict[str, Any]):
     def __repr__(self):
         return f"UserDictOwnRepr({SHOWN})"
@@ -118,7 +167,17 @@ def of_pydantic():
         def __repr_args__(self):
             yield "user", self.user
 
-    return [Login(), OwnLogin()]
+    class ReprLogin(pydantic.BaseModel):
+        password: str = PASSWORD
+
+        def __repr__(self):
+            return f"ReprLogin({SHOWN})"
+
+    class Root(pydantic.RootModel[str]):
+        def __repr__(self):
+            return f"Root({SHOWN})"
+
+    return [Login(), OwnLogin(), ReprLogin(), Root(PASSWORD)]
 
 
 VALUES = [
@@ -131,6 +190,19 @@ VALUES = [
     DictOwnRepr(password=PASSWORD),
     ListOwnRepr([PASSWORD]),
     UserDictOwnRepr(password=PASSWORD),
+    TupleSubclass([PASSWORD]),
+    OrderedOwnRepr(password=PASSWORD),
+    TextOwnRepr(PASSWORD),
+    TextOwnTexts(PASSWORD),
+    BytesOwnRepr(PASSWORD.encode()),
+    ByteArrayOwnRepr(PASSWORD.encode()),
+    TextEnum.MEMBER,
+    PlainEnum.MEMBER,
+    {TextOwnRepr(PASSWORD)},
+    {TextOwnRepr(PASSWORD): 1},
+    types.MappingProxyType(DictOwnRepr(password=PASSWORD)),
+    types.MappingProxyType({"inside": TextOwnRepr(PASSWORD)}),
+    collections.UserDict(inside=DictOwnRepr(password=PASSWORD)),
 ]
 
 
@@ -140,10 +212,14 @@ def hides(value):
         render({"nested": [value]}),
         TreeRenderer().to_html({"a": value}),
         bounded_repr([value]),
+        str(plain({"attribute": value})),
+        str(plain({"attribute": [{"nested": value}]})),
     ):
         assert PASSWORD not in html
+        assert PASSWORD.encode().hex(" ") not in html
         assert SHOWN in html
-    assert PASSWORD not in TreeRenderer().to_html(value)
+    if not isinstance(value, (str, bytes, bytearray, enum.Enum)):  # which are no trees
+        assert PASSWORD not in TreeRenderer().to_html(value)
     assert PASSWORD not in ObjectRenderer().to_html(value)
 
 

@@ -173,6 +173,13 @@ def test_a_clipped_histogram_says_what_it_leaves_out():
     )
 
 
+def test_a_histogram_of_times_of_a_zone_says_that_it_is_in_utc():
+    times = pd.date_range("2013-01-01 05:15", periods=9, freq="D", tz="Asia/Kathmandu")
+    html = FrameProfilingRenderer().to_html(pd.DataFrame({"a": times}))
+    assert "<span>2012-12-31 UTC</span>" in html
+    assert "2013-01-01 05:15:00+05:45" in html
+
+
 def test_far_years_keep_their_range():
     frame = pd.DataFrame({"until": pd.Series(["9999-12-31", "0001-01-01", "2024-05-01"]).astype("datetime64[s]")})
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import resource
+import select
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,6 +54,20 @@ def test_a_client_that_sends_no_whole_request_is_closed(serve: Any, connect: Any
     assert answer(slow) == b""
     assert answer(with_body).startswith(b"HTTP/1.1 200")
     assert time.monotonic() - began < 6 * limits.REQUEST_SECONDS
+
+
+def test_a_client_that_does_not_take_its_answers_is_closed(serve: Any) -> None:
+    address = urlsplit(serve().url)
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((address.hostname, address.port))
+        deaf.settimeout(1)
+        with suppress(TimeoutError):  # the server reads no further request before the last one is answered
+            for _ in range(20_000):
+                deaf.sendall(ASK + b"\r\n")
+        ended = select.poll()
+        ended.register(deaf, 0)
+        assert ended.poll(6_000 * limits.ANSWER_SECONDS), "the server still holds the connection"
 
 
 def test_a_live_page_stays_connected_for_longer(serve: Any, connect: Any) -> None:

@@ -21,6 +21,7 @@ from obs_core.reading.execution import load_execution
 from obs_core.recording import executions
 from obs_core.recording.scope import active, current, leave
 from obs_core.recording.sigterm import at_sigterm, forget
+from obs_core.report import script_text
 
 if TYPE_CHECKING:
     from obs_core.recording.run import Run
@@ -157,7 +158,9 @@ def show_report(line: str) -> None:
         return
     page = html.escape(execution.report())
     frame = '<iframe sandbox="allow-scripts allow-popups allow-downloads" style="width:100%;height:640px;border:0"'
-    _display(_Html(f'<div>{frame} srcdoc="{page}"></iframe></div>', f"obs open {execution.id} shows the report"))
+    beside = f"<script>{script_text('notebook.js')}</script>"
+    shown = f'<div>{frame} srcdoc="{page}"></iframe>{beside}</div>'
+    _display(_Html(shown, f"{provenance.command_name()} open {execution.id} shows the report"))
 
 
 class _Html:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 __all__ = ["lazy_names"]
+
+
+def _import_typing_extensions() -> None:
+    """Import what msgspec tries to import: it takes whatever is raised meanwhile, also a timeout, for its absence."""
+    if "msgspec" not in sys.modules:
+        with contextlib.suppress(ImportError):
+            import typing_extensions  # noqa: F401
 
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -32,6 +40,7 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         from importlib import import_module
 
+        _import_typing_extensions()
         value = getattr(import_module(f"{package}.{home}"), name)
         setattr(module, name, value)
         return value

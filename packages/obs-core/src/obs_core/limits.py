@@ -19,6 +19,7 @@ or, for what was sent, the thread that drew waits for it to arrive.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import sys
@@ -54,7 +55,7 @@ class _Drawing:
 _drawings: dict[int, _Drawing] = {}
 """By thread."""
 
-_watcher: threading.Thread | None = None
+_watcher: int | None = None
 _main = threading.main_thread().ident
 _listening = False
 
@@ -124,10 +125,9 @@ def _look_on(me: int) -> None:
         _listening = True
         _listen()
     if _watcher is None and not sys.is_finalizing():
-        watcher = threading.Thread(target=_watch, name="obs-render-timeout", daemon=True)
         with contextlib.suppress(RuntimeError):  # the interpreter is ending, or threads are used up: no limit then
-            watcher.start()
-            _watcher = watcher
+            # `Thread.start` waits for the thread: a timeout of the task's that comes meanwhile spoils its books.
+            _watcher = _thread.start_new_thread(_watch, ())
 
 
 def _listen() -> None:
@@ -164,7 +164,8 @@ def _may_be_ended(frame: FrameType | None) -> bool:
 
 
 def _watch() -> None:
-    while True:
+    me = threading.get_ident()
+    while _watcher in (None, me):  # whoever started us may have been interrupted, and started another one
         limit = render_timeout()
         time.sleep(min(1.0, max(0.005, limit / 4)) if limit > 0 else 1.0)
         # Somebody may raise an exception in each thread that there is; memory may be short.

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from obs_core.failsafe import strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.limits import RenderTimeout, limited
-from obs_core.text.bounded_repr import bounded_repr, describe_error, shown_fields, shows_items
+from obs_core.text.bounded_repr import as_shown, bounded_repr, describe_error, hides_itself, shown_fields, shows_items
 from obs_core.text.masking import mask
 from obs_core.text.verdicts import verdict_mark
 from obs_core.values.displays import METHODS, MarkdownText, display_of, first_method, loaded_hosts, picture
@@ -20,11 +20,13 @@ __all__ = [
     "MarkdownText",
     "Registration",
     "Renderable",
+    "as_shown",
     "bounded_repr",
     "describe_error",
     "display_html",
     "escape",
     "find_renderer",
+    "hides_itself",
     "register_renderer",
     "render",
     "renderer_for_annotation",

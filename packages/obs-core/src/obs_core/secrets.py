@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from enum import Enum
 from functools import partial
 from importlib import import_module
-from typing import Any, Literal, overload
+from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from msgspec import Struct
 
@@ -17,6 +18,7 @@ from obs_core.text.masking import (
     forget_secret_values,
     mask,
     mask_value,
+    masked_text,
     masks_anything,
     register_secret_value,
 )
@@ -30,9 +32,12 @@ __all__ = [
     "forget_secret_values",
     "mask",
     "mask_value",
+    "masked_text",
     "masks_anything",
     "register_secret_value",
 ]
+
+T = TypeVar("T")
 
 _DEFAULT_DIRECTORY = "/etc/secrets"
 
@@ -41,6 +46,14 @@ _warned: set[Secret] = set()
 
 class SecretNotFoundError(ObsError, LookupError, ValueError):
     """No place holds the secret; the message names every place that was tried."""
+
+
+class MountType(Enum):
+    """How Flyte hands a secret to a task; obs looks at every place anyway."""
+
+    ANY = 0
+    ENV_VAR = 1
+    FILE = 2
 
 
 class Secret(Struct, frozen=True, repr_omit_defaults=True):
@@ -67,6 +80,8 @@ class Secret(Struct, frozen=True, repr_omit_defaults=True):
     mount_requirement: Any = None
     env_var: str | None = None
 
+    MountType: ClassVar = MountType
+
     def __post_init__(self) -> None:
         """Refuse names that name nothing."""
         _check_name("group", self.group or "")
@@ -92,14 +107,7 @@ class Secret(Struct, frozen=True, repr_omit_defaults=True):
         Raises:
             SecretNotFoundError: No place holds it.
         """
-        tried: list[str] = []
-        for place, look in _places(self):
-            found, why_not = look()
-            if found:
-                _mask_from_now_on(self, found)
-                return found
-            tried.append(f"  - {place}: {why_not}")
-        raise SecretNotFoundError(_not_found(self, tried))
+        return _looked_up(self, _as_text)
 
 
 class SecretAccessor:
@@ -158,22 +166,20 @@ class SecretAccessor:
         """
         if encode_mode not in ("r", "rb"):
             raise ValueError(f"encode_mode is 'r' or 'rb', not {encode_mode!r}")
-        if key is None:
-            group, key = None, group
-        value = Secret(group=group, key=key or "", group_version=group_version).resolve()
-        return value.encode("utf-8", "surrogateescape") if encode_mode == "rb" else value
+        secret = _named(group, key, group_version)
+        return secret.resolve() if encode_mode == "r" else _looked_up(secret, _as_bytes)
 
     def get_secrets_env_var(
         self, group: str | None = None, key: str | None = None, group_version: str | None = None
     ) -> str:
         """Return the name of the environment variable in which Flyte puts a secret, ``"_FSEC_WANDB_API_KEY"``."""
-        return _flyte_variable(Secret(group=group, key=key or "", group_version=group_version))
+        return _flyte_variable(_named(group, key, group_version))
 
     def get_secrets_file(
         self, group: str | None = None, key: str | None = None, group_version: str | None = None
     ) -> str:
         """Return the file in which Flyte puts a secret, ``"/etc/secrets/wandb/api_key"``."""
-        return _files(Secret(group=group, key=key or "", group_version=group_version))[-1]
+        return _files(_named(group, key, group_version))[-1]
 
     def __getattr__(self, group: str) -> SecretGroup:
         """Return a group: ``secrets.wandb.WANDB_API_KEY`` is ``secrets.get("wandb", "WANDB_API_KEY")``."""
@@ -209,8 +215,43 @@ def as_secret(candidate: Any) -> Any:
     return Secret(**given)
 
 
-_Found = tuple[str, str]
-"""The value, or an empty text and why there is none."""
+_Found = tuple[bytes | str, str]
+"""The value, or nothing and why there is none."""
+
+
+def _named(group: str | None, key: str | None, group_version: str | None) -> Secret:
+    """Return the secret that Flyte's arguments name: a name given alone is the key of none."""
+    if key is None:
+        group, key = None, group
+    return Secret(group=group, key=key or "", group_version=group_version)
+
+
+def _looked_up(secret: Secret, read: Callable[[bytes | str], T]) -> T:
+    """Return the first value that is found, as it can be read, and mask it from now on.
+
+    Raises:
+        SecretNotFoundError: No place holds one.
+    """
+    tried: list[str] = []
+    for place, look in _places(secret):
+        content, why_not = look()
+        try:
+            found = read(content)
+        except ValueError as error:
+            found, why_not = None, f"cannot be read ({type(error).__name__})"
+        if found:
+            _mask_from_now_on(secret, content)
+            return found
+        tried.append(f"  - {place}: {why_not}")
+    raise SecretNotFoundError(_not_found(secret, tried))
+
+
+def _as_text(content: bytes | str) -> str:
+    return (content.decode() if isinstance(content, bytes) else content).strip()
+
+
+def _as_bytes(content: bytes | str) -> bytes:
+    return (content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content).strip()
 
 
 def _check_name(role: str, name: object) -> None:
@@ -218,7 +259,11 @@ def _check_name(role: str, name: object) -> None:
         raise TypeError(f"a secret's {role} must be a str, not {type(name).__name__}: {name!r}")
 
 
-def _mask_from_now_on(secret: Secret, value: str) -> None:
+def _mask_from_now_on(secret: Secret, content: bytes | str) -> None:
+    try:
+        value = _as_text(content)
+    except ValueError:
+        value = repr(content.strip())[2:-1]  # as a report would show what is no text
     if register_secret_value(value) or secret in _warned:
         return
     _warned.add(secret)
@@ -251,7 +296,7 @@ def _names(secret: Secret) -> list[str]:
 
 def _in_environment(name: str) -> _Found:
     value = os.environ.get(name)
-    return (value or "").strip(), "not set" if value is None else "empty"
+    return value or "", "not set" if value is None else "empty"
 
 
 def _files(secret: Secret) -> list[str]:
@@ -267,15 +312,14 @@ def _files(secret: Secret) -> list[str]:
 def _in_file(secret: Secret, path: str) -> _Found:
     outside = [name for name in _names(secret) if not _is_file_name(name)]
     if outside:
-        return "", f"refused, {outside[0]!r} is no plain file name"
+        return b"", f"refused, {outside[0]!r} is no plain file name"
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            text = file.read()
+        with open(path, "rb") as file:
+            return file.read(), "empty"
     except FileNotFoundError:
-        return "", "no such file"
+        return b"", "no such file"
     except (OSError, ValueError) as error:
-        return "", f"cannot be read ({type(error).__name__})"
-    return text.strip(), "empty"
+        return b"", f"cannot be read ({type(error).__name__})"
 
 
 def _is_file_name(name: str) -> bool:

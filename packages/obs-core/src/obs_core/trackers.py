@@ -18,6 +18,7 @@ from msgspec import Struct
 from obs_core.failsafe import ObsError, guarded, strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.recording.metrics import mirroring, record_metrics, record_params
+from obs_core.recording.process_end import ended_well
 from obs_core.recording.run import Mirror
 from obs_core.secrets import Secret, SecretNotFoundError, as_secret, mask
 from obs_core.store.content import digest_of
@@ -178,6 +179,9 @@ class Tracker(TaskDecorator):
             with self.active(experiment), self._mirroring(call, experiment):
                 yield experiment
             failed = False
+        except SystemExit as error:
+            failed = not ended_well(error)
+            raise
         finally:
             self._finish(call, experiment, failed=failed)
 

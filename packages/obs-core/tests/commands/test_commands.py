@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import datetime
 import json
+import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,8 +19,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from obs_core import check, current_context, execution, load_execution, span, task
+from obs_core import Deck, check, current_context, execution, load_execution, span, task
 from obs_core.commands import main as obs
+from obs_core.commands.builtin import NAMES, OF_AN_EXECUTION
+from obs_core.commands.main import _parser_for
 from obs_core.journal import flusher
 from obs_core.testing import FixedClock, RecordingStore
 
@@ -58,7 +63,7 @@ def test_ls_shows_the_newest_first(folder: Path, capsys: pytest.CaptureFixture[s
 
 def test_ls_of_an_empty_store_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert obs(["ls"]) == 0
-    assert capsys.readouterr().out == "no executions yet: call a function decorated with @task\n"
+    assert capsys.readouterr().out.endswith("': call a function decorated with @task\n")
 
 
 def test_ls_shows_no_control_characters(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,6 +80,26 @@ def test_show_prints_the_path_of_a_page_with_every_task(run_id: str, capsys: pyt
     page = Path(capsys.readouterr().out.strip())
     assert page.read_text().startswith("<!doctype html>")
     assert page.name == "execution.html"
+
+
+def test_show_as_text_tells_what_the_decks_say(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @task
+    def join(rows: int) -> int:
+        table = "<table><tr><th><span>speed</span><span>float64</span></th></tr><tr><td>NA</td></tr></table>"
+        Deck("Table").append(f"{table}<style>th {{color: red}}</style><pre>def f():\n    pass</pre>")
+        return rows
+
+    with execution("flights", store=folder):
+        join(5)
+        add(1, 2)
+    assert obs(["show", "--task", "join", "--text"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("join succeeded in ")
+    assert "[Table]\n  speed float64\n  NA\ndef f():\n    pass\n" in told
+    assert "[Input]\nrows  int\n5\n" in told
+    assert told.count("color: red") == 1  # in the source alone
+    assert obs(["show", "--text"]) == 0
+    assert "\nadd succeeded in " in capsys.readouterr().out
 
 
 def test_show_of_one_task(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,11 +148,25 @@ def test_doctor_says_what_does_not_work(capsys: pytest.CaptureFixture[str]) -> N
     assert "does not work: " in capsys.readouterr().out
 
 
+def test_doctor_leaves_no_folder_that_was_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert obs(["doctor", "--store", str(tmp_path / "store")]) == 0
+    assert "no executions yet" in capsys.readouterr().out
+    assert not (tmp_path / "store").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "a command is needed: ls, show, open, "),
-        (["lss"], "invalid choice: 'lss'"),
+        (["lss"], "there is no command 'lss'; did you mean "),
+        (["version"], "there is no command 'version'; did you mean obs --version? (try: obs --help)"),
+        (["ls", "flights"], " ls --help)"),
+        (["completion", "tcsh"], "obs completes in bash, zsh, fish, not in 'tcsh'"),
+        (["export", "-o", "/"], "cannot write '/': it is a folder"),
+        (["why", "--store", "/typo"], "there is no folder '/typo'"),
+        (["diff", "--store", "/typo"], "there is no folder '/typo'"),
+        (["open", "--store", "/typo"], "there is no folder '/typo'"),
+        (["gc", "--older-than", "1d", "--store", "/typo"], "there is no folder '/typo'"),
         (["export"], "arguments are required: -o/--output (try: obs export --help)"),
         (["explain", "nonsense"], "no execution with the id or the name 'nonsense' in the store"),
         (["explain", "20"], "'20' matches 2 executions"),
@@ -452,7 +491,133 @@ def test_doctor_ends_in_a_verdict_and_knows_another_obs(
     assert f"another program ({tmp_path / 'obs'}), so type `python -m obs_core`" in verdict
 
 
-def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        obs(["ls", "--help"])
-    assert "obs ls --status failed --since 7d" in capsys.readouterr().out
+EVERY_COMMAND = (*NAMES, "completion")
+
+OF_ONE_EXECUTION = {
+    "show": [],
+    "open": [],
+    "explain": [],
+    "why": [],
+    "diff": [],
+    "check": [],
+    "logs": [],
+    "dump": [],
+    "export": ["-o", "out.html"],
+    "pin": [],
+}
+
+
+@pytest.mark.parametrize("command", EVERY_COMMAND)
+def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for typed in (["help", command], [command, "--help"]):
+        with pytest.raises(SystemExit):
+            obs(typed)
+        _, _, examples = capsys.readouterr().out.partition("examples:\n")
+        assert f"obs {command}" in examples
+
+
+@pytest.mark.parametrize("command", EVERY_COMMAND)
+def test_a_shell_knows_which_commands_are_told_an_execution(command: str) -> None:
+    parser = _parser_for(command)
+    (commands,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    takes_one = any(action.dest == "id" for action in commands.choices[command]._actions)
+    assert takes_one == (command in OF_AN_EXECUTION)
+
+
+@pytest.mark.parametrize("command", OF_ONE_EXECUTION)
+def test_every_command_names_an_execution_in_the_same_ways(
+    command: str,
+    three: list[str],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OBS_STORE", str(tmp_path / "another"))
+    rest = OF_ONE_EXECUTION[command]
+    weather = three[2]
+    told = set()
+    for meant in ("weather", weather, weather[:-1], weather[-6:], "last"):
+        for typed in ([command, meant, "--store", str(folder)], ["--store", str(folder), command, meant]):
+            assert obs([*typed, *rest]) == 0, typed
+            told.add(capsys.readouterr().out)
+    assert len(told) == 1
+    assert obs([command, "sunshine", "--store", str(folder), *rest]) == 2
+    assert "no execution with the id or the name 'sunshine'" in capsys.readouterr().err
+
+
+# JSON
+
+
+def documented_keys() -> dict[str, set[str]]:
+    """The keys that docs/command.md names, by command."""
+    text = (Path(__file__).parents[4] / "docs" / "command.md").read_text()
+    rows = re.findall(r"^\| `obs (\w+) --json`[^|]*\| ([^|]*) \|$", text, re.MULTILINE)
+    return {command: set(re.findall(r"`(\w+)`", keys)) for command, keys in rows}
+
+
+def commands_with_json() -> set[str]:
+    found = set()
+    for command in EVERY_COMMAND:
+        (commands,) = (one for one in _parser_for(command)._actions if isinstance(one, argparse._SubParsersAction))
+        if "--json" in commands.choices[command]._option_string_actions:
+            found.add(command)
+    return found
+
+
+def test_the_page_names_each_command_that_prints_json() -> None:
+    assert set(documented_keys()) == commands_with_json()
+
+
+@pytest.mark.parametrize("command", sorted(documented_keys()))
+def test_json_is_what_the_page_says(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logging.getLogger("obs-test").setLevel(logging.INFO)
+    with execution("flights", store=folder):
+        check("rows > 0", True)
+    failing = execution("flights", store=folder)
+    with pytest.raises(ValueError, match="airport"), failing:
+        log_and_fail()
+    if command == "stacks":
+        add_stacks(folder)
+    options = {"gc": ["--older-than", "1d", "--dry-run"]}.get(command, [])
+    assert obs([command, "--json", *options, "--store", str(folder)]) == (command == "check")
+    printed = capsys.readouterr().out
+    lines = printed.splitlines() if command in ("ls", "logs") else [printed]
+    assert lines
+    for line in lines:
+        told = json.loads(line)
+        assert told.pop("schema") == f"obs.{command}/1"
+        assert set(told) == documented_keys()[command]
+        for key in ("execution", "other"):
+            if key in told:
+                assert set(told[key]) == {"id", "name", "status", "started", "duration", "git_commit"}
+        for key in ("at", "started"):
+            if key in told:
+                assert datetime.datetime.fromisoformat(told[key]).tzinfo is not None
+
+
+def log_and_fail() -> None:
+    logging.getLogger("obs-test").info("3 airports")
+    raise ValueError("no such airport")
+
+
+UNTIL_STACKS_ARE_TAKEN = """
+import os, pathlib, time
+from obs_core import execution
+segments = pathlib.Path(os.environ["OBS_STORE"])
+end = time.monotonic() + 60  # so that a test that fails ends
+with execution("waits"):
+    while time.monotonic() < end:
+        time.sleep(0.05)
+        if any(b'["stacks"' in path.read_bytes() for path in segments.glob("executions/*/*.jsonl")):
+            break
+"""
+
+
+def add_stacks(folder: Path) -> None:
+    """Record an execution of which the stacks of a thread are known."""
+    pytest.importorskip("obs_resources", reason="stacks are taken by obs-resources")
+    environment = {**os.environ, "OBS_STORE": str(folder), "OBS_RESOURCES": "1"}
+    subprocess.run([sys.executable, "-c", UNTIL_STACKS_ARE_TAKEN], env=environment, check=True)

@@ -79,10 +79,11 @@ class Watching:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            start_new_session=True,
+            process_group=0,  # of this session: whoever is in one of its own cannot be stopped by ctrl-z
         )
         os.close(theirs)
         self.shown = ""
+        self.raw = b""
 
     def until(self, *texts: str) -> str:
         """Read until all these texts were shown, and return what was."""
@@ -92,6 +93,12 @@ class Watching:
             assert self.read(), self.shown
         return self.shown
 
+    def until_stopped(self) -> None:
+        deadline = time.monotonic() + 60
+        while not os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT | os.WNOHANG):
+            assert time.monotonic() < deadline, "it was not stopped"
+            self.read()
+
     def read(self) -> bool:
         if not select.select([self.ours], [], [], 1)[0]:
             return True
@@ -99,6 +106,7 @@ class Watching:
             part = os.read(self.ours, 65536)
         except OSError:
             return False
+        self.raw += part
         self.shown += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", part.decode("utf-8", "replace"))
         return bool(part)
 
@@ -132,6 +140,23 @@ def test_it_is_left_by_a_key_and_the_execution_goes_on(
     else:
         watching.process.send_signal(signal.SIGINT)
     assert watching.end() == (0 if how == "q" else 130)
+    assert pipeline.poll() is None
+
+
+def test_stopped_by_ctrl_z_it_gives_screen_and_keyboard_back(folder: Path, pipeline: subprocess.Popen[bytes]) -> None:
+    watching = Watching(folder)
+    watching.until("› fit")
+    watching.process.send_signal(signal.SIGTSTP)
+    watching.until_stopped()
+    assert termios.tcgetattr(watching.ours)[3] & termios.ICANON
+    while select.select([watching.ours], [], [], 0.2)[0]:
+        watching.read()
+    assert watching.raw.endswith((b"\x1b[?25h", b"\x1b[?1049l"))
+    watching.shown = ""
+    watching.process.send_signal(signal.SIGCONT)
+    watching.until("› fit")
+    os.write(watching.ours, b"xq")
+    assert watching.end() == 0
     assert pipeline.poll() is None
 
 

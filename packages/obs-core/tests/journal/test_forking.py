@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from obs_core import load_execution
+from obs_core import list_executions, load_execution
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 
-def run(code: str, folder: Path) -> str:
+def run(code: str, folder: Path, ends_with: int = 0) -> str:
     environment = {**os.environ, "OBS_STORE": str(folder)}
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == ends_with, done.stderr
     return done.stdout
 
 
@@ -122,3 +122,63 @@ assert os.waitstatus_to_exitcode(status) == 3
 """
     run(code, folder)
     assert "child" in {load_execution(name.name, folder).name for name in (folder / "executions").iterdir()}
+
+
+FORKED = """
+import os, sys
+from obs_core import execution, load_execution, span, task
+
+def forked(leave):
+    child = os.fork()
+    if child == 0:
+        sys.stderr = open(os.devnull, "w")
+        leave()
+    os.waitpid(child, 0)
+    print(load_execution("last").status)
+
+def fails():
+    raise ValueError("child")
+
+@task
+def outer(leave):
+    forked(leave)
+    with span("after"): pass
+"""
+
+TASK = "with execution('night'), span('all'): outer({leave})"
+TASK_ALONE = "outer({leave})"
+BLOCK = "with execution('night') as run:\n    forked({leave})"
+
+
+@pytest.mark.parametrize("source", [TASK, TASK_ALONE, BLOCK])
+@pytest.mark.parametrize(
+    ("leave", "note"),
+    [("sys.exit", ""), ("fails", "ValueError: child"), ("lambda: sys.exit(3)", "SystemExit: 3")],
+)
+def test_what_a_child_leaves_that_its_parent_began_the_parent_ends(
+    folder: Path, source: str, leave: str, note: str
+) -> None:
+    assert run(FORKED + source.format(leave=leave), folder) == "running\n"
+    (listed,) = list_executions(folder)
+    recorded = load_execution(listed.id, folder)
+    assert (listed.status, recorded.status) == ("succeeded", "succeeded")
+    assert [one.status for one in recorded.span.walk()] == ["succeeded"] * len(list(recorded.span.walk()))
+    notes = [text for one in recorded.tasks for text in one.notes]
+    assert [note in text and "a forked child, left it by" in text for text in notes] == [True] * bool(note)
+
+
+@pytest.mark.parametrize("leave", ["sys.exit", "fails"])
+def test_an_execution_is_lost_if_its_process_is_killed_whatever_its_child_did(folder: Path, leave: str) -> None:
+    run(f"{FORKED}with execution('night'):\n    outer({leave})\n    os.kill(os.getpid(), 9)", folder, ends_with=-9)
+    (listed,) = list_executions(folder)
+    recorded = load_execution(listed.id, folder)
+    assert (listed.status, recorded.status) == ("lost", "lost")
+    assert [one.status for one in recorded.tasks] == ["succeeded"]
+
+
+def test_a_child_adds_nothing_to_the_decks_of_its_parents_task_by_leaving_it(folder: Path) -> None:
+    run(f"{FORKED}outer(sys.exit)", folder)
+    (recorded,) = load_execution("last", folder).tasks
+    names = [deck.name for deck in recorded.decks]
+    assert "Timeline" in names
+    assert sorted(names) == sorted(set(names))

@@ -6,7 +6,9 @@ import contextvars
 import gzip
 import json
 import os
+import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -214,3 +216,59 @@ def test_segments_in_the_folder_where_they_lay_before_are_read_with_those_of_tod
         f"executions/{run.id}/journal/main-0000.jsonl",
         f"executions/{run.id}/other-0000.jsonl",
     ]
+
+
+@pytest.mark.parametrize("code", ["EIO", "ENOSPC", "EAGAIN"])
+@pytest.mark.parametrize("tries", [1, 3])
+def test_an_error_of_the_last_write_that_passes_costs_nothing(
+    run_script: Callable[..., subprocess.CompletedProcess[str]], folder: Path, code: str, tries: int
+) -> None:
+    result = run_script(f"""
+import errno, os, warnings
+from obs_core import execution, span
+
+warnings.simplefilter("ignore")
+write, left = os.write, [0]
+
+def failing(descriptor, content):
+    if left[0] and descriptor > 2:
+        left[0] -= 1
+        raise OSError(errno.{code}, "for a moment")
+    return write(descriptor, content)
+
+os.write = failing
+with execution("night") as run:
+    for _ in range(20):
+        with span("step"):
+            pass
+    run._run.journal.flush()
+    left[0] = {tries}
+assert left == [0]
+""", env={"OBS_STRICT": "0"})  # fmt: skip
+    recorded = load_execution("last", folder)
+    assert (recorded.status, recorded.view.lost_records, result.stderr) == ("succeeded", 0, "")
+    assert sum(one.name == "step" for one in recorded.span.walk()) == 20
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no such limit")
+def test_a_full_disk_delays_one_end_and_says_why_records_are_lost(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    result = run_script("""
+import resource, time, warnings
+from obs_core import execution, span
+from obs_core.journal import writer
+
+warnings.simplefilter("ignore")
+waited = []
+writer.time = type("time", (), {"sleep": staticmethod(waited.append)})
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+for name in ("first", "second", "third"):
+    with execution(name) as run:
+        with span("step"):
+            pass
+        run._run.journal.flush()
+print(waited)
+""", env={"OBS_STRICT": "0"})  # fmt: skip
+    assert result.stdout == "[0.01, 0.05, 0.2]\n"
+    assert result.stderr.count("File too large") == 3

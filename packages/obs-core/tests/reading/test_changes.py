@@ -21,6 +21,7 @@ from obs_core.journal import flusher
 from obs_core.journal.reader import segment_names
 from obs_core.reading.changes import earlier as earlier_ones
 from obs_core.reading.changes import reading
+from obs_core.reading.changes.calls import _first_difference
 from obs_core.reading.changes.change import Change
 from obs_core.reading.changes.earlier import Earlier, EarlierRun
 from obs_core.reading.changes.result import Changes
@@ -470,6 +471,24 @@ def test_long_texts_are_shown_where_they_differ() -> None:
     lines = str(run(lambda: None, note=f"{'a' * 150} eight").changes()).splitlines()
     assert any(line.endswith("aaa seven") and "- …a" in line for line in lines)
     assert any(line.endswith("aaa eight") and "+ …a" in line for line in lines)
+
+
+def test_what_was_returned_and_not_kept_is_not_called_the_same(folder: Path) -> None:
+    @task
+    def load(rows: int) -> object:
+        return object() if rows else None  # no transformer keeps that
+
+    for rows in (1, 2):
+        with execution("train", store=folder):
+            load(rows)
+    changes = load_execution("last", folder).changes()
+    assert "outputs" not in changes.same
+    assert "What tasks returned was not compared: it is not kept in both executions." in changes.unknown
+
+
+def test_of_contents_that_differ_the_first_is_told() -> None:
+    assert _first_difference("0 AA 430.0 1 B6 425.0", "0 AA 430.0 1 b6 425.0") == "430.0 1 B6 425.0 -> 430.0 1 b6 425.0"
+    assert _first_difference("a", "a b") == "a -> a b"
 
 
 def test_obs_diff(capsys: pytest.CaptureFixture[str], folder: Path) -> None:

@@ -30,7 +30,12 @@ def test_a_failed_one_shows_its_error(folder: Path) -> None:
     failing = execution("night", store=folder)
     with pytest.raises(ValueError, match="airport"), failing:
         raise ValueError("no such <airport>")
-    assert "<code>ValueError: no such &lt;airport&gt;</code>" in load_execution("last", folder)._repr_html_()
+    failed = load_execution("last", folder)
+    assert "<code>ValueError: no such &lt;airport&gt;</code>" in failed._repr_html_()
+    assert "ValueError: no such &lt;airport&gt;" in failed.why()._repr_html_()
+    assert str(failed.why()) == failed.why().paragraph
+    assert "no such <airport>" not in failed.span._repr_html_()
+    assert failed.span._repr_html_().startswith("<pre ")
 
 
 def test_tasks_are_told_in_a_line_each(folder: Path) -> None:

@@ -18,6 +18,7 @@ from obs_core.assembly.loading import assembled
 from obs_core.commands import main as obs
 from obs_core.reading import endings
 from obs_core.reading.why import SpanAtEnd, Why, why
+from obs_core.text.durations import format_moment
 
 SOURCE = """
 import ctypes, os, signal, sys, time
@@ -408,6 +409,88 @@ def test_a_good_execution_is_said_to_be_good(folder: Path) -> None:
     assert found.paragraph.startswith("train succeeded after ")
 
 
+def test_a_good_execution_is_compared_once_there_is_another(folder: Path) -> None:
+    for number in range(2):
+        with execution("train", store=folder):
+            pass
+        assert (" diff " in newest(folder).paragraph) == (number == 1)
+
+
+SPANS = """
+import os, signal, subprocess, sys
+from obs_core import span
+OTHER = "from obs_core import span; span('other')(lambda: 1 / 0)()"
+
+def load():
+    HOW
+
+with span("read"):
+    pass
+with span("read"): load()
+"""
+
+
+@pytest.mark.parametrize("run", [False, True], ids=["alone", "obs run"])
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("raise ValueError('no such airport')", "ValueError: no such airport"),
+        ("sys.exit(3)", "SystemExit: 3"),
+        ("sys.exit('no input')", "SystemExit: no input"),
+        # A failure that the program goes on after is not its own.
+        ("subprocess.run([sys.executable, '-c', OTHER]); sys.exit(5)", "SystemExit: 5"),
+    ],
+)
+def test_a_program_of_spans_alone_fails_with_its_place_under_obs_run_too(
+    folder: Path, tmp_path: Path, run: bool, how: str, error: str
+) -> None:
+    script = tmp_path / "rows.py"
+    script.write_text(SPANS.replace("HOW", how))
+    before = [sys.executable, "-m", "obs_core", "run", "--"] if run else []
+    environment = {**os.environ, "OBS_STORE": str(folder), "OBS_STRICT": "0"}
+    done = subprocess.run([*before, sys.executable, str(script)], env=environment, check=False, capture_output=True)
+    assert done.returncode in (1, 3, 5)
+    (listed,) = (one for one in list_executions(folder) if one.name == "rows")
+    recorded = load_execution(listed.id, folder)
+    assert listed.error == recorded.view.error == error
+    if sys.version_info >= (3, 12) or "exit" not in how:  # Python 3.11 does not tell where an exit was
+        found = recorded.why()
+        assert found.error[0][0] == error
+        line = SPANS[: SPANS.index("HOW")].count("\n") + 1
+        assert found.place == f"{script}:{line}"
+        assert f'It was raised at rows.py:{line}, in the span "read".' in found.paragraph
+
+
+def test_sigterm_outside_any_task_is_told_with_its_place(folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "rows.py"
+    script.write_text(SPANS.replace("HOW", "pass") + "os.kill(os.getpid(), signal.SIGTERM)\nprint(len('1'))\n")
+    environment = {**os.environ, "OBS_STORE": str(folder)}
+    done = subprocess.run([sys.executable, str(script)], env=environment, check=False)
+    assert done.returncode == -signal.SIGTERM
+    found = newest(folder)
+    assert found.cause == "terminated"
+    assert found.place.startswith(f"{script}:{SPANS.count(chr(10)) + 1}")
+    assert "at rows.py:" in found.paragraph
+
+
+def test_one_that_was_open_at_the_end_of_its_process_is_said_to_have_been(folder: Path) -> None:
+    source = """
+import threading, time
+from obs_core import task
+began = threading.Event()
+@task
+def serve():
+    began.set()
+    time.sleep(60)
+threading.Thread(target=serve, daemon=True).start()
+began.wait()
+"""
+    subprocess.run([sys.executable, "-c", source], env={**os.environ, "OBS_STORE": str(folder)}, check=True)
+    found = newest(folder)
+    assert (found.status, found.cause, found.known, found.task) == ("lost", "exit", True, "serve")
+    assert found.paragraph.startswith("serve was open when its process ended: a thread ran it")
+
+
 def test_an_exception_outside_any_task_is_told(folder: Path) -> None:
     with pytest.raises(KeyError), execution("train", store=folder):
         raise KeyError("JFK") from ValueError("no such airport")
@@ -426,6 +509,19 @@ def test_the_command_prints_a_paragraph_and_json(folder: Path, capsys: pytest.Ca
     assert "failed at 20" in out
     assert obs(["why", "last", "--json", "--store", str(folder)]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["cause"], found["known"], found["status"]) == ("exception", True, "failed")
+    assert (found["cause"], found["known"], found["execution"]["status"]) == ("exception", True, "failed")
     (view,) = list_executions(folder)
-    assert found["execution"] == view.id
+    assert found["execution"]["id"] == view.id
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_the_last_sign_of_life_of_what_wrote_only_its_beginning_is_that(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = "import os\nfrom obs_core import execution\nwith execution('night'): os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", source], cwd=tmp_path, check=False)
+    began = load_execution("last", folder).view.started
+    assert obs(["why", "last", "--store", str(folder)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"last sign of life came at {format_moment(began, 0)}" in shown
+    assert f"Its last sign of life came at {format_moment(began)}" in shown

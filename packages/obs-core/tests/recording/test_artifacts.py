@@ -141,3 +141,29 @@ def test_an_attached_process_keeps_for_the_task(store: RecordingStore) -> None:
     with execution("night") as run:
         work()
     assert load_execution(run.id).artifact("work", "part") == 1
+
+
+def test_what_is_no_measure_for_later_calls_is_kept_without_becoming_the_last(store: RecordingStore) -> None:
+    @make_task(name="measured")
+    def measure(value: list[int]) -> Any:
+        before = current_context().last("seen")
+        current_context().keep("seen", value, as_last=bool(value))
+        return None if before is None else before.value
+
+    assert measure([1]) is None
+    with execution("empty") as run:
+        assert measure([]) == [1]
+    assert load_execution(run.id).artifact("measured", "seen") == []
+    assert measure([2]) == [1]
+
+
+def test_a_name_that_is_no_valid_text_is_one_like_any_other(store: RecordingStore) -> None:
+    @make_task(name="named")
+    def named(value: int) -> Any:
+        before = current_context().last("part-\udcff")
+        current_context().keep("part-\udcff", value)
+        return None if before is None else before.value
+
+    assert named(1) is None
+    assert named(2) == 1
+    assert load_execution("last").artifact("named", "part-\udcff") == 2

@@ -214,7 +214,7 @@ class TestTheCommand:
             check("rows > 0", False, "0 rows")
         assert obs(["check", "night", "--store", str(folder), "--json"]) == 1
         found = json.loads(capsys.readouterr().out)
-        assert (found["status"], found["outcome"], found["failed"]) == ("succeeded", "failed", 2)
+        assert (found["execution"]["status"], found["outcome"], found["failed"]) == ("succeeded", "failed", 2)
         (verdict,) = found["verdicts"]
         assert (verdict["outcome"], verdict["name"], verdict["found"], verdict["count"]) == (
             "failed", "rows > 0", "0 rows", 2,

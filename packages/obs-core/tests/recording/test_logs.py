@@ -393,6 +393,38 @@ work()
     assert said(folder) == [("stderr", "1000/1000"), ("stdout", "DOS"), ("stdout", "not ended")]
 
 
+def test_a_bar_that_goes_on_and_on_costs_no_more_than_what_is_to_be_seen_of_it(
+    run_script: RunScript, folder: Path
+) -> None:
+    run_script("""
+import sys
+from obs_core import task
+from obs_core.recording import logs
+
+@task
+def work():
+    for number in range(100_000):
+        sys.stdout.write(f"\\rstep {number}")
+        assert len(next(iter(logs._waiting["out"].values()))) < 20
+    sys.stdout.write("\\rdone\\r\\n")
+
+work()
+""")
+    assert said(folder) == [("stdout", "done")]
+
+
+def test_of_very_many_lines_that_a_killed_process_did_not_come_to_read_the_first_and_the_last_are_shown(
+    folder: Path,
+) -> None:
+    with execution("night", store=folder):
+        print("said")
+    [log] = folder.glob("executions/*/logs/main-0000.jsonl")
+    (log.parent / "main-raw.raw").write_bytes(b"first\n" + b"\n" * 4_000_000 + b"last\n")
+    texts = [line.text for line in load_execution("last", folder).log()]
+    assert (texts[:2], texts[-1], len(texts)) == (["said", "first"], "last", 20_002)
+    assert any("lines left out" in text for text in texts)
+
+
 def test_secrets_are_masked(run_script: RunScript, folder: Path) -> None:
     run_script("""
 import logging
@@ -465,9 +497,6 @@ def test_a_full_disk_hurts_nobody(run_script: RunScript, folder: Path) -> None:
     result = run_script("""
 import resource, signal
 from obs_core import execution
-from obs_core.journal import log_files
-
-log_files._SAFE = frozenset()  # lines are appended: room that was reserved would be there
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with execution("night"):
     print("first")
@@ -484,28 +513,6 @@ with execution("night"):
     execution = load_execution("last", folder)
     warned = 1  # that the disk takes nothing, which it does not take either
     assert logs.dropped_lines(execution.store, execution.id) == 102 + warned - len(lines)
-
-
-def test_a_disk_without_room_to_reserve_gets_the_lines_that_fit(run_script: RunScript, folder: Path) -> None:
-    result = run_script("""
-import resource, signal
-from obs_core import execution
-
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-with execution("night"):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
-    print("first")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    print("last")
-""", env={"OBS_STRICT": "0"})  # fmt: skip
-    assert result.stdout.splitlines() == ["first", "last"]
-    assert [text for _, text in said(folder)] == ["first", "last"]
-
-
-def test_the_room_that_a_log_reserved_is_given_back(run_script: RunScript, folder: Path) -> None:
-    run_script("from obs_core import execution\nwith execution('night'):\n    print('one')")
-    [path] = folder.glob("executions/*/logs/*.jsonl")
-    assert path.read_bytes().endswith(b'"one"]\n')
 
 
 def test_lines_of_many_threads_are_whole_and_all_there(run_script: RunScript, folder: Path) -> None:
@@ -877,3 +884,157 @@ task(say)()
     innermost = [[line for line in lines if line.startswith("  File ")][-1] for lines in calls]
     assert "logs.py" not in inside
     assert innermost == ['  File "<string>", line 6, in say'] * 2
+
+
+WHAT_OTHERS_DO_TO_A_LOG = {
+    "it is cut off": "os.truncate(log, 0)",
+    "half of it is cut off": "os.truncate(log, os.path.getsize(log) // 2)",
+    "it is removed": "os.unlink(log)",
+    "its folder is removed": "shutil.rmtree(os.path.dirname(log))",
+    "it is moved away": "os.rename(log, 'elsewhere')",
+    "a link stands in its place": "os.unlink(log); os.symlink(os.path.abspath('own'), log)",
+    "its folder is a link": (
+        "os.rename(os.path.dirname(log), 'other'); os.symlink(os.path.abspath('other'), os.path.dirname(log))"
+    ),
+    "a pipe stands in its place": "os.unlink(log); os.mkfifo(log)",
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file can neither be removed nor be cut off there")
+@pytest.mark.parametrize("looked", [False, True], ids=["before the first look", "after a look"])
+@pytest.mark.parametrize("harm", WHAT_OTHERS_DO_TO_A_LOG)
+def test_whatever_is_done_to_a_log_the_program_goes_on_and_each_line_is_kept_or_counted(
+    run_script: RunScript, tmp_path: Path, folder: Path, harm: str, looked: bool
+) -> None:
+    result = run_script(f"""
+import glob, os, shutil, time
+from obs_core import execution
+from obs_core.journal import logs
+
+open("own", "wb").write(b"mine" + b"\\0" * 1000)
+with execution("night") as run:
+    for number in range(200):
+        print("before", number)
+    [log] = glob.glob(os.environ["OBS_STORE"] + "/executions/*/logs/*.jsonl")
+    if {looked}:
+        logs._look_at_all()
+    {WHAT_OTHERS_DO_TO_A_LOG[harm]}
+    for number in range(2000):
+        print("after", number)
+print("end")
+""", env={"OBS_STRICT": "0"})  # fmt: skip
+    assert result.stdout.splitlines()[-1] == "end"
+    assert (tmp_path / "own").read_bytes() == b"mine" + b"\0" * 1000
+    execution = load_execution("last", folder)
+    lines = [line.text for line in execution.log()]
+    told = logs.dropped_lines(execution.store, execution.id)
+    told += sum(int(note.split()[0].replace(",", "")) for one in execution.tasks for note in one.notes)
+    told += logs.damaged_lines(execution.store, execution.id)  # what is half cut off, and what was written behind it
+    assert len(lines) == len(set(lines))
+    if "cut off" not in harm and "folder is a link" not in harm:
+        assert [line for line in lines if line.startswith("after")] == [f"after {number}" for number in range(2000)]
+    no_file = harm in ("its folder is a link", "a link stands in its place", "a pipe stands in its place")
+    assert len(lines) + told == 2200 + no_file  # what is no file counts as one line
+
+
+def test_a_flipped_bit_and_a_line_that_is_taken_out_are_told(
+    run_script: RunScript, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_script("""
+from obs_core import execution
+with execution("night"):
+    for number in range(5_000):
+        print("line", number)
+""")
+    execution = load_execution("last", folder)
+    [path] = folder.glob("executions/*/logs/*.jsonl")
+    sound = path.read_bytes()
+    assert logs.log_damage(execution.store, execution.id) == (0, 0)
+
+    path.write_bytes(sound.replace(b"line 4242", b"line 4243"))
+    unreadable, changed = logs.log_damage(execution.store, execution.id)
+    assert (unreadable, 0 < changed < 500) == (0, True)
+    obs(["logs", "last", "--store", str(folder)])
+    assert "the log was changed after it was written, among" in capsys.readouterr().err
+
+    begin = sound.rindex(b"\n", 0, sound.index(b'line 42"')) + 1
+    path.write_bytes(sound[:begin] + sound[sound.index(b"\n", begin) + 1 :])
+    unreadable, changed = logs.log_damage(execution.store, execution.id)
+    assert (unreadable, 0 < changed < 500) == (1, True)
+
+    path.write_bytes(sound[:begin] + b"\0" * 1000 + sound[begin + 1000 :])
+    unreadable, changed = logs.log_damage(execution.store, execution.id)
+    assert unreadable == 5_000 - len(execution.log())
+    assert execution.log()[-1].text == "line 4999"
+
+
+@needs_fork
+def test_a_limit_to_the_size_of_files_that_ends_programs_does_not_end_this_one(
+    run_script: RunScript, folder: Path
+) -> None:
+    result = run_script("""
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+from obs_core import execution
+with execution("night"):
+    for number in range(5_000):
+        print("number", number)
+""", env={"OBS_STRICT": "0"})  # fmt: skip
+    assert len(result.stdout.splitlines()) == 5_000
+    assert [text for _, text in said(folder)] == [f"number {number}" for number in range(5_000)]
+    assert max(path.stat().st_size for path in folder.rglob("*.jsonl")) <= 100_000
+
+
+@needs_fork
+def test_lines_that_the_store_refused_are_told_though_nothing_is_said_afterwards(
+    run_script: RunScript, folder: Path
+) -> None:
+    run_script("""
+import resource, signal
+from obs_core import execution
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with execution("night"):
+    print("first")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    for number in range(100):
+        print("number", number)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+""", env={"OBS_STRICT": "0"})  # fmt: skip
+    execution = load_execution("last", folder)
+    kept = [line.text for line in execution.log()]
+    assert kept == ["first"]
+    assert logs.dropped_lines(execution.store, execution.id) == 100 + 1  # and that the disk takes nothing
+
+
+@needs_fork
+def test_where_there_can_be_no_other_file_the_open_one_grows_on(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import resource
+from obs_core import execution
+from obs_core.store.folder import FolderStore
+
+FolderStore.segment_limit = 10_000
+with execution("night"):
+    print("first")
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, most[1]))
+    for number in range(5_000):
+        print("number", number)
+    resource.setrlimit(resource.RLIMIT_NOFILE, most)
+""", env={"OBS_STRICT": "0"})  # fmt: skip
+    assert [text for _, text in said(folder)] == ["first", *(f"number {number}" for number in range(5_000))]
+
+
+def test_what_can_be_said_nowhere_in_the_log_is_said_in_the_journal(tmp_path: Path, folder: Path) -> None:
+    with execution("night", store=folder):
+        print("first")
+        [log] = folder.glob("executions/*/logs/*.jsonl")
+        log.unlink()
+        log.parent.rmdir()
+        log.parent.write_text("a file in the folder's place")
+        print("second")
+    [root] = load_execution("last", folder).tasks
+    [note] = root.notes
+    assert note == "2 lines that were logged or printed could not be kept."

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import functools
 import gc
+import inspect
 import sys
 import threading
 import types
@@ -13,11 +14,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from obs_core import ExecutionSpan, attach, carrier, current_context, execution, span, task
+from obs_core import (
+    ExecutionSpan,
+    attach,
+    carrier,
+    current_context,
+    execution,
+    list_executions,
+    load_execution,
+    span,
+    task,
+)
+from obs_core.recording import here
 from obs_core.testing import RecordingStore
 
 knows_submitters = pytest.mark.skipif(
@@ -32,6 +45,13 @@ def shape(one: ExecutionSpan) -> list[Any]:
 
 def shapes(store: RecordingStore) -> list[tuple[str, list[Any]]]:
     return sorted((found.name, shape(found.span)) for found in store.executions())
+
+
+def ambient() -> str:
+    """The name of the ambient execution, once what it holds is written."""
+    run = here.ambient().task.run
+    run.journal.flush()
+    return run.name
 
 
 @span("rows")
@@ -241,6 +261,146 @@ def test_a_context_that_outlives_its_execution_makes_executions_of_its_own(store
 
     asyncio.run(main())
     assert shapes(store) == [("night", []), ("poll", ["poll"]), ("poll", ["poll"])]
+
+
+def test_what_is_open_when_its_execution_ends_takes_in_nothing_that_begins_later(store: RecordingStore) -> None:
+    rows = span_rows()
+    with execution("first"):
+        next(rows)
+    assert list(rows) == [2]
+
+    @span("in parts")
+    def parts() -> Iterator[int]:
+        for number in range(2):
+            with span("part", number=number):
+                yield number
+
+    @task
+    def part() -> None:
+        with span("of the task"):
+            pass
+
+    @span("tasks")
+    def tasks() -> Iterator[None]:
+        while True:
+            part()
+            yield
+
+    @task
+    def begin(generator: Iterator[Any]) -> None:
+        next(generator)
+
+    numbers, called = parts(), tasks()
+    begin(numbers)
+    begin(called)
+    with execution("second"):
+        next(numbers)
+        next(called)
+    outside = ambient()
+    assert shapes(store) == sorted(
+        [
+            ("first", [("rows", ["read"])]),
+            ("begin", [("begin", [("in parts", ["part"])])]),
+            ("begin", [("begin", [("tasks", [("part", ["of the task"])])])]),
+            ("part", [("part", ["of the task"])]),
+            ("second", []),
+            (outside, ["part"]),
+        ]
+    )
+
+
+def test_a_thread_that_outlives_its_execution_goes_on_outside_of_it(store: RecordingStore) -> None:
+    ended, began = threading.Event(), threading.Event()
+
+    @task
+    def works() -> None:
+        with span("open"):
+            began.set()
+            ended.wait()
+            with span("late"):
+                pass
+        with span("later"):
+            pass
+
+    with execution("night"):
+        thread = threading.Thread(target=works)
+        thread.start()
+        began.wait()
+    ended.set()
+    thread.join()
+    outside = ambient()
+    assert shapes(store) == sorted([("night", [("works", ["open"])]), (outside, ["late", "later"])])
+
+
+@pytest.mark.posix
+def test_a_worker_that_outlives_the_execution_in_which_it_was_forked_leaves_it(
+    folder: Path, run_script: Callable[..., Any]
+) -> None:
+    run_script(
+        """
+import multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+from obs_core import execution, span, task
+
+@task(enable_deck=False)
+def part(number):
+    with span("in it"): pass
+
+def plain(number):
+    with span("plain", number=number): pass
+
+with execution("first"):
+    with span("forks"):
+        pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork"))
+        pool.submit(plain, 1).result()
+        pool.submit(part, 1).result()
+with execution("second"):
+    pool.submit(plain, 2).result()
+    pool.submit(part, 2).result()
+    pool.submit(plain, 3).result()
+pool.shutdown()
+"""
+    )
+    found = [load_execution(one.id, folder) for one in list_executions(folder)]
+    named = {one.view.name: shape(one.span) for one in found}
+    assert named.pop("first") == [("forks", ["plain", ("part", ["in it"])])]
+    assert named.pop("second") == []
+    assert named.pop("part") == [("part", ["in it"])]
+    assert list(named.values()) == [["plain", "plain"]]
+    assert {one.status for one in found} == {"succeeded"}
+
+
+@pytest.mark.posix
+def test_a_child_that_forks_tells_its_own_children_of_its_own_executions(
+    folder: Path, run_script: Callable[..., Any]
+) -> None:
+    run_script(
+        """
+import os
+from obs_core import execution, span
+
+with execution("of the parent"):
+    if not os.fork():
+        with execution("of the child"):
+            ready, begin = os.pipe()
+            if not os.fork():
+                os.read(ready, 1)
+                with span("of the grandchild"): pass
+                exit()
+            with execution("another"):
+                if not os.fork(): os._exit(0)
+                os.wait()
+            os.write(begin, b"x")
+            os.wait()
+        os._exit(0)
+    with execution("meanwhile"):
+        if not os.fork(): os._exit(0)
+    os.wait(); os.wait()
+"""
+    )
+    named = {found.name: load_execution(found.id, folder) for found in list_executions(folder)}
+    assert [one.name for one in named["of the child"].span.children] == ["of the grandchild"]
+    assert named["of the parent"].span.children == named["meanwhile"].span.children == []
 
 
 def test_an_asynchronous_task_that_outlives_its_span_still_belongs_to_it(store: RecordingStore) -> None:
@@ -496,7 +656,10 @@ def marked(fails: bool) -> Awaitable[int]:
     return fetched(fails)
 
 
-marked._is_coroutine_marker = object()  # type: ignore[attr-defined]
+if sys.version_info >= (3, 12):
+    inspect.markcoroutinefunction(marked)
+else:
+    marked._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
 
 AWAITED: list[tuple[Callable[..., Any], str]] = [
     (fetched, "fetched"),

@@ -36,6 +36,19 @@ def test_a_raised_error_marks_the_span_and_goes_on(store: RecordingStore) -> Non
     assert (look_up.status, look_up.error) == ("failed", "KeyError")
 
 
+def test_attributes_that_json_does_not_know_are_told_by_their_text(store: RecordingStore) -> None:
+    odd = {"loss": float("nan"), "best": float("-inf"), "losses": [float("inf"), 1.0], "key": b"ab"}
+    with execution("night"), span("fit", **odd, by={1: "a", "1": "b"}):
+        pass
+    assert store.last().span.children[0].attributes == {
+        "loss": "nan",
+        "best": "-inf",
+        "losses": ["inf", 1.0],
+        "key": "b'ab'",
+        "by": {"1": "a", "'1'": "b"},
+    }
+
+
 def test_attributes_are_kept_as_given_and_as_set(store: RecordingStore) -> None:
     with execution("night"), span("read", path="a.csv", rows=1) as reading:
         reading.set(rows=2, columns=["x"])

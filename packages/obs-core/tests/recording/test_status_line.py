@@ -28,13 +28,25 @@ class Terminal:
 
     def __init__(self) -> None:
         self.ours, self.theirs = pty.openpty()
-        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self._say_height(ROWS)
         self.rows = [""] * ROWS
         self.row = self.column = 0
         self.bottom = ROWS - 1
         self.saved = (0, 0)
         self.history: list[str] = []
         self.raw = b""
+
+    def shrink(self, rows: int) -> None:
+        """Become smaller, as terminals do: what stood above goes, the cursor's row stays, and everything scrolls."""
+        self._say_height(rows)
+        gone = len(self.rows) - rows
+        self.history += self.rows[:gone]
+        del self.rows[:gone]
+        self.row = max(0, self.row - gone)
+        self.bottom = rows - 1
+
+    def _say_height(self, rows: int) -> None:
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, COLUMNS, 0, 0))
 
     def read(self) -> bool:
         """Take what was written; False once nobody has the other end."""
@@ -83,10 +95,10 @@ class Terminal:
         if final == b"A":
             self.row = max(0, self.row - 1)
         elif final == b"r":
-            self.bottom = numbers[1] - 1 if numbers else ROWS - 1
+            self.bottom = numbers[1] - 1 if numbers else len(self.rows) - 1
             self.row = self.column = 0
         elif final == b"H":
-            self.row, self.column = numbers[0] - 1, numbers[1] - 1
+            self.row, self.column = min(numbers[0], len(self.rows)) - 1, numbers[1] - 1
         elif final == b"K":
             kept = "" if numbers == [2] else self.rows[self.row][: self.column]
             self.rows[self.row] = kept
@@ -97,7 +109,7 @@ class Terminal:
         if self.row == self.bottom:
             self.history.append(self.rows.pop(0))
             self.rows.insert(self.bottom, "")
-        elif self.row < ROWS - 1:
+        elif self.row < len(self.rows) - 1:
             self.row += 1
 
 
@@ -192,6 +204,29 @@ with execution("flights"):
     assert terminal.text()[:-1] == expected
 
 
+def test_a_terminal_that_becomes_smaller_shows_all_that_is_said(terminal: Terminal, folder: Path) -> None:
+    body = """
+def talk():
+    wait_for_go()
+    for number in range(20):
+        print("printed", number, flush=True)
+        time.sleep(0.1)
+with execution("flights"):
+    print("\\n" * 20)
+    fit(talk)
+"""
+    with started(terminal, folder, body):
+        terminal.until(lambda shown: shown.last_row().startswith("flights  fit"))
+        terminal.shrink(6)
+        terminal.row = 5  # where terminals with many rows below their cursor put it
+        terminal.rows[-1] = ""
+        terminal.until(lambda shown: shown.last_row().startswith("flights  fit"))
+        go_on(folder)
+        while terminal.read():
+            pass
+    assert [line for line in terminal.text() if line.startswith("printed")] == [f"printed {n}" for n in range(20)]
+
+
 def test_it_shows_the_last_metric_and_when_a_loop_ends(terminal: Terminal, folder: Path) -> None:
     body = """
 def body():
@@ -235,6 +270,35 @@ def test_a_signal_that_ends_the_program_gives_the_row_back(terminal: Terminal, f
             pass
     assert terminal.last_row() == ""
     assert terminal.bottom == ROWS - 1
+
+
+def test_a_program_that_is_killed_gives_the_row_back(terminal: Terminal, folder: Path) -> None:
+    with started(terminal, folder, "with execution('flights'):\n    fit()") as process:
+        terminal.until(lambda shown: "flights  fit" in shown.last_row())
+        process.kill()
+        while terminal.read():
+            pass
+    assert terminal.last_row() == ""
+    assert terminal.bottom == ROWS - 1
+
+
+def test_a_program_that_waits_for_all_its_children_waits_for_none_of_ours(terminal: Terminal, folder: Path) -> None:
+    body = """
+def body():
+    time.sleep(2.2)
+    try:
+        os.waitpid(-1, 0)
+    except ChildProcessError:
+        print("no child")
+with execution("flights"):
+    fit(body)
+"""
+    seen = False
+    with started(terminal, folder, body):
+        while terminal.read():
+            seen = seen or terminal.last_row().startswith("flights  fit")
+    assert seen
+    assert terminal.text()[0] == "no child"
 
 
 @pytest.mark.parametrize("variables", [{"CI": "1"}, {"OBS_QUIET": "1"}, {"TERM": "dumb"}, {"OBS_CARRIER": "{}"}])

@@ -93,7 +93,7 @@ def test_no_name_reaches_the_page_as_html() -> None:
 
 def test_a_hostile_name_in_a_notebook_stays_in_its_attributes() -> None:
     reader = Reader(render_notebook(HOSTILE, ["<p>"], nothing))
-    assert reader.tags == ["iframe", "script", "noscript", "p"]
+    assert reader.tags == ["iframe", "script", "noscript", "style", "p"]
     assert dict(reader.attributes)["title"] == HOSTILE
 
 

@@ -919,6 +919,7 @@ def several() -> list[TaskView]:
 
 def test_an_execution_lists_its_tasks_beside_the_overview(show: Callable[..., Any]) -> None:
     page = show(report(*several(), overview="<p>all in all</p>"))
+    expect(page.get_by_text("3, 1 failed")).to_be_visible()
     expect(open_frame(page).get_by_text("all in all")).to_be_visible()
     entries = page.get_by_role("navigation", name="Tasks").get_by_role("button")
     names = [" ".join(text.split()) for text in entries.all_inner_texts()]
@@ -1012,6 +1013,23 @@ def prepared_for_paper(page: Any) -> None:
     page.wait_for_function("window.printing")
 
 
+REHEARSED = """() => new Promise((resolve) =>
+  addEventListener("message", ({ data }) => { if (data?.obs === "rehearsed") resolve(data.height); }))"""
+
+
+PLACES_OF_ALL = """body => [...body.querySelectorAll("*")].map((each) => {
+  const { left, top, width, height } = each.getBoundingClientRect();
+  return [each.localName, left, top, width, height];
+})"""
+
+
+def on_the_way_to_the_menu(page: Any) -> int:
+    """Press the key that opens a menu, as who prints from there, and give how high the tab would be on paper."""
+    page.evaluate(f"() => {{ window.rehearsal = ({REHEARSED})() }}")
+    page.keyboard.press("Alt")
+    return int(page.evaluate("window.rehearsal"))
+
+
 def printed(page: Any, pdfium: Any) -> Any:
     return pdfium.PdfDocument(page.pdf(prefer_css_page_size=True))
 
@@ -1087,6 +1105,40 @@ def test_nothing_is_cut_between_two_sheets(show: Callable[..., Any], pdfium: Any
     assert max(charts, default=0) - min(charts, default=0) <= 2
 
 
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"], ids=["letter", "a4"])
+@pytest.mark.parametrize("kind", [kind for kind in PRINTED if kind != "a document among others"])
+def test_nothing_is_cut_that_the_browser_s_menu_prints(
+    show: Callable[..., Any], pdfium: Any, kind: str, locale: str
+) -> None:
+    html, count, _ = PRINTED[kind]
+    page = show(report(task(deck("a", html))), locale=locale)
+    expect(page.locator(".panel[aria-busy]")).to_have_count(0)
+    before = open_frame(page).locator("body").evaluate(PLACES_OF_ALL)
+    assert on_the_way_to_the_menu(page) > 0
+    assert open_frame(page).locator("body").evaluate(PLACES_OF_ALL) == before
+    sheets = list(printed(page, pdfium))
+    assert [round(side) for side in sheets[0].get_size()] == ([612, 792] if locale == "en-US" else [595, 842])
+    for colour, expected in ((BLUE, count), (ORANGE, html.count("<canvas"))):
+        bars = [bar for sheet in sheets for bar in heights_of(sheet, colour)]
+        assert len(bars) == expected
+        assert max(bars, default=0) - min(bars, default=0) <= 2
+    assert open_frame(page).locator("body").evaluate(PLACES_OF_ALL) == before
+
+
+def test_what_changed_since_the_way_to_the_menu_is_printed_whole(show: Callable[..., Any], pdfium: Any) -> None:
+    page = show(report(task(deck("a", LINES))))
+    expect(open_frame(page).get_by_text("line 119.")).to_be_attached()
+    on_the_way_to_the_menu(page)
+    height = page.locator("iframe:visible").evaluate("frame => frame.offsetHeight")
+    open_frame(page).locator("body").evaluate(
+        "body => { for (let n = 120; n < 200; n += 1) body.append(Object.assign(document.createElement('p'), "
+        "{ textContent: `line ${n}.` })) }"
+    )
+    page.wait_for_function(f"document.querySelector('iframe').offsetHeight > {height + 500}")
+    text = [sheet.get_textpage().get_text_bounded() for sheet in printed(page, pdfium)]
+    assert set(re.findall(r"line (\d+)\.", "".join(text))) == {str(number) for number in range(200)}
+
+
 FOREIGN = (
     "<style>.own details { border: 3px solid red; padding: 1px; margin: 0 }</style>"
     "<div class='own'><details open><summary>a</summary><p>b</p></details></div>"
@@ -1152,6 +1204,62 @@ def test_what_a_notebook_shows_without_scripts_is_inert_with_them(show: Callable
     expect(page.frame_locator("body > iframe").frame_locator("iframe").get_by_text("out")).to_be_visible()
     assert page.locator("body b").count() == 0
     assert page.title() == "Notebook"
+
+
+def notebook_of(*outputs: str, background: str = "white", colour: str = "black") -> str:
+    cells = "".join(f"<div class=output>{output}</div>" for output in outputs)
+    return f"<!doctype html><body style='background:{background};color:{colour}'><h1>Notebook</h1>{cells}"
+
+
+def with_library(name: str, library: str) -> list[str]:
+    """Items that need a large library, which writes what it was called with."""
+    script = f"<script data-obs-once>{library}</script>"
+    return deck(name, f"{script}<p></p><script>write('{name} drawn')</script>").items
+
+
+LIBRARY = "function write(text) { document.querySelector('p').textContent = text; }" + "/" * 5000
+
+
+def inner(page: Any, number: int) -> Any:
+    """What is in the frame of an output."""
+    return page.frame_locator(f".output >> nth={number} >> iframe").frame_locator("iframe")
+
+
+def test_a_notebook_without_scripts_has_the_texts_and_no_empty_frame(show: Callable[..., Any]) -> None:
+    output = render_notebook("Quality", ["<p>336,776 rows</p>"], bodies.get)
+    page = show(notebook_of(output), java_script_enabled=False)
+    expect(page.locator(".output noscript p")).to_be_visible()
+    expect(page.locator(".output > iframe")).to_be_hidden()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["in order", "the first output last"])
+def test_a_notebook_has_a_library_once(show: Callable[..., Any], order: tuple[int, ...]) -> None:
+    outputs = [
+        render_notebook("one", with_library("one", LIBRARY), bodies.get, lambda _: True),
+        render_notebook("two", with_library("two", LIBRARY), bodies.get, lambda _: False),
+    ]
+    assert ["data-obs-body" in output for output in outputs] == [True, False]
+    page = show(notebook_of(*(outputs[place] for place in order)))
+    for number, place in enumerate(order):
+        page.locator(".output").nth(number).scroll_into_view_if_needed()
+        expect(inner(page, number).get_by_text(("one drawn", "two drawn")[place])).to_be_visible()
+
+
+def test_a_library_that_no_output_brings_is_told(show: Callable[..., Any]) -> None:
+    output = render_notebook("two", with_library("two", LIBRARY), bodies.get, lambda _: False)
+    page = show(notebook_of(output), complains=True)  # its own script lacks the library
+    told = page.frame_locator(".output >> iframe").get_by_text("1 script or style that this deck needs")
+    expect(told).to_be_visible(timeout=60_000)  # an output that brings it may come late
+
+
+def test_a_deck_has_the_theme_of_its_notebook(show: Callable[..., Any]) -> None:
+    output = render_notebook("Quality", deck("Quality", "<p>text</p>").items, bodies.get)
+    page = show(notebook_of(output, background="black", colour="white"))
+    root = page.frame_locator(".output >> iframe").locator("html")
+    expect(root).to_have_attribute("data-theme", "dark")
+    expect(inner(page, 0).locator("html")).to_have_attribute("data-theme", "dark")
+    page.evaluate("document.body.style.color = 'black'")
+    expect(root).to_have_attribute("data-theme", "light")
 
 
 # ---- Logs

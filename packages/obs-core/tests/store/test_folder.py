@@ -228,3 +228,39 @@ def test_one_execution_that_cannot_be_read_spoils_nothing_for_the_others(
     assert "good" in capsys.readouterr().out
     assert obs(["gc", "--older-than", "1h", "--dry-run", "--store", str(folder)]) == 0
     assert "would remove 0 executions" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making a link needs a privilege there")
+def test_a_folder_that_becomes_a_link_is_followed_no_more(tmp_path: Path) -> None:
+    store, outside = open_store(tmp_path / "store"), tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a.raw").write_bytes(b"theirs")
+    store.put("executions/e/logs/a.raw", b"mine")
+    assert store.get("executions/e/logs/a.raw") == b"mine"
+    logs = tmp_path / "store/executions/e/logs"
+    logs.rename(tmp_path / "moved")
+    logs.symlink_to(outside)
+    with pytest.raises(StoreError, match="symbolic link: not followed"):
+        store.get("executions/e/logs/a.raw")
+    with pytest.raises(StoreError, match="symbolic link: not followed"):
+        store.put("executions/e/logs/a.raw", b"mine")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making a link needs a privilege there")
+def test_a_segment_is_never_written_or_read_through_a_link(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.write_bytes(b"mine")
+    store = open_store(tmp_path / "store")
+    folder = tmp_path / "store/executions/e"
+    folder.mkdir(parents=True)
+    segment = store.segment("executions/e/main-0001.jsonl")
+    (folder / "main-0001.jsonl").symlink_to(own)
+    with pytest.raises(OSError, match="symbolic link"):
+        segment.append(b"a line\n")
+    other = store.segment("executions/e/main-0002.jsonl")
+    other.append(b"x" * 100_000)
+    other.size += 100_000
+    (folder / "main-0002.jsonl.gz.tmp").symlink_to(own)
+    other.close()
+    assert own.read_bytes() == b"mine"
+    assert (folder / "main-0002.jsonl.gz").exists()

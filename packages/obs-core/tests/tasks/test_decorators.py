@@ -11,7 +11,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from obs_core import ObsWarning, TaskCall, TaskDecorator, current_context, execution, task
+from obs_core import ObsWarning, TaskCall, TaskDecorator, current_context, execution, load_execution, task
 from obs_core.testing import RecordingStore
 
 log: list[str] = []
@@ -234,6 +234,23 @@ def test_what_it_rejects_shows_the_call_and_not_the_way_inside_the_decorator() -
     functions = [entry.name for entry in caught.traceback]
     assert functions[0] == "test_what_it_rejects_shows_the_call_and_not_the_way_inside_the_decorator"
     assert not {"around", "refuse", "reject"} & set(functions)
+
+
+def test_what_it_rejects_was_raised_at_no_line_of_ours(store: RecordingStore) -> None:
+    class choosy(TaskDecorator):
+        def around(self, call: TaskCall) -> Iterator[None]:
+            call.reject(ValueError("not today"))
+            yield
+
+    @task
+    @choosy()
+    def work() -> None: ...
+
+    with pytest.raises(ValueError, match="not today"), execution("refused"):
+        work()
+    found = load_execution("last", store=store).why()
+    assert "ValueError: not today" in found.paragraph
+    assert "wrapping.py" not in found.paragraph
 
 
 class rejecting_results(TaskDecorator):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import signal
 import subprocess
 import sys
 import warnings
@@ -204,6 +205,11 @@ def test_what_cannot_be_called_is_refused_with_its_value(wrong: object) -> None:
 def test_an_unknown_deck_field_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"unknown deck fields \['Inputs'\].*'Input'"):
         task(deck_fields=["Inputs"])(add)
+
+
+def test_deck_fields_are_known_in_any_case(store: RecordingStore) -> None:
+    task(deck_fields=["input", "OUTPUT"])(add)(1, 2)
+    assert [deck.name for deck in store.last().tasks[0].decks] == ["Input", "Output"]
 
 
 @pytest.mark.parametrize("attempt", [0, -1, "2"])
@@ -440,3 +446,30 @@ os._exit(0)
             env={"OBS_STRICT": "0"},
         )
         assert done.stdout == "42\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there is no such signal")
+@pytest.mark.parametrize("way", ["returned", "kept"])
+def test_a_timeout_that_comes_while_the_result_is_drawn_fails_the_task_that_raises_it(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    class JobTimeout(Exception):
+        pass
+
+    def expire(*_: object) -> None:
+        raise JobTimeout("its time is over")
+
+    class Slow:
+        def __repr__(self) -> str:
+            signal.raise_signal(signal.SIGALRM)
+            return "slow"
+
+    before = signal.signal(signal.SIGALRM, expire)
+    try:
+        with pytest.raises(JobTimeout):
+            task(Slow, name="slow")() if way == "returned" else task(lambda: [Slow()], name="slow")()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    [recorded] = store.last().tasks
+    assert (recorded.status, recorded.error) == ("failed", "JobTimeout: its time is over")
+    assert store.last().status == "failed"

@@ -67,6 +67,7 @@ def test_an_unknown_encoding_is_taken_for_ascii() -> None:
 
 def test_names_keep_what_the_encoding_knows() -> None:
     assert Screen(encoding="latin-1").name("größe 表") == r"größe \u8868"
+    assert Screen(encoding="ascii", plain=True).name("4 rows × 2 · größe") == r"4 rows x 2 - gr\xf6\xdfe"
 
 
 @pytest.mark.parametrize(

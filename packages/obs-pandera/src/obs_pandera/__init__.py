@@ -12,12 +12,13 @@ from obs_pandera.__about__ import __version__
 
 if TYPE_CHECKING:
     from obs_pandera.renderers import PandasReportRenderer, SchemaErrorRenderer
-    from obs_pandera.validation import ValidationConfig, ValidationWarning, register, validated
+    from obs_pandera.validation import UnvalidatedError, ValidationConfig, ValidationWarning, register, validated
     from obs_pandera.verdicts import ValidationFailed, Verdict, merge_verdicts, validate_part
 
 _MODULES = {
     "PandasReportRenderer": "renderers",
     "SchemaErrorRenderer": "renderers",
+    "UnvalidatedError": "validation",
     "ValidationConfig": "validation",
     "ValidationFailed": "verdicts",
     "ValidationWarning": "validation",
@@ -31,6 +32,7 @@ _MODULES = {
 __all__ = [
     "PandasReportRenderer",
     "SchemaErrorRenderer",
+    "UnvalidatedError",
     "ValidationConfig",
     "ValidationFailed",
     "ValidationWarning",

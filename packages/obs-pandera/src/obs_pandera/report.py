@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from obs_core.rendering import escape, verdict_mark
+from obs_core.text.controls import visible
 from obs_core.text.numbers import MISSING, count, plural, share
 from obs_pandera.findings import Finding, Findings
 from obs_pandera.frames import Frame
@@ -137,7 +138,7 @@ def _aligned(head: str) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(text.translate(_VISIBLE))
+    return escape(visible(text))
 
 
 def _meter(finding: Finding) -> str:
@@ -263,6 +264,3 @@ def _has_failed(rule: Rule, failed: set[str]) -> bool:
     if rule.regex:
         return any(re.match(rule.column, column) for column in failed if column)
     return rule.column in failed or any(rule.column == f"index {column}" for column in failed)
-
-
-_VISIBLE = str.maketrans({"\n": "↵", "\r": "", "\t": "⇥", "\0": "␀"})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from numbers import Complex
 from typing import Any
 
 from obs_core.interruptions import let_pass
 from obs_core.rendering import bounded_repr
+from obs_core.secrets import masked_text
 
 __all__ = ["asked_text", "check_text", "label_of", "shorten", "value_text"]
 
@@ -14,8 +16,8 @@ LONGEST = 80
 
 
 def shorten(text: str, limit: int = LONGEST) -> str:
-    """Cut text to at most `limit` characters, the last of which is then an ellipsis."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    """Cut text to at most `limit` characters, the last of which is then an ellipsis; secrets are masked before."""
+    return text if len(text) <= limit else masked_text(text, limit, "…")
 
 
 def label_of(label: Any) -> str:
@@ -78,7 +80,8 @@ def _is_missing(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     try:
-        return isinstance(value, float) and value != value
+        # numpy's complex numbers and long doubles among them, which are no floats
+        return isinstance(value, Complex) and value != value
     except Exception as error:
         let_pass(error)
         return False

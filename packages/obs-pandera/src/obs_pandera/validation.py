@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
-from obs_core import TaskCall, TaskDecorator, register_task_decorator
+from obs_core import ObsError, TaskCall, TaskDecorator, register_task_decorator
+from obs_core.failsafe import guarded
+from obs_core.interruptions import let_pass
+from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import extras_of, members_of
 from obs_pandera.schemas import schema_of
 from obs_pandera.texts import label_of
 
-__all__ = ["ValidationConfig", "ValidationWarning", "register", "validated"]
+__all__ = ["UnvalidatedError", "ValidationConfig", "ValidationWarning", "register", "validated"]
 
 _TYPED_FRAME = "pandera.typing.common.DataFrameBase"
 """The base of ``DataFrame[Model]`` for pandas and polars, and of ``LazyFrame[Model]``."""
@@ -20,6 +24,10 @@ _TYPED_FRAME = "pandera.typing.common.DataFrameBase"
 
 class ValidationWarning(UserWarning):
     """Data did not pass its schema, and the task goes on with it."""
+
+
+class UnvalidatedError(ObsError, TypeError):
+    """Data that was to be refused if it does not pass its schema could not be validated."""
 
 
 class ValidationConfig(Struct, frozen=True):
@@ -61,7 +69,9 @@ class validated(TaskDecorator):
 
     Annotations are ``DataFrame[Model]`` and ``LazyFrame[Model]`` of `pandera.typing`, or ``Annotated[T, schema]``
     with a schema object. All failures are collected (pandera's lazy mode). Data that passes is handed on as pandera
-    returns it, coerced where the schema says so.
+    returns it, coerced where the schema says so. What cannot be validated is refused with `UnvalidatedError`: what
+    is no frame, None where the annotation does not say so, a task in which no annotation has a schema. Frames in a
+    list, and those that a generator yields, are not looked at.
 
     Args:
         on_error: For annotations that hold no `ValidationConfig`.
@@ -75,24 +85,51 @@ class validated(TaskDecorator):
         ... def clean(flights: DataFrame[Flights]) -> DataFrame[CleanFlights]: ...
     """
 
+    _must_find = True
+
     def __init__(self, *, on_error: Literal["raise", "warn"] = "raise") -> None:
         self._config = ValidationConfig(on_error)
 
     def around(self, call: TaskCall) -> Iterator[None]:
         """Validate the arguments, run the task, validate what it returns."""
-        places = self._places(call)
-        arguments = call.arguments() if places else {}
+        places: list[_Place] = []
+        with _sure(call, call.name, self._config):
+            places = self._places(call)
+            if not places and self._must_find:
+                raise TypeError("no argument and no result is annotated with a schema")
+        try:
+            arguments = call.arguments() if places else {}
+        except TypeError:  # the function will refuse them itself
+            arguments = {}
         for place in places:
-            if place.name in arguments and arguments[place.name] is not None:
-                call.replace_argument(place.name, _checked(call, place, arguments[place.name]))
+            if place.name in arguments and not (arguments[place.name] is None and call.may_be_none(place.name)):
+                with _sure(call, _where(call, place), place.config):
+                    call.replace_argument(place.name, _checked(call, place, arguments[place.name]))
         yield
         for place in places:
-            if place.name == "return" and call.result is not None:
-                call.result = _checked(call, place, call.result)
+            if place.name == "return" and not (call.result is None and call.may_be_none("return")):
+                with _sure(call, _where(call, place), place.config):
+                    call.result = _checked(call, place, call.result)
 
     def _places(self, call: TaskCall) -> list[_Place]:
         found = ((name, _schema_in(hint), _config_in(hint) or self._config) for name, hint in call.hints().items())
         return [_Place(name, schema, config) for name, schema, config in found if schema is not None]
+
+
+@contextmanager
+def _sure(call: TaskCall, what: str, config: ValidationConfig) -> Iterator[None]:
+    """Refuse what was to be validated and could not be; where nothing is refused, only tell of it."""
+    problem = ""
+    with nullcontext() if config.on_error == "raise" else guarded(f"validating {what}", call.note):
+        try:
+            yield
+        except BaseException as error:
+            let_pass(error)
+            if error is call.rejection or config.on_error != "raise":
+                raise
+            problem = describe_error(error)
+    if problem:
+        call.reject(UnvalidatedError(f"{what} was not validated: {problem}"))
 
 
 def register(*, on_error: Literal["raise", "warn"] = "raise") -> None:
@@ -109,7 +146,9 @@ def register(*, on_error: Literal["raise", "warn"] = "raise") -> None:
     global _registration
     if _registration is not None:
         _registration.unregister()
-    _registration = register_task_decorator(_TYPED_FRAME, validated(on_error=on_error))
+    decorator = validated(on_error=on_error)
+    decorator._must_find = False  # a typed frame may stand there without a schema
+    _registration = register_task_decorator(_TYPED_FRAME, decorator)
 
 
 _registration: Any = None
@@ -136,7 +175,8 @@ def _fail(call: TaskCall, place: _Place, error: Any) -> None:
     failure = bounded(error, f"{_where(call, place)} does not pass schema {_name(place.schema)!r}")
     if place.config.on_error == "raise":
         call.reject(failure)
-    call.warn(str(failure), ValidationWarning)
+    with guarded(f"warning about {_where(call, place)}", call.note):
+        call.warn(str(failure), ValidationWarning)
 
 
 def _leave_deck(call: TaskCall, place: _Place, data: Any, error: Any) -> None:
@@ -145,8 +185,9 @@ def _leave_deck(call: TaskCall, place: _Place, data: Any, error: Any) -> None:
     from obs_pandera.renderers import PandasReportRenderer
 
     title = f"{_where(call, place)}"
-    deck = call.deck(f"Pandera Report: {_name(place.schema)}")
-    deck.append(PandasReportRenderer(title[:1].upper() + title[1:]).to_html(data, place.schema, error))
+    with guarded(f"drawing the validation of {title}", call.note):
+        deck = call.deck(f"Pandera Report: {_name(place.schema)}")
+        deck.append(PandasReportRenderer(title[:1].upper() + title[1:]).to_html(data, place.schema, error))
 
 
 def _where(call: TaskCall, place: _Place) -> str:

@@ -12,12 +12,20 @@ from obs_profiles.__about__ import __version__
 
 if TYPE_CHECKING:
     from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement, drift
-    from obs_profiles.decorator import DriftError, DriftWarning, ExpectationError, ExpectationWarning, log, profile_data
+    from obs_profiles.decorator import log, profile_data
     from obs_profiles.expectations import Checked, Expectation, Verdict, check, expect
     from obs_profiles.files.reading import ProfileFormatError
     from obs_profiles.merging import merge
     from obs_profiles.profiles import ColumnProfile, Profile
     from obs_profiles.profiling import profile
+    from obs_profiles.refusals import (
+        DriftError,
+        DriftWarning,
+        ExpectationError,
+        ExpectationWarning,
+        UncheckedError,
+        UncheckedWarning,
+    )
     from obs_profiles.transformer import CheckedRenderer, DriftRenderer, ProfileTransformer
 
 _MODULES = {
@@ -26,17 +34,19 @@ _MODULES = {
     "ColumnDrift": "comparison",
     "ColumnProfile": "profiles",
     "Drift": "comparison",
-    "DriftError": "decorator",
+    "DriftError": "refusals",
     "DriftRenderer": "transformer",
-    "DriftWarning": "decorator",
+    "DriftWarning": "refusals",
     "Expectation": "expectations",
-    "ExpectationError": "decorator",
-    "ExpectationWarning": "decorator",
+    "ExpectationError": "refusals",
+    "ExpectationWarning": "refusals",
     "Facet": "comparison",
     "Movement": "comparison",
     "Profile": "profiles",
     "ProfileFormatError": "files.reading",
     "ProfileTransformer": "transformer",
+    "UncheckedError": "refusals",
+    "UncheckedWarning": "refusals",
     "Verdict": "expectations",
     "check": "expectations",
     "drift": "comparison",
@@ -64,6 +74,8 @@ __all__ = [
     "Profile",
     "ProfileFormatError",
     "ProfileTransformer",
+    "UncheckedError",
+    "UncheckedWarning",
     "Verdict",
     "__version__",
     "check",

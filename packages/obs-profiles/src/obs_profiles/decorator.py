@@ -2,55 +2,41 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, NamedTuple, NoReturn, ParamSpec, TypeVar, get_args
 
-from obs_core import ObsError, TaskCall, TaskDecorator, current_context, load_execution
-from obs_profiles.columns import is_frame
-from obs_profiles.comparison import DEFAULT_THRESHOLD, ColumnDrift, Drift, Thresholds, check_thresholds, drift
-from obs_profiles.expectations import Checked, Expectation, Verdict, check
-from obs_profiles.pages import checked_html, drift_html, profile_html
+from obs_core import TaskCall, TaskDecorator, current_context
+from obs_core.failsafe import guarded, strict
+from obs_core.interruptions import let_pass
+from obs_core.text.bounded_repr import describe_error
+from obs_core.values.hints import types_of
+from obs_profiles.columns import is_frame, is_frame_type
+from obs_profiles.comparison import DEFAULT_THRESHOLD, Drift, Thresholds, check_thresholds, drift
+from obs_profiles.expectations import Checked, Expectation, check
+from obs_profiles.pages import checked_html, drift_html, not_compared_html, profile_html
 from obs_profiles.profiles import Profile
-from obs_profiles.profiling import profile, profile_of
+from obs_profiles.references import Reference, pinned, pinned_for, profile_by, reference_for
+from obs_profiles.refusals import (
+    DriftError,
+    DriftWarning,
+    ExpectationError,
+    ExpectationWarning,
+    UncheckedError,
+    UncheckedWarning,
+)
 
-__all__ = ["DriftError", "DriftWarning", "ExpectationError", "ExpectationWarning", "log", "profile_data"]
+__all__ = ["log", "profile_data"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _RESULT = "return"
 _NAMED = 5
 
-
-class DriftWarning(UserWarning):
-    """Data is far from what it was; the task goes on with it."""
-
-
-class DriftError(ObsError, ValueError):
-    """Data is too far from what it was.
-
-    Attributes:
-        columns: The columns that drifted, those that came or went first, then the farthest.
-    """
-
-    def __init__(self, message: str, columns: list[ColumnDrift]) -> None:
-        super().__init__(message)
-        self.columns = columns
-
-
-class ExpectationWarning(UserWarning):
-    """Data is not as expected; the task goes on with it."""
-
-
-class ExpectationError(ObsError, ValueError):
-    """Data is not as expected.
-
-    Attributes:
-        failed: The verdicts on what does not hold.
-    """
-
-    def __init__(self, message: str, failed: list[Verdict]) -> None:
-        super().__init__(message)
-        self.failed = failed
+_Action = Literal["warn", "raise"] | None
+_Expected = Expectation | Sequence[Expectation]
 
 
 class _Place(NamedTuple):
@@ -64,34 +50,72 @@ class _Place(NamedTuple):
         """Say where that is."""
         if self.logged:
             return f"{self.name} in {call.name}"
-        if self.name.startswith(_RESULT):
+        if self.name == _RESULT or self.name.startswith(f"{_RESULT} "):
             return f"the {self.name.replace(_RESULT, 'result', 1)} of {call.name}"
         return f"argument {self.name} of {call.name}"
+
+
+class _Call:
+    """What was seen of a call, and what is to be told of it when all of it was looked at.
+
+    Attributes:
+        call: The call.
+        wanted: The names of what is to be profiled.
+        places: The names of what was.
+        columns: The names of all columns, also of those that are gone.
+        optional: Whether something is None that may be.
+        warnings: What is still to be told.
+    """
+
+    def __init__(self, call: TaskCall) -> None:
+        self.call = call
+        self.wanted: set[str] = set()
+        self.places: set[str] = set()
+        self.columns: set[str] = set()
+        self.optional = False
+        self.warnings: list[tuple[str, type[Warning]]] = []
+
+    def refuse(self, error: Exception) -> NoReturn:
+        """Refuse the call, after all that was found before."""
+        self.tell()
+        self.call.reject(error)
+
+    def tell(self) -> None:
+        """Warn of what was found: last of all, for a filter may turn a warning into an error."""
+        while self.warnings:
+            message, category = self.warnings.pop(0)
+            with guarded(f"warning about {self.call.name!r}", self.call.note):
+                self.call.warn(message, category)
 
 
 class profile_data(TaskDecorator):
     """Profile the frames that a task takes and returns, keep the profiles, and show what drifted since the last time.
 
     The reference is what the last successful call of the same task had, in any execution of the store, unless one is
-    pinned. Each frame has a deck "Data Profile: <argument>". In an annotation, ``flights: Annotated[DataFrame,
-    profile_data()]``, it is about that argument (or result) alone.
+    pinned; a frame without rows is never one. Each frame has a deck "Data Profile: <argument>". In an annotation,
+    ``flights: Annotated[DataFrame, profile_data()]``, it is about that argument (or result) alone.
+
+    What cannot be checked or compared is told with `UncheckedWarning`; with ``"raise"`` it is refused, with
+    `UncheckedError`: a reference that is not there, a frame that cannot be read, no frame at all.
 
     Args:
         inputs: Whether frames that are arguments are profiled; or the names of those that are.
         outputs: Whether what is returned is profiled: a frame, or the frames in a tuple, list or dict.
         reference: What is compared with, instead of the last time: a profile or frame; the path of a file that
             `Profile.save` or whylogs wrote; the id of an execution in which the same task was profiled; or one of them
-            by the name of the argument (``"return"`` for the result).
+            by the name of the argument (``"return"`` for the result and all frames in it, ``"return train"`` for one
+            of them).
         on_drift: ``"warn"`` leaves a warning and a note, ``"raise"`` refuses the call, or its result, with
-            `DriftError`; None only shows it.
+            `DriftError`; None only shows it. Drift in a segment counts, and so does a frame that has no rows any more.
         thresholds: From which Hellinger distance on, 0 to 1, a column has drifted; by column if it is a mapping.
         expect: What is expected of each frame that is profiled; or a mapping by the name of the argument.
         on_failure: What happens if an expectation does not hold: as for `on_drift`, with `ExpectationError`.
         by: A column, or several, whose most frequent values have a profile of their own; frames without it have none.
 
     Raises:
-        ValueError: `on_drift` or `on_failure` is something else, or a threshold is not from 0 to 1.
-        TypeError: A threshold is no number.
+        ValueError: `on_drift` or `on_failure` is something else, a threshold is not from 0 to 1, or, where a function
+            is decorated, it has no such argument.
+        TypeError: A threshold is no number, `expect` holds no expectations, or `reference` is nothing of these.
 
     Examples:
         >>> @task
@@ -102,40 +126,102 @@ class profile_data(TaskDecorator):
     def __init__(
         self,
         *,
-        inputs: bool | Sequence[str] = True,
+        inputs: bool | str | Sequence[str] = True,
         outputs: bool = True,
         reference: Any = None,
-        on_drift: Literal["warn", "raise"] | None = None,
+        on_drift: _Action = None,
         thresholds: Thresholds = DEFAULT_THRESHOLD,
-        expect: Sequence[Expectation] | Mapping[str, Sequence[Expectation]] = (),
-        on_failure: Literal["warn", "raise"] | None = "warn",
+        expect: _Expected | Mapping[str, _Expected] = (),
+        on_failure: _Action = "warn",
         by: str | Sequence[str] | None = None,
     ) -> None:
         for name, value in (("on_drift", on_drift), ("on_failure", on_failure)):
             if value not in (None, "warn", "raise"):
                 raise ValueError(f"{name} is 'warn', 'raise' or None, not {value!r}")
         check_thresholds(thresholds)
-        self._inputs = inputs
+        self._inputs = inputs if isinstance(inputs, bool) else (inputs,) if isinstance(inputs, str) else tuple(inputs)
         self._outputs = outputs
-        self._reference = reference
+        self._by = (by,) if isinstance(by, str) else tuple(by or ())
+        self._reference = pinned(reference, self._by)
         self._on_drift = on_drift
         self._thresholds = thresholds
-        self._expect = expect
-        self._on_failure = on_failure
-        self._by = (by,) if isinstance(by, str) else tuple(by or ())
+        self._expect = (
+            {name: _expectations(each) for name, each in expect.items()}
+            if isinstance(expect, Mapping)
+            else _expectations(expect)
+        )
+        self._on_failure = on_failure if self._expect else None
+        self._refuse_unwatched()
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        """Decorate a function of any kind.
+
+        Raises:
+            ValueError: It has no argument of a name that `inputs`, `expect` or `reference` have.
+        """
+        known = _parameters(function)
+        unknown = [] if known is None else [name for name in self._names() if _root(name) not in known]
+        if unknown:
+            there = ", ".join(known or ())
+            raise ValueError(f"{unknown[0]!r} is no argument of {_name(function)}; there are: {there}")
+        return super().__call__(function)
 
     def around(self, call: TaskCall) -> Iterator[None]:
         """Profile the arguments, run the task, profile what it returns."""
-        wanted = self._wanted(call)
-        for name, value in call.arguments().items():
-            if name in wanted and is_frame(value):
-                self._look_at(call, _Place(name, value))
+        seen = _Call(call)
+        self._try(seen, f"an argument of {call.name}", partial(self._look_at_arguments, seen))
+        seen.tell()
         yield
-        if _RESULT in wanted:
-            for place in _frames_in(_RESULT, call.result):
-                self._look_at(call, place)
+        self._try(seen, f"the result of {call.name}", partial(self._look_at_result, seen))
+        seen.tell()
 
-    def _wanted(self, call: TaskCall) -> set[str]:
+    def _try(self, seen: _Call, what: str, look: Callable[[], object]) -> None:
+        """Look at something; that this fails is a failure of what was asked for."""
+        try:
+            look()
+            return
+        except BaseException as error:
+            let_pass(error)
+            if error is seen.call.rejection or (strict() and not self._refuses):
+                raise
+            problem = describe_error(error)
+        self._tell_unchecked(seen, f"{what} was not checked: {problem}", self._worst)
+
+    def _refuse_unwatched(self) -> None:
+        """Refuse names of what is not profiled.
+
+        Raises:
+            ValueError: There is one.
+        """
+        for name in self._names():
+            if not (self._outputs if _root(name) == _RESULT else self._takes(name)):
+                option = "outputs" if _root(name) == _RESULT else "inputs"
+                raise ValueError(f"{name!r} is named, and is not profiled: {option} leaves it out")
+
+    @property
+    def _refuses(self) -> bool:
+        return self._worst == "raise"
+
+    @property
+    def _worst(self) -> _Action:
+        """What happens where both drift and expectations are concerned."""
+        return "raise" if "raise" in (self._on_drift, self._on_failure) else self._on_drift or self._on_failure
+
+    def _tell_unchecked(self, seen: _Call, message: str, action: _Action) -> None:
+        if action == "raise":
+            seen.refuse(UncheckedError(message))
+        seen.warnings.append((message, UncheckedWarning))
+
+    # ---- what is looked at ------------------------------------------------------------------------------------------
+
+    def _names(self) -> list[str]:
+        """Return the names that are asked for one by one."""
+        found = [] if isinstance(self._inputs, bool) else list(self._inputs)
+        for each in (self._expect, self._reference):
+            found += list(each) if isinstance(each, Mapping) else []
+        return found
+
+    def _wanted(self, call: TaskCall, arguments: Iterable[str]) -> set[str]:
         """Name what is profiled: what holds this decorator in its annotation, or else all that no other such does."""
         asking = {
             name: [extra for extra in _extras_of(hint) if isinstance(extra, profile_data)]
@@ -144,72 +230,179 @@ class profile_data(TaskDecorator):
         mine = {name for name, found in asking.items() if any(extra is self for extra in found)}
         if mine:
             return mine
-        names = [name for name in call.arguments() if self._takes(name)] + [_RESULT] * self._outputs
+        names = [name for name in arguments if self._takes(name)] + [_RESULT] * self._outputs
         return {name for name in names if not asking.get(name)}
 
     def _takes(self, name: str) -> bool:
         return self._inputs if isinstance(self._inputs, bool) else name in self._inputs
 
-    def _look_at(self, call: TaskCall, place: _Place) -> Profile:
-        """Profile a frame, keep its profile, check, compare, show, and act on what is wrong."""
-        known = self._profile(place.data)
-        artifact = f"data profile: {place.name}"
-        reference = self._reference_of(call, place, artifact)
-        compared = None if reference is None else self._compare(reference.profile, known)
-        checked = check(known, self._expect.get(place.name, ()) if isinstance(self._expect, Mapping) else self._expect)
-        call.keep(artifact, known)
+    def _look_at_arguments(self, seen: _Call) -> None:
+        try:
+            arguments = seen.call.arguments()
+        except TypeError:  # the function will refuse them itself
+            return
+        seen.wanted = self._wanted(seen.call, arguments)
+        for name, value in arguments.items():
+            if name in seen.wanted:
+                self._look_at_all(seen, name, value, [_Place(name, value)] if is_frame(value) else [])
+        self._tell_of_absent(seen, [name for name in self._names() if _root(name) != _RESULT], arguments)
+        if _RESULT not in seen.wanted:
+            self._tell_of_absent(seen, [name for name in self._names() if _root(name) == _RESULT], {})
+            self._look_back(seen)
+
+    def _look_at_result(self, seen: _Call) -> None:
+        if _RESULT in seen.wanted:
+            result = seen.call.result
+            self._look_at_all(seen, _RESULT, result, list(_frames_in(_RESULT, result)))
+            names = [name for name in self._names() if _root(name) == _RESULT]
+            self._tell_of_absent(seen, names, {_RESULT: result})
+            self._look_back(seen)
+
+    def _look_at_all(self, seen: _Call, name: str, value: Any, places: list[_Place]) -> None:
+        """Look at the frames that an argument, or the result, consists of."""
+        for place in places:
+            self._try(seen, place.text(seen.call), partial(self._look_at, seen, place))
+        if not places and self._worst is not None:
+            hint = seen.call.hints().get(name)
+            if value is None and seen.call.may_be_none(name):
+                seen.optional = True
+            elif any(map(is_frame_type, types_of(hint))) and name not in self._names():
+                self._tell_absent(seen, name, value)
+
+    def _tell_of_absent(self, seen: _Call, names: list[str], values: Mapping[str, Any]) -> None:
+        """Tell of names that were asked for and have no frame; None is fine where it may be."""
+        for name in names:
+            value = values.get(_root(name))
+            found = any(place == name or place.startswith(f"{name} ") for place in seen.places)
+            if not found and not (value is None and seen.call.may_be_none(_root(name))):
+                self._tell_absent(seen, name, value)
+
+    def _tell_absent(self, seen: _Call, name: str, value: Any) -> None:
+        kind = "None" if value is None else type(value).__name__
+        what = f"{_Place(name, value).text(seen.call)} was not checked"
+        found = "there is none" if " " in name else f"it is no frame but {kind}"
+        self._tell_unchecked(seen, f"{what}: {found}", self._worst)
+
+    def _look_back(self, seen: _Call) -> None:
+        """Tell of what was asked for and was about nothing, after all frames of a call were looked at."""
+        name = seen.call.name
+        if not seen.places:
+            if self._refuses and not seen.optional:
+                self._tell_unchecked(seen, f"{name} was not checked: it has no frame", "raise")
+            return
+        if isinstance(self._thresholds, Mapping) and (unknown := sorted(set(self._thresholds) - seen.columns)):
+            named = f"there is a threshold for {unknown[0]!r}, a column that no frame of {name} has"
+            self._tell_unchecked(seen, named, self._on_drift)
+        if self._by and not set(self._by) <= seen.columns:
+            named = f"segments are by {', '.join(self._by)}, which no frame of {name} has"
+            self._tell_unchecked(seen, named, self._on_drift)
+
+    # ---- a frame ----------------------------------------------------------------------------------------------------
+
+    def _look_at(self, seen: _Call, place: _Place) -> Profile:
+        """Profile a frame, check, compare, keep its profile, show, and act on what is wrong."""
+        call, artifact = seen.call, f"data profile: {place.name}"
+        seen.places.add(place.name)
+        known = profile_by(place.data, self._by)
+        seen.columns.update(known.columns)
+        checked = check(known, self._expected_of(place.name))
+        reference, problem = self._reference_of(call, place, artifact)
+        compared = None if reference is None else self._compare(reference, known, seen)
+        if reference is not None and not problem:
+            problem = self._missing_segments(reference, known)
+        with guarded(f"keeping the profile of {place.text(call)}", call.note):
+            call.keep(artifact, known, as_last=known.rows > 0)
         if call.context.enable_deck:
-            deck = call.deck(f"Data Profile: {place.name}")
-            if checked:
-                deck.append(checked_html(checked))
-            if compared is not None and reference is not None:
-                deck.append(drift_html(compared, compared=f"Compared with {reference.text}"))
-            deck.append(profile_html(known, title=f"Data profile of {place.text(call)}"))
-        self._act_on_failure(checked, call, place)
+            with guarded(f"drawing the profile of {place.text(call)}", call.note):
+                self._show(call, place, known, checked, compared, reference, problem)
+        self._act_on_failure(checked, seen, place)
         if compared is not None and reference is not None:
-            self._act_on_drift(compared.drifted, call, place, reference.text)
+            self._act_on_drift(compared, seen, place, reference.text)
+        if compared is not None and compared.by and not compared.segments:
+            none = f"no segment by {', '.join(compared.by)} is in both"
+            self._tell_unchecked(seen, f"segments of {place.text(call)} were not compared: {none}", "warn")
+        if problem:
+            self._tell_unchecked(seen, f"{place.text(call)} was not compared: {problem}", self._on_drift)
         return known
 
-    def _profile(self, data: Any) -> Profile:
-        columns = [str(name) for name in getattr(data, "columns", ())]
-        return profile(data, by=self._by if self._by and set(self._by) <= set(columns) else None)
+    def _show(
+        self,
+        call: TaskCall,
+        place: _Place,
+        known: Profile,
+        checked: Checked,
+        compared: Drift | None,
+        reference: Reference | None,
+        problem: str,
+    ) -> None:
+        deck = call.deck(f"Data Profile: {place.name}")
+        if checked:
+            deck.append(checked_html(checked))
+        if compared is not None and reference is not None:
+            deck.append(drift_html(compared, compared=f"Compared with {reference.text}"))
+        if problem:
+            deck.append(not_compared_html(problem))
+        deck.append(profile_html(known, title=f"Data profile of {place.text(call)}"))
 
-    def _compare(self, reference: Profile, current: Profile) -> Drift:
+    def _expected_of(self, name: str) -> Sequence[Expectation]:
+        if not isinstance(self._expect, Mapping):
+            return self._expect
+        whole = self._expect.get(_RESULT, ()) if name.startswith(f"{_RESULT} ") else ()
+        return (*whole, *self._expect.get(name, ()))
+
+    def _compare(self, reference: Reference, current: Profile, seen: _Call) -> Drift:
         """Compare profiles, without the thresholds of columns that another frame of the task has."""
         thresholds = self._thresholds
+        names = {*reference.profile.columns, *current.columns}
+        seen.columns.update(names)
         if isinstance(thresholds, Mapping):
-            names = {*reference.columns, *current.columns}
             thresholds = {name: threshold for name, threshold in thresholds.items() if name in names}
-        return drift(reference, current, thresholds=thresholds)
+        return drift(reference.profile, current, thresholds=thresholds)
 
-    def _reference_of(self, call: TaskCall, place: _Place, artifact: str) -> _Reference | None:
-        by_name = isinstance(self._reference, Mapping)
-        pinned = self._reference.get(place.name) if by_name else self._reference
-        if isinstance(pinned, os.PathLike) or (isinstance(pinned, str) and Path(pinned).is_file()):
-            return _Reference(Profile.load(pinned), f"the file {Path(pinned).name}")
-        if isinstance(pinned, str):
-            kept = load_execution(pinned, call.context.state.run.store).artifact(call.context.task_name, artifact)
-            return _Reference(profile_of(kept), f"execution {pinned}")
-        if pinned is not None:
-            return _Reference(profile_of(pinned), "a pinned reference")
-        last = call.last(artifact)
-        return None if last is None else _Reference(profile_of(last.value), f"execution {last.execution_id}")
+    def _reference_of(self, call: TaskCall, place: _Place, artifact: str) -> tuple[Reference | None, str]:
+        """Return what a frame is compared with, and why it cannot be."""
+        wanted = pinned_for(self._reference, place.name)
+        try:
+            found = reference_for(call, wanted, artifact)
+        except BaseException as error:
+            let_pass(error)
+            remedy = (
+                "; pin a reference, or call it once without on_drift='raise' to begin anew" if wanted is None else ""
+            )
+            what = "the profile of the last good call" if wanted is None else "its reference"
+            return None, f"{what} cannot be read: {describe_error(error)}{remedy}"
+        if found is not None and not found.profile.rows:
+            return None, f"{found.text} has no rows"
+        return found, ""
 
-    def _act_on_drift(self, drifted: list[ColumnDrift], call: TaskCall, place: _Place, reference: str) -> None:
-        if not drifted or self._on_drift is None:
+    def _missing_segments(self, reference: Reference, known: Profile) -> str:
+        """Say that segments were asked for and what is pinned has none; what the last call had is replaced anyway."""
+        if not known.by or reference.profile.by == known.by or self._reference is None:
+            return ""
+        return f"{reference.text} has no segments by {', '.join(known.by)}"
+
+    # ---- what follows -----------------------------------------------------------------------------------------------
+
+    def _act_on_drift(self, compared: Drift, seen: _Call, place: _Place, reference: str) -> None:
+        if compared.passed or self._on_drift is None:
             return
-        message = f"{place.text(call)} drifted from {reference}: {_named(drifted, ', ')}"
+        where = place.text(seen.call)
+        if compared.emptied:
+            message = f"{where} is empty: {reference} had {compared.rows:,} rows"
+        else:
+            message = f"{where} drifted from {reference}: {_drifted_text(compared)}"
         if self._on_drift == "raise":
-            call.reject(DriftError(message, drifted))
-        call.warn(message, DriftWarning)
+            drifted = [] if compared.emptied else compared.drifted
+            seen.refuse(DriftError(message, drifted, compared.drifted_segments))
+        seen.warnings.append((message, DriftWarning))
 
-    def _act_on_failure(self, checked: Checked, call: TaskCall, place: _Place) -> None:
+    def _act_on_failure(self, checked: Checked, seen: _Call, place: _Place) -> None:
         if checked.passed or self._on_failure is None:
             return
-        message = f"{place.text(call)} is not as expected: {_named(checked.failed, '; ')}"
+        message = f"{place.text(seen.call)} is not as expected: {_listed(checked.failed, '; ')}"
         if self._on_failure == "raise":
-            call.reject(ExpectationError(message, checked.failed))
-        call.warn(message, ExpectationWarning)
+            seen.refuse(ExpectationError(message, checked.failed))
+        seen.warnings.append((message, ExpectationWarning))
 
 
 def log(data: Any, name: str = "data", *, by: str | Sequence[str] | None = None) -> Profile:
@@ -235,19 +428,56 @@ def log(data: Any, name: str = "data", *, by: str | Sequence[str] | None = None)
         ...     late = flights[flights.delay > 15]
         ...     return log(late, "late flights").rows
     """
-    return profile_data(by=by)._look_at(TaskCall(current_context()), _Place(name, data, logged=True))
+    seen = _Call(TaskCall(current_context()))
+    watching = profile_data(by=by)
+    known = watching._look_at(seen, _Place(name, data, logged=True))
+    watching._look_back(seen)
+    seen.tell()
+    return known
 
 
-class _Reference(NamedTuple):
-    """What data is compared with, and what that is called."""
+def _expectations(expected: _Expected) -> tuple[Expectation, ...]:
+    found: tuple[Any, ...] = (expected,) if isinstance(expected, Expectation) else tuple(expected)
+    other = next((each for each in found if not isinstance(each, Expectation)), None)
+    if other is not None:
+        raise TypeError(
+            f"expect takes what obs_profiles.expect makes, such as expect('delay').present(), not {other!r}"
+        )
+    return found
 
-    profile: Profile
-    text: str
+
+def _drifted_text(compared: Drift) -> str:
+    by = ", ".join(compared.by)
+    parts = [
+        f"{', '.join(map(str, columns[:_NAMED]))} where {by} is {value}"
+        for value, columns in compared.drifted_segments.items()
+    ]
+    return "; ".join(filter(None, (_listed(compared.drifted, ", "), _listed(parts, "; "))))
 
 
-def _named(found: Sequence[Any], between: str) -> str:
+def _listed(found: Sequence[Any], between: str) -> str:
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     return between.join(map(str, found[:_NAMED])) + more
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def _parameters(function: Any) -> list[str] | None:
+    """Return the names of a function's parameters, and of its result; None where it may have others."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return None
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return None
+    return [*parameters, _RESULT]
+
+
+def _root(name: str) -> str:
+    """Return the argument that a name is of, or ``"return"``."""
+    return name.partition(" ")[0]
 
 
 def _extras_of(hint: Any) -> Iterator[Any]:

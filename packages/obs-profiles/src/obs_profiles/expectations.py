@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, overload
 
+from obs_profiles.allowed_values import AllowedValues
+from obs_profiles.limits import found_text, limit_of, limit_text, micros_of, refuse_what_means_nothing
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile
 from obs_profiles.profiling import profile_of
-from obs_profiles.wording import count_text, number_text, share_text
+from obs_profiles.wording import count_text
 
 __all__ = ["Checked", "ColumnExpectations", "Expectation", "Verdict", "check", "expect"]
 
 _NAMED = 5
+
+
+Limit = float | datetime.datetime
+"""A number, or a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +34,24 @@ class Expectation:
         at_most: The largest value that is fine.
         values: What values may be, or which columns or types there should be.
         level: Of a quantile, the share below it.
+
+    Raises:
+        TypeError: A limit is no number, and no moment where values are compared with it.
+        ValueError: It would hold of everything, or of nothing, or cannot be known.
     """
 
     column: str
     measure: str
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: Limit | None = None
+    at_most: Limit | None = None
     values: tuple[Any, ...] = ()
     level: float = math.nan
+
+    def __post_init__(self) -> None:
+        """Refuse now what could not be checked later."""
+        for name in ("at_least", "at_most"):
+            object.__setattr__(self, name, limit_of(getattr(self, name), self.measure))
+        refuse_what_means_nothing(self)
 
     def __str__(self) -> str:
         named = {"quantile": f"{100 * self.level:g} % quantile"}.get(
@@ -42,12 +59,16 @@ class Expectation:
         )
         if self.values:
             return f"{named} {', '.join(map(str, self.values[:_NAMED]))}{', …' if len(self.values) > _NAMED else ''}"
-        write = _writer(self.measure)
-        if self.at_least is not None and self.at_least == self.at_most:
-            return f"{named} = {write(self.at_least)}"
-        low = "" if self.at_least is None else f" ≥ {write(self.at_least)}"
-        high = "" if self.at_most is None else f" ≤ {write(self.at_most)}"
+        least, most = (None if limit is None else limit_text(limit, self.measure) for limit in self.limits)
+        if least is not None and self.at_least == self.at_most:
+            return f"{named} = {least}"
+        low, high = least and f" ≥ {least}", most and f" ≤ {most}"
         return f"{named}{' and'.join(filter(None, (low, high)))}"
+
+    @property
+    def limits(self) -> tuple[Limit | None, Limit | None]:
+        """The smallest and the largest value that are fine."""
+        return self.at_least, self.at_most
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +144,29 @@ class ColumnExpectations:
         self._column = column
 
     def missing(self, *, at_most: float) -> Expectation:
-        """Expect no larger share of missing values, 0 to 1."""
+        """Expect no larger share of missing values, 0 to 1; with 1 all other rules hold where all are missing."""
         return self._made("missing", at_most=at_most)
 
     def present(self) -> Expectation:
         """Expect no missing values."""
         return self._made("missing", at_most=0.0)
 
-    def between(self, least: float | None, most: float | None) -> Expectation:
-        """Expect all numbers, or lengths of time in seconds, from one to another; None is no limit."""
+    def between(
+        self,
+        least: float | datetime.date | datetime.timedelta | None,
+        most: float | datetime.date | datetime.timedelta | None,
+    ) -> Expectation:
+        """Expect all values from one to another; None is no limit.
+
+        Args:
+            least: The smallest that is fine: a number; of lengths of time a timedelta, or seconds; of times a datetime,
+                which is UTC if it has no zone and the column has one.
+            most: The largest.
+        """
         return self._made("range", at_least=least, at_most=most)
 
     def among(self, *values: Any) -> Expectation:
-        """Expect no other values than these."""
+        """Expect no other values than these: ``1`` is ``1.0``, and is not ``"1"``."""
         return Expectation(self._column, "among", values=values)
 
     def mean(self, *, at_least: float | None = None, at_most: float | None = None) -> Expectation:
@@ -152,8 +183,6 @@ class ColumnExpectations:
         Raises:
             ValueError: The share is not from 0 to 1.
         """
-        if not 0 <= share <= 1:
-            raise ValueError(f"a quantile is of a share from 0 to 1, not of {share!r}")
         return Expectation(self._column, "quantile", at_least, at_most, level=share)
 
     def distinct(self, *, at_least: float | None = None, at_most: float | None = None) -> Expectation:
@@ -169,12 +198,15 @@ class ColumnExpectations:
         return self._made("length", at_least, at_most)
 
     def type(self, *kinds: str) -> Expectation:
-        """Expect values of no other types: "integer", "number", "text", "boolean", "time", "duration", "list", ..."""
+        """Expect values of no other types.
+
+        Args:
+            kinds: Some of "integer", "number", "text", "bytes", "boolean", "time", "duration", "list", "mapping",
+                "object".
+        """
         return Expectation(self._column, "type", values=kinds)
 
-    def _made(self, measure: str, at_least: float | None = None, at_most: float | None = None) -> Expectation:
-        if at_least is None and at_most is None:
-            raise ValueError(f"an expectation of {measure} needs a limit: at_least or at_most")
+    def _made(self, measure: str, at_least: Any = None, at_most: Any = None) -> Expectation:
         return Expectation(self._column, measure, at_least, at_most)
 
 
@@ -186,7 +218,7 @@ class _Expect:
         return ColumnExpectations(column)
 
     def rows(self, *, at_least: float | None = None, at_most: float | None = None) -> Expectation:
-        """Expect a number of rows within limits."""
+        """Expect a number of rows within limits; with `at_least` 0 all other rules hold where there are none."""
         return Expectation("", "rows", at_least, at_most)
 
     def columns(self, *names: str) -> Expectation:
@@ -215,7 +247,9 @@ def check(data: Any, expectations: Iterable[Expectation]) -> Checked:
         False
     """
     profile = profile_of(data)
-    return Checked(tuple(_verdict(profile, each) for each in expectations), profile.rows)
+    wanted = tuple(expectations)
+    may_be_empty = _MayBeEmpty.by(wanted)
+    return Checked(tuple(_verdict(profile, each, may_be_empty) for each in wanted), profile.rows)
 
 
 class _Found(NamedTuple):
@@ -226,7 +260,22 @@ class _Found(NamedTuple):
     most: float
 
 
-def _verdict(profile: Profile, expected: Expectation) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class _MayBeEmpty:
+    """What may have no values, since somebody said so: otherwise a rule would hold of data that never came."""
+
+    rows: bool
+    columns: frozenset[str]
+
+    @classmethod
+    def by(cls, expectations: Sequence[Expectation]) -> _MayBeEmpty:
+        return cls(
+            any(each.measure == "rows" and each.at_least == 0 for each in expectations),
+            frozenset(each.column for each in expectations if each.measure == "missing" and each.at_most == 1),
+        )
+
+
+def _verdict(profile: Profile, expected: Expectation, may_be_empty: _MayBeEmpty) -> Verdict:
     if expected.measure == "rows":
         return _within(expected, _exactly(profile.rows))
     if expected.measure == "columns":
@@ -235,58 +284,78 @@ def _verdict(profile: Profile, expected: Expectation) -> Verdict:
     if expected.column not in profile:
         return Verdict(expected, False, True, "no such column")
     column = profile[expected.column]
+    if not column.rows:
+        return Verdict(expected, may_be_empty.rows, True, "no rows")
+    if not column.present and expected.measure not in ("missing", "distinct"):
+        return Verdict(expected, expected.column in may_be_empty.columns, True, "no values")
     if expected.measure == "type":
         others = [f"{count:,} {kind}" for kind, count in column.types.items() if kind not in expected.values]
         return Verdict(expected, not others, True, ", ".join(others) or column.kind)
-    if expected.measure == "among":
-        return _among(expected, column)
+    if expected.measure in ("among", "range"):
+        return (_among if expected.measure == "among" else _between)(expected, column)
     found = _MEASURES[expected.measure](column, expected)
     if found is None:
-        return Verdict(expected, column.present == 0, True, f"no values of which there is one: {column.kind}")
+        return Verdict(expected, False, True, f"no values of which there is one: {column.kind}")
     return _within(expected, found)
 
 
 def _within(expected: Expectation, found: _Found) -> Verdict:
-    low = -math.inf if expected.at_least is None else expected.at_least
-    high = math.inf if expected.at_most is None else expected.at_most
+    low, high = _numbers(expected)
     passed = low <= found.value <= high
     # The true value is somewhere in between: it is certain if both ends are on the same side as the estimate.
     inside = low <= found.least and found.most <= high
-    outside = found.most < low or found.least > high
-    about = "" if found.least == found.most else "about "
-    write = _writer(expected.measure)
-    text = (
-        f"{write(found.value)}"
-        if expected.measure not in ("range", "length")
-        else f"{write(found.least)} to {write(found.most)}"
-    )
-    if expected.measure in ("range", "length"):
-        return Verdict(expected, inside, True, text)
-    return Verdict(expected, passed, inside or outside, about + text)
+    outside = found.most < low or found.least > high or math.isnan(found.value)
+    if expected.measure == "length":
+        ends = (found_text(end, expected) for end in (found.least, found.most))
+        return Verdict(expected, inside, True, " to ".join(ends))
+    about = "" if found.least == found.most or math.isnan(found.value) else "about "
+    return Verdict(expected, passed, inside or outside, about + found_text(found.value, expected))
+
+
+def _numbers(expected: Expectation) -> tuple[float, float]:
+    """Return the limits as numbers: of moments, microseconds since 1970."""
+    low, high = (micros_of(limit) if isinstance(limit, datetime.datetime) else limit for limit in expected.limits)
+    return -math.inf if low is None else low, math.inf if high is None else high
+
+
+def _between(expected: Expectation, column: ColumnProfile) -> Verdict:
+    """Look at the ends, and for values of types that are neither smaller nor larger than a limit."""
+    if any(isinstance(limit, datetime.datetime) for limit in expected.limits):
+        kinds: tuple[str, ...] = ("time",)
+    else:
+        kinds = ("duration",) if column.kind == "duration" else ("integer", "number")
+    others = [f"{count:,} {kind}" for kind, count in column.types.items() if kind not in kinds]
+    ends = _ends(column, kinds[0])
+    low, high = _numbers(expected)
+    texts = [" to ".join(found_text(end, expected) for end in ends)] if ends else []
+    passed = not others and ends is not None and low <= ends[0] and ends[1] <= high
+    return Verdict(expected, passed, True, ", ".join(texts + others))
+
+
+def _ends(column: ColumnProfile, kind: str) -> tuple[float, float] | None:
+    if kind == "time":
+        return (column.times.numbers.least, column.times.numbers.most) if column.times else None
+    known = column.durations if kind == "duration" else column.numbers
+    infinite = column.infinite if kind != "duration" else 0
+    if known is None and not infinite:
+        return None
+    ends = [] if known is None else [known.least, known.most]
+    ends += [-math.inf] * (column.negative_infinite > 0) + [math.inf] * (infinite > column.negative_infinite)
+    return min(ends), max(ends)
 
 
 def _among(expected: Expectation, column: ColumnProfile) -> Verdict:
-    allowed = {str(value) for value in expected.values}
-    items = column.frequent
-    if items is None or not column.present:
-        return Verdict(
-            expected, column.present == 0, True, "no values" if not column.present else "values that are not counted"
-        )
-    others = [(value, count) for value, count, _ in items.sorted_by_count() if _plain(value) not in allowed]
+    """Compare with a profile of the values that may be there, so that both are prepared alike."""
+    allowed = AllowedValues.of(expected.values, column.dtype)
+    others, complete, told_apart = allowed.others_in(column)
     if others:
-        named = ", ".join(f"{value} ({count:,})" for value, count in others[:_NAMED])
-        return Verdict(
-            expected, False, True, named + (f" and {len(others) - _NAMED} more" if len(others) > _NAMED else "")
-        )
-    if not items.missed:
-        return Verdict(expected, True, True, "no other")
-    fewer = column.distinct.estimate <= len(allowed) * (1 + column.distinct.relative_error)
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        return Verdict(expected, False, told_apart, ", ".join(others[:_NAMED]) + more)
+    if complete:
+        return Verdict(expected, True, told_apart, "no other")
+    fewer = column.distinct.estimate <= allowed.count * (1 + column.distinct.relative_error)
     about = count_text(column.distinct.estimate)
     return Verdict(expected, fewer, False, f"no other among the most frequent of about {about} values")
-
-
-def _plain(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _exactly(value: float) -> _Found:
@@ -294,63 +363,76 @@ def _exactly(value: float) -> _Found:
 
 
 def _known(column: ColumnProfile) -> NumberProfile | None:
+    """Return the distribution of finite numbers, or lengths of time."""
     return column.distribution if column.kind not in ("time", "list") else None
+
+
+def _infinities(column: ColumnProfile) -> tuple[int, int]:
+    """Return how many numbers are -∞ and ∞."""
+    if not column.is_numeric:
+        return 0, 0
+    return column.negative_infinite, column.infinite - column.negative_infinite
 
 
 def _missing(column: ColumnProfile, _: Expectation) -> _Found:
     return _exactly(column.missing_share)
 
 
-def _range(column: ColumnProfile, _: Expectation) -> _Found | None:
-    known = _known(column)
-    if known is None:
-        return None
-    least = -math.inf if column.negative_infinite else known.least
-    most = math.inf if column.infinite > column.negative_infinite else known.most
-    return _Found(least, least, most)
-
-
 def _mean(column: ColumnProfile, _: Expectation) -> _Found | None:
-    known = _known(column)
+    known, (below, above) = _known(column), _infinities(column)
+    if below or above:
+        return _exactly(math.nan if below and above else math.inf if above else -math.inf)
     return _exactly(known.moments.mean) if known else None
 
 
 def _deviation(column: ColumnProfile, _: Expectation) -> _Found | None:
     known = _known(column)
+    if any(_infinities(column)):
+        return _exactly(math.nan)
     return _exactly(known.moments.deviation) if known else None
 
 
 def _quantile(column: ColumnProfile, expected: Expectation) -> _Found | None:
-    known = _known(column)
+    known, (below, above) = _known(column), _infinities(column)
     if known is None:
-        return None
+        return _Found(*(_infinite_quantile(expected.level, below, above),) * 3) if below or above else None
     error = known.quantiles.rank_error
-    levels = [expected.level, max(0.0, expected.level - error), min(1.0, expected.level + error)]
+    # Infinite numbers stand at both ends of the finite ones, which the sketch knows.
+    finite = known.moments.count
+    level = (expected.level * (below + finite + above) - below) / finite
+    if level < 0 or level > 1:
+        return _exactly(-math.inf if level < 0 else math.inf)
+    levels = [level, max(0.0, level - error), min(1.0, level + error)]
     value, least, most = known.quantiles.quantiles(levels).tolist()
     if levels[1] == 0:
-        least = float(known.least)
+        least = -math.inf if below and level < error else float(known.least)
     if levels[2] == 1:
-        most = float(known.most)
+        most = math.inf if above and level > 1 - error else float(known.most)
     return _Found(value, least, most)
+
+
+def _infinite_quantile(level: float, below: int, above: int) -> float:
+    return -math.inf if level * (below + above) <= below and below else math.inf
 
 
 def _distinct(column: ColumnProfile, _: Expectation) -> _Found:
     estimate, error = min(column.distinct.estimate, column.present), column.distinct.relative_error
+    if math.isinf(error):  # some values were not counted: there is at least one, and no two need be equal
+        return _Found(estimate, min(1, column.present), column.present)
     if not error:
         return _exactly(round(estimate))
     return _Found(estimate, estimate * (1 - error), min(estimate * (1 + error), column.present))
 
 
 def _unique(column: ColumnProfile, expected: Expectation) -> _Found:
-    count = max(1, column.present)
-    found = _distinct(column, expected)
-    # An estimate within its error of all rows may be all of them.
-    value = (
-        1.0
-        if found.most >= count * (1 - column.distinct.relative_error) and found.least != found.most
-        else found.value / count
-    )
-    return _Found(value, found.least / count, min(1.0, found.most / count))
+    if column.all_different:
+        return _exactly(1.0)
+    found, count = _distinct(column, expected), max(1, column.present)
+    least, most = found.least / count, min(1.0, found.most / count)
+    if column.all_different is None and most == 1.0:  # within its error the estimate may be all of them
+        return _Found(1.0, least, most)
+    most = most if column.all_different is None else min(most, 1 - 1 / count)
+    return _Found(min(found.value / count, most), least, most)
 
 
 def _length(column: ColumnProfile, _: Expectation) -> _Found | None:
@@ -365,7 +447,6 @@ _MEASURES: dict[str, Callable[[ColumnProfile, Expectation], _Found | None]] = {
     "mean": _mean,
     "missing": _missing,
     "quantile": _quantile,
-    "range": _range,
     "unique": _unique,
 }
 
@@ -376,9 +457,3 @@ _TITLES = {
     "type": "type",
     "unique": "share of distinct values",
 }
-
-
-def _writer(measure: str) -> Callable[[float], str]:
-    if measure in ("missing", "unique"):
-        return share_text
-    return count_text if measure in ("rows", "distinct") else number_text

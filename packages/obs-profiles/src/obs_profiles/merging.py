@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from obs_profiles.profiles import ColumnProfile, Profile
 from obs_profiles.sketches.frequent import CAPACITY
@@ -42,8 +42,8 @@ def merge(profiles: Iterable[Profile]) -> Profile:
     return merged(parts, capacity=CAPACITY) if len(parts) > 1 else parts[0]
 
 
-def merged(parts: Sequence[Profile], *, capacity: int) -> Profile:
-    """Merge at least one profile, and keep that many frequent values of each column."""
+def merged(parts: Sequence[Profile], *, capacity: int, most_segments: int = MOST_SEGMENTS) -> Profile:
+    """Merge at least one profile, and keep that many frequent values of each column, and that many segments."""
     columns: dict[str, list[ColumnProfile]] = {}
     for part in parts:
         for name, column in part.columns.items():
@@ -53,23 +53,50 @@ def merged(parts: Sequence[Profile], *, capacity: int) -> Profile:
     if any(list(part.columns) != names for part in parts):
         names = sorted(columns)
     by = parts[0].by if all(part.by == parts[0].by for part in parts) else ()
+    segments, slack = _merged_segments(parts, capacity, most_segments) if by else ({}, 0)
     return Profile(
         {name: ColumnProfile.merged(columns[name], capacity=capacity) for name in names},
         sum(part.rows for part in parts),
-        segments=_merged_segments(parts, capacity) if by else {},
+        segments=segments,
         by=by,
         made=max(part.made for part in parts),
+        segment_slack=slack,
     )
 
 
-def _merged_segments(parts: Sequence[Profile], capacity: int) -> dict[str, Profile]:
-    """Merge segments of one value; what is not among the largest ones belongs to the others."""
+def _merged_segments(parts: Sequence[Profile], capacity: int, most: int) -> tuple[dict[str, Profile], int]:
+    """Merge segments of one value; what is not among the largest ones belongs to the others.
+
+    Returns:
+        The segments, and how many rows of any of them may be among the others: those of parts in which it was small.
+    """
     found: dict[str, list[Profile]] = {}
     for part in parts:
         for value, segment in part.segments.items():
             found.setdefault(value, []).append(segment)
     others = found.pop(OTHERS, [])
-    ranked = sorted(found, key=lambda value: (-sum(part.rows for part in found[value]), value))
-    others += [part for value in ranked[MOST_SEGMENTS:] for part in found[value]]
-    made = {value: merged(found[value], capacity=capacity) for value in ranked[:MOST_SEGMENTS]}
-    return made | ({OTHERS: merged(others, capacity=capacity)} if others else {})
+    rows = {value: sum(segment.rows for segment in segments) for value, segments in found.items()}
+    ranked = sorted(rows.keys() - {MISSING}, key=lambda value: (-rows[value], value))
+    kept = [*ranked[:most], *(MISSING for _ in rows.keys() & {MISSING})]
+    slack = _slack(parts, rows, rows[ranked[most - 1]] if len(ranked) > most else 0)
+    others += [segment for value in ranked[most:] for segment in found[value]]
+    kept.sort(key=lambda value: (-rows[value], value))
+    made = {value: merged(found[value], capacity=capacity) for value in kept}
+    return made | ({OTHERS: merged(others, capacity=capacity)} if others else {}), slack
+
+
+def _slack(parts: Sequence[Profile], rows: Mapping[str, int], least: int) -> int:
+    """Return how many rows a segment may lack; one that is none has so many more than the least of them at most."""
+    unknown = 0  # rows, in all parts, of a value that no part has a segment of
+    lacking = dict.fromkeys(rows, 0)
+    for part in parts:
+        of_others = part.segments.get(OTHERS)
+        named = [segment.rows for value, segment in part.segments.items() if value not in (OTHERS, MISSING)]
+        hidden = (
+            0 if of_others is None else min(of_others.rows, min(named, default=of_others.rows) + part.segment_slack)
+        )
+        unknown += hidden
+        for value in rows:
+            lacking[value] += part.segment_slack if value in part.segments else hidden
+    lacking.pop(MISSING, None)  # rows without a value are never among the others
+    return max([0, unknown - least, *lacking.values()])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
+from obs_profiles.sketches.numbers import least_of, most_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["ColumnProfile", "NumberProfile", "Profile", "TextProfile", "TimeProfile"]
 
 T = TypeVar("T")
+
+_COUNTED = ("integer", "number", "text")
+"""Kinds of which each value is known by itself: times are known to the microsecond, and objects by their looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,8 @@ class NumberProfile:
         """Merge what is known of several parts."""
         parts = [part for part in parts if part.moments.count] or parts
         return cls(
-            min(part.least for part in parts),
-            max(part.most for part in parts),
+            least_of([part.least for part in parts]),
+            most_of([part.most for part in parts]),
             _total(part.zeros for part in parts),
             _total(part.negatives for part in parts),
             Moments.merged([part.moments for part in parts]),
@@ -214,6 +218,20 @@ class ColumnProfile:
         return self.kind in ("integer", "number")
 
     @property
+    def all_different(self) -> bool | None:
+        """Whether no value is there twice; None where the profile does not tell."""
+        if not self.distinct.relative_error:
+            return round(self.distinct.estimate) >= self.present
+        # More distinct values than hashes are kept: only tables of one kind of value tell.
+        counts = self.frequent
+        if counts is None or len(self.types) != 1 or self.kind not in _COUNTED:
+            return None
+        if len(counts) and int(counts.counts.max()) > 1:
+            return False
+        at_most = max([counts.missed, *(counts.counts + counts.slack).tolist(), self.infinite])
+        return True if at_most <= 1 else None
+
+    @property
     def distribution(self) -> NumberProfile | None:
         """The distribution of what most of its values are; of texts there is none."""
         match self.kind:
@@ -250,9 +268,11 @@ class Profile:
         segments: The profiles of parts of the rows, by the value that they have in common; see `profile`.
         by: The columns whose values these are.
         made: When it was made: nanoseconds since 1970-01-01, UTC; 0 where that is not known.
+        segment_slack: How many rows of a segment may be among all others at most: merged parts in which it was none of
+            the largest ones have them there.
     """
 
-    __slots__ = ("by", "columns", "made", "rows", "segments")
+    __slots__ = ("by", "columns", "made", "rows", "segment_slack", "segments")
 
     def __init__(
         self,
@@ -262,12 +282,14 @@ class Profile:
         segments: Mapping[str, Profile] | None = None,
         by: tuple[str, ...] = (),
         made: int = 0,
+        segment_slack: int = 0,
     ) -> None:
         self.columns = dict(columns)
         self.rows = rows
         self.segments = dict(segments or {})
         self.by = by
         self.made = made
+        self.segment_slack = segment_slack
 
     def __getitem__(self, name: str) -> ColumnProfile:
         """Return what is known of a column.
@@ -377,7 +399,14 @@ class Profile:
         """Return the same profile with other names of columns."""
         columns = {names.get(name, name): column for name, column in self.columns.items()}
         columns = {name: replace(column, name=name) for name, column in columns.items()}
-        return Profile(columns, self.rows, segments=self.segments, by=self.by, made=self.made)
+        return Profile(
+            columns,
+            self.rows,
+            segments=self.segments,
+            by=self.by,
+            made=self.made,
+            segment_slack=self.segment_slack,
+        )
 
 
 def _total(counts: Iterable[int]) -> int:

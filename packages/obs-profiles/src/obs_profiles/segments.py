@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from obs_core.interruptions import let_pass
+from obs_core.secrets import masked_text
 from obs_profiles.columns import batches_of, names_of, storable
 from obs_profiles.columns.objects import is_missing, look
-from obs_profiles.merging import MISSING, MOST_SEGMENTS, OTHERS, merged
+from obs_profiles.merging import MISSING, OTHERS, merged
 from obs_profiles.profiles import Profile
 from obs_profiles.profiling import merged_batches, profile_batch
 from obs_profiles.sketches.frequent import CAPACITY, WORKING_CAPACITY
@@ -20,8 +21,11 @@ __all__ = ["profile_by"]
 _LONGEST = 100
 """Characters that the name of a segment has at most; values that begin alike then belong to one."""
 
-_MOST_AT_ONCE = 1_000
-"""Segments of one batch that are profiled one by one; the smallest ones of more belong to the others."""
+_MOST_AT_ONCE = 200
+"""Segments that are known while data is read in batches; the smallest ones of more belong to the others."""
+
+_MERGED_AT_ONCE = 8
+"""Batches of which segments are kept until they are merged: each has a profile of each."""
 
 
 def profile_by(data: Any, by: tuple[str, ...]) -> Profile:
@@ -30,26 +34,32 @@ def profile_by(data: Any, by: tuple[str, ...]) -> Profile:
     Raises:
         ValueError: There is no such column.
     """
-    segments: dict[str, list[Profile]] = {}
-    others: list[Profile] = []
-    wholes: list[Profile] = []
-    for frame in batches_of(data):
-        wholes.append(profile_batch(frame))
-        for value, part in _parts(frame, by):
-            (others if value == OTHERS else segments.setdefault(value, [])).append(profile_batch(part))
-    whole = merged_batches(wholes)
-    ranked = sorted(segments, key=lambda value: (-sum(part.rows for part in segments[value]), value))
-    found = {value: merged_batches(segments[value]) for value in ranked[:MOST_SEGMENTS]}
-    others += [part for value in ranked[MOST_SEGMENTS:] for part in segments[value]]
-    if others:
-        found[OTHERS] = merged([merged(others, capacity=WORKING_CAPACITY)], capacity=CAPACITY)
-    return Profile(whole.columns, whole.rows, segments=found, by=by, made=whole.made)
+    waiting: list[Profile] = []
+
+    def batches() -> Iterator[Profile]:
+        for frame in batches_of(data):
+            parts = {value: profile_batch(part) for value, part in _parts(frame, by)}
+            waiting.append(Profile({}, sum(part.rows for part in parts.values()), segments=parts, by=by))
+            if len(waiting) == _MERGED_AT_ONCE:
+                waiting[:] = [merged(waiting, capacity=WORKING_CAPACITY, most_segments=_MOST_AT_ONCE)]
+            yield profile_batch(frame)
+
+    whole = merged_batches(batches())
+    parts = merged(waiting, capacity=CAPACITY)
+    return Profile(
+        whole.columns,
+        whole.rows,
+        segments=parts.segments,
+        by=by,
+        made=whole.made,
+        segment_slack=parts.segment_slack,
+    )
 
 
 def _parts(frame: Any, by: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     """Cut a frame into the rows of each value."""
     keys = [_texts(_column(frame, name)) for name in by]
-    together = keys[0] if len(keys) == 1 else [" / ".join(parts) for parts in zip(*keys, strict=True)]
+    together = keys[0] if len(keys) == 1 else [" / ".join(map(_quoted, parts)) for parts in zip(*keys, strict=True)]
     values, codes, counts = np.unique(np.array(together, object), return_inverse=True, return_counts=True)
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(counts)
@@ -59,6 +69,14 @@ def _parts(frame: Any, by: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     rest = [order[ends[place] - counts[place] : ends[place]] for place in ranked[_MOST_AT_ONCE:].tolist()]
     if rest:
         yield OTHERS, _taken(frame, np.sort(np.concatenate(rest)))
+
+
+def _quoted(part: str) -> str:
+    """Quote a value that could be taken for two, as CSV does."""
+    if " / " not in part and not part.startswith('"'):
+        return part
+    doubled = part.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _column(frame: Any, name: str) -> Any:
@@ -92,13 +110,15 @@ def _listed(column: Any) -> list[Any]:
 def _text(value: Any) -> str:
     """Name a segment: any value of a column, whatever its methods do."""
     try:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # integers beside missing ones are floats to pandas
         text = str.__str__(value) if isinstance(value, str) else str(value)
     except BaseException as error:
         let_pass(error)
         text = look(value)
     if text.strip('"') in (MISSING, OTHERS):
         text = f'"{text}"'  # what a file says is told apart from what we say
-    return storable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
+    return storable(text if len(text) <= _LONGEST else masked_text(text, _LONGEST + 1, "…"))
 
 
 def _taken(frame: Any, rows: Any) -> Any:

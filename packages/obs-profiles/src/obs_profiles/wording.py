@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Callable, Sequence
 
+from obs_core.secrets import masked_text
+from obs_core.text import controls
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import MISSING, count, share, statistic
 
 __all__ = [
+    "apart",
     "count_text",
     "duration_text",
     "number_text",
@@ -20,8 +24,10 @@ __all__ = [
 ]
 
 LONGEST = 80
+_FEWEST, _MOST_DIGITS = 4, 17
+"""Digits of most numbers, and of those that only the last one tells apart."""
 
-_VISIBLE = str.maketrans({"\n": "↵", "\r": "", "\t": "⇥", "\0": "␀"})
+
 _EPOCH = datetime.datetime(1970, 1, 1)
 _DAY = 86_400_000_000
 
@@ -29,6 +35,28 @@ _DAY = 86_400_000_000
 def number_text(value: float | None) -> str:
     """Write a number as every package does (`obs_core.text.numbers.statistic`): ``3.142``, ``2013``, ``12,346``."""
     return MISSING if value is None else statistic(value)
+
+
+def apart(values: Sequence[float], write: Callable[[float], str]) -> list[str]:
+    """Write numbers with as many digits as it takes for those that differ to read differently.
+
+    Args:
+        values: The numbers.
+        write: Writes one as it is written elsewhere; more digits has what `number_text` writes alone.
+    """
+    texts = [write(value) for value in values]
+    digits = _FEWEST if write is number_text else _MOST_DIGITS
+    while len(set(texts)) < len(set(values)) and digits < _MOST_DIGITS:
+        digits += 1
+        texts = [_precise(value, digits) for value in values]
+    return texts
+
+
+def _precise(value: float, digits: int) -> str:
+    """Write a number with so many digits; an integer with all of them."""
+    if isinstance(value, int) or (abs(value) >= 1e15 and value.is_integer()):
+        return f"{int(value):,}"
+    return f"{value:.{digits}g}" if abs(value) < 1e5 else f"{value:,.{max(0, digits - 6)}f}"
 
 
 def signed_text(value: float, digits: int = 2) -> str:
@@ -53,8 +81,8 @@ def time_text(micros: float) -> str:
     except (OverflowError, ValueError):
         return f"{micros / (365.2425 * _DAY) + 1970:.0f}"
     if int(micros) % _DAY == 0:
-        return f"{moment:%Y-%m-%d}"
-    return f"{moment:%Y-%m-%d %H:%M}" if not moment.second else f"{moment:%Y-%m-%d %H:%M:%S}"
+        return moment.date().isoformat()  # strftime writes years before 1000 with fewer digits
+    return moment.isoformat(" ", "seconds" if moment.second else "minutes")
 
 
 def rough_time_text(micros: float, span: float) -> str:
@@ -71,5 +99,5 @@ def duration_text(seconds: float) -> str:
 
 def visible(text: str) -> str:
     """Shorten a name or value, and make line breaks and the like visible; it is not escaped."""
-    short = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-    return short.translate(_VISIBLE)
+    short = text if len(text) <= LONGEST else masked_text(text, LONGEST, "…")
+    return controls.visible(short)

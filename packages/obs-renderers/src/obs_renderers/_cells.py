@@ -11,6 +11,9 @@ from typing import Any
 from msgspec import Struct
 
 from obs_core.interruptions import let_pass
+from obs_core.rendering import as_shown, bounded_repr, hides_itself
+from obs_core.secrets import mask_value
+from obs_core.text.controls import visible
 from obs_core.text.numbers import MISSING
 from obs_renderers._columns import Column, Told, is_missing
 from obs_renderers._markup import escape, shorten
@@ -39,7 +42,6 @@ _SIGNIFICANT = 6
 _FEWEST = 3
 _MOST_DECIMALS = 12
 _LARGEST = 1e15
-_LINE_BREAKS = str.maketrans({"\n": "↵", "\r": "", "\t": "⇥", "\0": "␀"})
 
 _nested = reprlib.Repr()
 _nested.maxlevel = 3
@@ -80,6 +82,8 @@ def value_text(value: object) -> str:
 
 def _text(value: Any) -> str:
     kind = type(value)
+    if issubclass(kind, (str, int, float)) and hides_itself(value):
+        return bounded_repr(value)
     if issubclass(kind, str):
         return str.__str__(value)
     if issubclass(kind, int):
@@ -91,8 +95,8 @@ def _text(value: Any) -> str:
     if kind.__module__ == "numpy" and kind.__name__ == "ndarray" and value.shape:
         return f"array {' × '.join(str(side) for side in value.shape)} of {value.dtype}"
     if kind in (list, tuple, dict, set, frozenset, bytes, bytearray):
-        return _nested.repr(value)
-    return str.__str__(str(value))
+        return _nested.repr(mask_value(value))  # before it is cut: half of a secret would not be known any more
+    return as_shown(value)
 
 
 def _integer_text(value: int) -> str:
@@ -279,4 +283,4 @@ def cell_html(cell: Cell, *, numeric: bool = False) -> str:
     kind = f"{cell.kind} number" if numeric and cell.kind == "missing" else cell.kind
     kind = "other" if kind == "number" and not numeric else kind
     css = "" if kind == "text" else f' class="{kind}"'
-    return f"<td{css}{title}>{escape(cell.text.translate(_LINE_BREAKS))}</td>"
+    return f"<td{css}{title}>{escape(visible(cell.text))}</td>"

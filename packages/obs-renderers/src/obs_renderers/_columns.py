@@ -34,7 +34,7 @@ __all__ = [
     "open_column",
 ]
 
-Unit = Literal["number", "seconds", "epoch"]
+Unit = Literal["number", "seconds", "epoch", "utc"]
 T = TypeVar("T")
 
 
@@ -76,6 +76,13 @@ class Times(Struct, frozen=True):
     kind: Literal["time", "date", "clock", "duration"]
     zone: Any = None
 
+    @property
+    def measured_in(self) -> Unit:
+        """The unit of their seconds as numbers."""
+        if self.kind == "duration":
+            return "seconds"
+        return "epoch" if self.zone is None else "utc"
+
 
 class Numbers(Struct, frozen=True):
     """The numbers of a column, to count with.
@@ -83,7 +90,8 @@ class Numbers(Struct, frozen=True):
     Attributes:
         values: float64, NaN where a value is missing; may share memory with the frame, so it must not be
             changed.
-        unit: ``"seconds"`` for durations, ``"epoch"`` for times (seconds since 1970), else ``"number"``.
+        unit: ``"seconds"`` for durations, ``"epoch"`` for times (seconds since 1970), ``"utc"`` for those of a zone,
+            else ``"number"``.
     """
 
     values: NDArray[np.float64]
@@ -209,7 +217,7 @@ class Column(Rows):
                 return None
             seconds: NDArray[np.float64] = times.counts.astype(np.float64) * _SECONDS[times.unit]
             seconds[times.missing] = np.nan
-            return Numbers(seconds, "seconds" if times.kind == "duration" else "epoch")
+            return Numbers(seconds, times.measured_in)
         floats = self.floats()
         if floats is not None:
             return Numbers(floats.values)

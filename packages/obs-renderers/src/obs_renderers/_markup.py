@@ -6,6 +6,8 @@ import functools
 import html
 from pathlib import Path
 
+from obs_core.secrets import masked_text
+
 __all__ = ["asset", "encodable", "escape", "fragment", "json_for_script", "script", "shorten", "style"]
 
 _ASSETS = Path(__file__).parent / "assets"
@@ -29,8 +31,8 @@ def encodable(text: str) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Cut text to at most `limit` characters, the last of which is then an ellipsis."""
-    return text if len(text) <= limit else text[: limit - 1] + _ELLIPSIS
+    """Cut text to at most `limit` characters, the last of which is then an ellipsis; secrets are masked before."""
+    return text if len(text) <= limit else masked_text(text, limit, _ELLIPSIS)
 
 
 def json_for_script(encoded: str | bytes) -> str:

@@ -261,7 +261,7 @@ def _fill_times(profile: ColumnProfile, times: Times) -> _Keys:
     present = times.counts[~times.missing]
     known = _sorted(present)
     duration = times.kind == "duration"
-    profile.kind, profile.unit = ("duration", "seconds") if duration else ("time", "epoch")
+    profile.kind, profile.unit = "duration" if duration else "time", times.measured_in
     _describe(profile, known)
     places = [round(share * (len(present) - 1)) for share in (0, 0.5, 1)]
     texts = _moments(times, known.values[places])

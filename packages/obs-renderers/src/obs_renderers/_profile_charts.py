@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from obs_core.text.numbers import count, share, statistic
 from obs_renderers._markup import escape, shorten
-from obs_renderers._scale import value_in
+from obs_renderers._scale import day_in, value_in
 
 if TYPE_CHECKING:
     from obs_renderers._columns import Unit
@@ -61,9 +61,9 @@ def _ends(bins: Histogram, unit: Unit) -> tuple[str, str]:
     first, last = bins.edges[0], bins.edges[-1]
     if bins.whole:
         return _whole(first + 0.5), _whole(bins.last)
-    days = unit == "epoch" and last - first > 3 * 86_400
-    ends = (value_in(unit, first), value_in(unit, last))
-    return (ends[0].partition(" ")[0], ends[1].partition(" ")[0]) if days else ends
+    days = unit in ("epoch", "utc") and last - first > 3 * 86_400
+    written = day_in if days else value_in
+    return written(unit, first), written(unit, last)
 
 
 def _whole(value: float) -> str:

@@ -13,7 +13,7 @@ from obs_core.text.numbers import statistic
 if TYPE_CHECKING:
     from obs_renderers._columns import Unit
 
-__all__ = ["Scale", "nice_ticks", "ticks_in", "value_in"]
+__all__ = ["Scale", "day_in", "nice_ticks", "ticks_in", "value_in"]
 
 _TIME_STEPS = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200,
@@ -88,18 +88,29 @@ def _time_ticks(low: float, high: float, about: int) -> list[float]:
 
 
 def _tick_text(unit: Unit, tick: float, step: float) -> str:
-    if unit == "epoch" and step >= 86_400:
-        return value_in("epoch", tick).partition(" ")[0]
+    if unit in ("epoch", "utc") and step >= 86_400:
+        return day_in(unit, tick)
     if unit == "number" and step and abs(tick) < step * 1e-6:
         return "0"
     return value_in(unit, tick)
 
 
 def value_in(unit: Unit, value: float) -> str:
-    """Write a value of a unit: a number, a duration in seconds, or a time in seconds since 1970."""
+    """Write a value of a unit: a number, a duration in seconds, or a time in seconds since 1970.
+
+    Times of a zone are told apart from those that say nothing of one.
+    """
     if unit == "seconds":
         return format_duration(round(value * 1e9))
-    return statistic(value) if unit == "number" else _time_text(value)
+    if unit == "number":
+        return statistic(value)
+    return f"{_time_text(value)} UTC" if unit == "utc" else _time_text(value)
+
+
+def day_in(unit: Unit, value: float) -> str:
+    """Write the day of a time alone."""
+    day = _time_text(value).partition(" ")[0]
+    return f"{day} UTC" if unit == "utc" else day
 
 
 def _time_text(epoch: float) -> str:

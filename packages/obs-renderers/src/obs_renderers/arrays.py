@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from obs_core.text.numbers import byte_size, count, share, statistics
@@ -60,12 +61,14 @@ def _statistics(array: Any) -> str:
         return ""
     import numpy as np
 
-    flat = np.asarray(array).ravel()
+    masked = isinstance(array, np.ma.MaskedArray)
+    flat = array.ravel() if masked else np.asarray(array).ravel()
     step = -(-flat.size // _EXACT)
     sample = flat[::step]
-    sample = sample.astype(np.float64) if sample.dtype.kind == "b" else sample
-    finite = sample[np.isfinite(sample)]
-    facts = [*_moments(finite), *_odd_ones(sample, finite, sampled=step > 1)]
+    known = sample.compressed() if masked else sample
+    known = known.astype(np.float64) if known.dtype.kind == "b" else known
+    finite = known[np.isfinite(known)]
+    facts = [*_moments(finite), *_odd_ones(known, finite, sample.size, sampled=step > 1)]
     entries = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts)
     note = f'<p class="note">of {count(sample.size)} values spread over the array</p>' if step > 1 else ""
     return f"<dl>{entries}</dl>{note}"
@@ -82,32 +85,43 @@ def _moments(finite: Any) -> list[tuple[str, str]]:
     return list(zip(("min", "mean", "max", "std"), texts, strict=True))
 
 
-def _odd_ones(sample: Any, finite: Any, *, sampled: bool) -> list[tuple[str, str]]:
+def _odd_ones(known: Any, finite: Any, size: int, *, sampled: bool) -> list[tuple[str, str]]:
     import numpy as np
 
-    nans = int(np.isnan(sample).sum())
-    infinite = sample.size - finite.size - nans
-    odd = [("NaN", nans), ("infinite", infinite), ("zero", int((sample == 0).sum()))]
-    return [(name, share(number, sample.size, about=sampled)) for name, number in odd if number]
+    nans = int(np.isnan(known).sum())
+    odd = {
+        "masked": size - known.size,
+        "NaN": nans,
+        "infinite": known.size - finite.size - nans,
+        "zero": int((known == 0).sum()),
+    }
+    return [(name, share(number, size, about=sampled)) for name, number in odd.items() if number]
 
 
 def _values(array: Any) -> str:
     if not array.size:
         return '<p class="note">No values.</p>'
     if array.dtype.names:
-        return _grid([[array.ravel()[place]] for place in _ends(array.size)], _ends(array.size), None)
+        flat, places = array.ravel(), _ends(array.size)
+        return _grid([[None if place is None else flat[place]] for place in places], places, None)
     if array.ndim < 2:
         flat = array.ravel()
         places = _ends(array.size)
-        return _grid([[None if p is None else _value(flat[p]) for p in places]], [None], places)
+        return _grid([[None if p is None else _value(flat[p]) for p in places]], ["value"], places)
     return _plane(array)
 
 
 def _value(element: Any) -> Any:
-    """Give an element as Python has it; times as text, since nanoseconds would become plain integers."""
+    """Give an element as Python has it, None for a missing one; times as text, or nanoseconds became plain integers."""
+    import numpy as np
+
+    if element is np.ma.masked:  # its item() is zero
+        return None
     if not hasattr(element, "dtype"):
         return element
-    return str(element) if element.dtype.kind in "mM" else element.item()
+    if element.dtype.kind not in "mM":
+        return element.item()
+    return None if np.isnat(element) else str(element).replace("T", " ")
 
 
 def _plane(array: Any) -> str:
@@ -127,7 +141,7 @@ def _ends(size: int) -> list[int | None]:
     return [*range(_EDGE), None, *range(size - _EDGE, size)]
 
 
-def _grid(values: list[list[Any]], rows: list[int | None], columns: list[int | None] | None) -> str:
+def _grid(values: list[list[Any]], rows: Sequence[int | str | None], columns: list[int | None] | None) -> str:
     cells = column_cells([value for row in values for value in row], nan_is_missing=False)
     numeric = is_numeric(cells)
     width = len(values[0])
@@ -139,7 +153,7 @@ def _grid(values: list[list[Any]], rows: list[int | None], columns: list[int | N
     return f'<div class="scroll" tabindex="0"><table>{head}<tbody>{body}</tbody></table></div>'
 
 
-def _place(row: int | None) -> str:
+def _place(row: int | str | None) -> str:
     return f'<th class="index" scope="row">{"⋯" if row is None else row}</th>'
 
 
@@ -147,8 +161,6 @@ def _head(column: int | None) -> str:
     return f'<th scope="col" class="number">{"⋯" if column is None else column}</th>'
 
 
-def _cell(cell: Cell, row: int | None, columns: list[int | None] | None, place: int, numeric: bool) -> str:
-    between = columns is not None and (
-        columns[place] is None or (row is None and len(columns) > 1 and cell.kind == "missing")
-    )
+def _cell(cell: Cell, row: int | str | None, columns: list[int | None] | None, place: int, numeric: bool) -> str:
+    between = row is None or (columns is not None and columns[place] is None)
     return cell_html(_GAP if between else cell, numeric=numeric)

@@ -17,6 +17,12 @@ HEADER_BYTES = 32_768
 REQUEST_SECONDS = 10.0
 """How long a client may take from connecting, or from a request's first byte, to its last one."""
 
+ANSWER_SECONDS = 10.0
+"""Between two looks at an answer of which the client has not taken all."""
+
+_LEAST_TAKEN = 8 * 1024
+"""Bytes of it that must be taken meanwhile; who takes less holds a connection that others wait for."""
+
 _MOST_CONNECTIONS = 512
 _SPARE_DESCRIPTORS = 64
 """For the store, the index, and connections on their way to being refused."""
@@ -41,8 +47,12 @@ def most_connections() -> int:
 
 
 class BoundedProtocol(H11Protocol):
-    """HTTP/1.1 that closes a connection without a request for `REQUEST_SECONDS`, and refuses one too many."""
+    """HTTP/1.1 that closes a connection without a request for `REQUEST_SECONDS`, and refuses one too many.
 
+    One whose answer is not taken is closed too.
+    """
+
+    _next_look: asyncio.TimerHandle | None = None
     _deadline: asyncio.TimerHandle | None = None
     _answered = False
     most = _MOST_CONNECTIONS
@@ -50,6 +60,7 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # any byte that is not taken at once is looked after
         if len(self.connections) > self.most:
             transport.write(_BUSY)
             transport.close()
@@ -69,9 +80,36 @@ class BoundedProtocol(H11Protocol):
         super().on_response_complete()
         self._wait()
 
+    def pause_writing(self) -> None:
+        """Look after an answer that the client does not take as fast as it comes."""
+        super().pause_writing()
+        self._look_again()
+
+    def resume_writing(self) -> None:
+        """Go on: all that was there is taken."""
+        self._forget_answer()
+        super().resume_writing()
+
+    def _look_again(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._next_look = self.loop.call_later(ANSWER_SECONDS, self._look, waiting)
+
+    def _look(self, before: int) -> None:
+        self._next_look = None
+        if before - self.transport.get_write_buffer_size() < min(before, _LEAST_TAKEN):
+            self.transport.abort()  # closing would wait until it is taken
+        else:
+            self._look_again()
+
+    def _forget_answer(self) -> None:
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._forget_deadline()
+        self._forget_answer()
         super().connection_lost(exc)
 
     def _wait(self) -> None:

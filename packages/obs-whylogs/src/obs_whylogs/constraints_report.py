@@ -34,6 +34,11 @@ class Verdict(Struct, frozen=True):
     values: Mapping[str, Any] = {}
     note: str = ""
 
+    @property
+    def unchecked(self) -> bool:
+        """Whether it holds for want of anything to check: whylogs says then that it does."""
+        return self.passed and bool(self.note)
+
 
 def verdicts(constraints: Any) -> list[Verdict]:
     """Check the constraints of a profile, each by itself: a condition that raises does not hide the others."""
@@ -60,11 +65,17 @@ def constraints_html(found: list[Verdict], *, title: str = "Constraints") -> str
         An HTML fragment.
     """
     failed = sum(not verdict.passed for verdict in found)
-    word = f"{failed:,} of {len(found):,} failed" if failed else "All passed" if found else "None"
-    css = "bad" if failed else "good" if found else ""
+    unchecked = sum(verdict.unchecked for verdict in found)
+    word, css = "None", ""
+    if failed:
+        word, css = f"{failed:,} of {len(found):,} failed", "bad"
+    elif unchecked:
+        word, css = f"{unchecked:,} of {len(found):,} had nothing to check", "warn"
+    elif found:
+        word, css = "All passed", "good"
     about = "" if found else "<span>There are no constraints.</span>"
     rows = (_row(verdict) for verdict in sorted(found, key=lambda verdict: verdict.passed))
-    mark = verdict_mark("failed" if failed else "passed", word) if found else ""
+    mark = verdict_mark("failed" if failed else "warned" if unchecked else "passed", word) if found else ""
     return page(
         mark,
         f"<h2>{escape(title)}</h2>",
@@ -96,6 +107,8 @@ def _plain(summary: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _row(verdict: Verdict) -> str:
     result = '<span class="good">passed</span>' if verdict.passed else '<span class="bad">failed</span>'
+    if verdict.unchecked:
+        result = '<span class="warn">not checked</span>'
     cells = (
         cell(f'<span class="name">{name_html(verdict.name)}</span>'),
         cell(result, float(verdict.passed)),

@@ -96,6 +96,12 @@ class Assembly:
         return self._root_ref
 
     @property
+    def was_left_open(self) -> bool:
+        """Whether its process came to its end while this had not ended."""
+        root = self._tasks.get(self._root_ref)
+        return root is not None and records.LEFT_OPEN in root.notes
+
+    @property
     def program(self) -> Writer | None:
         """The process that the execution is of: its program, or what supervised one that began none itself."""
         return self.writers.get(MAIN) or self.writers.get(SUPERVISOR)

@@ -9,6 +9,7 @@ from obs_core.assembly.summary import read_summary
 from obs_core.failsafe import ObsError
 from obs_core.journal import flusher
 from obs_core.journal.reader import decode, read_segments, segment_names, writer_of
+from obs_core.provenance import command_name
 from obs_core.store import open_store
 from obs_core.store.base import Store
 from obs_core.store.paths import EXECUTIONS
@@ -50,7 +51,8 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
         return named
     if not meant:
         raise ExecutionNotFoundError(
-            f"no execution with the id or the name {text!r} in the store {place.url!r}; `obs ls` shows them"
+            f"no execution with the id or the name {text!r} in the store {place.url!r};"
+            f" `{command_name()} ls` shows them"
         )
     shown = ", ".join(meant[-3:])
     raise ExecutionNotFoundError(f"{text!r} matches {len(meant)} executions ({shown} ...); type more of it")

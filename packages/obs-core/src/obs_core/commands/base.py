@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from obs_core.failsafe import ObsError
@@ -11,7 +12,10 @@ from obs_core.text.durations import parse_age
 if TYPE_CHECKING:
     from obs_core.reading.execution import Execution
 
-__all__ = ["Command", "CommandError", "OfOneExecution", "age_in_seconds"]
+__all__ = ["EXECUTION_HELP", "Command", "CommandError", "OfOneExecution", "age_in_seconds", "check_folder"]
+
+EXECUTION_HELP = "an id, its beginning or end, a name (its newest execution), or last"
+"""How an execution is named, by all commands."""
 
 
 class CommandError(ObsError):
@@ -59,13 +63,14 @@ class OfOneExecution(Command):
             metavar="ID",
             nargs="?",
             default="last",
-            help="an id, its beginning or end, or a name (its newest execution); default: the last execution",
+            help=f"{EXECUTION_HELP}; default: the last execution",
         )
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Find the execution and go on with it."""
         from obs_core.reading.execution import load_execution
 
+        check_folder(arguments.store)
         return self.run_on(load_execution(arguments.id, arguments.store), arguments)
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
@@ -76,6 +81,28 @@ class OfOneExecution(Command):
             arguments: What was typed.
         """
         raise NotImplementedError
+
+
+def check_folder(store: str | None) -> None:
+    """Say so if the folder that was typed is not there: it would look like a store without executions.
+
+    Args:
+        store: What was typed after ``--store``; None if nothing was.
+
+    Raises:
+        CommandError: There is no such folder.
+    """
+    if store is None or "://" in store or os.path.isdir(os.path.expanduser(store)):
+        return
+    from obs_core.assembly.loading import opened
+    from obs_core.settings import store_url
+    from obs_core.store import open_store
+
+    opened(store)  # it may be this process's own, which has not written it yet
+    if not os.path.isdir(os.path.expanduser(store)):
+        raise CommandError(
+            f"there is no folder {store!r}; without --store the store is {open_store(store_url()).url!r}"
+        )
 
 
 def age_in_seconds(text: str) -> float:

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from obs_core.commands.base import Command
 
-__all__ = ["NAMES", "builtin"]
+__all__ = ["NAMES", "OF_AN_EXECUTION", "builtin"]
 
 _CLASSES = {
     "ls": "ls.ListExecutions",
@@ -29,6 +29,9 @@ _CLASSES = {
 """Where each is, in the order of ``obs --help``: whoever types one waits for its imports alone."""
 
 NAMES = tuple(_CLASSES)
+
+OF_AN_EXECUTION = frozenset(NAMES) - {"ls", "run", "gc", "doctor"}
+"""Those that are told an execution: a shell that completes one does not wait until the command itself is loaded."""
 
 
 def builtin(name: str) -> Command:

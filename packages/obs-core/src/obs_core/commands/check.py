@@ -6,11 +6,13 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec import Struct
 
 from obs_core.assembly.assembly import LOST_NOTE
 from obs_core.commands.base import OfOneExecution
+from obs_core.commands.printed_json import execution_as_json, json_document
 from obs_core.model import Verdict
 from obs_core.outcomes import worst_first
 from obs_core.reading.execution import Execution
@@ -43,9 +45,7 @@ class Check(OfOneExecution):
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         found = _found(execution)
         if arguments.json:
-            import msgspec
-
-            print(msgspec.json.format(msgspec.json.encode(found)).decode())
+            print(json_document(self.name, _as_json(execution, found)))
         else:
             screen = Screen.of(sys.stdout)
             print(screen.draw("\n".join(_lines(found, screen))))
@@ -93,6 +93,17 @@ def _found(execution: Execution) -> _Found:
         said += [_Said("warned", "note", note, task.name, task.id, "", "", 1) for note in notes]
     said.sort(key=lambda one: worst_first(one.outcome))
     return _Found(view.id, view.name, view.status, counts.outcome, counts.passed, counts.warned, counts.failed, said)
+
+
+def _as_json(execution: Execution, found: _Found) -> dict[str, Any]:
+    return {
+        "execution": execution_as_json(execution.view),
+        "outcome": found.outcome,
+        "passed": found.passed,
+        "warned": found.warned,
+        "failed": found.failed,
+        "verdicts": found.verdicts,
+    }
 
 
 def _lines(found: _Found, screen: Screen) -> Iterator[str]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 from collections.abc import Callable, Iterator
 
 from obs_core import clock
-from obs_core.commands.base import CommandError, age_in_seconds
+from obs_core.commands.base import CommandError, age_in_seconds, check_folder
 from obs_core.model import ExecutionView
 from obs_core.outcomes import OUTCOMES
 from obs_core.reading.listing import list_executions
-from obs_core.settings import store_url
-from obs_core.store import open_store
 
 __all__ = ["add_filters", "chosen", "narrows"]
 
@@ -62,7 +59,7 @@ def chosen(arguments: argparse.Namespace) -> tuple[Iterator[ExecutionView], Iter
     """
     if arguments.limit < 0:
         raise CommandError(f"--limit counts executions, got {arguments.limit} (0: all)")
-    _check_folder(arguments.store)
+    check_folder(arguments.store)
     found = filter(_choice(arguments), _young(list_executions(arguments.store), arguments.since))
     return itertools.islice(found, arguments.limit or None), found
 
@@ -70,12 +67,6 @@ def chosen(arguments: argparse.Namespace) -> tuple[Iterator[ExecutionView], Iter
 def narrows(arguments: argparse.Namespace) -> bool:
     """Tell whether any filter was typed."""
     return any((arguments.status, arguments.verdict, arguments.name, arguments.tag, arguments.since))
-
-
-def _check_folder(store: str | None) -> None:
-    """Say so if the folder that was typed is not there: it would look like a store without executions."""
-    if store is not None and "://" not in store and not os.path.isdir(os.path.expanduser(store)):
-        raise CommandError(f"there is no folder {store!r}; the default store is {open_store(store_url()).url!r}")
 
 
 def _young(executions: Iterator[ExecutionView], since: str | None) -> Iterator[ExecutionView]:

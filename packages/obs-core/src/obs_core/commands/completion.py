@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from obs_core.commands.base import Command
+from obs_core.commands.base import Command, CommandError
+from obs_core.commands.builtin import OF_AN_EXECUTION
 from obs_core.reading.listing import list_executions
 
 __all__ = ["Completion", "completed"]
@@ -47,35 +48,48 @@ class Completion(Command):
         ("obs completion fish > ~/.config/fish/completions/obs.fish", "once"),
     )
 
-    def __init__(self, parser_for: Callable[[str], argparse.ArgumentParser]) -> None:
+    def __init__(
+        self, parser_for: Callable[[str], argparse.ArgumentParser], command_names: Callable[[], Iterable[str]]
+    ) -> None:
         self._parser_for = parser_for
+        self._command_names = command_names
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("shell", choices=[*_SCRIPTS, "words"], metavar="SHELL", help="bash, zsh or fish")
+        parser.add_argument("shell", metavar="SHELL", help="bash, zsh or fish")
         parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.shell == "words":
-            # What stands before the last word is whole: one command is enough to complete what comes behind it.
-            name = arguments.words[0] if len(arguments.words) > 1 else ""
-            print("\n".join(completed(self._parser_for(name), arguments.words)))
-        else:
+            print("\n".join(self._completed(arguments.words)))
+        elif arguments.shell in _SCRIPTS:
             print(_SCRIPTS[arguments.shell], end="")
+        else:
+            raise CommandError(f"obs completes in {', '.join(_SCRIPTS)}, not in {arguments.shell!r}")
         return 0
+
+    def _completed(self, words: list[str]) -> Iterator[str]:
+        """Go through what may be typed for the last word; a shell waits, so no more is loaded than that takes.
+
+        Args:
+            words: What was typed after ``obs``; the last one is not finished, and may be empty.
+        """
+        *before, word = words or [""]
+        if not before:
+            return (name for name in self._command_names() if name.startswith(word))
+        if before[0] in OF_AN_EXECUTION and not any(one.startswith("-") for one in (*before, word)):
+            return (text for text in _executions(None) if text.startswith(word))
+        return completed(self._parser_for(before[0]), words)
 
 
 def completed(parser: argparse.ArgumentParser, words: list[str]) -> Iterator[str]:
     """Go through what may be typed for the last word.
 
     Args:
-        parser: The command's.
+        parser: The parser of the command that was typed.
         words: What was typed after ``obs``; the last one is not finished, and may be empty.
     """
-    *before, word = words or [""]
+    *before, word = words
     commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    if not before:
-        yield from (name for name in commands.choices if name.startswith(word))
-        return
     chosen = commands.choices.get(before[0])
     if chosen is None:
         return

@@ -6,17 +6,14 @@ import argparse
 import sys
 from typing import Any
 
-from obs_core.commands.base import Command, CommandError
-from obs_core.model import ExecutionView
+from obs_core.commands.base import EXECUTION_HELP, Command, CommandError, check_folder
+from obs_core.commands.printed_json import execution_as_json, json_document
 from obs_core.reading.changes.drawing import as_text
 from obs_core.reading.changes.result import Changes
 from obs_core.reading.execution import load_execution
-from obs_core.text.durations import format_iso
 from obs_core.text.terminal import Screen
 
 __all__ = ["Diff"]
-
-_HELP = "an id, the beginning or the end of one, or a name, which means its newest"
 
 
 class Diff(Command):
@@ -33,7 +30,7 @@ class Diff(Command):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
-            "id", metavar="A", nargs="?", default="last", help=f"the execution: {_HELP}; default: the last one"
+            "id", metavar="A", nargs="?", default="last", help=f"{EXECUTION_HELP}; default: the last execution"
         )
         parser.add_argument(
             "other",
@@ -52,9 +49,7 @@ class Diff(Command):
             raise CommandError(f"--limit counts changes, got {arguments.limit} (0 shows all)")
         found = _compared(arguments)
         if arguments.json:
-            import msgspec
-
-            print(msgspec.json.format(msgspec.json.encode(_as_json(found))).decode())
+            print(json_document(self.name, _as_json(found)))
         elif arguments.markdown:
             print(found.to_markdown(arguments.limit or sys.maxsize), end="")
         else:
@@ -64,6 +59,7 @@ class Diff(Command):
 
 
 def _compared(arguments: argparse.Namespace) -> Changes:
+    check_folder(arguments.store)
     one = load_execution(arguments.id, arguments.store)
     if arguments.other is None:
         return one.changes()
@@ -72,23 +68,12 @@ def _compared(arguments: argparse.Namespace) -> Changes:
 
 def _as_json(found: Changes) -> dict[str, Any]:
     return {
-        "execution": _view(found.execution),
-        "other": None if found.other is None else _view(found.other),
+        "execution": execution_as_json(found.execution),
+        "other": None if found.other is None else execution_as_json(found.other),
         "chosen": found.chosen,
         "changes": found.found,
         "usual": found.usual,
         "earlier": found.earlier,
         "same": found.same,
         "unknown": found.unknown,
-    }
-
-
-def _view(view: ExecutionView) -> dict[str, Any]:
-    return {
-        "id": view.id,
-        "name": view.name,
-        "status": view.status,
-        "started": format_iso(view.started),
-        "duration": view.duration / 1e9,
-        "git_commit": view.git_commit,
     }

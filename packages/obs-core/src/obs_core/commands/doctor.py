@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import os
 import platform
@@ -27,6 +28,10 @@ class Doctor(Command):
 
     name = "doctor"
     summary = "show versions, settings, the store and the integrations found"
+    examples = (
+        ("obs doctor", "whether obs can record here"),
+        ("obs doctor --store s3://team/obs", "whether a shared store can be written"),
+    )
 
     def run(self, arguments: argparse.Namespace) -> int:
         healthy = True
@@ -78,8 +83,13 @@ def _integrations() -> Iterator[str]:
 def _store(url: str | None) -> Iterator[tuple[str, bool]]:
     try:
         store = open_store(url)
-        yield f"{store.url} at {store.address('')}", True
+        place = store.address("")
+        yield f"{store.url} at {place}", True
+        was_there = not store.local or os.path.isdir(place)
         _write_and_remove(store)
+        if not was_there:  # who asks gets no folder for it
+            with contextlib.suppress(OSError):
+                os.rmdir(place)
         yield "can be written and read", True
         newest = [execution.id for execution in itertools.islice(list_executions(store), 1)]
         yield (f"newest execution: {newest[0]}" if newest else "no executions yet"), True

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from obs_core.commands.base import Command, CommandError, age_in_seconds
+import msgspec
+
+from obs_core.commands.base import EXECUTION_HELP, Command, CommandError, age_in_seconds, check_folder
+from obs_core.commands.printed_json import json_document
 from obs_core.reading.garbage import Keep, parse_keep, pin, pinned, sweep, unpin
 from obs_core.settings import keep_text
 from obs_core.store import open_store
@@ -30,9 +33,14 @@ class CollectGarbage(Command):
         )
         which.add_argument("--older-than", metavar="AGE", help="remove all that is older: 30d, 12h, 2w")
         parser.add_argument("--dry-run", action="store_true", help="only print what would be removed")
+        parser.add_argument("--json", action="store_true", help="as JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
+        check_folder(arguments.store)
         swept = sweep(open_store(arguments.store), _kept(arguments), dry_run=arguments.dry_run)
+        if arguments.json:
+            print(json_document(self.name, {**msgspec.structs.asdict(swept), "dry_run": arguments.dry_run}))
+            return 0
         verb = "would remove" if arguments.dry_run else "removed"
         for execution_id in swept.executions:
             print(execution_id)
@@ -66,12 +74,13 @@ class Pin(Command):
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("id", metavar="ID", nargs="?", help="an id, its beginning or end, or a name (its newest)")
+        parser.add_argument("id", metavar="ID", nargs="?", help=f"{EXECUTION_HELP}; default: list them")
         parser.add_argument("--remove", action="store_true", help="let it go")
 
     def run(self, arguments: argparse.Namespace) -> int:
         from obs_core.reading.execution import load_execution
 
+        check_folder(arguments.store)
         store = open_store(arguments.store)
         if arguments.id is None:
             if arguments.remove:

@@ -12,9 +12,11 @@ import msgspec
 
 from obs_core import clock
 from obs_core.commands.base import CommandError, OfOneExecution, age_in_seconds
-from obs_core.journal.logs import LogTail, damaged_lines, dropped_lines, read_log, severity_of
+from obs_core.commands.printed_json import json_line
+from obs_core.journal.logs import LogTail, dropped_lines, log_damage, read_log, severity_of
 from obs_core.model import LogLine
 from obs_core.reading.execution import Execution
+from obs_core.text.durations import format_iso
 from obs_core.text.numbers import plural
 from obs_core.text.terminal import Screen, without_escapes
 
@@ -29,6 +31,11 @@ class Logs(OfOneExecution):
 
     name = "logs"
     summary = "print what an execution logged and printed"
+    examples = (
+        ("obs logs -f", "what the last execution says, as it says it"),
+        ("obs logs flights --task fit --level warning", "warnings and errors of one task"),
+        ("obs logs 7mva --grep airport --json", "lines with a text, for another program"),
+    )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
@@ -68,9 +75,14 @@ class Logs(OfOneExecution):
         missing = dropped_lines(store, execution.id)
         if missing:
             sys.stderr.write(f"obs: {missing:,} more lines were said and are not kept\n")
-        damaged = damaged_lines(store, execution.id)
+        damaged, changed = log_damage(store, execution.id)
         if damaged:
             sys.stderr.write(f"obs: {plural(damaged, 'line')} of the log can no longer be read\n")
+        if changed:
+            sys.stderr.write(
+                f"obs: the log was changed after it was written, among {plural(changed, 'line')}: "
+                "not all of them are what was said\n"
+            )
         return 0
 
 
@@ -97,7 +109,11 @@ def _tasks(execution: Execution, name: str | None, running: bool) -> set[str] | 
 class _Json:
     def lines(self, lines: Iterable[LogLine]) -> None:
         for line in lines:
-            sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+            sys.stdout.write(json_line("logs", _as_json(line)) + "\n")
+
+
+def _as_json(line: LogLine) -> dict[str, Any]:
+    return msgspec.structs.asdict(line) | {"at": format_iso(line.at)}
 
 
 class _Text:

@@ -6,13 +6,13 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-import msgspec
-
 from obs_core.commands.base import Command
 from obs_core.commands.choosing import add_filters, chosen, narrows
+from obs_core.commands.printed_json import execution_as_json, json_line
 from obs_core.model import ExecutionView
 from obs_core.outcomes import OUTCOMES
-from obs_core.text.durations import format_duration, format_iso, format_moment
+from obs_core.store import open_store
+from obs_core.text.durations import format_duration, format_moment
 from obs_core.text.terminal import Screen, cut
 
 _COLUMNS = ("ID", "STATUS", "STARTED", "DURATION", "NAME")
@@ -44,7 +44,7 @@ class ListExecutions(Command):
         found, rest = chosen(arguments)
         if arguments.json:
             for execution in found:
-                print(msgspec.json.encode(_as_json(execution)).decode())
+                print(json_line(self.name, _as_json(execution)))
             return 0
         shown = list(found)
         if shown:
@@ -54,17 +54,14 @@ class ListExecutions(Command):
         elif narrows(arguments):
             print("no execution matches")
         else:
-            print("no executions yet: call a function decorated with @task")
+            store = open_store(arguments.store).url
+            print(f"no executions yet in the store {store!r}: call a function decorated with @task")
         return 0
 
 
 def _as_json(execution: ExecutionView) -> dict[str, object]:
     return {
-        "id": execution.id,
-        "name": execution.name,
-        "status": execution.status,
-        "started": format_iso(execution.started),
-        "duration": execution.duration / 1e9,
+        **execution_as_json(execution),
         "error": execution.error,
         "verdict": execution.verdicts.outcome,
         "checks": {name: getattr(execution.verdicts, name) for name in reversed(OUTCOMES)},
@@ -72,7 +69,6 @@ def _as_json(execution: ExecutionView) -> dict[str, object]:
         "host": execution.host,
         "user": execution.user,
         "command": execution.command,
-        "git_commit": execution.git_commit,
         "within": execution.within,
     }
 

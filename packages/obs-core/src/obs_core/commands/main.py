@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from obs_core.__about__ import __version__
 from obs_core.commands.base import Command, CommandError
 from obs_core.failsafe import ObsError, strict
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal.
+
+    argparse itself asks `shutil` for the width, whoever needs no help, and that loads what unpacks archives.
+    """
+
+    def __init__(self, prog: str) -> None:
+        from obs_core.text.terminal import Screen
+
+        super().__init__(prog, width=Screen.of(sys.stdout).width - 2)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, what the command tells by it (``obs check``: 1), or 2 for wrong input.
     """
+    _spare_typing_extensions()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names in a store may hold what no encoding can show
             stream.reconfigure(errors="backslashreplace")
@@ -49,13 +63,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+def _spare_typing_extensions() -> None:
+    """Load msgspec without typing_extensions, which it would take where it is installed and does not need here.
+
+    That package, and `inspect` with it, are a seventh of what `obs ls` would take.
+    """
+    if "msgspec" in sys.modules or "typing_extensions" in sys.modules:
+        return
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        importlib.import_module("msgspec")
+    finally:
+        del sys.modules["typing_extensions"]
+
+
 def _run(arguments: list[str]) -> int:
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     commands = _named(arguments[0]) if arguments else {}
     commands = commands or _commands()
-    parsed = _parser(commands).parse_args(arguments)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in commands:
+        raise CommandError(f"there is no command {arguments[0]!r}{_meant(arguments[0], commands)}")
+    parsed, rest = _parser(commands).parse_known_args(arguments)
     if parsed.command is None:
-        raise CommandError(f"a command is needed: {', '.join(commands)} (try: obs --help)")
+        raise CommandError(f"a command is needed: {', '.join(commands)} (try: {_typed_here()} --help)")
+    if rest:
+        raise CommandError(f"unrecognized arguments: {' '.join(rest)} (try: {_typed_here()} {parsed.command} --help)")
     return commands[parsed.command].run(parsed)
+
+
+def _meant(typed: str, commands: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(typed, [*commands, "--version"], n=1)
+    there = f"did you mean {_typed_here()} {close[0]}?" if close else f"there are {', '.join(commands)}"
+    return f"; {there} (try: {_typed_here()} --help)"
 
 
 def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
@@ -63,9 +105,10 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
         prog=_typed_here(),
         description="Look at recorded executions: traces, reports, logs, and why they failed.",
         epilog=_shown_examples(_FIRST_STEPS),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     parser.add_argument("--version", action="version", version=f"obs-core {__version__}")
+    parser.add_argument("--store", help=argparse.SUPPRESS)  # typed before the command, it means the same
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in commands.values():
         subparser = subparsers.add_parser(
@@ -73,9 +116,14 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
             help=command.summary,
             description=command.summary,
             epilog=_shown_examples(command.examples),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Help,
         )
-        subparser.add_argument("--store", metavar="URL", help="folder or URL; default: OBS_STORE, or .obs")
+        subparser.add_argument(
+            "--store",
+            metavar="URL",
+            default=argparse.SUPPRESS,
+            help="folder or URL; default: OBS_STORE, or .obs",
+        )
         command.configure(subparser)
     return parser
 
@@ -83,6 +131,7 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
 _FIRST_STEPS = (
     ("obs why", "why the last execution failed, was killed, or stands still"),
     ("obs diff", "what changed since the last good execution of its name"),
+    ("obs show --task fit --text", "what a task was given, and what its decks say"),
     ("obs explain", "where its time went"),
     ("obs logs -f", "what it says, as it says it"),
     ("obs check", "what its checks found; exits with 1 if one failed"),
@@ -114,12 +163,20 @@ def _named(name: str) -> dict[str, Command]:
     if name == "completion":
         from obs_core.commands.completion import Completion
 
-        return {name: Completion(_parser_for)}
+        return {name: Completion(_parser_for, _command_names)}
     return {name: builtin(name)} if name in NAMES else {}
 
 
 def _parser_for(name: str) -> argparse.ArgumentParser:
     return _parser(_named(name) or _commands())
+
+
+def _command_names() -> list[str]:
+    """Return what may be typed after ``obs``; nothing is loaded for that."""
+    from obs_core.commands.builtin import NAMES
+    from obs_core.values.registry import declared
+
+    return list(dict.fromkeys((*NAMES, "completion", *(point.name for point in declared("obs.commands")))))
 
 
 def _commands() -> dict[str, Command]:

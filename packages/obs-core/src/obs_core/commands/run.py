@@ -16,6 +16,10 @@ class Run(Command):
 
     name = "run"
     summary = "run a program as an execution and record how it ends: exit code, signal, memory"
+    examples = (
+        ("obs run -- python train.py --epochs 3", "then obs why, whatever became of it"),
+        ("obs run --name nightly --timeout 3600 -- ./pipeline.sh", "it gets SIGTERM after an hour"),
+    )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.usage = "obs run [--name NAME] [--timeout SECONDS] [--grace SECONDS] [--store URL] -- PROGRAM [ARG ...]"

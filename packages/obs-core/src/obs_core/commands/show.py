@@ -8,12 +8,20 @@ import json
 import os
 import sys
 import webbrowser
+from collections.abc import Sequence
+from typing import Any
 
-from obs_core.commands.base import Command, CommandError, OfOneExecution
+import msgspec
+
+from obs_core.commands.base import EXECUTION_HELP, Command, CommandError, OfOneExecution, check_folder
+from obs_core.commands.printed_json import execution_as_json, json_document
 from obs_core.model import SeenStack, TaskView
 from obs_core.provenance import command_name
+from obs_core.reading.deck_text import decks_as_text
 from obs_core.reading.execution import Execution, load_execution
 from obs_core.reading.listing import list_executions
+from obs_core.text.durations import format_duration, format_iso
+from obs_core.text.terminal import Screen
 from obs_core.text.verdicts import counted_verdicts
 
 
@@ -21,17 +29,33 @@ class Show(OfOneExecution):
     """Print where the reports of an execution are."""
 
     name = "show"
-    summary = "print the path of an execution's report"
+    summary = "print the path of an execution's report, or with --text what it says: inputs, tables, errors"
+    examples = (
+        ("obs show", "the last execution"),
+        ("obs show flights --task fit --open", "one task of the newest flights, in the browser"),
+        ("obs show --task fit --text", "its inputs, tables and errors, here"),
+    )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
         parser.add_argument("--open", action="store_true", help="open it in the browser")
         parser.add_argument("--task", metavar="NAME", help="the report of this task's last call")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument(
+            "--text", action="store_true", help="print what the decks say: inputs, tables, errors, sources"
+        )
+        how.add_argument("--json", action="store_true", help="as JSON")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         task = None if arguments.task is None else _task(execution, arguments.task)
+        if arguments.text:
+            _print_text(execution.tasks if task is None else [task])
+            return 0
         address = execution.write_report(task)
-        print(address)
+        if arguments.json:
+            print(json_document(self.name, {"execution": execution_as_json(execution.view), "report": address}))
+        else:
+            print(address)
         verdicts = execution.view.verdicts
         if verdicts.failed:
             counts = counted_verdicts(verdicts.passed, verdicts.warned, verdicts.failed)
@@ -39,6 +63,18 @@ class Show(OfOneExecution):
         if arguments.open:
             webbrowser.open(address if "://" in address else f"file://{address}")
         return 0
+
+
+def _print_text(tasks: Sequence[TaskView]) -> None:
+    screen = Screen.of(sys.stdout)
+    for number, task in enumerate(tasks):
+        error = f": {task.error}" if task.error else ""
+        title = screen.name(f"{task.name} {task.status} in {format_duration(task.duration)}{error}")
+        if number:
+            print()
+        print(screen.paint(title, "bold"))
+        for line in decks_as_text(task):
+            print(screen.draw(screen.name(line)))
 
 
 class Open(Command):
@@ -50,14 +86,15 @@ class Open(Command):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
-            "id", metavar="ID", nargs="?", help="as for show; default: the newest that failed or was lost"
+            "id", metavar="ID", nargs="?", help=f"{EXECUTION_HELP}; default: the newest that failed or was lost"
         )
         parser.add_argument("--task", metavar="NAME", help="the report of this task's last call")
 
     def run(self, arguments: argparse.Namespace) -> int:
+        check_folder(arguments.store)
         wanted = arguments.id or _newest_failure(arguments.store) or "last"
         execution = load_execution(wanted, arguments.store)
-        return Show().run_on(execution, argparse.Namespace(task=arguments.task, open=True))
+        return Show().run_on(execution, argparse.Namespace(task=arguments.task, open=True, json=False, text=False))
 
 
 def _newest_failure(store: str | None) -> str | None:
@@ -74,6 +111,10 @@ class Explain(OfOneExecution):
 
     name = "explain"
     summary = "print where an execution's time went"
+    examples = (
+        ("obs explain", "the last execution"),
+        ("obs explain flights --depth 2 --absolute", "its two upper levels, with the time of day"),
+    )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
@@ -95,6 +136,11 @@ class Dump(OfOneExecution):
 
     name = "dump"
     summary = "print an execution's trace (YAML, JSON, Chrome trace) or its CPU profile (speedscope, collapsed stacks)"
+    examples = (
+        ("obs dump --format json", "the last execution's spans, for another program"),
+        ("obs dump flights --format chrome > trace.json", "open it in https://ui.perfetto.dev"),
+        ("obs dump flights --against 7mva", "which functions became slower since 7mva"),
+    )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
@@ -164,8 +210,13 @@ class Stacks(OfOneExecution):
 
     name = "stacks"
     summary = "print what each thread is doing, or did last"
+    examples = (("obs stacks", "the last execution"), ("obs stacks flights --json", "for another program"))
 
-    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:  # noqa: ARG002
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        super().configure(parser)
+        parser.add_argument("--json", action="store_true", help="as JSON")
+
+    def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         from obs_core.trace.stacks import described
 
         stacks = execution.stacks
@@ -173,8 +224,16 @@ class Stacks(OfOneExecution):
             raise CommandError(
                 f"execution {execution.id} has no stacks: they are taken each second where obs-resources is installed"
             )
-        sys.stdout.writelines(described(stacks, execution.table))
+        if arguments.json:
+            print(json_document(self.name, _stacks_as_json(execution)))
+        else:
+            sys.stdout.writelines(described(stacks, execution.table))
         return 0
+
+
+def _stacks_as_json(execution: Execution) -> dict[str, Any]:
+    stacks = [msgspec.structs.asdict(one) | {"at": format_iso(one.at)} for one in execution.stacks]
+    return {"execution": execution_as_json(execution.view), "stacks": stacks}
 
 
 class Export(OfOneExecution):
@@ -182,6 +241,10 @@ class Export(OfOneExecution):
 
     name = "export"
     summary = "write an execution's report into one HTML file that can be mailed"
+    examples = (
+        ("obs export -o report.html", "the last execution"),
+        ("obs export flights --task fit -o fit.html", "one task of the newest flights"),
+    )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
@@ -191,6 +254,8 @@ class Export(OfOneExecution):
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         task = None if arguments.task is None else _task(execution, arguments.task)
         page = execution.report(task).encode("utf-8", "backslashreplace")
+        if os.path.isdir(arguments.output):
+            raise CommandError(f"cannot write {arguments.output!r}: it is a folder; name a file in it")
         folder = os.path.dirname(os.path.abspath(arguments.output))
         if not os.path.isdir(folder):
             raise CommandError(f"cannot write {arguments.output!r}: there is no folder {folder!r}")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import select
+import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from obs_core import clock
 from obs_core.commands.base import CommandError, OfOneExecution
 from obs_core.journal.logs import LogTail
 from obs_core.model import LogLine, TaskView
+from obs_core.provenance import command_name
 from obs_core.reading.execution import Execution
 from obs_core.recording.closing_line import line_of
 from obs_core.text.durations import format_duration
@@ -22,6 +25,7 @@ from obs_core.text.numbers import byte_size, plural, statistic
 from obs_core.text.terminal import Screen, cut, is_terminal, printable
 
 if TYPE_CHECKING:
+    from rich.live import Live
     from rich.text import Text
 
 __all__ = ["Watch"]
@@ -52,7 +56,7 @@ class Watch(OfOneExecution):
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:  # noqa: ARG002
         if not is_terminal(sys.stdout):
-            raise CommandError("watch draws a screen and needs a terminal; `obs logs -f` does not")
+            raise CommandError(f"watch draws a screen and needs a terminal; `{command_name()} logs -f` does not")
         try:
             from rich.console import Console
             from rich.live import Live
@@ -62,12 +66,12 @@ class Watch(OfOneExecution):
         console, tail = Console(highlight=False), LogTail(execution.store, execution.id)
         lines: deque[LogLine] = deque(maxlen=200)
         if execution.status == "running":
-            with _keys() as left, Live(console=console, screen=True, auto_refresh=False) as live:
+            with _keys() as keys, Live(console=console, screen=True, auto_refresh=False) as live, _stopping(live, keys):
                 while execution.status == "running":
                     begun = time.monotonic()
                     lines.extend(tail.poll())
                     live.update(_picture(execution, lines, console.width, console.height - 1), refresh=True)
-                    if left(max(_PAUSE, (time.monotonic() - begun) / _SHARE_OF_LOOKING)):
+                    if keys.left(max(_PAUSE, (time.monotonic() - begun) / _SHARE_OF_LOOKING)):
                         return 0
                     execution = Execution(execution.store, execution.id)
         lines.extend(tail.poll())
@@ -83,35 +87,75 @@ def _closing_line(execution: Execution, screen: Screen) -> str:
     return line_of(view.name, view.id, view.duration, raised, screen, "lost" if view.status == "lost" else "failed")
 
 
+class _Keys:
+    """The keyboard while the screen is ours: keys come at once, if there is one to type at."""
+
+    def __init__(self) -> None:
+        self._before: list[Any] | None = None
+        with contextlib.suppress(ImportError, OSError, ValueError, AttributeError, TypeError):  # Windows, no terminal
+            import termios
+
+            with contextlib.suppress(termios.error):
+                self._before = termios.tcgetattr(sys.stdin)
+
+    def take(self) -> None:
+        if self._before is not None:
+            import tty
+
+            tty.setcbreak(sys.stdin)
+
+    def give_back(self) -> None:
+        if self._before is not None:
+            import termios
+
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
+
+    def left(self, seconds: float) -> bool:
+        """Wait some seconds, and tell whether q was typed meanwhile, or the terminal is gone."""
+        if self._before is None:
+            time.sleep(seconds)
+            return False
+        end = time.monotonic() + seconds
+        while (rest := end - time.monotonic()) > 0:
+            if select.select([sys.stdin], [], [], rest)[0]:
+                typed = os.read(sys.stdin.fileno(), 1024)
+                if not typed or b"q" in typed.lower():
+                    return True
+        return False
+
+
 @contextlib.contextmanager
-def _keys() -> Iterator[Callable[[float], bool]]:
-    """Give what waits some seconds, and tells whether q was typed meanwhile."""
+def _keys() -> Iterator[_Keys]:
+    keys = _Keys()
+    keys.take()
     try:
-        import termios
-        import tty
-
-        before = termios.tcgetattr(sys.stdin)
-    except (ImportError, OSError, ValueError, AttributeError, termios.error):  # Windows, or no terminal to type at
-        yield _wait
-        return
-    try:
-        tty.setcbreak(sys.stdin)
-        yield _is_left
+        yield keys
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        keys.give_back()
 
 
-def _wait(seconds: float) -> bool:
-    time.sleep(seconds)
-    return False
+@contextlib.contextmanager
+def _stopping(live: Live, keys: _Keys) -> Iterator[None]:
+    """Give screen and keyboard back while ctrl-z has stopped the program, and take them again when it goes on."""
+    stop = getattr(signal, "SIGTSTP", None)
+    if stop is None:  # Windows
+        yield
+        return
 
+    def on_stop(number: int, frame: object) -> None:  # noqa: ARG001
+        live.stop()
+        keys.give_back()
+        signal.signal(stop, signal.SIG_DFL)
+        os.kill(os.getpid(), stop)  # it stands here until fg
+        signal.signal(stop, on_stop)
+        keys.take()
+        live.start(refresh=True)
 
-def _is_left(seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        if select.select([sys.stdin], [], [], left)[0] and sys.stdin.read(1) in ("q", "Q", ""):
-            return True
-    return False
+    before = signal.signal(stop, on_stop)
+    try:
+        yield
+    finally:
+        signal.signal(stop, before)
 
 
 def _picture(execution: Execution, lines: Sequence[LogLine], width: int, height: int) -> Text:

@@ -6,11 +6,15 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Iterator
+from typing import Any
+
+import msgspec
 
 from obs_core.commands.base import OfOneExecution
+from obs_core.commands.printed_json import execution_as_json, json_document
 from obs_core.reading.execution import Execution
 from obs_core.reading.why import Why
-from obs_core.text.durations import format_duration
+from obs_core.text.durations import format_duration, format_iso
 from obs_core.text.terminal import Screen
 
 __all__ = ["WhyItEnded"]
@@ -21,6 +25,11 @@ class WhyItEnded(OfOneExecution):
 
     name = "why"
     summary = "print why an execution failed, was killed, or hangs"
+    examples = (
+        ("obs why", "the last execution"),
+        ("obs why flights", "the newest execution of a name"),
+        ("obs why 7mva --json", "one of an id that ends so, for another program"),
+    )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
@@ -29,13 +38,28 @@ class WhyItEnded(OfOneExecution):
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         found = execution.why()
         if arguments.json:
-            import msgspec
-
-            print(msgspec.json.format(msgspec.json.encode(found)).decode())
+            print(json_document(self.name, _as_json(execution, found)))
             return 0
         screen = Screen.of(sys.stdout)
         print(screen.draw("\n".join(_lines(found, screen))))
         return 0
+
+
+def _as_json(execution: Execution, found: Why) -> dict[str, Any]:
+    told = msgspec.structs.asdict(found)
+    for repeated in ("name", "status"):
+        del told[repeated]
+    return {
+        **told,
+        "execution": execution_as_json(execution.view),
+        "at": format_iso(found.at),
+        "error": [{"text": text, "place": place} for text, place in found.error],
+        "inputs": [{"name": name, "value": value} for name, value in found.inputs],
+        "open": [
+            msgspec.structs.asdict(one) | {"start": format_iso(one.start), "duration": one.duration / 1e9}
+            for one in found.open
+        ],
+    }
 
 
 def _lines(found: Why, screen: Screen) -> Iterator[str]:

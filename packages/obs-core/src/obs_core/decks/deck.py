@@ -143,9 +143,10 @@ class Deck:
         publish(innermost().task)
 
     def _repr_html_(self) -> str:
+        from obs_core.decks.notebook_cells import brought_here
         from obs_core.report import render_notebook
 
-        return render_notebook(self.name, self.current_items(), raw_body)
+        return render_notebook(self.name, self.current_items(), raw_body, brought_here())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, items={len(self._items)})"

@@ -6,6 +6,7 @@ import functools
 import html
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -19,7 +20,7 @@ from obs_core.rendering import render, renderer_for_annotation
 from obs_core.store.content import digest_of, masked_bytes
 from obs_core.store.paths import shared_path
 from obs_core.values.hints import hints_of
-from obs_core.values.remembered import remembered, underlying
+from obs_core.values.remembered import answers_truly, remembered, underlying
 
 if TYPE_CHECKING:
     import inspect
@@ -169,9 +170,14 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
 
 def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return a call's arguments by name (by position where it does not fit), without ``self``."""
-    try:
-        arguments = dict(_signature(function).bind(*args, **kwargs).arguments)
-    except (TypeError, ValueError):
+    while isinstance(function, functools.partial):
+        partial: functools.partial[Any] = function
+        function, args, kwargs = partial.func, (*partial.args, *args), {**partial.keywords, **kwargs}
+    arguments: dict[str, Any] | None = None
+    if answers_truly(function):
+        with suppress(TypeError, ValueError):
+            arguments = dict(_signature(function).bind(*args, **kwargs).arguments)
+    if arguments is None:
         return {**{f"argument {place}": value for place, value in enumerate(args, 1)}, **kwargs}
     first = next(iter(arguments), None)
     if first in ("self", "cls"):

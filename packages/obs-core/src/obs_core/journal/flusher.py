@@ -1,4 +1,8 @@
-"""The one background thread of a process that writes all its journals out each second."""
+"""The one background thread of a process that writes all its journals out each second.
+
+In a child that another thread than the main one forked, that thread is all there is. When it ends, nothing of Python's
+own end runs, and the process ends with its last thread: so obs's threads must not outlive it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -20,14 +25,18 @@ from obs_core.locks import Register
 __all__ = [
     "Flushed",
     "at_exit_of_threads",
+    "at_last",
     "before_reading",
+    "close_at_once",
     "close_later",
     "close_soon",
     "each_round",
     "finish_before_reading",
     "flush_all",
     "in_main_thread",
+    "is_busy",
     "keep_alive",
+    "soon",
     "watch",
     "watch_for_stragglers",
     "write_at_end",
@@ -38,6 +47,10 @@ class Flushed(Protocol):
     """A journal, as the thread needs it."""
 
     forked: bool
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether this thread is in the midst of writing it."""
 
     @property
     def unwritten(self) -> bool:
@@ -62,6 +75,9 @@ class Flushed(Protocol):
 INTERVAL = 1.0
 """Seconds between two flushes: what a killed process loses at most."""
 
+_SOON = 0.05
+"""Seconds within which the thread does what cannot wait for its next round."""
+
 _journals: list[Flushed] = []
 _before_reading: list[Callable[[], None]] = []
 _each_round: list[Callable[[], None]] = []
@@ -72,6 +88,8 @@ _LATE = 1_500_000_000
 """Nanoseconds after which the thread's next round is late."""
 
 _for_main: list[Callable[[], None]] = []
+_hurried: deque[Callable[[], None]] = deque()
+_at_last: list[Callable[[], None]] = []
 _closing: deque[Flushed] = deque()
 _closed: Register[Flushed] = Register()
 _thread: threading.Thread | None = None
@@ -80,6 +98,11 @@ last_round = clock.wall()
 
 _is_child = False
 _starts_last = False
+_exits = False
+_wake = threading.Lock()  # held, unless the thread is to be woken: whoever wakes it never waits for it
+_wake.acquire()
+_forked_by_main = True
+_survivor: _Survivor | None = None
 
 
 def watch(journal: Flushed) -> None:
@@ -101,7 +124,7 @@ def write_at_end() -> None:
     global _is_child
     if _is_child:
         _is_child = False
-        atexit.register(flush_all)
+        atexit.register(_flush_at_last)
     if _for_main and threading.current_thread() is threading.main_thread():
         while _for_main:
             _for_main.pop()()
@@ -126,7 +149,7 @@ def close_soon(journal: Flushed) -> bool:
     A folder and a file for each of many tiny executions would otherwise be most of what a call costs. A thread that
     does not keep up, on a machine that is too busy for it, is helped by whoever ends one more.
     """
-    if _thread is None or len(_closing) >= _MOST_CLOSING:
+    if _exits or _thread is None or len(_closing) >= _MOST_CLOSING:
         return False
     if clock.wall() - last_round > _LATE:
         _close_waiting()
@@ -144,6 +167,39 @@ def before_reading(work: Callable[[], None]) -> None:
     """Call something whenever this process is about to read executions: it finishes what they are to hold."""
     if work not in _before_reading:
         _before_reading.append(work)
+
+
+def soon(work: Callable[[], None]) -> bool:
+    """Call something in the thread within a twentieth of a second; False if there is no thread that could."""
+    if _thread is None or not _thread.is_alive():
+        return False
+    _hurried.append(work)
+    _wake_up()
+    return True
+
+
+def _wake_up() -> None:
+    with contextlib.suppress(RuntimeError):  # it is awake
+        _wake.release()
+
+
+def close_at_once() -> None:
+    """Close journals at once from now on: the process ends, and may have no later moment."""
+    global _exits
+    _exits = True
+
+
+def at_last(work: Callable[[], None]) -> None:
+    """Call something when this process ends, before its journals are written; what was registered last is called first.
+
+    Handlers of `atexit` that were registered later have run by then, and may have recorded something.
+    """
+    _at_last.append(work)
+
+
+def is_busy() -> bool:
+    """Tell whether this thread was interrupted in the midst of writing a journal."""
+    return any(journal.is_busy for journal in [*_journals, *_closed])
 
 
 def each_round(work: Callable[[], None]) -> None:
@@ -192,6 +248,15 @@ def flush_all() -> None:
             journal.flush(wait=True)
 
 
+def _flush_at_last() -> None:
+    """Do what is to be done when nothing else of the process will run that obs could wait for."""
+    close_at_once()
+    for work in reversed(_at_last):
+        with contextlib.suppress(ObsError):
+            work()
+    flush_all()
+
+
 def at_exit_of_threads(function: Callable[[], None]) -> None:
     """Call a function while the process ends, but can still start threads, as clients of shared stores do.
 
@@ -226,7 +291,7 @@ def _start() -> None:
 def _flush_forever() -> None:
     global last_round
     while True:
-        time.sleep(INTERVAL)
+        _do_what_is_hurried_until(time.monotonic() + INTERVAL)
         last_round = clock.wall()
         # Strict mode raises in the task; memory may be short; somebody may raise an exception in each thread that there
         # is. This thread lives on: each journal is tried again in a second.
@@ -238,6 +303,56 @@ def _flush_forever() -> None:
         for work in _each_round:
             with contextlib.suppress(BaseException):
                 work()
+        if _survivor is not None and not _survivor.is_there():
+            _end_without_it()
+
+
+def _do_what_is_hurried_until(due: float) -> None:
+    while (rest := due - time.monotonic()) > 0:
+        with contextlib.suppress(BaseException):
+            if not _wake.acquire(timeout=rest):
+                return
+        if _survivor is not None and not _survivor.is_there():
+            return
+        time.sleep(_SOON)
+        while _hurried:
+            with contextlib.suppress(BaseException):
+                _hurried.popleft()()
+
+
+class _Survivor:
+    """The thread that forked this process, if that was not the main one: wakes the flusher when it ends."""
+
+    def __init__(self) -> None:
+        self._ident = threading.get_ident()
+        self._local = threading.local()
+        self._local.until_it_ends = _UntilItEnds()
+        self._ended = weakref.ref(self._local.until_it_ends, lambda _: _wake_up())
+
+    def is_there(self) -> bool:
+        """Tell whether the thread, or one that it started, still runs."""
+        if self._ended() is not None:
+            return True
+        running = sys._current_frames()
+        return any(
+            thread.ident in running and thread.ident != self._ident and not thread.name.startswith("obs-")
+            for thread in threading.enumerate()
+        )
+
+
+class _UntilItEnds:
+    """What a thread's local data holds: it goes with them."""
+
+
+def _end_without_it() -> None:
+    """Write everything, and end the process as the end of its last thread does: with 0, whatever ended that."""
+    with contextlib.suppress(BaseException):
+        _flush_at_last()
+    with contextlib.suppress(OSError):
+        ours = [thread for thread in threading.enumerate() if thread.name.startswith("obs-")]
+        if len(os.listdir("/proc/self/task")) > len(ours) + 1:
+            return  # a thread that is none of Python's; the first one stays listed
+    os._exit(0)
 
 
 def _after_fork() -> None:
@@ -245,8 +360,12 @@ def _after_fork() -> None:
 
     All that says which thread is at work is reset: the child would wait for threads that it does not have.
     """
-    global _thread, _is_child
-    _thread, _is_child = None, True
+    global _thread, _is_child, _exits, _wake, _survivor
+    _thread, _is_child, _exits = None, True, False
+    _wake = threading.Lock()
+    _wake.acquire()
+    _survivor = None if _forked_by_main else _Survivor()
+    _hurried.clear()
     uploads.forget()
     _closing.clear()  # the parent does it
     _for_main.clear()
@@ -299,6 +418,8 @@ class _Registered:
 
 def _before_fork() -> None:
     """Stamp what was appended so far with a time before anything that the child appends."""
+    global _forked_by_main
+    _forked_by_main = _survivor is None and threading.get_ident() == threading.main_thread().ident
     for journal in _journals:
         journal.encode()
 
@@ -308,6 +429,6 @@ def _forked() -> None:
         journal.forked = True
 
 
-atexit.register(flush_all)
+atexit.register(_flush_at_last)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork, after_in_parent=_forked)

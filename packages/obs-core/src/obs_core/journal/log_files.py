@@ -1,174 +1,188 @@
-"""The files that log lines go to: written through memory, appended to, or uploaded, as the store allows.
+"""The files that log lines go to: appended to, or uploaded, as the store allows.
 
-A line must survive the kill of its process, and cost next to nothing. What stands in memory that belongs to a file is
-the kernel's from then on, as after a call of `write`, but without the call, which is most of what a line would cost.
-Memory of a file has one danger: who writes to a page that the disk cannot take any more is ended by SIGBUS. So the room
-is reserved first, on file systems of which that is known to hold, and everywhere else lines are appended.
+A line must survive the kill of its process, so each is a write of the system. A file that is mapped into memory would
+save that call; but whoever cuts such a file off ends the program with SIGBUS, and lines in one that was removed are
+gone without a word.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
+import errno
 import io
 import os
+import re
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol
+from zlib import crc32
 
 from obs_core import clock
 from obs_core.journal.writer import Journal
-from obs_core.store.descriptors import file_id, moved_up, open_high
+from obs_core.store.descriptors import NO_LINK, file_id, largest_file, may_write, open_high
 
-if TYPE_CHECKING:
-    import mmap
+__all__ = ["Appended", "LogFile", "Uploaded", "count_said", "doubtful"]
 
-__all__ = ["Appended", "LogFile", "Mapped", "Uploaded", "mapped"]
+_BLOCK = 8 * 1024
+"""Bytes of lines that a checksum is for, at the most by one line: so many are in doubt once a bit flips."""
 
-_SAFE = frozenset(("ext2", "ext3", "ext4", "xfs", "tmpfs", "overlay"))
-"""File systems on which reserved room is there when it is written to: no network behind it, no copy on write."""
+_HIGH = 256
+"""Descriptors from here on are not given to a program that opens a file after it closed all that there are."""
 
 
 class LogFile(Protocol):
-    """A file that log lines go to."""
+    """A file that log lines go to.
+
+    Attributes:
+        number: Its number.
+        written: Lines in it that say something: increased once a line is there. No call stands in a statement that
+            changes such a number, so that neither a handler nor another thread comes in between.
+        left: Bytes that it may still take.
+    """
+
+    number: int
+    written: int
+    left: int
 
     @property
-    def put(self) -> Callable[[bytes], int] | None:
-        """Writes a line without any call of the system, or raises a ValueError if it does not fit.
+    def put(self) -> Callable[[bytes], int | None] | None:
+        """Writes a line, in one step; None if all lines are to be given to `write`."""
 
-        None if lines are given to `write`.
-        """
-
-    def write(self, content: bytes, /) -> int | None:
-        """Write, and return how much of it was taken."""
-
-    def size(self) -> int:
-        """Return how many bytes it holds."""
+    def write(self, content: bytes, /) -> int:
+        """Write with a look that the file is still ours, and return how much of it was taken."""
 
     def close(self) -> None:
         """Write no more."""
 
 
-def mapped(path: str, room: int) -> Mapped | None:
-    """Create a file that is written through memory; None where that is not known to be safe.
-
-    Args:
-        path: The file; there is none yet.
-        room: How many bytes it can hold.
-    """
-    if not _CAN_MAP or not _may_be_mapped(os.stat(os.path.dirname(path)).st_dev):
-        return None
-    if not _KEEPS_NO_DESCRIPTOR and None in (file_id(0), file_id(1), file_id(2)):
-        return None  # the memory would hold the lowest descriptor, which is to become the program's input or output
-    try:
-        lowest = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    except FileExistsError:
-        return None
-    descriptor = moved_up(lowest)
-    try:
-        os.posix_fallocate(descriptor, 0, room)
-        return _in_memory(path, descriptor, room, lowest)
-    except (OSError, ValueError):  # the disk is full, or the process may not write that much: lines may still fit
-        os.truncate(path, 0)
-        return None
-    finally:
-        os.close(descriptor)
-
-
-def _in_memory(path: str, descriptor: int, room: int, lowest: int) -> Mapped | None:
-    import mmap
-
-    if _KEEPS_NO_DESCRIPTOR:
-        return Mapped(path, mmap.mmap(descriptor, room, trackfd=False), -1)  # type: ignore[call-arg, unused-ignore]
-    memory = mmap.mmap(descriptor, room)
-    if file_id(lowest) == file_id(descriptor):
-        return Mapped(path, memory, lowest)
-    memory.close()  # another thread took that number meanwhile
-    os.truncate(path, 0)
-    return None
-
-
-_CAN_MAP = sys.platform == "linux" and getattr(sys, "_is_gil_enabled", lambda: True)()
-"""The GIL keeps two threads from writing to the same place."""
-
-_KEEPS_NO_DESCRIPTOR = sys.version_info >= (3, 13)
-
-
-@functools.cache
-def _may_be_mapped(device: int) -> bool:
-    """Tell whether a device holds a file system of those that keep what they have reserved."""
-    wanted = f"{os.major(device)}:{os.minor(device)}"
-    with contextlib.suppress(OSError), open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
-        for line in file:
-            fields = line.split(" ")
-            if len(fields) > 6 and fields[2] == wanted:
-                return fields[fields.index("-") + 1] in _SAFE if "-" in fields else False
-    return False
-
-
-class Mapped:
-    """A file that is written through memory. The room that is left is NUL bytes; it is cut off in the end.
+class Appended:
+    """A file that is appended to. It is always a new one: no link is followed, nothing that is there is gone on with.
 
     Args:
         path: The file.
-        memory: Its memory.
-        descriptor: The descriptor that the memory holds; -1 if it holds none.
+        number: Its number.
+        limit: Bytes that it may take.
+
+    Attributes:
+        said: How many lines are in it, up to where it was read back.
+        reached: Up to where it was read back, and can be checked.
+
+    Raises:
+        FileExistsError: There is something of that name.
     """
 
-    def __init__(self, path: str, memory: mmap.mmap, descriptor: int) -> None:
-        self.put: Callable[[bytes], int] | None = memory.write
-        self.write = memory.write
+    def __init__(self, path: str, number: int, limit: int) -> None:
+        self.number, self.left = number, limit
+        self.written = self.said = self.reached = 0
         self._path = path
-        self._memory = memory
-        self._descriptor = descriptor
-        self._file_id = file_id(descriptor) if descriptor >= 0 else None
+        self._checks = b""
+        self._descriptor = -1
+        self._use(open_high(path, _NEW))
+        self._file_id = file_id(self._descriptor)
+        self._seen_as = self._seen()
 
-    def size(self) -> int:
-        """Return how many bytes it holds."""
-        return self._memory.tell()
+    def _seen(self) -> tuple[int, int]:
+        """Return what tells apart what stands under our name; some file systems say otherwise of an open file."""
+        found = os.lstat(self._path)
+        return found.st_dev, found.st_ino
+
+    def _use(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._file = io.FileIO(descriptor, "ab", closefd=False)
+        # A number that the program may get for a file of its own, and a limit that it may set to the size of files, are
+        # looked at for each line.
+        self.put = self._file.write if descriptor >= _HIGH and largest_file() < 0 else None
+
+    def write(self, content: bytes, /) -> int:
+        """Write, to our file and no other one.
+
+        Raises:
+            FileNotFoundError: Our file is not there any more.
+        """
+        if file_id(self._descriptor) != self._file_id:
+            self._open_again()
+        if largest_file() >= 0:
+            may_write(os.fstat(self._descriptor).st_size + len(content))
+        return self._file.write(content) or 0
+
+    def _open_again(self) -> None:
+        """Go on with our file: the program closed its descriptor, which may be that of a file of its own by now."""
+        descriptor = open_high(self._path, _AGAIN)
+        if file_id(descriptor) != self._file_id:
+            os.close(descriptor)
+            raise FileNotFoundError(errno.ENOENT, "replaced while it was written", self._path)
+        self._use(descriptor)
+
+    def is_there(self) -> bool:
+        """Tell whether the file is still where it was, under its name; see to it that it is the one we write to."""
+        try:
+            if self._seen() != self._seen_as:
+                return False
+            if file_id(self._descriptor) != self._file_id:
+                self._open_again()
+        except OSError:
+            return False
+        if largest_file() >= 0:
+            self.put = None
+        return True
+
+    def added(self) -> bytes:
+        """Return the lines that were added since `checks` was last called, also if the file was removed meanwhile."""
+        with contextlib.suppress(OSError):
+            if file_id(self._descriptor) == self._file_id:
+                lines = self._read(self.reached)
+                return lines[: lines.rfind(b"\n") + 1]
+        return b""
+
+    def content(self) -> bytes:
+        """Return all that is in the file."""
+        with contextlib.suppress(OSError):
+            if file_id(self._descriptor) == self._file_id:
+                return self._read(0)
+        return b""
+
+    def _read(self, start: int) -> bytes:
+        size = os.fstat(self._descriptor).st_size - start
+        if size <= 0:
+            return b""
+        if hasattr(os, "pread"):
+            return os.pread(self._descriptor, size, start)
+        with open(self._path, "rb") as file:
+            file.seek(start)
+            return file.read(size)
+
+    def checks(self) -> bytes:
+        """Read back what was added, and return the lines by which it can be checked; they are still to be written."""
+        added = self.added()
+        if added == self._checks:
+            return b""  # nothing but the last ones
+        self._checks = b""
+        for block in _blocks(added):
+            said = count_said(block)
+            self._checks += b'["check",%d,%d,%d,%d]\n' % (self.reached, len(block), said, crc32(block))
+            self.reached += len(block)
+            self.said += said
+        return self._checks
 
     def close(self) -> None:
-        """Write no more, and cut off the room that is left."""
-        try:
-            used = self._memory.tell()
-        except ValueError:  # it is closed
+        """Write no more."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor < 0:
             return
-        self.leave()
-        # Another thread may have written between these two calls; from here on nobody does.
-        with open(self._path, "rb+") as file:
-            file.seek(used)
-            file.truncate(used + len(file.read().rstrip(b"\0")))
-
-    def leave(self) -> None:
-        """Write no more, and leave the file as it is: it is another process's."""
-        if self._descriptor >= 0 and file_id(self._descriptor) != self._file_id:
-            _keep_for_ever(self._memory)  # the program closed all descriptors; the number may be a file of its own now
-        else:
-            self._memory.close()
-
-
-def _keep_for_ever(memory: object) -> None:
-    with contextlib.suppress(ImportError):
-        import ctypes
-
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))
-
-
-class Appended(io.FileIO):
-    """A file that is appended to, closed without a word when nobody holds it any more."""
-
-    put: Callable[[bytes], int] | None = None
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path, "ab", opener=open_high)
-
-    def size(self) -> int:
-        """Return how many bytes it holds."""
-        return os.fstat(self.fileno()).st_size
+        with contextlib.suppress(OSError):
+            self._file.close()  # who still has its `put` gets a ValueError
+        if file_id(descriptor) == self._file_id:
+            os.close(descriptor)
 
     def __del__(self) -> None:
-        with contextlib.suppress(Exception):
-            self.close()
+        """Give the descriptor back where nobody closed it."""
+        if not sys.is_finalizing():
+            with contextlib.suppress(Exception):
+                self.close()
+
+
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | NO_LINK | getattr(os, "O_BINARY", 0)
+_AGAIN = _NEW & ~(os.O_CREAT | os.O_EXCL)
 
 
 class Uploaded:
@@ -177,27 +191,24 @@ class Uploaded:
     Args:
         journal: Uploads it.
         path: Where to.
+        number: Its number.
+        limit: Bytes that it may take.
     """
 
-    put: Callable[[bytes], int] | None = None
+    put: Callable[[bytes], int | None] | None = None
 
-    def __init__(self, journal: Journal, path: str) -> None:
+    def __init__(self, journal: Journal, path: str, number: int, limit: int) -> None:
+        self.number, self.left, self.written = number, limit, 0
         self._journal = journal
         self._path = path
         self._lines: list[bytes] = []
-        self._size = 0
         self._uploaded_at = 0
         self._uploaded = 0
 
-    def write(self, line: bytes, /) -> int:
+    def write(self, content: bytes, /) -> int:
         """Add a line."""
-        self._lines.append(line)
-        self._size += len(line)
-        return len(line)
-
-    def size(self) -> int:
-        """Return how many bytes it holds."""
-        return self._size
+        self._lines.append(content)
+        return len(content)
 
     def content(self) -> bytes:
         """Return all lines so far."""
@@ -213,3 +224,63 @@ class Uploaded:
     def close(self) -> None:
         """Upload what is left."""
         self.upload(0)
+
+
+# the lines by which others can be checked
+
+_CHECKS = re.compile(rb'^(?:\["check",\d{1,12},\d{1,12},\d{1,12},\d{1,10}\]\n)+', re.MULTILINE)
+
+
+def count_said(lines: bytes) -> int:
+    """Return how many lines say something: those that begin with a time."""
+    begun = lines.count(b"\n[") - lines.count(b'\n["')
+    return begun + (lines.startswith(b"[") and not lines.startswith(b'["'))
+
+
+def doubtful(content: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield the parts of a log that are not what was written, each with how many lines it had.
+
+    Args:
+        content: A log, to the end of its last whole line.
+    """
+    reached = lost = 0
+    for start, end, said in _parts(content):
+        if start < 0:
+            lost += said
+            continue
+        if lost:
+            yield content[reached:start], lost
+            lost = 0
+        reached = end
+    if lost:
+        last = max((group.start() for group in _CHECKS.finditer(content)), default=len(content))
+        yield content[reached:last], lost
+
+
+def _parts(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield where each part that can be checked begins and ends, and its lines; -1 where it is not as it was written.
+
+    A part is found though bytes are missing before it, or were added: where it stands is told by where it began, and by
+    the lines that check it, which stand right after the last part of theirs in all but a few cases.
+    """
+    shift = 0
+    for group in _CHECKS.finditer(content):
+        checks = [tuple(map(int, line[9:-1].split(b","))) for line in group[0].splitlines()]
+        after = sum(size for _, size, _, _ in checks)
+        for begin, size, said, crc in checks:
+            for start in (begin + shift, group.start() - after):
+                if start >= 0 and crc32(content[start : start + size]) == crc:
+                    shift = start - begin
+                    yield start, start + size, said
+                    break
+            else:
+                yield -1, -1, said
+            after -= size
+
+
+def _blocks(lines: bytes) -> Iterator[bytes]:
+    begin = 0
+    while begin < len(lines):
+        end = len(lines) if len(lines) - begin <= _BLOCK else lines.find(b"\n", begin + _BLOCK - 1) + 1
+        yield lines[begin:end]
+        begin = end

@@ -250,6 +250,12 @@ class Note(Record, tag="note"):
     text: str
 
 
+LEFT_OPEN = (
+    "Its process came to its end while this was still open: a thread ran it that nobody waits for, or nothing left it."
+)
+"""The note of an execution that had not ended when its process did."""
+
+
 class Output(Record, tag="output"):
     """What a task returned, kept: as text in place, or in a file."""
 

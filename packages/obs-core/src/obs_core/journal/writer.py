@@ -70,11 +70,18 @@ _FILES_AT_ONCE = 8
 _KEPT_FOR_LINES = 16
 """Threads that files leave to the lines of other journals."""
 
+_PAUSES_AT_END = (0.01, 0.05, 0.2)
+"""Seconds between the tries of an execution's last write: an error that passes shall not cost its end."""
+
 _RETRY = 1_000_000_000
 """Nanoseconds after which a file that was refused is tried again."""
 
 _MOST_TRIES = 5
 """Tries after which a file is given up while the store takes others."""
+
+
+_refusing: set[str] = set()
+"""Folders that took nothing when an execution ended, however often that was tried: the next one does not wait."""
 
 
 class _File(Struct):
@@ -146,6 +153,8 @@ class Journal:
         self._sending = self._failures = 0
         self._line_thread: threading.Thread | None = None
         self._failure: OSError | None = None
+        self._refusal: OSError | None = None
+        """Why the store did not take a file, the last time."""
         self._unreported = False
         self._last_write = clock.wall()
         self.lost = self._lost_told = 0
@@ -164,6 +173,11 @@ class Journal:
     def has_open(self) -> bool:
         """Whether a task or a span was open when the journal was last encoded."""
         return bool(self._open)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether this thread is in the midst of encoding or writing: it was interrupted by a signal handler."""
+        return threading.get_ident() in (self._encoding_in, self._writing_in)
 
     @property
     def unwritten(self) -> bool:
@@ -286,6 +300,7 @@ class Journal:
         if not self.flush(wait=True):
             flusher.close_later(self)  # we are in the midst of it: a signal handler ends an execution
             return
+        self._try_again()
         flusher.watch_for_stragglers(self)
         self._give_up()
         segment = self._segment
@@ -293,6 +308,22 @@ class Journal:
             self._full_segments += (segment,)
             self._segment = None  # what a straggling thread still appends goes to a segment of its own
         self._close_segments(_PATIENCE_AT_END)
+
+    def _try_again(self) -> None:
+        """Write what a folder did not take at the end, some more times: it may have been the error of a moment."""
+        url = self.store.url
+        if self._failure is None and not self._files:
+            _refusing.discard(url)
+            return
+        for pause in _PAUSES_AT_END if self.store.local and url not in _refusing else ():
+            time.sleep(pause)
+            for file in list(self._files.values()):
+                file.next_try = 0
+            self.flush()
+            if self._failure is None and not self._files:
+                return
+        if self.store.local:
+            _refusing.add(url)
 
     def after_fork(self) -> None:
         """Go on as a writer of our own in a forked child; what the parent had buffered, the parent writes."""
@@ -450,6 +481,7 @@ class Journal:
             self.store.put(path, file.content)
         except OSError as error:
             let_pass(error)
+            self._refusal = error
             file.tries += 1
             file.next_try = now + _RETRY
             self._refused(path, file, error)
@@ -619,7 +651,8 @@ class Journal:
                     unwritten += self._files.pop(path, None) is not None
         self.lost += unwritten
         if self.lost:
-            reason = self._failure or ("it did not answer in time" if unwritten else "it refused them")
+            no_reason = "it did not answer in time" if unwritten else "it refused them"
+            reason = self._failure or self._refusal or no_reason
             message = f"{self.lost} records of execution {self.execution_id} are lost: {self.store.url}: {reason}"
             if strict():
                 raise ObsError(message)

@@ -125,7 +125,11 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     faults = fault_files(store, view.id)
     fault = next((one for one in faults if writer is not None and one.writer == writer.name), None)
     supervised = _supervised(store, assembly, writer)
-    if supervised is not None:
+    if view.status == "lost" and assembly.was_left_open and (supervised is None or not supervised[1].signal):
+        evidence = ["Its process said so when it came to its end."]
+        ending = Ending("exit", True, "was open when its process ended", evidence=evidence)
+        ending.detail = "a thread ran it that nobody waits for, or nothing left it"
+    elif supervised is not None:
         ending = _seen(*supervised, assembly.is_cut_short, view.error)
         if view.status == "failed":  # its process went on for a while
             ending.at = min(supervised[0], view.started + view.duration)
@@ -137,10 +141,10 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     elif fault is not None:
         ending = _left_word(fault, writer)
     else:
-        ending = _concluded(assembly.program)
+        ending = _concluded(assembly.program, view.started)
     ending.fault = fault
     if writer is not None:
-        _add_memory(ending, assembly.table.samples.get(writer.name, {}), writer.last + writer.epoch)
+        _add_memory(ending, assembly.table.samples.get(writer.name, {}), max(writer.last + writer.epoch, view.started))
     for other in [one for one in faults if one is not fault and one.fatal][:_MOST_OTHERS]:
         frame = innermost_own(other.stack)
         place = "" if frame is None else f" at {frame.file}:{frame.line}"
@@ -296,17 +300,19 @@ def _running(assembly: Assembly) -> Ending:
     return Ending("running", True, "is still running", evidence=evidence)
 
 
-def _concluded(writer: Writer | None) -> Ending:
+def _concluded(writer: Writer | None, began: int) -> Ending:
     says = "ended without saying so"
     if writer is None or writer.head is None:
         return Ending("unknown", False, says, "nothing can be read of the process that began it")
-    last = writer.last + writer.epoch
+    last = max(writer.last + writer.epoch, began)  # which may be all that it wrote
     evidence = [f"Its last sign of life came at {format_moment(last)}."]
     host = writer.head.process.host
     here, there = identity.this_machine(), writer.head.process.machine
     if there == here:
         evidence.append("Its machine runs on, and its process is gone. Under obs run it would be known how it ended.")
-        detail = "it was killed (SIGKILL, by somebody or for its memory) or left by os._exit"
+        detail = (
+            "a signal killed it (SIGKILL, by somebody or for its memory, or one that it did not handle) or os._exit"
+        )
         return Ending("vanished", False, says, detail, evidence=evidence)
     if host != identity.host_name():
         evidence.append(f"It ran on {host}, which cannot be asked from here.")

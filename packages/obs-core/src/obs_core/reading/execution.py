@@ -27,6 +27,7 @@ from obs_core.model import (
     ThreadStack,
 )
 from obs_core.reading.captures import add_decks
+from obs_core.recording.artifacts import storable_name
 from obs_core.recording.outputs import restored
 from obs_core.report.bodies import extracted, raw_body
 from obs_core.store.base import Store
@@ -231,7 +232,7 @@ class Execution:
         Raises:
             KeyError: No such task was called, or it kept nothing of this name.
         """
-        kept = self._assembly.artifacts
+        name, kept = storable_name(name), self._assembly.artifacts
         found = [kept[one.id] for one in self._assembly.tasks if one.name == task and name in kept.get(one.id, ())]
         if not found:
             self.task(task)
@@ -245,7 +246,7 @@ class Execution:
             task: One of `tasks`.
             name: As for `TaskContext.keep`.
         """
-        kept = self._assembly.artifacts.get(task.id, {}).get(name)
+        kept = self._assembly.artifacts.get(task.id, {}).get(storable_name(name))
         return None if kept is None else restored(self.store, kept)
 
     @overload

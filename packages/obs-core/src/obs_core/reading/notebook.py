@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from obs_core.provenance import command_name
 from obs_core.text.durations import format_duration, format_moment
 from obs_core.text.numbers import plural
 from obs_core.text.verdicts import counted_verdicts
@@ -13,7 +14,7 @@ from obs_core.text.verdicts import counted_verdicts
 if TYPE_CHECKING:
     from obs_core.model import ExecutionView, TaskView
 
-__all__ = ["shown"]
+__all__ = ["shown", "shown_reasons"]
 
 _MOST_TASKS = 20
 
@@ -31,7 +32,9 @@ def shown(view: ExecutionView, tasks: Sequence[TaskView], trace: str, warnings: 
     logged = "".join(f", {plural(count, kind)}" for count, kind in ((warnings, "warning"), (errors, "error")) if count)
     rows = "".join(map(_row, tasks[:_MOST_TASKS]))
     more = f"<p>{len(tasks) - _MOST_TASKS:,} more tasks</p>" if len(tasks) > _MOST_TASKS else ""
-    about = f"<p>{format_moment(view.started)} · <code>obs open {escape(view.id)}</code> shows the report</p>"
+    about = (
+        f"<p>{format_moment(view.started)} · <code>{command_name()} open {escape(view.id)}</code> shows the report</p>"
+    )
     error = f"<p><code>{escape(view.error[:500])}</code></p>" if view.error else ""
     checks = counted_verdicts(view.verdicts.passed, view.verdicts.warned, view.verdicts.failed)
     return (
@@ -42,12 +45,33 @@ def shown(view: ExecutionView, tasks: Sequence[TaskView], trace: str, warnings: 
     )
 
 
-_LEFT = "style='text-align:left'"
-_HEAD = f"<th {_LEFT}>Task</th><th>Status</th><th>Duration</th><th {_LEFT}>Error</th>"
+def shown_reasons(paragraph: str, sections: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Return a paragraph, and below it folded lists of lines.
+
+    Args:
+        paragraph: What matters.
+        sections: Titles and lines; one without lines is left out.
+    """
+    folded = "".join(
+        f"<details><summary>{escape(title)}</summary><ul>{_items(lines)}</ul></details>"
+        for title, lines in sections
+        if lines
+    )
+    return f"<p>{escape(paragraph)}</p>{folded}"
+
+
+def _items(lines: Sequence[str]) -> str:
+    return "".join(f"<li>{escape(line)}</li>" for line in lines)
+
+
+_LEFT, _RIGHT = "style='text-align:left;padding:2px 8px'", "style='text-align:right;padding:2px 8px'"
+"""Some notebooks leave cells no room of their own."""
+
+_HEAD = f"<th {_LEFT}>Task</th><th {_LEFT}>Status</th><th {_RIGHT}>Duration</th><th {_LEFT}>Error</th>"
 
 
 def _row(task: TaskView) -> str:
     return (
-        f"<tr><td {_LEFT}>{escape(task.name[:120])}</td><td>{task.status}</td>"
-        f"<td>{format_duration(task.duration)}</td><td {_LEFT}>{escape((task.error or '')[:200])}</td></tr>"
+        f"<tr><td {_LEFT}>{escape(task.name[:120])}</td><td {_LEFT}>{task.status}</td>"
+        f"<td {_RIGHT}>{format_duration(task.duration)}</td><td {_LEFT}>{escape((task.error or '')[:200])}</td></tr>"
     )

@@ -27,6 +27,9 @@ _COLUMNS = ("id", "name", "status", "started", "duration", "error", "host", "use
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_CELL = "style='text-align:left;padding:2px 8px'"
+"""Some notebooks leave cells no room of their own."""
+
 _SHOWN = 10
 """Rows of its representation."""
 
@@ -153,12 +156,10 @@ class ExecutionTable(Sequence[ExecutionView]):
         return "\n".join([f"<ExecutionTable, newest first{'' if first else ': empty'}>", *lines, *more])
 
     def _repr_html_(self) -> str:
-        head = "".join(
-            f"<th style='text-align:left'>{title}</th>" for title in ("Name", "Status", "Started", "Duration")
-        )
+        head = "".join(f"<th {_CELL}>{title}</th>" for title in ("Name", "Status", "Started", "Duration"))
         rows = "".join(
-            f"<tr><td style='text-align:left'>{escape(view.name[:120])}</td><td>{view.status}</td>"
-            f"<td>{format_moment(view.started)}</td><td>{format_duration(view.duration)}</td></tr>"
+            f"<tr><td {_CELL}>{escape(view.name[:120])}</td><td {_CELL}>{view.status}</td>"
+            f"<td {_CELL}>{format_moment(view.started)}</td><td {_CELL}>{format_duration(view.duration)}</td></tr>"
             for view in self[:_SHOWN]
         )
         more = "<p>Older ones are read when you ask for them.</p>" if self._read_to(_SHOWN + 1) else ""

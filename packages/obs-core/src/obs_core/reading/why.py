@@ -105,6 +105,15 @@ class Why(Struct, kw_only=True):
     differences: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        return self.paragraph
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: what matters, and folded what it rests on. It needs no script and no style."""
+        from obs_core.reading.notebook import shown_reasons
+
+        return shown_reasons(self.paragraph, [("Last lines", self.lines), ("Evidence", self.evidence)])
+
 
 def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = None) -> Why:
     """Tell why an execution ended as it did.
@@ -127,12 +136,15 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
         evidence=ending.evidence,
     )
     if view.status == "succeeded":
-        found.paragraph = " ".join(_of_a_success(view))
+        found.paragraph = " ".join(_of_a_success(view, last_success(store, assembly)))
         return found
     task = _failed_task(assembly) if view.status == "failed" else None
     if task is None:
         task = _open_task(assembly)
-    recorded = not assembly.ended_processes if task is None else task.status == "failed"
+    if task is not None:
+        recorded = task.status == "failed"
+    else:  # obs run knows where the program failed only if that has told it
+        recorded = not assembly.ended_processes or any(at for _, at in assembly.raised.get(assembly.root_id, ()))
     if recorded and ending.cause in ("exception", "exit"):
         _tell_failure(found, assembly, task, spans)
     else:
@@ -175,13 +187,14 @@ def _last_lines(store: Store, execution_id: str, task: TaskView | None) -> list[
     return [f"{line.level} {line.text}".strip()[:_LONGEST_LINE] for line in said]
 
 
-def _of_a_success(view: ExecutionView) -> Iterator[str]:
+def _of_a_success(view: ExecutionView, good: LastSuccess | None) -> Iterator[str]:
     yield f"{_named(view.name)} succeeded after {format_duration(view.duration)}."
     checks = view.verdicts
     for outcome, what, found in checks.said[:_MOST_WITHIN_TOLD] if checks.failed else ():
         if outcome == "failed":
             yield f"The check {what!r} failed{f': {found}' if found else ''}."
-    yield f"{command_name()} diff {view.id} shows what is different from the last good run."
+    if good is not None:
+        yield f"{command_name()} diff {view.id} shows what is different from the last good run."
 
 
 def _runs_within(store: Store, execution_id: str) -> Iterable[str]:
@@ -197,7 +210,7 @@ def _runs_within(store: Store, execution_id: str) -> Iterable[str]:
 
 def _last_sign(assembly: Assembly) -> int:
     writer = writer_that_ended(assembly)
-    return 0 if writer is None else writer.last + writer.epoch
+    return 0 if writer is None else max(writer.last + writer.epoch, assembly.view.started)
 
 
 def _open_task(assembly: Assembly) -> TaskView | None:
@@ -246,6 +259,14 @@ def _tell_where(
     found.stack = (without_obs(stack) or stack)[:_MOST_FRAMES]
     frame = innermost_own(stack)
     found.place = "" if frame is None else f"{frame.file}:{frame.line}"
+    if not found.place and ending.cause == "terminated":
+        found.place = _place_of_handler(assembly, task)
+
+
+def _place_of_handler(assembly: Assembly, task: TaskView | None) -> str:
+    """Return where the handler of SIGTERM saw the task, or what ran outside any."""
+    raised = assembly.raised.get(assembly.root_id if task is None else task.id, ())
+    return next((place for _, place in raised if place), "")
 
 
 def _until(one: SpanAtEnd, end: int) -> SpanAtEnd:
@@ -375,7 +396,8 @@ def _phrase(change: Change) -> str:
     what = f"{_named(change.task)}'s {change.what}" if change.kind == "parameter" and change.task else change.what
     before, after = (_short(text) if text else "none" for text in (change.before, change.after))
     if before == after:
-        return f"{what} has other contents: {after}"
+        _, _, first = change.note.partition(", first: ")
+        return f"{what} has other contents: {f'{first} in ' if first else ''}{after}"
     return f"{what} was {before}, now {after}"
 
 

@@ -19,7 +19,7 @@ from obs_core.transformers import find_transformer
 if TYPE_CHECKING:
     from obs_core.recording.run import TaskState
 
-__all__ = ["Kept", "execution_pointed_to", "keep", "last", "point_to"]
+__all__ = ["Kept", "execution_pointed_to", "keep", "last", "point_to", "storable_name"]
 
 
 class Kept:
@@ -61,8 +61,9 @@ class _Pointer(msgspec.Struct):
     artifact: records.Artifact
 
 
-def keep(task: TaskState, name: str, value: Any) -> None:
+def keep(task: TaskState, name: str, value: Any, *, as_last: bool = True) -> None:
     """Keep a value with a task; see `TaskContext.keep`."""
+    name = storable_name(name)
     transformer = find_transformer(value)
     if transformer is None:
         raise TypeError(
@@ -70,8 +71,11 @@ def keep(task: TaskState, name: str, value: Any) -> None:
             " that does (see obs_core.register_transformer)"
         )
     artifact = records.Artifact(task.own_ref(), name, transformer.name, *written(task, transformer, value))
-    task.artifacts[name] = artifact
     task.append(artifact)
+    if not as_last:
+        task.artifacts.pop(name, None)  # an earlier value of the name was replaced
+        return
+    task.artifacts[name] = artifact
     if task.ended is not None and task.failure is None:
         point_to(task)  # what is kept late, after the task has returned
 
@@ -84,13 +88,17 @@ def execution_pointed_to(store: Store, path: str) -> str | None:
         return None
 
 
-def last(task: TaskState, name: str) -> Kept | None:
+def last(task: TaskState, name: str, *, sure: bool = False) -> Kept | None:
     """Return what the last successful call of the same task kept; see `TaskContext.last`."""
     store = task.run.store
     try:
         pointer = _decoder.decode(store.get(_place(task, name)))
-        gone = pointer.artifact.path is not None and not store.exists(pointer.artifact.path)
+        gone = not sure and pointer.artifact.path is not None and not store.exists(pointer.artifact.path)
+    except FileNotFoundError:
+        return None
     except (OSError, msgspec.MsgspecError):
+        if sure:
+            raise
         return None
     return None if gone else Kept(store, pointer)
 
@@ -102,7 +110,13 @@ def point_to(task: TaskState) -> None:
         task.journal.put(_place(task, name), mask_value(msgspec.json.encode(pointer)))
 
 
+def storable_name(name: str) -> str:
+    """Write halves of surrogate pairs, which no record takes, in escapes: a file's name may have them."""
+    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode()
+
+
 def _place(task: TaskState, name: str) -> str:
+    name = storable_name(name)
     return latest_path(digest_of("\0".join((_identity(task), task.name, name)).encode()))
 
 

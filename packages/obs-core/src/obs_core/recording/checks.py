@@ -11,6 +11,7 @@ from obs_core.journal import records
 from obs_core.recording.here import innermost
 from obs_core.recording.run import TaskState
 from obs_core.text.bounded_repr import bounded_repr, describe_error
+from obs_core.text.masking import masked_name, masked_text
 
 __all__ = ["check"]
 
@@ -57,7 +58,7 @@ def check(name: str, passed: object, detail: object = "", *, severity: Literal["
     try:
         scope = innermost()
         outcome = "passed" if has_passed else "warned" if severity == "warn" else "failed"
-        _record(scope.task, scope.number, outcome, _text(name, _LONGEST_NAME), _text(found, _LONGEST_DETAIL))
+        _record(scope.task, scope.number, outcome, _name(name), _text(found, _LONGEST_DETAIL))
     except Exception as error:
         let_pass(error)
         if strict():
@@ -70,9 +71,13 @@ def _asked(passed: object) -> bool:
     return bool(passed)
 
 
+def _name(given: Any) -> str:
+    return masked_name(str.__str__(given) if isinstance(given, str) else bounded_repr(given), _LONGEST_NAME)
+
+
 def _text(given: Any, longest: int) -> str:
     text = str.__str__(given) if isinstance(given, str) else bounded_repr(given, longest)
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return masked_text(text, longest, "…")
 
 
 def _record(task: TaskState, span: records.Ref, outcome: str, name: str, found: str) -> None:

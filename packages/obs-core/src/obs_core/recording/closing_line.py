@@ -9,6 +9,7 @@ import sys
 from obs_core import provenance, settings
 from obs_core.failsafe import guarded
 from obs_core.text.durations import format_duration
+from obs_core.text.masking import masked_text
 from obs_core.text.numbers import plural
 from obs_core.text.terminal import Screen, cut, is_terminal
 
@@ -66,7 +67,7 @@ def line_of(
         unsound: How many of its checks failed.
     """
     command, short = provenance.command_name(), execution_id.rpartition("-")[2]
-    name = screen.name(name[:_MOST_OF_A_NAME])
+    name = screen.name(masked_text(name, _MOST_OF_A_NAME))
     if unsound and not raised:
         checks = screen.paint(f"but {plural(unsound, 'check')} failed", "red")
         return f"{name} succeeded in {format_duration(duration)}, {checks}. Which: {command} check {short}"

@@ -28,7 +28,7 @@ from obs_core.journal.logs import RAW
 from obs_core.locks import new_rlock
 from obs_core.recording.run import TaskState
 from obs_core.recording.scope import active
-from obs_core.store.descriptors import file_id, moved_up
+from obs_core.store.descriptors import NO_LINK, file_id, moved_up
 from obs_core.store.paths import logs_path
 from obs_core.text.masking import masks_anything
 
@@ -98,7 +98,7 @@ class _Kept:
         self.numbers = numbers
         self.kind = _kind_of(numbers)
         self.path = path
-        self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | NO_LINK, 0o600)
         if remove:
             os.unlink(path)
         self.old: dict[int, int] = {}

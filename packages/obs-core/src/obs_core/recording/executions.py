@@ -20,8 +20,8 @@ from obs_core.recording.naming import new_id
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState, is_of_this_process, live
-from obs_core.recording.scope import active, current, entered, leave
-from obs_core.recording.sigterm import Terminated, at_sigterm, forget, traceback_to
+from obs_core.recording.scope import active, close, current, entered, leave
+from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget, instead, traceback_to
 from obs_core.recording.tqdm_bars import watched
 from obs_core.recording.wrapping import wrap
 from obs_core.store import Store, open_store
@@ -32,8 +32,10 @@ __all__ = [
     "begin",
     "begin_unwritten",
     "end",
+    "end_record",
     "execution",
     "leave_part",
+    "leave_to_parent",
     "make_task_visible",
     "make_visible",
     "start_record",
@@ -118,7 +120,10 @@ class execution:
         logs.end(root)
         active.discard(root)
         leave(root)
-        end(self._run, error)
+        if is_of_this_process(root):
+            end(self._run, error)
+        else:
+            leave_to_parent(root, error)
 
     async def __aenter__(self) -> execution:
         return self.__enter__()
@@ -226,27 +231,71 @@ _NOWHERE = os.path.join(os.devnull, "obs")
 """A folder that can never be: what is written there is counted as lost."""
 
 
+class _Rate:
+    """Lets something be done at once, unless it was done too often lately.
+
+    Args:
+        each: Nanoseconds after which it may be done once more.
+        burst: How often it may be done without any pause.
+
+    Source: the generic cell rate algorithm, https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm.
+    """
+
+    __slots__ = ("_due", "_each", "_tolerance")
+
+    def __init__(self, each: int, burst: int) -> None:
+        self._each, self._tolerance = each, each * (burst - 1)
+        self._due = 0
+
+    def allows(self, now: int) -> bool:
+        """Tell whether it may be done now, and count that."""
+        due = max(self._due, now)
+        if due - now > self._tolerance:
+            if due - now <= self._tolerance + self._each:
+                return False
+            due = now  # the clock was set back
+        self._due = due + self._each
+        return True
+
+
 def make_visible(run: Run) -> None:
     """Write how an execution begins: from here on a kill leaves something that can be seen.
 
-    Of executions that follow each other within a second only the first is written at once; the others are
-    written in the background, within a second too.
+    Where many follow each other, what they begin with is written in the background, within a twentieth of a second.
     """
-    global _made_visible
     now = clock.wall()
-    if now - _made_visible > _BURST or not run.store.begins_slowly:
-        _made_visible = now
+    if not run.store.begins_slowly or _begins.allows(now):
         run.journal.flush()
+    else:
+        _make_visible_soon(run)
+    if _follows.allows(now):
         faults.follow(run)
 
 
 def make_task_visible(run: Run) -> None:
-    """Write that a task of an execution began, unless one did just before: a kill leaves it to be seen."""
-    global _task_made_visible
-    now = clock.wall()
-    if now - _task_made_visible > _BURST_OF_TASKS:
-        _task_made_visible = now
+    """Write that a task of an execution began, as `make_visible` does: a kill leaves it to be seen."""
+    if _task_begins.allows(clock.wall()):
         run.journal.flush()
+    else:
+        _make_visible_soon(run)
+
+
+def _make_visible_soon(run: Run) -> None:
+    """Let the background thread write what has begun, unless it has ended by then."""
+    global _is_due
+    if not _is_due:
+        _is_due = flusher.soon(_write_what_began)
+        if not _is_due:
+            run.journal.flush()
+
+
+def _write_what_began() -> None:
+    global _is_due
+    _is_due = False
+    for reference in live.valuerefs():
+        run = reference()
+        if run is not None and run.journal.items:
+            run.journal.beat()
 
 
 def terminate(run: Run, error: Terminated) -> None:
@@ -272,6 +321,40 @@ def leave_part(task: TaskState) -> None:
     if not run.attached and parent is not None and parent.task is parent:
         forget(run)
         flusher.in_main_thread(_take_part_in_child)
+
+
+def leave_to_parent(left: TaskState, error: BaseException | None) -> None:
+    """Leave a task or an execution in a forked child: the process that began it ends it, whatever becomes of the child.
+
+    Args:
+        left: What the child was forked in, and has left now.
+        error: What it was left by. That is noted where it was, since the parent may never hear of it.
+    """
+    if not ended_well(error):
+        with guarded("noting how a forked child ended"):
+            _note_left(left, cast("BaseException", error))
+    run = left.run
+    run.verdicts.summarize()
+    if left is run.root:
+        run.over()
+        run.log.close()
+        run.journal.close_now()
+    else:
+        left.over = True
+        run.journal.flush()
+
+
+def _note_left(left: TaskState, error: BaseException) -> None:
+    """Say by what a forked child left a task, unless it left one within it by the same."""
+    global _left_by
+    if _left_by != id(error):
+        _left_by = id(error)
+        what, place = raised_at(error)[0]
+        left.note(f"Process {os.getpid()}, a forked child, left it by {what}{place and f', at {place}'}.")
+
+
+_left_by = 0
+"""The exception that was noted last; its `id`, since some refuse to be referred to weakly."""
 
 
 def _terminate_part(run: Run, error: Terminated) -> None:
@@ -337,12 +420,35 @@ def _stacks_of_tasks(error: Terminated) -> dict[TaskState, Terminated]:
 
 def end(run: Run, error: BaseException | None = None) -> None:
     """Write an execution's end, and what its own decks show."""
+    said: list[records.ExecutionEnd] = []
+    instead(run, functools.partial(_cut_short, run, said))
+    try:
+        with ending():
+            _end(run, None if ended_well(error) else error, said)
+    finally:
+        forget(run)
+
+
+def end_record(run: Run, error: BaseException | None) -> records.ExecutionEnd:
+    """Return how an execution is written to have ended now."""
+    failure = None if error is None else describe_error(error)
+    process_time = clock.process() - run.root.cpu
+    return records.ExecutionEnd(run.journal.now(), "failed" if failure else "succeeded", failure, process_time, 0)
+
+
+def _cut_short(run: Run, said: list[records.ExecutionEnd], error: Terminated) -> None:
+    """Write what is there of an end that takes longer than a signal waits."""
+    if not said:
+        run.journal.append(end_record(run, error))
+    run.journal.close_now()
+
+
+def _end(run: Run, error: BaseException | None, said: list[records.ExecutionEnd]) -> None:
     journal, root = run.journal, run.root
-    error = None if ended_well(error) else error
-    run.over()
+    close(run)
+    run.tell_children()
     root.ended = clock.wall()
     root.failure = None if error is None else describe_error(error)
-    forget(run)
     status_line.erase()
     if not isinstance(error, Terminated):  # others may never answer while a signal is handled
         run.collect(root, ended=True)
@@ -359,8 +465,6 @@ def end(run: Run, error: BaseException | None = None) -> None:
 
         with guarded(f"keeping the artifacts of execution {run.name!r}"):
             point_to(root)
-    status = "succeeded" if error is None else "failed"
-    process_time = clock.process() - root.cpu
     raised: list[tuple[str, str]] = []
     if error is not None:
         with guarded(f"noting where execution {run.name!r} failed"):
@@ -372,7 +476,8 @@ def end(run: Run, error: BaseException | None = None) -> None:
         journal.encode()  # what was held back is summed up too
         run.metrics.summarize()
     run.verdicts.summarize()
-    journal.append(records.ExecutionEnd(journal.now(), status, root.failure, process_time, 0))
+    said.append(end_record(run, error))
+    journal.append(said[0])
     live.pop(run.id, None)
     faults.unfollow(run)
     run.log.close()
@@ -386,15 +491,18 @@ _ROOT = 1
 """The number of an execution's root span: the first that its first writer gives away."""
 
 
-_BURST = 1_000_000_000
-"""Nanoseconds within which a second execution counts as one of many."""
+def _new_rates() -> None:
+    global _begins, _follows, _task_begins, _is_due
+    _begins, _task_begins = _Rate(250_000_000, burst=3), _Rate(10_000_000, burst=20)
+    _follows = _Rate(1_000_000_000, burst=1)  # it costs the most, and only a crash needs it
+    _is_due = False
 
 
-_BURST_OF_TASKS = 50_000_000
-"""Nanoseconds within which a second task counts as one of many: those are written within the second."""
-
-_made_visible = -_BURST
-_task_made_visible = -_BURST_OF_TASKS
+_begins: _Rate
+_follows: _Rate
+_task_begins: _Rate
+_is_due: bool
+_new_rates()
 
 
 def start_record(name: str, tags: Mapping[str, str], execution_id: str = "") -> records.ExecutionStart:
@@ -429,8 +537,7 @@ def _carried(carrier: str) -> Mapping[str, str]:
 
 
 def _after_fork() -> None:
-    global _made_visible, _task_made_visible
-    _made_visible, _task_made_visible = -_BURST, -_BURST_OF_TASKS  # the parent's say nothing of this process
+    _new_rates()  # the parent's say nothing of this process
     flusher.in_main_thread(_take_part_in_child)  # a child that records nothing is left as it is
 
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from obs_core.failsafe import guarded
 from obs_core.locks import new_rlock
 from obs_core.recording.run import Run, live
-from obs_core.store.descriptors import file_id, open_high
+from obs_core.store.descriptors import NO_LINK, file_id, open_high
 from obs_core.store.paths import faults_path
 
 __all__ = ["aside", "follow", "follow_later", "handled_below_python", "unfollow"]
@@ -97,7 +97,7 @@ def unfollow(run: Run) -> None:
 
 def _point_to(path: str) -> None:
     """Let the handlers write to another file, through the descriptor that they were given."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK
     if _is_still_ours():
         opened = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
         try:

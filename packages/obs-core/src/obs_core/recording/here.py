@@ -2,6 +2,10 @@
 
 The ambient execution is what a script or a notebook is outside any other one. It is written only if something is
 recorded in it, and ends with the process.
+
+Python calls nobody when really everything has ended. obs's own handler of `atexit` runs after those that were
+registered once obs was imported, and ends the ambient execution. What is recorded after that, by older handlers and in
+threads that outlive them, is written at once, and each time another end, so that the last one is true.
 """
 
 from __future__ import annotations
@@ -10,16 +14,19 @@ import atexit
 import functools
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from obs_core import provenance, settings
 from obs_core.failsafe import guarded
-from obs_core.journal import flusher
+from obs_core.journal import flusher, records
 from obs_core.locks import members, new_rlock
 from obs_core.recording import executions, joining
-from obs_core.recording.process_end import ProcessEnd
-from obs_core.recording.run import Run, Scope, TaskState
-from obs_core.recording.scope import current, going_on, operation_logs
-from obs_core.recording.sigterm import Terminated, at_sigterm, forget
+from obs_core.recording.process_end import ProcessEnd, outermost_frame
+from obs_core.recording.raised import raised_at
+from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
+from obs_core.recording.scope import current, going_on, look_after, operation_logs
+from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget
 from obs_core.recording.threads import Unknown, concluded_starter, starter_of_this_thread
 
 __all__ = ["ambient", "carried", "innermost", "of_this_thread"]
@@ -60,6 +67,10 @@ def ambient() -> Scope:
     if (where_carried := carried()) is not None:
         return where_carried
     with _ambient_lock:
+        if _ambient is not None and not is_of_this_process(_ambient):
+            look_after(_ambient.run)
+            if _ambient.over:
+                _ambient = None
         if _ambient is None:
             _ambient = _begin_ambient()
         return _ambient
@@ -69,27 +80,98 @@ def ambient() -> Scope:
 def carried() -> joining.RemoteSpan | None:
     """Return the span that `OBS_CARRIER` names, of which this process is a part; None if there is none."""
     text = settings.carrier_text()
-    return joining.span_of_environment(text) if text else None
+    found = joining.span_of_environment(text) if text else None
+    if found is not None and joining.is_supervised(text):
+        _follow_the_end(found)
+    return found
+
+
+def _follow_the_end(of: joining.RemoteSpan) -> None:
+    """Let ``obs run`` know by which exception this process ends: it sees the exit code alone."""
+    global _process_end
+    _process_end = ProcessEnd(_outermost)
+    if not of.task.run.store.local:
+        flusher.at_exit_of_threads(functools.partial(_tell_supervisor, of.task))
+
+
+def _tell_supervisor(task: TaskState) -> None:
+    global _process_end
+    known, _process_end = _process_end, None
+    if known is not None:
+        error = known.error()
+        known.close()
+        if error is not None:
+            task.append(records.Raised(task.own_ref(), raised_at(error)))
+            task.journal.flush(wait=True)
 
 
 _ambient: TaskState | None = None
 _process_end: ProcessEnd | None = None
+_process_ended: _Ended | None = None
+_noted = False
+_registered_in = os.getpid()
 _unwritten_before_fork = False
 _ambient_lock = new_rlock()  # a finalizer may record while its own thread begins it
 
 
+class _Ended:
+    """How the process ended, once obs has been told.
+
+    Attributes:
+        error: What ended it as a failure.
+        run: Its ambient execution, if anything was recorded in that.
+    """
+
+    def __init__(self, error: BaseException | None, run: Run | None) -> None:
+        self.error = error
+        self.run = run
+
+
 def _begin_ambient() -> TaskState:
     global _process_end
-    name = "python"
-    with guarded("naming the execution of this process"):
-        name = provenance.script_name()
-    run = executions.begin_unwritten(name, {})
-    _process_end = ProcessEnd()
+    if _process_ended is not None:
+        return _go_on_after_the_end(_process_ended)
+    run = _new_ambient()
+    _process_end = ProcessEnd(_outermost)
     at_sigterm(run, functools.partial(_end_ambient, run))
-    atexit.register(_end_ambient, run)
+    if os.getpid() != _registered_in:
+        atexit.register(_end_ambient, run)  # a forked child may have cleared what was registered
     if not run.store.local or _is_child_of_multiprocessing():
         flusher.at_exit_of_threads(functools.partial(_end_ambient, run))
     return run.root
+
+
+def _new_ambient() -> Run:
+    name = "python"
+    with guarded("naming the execution of this process"):
+        name = provenance.script_name()
+    return executions.begin_unwritten(name, {})
+
+
+def _go_on_after_the_end(ended: _Ended) -> TaskState:
+    """Return where what is recorded now belongs, and let each record be followed by the execution's end."""
+    run = ended.run or _new_ambient()
+    ended.run, run.root.over = run, False
+    _write_at_once(run.root, lambda: run.journal.items.append(executions.end_record(run, ended.error)))
+    return run.root
+
+
+def _write_at_once(task: TaskState, then: Callable[[], None] = lambda: None) -> None:
+    """Write what is recorded in a task from now on when it is: there is no later moment.
+
+    Args:
+        task: The task, or the root of an execution.
+        then: Called after each record but a span's beginning.
+    """
+    append, journal = task.journal.items.append, task.journal
+
+    def append_and_write(record: Any) -> None:
+        append(record)
+        if getattr(record, "end", 1):
+            then()
+        journal.flush(wait=True)
+
+    journal.append = task.append = append_and_write
 
 
 def _is_child_of_multiprocessing() -> bool:
@@ -99,23 +181,62 @@ def _is_child_of_multiprocessing() -> bool:
 
 
 def _end_ambient(run: Run, terminated: Terminated | None = None) -> None:
-    global _ambient, _process_end
-    if _ambient is not run.root:
+    with ending():
+        _end_ambient_now(run, terminated)
+
+
+def _end_ambient_now(run: Run, terminated: Terminated | None) -> None:
+    global _ambient, _process_end, _process_ended
+    if _ambient is not run.root or _process_ended is not None:
         return
     _ambient = None
-    ending, _process_end = _process_end, None
-    forget(run)
+    flusher.close_at_once()
+    known, _process_end = _process_end, None
     error: BaseException | None = terminated
-    if ending is not None:
-        error = terminated or ending.error()
-        ending.close()
-    if run.is_recorded:
-        if terminated is None:
-            executions.end(run, error)
-        else:
-            executions.terminate(run, terminated)
+    if known is not None:
+        error = terminated or known.error()
+        known.close()
+    if terminated is None:
+        _process_ended = _Ended(error, run if run.is_recorded else None)
+    if not run.is_recorded:
+        forget(run)
+    elif terminated is None or _is_idle_worker(run):
+        executions.end(run, error if terminated is None else None)
+    else:
+        executions.terminate(run, terminated)
     if terminated is not None:
         flusher.flush_all()  # what else ends with the process has no later moment
+
+
+def _is_idle_worker(run: Run) -> bool:
+    """Tell whether a signal that ends this process is how a pool lets a worker go that has nothing to do."""
+    run.journal.encode()
+    return _is_child_of_multiprocessing() and not run.journal.has_open
+
+
+def _end_at_last() -> None:
+    """End the ambient execution, and take note of how the process ended for what still comes."""
+    global _process_ended, _outermost
+    if _ambient is not None and is_of_this_process(_ambient):
+        _end_ambient(_ambient.run)
+    elif (elsewhere := _ambient or (carried() if carried.cache_info().currsize else None)) is not None:
+        _tell_supervisor(elsewhere.task)
+        _write_at_once(elsewhere.task)
+    if _process_ended is None:
+        _process_ended = _Ended(ProcessEnd(_outermost).error(), None)
+    _outermost = None
+    _note_what_is_open()
+
+
+def _note_what_is_open() -> None:
+    global _noted
+    if _noted:
+        return
+    _noted = True
+    for reference in live.valuerefs():
+        run = reference()
+        if run is not None and not run.root.over and run.is_recorded and is_of_this_process(run.root):
+            run.journal.append(records.Note(run.root.own_ref(), records.LEFT_OPEN))
 
 
 def _before_fork() -> None:
@@ -129,7 +250,8 @@ def _after_fork() -> None:
 
     One of which the parent has written nothing is not for the child to go on with: it may stay without a beginning.
     """
-    global _ambient, _process_end
+    global _ambient, _process_end, _process_ended, _outermost, _noted
+    _process_ended, _outermost, _noted = None, None, False
     if _process_end is not None:
         _process_end.close()
         _process_end = None
@@ -139,5 +261,7 @@ def _after_fork() -> None:
             _ambient = None
 
 
+_outermost = outermost_frame()
+flusher.at_last(_end_at_last)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

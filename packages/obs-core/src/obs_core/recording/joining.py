@@ -15,7 +15,17 @@ from obs_core.recording.sigterm import forget
 from obs_core.store import Store, open_store
 from obs_core.store.content import digest_of
 
-__all__ = ["RemoteSpan", "described", "detach", "joined", "leave", "span_id", "span_of_environment", "trace_id"]
+__all__ = [
+    "RemoteSpan",
+    "described",
+    "detach",
+    "is_supervised",
+    "joined",
+    "leave",
+    "span_id",
+    "span_of_environment",
+    "trace_id",
+]
 
 _NEEDED = ("obs-execution", "obs-store", "obs-task", "obs-parent")
 
@@ -142,6 +152,14 @@ def span_of_environment(text: str) -> RemoteSpan | None:
     except (ValueError, TypeError, AttributeError) as error:
         warn(f"OBS_CARRIER is not a carrier: {error}; going on with an execution of its own")
         return None
+
+
+def is_supervised(text: str) -> bool:
+    """Tell whether this very process is the one that ``obs run`` started and waits for, by what `OBS_CARRIER` says."""
+    import json
+
+    found: object = json.loads(text).get("obs-supervisor")
+    return found == str(os.getppid())
 
 
 def trace_id(execution_id: str) -> str:

@@ -28,6 +28,7 @@ from obs_core.journal.logs import LogWriter, encoded_rest
 from obs_core.recording.run import Scope, TaskState
 from obs_core.recording.scope import current, going_on
 from obs_core.recording.threads import UNKNOWN, concluded_starter, starter_of_this_thread
+from obs_core.text.masking import mask, masked_text
 from obs_core.text.plain_values import plain
 
 __all__ = ["ALL", "LOGGING", "NOTHING", "STREAMS", "begin", "end", "mode_of", "scope_here"]
@@ -48,6 +49,9 @@ _LONGEST_FINDING = 200
 
 _LONGEST_WAITING = 64 * 1024
 """Characters without a line break up to which they wait for one."""
+
+_LONGEST_SECRET = 4 * 1024
+"""Characters of those that wait on: the beginning of a secret may be among them, of which the rest is still to come."""
 
 _MOST_WARNINGS = 10_000
 """Different warnings that are remembered so that each is kept once."""
@@ -187,7 +191,7 @@ def _erred(task: TaskState, text: str, span: Any) -> None:
     """Record that a task has logged an error: the first one tells."""
     task.erred = True
     task.run.verdicts.add("warned", NO_ERRORS, text)
-    task.take_verdict("warned", NO_ERRORS, text[:_LONGEST_FINDING], span)
+    task.take_verdict("warned", NO_ERRORS, masked_text(text, _LONGEST_FINDING), span)
 
 
 def _guarded(function: Callable[..., None], *arguments: Any) -> None:
@@ -256,11 +260,14 @@ def _tap(name: str, stream: Any) -> None:
                     else:
                         _printed(name, said + text, me)
                 elif isinstance(text, str):
-                    said = waiting.pop(me) + text if me in waiting else text
-                    if "\n" in said or (said is not text and len(said) > _LONGEST_WAITING):
+                    said = text
+                    if me in waiting:
+                        said = waiting.pop(me)
+                        said += text  # in place: nobody else holds it
+                    if "\n" in text or (said is not text and len(said) > _LONGEST_WAITING):
                         _printed(name, said, me)
                     else:
-                        waiting[me] = said
+                        waiting[me] = _last_state(said) if "\r" in text else said
         except Exception as error:
             let_pass(error)
             if strict():
@@ -324,8 +331,9 @@ def _printed(name: str, text: str, thread: int) -> None:
     if known is not None and known(caller, scope):
         return
     *lines, rest = text.split("\n")
-    if not lines:
-        lines, rest = [_folded(text)], ""  # very long, or a progress bar that goes on and on
+    if not lines:  # very long
+        text = mask(_folded(text))  # before it is cut: half of a secret would be known to nobody
+        lines, rest = [text[:-_LONGEST_SECRET]], text[-_LONGEST_SECRET:]
     if rest:
         _waiting[name][thread] = rest
     log = task.run.log
@@ -335,6 +343,11 @@ def _printed(name: str, text: str, thread: int) -> None:
         task.said += 1
         log.say(name, whose, where, _folded(line) if "\r" in line else line)
     _before[name] = scope, task, log, whose, where
+
+
+def _last_state(text: str) -> str:
+    """Return what is still to be seen of a progress bar; a line break may follow a carriage return at the end."""
+    return text[text.rfind("\r", 0, len(text.rstrip("\r"))) + 1 :]
 
 
 def _folded(line: str) -> str:

@@ -26,7 +26,7 @@ from obs_core.recording.metrics_deck import announce
 from obs_core.recording.run import Mirror, Run, TaskState
 from obs_core.recording.scope import current, going_on
 from obs_core.text.bounded_repr import bounded_repr, describe_error
-from obs_core.text.masking import mask, mask_value
+from obs_core.text.masking import mask, mask_value, masked_name, masked_text
 from obs_core.text.plain_values import plain
 from obs_core.values.curves import Columns, Curve
 
@@ -168,7 +168,7 @@ def record_params(task: TaskState, params: Mapping[str, Any]) -> dict[str, Any]:
         if len(params) > _MOST_PARAMS:
             _complain(task, "params", f"log_params keeps {_MOST_PARAMS:,} values at a time, got {len(params):,}")
         first = itertools.islice(params.items(), _MOST_PARAMS)
-        values = plain({str(name)[:_LONGEST_NAME]: value for name, value in first})
+        values = plain({masked_name(str(name), _LONGEST_NAME): value for name, value in first})
         if values:
             announce(task)
             task.journal.relieve()
@@ -399,20 +399,21 @@ def _new_series(task: TaskState, name: Any) -> Series | None:
     if not isinstance(name, str):
         _complain(task, "name", f"a metric's name is a string, got {_shown(name)}")
         return None
-    known: Series | None = task.metrics.get(name[:_LONGEST_NAME])
+    given, name = name, masked_name(name, _LONGEST_NAME)
+    known: Series | None = task.metrics.get(name)
     if known is not None:
         return known
     if len(task.metrics) >= _MOST_NAMES:
         _complain(
             task,
             "names",
-            f"metric {name[:80]!r} is not recorded: a task may have {_MOST_NAMES:,} metrics, and this one has them."
-            " Names are for what is measured; which batch or item it was of is the step",
+            f"metric {masked_text(given, 80)!r} is not recorded: a task may have {_MOST_NAMES:,} metrics, and this one"
+            " has them. Names are for what is measured; which batch or item it was of is the step",
         )
         return None
     announce(task)
     log = _log_of(task.run)
-    series: Series = task.metrics.setdefault(name[:_LONGEST_NAME], Series(log, task, name[:_LONGEST_NAME]))
+    series: Series = task.metrics.setdefault(name, Series(log, task, name))
     log.add(series)
     task.journal.relieve()
     return series
@@ -479,7 +480,7 @@ def _item_of(step: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return mask(f"{type(value).__name__}: {bounded_repr(value)[:120]}")
+    return masked_text(f"{type(value).__name__}: {bounded_repr(value)}", 120)
 
 
 def _finite(value: float) -> float | None:

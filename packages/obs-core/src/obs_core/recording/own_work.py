@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from obs_core import clock
 from obs_core.journal import records
+from obs_core.values.remembered import attribute
 
 if TYPE_CHECKING:
     from obs_core.recording.run import TaskState
@@ -62,7 +63,7 @@ def record_own_work(task: TaskState, name: str, begun: int, cpu: int) -> None:
 def undecorated(function: Any) -> Any:
     """Return the function inside all decorators, as far as they say what they are around."""
     for _ in range(_MOST_DECORATORS):
-        inside = getattr(function, "__dict__", {}).get("__wrapped__")
+        inside = attribute(function, "__dict__", {}).get("__wrapped__")
         if inside is None:
             break
         function = inside

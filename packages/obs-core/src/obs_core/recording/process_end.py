@@ -9,6 +9,8 @@ runs in). An exception that a console, a notebook or a test runner caught and pr
   ``sys.last_value``, which begins in that frame. What `sys.exit` was called with is kept by a function that stands in
   its place as long as the ambient execution lasts; of a ``raise SystemExit(...)`` there, a constant is read.
 
+The last word is that of ``sys.excepthook``: one that exits by itself decides with which code.
+
 Not known is the code of ``os._exit``, and in Python 3.11 that of a ``raise SystemExit(main())`` at the top of a script,
 which is taken for a success.
 """
@@ -19,39 +21,71 @@ import contextlib
 import functools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["ProcessEnd", "ended_well"]
+__all__ = ["ProcessEnd", "ended_well", "exit_status", "outermost_frame"]
 
 _OBS_TOOLS = (3, 4)
 """Numbers of monitoring tools that no kind of tool is meant for."""
 
+_STATUS = 0xFFFFFFFF if sys.platform == "win32" else 0xFF
+"""What of an exit code whoever waits for the process gets to see."""
+
+_LONG = 1 << (31 if sys.platform == "win32" else 63)
+"""The first number that is too large for a ``long`` of C."""
+
 
 def ended_well(error: BaseException | None) -> bool:
     """Tell whether what left a block is no failure: nothing, or ``sys.exit()`` with the code of a success."""
-    if error is None:
-        return True
-    return isinstance(error, SystemExit) and (error.code is None or (type(error.code) is int and error.code == 0))
+    return error is None or (isinstance(error, SystemExit) and exit_status(error) == 0)
+
+
+def exit_status(error: SystemExit) -> int:
+    """Return the status that a process ends with when this is what ends it.
+
+    Any kind of int counts as the number that it is, as far as a status can hold it; what is no int is printed and
+    counts as 1.
+
+    Source: ``handle_system_exit`` in CPython's Python/pythonrun.c.
+    """
+    code: Any = getattr(error, "code", error)
+    if code is None:
+        return 0
+    if not issubclass(type(code), int):  # as C code asks: what its `__class__` says is not asked
+        return 1
+    number = int.__int__(code)
+    if not -_LONG <= number < _LONG:
+        number = -1  # as C code reads what it cannot hold
+    return number & _STATUS
 
 
 class ProcessEnd:
-    """Learns how this process ends, from its making on; make it in any thread."""
+    """Learns how this process ends, from its making on; make it in any thread.
 
-    def __init__(self) -> None:
-        self._frame = _outermost_frame()
+    Args:
+        early: The outermost frame of the main thread as it was before, which is asked if this is made while the process
+            ends already. Of an exit, only a constant is known then.
+    """
+
+    def __init__(self, early: FrameType | None = None) -> None:
+        ends = getattr(threading, "_SHUTTING_DOWN", False) or not threading.main_thread().is_alive()
+        self._frame = early if ends else outermost_frame()
         self._left_by: BaseException | None = None
         self._exit: SystemExit | None = None
+        self._hook_exit: SystemExit | None = None  # by which `sys.excepthook` ended the process
         self._stand_in: Callable[..., Any] | None = None
-        self._tool = self._monitor()
-        if self._tool is None and self._frame is not None:
+        self._tool = None if ends else self._monitor()
+        if self._tool is None and self._frame is not None and not ends:
             self._stand_in_for_exit()
 
     def error(self) -> BaseException | None:
         """Return what ends this process as a failure, to be asked while it ends; None if nothing does."""
         found = self._left_by if self._tool is not None else self._guessed()
-        return None if ended_well(found) else found
+        if ended_well(found) or (found is not None and self._hook_exit is not None and ended_well(self._hook_exit)):
+            return None
+        return found
 
     def close(self) -> None:
         """Give back what was taken."""
@@ -82,7 +116,9 @@ class ProcessEnd:
 
     def _unwound(self, outermost: CodeType, code: CodeType, _offset: int, error: BaseException) -> None:
         if code is outermost and threading.current_thread() is threading.main_thread():
-            self._left_by = error
+            self._left_by, self._hook_exit = error, None
+        elif self._left_by is not None and isinstance(error, SystemExit) and code is _code_of(sys.excepthook):
+            self._hook_exit = error
 
     # Python 3.11
 
@@ -92,7 +128,11 @@ class ProcessEnd:
         @functools.wraps(original)
         def exit(status: Any = None, /) -> Any:
             if threading.current_thread() is threading.main_thread():
-                self._exit = SystemExit() if status is None else SystemExit(status)
+                error = SystemExit() if status is None else SystemExit(status)
+                if self._frame is None or _is_running(self._frame):
+                    self._exit = error
+                elif _is_running_code(_code_of(sys.excepthook)):
+                    self._hook_exit = error
             original(status)
 
         self._stand_in = exit
@@ -109,7 +149,8 @@ class ProcessEnd:
         return self._exit or _constant_exit(frame)
 
 
-def _outermost_frame() -> FrameType | None:
+def outermost_frame() -> FrameType | None:
+    """Return the frame of the script, or of what ``python -m`` or a console script runs in."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)
     while frame is not None and frame.f_back is not None:
         frame = frame.f_back
@@ -117,12 +158,26 @@ def _outermost_frame() -> FrameType | None:
 
 
 def _is_running(outermost: FrameType) -> bool:
+    return any(frame is outermost for frame in _frames())
+
+
+def _is_running_code(code: CodeType | None) -> bool:
+    return any(frame.f_code is code for frame in _frames())
+
+
+def _frames() -> Iterator[FrameType]:
     frame: FrameType | None = sys._getframe()
     while frame is not None:
-        if frame is outermost:
-            return True
+        yield frame
         frame = frame.f_back
-    return False
+
+
+def _code_of(function: Any) -> CodeType | None:
+    """Return the code of a function, of a method, or of what is called as one."""
+    if not hasattr(function, "__code__"):
+        function = getattr(type(function), "__call__", None)  # noqa: B004  # its code is wanted
+    code = getattr(function, "__code__", None)
+    return code if isinstance(code, CodeType) else None
 
 
 def _has_returned(frame: FrameType) -> bool:

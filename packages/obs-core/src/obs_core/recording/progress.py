@@ -18,7 +18,7 @@ from obs_core.journal import records
 from obs_core.recording.here import innermost
 from obs_core.recording.metrics_deck import announce
 from obs_core.recording.run import Run, TaskState
-from obs_core.text.masking import mask
+from obs_core.text.masking import mask, masked_text
 from obs_core.text.terminal import is_terminal, printable
 from obs_core.values.curves import ProgressBar
 
@@ -378,7 +378,11 @@ def _whole(total: Any) -> int | None:
 
 def _brief(value: Any) -> str:
     try:
-        return f"{value:.4g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)[:40]
+        return (
+            f"{value:.4g}"
+            if isinstance(value, (int, float)) and not isinstance(value, bool)
+            else masked_text(str(value), 40)
+        )
     except BaseException as error:
         let_pass(error)
         return "?"
@@ -426,13 +430,13 @@ class _TerminalBar(_Display):
 
     def _text(self, loop: track[Any]) -> str:
         width = _width_of(self._file)
-        name = f"{printable(loop.description)}: " if loop.description else ""
+        name = f"{printable(mask(loop.description))}: " if loop.description else ""
         state = loop.state()
         elapsed, left = _clock(state.elapsed), "?" if state.remaining is None else _clock(state.remaining)
         times = f"{elapsed}<{left}" if state.status == "running" and loop.total is not None else elapsed
         rate = state.rate
         speed = f"{rate:.2f}{loop.unit}/s" if rate >= 1 or not rate else f"{1 / rate:.2f}s/{loop.unit}"
-        facts = f"[{times}, {speed}{', ' + printable(loop._values) if loop._values else ''}]"
+        facts = f"[{times}, {speed}{', ' + printable(mask(loop._values)) if loop._values else ''}]"
         if loop.total is None:
             return f"{name}{loop.done:,}{loop.unit} {facts}"[: width - 1]
         share = min(1.0, loop.done / loop.total) if loop.total else 1.0
@@ -476,8 +480,8 @@ class _LogLines(_Display):
             self._write(loop)
 
     def _write(self, loop: track[Any]) -> None:
-        name = f"{printable(loop.description)}: " if loop.description else ""
-        values = f", {printable(loop._values)}" if loop._values else ""
+        name = f"{printable(mask(loop.description))}: " if loop.description else ""
+        values = f", {printable(mask(loop._values))}" if loop._values else ""
         try:
             self._file.write(f"{name}{loop.state().told()}{values}\n")
             self._file.flush()
@@ -506,10 +510,10 @@ def _html_of(loop: track[Any]) -> str:
     import html
 
     state = loop.state()
-    values = f", {loop._values}" if loop._values else ""
+    values = f", {mask(loop._values)}" if loop._values else ""
     share = f'value="{state.done}" max="{state.total}"' if state.total else ""
     return (
-        f'<div style="font:13px system-ui,sans-serif"><label>{html.escape(state.name)} '
+        f'<div style="font:13px system-ui,sans-serif"><label>{html.escape(mask(state.name))} '
         f'<progress {share} style="vertical-align:middle;width:16em"></progress></label> '
         f"{html.escape(state.told() + values)}</div>"
     )

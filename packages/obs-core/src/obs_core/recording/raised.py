@@ -6,13 +6,35 @@ import os
 
 from obs_core.text.bounded_repr import describe_error
 
-__all__ = ["raised_at"]
+__all__ = ["Told", "raised_at", "told"]
 
 _MOST_CAUSES = 5
 
 
+class Told(Exception):
+    """An exception of another process, as that has told it.
+
+    Attributes:
+        chain: What `raised_at` returned there.
+    """
+
+    chain: list[tuple[str, str]]
+
+
+def told(chain: list[tuple[str, str]]) -> Told | None:
+    """Return what stands for another process's exception: it reads as that did, and was raised where that was."""
+    if not chain:
+        return None
+    kind, _, message = chain[0][0].partition(": ")
+    error: Told = type(kind, (Told,), {})(message)
+    error.chain = chain
+    return error
+
+
 def raised_at(error: BaseException) -> list[tuple[str, str]]:
     """Return an exception and what caused it, at most five: each as one line, and where the user's code raised it."""
+    if isinstance(error, Told):
+        return error.chain
     found: list[tuple[str, str]] = []
     following: BaseException | None = error
     while following is not None and len(found) < _MOST_CAUSES:
@@ -22,11 +44,15 @@ def raised_at(error: BaseException) -> list[tuple[str, str]]:
 
 
 def _place(error: BaseException) -> str:
-    """Return ``"file:line"`` of the innermost frame outside installed packages; of the innermost, if none is."""
+    """Return ``"file:line"`` of the innermost frame outside installed packages; of the innermost, if none is.
+
+    Empty if all are obs's own: a decorator refused the call, and the line that does so is nobody's concern.
+    """
     innermost, own, at = "", "", error.__traceback__
     while at is not None:
-        innermost = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
-        own = own if _is_installed(innermost) else innermost
+        place = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
+        innermost = innermost if place.startswith(_OBS) else place
+        own = own if _is_installed(place) else place
         at = at.tb_next
     return own or innermost
 
@@ -36,4 +62,4 @@ def _is_installed(file: str) -> bool:
 
 
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
-_OBS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OBS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")

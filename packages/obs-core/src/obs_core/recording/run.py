@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
@@ -310,6 +311,7 @@ class Run:
         ended_tasks: Whether each task that ended since the status line was drawn succeeded; None if there is no line.
         has_tasks: Whether a task of it began in this process.
         surroundings: What was written of what it runs in.
+        told: Where forked children see that it has ended; None before there are any.
         verdicts: Counts what its checks found.
     """
 
@@ -330,6 +332,7 @@ class Run:
         "root",
         "store",
         "surroundings",
+        "told",
         "verdicts",
     )
 
@@ -356,6 +359,7 @@ class Run:
         self.progress: list[ProgressLog] = []
         self.ended_tasks: list[bool] | None = None
         self.has_tasks = False
+        self.told: tuple[Any, int] | None = None
         self.surroundings: records.Surroundings | None = None
         live[execution_id] = self
 
@@ -369,6 +373,17 @@ class Run:
         self.root.over = True
         for state in members(self.carried) if self.carried else ():
             state.over = True
+
+    def tell_children(self) -> None:
+        """Let forked children see that it has ended: a worker may outlive the execution in which it was forked."""
+        if self.told is not None:
+            page, place = self.told
+            page[place] = 1
+
+    @property
+    def has_ended_elsewhere(self) -> bool:
+        """Whether the process in which this one was forked has ended it."""
+        return self.told is not None and self.told[0][self.told[1]] == 1
 
     def collect(self, task: TaskState, ended: bool = False) -> None:
         """Let other processes that take part write what they hold back: somebody is about to read.
@@ -389,6 +404,40 @@ class Run:
             return f"{base}/executions/{self.id}"
         place = self.store.address(execution_path(self.id))
         return place if "://" in place else f"file://{place}"
+
+
+_page: Any = None
+_places: Iterator[int] = iter(())
+_PAGE = 4096
+
+
+def _before_fork() -> None:
+    """Give each execution a byte that the child shares, by which it is told of the end."""
+    global _page, _places
+    for reference in live.valuerefs():
+        run = reference()
+        if run is None or run.told is not None:
+            continue
+        place = next(_places, None)
+        if place is None:
+            import mmap
+
+            # It is given back with the last execution that has a byte of it.
+            with guarded("making what a forked child is told"):
+                _page, _places = mmap.mmap(-1, _PAGE), iter(range(_PAGE))
+                place = next(_places)
+        if place is not None:
+            run.told = _page, place
+
+
+def _after_fork() -> None:
+    """Tell this process's own children in another page: the parent goes on to use the rest of its own."""
+    global _page, _places
+    _page, _places = None, iter(())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
 live: WeakValueDictionary[str, Run] = WeakValueDictionary()

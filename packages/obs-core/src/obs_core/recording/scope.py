@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Set
     from typing import Protocol
 
-    from obs_core.recording.run import Scope, TaskState
+    from obs_core.recording.run import Run, Scope, TaskState
 
     class OperationHolder(Protocol):
         """Holds the operations that an engine runs in this process."""
@@ -21,7 +21,18 @@ if TYPE_CHECKING:
             """Those that run now; more may begin and end meanwhile."""
 
 
-__all__ = ["Innermost", "active", "current", "entered", "going_on", "leave", "operation_logs"]
+__all__ = [
+    "Innermost",
+    "active",
+    "close",
+    "current",
+    "entered",
+    "going_on",
+    "has_ended",
+    "leave",
+    "look_after",
+    "operation_logs",
+]
 
 current: ContextVar[Scope | None] = ContextVar("obs_core.current", default=None)
 """The innermost open span or task of this context."""
@@ -67,12 +78,30 @@ def going_on(scope: Scope | None) -> Scope | None:
     """Return a scope, or the innermost around it whose execution has not ended; None if there is none.
 
     A context may name what has ended: a copy of it was handed to a thread or an asynchronous task that lives
-    longer. What such code records belongs to a span or task that has ended as long as its execution goes on.
+    longer. What such code records belongs to a span or task that has ended as long as its execution goes on, and to
+    none of an execution that has ended, not even to one that is still open: a generator may outlive it.
     """
-    while scope is not None and scope.over:
-        task = scope.task
-        joined_or_root = task.parent is None
-        if not (task.over if joined_or_root else task.run.root.over):
-            break
+    while scope is not None and has_ended(scope):
         scope = scope.outside
     return scope
+
+
+def close(run: Run) -> None:
+    """Let nothing that begins from now on be recorded in an execution, not even in what a thread still runs of it."""
+    run.over()
+    for task in list(active):
+        if task.run is run:
+            task.over = True
+
+
+def look_after(run: Run) -> None:
+    """Take note in a forked child of an end that its parent wrote."""
+    if run.has_ended_elsewhere and not run.root.over:
+        close(run)
+
+
+def has_ended(scope: Scope) -> bool:
+    """Tell whether the execution of a span or task has ended, or what was carried here was left."""
+    task = scope.task
+    joined_or_root = task.parent is None
+    return task.over if joined_or_root else task.run.root.over

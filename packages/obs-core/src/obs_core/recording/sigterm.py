@@ -3,21 +3,26 @@
 The system's own action ends a process before any Python code runs, so what ran would seem lost. A handler of the
 user's, set before or later, stays as it is. Python sets handlers in the main thread alone: what other threads begin
 waits for that one to record something, and stays lost in a process where it never does.
+
+A signal that comes while an end is being written, or a journal, waits until that is done, for a second at the most:
+what it interrupts could not be finished any more, and would be lost. So come those by which a pool ends its workers.
 """
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
 from obs_core.journal import flusher
 from obs_core.recording import faults
 
-__all__ = ["Terminated", "at_sigterm", "forget", "traceback_to"]
+__all__ = ["Terminated", "at_sigterm", "ending", "forget", "instead", "traceback_to"]
 
 
 class Terminated(BaseException):
@@ -26,6 +31,25 @@ class Terminated(BaseException):
 
 _endings: dict[object, Callable[[Terminated], None]] = {}
 _process = os.getpid()
+_ends_in: list[int] = []  # the threads that write an end
+_came = 0.0
+
+_PATIENCE = 1.0
+"""Seconds that a signal waits for what it interrupted."""
+
+_PAUSE = 0.02
+"""Seconds after which it looks again."""
+
+
+@contextlib.contextmanager
+def ending() -> Iterator[None]:
+    """Let a signal wait while this thread writes an end."""
+    me = threading.get_ident()
+    _ends_in.append(me)
+    try:
+        yield
+    finally:
+        _ends_in.remove(me)
 
 
 def at_sigterm(of: object, end: Callable[[Terminated], None]) -> None:
@@ -50,6 +74,17 @@ def _take() -> None:
                     signal.signal(signal.SIGTERM, _terminated)
 
 
+def instead(of: object, end: Callable[[Terminated], None]) -> None:
+    """Call something else when SIGTERM comes, if anything is to be called of this.
+
+    Args:
+        of: What was named to `at_sigterm`.
+        end: What is left to be done.
+    """
+    if of in _endings:
+        _endings[of] = end
+
+
 def forget(of: object) -> None:
     """Leave SIGTERM to the system again once nothing is left to end."""
     _endings.pop(of, None)
@@ -67,6 +102,8 @@ def _give_back() -> None:
 def _terminated(number: int, frame: FrameType | None) -> None:
     if signal.getsignal(number) is not _terminated:
         return  # a handler set later calls the one before: that would be the system's action, which nobody can call
+    if os.getpid() == _process and _waits(number):
+        return
     error = Terminated(signal.Signals(number).name).with_traceback(traceback_to(frame))
     try:
         # A forked child may be told to end before it has forgotten what is its parent's.
@@ -75,6 +112,27 @@ def _terminated(number: int, frame: FrameType | None) -> None:
     finally:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
+
+
+def _waits(number: int) -> bool:
+    """Let the signal come again in a moment if it interrupted what has to be finished."""
+    global _came
+    if not (_ends_in or flusher.is_busy()):
+        return False
+    now = time.monotonic()
+    _came = _came or now
+    if now - _came >= _PATIENCE:
+        return False
+    try:
+        _thread.start_new_thread(_send_again, (number,))  # takes no lock that the interrupted code may hold
+    except RuntimeError:  # threads are used up, or the interpreter is ending
+        return False
+    return True
+
+
+def _send_again(number: int) -> None:
+    time.sleep(_PAUSE)
+    os.kill(os.getpid(), number)
 
 
 def traceback_to(frame: FrameType | None) -> TracebackType | None:
@@ -89,9 +147,10 @@ def traceback_to(frame: FrameType | None) -> TracebackType | None:
 
 def _after_fork() -> None:
     """Leave to the parent, in a forked child, what the parent has begun."""
-    global _process
-    _process = os.getpid()
+    global _process, _came
+    _process, _came = os.getpid(), 0.0
     _endings.clear()
+    _ends_in.clear()
     _give_back()
 
 

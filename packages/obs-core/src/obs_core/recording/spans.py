@@ -13,7 +13,7 @@ from obs_core import clock
 from obs_core.recording.here import innermost
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.run import Scope, TaskState
-from obs_core.recording.scope import current, entered, going_on, leave
+from obs_core.recording.scope import current, entered, going_on, leave, look_after
 from obs_core.recording.wrapping import wrap
 from obs_core.text.plain_values import plain
 
@@ -156,6 +156,10 @@ class span:
             _process_time = clock.process()
             _read_at = now
             task.journal.relieve()
+            if task.run.told is not None:
+                look_after(task.run)
+                if task.over:
+                    task = self._outside_what_ended(outside)
         self.cpu = _process_time
         self.start = now
         task.append(self)

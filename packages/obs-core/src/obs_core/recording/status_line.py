@@ -3,7 +3,8 @@
 The last row is taken out of what scrolls (DECSTBM), as package managers do. So whatever writes to the terminal, Python,
 a C library or a subprocess, scrolls above the line and never meets it: nobody's stream is wrapped for that, and bars of
 loops keep their place. The line is written to the terminal by a descriptor of its own, whole sequences at a time, and
-never waits for a terminal that is stopped. The flusher's thread draws it each second.
+never waits for a terminal that is stopped. The flusher's thread draws it each second. A program that is killed has
+somebody who gives the row back (`obs_core.recording.row_guard`).
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from obs_core.interruptions import let_pass
 from obs_core.journal import flusher
 from obs_core.locks import new_rlock
 from obs_core.recording import samplers
+from obs_core.recording.row_guard import GIVE_BACK, RowGuard
 from obs_core.recording.run import Run, TaskState
 from obs_core.recording.scope import active
 from obs_core.store.paths import EXECUTIONS
 from obs_core.text.durations import format_duration
-from obs_core.text.masking import mask
+from obs_core.text.masking import mask, masked_text
 from obs_core.text.numbers import byte_size, plural, statistic
 from obs_core.text.terminal import Screen, cut, is_terminal
 
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["erase", "watch"]
 
-_FEWEST_ROWS = 5
-"""A terminal with fewer rows has none to spare."""
+_FEWEST_ROWS, _FEWEST_COLUMNS = 5, 20
+"""A terminal with fewer rows has none to spare, and one with fewer columns shows nothing of use in one."""
 
 _SHORTEST = 500_000_000
 """Nanoseconds that a pipeline runs before it gets a line."""
@@ -137,6 +139,7 @@ class _Line:
 
     def __init__(self, terminal: int) -> None:
         self._terminal = terminal
+        self._guard: RowGuard | None = None
         self._metric = ""
         self._counts: dict[tuple[int, str], int] = {}
         self._run: Run | None = None
@@ -148,22 +151,31 @@ class _Line:
     def draw(self, tasks: Sequence[TaskState]) -> None:
         """Show how these tasks stand."""
         width, height = os.get_terminal_size(self._terminal)
-        if height < _FEWEST_ROWS or not _is_ours(self._terminal):
+        if height < _FEWEST_ROWS or width < _FEWEST_COLUMNS or not _is_ours(self._terminal):
             return
         screen = Screen.of(sys.stderr)
         text = screen.name(cut(screen.draw(mask(self._text(tasks))), width - 1))
-        # Where the cursor stands on the last row, what is shown moves up by one (IND, then back).
-        room = "" if self.height else "\x1bD\x1b[A"
+        if not self.height:
+            self._guard = self._guard or RowGuard(self._terminal)
+            self._guard.tell(shown=True)
+        # Where the cursor stands on the last row, what is shown moves up by one (IND, then back): of a terminal that
+        # was made smaller the cursor may have come to stand there, and nothing scrolls below what is set apart.
+        room = "" if self.height == height else "\x1b7\x1b[r\x1b8\x1bD\x1b[A"
         self._write(f"{room}\x1b7\x1b[1;{height - 1}r\x1b[{height};1H\x1b[2K{screen.paint(text, 'dim')}\x1b8")
         self.height = height
 
     def erase(self) -> None:
         """Give the last row back."""
         if self.height:
-            height, self.height = self.height, 0
-            with contextlib.suppress(OSError):
-                height = os.get_terminal_size(self._terminal).lines
-            self._write(f"\x1b7\x1b[r\x1b[{height};1H\x1b[2K\x1b8")
+            self.height = 0
+            self._write(GIVE_BACK)
+            if self._guard is not None:
+                self._guard.tell(shown=False)
+
+    def leave(self) -> None:
+        """Let go of what watches over the row."""
+        if self._guard is not None:
+            self._guard.leave()
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError):  # it is stopped, or gone
@@ -175,7 +187,7 @@ class _Line:
             self._run, self._done, self._failed, self._metric = run, 0, 0, ""
             self._usual, self._looked_back = None, False
             self._counts.clear()
-        return f"{run.name[:_MOST_OF_A_NAME]}  {' · '.join(filter(None, self._parts(run, tasks)))}"
+        return f"{masked_text(run.name, _MOST_OF_A_NAME)}  {' · '.join(filter(None, self._parts(run, tasks)))}"
 
     def _parts(self, run: Run, tasks: Sequence[TaskState]) -> Iterator[str]:
         self._count_ended(run)
@@ -186,7 +198,7 @@ class _Line:
         innermost = [task for task in tasks if task not in callers and task is not run.root]
         if innermost:
             more = f" and {len(innermost) - 1} more" if len(innermost) > 1 else ""
-            yield f"{innermost[0].name[:_MOST_OF_A_NAME]} {_whole(now - innermost[0].start)}{more}"
+            yield f"{masked_text(innermost[0].name, _MOST_OF_A_NAME)} {_whole(now - innermost[0].start)}{more}"
         else:
             yield _whole(now - run.root.start)
         yield self._last_metric(tasks)
@@ -208,7 +220,7 @@ class _Line:
                 if series.count != self._counts.get(key):
                     self._counts[key] = series.count
                     shown = statistic(series.last) if math.isfinite(series.last) else str(series.last)
-                    self._metric = f"{name[:_MOST_OF_A_NAME]} {shown}"
+                    self._metric = f"{masked_text(name, _MOST_OF_A_NAME)} {shown}"
         return self._metric
 
     def _estimate(self, run: Run, tasks: Sequence[TaskState], elapsed: int) -> str:
@@ -283,6 +295,7 @@ def _leave() -> None:
     if line is not None and _lock.acquire(timeout=1):
         try:
             line.erase()
+            line.leave()
         finally:
             _lock.release()
 
@@ -290,6 +303,8 @@ def _leave() -> None:
 def _after_fork() -> None:
     """Leave the line to the parent."""
     global _line, _is_child
+    if _line is not None:
+        _line.leave()
     _line, _is_child = None, True
 
 

@@ -19,8 +19,10 @@ from obs_core import cgroups, settings
 from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.journal.numbering import ROOT, SUPERVISOR
+from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
 from obs_core.recording.executions import end, make_visible, new_run, start_record
 from obs_core.recording.joining import described
+from obs_core.recording.raised import Told, told
 from obs_core.recording.run import Run
 from obs_core.recording.sigterm import Terminated
 from obs_core.store import open_store
@@ -89,7 +91,11 @@ def supervise(
     ended = _ended(waiting, status, used, kills_before)
     with guarded("recording how the program ended"):
         run.journal.append(ended)
-    end(run, _error_of(ended))
+    failure = _error_of(ended)
+    if isinstance(failure, SystemExit):
+        with guarded("reading what the program says of its end"):
+            failure = _told_by(run, pid) or failure
+    end(run, failure)
     run.journal.close_now()
     if ended.timeout is not None:
         return TIMED_OUT
@@ -241,6 +247,21 @@ def _error_of(ended: records.ProcessEnded) -> BaseException | None:
         size = "" if ended.memory_limit is None else f" of {byte_size(ended.memory_limit)}"
         return Terminated(f"SIGKILL, by the kernel: its memory{size} was used up")
     return Terminated(ended.signal)
+
+
+def _told_by(run: Run, pid: int) -> Told | None:
+    """Return the exception that ended the program, if that has recorded any."""
+    segments = [path for path in segment_names(run.store, run.id) if writer_of(path) != run.journal.writer]
+    writers: dict[str, int] = {}
+    for path, lines in ends_of_segments(run.store, segments) if segments else ():
+        for record in decode(lines):
+            if isinstance(record, records.Head):
+                writers[writer_of(path)] = record.process.pid
+            elif isinstance(record, records.Raised):
+                of = writers.get(writer_of(path)), record.task
+                if of == (pid, ROOT):
+                    return told(record.chain)
+    return None
 
 
 def _end_by(number: int, mask: set[int] | set[signal.Signals]) -> None:

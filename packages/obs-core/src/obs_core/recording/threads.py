@@ -17,7 +17,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from obs_core.interruptions import let_pass
-from obs_core.recording.scope import active, current, entered
+from obs_core.recording.scope import active, current, entered, has_ended
 
 if TYPE_CHECKING:
     from obs_core.recording.run import Scope, TaskState
@@ -75,7 +75,7 @@ def starter_of_this_thread() -> Scope | Literal[Unknown.UNKNOWN] | None:
         item = _work_item(sys._getframe(1))
         if item is not None:
             starter = getattr(item, _NOTE, starter)
-    while starter is not None and starter is not UNKNOWN and starter.over:
+    while starter is not None and starter is not UNKNOWN and (starter.over or has_ended(starter)):
         starter = starter.parent
     return starter
 
@@ -89,7 +89,7 @@ def scope_of_thread(ident: int) -> Scope | None:
     if scope is None:
         starter = getattr(_threads.get(ident), _NOTE, None)
         scope = None if starter is UNKNOWN else starter
-    while scope is not None and scope.over:
+    while scope is not None and (scope.over or has_ended(scope)):
         scope = scope.outside or scope.parent
     return scope
 

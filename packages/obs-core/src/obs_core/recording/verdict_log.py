@@ -9,6 +9,7 @@ from obs_core.journal import records
 from obs_core.journal.writer import Journal
 from obs_core.locks import new_rlock
 from obs_core.outcomes import OUTCOMES, worst_first
+from obs_core.text.masking import masked_name, masked_text
 
 __all__ = ["VerdictLog"]
 
@@ -57,11 +58,11 @@ class VerdictLog:
                 self._source = self.write
                 sources.append(self._source)
             self._counts[outcome] += 1
-            key = outcome, name[:_LONGEST]
+            key = outcome, masked_name(name, _LONGEST)
             if key not in self._said and len(self._said) >= _MOST_SAID:
                 self._make_room(outcome)
             if key not in self._said and len(self._said) < _MOST_SAID:
-                self._said[key] = found[:_LONGEST]
+                self._said[key] = masked_text(found, _LONGEST)
             if outcome != "passed":
                 self._told = (*self._told[:2], True)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import AsyncGenerator, Callable, Generator
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import AbstractContextManager
-from types import TracebackType
+from sys import getrefcount
+from types import AsyncGeneratorType, CodeType, CoroutineType, GeneratorType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
 from obs_core.interruptions import let_pass
 from obs_core.recording.scope import Innermost
-from obs_core.values.remembered import underlying
+from obs_core.values.remembered import attribute, underlying
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -63,27 +65,42 @@ def kind_of(function: Callable[..., Any]) -> Kind:
 
 
 def _code_flags(function: Any) -> int:
-    while isinstance(function, functools.partial):
-        function = function.func
-    function = getattr(function, "__func__", function)
-    code = getattr(function, "__code__", None)
-    if code is None and not isinstance(function, type):
-        code = getattr(type(function).__call__, "__code__", None)
-    return int(code.co_flags) if code is not None else 0
+    function = _plain(function)
+    code = attribute(function, "__code__")
+    if not isinstance(code, CodeType):  # some objects answer to any name
+        code = None if isinstance(function, type) else attribute(type(function).__call__, "__code__")
+    return int(code.co_flags) if isinstance(code, CodeType) else 0
 
 
 def _is_marked_coroutine(function: Any) -> bool:
     """Tell whether `inspect.markcoroutinefunction` was called on it, or what did the same before Python 3.12."""
+    function = _plain(function)
+    return any(
+        attribute(function, name) is mark
+        for name, module, marker in _MARKS
+        if (mark := getattr(sys.modules.get(module), marker, None)) is not None
+    )
+
+
+_MARKS = (
+    ("_is_coroutine_marker", "inspect", "_is_coroutine_mark"),  # Python 3.13
+    ("_is_coroutine_marker", "inspect", "_is_coroutine_marker"),  # Python 3.12
+    ("_is_coroutine", "asyncio.coroutines", "_is_coroutine"),
+)
+"""By which attribute a function is marked, and where the only object is that counts there."""
+
+
+def _plain(function: Any) -> Any:
     while isinstance(function, functools.partial):
         function = function.func
-    return any(getattr(function, mark, None) is not None for mark in ("_is_coroutine_marker", "_is_coroutine"))
+    return function.__func__ if isinstance(function, MethodType) else function
 
 
 def wrap(function: Callable[P, T], manage: Manage, body: Callable[..., Any] | None = None) -> Callable[P, T]:
     """Return a function that runs each call inside ``manage(args, kwargs)``.
 
-    Decided once, here: sync or async, generator or not. A function that claims to be none of these may return a
-    coroutine, a generator or a future of asyncio all the same: its call then lasts until that is done. The body of a
+    Decided once, here: sync or async, generator or not. A function that claims to be none of these may make and return
+    a coroutine, a generator or a future of asyncio all the same: its call then lasts until that is done. The body of a
     generator sees its own context between its yields, and whoever iterates over it sees theirs.
 
     Args:
@@ -92,20 +109,40 @@ def wrap(function: Callable[P, T], manage: Manage, body: Callable[..., Any] | No
         body: What is called instead of the function, and gives what it gives. Default: the function itself.
 
     Returns:
-        A function with the same name, signature and kind.
+        A function with the same name, signature and kind; a static method of one.
 
     Raises:
         TypeError: `function` cannot be called.
     """
     _check_callable(function)
-    wrapper = functools.wraps(function)(_WRAPPERS[kind_of(function)](body or function, manage))
-    if not hasattr(function, "__name__"):
-        functools.update_wrapper(wrapper, underlying(function), assigned=_NAMES, updated=())
-        wrapper.__wrapped__ = function
+    if isinstance(function, staticmethod):
+        return cast("Callable[P, T]", staticmethod(wrap(function.__func__, manage, body)))
+    wrapper = _WRAPPERS[kind_of(function)](body or function, manage)
+    named = underlying(function)
+    if named is not function:
+        _take_attributes(wrapper, named, _NAMES)
+    _take_attributes(wrapper, function, (*functools.WRAPPER_ASSIGNMENTS, *_OF_A_CACHE))
+    wrapper.__dict__ |= attribute(function, "__dict__", {})
+    wrapper.__wrapped__ = function  # type: ignore[attr-defined]
     return cast("Callable[P, T]", wrapper)
 
 
 _NAMES = ("__module__", "__name__", "__qualname__", "__doc__")
+
+_OF_A_CACHE = ("cache_info", "cache_clear", "cache_parameters")
+"""What a function of `functools.lru_cache` has, and keeps in no ``__dict__``."""
+
+
+def _take_attributes(wrapper: Any, function: Any, names: Iterable[str]) -> None:
+    """Give a wrapper what a callable has of some attributes; what is not of their type there is left out."""
+    for name in names:
+        value = attribute(function, name, _MISSING)
+        if value is not _MISSING:
+            with contextlib.suppress(TypeError):
+                setattr(wrapper, name, value)
+
+
+_MISSING = object()
 
 
 def _check_callable(function: Any) -> None:
@@ -125,7 +162,7 @@ def _wrap_function(function: Callable[..., Any], manage: Manage) -> Callable[...
         try:
             args, kwargs = _arguments(managed, args, kwargs)
             result = function(*args, **kwargs)
-            kind = None if type(result) in _NEVER_LATER else _later_kind(result)
+            kind = None if type(result) in _NEVER_LATER else _later_kind(getrefcount(result), result)
             if kind is not None:
                 return _Unfinished(manager, managed, outside).given(result, kind)
             _returned(managed, result)
@@ -172,11 +209,7 @@ def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..
                     current.reset(token)
                     try:
                         sent = yield value
-                    except GeneratorExit:
-                        token = current.set(inside)
-                        generator.close()
-                        raise
-                    except BaseException as error:
+                    except BaseException as error:  # one that closes it too: it may catch that, return or go on
                         token = current.set(inside)
                         step = functools.partial(generator.throw, error)
                     else:
@@ -207,10 +240,6 @@ def _wrap_async_generator(function: Callable[..., Any], manage: Manage) -> Calla
                     _reset(token)
                     try:
                         sent = yield value
-                    except GeneratorExit:
-                        token = current.set(inside)
-                        await generator.aclose()
-                        raise
                     except BaseException as error:
                         token = current.set(inside)
                         step = functools.partial(generator.athrow, error)
@@ -235,13 +264,14 @@ class _Unfinished:
     It is entered when that is begun. What is never begun ends the call as a generator does that is closed early.
     """
 
-    __slots__ = ("_inside", "_managed", "_manager", "_outside", "_token")
+    __slots__ = ("_inside", "_later", "_managed", "_manager", "_outside", "_token")
 
     def __init__(self, manager: AbstractContextManager[Any], managed: Any, outside: Scope | None) -> None:
         self._manager: AbstractContextManager[Any] | None = manager
         self._managed = managed
         self._inside = Innermost.current.get()
         self._outside = outside
+        self._later: Any = None
 
     def given(self, result: Any, kind: Kind) -> Any:
         """Return what the caller gets instead of the function's result: the same for a future, its like otherwise."""
@@ -250,12 +280,14 @@ class _Unfinished:
             given = result
         else:
             given = _WRAPPERS[kind](lambda *_, **__: result, lambda *_: self)()
+            self._later = result
             for name in ("__name__", "__qualname__"):
                 setattr(given, name, getattr(result, name, kind))
         Innermost.current.set(self._outside)
         return given
 
     def __enter__(self) -> Any:
+        self._later = None
         self._token = Innermost.current.set(self._inside)
         return self._managed
 
@@ -269,6 +301,8 @@ class _Unfinished:
 
     def __del__(self) -> None:
         manager, self._manager = self._manager, None
+        if isinstance(self._later, CoroutineType):
+            self._later.close()  # Python says of what it was wrapped in that nobody awaited it, if that is so
         if manager is not None:
             error = GeneratorExit("it was never awaited or iterated over")
             manager.__exit__(GeneratorExit, error, None)
@@ -294,31 +328,59 @@ _NEVER_LATER = frozenset((type(None), bool, int, float, str, bytes, list, dict, 
 """Types of most results, which are looked at no further."""
 
 
-def _later_kind(result: Any) -> Kind | None:
-    """Tell what a result is that is still to be awaited or iterated over; None if it is done.
+def _later_kind(references: int, result: Any) -> Kind | None:
+    """Tell what a result is that is still to be awaited or iterated over; None if its call is done.
 
-    Coroutines and generators are told by their methods: compiled ones have types of their own. An awaitable of any
-    other kind (of Ray, Dask or Prefect, say) is a result like any other, to be handed on as it is.
+    A coroutine or generator counts if this call made it: it is one of Python's own, nobody has begun it, and nobody
+    else holds it. One that somebody else holds goes on when the caller is done with it. An object that is more than
+    that (aiohttp's requests are awaited or entered) or an awaitable of any other kind (of Ray, Dask or Prefect, say) is
+    a result like any other. All these are handed on as they are.
+
+    Args:
+        references: How often it is referred to, as `sys.getrefcount` told where it was a local variable. Asked for
+            first: an argument before it would be one reference more.
+        result: What a function returned.
     """
+    made = _MADE_LATER.get(type(result))
+    if made is not None:
+        kind, frame, paused = made
+        is_new = references <= _UNSHARED and getattr(result, frame) is not None and not _is_begun(result, frame, paused)
+        if kind == "generator" and result.gi_code.co_flags & _ITERABLE_COROUTINE:
+            kind = "coroutine"
+        return kind if is_new else None
     try:
-        return _kind_of_later(result)
+        return "function" if hasattr(type(result), "_asyncio_future_blocking") else None
     except BaseException as error:  # a metaclass may raise anything
         let_pass(error)
         return None
 
 
-def _kind_of_later(result: Any) -> Kind | None:
-    kind = type(result)
-    if hasattr(kind, "throw") and hasattr(kind, "send"):
-        if hasattr(kind, "__await__") or getattr(result, "gi_code", _NO_CODE).co_flags & _ITERABLE_COROUTINE:
-            return "coroutine"
-        return "generator" if hasattr(kind, "__next__") else None
-    if hasattr(kind, "athrow") and hasattr(kind, "asend"):
-        return "async generator"
-    return "function" if hasattr(kind, "_asyncio_future_blocking") else None
+def _is_begun(result: Any, frame: str, paused: tuple[str, ...]) -> bool:
+    """Tell whether the body of a coroutine or generator that has not ended has been entered."""
+    if sys.version_info < (3, 12) and frame == "ag_frame":  # which does not tell there whether it is suspended
+        found = result.ag_frame
+        return bool(found.f_code.co_code[found.f_lasti] != _RETURN_GENERATOR)
+    return any(getattr(result, name) for name in paused)
 
 
-_NO_CODE = _kind_of_later.__code__
+_MADE_LATER: dict[type, tuple[Kind, str, tuple[str, ...]]] = {
+    CoroutineType: ("coroutine", "cr_frame", ("cr_running", "cr_suspended")),
+    GeneratorType: ("generator", "gi_frame", ("gi_running", "gi_suspended")),
+    AsyncGeneratorType: ("async generator", "ag_frame", ("ag_running", "ag_suspended")),
+}
+"""What is still to be awaited or iterated over, and the attributes that tell how far it is."""
+
+_RETURN_GENERATOR = 75
+"""In Python 3.11, the instruction at which a generator stands that was made and is not begun."""
+
+
+def _references_to_new() -> int:
+    result = object()
+    return getrefcount(result)
+
+
+_UNSHARED = _references_to_new()
+"""What `sys.getrefcount` tells of an object that only a local variable refers to."""
 
 
 def _arguments(managed: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

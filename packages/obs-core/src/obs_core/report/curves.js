@@ -16,6 +16,46 @@
   const colour = (name, otherwise) => getComputedStyle(root).getPropertyValue(name).trim() || otherwise;
   const isDark = () => root.dataset.theme === "dark";
   const number = (value) => (value == null ? "–" : Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(3) : String(Number(value.toPrecision(6))));
+  // Labels of an axis tell its ticks apart, however little lies between them.
+  const SHORTEST_AXIS = 46;
+  const placesOf = (step) => {
+    const least = Math.max(0, Math.ceil(-Math.log10(step)));
+    const says = (places) => Math.abs(step * 10 ** places - Math.round(step * 10 ** places)) < 1e-6;
+    return [least, least + 1].find((places) => places <= 12 && says(places));
+  };
+  const labels = (ticks, step) => {
+    const places = step > 0 ? placesOf(step) : undefined;
+    return ticks.map((tick) => {
+      if (tick == null) return "";
+      const short = number(tick);
+      const suffices = places === undefined || Math.abs(tick) >= 1e15 || Math.abs(Number(short) - tick) < step / 100;
+      return suffices ? short : tick.toFixed(places);
+    });
+  };
+  const sizeOf = (plot, texts) => {
+    if (!texts?.length) return SHORTEST_AXIS;
+    const { ctx } = plot;
+    ctx.save();
+    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    const widest = Math.max(...texts.map((text) => ctx.measureText(text ?? "").width));
+    ctx.restore();
+    return Math.max(SHORTEST_AXIS, Math.ceil(widest / devicePixelRatio) + 18);
+  };
+  // A line has no width at a point that has no neighbour: that is drawn as a dot.
+  const alone = (values) => {
+    const found = [];
+    let [before, last] = [null, -1];
+    values.forEach((value, place) => {
+      if (value === undefined) return; // a step of another curve's
+      if (value === null) {
+        if (last >= 0 && before === null) found.push(last);
+        [before, last] = [null, -1];
+      } else [before, last] = [last >= 0 ? values[last] : null, place];
+    });
+    if (last >= 0 && before === null) found.push(last);
+    return found;
+  };
+
   const seconds = (value) => {
     if (value < 120) return `${Number(value.toFixed(value < 10 ? 2 : 0))} s`;
     if (value < 7200) return `${Math.floor(value / 60)} min${value % 60 ? ` ${Math.round(value % 60)} s` : ""}`;
@@ -84,10 +124,14 @@
       this.plot = new uPlot({
         width: this.width(),
         height: HEIGHT,
-        scales: { x: { time: false }, y: view.log ? { distr: 3, log: 10 } : {} },
+        scales: { x: { time: false, range: (_, least, most) => (least === most ? [least - 1, most + 1] : [least, most]) }, y: view.log ? { distr: 3, log: 10 } : {} },
         axes: [
-          { ...axis, values: (_, ticks) => ticks.map((tick) => (view.axis === "time" ? seconds(tick) : number(tick))) },
-          { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (tick == null ? "" : number(tick))) },
+          { ...axis, values: (plot, ticks, _, __, step) => {
+            const [first] = plot.data[0];
+            const shown = plot.data[0].length === 1 && ticks.includes(first) ? ticks.map((tick) => (tick === first ? tick : null)) : ticks;
+            return view.axis === "time" ? shown.map((tick) => (tick == null ? "" : seconds(tick))) : labels(shown, step);
+          } },
+          { ...axis, size: sizeOf, values: (_, ticks, __, ___, step) => labels(ticks, view.log ? 0 : step) },
         ],
         legend: { live: true },
         cursor: { sync: { key: this.panel.key, setSeries: false }, drag: { x: true, y: false, setScale: true } },
@@ -99,6 +143,7 @@
             width: 1.5,
             dash: index >= colours.length ? [6, 4] : undefined,
             value: (_, value) => number(value),
+            points: { size: 7, fill: colours[index % colours.length], filter: (plot, series, shown) => (shown ? null : alone(plot.data[series])) },
           })),
         ],
         hooks: { setScale: [(plot, scale) => { if (scale === "x") this.panel.follow(this, plot); }] },

@@ -39,6 +39,8 @@ addEventListener("message", (event) => {
   if (message.obs === "height") known.onHeight(message.height);
   if (message.obs === "measured") known.onMeasured?.();
   if (message.obs === "on-paper") known.onPaper?.();
+  if (message.obs === "rehearsed") known.rehearsed = { width: Number(message.width), height: Number(message.height) };
+  if (message.obs === "may-print") rehearse();
   if (message.obs === "open") onOpen(known, String(message.url));
   if (message.obs === "scroll") onScroll(known, message.top);
   if (message.obs === "save") onSave(known, String(message.name), message.content);
@@ -195,7 +197,8 @@ export const show = async (panel, title, { items, missing }, parts, begin) => {
 
 // ---- Paper. The button and Ctrl+P lay the page out as paper first: rules for paper hold, the frames are as wide as a
 // sheet, and what they hold is asked to leave the ends of sheets free. Printed by the browser's menu there is no time for
-// that: frames keep their width and are scaled down.
+// that: frames keep their width, are scaled down, and lay out what they hold at once, if they were asked before how high
+// that will be: when the reader left the page or pressed a key that opens a menu.
 
 const PAPER_WIDTH = 700; // pixels, of each of these papers between its margins
 const PAPERS = {
@@ -222,15 +225,18 @@ const asked = async (known, question, answer) => {
     && performance.now() - began < LONGEST_WAIT;
   while (!answered && goesOn()) await pause(20);
 };
+// How high a sheet is in a frame's own pixels, and how much of the first one is taken above it.
+const placeOnPaper = (frame, height) => {
+  const { top, width } = frame.getBoundingClientRect();
+  const scale = width / frame.offsetWidth;
+  return { sheet: height / scale, first: (Math.max(0, top + scrollY) % height) / scale };
+};
 const layOut = async (known, height) => {
   const { frame } = known;
   const width = frame.offsetWidth;
-  const { top, width: shown } = frame.getBoundingClientRect();
-  const scale = shown / width;
-  const first = (Math.max(0, top + scrollY) % height) / scale;
   // Somebody else's page may still be moving.
   const settles = frame.classList.contains("whole") ? 1000 : 0;
-  await asked(known, { obs: "paper", width, sheet: height / scale, first, settles }, "onPaper");
+  await asked(known, { obs: "paper", width, ...placeOnPaper(frame, height), settles }, "onPaper");
   await asked(known, { obs: "measure", width }, "onMeasured");
 };
 // A deck that was chosen just now may still be on its way; one that never comes holds up nobody for long.
@@ -251,7 +257,59 @@ const scaleToPaper = () => {
     style.setProperty("--print-scale", String(Math.min(1, PAPER_WIDTH / frame.offsetWidth)));
   }
 };
-addEventListener("beforeprint", scaleToPaper);
+const pageStyle = () => element("style", {}, `@page { ${paper().page} }`);
+const printedFrames = () => [...frames.values()].filter(({ frame }) => frame.offsetParent && !frame.closest(".away"));
+// Where frames will stand on paper is measured under the rules for paper, which are gone again before anything is drawn.
+const onPaper = (measure) => {
+  const rules = [...document.styleSheets].flatMap((sheet) => printRules(sheet.cssRules));
+  const [left, top] = [scrollX, scrollY];
+  scaleToPaper();
+  document.documentElement.classList.add("for-paper");
+  for (const rule of rules) rule.mediaText = "all";
+  try {
+    return measure();
+  } finally {
+    for (const rule of rules) rule.mediaText = "print";
+    document.documentElement.classList.remove("for-paper");
+    scrollTo({ left, top, behavior: "instant" });
+  }
+};
+const BETWEEN_REHEARSALS = 1000; // milliseconds
+let rehearsedAt = -Infinity;
+const rehearse = () => {
+  const now = performance.now();
+  if (printing || printedByMenu || document.documentElement.classList.contains("for-paper")) return;
+  if (now - rehearsedAt < BETWEEN_REHEARSALS) return;
+  rehearsedAt = now;
+  const { height } = paper();
+  const places = onPaper(() => printedFrames().map(({ frame }) => ({ frame, ...placeOnPaper(frame, height) })));
+  for (const { frame, sheet, first } of places) frame.contentWindow?.postMessage({ obs: "rehearse", sheet, first }, "*");
+};
+// Who clicks into a frame has not left the page.
+addEventListener("blur", () => { if (document.activeElement?.localName !== "iframe") rehearse(); });
+addEventListener("keydown", ({ key }) => { if (/^(Control|Meta|Alt|F10)$/.test(key)) rehearse(); });
+document.documentElement.addEventListener("mouseleave", () => rehearse());
+let printedByMenu = null;
+addEventListener("beforeprint", () => {
+  scaleToPaper();
+  if (document.documentElement.classList.contains("for-paper")) return;
+  const format = pageStyle();
+  document.head.append(format);
+  const given = [];
+  for (const { frame, rehearsed } of printedFrames()) {
+    const { style } = frame.parentElement;
+    const shown = style.getPropertyValue("--content-height");
+    if (!rehearsed?.height || rehearsed.width !== frame.offsetWidth) continue;
+    given.push(() => style.setProperty("--content-height", shown));
+    style.setProperty("--content-height", `${Math.min(TALLEST, Math.max(rehearsed.height, Number.parseFloat(shown) || 0))}px`);
+  }
+  printedByMenu = () => {
+    printedByMenu = null;
+    format.remove();
+    for (const each of given) each();
+  };
+});
+addEventListener("afterprint", () => printedByMenu?.());
 // A browser may say that it has printed before it has taken the frames, which run in processes of their own: what was laid
 // out for paper stays so until the reader is back at the page.
 const BACK = ["focus", "pointermove", "pointerover", "pointerdown", "wheel", "keydown", "keyup"];
@@ -260,9 +318,9 @@ let toScreen = () => {};
 const layOutPage = () => {
   const root = document.documentElement;
   const theme = currentTheme();
-  const { page, height } = paper();
+  const { height } = paper();
   const rules = [...document.styleSheets].flatMap((sheet) => printRules(sheet.cssRules));
-  const format = element("style", {}, `@page { ${page} }`);
+  const format = pageStyle();
   const [left, top] = [scrollX, scrollY];
   const listening = new AbortController();
   toScreen = () => {
@@ -300,9 +358,7 @@ export const printWell = async () => {
     await openedAll();
     toScreen();
     const height = layOutPage();
-    for (const known of frames.values()) {
-      if (known.frame.offsetParent && !known.frame.closest(".away")) await layOut(known, height);
-    }
+    for (const known of printedFrames()) await layOut(known, height);
     print();
   } finally {
     printing = false;

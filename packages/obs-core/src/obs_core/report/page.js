@@ -35,15 +35,34 @@ const decoded = (base64) => {
   for (let index = 0; index < bytes.length; index++) bytes[index] = characters.charCodeAt(index);
   return bytes;
 };
-const inflated = async (id) => {
-  const holder = byId(`obs-${id}`);
-  if (!holder) return null;
-  const stream = new Blob([decoded(holder.textContent)]).stream().pipeThrough(new DecompressionStream("gzip"));
+const inflated = async (id, elsewhere = async () => null) => {
+  const text = byId(`obs-${id}`)?.textContent ?? await elsewhere();
+  if (text === null) return null;
+  const stream = new Blob([decoded(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).text();
+};
+// A deck in a notebook asks the notebook's page, which has each library once, for those that it did not bring.
+const awaited = new Map();
+const ofNotebook = (digest) => {
+  if (contents.layout !== "deck" || parent === self) return null;
+  askNotebook(digest);
+  return new Promise((resolve) => { awaited.set(digest, resolve); });
+};
+const askNotebook = (digest) => parent.postMessage({ obs: "asked", digest }, "*");
+const onNotebook = ({ source, data }) => {
+  if (source !== parent || !data) return;
+  if (data.obs === "body") {
+    awaited.get(data.digest)?.(data.content);
+    awaited.delete(data.digest);
+  }
+  if (data.obs === "theme" && ["light", "dark"].includes(data.theme)) {
+    applyTheme(data.theme);
+    for (const digest of awaited.keys()) askNotebook(digest); // the notebook's script may have come after this page's
+  }
 };
 const bodies = new Map();
 const sharedBody = (digest) => {
-  if (!bodies.has(digest)) bodies.set(digest, inflated(`shared-${digest}`));
+  if (!bodies.has(digest)) bodies.set(digest, inflated(`shared-${digest}`, () => ofNotebook(digest)));
   return bodies.get(digest);
 };
 const itemsOf = async (payload) => {
@@ -343,13 +362,18 @@ const filter = (choices) => {
   });
   return field;
 };
+const countOfTasks = () => {
+  const failed = contents.tasks.filter((task) => task.status === "failed").length;
+  const all = contents.tasks.length.toLocaleString("en");
+  return failed ? `${all}, ${failed.toLocaleString("en")} failed` : all;
+};
 const overviewHeader = (execution) => element("header", { class: "head" },
   element("h1", {}, "Overview"),
   facts(
     element("div", { class: "fact on-phone" }, element("dt", {}, "Execution"), element("dd", {}, executionId(execution))),
     fact("Started", moment(execution.started)),
     duration(execution),
-    fact("Tasks", contents.tasks.length.toLocaleString("en")),
+    fact("Tasks", countOfTasks()),
     machineFacts(execution),
   ),
   contents.live && execution.status === "running" ? liveNote(execution) : null,
@@ -363,4 +387,8 @@ const overviewSection = (execution) => {
   return { section, show: () => fill(panel, "Overview", contents.overview) };
 };
 
+if (parent !== self) {
+  addEventListener("message", onNotebook);
+  parent.postMessage({ obs: "begun" }, "*");
+}
 ({ task: drawTask, list: drawList, deck: drawDeck })[contents.layout]();

@@ -78,7 +78,12 @@ def render_report(
     return _page(execution if listed else tasks[0], execution, contents, payloads)
 
 
-def render_notebook(name: str, items: list[str], shared: Callable[[str], SharedBody]) -> str:
+def render_notebook(
+    name: str,
+    items: list[str],
+    shared: Callable[[str], SharedBody],
+    brings: Callable[[str], bool] | None = None,
+) -> str:
     """Write one deck as HTML that a notebook can show: a sandboxed frame that is as high as its content.
 
     Where scripts are off (an untrusted or converted notebook) its tables, texts and images are shown without them.
@@ -87,6 +92,8 @@ def render_notebook(name: str, items: list[str], shared: Callable[[str], SharedB
         name: The deck's name.
         items: Its HTML items, with their large scripts and styles extracted.
         shared: As for `render_report`.
+        brings: Tells whether this output brings a large script or style, by its hash, for all of the notebook;
+            otherwise another output does. Default: the frame has all that it needs in itself.
 
     Returns:
         HTML to put among other HTML.
@@ -96,8 +103,9 @@ def render_notebook(name: str, items: list[str], shared: Callable[[str], SharedB
     """
     payloads = Payloads(shared)
     contents = {"layout": "deck", "tabs": [[name, payloads.add(items)]]}
+    brought = "" if brings is None else payloads.take_bodies_out(brings)
     page = _filled("page.html", title=_text(name), icon="", summary="", **_embedded(contents, payloads))
-    return _filled("notebook.html", name=_text(name), page=_text(page), still=_still(items))
+    return _filled("notebook.html", bodies=brought, name=_text(name), page=_text(page), still=_still(items))
 
 
 _MOVING = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)

@@ -3,6 +3,7 @@
 // sheet is moved to the next one, before the page around prints.
 (() => {
   const TIME = 6000; // milliseconds: a document of very many sheets is laid out as far as that suffices
+  const SHORT_TIME = 250; // the same while a reader may still be reading
   const SMALLEST = 0.4; // what is wider than paper is made smaller, but still to be read
   const SMALL = 0.6; // lines of text rather go on in the next line
   const WHOLE = "svg, img, canvas, video, iframe, object, button, input, select, textarea, figure, h1, h2, h3, h4, h5, h6";
@@ -79,8 +80,8 @@
 
   // ---- Sheets. `sheet` is the height of one, and `first` how much of the first one is taken above this document.
 
-  const layOut = async (sheet, first) => {
-    const ends = performance.now() + TIME;
+  // Gives the inner frames that stand across the end of a sheet, for the caller to ask, and goes on once they have answered.
+  function* layOut(sheet, first, ends) {
     const sheetAt = (y) => Math.floor((y + first) / sheet);
     const startAfter = (y) => (sheetAt(y) + 1) * sheet - first + CLEAR;
     const boxOf = (node) => {
@@ -154,22 +155,6 @@
       return height < sheet / 2 && numberOf(borderTopWidth) > 0 && numberOf(borderBottomWidth) > 0;
     };
     const isHeading = (element) => /^h[1-6]$/.test(element.localName) || element.matches(".bar, .facts, caption");
-    const layInner = async (frame) => {
-      const { top } = boxOf(frame);
-      const answer = new Promise((resolve) => {
-        const onMessage = ({ source, data }) => {
-          if (source !== frame.contentWindow || data?.obs !== "on-paper") return;
-          removeEventListener("message", onMessage);
-          resolve(Number(data.height));
-        };
-        addEventListener("message", onMessage);
-      });
-      const above = (top + first) % sheet;
-      frame.contentWindow.postMessage({ obs: "paper", width: frame.clientWidth, sheet, first: above }, "*");
-      undo.push(() => frame.contentWindow?.postMessage({ obs: "screen" }, "*"));
-      const height = await Promise.race([answer, pause(TIME)]);
-      if (height > 0) style(frame, "height", `${height + 2}px`);
-    };
     // A heading, and a line under it, go along with what they stand over.
     const withHeading = (band, before) => {
       const above = before.slice(-2).reverse();
@@ -183,17 +168,17 @@
       if (height > sheet) return false;
       return elements.some((each) => isWhole(each, height)) || (elements.length > 1 && height < sheet / 2);
     };
-    const layBand = async (band, before) => {
+    function* layBand(band, before) {
       const next = startAfter(band.top + 0.5);
       if (band.elements.some(isHeading) && next - band.bottom < HEADING_ROOM) return move(band.elements, next);
       if (!isCut(band)) return;
       if (isKept(band)) return move(withHeading(band, before).elements, next);
       for (const each of band.elements) {
-        if (each.matches("iframe.obs-document")) await layInner(each);
-        else if (!each.matches(WHOLE)) await lay(each);
+        if (each.matches("iframe.obs-document")) yield { frame: each, sheet, first: (boxOf(each).top + first) % sheet };
+        else if (!each.matches(WHOLE)) yield* lay(each);
       }
-    };
-    const lay = async (element) => {
+    }
+    function* lay(element) {
       for (const text of [...element.childNodes]) if (text.nodeType === 3 && text.data.trim()) layText(text);
       const bands = bandsOf([...element.children]);
       for (let index = 0; index < bands.length && performance.now() < ends; index += 1) {
@@ -202,19 +187,37 @@
         const boxes = elements.map(boxOf);
         const top = Math.min(...boxes.map((each) => each.top));
         const bottom = Math.max(...boxes.map((each) => each.bottom));
-        await layBand({ elements, top, bottom, height: bottom - top }, bands.slice(0, index));
+        yield* layBand({ elements, top, bottom, height: bottom - top }, bands.slice(0, index));
       }
-    };
-    await lay(document.body);
+    }
+    yield* lay(document.body);
+  }
+  const layInner = async ({ frame, sheet, first }) => {
+    const answer = new Promise((resolve) => {
+      const onMessage = ({ source, data }) => {
+        if (source !== frame.contentWindow || data?.obs !== "on-paper") return;
+        removeEventListener("message", onMessage);
+        resolve(Number(data.height));
+      };
+      addEventListener("message", onMessage);
+    });
+    frame.contentWindow.postMessage({ obs: "paper", width: frame.clientWidth, sheet, first }, "*");
+    undo.push(() => frame.contentWindow?.postMessage({ obs: "screen" }, "*"));
+    const height = await Promise.race([answer, pause(TIME)]);
+    if (height > 0) style(frame, "height", `${height + 2}px`);
   };
 
   // ---- What the page around asks for
 
   const heightOf = () => Math.ceil(document.documentElement.getBoundingClientRect().height);
-  const toPaper = async ({ width, sheet, first, settles = 0 }) => {
+  const takePaper = () => {
     toScreen();
     turnStyles();
     style(document.documentElement, "print-color-adjust", "exact"); // or bars lose their colour
+  };
+  const toPaper = async ({ width, sheet, first, settles = 0 }) => {
+    rehearsed = null;
+    takePaper();
     while (innerWidth !== width) await pause(20); // it may arrive later than the question
     tell("paper");
     undo.push(() => tell("screen"));
@@ -225,12 +228,61 @@
       await pause(60);
     }
     fitWidth();
-    await layOut(sheet, first);
+    for (const inner of layOut(sheet, first, performance.now() + TIME)) await layInner(inner);
     parent.postMessage({ obs: "on-paper", height: heightOf() }, "*");
   };
+
+  // ---- Printed by the browser's menu, a document hears of it at the last moment, and can ask nobody anything. The page
+  // around must know by then how high this will be: so it is laid out and put back when the reader may be on the way to
+  // that menu, before anything is drawn of it. What is more than a short time's work is not: it is printed as it is.
+
+  let rehearsed = null;
+  const toPaperAtOnce = ({ sheet, first }, time) => {
+    const ends = performance.now() + time;
+    takePaper();
+    tell("paper");
+    undo.push(() => tell("screen"));
+    fitWidth();
+    for (const _ of layOut(sheet, first, ends)); // inner frames cannot answer now
+    return performance.now() < ends ? heightOf() : 0;
+  };
+  const scrolled = () => {
+    const places = [...document.querySelectorAll("*")].filter((each) => each.scrollTop || each.scrollLeft);
+    return places.map((each) => [each, each.scrollLeft, each.scrollTop]);
+  };
+  const rehearse = ({ sheet, first }) => {
+    // What the reader has chosen must stay so, and what is laid out already needs no rehearsal.
+    if (undo.length || !getSelection().isCollapsed) return;
+    const onScreen = [innerWidth, heightOf(), sheet, first].join();
+    if (rehearsed?.onScreen !== onScreen) {
+      const places = scrolled();
+      const height = toPaperAtOnce({ sheet, first }, SHORT_TIME);
+      toScreen();
+      for (const [each, left, top] of places) each.scrollTo({ left, top, behavior: "instant" });
+      rehearsed = { onScreen, width: innerWidth, sheet, first, height };
+    }
+    parent.postMessage({ obs: "rehearsed", width: rehearsed.width, height: rehearsed.height }, "*");
+  };
+  let printedAtOnce = false;
+  addEventListener("beforeprint", () => {
+    if (undo.length || !rehearsed?.height || rehearsed.width !== innerWidth) return;
+    printedAtOnce = true;
+    // It has changed since: more than there is room for would be lost.
+    const height = toPaperAtOnce(rehearsed, TIME);
+    if (!height || height > rehearsed.height) toScreen();
+  });
+  addEventListener("afterprint", () => {
+    if (printedAtOnce) toScreen();
+    printedAtOnce = false;
+  });
+  const tellOfMenu = () => parent.postMessage({ obs: "may-print" }, "*");
+  addEventListener("keydown", ({ key }) => { if (/^(Control|Meta|Alt|F10)$/.test(key)) tellOfMenu(); });
+  addEventListener("blur", tellOfMenu);
+
   addEventListener("message", ({ source, data }) => {
     if (source !== parent || !data) return;
     if (data.obs === "paper") toPaper(data);
     if (data.obs === "screen") toScreen();
+    if (data.obs === "rehearse") rehearse(data);
   });
 })();

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
+from typing import Any
 
-__all__ = ["file_id", "moved_up", "open_high"]
+__all__ = ["NO_LINK", "file_id", "largest_file", "may_write", "moved_up", "open_high"]
+
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+"""Flag that makes opening a symbolic link an error."""
 
 _MOST = 1024
 """Descriptors that a process has by default, and that `select` knows."""
@@ -12,6 +18,9 @@ _MOST = 1024
 _ROOM = 124
 """Descriptors at the upper end that are for obs. They are given away from the lowest on, so one up there is not soon
 given to somebody else once it is closed."""
+
+_turns = itertools.count()
+"""A number up there that the program closed is not soon one of ours again: who still writes to it would not notice."""
 
 
 def open_high(path: str, flags: int) -> int:
@@ -31,11 +40,42 @@ def moved_up(descriptor: int) -> int:
         import resource
 
         most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST)
-        high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, max(most - _ROOM, 0))
+        high = _duplicate(descriptor, max(most - _ROOM, 0), fcntl)
     except (ImportError, OSError):
         return descriptor
     os.close(descriptor)
     return high
+
+
+def _duplicate(descriptor: int, lowest: int, fcntl: Any) -> int:
+    first = lowest + next(_turns) % (_ROOM // 2)
+    try:
+        return int(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, first))
+    except OSError:  # so many are open, or few are allowed
+        return int(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest))
+
+
+def largest_file() -> int:
+    """Return how large a file this process may make (`RLIMIT_FSIZE`); -1 if that is not limited."""
+    try:
+        import resource
+    except ImportError:
+        return -1
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return -1 if most == resource.RLIM_INFINITY else most
+
+
+def may_write(size: int) -> None:
+    """Refuse what would make a file larger than this process may make it: SIGXFSZ could end the program.
+
+    Args:
+        size: How large the file is to be.
+
+    Raises:
+        OSError: It may not be that large.
+    """
+    if -1 < largest_file() < size:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
 
 def file_id(descriptor: int) -> tuple[int, int] | None:

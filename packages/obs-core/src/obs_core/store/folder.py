@@ -12,15 +12,13 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from obs_core.store.base import Segment, StoreError
-from obs_core.store.descriptors import file_id, open_high
+from obs_core.store.descriptors import NO_LINK, file_id, may_write, open_high
 from obs_core.store.packing import member
 from obs_core.store.paths import parts_of
 
 _COMPRESS_FROM = 64 * 1024
 """Smaller closed segments stay as they are: a reader gains nothing, and a trivial task should cost
 nothing."""
-
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 _MEMBER = 64 * 1024
 """Bytes of lines in one member of a compressed segment, to the end of their last batch: what one flipped bit costs."""
@@ -46,8 +44,6 @@ class FolderStore:
         except OSError:  # the working folder was removed: so it is told, once, when something is written
             self._root = path
         self._ahead: float | None = None
-        self._no_link = ""
-        """The folder that was looked at last: neither it nor one above it is a link."""
 
     def segment(self, path: str) -> Segment:
         return _FolderSegment(self._full(path))
@@ -55,9 +51,10 @@ class FolderStore:
     def put(self, path: str, content: bytes) -> None:
         full = self._full(path)
         scratch = f"{full}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+        may_write(len(content))
         _make_parent(full)
         try:
-            with open(scratch, "wb") as file:
+            with open(scratch, "xb") as file:
                 file.write(content)
             os.replace(scratch, full)
         except BaseException:
@@ -65,7 +62,7 @@ class FolderStore:
             raise
 
     def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
-        descriptor = _opened(self._full(path, leaf=not _NO_LINK))
+        descriptor = _opened(self._full(path, leaf=not NO_LINK))
         try:
             most = os.fstat(descriptor).st_size - start
             if start:
@@ -134,11 +131,8 @@ class FolderStore:
         """
         parts = parts_of(path)
         full = self._root + os.sep + os.sep.join(parts)
-        above = path.rpartition("/")[0]
-        if above != self._no_link:  # the next file lies in the same folder, mostly
-            for depth in range(2, len(parts)):
-                self._refuse_link(os.path.join(self._root, *parts[:depth]), path)
-            self._no_link = above
+        for depth in range(2, len(parts)):  # each time: a folder may have become a link since the last one
+            self._refuse_link(self._root + os.sep + os.sep.join(parts[:depth]), path)
         if leaf and len(parts) > 1:
             self._refuse_link(full, path)
         return full
@@ -169,6 +163,7 @@ class _FolderSegment:
             # An append was interrupted, or its caller was before he took note: taken back, so that no line is there
             # twice.
             os.ftruncate(self._descriptor, self.size)
+        may_write(self.size + len(lines))
         self._end = -1
         try:
             written = os.write(self._descriptor, lines)
@@ -220,13 +215,13 @@ class _FolderSegment:
             raise FileNotFoundError(f"{self._path} was replaced while it was written")
 
 
-_APPENDED = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+_APPENDED = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK | getattr(os, "O_BINARY", 0)
 
 
 def _opened(path: str) -> int:
     """Open a file to be read: no link, folder, pipe or device, for which a reader might wait for ever."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | _NO_LINK | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(path, os.O_RDONLY | NO_LINK | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise StoreError(f"{path} is a symbolic link: not followed") from error
@@ -248,7 +243,8 @@ def _open_new(path: str) -> int:
 def _compress(path: str) -> None:
     """Replace a file by its gzip, a member for each few batches; a reader that sees both takes the compressed one."""
     scratch = f"{path}.gz.tmp"
-    with open(path, "rb") as source, open(scratch, "wb") as target:
+    _remove_file(scratch)  # of a process that was killed in the midst of it; a link is removed, not followed
+    with open(_opened(path), "rb") as source, open(scratch, "xb") as target:
         for lines in _batches(source):
             target.write(member(lines))
         # What replaces must be on the disk before it does: after a power failure there would be neither.

@@ -11,8 +11,9 @@ from typing import Any
 from obs_core.interruptions import interruption
 from obs_core.store.base import Segment, StoreError
 from obs_core.store.packing import member
-from obs_core.store.passwords import password_of, without_password
+from obs_core.store.passwords import without_password
 from obs_core.store.paths import parts_of
+from obs_core.text.masking import mask
 
 _IMPATIENT: dict[str, dict[str, Any]] = {
     "s3": {"config_kwargs": {"connect_timeout": 5, "read_timeout": 15, "retries": {"max_attempts": 2}}},
@@ -175,9 +176,8 @@ def _open(url: str) -> tuple[Any, str]:
         files, root = fsspec.core.url_to_fs(url, **_IMPATIENT.get(protocol, {}))
     except (ImportError, ValueError) as error:
         hint = ' (try: pip install "obs-core[s3]")' if protocol.startswith("s3") else ""
-        shown, password = without_password(url), password_of(url)
-        reason = str(error).replace(password, "***") if password else str(error)
-        raise StoreError(f"cannot open the store {shown!r}: {reason}{hint}") from error
+        shown = without_password(url)
+        raise StoreError(f"cannot open the store {shown!r}: {mask(str(error).replace(url, shown))}{hint}") from error
     return files, root.rstrip("/")
 
 

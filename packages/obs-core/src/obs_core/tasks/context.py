@@ -106,12 +106,14 @@ class TaskContext:
         """Let everyone who reads this task's report know something."""
         self.state.note(text)
 
-    def keep(self, name: str, value: Any) -> None:
+    def keep(self, name: str, value: Any, *, as_last: bool = True) -> None:
         """Keep a value with this task, beside what it returns: a profile, a summary, a model.
 
         Args:
             name: What it is called; a second value of the name replaces the first.
             value: A value of a type that a `TypeTransformer` can keep.
+            as_last: Whether `last` gives it to later calls, once this one has succeeded; what is no measure for them
+                is kept without.
 
         Raises:
             TypeError: No transformer can keep it.
@@ -123,20 +125,26 @@ class TaskContext:
         """
         from obs_core.recording.artifacts import keep
 
-        keep(self.state, name, value)
+        keep(self.state, name, value, as_last=as_last)
 
-    def last(self, name: str) -> Kept | None:
+    def last(self, name: str, *, sure: bool = False) -> Kept | None:
         """Return what the last successful call of the same task, in any execution of the store, kept.
 
         Args:
             name: As for `keep`.
+            sure: Whether None must mean that nothing was kept: then what cannot be read is an error, here or when its
+                value is asked for.
 
         Returns:
             The value and where it is from; None if there is none, or it was removed since.
+
+        Raises:
+            OSError: With `sure`: the store cannot be read.
+            ValueError: With `sure`: what the store says is broken.
         """
         from obs_core.recording.artifacts import last
 
-        return last(self.state, name)
+        return last(self.state, name, sure=sure)
 
     def capture(self, kind: str, *, suffix: str = ".bin", options: dict[str, Any] | None = None) -> Capture:
         """Begin a file from which decks of this task are made later: by whoever writes it, or after a kill by a reader.

@@ -15,8 +15,9 @@ from obs_core.recording.own_work import own_work, undecorated
 from obs_core.recording.scope import current
 from obs_core.recording.wrapping import Replacing, wrap
 from obs_core.tasks.context import TaskContext, current_context
-from obs_core.values.hints import extras_of, hints_of, remember_names, types_of
+from obs_core.values.hints import extras_of, hints_of, members_of, remember_names, types_of
 from obs_core.values.registry import Registration, check_target, imported_class
+from obs_core.values.remembered import attribute
 
 if TYPE_CHECKING:
     from obs_core.decks.deck import Deck
@@ -130,13 +131,26 @@ class TaskCall:
         """Return the function's type hints by parameter and ``"return"``, with what `Annotated` adds."""
         return {} if self.function is None else dict(hints_of(self.function))
 
-    def keep(self, name: str, value: Any) -> None:
-        """Keep a value with the task; see `TaskContext.keep`."""
-        self.context.keep(name, value)
+    def may_be_none(self, name: str) -> bool:
+        """Tell whether a parameter, or ``"return"``, may be None by its hint or its default."""
+        import inspect
 
-    def last(self, name: str) -> Kept | None:
+        hint = self.hints().get(name)
+        hint = hint.__origin__ if hasattr(hint, "__metadata__") else hint
+        if type(None) in members_of(hint):
+            return True
+        if name == "return" or self.function is None:
+            return False
+        parameter = inspect.signature(self.function).parameters.get(name)
+        return parameter is not None and parameter.default is None
+
+    def keep(self, name: str, value: Any, *, as_last: bool = True) -> None:
+        """Keep a value with the task; see `TaskContext.keep`."""
+        self.context.keep(name, value, as_last=as_last)
+
+    def last(self, name: str, *, sure: bool = False) -> Kept | None:
         """Return what the last successful call of this task kept under a name; see `TaskContext.last`."""
-        return self.context.last(name)
+        return self.context.last(name, sure=sure)
 
     def spans(self) -> list[Bar]:
         """Return the task's longest operations so far, in the order in which they began; none without decks."""
@@ -221,8 +235,8 @@ class TaskDecorator:
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Decorate a function of any kind."""
         remember_names(function)
-        settings = getattr(function, "__obs_task__", None)
-        if settings is not None and settings.wrapper is function:
+        settings = attribute(function, "__obs_task__")
+        if settings is not None and attribute(settings, "wrapper") is function:
             task: Callable[P, T] = settings.surrounded(self._wrapped)
             return task
         return self._wrapped(function)

@@ -16,18 +16,26 @@ from obs_core.failsafe import guarded, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
 from obs_core.recording import logs, surroundings, threads, wrapping
-from obs_core.recording.executions import begin, end, leave_part, make_task_visible, make_visible, take_part_with
+from obs_core.recording.executions import (
+    begin,
+    end,
+    leave_part,
+    leave_to_parent,
+    make_task_visible,
+    make_visible,
+    take_part_with,
+)
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState, is_of_this_process
-from obs_core.recording.scope import active, current, entered, going_on, leave
+from obs_core.recording.scope import active, current, entered, going_on, leave, look_after
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import remember_names
-from obs_core.values.remembered import underlying
+from obs_core.values.remembered import attribute, underlying
 
 if TYPE_CHECKING:
     from obs_core.decks.deck import DeckField
@@ -81,7 +89,7 @@ class TaskSettings:
         self.logs = logs
         self.wrapper: Callable[..., Any] | None = None
         self.body: Any = None
-        self.qualified_name = f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', named.__name__)}"
+        self.qualified_name = f"{attribute(named, '__module__', '')}.{attribute(named, '__qualname__', named.__name__)}"
         self.pauses = kind_of(function) != "function"
 
     def surrounded(self, surround: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[..., Any]:
@@ -194,10 +202,10 @@ def task(
 
 
 def _as_task(settings: TaskSettings) -> Callable[..., Any]:
-    annotated = getattr(settings.function, "__annotations__", None)
-    if annotated:
+    annotated = attribute(settings.function, "__annotations__")
+    if annotated and isinstance(annotated, dict):  # some objects answer to any name
         remember_names(settings.function)
-    body = _AnnotatedBody(settings.function) if annotated else None
+    body = _AnnotatedBody(settings.function) if isinstance(annotated, dict) and annotated else None
     wrapper = wrap(settings.function, functools.partial(_Call, settings), body)
     settings.wrapper = wrapper
     wrapper.__obs_task__ = settings  # type: ignore[attr-defined]
@@ -262,6 +270,11 @@ class _Call:
         task, self._arguments = self._task, ((), {})
         if task is None:
             return
+        if not is_of_this_process(task):
+            logs.end(task)
+            self._leave(task)
+            leave_to_parent(task, error)
+            return
         error = None if ended_well(error) else error
         task.body_ends()
         task.ended = clock.wall()
@@ -280,20 +293,32 @@ class _Call:
             elif error is None and self._keep(task):
                 used = task.spent[1] if task.spent else 0  # the clock of the process costs a system call
                 record_own_work(task, "obs: keep the output", task.ended, task.cpu + used)
+        except (
+            BaseException
+        ) as late:  # a timeout of the task's that came while its result was drawn: the call raises it
+            if error is None and not ended_well(late):
+                error, task.failure = late, describe_error(late)
+            raise
         finally:
-            task.over, task.older_threads = True, None
-            active.discard(task)
-            leave(task)
-            _leave_thread(task)
+            self._leave(task)
             self._end(task, error)
             if self._is_outermost:
                 leave_part(task)
+
+    def _leave(self, task: TaskState) -> None:
+        task.over, task.older_threads = True, None
+        active.discard(task)
+        leave(task)
+        _leave_thread(task)
 
     def _begin(self) -> None:
         if sys.is_finalizing():
             return  # called by a finalizer: what renders and writes is gone already
         settings = self._settings
-        outside = going_on(current.get())
+        outside = current.get()
+        if outside is not None:
+            look_after(outside.task.run)
+            outside = going_on(outside)
         parent = outside or of_this_thread() or carried()
         if parent is None:
             self._own_run = begin(settings.name, {})
@@ -493,7 +518,8 @@ def _check_attempt(attempt: Any) -> None:
 def _titles(fields: Iterable[DeckField | str] | None) -> frozenset[str]:
     if fields is None:
         return _ALL_DECKS
-    titles = frozenset(str(getattr(field, "value", field)) for field in fields)
+    given = (str(getattr(field, "value", field)) for field in fields)
+    titles = frozenset(_BY_NAME.get(title.lower(), title) for title in given)
     unknown = titles - _ALL_DECKS
     if unknown:
         raise ValueError(f"unknown deck fields {sorted(unknown)}; there are {sorted(_ALL_DECKS)} (see DeckField)")
@@ -502,3 +528,5 @@ def _titles(fields: Iterable[DeckField | str] | None) -> frozenset[str]:
 
 _ALL_DECKS = frozenset(("Input", "Output", "Source Code", "Timeline", "Dependencies"))
 """The values of `DeckField`, which is imported only once a deck is made."""
+
+_BY_NAME = {title.lower(): title for title in _ALL_DECKS}

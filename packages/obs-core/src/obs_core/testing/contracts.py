@@ -207,11 +207,11 @@ class TrackerContract:
         assert [link.name for link in tracked.links] == [self.tracker().link_name]
 
     def test_an_exception_goes_on_as_it_was_and_ends_the_experiment_as_failed(self) -> None:
-        """Whatever the exception is."""
-        for error in (ValueError("of the task"), SystemExit(3), KeyboardInterrupt()):
+        """Whatever the exception is, but for an exit that is a success."""
+        for error in (ValueError("of the task"), SystemExit(3), KeyboardInterrupt(), SystemExit(0)):
             raised = _raised_by(task(self.tracker()(_raising(error))))
             assert raised is error, f"{raised!r} came out instead of {error!r}"
-        assert [failed for _, failed in self.ended()] == [True] * 3
+        assert [failed for _, failed in self.ended()] == [True, True, True, False]
 
     def test_two_calls_are_two_experiments_and_a_retry_goes_on_with_the_failed_one(self) -> None:
         """The id of an experiment comes from execution and task."""

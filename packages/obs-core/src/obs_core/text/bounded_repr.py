@@ -13,7 +13,7 @@ from obs_core.interruptions import let_pass
 from obs_core.limits import limited
 from obs_core.text.masking import mask, mask_value
 
-__all__ = ["bounded_repr", "describe_error", "shown_fields", "shows_items", "untold"]
+__all__ = ["as_shown", "bounded_repr", "describe_error", "hides_itself", "shown_fields", "shows_items", "untold"]
 
 _MOST_ITEMS = 200
 _DEEPEST = 12
@@ -28,19 +28,19 @@ _SEQUENCES: dict[object, tuple[str, str]] = {
     set.__repr__: ("{", "}"),
     frozenset.__repr__: ("frozenset({", "})"),
     deque.__repr__: ("deque([", "])"),
-    UserList.__repr__: ("[", "]"),
     type({}.keys()).__repr__: ("dict_keys([", "])"),
     type({}.values()).__repr__: ("dict_values([", "])"),
     type({}.items()).__repr__: ("dict_items([", "])"),
 }
 _MAPPINGS: dict[object, tuple[str, str]] = {
     dict.__repr__: ("{", "}"),
-    UserDict.__repr__: ("{", "}"),
     OrderedDict.__repr__: ("OrderedDict({", "})"),
     Counter.__repr__: ("Counter({", "})"),
     defaultdict.__repr__: ("defaultdict({", "})"),
-    MappingProxyType.__repr__: ("mappingproxy({", "})"),
 }
+_AROUND_OTHERS = frozenset((UserDict.__repr__, UserList.__repr__, MappingProxyType.__repr__))
+"""How containers are written that show another one's `repr`."""
+
 _TEXTS = (str.__repr__, bytes.__repr__, bytearray.__repr__)
 
 
@@ -118,7 +118,10 @@ class _Nest:
 
 
 def _pieces(value: Any, nest: _Nest) -> Iterator[str]:
-    form = type(value).__repr__
+    form: Any = type(value).__repr__
+    if form in _AROUND_OTHERS:
+        before, inside, after = _around(value)
+        return _framed(before, inside, after, nest)
     if form in _SEQUENCES:
         return _sequence(value, _SEQUENCES[form], nest)
     if form in _MAPPINGS:
@@ -145,6 +148,21 @@ def _mapping(value: Any, brackets: tuple[str, str], nest: _Nest) -> Iterator[str
 def _record(value: Any, shown: dict[str, Any], nest: _Nest) -> Iterator[str]:
     fields = (_field(name, part, nest) for name, part in shown.items())
     return _container(value, f"{type(value).__name__}(", fields, ")", nest)
+
+
+def _around(value: Any) -> tuple[str, Any, str]:
+    """Return the container that another one shows, whose own `repr` counts, and what is written around it."""
+    if isinstance(value, UserDict | UserList):
+        return "", value.data, ""
+    import gc
+
+    return "mappingproxy(", gc.get_referents(value)[0], ")"  # nothing else tells what it stands for
+
+
+def _framed(before: str, inside: Any, after: str, nest: _Nest) -> Iterator[str]:
+    yield before
+    yield from _pieces(inside, nest)
+    yield after
 
 
 def _container(
@@ -183,7 +201,33 @@ def shows_items(value: object) -> bool:
         value: Anything.
     """
     form: Any = type(value).__repr__
+    if form in _AROUND_OTHERS:
+        return shows_items(_around(value)[1])
     return form in _SEQUENCES or form in _MAPPINGS
+
+
+def hides_itself(value: object) -> bool:
+    """Tell whether a text, bytes or a number is written by a `repr` of its own class, which may hide what it holds.
+
+    Args:
+        value: Anything; numpy's and enum's classes write what theirs hold.
+    """
+    form: Any = type(value).__repr__
+    home = getattr(getattr(form, "__objclass__", form), "__module__", "")
+    return str(home).partition(".")[0] not in _TELLING
+
+
+_TELLING = frozenset(("builtins", "enum", "numpy"))
+
+
+def as_shown(value: object) -> str:
+    """Write a value as `str` does, or as its `repr` does where a class has one that is newer than its ``__str__``.
+
+    Such a class may hide what its base's ``__str__`` would tell.
+    """
+    order = type(value).__mro__
+    newer = next(each for each in order if "__repr__" in vars(each) or "__str__" in vars(each))
+    return str.__str__(str(value) if "__str__" in vars(newer) else repr(value))
 
 
 def shown_fields(value: object) -> dict[str, Any] | None:

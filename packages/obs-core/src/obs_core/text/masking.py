@@ -23,6 +23,8 @@ __all__ = [
     "forget_secret_values",
     "mask",
     "mask_value",
+    "masked_name",
+    "masked_text",
     "masks_anything",
     "register_secret_value",
 ]
@@ -114,6 +116,39 @@ def mask(text: str) -> str:
     from heapq import merge
 
     return _blanked(text, merge(*(needle.spans(text) for needle in found)))
+
+
+def masked_text(text: str, longest: int, mark: str = "") -> str:
+    """Return no more than the beginning of a text, masked before it is cut: half of a secret would be known to nobody.
+
+    Args:
+        text: Any text.
+        longest: How many characters are kept at the most.
+        mark: What stands at the end in place of the rest, within them.
+
+    Examples:
+        >>> masked_text("too long to be a name", 8, "…")
+        'too lon…'
+    """
+    text = mask(text)
+    return text if len(text) <= longest else f"{text[: longest - len(mark)]}{mark}"
+
+
+def masked_name(name: str, longest: int) -> str:
+    """Return a name, masked and cut as a text is; two that differ beyond the cut still differ, by a digest at the end.
+
+    Args:
+        name: Such as that of a metric.
+        longest: How many characters are kept at the most.
+    """
+    if len(name) <= longest and not sought:
+        return name
+    name = mask(name)
+    if len(name) <= longest:
+        return name
+    from hashlib import sha256
+
+    return f"{name[: longest - 9]}…{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def mask_value(value: Any) -> Any:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 import msgspec
 
 from obs_core.interruptions import let_pass
 from obs_core.limits import RenderTimeout, limited
-from obs_core.text.bounded_repr import bounded_repr, untold
+from obs_core.text.bounded_repr import as_shown, bounded_repr, hides_itself, shows_items, untold
 
 __all__ = ["plain"]
 
 _SCALARS = frozenset((str, int, float, bool, type(None)))
+
+_ALWAYS_JSON = _SCALARS - {float}
+"""Types of which JSON knows every value."""
 
 _MOST_VALUES = 1_000
 """Values in a container up to which it is copied; a larger one is told by a bounded text."""
@@ -40,14 +44,14 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
     """
     for value in values.values():
         # Not its __class__, which may be code of its own, and raise.
-        if type(value) not in _SCALARS:
+        if type(value) not in _ALWAYS_JSON and not (type(value) is float and value - value == 0.0):
             return {name: _plain(value) for name, value in values.items()}
     return values
 
 
 def _plain(value: Any) -> Any:
     if type(value) in _SCALARS:
-        return value
+        return _in_json(value)
     try:
         return limited(lambda: _copied(value, _Room()))
     except RenderTimeout as error:
@@ -78,20 +82,39 @@ class _Room:
 def _copied(value: Any, room: _Room, depth: int = 0) -> Any:
     kind = type(value)
     if kind in _SCALARS:
-        return value
+        return _in_json(value)
+    if isinstance(value, (str, int, float, Enum)) and hides_itself(value):
+        return bounded_repr(value)
+    if isinstance(value, (dict, list, tuple, set, frozenset)) and not shows_items(value):
+        return bounded_repr(value)
     if isinstance(value, dict):
         room.take(len(value), depth)
-        return {_key(key): _copied(entry, room, depth + 1) for key, entry in dict.items(value)}
+        copied: dict[str, Any] = {}
+        for key, entry in dict.items(value):
+            name = _key(key)
+            copied[name if name not in copied else bounded_repr(key)] = _copied(entry, room, depth + 1)
+        return copied
     if kind in (list, tuple, set, frozenset):
         room.take(len(value), depth)
         return [_copied(entry, room, depth + 1) for entry in list(value)]
-    if any(hasattr(kind, mark) for mark in _TAKEN_APART) or isinstance(value, (list, tuple, set, frozenset)):
+    if any(hasattr(kind, mark) for mark in _TAKEN_APART) or isinstance(value, _TOLD):
         return bounded_repr(value)
-    return msgspec.to_builtins(value, enc_hook=_described)
+    return _in_json(msgspec.to_builtins(value, enc_hook=_described))
+
+
+_TOLD = (list, tuple, set, frozenset, bytes, bytearray, memoryview)
+"""What is told by its text: subclasses of containers, and bytes, which msgspec would write in base64."""
+
+
+def _in_json(value: Any) -> Any:
+    """Return a plain value; of a number that JSON does not know, its name: ``"nan"``, ``"inf"``."""
+    return str(value) if type(value) is float and value - value != 0.0 else value
 
 
 def _key(key: Any) -> str:
-    return key if type(key) is str else str(key)
+    if type(key) is str:
+        return key
+    return bounded_repr(key) if isinstance(key, (str, int, float)) and hides_itself(key) else as_shown(key)
 
 
 def _described(value: Any) -> Any:

@@ -79,6 +79,7 @@ class Screen(Struct, frozen=True):
         text = printable(text)
         if text.isascii():
             return text
+        text = self.draw(text)
         try:
             return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
         except LookupError:

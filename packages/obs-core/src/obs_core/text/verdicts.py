@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from obs_core.outcomes import OUTCOMES, Outcome
+from obs_core.text.masking import masked_text
 from obs_core.text.numbers import plural
 
 __all__ = ["counted_verdicts", "verdict_mark", "verdicts_in"]
@@ -41,7 +42,7 @@ def verdict_mark(outcome: Outcome, what: str = "") -> str:
     if outcome not in OUTCOMES:
         raise ValueError(f"a verdict is 'passed', 'warned' or 'failed', not {outcome!r}")
     # Two dashes, or one at the end, would end the comment early.
-    said = what[:_LONGEST].translate(_NOT_IN_COMMENT).replace("--", "- -").strip(" -")
+    said = masked_text(what, _LONGEST).translate(_NOT_IN_COMMENT).replace("--", "- -").strip(" -")
     return f"{_BEGINNING}{outcome}{' ' if said else ''}{said}-->"
 
 

@@ -259,6 +259,15 @@ class ExecutionSpan:
     def __repr__(self) -> str:
         return f"<ExecutionSpan {self.name!r} {self.kind}, {self.status}, {format_duration(self.duration_ns)}>"
 
+    def _repr_html_(self) -> str:
+        """Show in a notebook what `explain` prints."""
+        import io
+        from html import escape
+
+        told = io.StringIO()
+        self.explain(told)
+        return f"<pre style='font-family:monospace;line-height:1.3'>{escape(told.getvalue())}</pre>"
+
     def _view(self, index: int) -> ExecutionSpan:
         view = ExecutionSpan.__new__(ExecutionSpan)
         view._tree, view._index = self._tree, index

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from obs_core.interruptions import let_pass
-from obs_core.values.remembered import remembered
+from obs_core.values.remembered import answers_truly, remembered
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -28,6 +28,8 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
         (imported for type checking only) leaves a placeholder in its hint, and text that means nothing at all
         leaves its hint out.
     """
+    if not answers_truly(function):
+        return {}
     return remembered(function, "hints", lambda: _hints_of(_unwrapped(function)))
 
 
@@ -59,6 +61,8 @@ def remember_names(function: Any) -> None:
     Args:
         function: The function.
     """
+    if not answers_truly(function):
+        return
     innermost = _unwrapped(function)
     texts = [text for text in getattr(innermost, "__annotations__", {}).values() if isinstance(text, str)]
     code = getattr(innermost, "__code__", None)

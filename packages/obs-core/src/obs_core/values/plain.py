@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from obs_core.text.bounded_repr import bounded_repr, describe_error
+from obs_core.text.bounded_repr import bounded_repr, describe_error, hides_itself
 from obs_core.text.masking import mask, mask_value
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ class ReprRenderer:
         return f"<pre {_WRAPPED}>{escape(text)}</pre>"
 
 
+_AS_REPR = ReprRenderer()
+
+
 class _LiteralRenderer:
     def to_html(self, python_value: Any) -> str:
         return f"<code>{escape(bounded_repr(python_value))}</code>"
@@ -58,6 +61,8 @@ class _LiteralRenderer:
 
 class _TextRenderer:
     def to_html(self, python_value: str) -> str:
+        if hides_itself(python_value):
+            return _AS_REPR.to_html(python_value)
         if not python_value:
             return "<code>&#x27;&#x27;</code>"
         text = mask(python_value)  # before it is cut: half of a secret would not be known any more
@@ -69,6 +74,8 @@ class _TextRenderer:
 
 class _BytesRenderer:
     def to_html(self, python_value: bytes | bytearray | memoryview) -> str:
+        if hides_itself(python_value):
+            return _AS_REPR.to_html(python_value)
         view = memoryview(python_value).cast("B")
         shown = mask_value(bytes(view[: _BYTES_SHOWN + _MASKED_AHEAD]))[:_BYTES_SHOWN]
         dump = "\n".join(_hex_lines(shown))

@@ -7,7 +7,9 @@ from collections.abc import Callable, Hashable
 from types import FunctionType, MethodType
 from typing import Any, TypeVar
 
-__all__ = ["remembered", "underlying"]
+from obs_core.interruptions import let_pass
+
+__all__ = ["answers_truly", "attribute", "remembered", "underlying"]
 
 T = TypeVar("T")
 
@@ -63,11 +65,32 @@ def remembered(function: Any, what: Hashable, make: Callable[[], T]) -> T:
     return made
 
 
+def attribute(value: Any, name: str, default: Any = None) -> Any:
+    """Return an attribute of anything; the default if there is none, or if asking for it raises."""
+    try:
+        return getattr(value, name, default)
+    except BaseException as error:
+        let_pass(error)
+        return default
+
+
+def answers_truly(value: Any) -> bool:
+    """Tell whether a value has what it says it has: some answer to any name (proxies, mocks), or raise at any."""
+    try:
+        getattr(value, "__obs_no_such_name__")  # noqa: B009  # a name in a class would be mangled
+    except AttributeError:
+        return True
+    except BaseException as error:
+        let_pass(error)
+    return False
+
+
 def underlying(function: Callable[..., Any]) -> Any:
     """Return what names a callable and has its source: the function in a partial, the class of an object."""
     while isinstance(function, functools.partial):
         function = function.func
-    wrapped = getattr(function, "__wrapped__", None)
-    if wrapped is not None and not hasattr(function, "__name__"):
-        return underlying(wrapped)
-    return function if hasattr(function, "__name__") else type(function)
+    if isinstance(attribute(function, "__name__"), str):
+        return function
+    # Not asked by its name: some objects answer to any.
+    wrapped = attribute(function, "__dict__", {}).get("__wrapped__")
+    return type(function) if wrapped is None else underlying(wrapped)

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from obs_profiles.columns.frames import batches_of, columns_of, is_frame, names_of, storable, unique_names
+from obs_profiles.columns.frames import (
+    batches_of,
+    columns_of,
+    is_frame,
+    is_frame_type,
+    names_of,
+    storable,
+    unique_names,
+)
 from obs_profiles.columns.values import ColumnValues
 
-__all__ = ["ColumnValues", "batches_of", "columns_of", "is_frame", "names_of", "storable", "unique_names"]
+__all__ = [
+    "ColumnValues",
+    "batches_of",
+    "columns_of",
+    "is_frame",
+    "is_frame_type",
+    "names_of",
+    "storable",
+    "unique_names",
+]

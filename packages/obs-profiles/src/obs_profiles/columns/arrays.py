@@ -12,9 +12,14 @@ from obs_profiles.columns.values import ColumnValues, CountedNumbers, CountedTex
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["durations_of", "read_array", "read_booleans", "read_numbers", "read_times"]
+__all__ = ["read_array", "read_booleans", "read_numbers", "read_times", "whole_units"]
 
-_UNITS = {"ns", "us", "ms", "s", "D"}
+_UNITS = frozenset({"ns", "us", "ms", "s", "D"})
+_FINER = {"ps": 10**3, "fs": 10**6, "as": 10**9}
+"""How many of these units a nanosecond has."""
+
+_COARSER = {"Y": 31_556_952, "M": 2_629_746, "W": 604_800, "h": 3_600, "m": 60}
+"""How many seconds these units have, about."""
 
 
 def read_array(values: NDArray[Any], dtype: str = "") -> ColumnValues:
@@ -52,6 +57,7 @@ def read_numbers(values: NDArray[Any], rows: int, dtype: str, *, nan_is_missing:
         nan_is_missing: Whether what `rows` has more than `values` was NaN as well.
     """
     found = ColumnValues(dtype, rows, missing=rows - len(values))
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
     if values.dtype.kind == "f":
         if values.dtype.itemsize not in (4, 8):  # half precision, and more than double
             with np.errstate(over="ignore"):
@@ -80,30 +86,42 @@ def read_booleans(values: NDArray[Any], rows: int, dtype: str) -> ColumnValues:
 
 def read_times(values: NDArray[Any], dtype: str, zone: str = "") -> ColumnValues:
     """Read moments (``datetime64``) or lengths of time (``timedelta64``) of any unit; NaT is missing."""
-    unit, step = np.datetime_data(values.dtype)
     moments = values.dtype.kind == "M"
-    if step != 1 or unit not in _UNITS:
-        values = values.astype("M8[us]" if moments else "m8[us]")
-        unit = "us"
     absent = np.isnat(values)
     if absent.any():
         values = values[~absent]
     found = ColumnValues(dtype, len(absent), missing=len(absent) - len(values), zone=zone)
     found.add_type("time" if moments else "duration", len(values))
-    if not len(values):
-        return found
-    if moments:
-        found.times.append(Times(values.view(np.int64), cast(Unit, unit)))
-    else:
-        found.durations.append(Durations(durations_of(values.view(np.int64), unit)))
+    if len(values) and moments:
+        found.times.append(Times(*whole_units(values)))
+    elif len(values):
+        found.durations.append(Durations(*whole_units(values)))
     return found
 
 
-def durations_of(values: NDArray[Any], unit: str) -> NDArray[np.float64]:
-    """Turn whole units into seconds."""
-    per_second = {"ns": 1e9, "us": 1e6, "ms": 1e3, "s": 1.0}
-    seconds: NDArray[np.float64] = values * 86_400.0 if unit == "D" else values / per_second[unit]
-    return seconds
+def whole_units(values: NDArray[Any]) -> tuple[NDArray[np.int64], Unit]:
+    """Return moments or lengths of time as whole numbers of one of five units.
+
+    What is finer than a nanosecond is rounded down; what is farther than 64 bits reach is cut off.
+
+    Args:
+        values: ``datetime64`` or ``timedelta64`` of any unit and byte order, without NaT.
+    """
+    native = values.astype(values.dtype.newbyteorder("="), copy=False)
+    unit, step = np.datetime_data(native.dtype)
+    numbers = native.view(np.int64)
+    if step == 1 and unit in _UNITS:
+        return numbers, cast(Unit, unit)
+    if unit == "generic":
+        return numbers, "us"
+    if unit in _COARSER:
+        # Without its thousandth, for leap years; numpy itself would start again from the other end.
+        furthest = int((2**63 - 1) // (_COARSER[unit] * step) * 0.999)
+        near = np.clip(numbers, -furthest, furthest).view(native.dtype)
+        return near.astype(f"{native.dtype.kind}8[s]").view(np.int64), "s"
+    furthest = (2**63 - 1) // step
+    numbers = np.clip(numbers, -furthest, furthest) * step
+    return (numbers // _FINER[unit], "ns") if unit in _FINER else (numbers, cast(Unit, unit))
 
 
 def texts_of(found: ColumnValues, texts: PackedTexts) -> ColumnValues:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from obs_core.interruptions import let_pass
-from obs_profiles.columns.arrays import durations_of, read_booleans, read_numbers
-from obs_profiles.columns.objects import read_objects
+from obs_profiles.columns.arrays import read_booleans, read_numbers
+from obs_profiles.columns.objects import read_objects, read_or_look
 from obs_profiles.columns.texts import PackedTexts
 from obs_profiles.columns.values import ColumnValues, CountedTexts, Durations, Times
 
@@ -37,17 +37,21 @@ def batches(frame: Any, rows: int) -> Iterator[Any]:
 
 
 def read_arrow(column: Any, dtype: str = "") -> ColumnValues:
-    """Read an Array or ChunkedArray.
+    """Read an Array or ChunkedArray; what arrow itself cannot compute with is read as Python's objects.
 
     Args:
         column: The column.
         dtype: What its type is called; as arrow calls it if empty.
     """
+    dtype = dtype or str(column.type)
+    return read_or_look(lambda: _read(column, dtype), lambda: python_values(column), len(column), dtype)
+
+
+def _read(column: Any, dtype: str) -> ColumnValues:
     import pyarrow as pa
     from pyarrow import types
 
     kind = column.type
-    dtype = dtype or str(kind)
     if isinstance(kind, pa.BaseExtensionType):
         return read_arrow(_storage(column), dtype)
     if types.is_dictionary(kind):
@@ -61,7 +65,7 @@ def read_arrow(column: Any, dtype: str = "") -> ColumnValues:
     if _is_a(kind, "is_integer", "is_floating"):
         return read_numbers(_numpy(column.drop_null()), len(column), dtype, nan_is_missing=False)
     if _is_a(kind, "is_decimal"):
-        return read_numbers(_decimals(column.drop_null()), len(column), dtype, nan_is_missing=False)
+        return _read_decimals(column, dtype)
     if _is_a(kind, "is_timestamp", "is_date", "is_time", "is_duration"):
         return _read_times(column, dtype)
     if _is_a(kind, "is_string", "is_large_string", "is_string_view"):
@@ -124,10 +128,24 @@ def _numpy(column: Any) -> NDArray[Any]:
     return np.concatenate(parts) if parts else np.empty(0, column.type.to_pandas_dtype())
 
 
-def _decimals(column: Any) -> NDArray[np.float64]:
+def _read_decimals(column: Any, dtype: str) -> ColumnValues:
+    """Read decimals as the nearest floats, or as integers, each as it would be as an object of Python."""
     import pyarrow as pa
 
-    return _numpy(column.cast(pa.float64()))
+    scale = column.type.scale
+    if not 0 <= scale <= 22 or not _is_a(column.type, "is_decimal32", "is_decimal64", "is_decimal128"):
+        return read_objects(python_values(column), dtype)
+    wide = column.drop_null().cast(pa.decimal128(38, scale))
+    halves = np.concatenate([np.empty((0, 2), np.int64), *map(_halves, _chunks(wide))])
+    # Up to 2^53 a number is a float, and so is a power of ten up to the 22nd: their quotient is the nearest one.
+    if np.any((halves[:, 1] != halves[:, 0] >> 63) | (np.abs(halves[:, 0]) > 1 << 53) | (halves[:, 0] == -(2**63))):
+        return read_objects(python_values(column), dtype)
+    return read_numbers(halves[:, 0] / 10.0**scale, len(column), dtype, nan_is_missing=False)
+
+
+def _halves(decimals: Any) -> NDArray[np.int64]:
+    """View decimals of 128 bits as their lower and their upper half."""
+    return np.frombuffer(decimals.buffers()[1], "<i8").reshape(-1, 2)[decimals.offset :][: len(decimals)]
 
 
 def _read_times(column: Any, dtype: str) -> ColumnValues:
@@ -145,7 +163,7 @@ def _read_times(column: Any, dtype: str) -> ColumnValues:
         found.times += [Times(values.astype(np.int64, copy=False), unit)] * bool(len(values))
     else:
         found.add_type("duration", len(values))
-        found.durations += [Durations(durations_of(values, unit))] * bool(len(values))
+        found.durations += [Durations(values.astype(np.int64, copy=False), unit)] * bool(len(values))
     return found
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from obs_core.interruptions import let_pass
 from obs_profiles.columns.arrays import read_array
-from obs_profiles.columns.objects import read_objects
+from obs_profiles.columns.objects import look, read_objects
 from obs_profiles.columns.values import ColumnValues
 
-__all__ = ["batches_of", "columns_of", "is_frame", "names_of", "storable", "unique_names"]
+__all__ = ["batches_of", "columns_of", "is_frame", "is_frame_type", "names_of", "storable", "unique_names"]
 
 _FRAMES = frozenset({"Array", "ChunkedArray", "DataFrame", "RecordBatch", "Series", "Table"})
 _LIBRARIES = ("pandas", "polars", "pyarrow")
@@ -26,7 +27,12 @@ _FILE_ROWS = 1 << 17
 
 def is_frame(value: Any) -> bool:
     """Tell whether a value is a frame, or a column, in memory: of pandas, polars or pyarrow, or of a subclass."""
-    return any(kind.__name__ in _FRAMES for kind in type(value).__mro__ if _root(kind) in _LIBRARIES)
+    return is_frame_type(type(value))
+
+
+def is_frame_type(kind: type) -> bool:
+    """Tell whether the values of a class are frames, or columns, in memory."""
+    return any(base.__name__ in _FRAMES for base in kind.__mro__ if _root(base) in _LIBRARIES)
 
 
 def columns_of(frame: Any) -> Iterator[tuple[str, ColumnValues]]:
@@ -90,7 +96,7 @@ def batches_of(data: Any) -> Iterator[Any]:
 
 def unique_names(names: Iterable[Any]) -> list[str]:
     """Make names texts that differ: of ``["a", "a", 1]`` that is ``["a", "a.1", "1"]``, as pandas reads such files."""
-    texts = [" / ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in names]
+    texts = [" / ".join(map(_name, name)) if isinstance(name, tuple) else _name(name) for name in names]
     if len(set(texts)) == len(texts):
         return [storable(text) for text in texts]
     taken, seen = set(texts), set[str]()
@@ -105,6 +111,14 @@ def unique_names(names: Iterable[Any]) -> list[str]:
             taken.add(texts[place])
         seen.add(text)
     return [storable(text) for text in texts]
+
+
+def _name(value: Any) -> str:
+    try:
+        return str(value)
+    except BaseException as error:
+        let_pass(error)
+        return look(value)
 
 
 def storable(text: str) -> str:

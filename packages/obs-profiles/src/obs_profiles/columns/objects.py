@@ -9,18 +9,27 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from obs_core.interruptions import let_pass
 from obs_core.rendering import bounded_repr
+from obs_profiles.columns.arrays import whole_units
 from obs_profiles.columns.texts import PackedTexts
 from obs_profiles.columns.values import ColumnValues, CountedNumbers, CountedTexts, Durations, Times
 
-__all__ = ["is_missing", "look", "read_objects"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-_LARGEST = 2**63 - 1
+    from obs_profiles.columns.values import Unit
+
+__all__ = ["is_missing", "look", "read_objects", "read_or_look"]
+
+_SIGNED, _UNSIGNED = 1 << 63, 1 << 64
+_EXACT = 1 << 53
+"""Up to here each integer is a float."""
+
 _LONGEST = 200
 """Characters of how an object looks that are kept."""
 
@@ -43,21 +52,47 @@ def read_objects(values: Sequence[Any], dtype: str = "object") -> ColumnValues:
         values: The values.
         dtype: What the column's type is called.
     """
+    try:
+        kinds = set(map(type, values))
+    except BaseException as error:  # of types whose own type forbids to hash or compare them
+        let_pass(error)
+        kinds = {str} | {object}
     # Most columns of objects are texts, of which some are missing: no function of Python is called for each of them.
-    kinds = set(map(type, values))
-    text_kinds = {kind for kind in kinds if issubclass(kind, str)}
+    text_kinds = {id(kind) for kind in kinds if issubclass(kind, str)}
     texts, others = values, list[Any]()
-    if kinds != text_kinds:
-        texts = [value for value in values if type(value) in text_kinds]
-        others = [value for value in values if type(value) not in text_kinds]
+    if len(kinds) != len(text_kinds):
+        texts = [value for value in values if id(type(value)) in text_kinds]
+        others = [value for value in values if id(type(value)) not in text_kinds]
     present = [value for value in others if not is_missing(value)]
     nan = sum(1 for value in others if issubclass(type(value), _REAL) and is_missing(value))
     found = ColumnValues(dtype, len(values), len(others) - len(present), nan)
     if texts:
-        found.texts.append(_counted(texts) if text_kinds == {str} else CountedTexts(PackedTexts.of(texts)))
+        found.texts.append(_counted(texts) if text_kinds == {id(str)} else CountedTexts(PackedTexts.of(texts)))
         found.add_type("text", len(texts))
     _sort_in(present, found)
     return found
+
+
+def read_or_look(
+    read: Callable[[], ColumnValues], values: Callable[[], Sequence[Any]], rows: int, dtype: str
+) -> ColumnValues:
+    """Read a column; as objects if its library fails, and if that fails too, as that many objects of no known look.
+
+    Args:
+        read: Reads the column.
+        values: Returns its values as Python has them.
+        rows: How many rows it has.
+        dtype: What its type is called.
+    """
+    try:
+        return read()
+    except BaseException as error:
+        let_pass(error)
+    try:
+        return read_objects(values(), dtype)
+    except BaseException as error:
+        let_pass(error)
+    return ColumnValues(dtype, rows, types={"object": rows} if rows else {})
 
 
 def _counted(texts: Sequence[str]) -> CountedTexts:
@@ -87,7 +122,7 @@ def is_missing(value: Any) -> bool:
         return bool(np.isnan(value))
     if issubclass(kind, Decimal):
         return Decimal.is_nan(value)
-    return kind.__name__ in ("NAType", "NaTType") or (
+    return type.__dict__["__name__"].__get__(kind) in ("NAType", "NaTType") or (
         issubclass(kind, np.datetime64 | np.timedelta64) and bool(np.isnat(value))
     )
 
@@ -96,7 +131,7 @@ def _sort_in(values: Iterable[Any], found: ColumnValues) -> None:
     """Sort values by their type."""
     parts: dict[str, list[Any]] = {}
     for value in values:
-        parts.setdefault(_TYPES.get(type(value)) or _type_of(value), []).append(value)
+        parts.setdefault(_TYPES.get(id(type(value))) or _type_of(value), []).append(value)
     for name, members in parts.items():
         _read_part(name, members, found)
 
@@ -126,22 +161,48 @@ def _was_read(name: str, values: list[Any], found: ColumnValues) -> bool:
 
 
 def _type_of(value: Any) -> str:
-    for kind, name in _BASES:
-        if issubclass(type(value), kind):
-            return name
-    return "object"
+    try:
+        return next((name for kind, name in _BASES if issubclass(type(value), kind)), "object")
+    except BaseException as error:  # an abstract class asks a type for more than some tell
+        let_pass(error)
+        return "object"
 
 
 def _read_integers(values: list[Any], found: ColumnValues) -> None:
-    small = np.array([int(value) for value in values if -_LARGEST <= value <= _LARGEST], np.int64)
-    large = np.array([_as_float(value) for value in values if not -_LARGEST <= value <= _LARGEST], np.float64)
+    _add_integers(list(map(int, values)), found)
     found.add_type("integer", len(values))
-    found.numbers += [CountedNumbers(part) for part in (small, large) if len(part)]
+
+
+def _add_integers(numbers: Sequence[int], found: ColumnValues) -> None:
+    """Sort integers in by the bits that they need: those of 64 bits, those that are floats, all others."""
+    signed = [number for number in numbers if -_SIGNED <= number < _SIGNED]
+    parts: list[NDArray[Any]] = [np.array(signed, np.int64)]
+    if len(signed) < len(numbers):
+        others = [number for number in numbers if not -_SIGNED <= number < _SIGNED]
+        parts.append(np.array([number for number in others if 0 <= number < _UNSIGNED], np.uint64))
+        large = [(number, _as_float(number)) for number in others if not 0 <= number < _UNSIGNED]
+        parts.append(np.array([near for number, near in large if math.isinf(near) or near == number], np.float64))
+        found.huge += [number for number, near in large if math.isfinite(near) and near != number]
+    found.numbers += [CountedNumbers(part) for part in parts if len(part)]
 
 
 def _read_floats(values: list[Any], found: ColumnValues) -> None:
-    found.numbers.append(CountedNumbers(np.array([_as_float(value) for value in values], np.float64)))
+    floats = [_as_float(value) for value in values]
+    whole: list[int] = []
+    if not all(type(value) is float for value in values):
+        # What is a whole number to the last digit stays one: a decimal, a fraction.
+        exact = [_is_large_integer(value, near) for value, near in zip(values, floats, strict=True)]
+        whole = [int(value) for value, is_whole in zip(values, exact, strict=True) if is_whole]
+        floats = [near for near, is_whole in zip(floats, exact, strict=True) if not is_whole]
+    if floats:
+        found.numbers.append(CountedNumbers(np.array(floats, np.float64)))
+    _add_integers(whole, found)
     found.add_type("number", len(values))
+
+
+def _is_large_integer(value: Any, near: float) -> bool:
+    large = _EXACT <= abs(near) < math.inf and not issubclass(type(value), float)
+    return large and bool(value == int(value))
 
 
 def _as_float(value: Any) -> float:
@@ -169,35 +230,50 @@ def _read_bytes(values: list[Any], found: ColumnValues) -> None:
 
 
 def _read_moments(values: list[Any], found: ColumnValues) -> None:
-    micros = np.array([_microseconds(value) for value in values], np.int64)
     zones = {str(zone) for value in values if (zone := getattr(value, "tzinfo", None)) is not None}
+    parts = [Times(*part) for part in _by_unit(values, _microseconds)]
     if zones:
         found.zone = zones.pop() if len(zones) == 1 else "mixed"
-    found.times.append(Times(micros, "us"))
+    found.times += parts
     found.add_type("time", len(values))
 
 
-def _microseconds(value: Any) -> int:
-    if isinstance(value, np.datetime64):
-        return int(value.astype("M8[us]").astype(np.int64))
-    if not isinstance(value, datetime.datetime):
-        value = datetime.datetime(value.year, value.month, value.day)
-    elif type(value) is not datetime.datetime:  # pandas' Timestamp has a subtraction of its own
-        value = value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value
-    return int((value - (_EPOCH if value.tzinfo is None else _UTC_EPOCH)) // _MICROSECOND)
-
-
 def _read_durations(values: list[Any], found: ColumnValues) -> None:
-    found.durations.append(Durations(np.array([_seconds(value) for value in values], np.float64)))
+    found.durations += [Durations(*part) for part in _by_unit(values, _microseconds_of)]
     found.add_type("duration", len(values))
 
 
-def _seconds(value: Any) -> float:
-    if isinstance(value, np.timedelta64):
-        return float(value / np.timedelta64(1, "us")) / 1e6
+def _by_unit(values: Iterable[Any], microseconds: Callable[[Any], int]) -> Iterable[tuple[NDArray[np.int64], Unit]]:
+    """Turn objects into whole units: those of numpy and pandas into their own, all others into microseconds."""
+    micros: list[int] = []
+    further: list[int] = []
+    arrays: dict[np.dtype[Any], list[Any]] = {}
+    for value in values:
+        own = value.asm8 if hasattr(value, "asm8") else value
+        if isinstance(own, np.datetime64 | np.timedelta64):
+            arrays.setdefault(own.dtype, []).append(own)
+        elif abs(found := microseconds(value)) < _SIGNED:
+            micros.append(found)
+        else:  # lengths of time may have 2.7 million years
+            further.append(found // 1_000_000)
+    made: list[tuple[NDArray[np.int64], Unit]] = [whole_units(np.array(part, kind)) for kind, part in arrays.items()]
+    if micros:
+        made.append((np.array(micros, np.int64), "us"))
+    if further:
+        made.append((np.array(further, np.int64), "s"))
+    return made
+
+
+def _microseconds(value: Any) -> int:
+    if not isinstance(value, datetime.datetime):
+        value = datetime.datetime(value.year, value.month, value.day)
+    return int((value - (_EPOCH if value.tzinfo is None else _UTC_EPOCH)) // _MICROSECOND)
+
+
+def _microseconds_of(value: Any) -> int:
     if isinstance(value, datetime.time):
-        return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
-    return float(value.total_seconds())
+        return (value.hour * 3600 + value.minute * 60 + value.second) * 1_000_000 + value.microsecond
+    return int(value // _MICROSECOND)
 
 
 def _read_lists(values: list[Any], found: ColumnValues) -> None:
@@ -260,9 +336,13 @@ def _is_small(value: Any) -> bool:
 def look(value: Any) -> str:
     """Write how a value looks, the same in each process: an address in memory is none of its content."""
     kind: Any = type(value)
-    if kind.__repr__ is object.__repr__:
-        return f"<{kind.__module__}.{kind.__qualname__}>"
-    return str(bounded_repr(value, _LONGEST)).encode("utf-8", "backslashreplace").decode()
+    try:
+        if kind.__repr__ is object.__repr__:
+            return f"<{kind.__module__}.{kind.__qualname__}>"
+        return str(bounded_repr(value, _LONGEST)).encode("utf-8", "backslashreplace").decode()
+    except BaseException as error:  # of a type that does not even tell its name
+        let_pass(error)
+        return "<an object that tells nothing>"
 
 
 _READ: dict[str, Callable[[list[Any], ColumnValues], None]] = {
@@ -278,23 +358,24 @@ _READ: dict[str, Callable[[list[Any], ColumnValues], None]] = {
     "time": _read_moments,
 }
 
-_TYPES: dict[type, str] = {
-    bool: "boolean",
-    bytes: "bytes",
-    dict: "mapping",
-    float: "number",
-    int: "integer",
-    list: "list",
-    str: "text",
-    datetime.datetime: "time",
+_TYPES: dict[int, str] = {
+    id(bool): "boolean",
+    id(bytes): "bytes",
+    id(dict): "mapping",
+    id(float): "number",
+    id(int): "integer",
+    id(list): "list",
+    id(str): "text",
+    id(datetime.datetime): "time",
 }
+"""By identity: the types of some values cannot be hashed, or compared."""
 
 _BASES: tuple[tuple[Any, str], ...] = (
     (str, "text"),
     ((bool, np.bool_), "boolean"),
+    ((datetime.timedelta, datetime.time, np.timedelta64), "duration"),  # numpy's is an integer too
     ((int, np.integer), "integer"),
     ((float, np.floating, Decimal), "number"),
-    ((datetime.timedelta, datetime.time, np.timedelta64), "duration"),
     ((datetime.date, np.datetime64), "time"),
     ((bytes, bytearray, memoryview), "bytes"),
     ((list, tuple, set, frozenset, np.ndarray), "list"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from obs_profiles.columns.arrays import read_booleans, read_numbers, read_times
-from obs_profiles.columns.objects import read_objects
+from obs_profiles.columns.objects import read_objects, read_or_look
 from obs_profiles.columns.values import ColumnValues
 
 __all__ = ["batches", "columns"]
@@ -33,6 +33,11 @@ def batches(frame: Any, rows: int) -> Iterator[Any]:
 
 
 def _read(series: Any) -> ColumnValues:
+    dtype = str(series.dtype)
+    return read_or_look(lambda: _read_fast(series), lambda: list(series.astype(object)), len(series), dtype)
+
+
+def _read_fast(series: Any) -> ColumnValues:
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
         return _read_plain(series, dtype)
@@ -48,7 +53,7 @@ def _read(series: Any) -> ColumnValues:
         dense.dtype = name
         return dense
     if isinstance(dtype, pd.PeriodDtype):
-        return read_times(series.dt.start_time.to_numpy(), name)
+        return read_times(_starts(series.array), name)
     if isinstance(dtype, pd.ArrowDtype) or getattr(dtype, "storage", "") == "pyarrow":
         from obs_profiles.columns.arrow_columns import read_arrow
 
@@ -57,6 +62,12 @@ def _read(series: Any) -> ColumnValues:
             read.nan = read.missing
         return read
     return _read_extension(series, name)
+
+
+def _starts(periods: Any) -> Any:
+    """Return when periods begin; as Timestamps, pandas 2 knows none before 1677 and after 2262."""
+    unit = "ns" if periods.dtype.freq.rule_code in ("ns", "N") else "us"
+    return periods.asfreq(unit, how="start").asi8.view(f"M8[{unit}]")
 
 
 def _read_plain(series: Any, dtype: np.dtype[Any]) -> ColumnValues:

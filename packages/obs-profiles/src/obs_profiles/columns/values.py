@@ -32,9 +32,11 @@ class Times(NamedTuple):
 
 
 class Durations(NamedTuple):
-    """Lengths of time, or times of the day since midnight, in seconds."""
+    """Lengths of time, or times of the day since midnight, as whole units."""
 
-    values: NDArray[np.float64]
+    values: NDArray[np.int64]
+    unit: Unit
+    counts: NDArray[np.int64] | None = None
 
 
 class CountedTexts(NamedTuple):
@@ -62,6 +64,7 @@ class ColumnValues:
         nan: How many of these are NaN.
         types: How many of those that are there are of which type.
         numbers: Whole and real numbers, infinite ones too.
+        huge: Integers that have no 64 bits, and that no float is exactly.
         true: How many are True.
         false: How many are False.
         times: Dates and moments.
@@ -77,6 +80,7 @@ class ColumnValues:
     nan: int = 0
     types: dict[str, int] = field(default_factory=dict)
     numbers: list[CountedNumbers] = field(default_factory=list)
+    huge: list[int] = field(default_factory=list)
     true: int = 0
     false: int = 0
     times: list[Times] = field(default_factory=list)
@@ -99,11 +103,13 @@ class ColumnValues:
         Returns:
             These values; None where they are not all of one kind, so that it is not known which is which.
         """
-        parts = [*self.numbers, *self.times, *self.texts]
-        if self.missing or len(parts) > 1 or self.durations or self.true or self.false or self.sizes is not None:
+        parts = [*self.numbers, *self.times, *self.durations, *self.texts]
+        others = self.missing or self.huge or self.true or self.false or self.sizes is not None
+        if others or len(parts) > 1:
             return None
         self.numbers = [part._replace(counts=counts) for part in self.numbers]
         self.times = [part._replace(counts=counts) for part in self.times]
+        self.durations = [part._replace(counts=counts) for part in self.durations]
         self.texts = [part._replace(counts=counts) for part in self.texts]
         self.rows = int(counts.sum())
         self.types = dict.fromkeys(self.types, self.rows)

@@ -13,6 +13,8 @@ M. F. Freeman, J. W. Tukey, "Transformations Related to the Angular and the Squa
 
 from __future__ import annotations
 
+import functools
+from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,9 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Distance", "distance_between"]
 
 _LEAST_EXPECTED = 5
-_AT_MOST = 3.4808
-"""The deviation that a normal number exceeds once in four thousand times: of a column up to four things are
-compared."""
+_SELDOM = 4_000
+"""In how many comparisons of the same data one is far by chance: of a column up to four things are compared."""
 
 
 class Distance(NamedTuple):
@@ -43,7 +44,13 @@ class Distance(NamedTuple):
 
 
 def distance_between(
-    before: NDArray[np.float64], after: NDArray[np.float64], rows: float, other_rows: float, *, allowance: float = 0.0
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    rows: float,
+    other_rows: float,
+    *,
+    allowance: float = 0.0,
+    tests: int = 1,
 ) -> Distance:
     """Compare shares.
 
@@ -53,6 +60,7 @@ def distance_between(
         rows: From how many values the first shares are known.
         other_rows: And the others.
         allowance: What else may be in the square of the distance: the error of sketches.
+        tests: How many such comparisons are made, none of which should be far by chance (Bonferroni's correction).
 
     Returns:
         The distance, and what it consists of.
@@ -65,7 +73,7 @@ def distance_between(
     unit = (1 / rows + 1 / other_rows) / 8
     tested = float(np.sum(np.square(np.sqrt(bins[0]) - np.sqrt(bins[1])))) / 2
     # The square root of a count varies a little more than that of a normal number, the more so the smaller it is.
-    bound = _chi_squared_bound(freedom) * unit * (1 + 0.5 / max(1.0, expected)) + allowance
+    bound = _chi_squared_bound(freedom, tests) * unit * (1 + 0.5 / max(1.0, expected)) + allowance
     occupied = int(np.count_nonzero((before > 0) | (after > 0))) - 1
     value = min(1.0, max(0.0, squared - occupied * unit)) ** 0.5
     return Distance(value, tested <= bound, parts / squared if squared > 0 else parts)
@@ -94,9 +102,15 @@ def _well_filled(
     return shares, min([float(filled[:joined].sum()), *filled[joined:].tolist()])
 
 
-def _chi_squared_bound(freedom: int) -> float:
+def _chi_squared_bound(freedom: int, tests: int) -> float:
     """Return what a chi-squared distributed number seldom exceeds (Wilson and Hilferty, 1931)."""
     if freedom < 1:
         return 0.0
     spread = 2 / (9 * freedom)
-    return freedom * float((1 - spread + _AT_MOST * spread**0.5) ** 3)
+    return freedom * float((1 - spread + _seldom_exceeded(tests) * spread**0.5) ** 3)
+
+
+@functools.cache
+def _seldom_exceeded(tests: int) -> float:
+    """Return the deviation that one of so many normal numbers exceeds once in `_SELDOM` times."""
+    return NormalDist().inv_cdf(1 - 1 / (_SELDOM * tests))

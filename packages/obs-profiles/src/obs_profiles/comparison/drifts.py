@@ -97,7 +97,7 @@ class Drift(Sequence[ColumnDrift]):
         rows: How many rows the reference has.
         current_rows: How many the current data set has.
         segments: The comparison of each segment that both have; see `obs_profiles.profile`.
-        by: The columns whose values these are.
+        by: The columns whose values these are; none unless both have segments by the same.
     """
 
     columns: tuple[ColumnDrift, ...]
@@ -110,6 +110,26 @@ class Drift(Sequence[ColumnDrift]):
     def drifted(self) -> list[ColumnDrift]:
         """The columns that drifted."""
         return [column for column in self.columns if column.drifted]
+
+    @property
+    def emptied(self) -> bool:
+        """Whether there are no rows where there were some."""
+        return bool(self.rows) and not self.current_rows
+
+    @property
+    def drifted_segments(self) -> dict[str, list[ColumnDrift]]:
+        """The columns that drifted in a segment and not in the whole, by the segment."""
+        known = {column.name for column in self.drifted}
+        found = {
+            value: [column for column in segment.drifted if column.name not in known]
+            for value, segment in self.segments.items()
+        }
+        return {value: columns for value, columns in found.items() if columns}
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing drifted, neither in the whole nor in a segment, and there still are rows."""
+        return not (self.drifted or self.drifted_segments or self.emptied)
 
     def column(self, name: str) -> ColumnDrift:
         """Return what became of a column.
@@ -189,10 +209,11 @@ def check_thresholds(thresholds: Thresholds) -> None:
             raise ValueError(f"a threshold is a Hellinger distance, from 0 to 1, not {threshold!r} for {name}")
 
 
-def _drift(before: Profile, after: Profile, thresholds: Thresholds) -> Drift:
+def _drift(before: Profile, after: Profile, thresholds: Thresholds, *, tests: int = 1) -> Drift:
+    """Compare profiles; of so many comparisons of a column one in a thousand may be far by chance, not one of each."""
     names = dict.fromkeys([*after.columns, *before.columns])
     found = [
-        _column_drift(name, before.columns.get(name), after.columns.get(name), _threshold(thresholds, name))
+        _column_drift(name, before.columns.get(name), after.columns.get(name), _threshold(thresholds, name), tests)
         for name in names
     ]
     both = [value for value in after.segments if value in before.segments] if before.by == after.by else []
@@ -200,8 +221,8 @@ def _drift(before: Profile, after: Profile, thresholds: Thresholds) -> Drift:
         tuple(sorted(found, key=_rank)),
         before.rows,
         after.rows,
-        {value: _drift(before.segments[value], after.segments[value], thresholds) for value in both},
-        after.by if both else (),
+        {value: _drift(before.segments[value], after.segments[value], thresholds, tests=len(both)) for value in both},
+        after.by if before.by == after.by else (),
     )
 
 
@@ -215,7 +236,7 @@ def _rank(column: ColumnDrift) -> tuple[bool, bool, float, str]:
 
 
 def _column_drift(
-    name: str, before: ColumnProfile | None, after: ColumnProfile | None, threshold: float
+    name: str, before: ColumnProfile | None, after: ColumnProfile | None, threshold: float, tests: int
 ) -> ColumnDrift:
     if before is None or after is None:
         return ColumnDrift(name, threshold, before, after, "added" if before is None else "removed")
@@ -225,7 +246,7 @@ def _column_drift(
     new_share, gone_share = _replaced(before, after)
     if not change and new_share is not None and _is_another_vocabulary(before, after, new_share, gone_share):
         change = "other values"
-    return ColumnDrift(name, threshold, before, after, change, tuple(facets_of(before, after)), new_share)
+    return ColumnDrift(name, threshold, before, after, change, tuple(facets_of(before, after, tests=tests)), new_share)
 
 
 def _replaced(before: ColumnProfile, after: ColumnProfile) -> tuple[float | None, float]:

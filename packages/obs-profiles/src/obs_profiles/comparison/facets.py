@@ -6,6 +6,7 @@ differs: otherwise samples of the same data would seem to differ.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,27 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from obs_profiles.columns.texts import LONGEST, PackedTexts
 from obs_profiles.comparison.distance import distance_between
 from obs_profiles.profiles import ColumnProfile, NumberProfile
-from obs_profiles.wording import duration_text, number_text
+from obs_profiles.sketches.hashing import coupons_of, coupons_of_numbers, hashes_of_texts
+from obs_profiles.sketches.numbers import canonical
+from obs_profiles.wording import apart, duration_text, number_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from obs_profiles.sketches import FrequentItems
+    from obs_profiles.sketches import DistinctSketch, FrequentItems
 
 __all__ = ["Facet", "Movement", "facets_of"]
 
 _BINS = 10
-_MOST_VALUES = 64
-"""Numbers that are compared one by one; further ones are compared in ranges."""
-
 _LEAST_EXPECTED = 10
 """How many values of the smaller data set a bin should hold, or chance would fill it unevenly."""
 
 _CLEARLY = 0.15
-_WELL_KNOWN = 5
-"""How many times its uncertainty a count must be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,8 @@ class Movement:
     Attributes:
         what: The value or range, as text.
         kind: "value", "range", "others", "missing", "infinite", "type", "length", "elements" or "pattern".
-        before: The share of the rows, 0 to 1, that it had.
+        before: The share of the rows, 0 to 1, that it had; a pattern's, of the distinct values, as it is a sample of
+            these.
         after: The share that it has.
         part: Which share of the squared distance it explains.
     """
@@ -83,20 +83,28 @@ class _Bin:
     place: int = -1  # of a range: where it stands among the ranges
 
 
-def facets_of(before: ColumnProfile, after: ColumnProfile) -> list[Facet]:
+def facets_of(before: ColumnProfile, after: ColumnProfile, *, tests: int = 1) -> list[Facet]:
     """Compare two profiles of a column that both have rows.
+
+    Args:
+        before: What was.
+        after: What is.
+        tests: How many parts of the rows are compared like this: the more, the farther one of them is by chance.
 
     Returns:
         What was compared, the largest distance that is no chance first.
     """
-    made = [_facet(name, bins, *sizes, allowance) for name, bins, sizes, allowance in _compared(before, after)]
+    made = [_facet(name, bins, *sizes, allowance, tests) for name, bins, sizes, allowance in _compared(before, after)]
     return sorted(made, key=lambda facet: (facet.by_chance, -facet.distance))
 
 
 def is_comparable(before: ColumnProfile, after: ColumnProfile) -> bool:
     """Tell whether the values of both are of the same kind."""
     return (
-        before.kind == after.kind or (before.is_numeric and after.is_numeric) or not (before.present and after.present)
+        before.kind == after.kind
+        or (before.is_numeric and after.is_numeric)
+        or not (before.present and after.present)
+        or "unknown" in (before.kind, after.kind)  # whylogs says no more of times
     )
 
 
@@ -110,21 +118,22 @@ def _compared(before: ColumnProfile, after: ColumnProfile) -> Iterator[_Compared
         yield "types", [*_bins_of_types(before, after), *absent], rows, 0.0
         return
     kind = before.kind if before.present else after.kind
-    if not before.present or not after.present:
+    if not before.present or not after.present or "unknown" in (before.kind, after.kind):
         there = [_Bin("present", "others", 1 - before.missing_share, 1 - after.missing_share)]
         yield "missing", [*there, *absent], rows, 0.0
     elif kind in ("integer", "number", "duration"):
         known = [column.numbers if kind != "duration" else column.durations for column in (before, after)]
-        absent += _infinite(before, after)
+        own = ("integer", "number") if kind != "duration" else ("duration",)
+        absent += [*_infinite(before, after), *_bins_of_types(before, after, own)]
         write = number_text if kind != "duration" else duration_text
         whole = before.kind == after.kind == "integer"
         yield from _compared_numbers("ranges", known, before, after, absent, write, whole=whole)
     elif kind == "time":
         # Time goes on: later moments are no drift.
-        there = [_Bin("present", "others", 1 - before.missing_share, 1 - after.missing_share)]
-        yield "missing", [*there, *absent], rows, 0.0
+        yield "missing", [*_bins_of_types(before, after), *absent], rows, 0.0
     elif kind == "list":
         known = [column.sizes for column in (before, after)]
+        absent += _bins_of_types(before, after, ("list",))
         yield from _compared_numbers("elements", known, before, after, absent, number_text, whole=True)
     else:
         yield from _compared_texts(before, after, absent)
@@ -149,13 +158,18 @@ def _compared_numbers(
         there = [_Bin("finite", "others", _share(one, before), _share(other, after))]
         yield name, [*there, *absent], rows, 0.0
         return
-    values = _common_values(one.frequent, other.frequent, one.moments.count, other.moments.count, _MOST_VALUES)
+    of_column = name == "ranges" and before.is_numeric and after.is_numeric
+    values = _common_values(
+        _Counted(one.frequent, one.moments.count, one, before.distinct if of_column else None),
+        _Counted(other.frequent, other.moments.count, other, after.distinct if of_column else None),
+    )
     complete = not (one.frequent.missed or other.frequent.missed) and len(values) == len(
         {*one.frequent.values.tolist(), *other.frequent.values.tolist()}  # type: ignore[union-attr]
     )
     scales = one.moments.count / before.rows, other.moments.count / after.rows
     kind = {"ranges": "value", "elements": "elements", "lengths": "length"}[name]
-    singles = [_Bin(write(value), kind, p * scales[0], q * scales[1]) for value, p, q in values]
+    named = apart([value for value, _, _ in values], write)
+    singles = [_Bin(text, kind, p * scales[0], q * scales[1]) for text, (_, p, q) in zip(named, values, strict=True)]
     if singles:
         # Counted, not sketched: a value that stands for "unknown" is found among many others.
         others = [] if complete else [_Bin("all others", "others", *_rest(singles, scales))]
@@ -188,9 +202,13 @@ def _share(known: NumberProfile | None, column: ColumnProfile) -> float:
 
 
 def _infinite(before: ColumnProfile, after: ColumnProfile) -> list[_Bin]:
-    if not before.infinite and not after.infinite:
-        return []
-    return [_Bin("infinite", "infinite", before.infinite / before.rows, after.infinite / after.rows)]
+    signs = (
+        ("infinite", [column.infinite - column.negative_infinite for column in (before, after)]),
+        ("negative infinite", [column.negative_infinite for column in (before, after)]),
+    )
+    return [
+        _Bin(name, "infinite", counts[0] / before.rows, counts[1] / after.rows) for name, counts in signs if any(counts)
+    ]
 
 
 def _edges(one: NumberProfile, other: NumberProfile) -> NDArray[np.float64]:
@@ -213,54 +231,97 @@ def _edges(one: NumberProfile, other: NumberProfile) -> NDArray[np.float64]:
 def _range_texts(
     edges: NDArray[np.float64], least: float, most: float, write: Callable[[float], str], *, whole: bool
 ) -> list[str]:
-    bounds = [least, *edges.tolist(), most]
-    texts = []
-    for place, (low, high) in enumerate(pairwise(bounds)):
-        if whole:
-            low, high = float(np.ceil(low)), float(np.ceil(high)) - (place < len(edges))
-        texts.append(write(low) if low == high else f"{write(low)} to {write(high)}")
-    return texts
+    """Write ranges, with as many digits as it takes to tell their ends apart."""
+    inner: list[float] = edges.tolist()
+    if not whole:
+        texts = apart([least, *inner, most], write)
+        return [f"{low} to {high}" if low != high else low for low, high in pairwise(texts)]
+    # The first integer of each range, and the last one.
+    starts = [least, *(math.ceil(edge) for edge in inner)]
+    ends = [*(math.ceil(edge) - 1 for edge in inner), most]
+    return [
+        write(int(low)) if low >= high else f"{write(int(low))} to {write(int(high))}"
+        for low, high in zip(starts, ends, strict=True)
+    ]
 
 
 # ---- values -----------------------------------------------------------------------------------------------------
 
 
-def _common_values(
-    one: FrequentItems, other: FrequentItems, count: int, other_count: int, most: int
-) -> list[tuple[Any, float, float]]:
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What one side knows of how often values are there.
+
+    Attributes:
+        items: The frequent ones.
+        count: How many values there are.
+        numbers: The distribution of numbers; None of texts.
+        distinct: Which values were seen; None where that is not known of these.
+    """
+
+    items: FrequentItems
+    count: int
+    numbers: NumberProfile | None
+    distinct: DistinctSketch | None
+
+    def bounds(self, values: list[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the smallest and the largest share that each value may have."""
+        known = {value: (least, most) for value, least, most in self.items.sorted_by_count()}
+        pairs = [known.get(value, (0, self.items.missed)) for value in values]
+        least, most = np.array(pairs, np.float64).reshape(-1, 2).T / self.count
+        others = [place for place, value in enumerate(values) if value not in known]
+        if others and self.items.missed:
+            most[others] = np.minimum(most[others], self._most_of([values[place] for place in others]))
+        return least, most
+
+    def _most_of(self, values: list[Any]) -> NDArray[np.float64]:
+        """Return the largest share that values may have which are in no table."""
+        if self.numbers is None:
+            # What is shortened or escaped is not what was hashed.
+            plain = np.array(["\\" not in value and len(value.encode()) <= LONGEST for value in values], bool)
+            unseen = self._never_seen(lambda: coupons_of(*hashes_of_texts(PackedTexts.of(values))), len(values))
+            return np.where(plain & unseen, 0.0, 1.0)
+        table = canonical(np.array([*values, None], object)[:-1])
+        points = table.astype(np.float64)
+        # They may be outside of the range, and are no more than what the sketch holds of them.
+        sketch = self.numbers.quantiles
+        held = sketch.shares_below(points, inclusive=True) - sketch.shares_below(points) + 2 * sketch.rank_error
+        outside = (points < float(self.numbers.least)) | (points > float(self.numbers.most))
+        unseen = outside
+        if table.dtype != object:
+            unseen = outside | self._never_seen(lambda: coupons_of_numbers(table), len(table))
+        return np.where(unseen, 0.0, held)
+
+    def _never_seen(self, coupons: Callable[[], NDArray[np.uint32]], count: int) -> NDArray[np.bool_]:
+        return np.zeros(count, bool) if self.distinct is None else self.distinct.lacks(coupons())
+
+
+def _common_values(one: _Counted, other: _Counted) -> list[tuple[Any, float, float]]:
     """Return values that are frequent in both together, with the share that each has.
 
-    What only a sketch guesses at is left to the others.
+    Of a share that is known roughly, it is the one that is nearest to that of the other side. Where both may be the
+    same, the value is left to the others.
     """
-    if not count or not other_count:
+    if not one.count or not other.count:
         return []
-    known = [{value: lower for value, lower, _ in items.sorted_by_count()} for items in (one, other)]
-    doubt = max(
-        _WELL_KNOWN * _doubt(one) / count,
-        _WELL_KNOWN * _doubt(other) / other_count,
-    )
-    least = _LEAST_EXPECTED / min(count, other_count)
-    found = []
-    for value in {**known[0], **known[1]}:
-        counts = known[0].get(value, 0), known[1].get(value, 0)
-        together = sum(counts) / (count + other_count)
-        shares = counts[0] / count, counts[1] / other_count
-        # A share that one side only guesses at must be larger than the guess.
-        if together >= least and max(shares) >= doubt:
-            found.append((together, value, *shares))
+    values = list(dict.fromkeys([value for side in (one, other) for value, _, _ in side.items.sorted_by_count()]))
+    (least, most), (other_least, other_most) = one.bounds(values), other.bounds(values)
+    before, after = np.clip(other_least, least, most), np.clip(least, other_least, other_most)
+    exact = (least == most) & (other_least == other_most)
+    together = (before * one.count + after * other.count) / (one.count + other.count)
+    enough = together >= _LEAST_EXPECTED / min(one.count, other.count)
+    chosen = np.flatnonzero(enough & (exact | (before != after))).tolist()
+    found = [(float(together[at]), values[at], float(before[at]), float(after[at])) for at in chosen]
     found.sort(key=lambda entry: (-entry[0], str(entry[1])))
-    return [(value, p, q) for _, value, p, q in found[:most]]
+    return [(value, p, q) for _, value, p, q in found]
 
 
-def _doubt(items: FrequentItems) -> int:
-    return max(items.missed, int(items.slack.max()) if len(items) else 0)
-
-
-def _bins_of_types(before: ColumnProfile, after: ColumnProfile) -> list[_Bin]:
-    kinds = dict.fromkeys([*before.types, *after.types])
+def _bins_of_types(before: ColumnProfile, after: ColumnProfile, but: Sequence[str] = ()) -> list[_Bin]:
+    """Return the share of each type of value, but for some."""
     return [
         _Bin(kind, "type", before.types.get(kind, 0) / before.rows, after.types.get(kind, 0) / after.rows)
-        for kind in kinds
+        for kind in dict.fromkeys([*before.types, *after.types])
+        if kind not in but
     ]
 
 
@@ -270,7 +331,13 @@ def _bins_of_types(before: ColumnProfile, after: ColumnProfile) -> list[_Bin]:
 def _compared_texts(before: ColumnProfile, after: ColumnProfile, absent: list[_Bin]) -> Iterator[_Compared]:
     rows = float(before.rows), float(after.rows)
     one, other = before.frequent, after.frequent
-    values = [] if one is None or other is None else _common_values(one, other, before.present, after.present, 10**6)
+    of_column = before.kind == after.kind == "text"
+    values = []
+    if one is not None and other is not None:
+        values = _common_values(
+            _Counted(one, before.present, None, before.distinct if of_column else None),
+            _Counted(other, after.present, None, after.distinct if of_column else None),
+        )
     scales = 1 - before.missing_share, 1 - after.missing_share
     bins = [_Bin(_value_text(value), "value", p * scales[0], q * scales[1]) for value, p, q in values]
     rest = _rest(bins, scales)
@@ -308,10 +375,10 @@ def _value_text(value: Any) -> str:
 # ---- putting it together ----------------------------------------------------------------------------------------
 
 
-def _facet(name: str, bins: list[_Bin], rows: float, other_rows: float, allowance: float) -> Facet:
+def _facet(name: str, bins: list[_Bin], rows: float, other_rows: float, allowance: float, tests: int) -> Facet:
     before = np.array([each.before for each in bins], np.float64)
     after = np.array([each.after for each in bins], np.float64)
-    found = distance_between(before, after, rows, other_rows, allowance=allowance)
+    found = distance_between(before, after, rows, other_rows, allowance=allowance, tests=tests)
     moved = _joined([(each, part) for each, part in zip(bins, found.parts.tolist(), strict=True)])
     return Facet(name, found.value, found.by_chance, len(bins), tuple(moved))
 

@@ -27,6 +27,7 @@ from obs_profiles.files.records import (
 )
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, TimeProfile
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
+from obs_profiles.sketches.numbers import canonical
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +37,13 @@ __all__ = ["ProfileFormatError", "read"]
 _WHYLOGS = b"WHY1"
 _MOST = 1 << 29
 """Bytes that a profile is inflated to at most: a small file must not fill the memory. 10,000 columns have 70 MB."""
+
+_SMALL_MOST, _MOST_RATIO = 24 << 20, 32
+"""Bytes that a small file is inflated to at most, and a larger one for each of its own: a profile of 10,000 constant
+columns has 5 MB in 37 kB, others have six times their file."""
+
+_FEW_COLUMNS, _LEAST_OF_A_COLUMN = 4096, 2
+"""Columns that a small file may have, and how many bytes each further one takes of a file at least."""
 
 _MOST_COLUMNS = 1 << 19
 """Columns of a profile and all of its segments: 10,000 of it and of each of 51 are fewer."""
@@ -71,15 +79,17 @@ def read(data: bytes) -> Profile:
         )
     version = data[len(MAGIC)]
     if version != VERSION:
+        remedy = "upgrade obs-profiles" if version > VERSION else "profile the data again"
         raise ProfileFormatError(
-            f"this profile is of version {version}, and this obs-profiles reads version {VERSION}: upgrade obs-profiles"
+            f"this profile is of version {version}, and this obs-profiles reads version {VERSION}: {remedy}"
         )
     try:
         inflate = zlib.decompressobj()
-        content = inflate.decompress(data[len(MAGIC) + 1 :], _MOST)
+        most = min(_MOST, max(_SMALL_MOST, _MOST_RATIO * len(data)))
+        content = inflate.decompress(data[len(MAGIC) + 1 :], most)
         if not inflate.eof:
             raise ProfileFormatError(f"this profile of {len(data):,} bytes is cut off, or too large")
-        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord))
+        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord), len(data))
     except ProfileFormatError:
         raise
     except _DAMAGES as error:
@@ -93,27 +103,34 @@ def _read_whylogs(data: bytes) -> Profile:
     try:
         # What it says is checked as if we had written it.
         content = msgspec.msgpack.encode(record_of(read_whylogs(data)))
-        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord))
+        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord), len(data))
     except _DAMAGES as error:
         raise ProfileFormatError(f"this profile of whylogs, of {len(data):,} bytes, is damaged: {error}") from error
 
 
-def _profile(record: ProfileRecord) -> Profile:
-    segments: dict[str, Profile] = {}
+def _profile(record: ProfileRecord, size: int) -> Profile:
+    most = min(_MOST_COLUMNS, _FEW_COLUMNS + size // _LEAST_OF_A_COLUMN)
     columns = len(record.columns)
+    parts = []
     for value, content in record.segments.items():
-        segment = msgspec.msgpack.decode(content, type=SegmentRecord)
-        columns += len(segment.columns)
-        if columns > _MOST_COLUMNS:
-            raise ValueError(f"more than {_MOST_COLUMNS:,} columns in all segments")
-        segments[value] = Profile(_columns(segment), segment.rows, made=segment.made)
+        _check_columns(columns, most)
+        parts.append((value, msgspec.msgpack.decode(content, type=SegmentRecord)))
+        columns += len(parts[-1][1].columns)
+    _check_columns(columns, most)
+    segments = {value: Profile(_columns(part), part.rows, made=part.made) for value, part in parts}
     return Profile(
         _columns(record),
         record.rows,
         segments=segments,
+        segment_slack=record.segment_slack,
         by=tuple(record.by),
         made=record.made,
     )
+
+
+def _check_columns(columns: int, most: int) -> None:
+    if columns > most:
+        raise ValueError(f"{columns:,} columns in all segments, of which so small a file has no more than {most:,}")
 
 
 def _columns(record: SegmentRecord) -> dict[str, ColumnProfile]:
@@ -146,8 +163,10 @@ def _distinct(record: DistinctRecord) -> DistinctSketch:
         slots = len(registers)
         if slots & (slots - 1) or not 16 <= slots <= 1 << 21 or int(registers.max()) > 63:
             raise ValueError(f"{slots} registers of up to {int(registers.max())}")
-        return DistinctSketch(registers=registers)
-    return DistinctSketch.of(unpacked_integers(record.coupons).astype(np.uint32))
+        return DistinctSketch(registers=registers, incomplete=record.incomplete)
+    found = DistinctSketch.of(unpacked_integers(record.coupons).astype(np.uint32))
+    found.incomplete = record.incomplete
+    return found
 
 
 def _numbers(record: NumberRecord) -> NumberProfile:
@@ -157,15 +176,16 @@ def _numbers(record: NumberRecord) -> NumberProfile:
     stand_for = sum(size << level for level, size in enumerate(record.level_sizes))
     if stand_for != record.count:
         raise ValueError(f"{record.count} numbers, but items that stand for {stand_for}")
+    least, most = (int(end) if isinstance(end, str) else end for end in (record.least, record.most))
     errors = record.certain, record.merges, record.worst
-    if not all(math.isfinite(number) for number in (record.least, record.most, *errors)):
+    if not all(math.isfinite(number) for number in (least, most, *errors)):
         raise ValueError("a number that is none")
     if min(errors) < 0 or max(record.certain, record.worst, record.merges / MOST) > MOST:
         raise ValueError("an error that no sketch has")
     levels = np.split(_finite(items), np.cumsum(record.level_sizes)[:-1]) if record.level_sizes else []
     return NumberProfile(
-        least=record.least,
-        most=record.most,
+        least=least,
+        most=most,
         zeros=record.zeros,
         negatives=record.negatives,
         moments=Moments(record.count, record.mean, record.m2, record.m3, record.m4),
@@ -195,16 +215,18 @@ def _texts(record: TextRecord) -> TextProfile:
 
 def _frequent(record: FrequentRecord, *, texts: bool) -> FrequentItems:
     if not record.counts:
-        none = FrequentItems.none(texts=texts)
-        none.missed = record.missed
-        return none
+        return FrequentItems.none(texts=texts, missed=record.missed)
     values: list[str] | NDArray[Any]
     if texts:
         values = record.texts or []
     elif record.integers is not None:
         values = unpacked_integers(record.integers)
+    elif record.numbers is not None:
+        if not all(map(math.isfinite, record.numbers)):
+            raise ValueError("a number that is none")
+        values = canonical(np.array(record.numbers, object))
     else:
-        values = _finite(unpacked_floats(record.floats or b""))
+        values = canonical(_finite(unpacked_floats(record.floats or b"")))
     if len(values) != len(record.counts) or len(record.slack) not in (0, len(values)):
         raise ValueError(f"{len(values)} frequent values, but {len(record.counts)} counts")
     slack = np.array(record.slack, np.int64) if record.slack else None

@@ -25,7 +25,8 @@ __all__ = [
 ]
 
 MAGIC = b"OBSP"
-VERSION = 1
+VERSION = 2
+"""Version 1 was in use before the first release; it hashed large integers, lengths of time and long texts otherwise."""
 
 MOST = 1 << 53
 """What is counted is no more: the sums of counts fit into 64 bits, and each is a float without rounding."""
@@ -34,27 +35,40 @@ Count = Annotated[int, Meta(ge=0, le=MOST)]
 KnownCount = Annotated[int, Meta(ge=-1, le=MOST)]
 """A count; -1 where it is not known."""
 
+# As many as a profile may have while it is made, and no more: a small file must not become large lists.
+FrequentCounts = Annotated[list[Count], Meta(max_length=8192)]
+FrequentTexts = Annotated[list[str], Meta(max_length=8192)]
+FrequentNumbers = Annotated[list[int | float], Meta(max_length=8192)]
+Sampled = Annotated[list[str], Meta(max_length=256)]
+SampledPlaces = Annotated[list[Annotated[int, Meta(ge=0, lt=256)]], Meta(max_length=256)]
+Types = Annotated[dict[str, Count], Meta(max_length=64)]
+Names = Annotated[list[str], Meta(max_length=64)]
+Segments = Annotated[dict[str, Raw], Meta(max_length=256)]
+HugeInteger = Annotated[str, Meta(pattern="^-?[0-9]{1,309}$")]
+"""An integer that has no 64 bits."""
+
 Levels = Annotated[list[Count], Meta(max_length=54)]
 Hours = Annotated[list[Count], Meta(min_length=24, max_length=24)]
 Weekdays = Annotated[list[Count], Meta(min_length=7, max_length=7)]
 
 
 class FrequentRecord(Struct, frozen=True, omit_defaults=True):
-    """Frequent values: one of three arrays of values, and their counts."""
+    """Frequent values: one of four arrays of values, and their counts."""
 
-    texts: list[str] | None = None
+    texts: FrequentTexts | None = None
     integers: bytes | None = None
     floats: bytes | None = None
-    counts: list[Count] = []
-    slack: list[Count] = []
+    numbers: FrequentNumbers | None = None
+    counts: FrequentCounts = []
+    slack: FrequentCounts = []
     missed: Count = 0
 
 
 class NumberRecord(Struct, frozen=True, omit_defaults=True):
     """A distribution of numbers."""
 
-    least: int | float
-    most: int | float
+    least: int | float | HugeInteger
+    most: int | float | HugeInteger
     count: Count
     mean: float
     m2: float = 0.0
@@ -86,9 +100,9 @@ class TextRecord(Struct, frozen=True, omit_defaults=True):
     empty: KnownCount = 0
     frequent: FrequentRecord = FrequentRecord()
     hashes: bytes = b""
-    patterns: list[str] = []
-    pattern_of: list[Count] = []
-    texts: list[str] = []
+    patterns: Sampled = []
+    pattern_of: SampledPlaces = []
+    texts: Sampled = []
 
 
 class DistinctRecord(Struct, frozen=True, omit_defaults=True):
@@ -96,6 +110,7 @@ class DistinctRecord(Struct, frozen=True, omit_defaults=True):
 
     coupons: bytes = b""
     registers: bytes = b""
+    incomplete: bool = False
 
 
 class ColumnRecord(Struct, frozen=True, omit_defaults=True):
@@ -106,7 +121,7 @@ class ColumnRecord(Struct, frozen=True, omit_defaults=True):
     dtype: str = ""
     missing: Count = 0
     nan: Count = 0
-    types: dict[str, Count] = {}
+    types: Types = {}
     true: Count = 0
     infinite: Count = 0
     negative_infinite: Count = 0
@@ -132,5 +147,6 @@ class SegmentRecord(Struct, frozen=True, omit_defaults=True):
 class ProfileRecord(SegmentRecord, frozen=True, omit_defaults=True):
     """A profile; each of its segments is read by itself, so that their number can be bounded."""
 
-    by: list[str] = []
-    segments: dict[str, Raw] = {}
+    by: Names = []
+    segments: Segments = {}
+    segment_slack: Count = 0

@@ -6,15 +6,19 @@ What whylogs does not know stays unknown: times, durations, lengths, patterns, e
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from obs_profiles.columns.texts import PackedTexts
 from obs_profiles.files.datasketches import KllSketch, read_frequent_strings, read_hll, read_kll
 from obs_profiles.files.protobuf import Message, signed, varint
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, by_count
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
+from obs_profiles.sketches.hashing import coupons_of_numbers, hashes_of_texts
+from obs_profiles.sketches.numbers import canonical
 
 __all__ = ["read_whylogs"]
 
@@ -24,7 +28,7 @@ _TYPES = {
     "fractional": "number",
     "boolean": "boolean",
     "string": "text",
-    "object": "object",
+    "object": "unknown",
     "tensor": "list",
 }
 
@@ -104,7 +108,7 @@ def _column(name: str, known: _Components) -> ColumnProfile:
     types = by_count({kind: count for kind, count in types.items() if count})
     numeric = types.get("integer", 0) + types.get("number", 0)
     # Of real numbers whylogs counts none: any of them may be all of them.
-    frequent = known.frequent or FrequentItems([], np.empty(0, np.int64), missed=known.count("counts/n"))
+    frequent = known.frequent or FrequentItems.none(texts=True, missed=known.count("counts/n"))
     numbers = _numbers(known, frequent, whole="number" not in types) if numeric and known.kll else None
     return ColumnProfile(
         name=name,
@@ -115,10 +119,20 @@ def _column(name: str, known: _Components) -> ColumnProfile:
         types=types,
         true=known.count("counts/true"),
         infinite=known.count("counts/inf"),
-        distinct=known.distinct,
+        distinct=_distinct(known, types),
         numbers=numbers,
         texts=_texts(frequent) if types.get("text") else None,
     )
+
+
+def _distinct(known: _Components, types: Mapping[str, int]) -> DistinctSketch:
+    """Unite what whylogs counts, numbers and texts, with booleans, and tell whether there is more."""
+    true = known.count("counts/true")
+    booleans = [number for number, count in ((1, true), (0, types.get("boolean", 0) - true)) if count > 0]
+    found = DistinctSketch.merged([known.distinct, DistinctSketch.of(coupons_of_numbers(np.array(booleans, np.int64)))])
+    # Of what it calls an object, times among them, it knows no more than how many there are.
+    found.incomplete = "unknown" in types or "list" in types
+    return found
 
 
 def _numbers(known: _Components, frequent: FrequentItems, *, whole: bool) -> NumberProfile | None:
@@ -128,8 +142,7 @@ def _numbers(known: _Components, frequent: FrequentItems, *, whole: bool) -> Num
     if not finite:
         return None
     if whole:
-        least, most = int(least), int(most)
-        least, most = known.count("ints/min") or least, known.count("ints/max") or most
+        least, most = known.count("ints/min") or int(least), known.count("ints/max") or int(most)
     elif not (math.isfinite(least) and math.isfinite(most)):
         least, most = sketch.quantiles([0.0, 1.0]).tolist()
     mean, m2 = known.numbers.get("distribution/mean", math.nan), known.numbers.get("distribution/m2", math.nan)
@@ -152,16 +165,26 @@ def _frequent_numbers(items: FrequentItems, *, whole: bool) -> FrequentItems:
             number = int(text) if whole else float(text)
         except ValueError:
             continue
-        if math.isfinite(number) and abs(number) < 2**63:
+        if math.isfinite(number) and -(2**63) <= number < 2**64:
             found.append((number, count, slack))
     found.sort()
     if len({number for number, _, _ in found}) < len(found):  # 5 and 5.0 are two texts
-        return FrequentItems(np.empty(0), np.empty(0, np.int64), missed=items.missed + int(items.counts.max()))
+        return FrequentItems.none(texts=False, missed=items.missed + int(items.counts.max()))
     columns = list(zip(*found, strict=True)) or [(), (), ()]
-    values = np.array(columns[0], np.int64 if whole else np.float64)
+    values = canonical(np.array(columns[0], object))
     return FrequentItems(values, np.array(columns[1], np.int64), np.array(columns[2], np.int64), items.missed)
 
 
 def _texts(frequent: FrequentItems) -> TextProfile:
     unknown = NumberProfile(0, 0, 0, 0, Moments(), QuantileSketch(), FrequentItems.none(texts=False))
-    return TextProfile(unknown, -1, frequent, TextSample(np.empty(0, np.uint32), [], []))
+    return TextProfile(unknown, -1, _shown(frequent), TextSample(np.empty(0, np.uint32), [], []))
+
+
+def _shown(frequent: FrequentItems) -> FrequentItems:
+    """Write long texts as our profiles keep them."""
+    values = list(map(str, frequent.values))
+    packed = PackedTexts.of(values)
+    hashes, _ = hashes_of_texts(packed)
+    shown = [packed.shown_at(place, int(hashes[place])) for place in range(len(values))]
+    order = sorted(range(len(shown)), key=shown.__getitem__)
+    return FrequentItems([shown[at] for at in order], frequent.counts[order], frequent.slack[order], frequent.missed)

@@ -6,6 +6,7 @@ import zlib
 
 import msgspec
 import numpy as np
+from msgspec import structs
 
 from obs_profiles.files.arrays import packed_floats, packed_integers
 from obs_profiles.files.records import (
@@ -25,11 +26,14 @@ from obs_profiles.sketches import DistinctSketch, FrequentItems
 
 __all__ = ["record_of", "written"]
 
+_LEVEL = 6
+"""Of zlib: 9 takes six times as long and saves 2 % of a profile of 500 columns."""
+
 
 def written(profile: Profile) -> bytes:
     """Write a profile as bytes: the same ones for equal profiles."""
     record = msgspec.msgpack.encode(record_of(profile))
-    return MAGIC + bytes([VERSION]) + zlib.compress(record, 9)
+    return MAGIC + bytes([VERSION]) + zlib.compress(record, _LEVEL)
 
 
 def record_of(profile: Profile) -> ProfileRecord:
@@ -40,6 +44,7 @@ def record_of(profile: Profile) -> ProfileRecord:
         made=profile.made,
         by=list(profile.by),
         segments={value: msgspec.Raw(_segment(segment)) for value, segment in profile.segments.items()},
+        segment_slack=profile.segment_slack,
     )
 
 
@@ -70,16 +75,16 @@ def _column(name: str, column: ColumnProfile) -> ColumnRecord:
 
 def _distinct(sketch: DistinctSketch) -> DistinctRecord:
     if sketch.registers is not None:
-        return DistinctRecord(registers=sketch.registers.tobytes())
+        return DistinctRecord(registers=sketch.registers.tobytes(), incomplete=sketch.incomplete)
     assert sketch.coupons is not None
-    return DistinctRecord(coupons=packed_integers(sketch.coupons))
+    return DistinctRecord(coupons=packed_integers(sketch.coupons), incomplete=sketch.incomplete)
 
 
 def _numbers(known: NumberProfile) -> NumberRecord:
     moments, sketch = known.moments, known.quantiles
     return NumberRecord(
-        least=known.least,
-        most=known.most,
+        least=_number(known.least),
+        most=_number(known.most),
         count=moments.count,
         mean=moments.mean,
         m2=moments.m2,
@@ -94,6 +99,10 @@ def _numbers(known: NumberProfile) -> NumberRecord:
         worst=sketch.worst,
         frequent=_frequent(known.frequent),
     )
+
+
+def _number(value: float) -> float | str:
+    return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
 
 
 def _times(known: TimeProfile) -> TimeRecord:
@@ -117,13 +126,14 @@ def _texts(known: TextProfile) -> TextRecord:
 def _frequent(items: FrequentItems) -> FrequentRecord:
     if not len(items):
         return FrequentRecord(missed=items.missed)
-    texts = isinstance(items.values, list)
-    whole = not isinstance(items.values, list) and items.values.dtype.kind == "i"
-    return FrequentRecord(
-        texts=items.values if isinstance(items.values, list) else None,
-        integers=packed_integers(np.asarray(items.values)) if whole else None,
-        floats=None if whole or texts else packed_floats(np.asarray(items.values, np.float64)),
-        counts=items.counts.tolist(),
-        slack=items.slack.tolist() if items.slack.any() else [],
-        missed=items.missed,
+    found = FrequentRecord(
+        counts=items.counts.tolist(), slack=items.slack.tolist() if items.slack.any() else [], missed=items.missed
     )
+    if isinstance(items.values, list):
+        return structs.replace(found, texts=items.values)
+    match items.values.dtype.kind:
+        case "i":
+            return structs.replace(found, integers=packed_integers(items.values))
+        case "f":
+            return structs.replace(found, floats=packed_floats(items.values))
+    return structs.replace(found, numbers=items.values.tolist())

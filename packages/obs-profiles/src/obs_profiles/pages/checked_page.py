@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from obs_core.rendering import escape, verdict_mark
+from obs_core.text.numbers import plural
 from obs_profiles.expectations import Checked, Verdict
 from obs_profiles.pages.frame import about, controls, name_html, page, row
 from obs_profiles.wording import visible
@@ -25,7 +26,7 @@ def checked_html(checked: Checked, *, title: str = "Expectations") -> str:
     """
     failed = len(checked.failed)
     word = f"{failed:,} of {len(checked):,} failed" if failed else "All passed" if checked else "Nothing was expected"
-    pill = f'<b class="pill {"bad" if failed else "good"}">{word}</b><span>{checked.rows:,} rows</span>'
+    pill = f'<b class="pill {"bad" if failed else "good"}">{word}</b><span>{plural(checked.rows, "row")}</span>'
     ordered = sorted(checked, key=lambda verdict: (verdict.passed, verdict.certain))
     rows = "".join(_row(verdict, place) for place, verdict in enumerate(ordered))
     heads = "".join(f"<div>{head}</div>" for head in _HEADS)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from obs_core.rendering import escape, verdict_mark
-from obs_core.text.numbers import MISSING
+from obs_core.text.numbers import MISSING, plural
 from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement
 from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, writer_for
-from obs_profiles.pages.frame import MOST_DETAILED, about, controls, name_html, page, row, tiles
+from obs_profiles.pages.frame import HISTOGRAMS, MOST_DETAILED, about, controls, name_html, page, row, tiles
 from obs_profiles.profiles import ColumnProfile
-from obs_profiles.wording import count_text, number_text, share_text, signed_text
+from obs_profiles.wording import count_text, number_text, share_text, signed_text, visible
 
-__all__ = ["drift_html"]
+__all__ = ["drift_html", "not_compared_html"]
 
 _HEADS = ("Column", "Drift", "Distribution", "What moved")
 _ORDERS = (("order", "drift"), ("name", "name"), ("missing", "missing"))
@@ -24,7 +24,7 @@ _MEASURES = {
     "elements": "how many elements",
     "lengths": "lengths",
     "missing": "missing values",
-    "patterns": "patterns",
+    "patterns": "patterns of distinct values",
     "ranges": "ranges",
     "types": "types",
     "values": "values",
@@ -42,16 +42,15 @@ def drift_html(drift: Drift, *, title: str = "Drift", compared: str = "") -> str
     Returns:
         An HTML fragment.
     """
-    drifted = drift.drifted
-    word = f"{len(drifted):,} of {len(drift):,} columns drifted" if drifted else "No drift"
+    word = _word(drift)
     rows = "".join(
         _row(column, place, detailed=place < MOST_DETAILED, opened=column.drifted and place < 1)
         for place, column in enumerate(drift)
     )
     heads = "".join(f"<div>{head}</div>" for head in _HEADS)
-    verdict = f'<b class="pill {"bad" if drifted else "good"}">{word}</b>'
+    verdict = f'<b class="pill {"good" if drift.passed else "bad"}">{escape(word)}</b>'
     return page(
-        verdict_mark("warned" if drifted else "passed", word),
+        verdict_mark("passed" if drift.passed else "warned", word),
         about(title, f"{verdict} {escape(compared)}"),
         tiles(_totals(drift)),
         _segments(drift),
@@ -64,8 +63,41 @@ def drift_html(drift: Drift, *, title: str = "Drift", compared: str = "") -> str
     )
 
 
+def not_compared_html(problem: str, *, title: str = "Drift") -> str:
+    """Write that there is no comparison, and why.
+
+    Args:
+        problem: Why, as text.
+        title: The heading.
+
+    Returns:
+        An HTML fragment.
+    """
+    word = "Not compared"
+    pill = f'<b class="pill bad">{word}</b> {escape(problem)}'
+    return page(verdict_mark("warned", f"{word}: {problem}"), about(title, pill))
+
+
+def _word(drift: Drift) -> str:
+    """Say in a few words what became of a data set, of its segments too."""
+    if drift.emptied:
+        return f"No rows, where there were {drift.rows:,}"
+    segments = drift.drifted_segments
+    parts = [f"{len(drift.drifted):,} of {len(drift):,} columns drifted"] if drift.drifted else []
+    if segments:
+        names = sorted({column.name for columns in segments.values() for column in columns})
+        named = visible(names[0]) if len(names) == 1 else f"{len(names):,} columns"
+        where = f"where {', '.join(drift.by)} is {next(iter(segments))}" if len(segments) == 1 else ""
+        parts.append(f"{named} drifted {visible(where) or f'in {len(segments):,} of {len(drift.segments):,} segments'}")
+    return "; ".join(parts) or "No drift"
+
+
 def _totals(drift: Drift) -> Iterator[tuple[str, str, str]]:
-    yield _then(f"{drift.rows:,}", f"{drift.current_rows:,}"), "rows", ""
+    yield (
+        _then(f"{drift.rows:,}", f"{drift.current_rows:,}"),
+        "row" if drift.rows == drift.current_rows == 1 else "rows",
+        "",
+    )
     for severity in ("strong", "clear", "slight"):
         count = sum(column.severity == severity and column.distance is not None for column in drift)
         if count:
@@ -123,7 +155,7 @@ def _headline(column: ColumnDrift) -> str:
     if column.reference is None or column.current is None:
         there = column.current or column.reference
         assert there is not None
-        return f"<small>{there.rows:,} rows, {share_text(there.missing_share)} missing</small>"
+        return f"<small>{plural(there.rows, 'row')}, {share_text(there.missing_share)} missing</small>"
     lines = [_shift(column.reference, column.current)] if column.drifted else []
     if column.drifted and column.change != "other values":
         lines += [_sentence(movement) for movement in column.movements[:2]]
@@ -236,6 +268,8 @@ def _value(column: ColumnProfile | None, name: str) -> str:
         case "missing":
             return share_text(column.missing_share)
         case "distinct":
+            if column.distinct.incomplete:
+                return MISSING
             return ("≈ " if column.distinct.relative_error else "") + count_text(column.distinct.estimate)
         case "length" if column.texts is not None and column.texts.lengths.moments.count and column.kind == "text":
             lengths = column.texts.lengths
@@ -258,7 +292,8 @@ def _value(column: ColumnProfile | None, name: str) -> str:
 def _segments(drift: Drift) -> str:
     """Draw which columns drifted in which segments, as a map of colours."""
     if not drift.segments:
-        return ""
+        by = ", ".join(map(name_html, drift.by))
+        return f'<p class="bound">No segment by {by} is in both.</p>' if by else ""
     names = [
         column.name
         for column in drift
@@ -304,5 +339,6 @@ def _note(drift: Drift) -> str:
     return (
         '<p class="note">Drift is the Hellinger distance of the shares of values, missing ones included: 0 is the same,'
         " 1 is nothing in common. The mark is the threshold; what sampling explains is taken away. Below 0.1 it is"
-        f" slight, below 0.3 clear. Times are compared by what is missing: that they go on is no drift.{pictures}</p>"
+        f" slight, below 0.3 clear. Times are compared by what is missing: that they go on is no drift."
+        f" {HISTOGRAMS}{pictures}</p>"
     )

@@ -9,10 +9,12 @@ from pathlib import Path
 from obs_core.rendering import escape
 from obs_profiles.wording import visible
 
-__all__ = ["MOST_DETAILED", "about", "controls", "facts", "name_html", "page", "row", "tiles"]
+__all__ = ["HISTOGRAMS", "MOST_DETAILED", "about", "controls", "facts", "name_html", "page", "row", "tiles"]
 
 MOST_DETAILED = 200
 """Columns that are drawn with pictures and details; further ones have their most important numbers alone."""
+
+HISTOGRAMS = "Histograms reach from the 1 % to the 99 % quantile; their outermost bars hold what lies beyond."
 
 
 def page(*parts: str, script: bool = False) -> str:

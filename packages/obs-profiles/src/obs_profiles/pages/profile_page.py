@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from obs_core.rendering import escape
 from obs_core.text.numbers import MISSING
 from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, value_bars, writer_for
-from obs_profiles.pages.frame import MOST_DETAILED, about, controls, facts, name_html, page, row, tiles
+from obs_profiles.pages.frame import HISTOGRAMS, MOST_DETAILED, about, controls, facts, name_html, page, row, tiles
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile
-from obs_profiles.wording import count_text, number_text, share_text
+from obs_profiles.wording import apart, count_text, number_text, share_text
 
 __all__ = ["column_kind", "profile_html"]
 
@@ -65,7 +65,11 @@ def _totals(profile: Profile) -> Iterator[tuple[str, str, str]]:
     if cells:
         incomplete = sum(column.missing > 0 for column in columns)
         yield share_text(missing / cells), "of the values are missing", "warn" if missing else ""
-        yield f"{incomplete:,}", "columns lack some", "warn" if incomplete else ""
+        yield (
+            f"{incomplete:,}",
+            "column lacks some" if incomplete == 1 else "columns lack some",
+            "warn" if incomplete else "",
+        )
     constant = sum(column.present > 1 and column.distinct.estimate < 1.5 for column in columns)
     if constant:
         yield f"{constant:,}", "hold a single value" if constant > 1 else "holds a single value", "warn"
@@ -100,9 +104,17 @@ def _distinct(column: ColumnProfile) -> str:
     if not column.present:
         return MISSING
     estimate = min(column.distinct.estimate, column.present)
-    about_equal = "≈ " if column.distinct.relative_error else ""
+    if column.distinct.incomplete:
+        return f"<span>{MISSING}</span><small>not counted</small>"
+    different = column.all_different
+    about_equal = "≈ " if column.distinct.relative_error and not different else ""
     share = estimate / column.present
-    what = "all different" if share > 0.97 and column.present > 1 else share_text(share) if share > 0.005 else ""
+    if different:
+        estimate, what = column.present, "all different" if column.present > 1 else ""
+    elif share + column.distinct.relative_error >= 1:
+        what = "nearly all different"
+    else:
+        what = share_text(share) if share > 0.005 else ""
     return f"<span>{about_equal}{count_text(estimate)}</span><small>{what}</small>"
 
 
@@ -114,7 +126,8 @@ def _in_short(column: ColumnProfile) -> str:
             return f"<span>{escape(write(known.least))}</span><small>always</small>"
         median = rough_writer_for(column)(float(known.quantiles.quantiles(0.5)))
         what = "elements, median" if column.kind == "list" else "median"
-        extent = f"{escape(write(known.least))} to {escape(write(known.most))}"
+        least, most = apart([known.least, known.most], write)
+        extent = f"{escape(least)} to {escape(most)}"
         return f"<span>{escape(median)} <em>{what}</em></span><small>{extent}</small>"
     if column.texts is not None and column.texts.lengths.moments.count and column.kind in ("text", "bytes"):
         lengths = column.texts.lengths
@@ -153,7 +166,7 @@ def _counts(column: ColumnProfile) -> str:
         entries += [(name, f"{count:,}") for name, count in column.types.items()]
     if column.infinite:
         entries.append(("infinite", f"{column.infinite:,}"))
-    if column.present:
+    if column.present and not column.distinct.incomplete:
         error = column.distinct.relative_error
         bound = f" <small>± {100 * error:.1f} %</small>" if error else ""
         entries.append(("distinct", f"{count_text(column.distinct.estimate)}{bound}"))
@@ -170,10 +183,11 @@ def _numbers(column: ColumnProfile) -> str:
     if known is None or known.least == known.most:
         return ""
     write, rough = writer_for(column), rough_writer_for(column)
-    entries = [("min", escape(write(known.least)))]
-    found = known.quantiles.quantiles(_QUANTILES).tolist()
-    entries += [(_quantile_name(share), escape(rough(value))) for share, value in zip(_QUANTILES, found, strict=True)]
-    entries.append(("max", escape(write(known.most))))
+    least, most = apart([known.least, known.most], write)
+    found = apart(known.quantiles.quantiles(_QUANTILES).tolist(), rough)
+    entries = [("min", escape(least))]
+    entries += [(_quantile_name(share), escape(text)) for share, text in zip(_QUANTILES, found, strict=True)]
+    entries.append(("max", escape(most)))
     if column.kind != "time":
         entries += _moments(known, column)
     error = known.quantiles.rank_error
@@ -277,5 +291,5 @@ def _note(columns: list[ColumnProfile]) -> str:
     further = f" Pictures are drawn of the first {MOST_DETAILED} columns." if len(columns) > MOST_DETAILED else ""
     return (
         '<p class="note">Counts, extremes, means and deviations are exact. What is approximate says how much: quantiles'
-        f" by their rank, distinct values by ± of the number, each in 99 of 100 cases.{further}</p>"
+        f" by their rank, distinct values by ± of the number, each in 99 of 100 cases. {HISTOGRAMS}{further}</p>"
     )

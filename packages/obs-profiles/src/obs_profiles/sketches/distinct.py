@@ -35,13 +35,21 @@ class DistinctSketch:
         coupons: The coupons seen, sorted and distinct, while there are few; None once there are registers.
         registers: The largest rank of each slot; None while there are few values. There are 4,096 slots, but in what
             another writer made.
+        incomplete: Whether there were values that it was not shown: then there are more, nobody knows how many.
     """
 
-    __slots__ = ("coupons", "registers")
+    __slots__ = ("coupons", "incomplete", "registers")
 
-    def __init__(self, coupons: NDArray[np.uint32] | None = None, registers: NDArray[np.uint8] | None = None) -> None:
+    def __init__(
+        self,
+        coupons: NDArray[np.uint32] | None = None,
+        registers: NDArray[np.uint8] | None = None,
+        *,
+        incomplete: bool = False,
+    ) -> None:
         self.coupons = np.empty(0, np.uint32) if coupons is None and registers is None else coupons
         self.registers = registers
+        self.incomplete = incomplete
 
     @classmethod
     def of(cls, coupons: NDArray[np.uint32]) -> DistinctSketch:
@@ -61,6 +69,12 @@ class DistinctSketch:
     @classmethod
     def merged(cls, parts: Sequence[DistinctSketch]) -> DistinctSketch:
         """Unite sketches: the union knows no more and no less than if it had seen all values itself."""
+        united = cls._united(parts)
+        united.incomplete = any(part.incomplete for part in parts)
+        return united
+
+    @classmethod
+    def _united(cls, parts: Sequence[DistinctSketch]) -> DistinctSketch:
         few = [part.coupons for part in parts if part.coupons is not None]
         dense = [part.registers for part in parts if part.registers is not None]
         if not dense:
@@ -75,18 +89,31 @@ class DistinctSketch:
     def estimate(self) -> float:
         """About how many distinct values were seen."""
         if self.coupons is not None:
-            return -_ADDRESSES * math.log1p(-len(self.coupons) / _ADDRESSES)
+            return abs(_ADDRESSES * math.log1p(-len(self.coupons) / _ADDRESSES))
         assert self.registers is not None
         return _estimate(np.bincount(self.registers, minlength=64))
 
+    def lacks(self, coupons: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        """Tell of coupons whose values were never seen; where it says no, nobody knows."""
+        if self.incomplete:
+            return np.zeros(len(coupons), bool)
+        if self.coupons is not None:
+            return ~np.isin(coupons, self.coupons)
+        assert self.registers is not None
+        slots = coupons & np.uint32(len(self.registers) - 1)
+        return np.asarray(self.registers[slots] < coupons >> np.uint32(26), bool)
+
     @property
     def relative_error(self) -> float:
-        """By which share the estimate may be wrong, in 99 of 100 cases."""
+        """By which share the estimate may be wrong, in 99 of 100 cases; infinite where values were not shown."""
+        if self.incomplete:
+            return math.inf
         return 0.0 if self.registers is None else _AT_99 * 1.04 / math.sqrt(len(self.registers))
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, DistinctSketch)
+            and self.incomplete == other.incomplete
             and np.array_equal(self.registers, other.registers)  # type: ignore[arg-type]
             and np.array_equal(self.coupons, other.coupons)  # type: ignore[arg-type]
         )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from obs_profiles.sketches.numbers import canonical, united
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -27,7 +29,7 @@ class FrequentItems:
     """Values with how often they occur at least and at most.
 
     Args:
-        values: Texts (a list), or numbers (an array, ascending).
+        values: Texts (a list), or numbers (an array, ascending, in the type that `canonical` gives it).
         counts: How often each occurs at least.
         slack: How much more often each may occur; all 0 if None.
         missed: How often a value that is not among them may occur; 0 if all values are.
@@ -48,9 +50,9 @@ class FrequentItems:
         self.missed = missed
 
     @classmethod
-    def none(cls, *, texts: bool) -> FrequentItems:
-        """Know no value."""
-        return cls([] if texts else np.empty(0), np.empty(0, np.int64))
+    def none(cls, *, texts: bool, missed: int = 0) -> FrequentItems:
+        """Know no value; each may occur so often."""
+        return cls([] if texts else np.empty(0, np.int64), np.empty(0, np.int64), missed=missed)
 
     @classmethod
     def of(cls, values: NDArray[Any], counts: NDArray[np.int64] | None, *, capacity: int = CAPACITY) -> FrequentItems:
@@ -64,10 +66,9 @@ class FrequentItems:
         if counts is None:
             counts = np.ones(min(len(values), capacity + 1), np.int64)
             if len(values) > capacity:
-                # No slice: that would keep all of the values in memory.
-                return cls(np.empty(0, values.dtype), np.empty(0, np.int64), missed=1)
+                return cls.none(texts=False, missed=1)
         chosen, missed = most_frequent(counts, capacity)
-        return cls(values[chosen], counts[chosen], missed=missed)
+        return cls(canonical(values[chosen]), counts[chosen], missed=missed)
 
     @classmethod
     def merged(cls, parts: Sequence[FrequentItems], *, capacity: int = CAPACITY) -> FrequentItems:
@@ -120,7 +121,7 @@ def most_frequent(counts: NDArray[np.int64], capacity: int) -> tuple[NDArray[np.
 
 
 def _merged_numbers(parts: Sequence[FrequentItems], capacity: int) -> FrequentItems:
-    everything = np.concatenate([np.asarray(part.values) for part in parts])
+    everything = united([np.asarray(part.values) for part in parts])
     values, places = np.unique(everything, return_inverse=True)
     counts, uppers = np.zeros((2, len(values)), np.int64)
     np.add.at(counts, places, np.concatenate([part.counts for part in parts]))
@@ -149,9 +150,9 @@ def _kept(
 ) -> FrequentItems:
     chosen, _ = most_frequent(counts, capacity)
     if len(chosen) == len(counts):
-        return FrequentItems(values, counts, slack, missed)
+        return FrequentItems(values if isinstance(values, list) else canonical(values), counts, slack, missed)
     dropped = np.ones(len(counts), bool)
     dropped[chosen] = False
     missed = max(missed, int((counts + slack)[dropped].max()))
-    kept = [values[place] for place in chosen.tolist()] if isinstance(values, list) else values[chosen]
+    kept = [values[place] for place in chosen.tolist()] if isinstance(values, list) else canonical(values[chosen])
     return FrequentItems(kept, counts[chosen], slack[chosen], missed)

@@ -8,6 +8,7 @@ Source: A. Appleby, MurmurHash3 (public domain), https://github.com/aappleby/smh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,16 @@ if TYPE_CHECKING:
 
     from obs_profiles.columns.texts import PackedTexts
 
-__all__ = ["coupons_of", "coupons_of_numbers", "hashes_of_texts"]
+__all__ = [
+    "NANOSECONDS",
+    "coupons_of",
+    "coupons_of_huge_integers",
+    "coupons_of_numbers",
+    "coupons_of_times",
+    "hashes_of_texts",
+]
+
+NANOSECONDS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "D": 86_400_000_000_000}
 
 _SEED = np.uint64(9001)
 _C1, _C2 = np.uint64(0x87C37B91114253D5), np.uint64(0x4CF5AD432745937F)
@@ -33,7 +43,10 @@ _MASKS = np.array([(1 << 8 * width) - 1 for width in range(9)], np.uint64)
 
 
 def coupons_of_numbers(numbers: NDArray[Any]) -> NDArray[np.uint32]:
-    """Hash numbers so that 5 and 5.0 are one value: whole ones as integers of 64 bits, all others as floats.
+    """Hash numbers so that 5 and 5.0 are one value.
+
+    Integers that have 64 bits with a sign are hashed as such, all others as floats, and what no float is exactly as the
+    16 bytes of an integer.
 
     Args:
         numbers: Integers or floats, without NaN.
@@ -41,6 +54,8 @@ def coupons_of_numbers(numbers: NDArray[Any]) -> NDArray[np.uint32]:
     Returns:
         What a distinct count keeps of them; see `coupons_of`.
     """
+    if numbers.dtype.kind == "u" and len(numbers) and int(numbers.max()) >= 1 << 63:
+        return _coupons_of_unsigned(numbers.astype(np.uint64))
     coupons = np.empty(len(numbers), np.uint32)
     for start in range(0, len(numbers), _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -51,6 +66,66 @@ def coupons_of_numbers(numbers: NDArray[Any]) -> NDArray[np.uint32]:
         _finish(h1, h2, np.uint64(8))
         coupons[part] = coupons_of(h1, h2)
     return coupons
+
+
+def coupons_of_huge_integers(numbers: Sequence[int]) -> NDArray[np.uint32]:
+    """Hash integers that have no 64 bits and are no floats: as multiples of eight bytes, at least 16, the lowest first.
+
+    Args:
+        numbers: Integers of any size.
+    """
+    from obs_profiles.columns.texts import PackedTexts
+
+    sizes = [max(16, number.bit_length() // 64 * 8 + 8) for number in numbers]
+    written = [number.to_bytes(size, "little", signed=True) for number, size in zip(numbers, sizes, strict=True)]
+    return coupons_of(*hashes_of_texts(PackedTexts.of_bytes(written)))
+
+
+def coupons_of_times(values: NDArray[np.int64], unit: str) -> NDArray[np.uint32]:
+    """Hash moments, or lengths of time, so that one is one value in each unit.
+
+    They are hashed as nanoseconds of 64 bits; what these do not reach, as two such integers: the seconds, and the
+    nanoseconds beyond these.
+
+    Args:
+        values: Whole units.
+        unit: One of `NANOSECONDS`.
+    """
+    nanoseconds = NANOSECONDS[unit]
+    furthest = ((1 << 63) - 1) // nanoseconds
+    near = (values >= -furthest) & (values <= furthest)
+    if near.all():
+        return coupons_of_numbers(values * nanoseconds)
+    far = values[~near]
+    if unit == "D":
+        most = ((1 << 63) - 1) // 86_400
+        seconds, rest = np.clip(far, -most, most) * 86_400, np.zeros(len(far), np.int64)
+    else:
+        seconds, rest = np.divmod(far, 10**9 // nanoseconds)
+    coupons = np.empty(len(values), np.uint32)
+    coupons[near] = coupons_of_numbers(values[near] * nanoseconds)
+    coupons[~near] = _coupons_of_pairs(seconds.view(np.uint64), (rest * nanoseconds).view(np.uint64))
+    return coupons
+
+
+def _coupons_of_unsigned(numbers: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    signed = numbers < np.uint64(1 << 63)
+    floats = numbers.astype(np.float64)
+    floats[floats >= 2.0**64] = 0.0  # rounded up to what has no 64 bits: no float is that integer
+    exact = ~signed & (floats.astype(np.uint64) == numbers)
+    others = ~signed & ~exact
+    coupons = np.empty(len(numbers), np.uint32)
+    coupons[signed] = coupons_of_numbers(numbers[signed].view(np.int64))
+    coupons[exact] = coupons_of_numbers(floats[exact])
+    coupons[others] = _coupons_of_pairs(numbers[others], np.zeros(np.count_nonzero(others), np.uint64))
+    return coupons
+
+
+def _coupons_of_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    """Hash 16 bytes each."""
+    h1, h2 = _mixed(np.full(len(first), _SEED), np.full(len(first), _SEED), first.copy(), second.copy())
+    _finish(h1, h2, np.uint64(16))
+    return coupons_of(h1, h2)
 
 
 def hashes_of_texts(texts: PackedTexts) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
@@ -96,15 +171,13 @@ def coupons_of(h1: NDArray[np.uint64], h2: NDArray[np.uint64]) -> NDArray[np.uin
 
 def _keys(numbers: NDArray[Any]) -> NDArray[np.uint64]:
     """Return the 64 bits of each number that are hashed, as a copy."""
-    if numbers.dtype.kind == "u":
-        return numbers.astype(np.uint64)
-    if numbers.dtype.kind == "i":
+    if numbers.dtype.kind in "iu":
         return numbers.astype(np.int64).view(np.uint64)
     floats = numbers.astype(np.float64)
     keys = floats.view(np.uint64).copy()
     whole = np.floor(floats) == floats
     if whole.any():
-        whole &= np.abs(floats) < 2**63
+        whole &= (floats >= -(2**63)) & (floats < 2**63)
         keys[whole] = floats[whole].astype(np.int64).view(np.uint64)
     return keys
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,7 +53,7 @@ class Moments:
             return cls()
         with np.errstate(all="ignore"):  # numbers beyond 1e77 have infinite moments
             count = len(values) if counts is None else int(counts.sum())
-            mean = float(values.mean()) if counts is None else float((values * (counts / count)).sum())
+            mean = _mean(values, counts, count)
             starts = range(0, len(values), _CHUNK)
             parts = [
                 _powers(
@@ -71,7 +71,9 @@ class Moments:
         if len(parts) < 2:
             return parts[0] if parts else cls()
         count = sum(part.count for part in parts)
-        mean = _sum(part.mean * (part.count / count) for part in parts)
+        # Of equal means the weighted one may be the float beside them.
+        means = {part.mean for part in parts}
+        mean = means.pop() if len(means) == 1 else _sum(part.mean * (part.count / count) for part in parts)
         shifts = [(part, part.mean - mean) for part in parts]
         try:
             return cls(
@@ -83,6 +85,10 @@ class Moments:
             )
         except OverflowError:
             return cls(count, mean, math.inf, math.nan, math.inf)
+
+    def moved(self, by: float) -> Moments:
+        """Return the moments of as many numbers that are larger by so much."""
+        return replace(self, mean=self.mean + by)
 
     @property
     def deviation(self) -> float:
@@ -98,6 +104,16 @@ class Moments:
     def kurtosis(self) -> float:
         """How heavy the tails are: 0 of a normal distribution; NaN where all values are equal."""
         return self.count * self.m4 / self.m2**2 - 3 if 0 < self.m2 < 1e150 else math.nan
+
+
+def _mean(values: NDArray[np.float64], counts: NDArray[np.int64] | None, count: int) -> float:
+    """Return the mean: exactly the value where all are equal, and finite where their sum is not."""
+    if values[0] == values[-1] and np.all(values == values[0]):
+        return float(values[0]) + 0.0
+    if counts is not None:
+        return float((values * (counts / count)).sum()) + 0.0
+    mean = float(values.mean())
+    return mean + 0.0 if math.isfinite(mean) else float((values / count).sum())
 
 
 def _powers(values: NDArray[np.float64], counts: NDArray[np.int64] | None, mean: float) -> tuple[float, float, float]:

@@ -7,7 +7,9 @@ Source: E. Cohen, H. Kaplan, "Summarizing Data using Bottom-k Sketches" (2007).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,20 +45,38 @@ class TextSample:
         self.texts = texts
 
     @classmethod
+    def of(cls, hashes: NDArray[np.uint32], show: Callable[[int], str]) -> TextSample:
+        """Draw a sample.
+
+        Args:
+            hashes: The hashes of distinct texts, ascending; two texts may have one.
+            show: Returns a text by the place of its hash.
+        """
+        texts = map(show, range(len(hashes)))
+        entries = zip(hashes.tolist(), texts, strict=True)
+        return cls._of_entries((hashed, pattern_of(text), text) for hashed, text in entries)
+
+    @classmethod
     def merged(cls, parts: Sequence[TextSample]) -> TextSample:
         """Draw the sample of all texts."""
         if len(parts) == 1:
             return parts[0]
-        hashes = np.concatenate([part.hashes for part in parts])
-        kept, places = np.unique(hashes, return_index=True)
-        # Which part an equal hash is taken from makes no difference, but for two texts of one hash.
-        ends = np.cumsum([len(part.hashes) for part in parts])
-        owners = np.searchsorted(ends, places[:SIZE], side="right")
-        starts = np.concatenate([[0], ends])[owners]
-        chosen = [(parts[owner], place) for owner, place in zip(owners, (places[:SIZE] - starts).tolist(), strict=True)]
-        patterns = [part.patterns[place] for part, place in chosen]
-        texts = [part.texts[place] for part, place in chosen[:EXAMPLES] if place < len(part.texts)]
-        return cls(kept[:SIZE], patterns, texts)
+        kept = np.unique(np.concatenate([part.hashes for part in parts]))[:SIZE]
+        entries: set[tuple[int, str, str]] = set()
+        for part in parts:
+            count = int(np.searchsorted(part.hashes, kept[-1], "right")) if len(kept) else 0
+            texts = [*part.texts, *[""] * (count - len(part.texts))]
+            entries.update(zip(part.hashes[:count].tolist(), part.patterns, texts, strict=False))
+        return cls._of_entries(sorted(entries))
+
+    @classmethod
+    def _of_entries(cls, entries: Iterable[tuple[int, str, str]]) -> TextSample:
+        """Take hashes, ascending, with their patterns and texts; of texts of one hash the first by the alphabet."""
+        groups = itertools.groupby(entries, key=operator.itemgetter(0))
+        chosen = [min(members) for _, members in itertools.islice(groups, SIZE)]
+        hashes = np.array([hashed for hashed, _, _ in chosen], np.uint32)
+        texts = [text for _, _, text in chosen[:EXAMPLES]]
+        return cls(hashes, [pattern for _, pattern, _ in chosen], texts)
 
     def __eq__(self, other: object) -> bool:
         return (

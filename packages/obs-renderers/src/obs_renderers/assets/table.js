@@ -244,6 +244,15 @@ window.obsTable = window.obsTable || (function () {
       return (pool[at] = row);
     }
 
+    // As obs_core.text.controls writes them: two values that differ by a control character must not look the same.
+    function visible(text) {
+      return text.replace(/\r/g, "").replace(/[\0-\x1f\x7f-\x9f]/g, function (found) {
+        var code = found.charCodeAt(0);
+        if (code > 0x7f) return "\\x" + code.toString(16);
+        return found === "\n" ? "↵" : found === "\t" ? "⇥" : found === "\x7f" ? "␡" : String.fromCharCode(0x2400 + code);
+      });
+    }
+
     function fill(row, place) {
       var source = shown[place];
       row.setAttribute("aria-rowindex", place + 2);
@@ -251,7 +260,7 @@ window.obsTable = window.obsTable || (function () {
       if (lead) row.number.textContent = source;
       for (var c = 0; c < columns.length; c++) {
         var text = columns[c].text(source), cell = row.cells[c], none = text === null || text === undefined;
-        cell.textContent = none ? "NA" : text;
+        cell.textContent = none ? "NA" : visible(text);
         cell.classList.toggle("missing", none);
         cell.title = !none && text.length > 30 ? text : "";
       }

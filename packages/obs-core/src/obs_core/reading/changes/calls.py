@@ -23,6 +23,7 @@ from obs_core.reading.inputs import Argument, arguments_of, text_of_item
 from obs_core.reading.usual import OF_METRICS, usual
 from obs_core.store.base import Store
 from obs_core.text.numbers import statistic, told_apart
+from obs_core.text.terminal import cut
 from obs_core.transformers import transformer_named
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "changed_profiles",
     "changed_status",
     "changed_tasks",
+    "outputs_are_not_kept",
 ]
 
 _MOST_TOLD = 20
@@ -264,7 +266,8 @@ def _changed_argument(
     before: Side, after: Side, old_call: TaskView, new_call: TaskView, old: Argument, new: Argument
 ) -> Change | None:
     texts = old.text(before.store), new.text(after.store)
-    if texts[0] == texts[1] and old.whole_text(before.store) == new.whole_text(after.store):
+    whole = old.whole_text(before.store), new.whole_text(after.store)
+    if texts[0] == texts[1] and whole[0] == whole[1]:
         return None
     alike = texts[0] == texts[1]
     return Change(
@@ -272,12 +275,23 @@ def _changed_argument(
         what=f"{new_call.name}'s {new.name}",
         before=texts[0],
         after=texts[1],
-        note="its contents differ" if alike else "",
+        note=f"its contents differ, first: {_first_difference(*whole)}" if alike else "",
         task=new_call.name,
         before_task=old_call.id,
         after_task=new_call.id,
         weight=54 if _is_little(*texts) else 58 if alike or len(texts[1]) > 80 else 78,
     )
+
+
+def _first_difference(before: str, after: str) -> str:
+    """Return the first word that differs, between what stands around it."""
+    was, now = before.split(), after.split()
+    place = next((at for at, (one, other) in enumerate(zip(was, now, strict=False)) if one != other), len(was))
+    around = slice(max(place - 2, 0), place + 3)
+    return f"{cut(' '.join(was[around]), _LONGEST_PART)} -> {cut(' '.join(now[around]), _LONGEST_PART)}"
+
+
+_LONGEST_PART = 60
 
 
 def _is_little(before: str, after: str) -> bool:
@@ -322,6 +336,12 @@ def changed_outputs(before: Side, after: Side, earlier: Earlier) -> Iterator[Cha
                 after_task=now.id,
                 weight=28 if varies else 56,
             )
+
+
+def outputs_are_not_kept(before: Side, after: Side) -> bool:
+    """Tell whether tasks returned something, and on one of the sides nothing of it is kept."""
+    drawn = any(deck.name == "Output" for decks in after.assembly.decks.values() for deck in decks)
+    return drawn and not (before.assembly.outputs and after.assembly.outputs)
 
 
 _MOST_PARTS = 5

@@ -106,7 +106,7 @@ class _Comparison:
         self._add("times", self._times)
         self._add("parameters", lambda: calls.changed_parameters(before, after, usual))
         self._add("inputs", lambda: calls.changed_inputs(before, after))
-        self._add("outputs", lambda: calls.changed_outputs(before, after, usual))
+        self._add("outputs", self._outputs)
         self._add("metrics", self._metrics)
         self._add("data profiles", lambda: calls.changed_profiles(before, after))
         self._add("warnings and errors", lambda: said.changed_logs(before, after))
@@ -149,6 +149,11 @@ class _Comparison:
         if not known:
             self.found.unknown.append("What is usual is not known: there are no earlier good runs.")
         return found
+
+    def _outputs(self) -> list[Change]:
+        if calls.outputs_are_not_kept(self.before, self.after):
+            self.found.unknown.append("What tasks returned was not compared: it is not kept in both executions.")
+        return list(calls.changed_outputs(self.before, self.after, self.usual))
 
     def _metrics(self) -> list[Change]:
         found, usual = calls.changed_metrics(self.before, self.after, self.usual)

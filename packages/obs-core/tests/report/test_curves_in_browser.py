@@ -1,0 +1,85 @@
+"""What a reader sees of curves: a dot where there is no line, and labels that are whole and tell ticks apart."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from obs_core.rendering import render
+from obs_core.values.curves import Columns, Curve, Curves
+
+pytestmark = pytest.mark.browser
+
+NOTED = """() => {
+  window.texts = [];
+  const { fillText } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...where) {
+    const { width } = this.measureText(text);
+    const { e, f } = this.getTransform();
+    const at = { left: 0, start: 0, center: width / 2, right: width, end: width }[this.textAlign];
+    window.texts.push({ text, left: where[0] + e - at, side: this.textAlign });
+    return fillText.call(this, text, ...where);
+  };
+}"""
+PAINTED = """canvas => {
+  const [area, blue] = [canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data, [47, 91, 216]];
+  let found = 0;
+  for (let place = 0; place < area.length; place += 4) {
+    found += blue.every((part, index) => Math.abs(area[place + index] - part) < 8) && area[place + 3] > 200;
+  }
+  return found;
+}"""
+
+
+@pytest.fixture
+def show(browser: Any) -> Any:
+    """Draw a metric's values, and give the page."""
+    context = browser.new_context(viewport={"width": 900, "height": 600}, offline=True)
+
+    def shown(*values: float) -> Any:
+        page = context.new_page()
+        page.evaluate(NOTED)
+        columns = Columns(array("q", range(len(values))), array("q", range(len(values))), array("d", values))
+        html = "".join(map(str, [render(Curves([Curve.of("loss", columns)], {}, []))]))
+        page.set_content(f'<!doctype html><html data-theme="light"><body>{html}</body></html>')
+        page.locator("canvas").first.wait_for()
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return page
+
+    yield shown
+    context.close()
+
+
+def ticks_of(page: Any) -> list[dict[str, Any]]:
+    """What was written at the left axis."""
+    written: list[dict[str, Any]] = page.evaluate("window.texts")
+    return [one for one in written if one["side"] == "right" and one["text"]]
+
+
+def test_a_curve_of_one_point_is_a_dot(show: Callable[..., Any]) -> None:
+    page = show(0.25)
+    assert page.locator("canvas").first.evaluate(PAINTED) > 12
+    assert page.locator(".aside").text_content() == "1 point"
+
+
+def test_a_point_between_gaps_is_a_dot(show: Callable[..., Any]) -> None:
+    alone = [math.nan if number % 2 else 1.0 + number for number in range(1_000)]
+    assert show(*alone).locator("canvas").first.evaluate(PAINTED) > 100
+
+
+@pytest.mark.parametrize("value", [0.45698743, -1.23456e-9, 1.5e12, -987_654.321, 0.0, 1_000_000.25])
+def test_labels_of_an_axis_are_not_cut(show: Callable[..., Any], value: float) -> None:
+    for values in ([value], [value, value * 1.0000004], [value, -value]):
+        ticks = ticks_of(show(*values))
+        assert ticks
+        assert [one for one in ticks if one["left"] < 0] == []
+
+
+def test_ticks_of_values_that_hardly_differ_are_told_apart(show: Callable[..., Any]) -> None:
+    ticks = {one["text"] for one in ticks_of(show(1_000_000.25, 1_000_000.75))}
+    assert len(ticks) > 2
+    assert {float(tick) for tick in ticks} >= {1_000_000.4, 1_000_000.6}

@@ -1,0 +1,50 @@
+"""What is secret in a store's URL is used to open it, and shown nowhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from obs_core.store.passwords import with_password, without_password
+from obs_core.text.masking import mask
+
+TOKEN = "ghp_8fZkq0LmXw3RtVb2Nc7Y"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ftp://ann:hunter2-pw@host:9/obs", "ftp://ann:***@host:9/obs"),
+        ("ftp://:hunter2-pw@host/obs", "ftp://:***@host/obs"),
+        ("ftp://ann:x@hunter2-pw@host/obs", "ftp://ann:***@host/obs"),
+        ("ftp://ann:a/hunter2-pw@host:9/obs", "ftp://ann:***@host:9/obs"),
+        ("simplecache::sftp://ann:hunter2-pw@host/obs", "simplecache::sftp://ann:***@host/obs"),
+        ("https://blob/c?sv=1&sig=hunter2-pw&x=2", "https://blob/c?sv=1&sig=***&x=2"),
+        ("http://host:9/obs?password=hunter2-pw", "http://host:9/obs?password=***"),
+        ("s3://b/p?aws_secret_access_key=hunter2-pw#part", "s3://b/p?aws_secret_access_key=***#part"),
+        ("sftp://ann:hunter2-pw@host/p?token=hunter2-to", "sftp://ann:***@host/p?token=***"),
+        (f"github://{TOKEN}@org/repo", "github://***@org/repo"),
+    ],
+)
+def test_what_is_secret_in_a_url_is_not_shown_and_comes_back(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+    assert with_password(shown) == url
+    assert without_password(shown) == shown
+    for secret in ("hunter2-pw", TOKEN):
+        if secret in url:
+            assert secret not in mask(f"cannot open {url}: {secret} was refused")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "runs",
+        "s3://bucket/obs@v2",
+        "http://127.0.0.1:9/obs@v1",
+        "sftp://ann@host/obs",
+        "memory://obs",
+        "https://host/obs?version=3&monkey=george",
+        "file:///home/ann/a:b@c",
+    ],
+)
+def test_a_url_without_anything_secret_is_shown_as_it_is(url: str) -> None:
+    assert (without_password(url), with_password(url)) == (url, url)

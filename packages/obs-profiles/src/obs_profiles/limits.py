@@ -1,0 +1,156 @@
+"""The limits of expectations: which there may be, and how they and what was found read."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+import numbers
+import operator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from obs_profiles.wording import count_text, number_text, share_text, time_text
+
+if TYPE_CHECKING:
+    from obs_profiles.expectations import Expectation, Limit
+
+__all__ = ["found_text", "limit_of", "limit_text", "micros_of", "refuse_what_means_nothing"]
+
+_KINDS = ("integer", "number", "text", "bytes", "boolean", "time", "duration", "list", "mapping", "object")
+_LIMITED = ("deviation", "distinct", "length", "mean", "missing", "quantile", "range", "rows", "unique")
+_LISTED = {"among": "value", "columns": "name", "type": "type"}
+_SHARES = ("missing", "unique")
+_EPOCH = datetime.datetime(1970, 1, 1)
+
+
+def limit_of(value: Any, measure: str) -> Limit | None:
+    """Return a limit as a number, or as a moment of UTC.
+
+    Raises:
+        TypeError: It is neither, or a moment where only numbers are measured.
+        ValueError: It is NaN: nothing is above or below it.
+    """
+    if value is None:
+        return None
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        value = value.astype(f"{type(value).__name__}[us]").item()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, datetime.date) and measure == "range":
+        return _moment(value)
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real | decimal.Decimal):
+        other = ", or a date or datetime" if measure == "range" else ""
+        raise TypeError(f"a limit of {measure} is a number{other}, not {type(value).__name__}: {value!r}")
+    number = operator.index(value) if isinstance(value, numbers.Integral) else float(value)
+    if math.isnan(number):
+        raise ValueError(f"a limit of {measure} is a number, not NaN: nothing is above or below that")
+    return number
+
+
+def _moment(value: datetime.date) -> datetime.datetime:
+    if not isinstance(value, datetime.datetime):
+        return datetime.datetime(value.year, value.month, value.day)
+    # Of a class of pandas it keeps no nanoseconds: profiles know microseconds.
+    value = value.astimezone(datetime.UTC) if value.tzinfo else value
+    return datetime.datetime(*value.timetuple()[:6], value.microsecond)
+
+
+def micros_of(moment: datetime.datetime) -> int:
+    """Return a moment as profiles know it: microseconds since 1970."""
+    return (moment - _EPOCH) // datetime.timedelta(microseconds=1)
+
+
+def refuse_what_means_nothing(expected: Expectation) -> None:
+    """Refuse an expectation that everything meets, or nothing, or of which nobody can tell.
+
+    Raises:
+        TypeError: A column is no text, or limits are of different kinds.
+        ValueError: Anything else.
+    """
+    measure, (low, high) = expected.measure, expected.limits
+    if not isinstance(expected.column, str):
+        raise TypeError(f"a column is named by a text, as in its profile, not by {expected.column!r}")
+    if measure in _LISTED:
+        _refuse_values(expected)
+        return
+    if measure not in _LIMITED:
+        raise ValueError(f"there is no measure {measure!r}; there are: {', '.join((*_LIMITED, *_LISTED))}")
+    if low is None and high is None:
+        raise ValueError(f"an expectation of {measure} needs a limit: at_least or at_most")
+    if low is not None and high is not None:
+        if isinstance(low, datetime.datetime) != isinstance(high, datetime.datetime):
+            raise TypeError(f"limits are both numbers or both moments, not {low!r} and {high!r}")
+        if low > high:  # type: ignore[operator]
+            raise ValueError(f"no {measure} is at least {low!r} and at most {high!r}")
+    if measure in _SHARES and not all(limit is None or 0 <= limit <= 1 for limit in (low, high)):  # type: ignore[operator]
+        raise ValueError(f"a limit of {measure} is a share, from 0 to 1, not {high!r}")
+    if measure == "quantile" and not 0 <= expected.level <= 1:
+        raise ValueError(f"a quantile is of a share from 0 to 1, not of {expected.level!r}")
+
+
+def _refuse_values(expected: Expectation) -> None:
+    noun = _LISTED[expected.measure]
+    if not expected.values:
+        raise ValueError(f"an expectation of {expected.measure} needs a {noun}, at least one")
+    if expected.measure == "type" and (unknown := [each for each in expected.values if each not in _KINDS]):
+        raise ValueError(f"there is no type {unknown[0]!r}; there are: {', '.join(_KINDS)}")
+    if expected.measure == "columns" and not all(isinstance(name, str) for name in expected.values):
+        raise TypeError(f"columns are named by texts, not by {expected.values!r}")
+
+
+# ---- how they read ----------------------------------------------------------------------------------------------
+
+
+def limit_text(limit: Limit, measure: str) -> str:
+    """Write a limit as it was given, with all its digits."""
+    if isinstance(limit, datetime.datetime):
+        return str(limit)
+    return next(_texts(limit, measure, (limit,)))
+
+
+def found_text(value: float, expected: Expectation) -> str:
+    """Write what was found: short, but with as many digits as it takes to be on its own side of each limit."""
+    if any(isinstance(limit, datetime.datetime) for limit in expected.limits):
+        moment = _EPOCH + datetime.timedelta(microseconds=int(value))
+        return str(moment) if moment.microsecond else time_text(value)
+    limits = [limit for limit in expected.limits if isinstance(limit, int | float)]
+    return next(_texts(value, expected.measure, limits))
+
+
+def _texts(value: float, measure: str, limits: Any) -> Iterator[str]:
+    """Go through texts of a number that are on its own side of some limits, the shortest first."""
+    shown = _writer(measure)(value)
+    limits = [limit for limit in limits if math.isfinite(limit)]
+    if not math.isfinite(value):
+        yield shown
+    scale, unit = (100, " %") if measure in _SHARES else (1, "")
+    sides = [_side(value, limit) for limit in limits]
+
+    def tells(text: str) -> bool:
+        try:
+            number = decimal.Decimal(text.removesuffix(" %").replace(",", ""))
+        except decimal.InvalidOperation:
+            return text.startswith(("<", ">")) and not any(0 < limit < 1 for limit in limits)
+        return [_side(number, scale * decimal.Decimal(repr(limit))) for limit in limits] == sides
+
+    if tells(shown):
+        yield shown
+    yield from filter(tells, (f"{scale * value:.{digits}g}{unit}" for digits in range(4, 18)))
+    yield f"{scale * value!r}{unit}"
+
+
+def _side(value: Any, limit: Any) -> int:
+    return int(value > limit) - int(value < limit)
+
+
+def _writer(measure: str) -> Callable[[float], str]:
+    if measure in _SHARES:
+        return share_text
+    return _count_text if measure in ("rows", "distinct") else number_text
+
+
+def _count_text(value: float) -> str:
+    return count_text(value) if math.isfinite(value) else number_text(value)
