@@ -214,7 +214,7 @@ def test_times_durations_and_shares_are_short() -> None:
 
 def test_one_of_a_kind_is_counted_in_the_singular() -> None:
     made = profile({"a": [1.0], "b": [None]})
-    pages = [made, drift(made, made), check(made, [expect("a").between(0, 1)])]
+    pages: list[Any] = [made, drift(made, made), check(made, [expect("a").between(0, 1)])]
     texts = [" ".join(re.sub(r"<[^>]*>", " ", page._repr_html_()).split()) for page in pages]
     assert [text for text in texts if "1 rows" in text or "1 columns" in text] == []
     assert "1 column lacks some" in texts[0]

@@ -241,7 +241,7 @@ def _durations(parts: Sequence[Durations], coupons: list[NDArray[np.uint32]]) ->
 def _seconds(values: NDArray[np.int64], unit: str) -> NDArray[np.float64]:
     """Turn whole units into seconds: one length of time into one number, whatever its unit."""
     if unit == "D":
-        return values * 86_400.0
+        return values.astype(np.float64) * 86_400
     per_second = 1_000_000_000 // NANOSECONDS[unit]
     seconds, rest = np.divmod(values, per_second)
     return (seconds + rest / per_second).astype(np.float64, copy=False)

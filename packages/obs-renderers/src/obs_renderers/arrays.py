@@ -61,11 +61,10 @@ def _statistics(array: Any) -> str:
         return ""
     import numpy as np
 
-    masked = isinstance(array, np.ma.MaskedArray)
-    flat = array.ravel() if masked else np.asarray(array).ravel()
+    flat = array.ravel() if isinstance(array, np.ma.MaskedArray) else np.asarray(array).ravel()
     step = -(-flat.size // _EXACT)
     sample = flat[::step]
-    known = sample.compressed() if masked else sample
+    known = sample.compressed() if isinstance(sample, np.ma.MaskedArray) else sample
     known = known.astype(np.float64) if known.dtype.kind == "b" else known
     finite = known[np.isfinite(known)]
     facts = [*_moments(finite), *_odd_ones(known, finite, sample.size, sampled=step > 1)]

@@ -136,8 +136,8 @@ class TaskCall:
         import inspect
 
         hint = self.hints().get(name)
-        hint = hint.__origin__ if hasattr(hint, "__metadata__") else hint
-        if type(None) in members_of(hint):
+        plain = getattr(hint, "__origin__", hint) if hasattr(hint, "__metadata__") else hint
+        if type(None) in members_of(plain):
             return True
         if name == "return" or self.function is None:
             return False
