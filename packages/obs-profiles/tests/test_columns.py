@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import decimal
 import enum
@@ -535,8 +536,10 @@ def test_names_that_cannot_be_written() -> None:
 def test_a_column_that_its_library_cannot_read_does_not_cost_the_others() -> None:
     pa = pytest.importorskip("pyarrow")
     lists = [pa.DictionaryArray.from_arrays(pa.array([0]), pa.array([[number]])) for number in (1, 2)]
-    runs = pa.RunEndEncodedArray.from_arrays(pa.array([1, 2], pa.int32()), pa.array(["a", "b"]).dictionary_encode())
-    known = profile(pa.table({"lists": pa.chunked_array(lists), "runs": runs, "good": [1, 2]}))
+    texts = pa.array(["a", "b"])
+    with contextlib.suppress(TypeError):  # older pyarrow makes no runs of what a dictionary holds
+        texts = pa.RunEndEncodedArray.from_arrays(pa.array([1, 2], pa.int32()), texts.dictionary_encode())
+    known = profile(pa.table({"lists": pa.chunked_array(lists), "runs": texts, "good": [1, 2]}))
     assert {name: facts(column)[:3] for name, column in known.columns.items()} == {
         "lists": ("list", 2, 0),
         "runs": ("text", 2, 0),

@@ -19,6 +19,7 @@ from obs_core.commands import main as obs
 from obs_core.failsafe import ObsError
 from obs_core.journal import records
 from obs_core.journal.batches import sealed
+from obs_core.journal.batches import sound as sound_batches
 from obs_core.journal.logs import damaged_lines
 from obs_core.reading import Execution, list_executions, load_execution
 from obs_core.store import open_store
@@ -435,3 +436,20 @@ def test_the_store_is_sound_before(sound: dict[str, Truth]) -> None:
         paths = open_store(folder).names(f"executions/{truth.view.id}")
         names = [name for name in paths if ".jsonl" in name]
         assert len(names) == 1 or any(name.endswith(".gz") for name in names)
+
+
+def test_a_batch_whose_clock_is_damaged_does_not_move_what_comes_after_a_lost_head() -> None:
+    clock = 1_795_934_828_797_614_861
+    head = b'["head",1,"id","main",%d,["","",0,0],"","",1]\n' % clock
+    first, second, third = (
+        sealed(lines, count, before, clock)
+        for lines, count, before in ((head, 0, 0), (b'["a"]\n', 1, 0), (b'["b"]\n', 1, 1))
+    )
+    lost = first.replace(b'"main"', b'"mail"')
+    moved = second.replace(b",179", b",979")
+    read = sound_batches(lost + moved + third)
+    assert read.startswith(b'["head",1,"","",%d,' % clock)
+    assert read.endswith(moved + third)
+    nobody_knows = sound_batches(lost.replace(b",179", b",879") + moved)
+    assert b'["a"]' not in nobody_knows
+    assert nobody_knows.startswith(b'["torn",')

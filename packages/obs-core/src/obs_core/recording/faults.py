@@ -58,10 +58,14 @@ class _Later:
 
     def __call__(self) -> None:
         run = self._run
-        if run.journal.used or run.root.over:
-            with contextlib.suppress(ValueError):
-                run.journal.sources.remove(self)
-            follow(run)
+        # This is called before a fork too, which must wait for no other thread: the next round comes soon.
+        if (run.journal.used or run.root.over) and _lock.acquire(blocking=False):
+            try:
+                with contextlib.suppress(ValueError):
+                    run.journal.sources.remove(self)
+                follow(run)
+            finally:
+                _lock.release()
 
 
 def follow_later(run: Run) -> None:

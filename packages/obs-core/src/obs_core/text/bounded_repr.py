@@ -210,14 +210,14 @@ def hides_itself(value: object) -> bool:
     """Tell whether a text, bytes or a number is written by a `repr` of its own class, which may hide what it holds.
 
     Args:
-        value: Anything; numpy's and enum's classes write what theirs hold.
+        value: Anything; the classes of data libraries and of enum write what they hold.
     """
     form: Any = type(value).__repr__
     home = getattr(getattr(form, "__objclass__", form), "__module__", "")
     return str(home).partition(".")[0] not in _TELLING
 
 
-_TELLING = frozenset(("builtins", "enum", "numpy"))
+_TELLING = frozenset(("builtins", "enum", "numpy", "pandas", "polars", "pyarrow"))
 
 
 def as_shown(value: object) -> str:
@@ -227,7 +227,7 @@ def as_shown(value: object) -> str:
     """
     order = type(value).__mro__
     newer = next(each for each in order if "__repr__" in vars(each) or "__str__" in vars(each))
-    return str.__str__(str(value) if "__str__" in vars(newer) else repr(value))
+    return str.__str__(repr(value) if "__str__" not in vars(newer) and hides_itself(value) else str(value))
 
 
 def shown_fields(value: object) -> dict[str, Any] | None:
