@@ -370,3 +370,13 @@ def test_segments_of_the_same_data_seldom_drift(segments: int) -> None:
         found = drift(profile(data(), by="key"), profile(data(), by="key"), thresholds=0.0)
         alarms += not found.passed
     assert alarms <= 2
+
+
+def test_which_values_are_among_all_others_is_no_drift(random: np.random.Generator) -> None:
+    def sample() -> Profile:
+        shops = [f"shop {number}" for number in random.integers(0, 70, 20_000)]
+        return profile({"shop": shops, "price": random.normal(size=20_000)}, by="shop")
+
+    found = drift(sample(), sample())
+    assert len(found.segments) > 30
+    assert found.passed

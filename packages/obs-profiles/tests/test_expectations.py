@@ -290,3 +290,17 @@ def test_checked_says_what_failed() -> None:
     assert [verdict.expectation.column for verdict in checked.failed] == ["delay"]
     assert (len(checked), repr(checked)) == (2, "<Checked: 1 of 2 failed>")
     assert check(FLIGHTS, []).passed
+
+
+@pytest.mark.parametrize("size", [129, 200, 512])
+def test_allowed_values_that_are_many_are_allowed(size: int) -> None:
+    (verdict,) = check(profile({"x": range(size)}), [expect("x").among(*range(size))])
+    assert verdict.passed
+
+
+def test_a_time_that_no_datetime_is_leaves_the_other_rules_alone() -> None:
+    far = np.array(["2020-01-01", "12020-01-01"], "M8[s]")
+    start = datetime.datetime(2000, 1, 1)
+    rules = [expect("t").between(start, datetime.datetime(2030, 1, 1)), expect("a").between(0, 1)]
+    times, numbers = check(profile({"t": far, "a": [1, 5]}), rules)
+    assert (times.passed, numbers.passed) == (False, False)

@@ -182,3 +182,28 @@ def test_a_child_adds_nothing_to_the_decks_of_its_parents_task_by_leaving_it(fol
     names = [deck.name for deck in recorded.decks]
     assert "Timeline" in names
     assert sorted(names) == sorted(set(names))
+
+
+def test_a_child_that_a_thread_forked_ends_after_a_task_that_drew_decks(folder: Path) -> None:
+    code = """
+import os, sys, threading
+from obs_core import execution, task
+
+@task
+def work():
+    return 1
+
+def fork():
+    child = os.fork()
+    if not child:
+        work()
+        sys.exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+with execution("night"):
+    thread = threading.Thread(target=fork)
+    thread.start()
+    thread.join()
+"""
+    run(code, folder)
+    assert [found.name for found in load_execution("last", folder).tasks] == ["work"]

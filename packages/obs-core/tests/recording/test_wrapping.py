@@ -9,6 +9,7 @@ import gc
 import itertools
 import re
 import warnings
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from typing import Any, NoReturn
 from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
@@ -316,3 +317,15 @@ def test_the_arguments_of_a_partial_are_inputs_too(
     task(function)(**arguments)
     (inputs,) = [deck for deck in store.last().tasks[-1].decks if deck.name == "Input"]
     assert re.findall("<code>(.*?)</code>", "".join(inputs.items)) == shown
+
+
+def test_what_is_only_referred_to_weakly_is_handed_on_as_it_is() -> None:
+    known: weakref.WeakKeyDictionary[Generator[int, None, None], int] = weakref.WeakKeyDictionary()
+
+    @span("remembered")
+    def remembered() -> Generator[int, None, None]:
+        made = (number for number in (1, 2))
+        known[made] = 5
+        return made
+
+    assert known.get(remembered()) == 5

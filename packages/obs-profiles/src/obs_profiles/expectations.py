@@ -353,7 +353,7 @@ def _among(expected: Expectation, column: ColumnProfile) -> Verdict:
         return Verdict(expected, False, told_apart, ", ".join(others[:_NAMED]) + more)
     if complete:
         return Verdict(expected, True, told_apart, "no other")
-    fewer = column.distinct.estimate <= allowed.count * (1 + column.distinct.relative_error)
+    fewer = round(column.distinct.estimate) <= allowed.count * (1 + column.distinct.relative_error)
     about = count_text(column.distinct.estimate)
     return Verdict(expected, fewer, False, f"no other among the most frequent of about {about} values")
 

@@ -114,7 +114,10 @@ def limit_text(limit: Limit, measure: str) -> str:
 def found_text(value: float, expected: Expectation) -> str:
     """Write what was found: short, but with as many digits as it takes to be on its own side of each limit."""
     if any(isinstance(limit, datetime.datetime) for limit in expected.limits):
-        moment = _EPOCH + datetime.timedelta(microseconds=int(value))
+        try:
+            moment = _EPOCH + datetime.timedelta(microseconds=int(value))
+        except OverflowError:  # before the year 1 or after 9999
+            return time_text(value)
         return str(moment) if moment.microsecond else time_text(value)
     limits = [limit for limit in expected.limits if isinstance(limit, int | float)]
     return next(_texts(value, expected.measure, limits))

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from sys import getrefcount
 from types import AsyncGeneratorType, CodeType, CoroutineType, GeneratorType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
+from weakref import getweakrefcount
 
 from obs_core.interruptions import let_pass
 from obs_core.recording.scope import Innermost
@@ -344,7 +345,8 @@ def _later_kind(references: int, result: Any) -> Kind | None:
     made = _MADE_LATER.get(type(result))
     if made is not None:
         kind, frame, paused = made
-        is_new = references <= _UNSHARED and getattr(result, frame) is not None and not _is_begun(result, frame, paused)
+        is_held = references > _UNSHARED or getweakrefcount(result) > 0
+        is_new = not is_held and getattr(result, frame) is not None and not _is_begun(result, frame, paused)
         if kind == "generator" and result.gi_code.co_flags & _ITERABLE_COROUTINE:
             kind = "coroutine"
         return kind if is_new else None

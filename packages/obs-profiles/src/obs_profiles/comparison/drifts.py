@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 from obs_profiles.comparison.facets import Facet, Movement, facets_of, is_comparable
+from obs_profiles.merging import OTHERS
 from obs_profiles.profiles import ColumnProfile, Profile
 from obs_profiles.profiling import profile_of
 from obs_profiles.sketches import DistinctSketch
@@ -216,7 +217,9 @@ def _drift(before: Profile, after: Profile, thresholds: Thresholds, *, tests: in
         _column_drift(name, before.columns.get(name), after.columns.get(name), _threshold(thresholds, name), tests)
         for name in names
     ]
-    both = [value for value in after.segments if value in before.segments] if before.by == after.by else []
+    # Which values are among all others changes by chance, so these rows are compared with the whole alone.
+    named = (value for value in after.segments if value != OTHERS)
+    both = [value for value in named if value in before.segments] if before.by == after.by else []
     return Drift(
         tuple(sorted(found, key=_rank)),
         before.rows,
