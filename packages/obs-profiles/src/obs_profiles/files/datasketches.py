@@ -71,8 +71,12 @@ def read_hll(data: bytes) -> DistinctSketch:
         ValueError: It is none.
     """
     _check(data, _HLL, "HLL sketch")
-    if data[5] & _EMPTY:
-        return DistinctSketch()
+    found = DistinctSketch() if data[5] & _EMPTY else _distinct_of(data)
+    found.foreign = True
+    return found
+
+
+def _distinct_of(data: bytes) -> DistinctSketch:
     mode, kind = data[7] & 3, data[7] >> 2 & 3
     if mode == 0:
         return DistinctSketch.of(np.frombuffer(data, "<u4", data[6], 8).astype(np.uint32))

@@ -36,9 +36,10 @@ class DistinctSketch:
         registers: The largest rank of each slot; None while there are few values. There are 4,096 slots, but in what
             another writer made.
         incomplete: Whether there were values that it was not shown: then there are more, nobody knows how many.
+        foreign: Whether another library may have hashed the values, in another way: then it cannot tell which it lacks.
     """
 
-    __slots__ = ("coupons", "incomplete", "registers")
+    __slots__ = ("coupons", "foreign", "incomplete", "registers")
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class DistinctSketch:
         self.coupons = np.empty(0, np.uint32) if coupons is None and registers is None else coupons
         self.registers = registers
         self.incomplete = incomplete
+        self.foreign = False
 
     @classmethod
     def of(cls, coupons: NDArray[np.uint32]) -> DistinctSketch:
@@ -71,6 +73,7 @@ class DistinctSketch:
         """Unite sketches: the union knows no more and no less than if it had seen all values itself."""
         united = cls._united(parts)
         united.incomplete = any(part.incomplete for part in parts)
+        united.foreign = any(part.foreign for part in parts)
         return united
 
     @classmethod
@@ -95,7 +98,7 @@ class DistinctSketch:
 
     def lacks(self, coupons: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """Tell of coupons whose values were never seen; where it says no, nobody knows."""
-        if self.incomplete:
+        if self.incomplete or self.foreign:
             return np.zeros(len(coupons), bool)
         if self.coupons is not None:
             return ~np.isin(coupons, self.coupons)
