@@ -111,6 +111,7 @@ class DistinctRecord(Struct, frozen=True, omit_defaults=True):
     coupons: bytes = b""
     registers: bytes = b""
     incomplete: bool = False
+    foreign: bool = False
 
 
 class ColumnRecord(Struct, frozen=True, omit_defaults=True):

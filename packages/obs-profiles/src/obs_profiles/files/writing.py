@@ -75,9 +75,11 @@ def _column(name: str, column: ColumnProfile) -> ColumnRecord:
 
 def _distinct(sketch: DistinctSketch) -> DistinctRecord:
     if sketch.registers is not None:
-        return DistinctRecord(registers=sketch.registers.tobytes(), incomplete=sketch.incomplete)
+        return DistinctRecord(
+            registers=sketch.registers.tobytes(), incomplete=sketch.incomplete, foreign=sketch.foreign
+        )
     assert sketch.coupons is not None
-    return DistinctRecord(coupons=packed_integers(sketch.coupons), incomplete=sketch.incomplete)
+    return DistinctRecord(coupons=packed_integers(sketch.coupons), incomplete=sketch.incomplete, foreign=sketch.foreign)
 
 
 def _numbers(known: NumberProfile) -> NumberRecord:
