@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from obs_profiles.columns.texts import LONGEST
 from obs_profiles.profiles import ColumnProfile
 from obs_profiles.profiling import profile_batch
 from obs_profiles.sketches import FrequentItems
@@ -17,9 +18,6 @@ __all__ = ["AllowedValues"]
 
 _AT_ONCE = 100
 """Values that are profiled together: of no more than that are all kept though each is there but once."""
-
-_LONGEST = 100
-"""Bytes of a text that profiles keep."""
 
 _FAMILIES = {"integer": "number"}
 _UNCOUNTED = ("list", "mapping")
@@ -47,11 +45,11 @@ class AllowedValues:
     def of(cls, values: Sequence[Any], dtype: str) -> AllowedValues:
         """Prepare values for a column of that dtype."""
         found = cls(len(values))
-        plain = [value for value in values if type(value) is str and value.isascii() and len(value) <= _LONGEST]
+        plain = [value for value in values if type(value) is str and value.isascii() and len(value) <= LONGEST]
         if plain:
             found.types.add("text")
             found.known = {"texts": set(plain), "lengths": {len(value) for value in plain}}
-        rest = [value for value in values if not (type(value) is str and value.isascii() and len(value) <= _LONGEST)]
+        rest = [value for value in values if not (type(value) is str and value.isascii() and len(value) <= LONGEST)]
         if dtype.lower() in _NARROW:
             rest += [float(np.float32(value)) for value in rest if type(value) is float]
         for place in range(0, len(rest), _AT_ONCE):

@@ -163,11 +163,9 @@ def _distinct(record: DistinctRecord) -> DistinctSketch:
         slots = len(registers)
         if slots & (slots - 1) or not 16 <= slots <= 1 << 21 or int(registers.max()) > 63:
             raise ValueError(f"{slots} registers of up to {int(registers.max())}")
-        found = DistinctSketch(registers=registers)
-    else:
-        found = DistinctSketch.of(unpacked_integers(record.coupons).astype(np.uint32))
-    found.foreign = record.foreign
-    found.incomplete = record.incomplete
+        return DistinctSketch(registers=registers, incomplete=record.incomplete, foreign=record.foreign)
+    found = DistinctSketch.of(unpacked_integers(record.coupons).astype(np.uint32))
+    found.incomplete, found.foreign = record.incomplete, record.foreign
     return found
 
 

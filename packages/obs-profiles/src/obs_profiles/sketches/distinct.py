@@ -47,11 +47,12 @@ class DistinctSketch:
         registers: NDArray[np.uint8] | None = None,
         *,
         incomplete: bool = False,
+        foreign: bool = False,
     ) -> None:
         self.coupons = np.empty(0, np.uint32) if coupons is None and registers is None else coupons
         self.registers = registers
         self.incomplete = incomplete
-        self.foreign = False
+        self.foreign = foreign
 
     @classmethod
     def of(cls, coupons: NDArray[np.uint32]) -> DistinctSketch:
