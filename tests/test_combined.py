@@ -25,6 +25,7 @@ pytestmark = [
 
 PIPELINE = r'''
 import importlib, inspect, itertools, sys
+from typing import Annotated
 from obs_core import TaskDecorator, Tracker, execution, load_execution, task
 
 def decorators(name):
@@ -41,14 +42,22 @@ def made(kind):
     wanted = inspect.signature(kind.__init__).parameters
     return kind(**{name: value for name, value in known.items() if name in wanted})
 
+def total(values):
+    return int(sum(values["value"]))
+
+values = {"value": [1, 2, 3]}
+if "obs_pandera" in sys.argv:  # refuses a function without a schema, and what is no frame
+    import pandas, pandera.pandas
+    values = pandas.DataFrame(values)
+    total.__annotations__["values"] = Annotated[object, pandera.pandas.DataFrameSchema({"value": pandera.pandas.Column(int)})]
+
 kinds = [kind for name in sys.argv[1:] for kind in decorators(name)]
 for order in (kinds, kinds[::-1]):
-    function = lambda values: sum(values)
-    function.__name__ = "total"
+    function = total
     for kind in order:
         function = made(kind)(function)
     with execution("combined") as run:
-        assert task(function)([1, 2, 3]) == 6
+        assert task(function)(values) == 6
     read = load_execution(run.id)
     assert read.status == "succeeded", read.status
     assert [each.notes for each in read.tasks if any("fail" in note for note in each.notes)] == []

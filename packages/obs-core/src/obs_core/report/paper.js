@@ -4,6 +4,7 @@
 (() => {
   const TIME = 6000; // milliseconds: a document of very many sheets is laid out as far as that suffices
   const SHORT_TIME = 250; // the same while a reader may still be reading
+  const MOST_TRIES = 3; // of them, where the short time did not suffice
   const SMALLEST = 0.4; // what is wider than paper is made smaller, but still to be read
   const SMALL = 0.6; // lines of text rather go on in the next line
   const WHOLE = "svg, img, canvas, video, iframe, object, button, input, select, textarea, figure, h1, h2, h3, h4, h5, h6";
@@ -254,12 +255,14 @@
     // What the reader has chosen must stay so, and what is laid out already needs no rehearsal.
     if (undo.length || !getSelection().isCollapsed) return;
     const onScreen = [innerWidth, heightOf(), sheet, first].join();
-    if (rehearsed?.onScreen !== onScreen) {
+    const tries = rehearsed?.onScreen === onScreen ? rehearsed.tries : 0;
+    // What ran out of time may have met a machine that was busy for a moment.
+    if (!tries || (!rehearsed.height && tries < MOST_TRIES)) {
       const places = scrolled();
       const height = toPaperAtOnce({ sheet, first }, SHORT_TIME);
       toScreen();
       for (const [each, left, top] of places) each.scrollTo({ left, top, behavior: "instant" });
-      rehearsed = { onScreen, width: innerWidth, sheet, first, height };
+      rehearsed = { onScreen, width: innerWidth, sheet, first, height, tries: tries + 1 };
     }
     parent.postMessage({ obs: "rehearsed", width: rehearsed.width, height: rehearsed.height }, "*");
   };
