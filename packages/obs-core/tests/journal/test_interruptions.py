@@ -308,7 +308,8 @@ def test_a_file_that_the_store_refuses_holds_nothing_up(folder: Path, monkeypatc
             assert work() == 42
     recorded = load_execution(run.id, folder)
     assert recorded.status == "succeeded"
-    (work_view,) = recorded.tasks
+    of_execution, work_view = recorded.tasks
+    assert "File too large" in of_execution.notes[0]
     (item,) = next(deck for deck in work_view.decks if deck.name == "Large").items
     assert "is not in the store" in item
     assert recorded.report_paths(), "the report is written all the same"
@@ -334,7 +335,8 @@ def test_when_a_full_disk_is_freed_the_end_is_written(store: RecordingStore, mon
         monkeypatch.setattr(store, "put", put)
     recorded = store.last()
     assert recorded.status == "succeeded"
-    assert [one.status for one in recorded.tasks] == ["succeeded"]
+    assert [one.status for one in recorded.tasks] == ["succeeded", "succeeded"]
+    assert "No space left on device" in recorded.tasks[0].notes[0]
     kept = sum(one.name == "step" for one in recorded.span.walk())
     assert kept + recorded.view.lost_records >= 5_000
     assert recorded.view.lost_records > 0

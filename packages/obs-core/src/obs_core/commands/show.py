@@ -51,7 +51,7 @@ class Show(OfOneExecution):
         if arguments.text:
             _print_text(execution.tasks if task is None else [task])
             return 0
-        address = execution.write_report(task)
+        address = _written(execution, task)
         if arguments.json:
             print(json_document(self.name, {"execution": execution_as_json(execution.view), "report": address}))
         else:
@@ -63,6 +63,16 @@ class Show(OfOneExecution):
         if arguments.open:
             webbrowser.open(address if "://" in address else f"file://{address}")
         return 0
+
+
+def _written(execution: Execution, task: TaskView | None) -> str:
+    try:
+        return execution.write_report(task)
+    except OSError as error:
+        elsewhere = f"{command_name()} export {execution.id.rpartition('-')[2]} -o FILE"
+        raise CommandError(
+            f"cannot write the report into the store {execution.store.url!r}: {error}; {elsewhere} writes it elsewhere"
+        ) from error
 
 
 def _print_text(tasks: Sequence[TaskView]) -> None:

@@ -33,6 +33,7 @@ __all__ = [
     "each_round",
     "finish_before_reading",
     "flush_all",
+    "has_an_end",
     "in_main_thread",
     "is_busy",
     "keep_alive",
@@ -96,7 +97,7 @@ _thread: threading.Thread | None = None
 last_round = clock.wall()
 """When the thread last went through the journals."""
 
-_is_child = False
+_is_child = _is_forked = False
 _starts_last = False
 _exits = False
 _wake = threading.Lock()  # held, unless the thread is to be woken: whoever wakes it never waits for it
@@ -194,7 +195,13 @@ def at_last(work: Callable[[], None]) -> None:
 
     Handlers of `atexit` that were registered later have run by then, and may have recorded something.
     """
-    _at_last.append(work)
+    if work not in _at_last:
+        _at_last.append(work)
+
+
+def has_an_end() -> bool:
+    """Tell whether what is registered by `at_last` will still be called; of a forked child nobody knows that."""
+    return not _exits and not _is_forked
 
 
 def is_busy() -> bool:
@@ -360,8 +367,8 @@ def _after_fork() -> None:
 
     All that says which thread is at work is reset: the child would wait for threads that it does not have.
     """
-    global _thread, _is_child, _exits, _wake, _survivor
-    _thread, _is_child, _exits = None, True, False
+    global _thread, _is_child, _is_forked, _exits, _wake, _survivor
+    _thread, _is_child, _is_forked, _exits = None, True, True, False
     _wake = threading.Lock()
     _wake.acquire()
     _survivor = None if _forked_by_main else _Survivor()
