@@ -289,6 +289,7 @@ class ExecutionView(Struct):
             is not finite.
         verdicts: What the checks found, in all tasks.
         within: The execution of ``obs run`` around it, if its process was started by one; empty if there is none.
+        log_notes: What is missing or damaged in its log, a sentence each; empty until somebody looked.
     """
 
     id: str
@@ -307,6 +308,7 @@ class ExecutionView(Struct):
     metrics: Mapping[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
     verdicts: VerdictCounts = field(default_factory=VerdictCounts)
     within: str = ""
+    log_notes: Sequence[str] = ()
 
     @property
     def start(self) -> datetime:

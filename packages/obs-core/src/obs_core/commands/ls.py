@@ -99,7 +99,7 @@ def _checks(execution: ExecutionView) -> str:
 
 def _row(execution: ExecutionView) -> tuple[str, ...]:
     within = f" (in {execution.within})" if execution.within else ""
-    missing = counted_missing(execution.lost_records, execution.damaged_records)
+    missing = counted_missing(execution)
     return (
         execution.id,
         execution.status,

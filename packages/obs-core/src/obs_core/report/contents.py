@@ -10,7 +10,7 @@ from obs_core.model import DeckView, ExecutionView, TaskView, Verdict, VerdictCo
 from obs_core.outcomes import worst_first
 from obs_core.report.payloads import Payloads
 from obs_core.text.durations import format_duration
-from obs_core.text.missing import missing_notes
+from obs_core.text.missing import missing_from
 
 __all__ = ["execution_contents", "said_of", "shown_verdicts", "tab_label", "task_contents", "tree_order", "verdict_of"]
 
@@ -34,7 +34,7 @@ def execution_contents(execution: ExecutionView, why: str = "", *, checks: bool 
         "command": execution.command,
         "commit": execution.git_commit,
         "tags": [[str(name), str(value)] for name, value in execution.tags.items()],
-        "notes": list(missing_notes(execution.lost_records, execution.damaged_records)),
+        "notes": list(missing_from(execution)),
         "why": why,
         "checks": [verdicts.passed, verdicts.warned, verdicts.failed],
         "said": [list(one) for one in shown_verdicts(said_of(verdicts))],
