@@ -91,9 +91,7 @@ with execution("night"):
     assert "lost" not in stderr
 
 
-def test_files_wait_for_room_longer_than_for_a_store_that_refuses_them(
-    run_script: RunScript, disk: Path
-) -> None:
+def test_files_wait_for_room_longer_than_for_a_store_that_refuses_them(run_script: RunScript, disk: Path) -> None:
     recorded, stderr = ran(
         run_script,
         disk,

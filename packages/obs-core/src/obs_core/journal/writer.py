@@ -535,16 +535,22 @@ class Journal:
             raise error
 
     def _begin_anew(self) -> None:
-        """Write from the beginning again, since somebody removed what was written, and say so."""
+        """Write from the beginning again, since somebody removed what was written, or moved it away, and say so."""
+        waiting = self._frames[:]
         begun = () if self._begun is None else (self._begun,)
-        note = "Somebody removed what had been recorded of this execution while it ran: it begins anew here."
+        note = (
+            "Somebody removed, or moved away, what had been recorded of this execution while it ran: it begins anew"
+            " here."
+        )
+        again_anyway = {number for frame in waiting for number in encoding.begun_in(frame.lines)}
         tasks = {
-            task.number: task for task in [*self._open.values(), *self._ended] if isinstance(task, records.TaskStart)
+            task.number: task
+            for task in [*self._open.values(), *self._ended]
+            if isinstance(task, records.TaskStart) and task.number not in again_anyway
         }
         again: list[Any] = [*begun, *sorted(tasks.values(), key=lambda task: task.number)]
         if begun:
             again.append(records.Note(begun[0].number, note))
-        waiting = self._frames[:]
         before = len(again)
         frames = [self._frame(encoding.lines_of(again), before, 0)] if again else []
         for frame in waiting:
@@ -556,7 +562,8 @@ class Journal:
         self._encoded += before - (waiting[-1].before + waiting[-1].count)
         self._frames[: len(waiting)] = frames
         warn(
-            f"execution {self.execution_id} was removed from the store {self.store.url!r} while it ran; it starts again"
+            f"execution {self.execution_id} was removed from the store {self.store.url!r}, or moved away,"
+            " while it ran; it starts again"
         )
         self._write_lines()
 
@@ -698,7 +705,8 @@ class Journal:
         if self.lost:
             no_reason = "it did not answer in time" if unwritten else "it refused them"
             reason = self._failure or self._refusal or no_reason
-            message = f"{self.lost} records of execution {self.execution_id} are lost: {self.store.url}: {reason}"
+            are = "record of execution {} is" if self.lost == 1 else "records of execution {} are"
+            message = f"{self.lost} {are.format(self.execution_id)} lost: {self.store.url}: {reason}"
             if strict():
                 raise ObsError(message)
             with contextlib.suppress(OSError, ValueError, AttributeError):  # it may be closed, full or missing

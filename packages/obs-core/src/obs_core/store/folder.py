@@ -149,6 +149,8 @@ class _FolderSegment:
         self._path = path
         self._descriptor: int | None = None
         self._file_id: tuple[int, int] | None = None
+        self._seen_as: tuple[int, int] | None = None
+        """What stood under our name at first; some file systems say otherwise of an open file."""
         self._end = 0
         """Bytes in the file; -1 while that is not known."""
         self.size = 0
@@ -157,6 +159,7 @@ class _FolderSegment:
         if self._descriptor is None:
             self._descriptor = _open_new(self._path)
             self._file_id = file_id(self._descriptor)
+            self._seen_as = self._seen()
         else:
             self._look_at_file(self._descriptor)
         if self._end != self.size:
@@ -219,6 +222,17 @@ class _FolderSegment:
             self._open_again()
         elif not found.st_nlink:
             raise FileNotFoundError(f"{self._path} was removed while it was written")
+        elif self._seen() != self._seen_as:
+            raise FileNotFoundError(f"{self._path} was moved away while it was written")
+
+    def _seen(self) -> tuple[int, int] | None:
+        try:
+            found = os.lstat(self._path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError:  # the program gave up its right to look there, as daemons do: we have the file all the same
+            return self._seen_as
+        return found.st_dev, found.st_ino
 
     def _open_again(self) -> None:
         """Go on with our file: the program closed its descriptor, which may be that of a file of its own by now."""

@@ -15,6 +15,8 @@ __all__ = ["counted_missing", "missing_from", "missing_lines"]
 
 def missing_from(execution: ExecutionView) -> Iterator[str]:
     """Say what is missing in the record of an execution, a sentence each."""
+    if execution.damaged_beginning:
+        yield "The beginning of its record is damaged or missing: what is not shown of it is not known."
     if execution.lost_records:
         records = plural(execution.lost_records, "record")
         yield f"{records} of this execution could not be written, so something may be missing here."
