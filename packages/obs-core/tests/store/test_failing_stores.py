@@ -326,3 +326,26 @@ def test_the_thread_that_flushes_lives_on_though_its_warning_is_an_error(
         assert twice.wait(60), "the thread died of its first try"
         monkeypatch.setattr(store, "put", taken)
     assert [read.status for read in store.executions() if read.id == run.id] == ["succeeded"]
+
+
+def test_a_young_process_is_in_a_shared_store_before_its_first_round(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    ran = run_script("""
+import time
+from obs_core import execution, load_execution, span
+from obs_core.journal import flusher
+from obs_core.store import open_store
+
+flusher.INTERVAL = 600.0
+with execution("night", store="memory://young") as run, span("step"):
+    print("336,776 rows")
+    store = open_store("memory://young")
+    names = []
+    deadline = time.monotonic() + 60
+    while not ("logs" in names and "main-0000.jsonl.gz" in names) and time.monotonic() < deadline:
+        time.sleep(0.01)
+        names = store.names(f"executions/{run.id}")
+    print(*names)
+""")
+    assert ran.stdout.splitlines()[1].split() == ["logs", "main-0000.jsonl.gz"]

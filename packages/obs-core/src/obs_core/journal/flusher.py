@@ -34,6 +34,7 @@ __all__ = [
     "finish_before_reading",
     "flush_all",
     "has_an_end",
+    "in_a_moment",
     "in_main_thread",
     "is_busy",
     "keep_alive",
@@ -79,6 +80,9 @@ INTERVAL = 1.0
 _SOON = 0.05
 """Seconds within which the thread does what cannot wait for its next round."""
 
+_MOMENT = 0.25
+"""Seconds after which a journal in a shared store is first written."""
+
 _journals: list[Flushed] = []
 _before_reading: list[Callable[[], None]] = []
 _each_round: list[Callable[[], None]] = []
@@ -90,6 +94,7 @@ _LATE = 1_500_000_000
 
 _for_main: list[Callable[[], None]] = []
 _hurried: deque[Callable[[], None]] = deque()
+_moments: deque[tuple[float, Callable[[], None]]] = deque()
 _at_last: list[Callable[[], None]] = []
 _closing: deque[Flushed] = deque()
 _closed: Register[Flushed] = Register()
@@ -177,6 +182,15 @@ def soon(work: Callable[[], None]) -> bool:
     _hurried.append(work)
     _wake_up()
     return True
+
+
+def in_a_moment(work: Callable[[], None]) -> None:
+    """Call something in the thread after a part of its first second, once: what a process that is killed young leaves.
+
+    An execution that ends within that time is not kept waiting for an upload that its last one does not need.
+    """
+    _moments.append((time.monotonic() + _MOMENT, work))
+    _wake_up()
 
 
 def _wake_up() -> None:
@@ -315,10 +329,15 @@ def _flush_forever() -> None:
 
 
 def _do_what_is_hurried_until(due: float) -> None:
-    while (rest := due - time.monotonic()) > 0:
+    while (now := time.monotonic()) < due:
+        next_moment = _moments[0][0] if _moments else due
+        if next_moment <= now:
+            with contextlib.suppress(BaseException):
+                _moments.popleft()[1]()
+            continue
         with contextlib.suppress(BaseException):
-            if not _wake.acquire(timeout=rest):
-                return
+            if not _wake.acquire(timeout=min(due, next_moment) - now):
+                continue
         if _survivor is not None and not _survivor.is_there():
             return
         time.sleep(_SOON)
@@ -373,6 +392,7 @@ def _after_fork() -> None:
     _wake.acquire()
     _survivor = None if _forked_by_main else _Survivor()
     _hurried.clear()
+    _moments.clear()
     uploads.forget()
     _closing.clear()  # the parent does it
     _for_main.clear()

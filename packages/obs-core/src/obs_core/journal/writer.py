@@ -147,6 +147,8 @@ class Journal:
         self._begun: records.ExecutionStart | None = None
         self._reset()
         flusher.watch(self)
+        if not store.local:
+            flusher.in_a_moment(self.beat)
 
     def _reset(self) -> None:
         self._encoding_in = self._writing_in = self._closing_in = 0  # the threads at work, if any
