@@ -205,7 +205,7 @@ def kills_on_s3() -> tuple[list[float], list[float]]:
 
 def first_seconds_on_s3(number: int) -> list[tuple[str, ...]]:
     """Rows: the seconds of spans, and of printed lines, that are lost to a kill soon after the first line of work."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for seconds in FIRST_SECONDS:
         url = f"s3://team/first-{number}-{seconds}"
         at = killed_after(start(S3, OBS_STORE=url), seconds)
