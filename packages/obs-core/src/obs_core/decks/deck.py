@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING, Any
 
 from obs_core import clock
-from obs_core.failsafe import guarded
+from obs_core.failsafe import guarded, keep_away
 from obs_core.journal import records
 from obs_core.limits import limited
 from obs_core.recording.here import innermost
@@ -64,7 +64,8 @@ class Deck:
     def __init__(self, name: str, html: Any = "", auto_add_to_deck: bool = True) -> None:
         self._set_up(innermost().task, name)
         if auto_add_to_deck:
-            self._join_context()
+            with guarded(f"adding deck {name!r}"):
+                self._join_context()
         if type(html) is not str or html:
             self.append(html)
 
@@ -97,7 +98,8 @@ class Deck:
         """Make a deck of a given task rather than of the current one."""
         deck = cls.__new__(cls)
         deck._set_up(task, name)
-        deck._join_context()
+        with guarded(f"adding deck {name!r}"):
+            deck._join_context()
         deck._keeps = not task.source
         return deck
 
@@ -114,20 +116,23 @@ class Deck:
         task = self._task
         if not task.enable_deck:
             return self
-        if type(html) is not str:
-            # A subclass of str may do anything when it is asked for its length.
-            html = str.__str__(html) if issubclass(type(html), str) else render(html)
-        for verdict in verdicts_in(html):
-            self._take_verdict(*verdict)
-        if len(html) > _MAY_SHARE or MARK in html:
-            self._append_large(html)
-            return self
-        if self._keeps:
-            self._items.append(html)
-        if self.number and not self._draws_itself:
-            task.append((self, clock.wall(), html))
-            if not len(self._items) & 4095:
-                task.journal.relieve()
+        try:
+            if type(html) is not str:
+                # A subclass of str may do anything when it is asked for its length.
+                html = str.__str__(html) if issubclass(type(html), str) else render(html)
+            for verdict in verdicts_in(html):
+                self._take_verdict(*verdict)
+            if len(html) > _MAY_SHARE or MARK in html:
+                self._append_large(html)
+                return self
+            if self._keeps:
+                self._items.append(html)
+            if self.number and not self._draws_itself:
+                task.append((self, clock.wall(), html))
+                if not len(self._items) & 4095:
+                    task.journal.relieve()
+        except BaseException as error:
+            keep_away(error, f"appending to deck {self.name!r}")
         return self
 
     @property

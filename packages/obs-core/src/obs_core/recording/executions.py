@@ -7,11 +7,12 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from obs_core import clock, provenance, settings
-from obs_core.failsafe import guarded, strict, warn
+from obs_core.failsafe import guarded, keep_away, strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import flusher, records
 from obs_core.journal.numbering import MAIN
@@ -23,9 +24,9 @@ from obs_core.recording.run import Run, TaskState, is_of_this_process, live
 from obs_core.recording.scope import active, close, current, entered, leave
 from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget, instead, traceback_to
 from obs_core.recording.tqdm_bars import watched
+from obs_core.recording.unrecorded import NOWHERE
 from obs_core.recording.wrapping import wrap
 from obs_core.store import Store, open_store
-from obs_core.store.folder import FolderStore
 from obs_core.text.bounded_repr import describe_error
 
 __all__ = [
@@ -101,29 +102,21 @@ class execution:
     def __enter__(self) -> execution:
         if self._run is not None and self._run.root in active:
             raise RuntimeError(f"execution {self.name!r} is running already; make a new one for each run")
-        self._run = begin(self.name, self.tags, self._store)
-        make_visible(self._run)
-        root = self._run.root
-        root.outside = current.get()
-        threads.remember_older(root)
-        current.set(root)
-        active.add(root)
-        logs.begin(root)
+        try:
+            self._begin()
+        except BaseException as error:
+            keep_away(error, f"beginning execution {self.name!r}")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._run is not None
-        root = self._run.root
-        root.older_threads = None
-        logs.end(root)
-        active.discard(root)
-        leave(root)
-        if is_of_this_process(root):
-            end(self._run, error)
-        else:
-            leave_to_parent(root, error)
+        if self._run is None:
+            return  # it could not begin
+        try:
+            self._end(self._run, error)
+        except BaseException as failure:
+            keep_away(failure, f"ending execution {self.name!r}")
 
     async def __aenter__(self) -> execution:
         return self.__enter__()
@@ -132,6 +125,29 @@ class execution:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, traceback)
+
+    def _begin(self) -> None:
+        self._run = None
+        run = self._run = begin(self.name, self.tags, self._store)
+        root = run.root
+        root.outside = current.get()
+        current.set(root)
+        active.add(root)
+        make_visible(run)
+        threads.remember_older(root)
+        logs.begin(root)
+
+    def _end(self, run: Run, error: BaseException | None) -> None:
+        root = run.root
+        root.older_threads = None
+        with guarded(f"keeping the log of execution {self.name!r}"):
+            logs.end(root)
+        active.discard(root)
+        leave(root)
+        if is_of_this_process(root):
+            end(run, error)
+        else:
+            leave_to_parent(root, error)
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Make each call of a function an execution of its own."""
@@ -147,8 +163,12 @@ def _call_of(
     store: str | os.PathLike[str] | None,
     _args: tuple[Any, ...],
     _kwargs: dict[str, Any],
-) -> execution:
-    return execution(name, tags, store=store)
+) -> AbstractContextManager[execution | None]:
+    try:
+        return execution(name, tags, store=store)
+    except BaseException as error:
+        keep_away(error, f"beginning execution {name!r}")
+        return nullcontext()
 
 
 def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | None = None) -> Run:
@@ -157,7 +177,7 @@ def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | No
     with guarded(f"beginning execution {name!r}"):
         run.begun = start_record(name, tags, run.id)
         run.journal.append(run.begun)
-    at_sigterm(run, functools.partial(terminate, run))
+        at_sigterm(run, functools.partial(terminate, run))
     return run
 
 
@@ -210,25 +230,24 @@ def new_run(
         execution_id: Its id. Default: a new one.
         writer: What this process writes as.
     """
-    threads.watch()
-    samplers.watch()
+    with guarded("watching threads and samplers"):
+        threads.watch()
+        samplers.watch()
     if not sys.is_finalizing():
         try:
             place = store or open_store()
             run = Run(place, execution_id or new_id(place), name, writer, preamble)
-            faults.follow_later(run)
-            status_line.watch(run)
-            return watched(run)
+            with guarded(f"following execution {name!r}"):
+                faults.follow_later(run)
+                status_line.watch(run)
+                watched(run)
+            return run
         except BaseException as error:
             let_pass(error)
             if strict():
                 raise
             warn(f"obs cannot record execution {name!r}: {describe_error(error)}; the pipeline goes on")
-    return Run(FolderStore(_NOWHERE), "unrecorded", name, writer, preamble)
-
-
-_NOWHERE = os.path.join(os.devnull, "obs")
-"""A folder that can never be: what is written there is counted as lost."""
+    return Run(NOWHERE, "unrecorded", name, writer, preamble)  # what is written there is counted as lost
 
 
 class _Rate:
@@ -421,10 +440,13 @@ def _stacks_of_tasks(error: Terminated) -> dict[TaskState, Terminated]:
 def end(run: Run, error: BaseException | None = None) -> None:
     """Write an execution's end, and what its own decks show."""
     said: list[records.ExecutionEnd] = []
-    instead(run, functools.partial(_cut_short, run, said))
+    error = None if ended_well(error) else error
     try:
+        instead(run, functools.partial(_cut_short, run, said))
         with ending():
-            _end(run, None if ended_well(error) else error, said)
+            with guarded(f"finishing execution {run.name!r}"):
+                _finish(run, error)
+            _write_end(run, error, said)
     finally:
         forget(run)
 
@@ -443,7 +465,7 @@ def _cut_short(run: Run, said: list[records.ExecutionEnd], error: Terminated) ->
     run.journal.close_now()
 
 
-def _end(run: Run, error: BaseException | None, said: list[records.ExecutionEnd]) -> None:
+def _finish(run: Run, error: BaseException | None) -> None:
     journal, root = run.journal, run.root
     close(run)
     run.tell_children()
@@ -476,13 +498,18 @@ def _end(run: Run, error: BaseException | None, said: list[records.ExecutionEnd]
         journal.encode()  # what was held back is summed up too
         run.metrics.summarize()
     run.verdicts.summarize()
+
+
+def _write_end(run: Run, error: BaseException | None, said: list[records.ExecutionEnd]) -> None:
+    run.root.over = True  # whatever failed before
     said.append(end_record(run, error))
-    journal.append(said[0])
+    run.journal.append(said[0])
     live.pop(run.id, None)
-    faults.unfollow(run)
-    run.log.close()
+    with guarded(f"closing the log of execution {run.name!r}"):
+        faults.unfollow(run)
+        run.log.close()
     with guarded(f"ending execution {run.name!r}"):
-        journal.close()
+        run.journal.close()
         for tell in told_of_ends:
             tell(run)
 

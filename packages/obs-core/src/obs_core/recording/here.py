@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from obs_core import provenance, settings
-from obs_core.failsafe import guarded
+from obs_core.failsafe import guarded, keep_away
 from obs_core.journal import flusher, records
 from obs_core.locks import members, new_rlock
 from obs_core.recording import executions, joining
@@ -28,19 +28,27 @@ from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, li
 from obs_core.recording.scope import current, going_on, look_after, operation_logs
 from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget
 from obs_core.recording.threads import Unknown, concluded_starter, starter_of_this_thread
+from obs_core.recording.unrecorded import unrecorded
 
 __all__ = ["ambient", "carried", "innermost", "of_this_thread"]
 
 
 def innermost() -> Scope:
-    """Return the innermost open span or task: of this context, of what started this thread, or the ambient one."""
-    here = going_on(current.get())
-    if here is not None:
-        return here
-    starter = starter_of_this_thread()
-    if isinstance(starter, Unknown):
-        starter = concluded_starter() or _only_operation()
-    return starter or ambient()
+    """Return the innermost open span or task: of this context, of what started this thread, or the ambient one.
+
+    If obs itself fails at that, it is where nothing is recorded.
+    """
+    try:
+        here = going_on(current.get())
+        if here is not None:
+            return here
+        starter = starter_of_this_thread()
+        if isinstance(starter, Unknown):
+            starter = concluded_starter() or _only_operation()
+        return starter or ambient()
+    except BaseException as error:
+        keep_away(error, "finding out which task runs; this is not recorded")
+        return unrecorded
 
 
 def of_this_thread() -> Scope | None:
@@ -132,12 +140,13 @@ def _begin_ambient() -> TaskState:
     if _process_ended is not None:
         return _go_on_after_the_end(_process_ended)
     run = _new_ambient()
-    _process_end = ProcessEnd(_outermost)
-    at_sigterm(run, functools.partial(_end_ambient, run))
-    if os.getpid() != _registered_in:
-        atexit.register(_end_ambient, run)  # a forked child may have cleared what was registered
-    if not run.store.local or _is_child_of_multiprocessing():
-        flusher.at_exit_of_threads(functools.partial(_end_ambient, run))
+    with guarded("following how this process ends"):
+        _process_end = ProcessEnd(_outermost)
+        at_sigterm(run, functools.partial(_end_ambient, run))
+        if os.getpid() != _registered_in:
+            atexit.register(_end_ambient, run)  # a forked child may have cleared what was registered
+        if not run.store.local or _is_child_of_multiprocessing():
+            flusher.at_exit_of_threads(functools.partial(_end_ambient, run))
     return run.root
 
 
