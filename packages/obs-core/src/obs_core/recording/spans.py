@@ -261,9 +261,7 @@ class span:
         self.__exit__(kind, error, traceback)
 
 
-def _call_of(
-    decorating: span, _args: tuple[Any, ...], _kwargs: dict[str, Any]
-) -> AbstractContextManager[span | None]:
+def _call_of(decorating: span, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> AbstractContextManager[span | None]:
     try:
         return decorating._twin()
     except BaseException as error:
