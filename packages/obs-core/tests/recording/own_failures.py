@@ -60,7 +60,7 @@ def program(obs: Any) -> list[Any]:
     return found
 
 
-def use(obs: Any, size: int) -> int:
+def use(obs: Any, size: int) -> Any:
     """Call all that records something in whatever runs here."""
     with obs.span("use", size=size, names=["a"]) as used:
         used.set(more=size)
@@ -94,11 +94,11 @@ def tasks(obs: Any) -> Any:
         return 1 // row
 
     @obs.task(enable_deck=False)
-    async def later(row: int) -> int:
+    async def later(row: int) -> Any:
         await asyncio.sleep(0)
         return use(obs, row)
 
-    async def all_of_them() -> list[int]:
+    async def all_of_them() -> Any:
         return await asyncio.gather(*map(later, (1, 2)))
 
     with contextlib.suppress(ZeroDivisionError):
@@ -108,7 +108,7 @@ def tasks(obs: Any) -> Any:
 
 def executions(obs: Any) -> Any:
     @obs.execution("decorated")
-    def decorated() -> int:
+    def decorated() -> Any:
         with obs.execution("inner", tags={"a": "b"}) as inner:
             str((inner.id, inner.url))
             return obs.task(abs)(-1) + use(obs, 1)
@@ -248,7 +248,7 @@ class Faults:
         return None
 
     def _is_called_by_obs(self) -> bool:
-        caller = sys._getframe(3)
+        caller: types.FrameType | None = sys._getframe(3)
         while caller is not None and caller.f_code.co_filename == contextlib.__file__:
             caller = caller.f_back
         name = "" if caller is None else caller.f_code.co_filename
@@ -329,7 +329,7 @@ def main(part: int, parts: int, error: str) -> None:
         if found != expected or not ended.startswith("0\n"):
             changed = [one for one in found or () if one not in expected]
             different[str(fails)] = {"found": changed, "ended": ended[-3000:]}
-    sys.__stdout__.write("\n" + json.dumps({"tried": len(chosen), "different": different}) + "\n")
+    print("\n" + json.dumps({"tried": len(chosen), "different": different}))
 
 
 if __name__ == "__main__":

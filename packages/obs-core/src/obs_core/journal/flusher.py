@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from obs_core import clock
-from obs_core.failsafe import ObsError
+from obs_core.failsafe import ObsError, guarded
 from obs_core.journal import uploads
 from obs_core.locks import Register
 
@@ -252,7 +252,7 @@ def _flush_at_last() -> None:
     """Do what is to be done when nothing else of the process will run that obs could wait for."""
     close_at_once()
     for work in reversed(_at_last):
-        with contextlib.suppress(ObsError):
+        with contextlib.suppress(ObsError), guarded("ending this process"):
             work()
     flush_all()
 

@@ -23,6 +23,7 @@ from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState, is_of_this_process, live
 from obs_core.recording.scope import active, close, current, entered, leave
 from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget, instead, traceback_to
+from obs_core.recording.supervised import follow_the_end
 from obs_core.recording.tqdm_bars import watched
 from obs_core.recording.unrecorded import NOWHERE
 from obs_core.recording.wrapping import wrap
@@ -205,7 +206,9 @@ def _handed_over(name: str) -> Run | None:
 
             store = open_store(given["obs-store"])
             if not any(writer_of(path) == MAIN for path in segment_names(store, execution_id)):  # before an exec
-                return new_run(name, store, execution_id=execution_id)
+                run = new_run(name, store, execution_id=execution_id)
+                follow_the_end(run)
+                return run
     return None
 
 

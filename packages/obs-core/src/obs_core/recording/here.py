@@ -21,9 +21,8 @@ from obs_core import provenance, settings
 from obs_core.failsafe import guarded, keep_away
 from obs_core.journal import flusher, records
 from obs_core.locks import members, new_rlock
-from obs_core.recording import executions, joining
+from obs_core.recording import executions, joining, supervised
 from obs_core.recording.process_end import ProcessEnd, outermost_frame
-from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
 from obs_core.recording.scope import current, going_on, look_after, operation_logs
 from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget
@@ -90,27 +89,8 @@ def carried() -> joining.RemoteSpan | None:
     text = settings.carrier_text()
     found = joining.span_of_environment(text) if text else None
     if found is not None and joining.is_supervised(text):
-        _follow_the_end(found)
+        supervised.follow_the_end(found.task.run, _outermost)
     return found
-
-
-def _follow_the_end(of: joining.RemoteSpan) -> None:
-    """Let ``obs run`` know by which exception this process ends: it sees the exit code alone."""
-    global _process_end
-    _process_end = ProcessEnd(_outermost)
-    if not of.task.run.store.local:
-        flusher.at_exit_of_threads(functools.partial(_tell_supervisor, of.task))
-
-
-def _tell_supervisor(task: TaskState) -> None:
-    global _process_end
-    known, _process_end = _process_end, None
-    if known is not None:
-        error = known.error()
-        known.close()
-        if error is not None:
-            task.append(records.Raised(task.own_ref(), raised_at(error)))
-            task.journal.flush(wait=True)
 
 
 _ambient: TaskState | None = None
@@ -229,7 +209,6 @@ def _end_at_last() -> None:
     if _ambient is not None and is_of_this_process(_ambient):
         _end_ambient(_ambient.run)
     elif (elsewhere := _ambient or (carried() if carried.cache_info().currsize else None)) is not None:
-        _tell_supervisor(elsewhere.task)
         _write_at_once(elsewhere.task)
     if _process_ended is None:
         _process_ended = _Ended(ProcessEnd(_outermost).error(), None)
