@@ -28,6 +28,7 @@ from obs_core.recording.tqdm_bars import watched
 from obs_core.recording.unrecorded import NOWHERE
 from obs_core.recording.wrapping import wrap
 from obs_core.store import Store, open_store
+from obs_core.store.passwords import without_password
 from obs_core.text.bounded_repr import describe_error
 
 __all__ = [
@@ -87,7 +88,7 @@ class execution:
             raise TypeError(f"an execution's tags must be a mapping, not {type(tags).__name__}: {tags!r}")
         self.name = name
         self.tags = {str(key): str(value) for key, value in (tags or {}).items()}
-        self._store = store
+        self._store = None if store is None else without_password(os.fspath(store))
         self._run: Run | None = None
 
     @property

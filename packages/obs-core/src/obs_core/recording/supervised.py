@@ -1,4 +1,4 @@
-"""What ``obs run`` cannot see of the program that it waits for: the exception that ends it. It sees the exit code alone."""
+"""What ``obs run`` cannot see of its program: the exception that ends it. It sees the exit code alone."""
 
 from __future__ import annotations
 

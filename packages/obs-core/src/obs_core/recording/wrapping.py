@@ -334,9 +334,10 @@ def _later_kind(references: int, result: Any) -> Kind | None:
     """Tell what a result is that is still to be awaited or iterated over; None if its call is done.
 
     A coroutine or generator counts if this call made it: it is one of Python's own, nobody has begun it, and nobody
-    else holds it, but for what keeps the calls that made it: a stored traceback, a debugger. One that somebody else holds goes on when the caller is done with it. An object that is more than
-    that (aiohttp's requests are awaited or entered) or an awaitable of any other kind (of Ray, Dask or Prefect, say) is
-    a result like any other. All these are handed on as they are.
+    else holds it, but for what keeps the calls that made it: a stored traceback, a debugger. One that somebody else
+    holds goes on when the caller is done with it. An object that is more than that (aiohttp's requests are awaited or
+    entered) or an awaitable of any other kind (of Ray, Dask or Prefect, say) is a result like any other. All these are
+    handed on as they are.
 
     Args:
         references: How often it is referred to, as `sys.getrefcount` told where it was a local variable. Asked for
