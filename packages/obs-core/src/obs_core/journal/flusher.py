@@ -19,7 +19,7 @@ from typing import Protocol
 
 from obs_core import clock
 from obs_core.failsafe import ObsError, guarded
-from obs_core.journal import uploads
+from obs_core.journal import abrupt_ends, uploads
 from obs_core.locks import Register
 
 __all__ = [
@@ -111,6 +111,14 @@ def watch(journal: Flushed) -> None:
     if _thread is None:
         _start()
         _flush_at_end_of_worker()
+        abrupt_ends.precede(_write_what_is_there)
+
+
+def _write_what_is_there() -> None:
+    """Write what can be written at once: the process ends without a word."""
+    for journal in [*_journals, *_stragglers()]:
+        with contextlib.suppress(ObsError):
+            journal.flush()
 
 
 def keep_alive() -> None:
