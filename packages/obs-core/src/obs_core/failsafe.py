@@ -100,15 +100,16 @@ class guarded:
         return True
 
 
-def keep_away(error: BaseException, doing: str) -> None:
+def keep_away(error: BaseException, doing: str, note: Callable[[str], None] | None = None) -> None:
     """The same as `guarded`, where a ``with`` block would cost too much; call it first in an ``except BaseException``.
 
     Args:
         error: What was caught.
         doing: As for `guarded`.
+        note: Likewise.
 
     Raises:
         BaseException: What was caught, or what ended the task meanwhile, if that is to go on.
     """
-    if not guarded(doing).keeps_away(error, sys._getframe(1)):
+    if not guarded(doing, note).keeps_away(error, sys._getframe(1)):
         raise error

@@ -64,8 +64,7 @@ class Deck:
     def __init__(self, name: str, html: Any = "", auto_add_to_deck: bool = True) -> None:
         self._set_up(innermost().task, name)
         if auto_add_to_deck:
-            with guarded(f"adding deck {name!r}"):
-                self._join_context()
+            self._join_context()
         if type(html) is not str or html:
             self.append(html)
 
@@ -84,22 +83,24 @@ class Deck:
 
     def _join_context(self) -> None:
         """Be a tab of the task. An engine's worker, which runs many parts of it, does not hold the decks of all."""
-        if not self._task.source:
-            decks = self._task.decks
-            for earlier in reversed(decks):  # one that was made without a tab, and appended by its user
-                if earlier.number or not self._task.enable_deck:
-                    break
-                earlier.announce()
-            decks.append(self)
-        self.announce()
+        try:
+            if not self._task.source:
+                decks = self._task.decks
+                for earlier in reversed(decks):  # one that was made without a tab, and appended by its user
+                    if earlier.number or not self._task.enable_deck:
+                        break
+                    earlier.announce()
+                decks.append(self)
+            self.announce()
+        except BaseException as error:
+            keep_away(error, f"adding deck {self.name!r}")
 
     @classmethod
     def of(cls, task: TaskState, name: str) -> Any:
         """Make a deck of a given task rather than of the current one."""
         deck = cls.__new__(cls)
         deck._set_up(task, name)
-        with guarded(f"adding deck {name!r}"):
-            deck._join_context()
+        deck._join_context()
         deck._keeps = not task.source
         return deck
 

@@ -142,10 +142,12 @@ class execution:
     def _end(self, run: Run, error: BaseException | None) -> None:
         root = run.root
         root.older_threads = None
-        with guarded(f"keeping the log of execution {self.name!r}"):
-            logs.end(root)
         active.discard(root)
         leave(root)
+        try:
+            logs.end(root)
+        except BaseException as failure:
+            keep_away(failure, f"keeping the log of execution {self.name!r}")
         if is_of_this_process(root):
             end(run, error)
         else:
@@ -234,17 +236,16 @@ def new_run(
         execution_id: Its id. Default: a new one.
         writer: What this process writes as.
     """
-    with guarded("watching threads and samplers"):
+    try:
         threads.watch()
         samplers.watch()
+    except BaseException as error:
+        keep_away(error, "watching threads and samplers")
     if not sys.is_finalizing():
         try:
             place = store or open_store()
             run = Run(place, execution_id or new_id(place), name, writer, preamble)
-            with guarded(f"following execution {name!r}"):
-                faults.follow_later(run)
-                status_line.watch(run)
-                watched(run)
+            _follow(run)
             return run
         except BaseException as error:
             let_pass(error)
@@ -252,6 +253,15 @@ def new_run(
                 raise
             warn(f"obs cannot record execution {name!r}: {describe_error(error)}; the pipeline goes on")
     return Run(NOWHERE, "unrecorded", name, writer, preamble)  # what is written there is counted as lost
+
+
+def _follow(run: Run) -> None:
+    try:
+        faults.follow_later(run)
+        status_line.watch(run)
+        watched(run)
+    except BaseException as error:
+        keep_away(error, f"following execution {run.name!r}")
 
 
 class _Rate:
@@ -448,8 +458,10 @@ def end(run: Run, error: BaseException | None = None) -> None:
     try:
         instead(run, functools.partial(_cut_short, run, said))
         with ending():
-            with guarded(f"finishing execution {run.name!r}"):
+            try:
                 _finish(run, error)
+            except BaseException as failure:
+                keep_away(failure, f"finishing execution {run.name!r}")
             _write_end(run, error, said)
     finally:
         forget(run)
@@ -509,9 +521,11 @@ def _write_end(run: Run, error: BaseException | None, said: list[records.Executi
     said.append(end_record(run, error))
     run.journal.append(said[0])
     live.pop(run.id, None)
-    with guarded(f"closing the log of execution {run.name!r}"):
+    try:
         faults.unfollow(run)
         run.log.close()
+    except BaseException as failure:
+        keep_away(failure, f"closing the log of execution {run.name!r}")
     with guarded(f"ending execution {run.name!r}"):
         run.journal.close()
         for tell in told_of_ends:

@@ -290,8 +290,7 @@ class _Call:
 
     def _close(self, task: TaskState, error: BaseException | None) -> None:
         try:
-            with guarded(f"finishing task {task.name!r}", task.note):
-                self._finish(task, error)
+            self._finish(task, error)
         except (
             BaseException
         ) as late:  # a timeout of the task's that came while its result was drawn: the call raises it
@@ -305,6 +304,12 @@ class _Call:
                 leave_part(task)
 
     def _finish(self, task: TaskState, error: BaseException | None) -> None:
+        try:
+            self._take_end(task, error)
+        except BaseException as failure:
+            keep_away(failure, f"finishing task {task.name!r}", task.note)
+
+    def _take_end(self, task: TaskState, error: BaseException | None) -> None:
         task.body_ends()
         ended = task.ended = clock.wall()
         task.failure = None if error is None else describe_error(error)
