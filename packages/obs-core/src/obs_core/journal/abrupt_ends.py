@@ -14,31 +14,42 @@ from typing import Any
 
 from obs_core.failsafe import guarded
 
-__all__ = ["precede"]
+__all__ = ["no_longer_precede", "precede"]
 
 _NAMES = ("_exit", "abort", "execv", "execve")
 """The other functions of the exec family call one of these, as attributes of `os`."""
 
-_is_done = False
+_works: list[Callable[[], None]] = []
+"""What is called, in this order."""
+
+_is_replaced = False
 
 
 def precede(work: Callable[[], None]) -> None:
-    """Call something before this process, or a forked child, ends abruptly.
+    """Call something before this process, or a forked child, ends abruptly; what was given last is called first.
 
     Args:
         work: What is called; it must be quick.
     """
-    global _is_done
-    if not _is_done:
-        _is_done = True
+    global _is_replaced
+    if work not in _works:
+        _works.insert(0, work)
+    if not _is_replaced:
+        _is_replaced = True
         for name in _NAMES:
-            setattr(os, name, _after(work, getattr(os, name)))
+            setattr(os, name, _after_works(getattr(os, name)))
 
 
-def _after(work: Callable[[], None], end: Callable[..., Any]) -> Callable[..., Any]:
+def no_longer_precede(work: Callable[[], None]) -> None:
+    """Take back what was given to `precede`."""
+    if work in _works:
+        _works.remove(work)
+
+
+def _after_works(end: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(end)
     def ends(*args: Any, **kwargs: Any) -> Any:
-        if not sys.is_finalizing():
+        for work in () if sys.is_finalizing() else tuple(_works):
             with guarded("writing what was recorded before the process ends"):
                 work()
         return end(*args, **kwargs)
