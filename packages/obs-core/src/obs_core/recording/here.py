@@ -21,7 +21,7 @@ from obs_core import provenance, settings
 from obs_core.failsafe import guarded, keep_away
 from obs_core.journal import flusher, records
 from obs_core.locks import members, new_rlock
-from obs_core.recording import executions, joining, supervised
+from obs_core.recording import ends, executions, joining, supervised
 from obs_core.recording.process_end import ProcessEnd, outermost_frame
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
 from obs_core.recording.scope import current, going_on, look_after, operation_logs
@@ -141,7 +141,7 @@ def _go_on_after_the_end(ended: _Ended) -> TaskState:
     """Return where what is recorded now belongs, and let each record be followed by the execution's end."""
     run = ended.run or _new_ambient()
     ended.run, run.root.over = run, False
-    _write_at_once(run.root, lambda: run.journal.items.append(executions.end_record(run, ended.error)))
+    _write_at_once(run.root, lambda: run.journal.items.append(ends.end_record(run, ended.error)))
     return run.root
 
 
@@ -190,9 +190,9 @@ def _end_ambient_now(run: Run, terminated: Terminated | None) -> None:
     if not run.is_recorded:
         forget(run)
     elif terminated is None or _is_idle_worker(run):
-        executions.end(run, error if terminated is None else None)
+        ends.end(run, error if terminated is None else None)
     else:
-        executions.terminate(run, terminated)
+        ends.terminate(run, terminated)
     if terminated is not None:
         flusher.flush_all()  # what else ends with the process has no later moment
 

@@ -11,7 +11,10 @@ from obs_core.recording.process_end import ProcessEnd
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run
 
-__all__ = ["follow_the_end"]
+__all__ = ["follow_the_end", "gone_on_with"]
+
+gone_on_with: dict[str, object] = {}
+"""The execution of ``obs run`` that the program went on with as its own, by its id."""
 
 _process_end: ProcessEnd | None = None
 _run: Run | None = None

@@ -16,15 +16,8 @@ from obs_core.failsafe import guarded, keep_away, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
 from obs_core.recording import logs, surroundings, threads, wrapping
-from obs_core.recording.executions import (
-    begin,
-    end,
-    leave_part,
-    leave_to_parent,
-    make_task_visible,
-    make_visible,
-    take_part_with,
-)
+from obs_core.recording.ends import end, leave_part, leave_to_parent, take_part_with
+from obs_core.recording.executions import begin
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
@@ -32,6 +25,7 @@ from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState, is_of_this_process
 from obs_core.recording.scope import active, current, entered, going_on, leave
+from obs_core.recording.visibility import make_task_visible, make_visible
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import remember_names
