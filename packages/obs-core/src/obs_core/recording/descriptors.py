@@ -266,7 +266,7 @@ class _Keeping:
                     _move_stream(old, number, flush=False)
                     if kept.is_at(number):
                         os.dup2(old, number)
-        self._give_calls_back()
+        abrupt_ends.no_longer_precede(self._before_an_abrupt_end)
         self._stopped.set()
 
 
