@@ -57,11 +57,11 @@ def _of_data(reference: Any, by: Sequence[str]) -> Any:
         ) from None
 
 
-def pinned_for(reference: Any, name: str) -> Any:
-    """Return what was pinned for an argument, for the result, or for a part of it."""
+def pinned_for(reference: Any, names: Sequence[str]) -> Any:
+    """Return what was pinned for an argument or the result, or for a part of it: by its last name that has anything."""
     if not isinstance(reference, Mapping):
         return reference
-    return reference.get(name, reference.get("return") if name.startswith("return ") else None)
+    return next((reference[name] for name in reversed(names) if name in reference), None)
 
 
 def reference_for(call: TaskCall, reference: Any, artifact: str) -> Reference | None:

@@ -14,10 +14,27 @@ from obs_profiles.columns.arrays import read_array
 from obs_profiles.columns.objects import look, read_objects
 from obs_profiles.columns.values import ColumnValues
 
-__all__ = ["batches_of", "columns_of", "is_frame", "is_frame_type", "names_of", "storable", "unique_names"]
+__all__ = [
+    "batches_of",
+    "columns_of",
+    "is_frame",
+    "is_frame_elsewhere",
+    "is_frame_type",
+    "names_of",
+    "storable",
+    "unique_names",
+]
 
 _FRAMES = frozenset({"Array", "ChunkedArray", "DataFrame", "RecordBatch", "Series", "Table"})
 _LIBRARIES = ("pandas", "polars", "pyarrow")
+
+_FRAMES_ELSEWHERE = frozenset({"DataFrame", "LazyFrame", "Series"})
+"""What lazy frames, and those of other libraries, are called: of Dask, Spark, Modin, ..."""
+
+_READERS = frozenset({"Dataset", "RecordBatchReader", "Scanner", "TextFileReader"})
+"""What pandas and pyarrow call data that is read when somebody asks for it."""
+
+_PROTOCOLS = ("__arrow_c_stream__", "__dataframe__")
 
 BATCH_ROWS = 1 << 20
 """Rows that are read at once: sketches remember which row a text is in, in 20 of 64 bits."""
@@ -33,6 +50,17 @@ def is_frame(value: Any) -> bool:
 def is_frame_type(kind: type) -> bool:
     """Tell whether the values of a class are frames, or columns, in memory."""
     return any(base.__name__ in _FRAMES for base in kind.__mro__ if _root(base) in _LIBRARIES)
+
+
+def is_frame_elsewhere(kind: type) -> bool:
+    """Tell whether the values of a class are frames that are not in memory, or of a library that we do not know."""
+    if is_frame_type(kind):
+        return False
+    by_name = any(
+        base.__name__ in _FRAMES_ELSEWHERE or (base.__name__ in _READERS and _root(base) in _LIBRARIES)
+        for base in kind.__mro__
+    )
+    return by_name or any(hasattr(kind, name) for name in _PROTOCOLS)
 
 
 def columns_of(frame: Any) -> Iterator[tuple[str, ColumnValues]]:
