@@ -382,3 +382,11 @@ def test_a_time_that_no_datetime_is_leaves_the_other_rules_alone() -> None:
     rules = [expect("t").between(start, datetime.datetime(2030, 1, 1)), expect("a").between(0, 1)]
     times, numbers = check(profile({"t": far, "a": [1, 5]}), rules)
     assert (times.passed, numbers.passed) == (False, False)
+
+
+def test_a_distinct_count_near_its_limit_says_that_two_values_may_have_one_hash() -> None:
+    times = profile({"it": np.arange(300).repeat(2).astype("M8[s]"), "n": np.arange(600) // 2})
+    rules = [expect("it").distinct(at_most=300), expect("it").distinct(at_most=301), expect("n").distinct(at_least=1)]
+    assert [(one.passed, one.certain) for one in check(times, rules)] == [(True, False), (True, True), (True, True)]
+    (unique,) = check({"it": np.array([5, 5], "M8[s]")}, [expect("it").unique()])
+    assert not unique.passed

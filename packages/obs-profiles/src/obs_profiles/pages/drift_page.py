@@ -270,7 +270,8 @@ def _value(column: ColumnProfile | None, name: str) -> str:
         case "distinct":
             if column.distinct.incomplete:
                 return MISSING
-            return ("≈ " if column.distinct.relative_error else "") + count_text(column.distinct.estimate)
+            found = column.distinct_count
+            return ("" if found.is_exact else "≈ ") + count_text(found.estimate)
         case "length" if column.texts is not None and column.texts.lengths.moments.count and column.kind == "text":
             lengths = column.texts.lengths
             return f"{number_text(lengths.moments.mean)} <small>({lengths.least:,} to {lengths.most:,})</small>"
