@@ -808,6 +808,22 @@ def test_a_pinned_reference_is_compared_by_segments_or_not_at_all(store: Recordi
         make_clean(reference=profile(segmented(1)), by="carrier", on_drift="raise")(segmented(2))
 
 
+def test_segments_of_which_none_stayed_are_not_compared(store: RecordingStore) -> None:
+    def night(number: int) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"night": np.full(200, np.datetime64("2013-01-01") + np.timedelta64(number, "D")), "delay": range(200)}
+        )
+
+    clean, warning = (make_clean(by="night", on_drift=action) for action in ("raise", "warn"))
+    clean(night(1))
+    clean(night(1))
+    says = "segments of argument flights of clean were not compared: no segment by night is in both"
+    with pytest.raises(UncheckedError, match=says):
+        clean(night(2))
+    with pytest.warns(UncheckedWarning, match=says):
+        warning(night(2))
+
+
 def test_segments_of_an_arrow_table(store: RecordingStore) -> None:
     arrow = pytest.importorskip("pyarrow")
     make_clean(by="origin")(arrow.Table.from_pandas(BEFORE))

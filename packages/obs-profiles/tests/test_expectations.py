@@ -346,7 +346,7 @@ def test_more_values_than_are_counted_are_no_proof() -> None:
         (lambda: expect("it").between(None, np.datetime64("20000-01-01")), ValueError, "years 1 to 9999"),  # type: ignore[arg-type]
         (lambda: expect("it").between(None, np.datetime64("NaT", "us")), ValueError, "not NaT"),  # type: ignore[arg-type]
         (lambda: expect("it").between(None, np.timedelta64("NaT", "s")), ValueError, "not NaT"),  # type: ignore[arg-type]
-        (lambda: expect("it").between(pd.NaT, None), ValueError, "not NaT"),
+        (lambda: expect("it").between(pd.NaT, None), ValueError, "not NaT"),  # type: ignore[arg-type]
         (lambda: expect("it").between(3, 1), ValueError, "at least 3 and at most 1"),
         (lambda: expect("it").between(3, datetime.date(2013, 1, 1)), TypeError, "both numbers or both moments"),
         (lambda: expect("it").among(), ValueError, "needs a value"),

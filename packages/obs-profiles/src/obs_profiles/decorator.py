@@ -340,8 +340,9 @@ class profile_data(TaskDecorator):
         if compared is not None and reference is not None:
             self._act_on_drift(compared, seen, place, reference.text)
         if compared is not None and compared.by and not compared.segments:
-            none = f"no segment by {', '.join(compared.by)} is in both"
-            self._tell_unchecked(seen, f"segments of {place.text(call)} were not compared: {none}", "warn")
+            none = f"no segment by {', '.join(compared.by)} is in both; segment by what stays, or without by"
+            action = self._on_drift or "warn"
+            self._tell_unchecked(seen, f"segments of {place.text(call)} were not compared: {none}", action)
         if problem:
             self._tell_unchecked(seen, f"{place.text(call)} was not compared: {problem}", self._on_drift)
         return known

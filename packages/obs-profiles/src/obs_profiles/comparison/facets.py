@@ -83,18 +83,20 @@ class _Bin:
     place: int = -1  # of a range: where it stands among the ranges
 
 
-def facets_of(before: ColumnProfile, after: ColumnProfile, *, tests: int = 1) -> list[Facet]:
+def facets_of(before: ColumnProfile, after: ColumnProfile, *, tests: int = 1, by_value: bool = True) -> list[Facet]:
     """Compare two profiles of a column that both have rows.
 
     Args:
         before: What was.
         after: What is.
         tests: How many parts of the rows are compared like this: the more, the farther one of them is by chance.
+        by_value: Whether values are compared, and not only what is missing or of another type.
 
     Returns:
         What was compared, the largest distance that is no chance first.
     """
-    made = [_facet(name, bins, *sizes, allowance, tests) for name, bins, sizes, allowance in _compared(before, after)]
+    compared = _compared(before, after) if by_value else _compared_types(before, after)
+    made = [_facet(name, bins, *sizes, allowance, tests) for name, bins, sizes, allowance in compared]
     return sorted(made, key=lambda facet: (facet.by_chance, -facet.distance))
 
 
@@ -129,14 +131,18 @@ def _compared(before: ColumnProfile, after: ColumnProfile) -> Iterator[_Compared
         whole = before.kind == after.kind == "integer"
         yield from _compared_numbers("ranges", known, before, after, absent, write, whole=whole)
     elif kind == "time":
-        # Time goes on: later moments are no drift.
-        yield "missing", [*_bins_of_types(before, after), *absent], rows, 0.0
+        yield from _compared_types(before, after)  # time goes on: later moments are no drift
     elif kind == "list":
         known = [column.sizes for column in (before, after)]
         absent += _bins_of_types(before, after, ("list",))
         yield from _compared_numbers("elements", known, before, after, absent, number_text, whole=True)
     else:
         yield from _compared_texts(before, after, absent)
+
+
+def _compared_types(before: ColumnProfile, after: ColumnProfile) -> Iterator[_Compared]:
+    absent = _Bin("missing", "missing", before.missing_share, after.missing_share)
+    yield "missing", [*_bins_of_types(before, after), absent], (float(before.rows), float(after.rows)), 0.0
 
 
 # ---- numbers ----------------------------------------------------------------------------------------------------

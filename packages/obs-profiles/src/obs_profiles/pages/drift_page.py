@@ -340,6 +340,6 @@ def _note(drift: Drift) -> str:
     return (
         '<p class="note">Drift is the Hellinger distance of the shares of values, missing ones included: 0 is the same,'
         " 1 is nothing in common. The mark is the threshold; what sampling explains is taken away. Below 0.1 it is"
-        f" slight, below 0.3 clear. Times are compared by what is missing: that they go on is no drift."
+        f" slight, below 0.3 clear. Times, and keys that go on, are compared by what is missing: new ones are no drift."
         f" {HISTOGRAMS}{pictures}</p>"
     )
