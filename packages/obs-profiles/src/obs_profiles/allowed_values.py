@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from obs_core.secrets import mask
 from obs_profiles.columns.objects import as_float, is_missing
-from obs_profiles.columns.texts import LONGEST
+from obs_profiles.columns.texts import LONGEST, MASKED
 from obs_profiles.profiles import ColumnProfile
 from obs_profiles.profiling import profile_batch
 from obs_profiles.sketches import FrequentItems
@@ -57,10 +58,14 @@ class AllowedValues:
         found = cls(len(values))
         if frequencies := _PERIOD.findall(dtype):
             values = _starts_of_periods(values, frequencies)
-        plain = [value for value in values if _is_plain(value)]
+        plain = [mask(value) for value in values if _is_plain(value)]
         if plain:
             found.types.add("text")
-            found.known = {"texts": set(plain), "text": set(plain), "lengths": {len(value) for value in plain}}
+            found.known = {
+                "texts": set(plain),
+                "text": set(plain),
+                "lengths": {len(value) for value in values if _is_plain(value)},
+            }
         rest = [value for value in values if not _is_plain(value)]
         rest += _narrowed(rest, dtype)
         groups: dict[str, list[Any]] = {}
@@ -116,6 +121,8 @@ class AllowedValues:
         if not others and {"text", "bytes"} <= set(column.types):
             others, alike = self._of_the_other_type(column)
             doubt = doubt or alike
+        # Two secrets look alike once they are masked.
+        doubt = doubt or any(MASKED in value for value in (column.texts.frequent.values if column.texts else ()))
         complete = not any(items.missed for items, _ in tables.values())
         return others, complete, bool(others) or not doubt
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, NoReturn, ParamSpec, TypeVar
 from obs_core import TaskCall, TaskDecorator, current_context
 from obs_core.failsafe import guarded, strict
 from obs_core.interruptions import let_pass
+from obs_core.secrets import mask
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import parts_of
 from obs_profiles.columns import is_frame
@@ -311,11 +312,13 @@ class profile_data(TaskDecorator):
             if self._refuses and not seen.optional:
                 self._tell_unchecked(seen, f"{name} was not checked: it has no frame", "raise")
             return
-        if isinstance(self._thresholds, Mapping) and (unknown := sorted(set(self._thresholds) - seen.columns)):
+        thresholds = self._thresholds if isinstance(self._thresholds, Mapping) else {}
+        if unknown := sorted(set(map(mask, thresholds)) - seen.columns):
             named = f"there is a threshold for {unknown[0]!r}, a column that no frame of {name} has"
             self._tell_unchecked(seen, named, self._on_drift)
-        if self._by and not set(self._by) <= seen.columns:
-            named = f"segments are by {', '.join(self._by)}, which no frame of {name} has"
+        by = list(map(mask, self._by))
+        if not set(by) <= seen.columns:
+            named = f"segments are by {', '.join(by)}, which no frame of {name} has"
             self._tell_unchecked(seen, named, self._on_drift)
 
     # ---- a frame ----------------------------------------------------------------------------------------------------
@@ -377,7 +380,7 @@ class profile_data(TaskDecorator):
         names = {*reference.profile.columns, *current.columns}
         seen.columns.update(names)
         if isinstance(thresholds, Mapping):
-            thresholds = {name: threshold for name, threshold in thresholds.items() if name in names}
+            thresholds = {name: threshold for name, threshold in thresholds.items() if mask(name) in names}
         return drift(reference.profile, current, thresholds=thresholds)
 
     def _reference_of(self, call: TaskCall, place: Place, artifact: str) -> tuple[Reference | None, str]:

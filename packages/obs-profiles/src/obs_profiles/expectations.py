@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, overload
 
+from obs_core.secrets import mask
 from obs_profiles.allowed_values import AllowedValues
 from obs_profiles.limits import found_text, limit_of, limit_text, micros_of, refuse_what_means_nothing
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile
@@ -58,7 +59,9 @@ class Expectation:
             self.measure, _TITLES.get(self.measure, self.measure)
         )
         if self.values:
-            return f"{named} {', '.join(map(str, self.values[:_NAMED]))}{', …' if len(self.values) > _NAMED else ''}"
+            return mask(
+                f"{named} {', '.join(map(str, self.values[:_NAMED]))}{', …' if len(self.values) > _NAMED else ''}"
+            )
         least, most = (None if limit is None else limit_text(limit, self.measure) for limit in self.limits)
         if least is not None and self.at_least == self.at_most:
             return f"{named} = {least}"
@@ -88,7 +91,7 @@ class Verdict:
     found: str
 
     def __str__(self) -> str:
-        where = f"{self.expectation.column}: " if self.expectation.column else ""
+        where = f"{mask(self.expectation.column)}: " if self.expectation.column else ""
         return f"{where}{self.expectation}, found {self.found}"
 
 

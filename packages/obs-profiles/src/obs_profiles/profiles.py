@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from obs_core.secrets import mask
+from obs_profiles.columns.texts import MASKED
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 from obs_profiles.sketches.numbers import least_of, most_of
 
@@ -218,7 +220,7 @@ class ColumnProfile:
         return max(map(len, tables), default=0)
 
     def __repr__(self) -> str:
-        return f"<ColumnProfile {self.name!r}: {self.kind}, {self.rows:,} rows, {self.missing:,} missing>"
+        return f"<ColumnProfile {mask(self.name)!r}: {self.kind}, {self.rows:,} rows, {self.missing:,} missing>"
 
     @property
     def present(self) -> int:
@@ -249,10 +251,17 @@ class ColumnProfile:
         if counts is None or len(self.types) != 1 or self.kind not in _COUNTED:
             # Of what no table of one kind of value tells, hashes do while they are few.
             return False if not self.distinct.relative_error and self.distinct_count.most < self.present else None
+        if self._holds_masked:
+            return None
         if len(counts) and int(counts.counts.max()) > 1:
             return False
         at_most = max([counts.missed, *(counts.counts + counts.slack).tolist(), self.infinite])
         return True if at_most <= 1 else None
+
+    @property
+    def _holds_masked(self) -> bool:
+        """Whether some texts that are counted as one may have differed, since secrets in them are masked."""
+        return self.texts is not None and any(MASKED in text for text in self.texts.frequent.values)
 
     @property
     def distinct_count(self) -> DistinctCount:
@@ -280,7 +289,7 @@ class ColumnProfile:
         if self.types.keys() == {"boolean"}:
             return int(self.true > 0) + int(self.types["boolean"] > self.true)
         if self.types.keys() == {"text"} and self.texts:
-            return None if self.texts.frequent.missed else len(self.texts.frequent)
+            return None if self.texts.frequent.missed or self._holds_masked else len(self.texts.frequent)
         if not self.types.keys() <= {"integer", "number"} or (self.numbers and self.numbers.frequent.missed):
             return None
         signs = [count for count in (self.negative_infinite, self.infinite - self.negative_infinite) if count]
@@ -354,8 +363,9 @@ class Profile:
         Raises:
             KeyError: There is no such column; the message names those that there are.
         """
+        name = name if name in self.columns else mask(name)  # as the names of columns are
         if name not in self.columns:
-            named = ", ".join(list(self.columns)[:20])
+            named = mask(", ".join(list(self.columns)[:20]))
             raise KeyError(f"there is no column {name!r}; there are: {named}")
         return self.columns[name]
 
@@ -366,7 +376,7 @@ class Profile:
         return len(self.columns)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.columns
+        return name in self.columns or (isinstance(name, str) and mask(name) in self.columns)
 
     def __add__(self, other: Profile) -> Profile:
         from obs_profiles.merging import merge

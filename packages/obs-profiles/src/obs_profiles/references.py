@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from obs_core import TaskCall, load_execution
+from obs_core.secrets import mask
 from obs_profiles.columns import names_of
 from obs_profiles.profiles import Profile
 from obs_profiles.profiling import profile, profile_of
@@ -24,7 +25,7 @@ class Reference(NamedTuple):
 
 def profile_by(data: Any, by: Sequence[str]) -> Profile:
     """Profile a frame, by segments if it has the columns."""
-    return profile(data, by=by if by and set(by) <= set(names_of(data)) else None)
+    return profile(data, by=by if by and set(map(mask, by)) <= set(names_of(data)) else None)
 
 
 def pinned(reference: Any, by: Sequence[str]) -> Any:
@@ -46,7 +47,7 @@ def _of_data(reference: Any, by: Sequence[str]) -> Any:
     if type(reference).__module__.startswith("whylogs."):
         return profile_of(reference)
     try:
-        has_names = bool(by) and set(by) <= set(names_of(reference))
+        has_names = bool(by) and set(map(mask, by)) <= set(names_of(reference))
     except TypeError:  # it is read batch by batch, or it is no data, which is said below
         has_names = False
     try:

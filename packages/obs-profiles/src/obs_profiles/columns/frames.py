@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from obs_core.interruptions import let_pass
+from obs_core.secrets import mask
 from obs_profiles.columns.arrays import read_array
 from obs_profiles.columns.objects import look, read_objects
 from obs_profiles.columns.values import ColumnValues
@@ -123,7 +124,10 @@ def batches_of(data: Any) -> Iterator[Any]:
 
 
 def unique_names(names: Iterable[Any]) -> list[str]:
-    """Make names texts that differ: of ``["a", "a", 1]`` that is ``["a", "a.1", "1"]``, as pandas reads such files."""
+    """Make names texts that differ: of ``["a", "a", 1]`` that is ``["a", "a.1", "1"]``, as pandas reads such files.
+
+    Secrets in them are masked.
+    """
     texts = [" / ".join(map(_name, name)) if isinstance(name, tuple) else _name(name) for name in names]
     if len(set(texts)) == len(texts):
         return [storable(text) for text in texts]
@@ -143,7 +147,7 @@ def unique_names(names: Iterable[Any]) -> list[str]:
 
 def _name(value: Any) -> str:
     try:
-        return str(value)
+        return mask(str(value))
     except BaseException as error:
         let_pass(error)
         return look(value)

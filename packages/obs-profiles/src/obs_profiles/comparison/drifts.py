@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
+from obs_core.secrets import mask
 from obs_profiles.comparison.facets import Facet, Movement, facets_of, is_comparable
 from obs_profiles.comparison.sequences import goes_on
 from obs_profiles.merging import OTHERS
@@ -85,7 +86,7 @@ class ColumnDrift:
 
     def __str__(self) -> str:
         how = self.change if self.distance is None else f"{self.distance:.2f}"
-        return f"{self.name} ({how})"
+        return f"{mask(self.name)} ({how})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +141,7 @@ class Drift(Sequence[ColumnDrift]):
             KeyError: Neither data set has it.
         """
         for column in self.columns:
-            if column.name == name:
+            if column.name in (name, mask(name)):
                 return column
         raise KeyError(f"there is no column {name!r}; there are: {', '.join(c.name for c in self.columns[:20])}")
 
@@ -191,6 +192,8 @@ def drift(reference: Any, current: Any, *, thresholds: Thresholds = DEFAULT_THRE
     check_thresholds(thresholds)
     before, after = profile_of(reference), profile_of(current)
     names = list(dict.fromkeys([*after.columns, *before.columns]))
+    if isinstance(thresholds, Mapping):
+        thresholds = {mask(name): threshold for name, threshold in thresholds.items()}  # as the names of columns are
     if isinstance(thresholds, Mapping) and (unknown := sorted(set(thresholds) - set(names))):
         raise ValueError(f"there is a threshold for {unknown[0]!r}, which is no column; there are: {', '.join(names)}")
     return _drift(before, after, thresholds)

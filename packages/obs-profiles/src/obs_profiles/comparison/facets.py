@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from obs_profiles.columns.texts import LONGEST, PackedTexts
+from obs_profiles.columns.texts import LONGEST, MASKED, PackedTexts
 from obs_profiles.comparison.distance import distance_between
 from obs_profiles.profiles import ColumnProfile, NumberProfile
 from obs_profiles.sketches.hashing import coupons_of, coupons_of_numbers, hashes_of_texts
@@ -283,8 +283,8 @@ class _Counted:
     def _most_of(self, values: list[Any]) -> NDArray[np.float64]:
         """Return the largest share that values may have which are in no table."""
         if self.numbers is None:
-            # What is shortened or escaped is not what was hashed.
-            plain = np.array(["\\" not in value and len(value.encode()) <= LONGEST for value in values], bool)
+            # What is shortened, escaped or masked is not what was hashed.
+            plain = np.array([_is_whole(value) for value in values], bool)
             unseen = self._never_seen(lambda: coupons_of(*hashes_of_texts(PackedTexts.of(values))), len(values))
             return np.where(plain & unseen, 0.0, 1.0)
         table = canonical(np.array([*values, None], object)[:-1])
@@ -300,6 +300,10 @@ class _Counted:
 
     def _never_seen(self, coupons: Callable[[], NDArray[np.uint32]], count: int) -> NDArray[np.bool_]:
         return np.zeros(count, bool) if self.distinct is None else self.distinct.lacks(coupons())
+
+
+def _is_whole(text: str) -> bool:
+    return "\\" not in text and MASKED not in text and len(text.encode()) <= LONGEST
 
 
 def _common_values(one: _Counted, other: _Counted) -> list[tuple[Any, float, float]]:

@@ -125,7 +125,7 @@ def _row(column: ColumnDrift, place: int, *, detailed: bool, opened: bool) -> st
         _headline(column),
     )
     orders: dict[str, float | str] = {
-        "name": column.name.lower()[:80],
+        "name": visible(column.name).lower(),
         "order": float(place),
         "missing": -max(one.missing_share for one in (before, after) if one is not None),
     }

@@ -10,7 +10,7 @@ from obs_core.text.numbers import MISSING
 from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, value_bars, writer_for
 from obs_profiles.pages.frame import HISTOGRAMS, MOST_DETAILED, about, controls, facts, name_html, page, row, tiles
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile
-from obs_profiles.wording import apart, count_text, number_text, share_text
+from obs_profiles.wording import apart, count_text, number_text, share_text, visible
 
 __all__ = ["column_kind", "profile_html"]
 
@@ -92,7 +92,7 @@ def _row(column: ColumnProfile, place: int, *, detailed: bool) -> str:
         _in_short(column),
     )
     orders: dict[str, float | str] = {
-        "name": column.name.lower()[:80],
+        "name": visible(column.name).lower(),
         "order": float(place),
         "missing": -column.missing_share,
         "distinct": -column.distinct_count.estimate,
