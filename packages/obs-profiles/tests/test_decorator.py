@@ -371,11 +371,14 @@ def test_what_changed_since_the_last_good_run_names_the_columns(store: Recording
 # ---- a guard that fails does not let pass -----------------------------------------------------------------------
 
 
-def broken(store: RecordingStore, name: str = "data profile: flights") -> None:
-    """Damage the profile that the last call kept."""
+def broken(store: RecordingStore, name: str = "data profile: flights", *, gone: bool = False) -> None:
+    """Damage or remove the profile that the last call kept."""
     (task_,) = load_execution("last", store=store).tasks
     kept = load_execution("last", store=store)._assembly.artifacts[task_.id][name]
-    store.put(kept.path or "", b"OBSP\x01 damaged")
+    if gone:
+        store.remove(kept.path or "")
+    else:
+        store.put(kept.path or "", b"OBSP\x01 damaged")
 
 
 @pytest.mark.parametrize("reference", ["missing.profile", "20260101-000000-000000-aaaaaa", Path("missing.profile")])
@@ -450,6 +453,30 @@ def test_an_unreadable_last_profile_refuses_the_call_and_says_how_to_begin_anew(
         make_clean()(BEFORE)
     with pytest.raises(DriftError):
         make_clean(on_drift="raise")(AFTER)
+
+
+@pytest.mark.parametrize("damage", ["damaged", "gone"])
+def test_behind_an_unreadable_last_profile_is_the_one_before(store: RecordingStore, damage: str) -> None:
+    def night(clean: Any, data: pd.DataFrame) -> None:
+        with execution("nightly"):
+            clean(data)
+
+    clean = make_clean(on_drift="raise")
+    night(clean, BEFORE)
+    golden = load_execution("last", store=store).id
+    with pytest.raises(DriftError):
+        night(clean, AFTER)  # what was refused is no reference, then neither
+    night(clean, BEFORE)
+    broken(store, gone=damage == "gone")
+    says = (
+        f"the profile of the last good call cannot be read: .*; argument flights of clean is compared with .*{golden}"
+    )
+    with pytest.warns(UncheckedWarning, match=says), pytest.raises(DriftError, match=f"from execution {golden}"):
+        night(clean, AFTER)
+    with pytest.warns(UncheckedWarning, match=says):
+        night(clean, BEFORE)
+    assert any(re.search(says, note) for note in notes(store))
+    night(clean, BEFORE)  # nothing is wrong any more
 
 
 def test_a_store_that_cannot_be_read_is_no_first_call(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -332,6 +332,9 @@ class profile_data(TaskDecorator):
         checked = check(known, self._expected_of(place))
         reference, problem = self._reference_of(call, place, artifact)
         compared = None if reference is None else self._compare(reference, known, seen)
+        if reference is not None and reference.instead_of:
+            message = f"{reference.instead_of}; {place.text(call)} is compared with {reference.text}"
+            seen.warnings.append((message, UncheckedWarning))
         if reference is not None and not problem:
             problem = self._missing_segments(reference, known)
         with guarded(f"keeping the profile of {place.text(call)}", call.note):

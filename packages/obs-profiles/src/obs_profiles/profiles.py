@@ -245,13 +245,17 @@ class ColumnProfile:
     @property
     def all_different(self) -> bool | None:
         """Whether no value is there twice; None where the profile does not tell."""
-        if not self.distinct.relative_error and round(self.distinct.estimate) >= self.present:
-            return True  # each has another hash
+        by_table = self._all_different_by_table()
+        if by_table is not None or self.distinct.relative_error or self._is_hashed_in_two_ways:
+            return by_table
+        # While hashes are few, each is kept.
+        found = self.distinct_count
+        return True if found.least >= self.present else False if found.most < self.present else None
+
+    def _all_different_by_table(self) -> bool | None:
+        """Tell by the frequent values, if those are of one kind that is known by value."""
         counts = self.frequent
-        if counts is None or len(self.types) != 1 or self.kind not in _COUNTED:
-            # Of what no table of one kind of value tells, hashes do while they are few.
-            return False if not self.distinct.relative_error and self.distinct_count.most < self.present else None
-        if self._holds_masked:
+        if counts is None or len(self.types) != 1 or self.kind not in _COUNTED or self._holds_masked:
             return None
         if len(counts) and int(counts.counts.max()) > 1:
             return False
@@ -278,7 +282,13 @@ class ColumnProfile:
             # Of up to 512 values each hash is kept. That two of so many have one happens in one of 1,500 data sets, and
             # that this happens twice in one of millions.
             most = min(most, known * (1 + error) if error else known + 1)
-        return DistinctCount(known, known * (1 - error), most)
+        least = known * (1 - error)
+        return DistinctCount(known, least / 2 if self._is_hashed_in_two_ways else least, most)
+
+    @property
+    def _is_hashed_in_two_ways(self) -> bool:
+        """Whether a value may be counted twice: whylogs hashes 5.0 as a float, and we do as the integer that it is."""
+        return self.distinct.foreign and "number" in self.types and bool(self.dtype)  # whylogs tells no dtype
 
     def _counted_distinct(self) -> int | None:
         """Return how many distinct values there are, if all of them are in a table; None if not."""
