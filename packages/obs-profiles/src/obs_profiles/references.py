@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from obs_core import Kept, TaskCall, executions, load_execution
 from obs_core.secrets import mask
-from obs_core.store.base import StoreError
+from obs_core.store import StoreError
 from obs_core.text.bounded_repr import describe_error
 from obs_profiles.columns import names_of
 from obs_profiles.profiles import Profile

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -180,21 +180,32 @@ def _compared_numbers(
         # Counted, not sketched: a value that stands for "unknown" is found among many others.
         others = [] if complete else [_Bin("all others", "others", *_rest(singles, scales))]
         yield ("values" if name == "ranges" else name), [*singles, *others, *absent], rows, 0.0
-    if complete:
-        return
+    if not complete:
+        ranges, allowance = _ranges(one, other, scales, write, whole=whole)
+        ranges = ranges if name == "ranges" else [replace(each, kind=kind) for each in ranges]
+        yield name, [*ranges, *absent], rows, allowance
+
+
+def _ranges(
+    one: NumberProfile, other: NumberProfile, scales: tuple[float, float], write: Callable[[float], str], *, whole: bool
+) -> tuple[list[_Bin], float]:
+    """Cut the numbers of both into ranges of about equally many.
+
+    Returns:
+        The ranges, and what the errors of the sketches may add to the square of their distance.
+    """
     edges = _edges(one, other)
     shares = [
         np.diff(numbers.quantiles.shares_below(edges), prepend=0.0, append=1.0) * scale
         for numbers, scale in zip((one, other), scales, strict=True)
     ]
     texts = _range_texts(edges, min(one.least, other.least), max(one.most, other.most), write, whole=whole)
-    kind = kind if name != "ranges" else "range"
     ranges = [
-        _Bin(text, kind, p, q, k)
+        _Bin(text, "range", p, q, k)
         for k, (text, p, q) in enumerate(zip(texts, *map(np.ndarray.tolist, shares), strict=True))
     ]
     errors = one.quantiles.rank_error**2 + other.quantiles.rank_error**2
-    yield name, [*ranges, *absent], rows, len(ranges) ** 2 * errors / 8
+    return ranges, len(ranges) ** 2 * errors / 8
 
 
 def _rest(bins: list[_Bin], wholes: tuple[float, float] = (1.0, 1.0)) -> tuple[float, float]:
