@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import warnings
-from collections import deque
+from collections import UserList, deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -699,7 +699,17 @@ def test_frames_are_profiled_wherever_they_are(store: RecordingStore) -> None:
 
 
 @pytest.mark.parametrize("make", [lazy, Elsewhere])
-@pytest.mark.parametrize("within", [lambda frame: frame, lambda frame: [frame], lambda frame: {"a": [frame]}])
+@pytest.mark.parametrize(
+    "within",
+    [
+        lambda frame: frame,
+        lambda frame: [frame],
+        lambda frame: {"a": [frame]},
+        lambda frame: {"a": frame}.values(),
+        lambda frame: UserList([frame]),
+        lambda frame: np.array([[frame, None]], object),
+    ],
+)
 def test_a_frame_that_is_not_in_memory_is_refused_by_name(store: RecordingStore, make: Any, within: Any) -> None:
     frame = within(make())
     says = r"was not checked: a \w+\.(LazyFrame|Elsewhere) is not in memory"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import UserList, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, MappingView
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from obs_core import TaskCall
 from obs_core.values.hints import parts_of
@@ -15,7 +17,8 @@ __all__ = ["RESULT", "Place", "arguments_of", "frames_in", "parameters_of", "pro
 
 RESULT = "return"
 
-_HOLD = (tuple, list, set, frozenset, deque)
+_HOLD = (tuple, list, set, frozenset, deque, UserList, MappingView)
+"""What is looked into: of an iterator nothing would be left for the task."""
 
 
 class Place(NamedTuple):
@@ -79,6 +82,8 @@ def frames_in(place: Place, around: tuple[int, ...] = ()) -> Iterator[Place]:
         Each frame, also of a kind that cannot be profiled.
     """
     value = place.data
+    if isinstance(value, np.ndarray) and value.dtype.hasobject and not value.dtype.names:
+        value = value.tolist()
     if is_frame(value) or is_frame_elsewhere(type(value)):
         yield place
     elif isinstance(value, (*_HOLD, Mapping)) and id(value) not in around and _may_hold_frames(value):
@@ -96,7 +101,7 @@ def _may_hold_frames(value: Iterable[Any]) -> bool:
     parts = value.values() if isinstance(value, Mapping) else value
     kinds = {id(type(part)): type(part) for part in parts}
     return any(
-        is_frame_type(kind) or is_frame_elsewhere(kind) or issubclass(kind, (*_HOLD, Mapping))
+        is_frame_type(kind) or is_frame_elsewhere(kind) or issubclass(kind, (*_HOLD, Mapping, np.ndarray))
         for kind in kinds.values()
     )
 
