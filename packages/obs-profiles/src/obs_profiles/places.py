@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import UserList, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, MappingView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ __all__ = ["RESULT", "Place", "arguments_of", "frames_in", "parameters_of", "pro
 
 RESULT = "return"
 
-_HOLD = (tuple, list, set, frozenset, deque, UserList, MappingView)
+_HOLD = (tuple, list, set, frozenset, deque, UserList, ItemsView, ValuesView)
 """What is looked into: of an iterator nothing would be left for the task."""
 
 
