@@ -49,7 +49,8 @@ values = {"value": [1, 2, 3]}
 if "obs_pandera" in sys.argv:  # refuses a function without a schema, and what is no frame
     import pandas, pandera.pandas
     values = pandas.DataFrame(values)
-    total.__annotations__["values"] = Annotated[object, pandera.pandas.DataFrameSchema({"value": pandera.pandas.Column(int)})]
+    schema = pandera.pandas.DataFrameSchema({"value": pandera.pandas.Column(int)})
+    total.__annotations__["values"] = Annotated[object, schema]
 
 kinds = [kind for name in sys.argv[1:] for kind in decorators(name)]
 for order in (kinds, kinds[::-1]):
