@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -1068,6 +1068,16 @@ PRINTED = {
 }
 
 
+def on_paper(kinds: Iterable[str]) -> list[Any]:
+    """Give each kind one size of paper, in turn, and by night the other one too."""
+    sizes = [("letter", "en-US"), ("a4", "de-DE")]
+    return [
+        pytest.param(kind, locale, id=f"{kind}-{paper}", marks=pytest.mark.nightly if turn != number % 2 else ())
+        for number, kind in enumerate(kinds)
+        for turn, (paper, locale) in enumerate(sizes)
+    ]
+
+
 def heights_of(sheet: Any, colour: tuple[int, int, int]) -> list[int]:
     """Measure the bars of a colour, along their left edges, in pixels."""
     numpy = pytest.importorskip("numpy", reason="numpy looks at the pixels")
@@ -1079,8 +1089,7 @@ def heights_of(sheet: Any, colour: tuple[int, int, int]) -> list[int]:
     return [int(height) for height in ended - begun if height > 2]
 
 
-@pytest.mark.parametrize("locale", ["en-US", "de-DE"], ids=["letter", "a4"])
-@pytest.mark.parametrize("kind", PRINTED)
+@pytest.mark.parametrize(("kind", "locale"), on_paper(PRINTED))
 def test_nothing_is_cut_between_two_sheets(show: Callable[..., Any], pdfium: Any, kind: str, locale: str) -> None:
     html, count, height = PRINTED[kind]
     page = show(report(task(deck("a", html))), locale=locale)
@@ -1098,8 +1107,7 @@ def test_nothing_is_cut_between_two_sheets(show: Callable[..., Any], pdfium: Any
     assert max(charts, default=0) - min(charts, default=0) <= 2
 
 
-@pytest.mark.parametrize("locale", ["en-US", "de-DE"], ids=["letter", "a4"])
-@pytest.mark.parametrize("kind", [kind for kind in PRINTED if kind != "a document among others"])
+@pytest.mark.parametrize(("kind", "locale"), on_paper(kind for kind in PRINTED if kind != "a document among others"))
 def test_nothing_is_cut_that_the_browser_s_menu_prints(
     show: Callable[..., Any], pdfium: Any, kind: str, locale: str
 ) -> None:
