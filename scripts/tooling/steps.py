@@ -23,7 +23,7 @@ INTERPRETER = (
     "obs-memray/tests",
 )
 """The tests of what looks behind Python's own curtains (frames, threads, signals, forks, how a process ends), below
-packages/: what it does may differ from one version to the next. Text, stores and pages are the oldest's and newest's."""
+packages/: what it does may differ from one version to the next. Text, stores and pages: the oldest and the newest."""
 
 WHYLOGS_UNTIL = "3.12"
 """The newest Python that whylogs has wheels for: no test that needs it is left out there."""
