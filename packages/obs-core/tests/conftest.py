@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -37,28 +35,11 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Recording
         yield recorded
 
 
-@pytest.fixture(scope="session")
-def undeclared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that hides from a process what other installed packages declare, if it comes first in `sys.path`.
-
-    It has each of them once more, declaring nothing. Else every process with decks would load what they draw with.
-    """
-    folder = tmp_path_factory.mktemp("undeclared")
-    for one in metadata.distributions():
-        if one.name != "obs-core" and any(point.group.startswith("obs.") for point in one.entry_points):
-            information = folder / f"{one.name.replace('-', '_')}-{one.version}.dist-info"
-            information.mkdir(exist_ok=True)
-            (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {one.name}\nVersion: {one.version}\n")
-    return folder
-
-
 @pytest.fixture(autouse=True)
-def core_alone(undeclared: Path) -> Iterator[None]:
+def core_alone() -> Iterator[None]:
     """Leave out what other installed packages declare: these tests are about what obs-core does by itself."""
     registries: list[TypeRegistry[Any]] = [rendering._registry, transformers._registry]
-    path = filter(None, (str(undeclared), os.environ.get("PYTHONPATH")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(path))
         for registry in registries:
             patch.setattr(registry, "_declared", [])
             registry._arrange()
@@ -78,6 +59,8 @@ def run_script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
     """Run Python source as a script of its own in an empty folder."""
 
     def run(source: str, *, env: dict[str, str] | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+        import os
+
         script = tmp_path / "script.py"
         script.write_text(source)
         result = subprocess.run(
