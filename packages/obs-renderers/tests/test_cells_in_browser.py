@@ -6,7 +6,6 @@ Frames hold every type of numpy, pandas, polars and pyarrow, with every way to s
 import datetime as dt
 import decimal
 import math
-import os
 import re
 import uuid
 from typing import Any
@@ -23,8 +22,6 @@ from obs_renderers import FrameProfilingRenderer, TableRenderer, TopFrameRendere
 pl = pytest.importorskip("polars")
 pa = pytest.importorskip("pyarrow")
 pytestmark = pytest.mark.browser
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 ROWS = 12
 NS_MAX = 2**63 - 1
 
@@ -45,29 +42,23 @@ READ = """() => {
 
 
 @pytest.fixture(scope="module")
-def read():
+def read(browser):
     """Render a frame with every renderer of frames and read back what a browser shows of it."""
-    api = pytest.importorskip("playwright.sync_api")
-    if not os.path.exists(CHROMIUM):
-        pytest.skip(f"no browser at {CHROMIUM}; set CHROMIUM")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_context(viewport={"width": 1300, "height": 900}, offline=True).new_page()
-        trouble = []
-        page.on("pageerror", lambda error: trouble.append(str(error)))
+    page = browser.new_context(viewport={"width": 1300, "height": 900}, offline=True).new_page()
+    trouble = []
+    page.on("pageerror", lambda error: trouble.append(str(error)))
 
-        def shown(frame, *, profile=True):
-            renderers = [TableRenderer(), TopFrameRenderer(max_rows=ROWS, max_cols=3_000)]
-            html = "".join(renderer.to_html(frame) for renderer in renderers)
-            html += FrameProfilingRenderer().to_html(frame) if profile else ""
-            page.set_content(f"<!doctype html><meta charset=utf-8><body>{html}</body>")
-            found = page.evaluate(READ)
-            raised, trouble[:] = list(trouble), []
-            assert raised == []
-            return found
+    def shown(frame, *, profile=True):
+        renderers = [TableRenderer(), TopFrameRenderer(max_rows=ROWS, max_cols=3_000)]
+        html = "".join(renderer.to_html(frame) for renderer in renderers)
+        html += FrameProfilingRenderer().to_html(frame) if profile else ""
+        page.set_content(f"<!doctype html><meta charset=utf-8><body>{html}</body>")
+        found = page.evaluate(READ)
+        raised, trouble[:] = list(trouble), []
+        assert raised == []
+        return found
 
-        yield shown
-        browser.close()
+    return shown
 
 
 # ---- what a cell must say, by the kind of value ----------------------------------------------------------------

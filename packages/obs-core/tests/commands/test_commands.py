@@ -331,6 +331,19 @@ def test_gc_counts_what_obs_run_made_with_what_it_ran(folder: Path) -> None:
     assert there(folder) == set(before[1:])
 
 
+def test_gc_keeps_what_obs_run_made_around_an_execution_and_counts_it(folder: Path) -> None:
+    for source in ("pass", "from obs_core import execution\nwith execution('train'): pass"):
+        command = [sys.executable, "-m", "obs_core", "run", "--name", "job", "--", sys.executable, "-c", source]
+        assert subprocess.run(command, env={**os.environ, "OBS_STORE": str(folder)}, check=False).returncode == 0
+    before = sorted(there(folder))
+    assert len(before) == 3
+    assert obs(["pin", before[2]]) == 0
+    assert obs(["gc", "--keep", "1"]) == 0
+    assert there(folder) == set(before[1:])
+    assert obs(["gc", "--older-than", "0s"]) == 0
+    assert there(folder) == set(before[1:]), "the one inside is pinned"
+
+
 @pytest.mark.parametrize("keep", ["", "0", "-5", "30", "x", "30d,30d", "5,5", "1000,30d,", "30 days"])
 def test_gc_takes_nothing_for_what_is_to_be_kept_by_mistake(
     keep: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

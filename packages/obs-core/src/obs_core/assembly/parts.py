@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from msgspec import Struct
 
 from obs_core.assembly.assembly import Assembly
@@ -52,7 +50,7 @@ def metrics_of_all(store: Store, execution_id: str, task_id: str, *, running: bo
     """
     logged = Assembly(store, execution_id)
     for path, lines in read_segments(store, segment_names(store, execution_id)):
-        logged.add(writer_of(path), decode(chosen(lines, lambda line: line.startswith(_METRIC_LINES))), path)
+        logged.add(writer_of(path), decode(chosen(lines, _METRIC_LINES)), path)
     return curves_of(logged.metrics, task_id, running=running)
 
 
@@ -70,14 +68,9 @@ def parts_of_task(store: Store, execution_id: str, task_id: str) -> PartsOfTask:
         size += len(lines)
         if size > _MOST_SPAN_LINES:
             wanted = _DECK_LINES + _METRIC_LINES
-        some = chosen(lines, functools.partial(_begins_with, wanted))
-        assembly.add(writer_of(path), decode(some), path)
+        assembly.add(writer_of(path), decode(chosen(lines, wanted)), path)
     task = assembly.known_task(task_id)
     links, notes = list(task.links), list(task.notes)
     assembly.finish()
     decks, verdicts = decks_of_task(assembly, task), assembly.verdicts_of(task_id)
     return PartsOfTask(decks, links, notes, verdicts, size <= _MOST_SPAN_LINES)
-
-
-def _begins_with(beginnings: tuple[bytes, ...], line: bytes) -> bool:
-    return line.startswith(beginnings)

@@ -24,7 +24,7 @@ from obs_core.model import ExecutionView
 from obs_core.store import Store
 from obs_core.store.paths import EXECUTIONS
 from obs_ui.index import schema
-from obs_ui.index.database import insertion, store_number
+from obs_ui.index.database import insertion, storable, store_number
 from obs_ui.tailing import JournalTail
 
 __all__ = ["Indexer", "SummaryReader"]
@@ -274,9 +274,9 @@ def _batches(ids: list[str]) -> Iterator[list[str]]:
 
 
 def _columns(view: ExecutionView) -> IndexRow:
-    names = {name: _storable(getattr(view, name)) for name in ("name", "host", "user", "command", "git_commit")}
-    given = {_storable(str(key)): _storable(str(value)) for key, value in view.tags.items()}
-    error = None if view.error is None else _storable(view.error)
+    names = {name: storable(getattr(view, name)) for name in ("name", "host", "user", "command", "git_commit")}
+    given = {storable(str(key)): storable(str(value)) for key, value in view.tags.items()}
+    error = None if view.error is None else storable(view.error)
     old = clock.epoch() - view.started > _MAY_STILL_RISE
     return {
         "id": view.id,
@@ -290,7 +290,7 @@ def _columns(view: ExecutionView) -> IndexRow:
         "metrics": msgspec.json.encode(_summary(view)).decode(),
         "verdict": view.verdicts.outcome,
         "verdicts": msgspec.json.encode(_verdicts(view)).decode(),
-        "within": _storable(view.within)[:100],
+        "within": storable(view.within)[:100],
         "lost_records": _bounded(view.lost_records),
         "searched": _searched(view.id, error or "", *names.values(), *itertools.chain(*given.items())),
         "name_key": names["name"][:100].lower(),
@@ -299,12 +299,12 @@ def _columns(view: ExecutionView) -> IndexRow:
 
 
 def _summary(view: ExecutionView) -> dict[str, tuple[float | None, float | None, float | None]]:
-    return {_storable(name)[:100]: values for name, values in itertools.islice(view.metrics.items(), _MOST_METRICS)}
+    return {storable(name)[:100]: values for name, values in itertools.islice(view.metrics.items(), _MOST_METRICS)}
 
 
 def _verdicts(view: ExecutionView) -> tuple[int, int, int, list[tuple[str, ...]]]:
     found = view.verdicts
-    said = [tuple(_storable(text)[:200] for text in one) for one in found.said[:_MOST_VERDICTS]]
+    said = [tuple(storable(text)[:200] for text in one) for one in found.said[:_MOST_VERDICTS]]
     return _bounded(found.passed), _bounded(found.warned), _bounded(found.failed), said
 
 
@@ -325,11 +325,6 @@ def _state(row: IndexRow) -> Any:
         row[name]
         for name in ("name", "status", "duration", "ended", "error", "tags", "metrics", "verdicts", "lost_records")
     )
-
-
-def _storable(text: str) -> str:
-    """Return text as every database takes it: without NUL and halves of characters."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _bounded(number: int) -> int:

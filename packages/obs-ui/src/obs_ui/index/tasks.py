@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import threading
 import time
@@ -20,7 +19,7 @@ from obs_core.model import Status, TaskView
 from obs_core.outcomes import worst_first
 from obs_core.store import Store
 from obs_ui.index import schema
-from obs_ui.index.database import insertion
+from obs_ui.index.database import insertion, storable
 
 __all__ = ["TaskIndex", "TaskRow"]
 
@@ -134,9 +133,8 @@ class TaskIndex:
 
     def _read(self, execution_id: str) -> list[TaskRow]:
         assembly = Assembly(self._store, execution_id)
-        wanted = functools.partial(_begins_with, _LINES)
         for path, lines in read_segments(self._store, segment_names(self._store, execution_id)):
-            assembly.add(writer_of(path), decode(chosen(lines, wanted)), path)
+            assembly.add(writer_of(path), decode(chosen(lines, _LINES)), path)
         assembly.finish()
         return _rows(assembly.tasks, assembly.root_id)
 
@@ -162,17 +160,13 @@ class TaskIndex:
             self.version += 1
 
 
-def _begins_with(beginnings: tuple[bytes, ...], line: bytes) -> bool:
-    return line.startswith(beginnings)
-
-
 def _rows(tasks: Iterable[TaskView], root_id: str) -> list[TaskRow]:
     """Return the tasks by name, in the order in which their first calls began."""
     found: dict[str, TaskRow] = {}
     for task in tasks:
         if task.id == root_id:
             continue
-        name = _storable(task.name[:200])
+        name = storable(task.name[:200])
         verdict = min((one.outcome for one in task.verdicts), key=worst_first, default="")
         row = found.get(name)
         if row is None:
@@ -185,10 +179,6 @@ def _rows(tasks: Iterable[TaskView], root_id: str) -> list[TaskRow]:
             row.status, row.id = task.status, task.id
         row.verdict = min(row.verdict, verdict, key=worst_first)
     return list(found.values())
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 _decoder = msgspec.json.Decoder(list[TaskRow])
