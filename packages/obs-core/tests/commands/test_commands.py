@@ -199,10 +199,42 @@ def test_python_m_obs_core_is_the_same_command(run_id: str) -> None:
     assert run_id in result.stdout
 
 
-def test_a_reader_that_stops_reading_is_no_error(run_id: str) -> None:
-    command = f"{sys.executable} -m obs_core dump last | head -c 1"
-    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-    assert result.stderr == ""
+def in_a_shell(command: str) -> tuple[int, str]:
+    """The exit code of `obs` in a shell's command, and what it complained of; output is buffered, as a user's is."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    typed = command.replace("obs ", f"{sys.executable} -m obs_core ") + "; echo ${PIPESTATUS[0]} >&2"
+    complained = subprocess.run(
+        ["bash", "-c", typed], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True
+    ).stderr
+    said, _, code = complained.rstrip("\n").rpartition("\n")
+    return int(code), said
+
+
+@pytest.mark.parametrize("command", ["dump", "ls", "explain", "ls --json", "--help", "--version"])
+def test_a_reader_that_stops_reading_is_no_error(command: str, run_id: str) -> None:
+    assert in_a_shell(f"obs {command} | true") == (0, "")
+
+
+def test_check_tells_by_its_exit_code_though_nobody_reads(folder: Path) -> None:
+    with execution("flights", store=folder):
+        check("rows > 0", False)
+    assert in_a_shell("obs check | true") == (1, "")
+    assert in_a_shell("obs check >&-") == (1, "")
+
+
+@pytest.mark.parametrize("command", ["ls", "explain", "logs", "dump", "dump --format json", "--help"])
+def test_output_that_is_closed_is_no_error(command: str, run_id: str) -> None:
+    assert in_a_shell(f"obs {command} >&-") == (0, "")
+
+
+def test_wrong_input_is_exit_code_2_though_no_complaint_can_be_written(run_id: str) -> None:
+    assert in_a_shell("obs show nothing 2>&-") == (2, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+@pytest.mark.parametrize("command", ["ls", "dump", "--version"])
+def test_output_that_cannot_be_written_is_one_line_and_exit_code_2(command: str, run_id: str) -> None:
+    assert in_a_shell(f"obs {command} >/dev/full") == (2, "obs: [Errno 28] No space left on device")
 
 
 # gc
