@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -436,6 +437,38 @@ def test_ls_says_that_there_are_more_than_it_shows(three: list[str], capsys: pyt
         assert ("only the newest 2 are shown, -n 0 shows all" in capsys.readouterr().out) == more
     assert obs(["ls", "--json", "--limit", "2"]) == 0
     assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == three[:0:-1]
+
+
+def in_a_terminal(width: int, *arguments: str) -> list[str]:
+    """The lines that `obs` draws in a terminal without colours."""
+    fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    environment = {**os.environ, "NO_COLOR": "1"}
+    environment.pop("COLUMNS", None)
+    subprocess.run([sys.executable, "-m", "obs_core", *arguments], stdout=theirs, env=environment, check=True)
+    os.close(theirs)
+    drawn = b""
+    with contextlib.suppress(OSError):  # which ends what the other side wrote
+        while chunk := os.read(ours, 65536):
+            drawn += chunk
+    os.close(ours)
+    return drawn.decode().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("width", "headings"),
+    [
+        (100, ["ID", "STATUS", "STARTED", "DURATION", "NAME"]),
+        (80, ["ID", "STATUS", "STARTED", "DURATION", "NAME"]),
+        (40, ["ID", "STATUS", "STARTED", "NAME"]),
+    ],
+)
+def test_ls_is_as_wide_as_the_terminal(three: list[str], width: int, headings: list[str]) -> None:
+    heads, newest, *others = in_a_terminal(width, "ls")
+    assert heads.split() == headings
+    assert max(map(len, (heads, newest, *others))) <= width
+    assert newest.split()[0] == (three[-1] if width == 100 else three[-1].rpartition("-")[2])
 
 
 def test_ls_as_json_is_an_object_a_line(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:

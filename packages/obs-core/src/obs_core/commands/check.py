@@ -117,7 +117,7 @@ def _lines(found: _Found, screen: Screen) -> Iterator[str]:
         times = f" ({one.count:,} times)" if one.count > 1 else ""
         task = cut(screen.name(one.task), width)
         what = screen.name(f"{one.name}: {one.found}" if one.found else one.name) + times
-        if screen.colour:  # a terminal's line; what is piped is not cut
+        if screen.terminal:
             what = cut(what, max(screen.width - width - 10, 20))
         padding = " " * (width - columns(task))
         yield f"{screen.paint(one.outcome, _STYLES[one.outcome])}  {task}{padding}  {what}".rstrip()
