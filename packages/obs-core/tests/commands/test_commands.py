@@ -202,6 +202,7 @@ def test_python_m_obs_core_is_the_same_command(run_id: str) -> None:
 
 def in_a_shell(command: str) -> tuple[int, str]:
     """The exit code of `obs` in a shell's command, and what it complained of; output is buffered, as a user's is."""
+    flusher.finish_before_reading()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     typed = command.replace("obs ", f"{sys.executable} -m obs_core ") + "; echo ${PIPESTATUS[0]} >&2"
     complained = subprocess.run(
@@ -442,6 +443,7 @@ def test_ls_says_that_there_are_more_than_it_shows(three: list[str], capsys: pyt
 def in_a_terminal(width: int, *arguments: str) -> list[str]:
     """The lines that `obs` draws in a terminal without colours."""
     fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+    flusher.finish_before_reading()
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     environment = {**os.environ, "NO_COLOR": "1"}
@@ -637,7 +639,10 @@ def test_the_page_names_each_command_that_prints_json() -> None:
 
 
 @pytest.mark.parametrize("command", sorted(documented_keys()))
-def test_json_is_what_the_page_says(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_what_the_page_says(
+    command: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
     logging.getLogger("obs-test").setLevel(logging.INFO)
     with execution("flights", store=folder):
         check("rows > 0", True)
@@ -646,10 +651,14 @@ def test_json_is_what_the_page_says(command: str, folder: Path, capsys: pytest.C
         log_and_fail()
     if command == "stacks":
         add_stacks(folder)
-    options = {"gc": ["--older-than", "1d", "--dry-run"]}.get(command, [])
+    options = {
+        "gc": ["--older-than", "1d", "--dry-run"],
+        "export": ["-o", str(tmp_path / "out.html")],
+        "pin": ["last"],
+    }.get(command, [])
     assert obs([command, "--json", *options, "--store", str(folder)]) == (command == "check")
     printed = capsys.readouterr().out
-    lines = printed.splitlines() if command in ("ls", "logs") else [printed]
+    lines = printed.splitlines() if command in ("ls", "logs", "pin") else [printed]
     assert lines
     for line in lines:
         told = json.loads(line)
@@ -661,6 +670,50 @@ def test_json_is_what_the_page_says(command: str, folder: Path, capsys: pytest.C
         for key in ("at", "started"):
             if key in told:
                 assert datetime.datetime.fromisoformat(told[key]).tzinfo is not None
+
+
+def test_explain_as_json_tells_what_the_text_tells(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with execution("flights", store=folder):
+        for _ in range(5):
+            with contextlib.suppress(ValueError), span("fit"):
+                raise ValueError
+        with span("save"):
+            pass
+    assert obs(["explain", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    fit, save = told["trace"]["children"]
+    assert (fit["name"], fit["count"], fit["failed"], fit["error"]) == ("fit", 5, 5, "ValueError")
+    assert (save["name"], save["count"], save["failed"], save["children"]) == ("save", 1, 0, [])
+    assert told["trace"]["duration"] == told["execution"]["duration"]
+    assert {one["name"]: one["count"] for one in told["hottest"]} == {"flights": 1, "fit": 5, "save": 1}
+    steps = {tuple(step["path"]): step["count"] for step in told["critical_path"]}
+    assert steps == {("flights",): 1, ("fit",): 5, ("save",): 1}
+    assert sum(step["duration"] for step in told["critical_path"]) == pytest.approx(told["execution"]["duration"])
+    assert obs(["explain", "--json", "--depth", "0"]) == 0
+    assert json.loads(capsys.readouterr().out)["trace"]["children"] == []
+
+
+def test_what_is_pinned_is_a_line_of_json_each(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert obs(["pin", "--json"]) == 0
+    for typed in (["pin", three[0]], ["pin", three[1]], ["pin", three[1], "--remove", "--json"], ["pin", "--json"]):
+        assert obs(typed) == 0
+    _, _, let_go, kept = capsys.readouterr().out.splitlines()
+    assert json.loads(let_go) == {"schema": "obs.pin/1", "id": three[1], "pinned": False}
+    assert json.loads(kept) == {"schema": "obs.pin/1", "id": three[0], "pinned": True}
+
+
+def test_doctor_as_json_says_whether_it_works_and_hides_passwords(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("OBS_STORE", "memory://user:hunter22secret@host/obs")
+    assert obs(["doctor", "--json", "--store", str(tmp_path / "file")]) == 1
+    printed = capsys.readouterr().out
+    told = json.loads(printed)
+    assert "hunter22secret" not in printed
+    assert not told["store"]["works"]
+    assert "FileExistsError" in told["store"]["error"]
+    assert told["verdict"].startswith("obs cannot record here")
 
 
 def log_and_fail() -> None:

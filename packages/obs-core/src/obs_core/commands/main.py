@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed (`>&-`)
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for the rest of the program)
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):  # names in a store may hold what no encoding can show
             stream.reconfigure(errors="backslashreplace")

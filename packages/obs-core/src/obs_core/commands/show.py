@@ -51,18 +51,23 @@ class Show(OfOneExecution):
         if arguments.text:
             _print_text(execution.tasks if task is None else [task])
             return 0
-        address = execution.write_report(task)
-        if arguments.json:
-            print(json_document(self.name, {"execution": execution_as_json(execution.view), "report": address}))
-        else:
-            print(address)
-        verdicts = execution.view.verdicts
-        if verdicts.failed:
-            counts = counted_verdicts(verdicts.passed, verdicts.warned, verdicts.failed)
-            sys.stderr.write(f"{counts}: {command_name()} check {execution.id.rpartition('-')[2]} lists them\n")
-        if arguments.open:
-            webbrowser.open(address if "://" in address else f"file://{address}")
+        _tell_report(self.name, execution, task, as_json=arguments.json, opens=arguments.open)
         return 0
+
+
+def _tell_report(command: str, execution: Execution, task: TaskView | None, as_json: bool, opens: bool) -> None:
+    """Make a report, print where it is, and open it in the browser if that is wanted."""
+    address = execution.write_report(task)
+    if as_json:
+        print(json_document(command, {"execution": execution_as_json(execution.view), "report": address}))
+    else:
+        print(address)
+    verdicts = execution.view.verdicts
+    if verdicts.failed:
+        counts = counted_verdicts(verdicts.passed, verdicts.warned, verdicts.failed)
+        sys.stderr.write(f"{counts}: {command_name()} check {execution.id.rpartition('-')[2]} lists them\n")
+    if opens and not webbrowser.open(address if "://" in address else f"file://{address}"):
+        sys.stderr.write("obs: there is no browser here that can be opened\n")
 
 
 def _print_text(tasks: Sequence[TaskView]) -> None:
@@ -89,12 +94,15 @@ class Open(Command):
             "id", metavar="ID", nargs="?", help=f"{EXECUTION_HELP}; default: the newest that failed or was lost"
         )
         parser.add_argument("--task", metavar="NAME", help="the report of this task's last call")
+        parser.add_argument("--json", action="store_true", help="say as JSON what was opened")
 
     def run(self, arguments: argparse.Namespace) -> int:
         check_folder(arguments.store)
         wanted = arguments.id or _newest_failure(arguments.store) or "last"
         execution = load_execution(wanted, arguments.store)
-        return Show().run_on(execution, argparse.Namespace(task=arguments.task, open=True, json=False, text=False))
+        task = None if arguments.task is None else _task(execution, arguments.task)
+        _tell_report(self.name, execution, task, as_json=arguments.json, opens=True)
+        return 0
 
 
 def _newest_failure(store: str | None) -> str | None:
@@ -114,16 +122,27 @@ class Explain(OfOneExecution):
     examples = (
         ("obs explain", "the last execution"),
         ("obs explain flights --depth 2 --absolute", "its two upper levels, with the time of day"),
+        ("obs explain last --json", "the tree, the hottest operations and the critical path, for another program"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
         parser.add_argument("--depth", type=int, metavar="N", help="levels of the tree below the execution")
-        parser.add_argument("--absolute", action="store_true", help="show the time of day instead of offsets")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--absolute", action="store_true", help="show the time of day instead of offsets")
+        how.add_argument("--json", action="store_true", help="as JSON")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         if arguments.depth is not None and arguments.depth < 0:
             raise CommandError(f"--depth counts levels from 0 on, got {arguments.depth}")
+        if arguments.json:
+            from obs_core.trace.explained import explained
+            from obs_core.trace.tree import SpanTree
+
+            summary = explained(SpanTree(execution.table), depth=arguments.depth)
+            told = {"execution": execution_as_json(execution.view), "error": execution.view.error, **summary}
+            print(json_document(self.name, told))
+            return 0
         execution.span.explain(depth=arguments.depth, absolute=arguments.absolute)
         if execution.status in ("failed", "lost"):
             short, obs = execution.id.rpartition("-")[2], command_name()
@@ -250,6 +269,7 @@ class Export(OfOneExecution):
         super().configure(parser)
         parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the HTML file to write")
         parser.add_argument("--task", metavar="NAME", help="only this task's last call")
+        parser.add_argument("--json", action="store_true", help="say as JSON what was written")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         task = None if arguments.task is None else _task(execution, arguments.task)
@@ -261,7 +281,12 @@ class Export(OfOneExecution):
             raise CommandError(f"cannot write {arguments.output!r}: there is no folder {folder!r}")
         with open(arguments.output, "wb") as file:
             file.write(page)
-        print(f"{os.path.abspath(arguments.output)} ({len(page) / 1e6:.1f} MB)")
+        written = os.path.abspath(arguments.output)
+        if arguments.json:
+            told = {"execution": execution_as_json(execution.view), "file": written, "size": len(page)}
+            print(json_document(self.name, told))
+        else:
+            print(f"{written} ({len(page) / 1e6:.1f} MB)")
         return 0
 
 
