@@ -103,6 +103,60 @@ def test_show_as_text_tells_what_the_decks_say(folder: Path, capsys: pytest.Capt
     assert "\nadd succeeded in " in capsys.readouterr().out
 
 
+def test_show_as_text_tells_one_deck_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @task
+    def join() -> None:
+        Deck("Rows").append("".join(f"<p>row {number}</p>" for number in range(50)))
+
+    with execution("flights", store=folder):
+        join()
+        add(1, 2)
+    assert obs(["show", "--text"]) == 0
+    told = capsys.readouterr().out
+    assert "row 39\n… and 10 more lines; --deck 'Rows' shows all\n" in told
+    assert obs(["show", "--text", "--deck", "Rows"]) == 0
+    only = capsys.readouterr().out
+    assert only.startswith("join succeeded in ")
+    assert only.endswith("\n[Rows]\n" + "".join(f"row {number}\n" for number in range(50)))
+    assert obs(["show", "--text", "--deck", "Columns"]) == 2
+    assert obs(["show", "--deck", "Rows"]) == 2
+    no_deck, no_text = capsys.readouterr().err.splitlines()
+    assert no_deck.startswith("obs: no deck 'Columns'; there are: Rows, ")
+    assert no_text.startswith("obs: --deck goes with --text")
+
+
+def test_show_as_text_leaves_out_what_a_browser_hides_and_lists_no_dependencies(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @task
+    def join() -> None:
+        bar = '<div class="bar"><b>Rows</b><span class="note">3 lines</span><button data-copy="code">Copy</button></div>'
+        Deck("Rows").append(f'{bar}<p><span>seen</span><span class="path" hidden>/home/x.py</span></p>')
+
+    with execution("flights", store=folder):
+        join()
+    assert obs(["show", "--text"]) == 0
+    told = capsys.readouterr().out
+    assert "\n[Rows]\nRows 3 lines\nseen\n" in told
+    assert len(told.partition("[Dependencies]\n")[2].splitlines()) == 2
+
+
+def test_why_says_how_to_see_what_the_task_was_given(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @task
+    def join(table: str) -> None:
+        raise ValueError("no rows")
+
+    with contextlib.suppress(ValueError), execution("flights", store=folder):
+        join("delays")
+    assert obs(["why"]) == 0
+    typed = re.search(r"obs (show \w+ --task join --text)", capsys.readouterr().out)
+    assert typed
+    assert obs(typed[1].split()) == 0
+    told = capsys.readouterr().out
+    assert "delays" in told
+    assert 'raise ValueError("no rows")' in told
+
+
 def test_show_of_one_task(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert obs(["show", run_id, "--task", "add"]) == 0
     assert Path(capsys.readouterr().out.strip()).name == "add-2.html"

@@ -34,6 +34,7 @@ class Show(OfOneExecution):
         ("obs show", "the last execution"),
         ("obs show flights --task fit --open", "one task of the newest flights, in the browser"),
         ("obs show --task fit --text", "its inputs, tables and errors, here"),
+        ("obs show --task fit --text --deck Input", "one deck of it, whole"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -45,11 +46,14 @@ class Show(OfOneExecution):
             "--text", action="store_true", help="print what the decks say: inputs, tables, errors, sources"
         )
         how.add_argument("--json", action="store_true", help="as JSON")
+        parser.add_argument("--deck", metavar="NAME", help="with --text: this deck alone, whole")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         task = None if arguments.task is None else _task(execution, arguments.task)
+        if arguments.deck is not None and not arguments.text:
+            raise CommandError("--deck goes with --text: without it, the whole report is made")
         if arguments.text:
-            _print_text(execution.tasks if task is None else [task])
+            _print_text(_with_deck(execution.tasks if task is None else [task], arguments.deck), arguments.deck)
             return 0
         _tell_report(self.name, execution, task, as_json=arguments.json, opens=arguments.open)
         return 0
@@ -70,7 +74,18 @@ def _tell_report(command: str, execution: Execution, task: TaskView | None, as_j
         sys.stderr.write("obs: there is no browser here that can be opened\n")
 
 
-def _print_text(tasks: Sequence[TaskView]) -> None:
+def _with_deck(tasks: Sequence[TaskView], name: str | None) -> Sequence[TaskView]:
+    """Return the tasks that have a deck of this name; all of them, if none is named."""
+    if name is None:
+        return tasks
+    found = [task for task in tasks if any(deck.name == name for deck in task.decks)]
+    if not found:
+        there = ", ".join(dict.fromkeys(deck.name for task in tasks for deck in task.decks)) or "none"
+        raise CommandError(f"no deck {name!r}; there are: {there}")
+    return found
+
+
+def _print_text(tasks: Sequence[TaskView], deck: str | None) -> None:
     screen = Screen.of(sys.stdout)
     for number, task in enumerate(tasks):
         error = f": {task.error}" if task.error else ""
@@ -78,7 +93,7 @@ def _print_text(tasks: Sequence[TaskView]) -> None:
         if number:
             print()
         print(screen.paint(title, "bold"))
-        for line in decks_as_text(task):
+        for line in decks_as_text(task, deck):
             print(screen.draw(screen.name(line)))
 
 

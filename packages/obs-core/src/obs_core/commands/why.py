@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import msgspec
 
 from obs_core.commands.base import OfOneExecution
 from obs_core.commands.printed_json import execution_as_json, json_document
+from obs_core.provenance import command_name
 from obs_core.reading.execution import Execution
 from obs_core.reading.why import Why
 from obs_core.text.durations import format_duration, format_iso
@@ -87,6 +89,10 @@ def _sections(found: Why) -> Iterator[tuple[str, list[str]]]:
         yield f"Since the last good run ({found.last_success})", found.differences
     yield ("Known" if found.known else "Concluded"), found.evidence
     yield "Execution", [found.execution]
+    if found.task:
+        short = found.execution.rpartition("-")[2]
+        typed = f"{command_name()} show {short} --task {shlex.quote(found.task)} --text"
+        yield "More", [f"{typed}  tells what it was given, its source, the traceback"]
 
 
 def _wrapped(text: str, screen: Screen, indent: str = "") -> list[str]:
