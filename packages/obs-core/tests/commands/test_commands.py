@@ -130,7 +130,9 @@ def test_show_as_text_leaves_out_what_a_browser_hides_and_lists_no_dependencies(
 ) -> None:
     @task
     def join() -> None:
-        bar = '<div class="bar"><b>Rows</b><span class="note">3 lines</span><button data-copy="code">Copy</button></div>'
+        bar = (
+            '<div class="bar"><b>Rows</b><span class="note">3 lines</span><button data-copy="code">Copy</button></div>'
+        )
         Deck("Rows").append(f'{bar}<p><span>seen</span><span class="path" hidden>/home/x.py</span></p>')
 
     with execution("flights", store=folder):
