@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from obs_core import clock
 from obs_core.model import ExecutionView, Status
 from obs_core.reading.listing import list_executions
+from obs_core.reading.notebook import LEFT
 from obs_core.store import Store
 from obs_core.text.durations import format_duration, format_moment, parse_age
 
@@ -26,9 +27,6 @@ _COLUMNS = ("id", "name", "status", "started", "duration", "error", "host", "use
 """Those that are fields of `ExecutionView`; ``verdict``, what the checks found at worst, is one more."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_CELL = "style='text-align:left;padding:2px 8px'"
-"""Some notebooks leave cells no room of their own."""
 
 _SHOWN = 10
 """Rows of its representation."""
@@ -156,10 +154,10 @@ class ExecutionTable(Sequence[ExecutionView]):
         return "\n".join([f"<ExecutionTable, newest first{'' if first else ': empty'}>", *lines, *more])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th {_CELL}>{title}</th>" for title in ("Name", "Status", "Started", "Duration"))
+        head = "".join(f"<th {LEFT}>{title}</th>" for title in ("Name", "Status", "Started", "Duration"))
         rows = "".join(
-            f"<tr><td {_CELL}>{escape(view.name[:120])}</td><td {_CELL}>{view.status}</td>"
-            f"<td {_CELL}>{format_moment(view.started)}</td><td {_CELL}>{format_duration(view.duration)}</td></tr>"
+            f"<tr><td {LEFT}>{escape(view.name[:120])}</td><td {LEFT}>{view.status}</td>"
+            f"<td {LEFT}>{format_moment(view.started)}</td><td {LEFT}>{format_duration(view.duration)}</td></tr>"
             for view in self[:_SHOWN]
         )
         more = "<p>Older ones are read when you ask for them.</p>" if self._read_to(_SHOWN + 1) else ""
