@@ -674,9 +674,13 @@ def test_every_command_names_an_execution_in_the_same_ways(
 # JSON
 
 
+PAGE = Path(__file__).parents[4] / "docs" / "command.md"
+"""It is in the checkout; a release tries the package alone."""
+
+
 def documented_keys() -> dict[str, set[str]]:
-    """The keys that docs/command.md names, by command."""
-    text = (Path(__file__).parents[4] / "docs" / "command.md").read_text()
+    """The keys that the page names, by command."""
+    text = PAGE.read_text() if PAGE.exists() else ""
     rows = re.findall(r"^\| `obs (\w+) --json`[^|]*\| ([^|]*) \|$", text, re.MULTILINE)
     return {command: set(re.findall(r"`(\w+)`", keys)) for command, keys in rows}
 
@@ -690,6 +694,7 @@ def commands_with_json() -> set[str]:
     return found
 
 
+@pytest.mark.skipif(not PAGE.exists(), reason="the page is in the checkout")
 def test_the_page_names_each_command_that_prints_json() -> None:
     assert set(documented_keys()) == commands_with_json()
 
