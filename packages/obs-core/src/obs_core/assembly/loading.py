@@ -18,7 +18,7 @@ __all__ = ["ExecutionNotFoundError", "assembled", "find_execution", "opened"]
 
 
 class ExecutionNotFoundError(ObsError, LookupError):
-    """No execution, or more than one, is meant by an id."""
+    """No execution, or more than one, matches an id or a name."""
 
 
 def opened(store: Store | str | os.PathLike[str] | None) -> Store:

@@ -41,16 +41,16 @@ def executions(
     since: datetime | timedelta | str | None = None,
     verdict: str | None = None,
 ) -> ExecutionTable:
-    """Return the executions of a store, newest first, as a table that is read as far as one looks.
+    """Return the executions of a store, newest first, as a lazy table: only the rows that you look at are read.
 
     Args:
         store: Where they are kept. Default: `OBS_STORE`, or ``.obs``.
         name: Only those of this name.
         status: Only ``"running"``, ``"succeeded"``, ``"failed"`` or ``"lost"`` ones; one of them or several.
         tags: Only those with these tags.
-        since: Only those that began after this moment (an aware datetime), or so long ago at the most: a timedelta, or
-            a text such as ``"7d"`` with the units s, m, h, d and w.
-        verdict: Only those whose checks found this at worst: ``"failed"``, ``"warned"`` or ``"passed"``.
+        since: Only those that began after this moment (an aware datetime), or at most this long ago: a timedelta, or
+            text such as ``"7d"`` with the units s, m, h, d and w.
+        verdict: Only those with this worst verdict: ``"failed"``, ``"warned"`` or ``"passed"``.
 
     Raises:
         ValueError: `since` is a datetime without a zone, or a text that is not an age.
@@ -77,7 +77,7 @@ def _moment(since: datetime | timedelta | str) -> int:
 
 
 class ExecutionTable(Sequence[ExecutionView]):
-    """Executions, newest first: each is read when its turn comes, and kept.
+    """Executions, newest first: each is read when it is needed, and then kept.
 
     Get it from `executions`. As a frame it has the columns ``id``, ``name``, ``status``, ``started`` (UTC),
     ``duration`` (seconds), ``error``, ``host``, ``user``, ``command``, ``git_commit``, ``verdict`` (what the checks

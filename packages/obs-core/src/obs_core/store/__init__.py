@@ -16,14 +16,14 @@ _in_use: Store | None = None
 
 
 def open_store(url: str | os.PathLike[str] | None = None) -> Store:
-    """Open a store; nothing is made or contacted before something is written or read.
+    """Open a store; nothing is created or contacted until something is written or read.
 
     Args:
         url: A folder's path (``~`` is the home), a ``file://`` URL, or any URL that fsspec knows (``s3://bucket/obs``, ``memory://obs``).
             Default: `store_url`.
 
     Returns:
-        The store. One that no file system serves says so (`StoreError`) when it is written or read.
+        The store. If no file system serves the URL, reading and writing raise `StoreError`.
 
     Examples:
         >>> open_store("runs").url
