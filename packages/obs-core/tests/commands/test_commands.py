@@ -62,9 +62,17 @@ def test_ls_shows_the_newest_first(folder: Path, capsys: pytest.CaptureFixture[s
     assert first.split()[0] == ids[0]
 
 
-def test_ls_of_an_empty_store_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_store_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OBS_STORE", raising=False)
     assert obs(["ls"]) == 0
-    assert capsys.readouterr().out.endswith("': call a function decorated with @task\n")
+    assert obs(["why"]) == 2
+    told = capsys.readouterr()
+    where = f"the store '.obs', which is {tmp_path / '.obs'}"
+    assert told.out == f"no executions yet in {where}: call a function decorated with @task\n"
+    assert told.err == f"obs: no executions in {where}; OBS_STORE, or --store of a command, names another\n"
 
 
 def test_ls_shows_no_control_characters(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from obs_core.commands.choosing import add_filters, chosen, narrows
 from obs_core.commands.printed_json import execution_as_json, json_line
 from obs_core.model import ExecutionView
 from obs_core.outcomes import OUTCOMES
-from obs_core.store import open_store
+from obs_core.store import described, open_store
 from obs_core.text.durations import format_duration, format_moment
 from obs_core.text.terminal import Screen, cut
 
@@ -54,8 +54,8 @@ class ListExecutions(Command):
         elif narrows(arguments):
             print("no execution matches")
         else:
-            store = open_store(arguments.store).url
-            print(f"no executions yet in the store {store!r}: call a function decorated with @task")
+            store = described(open_store(arguments.store))
+            print(f"no executions yet in the store {store}: call a function decorated with @task")
         return 0
 
 
