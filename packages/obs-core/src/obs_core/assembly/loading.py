@@ -41,8 +41,7 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
     ids = place.names(EXECUTIONS)
     if not ids:
         raise ExecutionNotFoundError(
-            f"no executions in the store {described(place)};"
-            " OBS_STORE, or --store of a command, names another"
+            f"no executions in the store {described(place)}; OBS_STORE, or --store of a command, names another"
         )
     if text == "last":
         return ids[-1]
