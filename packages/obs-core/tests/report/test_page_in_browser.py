@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -1268,6 +1270,20 @@ def test_a_deck_has_the_theme_of_its_notebook(show: Callable[..., Any]) -> None:
     expect(root).to_have_attribute("data-theme", "dark")
     expect(inner(page, 0).locator("html")).to_have_attribute("data-theme", "dark")
     page.evaluate("document.body.style.color = 'black'")
+    expect(root).to_have_attribute("data-theme", "light")
+
+
+def test_a_deck_alone_in_a_frame_of_the_notebook_has_its_theme_and_height(show: Callable[..., Any]) -> None:
+    """As marimo shows outputs that have scripts; the colour is one that no `rgb()` tells."""
+    items = deck("Quality", "<p>text</p><div style='height:700px'></div>").items
+    output = escape(f"<html><body>{render_notebook('Quality', items, bodies.get)}</body></html>")
+    frame = f'<iframe id=own height=400 srcdoc="{output}"></iframe>'
+    page = show(notebook_of(frame, background="black", colour="color(srgb 0.9 0.9 0.9)"))
+    root = page.frame_locator("#own").frame_locator("iframe").locator("html")
+    expect(root).to_have_attribute("data-theme", "dark")
+    expect(page.frame_locator("#own").locator("html")).to_have_css("color-scheme", "dark")
+    page.wait_for_function("document.querySelector('#own').offsetHeight > 700")
+    page.evaluate("document.body.style.color = 'color(srgb 0.1 0.1 0.1)'")
     expect(root).to_have_attribute("data-theme", "light")
 
 

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from obs_core.commands import Command, CommandError
-from obs_core.commands.base import age_in_seconds
+from obs_core.commands.base import age_in_seconds, check_folder
 from obs_core.commands.choosing import add_filters, chosen
 from obs_core.reading.garbage import Keep, parse_keep
 from obs_core.settings import keep_text, ui_url
@@ -96,6 +96,7 @@ def _link(arguments: argparse.Namespace) -> str:
     from obs_ui.index import address_of
     from obs_ui.links import Links, default_secret_file
 
+    check_folder(arguments.store)
     store = open_store(arguments.store)
     seconds = age_in_seconds(arguments.lasting)
     if not 0 < seconds <= _LONGEST_LINK:

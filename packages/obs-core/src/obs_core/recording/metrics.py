@@ -57,8 +57,8 @@ _MOST_SUMMARIZED = 50
 def log_metric(name: str, value: Any, step: int | None = None, *, mirror: bool = True) -> None:
     """Record one value of a metric, with the task and span in which it is called.
 
-    It costs less than a microsecond and may be called from any thread. Whatever it is given, it raises nothing and
-    never stops the task: what cannot be recorded is told by a warning, and by a note in the report.
+    It costs less than a microsecond and may be called from any thread. It never raises: if a value cannot be recorded,
+    a warning and a note in the report say so.
 
     Args:
         name: What is measured, such as ``"loss"`` or ``"val/accuracy"``. A task may have 1,000 names.
