@@ -37,7 +37,7 @@ def pipeline(request: Request) -> Response:
 def pipelines(request: Request) -> Response:
     """Show all pipelines, one row each; with ``part=live`` only what changes by itself."""
     site = site_of(request)
-    found = site.pipelines.all(clock.epoch())
+    found = site.every_pipeline(clock.epoch())
     part = request.query_params.get("part") == "live"
     counts = collections.Counter(one.attention for one in found)
     template = "_pipelines.html" if part else "pipelines.html"
