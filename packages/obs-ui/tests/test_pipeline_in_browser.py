@@ -117,7 +117,7 @@ def test_durations_and_metrics_are_drawn_over_runs(serve: Callable[..., Any], op
     expect(durations).to_contain_text("1 of 12 runs outside what was usual")
     page.get_by_label("Of").select_option(LONG)
     expect(durations.locator("strong")).to_have_text(LONG)
-    expect(page.locator("[data-over-runs] strong")).to_have_text("rmse")
+    expect(page.locator("[data-over-runs=metrics] strong")).to_have_text("rmse")
     durations.locator(".u-over").hover()
     expect(durations.locator(".run-tip")).to_contain_text("succeeded")
     durations.locator(".u-over").click()

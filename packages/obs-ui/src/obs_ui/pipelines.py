@@ -32,6 +32,7 @@ MOST_RUNS = CHARTED + RUNS_LOOKED_AT
 _MOST_TASKS = 60
 _MOST_CHECKS = 30
 _MOST_METRICS = 24
+_MOST_OUTPUTS = 24
 
 
 class Band(Struct):
@@ -234,10 +235,27 @@ class Pipeline:
             for name in list(names)[:_MOST_METRICS]
         ]
 
+    @functools.cached_property
+    def outputs(self) -> list[Band]:
+        """The numbers that each task returned in each run of which that is known."""
+        rows = [self._tasks.get(run.id, {}) for run in self.all]
+        names = dict.fromkeys(
+            (name, part) for row in reversed(rows) for name, task in row.items() for part in task.numbers
+        )
+        good = list(map(is_good, self.all))
+        return [
+            _band(f"{name}: {part}", [_number(row.get(name), part) for row in rows], good, OF_METRICS)
+            for name, part in list(names)[:_MOST_OUTPUTS]
+        ]
+
     @property
     def charted(self) -> int:
         """From which of `all` on the charts show them: those before tell what is usual."""
         return max(0, len(self.all) - CHARTED)
+
+
+def _number(task: TaskRow | None, part: str) -> float | None:
+    return None if task is None else task.numbers.get(part)
 
 
 def _telling(row: CheckRow) -> tuple[int, int]:

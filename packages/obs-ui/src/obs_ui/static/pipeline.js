@@ -142,9 +142,16 @@ const figure = (curve, runs) => {
     made("figcaption", {}, made("strong", {}, curve.name), " ", made("span", { class: "aside" }, aside)), made("div", { class: "plot" }));
 };
 const place = document.querySelector("[data-durations]");
-const metrics = document.querySelector("[data-over-runs]");
 const of = document.querySelector("[data-of]");
 let data = null;
+const drawAll = (within, curves) => {
+  const shown = JSON.stringify(curves.map((curve) => curve.name));
+  if (within.dataset.shown !== shown) {
+    within.dataset.shown = shown;
+    within.replaceChildren(made("div", { class: "grid" }, ...curves.map((curve) => figure(curve, data.runs))));
+  }
+  all(".plot", within).forEach((each, index) => drawn(each, data.runs, curves[index], "metric"));
+};
 const draw = () => {
   if (!data) return;
   const names = data.durations.map((curve) => curve.name);
@@ -155,7 +162,7 @@ const draw = () => {
     if (of.selectedIndex < 0) of.selectedIndex = 0;
   }
   place.closest("section").hidden = data.runs.length < 2;
-  metrics.closest("section").hidden = data.runs.length < 2 || !data.metrics.length;
+  for (const each of all("[data-over-runs]")) each.closest("section").hidden = data.runs.length < 2 || !data[each.dataset.overRuns].length;
   if (data.runs.length < 2) return;
   const chosen = data.durations[Math.max(0, of.selectedIndex)];
   if (place.dataset.shown !== chosen.name) {
@@ -164,12 +171,7 @@ const draw = () => {
     place.replaceChildren(figure(chosen, data.runs));
   }
   drawn(place.querySelector(".plot"), data.runs, chosen, "duration");
-  const shown = JSON.stringify(data.metrics.map((curve) => curve.name));
-  if (metrics.dataset.shown !== shown) {
-    metrics.dataset.shown = shown;
-    metrics.replaceChildren(made("div", { class: "grid" }, ...data.metrics.map((curve) => figure(curve, data.runs))));
-  }
-  all(".plot", metrics).forEach((each, index) => drawn(each, data.runs, data.metrics[index], "metric"));
+  for (const each of all("[data-over-runs]")) drawAll(each, data[each.dataset.overRuns]);
   document.body.dataset.drawn = "yes";
 };
 const ask = async () => {
