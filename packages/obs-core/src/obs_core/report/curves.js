@@ -132,7 +132,7 @@
         height: HEIGHT,
         scales: { x: { time: false, range: (_, least, most) => (least === most ? [least - 1, most + 1] : [least, most]) }, y: view.log ? { distr: 3, log: 10 } : {} },
         axes: [
-          { ...axis, values: (plot, ticks, _, __, step) => {
+          { ...axis, space: view.axis === "time" ? 80 : 50, values: (plot, ticks, _, __, step) => {
             const [first] = plot.data[0];
             const shown = plot.data[0].length === 1 && ticks.includes(first) ? ticks.map((tick) => (tick === first ? tick : null)) : ticks;
             return view.axis === "time" ? moments(shown, step) : labels(shown, step);
@@ -142,7 +142,7 @@
         legend: { live: true },
         cursor: { sync: { key: this.panel.key, setSeries: false }, drag: { x: true, y: false, setScale: true } },
         series: [
-          { label: view.axis === "time" ? "after" : "step", value: (_, value) => (value == null ? "–" : view.axis === "time" ? seconds(value) : number(value)) },
+          { label: view.axis === "time" ? "after" : "step", value: (_, value) => (value == null ? "–" : view.axis === "time" ? moments([value], 0)[0] : number(value)) },
           ...curves.map((curve, index) => ({
             label: curve.label || this.name,
             stroke: colours[index % colours.length],

@@ -183,7 +183,7 @@ class TaskIndex:
 
 
 def _numbers(assembly: Assembly, task_id: str) -> dict[str, float]:
-    """Return the numbers in what a task returned and what it kept under names; what lies in files is not read for it."""
+    """Return the numbers in what a task returned and kept under names; what lies in files is not read for it."""
     returned = assembly.outputs.get(task_id)
     kept: dict[str, records.Output | records.Artifact] = {} if returned is None else {"": returned}
     found: dict[str, float] = {}
