@@ -90,7 +90,6 @@ def serve(asked: ServerOptions) -> int:
         CannotListenError: The address is not one of this machine's, or no port is free.
     """
     sites = _sites(asked)
-    stores = [site.store for site in sites]
     listening, port = _listening(asked.host, asked.port)
     access = _access(asked, sites)
     url = _url(asked.host, port, access)
@@ -99,11 +98,12 @@ def serve(asked: ServerOptions) -> int:
         server.on_started = lambda: webbrowser.open(url)
     server.listen_to_signals()  # before anybody is told that Ctrl-C ends it
     _announce(asked, sites, port, url, access)
-    sweeper = None if asked.keep is None else Sweeper(stores, asked.keep)
-    if sweeper is not None:
+    # One each: a store that does not answer holds up no other one.
+    sweepers = [] if asked.keep is None else [Sweeper(site.store, asked.keep) for site in sites]
+    for sweeper in sweepers:
         sweeper.start()
     server.run(sockets=[listening])
-    if sweeper is not None:
+    for sweeper in sweepers:
         sweeper.stop()
     for site in sites:
         site.engine.dispose()
