@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import stat
 import time
 import zlib
 from pathlib import Path
@@ -38,6 +39,19 @@ def test_a_path_that_leads_out_of_the_store_is_refused(path: str, folder: Path) 
                 refused(path)
         with pytest.raises(StoreError):
             store.put(path, b"x")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs device files")
+def test_a_device_that_stands_where_a_segment_should_be_is_never_removed(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    try:
+        os.mknod(full, 0o600 | stat.S_IFCHR, os.makedev(1, 7))  # as /dev/full
+    except OSError:
+        pytest.skip("needs the right to make devices")
+    segment = open_store(tmp_path).segment("full")
+    with pytest.raises(OSError, match="No space left"):
+        segment.append(b"line\n")
+    assert stat.S_ISCHR(os.lstat(full).st_mode)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs links")

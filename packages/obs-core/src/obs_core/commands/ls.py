@@ -13,6 +13,7 @@ from obs_core.model import ExecutionView
 from obs_core.outcomes import OUTCOMES
 from obs_core.store import open_store
 from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.missing import counted_missing
 from obs_core.text.terminal import Screen, cut
 
 _COLUMNS = ("ID", "STATUS", "STARTED", "DURATION", "NAME")
@@ -97,10 +98,12 @@ def _checks(execution: ExecutionView) -> str:
 
 
 def _row(execution: ExecutionView) -> tuple[str, ...]:
+    within = f" (in {execution.within})" if execution.within else ""
+    missing = counted_missing(execution)
     return (
         execution.id,
         execution.status,
         format_moment(execution.started),
         format_duration(execution.duration),
-        f"{execution.name} (in {execution.within})" if execution.within else execution.name,
+        f"{execution.name}{within}{f' ({missing})' if missing else ''}",
     )

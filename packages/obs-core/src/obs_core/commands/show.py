@@ -50,12 +50,19 @@ class Show(OfOneExecution):
         task = None if arguments.task is None else _task(execution, arguments.task)
         if arguments.text:
             _print_text(execution.tasks if task is None else [task])
+            _tell_missing(execution)
             return 0
-        address = execution.write_report(task)
+        address = _written(execution, task)
         if arguments.json:
-            print(json_document(self.name, {"execution": execution_as_json(execution.view), "report": address}))
+            print(
+                json_document(
+                    self.name,
+                    {"execution": execution_as_json(execution.view), "missing": execution.missing, "report": address},
+                )
+            )
         else:
             print(address)
+        _tell_missing(execution)
         verdicts = execution.view.verdicts
         if verdicts.failed:
             counts = counted_verdicts(verdicts.passed, verdicts.warned, verdicts.failed)
@@ -63,6 +70,21 @@ class Show(OfOneExecution):
         if arguments.open:
             webbrowser.open(address if "://" in address else f"file://{address}")
         return 0
+
+
+def _tell_missing(execution: Execution) -> None:
+    for note in execution.missing:
+        sys.stderr.write(f"obs: {note}\n")
+
+
+def _written(execution: Execution, task: TaskView | None) -> str:
+    try:
+        return execution.write_report(task)
+    except OSError as error:
+        elsewhere = f"{command_name()} export {execution.id.rpartition('-')[2]} -o FILE"
+        raise CommandError(
+            f"cannot write the report into the store {execution.store.url!r}: {error}; {elsewhere} writes it elsewhere"
+        ) from error
 
 
 def _print_text(tasks: Sequence[TaskView]) -> None:

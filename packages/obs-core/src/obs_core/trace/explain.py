@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from obs_core.model import moment
 from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.missing import missing_from
 from obs_core.text.numbers import byte_size
 from obs_core.text.terminal import Screen, aligned, columns, cut
 from obs_core.text.verdicts import counted_verdicts
@@ -176,20 +177,12 @@ def _own_work(tree: SpanTree, root: int) -> str:
 
 def _origin(tree: SpanTree) -> dict[str, str]:
     execution = tree.table.execution
-    missing = [
-        f"{_counted(count, 'record')} {why}"
-        for count, why in (
-            (execution.lost_records, "could not be written and are missing below"),
-            (execution.damaged_records, "at least are damaged or missing in the store"),
-        )
-        if count
-    ]
     return {
         "Host": " as ".join(part for part in (execution.host, execution.user) if part),
         "Command": execution.command,
         "Commit": execution.git_commit,
         "Tags": ", ".join(f"{key}={value}" for key, value in execution.tags.items()),
-        "Incomplete": "; ".join(missing),
+        "Incomplete": " ".join(missing_from(execution)),
     }
 
 
