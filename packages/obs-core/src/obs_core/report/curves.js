@@ -62,6 +62,12 @@
     return `${Math.floor(value / 3600)} h${value % 3600 ? ` ${Math.round((value % 3600) / 60)} min` : ""}`;
   };
 
+  // Ticks that are close together have as many digits as tell them apart.
+  const moments = (ticks, step) => {
+    const fine = step < 1 || ticks.every((tick) => tick == null || tick < 120);
+    return fine ? labels(ticks, step).map((text) => text && `${text} s`) : ticks.map((tick) => (tick == null ? "" : seconds(tick)));
+  };
+
   // The mean that forgets: each value counts `weight` times as much as the one after it.
   const smoothed = (values, weight) => {
     if (!weight) return values;
@@ -126,17 +132,17 @@
         height: HEIGHT,
         scales: { x: { time: false, range: (_, least, most) => (least === most ? [least - 1, most + 1] : [least, most]) }, y: view.log ? { distr: 3, log: 10 } : {} },
         axes: [
-          { ...axis, values: (plot, ticks, _, __, step) => {
+          { ...axis, space: view.axis === "time" ? 80 : 50, values: (plot, ticks, _, __, step) => {
             const [first] = plot.data[0];
             const shown = plot.data[0].length === 1 && ticks.includes(first) ? ticks.map((tick) => (tick === first ? tick : null)) : ticks;
-            return view.axis === "time" ? shown.map((tick) => (tick == null ? "" : seconds(tick))) : labels(shown, step);
+            return view.axis === "time" ? moments(shown, step) : labels(shown, step);
           } },
           { ...axis, size: sizeOf, values: (_, ticks, __, ___, step) => labels(ticks, view.log ? 0 : step) },
         ],
         legend: { live: true },
         cursor: { sync: { key: this.panel.key, setSeries: false }, drag: { x: true, y: false, setScale: true } },
         series: [
-          { label: view.axis === "time" ? "after" : "step", value: (_, value) => (value == null ? "–" : view.axis === "time" ? seconds(value) : number(value)) },
+          { label: view.axis === "time" ? "after" : "step", value: (_, value) => (value == null ? "–" : view.axis === "time" ? moments([value], 0)[0] : number(value)) },
           ...curves.map((curve, index) => ({
             label: curve.label || this.name,
             stroke: colours[index % colours.length],
