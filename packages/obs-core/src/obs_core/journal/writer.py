@@ -600,7 +600,7 @@ class Journal:
         try:
             while self._full_segments:
                 with guarded("closing a journal segment"):
-                    self._full_segments[0].close()
+                    self._full_segments[0].close(_outline)
                 del self._full_segments[0]
         finally:
             self._closing_in = 0
@@ -658,6 +658,14 @@ class Journal:
                 raise ObsError(message)
             with contextlib.suppress(OSError, ValueError, AttributeError):  # it may be closed, full or missing
                 sys.stderr.write(f"obs: {message}\n")
+
+
+def _outline(lines: bytes, segment: str, offset: int) -> bytes:
+    if b'["points",' not in lines:
+        return b""
+    from obs_core.journal.outlines import outline  # few programs need it
+
+    return outline(lines, segment, offset)
 
 
 def _rest(patience: float) -> float:

@@ -68,7 +68,7 @@ def share(part: float, whole: float, *, about: bool = False) -> str:
     return f"about {text}" if about else text
 
 
-def statistic(value: float) -> str:
+def statistic(value: float, digits: int = _SIGNIFICANT) -> str:
     """Write a statistic: an integer whole, anything else with four significant digits.
 
     Thousands are grouped from five digits on, so that a year stays a year. Below 0.0001 and from 10^15 on a
@@ -76,12 +76,13 @@ def statistic(value: float) -> str:
 
     Args:
         value: Any int or float.
+        digits: How many significant digits it gets.
 
     Examples:
         >>> [statistic(value) for value in (2013, 336_776, 12.6391, -0.00123456, 1e-9, math.nan, -math.inf)]
         ['2013', '336,776', '12.64', '-0.001235', '1e-09', 'NA', '-∞']
     """
-    return _written(value, grouped=abs(value) >= _GROUPED)
+    return _written(value, grouped=abs(value) >= _GROUPED, digits=digits)
 
 
 def statistics(values: Iterable[float]) -> list[str]:
