@@ -111,6 +111,7 @@ def profiled(store: Path, **samples: int) -> Execution:
     with execution("night", store=store) as run:
         journal = current_context().state.journal
         calls = [(-1, "main", "/home/ann/run.py", 9), *((0, name, "/home/ann/train.py", 4) for name in samples)]
+        seen: list[tuple[str, records.Ref | None, int, int, int]]
         seen = [("MainThread", None, call, count, count) for call, count in enumerate(samples.values(), 1)]
         journal.append(records.Calls(0, calls))
         journal.append(records.Profile(journal.now(), 0, 10_000_000, seen))
