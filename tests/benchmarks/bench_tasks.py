@@ -125,7 +125,7 @@ def _tasks() -> None:
         "obs, decks off, each its own execution: 100 in a row": (
             "obs_core",
             off.replace("GROUP", "from obs_core.journal import flusher")
-            .replace("    began =", "    flusher.settle()\n    began =")
+            .replace("    began =", "    flusher.finish_before_reading()\n    began =")
             .replace("COUNT", "100"),
         ),
         "obs, decks off, each its own execution: 5,000 in a row, faster than they can be written": (

@@ -49,10 +49,10 @@ LONGEST_LINE = 16 * 1024
 MOST_KEPT = 64 * 1024 * 1024
 """Bytes that are kept of what one process says: half of them from the beginning, half from the end."""
 
-_MOST_LEFT_OVER = 4 * 1024 * 1024
+_MOST_LEFT_OVER = 32 * 1024 * 1024
 """Bytes that are read of what a killed process did not come to read."""
 
-_MOST_LINES_LEFT_OVER = 20_000
+_MOST_LINES_LEFT_OVER = 400_000
 """Lines of them that are shown."""
 
 _UPLOAD_EACH = 3_000_000_000
