@@ -30,7 +30,7 @@ def test_flytes_environment_variable_holds_a_secret(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("_FSEC_WANDB_API_KEY", " the-key-of-wandb\n")
     monkeypatch.setenv("_FSEC_WANDB_V2_API_KEY", "the-second-key")
     assert accessor.get("wandb", "api_key") == "the-key-of-wandb"
-    assert accessor.wandb.api_key == "the-key-of-wandb"
+    assert accessor.wandb.api_key == accessor.wandb.get("api_key") == "the-key-of-wandb"
     assert accessor.get("wandb", "api_key", group_version="v2") == "the-second-key"
     assert accessor.get("wandb", "api_key", encode_mode="rb") == b"the-key-of-wandb"
     with pytest.raises(ValueError, match="encode_mode"):

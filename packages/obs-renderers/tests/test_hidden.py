@@ -250,3 +250,59 @@ def test_a_record_with_the_generated_repr_is_taken_apart():
 def test_containers_of_the_standard_library_are_taken_apart():
     for value in (collections.OrderedDict(a=1), collections.defaultdict(int, a=1), collections.UserDict(a=1)):
         assert 'class="key">a:</span>' in TreeRenderer().to_html(value)
+
+
+def of_data_libraries():
+    import numpy as np
+    import pandas as pd
+    import polars as pl
+
+    class Vault:
+        def __repr__(self):
+            return f"Vault({SHOWN})"
+
+    class Array(Vault, np.ndarray):
+        pass
+
+    class Keys(np.ndarray):
+        def __repr__(self):
+            return f"Keys({SHOWN})"
+
+    class Frame(pd.DataFrame):
+        def __repr__(self):
+            return f"Frame({SHOWN})"
+
+    class Column(pd.Series):
+        def __repr__(self):
+            return f"Column({SHOWN})"
+
+    class Polars(pl.DataFrame):
+        def __repr__(self):
+            return f"Polars({SHOWN})"
+
+    array = np.array([PASSWORD, PASSWORD])
+    columns = {PASSWORD: [PASSWORD]}
+    return [array.view(Array), array.view(Keys), Frame(columns), Column([PASSWORD]), Polars(columns)]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_arrays_and_frames_of_a_class_with_its_own_repr_hide_what_they_hold(number):
+    value = of_data_libraries()[number]
+    for html in (render(value), render([value]), render({"name": value}), str(plain({"attribute": value}))):
+        assert PASSWORD not in html
+        assert SHOWN in html
+
+
+def test_arrays_and_frames_that_inherit_their_repr_are_drawn_by_what_they_hold():
+    import numpy as np
+    import pandas as pd
+
+    class Rows(pd.DataFrame):
+        pass
+
+    class Vector(np.ndarray):
+        pass
+
+    for value in (Rows({SHOWN: [1]}), np.array([SHOWN]).view(Vector), np.ma.masked_array([SHOWN])):
+        assert SHOWN in render(value)
+        assert "<table" in render(value)

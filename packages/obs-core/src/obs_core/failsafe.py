@@ -10,7 +10,7 @@ from types import FrameType, TracebackType
 from obs_core.interruptions import interruption
 from obs_core.settings import strict
 
-__all__ = ["ObsError", "ObsWarning", "guarded", "strict", "warn"]
+__all__ = ["ObsError", "ObsWarning", "guarded", "keep_away", "strict", "warn"]
 
 
 class ObsError(Exception):
@@ -93,7 +93,23 @@ class guarded:
         from obs_core.text.masking import mask
 
         message = mask(f"obs failed at {self._doing}: {describe_error(error)}")
-        if self._note is not None:
-            self._note(message)
         warn(message)
+        if self._note is not None:
+            with guarded("noting that"):
+                self._note(message)
         return True
+
+
+def keep_away(error: BaseException, doing: str, note: Callable[[str], None] | None = None) -> None:
+    """The same as `guarded`, where a ``with`` block would cost too much; call it first in an ``except BaseException``.
+
+    Args:
+        error: What was caught.
+        doing: As for `guarded`.
+        note: Likewise.
+
+    Raises:
+        BaseException: What was caught, or what ended the task meanwhile, if that is to go on.
+    """
+    if not guarded(doing, note).keeps_away(error, sys._getframe(1)):
+        raise error

@@ -18,7 +18,7 @@ from obs_core.decks.deck import Deck
 from obs_core.decks.default import SourceCode
 from obs_core.failsafe import guarded
 from obs_core.reading.execution import load_execution
-from obs_core.recording import executions
+from obs_core.recording import ends, executions
 from obs_core.recording.scope import active, current, leave
 from obs_core.recording.sigterm import at_sigterm, forget
 from obs_core.report import script_text
@@ -68,7 +68,7 @@ class _Extension:
         shell.events.register("pre_run_cell", self._begin)
         shell.events.register("post_run_cell", self._end)
         shell.register_magic_function(show_report, "line", "obs")
-        executions.told_of_ends.append(self._note_end)
+        ends.told_of_ends.append(self._note_end)
 
     def close(self) -> None:
         self._shell.input_transformers_cleanup.remove(_without_magic)
@@ -76,7 +76,7 @@ class _Extension:
         self._shell.events.unregister("post_run_cell", self._end)
         self._shell.magics_manager.magics["line"].pop("obs", None)
         self._end_run(f"In [{self._shell.execution_count}]", None)  # the cell that says so
-        executions.told_of_ends.remove(self._note_end)
+        ends.told_of_ends.remove(self._note_end)
 
     def _begin(self, info: Any) -> None:
         """Let a cell be an execution, which is written with the first thing that is recorded in it."""
@@ -108,7 +108,7 @@ class _Extension:
             if run.is_recorded:
                 source = self._source.strip("\n")
                 Deck.of(run.root, "Source Code").append(SourceCode(source, place))
-                executions.end(run, error)
+                ends.end(run, error)
             else:
                 run.over()
                 forget(run)
@@ -129,7 +129,7 @@ _MOST_SHOWN = 10
 
 def _terminate(run: Run, error: Terminated) -> None:
     if run.is_recorded:
-        executions.terminate(run, error)
+        ends.terminate(run, error)
 
 
 def _name_in(source: str) -> str:

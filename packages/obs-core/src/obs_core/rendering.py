@@ -226,12 +226,25 @@ def _as_renderer(candidate: object) -> Renderable:
     return made  # type: ignore[no-any-return]
 
 
-_registry: TypeRegistry[Renderable] = TypeRegistry(
-    "obs.renderers",
-    _as_renderer,
-    PLAIN_RENDERERS,
-    own=lambda kind: _own_display if any(name in vars(kind) for name in METHODS) else None,
-)
+def _brought_along(kind: type) -> Renderable | None:
+    """Return what draws the values of a class as it says itself; None if it says nothing."""
+    if any(name in vars(kind) for name in METHODS):
+        return _own_display
+    if all(_library(base) not in _DATA_LIBRARIES for base in kind.__mro__):
+        return None
+    # What an array or a table holds may be hidden by a repr of its own class.
+    owner = next(base for base in kind.__mro__ if "__repr__" in vars(base))
+    return None if _library(owner) in _DATA_LIBRARIES or owner is object else _REPR
+
+
+def _library(kind: type) -> str:
+    return str(kind.__module__).partition(".")[0]
+
+
+_DATA_LIBRARIES = frozenset(("jax", "jaxlib", "numpy", "pandas", "polars", "pyarrow", "tensorflow", "torch"))
+"""Libraries of arrays and tables, whose own classes are drawn by what they hold."""
+
+_registry: TypeRegistry[Renderable] = TypeRegistry("obs.renderers", _as_renderer, PLAIN_RENDERERS, own=_brought_along)
 
 
 def _storable(html: object, name: str) -> str:

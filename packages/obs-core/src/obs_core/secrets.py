@@ -204,6 +204,17 @@ class SecretGroup:
         """
         if key.startswith("__"):
             raise AttributeError(key)
+        return self.get(key)
+
+    def get(self, key: str) -> str:
+        """Look a secret of the group up by its key, which may be no attribute's name.
+
+        Raises:
+            SecretNotFoundError: No place holds it.
+
+        Examples:
+            >>> current_context().secrets.wandb.get("api-key")
+        """
         return Secret(group=self._group, key=key).resolve()
 
 

@@ -56,6 +56,10 @@ IN_CONSOLE = "import code\ncode.InteractiveInterpreter().runcode(compile('1 / 0'
         (f"{LOAD}raise SystemExit(3)", ("failed", "SystemExit: 3")),
         (f"{LOAD}exit(4)", ("failed", "SystemExit: 4")),
         (f"{LOAD}exit(0)", SUCCEEDED),
+        (f"{LOAD}exit(len('four'))", ("failed", "SystemExit: 4")),
+        (f"{LOAD}quit(len('') or None)", SUCCEEDED),
+        (f"from sys import exit\n{LOAD}exit(len('four'))", ("failed", "SystemExit: 4")),
+        (f"from sys import exit as leave\n{LOAD}leave(len(''))", SUCCEEDED),
         (f"{LOAD}raise ValueError('boom')", ("failed", "ValueError: boom")),
         (f"{LOAD}raise KeyboardInterrupt", ("failed", "KeyboardInterrupt")),
         (f"{LOAD}try:\n    sys.exit(2)\nexcept SystemExit: pass", SUCCEEDED),
@@ -398,3 +402,44 @@ def big(): wait()
 def told(folder: Path) -> tuple[str, list[str]]:
     recorded = load_execution("last", folder)
     return recorded.view.name, [one.name for one in recorded.tasks]
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    "end",
+    [
+        "os._exit(0)",
+        "os.abort()",
+        "os.execv(sys.executable, [sys.executable, '-c', ''])",
+        "os.execle(sys.executable, sys.executable, '-c', '', dict(os.environ))",
+        "os.execlp('no such program', 'no such program')",
+    ],
+)
+def test_what_was_recorded_before_an_end_that_python_does_not_tell_of_is_written(folder: Path, end: str) -> None:
+    source = f"import os, sys\nfrom obs_core import span\nwith span('before'): pass\nwith span('until'): {end}"
+    subprocess.run(
+        [sys.executable, "-c", source], env={**os.environ, "OBS_STORE": str(folder)}, capture_output=True, timeout=120
+    )
+    (found,) = list_executions(folder)
+    assert [one.name for one in load_execution(found.id, folder).span.children] == ["before", "until"]
+
+
+@pytest.mark.posix
+def test_ends_that_python_does_not_tell_of_do_and_raise_what_they_did(run_script: Callable[..., Any]) -> None:
+    said = run_script(
+        """
+import os, inspect
+from obs_core import span
+before = [str(inspect.signature(one)) for one in (os._exit, os.execv)]
+with span("any"): pass
+print(before == [str(inspect.signature(one)) for one in (os._exit, os.execv)])
+for call in (lambda: os.execv("/nowhere", ["x"]), lambda: os.execve(1, 2, 3), lambda: os._exit()):
+    try:
+        call()
+    except Exception as error:
+        print(type(error).__name__, flush=True)
+os._exit(status=7)
+""",
+        check=False,
+    )
+    assert (said.stdout.split(), said.returncode) == (["True", "FileNotFoundError", "TypeError", "TypeError"], 7)

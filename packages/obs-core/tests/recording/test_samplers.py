@@ -11,7 +11,7 @@ import pytest
 
 from obs_core import load_execution
 from obs_core.journal import records
-from obs_core.recording import executions, samplers
+from obs_core.recording import ends, executions, samplers
 from obs_core.recording.scope import active
 
 SAMPLER = """
@@ -220,4 +220,4 @@ def test_an_execution_in_which_nothing_was_recorded_is_not_sampled(
         assert run in samplers.recorded_runs()
     finally:
         active.discard(run.root)
-        executions.end(run)
+        ends.end(run)

@@ -371,6 +371,37 @@ pool.shutdown()
 
 
 @pytest.mark.posix
+@pytest.mark.parametrize("work", ["late()", "with span('late'): pass"])
+def test_a_child_that_outlives_executions_within_each_other_is_part_of_none(
+    work: str, folder: Path, run_script: Callable[..., Any]
+) -> None:
+    run_script(
+        f"""
+import os
+from obs_core import execution, span, task
+
+@task(enable_deck=False)
+def late(): pass
+
+waiting, go_on = os.pipe()
+with execution("outer"):
+    with execution("inner"):
+        child = os.fork()
+        if not child:
+            os.read(waiting, 1)
+            {work}
+            exit()
+os.write(go_on, b"x")
+os.waitpid(child, 0)
+"""
+    )
+    found = {one.name: load_execution(one.id, folder).span for one in list_executions(folder)}
+    assert found.pop("outer").children == found.pop("inner").children == []
+    (of_the_child,) = found.values()
+    assert [one.name for one in of_the_child.children] == ["late"]
+
+
+@pytest.mark.posix
 def test_a_child_that_forks_tells_its_own_children_of_its_own_executions(
     folder: Path, run_script: Callable[..., Any]
 ) -> None:

@@ -164,6 +164,8 @@ except ValueError:
         raise
 if how == "late":
     sys.exit(5)
+if how == "raise late":
+    raise KeyError("late")
 """
 
 
@@ -204,6 +206,7 @@ def test_an_execution_of_the_same_name_is_the_one_of_obs_run(
         ("kill", -signal.SIGKILL, "Terminated: SIGKILL", "killed"),
         ("term", -signal.SIGTERM, "Terminated: SIGTERM", "terminated"),
         ("late", 5, "SystemExit: 5", "exit"),
+        ("raise late", 1, "KeyError: 'late'", "exception"),
         ("caught", 0, "ValueError: no rows", "exception"),
     ],
 )
@@ -218,7 +221,7 @@ def test_how_its_process_ended_is_known(
     why = found.why()
     assert (why.cause, why.known) == (cause, True)
     assert any(one.startswith("obs run saw it end") for one in why.evidence)
-    if how != "late":
+    if "late" not in how:
         assert why.task == "load"
 
 

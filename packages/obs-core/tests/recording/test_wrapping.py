@@ -8,6 +8,7 @@ import functools
 import gc
 import itertools
 import re
+import sys
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
@@ -16,7 +17,7 @@ from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 
 import pytest
 
-from obs_core import execution, span, task
+from obs_core import current_context, execution, span, task
 from obs_core.testing import RecordingStore
 
 
@@ -66,6 +67,42 @@ def test_a_generator_that_somebody_else_holds_goes_on_when_the_caller_is_done_wi
 
     stream = Stream()
     assert (next(stream.source()), next(stream.source())) == (0, 1)
+
+
+def running() -> Iterator[str]:
+    for _ in range(2):
+        yield current_context().task_name
+
+
+class KeepsError:
+    """A retry that keeps what went wrong before, and with it the frames of the calls that it went through."""
+
+    def __init__(self) -> None:
+        self.kept: list[Any] = []
+
+    def makes(self) -> Iterator[str]:
+        made = running()
+        try:
+            raise OSError("the first try")
+        except OSError as error:
+            self.kept.append(error)
+        return made
+
+    def makes_it_in_a_helper(self) -> Iterator[str]:
+        return self.makes()
+
+    def is_debugged(self) -> Iterator[str]:
+        made = running()
+        self.kept += [sys._getframe(), sys._getframe().f_locals]
+        return made
+
+
+@pytest.mark.parametrize("way", ["makes", "makes_it_in_a_helper", "is_debugged"])
+def test_a_generator_is_its_tasks_though_the_frame_that_made_it_is_kept(way: str) -> None:
+    keeps = KeepsError()
+    rows = task(name="rows", enable_deck=False)(getattr(keeps, way))
+    assert [list(rows()), list(rows())] == [["rows", "rows"], ["rows", "rows"]]
+    assert keeps.kept
 
 
 def test_a_coroutine_or_async_generator_that_somebody_else_holds_is_the_very_same() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from obs_core import execution, list_executions
 from obs_core.store.passwords import with_password, without_password
 from obs_core.text.masking import mask
 
@@ -48,3 +51,16 @@ def test_what_is_secret_in_a_url_is_not_shown_and_comes_back(url: str, shown: st
 )
 def test_a_url_without_anything_secret_is_shown_as_it_is(url: str) -> None:
     assert (without_password(url), with_password(url)) == (url, url)
+
+
+def test_an_execution_that_is_given_its_store_holds_no_password(tmp_path: Path) -> None:
+    url = "memory://ann:hunter2-pw@host/of-one"
+    given = execution("night", store=url)
+    with given:
+        pass
+    assert "hunter2-pw" not in repr(vars(given))
+    assert [one.name for one in list_executions(url)] == ["night"]
+
+    decorated = execution("in a folder", store=tmp_path)(abs)
+    assert decorated(-7) == 7
+    assert [one.name for one in list_executions(tmp_path)] == ["in a folder"]

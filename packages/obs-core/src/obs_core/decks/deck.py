@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING, Any
 
 from obs_core import clock
-from obs_core.failsafe import guarded
+from obs_core.failsafe import guarded, keep_away
 from obs_core.journal import records
 from obs_core.limits import limited
 from obs_core.recording.here import innermost
@@ -83,14 +83,17 @@ class Deck:
 
     def _join_context(self) -> None:
         """Be a tab of the task. An engine's worker, which runs many parts of it, does not hold the decks of all."""
-        if not self._task.source:
-            decks = self._task.decks
-            for earlier in reversed(decks):  # one that was made without a tab, and appended by its user
-                if earlier.number or not self._task.enable_deck:
-                    break
-                earlier.announce()
-            decks.append(self)
-        self.announce()
+        try:
+            if not self._task.source:
+                decks = self._task.decks
+                for earlier in reversed(decks):  # one that was made without a tab, and appended by its user
+                    if earlier.number or not self._task.enable_deck:
+                        break
+                    earlier.announce()
+                decks.append(self)
+            self.announce()
+        except BaseException as error:
+            keep_away(error, f"adding deck {self.name!r}")
 
     @classmethod
     def of(cls, task: TaskState, name: str) -> Any:
@@ -114,20 +117,23 @@ class Deck:
         task = self._task
         if not task.enable_deck:
             return self
-        if type(html) is not str:
-            # A subclass of str may do anything when it is asked for its length.
-            html = str.__str__(html) if issubclass(type(html), str) else render(html)
-        for verdict in verdicts_in(html):
-            self._take_verdict(*verdict)
-        if len(html) > _MAY_SHARE or MARK in html:
-            self._append_large(html)
-            return self
-        if self._keeps:
-            self._items.append(html)
-        if self.number and not self._draws_itself:
-            task.append((self, clock.wall(), html))
-            if not len(self._items) & 4095:
-                task.journal.relieve()
+        try:
+            if type(html) is not str:
+                # A subclass of str may do anything when it is asked for its length.
+                html = str.__str__(html) if issubclass(type(html), str) else render(html)
+            for verdict in verdicts_in(html):
+                self._take_verdict(*verdict)
+            if len(html) > _MAY_SHARE or MARK in html:
+                self._append_large(html)
+                return self
+            if self._keeps:
+                self._items.append(html)
+            if self.number and not self._draws_itself:
+                task.append((self, clock.wall(), html))
+                if not len(self._items) & 4095:
+                    task.journal.relieve()
+        except BaseException as error:
+            keep_away(error, f"appending to deck {self.name!r}")
         return self
 
     @property

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from obs_core import clock
 from obs_core.decks.deck import Deck
+from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.rendering import render
 from obs_core.report.bodies import extracted
@@ -60,10 +61,11 @@ class TimeLineDeck(Deck):
             return
         self._bars.append(bar)
         self.time_info.append(info)
-        journal = self._task.journal
-        self.announce()
-        row = (bar.name, bar.start, bar.finish, bar.process_time)
-        journal.append(records.DeckTimes(self.ref_in(journal), journal.now(), [row]))
+        with guarded(f"appending to deck {self.name!r}"):
+            journal = self._task.journal
+            self.announce()
+            row = (bar.name, bar.start, bar.finish, bar.process_time)
+            journal.append(records.DeckTimes(self.ref_in(journal), journal.now(), [row]))
 
     def _shown_items(self) -> list[str]:
         drawn = self._drawn()

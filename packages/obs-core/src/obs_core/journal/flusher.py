@@ -18,8 +18,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from obs_core import clock
-from obs_core.failsafe import ObsError
-from obs_core.journal import uploads
+from obs_core.failsafe import ObsError, guarded
+from obs_core.journal import abrupt_ends, uploads
 from obs_core.locks import Register
 
 __all__ = [
@@ -111,6 +111,14 @@ def watch(journal: Flushed) -> None:
     if _thread is None:
         _start()
         _flush_at_end_of_worker()
+        abrupt_ends.precede(_write_what_is_there)
+
+
+def _write_what_is_there() -> None:
+    """Write what can be written at once: the process ends without a word."""
+    for journal in [*_journals, *_stragglers()]:
+        with contextlib.suppress(ObsError):
+            journal.flush()
 
 
 def keep_alive() -> None:
@@ -252,7 +260,7 @@ def _flush_at_last() -> None:
     """Do what is to be done when nothing else of the process will run that obs could wait for."""
     close_at_once()
     for work in reversed(_at_last):
-        with contextlib.suppress(ObsError):
+        with contextlib.suppress(ObsError), guarded("ending this process"):
             work()
     flush_all()
 

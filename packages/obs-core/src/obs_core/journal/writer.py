@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from obs_core import clock, identity
 from obs_core.__about__ import __version__
-from obs_core.failsafe import ObsError, ObsWarning, guarded, strict, warn
+from obs_core.failsafe import ObsError, ObsWarning, guarded, keep_away, strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import encoding, flusher, records, shared_content
 from obs_core.journal.batches import sealed
@@ -216,7 +216,7 @@ class Journal:
             return done
         except ObsError:
             raise
-        except Exception as error:  # too little memory, say: nothing is lost by that, the next flush tries again
+        except Exception as error:  # as in `encode`
             let_pass(error)
             if strict():
                 raise
@@ -344,7 +344,10 @@ class Journal:
             Whether it was done.
         """
         for append_pending in tuple(self.sources):
-            append_pending()
+            try:
+                append_pending()
+            except BaseException as error:
+                keep_away(error, "collecting what was held back")  # the rest is written all the same
         me = threading.get_ident()
         while self._encoding_in:
             patience = 0.0 if self._encoding_in == me else _rest(patience)
@@ -353,6 +356,11 @@ class Journal:
         self._encoding_in = me
         try:
             self._encode()
+        except Exception as error:  # too little memory, say: nothing is lost by that, the next flush tries again
+            let_pass(error)
+            if strict():
+                raise
+            return False
         finally:
             self._encoding_in = 0
         return True

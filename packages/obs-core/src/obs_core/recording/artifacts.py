@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from obs_core import clock, provenance
+from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.recording.outputs import restored, written
 from obs_core.store.base import Store
@@ -63,21 +64,22 @@ class _Pointer(msgspec.Struct):
 
 def keep(task: TaskState, name: str, value: Any, *, as_last: bool = True) -> None:
     """Keep a value with a task; see `TaskContext.keep`."""
-    name = storable_name(name)
     transformer = find_transformer(value)
     if transformer is None:
         raise TypeError(
             f"{name!r} cannot be kept: no transformer knows {type(value).__name__}, or it is too large for the one"
             " that does (see obs_core.register_transformer)"
         )
-    artifact = records.Artifact(task.own_ref(), name, transformer.name, *written(task, transformer, value))
-    task.append(artifact)
-    if not as_last:
-        task.artifacts.pop(name, None)  # an earlier value of the name was replaced
-        return
-    task.artifacts[name] = artifact
-    if task.ended is not None and task.failure is None:
-        point_to(task)  # what is kept late, after the task has returned
+    with guarded(f"keeping {name!r}", task.note):
+        name = storable_name(name)
+        artifact = records.Artifact(task.own_ref(), name, transformer.name, *written(task, transformer, value))
+        task.append(artifact)
+        if not as_last:
+            task.artifacts.pop(name, None)  # an earlier value of the name was replaced
+            return
+        task.artifacts[name] = artifact
+        if task.ended is not None and task.failure is None:
+            point_to(task)  # what is kept late, after the task has returned
 
 
 def execution_pointed_to(store: Store, path: str) -> str | None:

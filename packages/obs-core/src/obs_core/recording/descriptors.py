@@ -19,11 +19,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
 
 from obs_core.failsafe import guarded
 from obs_core.interruptions import let_pass
+from obs_core.journal import abrupt_ends
 from obs_core.journal.logs import RAW
 from obs_core.locks import new_rlock
 from obs_core.recording.run import TaskState
@@ -131,7 +130,6 @@ class _Keeping:
         self._stopped = threading.Event()
         self._pid = os.getpid()
         self._masked = False
-        self._calls: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {}
         self.kept: list[_Kept] = []
 
     def _place(self, numbers: tuple[int, ...]) -> tuple[str, bool]:
@@ -159,24 +157,13 @@ class _Keeping:
             for number, old in kept.old.items():
                 _move_stream(number, old)
                 os.dup2(kept.file, number)
-        for name in ("_exit", "execv", "execve", "abort"):
-            call = getattr(os, name)
-            self._calls[name] = call, self._before(name, call)
-            setattr(os, name, self._calls[name][1])
+        abrupt_ends.precede(self._before_an_abrupt_end)
         atexit.register(self.restore)
 
-    def _before(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Give the descriptors back before a call that ends this program."""
-
-        def ending(*arguments: Any, **named: Any) -> Any:
-            if os.getpid() == self._pid and not self._stopped.is_set():
-                with contextlib.suppress(Exception):
-                    self.pass_on()
-                    self._give_back()
-            return call(*arguments, **named)
-
-        ending.__name__ = name
-        return ending
+    def _before_an_abrupt_end(self) -> None:
+        if os.getpid() == self._pid and not self._stopped.is_set():
+            self.pass_on()
+            self._give_back()
 
     def restore(self) -> None:
         """Pass on what is left, and leave the descriptors as they were."""
@@ -184,7 +171,7 @@ class _Keeping:
             return
         self._stopped.set()
         atexit.unregister(self.restore)
-        self._give_calls_back()
+        abrupt_ends.no_longer_precede(self._before_an_abrupt_end)
         _flush_streams()
         self._give_back()
         self.pass_on(last=True)
@@ -197,11 +184,6 @@ class _Keeping:
                 _move_stream(old, number)
                 if kept.is_at(number):
                     os.dup2(old, number)
-
-    def _give_calls_back(self) -> None:
-        for name, (call, stand_in) in self._calls.items():
-            if getattr(os, name) is stand_in:
-                setattr(os, name, call)
 
     def mark(self) -> None:
         """Say in the log where the process is, for who reads what it wrote last after a kill."""
@@ -284,7 +266,7 @@ class _Keeping:
                     _move_stream(old, number, flush=False)
                     if kept.is_at(number):
                         os.dup2(old, number)
-        self._give_calls_back()
+        abrupt_ends.no_longer_precede(self._before_an_abrupt_end)
         self._stopped.set()
 
 

@@ -146,8 +146,8 @@ def _register() -> None:
 def handled_below_python() -> bool:
     """Tell whether something below Python handled SIGTERM before obs did: `faulthandler.register`, a C library."""
     try:
-        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-            caught = next((line.partition(":")[2] for line in file if line.startswith("SigCgt:")), "0")
+        with open("/proc/self/status", "rb") as file:  # as bytes: a codec is imported, which may fail by now
+            caught = next((line.partition(b":")[2] for line in file if line.startswith(b"SigCgt:")), b"0")
     except OSError:  # not Linux
         return False
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)

@@ -18,29 +18,36 @@ from collections.abc import Callable
 from typing import Any
 
 from obs_core import provenance, settings
-from obs_core.failsafe import guarded
+from obs_core.failsafe import guarded, keep_away
 from obs_core.journal import flusher, records
 from obs_core.locks import members, new_rlock
-from obs_core.recording import executions, joining
+from obs_core.recording import ends, executions, joining, supervised
 from obs_core.recording.process_end import ProcessEnd, outermost_frame
-from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
 from obs_core.recording.scope import current, going_on, look_after, operation_logs
 from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget
 from obs_core.recording.threads import Unknown, concluded_starter, starter_of_this_thread
+from obs_core.recording.unrecorded import unrecorded
 
 __all__ = ["ambient", "carried", "innermost", "of_this_thread"]
 
 
 def innermost() -> Scope:
-    """Return the innermost open span or task: of this context, of what started this thread, or the ambient one."""
-    here = going_on(current.get())
-    if here is not None:
-        return here
-    starter = starter_of_this_thread()
-    if isinstance(starter, Unknown):
-        starter = concluded_starter() or _only_operation()
-    return starter or ambient()
+    """Return the innermost open span or task: of this context, of what started this thread, or the ambient one.
+
+    If obs itself fails at that, it is where nothing is recorded.
+    """
+    try:
+        here = going_on(current.get())
+        if here is not None:
+            return here
+        starter = starter_of_this_thread()
+        if isinstance(starter, Unknown):
+            starter = concluded_starter() or _only_operation()
+        return starter or ambient()
+    except BaseException as error:
+        keep_away(error, "finding out which task runs; this is not recorded")
+        return unrecorded
 
 
 def of_this_thread() -> Scope | None:
@@ -82,27 +89,8 @@ def carried() -> joining.RemoteSpan | None:
     text = settings.carrier_text()
     found = joining.span_of_environment(text) if text else None
     if found is not None and joining.is_supervised(text):
-        _follow_the_end(found)
+        supervised.follow_the_end(found.task.run, _outermost)
     return found
-
-
-def _follow_the_end(of: joining.RemoteSpan) -> None:
-    """Let ``obs run`` know by which exception this process ends: it sees the exit code alone."""
-    global _process_end
-    _process_end = ProcessEnd(_outermost)
-    if not of.task.run.store.local:
-        flusher.at_exit_of_threads(functools.partial(_tell_supervisor, of.task))
-
-
-def _tell_supervisor(task: TaskState) -> None:
-    global _process_end
-    known, _process_end = _process_end, None
-    if known is not None:
-        error = known.error()
-        known.close()
-        if error is not None:
-            task.append(records.Raised(task.own_ref(), raised_at(error)))
-            task.journal.flush(wait=True)
 
 
 _ambient: TaskState | None = None
@@ -132,12 +120,13 @@ def _begin_ambient() -> TaskState:
     if _process_ended is not None:
         return _go_on_after_the_end(_process_ended)
     run = _new_ambient()
-    _process_end = ProcessEnd(_outermost)
-    at_sigterm(run, functools.partial(_end_ambient, run))
-    if os.getpid() != _registered_in:
-        atexit.register(_end_ambient, run)  # a forked child may have cleared what was registered
-    if not run.store.local or _is_child_of_multiprocessing():
-        flusher.at_exit_of_threads(functools.partial(_end_ambient, run))
+    with guarded("following how this process ends"):
+        _process_end = ProcessEnd(_outermost)
+        at_sigterm(run, functools.partial(_end_ambient, run))
+        if os.getpid() != _registered_in:
+            atexit.register(_end_ambient, run)  # a forked child may have cleared what was registered
+        if not run.store.local or _is_child_of_multiprocessing():
+            flusher.at_exit_of_threads(functools.partial(_end_ambient, run))
     return run.root
 
 
@@ -152,7 +141,7 @@ def _go_on_after_the_end(ended: _Ended) -> TaskState:
     """Return where what is recorded now belongs, and let each record be followed by the execution's end."""
     run = ended.run or _new_ambient()
     ended.run, run.root.over = run, False
-    _write_at_once(run.root, lambda: run.journal.items.append(executions.end_record(run, ended.error)))
+    _write_at_once(run.root, lambda: run.journal.items.append(ends.end_record(run, ended.error)))
     return run.root
 
 
@@ -201,9 +190,9 @@ def _end_ambient_now(run: Run, terminated: Terminated | None) -> None:
     if not run.is_recorded:
         forget(run)
     elif terminated is None or _is_idle_worker(run):
-        executions.end(run, error if terminated is None else None)
+        ends.end(run, error if terminated is None else None)
     else:
-        executions.terminate(run, terminated)
+        ends.terminate(run, terminated)
     if terminated is not None:
         flusher.flush_all()  # what else ends with the process has no later moment
 
@@ -220,7 +209,6 @@ def _end_at_last() -> None:
     if _ambient is not None and is_of_this_process(_ambient):
         _end_ambient(_ambient.run)
     elif (elsewhere := _ambient or (carried() if carried.cache_info().currsize else None)) is not None:
-        _tell_supervisor(elsewhere.task)
         _write_at_once(elsewhere.task)
     if _process_ended is None:
         _process_ended = _Ended(ProcessEnd(_outermost).error(), None)

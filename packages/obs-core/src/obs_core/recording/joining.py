@@ -9,7 +9,7 @@ from weakref import WeakSet
 from obs_core import identity
 from obs_core.failsafe import warn
 from obs_core.recording import faults, logs, samplers, threads
-from obs_core.recording.executions import take_part
+from obs_core.recording.ends import take_part
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
 from obs_core.recording.sigterm import forget
 from obs_core.store import Store, open_store

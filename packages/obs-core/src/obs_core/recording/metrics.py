@@ -104,7 +104,8 @@ def log_metric(name: str, value: Any, step: int | None = None, *, mirror: bool =
             task.journal.flush()
     except Exception as error:  # a name that cannot be hashed or compared, a value without a class
         let_pass(error)
-        _complain(task, "log_metric", f"a metric is not recorded: {describe_error(error)}")
+        with guarded("logging a metric"):
+            _complain(task, "log_metric", f"a metric is not recorded: {describe_error(error)}")
         return
     if mirrored and mirror:
         _tell(task, lambda experiment: experiment.metrics({series.name: value}, step))
@@ -477,8 +478,8 @@ def _complain(task: TaskState, about: str, message: str) -> None:
     if about in told or len(told) >= _MOST_TOLD:
         return
     told.add(about)
-    task.note(message)
     warn(message)
+    task.note(message)
 
 
 _MOST_TOLD = 20

@@ -2,7 +2,8 @@
 
 What counts is what leaves the outermost frame of the main thread (the script, or what ``python -m`` or a console script
 runs in). An exception that a console, a notebook or a test runner caught and printed left no such frame, whatever
-``sys.last_exc`` says. Nothing is replaced but `sys.exit`, and that in Python 3.11 alone:
+``sys.last_exc`` says. Nothing is replaced but `sys.exit` (and what `site` calls ``exit`` and ``quit``), and that in
+Python 3.11 alone:
 
 - From Python 3.12 on `sys.monitoring` tells which exception leaves that frame, `SystemExit` included.
 - Python 3.11, or a process whose monitoring tools are all taken, tells an uncaught exception by the traceback of
@@ -17,6 +18,7 @@ which is taken for a success.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import functools
 import sys
@@ -75,7 +77,8 @@ class ProcessEnd:
         self._left_by: BaseException | None = None
         self._exit: SystemExit | None = None
         self._hook_exit: SystemExit | None = None  # by which `sys.excepthook` ended the process
-        self._stand_in: Callable[..., Any] | None = None
+        self._stand_ins: list[tuple[dict[str, Any], str, Any, Any]] = []
+        """Where each is put, under which name, and what was there."""
         self._tool = None if ends else self._monitor()
         if self._tool is None and self._frame is not None and not ends:
             self._stand_in_for_exit()
@@ -94,9 +97,9 @@ class ProcessEnd:
                 monitoring: Any = sys.monitoring  # type: ignore[attr-defined]  # from Python 3.12 on
                 monitoring.set_events(self._tool, 0)
                 monitoring.free_tool_id(self._tool)
-        stand_in = self._stand_in
-        if stand_in is not None and sys.exit is stand_in:  # else somebody has put something over it: that stays
-            sys.exit = stand_in.__wrapped__  # type: ignore[attr-defined]
+        for namespace, name, stand_in, original in self._stand_ins:
+            if namespace.get(name) is stand_in:  # else somebody has put something over it: that stays
+                namespace[name] = original
 
     # Python 3.12
 
@@ -127,16 +130,28 @@ class ProcessEnd:
 
         @functools.wraps(original)
         def exit(status: Any = None, /) -> Any:
-            if threading.current_thread() is threading.main_thread():
-                error = SystemExit() if status is None else SystemExit(status)
-                if self._frame is None or _is_running(self._frame):
-                    self._exit = error
-                elif _is_running_code(_code_of(sys.excepthook)):
-                    self._hook_exit = error
+            self._is_called_with(status)
             original(status)
 
-        self._stand_in = exit
-        sys.exit = exit
+        self._put(vars(sys), "exit", exit)
+        main = vars(sys.modules["__main__"])
+        for name in [name for name, value in main.items() if value is original]:  # ``from sys import exit``
+            self._put(main, name, exit)
+        for name in ("exit", "quit"):  # those that `site` makes, for consoles; scripts call them all the same
+            if type(found := vars(builtins).get(name)).__name__ == "Quitter":
+                self._put(vars(builtins), name, _Quitter(found, self._is_called_with))
+
+    def _put(self, namespace: dict[str, Any], name: str, stand_in: Any) -> None:
+        self._stand_ins.append((namespace, name, stand_in, namespace[name]))
+        namespace[name] = stand_in
+
+    def _is_called_with(self, status: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            error = SystemExit() if status is None else SystemExit(status)
+            if self._frame is None or _is_running(self._frame):
+                self._exit = error
+            elif _is_running_code(_code_of(sys.excepthook)):
+                self._hook_exit = error
 
     def _guessed(self) -> BaseException | None:
         frame = self._frame
@@ -147,6 +162,21 @@ class ProcessEnd:
         if traceback is not None and traceback.tb_frame is frame:
             return last  # type: ignore[no-any-return]
         return self._exit or _constant_exit(frame)
+
+
+class _Quitter:
+    """Stands in for what `site` calls ``exit`` and ``quit``."""
+
+    def __init__(self, original: Any, tell: Callable[[Any], None]) -> None:
+        self._original = original
+        self._tell = tell
+
+    def __call__(self, code: Any = None) -> Any:
+        self._tell(code)
+        self._original(code)
+
+    def __repr__(self) -> str:
+        return repr(self._original)
 
 
 def outermost_frame() -> FrameType | None:

@@ -162,9 +162,11 @@ class track(Generic[T]):
                 yield item
                 self.done = done = done + 1
                 if done >= self._next:
-                    self._look()
+                    with guarded("showing progress"):
+                        self._look()
         finally:
-            self.close()
+            with guarded("recording progress"):
+                self.close()
 
     async def __aiter__(self) -> AsyncIterator[T]:
         self._begin()
@@ -173,7 +175,8 @@ class track(Generic[T]):
                 yield item
                 self.update()
         finally:
-            self.close()
+            with guarded("recording progress"):
+                self.close()
 
     def __len__(self) -> int:
         if self.total is None:
@@ -190,7 +193,8 @@ class track(Generic[T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close(ended=error is None)
+        with guarded("recording progress"):
+            self.close(ended=error is None)
 
     def update(self, count: int = 1) -> None:
         """Say that more items are done.
@@ -202,7 +206,8 @@ class track(Generic[T]):
             self._begin()
         self.done += count
         if self.done >= self._next or count < 0:
-            self._look()
+            with guarded("showing progress"):
+                self._look()
 
     def set_description(self, description: str) -> None:
         """Call the loop something else from now on."""
@@ -243,9 +248,9 @@ class track(Generic[T]):
             return
         self._start = self._looked = clock.wall()
         self._elapsed, self._next, self._step, self._seen = 0, self.done + 1, 1, self.done
-        self._task = innermost().task
-        with guarded("recording progress", self._task.note):
-            progress_of(self._task.run).add(self._task, self)
+        task = self._task = innermost().task
+        with guarded("recording progress", task.note):
+            progress_of(task.run).add(task, self)
         if self._wanted or (self._wanted is None and not settings.quiet()):
             with guarded("showing progress"):
                 self._shown = _display_for(self)

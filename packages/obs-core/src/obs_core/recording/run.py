@@ -221,18 +221,20 @@ class TaskState:
 
     def link(self, name: str, url: str) -> None:
         """Attach a named address to this task."""
-        attached = Link(mask(str(name)), mask(str(url)))
-        if not self.source:
-            self.links.append(attached)
-        self.journal.relieve()
-        self.append(records.LinkMade(self.own_ref(), attached.name, attached.url))
+        with guarded("recording a link"):
+            attached = Link(mask(str(name)), mask(str(url)))
+            if not self.source:
+                self.links.append(attached)
+            self.journal.relieve()
+            self.append(records.LinkMade(self.own_ref(), attached.name, attached.url))
 
     def note(self, text: str) -> None:
         """Let everyone who reads this task's report know something."""
-        self.notes.append(text)
-        self.journal.relieve()
-        self.append(records.Note(self.own_ref(), text))
-        self.run.verdicts.add("warned", "Note", text)
+        with guarded("recording a note"):
+            self.notes.append(text)
+            self.journal.relieve()
+            self.append(records.Note(self.own_ref(), text))
+            self.run.verdicts.add("warned", "Note", text)
 
     def take_verdict(self, outcome: str, name: str, found: str, span: records.Ref | None = None) -> None:
         """Record what was checked in this task, where no deck shows it.
@@ -298,6 +300,7 @@ class Run:
         name: Its name.
         writer: This process's writer id.
         preamble: Records that are written only once others follow.
+        journal: Where to. Default: a new one in the store.
 
     Attributes:
         root: The state outside any task.
@@ -343,11 +346,12 @@ class Run:
         name: str,
         writer: str,
         preamble: list[records.Record] | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.store = store
         self.id = execution_id
         self.name = name
-        self.journal = Journal(store, execution_id, writer, preamble)
+        self.journal = journal or Journal(store, execution_id, writer, preamble)
         self.log = LogWriter(self.journal)
         self.verdicts = VerdictLog(self.journal)
         self.root = TaskState(self, name, None, enable_deck=settings.decks_enabled())
@@ -398,12 +402,17 @@ class Run:
 
     @property
     def url(self) -> str:
-        """The execution's address: below `OBS_UI_URL` if that is set, else its place in the store."""
-        base = settings.ui_url()
-        if base:
-            return f"{base}/executions/{self.id}"
-        place = self.store.address(execution_path(self.id))
-        return place if "://" in place else f"file://{place}"
+        """The execution's address: below `OBS_UI_URL` if that is set, else its place in the store.
+
+        Empty if it cannot be told.
+        """
+        with guarded("finding the address of an execution"):
+            base = settings.ui_url()
+            if base:
+                return f"{base}/executions/{self.id}"
+            place = self.store.address(execution_path(self.id))
+            return place if "://" in place else f"file://{place}"
+        return ""
 
 
 _page: Any = None

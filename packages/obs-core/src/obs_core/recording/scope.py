@@ -103,5 +103,6 @@ def look_after(run: Run) -> None:
 def has_ended(scope: Scope) -> bool:
     """Tell whether the execution of a span or task has ended, or what was carried here was left."""
     task = scope.task
+    look_after(task.run)
     joined_or_root = task.parent is None
     return task.over if joined_or_root else task.run.root.over

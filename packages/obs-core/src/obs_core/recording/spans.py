@@ -6,14 +6,17 @@ import functools
 import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from obs_core import clock
+from obs_core.failsafe import keep_away
 from obs_core.recording.here import innermost
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.run import Scope, TaskState
 from obs_core.recording.scope import current, entered, going_on, leave, look_after
+from obs_core.recording.unrecorded import unrecorded
 from obs_core.recording.wrapping import wrap
 from obs_core.text.plain_values import plain
 
@@ -143,48 +146,57 @@ class span:
 
     def __enter__(self) -> span:
         global _read_at, _process_time
-        if self.task is not _NOT_ENTERED:
-            return self._enter_again()
-        outside = self.outside = _get()
-        if outside is None:
-            outside = self.adopter = innermost()
-        task = self.task = outside.task
-        if task.over:
-            task = self._outside_what_ended(outside)
-        now = clock.wall()
-        if now - _read_at > _FRESH:
-            _process_time = clock.process()
-            _read_at = now
-            task.journal.relieve()
-            if task.run.told is not None:
-                look_after(task.run)
-                if task.over:
-                    task = self._outside_what_ended(outside)
-        self.cpu = _process_time
-        self.start = now
-        task.append(self)
-        _set(self)
+        try:
+            if self.task is not _NOT_ENTERED:
+                return self._enter_again()
+            outside = self.outside = _get()
+            if outside is None:
+                outside = self.adopter = innermost()
+            task = self.task = outside.task
+            if task.over:
+                task = self._outside_what_ended(outside)
+            now = clock.wall()
+            if now - _read_at > _FRESH:
+                _process_time = clock.process()
+                _read_at = now
+                task.journal.relieve()
+                if task.run.told is not None:
+                    look_after(task.run)
+                    if task.over:
+                        task = self._outside_what_ended(outside)
+            self.cpu = _process_time
+            self.start = now
+            task.append(self)
+            _set(self)
+        except BaseException as error:
+            keep_away(error, f"recording span {self.name!r}")
+            self._stand_nowhere()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         global _read_at, _process_time
-        if self.end:
-            return self._exit_again(kind, error, traceback)
-        now = clock.wall()
-        if now - _read_at > _FRESH:
-            _process_time = clock.process()
-            _read_at = now
-        self.cpu = _process_time - self.cpu
-        self.error = kind if kind is None or not ended_well(error) else None
-        self.end = now
-        if _get() is self:
-            _set(self.outside)
-        else:
-            leave(self)
-        if self.announced:
-            self.task.append(self)
+        try:
+            if self.end:
+                return self._exit_again(kind, error, traceback)
+            now = clock.wall()
+            if now - _read_at > _FRESH:
+                _process_time = clock.process()
+                _read_at = now
+            self.cpu = _process_time - self.cpu
+            self.error = kind if kind is None or not ended_well(error) else None
+            self.end = now
+            if _get() is self:
+                _set(self.outside)
+            else:
+                leave(self)
+            if self.announced:
+                self.task.append(self)
+        except BaseException as failure:
+            keep_away(failure, f"ending span {self.name!r}")
+            if _get() is self:
+                current.set(self.outside)
         return None
 
     async def __aenter__(self) -> span:
@@ -220,6 +232,12 @@ class span:
         self.task = self.parent.task
         return self.task
 
+    def _stand_nowhere(self) -> None:
+        """Be a span that is not recorded, unless it was before that failed."""
+        if not hasattr(self, "start"):
+            self.outside, self.adopter, self.task = None, unrecorded, unrecorded
+            self.start = self.cpu = 0
+
     def _twin(self) -> span:
         return span(self.name, **(self.attributes or {}))
 
@@ -243,5 +261,9 @@ class span:
         self.__exit__(kind, error, traceback)
 
 
-def _call_of(decorating: span, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> span:
-    return decorating._twin()
+def _call_of(decorating: span, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> AbstractContextManager[span | None]:
+    try:
+        return decorating._twin()
+    except BaseException as error:
+        keep_away(error, f"recording span {decorating.name!r}")
+        return nullcontext()

@@ -20,11 +20,13 @@ from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.journal.numbering import ROOT, SUPERVISOR
 from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
-from obs_core.recording.executions import end, make_visible, new_run, start_record
+from obs_core.recording.ends import end
+from obs_core.recording.executions import new_run, start_record
 from obs_core.recording.joining import described
 from obs_core.recording.raised import Told, told
 from obs_core.recording.run import Run
 from obs_core.recording.sigterm import Terminated
+from obs_core.recording.visibility import make_visible
 from obs_core.store import open_store
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import byte_size

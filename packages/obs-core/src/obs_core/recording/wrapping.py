@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import AbstractContextManager
 from sys import getrefcount
-from types import AsyncGeneratorType, CodeType, CoroutineType, GeneratorType, MethodType, TracebackType
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 from weakref import getweakrefcount
 
@@ -333,9 +334,10 @@ def _later_kind(references: int, result: Any) -> Kind | None:
     """Tell what a result is that is still to be awaited or iterated over; None if its call is done.
 
     A coroutine or generator counts if this call made it: it is one of Python's own, nobody has begun it, and nobody
-    else holds it. One that somebody else holds goes on when the caller is done with it. An object that is more than
-    that (aiohttp's requests are awaited or entered) or an awaitable of any other kind (of Ray, Dask or Prefect, say) is
-    a result like any other. All these are handed on as they are.
+    else holds it, but for what keeps the calls that made it: a stored traceback, a debugger. One that somebody else
+    holds goes on when the caller is done with it. An object that is more than that (aiohttp's requests are awaited or
+    entered) or an awaitable of any other kind (of Ray, Dask or Prefect, say) is a result like any other. All these are
+    handed on as they are.
 
     Args:
         references: How often it is referred to, as `sys.getrefcount` told where it was a local variable. Asked for
@@ -345,7 +347,9 @@ def _later_kind(references: int, result: Any) -> Kind | None:
     made = _MADE_LATER.get(type(result))
     if made is not None:
         kind, frame, paused = made
-        is_held = references > _UNSHARED or getweakrefcount(result) > 0
+        is_held = getweakrefcount(result) > 0 or (
+            references > _UNSHARED and references - _kept_by_ended_calls(result) > _UNSHARED
+        )
         is_new = not is_held and getattr(result, frame) is not None and not _is_begun(result, frame, paused)
         if kind == "generator" and result.gi_code.co_flags & _ITERABLE_COROUTINE:
             kind = "coroutine"
@@ -355,6 +359,29 @@ def _later_kind(references: int, result: Any) -> Kind | None:
     except BaseException as error:  # a metaclass may raise anything
         let_pass(error)
         return None
+
+
+def _kept_by_ended_calls(result: Any) -> int:
+    """Count the references to an object by calls that have ended, whose frames somebody keeps.
+
+    A frame is given to the garbage collector when its call ends, so one that has just ended is among its youngest.
+    """
+    if gc.get_count()[0] > _MOST_LOOKED_AT:
+        return 0
+    count = 0
+    for frame in gc.get_objects(generation=0):
+        if type(frame) is FrameType:
+            held = gc.get_referents(frame)
+            count += sum(one is result for one in held)
+            if any(type(one) is dict for one in held):
+                # Before Python 3.13 the dict of its variables stays with it, once somebody has asked for that.
+                variables = frame.f_locals
+                count += sum(one is result for kept in held if kept is variables for one in kept.values())
+    return count
+
+
+_MOST_LOOKED_AT = 10_000
+"""Young objects among which frames are looked for; there are more only where the garbage collector is turned off."""
 
 
 def _is_begun(result: Any, frame: str, paused: tuple[str, ...]) -> bool:

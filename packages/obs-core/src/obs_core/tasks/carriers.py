@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import TracebackType
 
+from obs_core.failsafe import guarded, keep_away
+from obs_core.journal.numbering import ROOT
 from obs_core.recording.here import innermost
-from obs_core.recording.joining import described, detach, joined
+from obs_core.recording.joining import RemoteSpan, described, detach, joined
 from obs_core.recording.scope import current, leave
+from obs_core.recording.unrecorded import unrecorded
 from obs_core.tasks.context import TaskContext, context_of
 
 __all__ = ["attach", "carrier"]
@@ -24,12 +27,20 @@ def carrier() -> dict[str, str]:
         >>> pool = ProcessPoolExecutor(initializer=attach, initargs=(carrier(),))
         >>> subprocess.run(command, env={**os.environ, "OBS_CARRIER": json.dumps(carrier())})
     """
-    here = innermost()
-    task = here.task
-    parent = task.journal.global_ref(here.number) if isinstance(here.number, int) else here.number
-    task.shared = True
-    task.journal.announce()
-    return described(task, parent)
+    try:
+        here = innermost()
+        task = here.task
+        parent = task.journal.global_ref(here.number) if isinstance(here.number, int) else here.number
+        task.shared = True
+        task.journal.announce()
+        return described(task, parent)
+    except BaseException as error:
+        keep_away(error, "describing the running task for others; what they do is not recorded")
+        return dict(_OF_NOTHING)
+
+
+_NOWHERE = RemoteSpan(ROOT, unrecorded)
+_OF_NOTHING = described(unrecorded, ROOT)
 
 
 class attach:
@@ -51,9 +62,15 @@ class attach:
     """
 
     def __init__(self, carrier: Mapping[str, str]) -> None:
-        self._span = joined(carrier)
-        self._span.outside = current.get()
-        current.set(self._span)
+        try:
+            self._span = joined(carrier)
+            self._span.outside = current.get()
+            current.set(self._span)
+        except ValueError:
+            raise
+        except BaseException as error:
+            keep_away(error, "going on with a task; what is done here is not recorded")
+            self._span = _NOWHERE
 
     def __enter__(self) -> TaskContext:
         return context_of(self._span.task)
@@ -61,5 +78,7 @@ class attach:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        leave(self._span)
-        detach(self._span)
+        with guarded("leaving a task that was begun elsewhere"):
+            leave(self._span)
+            if self._span is not _NOWHERE:
+                detach(self._span)

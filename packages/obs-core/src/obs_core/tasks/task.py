@@ -12,26 +12,20 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from obs_core import clock
 from obs_core import settings as environment
-from obs_core.failsafe import guarded, strict, warn
+from obs_core.failsafe import guarded, keep_away, strict, warn
 from obs_core.interruptions import interruption
 from obs_core.journal import records
 from obs_core.recording import logs, surroundings, threads, wrapping
-from obs_core.recording.executions import (
-    begin,
-    end,
-    leave_part,
-    leave_to_parent,
-    make_task_visible,
-    make_visible,
-    take_part_with,
-)
+from obs_core.recording.ends import end, leave_part, leave_to_parent, take_part_with
+from obs_core.recording.executions import begin
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState, is_of_this_process
-from obs_core.recording.scope import active, current, entered, going_on, leave, look_after
+from obs_core.recording.scope import active, current, entered, going_on, leave
+from obs_core.recording.visibility import make_task_visible, make_visible
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import remember_names
@@ -269,30 +263,28 @@ class _Call:
     ) -> None:
         task, self._arguments = self._task, ((), {})
         if task is None:
+            self._end_unrecorded(error)
             return
-        if not is_of_this_process(task):
-            logs.end(task)
-            self._leave(task)
-            leave_to_parent(task, error)
-            return
-        error = None if ended_well(error) else error
-        task.body_ends()
-        task.ended = clock.wall()
-        logs.end(task)
-        task.failure = None if error is None else describe_error(error)
-        inner, calls = (None, []) if error is None else self._came_from(error)
-        if inner is not None:
-            self._raised = inner._raised
         try:
-            if task.enable_deck:
-                with own_work(task, "finish the decks"):
-                    if _has_room(task):
-                        self._report(task, error, inner, calls)
-                    if error is None:
-                        self._keep(task)
-            elif error is None and self._keep(task):
-                used = task.spent[1] if task.spent else 0  # the clock of the process costs a system call
-                record_own_work(task, "obs: keep the output", task.ended, task.cpu + used)
+            if is_of_this_process(task):
+                self._close(task, None if ended_well(error) else error)
+            else:
+                logs.end(task)
+                self._leave(task)
+                leave_to_parent(task, error)
+        except BaseException as failure:
+            keep_away(failure, f"ending task {self._settings.name!r}")
+
+    def _end_unrecorded(self, error: BaseException | None) -> None:
+        """End what was begun of a call that could not be recorded."""
+        run, self._own_run = self._own_run, None
+        if run is not None:
+            with guarded(f"ending execution {run.name!r}"):
+                end(run, error)
+
+    def _close(self, task: TaskState, error: BaseException | None) -> None:
+        try:
+            self._finish(task, error)
         except (
             BaseException
         ) as late:  # a timeout of the task's that came while its result was drawn: the call raises it
@@ -305,6 +297,30 @@ class _Call:
             if self._is_outermost:
                 leave_part(task)
 
+    def _finish(self, task: TaskState, error: BaseException | None) -> None:
+        try:
+            self._take_end(task, error)
+        except BaseException as failure:
+            keep_away(failure, f"finishing task {task.name!r}", task.note)
+
+    def _take_end(self, task: TaskState, error: BaseException | None) -> None:
+        task.body_ends()
+        ended = task.ended = clock.wall()
+        task.failure = None if error is None else describe_error(error)
+        logs.end(task)
+        inner, calls = (None, []) if error is None else self._came_from(error)
+        if inner is not None:
+            self._raised = inner._raised
+        if task.enable_deck:
+            with own_work(task, "finish the decks"):
+                if _has_room(task):
+                    self._report(task, error, inner, calls)
+                if error is None:
+                    self._keep(task)
+        elif error is None and self._keep(task):
+            used = task.spent[1] if task.spent else 0  # the clock of the process costs a system call
+            record_own_work(task, "obs: keep the output", ended, task.cpu + used)
+
     def _leave(self, task: TaskState) -> None:
         task.over, task.older_threads = True, None
         active.discard(task)
@@ -315,10 +331,7 @@ class _Call:
         if sys.is_finalizing():
             return  # called by a finalizer: what renders and writes is gone already
         settings = self._settings
-        outside = current.get()
-        if outside is not None:
-            look_after(outside.task.run)
-            outside = going_on(outside)
+        outside = going_on(current.get())
         parent = outside or of_this_thread() or carried()
         if parent is None:
             self._own_run = begin(settings.name, {})

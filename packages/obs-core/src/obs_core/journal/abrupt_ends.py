@@ -1,0 +1,57 @@
+"""The ends of which Python tells nobody: `os._exit`, `os.abort`, and `os.execv`, which begins another program instead.
+
+No handler of `atexit` runs then, so what was recorded in the last second would be lost. These functions are called
+through one that writes it first; what they do, raise and give is the same. Nothing else is slower for that.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from obs_core.failsafe import guarded
+
+__all__ = ["no_longer_precede", "precede"]
+
+_NAMES = ("_exit", "abort", "execv", "execve")
+"""The other functions of the exec family call one of these, as attributes of `os`."""
+
+_works: list[Callable[[], None]] = []
+"""What is called, in this order."""
+
+_is_replaced = False
+
+
+def precede(work: Callable[[], None]) -> None:
+    """Call something before this process, or a forked child, ends abruptly; what was given last is called first.
+
+    Args:
+        work: What is called; it must be quick.
+    """
+    global _is_replaced
+    if work not in _works:
+        _works.insert(0, work)
+    if not _is_replaced:
+        _is_replaced = True
+        for name in _NAMES:
+            setattr(os, name, _after_works(getattr(os, name)))
+
+
+def no_longer_precede(work: Callable[[], None]) -> None:
+    """Take back what was given to `precede`."""
+    if work in _works:
+        _works.remove(work)
+
+
+def _after_works(end: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(end)
+    def ends(*args: Any, **kwargs: Any) -> Any:
+        for work in () if sys.is_finalizing() else tuple(_works):
+            with guarded("writing what was recorded before the process ends"):
+                work()
+        return end(*args, **kwargs)
+
+    return ends
