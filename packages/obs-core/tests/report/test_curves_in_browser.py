@@ -92,3 +92,23 @@ def test_the_axis_writes_a_value_as_the_table_does(show: Callable[..., Any], val
     written = {one["text"] for one in ticks_of(page)}
     assert precise(value) in written
     assert page.locator(f'td:text-is("{precise(value)}")').count() > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (1_000_000.0, "1,000,000"),
+        (1234.0, "1234"),
+        (16_589_932.5, "16,589,932"),
+        (0.000123456789, "0.000123457"),
+        (-1.5e-9, "-1.5e-09"),
+        (2e16, "2e+16"),
+        (0.1, "0.1"),
+        (-0.0, "0"),
+    ],
+)
+def test_the_table_and_the_chart_write_a_number_alike(show: Callable[..., Any], value: float, told: str) -> None:
+    page = show(value)
+    assert page.locator("table:not(.u-legend) tbody td").nth(1).text_content() == told
+    page.locator(".u-over").hover()
+    assert page.locator(".u-legend .u-value").nth(1).text_content() == told

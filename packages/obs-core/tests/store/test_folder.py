@@ -19,7 +19,7 @@ from obs_core.journal import liveness
 from obs_core.store import open_store
 from obs_core.store.base import StoreError
 from obs_core.store.fetching import fetch_each
-from obs_core.store.packing import inflated, member, unpacked
+from obs_core.store.packing import inflated, member, outlined, unpacked
 from obs_core.store.paths import belongs_to
 from obs_core.testing import RecordingStore
 
@@ -107,6 +107,18 @@ def test_records_may_name_files_of_their_own_execution_and_shared_content_only()
     )
     for path in others:
         assert not belongs_to(path, "a")
+
+
+def test_an_outline_is_taken_instead_of_its_member_unless_either_is_damaged() -> None:
+    parts = [os.urandom(3_000) for _ in range(3)]
+    content = member(parts[0]) + member(parts[1], outline=b"what it is about") + member(parts[2])
+    assert gzip.decompress(content) == b"".join(parts)
+    assert inflated(content) == (b"".join(parts), 0)
+    assert outlined(content) == (parts[0] + b"what it is about" + parts[2], 0, 9_000)
+    for place in (30, 200):  # in the outline, in the member
+        at = len(member(parts[0])) + place
+        damaged = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+        assert outlined(damaged)[:2] == inflated(damaged)
 
 
 def test_members_of_gzip_are_found_behind_a_damaged_one_and_read_by_any_gzip() -> None:

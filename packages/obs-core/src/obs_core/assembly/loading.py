@@ -75,7 +75,7 @@ def _newest_of_name(name: str, ids: list[str], store: Store) -> str | None:
 def assembled(store: Store, execution_id: str) -> Assembly:
     """Read the whole journal of an execution and put it together; nothing is drawn."""
     assembly = Assembly(store, execution_id)
-    for path, lines in read_segments(store, segment_names(store, execution_id)):
+    for path, lines in read_segments(store, segment_names(store, execution_id), outlines=True):
         assembly.add(writer_of(path), decode(lines), path)
     assembly.finish()
     return assembly

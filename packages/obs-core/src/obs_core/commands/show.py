@@ -23,6 +23,7 @@ from obs_core.reading.listing import list_executions
 from obs_core.text.durations import format_duration, format_iso
 from obs_core.text.terminal import Screen
 from obs_core.text.verdicts import counted_verdicts
+from obs_core.values.registry import declared, load
 
 
 class Show(OfOneExecution):
@@ -192,6 +193,7 @@ class Dump(OfOneExecution):
         ("obs dump --format json", "the last execution's spans, for another program"),
         ("obs dump flights --format chrome > trace.json", "open it in https://ui.perfetto.dev"),
         ("obs dump flights --against 7mva", "which functions became slower since 7mva"),
+        ("obs dump flights --against 7mva --format html > changes.html", "the same as a flame graph"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -201,7 +203,7 @@ class Dump(OfOneExecution):
             "--against",
             metavar="ID",
             help="an earlier execution: which functions became slower and faster since; with --format collapsed each"
-            " stack's milliseconds of CPU before and after, for differential flame graphs",
+            " stack's milliseconds of CPU before and after, with --format html a differential flame graph",
         )
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
@@ -211,6 +213,8 @@ class Dump(OfOneExecution):
             execution.span.dump()
         elif arguments.format == "chrome":
             execution.span.to_chrome_trace(sys.stdout)
+        elif arguments.format == "html":
+            raise CommandError("--format html draws what changed: --against says since which execution")
         elif arguments.format in _OF_PROFILES:
             _dump_profile(execution, arguments.format)
         else:
@@ -219,7 +223,7 @@ class Dump(OfOneExecution):
         return 0
 
 
-_OF_PROFILES = ("speedscope", "collapsed")
+_OF_PROFILES = ("speedscope", "collapsed", "html")
 _FORMATS = ("yaml", "json", "chrome", *_OF_PROFILES)
 
 
@@ -242,8 +246,17 @@ def _dump_changes(execution: Execution, earlier: Execution, wanted: str) -> None
         sys.stdout.writelines(collapsed_changes(before, after))
     elif wanted == "yaml":  # none was asked for
         sys.stdout.writelines(told_changes(profile_changes(before, after), Screen.of(sys.stdout).width))
+    elif wanted == "html":
+        sys.stdout.write(_page_of_changes(earlier, execution))
     else:
-        raise CommandError(f"--against tells a table, or with --format collapsed stacks, but not {wanted}")
+        raise CommandError(f"--against tells a table, or with --format collapsed or html flame graphs, not {wanted}")
+
+
+def _page_of_changes(earlier: Execution, later: Execution) -> str:
+    for point in declared("obs.profile_changes"):
+        page: str = load(point)(earlier, later)
+        return page
+    raise CommandError("--format html draws with obs-resources: pip install obs-resources")
 
 
 def _dump_profile(execution: Execution, wanted: str) -> None:

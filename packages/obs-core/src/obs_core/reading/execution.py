@@ -299,7 +299,7 @@ class Execution:
         if not found:
             there = ", ".join(sorted({repr(metric.name) for metric in logged})) or "none"
             raise KeyError(f"no metric {name!r} in execution {self.id}; there are: {there}")
-        whole = CollectedMetric("", name, parts=[part for metric in found for part in metric.parts])
+        whole = CollectedMetric("", name, found[0].whole, parts=[part for metric in found for part in metric.parts])
         return read(whole, in_order=len(found) > 1)
 
     def progress_of(self, task: TaskView) -> list[ProgressBar]:

@@ -15,18 +15,16 @@
   };
   const colour = (name, otherwise) => getComputedStyle(root).getPropertyValue(name).trim() || otherwise;
   const isDark = () => root.dataset.theme === "dark";
-  const grouped = (text) => text.replace(/^(-?)(\d{5,})/, (_, sign, whole) => sign + whole.replace(/\B(?=(\d{3})+$)/g, ","));
-  // As precise in obs_core.text.numbers writes it, so that chart and table say the same.
+  // Numbers as obs_core.text.numbers writes them, so that chart and table say the same.
+  const fixed = (value, least, most) => {
+    const said = value.toLocaleString("en", { useGrouping: Math.abs(value) >= 1e4, minimumFractionDigits: least, maximumFractionDigits: most, roundingMode: "halfEven" });
+    return said === "-0" ? "0" : said;
+  };
   const number = (value) => {
     if (value == null) return "–";
     const size = Math.abs(value);
-    if (size && (size < 1e-4 || size >= 1e15)) {
-      const [digits, exponent] = value.toExponential(5).split("e");
-      return `${Number(digits)}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
-    }
-    const decimals = Number.isInteger(value) ? 0 : Math.max(0, 5 - Math.floor(Math.log10(size)));
-    const text = value.toFixed(decimals);
-    return grouped((text.includes(".") ? text.replace(/\.?0+$/, "") : text).replace(/^-0$/, "0"));
+    if (size && (size < 1e-4 || size >= 1e15)) return String(Number(value.toPrecision(6)).toExponential()).replace(/e([+-])(\d)$/, "e$10$2");
+    return fixed(value, 0, Number.isInteger(value) ? 0 : Math.max(0, 5 - Math.floor(Math.log10(size))));
   };
   // Labels of an axis tell its ticks apart, however little lies between them.
   const SHORTEST_AXIS = 46;
@@ -41,7 +39,7 @@
       if (tick == null) return "";
       const short = number(tick);
       const suffices = places === undefined || Math.abs(tick) >= 1e15 || Math.abs(Number(short.replaceAll(",", "")) - tick) < step / 100;
-      return suffices ? short : grouped(tick.toFixed(places));
+      return suffices ? short : fixed(tick, places, places);
     });
   };
   const sizeOf = (plot, texts) => {
