@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from obs_core import attach, carrier, check, current_context, execution, log_metric, task
+from obs_core import list_executions as recorded
 from obs_core.journal import flusher
 from obs_core.model import ExecutionView, VerdictCounts
 from obs_core.store import open_store
@@ -181,6 +182,28 @@ def test_tasks_are_read_once(indexer: Indexer, folder: Path, tmp_path: Path) -> 
     assert tasks.of([one])[one] == [row]
     with sqlite3.connect(tmp_path / "index.sqlite") as database:
         assert database.execute("select count(*) from tasks").fetchone() == (1,)
+
+
+def test_a_task_that_was_killed_took_as_long_as_it_was_heard_of(indexer: Indexer, tmp_path: Path) -> None:
+    script = tmp_path / "night.py"
+    script.write_text(
+        "import os, signal, time\n"
+        "from obs_core import log_metric, task\n"
+        "from obs_core.journal import flusher\n"
+        "@task\n"
+        "def fit():\n"
+        "    until = time.monotonic() + 0.3\n"
+        "    while time.monotonic() < until:\n"
+        "        log_metric('loss', 1.0)\n"
+        "    flusher.flush_all()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "fit()\n"
+    )
+    subprocess.run([sys.executable, script], env={**os.environ}, check=False)
+    (one,) = (view.id for view in recorded())
+    (row,) = TaskIndex(indexer.engine, indexer.store, indexer.store_number).of([one])[one]
+    assert (row.name, row.status) == ("fit", "lost")
+    assert row.duration >= 250_000_000
 
 
 def test_numbers_that_tasks_returned_and_kept_are_curves_over_runs(indexer: Indexer) -> None:

@@ -133,6 +133,36 @@ def test_show_as_text_tells_one_deck_whole(folder: Path, capsys: pytest.CaptureF
     assert no_text.startswith("obs: --deck goes with --text")
 
 
+def test_show_as_text_keeps_apart_what_only_the_style_keeps_apart(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @task
+    def join() -> None:
+        moved = '<ul><li><span><q>27.4</q></span><span class="meter"><i></i></span><b>0 % → 37 %</b></li></ul>'
+        tile = "<ul><li><b>500,000</b><span>rows</span></li></ul>"
+        code = "<pre><code><span>de</span><span>f</span> x</code></pre>"
+        Deck("Drift").append(f"{moved}{tile}{code}")
+
+    with execution("flights", store=folder):
+        join()
+    assert obs(["show", "--text", "--deck", "Drift"]) == 0
+    told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert told[-3:] == ["27.4 0 % → 37 %", "500,000 rows", "def x"]
+
+
+def test_show_as_text_tells_the_lines_that_a_task_logged(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @task
+    def join() -> None:
+        logging.getLogger("flights").warning("7 rows < 8 & dropped")
+        print("joined")
+
+    with execution("flights", store=folder):
+        join()
+    capsys.readouterr()
+    assert obs(["show", "--text", "--deck", "Logs"]) == 0
+    assert capsys.readouterr().out.endswith("\n[Logs]\nWARNING 7 rows < 8 & dropped\njoined\n")
+
+
 def test_show_as_text_leaves_out_what_a_browser_hides_and_lists_no_dependencies(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

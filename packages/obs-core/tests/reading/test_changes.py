@@ -23,6 +23,7 @@ from obs_core.reading.changes import earlier as earlier_ones
 from obs_core.reading.changes import reading
 from obs_core.reading.changes.calls import _first_difference
 from obs_core.reading.changes.change import Change
+from obs_core.reading.changes.drawing import summary
 from obs_core.reading.changes.earlier import Earlier, EarlierRun
 from obs_core.reading.changes.result import Changes
 from obs_core.reading.changes.sides import Operation, Side, operations_of
@@ -189,6 +190,16 @@ def test_a_metric_within_the_usual_is_none() -> None:
     (metric,) = [one for one in changed.found if one.kind == "metric"]
     assert metric.sure == "likely"
     assert "(6 earlier runs)" in metric.note
+
+
+def test_before_four_good_runs_nothing_is_said_to_be_usual() -> None:
+    said = []
+    for _ in range(5):
+        said.append(next((line for line in summary(run(lambda: fit(1000)).changes()) if "usual" in line), ""))
+    assert "perhaps no more than usual (1 earlier good run; it takes 4 to tell)." in said[1]
+    assert "perhaps no more than usual (3 earlier good runs; it takes 4 to tell)." in said[3]
+    assert said[4].endswith(" no more than usual (4 earlier good runs).")
+    assert "perhaps" not in said[4]
 
 
 def test_a_metric_that_is_not_finite_any_more() -> None:

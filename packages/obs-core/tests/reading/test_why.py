@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from obs_core import Execution, execution, identity, list_executions, load_execution, span, task
+from obs_core import Execution, execution, identity, list_executions, load_execution, log_params, span, task
 from obs_core.assembly.loading import assembled
 from obs_core.commands import main as obs
 from obs_core.reading import endings
-from obs_core.reading.why import SpanAtEnd, Why, why
-from obs_core.text.durations import format_moment
+from obs_core.reading.why import SpanAtEnd, Why, sections_of, why
+from obs_core.text.durations import format_duration, format_moment
 
 SOURCE = """
 import ctypes, os, signal, sys, time
@@ -192,14 +192,43 @@ def test_a_span_that_may_have_ended_in_the_last_silence_is_said_to_be_seen_last(
         assert found.open[0].duration == (known if known < 600_000_000 else known + 600_000_000)
 
 
-def test_a_list_tells_when_one_that_was_killed_was_last_heard_of(
+def test_what_was_not_seen_after_it_began_is_said_to_have_begun_before_the_end(
     train: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    train(OF_KILL, run=True).communicate(timeout=120)
+    run = load_execution("last", folder)
+    seen = [SpanAtEnd("main.9", "epoch", start=run.why().at - 200_000_000, duration=0)]
+    told = dict(sections_of(why(run.store, assembled(run.store, run.id), seen)))
+    assert told["Open at the end"] == ["epoch, which had begun 200 ms before the end"]
+
+
+def test_a_difference_is_told_once_and_a_message_ends_in_one_full_stop(folder: Path) -> None:
+    @task
+    def fit(epochs: int) -> None:
+        log_params(epochs=epochs)
+        if epochs < 50:
+            raise ValueError("Too few epochs.")
+
+    with execution("train", store=folder):
+        fit(60)
+    with pytest.raises(ValueError, match="Too few"), execution("train", store=folder):
+        fit(30)
+    found = newest(folder)
+    assert found.differences == ["fit's epochs was 60, now 30"]
+    assert "ValueError: Too few epochs. It was raised at " in found.paragraph
+
+
+def test_a_list_tells_when_one_that_was_killed_was_last_heard_of(
+    train: Callable[..., subprocess.Popen[str]], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # It says so much that it writes no sign of life beside, and more than is read whole.
     train(f"[span('epoch').__enter__().__exit__(None, None, None) for _ in range(2000)]; {OF_KILL}").communicate()
     (view,) = list_executions(folder)
     assert view.status == "lost"
     assert view.duration == load_execution(view.id, folder).view.duration > 0
+    capsys.readouterr()
+    assert obs(["ls", "--store", str(folder)]) == 0
+    assert f"≥ {format_duration(view.duration)}" in capsys.readouterr().out
 
 
 def test_of_an_input_that_is_shown_as_a_table_the_cells_are_not_told(folder: Path) -> None:

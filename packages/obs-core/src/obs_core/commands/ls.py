@@ -124,12 +124,18 @@ def _checks(execution: ExecutionView) -> str:
     return f"{count:,} {verdicts.outcome}" if verdicts else ""
 
 
+def _duration(execution: ExecutionView) -> str:
+    """Tell how long it took: of one that was lost, how long it was heard of."""
+    least = "≥ " if execution.status == "lost" else ""
+    return f"{least}{format_duration(execution.duration)}"
+
+
 _CELLS: dict[str, _Cell] = {
     "ID": lambda execution: execution.id,
     "STATUS": lambda execution: execution.status,
     "CHECKS": _checks,
     "STARTED": lambda execution: format_moment(execution.started),
-    "DURATION": lambda execution: format_duration(execution.duration),
+    "DURATION": _duration,
 }
 
 _SHORT_CELLS: dict[str, _Cell] = {

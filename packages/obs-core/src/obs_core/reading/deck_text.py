@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from obs_core.model import TaskView
-from obs_core.reading.inputs import plain_text
+from obs_core.reading.inputs import kept_apart, plain_text
+from obs_core.report.logs import logged_text
 
 __all__ = ["decks_as_text"]
 
@@ -23,17 +24,12 @@ _FEWER_LINES = {"Dependencies": 1}
 """Each task has them, and they bury what tells one from another."""
 
 _NOT_READ = re.compile(
-    r"<(script|style|svg|noscript)\b.*?(?:</\1\s*>|$)"
+    r"<(script|style|svg|noscript|option)\b.*?(?:</\1\s*>|$)"
     r"|<(span|button)\b(?=[^>]{0,200}\s(?:hidden|data-copy)[\s=>])[^>]{0,200}>.{0,2000}?</\2\s*>",
     re.DOTALL | re.IGNORECASE,
 )
 """What a browser does not show, and its buttons that copy."""
 
-_BESIDE = re.compile(r"(?=<(?:small|sup|button|th|td)\b)", re.IGNORECASE)
-_HEADER = re.compile(r"<th\b.{0,200}?</th>|<div class=\"bar\">.{0,500}?</div>", re.DOTALL | re.IGNORECASE)
-"""In which elements stand side by side without a space between them."""
-
-_BETWEEN = re.compile("(</(?:span|b)>)(?=<span)")
 _NEW_LINE = re.compile(r"</?(?:tr|p|div|li|h[1-6]|pre|br|summary|details|table|dl|ul|ol)\b[^>]{0,200}>", re.IGNORECASE)
 
 
@@ -59,8 +55,11 @@ def decks_as_text(task: TaskView, only: str | None = None) -> Iterator[str]:
 
 
 def _lines(html: str) -> Iterator[str]:
-    html = _BESIDE.sub(" ", _NOT_READ.sub("", html[:_LONGEST_READ]))
-    html = _HEADER.sub(lambda header: _BETWEEN.sub(r"\1 ", header[0]), html)
+    said = logged_text(html)
+    if said is not None:
+        yield from said
+        return
+    html = kept_apart(_NOT_READ.sub("", html[:_LONGEST_READ]))
     for part in _NEW_LINE.split(html):
         for line in plain_text(part[:_LONGEST_PART], lines=True).splitlines():
             if line.strip():

@@ -13,11 +13,19 @@ from obs_core.assembly.drawing import read_deck_blob
 from obs_core.journal.records import DeckBlob
 from obs_core.store.base import Store
 
-__all__ = ["Argument", "arguments_of", "plain_text", "text_of_item"]
+__all__ = ["Argument", "arguments_of", "kept_apart", "plain_text", "text_of_item"]
 
 _LONGEST = 200
 _LONGEST_READ = 64 * _LONGEST
 _HEADING = '<h3 class="obs-argument">'
+_BESIDE = re.compile(
+    r"(?=<(?:small|sup|button|th|td)\b)|(?:(?<=</span>)|(?<=</label>)|(?<=</[bq]>))(?=<[a-z])", re.IGNORECASE
+)
+"""Where elements stand side by side without a space between them: it is their style that keeps them apart."""
+
+_AS_WRITTEN = re.compile(r"(<(pre|code)\b.*?</\2\s*>)", re.DOTALL | re.IGNORECASE)
+"""Where the words of one line are elements side by side too, and nothing but what is written keeps them apart."""
+
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,16}\b")
 
 
@@ -53,7 +61,7 @@ class Argument(Struct):
         Args:
             store: Where its files are.
         """
-        return " ".join(plain_text(_html_of(store, item)[:_LONGEST_READ]) for item in self.items)
+        return " ".join(plain_text(kept_apart(_html_of(store, item)[:_LONGEST_READ])) for item in self.items)
 
 
 def arguments_of(assembly: Assembly, task_id: str) -> list[Argument]:
@@ -106,6 +114,19 @@ def plain_text(text: str, *, lines: bool = False) -> str:
     parser.close()
     found = "".join(parser.parts)
     return found if lines else " ".join(found.split())
+
+
+def kept_apart(html: str) -> str:
+    """Put a space where only the style keeps two texts apart.
+
+    Args:
+        html: The HTML.
+    """
+    parts = _AS_WRITTEN.split(html)
+    # What is written as it is comes after each part that is not, and then the name of its tag.
+    parts[::3] = [_BESIDE.sub(" ", part) for part in parts[::3]]
+    del parts[2::3]
+    return "".join(parts)
 
 
 class _Text(html.parser.HTMLParser):

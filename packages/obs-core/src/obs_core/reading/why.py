@@ -125,7 +125,7 @@ def sections_of(found: Why) -> Iterator[tuple[str, list[str]]]:
     yield "Stack, innermost call first", [str(frame) for frame in found.stack]
     yield (
         "Open at the end",
-        [f"{'task ' if one.is_task else ''}{one.name}, for {format_duration(one.duration)}" for one in found.open],
+        [f"{'task ' if one.is_task else ''}{one.name}, {_how_long(one, found.at)}" for one in found.open],
     )
     yield "Last lines", found.lines
     yield "Inputs", [f"{name}: {text}" for name, text in found.inputs]
@@ -134,6 +134,14 @@ def sections_of(found: Why) -> Iterator[tuple[str, list[str]]]:
     if found.last_success is not None:
         yield f"Since the last good run ({found.last_success})", found.differences
     yield ("Known" if found.known else "Concluded"), found.evidence
+
+
+def _how_long(one: SpanAtEnd, end: int) -> str:
+    """Tell how long it ran; if that is not known up to the end, how long before that it was seen."""
+    silence = end - one.start - one.duration
+    if silence > 0 and not one.duration:
+        return f"which had begun {format_duration(silence)} before the end"
+    return f"for {format_duration(one.duration)}"
 
 
 def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = None) -> Why:
@@ -213,7 +221,7 @@ def _of_a_success(view: ExecutionView, good: LastSuccess | None) -> Iterator[str
     checks = view.verdicts
     for outcome, what, found in checks.said[:_MOST_WITHIN_TOLD] if checks.failed else ():
         if outcome == "failed":
-            yield f"The check {what!r} failed{f': {found}' if found else ''}."
+            yield _sentence(f"The check {what!r} failed{f': {found}' if found else ''}")
     if good is not None:
         yield f"{command_name()} diff {view.id} shows what is different from the last good run."
 
@@ -223,7 +231,7 @@ def _runs_within(store: Store, execution_id: str) -> Iterable[str]:
     for inner in list_within(store, execution_id):
         if inner.status in ("failed", "lost"):
             how = inner.error or "it ended without saying so"
-            yield f"It ran the execution {_named(inner.name)} ({inner.id}), which tells more: {how}."
+            yield _sentence(f"It ran the execution {_named(inner.name)} ({inner.id}), which tells more: {how}")
 
 
 # Which task, and where
@@ -332,12 +340,12 @@ def _sentences(
     if found.error and ending.cause in ("exit", "exception"):
         says, detail = "failed", found.error[0][0]
     when = f" at {format_moment(ending.at, 0)}" if ending.at else ""
-    yield f"{subject}{of} {says}{when}{': ' if detail else ''}{detail}."
+    yield _sentence(f"{subject}{of} {says}{when}{': ' if detail else ''}{detail}")
     yield from _where(found, ending)
     yield from inner[:_MOST_WITHIN_TOLD]
     if len(found.error) > 1:
         cause, place = found.error[-1]
-        yield f"It came of {cause}{_at(place)}."
+        yield _sentence(f"It came of {cause}{_at(place)}")
     if ending.at is None and found.status == "lost":
         yield f"The last sign of life came at {format_moment(found.at, 0)}."
     if found.lines and ending.cause != "exception":
@@ -382,6 +390,11 @@ def _compared(found: Why, assembly: Assembly, good: LastSuccess) -> Iterable[str
         yield "Commit, command, tags, host and versions are the same."
 
 
+def _sentence(text: str) -> str:
+    """End it with a full stop, unless the message of an exception at its end has one."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def _at(place: str) -> str:
     """Return ``" at join.py:88"``: the file without its folders, which the evidence has."""
     return f" at {os.path.basename(place.replace(chr(92), '/'))}" if place else ""
@@ -408,7 +421,7 @@ def _differences(store: Store, assembly: Assembly, good: LastSuccess) -> list[st
 
         found = causes(read_side(store, good.id), Side(store, assembly, {}))
         told += [_phrase(change) for change in found[:_MOST_DIFFERENCES] if change.weight > _TELLING]
-    return told
+    return list(dict.fromkeys(told))  # an argument may be a parameter of the same name too
 
 
 def _phrase(change: Change) -> str:

@@ -7,10 +7,12 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 
+import msgspec
+
 from obs_core.model import LogLine
 from obs_core.report.payloads import encoded_json
 
-__all__ = ["LOGS", "MOST_LINES", "render_log"]
+__all__ = ["LOGS", "MOST_LINES", "logged_text", "render_log"]
 
 LOGS = "Logs"
 """The tab's title."""
@@ -62,8 +64,25 @@ def render_log(lines: Sequence[LogLine], spans: Mapping[str, str], missing: int 
     # In no script, whose large bodies are kept in memory and in the store for as long as either lasts.
     return (
         f'<style>{_asset("logs.css")}</style><div class="obs-logs"></div>'
-        f'<pre class="obs-log-lines" hidden>{html.escape(json, quote=False)}</pre><script>{_asset("logs.js")}</script>'
+        f"{_BEFORE}{html.escape(json, quote=False)}{_AFTER}<script>{_asset('logs.js')}</script>"
     )
+
+
+def logged_text(tab: str) -> list[str] | None:
+    """Return the lines of a Logs tab as text, each with its level; None of any other HTML.
+
+    Args:
+        tab: What `render_log` returned.
+    """
+    _, begins, rest = tab.partition(_BEFORE)
+    if not begins:
+        return None
+    contents = msgspec.json.decode(html.unescape(rest.partition(_AFTER)[0]))
+    return [f"{level} {text}".strip() for _, _, level, _, _, text, *_ in contents["rows"]]
+
+
+_BEFORE, _AFTER = '<pre class="obs-log-lines" hidden>', "</pre>"
+"""Around the lines of a tab."""
 
 
 def _bounded(lines: Sequence[LogLine]) -> Sequence[LogLine]:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from sqlalchemy.engine import Engine
 
 from obs_core.assembly.assembly import Assembly
+from obs_core.assembly.loading import assembled
 from obs_core.journal import records
 from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
 from obs_core.model import Status, TaskView
@@ -152,6 +153,8 @@ class TaskIndex:
         for path, lines in read_segments(self._store, segment_names(self._store, execution_id)):
             assembly.add(writer_of(path), decode(chosen(lines, _LINES)), path)
         assembly.finish()
+        if any(task.status == "lost" for task in assembly.tasks):
+            assembly = assembled(self._store, execution_id)  # whatever it wrote last tells how long it was heard of
         rows = _rows(assembly.tasks, assembly.root_id)
         returned = {task.name: _numbers(assembly, task.id) for task in assembly.tasks if task.status == "succeeded"}
         for row in rows:

@@ -8,6 +8,7 @@ from html import escape
 
 from obs_core.reading.changes.change import Change, Comparison
 from obs_core.reading.notebook import LEFT
+from obs_core.reading.usual import FEWEST
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import plural
 from obs_core.text.terminal import Screen, columns, cut
@@ -45,8 +46,11 @@ def summary(changes: Comparison) -> Iterator[str]:
     """
     if changes.usual:
         noun = "time or metric varies" if changes.usual == 1 else "times and metrics vary"
-        runs = f" ({plural(len(changes.earlier), 'earlier good run')})" if changes.earlier else ""
-        yield f"{changes.usual:,} {noun} no more than usual{runs}."
+        runs = plural(len(changes.earlier), "earlier good run")
+        if len(changes.earlier) < FEWEST:
+            yield f"{changes.usual:,} {noun}, perhaps no more than usual ({runs}; it takes {FEWEST} to tell)."
+        else:
+            yield f"{changes.usual:,} {noun} no more than usual ({runs})."
     if changes.same:
         yield f"The same: {', '.join(changes.same)}."
     yield from changes.unknown
