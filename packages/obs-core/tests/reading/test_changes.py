@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from obs_core import Deck, Execution, execution, load_execution, log_metric, log_params, provenance, span, task
+from obs_core import Deck, Execution, check, execution, load_execution, log_metric, log_params, provenance, span, task
 from obs_core.commands import main as obs
 from obs_core.journal import flusher
 from obs_core.journal.reader import segment_names
@@ -97,9 +97,12 @@ def test_the_last_good_execution_of_the_name_is_compared_with() -> None:
 
 def test_without_a_good_execution_that_is_said() -> None:
     run(lambda: break_at(5))
+    run(lambda: check("rows > 0", False))
     changes = run(lambda: break_at(5)).changes()
     assert (changes.other, changes.found) == (None, [])
-    assert changes.unknown == ["There is no earlier good execution of 'train' to compare with."]
+    (told,) = changes.unknown
+    assert told.startswith("There is no earlier good execution of 'train' to compare with: none that succeeded ")
+    assert told.endswith(" without a failed check. obs diff ID OTHER compares any two.")
     assert "no earlier good execution" in str(changes)
 
 

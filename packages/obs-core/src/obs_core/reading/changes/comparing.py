@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from obs_core.failsafe import strict
 from obs_core.interruptions import let_pass
 from obs_core.model import ExecutionView
+from obs_core.provenance import command_name
 from obs_core.reading.changes import calls, code, said, surroundings
 from obs_core.reading.changes.change import Change
 from obs_core.reading.changes.earlier import Earlier, PastRuns, earlier_runs, last_good
@@ -40,7 +41,10 @@ def compare(
     if before is None:
         good = last_good(after.store, after.view)
         if good is None:
-            found.unknown.append(f"There is no earlier good execution of {after.view.name!r} to compare with.")
+            found.unknown.append(
+                f"There is no earlier good execution of {after.view.name!r} to compare with: none that succeeded"
+                f" without a failed check. {command_name()} diff ID OTHER compares any two."
+            )
             return found
         before = read(after.store, good.id)
     found.other = before.view
