@@ -47,9 +47,10 @@ def total(values):
 
 values = {"value": [1, 2, 3]}
 if "obs_pandera" in sys.argv:  # refuses a function without a schema, and what is no frame
-    import pandas, pandera.pandas
+    import pandas
+    from pandera.pandas import Column, DataFrameSchema
     values = pandas.DataFrame(values)
-    total.__annotations__["values"] = Annotated[object, pandera.pandas.DataFrameSchema({"value": pandera.pandas.Column(int)})]
+    total.__annotations__["values"] = Annotated[object, DataFrameSchema({"value": Column(int)})]
 
 kinds = [kind for name in sys.argv[1:] for kind in decorators(name)]
 for order in (kinds, kinds[::-1]):

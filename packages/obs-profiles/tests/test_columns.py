@@ -591,3 +591,18 @@ def test_columns_that_can_be_read_but_once() -> None:
 def test_arrays_of_other_dimensions_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(TypeError, match=f"one or two dimensions, columns being the second, and not {len(shape)}"):
         profile(np.zeros(shape))
+
+
+def test_complex_numbers_that_are_none_are_missing() -> None:
+    for values in ([1 + 2j, complex("nan"), complex(0, float("nan"))], np.array([1 + 2j, np.nan, complex(0, np.nan)])):
+        (column,) = profile({"it": values}).columns.values()
+        assert (column.missing, column.nan, dict(column.types)) == (2, 2, {"object": 1})
+
+
+def test_booleans_of_arrow_that_take_a_byte_are_booleans() -> None:
+    arrow = pytest.importorskip("pyarrow")
+    if not hasattr(arrow, "bool8"):
+        pytest.skip("this pyarrow has none")
+    column = arrow.ExtensionArray.from_storage(arrow.bool8(), arrow.array([1, 0, None, 5], arrow.int8()))
+    known = profile(arrow.table({"it": column}))["it"]
+    assert (dict(known.types), known.true, known.missing) == ({"boolean": 3}, 2, 1)

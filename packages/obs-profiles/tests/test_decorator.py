@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 import warnings
+from collections import UserList, deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -366,14 +368,34 @@ def test_what_changed_since_the_last_good_run_names_the_columns(store: Recording
     assert all(text and text.endswith("%") for text in told["clean's flights: column delay"])
 
 
+def test_how_far_data_drifted_is_kept_in_numbers(store: RecordingStore) -> None:
+    @task(deck_fields=())
+    @profile_data()
+    def clean(flights: pd.DataFrame) -> None: ...
+
+    clean(BEFORE)
+    clean(BEFORE)
+    assert load_execution("last", store=store).artifact("clean", "drift: flights") == {
+        "greatest distance": 0.0,
+        "columns drifted": 0,
+    }
+    clean(AFTER)
+    drifted = load_execution("last", store=store).artifact("clean", "drift: flights")
+    assert drifted["columns drifted"] == 1
+    assert drifted["greatest distance"] > 0.3
+
+
 # ---- a guard that fails does not let pass -----------------------------------------------------------------------
 
 
-def broken(store: RecordingStore, name: str = "data profile: flights") -> None:
-    """Damage the profile that the last call kept."""
+def broken(store: RecordingStore, name: str = "data profile: flights", *, gone: bool = False) -> None:
+    """Damage or remove the profile that the last call kept."""
     (task_,) = load_execution("last", store=store).tasks
     kept = load_execution("last", store=store)._assembly.artifacts[task_.id][name]
-    store.put(kept.path or "", b"OBSP\x01 damaged")
+    if gone:
+        store.remove(kept.path or "")
+    else:
+        store.put(kept.path or "", b"OBSP\x01 damaged")
 
 
 @pytest.mark.parametrize("reference", ["missing.profile", "20260101-000000-000000-aaaaaa", Path("missing.profile")])
@@ -448,6 +470,30 @@ def test_an_unreadable_last_profile_refuses_the_call_and_says_how_to_begin_anew(
         make_clean()(BEFORE)
     with pytest.raises(DriftError):
         make_clean(on_drift="raise")(AFTER)
+
+
+@pytest.mark.parametrize("damage", ["damaged", "gone"])
+def test_behind_an_unreadable_last_profile_is_the_one_before(store: RecordingStore, damage: str) -> None:
+    def night(clean: Any, data: pd.DataFrame) -> None:
+        with execution("nightly"):
+            clean(data)
+
+    clean = make_clean(on_drift="raise")
+    night(clean, BEFORE)
+    golden = load_execution("last", store=store).id
+    with pytest.raises(DriftError):
+        night(clean, AFTER)  # what was refused is no reference, then neither
+    night(clean, BEFORE)
+    broken(store, gone=damage == "gone")
+    says = (
+        f"the profile of the last good call cannot be read: .*; argument flights of clean is compared with .*{golden}"
+    )
+    with pytest.warns(UncheckedWarning, match=says), pytest.raises(DriftError, match=f"from execution {golden}"):
+        night(clean, AFTER)
+    with pytest.warns(UncheckedWarning, match=says):
+        night(clean, BEFORE)
+    assert any(re.search(says, note) for note in notes(store))
+    night(clean, BEFORE)  # nothing is wrong any more
 
 
 def test_a_store_that_cannot_be_read_is_no_first_call(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -637,6 +683,136 @@ def test_what_is_about_no_column_of_any_frame_is_told(store: RecordingStore, opt
         make_clean(on_drift="warn", **options)(BEFORE)
 
 
+# ---- frames of every kind, wherever they are --------------------------------------------------------------------
+
+
+class Elsewhere:
+    """A frame of a library that nobody knows, by the protocol for such."""
+
+    def __dataframe__(self) -> None: ...
+
+
+def lazy() -> Any:
+    return pytest.importorskip("polars").LazyFrame({"delay": [1]})
+
+
+def guarded(function: Any, **options: Any) -> Any:
+    return task(deck_fields=())(profile_data(on_drift="raise", **options)(function))
+
+
+def join(flights: Any, *more: Any, weather: Any = None, **others: Any) -> None: ...
+
+
+def test_frames_are_profiled_wherever_they_are(store: RecordingStore) -> None:
+    def call(a: Any = BEFORE, b: Any = BEFORE, c: Any = BEFORE, d: Any = BEFORE, e: Any = BEFORE) -> None:
+        guarded(join)([{"a": (1, a)}], b, [1, c], weather=deque([d]), gates=e)
+
+    call()
+    places = ("flights[0][a][1]", "more[0]", "more[1][1]", "weather[0]", "others[gates]")
+    assert set(decks(store)) == {f"Data Profile: {place}" for place in places}
+    for name, place in zip("abcde", places, strict=True):
+        with pytest.raises(DriftError, match=re.escape(f"argument {place} of join")):
+            call(**{name: AFTER})
+
+
+@pytest.mark.parametrize("make", [lazy, Elsewhere])
+@pytest.mark.parametrize(
+    "within",
+    [
+        lambda frame: frame,
+        lambda frame: [frame],
+        lambda frame: {"a": [frame]},
+        lambda frame: {"a": frame}.values(),
+        lambda frame: UserList([frame]),
+        lambda frame: np.array([[frame, None]], object),
+    ],
+)
+def test_a_frame_that_is_not_in_memory_is_refused_by_name(store: RecordingStore, make: Any, within: Any) -> None:
+    frame = within(make())
+    says = r"was not checked: a \w+\.(LazyFrame|Elsewhere) is not in memory"
+    with pytest.raises(UncheckedError, match=rf"argument weather\S* of join {says}"):
+        guarded(join)(BEFORE, weather=frame)
+    with pytest.raises(UncheckedError, match=rf"argument more\[0\]\S* of join {says}"):
+        guarded(join)(BEFORE, frame)
+    with pytest.raises(UncheckedError, match=rf"the result.* of load {says}"):
+        returning(frame, on_drift="raise")()
+    with pytest.warns(UncheckedWarning, match=says):
+        task(profile_data(on_drift="warn")(join))(BEFORE, weather=frame)
+    task(profile_data()(join))(BEFORE, weather=frame)  # nothing was to be checked
+    guarded(join, inputs=["flights"])(BEFORE, weather=frame)  # it is not asked for
+
+
+def test_an_unrelated_none_is_no_excuse(store: RecordingStore) -> None:
+    def load(path: str, limit: int | None = None, other: Any = None) -> None: ...
+
+    with pytest.raises(UncheckedError, match="load was not checked: it has no frame"):
+        guarded(load)("flights.csv")
+
+
+def test_what_a_hint_promises_within_others_and_did_not_come_is_not_checked(store: RecordingStore) -> None:
+    def join(flights: pd.DataFrame, parts: Iterator[pd.DataFrame] | None = None, *more: pd.DataFrame) -> None: ...
+
+    guarded(join)(BEFORE)
+    with pytest.raises(UncheckedError, match="argument parts of join was not checked: it is no frame but generator"):
+        guarded(join)(BEFORE, (frame for frame in [BEFORE]))
+    with pytest.raises(UncheckedError, match=r"argument more\[1\] of join was not checked: it is no frame but int"):
+        guarded(join)(BEFORE, None, BEFORE, 5)
+
+
+def test_an_annotation_within_another_is_about_the_frames_that_are_there(store: RecordingStore) -> None:
+    watched = profile_data(on_drift="raise")
+
+    @task(deck_fields=())
+    @profile_data()
+    def split(flights: list[Annotated[pd.DataFrame, watched]], weather: pd.DataFrame) -> None: ...
+
+    split([BEFORE, BEFORE], BEFORE)
+    split([BEFORE, BEFORE], AFTER)
+    assert set(decks(store)) == {f"Data Profile: {name}" for name in ("flights[0]", "flights[1]", "weather")}
+    with pytest.raises(DriftError, match=r"argument flights\[1\] of split"):
+        split([BEFORE, AFTER], AFTER)
+    with pytest.raises(UncheckedError, match="argument flights of split was not checked: it is no frame but list"):
+        split([], BEFORE)
+
+
+def test_parts_are_chosen_and_have_rules_of_their_own(store: RecordingStore) -> None:
+    guarded(join, inputs=["flights[a]", "others"])({"a": BEFORE, "b": lazy()}, gates=BEFORE)
+    assert set(decks(store)) == {"Data Profile: flights[a]", "Data Profile: others[gates]"}
+    rules = {"others[gates]": [expect.rows(at_least=500)]}
+    with pytest.raises(ExpectationError, match=r"argument others\[gates\] of join is not as expected"):
+        guarded(join, expect=rules, on_failure="raise")(BEFORE, wind=BEFORE, gates=BEFORE)
+    with pytest.raises(UncheckedError, match=r"argument others\[gates\] of join was not checked: there is none"):
+        guarded(join, expect=rules, on_failure="raise")(BEFORE, wind=BEFORE)
+    with pytest.raises(DriftError, match=r"argument more\[0\] of join drifted from a pinned reference"):
+        guarded(join, reference={"more": BEFORE})(AFTER, AFTER)
+
+
+@pytest.mark.parametrize("name", ["wind", "other"])
+def test_names_that_only_kw_could_have_say_how_these_are_named(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"'{name}' is no argument of join; there are: .*, others\[\.\.\.\], return"):
+        profile_data(inputs=[name])(join)
+
+
+def test_a_name_with_spaces_is_no_part_of_another_one(store: RecordingStore) -> None:
+    parts = {"train set": BEFORE}
+    with pytest.raises(UncheckedError, match="the result train of load was not checked: there is none"):
+        returning(parts, expect={"return train": TOO_FEW}, on_failure="raise")()
+    with pytest.raises(ExpectationError, match="the result train set of load"):
+        returning(parts, expect={"return train set": TOO_FEW}, on_failure="raise")()
+
+
+def test_two_frames_of_one_name_are_not_both_checked(store: RecordingStore) -> None:
+    with pytest.raises(UncheckedError, match="the result 1 of load was not checked: another frame has this name"):
+        returning({1: BEFORE, "1": AFTER}, on_drift="raise")()
+
+
+def test_a_list_that_holds_itself_has_an_end(store: RecordingStore) -> None:
+    endless: list[Any] = [BEFORE]
+    endless.append(endless)
+    guarded(join)(endless)
+    assert set(decks(store)) == {"Data Profile: flights[0]"}
+
+
 # ---- nothing, and parts -----------------------------------------------------------------------------------------
 
 
@@ -684,6 +860,22 @@ def test_a_pinned_reference_is_compared_by_segments_or_not_at_all(store: Recordi
         make_clean(reference=segmented(1), by="carrier", on_drift="raise")(segmented(3, shift=50))
     with pytest.raises(UncheckedError, match="a pinned reference has no segments by carrier"):
         make_clean(reference=profile(segmented(1)), by="carrier", on_drift="raise")(segmented(2))
+
+
+def test_segments_of_which_none_stayed_are_not_compared(store: RecordingStore) -> None:
+    def night(number: int) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"night": np.full(200, np.datetime64("2013-01-01") + np.timedelta64(number, "D")), "delay": range(200)}
+        )
+
+    clean, warning = (make_clean(by="night", on_drift=action) for action in ("raise", "warn"))
+    clean(night(1))
+    clean(night(1))
+    says = "segments of argument flights of clean were not compared: no segment by night is in both"
+    with pytest.raises(UncheckedError, match=says):
+        clean(night(2))
+    with pytest.warns(UncheckedWarning, match=says):
+        warning(night(2))
 
 
 def test_segments_of_an_arrow_table(store: RecordingStore) -> None:

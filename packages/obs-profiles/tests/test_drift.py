@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from obs_core import clock
 from obs_profiles import ColumnDrift, Drift, Profile, drift, profile
 
 
@@ -236,6 +237,69 @@ def test_identifiers_that_are_new_each_time_are_no_drift(random: np.random.Gener
     found = drift_of([f"id-{k:06}" for k in range(5_000)], [f"id-{k:06}" for k in range(5_000, 10_000)])
     assert not found.drifted
     assert found.new_share == pytest.approx(1, abs=0.05)
+
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (np.arange(1, 999), np.arange(999, 2_500)),
+        (np.arange(500) * 7, np.arange(600, 1_000) * 7 + 3),
+        (np.arange(5_000).astype(float), np.where(np.arange(5_000) % 500, np.arange(5_000.0, 10_000.0), np.nan)),
+        (np.arange(7_000), np.arange(1_000, 8_000)),  # a window of the last week
+        (np.arange(5_000), np.arange(10**6, 10**6 + 5_000)),  # the reference was pinned 200 nights ago
+    ],
+)
+def test_keys_that_go_on_are_no_drift(before: Any, after: Any) -> None:
+    found = drift_of(before, after)
+    assert (found.drifted, found.change, found.facets[0].name) == (False, "goes on", "missing")
+    assert drift_of(before, np.where(np.arange(len(after)) % 2, np.nan, after)).drifted  # half of them are missing
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (np.arange(5_000, 9_000), np.arange(4_000)),  # they begin anew
+        (np.arange(5_000), np.arange(10**9, 10**9 + 5_000)),  # those of another system
+        (np.arange(5_000), np.arange(5_000, 505_000, 100)),  # most are gone
+        (np.arange(5_000), np.arange(5_000, 10_000) // 2 * 2),  # some are there twice
+        (np.arange(5_000), np.arange(5_000, 10_000) + 0.5),
+        (np.arange(5_000), [*range(5_000, 9_000), *["x"] * 1_000]),
+        (np.arange(200), np.arange(150, 350)),  # too few to tell
+    ],
+)
+def test_keys_that_do_not_go_on_are_drift(before: Any, after: Any) -> None:
+    found = drift_of(before, after)
+    assert (found.drifted, found.change) == (True, "")
+
+
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9, 1.0])
+def test_times_that_are_numbers_go_on(random: np.random.Generator, unit: float) -> None:
+    seconds = 1_700_000_000 + random.integers(0, DAY, 5_000)
+    assert drift_of(seconds * unit, (seconds + DAY) * unit).change == "goes on"
+    recent = clock.epoch() // 10**9 - random.integers(0, 7 * DAY, 5_000)  # a window of the last week
+    assert not drift_of((recent - DAY) * unit, recent * unit).drifted
+    assert drift_of(seconds * unit, np.where(random.random(5_000) < 0.1, 0, (seconds + DAY) * unit)).drifted
+    assert drift_of(seconds * unit, (seconds + DAY) * (unit * 1_000 if unit < 10**9 else 1)).drifted
+
+
+def test_a_measure_that_moved_does_not_pass_for_a_key_or_a_time(random: np.random.Generator) -> None:
+    for mean, deviation in ((1e6, 2e5), (1.2e9, 1e8)):
+        measured = random.normal(mean, deviation, 1_000).astype(np.int64)
+        assert drift_of(measured, measured + int(2 * deviation)).drifted
+        assert drift_of(measured, measured * 1_000).drifted
+
+
+def test_a_key_that_goes_on_does_so_in_each_segment(random: np.random.Generator) -> None:
+    nights = [
+        pd.DataFrame({"key": np.arange(first, first + 400), "by": ["a"] * 385 + ["b"] * 15, "delay": [1, 2] * 200})
+        for first in (0, 400)
+    ]
+    found = drift(*(profile(night, by="by") for night in nights))
+    assert found.passed
+    assert [found.segments[value].column("key").change for value in "ab"] == ["goes on", "goes on"]
 
 
 def test_names_that_repeat_but_were_all_replaced_are_drift() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import itertools
+import math
 import pickle
 import random as random_module
 import subprocess
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from obs_core.testing import ImportContract, TransformerContract
 from obs_profiles import Profile, ProfileFormatError, ProfileTransformer, drift, merge, profile
 from obs_profiles.merging import OTHERS
+from obs_profiles.sketches.hashing import coupons_of_numbers
 
 WORDS = ["EWR", "JFK", "LGA", "BOS"]
 
@@ -622,3 +624,35 @@ def test_segments_of_many_batches_are_bounded_and_say_what_they_lack() -> None:
     known = profile(({"key": keys} for keys in batches), by="key")
     assert len(known.segments) == 51
     within_slack(known, Counter(key for keys in batches for key in keys))
+
+
+def twins() -> tuple[int, int]:
+    """Return two integers of which a distinct count keeps the same hash."""
+    coupons = coupons_of_numbers(np.arange(100_000))
+    order = np.argsort(coupons, kind="stable")
+    (place, *_) = np.flatnonzero(np.diff(coupons[order].astype(np.int64)) == 0)
+    return int(order[place]), int(order[place + 1])
+
+
+def test_a_distinct_count_is_exact_only_where_no_hash_decides() -> None:
+    one, other = twins()
+    numbers = profile({"it": [one, other]})["it"]
+    assert round(numbers.distinct.estimate) == 1
+    assert (numbers.distinct_count, numbers.all_different) == ((2, 2, 2), True)
+    many = profile({"it": [one, other, *range(200_000, 200_300)]})["it"]  # no table has so many
+    assert (many.distinct_count, many.all_different) == ((301, 301, 302), True)
+    times = profile({"it": np.array([one, other], "M8[ns]")})["it"]
+    assert (times.distinct_count, times.all_different) == ((1, 1, 2), None)
+    for values, exact in (
+        ([1.0, math.inf, -math.inf, 5], 4),
+        ([True, False, True], 2),
+        (["a", "b", "a" * 200, "a" * 201], 4),
+        ([], 0),
+    ):
+        assert profile({"it": values})["it"].distinct_count == (exact, exact, exact)
+
+
+def test_what_looks_alike_may_differ() -> None:
+    for values in (["a", b"a"], [[1] * 500 + [2], [1] * 500 + [3]], [10**400, 10**401]):
+        known = profile({"it": values})["it"]
+        assert (known.distinct_count, known.all_different) == ((1, 1, 2), None)

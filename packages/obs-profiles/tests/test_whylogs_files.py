@@ -93,6 +93,20 @@ def test_registers_of_whylogs_are_ours_so_that_old_and_new_unite_exactly(random:
     assert merge([old, new])["tail"].rows == 50_000
 
 
+def test_whole_floats_of_whylogs_and_ours_may_be_counted_twice_and_the_profile_says_so() -> None:
+    frame = pd.DataFrame({"it": np.arange(200.0)})
+    old = Profile.from_bytes(written_by_whylogs(frame)[1])
+    assert old["it"].distinct_count.least == 200
+    for new, exact in ((profile(frame), 200), (profile(frame + 0.5), 400)):
+        both = merge([old, new])["it"]
+        assert both.distinct_count.least <= exact <= both.distinct_count.most
+        assert both.all_different is None
+    # Integers are hashed alike.
+    whole = frame.astype(int)
+    both = merge([Profile.from_bytes(written_by_whylogs(whole)[1]), profile(whole)])["it"]
+    assert (both.distinct_count.estimate, both.all_different) == (200, False)
+
+
 def test_a_history_of_whylogs_is_a_reference(random: np.random.Generator) -> None:
     frame = frame_of(random, 10_000)
     _, data = written_by_whylogs(frame)

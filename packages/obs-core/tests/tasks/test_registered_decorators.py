@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import decimal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import pytest
@@ -56,6 +56,24 @@ def test_a_decorator_in_an_annotation_surrounds_the_task() -> None:
 
     assert clean(3) == 3
     assert log == ["checked: clean ['rows', 'return']", "body"]
+
+
+def test_a_decorator_within_an_annotation_surrounds_the_task_too() -> None:
+    @task
+    def clean(rows: dict[str, list[Annotated[int, checked]]]) -> tuple[int, Annotated[int, noting("result")] | None]:
+        log.append("body")
+        return 1, None
+
+    clean({})
+    assert [entry.partition(":")[0] for entry in log] == ["checked", "result", "body"]
+
+
+def test_a_decorator_of_what_a_function_takes_that_is_an_argument_is_none_of_the_task() -> None:
+    @task
+    def apply(function: Callable[[Annotated[int, checked]], int], kind: type[Annotated[int, checked]]) -> None: ...
+
+    apply(abs, int)
+    assert log == []
 
 
 def test_the_decorators_of_annotations_stand_inside_the_task_and_outside_of_the_others() -> None:

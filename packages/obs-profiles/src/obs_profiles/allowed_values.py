@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import numbers
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from obs_profiles.columns.texts import LONGEST
+from obs_core.secrets import mask
+from obs_profiles.columns.objects import as_float, is_missing
+from obs_profiles.columns.texts import LONGEST, MASKED
 from obs_profiles.profiles import ColumnProfile
 from obs_profiles.profiling import profile_batch
 from obs_profiles.sketches import FrequentItems
@@ -21,8 +27,10 @@ _AT_ONCE = 100
 
 _FAMILIES = {"integer": "number"}
 _UNCOUNTED = ("list", "mapping")
-_NARROW = ("float16", "float32", "float", "halffloat")
-"""What libraries call real numbers of fewer than 64 bits."""
+_NARROW = re.compile(r"(?<![a-z])(?:float(16|32)|f([24]))(?![a-z0-9])")
+"""What numpy, pandas and polars call real numbers of fewer than 64 bits; arrow compares its own as doubles."""
+
+_PERIOD = re.compile(r"period\[([^\]]+)\]")
 
 
 @dataclass(slots=True)
@@ -32,34 +40,54 @@ class AllowedValues:
     Attributes:
         count: How many.
         types: The types that they are of.
-        known: What their profiles know of them, by where that stands in a profile.
+        known: What their profiles know of them, by where that stands in a profile; "text" and "bytes" are what is known
+            of these alone, for profiles count both together.
         infinite: Which infinite numbers are among them.
+        beyond: Which of them are among them by numbers that no float reaches, with the type of these.
     """
 
     count: int = 0
     types: set[str] = field(default_factory=set)
     known: dict[str, set[Any]] = field(default_factory=dict)
     infinite: set[float] = field(default_factory=set)
+    beyond: set[tuple[str, float]] = field(default_factory=set)
 
     @classmethod
     def of(cls, values: Sequence[Any], dtype: str) -> AllowedValues:
-        """Prepare values for a column of that dtype."""
+        """Prepare values for a column of that dtype: what its library calls equal to one of them."""
         found = cls(len(values))
-        plain = [value for value in values if type(value) is str and value.isascii() and len(value) <= LONGEST]
+        if frequencies := _PERIOD.findall(dtype):
+            values = _starts_of_periods(values, frequencies)
+        plain = [mask(value) for value in values if _is_plain(value)]
         if plain:
             found.types.add("text")
-            found.known = {"texts": set(plain), "lengths": {len(value) for value in plain}}
-        rest = [value for value in values if not (type(value) is str and value.isascii() and len(value) <= LONGEST)]
-        if dtype.lower() in _NARROW:
-            rest += [float(np.float32(value)) for value in rest if type(value) is float]
-        for place in range(0, len(rest), _AT_ONCE):
-            found._learn(profile_batch({"": rest[place : place + _AT_ONCE]})[""])
+            found.known = {
+                "texts": set(plain),
+                "text": set(plain),
+                "lengths": {len(value) for value in values if _is_plain(value)},
+            }
+        rest = [value for value in values if not _is_plain(value)]
+        rest += _narrowed(rest, dtype)
+        groups: dict[str, list[Any]] = {}
+        for value in rest:
+            infinite = _infinite_instead(value)
+            if infinite is not None:
+                found.types.add("number")
+                found.beyond.add(("integer" if isinstance(value, numbers.Integral) else "number", infinite))
+            else:
+                groups.setdefault("bytes" if issubclass(type(value), bytes) else "other", []).append(value)
+        for group in groups.values():
+            for place in range(0, len(group), _AT_ONCE):
+                found._learn(profile_batch({"": group[place : place + _AT_ONCE]})[""])
         return found
 
     def _learn(self, column: ColumnProfile) -> None:
         self.types.update(_FAMILIES.get(kind, kind) for kind in column.types)
         for name, (items, _) in _tables(column).items():
-            self.known.setdefault(name, set()).update(value for value, _, _ in items.sorted_by_count())
+            values = {value for value, _, _ in items.sorted_by_count()}
+            self.known.setdefault(name, set()).update(values)
+            if name == "texts":
+                self.known.setdefault("bytes" if "bytes" in column.types else "text", set()).update(values)
         if column.true:
             self.known.setdefault("booleans", set()).add(True)
         if column.types.get("boolean", 0) > column.true:
@@ -76,21 +104,57 @@ class AllowedValues:
         tables = _tables(column)
         lengths = tables.pop("lengths", None)
         others = list(self._of_other_types(column))
-        others += [
-            f"{number_text(value)} ({n:,})" for value, n in _infinities(column).items() if value not in self.infinite
-        ]
+        infinite, doubt = self._other_infinities(column)
+        others += infinite
         others += self._other_booleans(column)
         for name, (items, write) in tables.items():
             allowed = self.known.get(name, set())
             counted = items.sorted_by_count()
-            others += [f"{write(value)} ({count:,})" for value, count, _ in counted if value not in allowed]
+            texts = {write(value) for value in allowed} if name == "numbers" else set()
+            named = ((write(value), value, count) for value, count, _ in counted if value not in allowed)
+            # A rounded number must not read like one that is allowed.
+            others += [f"{value if text in texts else text} ({count:,})" for text, value, count in named]
         if not others and lengths is not None and set(column.types) == {"text"}:
             allowed = self.known.get("lengths", set())
             counted = lengths[0].sorted_by_count()
             others = [f"texts of {value:,.0f} characters ({n:,})" for value, n, _ in counted if value not in allowed]
+        if not others and {"text", "bytes"} <= set(column.types):
+            others, alike = self._of_the_other_type(column)
+            doubt = doubt or alike
+        # Two secrets look alike once they are masked.
+        doubt = doubt or any(MASKED in value for value in (column.texts.frequent.values if column.texts else ()))
         complete = not any(items.missed for items, _ in tables.values())
-        told_apart = not {"text", "bytes"} <= set(column.types)
-        return others, complete, told_apart
+        return others, complete, bool(others) or not doubt
+
+    def _of_the_other_type(self, column: ColumnProfile) -> tuple[list[str], bool]:
+        """Look for texts that may only be bytes, and bytes that may only be texts, of a column that has both.
+
+        Returns:
+            Those of which there are more than the column has of the type, as texts; whether there may be others.
+        """
+        assert column.texts is not None
+        counted = column.texts.frequent.sorted_by_count()
+        text, raw = self.known.get("text", set()), self.known.get("bytes", set())
+        others = []
+        for kind, alone in (("text", text - raw), ("bytes", raw - text)):
+            least = sum(count for value, count, _ in counted if value in alone)
+            if least > column.types[kind]:
+                others.append(f"values that are allowed as {kind} alone ({least:,}, of {column.types[kind]:,} {kind})")
+        return others, any(value not in text & raw for value, _, _ in counted)
+
+    def _other_infinities(self, column: ColumnProfile) -> tuple[list[str], bool]:
+        """Look for infinite numbers; numbers that no float reaches, such as 10^400, are kept as such, too.
+
+        Returns:
+            The others, as texts; whether there may be others among those that are allowed.
+        """
+        others, doubt = [], False
+        for value, count in _infinities(column).items():
+            beyond = {kind for kind, infinite in self.beyond if infinite == value} & set(column.types)
+            if not beyond and not (value in self.infinite and "number" in column.types):
+                others.append(f"{number_text(value)} ({count:,})")
+            doubt = doubt or bool(beyond) or "integer" in column.types
+        return others, doubt
 
     def _of_other_types(self, column: ColumnProfile) -> Iterator[str]:
         for kind, count in column.types.items():
@@ -104,6 +168,33 @@ class AllowedValues:
         allowed = self.known.get("booleans", set())
         # If none is allowed, they are of another type, which was said.
         return [f"{value} ({n:,})" for value, n in counts.items() if n and allowed and value not in allowed]
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a profile keeps a value as it is."""
+    return type(value) is str and value.isascii() and len(value) <= LONGEST
+
+
+def _narrowed(values: Iterable[Any], dtype: str) -> list[Any]:
+    """Return Python's numbers as a column of few bits has them: numpy, pandas and polars compare them as such."""
+    widths = {int(bits or 8 * int(size)) for bits, size in _NARROW.findall(dtype.lower())}
+    plain = [value for value in values if type(value) is float or (type(value) is int and abs(value) < 1 << 1023)]
+    with np.errstate(over="ignore"):
+        return [float(np.dtype(f"f{width // 8}").type(value)) for width in sorted(widths) for value in plain]
+
+
+def _infinite_instead(value: Any) -> float | None:
+    """Return what profiles have in place of a number that no float reaches; None of any other value."""
+    if not isinstance(value, numbers.Rational | Decimal) or is_missing(value):
+        return None
+    near = as_float(value)
+    return near if math.isinf(near) and near != value else None
+
+
+def _starts_of_periods(values: Iterable[Any], frequencies: Sequence[str]) -> list[Any]:
+    """Return when periods of the column's frequency begin, as a column of them is read; no other value equals one."""
+    same = [value for value in values if getattr(value, "freqstr", None) in frequencies]
+    return [np.datetime64(value.asfreq("us", how="start").ordinal, "us") for value in same]
 
 
 _Table = tuple[FrequentItems, Callable[[Any], str]]

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple, NoReturn, ParamSpec, TypeVar, get_args
+from typing import Any, Literal, NoReturn, ParamSpec, TypeVar
 
 from obs_core import TaskCall, TaskDecorator, current_context
 from obs_core.failsafe import guarded, strict
 from obs_core.interruptions import let_pass
+from obs_core.secrets import mask
 from obs_core.text.bounded_repr import describe_error
-from obs_core.values.hints import types_of
-from obs_profiles.columns import is_frame, is_frame_type
+from obs_core.values.hints import parts_of
+from obs_profiles.columns import is_frame
 from obs_profiles.comparison import DEFAULT_THRESHOLD, Drift, Thresholds, check_thresholds, drift
 from obs_profiles.expectations import Checked, Expectation, check
 from obs_profiles.pages import checked_html, drift_html, not_compared_html, profile_html
+from obs_profiles.places import RESULT, Place, arguments_of, frames_in, parameters_of, promises_frame, root_of
 from obs_profiles.profiles import Profile
 from obs_profiles.references import Reference, pinned, pinned_for, profile_by, reference_for
 from obs_profiles.refusals import (
@@ -32,27 +33,10 @@ __all__ = ["log", "profile_data"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_RESULT = "return"
 _NAMED = 5
 
 _Action = Literal["warn", "raise"] | None
 _Expected = Expectation | Sequence[Expectation]
-
-
-class _Place(NamedTuple):
-    """Where data is: an argument, or what is returned, or a part of it; or what `log` was given."""
-
-    name: str
-    data: Any
-    logged: bool = False
-
-    def text(self, call: TaskCall) -> str:
-        """Say where that is."""
-        if self.logged:
-            return f"{self.name} in {call.name}"
-        if self.name == _RESULT or self.name.startswith(f"{_RESULT} "):
-            return f"the {self.name.replace(_RESULT, 'result', 1)} of {call.name}"
-        return f"argument {self.name} of {call.name}"
 
 
 class _Call:
@@ -61,9 +45,11 @@ class _Call:
     Attributes:
         call: The call.
         wanted: The names of what is to be profiled.
-        places: The names of what was.
+        places: The names of the frames that were, or were refused.
+        found: These, and the names of what they are a part of.
+        named: Names that were asked for one by one.
         columns: The names of all columns, also of those that are gone.
-        optional: Whether something is None that may be.
+        optional: Whether a frame is not there that need not be.
         warnings: What is still to be told.
     """
 
@@ -71,9 +57,16 @@ class _Call:
         self.call = call
         self.wanted: set[str] = set()
         self.places: set[str] = set()
+        self.found: set[str] = set()
         self.columns: set[str] = set()
+        self.named: list[str] = []
         self.optional = False
         self.warnings: list[tuple[str, type[Warning]]] = []
+
+    def saw(self, place: Place) -> None:
+        """Remember that there is a frame."""
+        self.places.add(place.name)
+        self.found.update(place.names)
 
     def refuse(self, error: Exception) -> NoReturn:
         """Refuse the call, after all that was found before."""
@@ -92,19 +85,21 @@ class profile_data(TaskDecorator):
     """Profile the frames that a task takes and returns, keep the profiles, and show what drifted since the last time.
 
     The reference is what the last successful call of the same task had, in any execution of the store, unless one is
-    pinned; a frame without rows is never one. Each frame has a deck "Data Profile: <argument>". In an annotation,
-    ``flights: Annotated[DataFrame, profile_data()]``, it is about that argument (or result) alone.
+    pinned; a frame without rows is never one. Each frame has a deck "Data Profile: <argument>", also those in tuples,
+    lists, sets and mappings: "Data Profile: frames[0]". In an annotation, ``flights: Annotated[DataFrame,
+    profile_data()]``, it is about that argument (or result) alone.
 
     What cannot be checked or compared is told with `UncheckedWarning`; with ``"raise"`` it is refused, with
-    `UncheckedError`: a reference that is not there, a frame that cannot be read, no frame at all.
+    `UncheckedError`: a reference that is not there, a frame that cannot be read or is not in memory, no frame at all.
 
     Args:
-        inputs: Whether frames that are arguments are profiled; or the names of those that are.
-        outputs: Whether what is returned is profiled: a frame, or the frames in a tuple, list or dict.
+        inputs: Whether frames that are, or are in, arguments are profiled; or the names of those that are, such as
+            ``"flights"``, ``"frames[0]"``, ``"kw[weather]"``.
+        outputs: Whether frames that are, or are in, what is returned are profiled.
         reference: What is compared with, instead of the last time: a profile or frame; the path of a file that
             `Profile.save` or whylogs wrote; the id of an execution in which the same task was profiled; or one of them
-            by the name of the argument (``"return"`` for the result and all frames in it, ``"return train"`` for one
-            of them).
+            by the name of the argument and all frames in it (``"return"`` for the result), or of one of these
+            (``"frames[0]"``, ``"return train"``).
         on_drift: ``"warn"`` leaves a warning and a note, ``"raise"`` refuses the call, or its result, with
             `DriftError`; None only shows it. Drift in a segment counts, and so does a frame that has no rows any more.
         thresholds: From which Hellinger distance on, 0 to 1, a column has drifted; by column if it is a mapping.
@@ -159,10 +154,10 @@ class profile_data(TaskDecorator):
         Raises:
             ValueError: It has no argument of a name that `inputs`, `expect` or `reference` have.
         """
-        known = _parameters(function)
-        unknown = [] if known is None else [name for name in self._names() if _root(name) not in known]
-        if unknown:
-            there = ", ".join(known or ())
+        known = parameters_of(function)
+        unknown = [] if known is None else [name for name in self._names() if root_of(name) not in known]
+        if known is not None and unknown:
+            there = ", ".join(known.values())
             raise ValueError(f"{unknown[0]!r} is no argument of {_name(function)}; there are: {there}")
         return super().__call__(function)
 
@@ -194,8 +189,8 @@ class profile_data(TaskDecorator):
             ValueError: There is one.
         """
         for name in self._names():
-            if not (self._outputs if _root(name) == _RESULT else self._takes(name)):
-                option = "outputs" if _root(name) == _RESULT else "inputs"
+            if not (self._outputs if root_of(name) == RESULT else self._takes(name)):
+                option = "outputs" if root_of(name) == RESULT else "inputs"
                 raise ValueError(f"{name!r} is named, and is not profiled: {option} leaves it out")
 
     @property
@@ -221,67 +216,94 @@ class profile_data(TaskDecorator):
             found += list(each) if isinstance(each, Mapping) else []
         return found
 
-    def _wanted(self, call: TaskCall, arguments: Iterable[str]) -> set[str]:
-        """Name what is profiled: what holds this decorator in its annotation, or else all that no other such does."""
+    def _wanted(self, call: TaskCall, arguments: Sequence[str]) -> tuple[set[str], list[str]]:
+        """Name what is profiled: what holds this decorator in its annotation, or else all that no other such does.
+
+        Returns:
+            The names; those of them that were asked for one by one, and parts of them that were.
+        """
         asking = {
             name: [extra for extra in _extras_of(hint) if isinstance(extra, profile_data)]
             for name, hint in call.hints().items()
         }
-        mine = {name for name, found in asking.items() if any(extra is self for extra in found)}
+        mine = [name for name, found in asking.items() if any(extra is self for extra in found)]
         if mine:
-            return mine
-        names = [name for name in arguments if self._takes(name)] + [_RESULT] * self._outputs
-        return {name for name in names if not asking.get(name)}
+            return set(mine), list(dict.fromkeys([*mine, *self._names()]))
+        names = [name for name in arguments if self._takes(name)] + [RESULT] * self._outputs
+        return {name for name in names if not asking.get(name)}, self._names()
 
     def _takes(self, name: str) -> bool:
-        return self._inputs if isinstance(self._inputs, bool) else name in self._inputs
+        if isinstance(self._inputs, bool):
+            return self._inputs
+        return root_of(name) in map(root_of, self._inputs)
+
+    def _is_asked_for(self, place: Place) -> bool:
+        """Tell whether a frame in what is profiled is: a name may be that of a part of an argument."""
+        of_result = root_of(place.name) == RESULT
+        return of_result or isinstance(self._inputs, bool) or any(name in self._inputs for name in place.names)
 
     def _look_at_arguments(self, seen: _Call) -> None:
         try:
-            arguments = seen.call.arguments()
+            arguments = arguments_of(seen.call)
         except TypeError:  # the function will refuse them itself
             return
-        seen.wanted = self._wanted(seen.call, arguments)
-        for name, value in arguments.items():
-            if name in seen.wanted:
-                self._look_at_all(seen, name, value, [_Place(name, value)] if is_frame(value) else [])
-        self._tell_of_absent(seen, [name for name in self._names() if _root(name) != _RESULT], arguments)
-        if _RESULT not in seen.wanted:
-            self._tell_of_absent(seen, [name for name in self._names() if _root(name) == _RESULT], {})
+        seen.wanted, seen.named = self._wanted(seen.call, list(seen.call.arguments()))
+        for place in arguments:
+            if root_of(place.name) in seen.wanted:
+                self._look_at_all(seen, place)
+        values = {place.name: place.data for place in arguments}
+        self._tell_of_absent(seen, [name for name in seen.named if root_of(name) != RESULT], values)
+        if RESULT not in seen.wanted:
+            self._tell_of_absent(seen, [name for name in seen.named if root_of(name) == RESULT], {})
             self._look_back(seen)
 
     def _look_at_result(self, seen: _Call) -> None:
-        if _RESULT in seen.wanted:
-            result = seen.call.result
-            self._look_at_all(seen, _RESULT, result, list(_frames_in(_RESULT, result)))
-            names = [name for name in self._names() if _root(name) == _RESULT]
-            self._tell_of_absent(seen, names, {_RESULT: result})
+        if RESULT in seen.wanted:
+            self._look_at_all(seen, Place(RESULT, seen.call.result))
+            names = [name for name in seen.named if root_of(name) == RESULT]
+            self._tell_of_absent(seen, names, {RESULT: seen.call.result})
             self._look_back(seen)
 
-    def _look_at_all(self, seen: _Call, name: str, value: Any, places: list[_Place]) -> None:
-        """Look at the frames that an argument, or the result, consists of."""
+    def _look_at_all(self, seen: _Call, whole: Place) -> None:
+        """Look at the frames that an argument, or the result, is or holds."""
+        places = [place for place in frames_in(whole) if self._is_asked_for(place)]
         for place in places:
-            self._try(seen, place.text(seen.call), partial(self._look_at, seen, place))
-        if not places and self._worst is not None:
-            hint = seen.call.hints().get(name)
-            if value is None and seen.call.may_be_none(name):
-                seen.optional = True
-            elif any(map(is_frame_type, types_of(hint))) and name not in self._names():
-                self._tell_absent(seen, name, value)
+            self._try(seen, place.text(seen.call), partial(self._look_at_frame, seen, place))
+        if places or self._worst is None or whole.name in seen.named or _is_empty(whole.data):
+            return
+        if promises_frame(seen.call.hints().get(root_of(whole.name))):
+            self._tell_absent(seen, whole)
+
+    def _look_at_frame(self, seen: _Call, place: Place) -> None:
+        """Look at a frame, if it can be profiled."""
+        twice = place.name in seen.places
+        seen.saw(place)
+        if is_frame(place.data) and not twice:
+            self._look_at(seen, place)
+        elif self._worst is not None:
+            kind = f"{type(place.data).__module__.partition('.')[0]}.{type(place.data).__name__}"
+            problem = f"a {kind} is not in memory: hand over what it holds, or log it"
+            problem = "another frame has this name" if twice else problem
+            self._tell_unchecked(seen, f"{place.text(seen.call)} was not checked: {problem}", self._worst)
 
     def _tell_of_absent(self, seen: _Call, names: list[str], values: Mapping[str, Any]) -> None:
-        """Tell of names that were asked for and have no frame; None is fine where it may be."""
+        """Tell of names that were asked for and have no frame."""
+        given = set(map(root_of, values))
         for name in names:
-            value = values.get(_root(name))
-            found = any(place == name or place.startswith(f"{name} ") for place in seen.places)
-            if not found and not (value is None and seen.call.may_be_none(_root(name))):
-                self._tell_absent(seen, name, value)
+            root = root_of(name)
+            if name in seen.found or (name == root != RESULT and root not in given):
+                continue  # it was seen, or ``*args`` collected nothing
+            place = Place(name, values.get(name, values.get(root)))
+            self._tell_absent(seen, place, is_whole=name in values)
 
-    def _tell_absent(self, seen: _Call, name: str, value: Any) -> None:
-        kind = "None" if value is None else type(value).__name__
-        what = f"{_Place(name, value).text(seen.call)} was not checked"
-        found = "there is none" if " " in name else f"it is no frame but {kind}"
-        self._tell_unchecked(seen, f"{what}: {found}", self._worst)
+    def _tell_absent(self, seen: _Call, place: Place, *, is_whole: bool = True) -> None:
+        """Tell that there is no frame; None is fine where it may be."""
+        if place.data is None and seen.call.may_be_none(root_of(place.name)):
+            seen.optional = True
+            return
+        kind = "None" if place.data is None else type(place.data).__name__
+        found = f"it is no frame but {kind}" if is_whole else "there is none"
+        self._tell_unchecked(seen, f"{place.text(seen.call)} was not checked: {found}", self._worst)
 
     def _look_back(self, seen: _Call) -> None:
         """Tell of what was asked for and was about nothing, after all frames of a call were looked at."""
@@ -290,28 +312,35 @@ class profile_data(TaskDecorator):
             if self._refuses and not seen.optional:
                 self._tell_unchecked(seen, f"{name} was not checked: it has no frame", "raise")
             return
-        if isinstance(self._thresholds, Mapping) and (unknown := sorted(set(self._thresholds) - seen.columns)):
+        thresholds = self._thresholds if isinstance(self._thresholds, Mapping) else {}
+        if unknown := sorted(set(map(mask, thresholds)) - seen.columns):
             named = f"there is a threshold for {unknown[0]!r}, a column that no frame of {name} has"
             self._tell_unchecked(seen, named, self._on_drift)
-        if self._by and not set(self._by) <= seen.columns:
-            named = f"segments are by {', '.join(self._by)}, which no frame of {name} has"
+        by = list(map(mask, self._by))
+        if not set(by) <= seen.columns:
+            named = f"segments are by {', '.join(by)}, which no frame of {name} has"
             self._tell_unchecked(seen, named, self._on_drift)
 
     # ---- a frame ----------------------------------------------------------------------------------------------------
 
-    def _look_at(self, seen: _Call, place: _Place) -> Profile:
+    def _look_at(self, seen: _Call, place: Place) -> Profile:
         """Profile a frame, check, compare, keep its profile, show, and act on what is wrong."""
         call, artifact = seen.call, f"data profile: {place.name}"
-        seen.places.add(place.name)
+        seen.saw(place)
         known = profile_by(place.data, self._by)
         seen.columns.update(known.columns)
-        checked = check(known, self._expected_of(place.name))
+        checked = check(known, self._expected_of(place))
         reference, problem = self._reference_of(call, place, artifact)
         compared = None if reference is None else self._compare(reference, known, seen)
+        if reference is not None and reference.instead_of:
+            message = f"{reference.instead_of}; {place.text(call)} is compared with {reference.text}"
+            seen.warnings.append((message, UncheckedWarning))
         if reference is not None and not problem:
             problem = self._missing_segments(reference, known)
         with guarded(f"keeping the profile of {place.text(call)}", call.note):
             call.keep(artifact, known, as_last=known.rows > 0)
+            if compared is not None:
+                call.keep(f"drift: {place.name}", _in_numbers(compared), as_last=False)
         if call.context.enable_deck:
             with guarded(f"drawing the profile of {place.text(call)}", call.note):
                 self._show(call, place, known, checked, compared, reference, problem)
@@ -319,8 +348,9 @@ class profile_data(TaskDecorator):
         if compared is not None and reference is not None:
             self._act_on_drift(compared, seen, place, reference.text)
         if compared is not None and compared.by and not compared.segments:
-            none = f"no segment by {', '.join(compared.by)} is in both"
-            self._tell_unchecked(seen, f"segments of {place.text(call)} were not compared: {none}", "warn")
+            none = f"no segment by {', '.join(compared.by)} is in both; segment by what stays, or without by"
+            action = self._on_drift or "warn"
+            self._tell_unchecked(seen, f"segments of {place.text(call)} were not compared: {none}", action)
         if problem:
             self._tell_unchecked(seen, f"{place.text(call)} was not compared: {problem}", self._on_drift)
         return known
@@ -328,7 +358,7 @@ class profile_data(TaskDecorator):
     def _show(
         self,
         call: TaskCall,
-        place: _Place,
+        place: Place,
         known: Profile,
         checked: Checked,
         compared: Drift | None,
@@ -344,11 +374,10 @@ class profile_data(TaskDecorator):
             deck.append(not_compared_html(problem))
         deck.append(profile_html(known, title=f"Data profile of {place.text(call)}"))
 
-    def _expected_of(self, name: str) -> Sequence[Expectation]:
+    def _expected_of(self, place: Place) -> Sequence[Expectation]:
         if not isinstance(self._expect, Mapping):
             return self._expect
-        whole = self._expect.get(_RESULT, ()) if name.startswith(f"{_RESULT} ") else ()
-        return (*whole, *self._expect.get(name, ()))
+        return [each for name in place.names for each in self._expect.get(name, ())]
 
     def _compare(self, reference: Reference, current: Profile, seen: _Call) -> Drift:
         """Compare profiles, without the thresholds of columns that another frame of the task has."""
@@ -356,12 +385,12 @@ class profile_data(TaskDecorator):
         names = {*reference.profile.columns, *current.columns}
         seen.columns.update(names)
         if isinstance(thresholds, Mapping):
-            thresholds = {name: threshold for name, threshold in thresholds.items() if name in names}
+            thresholds = {name: threshold for name, threshold in thresholds.items() if mask(name) in names}
         return drift(reference.profile, current, thresholds=thresholds)
 
-    def _reference_of(self, call: TaskCall, place: _Place, artifact: str) -> tuple[Reference | None, str]:
+    def _reference_of(self, call: TaskCall, place: Place, artifact: str) -> tuple[Reference | None, str]:
         """Return what a frame is compared with, and why it cannot be."""
-        wanted = pinned_for(self._reference, place.name)
+        wanted = pinned_for(self._reference, place.names)
         try:
             found = reference_for(call, wanted, artifact)
         except BaseException as error:
@@ -383,7 +412,7 @@ class profile_data(TaskDecorator):
 
     # ---- what follows -----------------------------------------------------------------------------------------------
 
-    def _act_on_drift(self, compared: Drift, seen: _Call, place: _Place, reference: str) -> None:
+    def _act_on_drift(self, compared: Drift, seen: _Call, place: Place, reference: str) -> None:
         if compared.passed or self._on_drift is None:
             return
         where = place.text(seen.call)
@@ -396,7 +425,7 @@ class profile_data(TaskDecorator):
             seen.refuse(DriftError(message, drifted, compared.drifted_segments))
         seen.warnings.append((message, DriftWarning))
 
-    def _act_on_failure(self, checked: Checked, seen: _Call, place: _Place) -> None:
+    def _act_on_failure(self, checked: Checked, seen: _Call, place: Place) -> None:
         if checked.passed or self._on_failure is None:
             return
         message = f"{place.text(seen.call)} is not as expected: {_listed(checked.failed, '; ')}"
@@ -430,7 +459,7 @@ def log(data: Any, name: str = "data", *, by: str | Sequence[str] | None = None)
     """
     seen = _Call(TaskCall(current_context()))
     watching = profile_data(by=by)
-    known = watching._look_at(seen, _Place(name, data, logged=True))
+    known = watching._look_at(seen, Place(name, data, logged=True))
     watching._look_back(seen)
     seen.tell()
     return known
@@ -444,6 +473,12 @@ def _expectations(expected: _Expected) -> tuple[Expectation, ...]:
             f"expect takes what obs_profiles.expect makes, such as expect('delay').present(), not {other!r}"
         )
     return found
+
+
+def _in_numbers(compared: Drift) -> dict[str, float]:
+    """Return how far a data set drifted, for curves over runs."""
+    distances = [column.distance for column in compared if column.distance is not None]
+    return {"greatest distance": max(distances, default=0.0), "columns drifted": len(compared.drifted)}
 
 
 def _drifted_text(compared: Drift) -> str:
@@ -460,40 +495,15 @@ def _listed(found: Sequence[Any], between: str) -> str:
     return between.join(map(str, found[:_NAMED])) + more
 
 
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, list | tuple | Mapping) and not len(value)
+
+
 def _name(function: Any) -> str:
     return getattr(function, "__name__", None) or type(function).__name__
 
 
-def _parameters(function: Any) -> list[str] | None:
-    """Return the names of a function's parameters, and of its result; None where it may have others."""
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return None
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return None
-    return [*parameters, _RESULT]
-
-
-def _root(name: str) -> str:
-    """Return the argument that a name is of, or ``"return"``."""
-    return name.partition(" ")[0]
-
-
 def _extras_of(hint: Any) -> Iterator[Any]:
-    """Go through what ``Annotated[T, extra]`` adds, also within a union."""
-    if type(hint).__name__ == "TypeAliasType":
-        hint = hint.__value__
-    yield from getattr(hint, "__metadata__", ())
-    for member in get_args(hint):
-        if hasattr(member, "__metadata__"):
-            yield from _extras_of(member)
-
-
-def _frames_in(name: str, value: Any) -> Iterator[_Place]:
-    if is_frame(value):
-        yield _Place(name, value)
-    elif isinstance(value, tuple | list):
-        yield from (_Place(f"{name} {place}", part) for place, part in enumerate(value, 1) if is_frame(part))
-    elif isinstance(value, dict):
-        yield from (_Place(f"{name} {key}", part) for key, part in value.items() if is_frame(part))
+    """Go through what ``Annotated[T, extra]`` adds, also within a list, a tuple, a union."""
+    for part in parts_of(hint):
+        yield from getattr(part, "__metadata__", ())

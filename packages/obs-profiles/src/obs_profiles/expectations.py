@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, overload
 
+from obs_core.secrets import mask
 from obs_profiles.allowed_values import AllowedValues
 from obs_profiles.limits import found_text, limit_of, limit_text, micros_of, refuse_what_means_nothing
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile
@@ -58,7 +59,9 @@ class Expectation:
             self.measure, _TITLES.get(self.measure, self.measure)
         )
         if self.values:
-            return f"{named} {', '.join(map(str, self.values[:_NAMED]))}{', …' if len(self.values) > _NAMED else ''}"
+            return mask(
+                f"{named} {', '.join(map(str, self.values[:_NAMED]))}{', …' if len(self.values) > _NAMED else ''}"
+            )
         least, most = (None if limit is None else limit_text(limit, self.measure) for limit in self.limits)
         if least is not None and self.at_least == self.at_most:
             return f"{named} = {least}"
@@ -88,7 +91,7 @@ class Verdict:
     found: str
 
     def __str__(self) -> str:
-        where = f"{self.expectation.column}: " if self.expectation.column else ""
+        where = f"{mask(self.expectation.column)}: " if self.expectation.column else ""
         return f"{where}{self.expectation}, found {self.found}"
 
 
@@ -353,8 +356,8 @@ def _among(expected: Expectation, column: ColumnProfile) -> Verdict:
         return Verdict(expected, False, told_apart, ", ".join(others[:_NAMED]) + more)
     if complete:
         return Verdict(expected, True, told_apart, "no other")
-    fewer = round(column.distinct.estimate) <= allowed.count * (1 + column.distinct.relative_error)
-    about = count_text(column.distinct.estimate)
+    fewer = round(column.distinct_count.estimate) <= allowed.count * (1 + column.distinct.relative_error)
+    about = count_text(column.distinct_count.estimate)
     return Verdict(expected, fewer, False, f"no other among the most frequent of about {about} values")
 
 
@@ -416,12 +419,7 @@ def _infinite_quantile(level: float, below: int, above: int) -> float:
 
 
 def _distinct(column: ColumnProfile, _: Expectation) -> _Found:
-    estimate, error = min(column.distinct.estimate, column.present), column.distinct.relative_error
-    if math.isinf(error):  # some values were not counted: there is at least one, and no two need be equal
-        return _Found(estimate, min(1, column.present), column.present)
-    if not error:
-        return _exactly(round(estimate))
-    return _Found(estimate, estimate * (1 - error), min(estimate * (1 + error), column.present))
+    return _Found(*column.distinct_count)
 
 
 def _unique(column: ColumnProfile, expected: Expectation) -> _Found:
@@ -429,7 +427,8 @@ def _unique(column: ColumnProfile, expected: Expectation) -> _Found:
         return _exactly(1.0)
     found, count = _distinct(column, expected), max(1, column.present)
     least, most = found.least / count, min(1.0, found.most / count)
-    if column.all_different is None and most == 1.0:  # within its error the estimate may be all of them
+    if column.all_different is None and most == 1.0 and column.distinct.relative_error:
+        # Within its error the estimate may be all of them. Of few values it is far likelier that two are equal.
         return _Found(1.0, least, most)
     most = most if column.all_different is None else min(most, 1 - 1 / count)
     return _Found(min(found.value / count, most), least, most)

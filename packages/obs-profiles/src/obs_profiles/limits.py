@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from obs_profiles.columns.objects import as_float, is_missing
 from obs_profiles.wording import count_text, number_text, share_text, time_text
 
 if TYPE_CHECKING:
@@ -35,27 +36,55 @@ def limit_of(value: Any, measure: str) -> Limit | None:
     """
     if value is None:
         return None
+    if is_missing(value):
+        raise ValueError(f"a limit of {measure} is a value, not {_none(value)}: nothing is above or below that")
     if isinstance(value, np.datetime64 | np.timedelta64):
-        value = value.astype(f"{type(value).__name__}[us]").item()
+        value = _as_python(value, measure)
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
     if isinstance(value, datetime.date) and measure == "range":
-        return _moment(value)
+        return _moment(value, measure)
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real | decimal.Decimal):
         other = ", or a date or datetime" if measure == "range" else ""
         raise TypeError(f"a limit of {measure} is a number{other}, not {type(value).__name__}: {value!r}")
-    number = operator.index(value) if isinstance(value, numbers.Integral) else float(value)
-    if math.isnan(number):
-        raise ValueError(f"a limit of {measure} is a number, not NaN: nothing is above or below that")
-    return number
+    near = as_float(value)
+    if math.isinf(near) and near != value:
+        raise ValueError(f"a limit of {measure} is a number that a float reaches, up to 1.8e308: None is no limit")
+    return operator.index(value) if isinstance(value, numbers.Integral) else near
 
 
-def _moment(value: datetime.date) -> datetime.datetime:
+def _as_python(value: np.datetime64 | np.timedelta64, measure: str) -> datetime.date | datetime.timedelta:
+    """Return a moment or a length of time of numpy as Python has it.
+
+    Raises:
+        ValueError: Python has none so far away.
+    """
+    try:
+        found = value.astype(f"{type(value).__name__}[us]").item()
+    except OverflowError:
+        found = None
+    if isinstance(found, datetime.date | datetime.timedelta):
+        return found
+    raise ValueError(_too_far(value, measure))
+
+
+def _moment(value: datetime.date, measure: str) -> datetime.datetime:
     if not isinstance(value, datetime.datetime):
         return datetime.datetime(value.year, value.month, value.day)
     # Of a class of pandas it keeps no nanoseconds: profiles know microseconds.
-    value = value.astimezone(datetime.UTC) if value.tzinfo else value
-    return datetime.datetime(*value.timetuple()[:6], value.microsecond)
+    try:
+        moment = value.astimezone(datetime.UTC) if value.tzinfo else value
+    except OverflowError:
+        raise ValueError(_too_far(value, measure)) from None
+    return datetime.datetime(*moment.timetuple()[:6], moment.microsecond)
+
+
+def _none(value: Any) -> str:
+    return str(value).replace("nan", "NaN")
+
+
+def _too_far(value: object, measure: str) -> str:
+    return f"a limit of {measure} is in the years 1 to 9999, in UTC, and {value!s} is not: None is no limit"
 
 
 def micros_of(moment: datetime.datetime) -> int:

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from obs_core.secrets import mask
+from obs_profiles.columns.texts import MASKED
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 from obs_profiles.sketches.numbers import least_of, most_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ColumnProfile", "NumberProfile", "Profile", "TextProfile", "TimeProfile"]
+__all__ = ["ColumnProfile", "DistinctCount", "NumberProfile", "Profile", "TextProfile", "TimeProfile"]
 
 T = TypeVar("T")
 
 _COUNTED = ("integer", "number", "text")
 """Kinds of which each value is known by itself: times are known to the microsecond, and objects by their looks."""
+
+_HASHED_APART = ({"boolean", "integer", "number", "text"}, {"bytes"}, {"time"}, {"duration"})
+"""Types of which two values that differ have hashes that differ, but for chance: a text and bytes may have one."""
+
+
+class DistinctCount(NamedTuple):
+    """How many distinct values there are.
+
+    Attributes:
+        estimate: About how many.
+        least: There are no fewer, in 99 of 100 cases.
+        most: There are no more.
+    """
+
+    estimate: float
+    least: float
+    most: float
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is known for certain."""
+        return self.least == self.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +220,7 @@ class ColumnProfile:
         return max(map(len, tables), default=0)
 
     def __repr__(self) -> str:
-        return f"<ColumnProfile {self.name!r}: {self.kind}, {self.rows:,} rows, {self.missing:,} missing>"
+        return f"<ColumnProfile {mask(self.name)!r}: {self.kind}, {self.rows:,} rows, {self.missing:,} missing>"
 
     @property
     def present(self) -> int:
@@ -220,16 +245,67 @@ class ColumnProfile:
     @property
     def all_different(self) -> bool | None:
         """Whether no value is there twice; None where the profile does not tell."""
-        if not self.distinct.relative_error:
-            return round(self.distinct.estimate) >= self.present
-        # More distinct values than hashes are kept: only tables of one kind of value tell.
+        by_table = self._all_different_by_table()
+        if by_table is not None or self.distinct.relative_error or self._is_hashed_in_two_ways:
+            return by_table
+        # While hashes are few, each is kept.
+        found = self.distinct_count
+        return True if found.least >= self.present else False if found.most < self.present else None
+
+    def _all_different_by_table(self) -> bool | None:
+        """Tell by the frequent values, if those are of one kind that is known by value."""
         counts = self.frequent
-        if counts is None or len(self.types) != 1 or self.kind not in _COUNTED:
+        if counts is None or len(self.types) != 1 or self.kind not in _COUNTED or self._holds_masked:
             return None
         if len(counts) and int(counts.counts.max()) > 1:
             return False
         at_most = max([counts.missed, *(counts.counts + counts.slack).tolist(), self.infinite])
         return True if at_most <= 1 else None
+
+    @property
+    def _holds_masked(self) -> bool:
+        """Whether some texts that are counted as one may have differed, since secrets in them are masked."""
+        return self.texts is not None and any(MASKED in text for text in self.texts.frequent.values)
+
+    @property
+    def distinct_count(self) -> DistinctCount:
+        """How many distinct values there are, and between which numbers it is for certain, or in 99 of 100 cases."""
+        estimate, error = min(self.distinct.estimate, self.present), self.distinct.relative_error
+        if math.isinf(error):  # some values were not counted: there is at least one, and no two need be equal
+            return DistinctCount(estimate, min(1, self.present), self.present)
+        counted = self._counted_distinct()
+        if counted is not None:
+            return DistinctCount(counted, counted, counted)
+        known = estimate if error else round(estimate)
+        most: float = self.present
+        if any(self.types.keys() <= family for family in _HASHED_APART):
+            # Of up to 512 values each hash is kept. That two of so many have one happens in one of 1,500 data sets, and
+            # that this happens twice in one of millions.
+            most = min(most, known * (1 + error) if error else known + 1)
+        least = known * (1 - error)
+        return DistinctCount(known, least / 2 if self._is_hashed_in_two_ways else least, most)
+
+    @property
+    def _is_hashed_in_two_ways(self) -> bool:
+        """Whether a value may be counted twice: whylogs hashes 5.0 as a float, and we do as the integer that it is."""
+        return self.distinct.foreign and "number" in self.types and bool(self.dtype)  # whylogs tells no dtype
+
+    def _counted_distinct(self) -> int | None:
+        """Return how many distinct values there are, if all of them are in a table; None if not."""
+        if self.distinct.foreign:
+            return None
+        if not self.types:
+            return 0
+        if self.types.keys() == {"boolean"}:
+            return int(self.true > 0) + int(self.types["boolean"] > self.true)
+        if self.types.keys() == {"text"} and self.texts:
+            return None if self.texts.frequent.missed or self._holds_masked else len(self.texts.frequent)
+        if not self.types.keys() <= {"integer", "number"} or (self.numbers and self.numbers.frequent.missed):
+            return None
+        signs = [count for count in (self.negative_infinite, self.infinite - self.negative_infinite) if count]
+        if any(count > 1 for count in signs) and ("integer" in self.types or "object" in self.dtype):
+            return None  # several numbers that no float reaches are one infinite number
+        return len(signs) + (len(self.numbers.frequent) if self.numbers else 0)
 
     @property
     def distribution(self) -> NumberProfile | None:
@@ -297,8 +373,9 @@ class Profile:
         Raises:
             KeyError: There is no such column; the message names those that there are.
         """
+        name = name if name in self.columns else mask(name)  # as the names of columns are
         if name not in self.columns:
-            named = ", ".join(list(self.columns)[:20])
+            named = mask(", ".join(list(self.columns)[:20]))
             raise KeyError(f"there is no column {name!r}; there are: {named}")
         return self.columns[name]
 
@@ -309,7 +386,7 @@ class Profile:
         return len(self.columns)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.columns
+        return name in self.columns or (isinstance(name, str) and mask(name) in self.columns)
 
     def __add__(self, other: Profile) -> Profile:
         from obs_profiles.merging import merge
@@ -433,7 +510,7 @@ def _summary(column: ColumnProfile) -> dict[str, Any]:
         "dtype": column.dtype,
         "rows": column.rows,
         "missing": column.missing,
-        "distinct": round(column.distinct.estimate),
+        "distinct": round(column.distinct_count.estimate),
     }
     if known is not None:
         quartiles = known.quantiles.quantiles([0.25, 0.5, 0.75]).tolist()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from obs_core import clock
+from obs_core.secrets import mask
 from obs_profiles.columns import ColumnValues, batches_of, columns_of, storable
 from obs_profiles.columns.values import CountedTexts, Durations, Times
 from obs_profiles.merging import merged
@@ -72,7 +73,7 @@ def profile(data: Any, *, by: str | Sequence[str] | None = None) -> Profile:
     if by is not None:
         from obs_profiles.segments import profile_by
 
-        return profile_by(data, (by,) if isinstance(by, str) else tuple(by))
+        return profile_by(data, tuple(map(mask, (by,) if isinstance(by, str) else by)))
     return merged_batches(profile_batch(frame) for frame in batches_of(data))
 
 
@@ -140,8 +141,8 @@ def _column(name: str, values: ColumnValues) -> ColumnProfile:
 
 
 def _shortened(dtype: str) -> str:
-    """Shorten what a type is called: some list thousands of categories or fields."""
-    text = storable(dtype)
+    """Mask and shorten what a type is called: some list thousands of categories or fields."""
+    text = mask(storable(dtype))
     return text if len(text) <= _LONGEST_DTYPE else f"{text[:_LONGEST_DTYPE]}…"
 
 

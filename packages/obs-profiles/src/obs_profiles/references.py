@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from obs_core import TaskCall, load_execution
+from obs_core import Kept, TaskCall, executions, load_execution
+from obs_core.secrets import mask
+from obs_core.store import StoreError
+from obs_core.text.bounded_repr import describe_error
 from obs_profiles.columns import names_of
 from obs_profiles.profiles import Profile
 from obs_profiles.profiling import profile, profile_of
@@ -15,16 +20,30 @@ from obs_profiles.profiling import profile, profile_of
 __all__ = ["Reference", "pinned", "pinned_for", "profile_by", "reference_for"]
 
 
+_DAMAGES = (ValueError, FileNotFoundError, StoreError)
+"""What says that a profile is damaged or gone, and not that the store cannot be reached."""
+
+_OLDER = 50
+"""Executions that are looked through for a profile that can be read, if the last one cannot."""
+
+
 class Reference(NamedTuple):
-    """What data is compared with, and what that is called."""
+    """What data is compared with.
+
+    Attributes:
+        profile: Its profile.
+        text: What it is called.
+        instead_of: Why it is not what should be compared with; empty if it is.
+    """
 
     profile: Profile
     text: str
+    instead_of: str = ""
 
 
 def profile_by(data: Any, by: Sequence[str]) -> Profile:
     """Profile a frame, by segments if it has the columns."""
-    return profile(data, by=by if by and set(by) <= set(names_of(data)) else None)
+    return profile(data, by=by if by and set(map(mask, by)) <= set(names_of(data)) else None)
 
 
 def pinned(reference: Any, by: Sequence[str]) -> Any:
@@ -46,7 +65,7 @@ def _of_data(reference: Any, by: Sequence[str]) -> Any:
     if type(reference).__module__.startswith("whylogs."):
         return profile_of(reference)
     try:
-        has_names = bool(by) and set(by) <= set(names_of(reference))
+        has_names = bool(by) and set(map(mask, by)) <= set(names_of(reference))
     except TypeError:  # it is read batch by batch, or it is no data, which is said below
         has_names = False
     try:
@@ -57,11 +76,11 @@ def _of_data(reference: Any, by: Sequence[str]) -> Any:
         ) from None
 
 
-def pinned_for(reference: Any, name: str) -> Any:
-    """Return what was pinned for an argument, for the result, or for a part of it."""
+def pinned_for(reference: Any, names: Sequence[str]) -> Any:
+    """Return what was pinned for an argument or the result, or for a part of it: by its last name that has anything."""
     if not isinstance(reference, Mapping):
         return reference
-    return reference.get(name, reference.get("return") if name.startswith("return ") else None)
+    return next((reference[name] for name in reversed(names) if name in reference), None)
 
 
 def reference_for(call: TaskCall, reference: Any, artifact: str) -> Reference | None:
@@ -77,7 +96,7 @@ def reference_for(call: TaskCall, reference: Any, artifact: str) -> Reference | 
     """
     if reference is None:
         last = call.last(artifact, sure=True)
-        return None if last is None else Reference(profile_of(last.value), f"execution {last.execution_id}")
+        return None if last is None else _last_readable(call, last, artifact)
     if isinstance(reference, Profile):
         return Reference(reference, "a pinned reference")
     if isinstance(reference, os.PathLike) or Path(reference).is_file():
@@ -87,3 +106,33 @@ def reference_for(call: TaskCall, reference: Any, artifact: str) -> Reference | 
     except LookupError as error:
         raise LookupError(f"there is no file {reference!r}, and {error.args[0]}") from None
     return Reference(profile_of(kept.artifact(call.context.task_name, artifact)), f"execution {reference}")
+
+
+def _last_readable(call: TaskCall, last: Kept, artifact: str) -> Reference:
+    """Return what the last call kept; if that is damaged or gone, what the newest good one before kept that is not.
+
+    Raises:
+        Exception: It cannot be read, and there is none before.
+    """
+    try:
+        return Reference(profile_of(last.value), f"execution {last.execution_id}")
+    except _DAMAGES as error:
+        older = _older(call, last, artifact)
+        if older is None:
+            raise
+        return older._replace(instead_of=f"the profile of the last good call cannot be read: {describe_error(error)}")
+
+
+def _older(call: TaskCall, last: Kept, artifact: str) -> Reference | None:
+    store, task = call.context.state.run.store, call.context.task_name
+    name = load_execution(last.execution_id, store).name  # the same pipeline: elsewhere another task may have this name
+    for found in islice(executions(store, name=name), _OLDER):
+        kept = load_execution(found.id, store)
+        for one in reversed(kept.tasks):
+            if one.name != task or one.status != "succeeded":
+                continue
+            with suppress(*_DAMAGES):
+                known = kept.artifact_of(one, artifact)
+                if isinstance(known, Profile) and known.rows:
+                    return Reference(known, f"execution {found.id}")
+    return None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from obs_core.interruptions import let_pass
-from obs_core.secrets import masked_text
+from obs_core.secrets import mask
 from obs_profiles.columns import batches_of, names_of, storable
 from obs_profiles.columns.objects import is_missing, look
 from obs_profiles.merging import MISSING, OTHERS, merged
@@ -118,7 +118,8 @@ def _text(value: Any) -> str:
         text = look(value)
     if text.strip('"') in (MISSING, OTHERS):
         text = f'"{text}"'  # what a file says is told apart from what we say
-    return storable(text if len(text) <= _LONGEST else masked_text(text, _LONGEST + 1, "…"))
+    text = mask(text)
+    return storable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
 def _taken(frame: Any, rows: Any) -> Any:

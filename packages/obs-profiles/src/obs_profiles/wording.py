@@ -98,6 +98,5 @@ def duration_text(seconds: float) -> str:
 
 
 def visible(text: str) -> str:
-    """Shorten a name or value, and make line breaks and the like visible; it is not escaped."""
-    short = text if len(text) <= LONGEST else masked_text(text, LONGEST, "…")
-    return controls.visible(short)
+    """Mask and shorten a name or value, and make line breaks and the like visible; it is not escaped."""
+    return controls.visible(masked_text(text, LONGEST, "…"))

@@ -15,7 +15,7 @@ from obs_core.recording.own_work import own_work, undecorated
 from obs_core.recording.scope import current
 from obs_core.recording.wrapping import Replacing, wrap
 from obs_core.tasks.context import TaskContext, current_context
-from obs_core.values.hints import extras_of, hints_of, members_of, remember_names, types_of
+from obs_core.values.hints import hints_of, members_of, parts_of, remember_names, types_of
 from obs_core.values.registry import Registration, check_target, imported_class
 from obs_core.values.remembered import attribute
 
@@ -400,9 +400,9 @@ def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _asked_for(hints: dict[str, Any]) -> Iterator[TaskDecorator]:
     for hint in hints.values():
-        for extra in extras_of(hint):
-            if isinstance(extra, TaskDecorator):
-                yield extra
+        for part in parts_of(hint):  # also of what a list or a tuple holds
+            extras = reversed(getattr(part, "__metadata__", ()))
+            yield from (extra for extra in extras if isinstance(extra, TaskDecorator))
         for kind in types_of(hint):
             yield from (decorator for target, decorator in _registered if _is_meant(target, kind))
 

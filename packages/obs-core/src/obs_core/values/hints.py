@@ -14,7 +14,7 @@ from obs_core.values.remembered import answers_truly, remembered
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["extras_of", "hints_of", "members_of", "remember_names", "resolved", "types_of"]
+__all__ = ["extras_of", "hints_of", "members_of", "parts_of", "remember_names", "resolved", "types_of"]
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -104,6 +104,28 @@ def types_of(hint: Any) -> Iterator[type]:
         yield from types_of(plain)
     elif isinstance(plain, type):
         yield plain
+
+
+def parts_of(hint: Any) -> Iterator[Any]:
+    """Go through a hint and all hints of values in it: of ``dict[str, Annotated[Frame, ...] | None]`` all six.
+
+    What a ``Callable`` takes and returns, and what a ``type`` is one of, are no values.
+    """
+    from typing import get_args, get_origin
+
+    waiting, aliases = [hint], set[int]()
+    while waiting:
+        hint = waiting.pop(0)
+        if type(hint).__name__ == "TypeAliasType":
+            if id(hint) in aliases:  # ``type Tree = list[Tree]``
+                continue
+            aliases.add(id(hint))
+        hint = _spelled_out(hint)
+        yield hint
+        if hasattr(hint, "__metadata__"):
+            waiting.append(hint.__origin__)
+        elif get_origin(hint) not in (Callable, type):
+            waiting += get_args(hint)
 
 
 def members_of(hint: object) -> tuple[Any, ...]:

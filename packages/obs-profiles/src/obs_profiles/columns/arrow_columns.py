@@ -53,6 +53,9 @@ def _read(column: Any, dtype: str) -> ColumnValues:
 
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
+        if getattr(kind, "extension_name", "") == "arrow.bool8":
+            present = _numpy(_storage(column).drop_null())
+            return read_booleans(present != 0, len(column), dtype)
         return read_arrow(_storage(column), dtype)
     if types.is_dictionary(kind):
         return _read_dictionary(column, dtype)

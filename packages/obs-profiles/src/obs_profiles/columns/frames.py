@@ -10,14 +10,32 @@ from typing import Any
 import numpy as np
 
 from obs_core.interruptions import let_pass
+from obs_core.secrets import mask
 from obs_profiles.columns.arrays import read_array
 from obs_profiles.columns.objects import look, read_objects
 from obs_profiles.columns.values import ColumnValues
 
-__all__ = ["batches_of", "columns_of", "is_frame", "is_frame_type", "names_of", "storable", "unique_names"]
+__all__ = [
+    "batches_of",
+    "columns_of",
+    "is_frame",
+    "is_frame_elsewhere",
+    "is_frame_type",
+    "names_of",
+    "storable",
+    "unique_names",
+]
 
 _FRAMES = frozenset({"Array", "ChunkedArray", "DataFrame", "RecordBatch", "Series", "Table"})
 _LIBRARIES = ("pandas", "polars", "pyarrow")
+
+_FRAMES_ELSEWHERE = frozenset({"DataFrame", "LazyFrame", "Series"})
+"""What lazy frames, and those of other libraries, are called: of Dask, Spark, Modin, ..."""
+
+_READERS = frozenset({"Dataset", "RecordBatchReader", "Scanner", "TextFileReader"})
+"""What pandas and pyarrow call data that is read when somebody asks for it."""
+
+_PROTOCOLS = ("__arrow_c_stream__", "__dataframe__")
 
 BATCH_ROWS = 1 << 20
 """Rows that are read at once: sketches remember which row a text is in, in 20 of 64 bits."""
@@ -33,6 +51,17 @@ def is_frame(value: Any) -> bool:
 def is_frame_type(kind: type) -> bool:
     """Tell whether the values of a class are frames, or columns, in memory."""
     return any(base.__name__ in _FRAMES for base in kind.__mro__ if _root(base) in _LIBRARIES)
+
+
+def is_frame_elsewhere(kind: type) -> bool:
+    """Tell whether the values of a class are frames that are not in memory, or of a library that we do not know."""
+    if is_frame_type(kind):
+        return False
+    by_name = any(
+        base.__name__ in _FRAMES_ELSEWHERE or (base.__name__ in _READERS and _root(base) in _LIBRARIES)
+        for base in kind.__mro__
+    )
+    return by_name or any(hasattr(kind, name) for name in _PROTOCOLS)
 
 
 def columns_of(frame: Any) -> Iterator[tuple[str, ColumnValues]]:
@@ -95,7 +124,10 @@ def batches_of(data: Any) -> Iterator[Any]:
 
 
 def unique_names(names: Iterable[Any]) -> list[str]:
-    """Make names texts that differ: of ``["a", "a", 1]`` that is ``["a", "a.1", "1"]``, as pandas reads such files."""
+    """Make names texts that differ: of ``["a", "a", 1]`` that is ``["a", "a.1", "1"]``, as pandas reads such files.
+
+    Secrets in them are masked.
+    """
     texts = [" / ".join(map(_name, name)) if isinstance(name, tuple) else _name(name) for name in names]
     if len(set(texts)) == len(texts):
         return [storable(text) for text in texts]
@@ -115,7 +147,7 @@ def unique_names(names: Iterable[Any]) -> list[str]:
 
 def _name(value: Any) -> str:
     try:
-        return str(value)
+        return mask(str(value))
     except BaseException as error:
         let_pass(error)
         return look(value)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from obs_profiles.columns.values import Unit
 
-__all__ = ["is_missing", "look", "read_objects", "read_or_look"]
+__all__ = ["as_float", "is_missing", "look", "read_objects", "read_or_look"]
 
 _SIGNED, _UNSIGNED = 1 << 63, 1 << 64
 _EXACT = 1 << 53
@@ -64,7 +64,7 @@ def read_objects(values: Sequence[Any], dtype: str = "object") -> ColumnValues:
         texts = [value for value in values if id(type(value)) in text_kinds]
         others = [value for value in values if id(type(value)) not in text_kinds]
     present = [value for value in others if not is_missing(value)]
-    nan = sum(1 for value in others if issubclass(type(value), _REAL) and is_missing(value))
+    nan = sum(1 for value in others if issubclass(type(value), _FLOATS) and is_missing(value))
     found = ColumnValues(dtype, len(values), len(others) - len(present), nan)
     if texts:
         found.texts.append(_counted(texts) if text_kinds == {id(str)} else CountedTexts(PackedTexts.of(texts)))
@@ -105,7 +105,7 @@ def _counted(texts: Sequence[str]) -> CountedTexts:
 
 
 _NEVER_MISSING = (str, int, list, tuple, dict, set, bytes)
-_REAL = (float, Decimal, np.floating)
+_FLOATS = (float, Decimal, np.floating, complex, np.complexfloating)
 
 
 def is_missing(value: Any) -> bool:
@@ -118,8 +118,10 @@ def is_missing(value: Any) -> bool:
         return False
     if issubclass(kind, float):
         return float.__ne__(value, value)
-    if issubclass(kind, np.floating):
+    if issubclass(kind, np.floating | np.complexfloating):
         return bool(np.isnan(value))
+    if issubclass(kind, complex):
+        return complex.__ne__(value, value)
     if issubclass(kind, Decimal):
         return Decimal.is_nan(value)
     return type.__dict__["__name__"].__get__(kind) in ("NAType", "NaTType") or (
@@ -180,14 +182,14 @@ def _add_integers(numbers: Sequence[int], found: ColumnValues) -> None:
     if len(signed) < len(numbers):
         others = [number for number in numbers if not -_SIGNED <= number < _SIGNED]
         parts.append(np.array([number for number in others if 0 <= number < _UNSIGNED], np.uint64))
-        large = [(number, _as_float(number)) for number in others if not 0 <= number < _UNSIGNED]
+        large = [(number, as_float(number)) for number in others if not 0 <= number < _UNSIGNED]
         parts.append(np.array([near for number, near in large if math.isinf(near) or near == number], np.float64))
         found.huge += [number for number, near in large if math.isfinite(near) and near != number]
     found.numbers += [CountedNumbers(part) for part in parts if len(part)]
 
 
 def _read_floats(values: list[Any], found: ColumnValues) -> None:
-    floats = [_as_float(value) for value in values]
+    floats = [as_float(value) for value in values]
     whole: list[int] = []
     if not all(type(value) is float for value in values):
         # What is a whole number to the last digit stays one: a decimal, a fraction.
@@ -205,7 +207,8 @@ def _is_large_integer(value: Any, near: float) -> bool:
     return large and bool(value == int(value))
 
 
-def _as_float(value: Any) -> float:
+def as_float(value: Any) -> float:
+    """Return the nearest float; an infinite one of what is beyond all others."""
     try:
         return float(value)
     except OverflowError:  # beyond 1.8e308

@@ -102,6 +102,8 @@ def _read_extension(series: Any, name: str) -> ColumnValues:
 def _read_categories(series: Any, name: str) -> ColumnValues:
     """Read the categories that occur, each once, with how often it does."""
     categories = series.cat.categories.to_series()
+    if categories.dtype in ("float16", "float32"):
+        name = f"{name} of {categories.dtype}"  # what they are compared with is rounded as they are
     counts = np.bincount(series.cat.codes.to_numpy() + 1, minlength=len(categories) + 1)
     there = counts[1:] > 0
     read = _read(categories[there]).with_counts(counts[1:][there])

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from obs_core.secrets import masked_text
+from obs_core.secrets import mask, masked_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LONGEST", "PackedTexts"]
+__all__ = ["LONGEST", "MASKED", "PackedTexts"]
 
 LONGEST = 100
 """Bytes of a text that profiles keep."""
+
+MASKED = "***"
+"""What stands in place of a secret: texts that hold it may have differed."""
 
 _MASKED_WITHIN = 10_000
 """Bytes of a text that are looked through for secrets before it is cut: half of one would be known to nobody."""
@@ -77,7 +80,7 @@ class PackedTexts:
             return found.decode("utf-8", "backslashreplace")
 
     def shown_at(self, place: int, hashed: int, *, raw: bool = False) -> str:
-        """Return a text as profiles keep it: of a long one the first bytes and its hash, so that none is another one.
+        """Return a text as profiles keep it, masked; of a long one the first bytes and its hash, so none is another.
 
         Args:
             place: Which text.
@@ -87,7 +90,7 @@ class PackedTexts:
         long = int(self.lengths[place]) > LONGEST
         most = _MASKED_WITHIN if long else LONGEST
         found = self.bytes_at(place, most).decode("utf-8", "backslashreplace") if raw else self.text_at(place, most)
-        return f"{masked_text(found, LONGEST)}…{hashed:016x}" if long else found
+        return f"{masked_text(found, LONGEST)}…{hashed:016x}" if long else mask(found)
 
     def characters(self) -> NDArray[np.int64]:
         """Return how many characters each text has: its bytes, but for those that continue a character."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
+from obs_core.secrets import mask
 from obs_profiles.comparison.facets import Facet, Movement, facets_of, is_comparable
+from obs_profiles.comparison.sequences import goes_on
 from obs_profiles.merging import OTHERS
 from obs_profiles.profiles import ColumnProfile, Profile
 from obs_profiles.profiling import profile_of
@@ -33,8 +35,8 @@ class ColumnDrift:
         threshold: From which distance on it has drifted.
         reference: What the reference knows of it; None if it is not there.
         current: What the current data set knows of it; None if it is not there.
-        change: What is plainer than a distance: "added", "removed", "integer → text", "other values"; empty if nothing
-            is.
+        change: What is plainer than a distance: "added", "removed", "integer → text", "other values", or "goes on" of
+            keys and times that are numbers and of which only what is missing is compared; empty if nothing is.
         facets: What was compared, the largest distance first; none if one side has no rows.
         new_share: Which share of its distinct values the reference does not have; None where that is not known.
     """
@@ -84,7 +86,7 @@ class ColumnDrift:
 
     def __str__(self) -> str:
         how = self.change if self.distance is None else f"{self.distance:.2f}"
-        return f"{self.name} ({how})"
+        return f"{mask(self.name)} ({how})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +141,7 @@ class Drift(Sequence[ColumnDrift]):
             KeyError: Neither data set has it.
         """
         for column in self.columns:
-            if column.name == name:
+            if column.name in (name, mask(name)):
                 return column
         raise KeyError(f"there is no column {name!r}; there are: {', '.join(c.name for c in self.columns[:20])}")
 
@@ -190,6 +192,8 @@ def drift(reference: Any, current: Any, *, thresholds: Thresholds = DEFAULT_THRE
     check_thresholds(thresholds)
     before, after = profile_of(reference), profile_of(current)
     names = list(dict.fromkeys([*after.columns, *before.columns]))
+    if isinstance(thresholds, Mapping):
+        thresholds = {mask(name): threshold for name, threshold in thresholds.items()}  # as the names of columns are
     if isinstance(thresholds, Mapping) and (unknown := sorted(set(thresholds) - set(names))):
         raise ValueError(f"there is a threshold for {unknown[0]!r}, which is no column; there are: {', '.join(names)}")
     return _drift(before, after, thresholds)
@@ -210,12 +214,31 @@ def check_thresholds(thresholds: Thresholds) -> None:
             raise ValueError(f"a threshold is a Hellinger distance, from 0 to 1, not {threshold!r} for {name}")
 
 
-def _drift(before: Profile, after: Profile, thresholds: Thresholds, *, tests: int = 1) -> Drift:
-    """Compare profiles; of so many comparisons of a column one in a thousand may be far by chance, not one of each."""
-    names = dict.fromkeys([*after.columns, *before.columns])
+def _drift(
+    before: Profile, after: Profile, thresholds: Thresholds, *, tests: int = 1, going_on: Collection[str] = ()
+) -> Drift:
+    """Compare profiles.
+
+    Args:
+        before: What was.
+        after: What is.
+        thresholds: As for `drift`.
+        tests: Of so many comparisons of a column one in a thousand may be far by chance, not one of each.
+        going_on: Columns that go on in the whole of which these are parts.
+    """
+    made = before.made, after.made
+    both_have = before.columns.keys() & after.columns.keys()
+    going_on = {*going_on, *(name for name in both_have if goes_on(before.columns[name], after.columns[name], made))}
     found = [
-        _column_drift(name, before.columns.get(name), after.columns.get(name), _threshold(thresholds, name), tests)
-        for name in names
+        _column_drift(
+            name,
+            before.columns.get(name),
+            after.columns.get(name),
+            _threshold(thresholds, name),
+            tests,
+            by_value=name not in going_on,
+        )
+        for name in dict.fromkeys([*after.columns, *before.columns])
     ]
     # Which values are among all others changes by chance, so these rows are compared with the whole alone.
     named = (value for value in after.segments if value != OTHERS)
@@ -224,7 +247,10 @@ def _drift(before: Profile, after: Profile, thresholds: Thresholds, *, tests: in
         tuple(sorted(found, key=_rank)),
         before.rows,
         after.rows,
-        {value: _drift(before.segments[value], after.segments[value], thresholds, tests=len(both)) for value in both},
+        {
+            value: _drift(before.segments[value], after.segments[value], thresholds, tests=len(both), going_on=going_on)
+            for value in both
+        },
         after.by if before.by == after.by else (),
     )
 
@@ -239,7 +265,13 @@ def _rank(column: ColumnDrift) -> tuple[bool, bool, float, str]:
 
 
 def _column_drift(
-    name: str, before: ColumnProfile | None, after: ColumnProfile | None, threshold: float, tests: int
+    name: str,
+    before: ColumnProfile | None,
+    after: ColumnProfile | None,
+    threshold: float,
+    tests: int,
+    *,
+    by_value: bool,
 ) -> ColumnDrift:
     if before is None or after is None:
         return ColumnDrift(name, threshold, before, after, "added" if before is None else "removed")
@@ -249,7 +281,8 @@ def _column_drift(
     new_share, gone_share = _replaced(before, after)
     if not change and new_share is not None and _is_another_vocabulary(before, after, new_share, gone_share):
         change = "other values"
-    return ColumnDrift(name, threshold, before, after, change, tuple(facets_of(before, after, tests=tests)), new_share)
+    facets = tuple(facets_of(before, after, tests=tests, by_value=by_value))
+    return ColumnDrift(name, threshold, before, after, change or ("" if by_value else "goes on"), facets, new_share)
 
 
 def _replaced(before: ColumnProfile, after: ColumnProfile) -> tuple[float | None, float]:

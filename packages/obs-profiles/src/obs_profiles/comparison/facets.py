@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from obs_profiles.columns.texts import LONGEST, PackedTexts
+from obs_profiles.columns.texts import LONGEST, MASKED, PackedTexts
 from obs_profiles.comparison.distance import distance_between
 from obs_profiles.profiles import ColumnProfile, NumberProfile
 from obs_profiles.sketches.hashing import coupons_of, coupons_of_numbers, hashes_of_texts
@@ -83,18 +83,20 @@ class _Bin:
     place: int = -1  # of a range: where it stands among the ranges
 
 
-def facets_of(before: ColumnProfile, after: ColumnProfile, *, tests: int = 1) -> list[Facet]:
+def facets_of(before: ColumnProfile, after: ColumnProfile, *, tests: int = 1, by_value: bool = True) -> list[Facet]:
     """Compare two profiles of a column that both have rows.
 
     Args:
         before: What was.
         after: What is.
         tests: How many parts of the rows are compared like this: the more, the farther one of them is by chance.
+        by_value: Whether values are compared, and not only what is missing or of another type.
 
     Returns:
         What was compared, the largest distance that is no chance first.
     """
-    made = [_facet(name, bins, *sizes, allowance, tests) for name, bins, sizes, allowance in _compared(before, after)]
+    compared = _compared(before, after) if by_value else _compared_types(before, after)
+    made = [_facet(name, bins, *sizes, allowance, tests) for name, bins, sizes, allowance in compared]
     return sorted(made, key=lambda facet: (facet.by_chance, -facet.distance))
 
 
@@ -129,14 +131,18 @@ def _compared(before: ColumnProfile, after: ColumnProfile) -> Iterator[_Compared
         whole = before.kind == after.kind == "integer"
         yield from _compared_numbers("ranges", known, before, after, absent, write, whole=whole)
     elif kind == "time":
-        # Time goes on: later moments are no drift.
-        yield "missing", [*_bins_of_types(before, after), *absent], rows, 0.0
+        yield from _compared_types(before, after)  # time goes on: later moments are no drift
     elif kind == "list":
         known = [column.sizes for column in (before, after)]
         absent += _bins_of_types(before, after, ("list",))
         yield from _compared_numbers("elements", known, before, after, absent, number_text, whole=True)
     else:
         yield from _compared_texts(before, after, absent)
+
+
+def _compared_types(before: ColumnProfile, after: ColumnProfile) -> Iterator[_Compared]:
+    absent = _Bin("missing", "missing", before.missing_share, after.missing_share)
+    yield "missing", [*_bins_of_types(before, after), absent], (float(before.rows), float(after.rows)), 0.0
 
 
 # ---- numbers ----------------------------------------------------------------------------------------------------
@@ -174,21 +180,32 @@ def _compared_numbers(
         # Counted, not sketched: a value that stands for "unknown" is found among many others.
         others = [] if complete else [_Bin("all others", "others", *_rest(singles, scales))]
         yield ("values" if name == "ranges" else name), [*singles, *others, *absent], rows, 0.0
-    if complete:
-        return
+    if not complete:
+        ranges, allowance = _ranges(one, other, scales, write, whole=whole)
+        ranges = ranges if name == "ranges" else [replace(each, kind=kind) for each in ranges]
+        yield name, [*ranges, *absent], rows, allowance
+
+
+def _ranges(
+    one: NumberProfile, other: NumberProfile, scales: tuple[float, float], write: Callable[[float], str], *, whole: bool
+) -> tuple[list[_Bin], float]:
+    """Cut the numbers of both into ranges of about equally many.
+
+    Returns:
+        The ranges, and what the errors of the sketches may add to the square of their distance.
+    """
     edges = _edges(one, other)
     shares = [
         np.diff(numbers.quantiles.shares_below(edges), prepend=0.0, append=1.0) * scale
         for numbers, scale in zip((one, other), scales, strict=True)
     ]
     texts = _range_texts(edges, min(one.least, other.least), max(one.most, other.most), write, whole=whole)
-    kind = kind if name != "ranges" else "range"
     ranges = [
-        _Bin(text, kind, p, q, k)
+        _Bin(text, "range", p, q, k)
         for k, (text, p, q) in enumerate(zip(texts, *map(np.ndarray.tolist, shares), strict=True))
     ]
     errors = one.quantiles.rank_error**2 + other.quantiles.rank_error**2
-    yield name, [*ranges, *absent], rows, len(ranges) ** 2 * errors / 8
+    return ranges, len(ranges) ** 2 * errors / 8
 
 
 def _rest(bins: list[_Bin], wholes: tuple[float, float] = (1.0, 1.0)) -> tuple[float, float]:
@@ -277,8 +294,8 @@ class _Counted:
     def _most_of(self, values: list[Any]) -> NDArray[np.float64]:
         """Return the largest share that values may have which are in no table."""
         if self.numbers is None:
-            # What is shortened or escaped is not what was hashed.
-            plain = np.array(["\\" not in value and len(value.encode()) <= LONGEST for value in values], bool)
+            # What is shortened, escaped or masked is not what was hashed.
+            plain = np.array([_is_whole(value) for value in values], bool)
             unseen = self._never_seen(lambda: coupons_of(*hashes_of_texts(PackedTexts.of(values))), len(values))
             return np.where(plain & unseen, 0.0, 1.0)
         table = canonical(np.array([*values, None], object)[:-1])
@@ -294,6 +311,10 @@ class _Counted:
 
     def _never_seen(self, coupons: Callable[[], NDArray[np.uint32]], count: int) -> NDArray[np.bool_]:
         return np.zeros(count, bool) if self.distinct is None else self.distinct.lacks(coupons())
+
+
+def _is_whole(text: str) -> bool:
+    return "\\" not in text and MASKED not in text and len(text.encode()) <= LONGEST
 
 
 def _common_values(one: _Counted, other: _Counted) -> list[tuple[Any, float, float]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from obs_core.secrets import mask
 from obs_profiles.columns.texts import PackedTexts
 from obs_profiles.files.datasketches import KllSketch, read_frequent_strings, read_hll, read_kll
 from obs_profiles.files.protobuf import Message, signed, varint
@@ -49,7 +50,7 @@ def read_whylogs(data: bytes) -> Profile:
     columns = {}
     chunks = 0
     for entry in header.messages(2):
-        name = entry.content(1).decode()
+        name = mask(entry.content(1).decode())
         components = _Components()
         for offset in entry.message(2).integers(1):
             chunk_header, start = _delimited(data, place + offset)
@@ -187,4 +188,5 @@ def _shown(frequent: FrequentItems) -> FrequentItems:
     hashes, _ = hashes_of_texts(packed)
     shown = [packed.shown_at(place, int(hashes[place])) for place in range(len(values))]
     order = sorted(range(len(shown)), key=shown.__getitem__)
-    return FrequentItems([shown[at] for at in order], frequent.counts[order], frequent.slack[order], frequent.missed)
+    counts, slack = frequent.counts[order], frequent.slack[order]
+    return FrequentItems([shown[at] for at in order], counts, slack, frequent.missed).masked()

@@ -8,6 +8,8 @@ import msgspec
 import numpy as np
 from msgspec import structs
 
+from obs_core.secrets import mask
+from obs_profiles.columns import unique_names
 from obs_profiles.files.arrays import packed_floats, packed_integers
 from obs_profiles.files.records import (
     MAGIC,
@@ -40,24 +42,29 @@ def record_of(profile: Profile) -> ProfileRecord:
     """Return what a file holds of a profile."""
     return ProfileRecord(
         rows=profile.rows,
-        columns=[_column(name, column) for name, column in profile.columns.items()],
+        columns=_columns(profile),
         made=profile.made,
-        by=list(profile.by),
-        segments={value: msgspec.Raw(_segment(segment)) for value, segment in profile.segments.items()},
+        by=list(map(mask, profile.by)),
+        segments={mask(value): msgspec.Raw(_segment(segment)) for value, segment in profile.segments.items()},
         segment_slack=profile.segment_slack,
     )
 
 
 def _segment(profile: Profile) -> bytes:
-    columns = [_column(name, column) for name, column in profile.columns.items()]
-    return msgspec.msgpack.encode(SegmentRecord(profile.rows, columns, profile.made))
+    return msgspec.msgpack.encode(SegmentRecord(profile.rows, _columns(profile), profile.made))
+
+
+def _columns(profile: Profile) -> list[ColumnRecord]:
+    """Write columns; what became a secret after they were profiled is masked now."""
+    columns = zip(unique_names(profile.columns), profile.columns.values(), strict=True)
+    return [_column(name, column) for name, column in columns]
 
 
 def _column(name: str, column: ColumnProfile) -> ColumnRecord:
     return ColumnRecord(
         name=name,
         rows=column.rows,
-        dtype=column.dtype,
+        dtype=mask(column.dtype),
         missing=column.missing,
         nan=column.nan,
         types=dict(column.types),
@@ -121,11 +128,12 @@ def _texts(known: TextProfile) -> TextRecord:
         hashes=packed_integers(known.sample.hashes),
         patterns=patterns,
         pattern_of=[places[pattern] for pattern in known.sample.patterns],
-        texts=known.sample.texts,
+        texts=list(map(mask, known.sample.texts)),
     )
 
 
 def _frequent(items: FrequentItems) -> FrequentRecord:
+    items = items.masked()
     if not len(items):
         return FrequentRecord(missed=items.missed)
     found = FrequentRecord(

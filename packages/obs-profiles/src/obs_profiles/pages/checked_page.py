@@ -50,4 +50,6 @@ def _row(verdict: Verdict, place: int) -> str:
         escape(visible(str(verdict.expectation))),
         escape(visible(verdict.found)),
     )
-    return row(cells, "", {"name": column.lower()[:80], "order": float(place)}, css="" if verdict.passed else "marked")
+    return row(
+        cells, "", {"name": visible(column).lower(), "order": float(place)}, css="" if verdict.passed else "marked"
+    )

@@ -125,7 +125,7 @@ def _row(column: ColumnDrift, place: int, *, detailed: bool, opened: bool) -> st
         _headline(column),
     )
     orders: dict[str, float | str] = {
-        "name": column.name.lower()[:80],
+        "name": visible(column.name).lower(),
         "order": float(place),
         "missing": -max(one.missing_share for one in (before, after) if one is not None),
     }
@@ -270,7 +270,8 @@ def _value(column: ColumnProfile | None, name: str) -> str:
         case "distinct":
             if column.distinct.incomplete:
                 return MISSING
-            return ("≈ " if column.distinct.relative_error else "") + count_text(column.distinct.estimate)
+            found = column.distinct_count
+            return ("" if found.is_exact else "≈ ") + count_text(found.estimate)
         case "length" if column.texts is not None and column.texts.lengths.moments.count and column.kind == "text":
             lengths = column.texts.lengths
             return f"{number_text(lengths.moments.mean)} <small>({lengths.least:,} to {lengths.most:,})</small>"
@@ -339,6 +340,6 @@ def _note(drift: Drift) -> str:
     return (
         '<p class="note">Drift is the Hellinger distance of the shares of values, missing ones included: 0 is the same,'
         " 1 is nothing in common. The mark is the threshold; what sampling explains is taken away. Below 0.1 it is"
-        f" slight, below 0.3 clear. Times are compared by what is missing: that they go on is no drift."
+        f" slight, below 0.3 clear. Times, and keys that go on, are compared by what is missing: new ones are no drift."
         f" {HISTOGRAMS}{pictures}</p>"
     )

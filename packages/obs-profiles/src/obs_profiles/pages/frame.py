@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from obs_core.rendering import escape
+from obs_core.secrets import mask
 from obs_profiles.wording import visible
 
 __all__ = ["HISTOGRAMS", "MOST_DETAILED", "about", "controls", "facts", "name_html", "page", "row", "tiles"]
@@ -20,7 +21,7 @@ HISTOGRAMS = "Histograms reach from the 1 % to the 99 % quantile; their outermos
 def page(*parts: str, script: bool = False) -> str:
     """Put a page together, with its style and, where there are rows to sort and search, its script."""
     code = f"<script>\n{_asset('profiles.js')}\n</script>" if script else ""
-    return f'<style>\n{_asset("profiles.css")}\n</style><div class="obs-profiles">{"".join(parts)}</div>{code}'
+    return f'<style>\n{_asset("profiles.css")}\n</style><div class="obs-profiles">{mask("".join(parts))}</div>{code}'
 
 
 def name_html(text: str) -> str:

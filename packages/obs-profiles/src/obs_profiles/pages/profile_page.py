@@ -10,7 +10,7 @@ from obs_core.text.numbers import MISSING
 from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, value_bars, writer_for
 from obs_profiles.pages.frame import HISTOGRAMS, MOST_DETAILED, about, controls, facts, name_html, page, row, tiles
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile
-from obs_profiles.wording import apart, count_text, number_text, share_text
+from obs_profiles.wording import apart, count_text, number_text, share_text, visible
 
 __all__ = ["column_kind", "profile_html"]
 
@@ -70,7 +70,7 @@ def _totals(profile: Profile) -> Iterator[tuple[str, str, str]]:
             "column lacks some" if incomplete == 1 else "columns lack some",
             "warn" if incomplete else "",
         )
-    constant = sum(column.present > 1 and column.distinct.estimate < 1.5 for column in columns)
+    constant = sum(column.present > 1 and column.distinct_count.estimate < 1.5 for column in columns)
     if constant:
         yield f"{constant:,}", "hold a single value" if constant > 1 else "holds a single value", "warn"
 
@@ -92,10 +92,10 @@ def _row(column: ColumnProfile, place: int, *, detailed: bool) -> str:
         _in_short(column),
     )
     orders: dict[str, float | str] = {
-        "name": column.name.lower()[:80],
+        "name": visible(column.name).lower(),
         "order": float(place),
         "missing": -column.missing_share,
-        "distinct": -column.distinct.estimate,
+        "distinct": -column.distinct_count.estimate,
     }
     return row(cells, _details(column) if detailed else "", orders)
 
@@ -103,11 +103,11 @@ def _row(column: ColumnProfile, place: int, *, detailed: bool) -> str:
 def _distinct(column: ColumnProfile) -> str:
     if not column.present:
         return MISSING
-    estimate = min(column.distinct.estimate, column.present)
+    estimate = column.distinct_count.estimate
     if column.distinct.incomplete:
         return f"<span>{MISSING}</span><small>not counted</small>"
     different = column.all_different
-    about_equal = "≈ " if column.distinct.relative_error and not different else ""
+    about_equal = "" if column.distinct_count.is_exact or different else "≈ "
     share = estimate / column.present
     if different:
         estimate, what = column.present, "all different" if column.present > 1 else ""
@@ -167,15 +167,20 @@ def _counts(column: ColumnProfile) -> str:
     if column.infinite:
         entries.append(("infinite", f"{column.infinite:,}"))
     if column.present and not column.distinct.incomplete:
-        error = column.distinct.relative_error
-        bound = f" <small>± {100 * error:.1f} %</small>" if error else ""
-        entries.append(("distinct", f"{count_text(column.distinct.estimate)}{bound}"))
+        entries.append(("distinct", _distinct_bound(column)))
     if column.numbers and column.is_numeric:
         counts = (("zeros", column.numbers.zeros), ("negative", column.numbers.negatives))
         entries += [(name, f"{count:,}") for name, count in counts if count >= 0]
     if column.texts and column.texts.empty > 0:
         entries.append(("empty", f"{column.texts.empty:,}"))
     return facts(entries)
+
+
+def _distinct_bound(column: ColumnProfile) -> str:
+    """Write how many distinct values there are, and how far that may be off."""
+    found, error = column.distinct_count, column.distinct.relative_error
+    bound = f"± {100 * error:.1f} %" if error else "or one more" if found.most == found.least + 1 else "at least"
+    return count_text(found.estimate) + ("" if found.is_exact else f" <small>{bound}</small>")
 
 
 def _numbers(column: ColumnProfile) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from obs_core.secrets import mask, masks_anything
 from obs_profiles.sketches.numbers import canonical, united
 
 if TYPE_CHECKING:
@@ -79,6 +80,17 @@ class FrequentItems:
         if any(isinstance(part.values, list) for part in parts):
             return _merged_texts(parts, capacity)
         return _merged_numbers(parts, capacity)
+
+    def masked(self) -> FrequentItems:
+        """Return the same with secrets in texts masked; those that are then equal are one."""
+        if not isinstance(self.values, list) or not masks_anything():
+            return self
+        parts = {text: [] for text in sorted(set(map(mask, self.values)))}  # type: dict[str, list[int]]
+        for place, text in enumerate(self.values):
+            parts[mask(text)].append(place)
+        counts = np.array([int(self.counts[places].sum()) for places in parts.values()], np.int64)
+        slack = np.array([int(self.slack[places].sum()) for places in parts.values()], np.int64)
+        return FrequentItems(list(parts), counts, slack, self.missed)
 
     def sorted_by_count(self) -> list[tuple[Any, int, int]]:
         """Return each value with how often it occurs at least and at most, the most frequent first."""
