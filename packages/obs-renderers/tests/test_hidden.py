@@ -2,15 +2,19 @@
 
 import collections
 import dataclasses
+import datetime
+import decimal
 import enum
 import types
 import typing
+import uuid
+from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
 import pytest
 
-from obs_core.rendering import bounded_repr, render, shown_fields
+from obs_core.rendering import as_shown, bounded_repr, render, shown_fields
 from obs_core.text.plain_values import plain
 from obs_renderers import ObjectRenderer, TreeRenderer
 
@@ -128,6 +132,28 @@ class PlainEnum(enum.Enum):
         return f"PlainEnum({SHOWN})"
 
 
+class EnumOfRecords(enum.Enum):
+    MEMBER = FieldHidden()
+
+
+class AddressOwnRepr:
+    """As URLs of httpx and starlette: what uses it needs the password, what shows it does not."""
+
+    def __str__(self):
+        return f"https://ann:{PASSWORD}@host"
+
+    def __repr__(self):
+        return f"AddressOwnRepr({SHOWN})"
+
+
+@dataclasses.dataclass
+class RecordOwnText:
+    password: str = PASSWORD
+
+    def __str__(self):
+        return f"RecordOwnText({SHOWN})"
+
+
 class UserDictOwnRepr(collections.UserDict[str, Any]):
     def __repr__(self):
         return f"UserDictOwnRepr({SHOWN})"
@@ -198,6 +224,8 @@ VALUES = [
     ByteArrayOwnRepr(PASSWORD.encode()),
     TextEnum.MEMBER,
     PlainEnum.MEMBER,
+    [AddressOwnRepr()],
+    {AddressOwnRepr(): 1},
     {TextOwnRepr(PASSWORD)},
     {TextOwnRepr(PASSWORD): 1},
     types.MappingProxyType(DictOwnRepr(password=PASSWORD)),
@@ -232,6 +260,30 @@ def test_it_stays_hidden(value):
 def test_it_stays_hidden_by_other_libraries_too(make):
     for value in make():
         hides(value)
+
+
+def test_where_a_short_text_is_wanted_the_repr_counts_that_a_class_wrote_and_else_its_str():
+    shown = {
+        AddressOwnRepr(): f"AddressOwnRepr({SHOWN})",
+        PurePosixPath("a.csv"): "a.csv",
+        decimal.Decimal("1.50"): "1.50",
+        datetime.date(2013, 1, 1): "2013-01-01",
+        uuid.UUID(int=1): "00000000-0000-0000-0000-000000000001",
+    }
+    assert {as_shown(value): text for value, text in shown.items()} == {text: text for text in shown.values()}
+    assert as_shown(RecordOwnText()) == f"RecordOwnText({SHOWN})"
+
+
+def test_a_member_of_an_enum_hides_what_its_value_hides():
+    member = EnumOfRecords.MEMBER
+    for text in (
+        render(member),
+        render({"a": [member]}),
+        bounded_repr(member),
+        str(plain({"a": member, "b": [member]})),
+    ):
+        assert PASSWORD not in text
+    assert plain({"a": member}) == {"a": repr(FieldHidden())}
 
 
 class Plain(msgspec.Struct):

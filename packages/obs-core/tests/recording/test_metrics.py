@@ -55,6 +55,14 @@ def test_a_metric_is_read_back_with_step_time_and_value(store: RecordingStore) -
     assert view.started <= loss.time[0] <= loss.time[-1] <= view.started + view.duration
 
 
+def test_the_values_of_a_name_that_no_utf_8_holds_are_kept(store: RecordingStore) -> None:
+    with execution("night"):
+        log_metric("loss \ud800", 0.5)
+    found = load_execution("last", store)
+    assert list(found.metrics(r"loss \ud800").value) == [0.5]
+    assert found.view.damaged_records == 0
+
+
 def test_without_a_step_it_counts_on_from_the_last_one(store: RecordingStore) -> None:
     @task
     def fit() -> None:

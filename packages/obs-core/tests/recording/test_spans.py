@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
-from obs_core import Execution, ExecutionSpan, execution, span
+from obs_core import Execution, ExecutionSpan, current_context, execution, span, task
 from obs_core.testing import FixedClock, RecordingStore
 
 
@@ -70,6 +71,41 @@ def test_any_name_is_kept(store: RecordingStore, name: str) -> None:
         pass
     expected = name.encode("utf-8", "backslashreplace").decode()
     assert store.last().span.children[0].name == expected
+
+
+@pytest.mark.parametrize("given", [5, None, 1.5, b"a", ["a"], {"a": 1}, float("nan")], ids=repr)
+def test_names_and_notes_that_are_no_text_are_told_by_one_and_nothing_is_lost(
+    store: RecordingStore, given: Any
+) -> None:
+    named: Any = {"name": given}
+
+    @task(enable_deck=False, **named)
+    def work() -> None:
+        current_context().note(given)
+        with span(given), span("inside"):
+            pass
+
+    with execution("night", tags={"given": given}):
+        work()
+    found = store.last()
+    (done,) = found.tasks
+    assert (done.name, done.notes) == ("work" if given is None else str(given), [str(given)])
+    assert [one.name for one in found.span.walk()] == ["night", done.name, str(given), "inside"]
+    assert (found.view.tags, found.view.damaged_records) == ({"given": str(given)}, 0)
+
+
+def test_what_cannot_even_be_told_costs_only_its_own_text(store: RecordingStore) -> None:
+    class Mute:
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    mute: Any = Mute()
+    with execution("night", tags={"mute": mute}), span(mute):
+        current_context().note(mute)
+    found = store.last()
+    assert "no text" in found.span.children[0].name
+    assert "no text" in found.view.tags["mute"]
+    assert found.view.damaged_records == 0
 
 
 def test_a_span_object_may_be_entered_again_and_within_itself(store: RecordingStore) -> None:

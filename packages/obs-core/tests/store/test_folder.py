@@ -16,7 +16,7 @@ from obs_core import execution, list_executions, load_execution, task
 from obs_core.commands import main as obs
 from obs_core.identity import Process, is_alive, is_dated, later, this_machine
 from obs_core.journal import liveness
-from obs_core.store import open_store
+from obs_core.store import folder_of, open_store
 from obs_core.store.base import StoreError
 from obs_core.store.fetching import fetch_each
 from obs_core.store.packing import inflated, member, outlined, unpacked
@@ -39,6 +39,27 @@ def test_a_path_that_leads_out_of_the_store_is_refused(path: str, folder: Path) 
                 refused(path)
         with pytest.raises(StoreError):
             store.put(path, b"x")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="these are paths of Posix")
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("~/runs", "/home/ann/runs"),
+        ("file:///var/my%20runs", "/var/my runs"),
+        ("file:/var/runs", "/var/runs"),
+        ("FILE://localhost/var/runs", "/var/runs"),
+        ("file://~/runs", "/home/ann/runs"),
+        ("file:runs", "file:runs"),
+        ("my%20runs", "my%20runs"),
+        ("s3://bucket/runs", None),
+    ],
+)
+def test_an_address_means_what_it_means_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, address: str, path: str | None
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert folder_of(address) == path
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs device files")

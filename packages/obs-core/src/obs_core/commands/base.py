@@ -92,14 +92,16 @@ def check_folder(store: str | None) -> None:
     Raises:
         CommandError: There is no such folder.
     """
-    if store is None or "://" in store or os.path.isdir(os.path.expanduser(store)):
+    from obs_core.store import folder_of, open_store
+
+    folder = None if store is None else folder_of(store)
+    if folder is None or os.path.isdir(folder):
         return
     from obs_core.assembly.loading import opened
     from obs_core.settings import store_url
-    from obs_core.store import open_store
 
     opened(store)  # it may be this process's own, which has not written it yet
-    if not os.path.isdir(os.path.expanduser(store)):
+    if not os.path.isdir(folder):
         raise CommandError(
             f"there is no folder {store!r}; without --store the store is {open_store(store_url()).url!r}"
         )

@@ -254,8 +254,8 @@ def _line_of_any(row: _Row) -> bytes:
 
 def _plain(value: Any) -> Any:
     """Return something JSON can hold and a person can still read."""
-    if value is None or isinstance(value, (bool, float)):
-        return value
+    if value is None or isinstance(value, (bool, float, bytes)):
+        return value  # bytes of a record of ours: JSON holds them as base64
     if isinstance(value, int):
         return value if -(2**63) <= value < 2**63 else str(value)
     if isinstance(value, dict):

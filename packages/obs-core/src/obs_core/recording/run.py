@@ -18,6 +18,7 @@ from obs_core.model import Link
 from obs_core.recording.verdict_log import VerdictLog
 from obs_core.store.base import Store
 from obs_core.store.paths import execution_path
+from obs_core.text.bounded_repr import as_text
 from obs_core.text.masking import mask
 
 if TYPE_CHECKING:
@@ -231,6 +232,7 @@ class TaskState:
     def note(self, text: str) -> None:
         """Let everyone who reads this task's report know something."""
         with guarded("recording a note"):
+            text = as_text(text)
             self.notes.append(text)
             self.journal.relieve()
             self.append(records.Note(self.own_ref(), text))

@@ -18,6 +18,7 @@ from obs_core.recording.run import Scope, TaskState
 from obs_core.recording.scope import current, entered, going_on, leave, look_after
 from obs_core.recording.unrecorded import unrecorded
 from obs_core.recording.wrapping import wrap
+from obs_core.text.bounded_repr import as_text
 from obs_core.text.plain_values import plain
 
 __all__ = ["follow", "span"]
@@ -118,7 +119,7 @@ class span:
     error: type[BaseException] | None
 
     def __init__(self, name: str, /, **attributes: Any) -> None:
-        self.name = name
+        self.name = name if type(name) is str else as_text(name)
         self.attributes: dict[str, Any] | None = plain(attributes) if attributes else None
         self.task = _NOT_ENTERED
         self.end = 0

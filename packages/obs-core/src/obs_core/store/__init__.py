@@ -10,7 +10,7 @@ from obs_core.settings import store_url
 from obs_core.store.base import Segment, Store, StoreError
 from obs_core.store.passwords import with_password
 
-__all__ = ["Segment", "Store", "StoreError", "described", "open_store", "store_url", "using"]
+__all__ = ["Segment", "Store", "StoreError", "described", "folder_of", "open_store", "store_url", "using"]
 
 _in_use: Store | None = None
 
@@ -32,10 +32,23 @@ def open_store(url: str | os.PathLike[str] | None = None) -> Store:
     if url is None and _in_use is not None:
         return _in_use
     location = os.fspath(url) if url is not None else store_url()
-    scheme, separator, path = location.partition("://")
-    if not separator:
-        return _folder(os.path.expanduser(location))
-    return _folder(_path_of_file_url(path)) if scheme == "file" else _remote(with_password(location))
+    folder = folder_of(location)
+    return _remote(with_password(location)) if folder is None else _folder(folder)
+
+
+def folder_of(location: str) -> str | None:
+    """Return the path of the folder that a store's address names; None if it is no folder of this machine.
+
+    Args:
+        location: A path, in which ``~`` is the home, or a URL. ``file:/runs``, ``file:///runs`` and
+            ``FILE://localhost/runs`` are the same folder.
+
+    Source: https://www.rfc-editor.org/rfc/rfc8089.
+    """
+    scheme, _, rest = location.partition(":")
+    if scheme.lower() == "file" and rest.startswith("/"):
+        return os.path.expanduser(_path_of_file_url(rest.removeprefix("//")))
+    return None if "://" in location else os.path.expanduser(location)
 
 
 def described(store: Store) -> str:

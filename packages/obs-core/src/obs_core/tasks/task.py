@@ -27,7 +27,7 @@ from obs_core.recording.run import Run, TaskState, is_of_this_process
 from obs_core.recording.scope import active, current, entered, going_on, leave
 from obs_core.recording.visibility import make_task_visible, make_visible
 from obs_core.recording.wrapping import kind_of, wrap
-from obs_core.text.bounded_repr import describe_error
+from obs_core.text.bounded_repr import as_text, describe_error
 from obs_core.values.hints import remember_names
 from obs_core.values.remembered import attribute, underlying
 
@@ -76,7 +76,7 @@ class TaskSettings:
     ) -> None:
         self.function = function
         named = underlying(function)
-        self.name = name or str(named.__name__)
+        self.name = as_text(name or named.__name__)
         self.enable_deck = enable_deck
         self.deck_fields = _titles(deck_fields)
         self.attempt = attempt

@@ -13,7 +13,16 @@ from obs_core.interruptions import let_pass
 from obs_core.limits import limited
 from obs_core.text.masking import mask, mask_value
 
-__all__ = ["as_shown", "bounded_repr", "describe_error", "hides_itself", "shown_fields", "shows_items", "untold"]
+__all__ = [
+    "as_shown",
+    "as_text",
+    "bounded_repr",
+    "describe_error",
+    "hides_itself",
+    "shown_fields",
+    "shows_items",
+    "untold",
+]
 
 _MOST_ITEMS = 200
 _DEEPEST = 12
@@ -212,22 +221,43 @@ def hides_itself(value: object) -> bool:
     Args:
         value: Anything; the classes of data libraries and of enum write what they hold.
     """
+    return _home(value) not in _TELLING
+
+
+def _home(value: object) -> str:
+    """Return the top-level package in which the `repr` of a value was written."""
     form: Any = type(value).__repr__
     home = getattr(getattr(form, "__objclass__", form), "__module__", "")
-    return str(home).partition(".")[0] not in _TELLING
+    return str(home).partition(".")[0]
 
 
 _TELLING = frozenset(("builtins", "enum", "numpy", "pandas", "polars", "pyarrow"))
 
 
 def as_shown(value: object) -> str:
-    """Write a value as `str` does, or as its `repr` does where a class has one that is newer than its ``__str__``.
+    """Write a value as `str` does, or as its `repr` does where a class wrote one that may hide what `str` tells.
 
-    Such a class may hide what its base's ``__str__`` would tell.
+    So does a class of the user's, or of a library, that has a ``__repr__`` of its own: an URL without its password.
+    What Python and the data libraries bring (a path, a date, a number) hides nothing.
     """
     order = type(value).__mro__
     newer = next(each for each in order if "__repr__" in vars(each) or "__str__" in vars(each))
-    return str.__str__(repr(value) if "__str__" not in vars(newer) and hides_itself(value) else str(value))
+    told = "__str__" in vars(newer) and (_home(value) in sys.stdlib_module_names or shown_fields(value) is not None)
+    return str.__str__(str(value) if told or not hides_itself(value) else repr(value))
+
+
+def as_text(value: object) -> str:
+    """Return a text as it is, and anything else that is given where one belongs (a name, a note) as `as_shown` does.
+
+    It never raises.
+    """
+    if isinstance(value, str):
+        return value
+    try:
+        return as_shown(value)
+    except BaseException as error:
+        let_pass(error)
+        return untold(value, error)
 
 
 def shown_fields(value: object) -> dict[str, Any] | None:

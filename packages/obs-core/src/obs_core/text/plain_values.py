@@ -85,6 +85,8 @@ def _copied(value: Any, room: _Room, depth: int = 0) -> Any:
         return _in_json(value)
     if isinstance(value, (str, int, float, Enum)) and hides_itself(value):
         return bounded_repr(value)
+    if isinstance(value, Enum):
+        return _copied(value._value_, room, depth)  # msgspec would take apart what a class of it hides
     if isinstance(value, (dict, list, tuple, set, frozenset)) and not shows_items(value):
         return bounded_repr(value)
     if isinstance(value, dict):
