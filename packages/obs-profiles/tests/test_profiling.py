@@ -701,7 +701,7 @@ def test_only_profiles_are_merged() -> None:
     with pytest.raises(TypeError, match=r"merge takes profiles, .* not str"):
         merge(["it"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="not int"):
-        merge([one, 5])
+        merge([one, 5])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="not NoneType"):
         merge([None])  # type: ignore[list-item]
 

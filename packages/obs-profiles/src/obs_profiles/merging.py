@@ -37,7 +37,8 @@ def merge(profiles: Iterable[Profile]) -> Profile:
     Examples:
         >>> whole = merge(profile(frame) for frame in pd.read_csv("flights.csv", chunksize=100_000))
     """
-    if isinstance(profiles, Profile):
+    given: object = profiles
+    if isinstance(given, Profile):  # which can be iterated over, too
         raise TypeError("merge takes the profiles of several parts, as in merge([one, another]), not one profile")
     parts = list(profiles)
     for part in parts:
