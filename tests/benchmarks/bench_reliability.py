@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from tests.benchmarks.measuring import print_table
 from obs_core import load_execution
 
 KILLS = int(os.environ.get("OBS_KILLS", "10"))
+
+FIRST_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""When a process is killed that has just begun to write to an object store."""
 
 OBS = """
 import time
@@ -71,6 +75,7 @@ def work():
     while True:
         began = time.time()
         deck.append(f"<p>{began}</p>" + os.urandom(20_000).hex())
+        print(began)
         with span("step", at=began):
             time.sleep(max(0.0, began + 0.05 - time.time()))
 work()
@@ -163,8 +168,9 @@ def kills_of_obs(source: str, child: bool = False) -> list[float]:
     return lost
 
 
-def kills_on_s3() -> tuple[list[float], list[float]]:
-    """Seconds of spans, and of deck items of 40 KB, lost at each kill on an S3 server; each PUT takes 80 ms more."""
+@contextlib.contextmanager
+def s3() -> Iterator[None]:
+    """Serve an S3 bucket on loopback."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
@@ -179,6 +185,12 @@ def kills_on_s3() -> tuple[list[float], list[float]]:
     import boto3
 
     boto3.client("s3").create_bucket(Bucket="team")
+    yield
+    server.stop()
+
+
+def kills_on_s3() -> tuple[list[float], list[float]]:
+    """Seconds of spans, and of deck items of 40 KB, lost at each kill on an S3 server; each PUT takes 80 ms more."""
     spans, items = [], []
     for number in range(max(3, KILLS // 3)):
         url = f"s3://team/{number}"
@@ -188,8 +200,30 @@ def kills_on_s3() -> tuple[list[float], list[float]]:
         shown = [item for deck in decks if deck.name == "Rows" for item in deck.items]
         kept = [float(item[3:].partition("</p>")[0]) for item in shown if "is not in the store" not in item]
         items.append(at - max(kept))
-    server.stop()
     return spans, items
+
+
+def first_seconds_on_s3(number: int) -> list[tuple[str, ...]]:
+    """Rows: the seconds of spans, and of printed lines, that are lost to a kill soon after the first line of work."""
+    rows: list[tuple[str, ...]] = []
+    for seconds in FIRST_SECONDS:
+        url = f"s3://team/first-{number}-{seconds}"
+        at = killed_after(start(S3, OBS_STORE=url), seconds)
+        rows.append((f"{seconds} s", lost_since(at, newest_step, url), lost_since(at, newest_printed, url)))
+    return rows
+
+
+def lost_since(at: float, newest: Callable[[str], float], url: str) -> str:
+    """Say how many seconds before a kill are lost."""
+    try:
+        return f"{at - newest(url):.2f} s"
+    except (LookupError, ValueError):
+        return "all"
+
+
+def newest_printed(url: str) -> float:
+    """When the last line that can be read was printed."""
+    return max(float(line.text) for line in load_execution("last", url).log() if line.text[0].isdigit())
 
 
 def kills_of(source: str, newest: Callable[[str], float]) -> list[float]:
@@ -255,7 +289,17 @@ def main() -> None:
         row("obs, a spawned child", kills_of_obs(IN_CHILD.replace("METHOD", "spawn"), child=True)),
     ]
     if importlib.util.find_spec("moto"):
-        spans, items = kills_on_s3()
+        with s3():
+            spans, items = kills_on_s3()
+            early = [first_seconds_on_s3(number) for number in range(3)]
+        print_table(
+            "Lost at SIGKILL in the first seconds, S3 at 80 ms a PUT (three kills each)",
+            ("killed after", "spans", "printed lines"),
+            [
+                (of_one[0][0], *(", ".join(kill[kind] for kill in of_one) for kind in (1, 2)))
+                for of_one in zip(*early, strict=True)
+            ],
+        )
         rows += [row("obs, S3 at 80 ms a PUT: spans", spans), row("obs, S3: deck items of 40 KB, 20 a second", items)]
     if importlib.util.find_spec("opentelemetry.sdk"):
         rows.append(row("OpenTelemetry SDK, BatchSpanProcessor, a file", kills_of(OTEL, newest_in_lines)))

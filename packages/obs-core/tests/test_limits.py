@@ -99,7 +99,8 @@ WAITING = [lambda: time.sleep(600), receive, wait_for_a_lock]
 def test_a_value_that_hangs_is_ended_and_said_to_be(hang: Callable[[], None]) -> None:
     with pytest.warns(match="rendering a Frame"):
         html = render(Frame(hang))
-    assert "its own _repr_html_ failed on this Frame: RenderTimeout: it took longer than 0.1 s" in html
+    assert "its own _repr_html_ failed on this Frame: RenderTimeout: it took longer than 0.1 s in " in html
+    assert f"({__file__}:" in html, "it says where it hung"
     assert "(OBS_RENDER_TIMEOUT). It is not shown." in html
 
 
@@ -329,3 +330,38 @@ def test_nothing_is_left_of_what_was_drawn() -> None:
     gc.collect()
     assert [ref() for ref in kept] == [None, None]
     assert len(_watching()) == 1
+
+
+@pytest.mark.posix
+def test_threads_that_never_come_back_hold_up_no_end_and_cost_no_further_threads(run_script: Run) -> None:
+    ran = run_script(
+        """
+import sys, threading
+from obs_core import execution, task
+from obs_core.limits import _drawings
+
+never = threading.Lock()
+never.acquire()
+
+class Stuck:
+    def __repr__(self):
+        never.acquire()
+
+@task
+def work(value):
+    pass
+
+with execution("night"):
+    threads = [threading.Thread(target=work, args=(Stuck(),), daemon=True) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    while len([drawing for drawing in list(_drawings.values()) if drawing.told]) < 20:
+        work(Stuck())
+    print(sorted(thread.name for thread in threading.enumerate() if thread.name.startswith("obs-")))
+""",
+        env={"OBS_RENDER_TIMEOUT": "0.1", "OBS_STRICT": "0", "PYTHONWARNINGS": "ignore"},
+    )
+    assert ran.stdout == "['obs-flusher', 'obs-render-timeout']\n"
+    told = [line for line in ran.stderr.splitlines() if "cannot be ended" in line]
+    assert len(told) == 20
+    assert all("in Stuck.__repr__ (" in line for line in told)

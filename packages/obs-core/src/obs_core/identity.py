@@ -42,17 +42,27 @@ def is_dated(execution_id: str) -> bool:
     return len(execution_id) == 29 and len(digits) == 20 and digits.isascii() and digits.isdecimal()
 
 
+def made_at(execution_id: str) -> int:
+    """Return when an id was made, in nanoseconds since the epoch; 0 if it does not say that."""
+    if not is_dated(execution_id):
+        return 0
+    import calendar
+
+    try:
+        second = calendar.timegm(time.strptime(execution_id[:15], "%Y%m%d-%H%M%S"))
+    except ValueError:  # no such day
+        return 0
+    return (second * 1_000_000 + int(execution_id[16:22])) * 1_000
+
+
 def later(execution_id: str, other: str) -> str:
     """Return an id, moved to a microsecond after another one unless it is later anyway."""
     if execution_id > other or not is_dated(execution_id) or not is_dated(other):
         return execution_id
-    import calendar
-
-    try:
-        second = calendar.timegm(time.strptime(other[:15], "%Y%m%d-%H%M%S"))
-    except ValueError:  # no such day
+    made = made_at(other)
+    if not made:
         return execution_id
-    seconds, micros = divmod(second * 1_000_000 + int(other[16:22]) + 1, 1_000_000)
+    seconds, micros = divmod(made // 1_000 + 1, 1_000_000)
     return f"{_second(seconds)}-{micros:06d}-{execution_id[-6:]}"
 
 

@@ -95,8 +95,19 @@ def limited(draw: Callable[[], T]) -> T:
     except BaseException as error:
         if not isinstance(interruption(error, sys._getframe()), Overdue):
             raise
+        where = _where_it_hung(error)
     # Outside of the except block: what ended the drawing is no part of this exception's story.
-    raise RenderTimeout(f"it took longer than {render_timeout():g} s (OBS_RENDER_TIMEOUT)")
+    raise RenderTimeout(f"it took longer than {render_timeout():g} s{where} (OBS_RENDER_TIMEOUT)")
+
+
+def _where_it_hung(error: BaseException) -> str:
+    """Return the innermost place at which a drawing was ended, in somebody's own code."""
+    traceback, frame = error.__traceback__, None
+    while traceback is not None:
+        if traceback.tb_frame.f_code is not _end_drawing.__code__:
+            frame, line = traceback.tb_frame, traceback.tb_lineno
+        traceback = traceback.tb_next
+    return "" if frame is None else _place(frame, line)
 
 
 def _let_arrive(drawing: _Drawing) -> None:
@@ -210,9 +221,13 @@ def _signalled() -> bool:
 
 
 def _tell_hanging(frame: FrameType | None) -> None:
-    place = "" if frame is None else f" in {frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
+    place = "" if frame is None else _place(frame, frame.f_lineno)
     with contextlib.suppress(OSError, ValueError, AttributeError):  # it may be closed, full or missing
         sys.stderr.write(f"obs: drawing a value takes longer than OBS_RENDER_TIMEOUT and cannot be ended{place}\n")
+
+
+def _place(frame: FrameType, line: int | None) -> str:
+    return f" in {frame.f_code.co_qualname} ({frame.f_code.co_filename}:{line})"
 
 
 def _after_fork() -> None:

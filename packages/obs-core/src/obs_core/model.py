@@ -289,6 +289,9 @@ class ExecutionView(Struct):
             is not finite.
         verdicts: What the checks found, in all tasks.
         within: The execution of ``obs run`` around it, if its process was started by one; empty if there is none.
+        damaged_beginning: Whether the record of how it began cannot be read, or not all of it: its name may be its id,
+            and its start when that was made.
+        log_notes: What is missing or damaged in its log, a sentence each; empty until somebody looked.
     """
 
     id: str
@@ -307,6 +310,8 @@ class ExecutionView(Struct):
     metrics: Mapping[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
     verdicts: VerdictCounts = field(default_factory=VerdictCounts)
     within: str = ""
+    damaged_beginning: bool = False
+    log_notes: Sequence[str] = ()
 
     @property
     def start(self) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -253,9 +254,10 @@ def test_a_record_that_cannot_be_written_in_any_way_is_counted(
     assert recorded.view.lost_records == 1
 
 
-def test_a_writer_whose_files_were_removed_begins_anew_and_says_so(folder: Path) -> None:
-    import shutil
-
+@pytest.mark.parametrize(
+    "away", [shutil.rmtree, lambda path: os.rename(path, f"{path}.away")], ids=["removed", "moved"]
+)
+def test_a_writer_whose_files_are_gone_begins_anew_and_says_so(away: Callable[[Path], None], folder: Path) -> None:
     with warnings.catch_warnings(record=True) as caught, execution("night", store=folder) as run:
         warnings.simplefilter("always")
 
@@ -263,24 +265,25 @@ def test_a_writer_whose_files_were_removed_begins_anew_and_says_so(folder: Path)
         def work() -> None:
             with span("before"):
                 pass
-            journal = current_context().state.journal
-            journal.flush()
-            shutil.rmtree(folder / "executions" / run.id)
-            segment: Any = journal._segment
-            segment._looked_at = -1.0  # it looks once a second
+            current_context().state.journal.flush()
+            away(folder / "executions" / run.id)
             with span("after"):
-                pass
+                inner()
+
+        @task(enable_deck=False)
+        def inner() -> None:
+            pass
 
         work()
     assert any("was removed" in str(one.message) for one in caught)
     recorded = load_execution(run.id, folder)
     assert (recorded.name, recorded.status, recorded.view.damaged_records) == ("night", "succeeded", 0)
-    root, done = recorded.tasks
+    root, done, within = recorded.tasks
     assert root.notes == [
-        "Somebody removed what had been recorded of this execution while it ran: it begins anew here."
+        "Somebody removed, or moved away, what had been recorded of this execution while it ran: it begins anew here."
     ]
-    assert (done.name, done.status) == ("work", "succeeded")
-    assert [one.name for one in recorded.span.walk()] == ["night", "work", "after"]
+    assert [(one.name, one.status) for one in (done, within)] == [("work", "succeeded"), ("inner", "succeeded")]
+    assert [one.name for one in recorded.span.walk()] == ["night", "work", "after", "inner"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs limits")
@@ -308,7 +311,8 @@ def test_a_file_that_the_store_refuses_holds_nothing_up(folder: Path, monkeypatc
             assert work() == 42
     recorded = load_execution(run.id, folder)
     assert recorded.status == "succeeded"
-    (work_view,) = recorded.tasks
+    of_execution, work_view = recorded.tasks
+    assert "File too large" in of_execution.notes[0]
     (item,) = next(deck for deck in work_view.decks if deck.name == "Large").items
     assert "is not in the store" in item
     assert recorded.report_paths(), "the report is written all the same"
@@ -334,7 +338,8 @@ def test_when_a_full_disk_is_freed_the_end_is_written(store: RecordingStore, mon
         monkeypatch.setattr(store, "put", put)
     recorded = store.last()
     assert recorded.status == "succeeded"
-    assert [one.status for one in recorded.tasks] == ["succeeded"]
+    assert [one.status for one in recorded.tasks] == ["succeeded", "succeeded"]
+    assert "No space left on device" in recorded.tasks[0].notes[0]
     kept = sum(one.name == "step" for one in recorded.span.walk())
     assert kept + recorded.view.lost_records >= 5_000
     assert recorded.view.lost_records > 0

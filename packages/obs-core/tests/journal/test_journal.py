@@ -16,6 +16,7 @@ import pytest
 from obs_core import current_context, execution, load_execution, span, task
 from obs_core.journal import flusher, records
 from obs_core.journal.reader import decode, segment_names
+from obs_core.store.base import Outliner
 from obs_core.store.packing import inflated, unpacked
 from obs_core.testing import FixedClock, RecordingStore, counted_ids
 
@@ -117,7 +118,7 @@ def test_a_journal_without_its_beginning_can_be_read(store: RecordingStore) -> N
 def test_an_empty_journal_can_be_read(store: RecordingStore) -> None:
     store.put("executions/empty/main-0000.jsonl", b"")
     recorded = store.last()
-    assert (recorded.name, recorded.status, recorded.tasks) == ("", "lost", [])
+    assert (recorded.name, recorded.status, recorded.tasks) == ("empty", "lost", [])
 
 
 def test_a_broken_off_gzip_gives_what_came_before_the_break() -> None:
@@ -156,10 +157,10 @@ def test_an_execution_ends_after_the_segment_that_the_background_thread_compress
     began, go_on = threading.Event(), threading.Event()
     compress = folders._compress
 
-    def compress_slowly(path: str) -> None:
+    def compress_slowly(path: str, outline: Outliner | None) -> None:
         began.set()
         assert go_on.wait(10)
-        compress(path)
+        compress(path, outline)
 
     with execution("what is imported at the end of one", store=folder):
         pass
@@ -209,6 +210,7 @@ def test_silence_is_broken_by_a_sign_of_life(store: RecordingStore) -> None:
 def test_segments_in_the_folder_where_they_lay_before_are_read_with_those_of_today(folder: Path) -> None:
     with execution("night", store=folder) as run, span("step"):
         pass
+    flusher.flush_all()
     place = folder / "executions" / run.id
     (place / "journal").mkdir()
     (place / "main-0000.jsonl").rename(place / "journal" / "main-0000.jsonl")
@@ -275,3 +277,21 @@ print(waited)
 """, env={"OBS_STRICT": "0"})  # fmt: skip
     assert result.stdout == "[0.01, 0.05, 0.2]\n"
     assert result.stderr.count("File too large") == 3
+
+
+@pytest.mark.parametrize("damaged", ["execution", "head"])
+def test_an_execution_whose_beginning_is_damaged_is_shown_as_far_as_its_id_tells(
+    damaged: str, store: RecordingStore
+) -> None:
+    with execution("night") as run:
+        work()
+    path = f"executions/{run.id}/main-0000.jsonl"
+    start = load_execution(run.id, store).view.started
+    store.files[path] = store.files[path].replace(f'["{damaged}",'.encode(), f'["{damaged.upper()}",'.encode(), 1)
+    recorded = load_execution(run.id, store)
+    assert recorded.name == (run.id if damaged == "execution" else "night")
+    assert abs(recorded.view.started - start) < 10_000_000_000
+    assert 0 < recorded.view.duration < 60_000_000_000
+    assert [one.name for one in recorded.tasks] == ["work"]
+    assert recorded.missing[0].startswith("The beginning of its record is damaged or missing")
+    assert recorded.missing[0] in recorded.report()

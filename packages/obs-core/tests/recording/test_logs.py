@@ -955,7 +955,13 @@ with execution("night"):
     unreadable, changed = logs.log_damage(execution.store, execution.id)
     assert (unreadable, 0 < changed < 500) == (0, True)
     obs(["logs", "last", "--store", str(folder)])
-    assert "the log was changed after it was written, among" in capsys.readouterr().err
+    told = f"The log was changed after it was written, among {changed} lines: not all of them are what was said."
+    assert capsys.readouterr().err == f"obs: {told}\n"
+    for command in ("show", "explain"):
+        obs([command, "last", "--store", str(folder)])
+        assert told in " ".join("".join(capsys.readouterr()).split())
+    assert load_execution("last", folder).missing == [told]
+    assert told in load_execution("last", folder).report()
 
     begin = sound.rindex(b"\n", 0, sound.index(b'line 42"')) + 1
     path.write_bytes(sound[:begin] + sound[sound.index(b"\n", begin) + 1 :])

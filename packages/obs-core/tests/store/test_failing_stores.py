@@ -43,6 +43,7 @@ def test_a_full_disk_costs_one_warning_and_a_count(tmp_path: Path, capsys: pytes
             with open("/dev/full", "wb", buffering=0) as file:
                 file.write(content)
 
+    from obs_core.journal import writer
     from obs_core.store import using
 
     with warnings.catch_warnings(record=True) as caught, using(FullDisk(str(tmp_path))):
@@ -53,6 +54,8 @@ def test_a_full_disk_costs_one_warning_and_a_count(tmp_path: Path, capsys: pytes
         f"cannot write to the store {str(tmp_path)!r}: [Errno 28] No space left on device;"
         " the pipeline goes on, obs tries again"
     ]
+    assert capsys.readouterr().err == "", "it may yet be written"
+    writer._give_up_all()  # the process ends
     # the execution's beginning, end and surroundings (a record and a file), and for each task its beginning, its span,
     # its output and its end
     assert "obs: 24 records of execution" in capsys.readouterr().err
@@ -68,7 +71,8 @@ def test_a_store_that_recovers_gets_everything_once(tmp_path: Path, capsys: pyte
     from obs_core import load_execution
 
     recorded = load_execution(run.id, blocker)
-    assert [found.name for found in recorded.tasks] == ["add", "add"]
+    assert [found.name for found in recorded.tasks] == ["night", "add", "add"]
+    assert recorded.tasks[0].notes[0].endswith("What waited was written then.")
     assert len(recorded.table.ids) == 5
     assert "lost" not in capsys.readouterr().err
 
@@ -77,8 +81,11 @@ def test_a_store_that_recovers_gets_everything_once(tmp_path: Path, capsys: pyte
 def test_a_store_that_can_never_be_written_leaves_the_result_alone(
     url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from obs_core.journal import writer
+
     with pytest.warns(ObsWarning, match="cannot write to the store"), execution("night", store=url):
         assert add(1, 2) == 3
+    writer._give_up_all()  # the process ends
     assert "records of execution" in capsys.readouterr().err
 
 
@@ -319,3 +326,26 @@ def test_the_thread_that_flushes_lives_on_though_its_warning_is_an_error(
         assert twice.wait(60), "the thread died of its first try"
         monkeypatch.setattr(store, "put", taken)
     assert [read.status for read in store.executions() if read.id == run.id] == ["succeeded"]
+
+
+def test_a_young_process_is_in_a_shared_store_before_its_first_round(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    ran = run_script("""
+import time
+from obs_core import execution, load_execution, span
+from obs_core.journal import flusher
+from obs_core.store import open_store
+
+flusher.INTERVAL = 600.0
+with execution("night", store="memory://young") as run, span("step"):
+    print("336,776 rows")
+    store = open_store("memory://young")
+    names = []
+    deadline = time.monotonic() + 60
+    while not ("logs" in names and "main-0000.jsonl.gz" in names) and time.monotonic() < deadline:
+        time.sleep(0.01)
+        names = store.names(f"executions/{run.id}")
+    print(*names)
+""")
+    assert ran.stdout.splitlines()[1].split() == ["logs", "main-0000.jsonl.gz"]

@@ -149,7 +149,7 @@ def test_a_lost_execution_and_lost_records_are_said_plainly(tree_of: TreeOf) -> 
         "           spans still open; obs why 20261122-234237-k3v9xq tells more",
         "Started    2026-11-22 23:42:37.417 UTC",
         "Took       at least 100 ms up to its last sign of life, in 2 spans",
-        "Incomplete 1,042 records could not be written and are missing below",
+        "Incomplete 1,042 records of this execution could not be written, so something may be missing here.",
     ]
 
 

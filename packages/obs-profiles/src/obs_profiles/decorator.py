@@ -352,6 +352,8 @@ class profile_data(TaskDecorator):
             problem = self._missing_segments(reference, known)
         with guarded(f"keeping the profile of {place.text(call)}", call.note):
             call.keep(artifact, known, as_last=known.rows > 0)
+            if compared is not None:
+                call.keep(f"drift: {place.name}", _in_numbers(compared), as_last=False)
         if call.context.enable_deck:
             with guarded(f"drawing the profile of {place.text(call)}", call.note):
                 self._show(call, place, known, checked, compared, reference, problem)
@@ -474,6 +476,12 @@ def log(data: Any, name: str = "data", *, by: str | Sequence[str] | None = None)
     watching._look_back(seen)
     seen.tell()
     return known
+
+
+def _in_numbers(compared: Drift) -> dict[str, float]:
+    """Return how far a data set drifted, for curves over runs."""
+    distances = [column.distance for column in compared if column.distance is not None]
+    return {"greatest distance": max(distances, default=0.0), "columns drifted": len(compared.drifted)}
 
 
 def _drifted_text(compared: Drift) -> str:

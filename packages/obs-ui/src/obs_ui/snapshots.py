@@ -18,6 +18,7 @@ from obs_core.assembly.decks import CollectedDeck
 from obs_core.assembly.drawing import drawn_deck, drawn_metrics, read_deck_blob
 from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.journal import records
+from obs_core.journal.logs import log_notes
 from obs_core.journal.records import AnyRecord
 from obs_core.model import DecksWhenRead, DeckView, ExecutionView, LogLine, TaskView, WorkerView
 from obs_core.reading.changes.sides import Side
@@ -29,6 +30,7 @@ from obs_core.report.bodies import extracted
 from obs_core.report.contents import tab_label
 from obs_core.report.logs import LOGS, render_log
 from obs_core.store import Store
+from obs_core.text.missing import missing_from
 from obs_core.trace.busy_workers import BusyWorker
 from obs_core.values.curves import METRICS, ProgressBar
 from obs_core.values.gantt import Bar
@@ -184,6 +186,13 @@ class Snapshot:
         """The workers of an engine that took part, the busiest first."""
         return busy_workers(self.trace, self.worker_views)
 
+    @functools.cached_property
+    def missing(self) -> list[str]:
+        """What is known to be missing or damaged, a sentence each; the log is looked at once nobody writes it."""
+        if self.view.status != "running":
+            self.view.log_notes = log_notes(self.store, self.view.id)
+        return list(missing_from(self.view))
+
     def row_of(self, span: str) -> int | None:
         """Return the row of a span, given by its id or by its row."""
         if "." in span:
@@ -214,6 +223,8 @@ class Snapshot:
             made.append(DeckView(TIMELINE))
         if task.status == "lost":
             for name, html in self._sampled_of(task):
+                if name == TIMELINE:
+                    continue  # the page has lanes below its own time line
                 add_sampled_deck(made, name, extracted(html))
         found: dict[str, DeckView] = {}
         for deck in made:

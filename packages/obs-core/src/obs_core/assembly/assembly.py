@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
-from obs_core import clock
+from obs_core import clock, identity
 from obs_core.assembly import decks, metrics, sampled
 from obs_core.assembly.decks import CollectedDeck, DeckAssembly
 from obs_core.assembly.metrics import MetricAssembly
@@ -70,7 +70,7 @@ class Assembly:
         self.decks: dict[str, list[CollectedDeck]] = {}
         self.outputs: dict[str, records.Output] = {}
         self.artifacts: dict[str, dict[str, records.Artifact]] = {}
-        self.metrics = MetricAssembly()
+        self.metrics = MetricAssembly(store, execution_id)
         self.unfinished: list[UnfinishedCapture] = []
         self.raised: dict[str, list[tuple[str, str]]] = {}
         self.ended_processes: list[tuple[Writer, records.ProcessEnded]] = []
@@ -144,6 +144,7 @@ class Assembly:
         }
         for writer in self.writers.values():
             writer.alive = writing[writer.name] and writer.head is not None
+        self._take_beginning()
         self._take_end()
         for writer in self.writers.values():
             if writer.torn and not (writing[writer.name] and self._ended is None):  # else it writes its last batch now
@@ -324,6 +325,15 @@ class Assembly:
         return self._tasks.setdefault(ref, TaskView(ref, "", "running", 0, 0))
 
     # at the end
+
+    def _take_beginning(self) -> None:
+        """Tell what the execution's id does of one whose own words of how it began cannot be read."""
+        view, program = self.view, self.program
+        headless = program is not None and program.head is not None and not program.head.execution
+        view.damaged_beginning = headless or not self._begun_by
+        if not self._begun_by:
+            view.name = view.id
+            view.started = identity.made_at(view.id)
 
     def _take_end(self) -> None:
         """Tell how it ended: what ``obs run`` supervises goes on until its process ends, and failed if either did."""

@@ -13,11 +13,10 @@ import msgspec
 from obs_core import clock
 from obs_core.commands.base import CommandError, OfOneExecution, age_in_seconds
 from obs_core.commands.printed_json import json_line
-from obs_core.journal.logs import LogTail, dropped_lines, log_damage, read_log, severity_of
+from obs_core.journal.logs import LogTail, log_notes, read_log, severity_of
 from obs_core.model import LogLine
 from obs_core.reading.execution import Execution
 from obs_core.text.durations import format_iso
-from obs_core.text.numbers import plural
 from obs_core.text.terminal import Screen, without_escapes
 
 _PAUSE = 0.25
@@ -72,17 +71,8 @@ class Logs(OfOneExecution):
                 break
             sys.stdout.flush()
             time.sleep(_PAUSE)
-        missing = dropped_lines(store, execution.id)
-        if missing:
-            sys.stderr.write(f"obs: {missing:,} more lines were said and are not kept\n")
-        damaged, changed = log_damage(store, execution.id)
-        if damaged:
-            sys.stderr.write(f"obs: {plural(damaged, 'line')} of the log can no longer be read\n")
-        if changed:
-            sys.stderr.write(
-                f"obs: the log was changed after it was written, among {plural(changed, 'line')}: "
-                "not all of them are what was said\n"
-            )
+        for note in log_notes(store, execution.id):
+            sys.stderr.write(f"obs: {note}\n")
         return 0
 
 

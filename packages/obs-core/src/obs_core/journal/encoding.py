@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, get_args
@@ -16,7 +17,7 @@ from obs_core.text.masking import mask, mask_value, masks_anything
 _Row = Any
 """A record, or for spans a tuple of the same shape: a million of them make the difference."""
 
-__all__ = ["Encoded", "encode", "lines_of"]
+__all__ = ["Encoded", "begun_in", "encode", "ends_in", "lines_of"]
 
 _ENDS: frozenset[type] = frozenset(
     (
@@ -31,6 +32,10 @@ _ENDS: frozenset[type] = frozenset(
     )
 )
 """What is kept room for when a store takes nothing: a few records of each task, which say how it ended."""
+
+_BEGIN_ENDS = tuple(b'["%b",' % str(kind.__struct_config__.tag).encode() for kind in _ENDS)  # type: ignore[attr-defined]
+
+_BEGUN = re.compile(rb'^\["task",(\d+),', re.MULTILINE)
 
 _TaskStart, _TaskEnd, _ExecutionStart = records.TaskStart, records.TaskEnd, records.ExecutionStart
 
@@ -179,6 +184,16 @@ def encode(
     done.refused += refused
     done.count = len(rows) - refused
     return done
+
+
+def ends_in(lines: bytes) -> list[bytes]:
+    """Return those of some lines that say what began and how it ended."""
+    return [line for line in lines.splitlines(keepends=True) if line.startswith(_BEGIN_ENDS)]
+
+
+def begun_in(lines: bytes) -> list[int]:
+    """Return the numbers of the tasks that some lines say have begun."""
+    return [int(number) for number in _BEGUN.findall(lines)]
 
 
 def lines_of(rows: list[_Row]) -> bytes:

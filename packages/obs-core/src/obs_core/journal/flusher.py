@@ -33,6 +33,8 @@ __all__ = [
     "each_round",
     "finish_before_reading",
     "flush_all",
+    "has_an_end",
+    "in_a_moment",
     "in_main_thread",
     "is_busy",
     "keep_alive",
@@ -78,6 +80,9 @@ INTERVAL = 1.0
 _SOON = 0.05
 """Seconds within which the thread does what cannot wait for its next round."""
 
+_MOMENT = 0.25
+"""Seconds after which a journal in a shared store is first written."""
+
 _journals: list[Flushed] = []
 _before_reading: list[Callable[[], None]] = []
 _each_round: list[Callable[[], None]] = []
@@ -89,6 +94,7 @@ _LATE = 1_500_000_000
 
 _for_main: list[Callable[[], None]] = []
 _hurried: deque[Callable[[], None]] = deque()
+_moments: deque[tuple[float, Callable[[], None]]] = deque()
 _at_last: list[Callable[[], None]] = []
 _closing: deque[Flushed] = deque()
 _closed: Register[Flushed] = Register()
@@ -96,7 +102,7 @@ _thread: threading.Thread | None = None
 last_round = clock.wall()
 """When the thread last went through the journals."""
 
-_is_child = False
+_is_child = _is_forked = False
 _starts_last = False
 _exits = False
 _wake = threading.Lock()  # held, unless the thread is to be woken: whoever wakes it never waits for it
@@ -186,6 +192,15 @@ def soon(work: Callable[[], None]) -> bool:
     return True
 
 
+def in_a_moment(work: Callable[[], None]) -> None:
+    """Call something in the thread after a part of its first second, once: what a process that is killed young leaves.
+
+    An execution that ends within that time is not kept waiting for an upload that its last one does not need.
+    """
+    _moments.append((time.monotonic() + _MOMENT, work))
+    _wake_up()
+
+
 def _wake_up() -> None:
     with contextlib.suppress(RuntimeError):  # it is awake
         _wake.release()
@@ -202,7 +217,13 @@ def at_last(work: Callable[[], None]) -> None:
 
     Handlers of `atexit` that were registered later have run by then, and may have recorded something.
     """
-    _at_last.append(work)
+    if work not in _at_last:
+        _at_last.append(work)
+
+
+def has_an_end() -> bool:
+    """Tell whether what is registered by `at_last` will still be called; of a forked child nobody knows that."""
+    return not _exits and not _is_forked
 
 
 def is_busy() -> bool:
@@ -316,10 +337,15 @@ def _flush_forever() -> None:
 
 
 def _do_what_is_hurried_until(due: float) -> None:
-    while (rest := due - time.monotonic()) > 0:
+    while (now := time.monotonic()) < due:
+        next_moment = _moments[0][0] if _moments else due
+        if next_moment <= now:
+            with contextlib.suppress(BaseException):
+                _moments.popleft()[1]()
+            continue
         with contextlib.suppress(BaseException):
-            if not _wake.acquire(timeout=rest):
-                return
+            if not _wake.acquire(timeout=min(due, next_moment) - now):
+                continue
         if _survivor is not None and not _survivor.is_there():
             return
         time.sleep(_SOON)
@@ -368,12 +394,13 @@ def _after_fork() -> None:
 
     All that says which thread is at work is reset: the child would wait for threads that it does not have.
     """
-    global _thread, _is_child, _exits, _wake, _survivor
-    _thread, _is_child, _exits = None, True, False
+    global _thread, _is_child, _is_forked, _exits, _wake, _survivor
+    _thread, _is_child, _is_forked, _exits = None, True, True, False
     _wake = threading.Lock()
     _wake.acquire()
     _survivor = None if _forked_by_main else _Survivor()
     _hurried.clear()
+    _moments.clear()
     uploads.forget()
     _closing.clear()  # the parent does it
     _for_main.clear()

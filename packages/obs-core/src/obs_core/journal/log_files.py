@@ -202,7 +202,7 @@ class Uploaded:
         self._journal = journal
         self._path = path
         self._lines: list[bytes] = []
-        self._uploaded_at = 0
+        self._begun = self._uploaded_at = clock.wall()
         self._uploaded = 0
 
     def write(self, content: bytes, /) -> int:
@@ -215,9 +215,9 @@ class Uploaded:
         return b"".join(self._lines)
 
     def upload(self, pause: int) -> None:
-        """Upload it if something was added and the last upload is that many nanoseconds ago."""
+        """Upload it if something was added and the last upload is that many nanoseconds ago, at first less."""
         now, count = clock.wall(), len(self._lines)
-        if count > self._uploaded and now - self._uploaded_at >= pause:
+        if count > self._uploaded and now - self._uploaded_at >= min(pause, self._uploaded_at - self._begun):
             self._uploaded_at, self._uploaded = now, count
             self._journal.put(self._path, b"".join(self._lines[:count]))
 

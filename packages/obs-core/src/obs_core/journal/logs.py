@@ -30,6 +30,7 @@ from obs_core.store.descriptors import largest_file
 from obs_core.store.paths import log_path, logs_path
 from obs_core.text import masking
 from obs_core.text.masking import mask, mask_value, masks_anything
+from obs_core.text.missing import missing_lines
 
 __all__ = [
     "LONGEST_LINE",
@@ -39,6 +40,7 @@ __all__ = [
     "dropped_lines",
     "encoded_rest",
     "log_damage",
+    "log_notes",
     "read_log",
     "severity_of",
 ]
@@ -623,6 +625,11 @@ def dropped_lines(store: Store, execution_id: str) -> int:
             count += _lost_in(content)
         count += most
     return count
+
+
+def log_notes(store: Store, execution_id: str) -> list[str]:
+    """Say what is missing or damaged in the log of an execution, a sentence each."""
+    return list(missing_lines(dropped_lines(store, execution_id), *log_damage(store, execution_id)))
 
 
 def damaged_lines(store: Store, execution_id: str) -> int:

@@ -15,6 +15,7 @@ may record too, in whatever thread the garbage is collected. Three rules keep th
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 import threading
 import time
@@ -30,11 +31,12 @@ from obs_core.failsafe import ObsError, ObsWarning, guarded, keep_away, strict, 
 from obs_core.interruptions import let_pass
 from obs_core.journal import encoding, flusher, records, shared_content
 from obs_core.journal.batches import sealed
-from obs_core.journal.numbering import Numbering
+from obs_core.journal.numbering import ROOT, Numbering
 from obs_core.journal.uploads import Uploads, uploads_to
 from obs_core.store.base import Segment, Store
 from obs_core.store.content import compressed, digest_of
 from obs_core.store.paths import blob_path, segment_path, shared_path
+from obs_core.text.durations import format_duration
 
 __all__ = ["Journal"]
 
@@ -79,9 +81,21 @@ _RETRY = 1_000_000_000
 _MOST_TRIES = 5
 """Tries after which a file is given up while the store takes others."""
 
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
+"""Errors that no file is to blame for: it waits until somebody frees some room."""
+
+_MOST_NOTES = 10
+"""Notes of a journal about its store: one that is shaky shall not fill the report."""
+
+_MOST_LEFT = 64
+"""Ended executions that wait for a folder that takes nothing, until it does or the process ends."""
+
 
 _refusing: set[str] = set()
 """Folders that took nothing when an execution ended, however often that was tried: the next one does not wait."""
+
+_left: list[Journal] = []
+"""Journals of executions that ended while their folder took nothing: they are written as soon as it does."""
 
 
 class _File(Struct):
@@ -133,6 +147,8 @@ class Journal:
         self._begun: records.ExecutionStart | None = None
         self._reset()
         flusher.watch(self)
+        if not store.local:
+            flusher.in_a_moment(self.beat)
 
     def _reset(self) -> None:
         self._encoding_in = self._writing_in = self._closing_in = 0  # the threads at work, if any
@@ -155,7 +171,8 @@ class Journal:
         self._failure: OSError | None = None
         self._refusal: OSError | None = None
         """Why the store did not take a file, the last time."""
-        self._unreported = False
+        self._unreported = self._is_over = False
+        self._refusing_since = self._notes = 0
         self._last_write = clock.wall()
         self.lost = self._lost_told = 0
         self.used = False
@@ -224,7 +241,7 @@ class Journal:
 
     def beat(self) -> None:
         """Write everything appended so far, or a sign of life after a silence."""
-        if self.used and not self.items:
+        if self.used and not (self.items or self._frames or self._is_over):
             silence = clock.wall() - self._last_write
             if silence > (_BEAT_OF_TASK if self._open and self.store.local else _BEAT):
                 self.append(records.Beat(self.now()))
@@ -300,9 +317,14 @@ class Journal:
         if not self.flush(wait=True):
             flusher.close_later(self)  # we are in the midst of it: a signal handler ends an execution
             return
+        self._is_over = True
         self._try_again()
         flusher.watch_for_stragglers(self)
-        self._give_up()
+        if not self._waits_for_room():
+            self.give_up()
+            self._close_last_segment()
+
+    def _close_last_segment(self) -> None:
         segment = self._segment
         if segment is not None and not self._writing_in:
             self._full_segments += (segment,)
@@ -433,7 +455,7 @@ class Journal:
         self._writing_in = me
         try:
             self._write_lines()
-            self._failure = None
+            self._takes_again()
             while self._files and self._write_one_file():
                 pass
         except OSError as error:
@@ -468,6 +490,14 @@ class Journal:
             if segment.size == 0:
                 raise
             self._begin_anew()
+            return
+        except OSError as error:
+            if segment.size == 0 or error.errno != errno.EFBIG:
+                raise
+            let_pass(error)
+            self._full_segments += (segment,)  # it may not grow (RLIMIT_FSIZE): another one may
+            self._segment = None
+            self._write_lines()
             return
         now, written, taken = clock.wall(), len(lines), len(frames)
         # What is written, and that it is no longer to be written, stand together.
@@ -504,24 +534,33 @@ class Journal:
 
     def _refused(self, path: str, file: _File, error: OSError) -> None:
         """Do without a file that the store does not take, after some tries."""
-        if file.tries >= _MOST_TRIES and self._files.get(path) is file:
+        waits = error.errno in _NO_ROOM and self._pending() <= _PENDING_LIMIT
+        if file.tries >= _MOST_TRIES and not waits and self._files.get(path) is file:
             self._files.pop(path, None)
             self.lost += 1
-            warn(f"cannot write {path!r} to the store {self.store.url!r}: {error}; the rest goes on without it")
+            refused = f"cannot write {path!r} to the store {self.store.url!r}: {error}"
+            self._note(f"obs {refused}")
+            warn(f"{refused}; the rest goes on without it")
         if strict() and self.store.local and threading.current_thread().name != "obs-flusher":
             raise error
 
     def _begin_anew(self) -> None:
-        """Write from the beginning again, since somebody removed what was written, and say so."""
+        """Write from the beginning again, since somebody removed what was written, or moved it away, and say so."""
+        waiting = self._frames[:]
         begun = () if self._begun is None else (self._begun,)
-        note = "Somebody removed what had been recorded of this execution while it ran: it begins anew here."
+        note = (
+            "Somebody removed, or moved away, what had been recorded of this execution while it ran: it begins anew"
+            " here."
+        )
+        again_anyway = {number for frame in waiting for number in encoding.begun_in(frame.lines)}
         tasks = {
-            task.number: task for task in [*self._open.values(), *self._ended] if isinstance(task, records.TaskStart)
+            task.number: task
+            for task in [*self._open.values(), *self._ended]
+            if isinstance(task, records.TaskStart) and task.number not in again_anyway
         }
         again: list[Any] = [*begun, *sorted(tasks.values(), key=lambda task: task.number)]
         if begun:
             again.append(records.Note(begun[0].number, note))
-        waiting = self._frames[:]
         before = len(again)
         frames = [self._frame(encoding.lines_of(again), before, 0)] if again else []
         for frame in waiting:
@@ -533,7 +572,8 @@ class Journal:
         self._encoded += before - (waiting[-1].before + waiting[-1].count)
         self._frames[: len(waiting)] = frames
         warn(
-            f"execution {self.execution_id} was removed from the store {self.store.url!r} while it ran; it starts again"
+            f"execution {self.execution_id} was removed from the store {self.store.url!r}, or moved away,"
+            " while it ran; it starts again"
         )
         self._write_lines()
 
@@ -565,10 +605,10 @@ class Journal:
             except OSError as error:
                 self._failures += 1
                 self._unreported = self._unreported or self._failure is None
-                self._failure = error
+                self._refuses(error)
                 return
             else:
-                self._failure = None
+                self._takes_again()
             finally:
                 self._uploads.answered()
                 self._writing_in = 0
@@ -608,7 +648,7 @@ class Journal:
         try:
             while self._full_segments:
                 with guarded("closing a journal segment"):
-                    self._full_segments[0].close()
+                    self._full_segments[0].close(_outline)
                 del self._full_segments[0]
         finally:
             self._closing_in = 0
@@ -632,7 +672,8 @@ class Journal:
     def _report(self, error: OSError) -> None:
         """Say that the store takes nothing, once until it does again; in strict mode, in the task itself, each time."""
         first = self._failure is None or self._unreported
-        self._failure, self._unreported = error, False
+        self._refuses(error)
+        self._unreported = False
         if strict() and threading.current_thread().name != "obs-flusher":
             raise ObsError(f"cannot write to the store {self.store.url!r}: {error}") from error
         if first:
@@ -640,32 +681,122 @@ class Journal:
             with contextlib.suppress(ObsWarning):
                 warn(f"cannot write to the store {self.store.url!r}: {error}; the pipeline goes on, obs tries again")
 
-    def _give_up(self) -> None:
-        """Do without what the store did not take, and say how much that is.
+    def _waits_for_room(self) -> bool:
+        """Let what a folder did not take wait for it, in bounds, though the execution has ended."""
+        refused = self._failure is not None or any(file.tries for file in list(self._files.values()))
+        if not refused or not self.store.local or strict() or not flusher.has_an_end():
+            return False
+        _left[:] = [journal for journal in _left if journal.unwritten]
+        if len(_left) >= _MOST_LEFT or sum([each._pending() for each in [*_left, self]]) > _PENDING_LIMIT:
+            return False
+        flusher.at_last(_give_up_all)
+        _left.append(self)
+        return True
+
+    def give_up(self) -> None:
+        """Do without what the store did not take, and say how much that is: in the record, if it takes that much.
 
         What is left over in a store that takes things was appended a moment ago by another thread, which is about to
         write it.
         """
         unwritten = 0
         if self._is_unreachable():
-            left = sum([frame.count for frame in self._frames])
-            unwritten = left + len(self._files)
-            self._frames = []
+            unwritten = len(self._files)
+            self.lost += unwritten
             self._files = {}
-            self._encoded -= left
+            unwritten += self._write_what_fits()
         else:
             for path, file in list(self._files.items()):
                 if file.tries:
                     unwritten += self._files.pop(path, None) is not None
-        self.lost += unwritten
+            self.lost += unwritten
+            if self.lost > self._lost_told:
+                self.flush(wait=True)
         if self.lost:
             no_reason = "it did not answer in time" if unwritten else "it refused them"
             reason = self._failure or self._refusal or no_reason
-            message = f"{self.lost} records of execution {self.execution_id} are lost: {self.store.url}: {reason}"
+            are = "record of execution {} is" if self.lost == 1 else "records of execution {} are"
+            message = f"{self.lost} {are.format(self.execution_id)} lost: {self.store.url}: {reason}"
             if strict():
                 raise ObsError(message)
             with contextlib.suppress(OSError, ValueError, AttributeError):  # it may be closed, full or missing
                 sys.stderr.write(f"obs: {message}\n")
+
+    def _write_what_fits(self) -> int:
+        """Write of what waits as much as the store takes, drop the rest, and say so; returns how many records that is.
+
+        A disk that is full has a few hundred bytes of room more often than not: at the end of a file's last block.
+        """
+        waiting, self._frames = self._frames, []
+        while waiting and self._takes(waiting[0]):
+            del waiting[0]
+        if not waiting:
+            return 0
+        left = sum([frame.count for frame in waiting])
+        self._encoded = waiting[0].before
+        ends = [line for frame in waiting for line in encoding.ends_in(frame.lines)]
+        why: list[Any] = [records.Note(ROOT, f"The store did not take all that was recorded: {self._failure}")]
+        for kept, note in ((ends, why), (ends[-1:], [])):
+            lost = self.lost + left - len(kept)
+            told = encoding.lines_of([records.Lost(lost - self._lost_told), *note])
+            count = 1 + len(note) + len(kept)
+            if self._takes(self._frame(told + b"".join(kept), count, self._encoded)):
+                self._encoded += count
+                self.lost = self._lost_told = lost
+                return left - len(kept)
+        self.lost += left
+        return left
+
+    def _takes(self, frame: _Frame) -> bool:
+        """Try to write one batch; it is dropped if that fails."""
+        if self._writing_in or not self.store.local:
+            return False
+        self._writing_in = threading.get_ident()
+        self._frames = [frame]
+        try:
+            self._write_lines()
+        except OSError as error:
+            let_pass(error)
+            self._frames = []
+            return False
+        finally:
+            self._writing_in = 0
+        return True
+
+    # a store that takes nothing for a while
+
+    def _refuses(self, error: OSError) -> None:
+        if self._failure is None:
+            self._refusing_since = clock.wall()
+        self._failure = error
+
+    def _takes_again(self) -> None:
+        """Say in the record for how long the store took nothing."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            took = format_duration(clock.wall() - self._refusing_since)
+            self._note(f"For {took} the store took nothing: {failure}. What waited was written then.")
+
+    def _note(self, text: str) -> None:
+        if self.used and self._notes < _MOST_NOTES:
+            self._notes += 1
+            self.append(records.Note(ROOT, text))
+
+
+def _give_up_all() -> None:
+    while _left:
+        journal = _left.pop()
+        journal.flush()
+        journal.give_up()
+        journal._close_last_segment()
+
+
+def _outline(lines: bytes, segment: str, offset: int) -> bytes:
+    if b'["points",' not in lines:
+        return b""
+    from obs_core.journal.outlines import outline  # few programs need it
+
+    return outline(lines, segment, offset)
 
 
 def _rest(patience: float) -> float:

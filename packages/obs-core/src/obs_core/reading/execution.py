@@ -13,7 +13,7 @@ from obs_core.assembly.loading import assembled, find_execution, opened
 from obs_core.assembly.metrics import CollectedMetric
 from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.failsafe import guarded
-from obs_core.journal.logs import read_log
+from obs_core.journal.logs import log_notes, read_log
 from obs_core.model import (
     DecksWhenRead,
     DeckView,
@@ -33,6 +33,7 @@ from obs_core.report.bodies import extracted, raw_body
 from obs_core.store.base import Store
 from obs_core.store.content import blob_at
 from obs_core.store.paths import execution_path, report_path, shared_path
+from obs_core.text.missing import missing_from
 from obs_core.values.registry import declared, load
 
 if TYPE_CHECKING:
@@ -53,14 +54,15 @@ def load_execution(execution_id: str = "last", store: Store | str | os.PathLike[
     """Read an execution back: one that ended, is running, or was killed.
 
     Args:
-        execution_id: Its id, the beginning or the end of it, or ``"last"`` for the newest.
+        execution_id: Its id, the beginning or the end of its id, its name (the newest of that name), or ``"last"`` for
+            the newest of all.
         store: Where it is kept. Default: `OBS_STORE`, or ``.obs``.
 
     Returns:
         The execution as it stands now.
 
     Raises:
-        ExecutionNotFoundError: No execution, or more than one, is meant.
+        ExecutionNotFoundError: No execution matches, or more than one does.
 
     Examples:
         >>> load_execution("last").output("fit")
@@ -83,7 +85,7 @@ class Execution:
     def __init__(self, store: Store, execution_id: str) -> None:
         self.store = store
         self.id = execution_id
-        self._knows_what_was_logged = False
+        self._knows_what_was_logged = self._has_looked_at_log = False
 
     @property
     def name(self) -> str:
@@ -113,7 +115,19 @@ class Execution:
         if not self._knows_what_was_logged:
             self._knows_what_was_logged = True
             self.table.logged = self._warnings_and_errors()
+        self._look_at_log()
         return ExecutionSpan(self.table)
+
+    @property
+    def missing(self) -> list[str]:
+        """What is known to be missing or damaged in its record and its log, a sentence each."""
+        self._look_at_log()
+        return list(missing_from(self.view))
+
+    def _look_at_log(self) -> None:
+        if not self._has_looked_at_log:
+            self._has_looked_at_log = True
+            self.view.log_notes = log_notes(self.store, self.id)
 
     @property
     def resources(self) -> Resources:
@@ -285,7 +299,7 @@ class Execution:
         if not found:
             there = ", ".join(sorted({repr(metric.name) for metric in logged})) or "none"
             raise KeyError(f"no metric {name!r} in execution {self.id}; there are: {there}")
-        whole = CollectedMetric("", name, parts=[part for metric in found for part in metric.parts])
+        whole = CollectedMetric("", name, found[0].whole, parts=[part for metric in found for part in metric.parts])
         return read(whole, in_order=len(found) > 1)
 
     def progress_of(self, task: TaskView) -> list[ProgressBar]:
@@ -342,7 +356,7 @@ class Execution:
             What changed, which shows itself in a notebook. Its `found` is empty where there is no earlier good one.
 
         Raises:
-            ExecutionNotFoundError: No execution, or more than one, is meant.
+            ExecutionNotFoundError: No execution matches, or more than one does.
 
         Examples:
             >>> print(load_execution("last").changes())
@@ -387,6 +401,7 @@ class Execution:
         """
         from obs_core.report import render_report
 
+        self._look_at_log()
         found = self.why() if self.status in ("failed", "lost") else None
         why = "" if found is None else found.paragraph
         if task is not None:

@@ -10,6 +10,7 @@ from obs_core.model import DeckView, ExecutionView, TaskView, Verdict, VerdictCo
 from obs_core.outcomes import worst_first
 from obs_core.report.payloads import Payloads
 from obs_core.text.durations import format_duration
+from obs_core.text.missing import missing_from
 
 __all__ = ["execution_contents", "said_of", "shown_verdicts", "tab_label", "task_contents", "tree_order", "verdict_of"]
 
@@ -33,7 +34,7 @@ def execution_contents(execution: ExecutionView, why: str = "", *, checks: bool 
         "command": execution.command,
         "commit": execution.git_commit,
         "tags": [[str(name), str(value)] for name, value in execution.tags.items()],
-        "notes": _missing_records_notes(execution),
+        "notes": list(missing_from(execution)),
         "why": why,
         "checks": [verdicts.passed, verdicts.warned, verdicts.failed],
         "said": [list(one) for one in shown_verdicts(said_of(verdicts))],
@@ -78,21 +79,6 @@ def _timing(shown: ExecutionView | TaskView) -> dict[str, Any]:
         "ended": (shown.started + duration) // 1_000_000,
         "duration": least + format_duration(duration),
     }
-
-
-def _missing_records_notes(execution: ExecutionView) -> list[str]:
-    notes = []
-    if execution.lost_records:
-        records = _records(execution.lost_records)
-        notes.append(f"{records} of this execution could not be written, so something may be missing here.")
-    if execution.damaged_records:
-        records = _records(execution.damaged_records)
-        notes.append(f"At least {records} of this execution are damaged or missing in the store, and left out here.")
-    return notes
-
-
-def _records(count: int) -> str:
-    return "1 record" if count == 1 else f"{count:,} records"
 
 
 def tab_label(name: str) -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from obs_core.store.base import Segment, StoreError
+from obs_core.store.base import Outliner, Segment, StoreError
 from obs_core.store.descriptors import NO_LINK, file_id, may_write, open_high
 from obs_core.store.packing import member
 from obs_core.store.paths import parts_of
@@ -149,6 +149,8 @@ class _FolderSegment:
         self._path = path
         self._descriptor: int | None = None
         self._file_id: tuple[int, int] | None = None
+        self._seen_as: tuple[int, int] | None = None
+        """What stood under our name at first; some file systems say otherwise of an open file."""
         self._end = 0
         """Bytes in the file; -1 while that is not known."""
         self.size = 0
@@ -157,6 +159,7 @@ class _FolderSegment:
         if self._descriptor is None:
             self._descriptor = _open_new(self._path)
             self._file_id = file_id(self._descriptor)
+            self._seen_as = self._seen()
         else:
             self._look_at_file(self._descriptor)
         if self._end != self.size:
@@ -173,19 +176,31 @@ class _FolderSegment:
             # A full disk may have taken half of it. Readers shall not see that until the next try.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self.size)
+            if not self.size:
+                self._remove_empty(self._descriptor)
             raise
         self._end = self.size + len(lines)
 
-    def close(self) -> None:
+    def close(self, outline: Outliner | None = None) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
         is_ours = file_id(descriptor) == self._file_id
         if self.size >= _COMPRESS_FROM:
-            with contextlib.suppress(FileNotFoundError):  # somebody removed it
-                _compress(self._path)
+            with contextlib.suppress(OSError):  # somebody removed it, or the disk is full: it is read as it is
+                _compress(self._path, outline)
         if is_ours:
             os.close(descriptor)
+
+    def _remove_empty(self, descriptor: int) -> None:
+        """Remove a file that took no line: a reader would miss what it never had."""
+        with contextlib.suppress(OSError):
+            found = os.lstat(self._path)  # never a device or a link of that name, whose size is zero too
+            is_ours = stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) == self._file_id
+            if is_ours and found.st_size == 0 and file_id(descriptor) == self._file_id:
+                os.unlink(self._path)
+                self._descriptor = None
+                os.close(descriptor)
 
     def __del__(self) -> None:
         """Give the descriptor back where nobody closed it: a thread wrote while its execution ended, or outlived it.
@@ -207,6 +222,17 @@ class _FolderSegment:
             self._open_again()
         elif not found.st_nlink:
             raise FileNotFoundError(f"{self._path} was removed while it was written")
+        elif self._seen() != self._seen_as:
+            raise FileNotFoundError(f"{self._path} was moved away while it was written")
+
+    def _seen(self) -> tuple[int, int] | None:
+        try:
+            found = os.lstat(self._path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError:  # the program gave up its right to look there, as daemons do: we have the file all the same
+            return self._seen_as
+        return found.st_dev, found.st_ino
 
     def _open_again(self) -> None:
         """Go on with our file: the program closed its descriptor, which may be that of a file of its own by now."""
@@ -240,17 +266,23 @@ def _open_new(path: str) -> int:
         return open_high(path, _APPENDED)
 
 
-def _compress(path: str) -> None:
+def _compress(path: str, outline: Outliner | None) -> None:
     """Replace a file by its gzip, a member for each few batches; a reader that sees both takes the compressed one."""
     scratch = f"{path}.gz.tmp"
     _remove_file(scratch)  # of a process that was killed in the midst of it; a link is removed, not followed
-    with open(_opened(path), "rb") as source, open(scratch, "xb") as target:
-        for lines in _batches(source):
-            target.write(member(lines))
-        # What replaces must be on the disk before it does: after a power failure there would be neither.
-        target.flush()
-        os.fsync(target.fileno())
-    os.replace(scratch, f"{path}.gz")
+    try:
+        with open(_opened(path), "rb") as source, open(scratch, "xb") as target:
+            for lines in _batches(source):
+                seen = outline(lines, f"{os.path.basename(path)}.gz", target.tell()) if outline is not None else b""
+                target.write(member(lines, outline=seen))
+            # What replaces must be on the disk before it does: after a power failure there would be neither.
+            target.flush()
+            os.fsync(target.fileno())
+        os.replace(scratch, f"{path}.gz")
+    except OSError:
+        with contextlib.suppress(OSError):
+            _remove_file(scratch)
+        raise
     os.unlink(path)
 
 

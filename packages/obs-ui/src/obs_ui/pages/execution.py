@@ -92,6 +92,7 @@ def _contents(site: Site, snapshot: Snapshot) -> dict[str, Any]:
     return {
         "execution": snapshot.view,
         "snapshot": snapshot,
+        "missing": snapshot.missing,
         "usual": _usual(site, snapshot.view),
         "tasks": tasks[:_MOST_TASKS],
         "task_count": len(tasks),
