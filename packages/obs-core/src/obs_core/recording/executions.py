@@ -28,7 +28,7 @@ from obs_core.recording.visibility import make_visible
 from obs_core.recording.wrapping import wrap
 from obs_core.store import Store, open_store
 from obs_core.store.passwords import without_password
-from obs_core.text.bounded_repr import describe_error
+from obs_core.text.bounded_repr import as_told, describe_error
 
 __all__ = ["begin", "begin_unwritten", "execution", "new_run", "start_record"]
 
@@ -67,7 +67,7 @@ class execution:
         if tags is not None and not isinstance(tags, Mapping):
             raise TypeError(f"an execution's tags must be a mapping, not {type(tags).__name__}: {tags!r}")
         self.name = name
-        self.tags = {str(key): str(value) for key, value in (tags or {}).items()}
+        self.tags = {as_told(key): as_told(value) for key, value in (tags or {}).items()}
         self._store = None if store is None else without_password(os.fspath(store))
         self._run: Run | None = None
 
