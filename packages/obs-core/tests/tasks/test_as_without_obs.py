@@ -19,13 +19,11 @@ PROGRAMS = tomllib.loads(Path(__file__).with_name("programs.toml").read_text())
 HOSTILE, ENDINGS = PROGRAMS["hostile"], PROGRAMS["endings"]
 
 WITH = """
-from obs_core import Deck, Secret, attach, carrier, execution, span, task, track
+from obs_core import Deck, attach, carrier, execution, span, task, track
 def deck(value):
     Deck("Mine", value)
 def publish():
     Deck.publish()
-def secret(name):
-    return Secret(key=name).resolve()
 """
 
 WITHOUT = """
@@ -44,8 +42,6 @@ def deck(value):
     pass
 def publish():
     pass
-def secret(name):
-    return os.environ[name]
 """
 
 OF_A_VALUE = """

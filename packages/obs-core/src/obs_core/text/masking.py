@@ -8,7 +8,6 @@ character is written as a number (hexadecimal, ``%73``, ``&#115;``), the whole i
 
 from __future__ import annotations
 
-from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
@@ -368,6 +367,7 @@ def _in_base64(text: str) -> Iterator[tuple[str, bool, bool]]:
     Together with whether a digit before, and one after it, holds some of its bits. What was encoded may be a JSON text
     that holds it, or be in the encodings that Windows uses.
     """
+    from base64 import b64encode
     from json import dumps
 
     raw = _bytes_of(text)
@@ -381,7 +381,7 @@ def _in_base64(text: str) -> Iterator[tuple[str, bool, bool]]:
         for shift in range(3):
             bits = 8 * (shift + len(raw))
             first, last = -(-8 * shift // 6), bits // 6
-            yield b2a_base64(bytes(shift) + raw, newline=False).decode()[first:last], shift > 0, bits % 6 > 0
+            yield b64encode(bytes(shift) + raw).decode()[first:last], shift > 0, bits % 6 > 0
 
 
 def _anchor_of(text: str) -> str:
