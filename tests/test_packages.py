@@ -33,7 +33,10 @@ def test_a_package_is_in_order(package: Distribution) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("uv"), reason="uv is not on PATH; ./scripts/test puts it there")
-@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize(
+    "python",
+    [pytest.param(each, marks=() if each in (PYTHONS[0], PYTHONS[-1]) else pytest.mark.nightly) for each in PYTHONS],
+)
 def test_all_that_is_installed_has_wheels_for_every_python_so_that_no_compiler_is_needed(
     python: str, tmp_path: Path
 ) -> None:

@@ -82,6 +82,14 @@ def test_the_night_runs_every_python_with_every_pandas_and_each_package_with_old
     assert set(runs(steps.all_steps())) <= set(night)
 
 
+def test_a_python_between_tries_what_looks_behind_its_curtains(machine: Any) -> None:
+    assert [each for each in steps.INTERPRETER if not list((ROOT / "packages").glob(each))] == []
+    machine("3.11", "3.12", "3.13", "3.14")
+    (between,) = [step for step in steps.all_steps() if step.name == "test.py3.13-pandas3"]
+    assert {"packages/obs-core/tests/recording", "packages/obs-core/tests/test_limits.py"} <= set(between.paths)
+    assert not any(path.startswith("packages/obs-core/tests/text") for path in between.paths)
+
+
 def test_every_package_that_knows_pandas_is_tried_with_the_older_one(machine: Any) -> None:
     machine("3.11", "3.12", "3.13")
     (older,) = [step for step in steps.all_steps() if step.name == "test.py3.11-pandas2"]

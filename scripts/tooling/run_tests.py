@@ -43,7 +43,7 @@ lint    ruff check and ruff format over everything (`./scripts/hatch run lint:fi
 types   mypy --strict over the packages and their tests
 docs    the docs site, where a warning is an error (`./scripts/hatch run docs:serve` shows it)
 test    the newest Python: every test. The oldest Python: pandas 2, with the packages that know pandas.
-        Those between: the packages whose work depends on Python; and all that needs whylogs, up to 3.12
+        Those between: what looks behind Python's curtains; and all that needs whylogs, up to 3.12
 floor   each package's wheel alone, with the oldest versions that it declares: its own tests. Where the oldest
         Python is missing, with the newest versions instead: solo
 solo    by night: each package's wheel alone, with the newest versions

@@ -17,8 +17,13 @@ from private_hatch import hatch
 
 MOST_TESTS = "all but slow and browser"
 
-INTERPRETER = ("obs-core", "obs-memray")
-"""The packages that look behind Python's own curtains: what they do may differ from one version to the next."""
+INTERPRETER = (
+    *(f"obs-core/tests/{folder}" for folder in ("journal", "reading", "recording", "tasks", "values")),
+    "obs-core/tests/test_*.py",
+    "obs-memray/tests",
+)
+"""The tests of what looks behind Python's own curtains (frames, threads, signals, forks, how a process ends), below
+packages/: what it does may differ from one version to the next. Text, stores and pages: the oldest and the newest."""
 
 WHYLOGS_UNTIL = "3.12"
 """The newest Python that whylogs has wheels for: no test that needs it is left out there."""
@@ -177,8 +182,8 @@ def _cell(version: str, pandas: str, script: str, covers: str, paths: Sequence[s
 
 def _middle(version: str, pandas: str, *, whylogs: bool) -> Step:
     """Return the cell of a Python between the oldest and the newest: both have tried what is Python's least concern."""
-    names = [*INTERPRETER, *(["obs-whylogs", "obs-dask"] if whylogs else [])]
-    paths = [f"packages/{name}/tests" for name in names]
+    wanted = [*INTERPRETER, *(["obs-whylogs/tests", "obs-dask/tests"] if whylogs else [])]
+    paths = [str(path.relative_to(ROOT)) for each in wanted for path in sorted(ROOT.glob(f"packages/{each}"))]
     if whylogs:
         paths += _together("mark.whylogs")
         return _cell(version, pandas, "and-whylogs", "what depends on Python, and all of whylogs", paths)

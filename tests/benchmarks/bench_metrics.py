@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import partial
+from pathlib import Path
+
 from tests.benchmarks.measuring import best, fresh_runs, interleaved, print_table
+from tests.benchmarks.peers import killed, python_of, run_of
 
 COUNT = 200_000
 
@@ -34,13 +39,13 @@ from obs_core import current_context, load_execution, task
 from obs_core.journal import records
 @task(enable_deck=False)
 def fit():
-    # Written as log_metric would, without calling it twenty million times.
-    state, at_once = current_context().state, 4_096
-    values = array("d", [random.random() for _ in range(at_once)]).tobytes()
-    for number in range(SERIES):
-        for step in range(0, 1_000_000, at_once):
-            now = state.journal.now()
-            times = array("I", range(at_once - 1, -1, -1)).tobytes()
+    # Written as log_metric would, without calling it twenty million times: each flush has 500 points of each metric.
+    state, at_once = current_context().state, 500
+    for step in range(0, 1_000_000, at_once):
+        now = state.journal.now()
+        times = array("I", range(at_once - 1, -1, -1)).tobytes()
+        for number in range(SERIES):
+            values = array("d", [random.random() for _ in range(at_once)]).tobytes()
             state.append(records.Points(state.own_ref(), f"loss {number}", now, step, b"", times, values))
         state.journal.flush()
 fit()
@@ -50,13 +55,136 @@ def measure():
     return time.process_time() - began
 """
 
-DRAW = """from obs_core.assembly.drawing import drawn_metrics
+DRAW = """from obs_core.assembly.drawing import curves_of
     read = load_execution("last")
-    drawn_metrics(read._assembly, read.task("fit"))"""
+    curves_of(read._assembly.metrics, read.task("fit").id, running=False)._repr_html_()"""
+
+
+_PEER = """
+import os, sys, time
+counted = open("counted", "ab", buffering=0)
+def cpu():
+    import psutil
+    children = psutil.Process().children(recursive=True)
+    return time.process_time() + sum(sum(one.cpu_times()[:2]) for one in children)
+BEGIN
+if len(sys.argv) > 1:
+    count, began = int(sys.argv[1]), cpu()
+    for step in range(count):
+        LOG
+    FLUSH
+    open(os.environ["MEASURED"], "w").write(str((cpu() - began) / count))
+    END
+else:
+    for step in range(10**9):
+        LOG
+        counted.write(b"x\\n")
+        time.sleep(0.001)
+"""
+"""Logs as many points as it is told, or about a thousand a second until it is killed."""
+
+_WANDB_READER = """
+import glob, json, struct
+from wandb.proto.wandb_internal_pb2 import Record
+blob = open(glob.glob("**/run-*.wandb", recursive=True)[0], "rb").read()
+at, whole, found = 7, b"", 0
+while at + 7 <= len(blob):  # the framing of LevelDB's log: blocks of 32 KiB
+    if 32768 - at % 32768 < 7:
+        at += 32768 - at % 32768
+        continue
+    size, kind = struct.unpack_from("<HB", blob, at + 4)
+    if not kind or at + 7 + size > len(blob):
+        break
+    whole, at = whole + blob[at + 7 : at + 7 + size], at + 7 + size
+    if kind in (1, 4):
+        record = Record()
+        record.ParseFromString(whole)
+        found, whole = found + (record.WhichOneof("record_type") == "history"), b""
+print(json.dumps({"found": found}))
+"""
+
+_PEERS = {
+    "obs": (
+        100_000,
+        "from obs_core import current_context, execution, log_metric\nrun = execution('run')\nrun.__enter__()",
+        "log_metric('loss', 0.5, step=step)",
+        "current_context().state.journal.flush(wait=True)",
+        "run.__exit__(None, None, None)",
+        "import json\nfrom obs_core import load_execution\n"
+        "print(json.dumps({'found': len(load_execution('last').metrics('loss'))}))",
+    ),
+    "trackio": (
+        20_000,
+        "import trackio\nrun = trackio.init(project='run')",
+        "trackio.log({'loss': 0.5}, step=step)",
+        "trackio.finish()",
+        "",
+        "import glob, json, sqlite3\nfound = 0\nfor path in glob.glob('**/*.db', recursive=True):\n"
+        "    found += sqlite3.connect(path).execute('select count(*) from metrics').fetchone()[0]\n"
+        "print(json.dumps({'found': found}))",
+    ),
+    "wandb": (
+        20_000,
+        "import wandb\nrun = wandb.init(project='run', mode='offline')",
+        "run.log({'loss': 0.5}, step=step)",
+        "",
+        "run.finish()",
+        _WANDB_READER,
+    ),
+    "mlflow": (
+        500,
+        "import mlflow\nmlflow.set_tracking_uri('sqlite:///runs.db')\nmlflow.set_experiment('run')\nmlflow.start_run()",
+        "mlflow.log_metric('loss', 0.5, step=step)",
+        "",
+        "mlflow.end_run()",
+        "import json, sqlite3\n"
+        "found = sqlite3.connect('runs.db').execute('select count(*) from metrics').fetchone()[0]\n"
+        "print(json.dumps({'found': found}))",
+    ),
+}
+"""How many points are logged, then: what begins a run, logs a point, writes what waits, ends the run, reads it back."""
+
+_KILLS = 5
+
+
+def _beside_peers() -> None:
+    """Print what one metric costs and what a kill loses, of obs and of the peers that are there."""
+    contenders = {peer: partial(_cost, peer) for peer in _PEERS if python_of(peer)}
+    costs = interleaved(contenders, rounds=3)
+    rows = []
+    for peer in contenders:
+        _, begin, log, _, _, reader = _PEERS[peer]
+        source = _peer_source(begin, log)
+        kills = [killed(str(python_of(peer)), source, reader, 1.5 + kill / 5) for kill in range(_KILLS)]
+        lost = [max(0, kill["counted"] - kill["found"]) for kill in kills]
+        logged = [kill["counted"] for kill in kills]
+        rows.append(
+            (
+                peer,
+                f"{1e6 * best(costs[peer]):.1f} µs",
+                f"{min(lost)} to {max(lost)}",
+                f"{min(logged)} to {max(logged)}",
+            )
+        )
+    print_table("Beside others", ("", "CPU of one metric", "points that a SIGKILL loses", "of"), rows)
+
+
+def _peer_source(begin: str, log: str, flush: str = "", end: str = "") -> str:
+    source = _PEER.replace("BEGIN", begin).replace("LOG", log)
+    return source.replace("FLUSH", flush or "pass").replace("END", end or "pass")
+
+
+def _cost(peer: str) -> float:
+    count, begin, log, flush, end, _ = _PEERS[peer]
+    with tempfile.TemporaryDirectory() as folder:
+        measured = Path(folder, "measured")
+        run_of(str(python_of(peer)), _peer_source(begin, log, flush, end), (str(count),), MEASURED=str(measured))
+        return float(measured.read_text())
 
 
 def main() -> None:
     """Measure and print."""
+    _beside_peers()
     calls = {
         'log_metric("loss", 0.5, step=step)': 'log_metric("loss", 0.5, step=step)',
         'log_metric("loss", 0.5)': 'log_metric("loss", 0.5)',
@@ -83,6 +211,7 @@ def main() -> None:
     print_table("Loops", ("loop", "CPU an item"), rows)
     read = {
         "a million points as columns": (1, 'load_execution("last").metrics("loss 0")'),
+        "a million points of one of 20 metrics as columns": (20, 'load_execution("last").metrics("loss 0")'),
         "the Metrics tab of a million points": (1, DRAW),
         "the Metrics tab of 20 metrics of a million points each": (20, DRAW),
     }

@@ -123,13 +123,20 @@ def test_a_cell_that_raises_is_a_failed_execution(outputs: dict[str, list[Any]],
     (error,) = [output for output in outputs["failing"] if output.output_type == "error"]
     assert error.ename == "ZeroDivisionError"
     assert "----> 4 1 / 0" in re.sub(r"\x1b\[[\d;]*m", "", "\n".join(error.traceback))
-    assert executions(folder / "store", name="bad")[0].error == "ZeroDivisionError: division by zero"
+    bad = executions(folder / "store", name="bad")[0]
+    assert bad.error == "ZeroDivisionError: division by zero"
+    assert load_execution(bad.id, folder / "store").why().place == "In[7]:4"
 
 
 def test_the_report_is_shown_in_a_sandboxed_frame(outputs: dict[str, list[Any]]) -> None:
     (shown,) = outputs["report"]
     assert 'sandbox="allow-scripts allow-popups allow-downloads"' in shown.data["text/html"]
     assert "night · succeeded" in shown.data["text/html"]
+
+
+def test_the_report_is_a_line_where_scripts_are_off(outputs: dict[str, list[Any]]) -> None:
+    (still,) = re.findall(r"<noscript>(.*?)</noscript>", outputs["report"][0].data["text/html"], re.DOTALL)
+    assert "<summary><b>night</b> succeeded in " in still
 
 
 def test_a_deck_is_legible_where_scripts_are_off(outputs: dict[str, list[Any]]) -> None:

@@ -368,6 +368,23 @@ def test_what_changed_since_the_last_good_run_names_the_columns(store: Recording
     assert all(text and text.endswith("%") for text in told["clean's flights: column delay"])
 
 
+def test_how_far_data_drifted_is_kept_in_numbers(store: RecordingStore) -> None:
+    @task(deck_fields=())
+    @profile_data()
+    def clean(flights: pd.DataFrame) -> None: ...
+
+    clean(BEFORE)
+    clean(BEFORE)
+    assert load_execution("last", store=store).artifact("clean", "drift: flights") == {
+        "greatest distance": 0.0,
+        "columns drifted": 0,
+    }
+    clean(AFTER)
+    drifted = load_execution("last", store=store).artifact("clean", "drift: flights")
+    assert drifted["columns drifted"] == 1
+    assert drifted["greatest distance"] > 0.3
+
+
 # ---- a guard that fails does not let pass -----------------------------------------------------------------------
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from obs_core import Deck, execution, load_execution, task
+from obs_core import Deck, current_context, execution, load_execution, task
+from obs_core.journal import records
 from obs_core.model import Call, SeenStack, Series
+from obs_core.reading.execution import Execution
 from obs_core.trace.resources import Resources
-from obs_resources.flame import profile_html
+from obs_resources.flame import changes_page, profile_html
 from obs_resources.lanes import lanes_html
 
 pytestmark = pytest.mark.browser
@@ -102,3 +104,44 @@ def test_lanes_are_drawn_within_the_page(page: Any) -> None:
     box = lane.bounding_box()
     assert box["width"] > 100
     assert box["x"] + box["width"] <= page.viewport_size["width"]
+
+
+def profiled(store: Path, **samples: int) -> Execution:
+    """An execution that spent so many samples in each function."""
+    with execution("night", store=store) as run:
+        journal = current_context().state.journal
+        calls = [(-1, "main", "/home/ann/run.py", 9), *((0, name, "/home/ann/train.py", 4) for name in samples)]
+        seen: list[tuple[str, records.Ref | None, int, int, int]]
+        seen = [("MainThread", None, call, count, count) for call, count in enumerate(samples.values(), 1)]
+        journal.append(records.Calls(0, calls))
+        journal.append(records.Profile(journal.now(), 0, 10_000_000, seen))
+    return load_execution(run.id, store)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1300), ("dark", 390)])
+def test_what_became_slower_is_red_and_what_became_faster_blue(
+    browser: Any, tmp_path: Path, scheme: str, width: int
+) -> None:
+    store = tmp_path / "store"
+    earlier = profiled(store, parse=100, fit=300, same=200, chance=30, gone=50)
+    later = profiled(store, parse=400, fit=100, same=210, chance=45)
+    written = tmp_path / "changes.html"
+    written.write_text(changes_page(earlier, later))
+    context = browser.new_context(offline=True, color_scheme=scheme, viewport={"width": width, "height": 900})
+    page = context.new_page()
+    page.goto(written.as_uri())
+
+    def is_coloured(label: str) -> list[str]:
+        classes = page.get_by_label(label, exact=True).get_attribute("class").split()
+        return [name for name in classes if name in ("slower", "faster")]
+
+    assert is_coloured("parse, 4.00 s, before 1.00 s") == ["slower"]
+    assert is_coloured("fit, 1.00 s, before 3.00 s") == ["faster"]
+    assert is_coloured("same, 2.10 s, before 2.00 s") == []
+    assert is_coloured("chance, 450 ms, before 300 ms") == []
+    assert page.get_by_label("main, 7.55 s, before 6.80 s", exact=True).is_visible()
+    page.get_by_label("As it is").select_option("before")
+    assert is_coloured("gone, 500 ms, now 0 ms") == ["faster"]
+    assert is_coloured("parse, 1.00 s, now 4.00 s") == ["slower"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()

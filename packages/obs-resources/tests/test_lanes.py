@@ -4,7 +4,8 @@ from array import array
 
 from obs_core.model import Series
 from obs_core.trace.resources import Resources
-from obs_resources.lanes import lanes_html
+from obs_core.values.curves import Columns, Curve
+from obs_resources.lanes import lanes_html, timeline_lanes_html
 
 SECOND = 1_000_000_000
 
@@ -50,3 +51,26 @@ def test_each_of_several_processes_has_its_lanes() -> None:
     html = lanes_html(Resources({"main": {"rss": one}, "<b>": {"rss": one}}, 0, SECOND))
     assert "Process main" in html
     assert "Process &lt;b&gt;" in html
+
+
+def curve(name: str, *values: float) -> Curve:
+    times = array("q", range(0, len(values) * SECOND, SECOND))
+    return Curve.of(name, Columns(array("q", range(len(values))), times, array("d", values)))
+
+
+def test_below_a_time_line_are_lanes_of_what_was_used_and_of_metrics() -> None:
+    html = timeline_lanes_html(resources(rss=[1e8, 3e8]), [curve("<loss>", -1.0, float("nan"), 1e6)])
+    assert "300 MB peak" in html
+    assert "&lt;loss&gt;: 1,000,000 last, -1 to 1,000,000" in html
+    assert 'data-start="0.0" data-end="10000.0"' in html
+
+
+def test_below_a_time_line_is_nothing_if_nothing_was_used_or_logged() -> None:
+    assert timeline_lanes_html(resources(), []) == ""
+    assert timeline_lanes_html(resources(), [curve("all gaps", float("nan"))]) == ""
+
+
+def test_metrics_that_get_no_lane_are_counted() -> None:
+    html = timeline_lanes_html(resources(), [curve(f"metric {number}", 1.0, 2.0) for number in range(10)])
+    assert html.count('class="lane"') == 8
+    assert "2 more metrics are in their tab." in html

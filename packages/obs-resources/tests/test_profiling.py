@@ -16,6 +16,7 @@ import pytest
 
 from obs_core import Execution, load_execution
 from obs_core.commands import main
+from obs_core.values.registry import declared
 from obs_resources import cpu_profiling
 from obs_resources.profiler import _Pace
 
@@ -205,6 +206,11 @@ def test_profiles_are_dumped_for_other_programs(
     assert all(before == after for _, before, after in stacks)
     assert main(against_itself) == 0
     assert capsys.readouterr().out.split()[:2] == ["Function", "Change"]
+    if declared("obs.profile_changes"):  # an older installation does not declare it
+        assert main([*against_itself, "--format", "html"]) == 0
+        assert "hot" in capsys.readouterr().out
+    assert main(["dump", "last", "--store", str(folder), "--format", "html"]) == 2
+    assert "--against says since which execution" in capsys.readouterr().err
     assert main([*against_itself, "--format", "speedscope"]) == 2
     assert "not speedscope" in capsys.readouterr().err
     assert main(["dump", "last", "--store", str(folder), "--format", "speedscope"]) == 0

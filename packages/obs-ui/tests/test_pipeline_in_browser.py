@@ -31,9 +31,10 @@ def record(count: int, name: str = "flights", tasks: int = 0) -> None:
         with FixedClock(NOW - (count - number) * 86_400) as clock:
 
             @task
-            def load(clock: FixedClock = clock, last: bool = number == count - 1) -> None:
+            def load(clock: FixedClock = clock, number: int = number, last: bool = number == count - 1) -> int | None:
                 clock.advance(30 if last else 4)
                 check("rows > 0", not last, "0 rows")
+                return number if number > 2 else None
 
             @task(name=LONG)
             def fit(clock: FixedClock = clock, number: int = number) -> None:
@@ -117,7 +118,10 @@ def test_durations_and_metrics_are_drawn_over_runs(serve: Callable[..., Any], op
     expect(durations).to_contain_text("1 of 12 runs outside what was usual")
     page.get_by_label("Of").select_option(LONG)
     expect(durations.locator("strong")).to_have_text(LONG)
-    expect(page.locator("[data-over-runs] strong")).to_have_text("rmse")
+    expect(page.locator("[data-over-runs=metrics] strong")).to_have_text("rmse")
+    outputs = page.locator("[data-over-runs=outputs]")
+    expect(outputs.locator("strong")).to_have_text(["load: value"])
+    expect(outputs.get_by_role("group", name="load: value over 9 runs")).to_be_visible()
     durations.locator(".u-over").hover()
     expect(durations.locator(".run-tip")).to_contain_text("succeeded")
     durations.locator(".u-over").click()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from obs_core import attach, carrier, check, execution, log_metric, task
+from obs_core import attach, carrier, check, current_context, execution, log_metric, task
 from obs_core.journal import flusher
 from obs_core.model import ExecutionView, VerdictCounts
 from obs_core.store import open_store
@@ -181,6 +181,32 @@ def test_tasks_are_read_once(indexer: Indexer, folder: Path, tmp_path: Path) -> 
     assert tasks.of([one])[one] == [row]
     with sqlite3.connect(tmp_path / "index.sqlite") as database:
         assert database.execute("select count(*) from tasks").fetchone() == (1,)
+
+
+def test_numbers_that_tasks_returned_and_kept_are_curves_over_runs(indexer: Indexer) -> None:
+    @task
+    def fit(rows: int) -> dict[str, object]:
+        if rows < 0:
+            raise ValueError(rows)
+        current_context().keep("scores", [rows / 2])
+        return {"rows": rows, "scores": {"rmse": 1 / rows}, "good": True, "name": "flights", "whole": float("nan")}
+
+    ids = []
+    for rows in (1, 2, 4):
+        with execution("night") as run, contextlib.suppress(ValueError):
+            fit(rows)
+            fit(-1)
+        ids.append(run.id)
+    flusher.flush_all()
+    update(indexer)
+    runs = runs_of(indexer.engine, indexer.store_number, "night", 50)
+    tasks = TaskIndex(indexer.engine, indexer.store, indexer.store_number).of(ids)
+    curves = {one.name: one.values for one in of(runs[::-1], tasks).outputs}
+    assert curves == {
+        "fit: rows": [1.0, 2.0, 4.0],
+        "fit: scores.rmse": [1.0, 0.5, 0.25],
+        "fit: scores: [0]": [0.5, 1.0, 2.0],
+    }
 
 
 def test_what_takes_long_is_read_in_the_background(indexer: Indexer) -> None:

@@ -159,7 +159,8 @@ def show_report(line: str) -> None:
     page = html.escape(execution.report())
     frame = '<iframe sandbox="allow-scripts allow-popups allow-downloads" style="width:100%;height:640px;border:0"'
     beside = f"<script>{script_text('notebook.js')}</script>"
-    shown = f'<div>{frame} srcdoc="{page}"></iframe>{beside}</div>'
+    plain = f"<noscript>{execution._repr_html_()}</noscript>"  # for a notebook that nobody trusts yet
+    shown = f'<div>{frame} srcdoc="{page}"></iframe>{beside}</div>{plain}'
     _display(_Html(shown, f"{provenance.command_name()} open {execution.id} shows the report"))
 
 

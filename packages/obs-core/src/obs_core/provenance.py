@@ -22,6 +22,18 @@ def script_name() -> str:
     return stem if stem not in ("", "-c", "-m", "ipykernel_launcher", "colab_kernel_launcher") else "python"
 
 
+def code_name(file: str) -> str:
+    """Return how people call the file that code is in: a notebook's cell is ``In[7]``, any other file itself.
+
+    Args:
+        file: The ``co_filename`` of the code; of a cell, a made-up name such as ``/tmp/ipykernel_812/3788835196.py``.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    told = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(file)
+    return told[1] if told else file
+
+
 def _arguments() -> list[str]:
     return getattr(sys, "argv", None) or []  # inside another program, or while the interpreter ends, there is none
 

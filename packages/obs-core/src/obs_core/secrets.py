@@ -63,7 +63,7 @@ class Secret(Struct, frozen=True, repr_omit_defaults=True):
         group: What the secret belongs to, such as ``"wandb"``; may be left out.
         key: Its name, such as ``"WANDB_API_KEY"``.
         group_version: Which version of the group, where there are several.
-        mount_requirement: Taken so that Flyte's secrets can be written here unchanged: obs looks at every place anyway.
+        mount_requirement: Accepted, so that Flyte's secrets work unchanged, and ignored: obs looks everywhere anyway.
         env_var: An environment variable of another name that holds the value; looked at first.
 
     Raises:

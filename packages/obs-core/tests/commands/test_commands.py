@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -61,9 +62,17 @@ def test_ls_shows_the_newest_first(folder: Path, capsys: pytest.CaptureFixture[s
     assert first.split()[0] == ids[0]
 
 
-def test_ls_of_an_empty_store_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_store_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OBS_STORE", raising=False)
     assert obs(["ls"]) == 0
-    assert capsys.readouterr().out.endswith("': call a function decorated with @task\n")
+    assert obs(["why"]) == 2
+    told = capsys.readouterr()
+    where = f"the store '.obs', which is {tmp_path / '.obs'}"
+    assert told.out == f"no executions yet in {where}: call a function decorated with @task\n"
+    assert told.err == f"obs: no executions in {where}; OBS_STORE, or --store of a command, names another\n"
 
 
 def test_ls_shows_no_control_characters(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +109,62 @@ def test_show_as_text_tells_what_the_decks_say(folder: Path, capsys: pytest.Capt
     assert told.count("color: red") == 1  # in the source alone
     assert obs(["show", "--text"]) == 0
     assert "\nadd succeeded in " in capsys.readouterr().out
+
+
+def test_show_as_text_tells_one_deck_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @task
+    def join() -> None:
+        Deck("Rows").append("".join(f"<p>row {number}</p>" for number in range(50)))
+
+    with execution("flights", store=folder):
+        join()
+        add(1, 2)
+    assert obs(["show", "--text"]) == 0
+    told = capsys.readouterr().out
+    assert "row 39\n… and 10 more lines; --deck 'Rows' shows all\n" in told
+    assert obs(["show", "--text", "--deck", "Rows"]) == 0
+    only = capsys.readouterr().out
+    assert only.startswith("join succeeded in ")
+    assert only.endswith("\n[Rows]\n" + "".join(f"row {number}\n" for number in range(50)))
+    assert obs(["show", "--text", "--deck", "Columns"]) == 2
+    assert obs(["show", "--deck", "Rows"]) == 2
+    no_deck, no_text = capsys.readouterr().err.splitlines()
+    assert no_deck.startswith("obs: no deck 'Columns'; there are: Rows, ")
+    assert no_text.startswith("obs: --deck goes with --text")
+
+
+def test_show_as_text_leaves_out_what_a_browser_hides_and_lists_no_dependencies(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @task
+    def join() -> None:
+        bar = (
+            '<div class="bar"><b>Rows</b><span class="note">3 lines</span><button data-copy="code">Copy</button></div>'
+        )
+        Deck("Rows").append(f'{bar}<p><span>seen</span><span class="path" hidden>/home/x.py</span></p>')
+
+    with execution("flights", store=folder):
+        join()
+    assert obs(["show", "--text"]) == 0
+    told = capsys.readouterr().out
+    assert "\n[Rows]\nRows 3 lines\nseen\n" in told
+    assert len(told.partition("[Dependencies]\n")[2].splitlines()) == 2
+
+
+def test_why_says_how_to_see_what_the_task_was_given(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @task
+    def join(table: str) -> None:
+        raise ValueError("no rows")
+
+    with contextlib.suppress(ValueError), execution("flights", store=folder):
+        join("delays")
+    assert obs(["why"]) == 0
+    typed = re.search(r"obs (show \w+ --task join --text)", capsys.readouterr().out)
+    assert typed
+    assert obs(typed[1].split()) == 0
+    told = capsys.readouterr().out
+    assert "delays" in told
+    assert 'raise ValueError("no rows")' in told
 
 
 def test_show_of_one_task(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,10 +264,43 @@ def test_python_m_obs_core_is_the_same_command(run_id: str) -> None:
     assert run_id in result.stdout
 
 
-def test_a_reader_that_stops_reading_is_no_error(run_id: str) -> None:
-    command = f"{sys.executable} -m obs_core dump last | head -c 1"
-    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-    assert result.stderr == ""
+def in_a_shell(command: str) -> tuple[int, str]:
+    """The exit code of `obs` in a shell's command, and what it complained of; output is buffered, as a user's is."""
+    flusher.finish_before_reading()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    typed = command.replace("obs ", f"{sys.executable} -m obs_core ") + "; echo ${PIPESTATUS[0]} >&2"
+    complained = subprocess.run(
+        ["bash", "-c", typed], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True
+    ).stderr
+    said, _, code = complained.rstrip("\n").rpartition("\n")
+    return int(code), said
+
+
+@pytest.mark.parametrize("command", ["dump", "ls", "explain", "ls --json", "--help", "--version"])
+def test_a_reader_that_stops_reading_is_no_error(command: str, run_id: str) -> None:
+    assert in_a_shell(f"obs {command} | true") == (0, "")
+
+
+def test_check_tells_by_its_exit_code_though_nobody_reads(folder: Path) -> None:
+    with execution("flights", store=folder):
+        check("rows > 0", False)
+    assert in_a_shell("obs check | true") == (1, "")
+    assert in_a_shell("obs check >&-") == (1, "")
+
+
+@pytest.mark.parametrize("command", ["ls", "explain", "logs", "dump", "dump --format json", "--help"])
+def test_output_that_is_closed_is_no_error(command: str, run_id: str) -> None:
+    assert in_a_shell(f"obs {command} >&-") == (0, "")
+
+
+def test_wrong_input_is_exit_code_2_though_no_complaint_can_be_written(run_id: str) -> None:
+    assert in_a_shell("obs show nothing 2>&-") == (2, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+@pytest.mark.parametrize("command", ["ls", "dump", "--version"])
+def test_output_that_cannot_be_written_is_one_line_and_exit_code_2(command: str, run_id: str) -> None:
+    assert in_a_shell(f"obs {command} >/dev/full") == (2, "obs: [Errno 28] No space left on device")
 
 
 # gc
@@ -344,6 +442,19 @@ def test_gc_counts_what_obs_run_made_with_what_it_ran(folder: Path) -> None:
     assert there(folder) == set(before[1:])
 
 
+def test_gc_keeps_what_obs_run_made_around_an_execution_and_counts_it(folder: Path) -> None:
+    for source in ("pass", "from obs_core import execution\nwith execution('train'): pass"):
+        command = [sys.executable, "-m", "obs_core", "run", "--name", "job", "--", sys.executable, "-c", source]
+        assert subprocess.run(command, env={**os.environ, "OBS_STORE": str(folder)}, check=False).returncode == 0
+    before = sorted(there(folder))
+    assert len(before) == 3
+    assert obs(["pin", before[2]]) == 0
+    assert obs(["gc", "--keep", "1"]) == 0
+    assert there(folder) == set(before[1:])
+    assert obs(["gc", "--older-than", "0s"]) == 0
+    assert there(folder) == set(before[1:]), "the one inside is pinned"
+
+
 @pytest.mark.parametrize("keep", ["", "0", "-5", "30", "x", "30d,30d", "5,5", "1000,30d,", "30 days"])
 def test_gc_takes_nothing_for_what_is_to_be_kept_by_mistake(
     keep: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -417,6 +528,39 @@ def test_ls_says_that_there_are_more_than_it_shows(three: list[str], capsys: pyt
         assert ("only the newest 2 are shown, -n 0 shows all" in capsys.readouterr().out) == more
     assert obs(["ls", "--json", "--limit", "2"]) == 0
     assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == three[:0:-1]
+
+
+def in_a_terminal(width: int, *arguments: str) -> list[str]:
+    """The lines that `obs` draws in a terminal without colours."""
+    fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+    flusher.finish_before_reading()
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    environment = {**os.environ, "NO_COLOR": "1"}
+    environment.pop("COLUMNS", None)
+    subprocess.run([sys.executable, "-m", "obs_core", *arguments], stdout=theirs, env=environment, check=True)
+    os.close(theirs)
+    drawn = b""
+    with contextlib.suppress(OSError):  # which ends what the other side wrote
+        while chunk := os.read(ours, 65536):
+            drawn += chunk
+    os.close(ours)
+    return drawn.decode().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("width", "headings"),
+    [
+        (100, ["ID", "STATUS", "STARTED", "DURATION", "NAME"]),
+        (80, ["ID", "STATUS", "STARTED", "DURATION", "NAME"]),
+        (40, ["ID", "STATUS", "STARTED", "NAME"]),
+    ],
+)
+def test_ls_is_as_wide_as_the_terminal(three: list[str], width: int, headings: list[str]) -> None:
+    heads, newest, *others = in_a_terminal(width, "ls")
+    assert heads.split() == headings
+    assert max(map(len, (heads, newest, *others))) <= width
+    assert newest.split()[0] == (three[-1] if width == 100 else three[-1].rpartition("-")[2])
 
 
 def test_ls_as_json_is_an_object_a_line(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -564,9 +708,13 @@ def test_every_command_names_an_execution_in_the_same_ways(
 # JSON
 
 
+PAGE = Path(__file__).parents[4] / "docs" / "command.md"
+"""It is in the checkout; a release tries the package alone."""
+
+
 def documented_keys() -> dict[str, set[str]]:
-    """The keys that docs/command.md names, by command."""
-    text = (Path(__file__).parents[4] / "docs" / "command.md").read_text()
+    """The keys that the page names, by command."""
+    text = PAGE.read_text() if PAGE.exists() else ""
     rows = re.findall(r"^\| `obs (\w+) --json`[^|]*\| ([^|]*) \|$", text, re.MULTILINE)
     return {command: set(re.findall(r"`(\w+)`", keys)) for command, keys in rows}
 
@@ -580,12 +728,16 @@ def commands_with_json() -> set[str]:
     return found
 
 
+@pytest.mark.skipif(not PAGE.exists(), reason="the page is in the checkout")
 def test_the_page_names_each_command_that_prints_json() -> None:
     assert set(documented_keys()) == commands_with_json()
 
 
 @pytest.mark.parametrize("command", sorted(documented_keys()))
-def test_json_is_what_the_page_says(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_what_the_page_says(
+    command: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
     logging.getLogger("obs-test").setLevel(logging.INFO)
     with execution("flights", store=folder):
         check("rows > 0", True)
@@ -594,10 +746,14 @@ def test_json_is_what_the_page_says(command: str, folder: Path, capsys: pytest.C
         log_and_fail()
     if command == "stacks":
         add_stacks(folder)
-    options = {"gc": ["--older-than", "1d", "--dry-run"]}.get(command, [])
+    options = {
+        "gc": ["--older-than", "1d", "--dry-run"],
+        "export": ["-o", str(tmp_path / "out.html")],
+        "pin": ["last"],
+    }.get(command, [])
     assert obs([command, "--json", *options, "--store", str(folder)]) == (command == "check")
     printed = capsys.readouterr().out
-    lines = printed.splitlines() if command in ("ls", "logs") else [printed]
+    lines = printed.splitlines() if command in ("ls", "logs", "pin") else [printed]
     assert lines
     for line in lines:
         told = json.loads(line)
@@ -609,6 +765,50 @@ def test_json_is_what_the_page_says(command: str, folder: Path, capsys: pytest.C
         for key in ("at", "started"):
             if key in told:
                 assert datetime.datetime.fromisoformat(told[key]).tzinfo is not None
+
+
+def test_explain_as_json_tells_what_the_text_tells(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with execution("flights", store=folder):
+        for _ in range(5):
+            with contextlib.suppress(ValueError), span("fit"):
+                raise ValueError
+        with span("save"):
+            pass
+    assert obs(["explain", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    fit, save = told["trace"]["children"]
+    assert (fit["name"], fit["count"], fit["failed"], fit["error"]) == ("fit", 5, 5, "ValueError")
+    assert (save["name"], save["count"], save["failed"], save["children"]) == ("save", 1, 0, [])
+    assert told["trace"]["duration"] == told["execution"]["duration"]
+    assert {one["name"]: one["count"] for one in told["hottest"]} == {"flights": 1, "fit": 5, "save": 1}
+    steps = {tuple(step["path"]): step["count"] for step in told["critical_path"]}
+    assert steps == {("flights",): 1, ("fit",): 5, ("save",): 1}
+    assert sum(step["duration"] for step in told["critical_path"]) == pytest.approx(told["execution"]["duration"])
+    assert obs(["explain", "--json", "--depth", "0"]) == 0
+    assert json.loads(capsys.readouterr().out)["trace"]["children"] == []
+
+
+def test_what_is_pinned_is_a_line_of_json_each(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert obs(["pin", "--json"]) == 0
+    for typed in (["pin", three[0]], ["pin", three[1]], ["pin", three[1], "--remove", "--json"], ["pin", "--json"]):
+        assert obs(typed) == 0
+    _, _, let_go, kept = capsys.readouterr().out.splitlines()
+    assert json.loads(let_go) == {"schema": "obs.pin/1", "id": three[1], "pinned": False}
+    assert json.loads(kept) == {"schema": "obs.pin/1", "id": three[0], "pinned": True}
+
+
+def test_doctor_as_json_says_whether_it_works_and_hides_passwords(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("OBS_STORE", "memory://user:hunter22secret@host/obs")
+    assert obs(["doctor", "--json", "--store", str(tmp_path / "file")]) == 1
+    printed = capsys.readouterr().out
+    told = json.loads(printed)
+    assert "hunter22secret" not in printed
+    assert not told["store"]["works"]
+    assert "FileExistsError" in told["store"]["error"]
+    assert told["verdict"].startswith("obs cannot record here")
 
 
 def log_and_fail() -> None:

@@ -28,9 +28,12 @@ from obs_core.store.folder import FolderStore
 MUTATIONS = int(os.environ.get("OBS_MUTATIONS", "20000"))
 """How many stores are damaged by night."""
 
-BY_DAY = 2000
+BY_DAY = 1000
 
-PARTS = 4
+ROWS = 100
+"""How much an execution holds of each kind: enough for several batches and segments."""
+
+PARTS = 2
 """In how many tests the many are: several workers can share them."""
 
 Damage = Callable[[bytes, random.Random], bytes]
@@ -177,8 +180,8 @@ def outer() -> dict[str, int]:
     context.note("A note.")
     log_params(rate=0.1, depth=3)
     journal.append(records.Calls(0, [(-1, "main", "night.py", 3), (0, "fit", "night.py", 9)]))
-    journal.append(records.VerdictMade(deck.ref_in(journal), 0, "failed", "3 of 300 rows"))
-    for number in track(range(300), "rows"):
+    journal.append(records.VerdictMade(deck.ref_in(journal), 0, "failed", "3 of 100 rows"))
+    for number in track(range(ROWS), "rows"):
         deck.append(f"<p>row {number}</p>")
         with span("step", number=number):
             pass
@@ -189,11 +192,11 @@ def outer() -> dict[str, int]:
             journal.append(records.Sample(number, {"rss": 1e6 * number, "cpu_total": number / 10}))
             journal.append(records.Stacks(number, [("MainThread", 2, 1)]))
             journal.append(records.Profile(number, 0, 10**7, [("MainThread", 2, 1, 5, 3)]))
-        if number % 100 == 0:
+        if number % 33 == 0:
             inner(number)
             current_context().state.journal.flush()
     deck.append(f"<p>{'large ' * 5_000}</p>")
-    return {"rows": 300}
+    return {"rows": ROWS}
 
 
 def in_a_process_of_its_own(work: Callable[[], None]) -> None:
@@ -226,11 +229,11 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Truth]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OBS_STRICT", "1")
         found = {}
-        for shape, limit in (("small", 8 << 20), ("large", 20_000)):
+        for shape, limit in (("small", 8 << 20), ("large", 7_000)):
             folder = tmp_path_factory.mktemp(shape) / "store"
             patch.setattr(FolderStore, "segment_limit", limit)
             patch.setattr("obs_core.store.folder._COMPRESS_FROM", 64 * 1024 if shape == "small" else 1_000)
-            patch.setattr("obs_core.store.folder._MEMBER", 4_000)
+            patch.setattr("obs_core.store.folder._MEMBER", 2_000)
             in_a_process_of_its_own(lambda: record(folder, with_child=shape == "large"))  # noqa: B023
             found[str(folder)] = Truth(load_execution("last", folder))
     return found
@@ -426,11 +429,11 @@ def test_nor_do_many_more(
 def test_the_store_is_sound_before(sound: dict[str, Truth]) -> None:
     for folder, truth in sound.items():
         assert truth.view.damaged_records == 0
-        assert len(truth.items["main.2"]) == 301
-        assert len(truth.spans) > 300
-        assert len(truth.log) >= 60
+        assert len(truth.items["main.2"]) == ROWS + 1
+        assert len(truth.spans) > ROWS
+        assert len(truth.log) >= ROWS // 5
         assert all(truth.kept.values())
-        assert len(truth.kept["points"]) == 300
+        assert len(truth.kept["points"]) == ROWS
         paths = open_store(folder).names(f"executions/{truth.view.id}")
         names = [name for name in paths if ".jsonl" in name]
         assert len(names) == 1 or any(name.endswith(".gz") for name in names)

@@ -16,6 +16,7 @@ import pytest
 from obs_core import current_context, execution, load_execution, span, task
 from obs_core.journal import flusher, records
 from obs_core.journal.reader import decode, segment_names
+from obs_core.store.base import Outliner
 from obs_core.store.packing import inflated, unpacked
 from obs_core.testing import FixedClock, RecordingStore, counted_ids
 
@@ -156,10 +157,10 @@ def test_an_execution_ends_after_the_segment_that_the_background_thread_compress
     began, go_on = threading.Event(), threading.Event()
     compress = folders._compress
 
-    def compress_slowly(path: str) -> None:
+    def compress_slowly(path: str, outline: Outliner | None) -> None:
         began.set()
         assert go_on.wait(10)
-        compress(path)
+        compress(path, outline)
 
     with execution("what is imported at the end of one", store=folder):
         pass

@@ -17,7 +17,17 @@ from typing import Any
 
 import pytest
 
-from obs_core import ObsWarning, execution, load_execution, log_metric, log_metrics, log_params, span, task
+from obs_core import (
+    ObsWarning,
+    current_context,
+    execution,
+    load_execution,
+    log_metric,
+    log_metrics,
+    log_params,
+    span,
+    task,
+)
 from obs_core.testing import FixedClock, RecordingStore
 
 
@@ -186,9 +196,9 @@ def test_each_point_knows_its_task_and_span(store: RecordingStore) -> None:
     fit()
     read = load_execution("last", store)
     (metric,) = read._assembly.metrics.metrics[read.task("fit").id].values()
-    ((_, writer, part),) = metric.parts
+    (part,) = metric.parts
     names = dict(zip(read.table.ids, read.table.names, strict=True))
-    told = [(names[f"{writer}.{ref}"], count) for ref, count in part.spans]
+    told = [(names[f"{part.writer}.{ref}"], count) for ref, count in part.points.spans]
     assert told == [("fit", 1), ("inner", 2)]
 
 
@@ -365,6 +375,73 @@ def test_times_more_than_seconds_apart_are_kept_to_the_nanosecond(store: Recordi
     early = [start, start + 1, start + 1_500_000_001, start + 4_500_000_002]
     assert list(read.metrics("seldom").time) == [*early, start + 9_500_000_002]
     assert list(read.metrics("loss").time) == early
+
+
+def _many_points(folder: Path) -> str:
+    """Log four closed segments of two metrics, with a peak and a gap each, and return the id of their execution."""
+
+    @task
+    def fit() -> None:
+        for step in range(40_000):
+            log_metric("loss", 1e6 if step == 12_345 else math.nan if step == 23_456 else math.sin(step))
+            log_metric("accuracy", step / 7)
+            if step % 500 == 0:
+                current_context().state.journal.flush()
+
+    with execution("many", store=folder) as run:
+        fit()
+    return run.id
+
+
+@pytest.fixture
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("obs_core.store.folder.FolderStore.segment_limit", 300_000)
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_a_long_curve_is_drawn_without_inflating_it_and_every_point_is_there_when_asked_for(folder: Path) -> None:
+    read = load_execution(_many_points(folder), folder)
+    (task_view,) = (one for one in read.tasks if one.name == "fit")
+    metric = read._assembly.metrics.metrics[task_view.id]["loss"]
+    outlined = [part for part in metric.parts if part.outline is not None]
+    assert outlined
+    assert sum(len(part.points.values) // 8 for part in outlined) < 2_000
+    curve = next(one for one in read.curves_of(task_view) if one.name == "loss")
+    assert (curve.count, curve.odd, curve.high) == (40_000, 1, 1e6)
+    assert curve.last == math.sin(39_999)
+    assert curve.columns.steps[curve.columns.values.index(1e6)] == 12_345
+    assert curve.columns.times == type(curve.columns.times)("q", sorted(curve.columns.times))
+    whole = read.metrics("loss")
+    assert list(whole.step) == list(range(40_000))
+    assert [number for number, value in enumerate(whole.value) if math.isnan(value)] == [23_456]
+    assert whole.value[34_567] == math.sin(34_567)
+    assert list(read.metrics("accuracy").value) == [step / 7 for step in range(40_000)]
+    assert read._assembly.view.damaged_records == 0
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_damage_below_an_outline_costs_that_part_alone_and_is_counted(folder: Path) -> None:
+    execution_id = _many_points(folder)
+    path = sorted((folder / "executions" / execution_id).glob("main-*.jsonl.gz"))[1]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    read = load_execution(execution_id, folder)
+    assert read._assembly.view.damaged_records > 0
+    values = list(read.metrics("accuracy").value)
+    assert 30_000 < len(values) < 40_000
+    assert values[-1] == 39_999 / 7
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_what_is_gone_below_an_outline_leaves_the_curve(folder: Path) -> None:
+    read = load_execution(_many_points(folder), folder)
+    assert read._assembly.metrics.tasks()  # it is read now
+    for path in (folder / "executions" / read.id).glob("main-*.jsonl.gz"):
+        path.unlink()
+    steps = list(read.metrics("loss").step)
+    assert 12_345 in steps
+    assert steps == sorted(steps)
 
 
 def test_damaged_columns_are_left_out(store: RecordingStore) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from obs_core.rendering import render
+from obs_core.text.numbers import precise
 from obs_core.values.curves import Columns, Curve, Curves
 
 pytestmark = pytest.mark.browser
@@ -82,4 +83,32 @@ def test_labels_of_an_axis_are_not_cut(show: Callable[..., Any], value: float) -
 def test_ticks_of_values_that_hardly_differ_are_told_apart(show: Callable[..., Any]) -> None:
     ticks = {one["text"] for one in ticks_of(show(1_000_000.25, 1_000_000.75))}
     assert len(ticks) > 2
-    assert {float(tick) for tick in ticks} >= {1_000_000.4, 1_000_000.6}
+    assert ticks >= {"1,000,000.4", "1,000,000.6"}
+
+
+@pytest.mark.parametrize("value", [1e6, 20_000.0, 1e-3, 1e-5, -2e15, 0.2, 2000.0, -1e6])
+def test_the_axis_writes_a_value_as_the_table_does(show: Callable[..., Any], value: float) -> None:
+    page = show(0.0, value)
+    written = {one["text"] for one in ticks_of(page)}
+    assert precise(value) in written
+    assert page.locator(f'td:text-is("{precise(value)}")').count() > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (1_000_000.0, "1,000,000"),
+        (1234.0, "1234"),
+        (16_589_932.5, "16,589,932"),
+        (0.000123456789, "0.000123457"),
+        (-1.5e-9, "-1.5e-09"),
+        (2e16, "2e+16"),
+        (0.1, "0.1"),
+        (-0.0, "0"),
+    ],
+)
+def test_the_table_and_the_chart_write_a_number_alike(show: Callable[..., Any], value: float, told: str) -> None:
+    page = show(value)
+    assert page.locator("table:not(.u-legend) tbody td").nth(1).text_content() == told
+    page.locator(".u-over").hover()
+    assert page.locator(".u-legend .u-value").nth(1).text_content() == told

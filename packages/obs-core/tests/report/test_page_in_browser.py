@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,7 @@ from obs_core.text.durations import format_duration
 from obs_core.values.gantt import colour_number
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-]
+pytestmark = pytest.mark.browser
 
 STARTED = 1_795_390_957_417_000_000
 HOSTILE = [
@@ -76,20 +72,6 @@ def report(*tasks: TaskView, run: ExecutionView | None = None, **options: Any) -
     return render_report(run or execution(), list(tasks), bodies.get, **options)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[*arguments, "--disable-component-update", "--disable-sync"],
-            # Playwright lets everything open windows; a user's browser asks for a click.
-            ignore_default_args=["--disable-popup-blocking"],
-        )
-        yield started
-        started.close()
-
-
 @pytest.fixture
 def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Open a page from disk; whatever its console complains about fails the test, unless it is expected."""
@@ -105,7 +87,7 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     ) -> Any:
         context = browser.new_context(offline=True, viewport={"width": width, "height": 800}, **options)
         contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         page = context.new_page()
         if script:
             page.add_init_script(script)
@@ -437,12 +419,11 @@ def test_what_opens_itself_slowly_is_shown_whole(show: Callable[..., Any]) -> No
 def test_content_measured_in_screens_does_not_grow_for_ever(show: Callable[..., Any], screens: int) -> None:
     page = show(report(task(deck("a", f"<div style='height: {screens}vh'>tall</div>"))))
     expect(open_frame(page).get_by_text("tall")).to_be_visible()
-    heights = []
-    for _ in range(6):
+    heights = [0]
+    while len(set(heights[-3:])) > 1 or len(heights) < 6:  # a busy machine takes longer to come to rest
         page.wait_for_timeout(300)
         heights.append(frame_height(page))
-    assert heights[-1] == heights[-2] == heights[-3]
-    assert heights[-1] < 8000
+        assert heights[-1] < 8000
 
 
 def test_a_whole_document_gets_a_screen_of_its_own(show: Callable[..., Any]) -> None:
@@ -822,7 +803,7 @@ def test_a_tab_that_never_ends_can_be_closed_and_the_others_still_open(show: Cal
     page = show(report(task(*decks)))
     expect(open_frame(page).get_by_text("all is well")).to_be_visible()
     tab(page, "loops").click()
-    page.get_by_role("button", name="Close it").click(timeout=60_000)
+    page.get_by_role("button", name="Close it").click()
     expect(page.get_by_text("It was closed, since it did not answer.")).to_be_visible()
     assert page.locator("iframe").count() == 0
     for name, text in (("also", "here too"), ("fine", "all is well")):
@@ -842,12 +823,12 @@ setInterval(() => parent.postMessage({ obs: "open", url: large }, "*"), 50)
 def test_a_tab_that_floods_the_page_is_closed(show: Callable[..., Any], floods: str) -> None:
     page = show(report(task(deck("floods", floods), deck("fine", "<p>all is well</p>"))))
     closed = page.get_by_text("It was closed, since it sent this page messages without end.")
-    closed.wait_for(timeout=60_000)
+    closed.wait_for()
     tab(page, "fine").click()
     expect(open_frame(page).get_by_text("all is well")).to_be_visible()
     tab(page, "floods").click()
     page.get_by_role("button", name="Open it again").click()
-    closed.wait_for(timeout=60_000)
+    closed.wait_for()
 
 
 # ---- The network
@@ -872,7 +853,7 @@ def test_the_attempts_would_reach_a_server(browser: Any, listener: Listener, tmp
             "address => document.body.append(Object.assign(document.createElement('iframe'), { src: address }))",
             (tmp_path / f"{name}.html").as_uri(),
         )
-    for _ in range(100):
+    for _ in range(600):
         if {*HOSTILE_REQUESTS, *HOSTILE_NAVIGATIONS} <= set(listener.requests):
             break
         page.wait_for_timeout(100)
@@ -1088,6 +1069,16 @@ PRINTED = {
 }
 
 
+def on_paper(kinds: Iterable[str]) -> list[Any]:
+    """Give each kind one size of paper, in turn, and by night the other one too."""
+    sizes = [("letter", "en-US"), ("a4", "de-DE")]
+    return [
+        pytest.param(kind, locale, id=f"{kind}-{paper}", marks=pytest.mark.nightly if turn != number % 2 else ())
+        for number, kind in enumerate(kinds)
+        for turn, (paper, locale) in enumerate(sizes)
+    ]
+
+
 def heights_of(sheet: Any, colour: tuple[int, int, int]) -> list[int]:
     """Measure the bars of a colour, along their left edges, in pixels."""
     numpy = pytest.importorskip("numpy", reason="numpy looks at the pixels")
@@ -1099,8 +1090,7 @@ def heights_of(sheet: Any, colour: tuple[int, int, int]) -> list[int]:
     return [int(height) for height in ended - begun if height > 2]
 
 
-@pytest.mark.parametrize("locale", ["en-US", "de-DE"], ids=["letter", "a4"])
-@pytest.mark.parametrize("kind", PRINTED)
+@pytest.mark.parametrize(("kind", "locale"), on_paper(PRINTED))
 def test_nothing_is_cut_between_two_sheets(show: Callable[..., Any], pdfium: Any, kind: str, locale: str) -> None:
     html, count, height = PRINTED[kind]
     page = show(report(task(deck("a", html))), locale=locale)
@@ -1118,8 +1108,7 @@ def test_nothing_is_cut_between_two_sheets(show: Callable[..., Any], pdfium: Any
     assert max(charts, default=0) - min(charts, default=0) <= 2
 
 
-@pytest.mark.parametrize("locale", ["en-US", "de-DE"], ids=["letter", "a4"])
-@pytest.mark.parametrize("kind", [kind for kind in PRINTED if kind != "a document among others"])
+@pytest.mark.parametrize(("kind", "locale"), on_paper(kind for kind in PRINTED if kind != "a document among others"))
 def test_nothing_is_cut_that_the_browser_s_menu_prints(
     show: Callable[..., Any], pdfium: Any, kind: str, locale: str
 ) -> None:
@@ -1270,7 +1259,7 @@ def test_a_library_that_no_output_brings_is_told(show: Callable[..., Any]) -> No
     output = render_notebook("two", with_library("two", LIBRARY), bodies.get, lambda _: False)
     page = show(notebook_of(output), complains=True)  # its own script lacks the library
     told = page.frame_locator(".output >> iframe").get_by_text("1 script or style that this deck needs")
-    expect(told).to_be_visible(timeout=60_000)  # an output that brings it may come late
+    expect(told).to_be_visible()  # an output that brings it may come late
 
 
 def test_a_deck_has_the_theme_of_its_notebook(show: Callable[..., Any]) -> None:
@@ -1280,6 +1269,20 @@ def test_a_deck_has_the_theme_of_its_notebook(show: Callable[..., Any]) -> None:
     expect(root).to_have_attribute("data-theme", "dark")
     expect(inner(page, 0).locator("html")).to_have_attribute("data-theme", "dark")
     page.evaluate("document.body.style.color = 'black'")
+    expect(root).to_have_attribute("data-theme", "light")
+
+
+def test_a_deck_alone_in_a_frame_of_the_notebook_has_its_theme_and_height(show: Callable[..., Any]) -> None:
+    """As marimo shows outputs that have scripts; the colour is one that no `rgb()` tells."""
+    items = deck("Quality", "<p>text</p><div style='height:700px'></div>").items
+    output = escape(f"<html><body>{render_notebook('Quality', items, bodies.get)}</body></html>")
+    frame = f'<iframe id=own height=400 srcdoc="{output}"></iframe>'
+    page = show(notebook_of(frame, background="black", colour="color(srgb 0.9 0.9 0.9)"))
+    root = page.frame_locator("#own").frame_locator("iframe").locator("html")
+    expect(root).to_have_attribute("data-theme", "dark")
+    expect(page.frame_locator("#own").locator("html")).to_have_css("color-scheme", "dark")
+    page.wait_for_function("document.querySelector('#own').offsetHeight > 700")
+    page.evaluate("document.body.style.color = 'color(srgb 0.1 0.1 0.1)'")
     expect(root).to_have_attribute("data-theme", "light")
 
 

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
@@ -236,20 +234,6 @@ def test_a_hostile_name_is_only_text(name: str) -> None:
     assert chart.rows[0][0].isprintable()
     assert len(chart.rows[0][0]) <= 120
     html.encode("utf-8")
-
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
 
 
 def boxes(page: Any, selector: str) -> list[dict[str, float]]:

@@ -339,6 +339,8 @@ class profile_data(TaskDecorator):
             problem = self._missing_segments(reference, known)
         with guarded(f"keeping the profile of {place.text(call)}", call.note):
             call.keep(artifact, known, as_last=known.rows > 0)
+            if compared is not None:
+                call.keep(f"drift: {place.name}", _in_numbers(compared), as_last=False)
         if call.context.enable_deck:
             with guarded(f"drawing the profile of {place.text(call)}", call.note):
                 self._show(call, place, known, checked, compared, reference, problem)
@@ -471,6 +473,12 @@ def _expectations(expected: _Expected) -> tuple[Expectation, ...]:
             f"expect takes what obs_profiles.expect makes, such as expect('delay').present(), not {other!r}"
         )
     return found
+
+
+def _in_numbers(compared: Drift) -> dict[str, float]:
+    """Return how far a data set drifted, for curves over runs."""
+    distances = [column.distance for column in compared if column.distance is not None]
+    return {"greatest distance": max(distances, default=0.0), "columns drifted": len(compared.drifted)}
 
 
 def _drifted_text(compared: Drift) -> str:

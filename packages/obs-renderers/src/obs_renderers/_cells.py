@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -15,9 +15,9 @@ from obs_core.rendering import as_shown, bounded_repr, hides_itself
 from obs_core.secrets import mask_value
 from obs_core.text.controls import visible
 from obs_core.text.numbers import MISSING
-from obs_renderers._columns import Column, Told, is_missing
+from obs_renderers._columns import Column, Told, half_float, is_missing
 from obs_renderers._markup import escape, shorten
-from obs_renderers._times import duration_text, time_texts
+from obs_renderers._times import duration_text, iso_text, time_texts
 
 __all__ = [
     "MAX_CELL",
@@ -39,6 +39,7 @@ MAX_CELL = 200
 
 _MAX_TITLE = 1_000
 _SIGNIFICANT = 6
+_SINGLE = 7
 _FEWEST = 3
 _MOST_DECIMALS = 12
 _LARGEST = 1e15
@@ -61,6 +62,11 @@ class Cell(Struct, frozen=True):
     text: str
     full: str = ""
     kind: str = "text"
+
+    @property
+    def exact(self) -> str:
+        """The text that neither cuts nor rounds, or cuts late."""
+        return self.full or self.text
 
 
 _MISSING = Cell(MISSING, kind="missing")
@@ -89,9 +95,11 @@ def _text(value: Any) -> str:
     if issubclass(kind, int):
         return _integer_text(value)
     if issubclass(kind, float):
-        return "∞" if value == math.inf else "-∞" if value == -math.inf else str(value)
+        return str(value) if math.isfinite(value) else float_text(value, None)
     if issubclass(kind, datetime.timedelta):
         return _timedelta_text(value)
+    if kind.__module__ == "numpy" and kind.__name__ in ("datetime64", "timedelta64"):
+        return _numpy_time_text(value)
     if kind.__module__ == "numpy" and kind.__name__ == "ndarray" and value.shape:
         return f"array {' × '.join(str(side) for side in value.shape)} of {value.dtype}"
     if kind in (list, tuple, dict, set, frozenset, bytes, bytearray):
@@ -113,6 +121,18 @@ def _timedelta_text(value: Any) -> str:
     if nanoseconds:
         return duration_text(micros * 1000 + nanoseconds, "ns")
     return duration_text(micros, "us") if micros % 10**6 else duration_text(micros // 10**6, "s")
+
+
+def _numpy_time_text(value: Any) -> str:
+    """Write a time or duration as columns of them are written; in units that no column has, as numpy does."""
+    import numpy as np
+
+    if type(value).__name__ == "datetime64":
+        return iso_text(str(value))
+    unit = np.datetime_data(value.dtype)[0]
+    if unit in ("W", "h", "m"):
+        value, unit = value.astype("timedelta64[s]"), "s"
+    return duration_text(int(value.astype(np.int64)), unit) if unit in ("D", "s", "ms", "us", "ns") else str(value)
 
 
 def label_text(label: object) -> str:
@@ -142,7 +162,8 @@ def cells_of(column: Column) -> list[Cell]:
         finite = floats.values[~floats.missing].tolist()
         decimals = decimals_for([value for value in finite if math.isfinite(value)], floats.digits)
         pairs = zip(floats.values.tolist(), floats.missing.tolist(), strict=True)
-        return [_MISSING if gone else _float_cell(value, decimals, nan) for value, gone in pairs]
+        exact = repr if floats.digits > _SINGLE else _single_text
+        return [_MISSING if gone else _float_cell(value, decimals, nan, exact) for value, gone in pairs]
     return column_cells(column.values(), nan_is_missing=column.nan_is_missing)
 
 
@@ -173,7 +194,7 @@ def column_cells(values: Sequence[object], *, nan_is_missing: bool = True) -> li
 def _plain(value: Any) -> Any:
     """Give a numpy number as Python has it."""
     if type(value).__module__ == "numpy" and type(value).__name__ in _NUMPY_NUMBERS:
-        return float(str(value)) if type(value).__name__ == "float16" else value.item()
+        return half_float(value) if type(value).__name__ == "float16" else value.item()
     return value
 
 
@@ -238,12 +259,18 @@ def _cell(value: Any, decimals: int | None, nan: Cell) -> Cell:
     return _text_cell(value_text(value), "number" if number else "other")
 
 
-def _float_cell(value: float, decimals: int | None, nan: Cell) -> Cell:
+def _float_cell(value: float, decimals: int | None, nan: Cell, write: Callable[[float], str] = repr) -> Cell:
     if value != value:
         return nan
-    text = float_text(value, decimals)
-    exact = repr(value)
-    return Cell(text, exact if not math.isinf(value) and float(text) != value else "", "number")
+    text, exact = float_text(value, decimals), write(value)
+    return Cell(text, exact if not math.isinf(value) and float(text) != float(exact) else "", "number")
+
+
+def _single_text(value: float) -> str:
+    """Write a single or half float as the shortest decimal that is nearest to it."""
+    import numpy as np
+
+    return str(np.float32(value))
 
 
 def float_text(value: float, decimals: int | None) -> str:

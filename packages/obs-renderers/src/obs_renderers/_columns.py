@@ -29,6 +29,7 @@ __all__ = [
     "Times",
     "Told",
     "Unit",
+    "half_float",
     "is_missing",
     "numbers_of",
     "open_column",
@@ -345,7 +346,10 @@ class _PandasColumn(Column):
 
         kind = self._kind()
         if kind in ("b", "f"):
-            return self.raw.to_numpy(dtype=np.float64, na_value=np.nan)  # type: ignore[no-any-return]
+            with np.errstate(over="ignore"):
+                numbers: NDArray[np.float64] = self.raw.to_numpy(dtype=np.float64, na_value=np.nan)
+            longer = kind == "f" and (np.isinf(numbers) & np.isfinite(self.raw.to_numpy())).any()
+            return None if longer else numbers
         return _python_numbers(self.values()) if kind == "O" and self.raw.dtype == object else None
 
 
@@ -379,7 +383,13 @@ def _shortest(values: NDArray[np.float64], itemsize: int) -> NDArray[np.float64]
     if itemsize > 2:
         return values
     distinct, places = np.unique(values.astype(np.float16), return_inverse=True)
-    return np.array([float(str(value)) for value in distinct], dtype=np.float64)[places]
+    return np.array([half_float(value) for value in distinct], dtype=np.float64)[places]
+
+
+def half_float(value: Any) -> float:
+    """Give numpy's half float as the shortest decimal that is nearest to it; a whole number as it is."""
+    exact = float(value)
+    return exact if exact.is_integer() else float(str(value))
 
 
 def _python_numbers(values: Sequence[Any]) -> NDArray[np.float64] | None:
@@ -395,7 +405,7 @@ def _python_numbers(values: Sequence[Any]) -> NDArray[np.float64] | None:
         try:
             numbers[row] = float(value)
         except OverflowError:
-            numbers[row] = np.inf if value > 0 else -np.inf
+            return None  # it is no infinite one
     return numbers
 
 
@@ -448,6 +458,11 @@ class _PolarsColumn(Column):
 
     def _values(self) -> list[Any]:
         return list(self.raw.to_list())
+
+    def _one(self, row: int) -> Any:
+        """Read a value that polars itself may panic at, a list of far dates, by way of Arrow."""
+        held = _tried(lambda: (_arrow_value(self.raw.slice(row, 1).to_arrow()[0]),))
+        return super()._one(row) if held is None else held[0]
 
     def _missing(self) -> NDArray[np.bool_]:
         return self.raw.is_null().to_numpy()  # type: ignore[no-any-return]
@@ -553,6 +568,32 @@ def _arrow_value(scalar: Any) -> Any:
     held = _tried(lambda: (scalar.as_py(),))
     if held is not None:
         return held[0]
-    decoded = _tried(lambda: Told(scalar.as_buffer().to_pybytes().decode("utf-8", "replace")))
-    text = _tried(lambda: Told(str(scalar))) if decoded is None else decoded
-    return Told(f"<a {scalar.type} that Python cannot hold>") if text is None else text
+    for read in (_decoded, _moment, _parts, lambda each: Told(str(each))):
+        told = _tried(lambda read=read: (read(scalar),))  # type: ignore[misc]
+        if told is not None:
+            return told[0]
+    return Told(f"<a {scalar.type} that Python cannot hold>")
+
+
+def _decoded(scalar: Any) -> Told:
+    """Write the bytes that are no text as escapes: texts that differ in them must not look the same."""
+    return Told(scalar.as_buffer().to_pybytes().decode("utf-8", "backslashreplace"))
+
+
+def _moment(scalar: Any) -> Told:
+    """Write a time, date or duration beyond those of Python."""
+    import numpy as np
+
+    duration = is_a(scalar, "pyarrow.DurationScalar")
+    unit: Any = {"date32[day]": "D", "date64[ms]": "ms"}.get(str(scalar.type)) or scalar.type.unit
+    far = np.timedelta64(scalar.value, unit) if duration else np.datetime64(scalar.value, unit)
+    return Told(str(far).replace("T", " "))
+
+
+def _parts(scalar: Any) -> Any:
+    """Read a list, a struct, or a value of a dictionary, of which some part cannot be held."""
+    if is_a(scalar, "pyarrow.StructScalar"):
+        return {name: _arrow_value(part) for name, part in scalar.items()}
+    if is_a(scalar, "pyarrow.DictionaryScalar"):
+        return _arrow_value(scalar.value)
+    return [_arrow_value(part) for part in scalar.values]

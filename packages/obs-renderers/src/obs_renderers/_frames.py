@@ -93,11 +93,12 @@ def open_frame(value: Any) -> Frame | None:
 class _PandasFrame(Frame):
     def __init__(self, value: Any) -> None:
         self.library = f"pandas {type(value).__name__}"
+        multiple = is_a(value, "pandas.MultiIndex", "pandas.DataFrame")
+        self._unnamed = not multiple and value.name is None
         if is_a(value, "pandas.MultiIndex"):
             value = value.to_frame(index=False, allow_duplicates=True)
         elif is_a(value, "pandas.Index"):
             value = value.to_frame(index=False)
-        self._unnamed = is_a(value, "pandas.Series") and value.name is None
         self._frame = value.to_frame() if is_a(value, "pandas.Series") else value
         self.rows, self.columns = self._frame.shape
         self._dtypes = list(self._frame.dtypes)
@@ -206,7 +207,10 @@ class _ArrowFrame(Frame):
         return str(self._table.schema.field(column).type)
 
     def missing(self, column: int) -> Missing:
-        return Missing(int(self._table.column(column).null_count), self.rows)
+        values = self._table.column(column)
+        # Arrow counts the nulls of the numbers or runs alone in columns that refer to other values.
+        refers = str(values.type).startswith(("dictionary<", "run_end_encoded<", "dense_union<", "sparse_union<"))
+        return Missing(int(self.column(column).missing().sum() if refers else values.null_count), self.rows)
 
 
 def _arrow_column(value: Any) -> Frame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from obs_core.text.controls import visible_lines
 from obs_renderers._markup import escape
 
 __all__ = ["highlighted_lines", "lexer_named"]
@@ -30,7 +31,7 @@ def highlighted_lines(code: str, language: str) -> list[str]:
     Code of more than a million characters is only escaped: nobody reads that for its colours.
     """
     if len(code) > _MAX_CHARACTERS:
-        return [escape(line) for line in code.split("\n")]
+        return [escape(visible_lines(line)) for line in code.split("\n")]
     lines = [""]
     for css, text in _tokens(code, language):
         first, *rest = (_span(css, part) for part in text.split("\n"))
@@ -49,4 +50,5 @@ def _tokens(code: str, language: str) -> Iterator[tuple[str, str]]:
 
 
 def _span(css: str, text: str) -> str:
-    return f'<span class="{css}">{escape(text)}</span>' if css and text.strip() else escape(text)
+    seen = escape(visible_lines(text))  # what turns the direction of text could make code read as what it is not
+    return f'<span class="{css}">{seen}</span>' if css and text.strip() else seen

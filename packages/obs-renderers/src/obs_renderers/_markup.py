@@ -7,8 +7,9 @@ import html
 from pathlib import Path
 
 from obs_core.secrets import masked_text
+from obs_core.text.controls import visible
 
-__all__ = ["asset", "encodable", "escape", "fragment", "json_for_script", "script", "shorten", "style"]
+__all__ = ["asset", "encodable", "escape", "fragment", "json_for_script", "name_text", "script", "shorten", "style"]
 
 _ASSETS = Path(__file__).parent / "assets"
 _ELLIPSIS = "…"
@@ -33,6 +34,11 @@ def encodable(text: str) -> str:
 def shorten(text: str, limit: int) -> str:
     """Cut text to at most `limit` characters, the last of which is then an ellipsis; secrets are masked before."""
     return text if len(text) <= limit else masked_text(text, limit, _ELLIPSIS)
+
+
+def name_text(name: str, limit: int) -> str:
+    """Write the name of a column or row as a reader can see it: on one line, and one that is empty too."""
+    return visible(shorten(name, limit)) or "(no name)"
 
 
 def json_for_script(encoded: str | bytes) -> str:

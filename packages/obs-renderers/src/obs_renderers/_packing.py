@@ -113,11 +113,14 @@ def _pack_floats(floats: Floats, nan: str, name: str, dtype: str) -> Packed:
     sizes = np.abs(values[finite & (values != 0)])
     decimals = decimals_within(_typical(sizes), floats.digits)
     if decimals is not None:
-        vanishing = (values != 0) & (np.abs(values) < 0.5 * 10.0**-decimals)
-        odd = present & (vanishing | ~finite)
+        # What the integers of the form below cannot tell from zero, or do not hold at all.
+        like_zero = (np.abs(values) < 0.5 * 10.0**-decimals) & ((values != 0) | np.signbit(values))
+        odd = present & (like_zero | ~finite)
         if odd.sum() <= _MOST_ODD + len(values) / 100:
             packed = _pack_decimals(floats, np.where(present & ~odd, values, 0), decimals, name, dtype)
-            packed.odd = {int(row): float_text(values[row].item(), decimals) for row in np.flatnonzero(odd)}
+            texts = {row: float_text(values[row].item(), packed.decimals) for row in np.flatnonzero(odd).tolist()}
+            packed.odd = texts
+            packed.rounded |= any(float(text) != values[row] for row, text in texts.items() if finite[row])
             return packed
     written = np.where(floats.missing, np.nan, values).astype("<f8")
     # A NaN that is a value cannot be told from one that is missing where there are both.
@@ -167,15 +170,14 @@ def _differ(shown: Any, values: Any, digits: int) -> Any:
 
 
 def _pack_times(times: Times, name: str, dtype: str) -> Packed | None:
-    import numpy as np
 
     clock = clock_of(times)
     kind = "time" if times.kind == "date" else times.kind
     packed = Packed(name, dtype, kind, unit=clock.unit)
     if kind == "time":
         reach = (_PAGE_DAYS - 1) * _PER_DAY[clock.unit]
-        if (np.abs(clock.counts) > reach).any():
-            return None  # beyond what a page's script can date
+        if ((clock.counts > reach) | (clock.counts < -reach)).any():
+            return None  # beyond what a page's script can date; of the least number numpy's abs is negative
         packed.zone = None if clock.offsets is None else _zone(clock.offsets)
     return _over_offset(packed, clock.counts, times.missing)
 

@@ -14,6 +14,7 @@ from obs_renderers._cells import cells_of, value_text
 from obs_renderers._columns import Times, Told, Unit
 from obs_renderers._histograms import Histogram, histogram_of
 from obs_renderers._markup import encodable, shorten
+from obs_renderers._moments import mean_and_std
 from obs_renderers._scale import value_in
 from obs_renderers._times import time_texts
 
@@ -179,6 +180,7 @@ def _fill_as_it_is(profile: ColumnProfile, column: Column, missing: NDArray[np.b
     integers = column.integers()
     if integers is not None:
         _fill_numbers(profile, integers.values[~missing])
+        _tell_constant(profile, column, missing)
         return _Keys(integers.values, missing, numeric=True)
     values = column.values() if column.floats() is None else []
     if values and all(type(value) in (bool, np.bool_) for value in _some_present(values, missing)):
@@ -193,7 +195,24 @@ def _fill_as_it_is(profile: ColumnProfile, column: Column, missing: NDArray[np.b
     if not len(finite):
         return _fill_texts(profile, column, missing)
     _fill_numbers(profile, finite)
+    if column.floats() is None:
+        # Decimals and long integers, of which floats take some for the same.
+        profile.distinct = _count_different(column, missing)
+        if profile.constant and profile.distinct > 1:
+            return _fill_texts(profile, column, missing)
+    _tell_constant(profile, column, missing)
     return _Keys(numbers.values, missing, numeric=True)
+
+
+def _count_different(column: Column, missing: NDArray[np.bool_]) -> int:
+    return len({value for value, gone in zip(column.values(), missing.tolist(), strict=True) if not gone})
+
+
+def _tell_constant(profile: ColumnProfile, column: Column, missing: NDArray[np.bool_]) -> None:
+    """Write a value that all rows have as it is: it is no statistic, which is rounded."""
+    if profile.constant:
+        first = int(missing.argmin())
+        profile.constant_value = cells_of(column.part(first, first + 1))[0].exact
 
 
 def _some_present(values: Sequence[Any], missing: NDArray[np.bool_]) -> list[Any]:
@@ -229,16 +248,13 @@ def _sorted(present: NDArray[Any]) -> _Sorted:
 
 
 def _fill_numbers(profile: ColumnProfile, present: NDArray[Any]) -> None:
-    import numpy as np
 
     known = _sorted(present)
     low, q1, median, q3, high = (known.at(share) for share in (0, 0.25, 0.5, 0.75, 1))
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, std = float(present.mean(dtype=np.float64)), float(present.std(dtype=np.float64, ddof=len(present) > 1))
+    mean, std = mean_and_std(present, ddof=1)
     profile.kind, profile.unit = "number", "number"
     _describe(profile, known)
     if profile.constant:
-        profile.constant_value = statistics([low])[0]
         return
     reach = _WHISKER * (q3 - q1)
     if math.isfinite(reach):
@@ -271,9 +287,9 @@ def _fill_times(profile: ColumnProfile, times: Times) -> _Keys:
     profile.facts = list(zip(("min", "median", "max"), texts, strict=True))
     seconds = _in_seconds(known.values, times.unit)
     if duration:
-        mean, std = value_in("seconds", float(seconds.mean())), value_in("seconds", float(seconds.std(ddof=1)))
-        profile.facts[1:1] = [("mean", mean)]
-        profile.facts.append(("std", std))
+        mean, std = (value * _SECONDS[times.unit] for value in mean_and_std(present, ddof=1))
+        profile.facts[1:1] = [("mean", value_in("seconds", mean))]
+        profile.facts.append(("std", value_in("seconds", std)))
     q1, q3 = (float(np.quantile(seconds, share)) for share in (0.25, 0.75))
     profile.histogram = histogram_of(seconds, q1, q3, whole_numbers=False, clip=duration)
     return _Keys(times.counts, times.missing, numeric=True)
@@ -290,7 +306,10 @@ def _moments(times: Times, counts: NDArray[np.int64]) -> list[str]:
 
 
 def _in_seconds(counts: NDArray[np.int64], unit: str) -> NDArray[np.float64]:
-    return counts.astype(float) * {"D": 86_400.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[unit]
+    return counts.astype(float) * _SECONDS[unit]
+
+
+_SECONDS = {"D": 86_400.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
 def _fill_texts(profile: ColumnProfile, column: Column, missing: NDArray[np.bool_], kind: str = "") -> _Keys:
@@ -357,14 +376,14 @@ def _coded(column: Column, missing: NDArray[np.bool_]) -> tuple[NDArray[np.int64
 def _by_text(values: Sequence[Any], present: Sequence[int]) -> tuple[NDArray[np.int64], list[str], bool]:
     import numpy as np
 
-    places: dict[str, int] = {}
+    places: dict[tuple[str, bool], int] = {}  # the text "1" is another value than the number
     codes = np.full(len(values), -1)
     exact = True
     for row in present:
         value = values[row]
         exact = exact and not isinstance(value, (list, tuple, dict, set, frozenset, np.ndarray))
-        codes[row] = places.setdefault(value_text(value), len(places))
-    return codes, [encodable(shorten(text, _MAX_TEXT)) for text in places], exact
+        codes[row] = places.setdefault((value_text(value), isinstance(value, str)), len(places))
+    return codes, [encodable(shorten(text, _MAX_TEXT)) for text, _ in places], exact
 
 
 def _duplicates(keys: list[_Keys], rows: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from obs_core.text.controls import visible
 from obs_core.text.numbers import count, share, statistic
 from obs_renderers._markup import escape, shorten
 from obs_renderers._scale import day_in, value_in
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from obs_renderers._columns import Unit
     from obs_renderers._histograms import Histogram
 
-__all__ = ["histogram", "value_bars"]
+__all__ = ["histogram", "shown_value", "value_bars"]
 
 _HEIGHT = 72
 
@@ -85,6 +86,11 @@ def _range(bins: Histogram, place: int, unit: Unit) -> str:
     return escape(f"{value_in(unit, first)} to {value_in(unit, last)}")
 
 
+def shown_value(value: str, limit: int) -> str:
+    """Write a value beside a bar, escaped: at most so many characters, each of which is seen."""
+    return escape(visible(shorten(value, limit))) or "(empty)"
+
+
 def value_bars(top: Sequence[tuple[str, int]], rows: int, shown: int = 5, *, about: bool = False) -> str:
     """Draw the most frequent values as bars.
 
@@ -95,11 +101,11 @@ def value_bars(top: Sequence[tuple[str, int]], rows: int, shown: int = 5, *, abo
         about: Whether the rows are a sample of the table's.
     """
     if top[0][1] == 1 and len(top) > 1:
-        return f'<p class="examples">{" · ".join(escape(shorten(value, 40)) for value, _ in top[:shown])} …</p>'
+        return f'<p class="examples">{" · ".join(shown_value(value, 40) for value, _ in top[:shown])} …</p>'
     most = top[0][1] or 1
     lines = "".join(
         f'<li title="{escape(shorten(value, 300))}: {count(number)}">'
-        f"<span>{escape(shorten(value, 40)) or '(empty)'}</span>"
+        f"<span>{shown_value(value, 40)}</span>"
         f'<i style="width:{100 * number / most:.1f}%"></i><b>{share(number, rows, about=about)}</b></li>'
         for value, number in top[:shown]
     )

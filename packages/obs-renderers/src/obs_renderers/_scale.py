@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import statistic
+from obs_renderers._times import duration_text, iso_text
 
 if TYPE_CHECKING:
     from obs_renderers._columns import Unit
@@ -118,8 +119,9 @@ def _time_text(epoch: float) -> str:
     import numpy as np
 
     whole = epoch == math.floor(epoch)
-    count = epoch if whole else round(epoch * 1000)
-    if not abs(count) < 2.0**63:
+    count, unit = (int(epoch), "s") if whole else (round(epoch * 1000), "ms")
+    if not abs(count) < 2**64:
         return f"{epoch:.0f} s after 1970"
-    text = str(np.datetime_as_string(np.datetime64(int(count), "s" if whole else "ms"))).replace("T", " ")
-    return text.removesuffix(".000").removesuffix(" 00:00:00")
+    days, rest = divmod(count, 86_400 if whole else 86_400_000)
+    day = iso_text(str(np.datetime64(days, "D")))
+    return f"{day} {duration_text(rest, unit)}".removesuffix(".000").removesuffix(" 00:00:00")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
 
     from obs_renderers._columns import Times
 
-__all__ = ["Clock", "clock_of", "duration_text", "moment_texts", "offset_text", "time_texts"]
+__all__ = ["Clock", "clock_of", "duration_text", "iso_text", "moment_texts", "offset_text", "time_texts"]
 
 _PER_SECOND = {"D": 1, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DIGITS = {"D": 0, "s": 0, "ms": 3, "us": 6, "ns": 9}
 _UNITS = ("ns", "us", "ms", "s", "D")
 _DAY = 86_400
+_FARTHEST = 10**15
+"""Seconds from 1970 up to which pandas looks a zone's clock up: 30 million years."""
 
 
 class Clock(Struct):
@@ -64,12 +67,13 @@ def _offsets(times: Times, seconds: NDArray[np.int64]) -> NDArray[np.int64]:
     import pandas as pd
 
     try:
-        moments = pd.DatetimeIndex(seconds.astype("datetime64[s]")).tz_localize("UTC").tz_convert(times.zone)
+        known = np.clip(seconds, -_FARTHEST, _FARTHEST)  # farther ones would fail, and take the zone of all with them
+        moments = pd.DatetimeIndex(known.astype("datetime64[s]")).tz_localize("UTC").tz_convert(times.zone)
         local = moments.tz_localize(None).to_numpy().astype("datetime64[s]").astype(np.int64)
     except BaseException as error:
         let_pass(error)
         return np.zeros_like(seconds)
-    return local - seconds
+    return local - known
 
 
 def offset_text(seconds: int) -> str:
@@ -85,7 +89,7 @@ def time_texts(times: Times) -> list[str | None]:
     if times.kind == "duration":
         texts: list[Any] = [duration_text(count, clock.unit) for count in clock.counts.tolist()]
     elif times.kind == "clock":
-        texts = [_clock_text(count, clock.unit) for count in clock.counts.tolist()]
+        texts = [_signed(_clock_text, count, clock.unit) for count in clock.counts.tolist()]
     else:
         texts = moment_texts(clock)
     return [None if gone else text for text, gone in zip(texts, times.missing.tolist(), strict=True)]
@@ -95,16 +99,23 @@ def moment_texts(clock: Clock) -> list[str]:
     """Write moments as ISO 8601 does, but with a space: of any year."""
     import numpy as np
 
-    counts = clock.counts
+    # The day apart from the time of day: numpy takes the least count for "not a time", and what a zone adds to the
+    # greatest would begin anew at the least.
+    per_day = 1 if clock.unit == "D" else _DAY * _PER_SECOND[clock.unit]
+    days, rest = clock.counts // per_day, clock.counts % per_day
     if clock.offsets is not None:
-        counts = counts + clock.offsets * _PER_SECOND[clock.unit]
-    texts = [_iso(text) for text in np.datetime_as_string(counts.astype(f"datetime64[{clock.unit}]"))]
+        rest = rest + clock.offsets * _PER_SECOND[clock.unit]
+        days, rest = days + rest // per_day, rest % per_day
+    texts = [iso_text(text) for text in np.datetime_as_string(days.astype("datetime64[D]"))]
+    if clock.unit != "D":
+        times = np.datetime_as_string(rest.astype(f"datetime64[{clock.unit}]"))
+        texts = [f"{day} {time.partition('T')[2]}" for day, time in zip(texts, times.tolist(), strict=True)]
     if clock.offsets is None:
         return texts
     return [text + offset_text(offset) for text, offset in zip(texts, clock.offsets.tolist(), strict=True)]
 
 
-def _iso(text: str) -> str:
+def iso_text(text: str) -> str:
     """Write numpy's text of a moment with a space, and a year before our era with four digits."""
     if text.startswith("-"):
         year, dash, rest = text[1:].partition("-")
@@ -114,12 +125,19 @@ def _iso(text: str) -> str:
 
 def duration_text(count: int, unit: str) -> str:
     """Write a duration exactly: ``"36:00:00"`` is ``"1 d 12:00:00"``."""
-    sign, size = ("-", -count) if count < 0 else ("", count)
+    return _signed(_span_text, count, unit)
+
+
+def _signed(write: Callable[[int, str], str], count: int, unit: str) -> str:
+    return f"-{write(-count, unit)}" if count < 0 else write(count, unit)
+
+
+def _span_text(count: int, unit: str) -> str:
     if unit == "D":
-        return f"{sign}{size} d"
-    days, rest = divmod(size, _DAY * _PER_SECOND[unit])
+        return f"{count} d"
+    days, rest = divmod(count, _DAY * _PER_SECOND[unit])
     text = _clock_text(rest, unit)
-    return f"{sign}{days} d {text}" if days else sign + text
+    return f"{days} d {text}" if days else text
 
 
 def _clock_text(count: int, unit: str) -> str:

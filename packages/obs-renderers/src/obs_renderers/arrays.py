@@ -7,7 +7,9 @@ from typing import Any
 
 from obs_core.text.numbers import byte_size, count, share, statistics
 from obs_renderers._cells import Cell, cell_html, column_cells, is_numeric
+from obs_renderers._columns import half_float
 from obs_renderers._markup import escape, fragment, shorten
+from obs_renderers._moments import mean_and_std
 from obs_renderers._types import is_a, reject
 
 __all__ = ["ArrayRenderer"]
@@ -65,7 +67,11 @@ def _statistics(array: Any) -> str:
     step = -(-flat.size // _EXACT)
     sample = flat[::step]
     known = sample.compressed() if isinstance(sample, np.ma.MaskedArray) else sample
-    known = known.astype(np.float64) if known.dtype.kind == "b" else known
+    if known.dtype.kind == "b" or known.dtype.itemsize > 8:
+        plain = known.astype(np.float64)
+        if (np.isinf(plain) != np.isinf(known)).any():
+            return ""  # beyond what a float holds
+        known = plain
     finite = known[np.isfinite(known)]
     facts = [*_moments(finite), *_odd_ones(known, finite, sample.size, sampled=step > 1)]
     entries = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts)
@@ -74,13 +80,12 @@ def _statistics(array: Any) -> str:
 
 
 def _moments(finite: Any) -> list[tuple[str, str]]:
-    import numpy as np
-
     if not finite.size:
         return []
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, std = float(finite.mean(dtype=np.float64)), float(finite.std(dtype=np.float64))
-    texts = statistics([finite.min().item(), mean, finite.max().item(), std])
+    plain = half_float if finite.dtype.str.endswith("f2") else lambda end: end.item()
+    least, most = plain(finite.min()), plain(finite.max())
+    mean, std = mean_and_std(finite)
+    texts = statistics([least, mean, most, std])
     return list(zip(("min", "mean", "max", "std"), texts, strict=True))
 
 
@@ -111,16 +116,15 @@ def _values(array: Any) -> str:
 
 
 def _value(element: Any) -> Any:
-    """Give an element as Python has it, None for a missing one; times as text, or nanoseconds became plain integers."""
+    """Give an element as Python has it, None for a masked one; times stay numpy's, with their unit."""
     import numpy as np
 
     if element is np.ma.masked:  # its item() is zero
         return None
-    if not hasattr(element, "dtype"):
-        return element
-    if element.dtype.kind not in "mM":
-        return element.item()
-    return None if np.isnat(element) else str(element).replace("T", " ")
+    kind = element.dtype.kind if hasattr(element, "dtype") else "O"
+    if kind == "c":
+        return str(element)  # one of which a part is NaN is no missing one here
+    return element if kind in "mMO" else element.item()
 
 
 def _plane(array: Any) -> str:

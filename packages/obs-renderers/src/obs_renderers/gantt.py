@@ -213,6 +213,7 @@ def _chart(bars: list[GanttBar]) -> str:
     names = {name: row for row, name in enumerate(dict.fromkeys(bar.name for bar in sorted(bars, key=_start)))}
     content = {
         "names": [encodable(shorten(name, _MAX_NAME)) for name in names],
+        "first": first / 1e6,
         "span": last - first,
         "rows": [names[bar.name] for bar in bars],
         "starts": [bar.start - first for bar in bars],

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from obs_core.rendering import display_html
+from obs_core.text.controls import visible_lines
 from obs_renderers._highlight import highlighted_lines
 from obs_renderers._markup import encodable, escape, fragment, shorten
 from obs_renderers._types import reject
@@ -98,7 +99,7 @@ def _text(text: str, css: str) -> str:
     if len(plain) > _MAX_TEXT:
         half = _MAX_TEXT // 2
         plain = f"{plain[:half]}\n… {len(plain) - 2 * half:,} characters left out …\n{plain[-half:]}"
-    return f'<pre class="output {css}">{escape(plain)}</pre>' if plain.strip() else ""
+    return f'<pre class="output {css}">{escape(visible_lines(plain))}</pre>' if plain.strip() else ""
 
 
 class _Output:

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from obs_core.text.numbers import MISSING, count, plural, share, statistic
 from obs_renderers._frames import open_frame
-from obs_renderers._markup import escape, fragment, script, shorten
+from obs_renderers._markup import escape, fragment, name_text, script, shorten
 from obs_renderers._profile import ColumnProfile, Profile, profile_frame
-from obs_renderers._profile_charts import histogram, value_bars
+from obs_renderers._profile_charts import histogram, shown_value, value_bars
 from obs_renderers._types import reject
 from obs_renderers.top_frame import frame_preview
 
@@ -165,7 +165,7 @@ def _columns(profile: Profile) -> str:
 
 def _card(column: ColumnProfile, sampled: bool, plain: bool) -> str:
     kinds = column.kind + (" missing" if column.missing else "")
-    name = f'<h3 title="{escape(shorten(column.name, 500))}">{escape(shorten(column.name, 60))}</h3>'
+    name = f'<h3 title="{escape(shorten(column.name, 500))}">{escape(name_text(column.name, 60))}</h3>'
     head = f'<header>{name}<span class="dtype">{escape(shorten(column.dtype, 40))}</span></header>'
     body = _badges(column, sampled) + _chart(column, sampled, plain) + _figures(column, sampled)
     counts = {"missing": column.missing, "distinct": column.distinct or 0, "outliers": column.outliers}
@@ -200,7 +200,7 @@ def _chart(column: ColumnProfile, sampled: bool, plain: bool) -> str:
     if column.trouble:
         return f'<p class="note">{escape(column.trouble)}</p>'
     if column.constant and column.constant_value:
-        return f'<p class="constant">always <b>{escape(shorten(column.constant_value, 80))}</b></p>'
+        return f'<p class="constant">always <b>{shown_value(column.constant_value, 80)}</b></p>'
     if column.histogram is not None:
         return histogram(column.histogram, column.unit, column.name, plain=plain)
     if column.top:
@@ -228,7 +228,7 @@ def _associations(profile: Profile) -> str:
         why = profile.associations_skipped or f"No pair of columns reaches {_NOTABLE}."
         return f"<section>{heading}{note} {escape(why)}</p></section>"
     rows = "".join(
-        f"<tr><td>{escape(shorten(pair.left, 60))}</td><td>{escape(shorten(pair.right, 60))}</td>"
+        f"<tr><td>{escape(name_text(pair.left, 60))}</td><td>{escape(name_text(pair.right, 60))}</td>"
         f'<td><span class="meter"><i style="width:{100 * min(pair.strength, 1):.1f}%"></i></span>'
         f'<span class="number">{pair.strength:.2f}</span></td>'
         f'<td class="number">{MISSING if pair.pearson is None else statistic(round(pair.pearson, 2))}</td></tr>'

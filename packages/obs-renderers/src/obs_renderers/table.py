@@ -11,7 +11,7 @@ from obs_core.text.numbers import count, plural
 from obs_renderers._cells import cell_html, cells_of, is_numeric
 from obs_renderers._columns import Rows
 from obs_renderers._frames import Frame, open_frame
-from obs_renderers._markup import encodable, escape, fragment, json_for_script, script, shorten
+from obs_renderers._markup import encodable, escape, fragment, json_for_script, name_text, script
 from obs_renderers._packing import Packed, pack_column
 from obs_renderers._types import reject
 
@@ -63,9 +63,11 @@ class TableRenderer:
         labels = _labels(frame, header_labels)
         rows = min(frame.rows, self._max_rows)
         named = frame.index_labels()
-        index = [_packed(frame.index(level), rows, label, "", index=True) for level, label in enumerate(named)]
+        levels = [label and name_text(label, 200) for label in named]
+        index = [_packed(frame.index(level), rows, label, "", index=True) for level, label in enumerate(levels)]
         columns = [
-            _packed(frame.column(position), rows, label, frame.dtype(position)) for position, label in enumerate(labels)
+            _packed(frame.column(position), rows, name_text(label, 200), frame.dtype(position))
+            for position, label in enumerate(labels)
         ]
         body = _bar(frame, rows, columns) + _fallback(frame, labels) + _content([*index, *columns], rows)
         width = f' style="--width: {int(table_width)}px"' if table_width else ""
@@ -80,7 +82,7 @@ def _labels(frame: Frame, given: Sequence[object] | None) -> list[str]:
 
 
 def _packed(column: Rows, rows: int, label: str, dtype: str, *, index: bool = False) -> Packed:
-    packed = pack_column(column.part(0, rows), encodable(shorten(label, 200)), encodable(dtype))
+    packed = pack_column(column.part(0, rows), encodable(label), encodable(dtype))
     packed.index = index
     return packed
 
@@ -109,7 +111,7 @@ def _fallback(frame: Frame, labels: list[str]) -> str:
     cells = [cells_of(column.part(0, shown)) for column in columns]
     numeric = [is_numeric(column) for column in cells]
     head = "".join(
-        f'<th scope="col"{" class=number" if right else ""}>{escape(shorten(label, 60))}</th>'
+        f'<th scope="col"{" class=number" if right else ""}>{escape(label and name_text(label, 60))}</th>'
         for label, right in zip([*named, *labels], numeric, strict=True)
     )
     rows = "".join(

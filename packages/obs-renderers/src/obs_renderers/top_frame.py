@@ -6,11 +6,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from obs_core.text.controls import visible
 from obs_core.text.numbers import count, plural, share
 from obs_renderers._cells import Cell, cell_html, cells_of, is_numeric
 from obs_renderers._columns import Rows
 from obs_renderers._frames import Frame, Missing, open_frame
-from obs_renderers._markup import escape, fragment, shorten
+from obs_renderers._markup import escape, fragment, name_text, shorten
 from obs_renderers._types import reject
 
 __all__ = ["TopFrameRenderer", "frame_preview"]
@@ -116,8 +117,8 @@ _NAMELESS = '<span class="unseen">Row</span>'
 
 
 def _label(label: str) -> str:
-    short = shorten(label, _MAX_LABEL)
-    title = f' title="{escape(shorten(label, 1000))}"' if short != label else ""
+    short = name_text(label, _MAX_LABEL)
+    title = f' title="{escape(shorten(label, 1000))}"' if len(label) > _MAX_LABEL else ""
     return f'<span class="name"{title}>{escape(short)}</span>'
 
 
@@ -180,13 +181,16 @@ def _rows(shown: _Shown) -> list[str]:
     numeric = [is_numeric(column) for column in shown.columns]
     rows = []
     for row in range(shown.rows):
-        labels = "".join(
-            f'<th scope="row" class="{name}">{escape(shorten(level[row].text, _MAX_LABEL))}</th>'
-            for name, level in zip(css, shown.index, strict=True)
-        )
+        labels = "".join(_row_label(level[row], name) for name, level in zip(css, shown.index, strict=True))
         cells = (cell_html(column[row], numeric=right) for column, right in zip(shown.columns, numeric, strict=True))
         rows.append(f"<tr>{labels}{''.join(cells)}</tr>")
     return rows
+
+
+def _row_label(cell: Cell, css: str) -> str:
+    title = f' title="{escape(shorten(cell.full or cell.text, 1000))}"' if len(cell.text) > _MAX_LABEL else ""
+    missing = " missing" if cell.kind == "missing" else ""
+    return f'<th scope="row" class="{css}{missing}"{title}>{escape(visible(shorten(cell.text, _MAX_LABEL)))}</th>'
 
 
 def _hidden_rows(hidden: int, width: int) -> str:

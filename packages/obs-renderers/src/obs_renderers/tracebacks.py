@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import obs_core
 from obs_core.interruptions import let_pass
+from obs_core.provenance import code_name
 from obs_core.text.numbers import plural
 from obs_renderers._highlight import highlighted_lines
 from obs_renderers._markup import escape, fragment, script, shorten
@@ -116,7 +117,7 @@ def _raised_at(trace: TracebackType | None, *, copies: bool) -> str:
     file, line = escape(_short_path(own.filename)), own.lineno
     where = f"<span><code>{file}:{line}</code> in {escape(shorten(own.name, 100))}</span>"
     if copies:
-        where += f'<span class="path" hidden>{escape(own.filename)}:{line}</span>{_COPY_BUTTONS}'
+        where += f'<span class="path" hidden>{escape(code_name(own.filename))}:{line}</span>{_COPY_BUTTONS}'
     return f'<div class="at">{where}</div>'
 
 
@@ -200,7 +201,7 @@ def _short_path(path: str) -> str:
         head, found, tail = path.rpartition(marker)
         if found and head:
             return tail.partition("/")[2] if marker == "/lib/python" else tail
-    return "/".join(path.split("/")[-3:])
+    return "/".join(code_name(path).split("/")[-3:])
 
 
 def _source(frame: FrameSummary) -> str:

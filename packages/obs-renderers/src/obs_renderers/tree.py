@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from obs_core.rendering import shown_fields, shows_items
+from obs_core.text.controls import visible, visible_lines
 from obs_core.text.numbers import plural
 from obs_renderers._cells import is_missing, label_text, value_text
 from obs_renderers._markup import escape, fragment, shorten
@@ -98,7 +99,7 @@ class _Walk:
     def node(self, name: str, value: Any, depth: int) -> str:
         self._nodes += 1
         # The colon and the space are text: whoever copies the tree, or reads it without its style, needs them.
-        key = f'<span class="key">{escape(shorten(name, _MAX_KEY))}:</span> ' if name else ""
+        key = f'<span class="key">{escape(visible(shorten(name, _MAX_KEY)))}:</span> ' if name else ""
         parts = branches(value)
         if parts is None:
             return f"<li>{key}{_leaf(value)}</li>"
@@ -140,7 +141,7 @@ def _leaf(value: Any) -> str:
         return '<span class="value none">None</span>'
     text = value_text(value)
     if isinstance(value, str):
-        return f'<span class="value text">{escape(shorten(text, _MAX_TEXT))}</span>'
+        return f'<span class="value text">{escape(visible_lines(shorten(text, _MAX_TEXT)))}</span>'
     css = "number" if isinstance(value, (int, float)) and not is_missing(value) else "other"
     css = "boolean" if isinstance(value, bool) else css
     return f'<span class="value {css}">{escape(shorten(text, _MAX_TEXT))}</span>'

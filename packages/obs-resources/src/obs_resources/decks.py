@@ -9,7 +9,7 @@ from obs_core import clock
 from obs_core.model import SeenStack, Series, TaskView
 from obs_core.trace.resources import Resources
 from obs_resources.flame import profile_html
-from obs_resources.lanes import lanes_html
+from obs_resources.lanes import lanes_html, timeline_lanes_html
 from obs_resources.profiler import seen_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["decks_of", "running_decks"]
 
-RESOURCES, PROFILE = "Resources", "CPU profile"
+RESOURCES, PROFILE, TIMELINE = "Resources", "CPU profile", "Timeline"
+
+_POINTS = 500
+"""Of a metric, below a time line."""
 
 
 def decks_of(execution: Execution, task: TaskView | None = None) -> Iterator[tuple[str, str]]:
@@ -39,6 +42,8 @@ def decks_of(execution: Execution, task: TaskView | None = None) -> Iterator[tup
         resources = resources.between(first, last)
     if resources:
         yield RESOURCES, lanes_html(resources)
+    if task is not None and (below := timeline_lanes_html(resources, execution.curves_of(task, _POINTS))):
+        yield TIMELINE, below
     table = execution.table
     seen = execution.profile
     if seen and task is not None:
@@ -61,6 +66,8 @@ def running_decks(task: TaskState, series: dict[str, Series]) -> Iterator[tuple[
     resources = Resources({task.journal.writer: series}, task.start + epoch, end + epoch)
     if resources:
         yield RESOURCES, lanes_html(resources)
+    if below := timeline_lanes_html(resources, [series.curve() for series in list(task.metrics.values())]):
+        yield TIMELINE, below
     seen, names = seen_of(task)
     if seen:
         yield PROFILE, profile_html(seen, names)

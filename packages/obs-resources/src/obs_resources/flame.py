@@ -7,16 +7,20 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import structs
 
 from obs_core.model import Call, SeenStack
 from obs_core.rendering import escape
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import plural, share
 
-__all__ = ["profile_html"]
+if TYPE_CHECKING:
+    from obs_core.reading.execution import Execution
+
+__all__ = ["changes_page", "profile_html"]
 
 _MOST_STACKS = 4_000
 """Stacks that a page holds, those that were seen most: a thousandth of the time is in the others."""
@@ -40,7 +44,7 @@ def profile_html(seen: Sequence[SeenStack], names: Mapping[str, str]) -> str:
     Returns:
         An HTML fragment: a flame graph that can be searched and zoomed into, and a table of where the time was spent.
     """
-    shown = sorted(seen, key=lambda one: -one.seen)[:_MOST_STACKS]
+    shown = _most(seen)
     contents = _contents(shown, names)
     total = sum(one.seen * one.interval for one in seen)
     running = sum(one.running * one.interval for one in seen)
@@ -51,12 +55,67 @@ def profile_html(seen: Sequence[SeenStack], names: Mapping[str, str]) -> str:
         f" {format_duration(running)} ({share(running, total)}) and waited for the rest.</p>"
     )
     more = f"<p>Left out are rare stacks of {format_duration(cut)} together.</p>" if cut else ""
-    data = re.sub(r"[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", msgspec.json.encode(contents).decode())
     return (
         f'<style>{_asset("flame.css")}</style><div class="obs-flame">{head}'
         f'<div class="graph" hidden></div>{_table(seen)}{more}<p class="note">{_CANNOT}</p>'
-        f'<script type="application/json" class="profile">{data}</script></div><script>{_asset("flame.js")}</script>'
+        f"{_data(contents)}</div><script>{_asset('flame.js')}</script>"
     )
+
+
+def changes_page(earlier: Execution, later: Execution) -> str:
+    """Draw what became slower and faster between two executions that have a CPU profile.
+
+    Args:
+        earlier: The execution to compare with.
+        later: The execution that is drawn.
+
+    Returns:
+        An HTML page with a differential flame graph: red is what takes more CPU time than before, blue what takes less.
+    """
+    names: dict[str, str] = {}
+    for execution, seen in ((earlier, earlier.profile), (later, later.profile)):
+        wanted = {one.span for one in seen}
+        table = execution.table
+        names |= {f"{execution.id} {span}": table.names[row] for row, span in enumerate(table.ids) if span in wanted}
+    before, after = _of(earlier), _of(later)
+    title = f"CPU time of {later.name} {later.id} beside {earlier.id}"
+    told = (
+        f"<h1>{escape(title)}</h1><p>{escape(later.id)}: {_running_time(after)} of CPU time;"
+        f" {escape(earlier.id)}: {_running_time(before)}.</p><p>Red takes more CPU time than before, blue less,"
+        f" each with what it calls. What differs by less than {_CHANCE} samples may be chance, and is grey.</p>"
+    )
+    contents = _contents(_most(after), names, _most(before))
+    contents["chance"] = _CHANCE * _interval([*after, *before]) / 1e6
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_asset('flame.css')}</style>"
+        f'<body class="obs-flame-page"><div class="obs-flame">{told}<div class="graph" hidden></div>'
+        f"{_data(contents)}</div><script>{_asset('flame.js')}</script></body></html>"
+    )
+
+
+_CHANCE = 20
+"""Samples that may be seen or not by chance."""
+
+
+def _of(execution: Execution) -> list[SeenStack]:
+    """Return a profile in which spans are told from those of another execution."""
+    return [structs.replace(one, span=one.span and f"{execution.id} {one.span}") for one in execution.profile]
+
+
+def _running_time(seen: Sequence[SeenStack]) -> str:
+    return format_duration(sum(one.running * one.interval for one in seen))
+
+
+def _most(seen: Sequence[SeenStack]) -> list[SeenStack]:
+    return sorted(seen, key=lambda one: -one.seen)[:_MOST_STACKS]
+
+
+def _data(contents: dict[str, Any]) -> str:
+    text = msgspec.json.encode(contents).decode()
+    safe = re.sub(r"[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return f'<script type="application/json" class="profile">{safe}</script>'
 
 
 @functools.cache
@@ -76,20 +135,21 @@ class _Numbers(dict[Any, int]):
         return number
 
 
-def _contents(seen: Sequence[SeenStack], names: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the script draws: names once, stacks as numbers of calls, times in milliseconds."""
+def _contents(seen: Sequence[SeenStack], names: Mapping[str, str], before: Sequence[SeenStack] = ()) -> dict[str, Any]:
+    """Return what the script draws: names once, stacks as numbers of calls, times in milliseconds, the earlier last."""
     functions, threads, spans = _Numbers(), _Numbers(), _Numbers()
     several = len({one.writer for one in seen}) > 1
     stacks = []
-    for one in seen:
-        calls = [functions[call.function, call.file] for call in one.calls]
+    for place, one in enumerate([*seen, *before]):
+        calls = [functions[call.function, _short(call.file)] for call in one.calls]
         lines = one.calls[-1].line if one.calls else 0
         thread = threads[f"{one.writer}: {one.thread}" if several else one.thread]
         span = -1 if one.span is None else spans[names.get(one.span) or one.span]
         seconds = one.interval / 1e6
-        stacks.append([thread, span, calls, lines, round(one.seen * seconds), round(one.running * seconds)])
+        times = [round(one.seen * seconds), round(one.running * seconds)]
+        stacks.append([thread, span, calls, lines, *(times if place < len(seen) else [0, 0, *times])])
     return {
-        "functions": [[function, _short(file)] for function, file in functions],
+        "functions": [list(function) for function in functions],
         "threads": list(threads),
         "spans": list(spans),
         "stacks": stacks,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -12,13 +13,17 @@ from msgspec import Struct, field
 
 from obs_core.rendering import escape
 from obs_core.text.durations import format_duration, format_moment
-from obs_core.text.numbers import byte_size, share
+from obs_core.text.numbers import byte_size, share, statistic
 from obs_core.trace.resources import Resources
+from obs_core.values.curves import Curve
 
-__all__ = ["lanes_html"]
+__all__ = ["lanes_html", "timeline_lanes_html"]
 
 _WIDTH, _HEIGHT = 1000, 56
 _MOST_POINTS = 500
+_MOST_METRICS = 8
+"""Metrics that have a lane below a time line: more would press what is below out of sight."""
+
 _MOST_WRITERS = 12
 """Processes that are drawn: those with the highest peaks of memory."""
 
@@ -42,6 +47,7 @@ class _Lane(Struct):
         text: Writes a value.
         limit: What may be used at most, if that is known.
         limit_name: What sets that limit.
+        floor: The value at its lower edge.
     """
 
     title: str
@@ -49,7 +55,50 @@ class _Lane(Struct):
     text: Callable[[float], str]
     limit: float | None = None
     limit_name: str = ""
+    floor: float = 0.0
     notes: list[str] = field(default_factory=list)
+
+
+def timeline_lanes_html(resources: Resources, curves: Sequence[Curve]) -> str:
+    """Draw what was used and logged, to stand below a chart of the same time whose zoom it follows.
+
+    Args:
+        resources: In a stretch of time, which is the axis until there is such a chart.
+        curves: Metrics that were logged.
+
+    Returns:
+        An HTML fragment with its style and script; empty if there is nothing to draw.
+    """
+    lanes: list[str] = []
+    if resources:
+        peaks = {
+            writer: resources.between(resources.start, resources.end, writer).peak("rss") or 0
+            for writer in resources.writers
+        }
+        largest = max(peaks, key=peaks.__getitem__)
+        used = resources.between(resources.start, resources.end, "main" if "main" in peaks else largest)
+        lanes += [_lane_html(lane, used) for lane in _lanes(used)]
+    lanes += [_lane_html(_metric_lane(curve), resources) for curve in curves[:_MOST_METRICS]]
+    drawn = "".join(lanes)
+    if not drawn:
+        return ""
+    note = f" {len(curves) - _MOST_METRICS:,} more metrics are in their tab." if len(curves) > _MOST_METRICS else ""
+    return (
+        f"<style>{_asset('lanes.css')}</style>"
+        f'<div class="obs-lanes below" data-start="{resources.start / 1e6}" data-end="{resources.end / 1e6}">'
+        f'<figure role="group" aria-label="Resources and metrics over the same time">{drawn}'
+        f"<figcaption>Over the same time as the chart above.{note}</figcaption></figure></div>"
+        f"<script data-obs-once>{_asset('lanes.js')}</script>"
+    )
+
+
+def _metric_lane(curve: Curve) -> _Lane:
+    points = [
+        (at, value) for at, value in zip(curve.columns.times, curve.columns.values, strict=True) if math.isfinite(value)
+    ]
+    lane = _Lane(curve.name, [_Curve(curve.name, points, "metric")], statistic)
+    lane.floor = min((value for _, value in points), default=0.0)
+    return lane
 
 
 def lanes_html(resources: Resources) -> str:
@@ -69,9 +118,11 @@ def lanes_html(resources: Resources) -> str:
         used = resources.between(resources.start, resources.end, writer)
         title = f"<h3>Process {escape(writer)}</h3>" if len(found) > 1 else ""
         parts.append(title + "".join(_lane_html(lane, used) for lane in _lanes(used)))
+    style = _asset("lanes.css")
     more = f"<p>{len(found) - len(shown):,} more processes used less memory.</p>" if len(found) > len(shown) else ""
     return (
-        f'<style>{_css()}</style><div class="obs-lanes">{_remarks(resources)}<figure role="group" '
+        f"<style>{style}</style>"
+        f'<div class="obs-lanes">{_remarks(resources)}<figure role="group" '
         f'aria-label="Resources over time">{"".join(parts)}<figcaption>The left edge is '
         f"{format_moment(resources.start)}, the right one {format_duration(resources.end - resources.start)} later."
         f" One sample a second; children, machine and disk every five.</figcaption></figure>{more}</div>"
@@ -79,8 +130,8 @@ def lanes_html(resources: Resources) -> str:
 
 
 @functools.cache
-def _css() -> str:
-    return (Path(__file__).parent / "assets" / "lanes.css").read_text(encoding="utf-8").strip()
+def _asset(name: str) -> str:
+    return (Path(__file__).parent / "assets" / name).read_text(encoding="utf-8").strip()
 
 
 def _remarks(resources: Resources) -> str:
@@ -132,31 +183,38 @@ def _lane_html(lane: _Lane, used: Resources) -> str:
     peak = max(value for curve in curves for _, value in curve.points)
     near = lane.limit is not None and lane.limit > 0 and peak >= lane.limit / 3
     # A limit that is far away would press the curve to the floor: it is only said then.
-    top = max(peak, lane.limit or 0 if near else 0) * 1.05 or 1.0
-    lines = "".join(_line(curve, used, top) for curve in curves)
+    top = max(peak, lane.limit or 0 if near else 0)
+    top += 0.05 * (top - lane.floor) or 1.0
+    lines = "".join(_line(curve, used, lane.floor, top) for curve in curves)
     level = ""
     if near and lane.limit is not None:
-        height = _HEIGHT * (1 - lane.limit / top)
+        height = _HEIGHT * (1 - (lane.limit - lane.floor) / (top - lane.floor))
         level = f'<line class="limit" x1="0" x2="{_WIDTH}" y1="{height:.1f}" y2="{height:.1f}"/>'
-    facts = [f"{lane.text(peak)} peak"]
-    mean = sum(value for _, value in curves[0].points) / len(curves[0].points)
-    facts.append(f"{lane.text(mean)} mean")
+    if curves[0].css == "metric":
+        facts = [f"{lane.text(curves[0].points[-1][1])} last", f"{lane.text(lane.floor)} to {lane.text(peak)}"]
+    else:
+        mean = sum(value for _, value in curves[0].points) / len(curves[0].points)
+        facts = [f"{lane.text(peak)} peak", f"{lane.text(mean)} mean"]
     if lane.limit:
         facts.append(f"of {lane.text(lane.limit)}")
     keys = "".join(f'<span class="key {curve.css}"></span>{curve.name} ' for curve in curves) if len(curves) > 1 else ""
     told = f"{lane.title}: {', '.join(facts)}"
+    said = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
     return (
         f'<div class="lane"><span class="name">{escape(lane.title)}<small>{keys}</small></span>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{escape(told)}">'
         f"<title>{escape(told)}</title>{level}{lines}</svg>"
-        f'<span class="facts">{"<br>".join(map(escape, facts))}</span></div>'
+        f'<span class="facts">{said}</span></div>'
     )
 
 
-def _line(curve: _Curve, used: Resources, top: float) -> str:
+def _line(curve: _Curve, used: Resources, floor: float, top: float) -> str:
     """Draw a curve: of many points the least and the largest of each stretch, so that no peak is lost."""
     length = max(used.end - used.start, 1)
-    drawn = [(_WIDTH * (at - used.start) / length, _HEIGHT * (1 - value / top)) for at, value in _fewer(curve.points)]
+    drawn = [
+        (_WIDTH * (at - used.start) / length, _HEIGHT * (top - value) / (top - floor))
+        for at, value in _fewer(curve.points)
+    ]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
     if len(drawn) == 1:
         x, y = drawn[0]

@@ -15,7 +15,22 @@ from typing import Protocol
 from msgspec import Struct
 from starlette.requests import Request
 
-__all__ = ["ASKED", "FOLLOWED", "VIEWER", "Addresses", "Below", "OnlyOne", "Viewer", "placed", "viewer_of"]
+__all__ = [
+    "ASKED",
+    "FOLLOWED",
+    "STORE",
+    "VIEWER",
+    "Addresses",
+    "Below",
+    "InStore",
+    "OnlyOne",
+    "Viewer",
+    "placed",
+    "viewer_of",
+]
+
+STORE = "obs.store"
+"""Where a request's scope says in which of several stores the execution is that a link shows."""
 
 VIEWER = "obs.viewer"
 """Where a request's scope says who looks."""
@@ -56,6 +71,24 @@ class Below(Struct, frozen=True):
     def of(self, address: str) -> str | None:
         """Return the address below the path."""
         return self.root + address
+
+
+class InStore(Struct, frozen=True):
+    """The pages of one of several stores; the lists are those of all stores.
+
+    Attributes:
+        root: The path below which all stores lie; empty for the root of the server.
+        store: The store's name.
+    """
+
+    root: str
+    store: str
+
+    def of(self, address: str) -> str | None:
+        """Return the address in the store, or of what all stores share."""
+        path, _, query = address.partition("?")
+        shared = path in ("/", "/executions") or (path == "/pipelines" and not query) or path.startswith("/static/")
+        return self.root + address if shared else f"{self.root}/stores/{self.store}{address}"
 
 
 class OnlyOne(Struct, frozen=True):

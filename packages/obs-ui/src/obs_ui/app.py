@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+import inspect
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from sqlalchemy.engine import Engine
@@ -20,9 +21,10 @@ import obs_core.report
 from obs_core.store import Store
 from obs_ui.pages import compare, downloads, execution, executions, live, metrics, pipeline, task
 from obs_ui.security import Access, Guard
-from obs_ui.site import HERE, Site, site_of
+from obs_ui.site import HERE, Site, in_thread, site_of
+from obs_ui.stores import StoreRouter, Stores
 
-__all__ = ["make_app", "routes"]
+__all__ = ["app_of", "make_app", "routes"]
 
 _STYLES_OF_THE_REPORT = ("theme.css", "page.css", "frame.css", "uplot.css", "curves.css")
 _SCRIPTS_OF_THE_REPORT = (
@@ -51,14 +53,38 @@ def make_app(store: Store, engine: Engine, access: Access | None = None) -> Star
     Returns:
         An ASGI application; ``app.state.site`` holds what its pages share.
     """
+    return app_of([Site(store, engine)], access)
+
+
+def app_of(sites: Sequence[Site], access: Access | None = None) -> Starlette:
+    """Make the application for one store or several.
+
+    Args:
+        sites: Each with its store; of several, each has its own name.
+        access: Who may look, as for `make_app`.
+    """
+    several = Stores(sites) if len(sites) > 1 else None
+    guards = [Middleware(Guard, access=access or Access()), Middleware(GZipMiddleware, minimum_size=2_000)]
     app = Starlette(
-        routes=routes(),
-        middleware=[Middleware(Guard, access=access or Access()), Middleware(GZipMiddleware, minimum_size=2_000)],
+        routes=[_in_threads(route) for route in routes()],
+        middleware=[*guards, *([Middleware(StoreRouter, stores=several)] if several else [])],
         exception_handlers={HTTPException: _explained, OSError: _unreadable},
         lifespan=_lifespan,
     )
-    app.state.site = Site(store, engine)
+    app.state.site = several or sites[0]
     return app
+
+
+def _in_threads(route: Route | Mount) -> Route | Mount:
+    """Let a page be made in a thread of its store's."""
+    if isinstance(route, Mount) or inspect.iscoroutinefunction(route.endpoint):
+        return route
+    endpoint = route.endpoint
+
+    async def answer(request: Request) -> Response:
+        return await in_thread(site_of(request), endpoint, request)
+
+    return Route(route.path, answer)
 
 
 def routes() -> list[Route | Mount]:
@@ -101,11 +127,11 @@ def routes() -> list[Route | Mount]:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    site: Site = app.state.site
-    site.indexer.start()
+    site: Site | Stores = app.state.site
+    site.start()
     yield
-    site.stopping = True
-    site.indexer.stop()
+    site.stop()
+    site.join()
 
 
 def _report_asset(request: Request) -> Response:
@@ -124,5 +150,5 @@ def _explained(request: Request, error: Exception) -> Response:
 
 def _unreadable(request: Request, error: Exception) -> Response:
     """Say that the store cannot be read: 503, since it may be there again in a moment."""
-    message = f"The store {site_of(request).store.url} cannot be read: {type(error).__name__}: {error}"
+    message = f"{site_of(request).place} cannot be read: {type(error).__name__}: {error}"
     return site_of(request).page("error.html", request, 503, message=message)

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from obs_core.commands import Command, CommandError
-from obs_core.commands.base import age_in_seconds
+from obs_core.commands.base import age_in_seconds, check_folder
 from obs_core.commands.choosing import add_filters, chosen
 from obs_core.reading.garbage import Keep, parse_keep
 from obs_core.settings import keep_text, ui_url
@@ -27,14 +27,20 @@ class OpenUI(Command):
     summary = "open the execution UI in the browser: executions, traces and decks, live"
     examples = (
         ("obs ui", "open it here"),
+        ("obs ui prod=s3://team/obs .obs", "several stores in one list, one of them under a name of its own"),
         ("obs ui link flights --for 7d", "print a link that shows the newest flights to whoever has it, for a week"),
         ("obs ui --root-path /obs --user-header X-Forwarded-User", "behind a proxy that knows who asks"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
-        parser.add_argument("action", nargs="?", choices=("link",), help="link: print a link to one execution")
-        parser.add_argument("id", metavar="ID", nargs="?", default="last", help="the execution that a link shows")
+        parser.add_argument(
+            "given",
+            metavar="STORE",
+            nargs="*",
+            help="folders and URLs, each as NAME=STORE or not; default: --store. Or: link [ID], to print a link to one"
+            " execution",
+        )
         parser.add_argument("--for", dest="lasting", metavar="AGE", default="7d", help="how long a link holds: 12h, 7d")
         parser.add_argument("--url", metavar="URL", help="the UI's address in a link; default: OBS_UI_URL")
         parser.add_argument("--secret-file", metavar="FILE", help="the secret by which links are signed")
@@ -65,9 +71,11 @@ class OpenUI(Command):
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Serve, until Ctrl-C; or print a link."""
-        if arguments.action == "link":
+        if arguments.given[:1] == ["link"]:
             print(_link(arguments))
             return 0
+        if arguments.given and arguments.store is not None:
+            raise CommandError(f"type the stores behind obs ui, or --store {arguments.store}, not both")
         if not 0 <= arguments.port <= 65535:
             raise CommandError(f"--port must be between 0 and 65535, got {arguments.port}")
         from obs_ui.security import LOOPBACK
@@ -75,7 +83,7 @@ class OpenUI(Command):
 
         return serve(
             ServerOptions(
-                store=arguments.store,
+                stores=tuple(arguments.given) or (() if arguments.store is None else (arguments.store,)),
                 host=arguments.host,
                 port=arguments.port,
                 index=arguments.index,
@@ -96,11 +104,14 @@ def _link(arguments: argparse.Namespace) -> str:
     from obs_ui.index import address_of
     from obs_ui.links import Links, default_secret_file
 
+    if len(arguments.given) > 2:
+        raise CommandError("obs ui link takes one execution; its store is that of --store")
+    check_folder(arguments.store)
     store = open_store(arguments.store)
     seconds = age_in_seconds(arguments.lasting)
     if not 0 < seconds <= _LONGEST_LINK:
         raise CommandError(f"--for must be between 1s and 366d, got {arguments.lasting}")
-    execution_id = load_execution(arguments.id, store).id
+    execution_id = load_execution(arguments.given[1] if arguments.given[1:] else "last", store).id
     links = Links(arguments.secret_file or default_secret_file())
     ticket = links.ticket(address_of(store), execution_id, seconds)
     base = (arguments.url or ui_url() or "http://127.0.0.1:8642").rstrip("/")

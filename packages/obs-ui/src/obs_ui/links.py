@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
@@ -72,6 +73,25 @@ class Links(Struct, frozen=True):
         if clock.epoch() / 1e9 >= expires:
             raise LinkError("This link has expired. Ask whoever sent it for another one.")
         return execution_id
+
+    def held_by(self, stores: Iterable[str], ticket: str) -> tuple[str, str]:
+        """Return the store, of several, and the execution that a ticket shows.
+
+        Args:
+            stores: The addresses of the stores that are asked.
+            ticket: What `ticket` gave.
+
+        Raises:
+            LinkError: It is none of ours, or its time is over.
+        """
+        refusals = [LinkError("This link is not valid.")]
+        for store in stores:
+            try:
+                return store, self.execution_of(store, ticket)
+            except LinkError as error:
+                refusals.append(error)
+        # That it has expired is said of a signature that is right.
+        raise max(refusals, key=lambda error: "expired" in str(error))
 
     def _secret(self) -> bytes | None:
         """Read the secret anew, since it may have been replaced; None if there is none."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from obs_core.assembly.metrics import CollectedMetric
+from obs_core.assembly.metrics import CollectedMetric, Part
 from obs_core.text.terminal import printable
 from obs_core.trace.resources import Resources
 from obs_ui.snapshots import Snapshot
@@ -70,7 +70,10 @@ def _labels(snapshot: Snapshot) -> dict[str, str]:
 
 
 def _curve(metric: CollectedMetric, label: str, start: int, window: Window, most: int) -> dict[str, Any]:
-    curve = _drawn(printable(metric.name), label, _columns(metric), start, window, most)
+    zoomed = window.low is not None or window.high is not None
+    # Few points beside what is stored tell how all of a long curve looks; what is zoomed into needs every one.
+    parts = metric.all_parts() if zoomed or metric.count <= 4 * most else metric.parts
+    curve = _drawn(printable(metric.name), label, _columns(parts), start, window, most)
     return curve | {"count": metric.count}
 
 
@@ -137,10 +140,11 @@ _Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 """Steps, times in nanoseconds since the epoch, and values."""
 
 
-def _columns(metric: CollectedMetric) -> _Columns:
-    """Return all points of a metric; several writers' in the order of time."""
+def _columns(parts: Sequence[Part]) -> _Columns:
+    """Return the points of a metric; several writers' in the order of time."""
     steps, times, values = [], [], []
-    for epoch, _, part in metric.parts:
+    for one in parts:
+        epoch, part = one.epoch, one.points
         found = np.frombuffer(part.values, "<f8")
         values.append(found)
         if len(part.times) < len(part.values):
@@ -151,7 +155,7 @@ def _columns(metric: CollectedMetric) -> _Columns:
         steps.append(np.frombuffer(part.steps, "<i8") if part.steps else counted)
     all_times = np.concatenate(times)
     order: Any = slice(None)
-    if len({writer for _, writer, _ in metric.parts}) > 1:
+    if len({part.writer for part in parts}) > 1:
         order = np.argsort(all_times, kind="stable")
     return np.concatenate(steps)[order], all_times[order], np.concatenate(values)[order]
 

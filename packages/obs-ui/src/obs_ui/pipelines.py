@@ -16,7 +16,7 @@ from obs_core.text.durations import format_duration
 from obs_ui.index.queries import names_of, runs_of
 from obs_ui.index.tasks import TaskRow
 
-__all__ = ["MOST_RUNS", "RUNS", "Band", "CheckRow", "Pipeline", "Pipelines", "TaskRuns", "every"]
+__all__ = ["MOST_RUNS", "RUNS", "Band", "CheckRow", "Pipeline", "Pipelines", "TaskRuns", "attention_first", "every"]
 
 RUNS = 50
 """Runs in the grid."""
@@ -32,6 +32,7 @@ MOST_RUNS = CHARTED + RUNS_LOOKED_AT
 _MOST_TASKS = 60
 _MOST_CHECKS = 30
 _MOST_METRICS = 24
+_MOST_OUTPUTS = 24
 
 
 class Band(Struct):
@@ -84,12 +85,19 @@ class Pipeline:
         newest: Its executions, the newest first; up to `MOST_RUNS`.
         tasks: Their tasks, as far as they have been read, by execution id.
         now: Nanoseconds since the epoch.
+        store: The name of their store, of several.
     """
 
     def __init__(
-        self, name: str, newest: Sequence[ExecutionView], tasks: Mapping[str, Sequence[TaskRow]], now: int
+        self,
+        name: str,
+        newest: Sequence[ExecutionView],
+        tasks: Mapping[str, Sequence[TaskRow]],
+        now: int,
+        store: str = "",
     ) -> None:
         self.name = name
+        self.store = store
         self.all = list(reversed(newest))
         self.runs = self.all[-RUNS:]
         self.now = now
@@ -227,10 +235,27 @@ class Pipeline:
             for name in list(names)[:_MOST_METRICS]
         ]
 
+    @functools.cached_property
+    def outputs(self) -> list[Band]:
+        """The numbers that each task returned in each run of which that is known."""
+        rows = [self._tasks.get(run.id, {}) for run in self.all]
+        names = dict.fromkeys(
+            (name, part) for row in reversed(rows) for name, task in row.items() for part in task.numbers
+        )
+        good = list(map(is_good, self.all))
+        return [
+            _band(f"{name}: {part}", [_number(row.get(name), part) for row in rows], good, OF_METRICS)
+            for name, part in list(names)[:_MOST_OUTPUTS]
+        ]
+
     @property
     def charted(self) -> int:
         """From which of `all` on the charts show them: those before tell what is usual."""
         return max(0, len(self.all) - CHARTED)
+
+
+def _number(task: TaskRow | None, part: str) -> float | None:
+    return None if task is None else task.numbers.get(part)
 
 
 def _telling(row: CheckRow) -> tuple[int, int]:
@@ -248,10 +273,12 @@ class Pipelines:
     Args:
         engine: The index.
         store: The store's number in it.
+        store_name: Its name, of several.
     """
 
-    def __init__(self, engine: Engine, store: int) -> None:
+    def __init__(self, engine: Engine, store: int, store_name: str = "") -> None:
         self._engine = engine
+        self._store_name = store_name
         self._store = store
         self._held: dict[str, tuple[tuple[Any, ...], Pipeline]] = {}
 
@@ -269,11 +296,14 @@ class Pipelines:
                 known[1].now = now
                 held[name] = known
             elif newest := runs_of(self._engine, self._store, name, RUNS):
-                held[name] = state, Pipeline(name, newest, {}, now)
+                held[name] = state, Pipeline(name, newest, {}, now, self._store_name)
         self._held = held
-        found = [pipeline for _, pipeline in held.values()]
-        found.sort(key=lambda pipeline: (_ATTENTION.index(pipeline.attention), -pipeline.last.started))
-        return found
+        return attention_first(pipeline for _, pipeline in held.values())
+
+
+def attention_first(pipelines: Iterable[Pipeline]) -> list[Pipeline]:
+    """Return pipelines in the order in which they are listed: what needs attention, then what ran last."""
+    return sorted(pipelines, key=lambda pipeline: (_ATTENTION.index(pipeline.attention), -pipeline.last.started))
 
 
 _ATTENTION = ("late", "failed", "lost", "checks", "")

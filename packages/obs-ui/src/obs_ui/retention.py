@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 
 from obs_core.failsafe import warn
 from obs_core.reading.garbage import Keep, sweep
@@ -15,15 +14,15 @@ _INTERVAL = 3600.0
 
 
 class Sweeper:
-    """Sweeps stores at once and each hour, in a thread.
+    """Sweeps a store at once and each hour, in a thread.
 
     Args:
-        stores: Which stores.
+        store: Which store.
         keep: What is kept.
     """
 
-    def __init__(self, stores: Sequence[Store], keep: Keep) -> None:
-        self._stores = stores
+    def __init__(self, store: Store, keep: Keep) -> None:
+        self._store = store
         self._keep = keep
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sweep, name="obs-ui-gc", daemon=True)
@@ -39,9 +38,8 @@ class Sweeper:
 
     def _sweep(self) -> None:
         while not self._stop.is_set():
-            for store in self._stores:
-                try:
-                    sweep(store, self._keep)
-                except Exception as error:  # the next hour may be a better one, and the pages go on
-                    warn(f"the store {store.url} cannot be swept: {type(error).__name__}: {error}")
+            try:
+                sweep(self._store, self._keep)
+            except Exception as error:  # the next hour may be a better one, and the pages go on
+                warn(f"the store {self._store.url} cannot be swept: {type(error).__name__}: {error}")
             self._stop.wait(_INTERVAL)

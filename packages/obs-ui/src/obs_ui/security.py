@@ -6,7 +6,7 @@ import hmac
 import ipaddress
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, urlencode
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from obs_ui.addresses import VIEWER, Below, OnlyOne, Viewer
+from obs_ui.addresses import STORE, VIEWER, Below, OnlyOne, Viewer
 from obs_ui.limits import HEADER_BYTES
 from obs_ui.links import LinkError, Links
 
@@ -69,7 +69,7 @@ class Access(Struct, frozen=True):
         user_header: The header in which a proxy says who asks; empty if there is none. Whoever is named may look.
         proxies: From where that header is believed.
         links: Which links show an execution to whoever has them; None for none.
-        store: The address of the store, for which links are signed.
+        stores: The addresses of the stores, for which links are signed, each with its name; empty for one alone.
     """
 
     names: frozenset[str] = frozenset({"localhost"})
@@ -78,7 +78,7 @@ class Access(Struct, frozen=True):
     user_header: str = ""
     proxies: tuple[Network, ...] = LOOPBACK
     links: Links | None = None
-    store: str = ""
+    stores: Mapping[str, str] = {}
 
     def user_of(self, client: str, headers: Headers) -> str:
         """Return who asks, as a trusted proxy says; empty if none does.
@@ -154,13 +154,15 @@ class Guard:
         if found is None or self._access.links is None:
             return None
         try:
-            execution = self._access.links.execution_of(self._access.store, found[1])
+            store, execution = self._access.links.held_by(self._access.stores, found[1])
         except LinkError as error:
             return PlainTextResponse(f"{error}\n", 403, _CLOSED)
         pages = OnlyOne(f"{self._access.root}/links/{found[1]}", execution)
         if not pages.shows(found[2]):
             return PlainTextResponse("This link shows one execution and nothing else.\n", 403)
         scope["path"] = found[2]
+        if name := self._access.stores[store]:
+            scope[STORE] = name
         scope[VIEWER] = Viewer(pages)
         return self._app
 

@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -24,12 +24,14 @@ from obs_core.reading.garbage import Keep
 from obs_core.store import Store, open_store
 from obs_core.store.base import StoreError
 from obs_core.store.paths import EXECUTIONS
-from obs_ui.app import make_app
+from obs_ui.app import app_of
 from obs_ui.index import address_of, connect, default_address
 from obs_ui.limits import HEADER_BYTES, BoundedProtocol, most_connections, quiet
 from obs_ui.links import Links, default_secret_file
 from obs_ui.retention import Sweeper
 from obs_ui.security import LOOPBACK, Access, Network, is_loopback, new_token
+from obs_ui.site import Site
+from obs_ui.stores import named_stores
 
 __all__ = ["CannotListenError", "ServerOptions", "serve"]
 
@@ -42,11 +44,16 @@ class CannotListenError(ObsError, OSError):
     """The server cannot listen where it was told to."""
 
 
+class SameStoreError(ObsError):
+    """The same store was given twice."""
+
+
 class ServerOptions(Struct, frozen=True):
     """What was asked for.
 
     Attributes:
-        store: The store's address; None for the one that `OBS_STORE` names.
+        stores: The stores' addresses; none for the one that `OBS_STORE` names. Of several, each may have its name
+            before it (`obs_ui.stores.named_stores`).
         host: The address to listen on.
         port: The port; the next free one is taken if it is in use, any if it is 0.
         index: The index's URL; None for a SQLite file in the user's cache folder.
@@ -60,7 +67,7 @@ class ServerOptions(Struct, frozen=True):
         keep: What is kept; all else is removed each hour. None to remove nothing.
     """
 
-    store: str | None = None
+    stores: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8642
     index: str | None = None
@@ -82,23 +89,24 @@ def serve(asked: ServerOptions) -> int:
         IndexError_: The index cannot be opened.
         CannotListenError: The address is not one of this machine's, or no port is free.
     """
-    store = _store(asked.store)
-    engine = connect(asked.index or default_address(store))
+    sites = _sites(asked)
     listening, port = _listening(asked.host, asked.port)
-    access = _access(asked, store)
+    access = _access(asked, sites)
     url = _url(asked.host, port, access)
-    server = _Server(_config(make_app(store, engine, access)))
+    server = _Server(_config(app_of(sites, access)))
     if asked.opens:
         server.on_started = lambda: webbrowser.open(url)
     server.listen_to_signals()  # before anybody is told that Ctrl-C ends it
-    _announce(asked, store, port, url, access)
-    sweeper = None if asked.keep is None else Sweeper([store], asked.keep)
-    if sweeper is not None:
+    _announce(asked, sites, port, url, access)
+    # One each: a store that does not answer holds up no other one.
+    sweepers = [] if asked.keep is None else [Sweeper(site.store, asked.keep) for site in sites]
+    for sweeper in sweepers:
         sweeper.start()
     server.run(sockets=[listening])
-    if sweeper is not None:
+    for sweeper in sweepers:
         sweeper.stop()
-    engine.dispose()
+    for site in sites:
+        site.engine.dispose()
     server.end_as_told()
     return 0
 
@@ -149,8 +157,22 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end: streams of events end at once."""
         self._told.append(sig)
-        self.config.app.state.site.stopping = True  # type: ignore[union-attr]
+        self.config.app.state.site.stop()  # type: ignore[union-attr]
         super().handle_exit(sig, frame)
+
+
+def _sites(asked: ServerOptions) -> list[Site]:
+    """Open the stores, each with its index."""
+    if len(asked.stores) < 2:
+        store = _store(asked.stores[0] if asked.stores else None)
+        return [Site(store, connect(asked.index or default_address(store)))]
+    # Whether they can be read is found out while the pages are shown, which say so: none waits for another one.
+    opened = [(name, open_store(address)) for name, address in named_stores(asked.stores)]
+    addresses = [address_of(store) for _, store in opened]
+    if len(set(addresses)) < len(addresses):
+        raise SameStoreError(f"a store is named twice: {max(addresses, key=addresses.count)}")
+    shared = None if asked.index is None else connect(asked.index)
+    return [Site(store, shared or connect(default_address(store)), name) for name, store in opened]
 
 
 def _store(address: str | None) -> Store:
@@ -184,7 +206,7 @@ def _config(app: object) -> uvicorn.Config:
     )
 
 
-def _access(asked: ServerOptions, store: Store) -> Access:
+def _access(asked: ServerOptions, sites: Sequence[Site]) -> Access:
     names = {"localhost", host_name().lower(), *asked.names}
     if not _is_address(asked.host):
         names.add(asked.host.lower())
@@ -196,7 +218,7 @@ def _access(asked: ServerOptions, store: Store) -> Access:
         user_header=asked.user_header,
         proxies=asked.proxies,
         links=Links(asked.secret_file or default_secret_file()),
-        store=address_of(store),
+        stores={address_of(site.store): site.name for site in sites},
     )
 
 
@@ -238,10 +260,11 @@ def _url(host: str, port: int, access: Access) -> str:
     return f"http://{shown}:{port}{access.root}/" + (f"?token={access.token}" if access.token else "")
 
 
-def _announce(asked: ServerOptions, store: Store, port: int, url: str, access: Access) -> None:
+def _announce(asked: ServerOptions, sites: Sequence[Site], port: int, url: str, access: Access) -> None:
     if asked.port not in (0, port):
         print(f"Port {asked.port} is taken; using {port}.")
-    print(f"obs ui shows {store.url}")
+    for site in sites:
+        print(f"obs ui shows {site.store.url}" + (f" as {site.name}" if site.name else ""))
     print(f"  {url}")
     if access.token:
         print("  The address holds a token that opens it: give it to those who may look.")

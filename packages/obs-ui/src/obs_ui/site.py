@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+import anyio
 import jinja2
 from sqlalchemy.engine import Engine
 from starlette.exceptions import HTTPException
@@ -18,7 +19,7 @@ from starlette.responses import HTMLResponse
 
 from obs_core.journal.reader import segment_names
 from obs_core.model import ExecutionView, TaskView, Verdict, VerdictCounts
-from obs_core.reading.changes.comparing import compare
+from obs_core.reading.changes.comparing import PastRuns, compare
 from obs_core.reading.changes.result import Changes
 from obs_core.report.contents import said_of, shown_verdicts, verdict_of
 from obs_core.store import Store
@@ -26,16 +27,23 @@ from obs_core.text.durations import format_duration, format_iso
 from obs_core.text.numbers import share, statistic
 from obs_ui.addresses import ASKED, FOLLOWED, Viewer, placed, viewer_of
 from obs_ui.index import Indexer, ListPage, ListQuery, find, list_executions
+from obs_ui.index.queries import Place, tag_names
 from obs_ui.index.tasks import TaskIndex
-from obs_ui.pipelines import Pipelines, every
+from obs_ui.pipelines import Pipeline, Pipelines, every
 from obs_ui.snapshots import Snapshot, SnapshotCache
 
-__all__ = ["Site", "site_of"]
+__all__ = ["SITE", "Shown", "Site", "in_thread", "site_of"]
+
+T = TypeVar("T")
+
+SITE = "obs.site"
+"""Where a request's scope says which of several stores it is for."""
 
 HERE = Path(__file__).parent
 _LARGE = 3
 """Segments of a journal; in a folder a full one holds some 130,000 spans."""
 
+_THREADS = 40
 _COUNTED_FOR = 5.0
 _MOST_COUNTS = 200
 _MOST_COMPARISONS = 50
@@ -43,62 +51,50 @@ _MOST_COMPARISONS = 50
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 
 
-class Site:
-    """What all pages of a server share.
-
-    Args:
-        store: Where the executions are.
-        engine: The index.
+class Shown:
+    """What every page can ask: for executions by their ids, and to be filled.
 
     Attributes:
-        follower: Keeps the index as the store is.
-        recordings: The executions that are being looked at.
-        tasks: How the tasks of executions went.
-        pipelines: How the executions of each name went.
+        name: Which of several stores it shows; empty if it shows one alone, or all of them.
         stopping: Whether the server is about to end, and with it all that is live.
-        rows: How many executions a page of the list holds.
     """
 
-    def __init__(self, store: Store, engine: Engine) -> None:
-        self.store = store
-        self.engine = engine
-        self.indexer = Indexer(engine, store)
-        self.snapshots = SnapshotCache(store)
-        self.tasks = TaskIndex(engine, store, self.indexer.store_number)
-        self.pipelines = Pipelines(engine, self.indexer.store_number)
+    name = ""
+    names: Sequence[str] = ()
+
+    def __init__(self) -> None:
         self.stopping = False
-        self.rows = 50
         self._changes: dict[tuple[str, int, str, int], Changes] = {}
-        self._counts: dict[ListQuery, tuple[int, float, dict[str, int] | None]] = {}
+        self._threads: anyio.CapacityLimiter | None = None
 
     @property
-    def version(self) -> int:
-        """Grows whenever lists and pipelines may show something else."""
-        return self.indexer.version + self.tasks.version
+    def threads(self) -> anyio.CapacityLimiter:
+        """The threads in which its pages are made: where one store hangs, those of the others go on."""
+        if self._threads is None:
+            self._threads = anyio.CapacityLimiter(_THREADS)
+        return self._threads
 
-    def list(self, query: ListQuery) -> ListPage:
-        """Return a page of the list of executions."""
-        version, now = self.indexer.version, time.monotonic()
-        counted, at, counts = self._counts.get(query.of_any_status, (-1, 0.0, None))
-        # Other servers may write into the same index, so a count is believed for a few seconds only.
-        fresh = counted == version and now - at < _COUNTED_FOR
-        store = self.indexer.store_number
-        page = list_executions(self.engine, store, query, self.rows, counts if fresh else None)
-        if not fresh:
-            if len(self._counts) >= _MOST_COUNTS:
-                self._counts.clear()
-            self._counts[query.of_any_status] = version, now, page.counts
-        return page
+    def start(self) -> None:
+        """Begin to follow what is shown."""
+        raise NotImplementedError
 
-    def summary(self, execution_id: str) -> ExecutionView:
-        """Return what the index knows of an execution.
+    def stop(self) -> None:
+        """Stop following, and let all that is live end."""
+        self.stopping = True
 
-        Raises:
-            HTTPException: There is none of this id.
-        """
-        self._check(execution_id)
-        view = find(self.engine, self.indexer.store_number, execution_id)
-        return view if view is not None else self.look(execution_id).view
+    def join(self) -> None:
+        """Wait until nothing is followed."""
+        raise NotImplementedError
+
+    @property
+    def shown_stores(self) -> Sequence[Store]:
+        """The stores of which executions are shown."""
+        raise NotImplementedError
+
+    @property
+    def place(self) -> str:
+        """What is shown, at the beginning of a sentence."""
+        raise NotImplementedError
 
     def look(self, execution_id: str) -> Snapshot:
         """Return how an execution stands now.
@@ -106,10 +102,7 @@ class Site:
         Raises:
             HTTPException: There is none of this id.
         """
-        self._check(execution_id)
-        if not self.snapshots.holds(execution_id) and not segment_names(self.store, execution_id):
-            raise HTTPException(404, f"There is no execution {execution_id} in this store.")
-        return self.snapshots.of(execution_id).look()
+        raise NotImplementedError
 
     def changes(self, before: Snapshot, after: Snapshot) -> Changes:
         """Return what changed between two executions; it is found once for each state of them.
@@ -121,16 +114,14 @@ class Site:
         key = before.view.id, before.version, after.view.id, after.version
         found = self._changes.get(key)
         if found is None:
-            found = compare(after.side, before.side)
+            found = self._compared(before, after)
             if len(self._changes) >= _MOST_COMPARISONS:
                 self._changes.clear()
             self._changes[key] = found
         return found
 
-    def takes_long(self, execution_id: str) -> bool:
-        """Tell whether an execution is so large, and not read yet, that a page should not wait for it."""
-        self._check(execution_id)
-        return not self.snapshots.holds(execution_id) and len(segment_names(self.store, execution_id)) > _LARGE
+    def _compared(self, before: Snapshot, after: Snapshot) -> Changes:
+        return compare(after.side, before.side)
 
     def task(self, execution_id: str, task_id: str) -> tuple[Snapshot, TaskView]:
         """Return an execution and one of its tasks.
@@ -156,6 +147,135 @@ class Site:
         # Scripts of plain files look up what they ask for by the addresses that templates know.
         return placed(page, viewer.addresses, FOLLOWED if viewer.plain else FOLLOWED + ASKED)
 
+
+class Site(Shown):
+    """What all pages of a store share.
+
+    Args:
+        store: Where the executions are.
+        engine: The index.
+        name: Which of several stores it is.
+
+    Attributes:
+        indexer: Keeps the index as the store is.
+        snapshots: The executions that are being looked at.
+        past: What earlier executions are compared by.
+        tasks: How the tasks of executions went.
+        pipelines: How the executions of each name went.
+        rows: How many executions a page of the list holds.
+    """
+
+    def __init__(self, store: Store, engine: Engine, name: str = "") -> None:
+        super().__init__()
+        self.name = name
+        self.store = store
+        self.engine = engine
+        self.indexer = Indexer(engine, store)
+        self.snapshots = SnapshotCache(store)
+        self.past = PastRuns(store)
+        self.tasks = TaskIndex(engine, store, self.indexer.store_number)
+        self.pipelines = Pipelines(engine, self.indexer.store_number, name)
+        self.rows = 50
+        self._counts: dict[ListQuery, tuple[int, float, dict[str, int] | None]] = {}
+
+    def start(self) -> None:
+        """Begin to follow the store."""
+        self.indexer.start()
+
+    def stop(self) -> None:
+        """Stop following the store, and let all that is live end."""
+        super().stop()
+        self.indexer.stop()
+
+    def join(self) -> None:
+        """Wait until the store is no longer followed."""
+        self.indexer.join()
+
+    @property
+    def shown_stores(self) -> Sequence[Store]:
+        """The store."""
+        return [self.store]
+
+    @property
+    def place(self) -> str:
+        """The store, at the beginning of a sentence."""
+        return f"The store {self.name or self.store.url}"
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        """Another one whenever lists and pipelines may show something else."""
+        return self.indexer.version, self.tasks.version, self.indexer.complete, self.indexer.trouble
+
+    @property
+    def complete(self) -> bool:
+        """Whether every execution of the store has been looked at once."""
+        return self.indexer.complete
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        """Why the store cannot be read just now, as sentences; none if it can."""
+        trouble = self.indexer.trouble
+        return [f"{self.place if self.name else 'The store'} cannot be read just now: {trouble}"] if trouble else []
+
+    def every_pipeline(self, now: int) -> Sequence[Pipeline]:
+        """Return all pipelines; see `Pipelines.all`."""
+        return self.pipelines.all(now)
+
+    def tags(self) -> Sequence[str]:
+        """Return tags that executions have; see `tag_names`."""
+        return tag_names(self.engine, self.indexer.store_number)
+
+    def list(self, query: ListQuery, place: Place | None = None) -> ListPage:
+        """Return a page of the list of executions; see `list_executions`."""
+        version, now = self.indexer.version, time.monotonic()
+        counted, at, counts = self._counts.get(query.of_any_status, (-1, 0.0, None))
+        # Other servers may write into the same index, so a count is believed for a few seconds only.
+        fresh = counted == version and now - at < _COUNTED_FOR
+        store = self.indexer.store_number
+        page = list_executions(self.engine, store, query, self.rows, counts if fresh else None, place)
+        if not fresh:
+            if len(self._counts) >= _MOST_COUNTS:
+                self._counts.clear()
+            self._counts[query.of_any_status] = version, now, page.counts
+        return page
+
+    def summary(self, execution_id: str) -> ExecutionView:
+        """Return what the index knows of an execution.
+
+        Raises:
+            HTTPException: There is none of this id.
+        """
+        view = self.indexed(execution_id)
+        return view if view is not None else self.look(execution_id).view
+
+    def indexed(self, execution_id: str) -> ExecutionView | None:
+        """Return what the index knows of an execution; None if it does not know it."""
+        self._check(execution_id)
+        return find(self.engine, self.indexer.store_number, execution_id)
+
+    def look(self, execution_id: str) -> Snapshot:
+        """Return how an execution stands now.
+
+        Raises:
+            HTTPException: There is none of this id.
+        """
+        self._check(execution_id)
+        if not self.has(execution_id):
+            raise HTTPException(404, f"There is no execution {execution_id} in this store.")
+        return self.snapshots.of(execution_id).look()
+
+    def has(self, execution_id: str) -> bool:
+        """Ask the store whether it holds an execution."""
+        return self.snapshots.holds(execution_id) or bool(segment_names(self.store, execution_id))
+
+    def _compared(self, before: Snapshot, after: Snapshot) -> Changes:
+        return compare(after.side, before.side, earlier=lambda _, view: self.past.before(view))
+
+    def takes_long(self, execution_id: str) -> bool:
+        """Tell whether an execution is so large, and not read yet, that a page should not wait for it."""
+        self._check(execution_id)
+        return not self.snapshots.holds(execution_id) and len(segment_names(self.store, execution_id)) > _LARGE
+
     def _check(self, execution_id: str) -> None:
         if not _ID.fullmatch(execution_id):
             raise HTTPException(404, "That is not the id of an execution.")
@@ -163,8 +283,13 @@ class Site:
 
 def site_of(request: Request) -> Site:
     """Return the site that a request is for."""
-    site: Site = request.app.state.site
+    site: Site = request.scope.get(SITE) or request.app.state.site
     return site
+
+
+async def in_thread(site: Shown, function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function in one of a site's threads; whoever waits for it in vain is let go."""
+    return await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True, limiter=site.threads)
 
 
 def clock_time(ns: int) -> str:
@@ -243,6 +368,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader([own, cores]),
         autoescape=True,
+        auto_reload=False,  # they are part of the package: whether they changed is not asked for each page
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

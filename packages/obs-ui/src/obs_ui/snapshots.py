@@ -223,6 +223,8 @@ class Snapshot:
             made.append(DeckView(TIMELINE))
         if task.status == "lost":
             for name, html in self._sampled_of(task):
+                if name == TIMELINE:
+                    continue  # the page has lanes below its own time line
                 add_sampled_deck(made, name, extracted(html))
         found: dict[str, DeckView] = {}
         for deck in made:

@@ -70,7 +70,7 @@ class Assembly:
         self.decks: dict[str, list[CollectedDeck]] = {}
         self.outputs: dict[str, records.Output] = {}
         self.artifacts: dict[str, dict[str, records.Artifact]] = {}
-        self.metrics = MetricAssembly()
+        self.metrics = MetricAssembly(store, execution_id)
         self.unfinished: list[UnfinishedCapture] = []
         self.raised: dict[str, list[tuple[str, str]]] = {}
         self.ended_processes: list[tuple[Writer, records.ProcessEnded]] = []

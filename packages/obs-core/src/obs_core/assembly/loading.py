@@ -10,7 +10,7 @@ from obs_core.failsafe import ObsError
 from obs_core.journal import flusher
 from obs_core.journal.reader import decode, read_segments, segment_names, writer_of
 from obs_core.provenance import command_name
-from obs_core.store import open_store
+from obs_core.store import described, open_store
 from obs_core.store.base import Store
 from obs_core.store.paths import EXECUTIONS
 
@@ -18,7 +18,7 @@ __all__ = ["ExecutionNotFoundError", "assembled", "find_execution", "opened"]
 
 
 class ExecutionNotFoundError(ObsError, LookupError):
-    """No execution, or more than one, is meant by an id."""
+    """No execution, or more than one, matches an id or a name."""
 
 
 def opened(store: Store | str | os.PathLike[str] | None) -> Store:
@@ -40,7 +40,9 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
     place = opened(store)
     ids = place.names(EXECUTIONS)
     if not ids:
-        raise ExecutionNotFoundError(f"no executions in the store {place.url!r} (OBS_STORE says which store is read)")
+        raise ExecutionNotFoundError(
+            f"no executions in the store {described(place)}; OBS_STORE, or --store of a command, names another"
+        )
     if text == "last":
         return ids[-1]
     meant = [text] if text in ids else [one for one in ids if text and (one.startswith(text) or one.endswith(text))]
@@ -73,7 +75,7 @@ def _newest_of_name(name: str, ids: list[str], store: Store) -> str | None:
 def assembled(store: Store, execution_id: str) -> Assembly:
     """Read the whole journal of an execution and put it together; nothing is drawn."""
     assembly = Assembly(store, execution_id)
-    for path, lines in read_segments(store, segment_names(store, execution_id)):
+    for path, lines in read_segments(store, segment_names(store, execution_id), outlines=True):
         assembly.add(writer_of(path), decode(lines), path)
     assembly.finish()
     return assembly

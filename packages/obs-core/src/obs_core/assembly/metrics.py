@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +12,56 @@ from msgspec import Struct, field
 from obs_core.assembly.writers import Writer
 from obs_core.journal import records
 from obs_core.journal.numbering import MAIN
+from obs_core.journal.outlines import outlined_points
+from obs_core.journal.points import are_sound, steps_of, times_of, unpacked
+from obs_core.store.base import Store
+from obs_core.store.paths import execution_path
 from obs_core.values.curves import Columns, Curve, ProgressBar, thinned
 
-__all__ = ["CollectedMetric", "MetricAssembly", "unpacked"]
+__all__ = ["CollectedMetric", "MetricAssembly", "Part"]
 
 _MOST_SERIES = 100_000
 """Metrics of an execution that are collected; a writer keeps far below that for each task."""
+
+
+class Part(Struct):
+    """Points of a metric that one line holds, or an outline of many.
+
+    Attributes:
+        epoch: Nanoseconds since the epoch at which the writer's times are zero.
+        writer: The writer's name.
+        points: The points.
+        outline: What they stand for; None if they are all.
+    """
+
+    epoch: int
+    writer: str
+    points: records.Points
+    outline: records.Outline | None = None
+
+    @property
+    def columns(self) -> Columns:
+        """The points, with times in nanoseconds since the epoch."""
+        points = self.points
+        return Columns(array("q", steps_of(points)), times_of(points, self.epoch), unpacked("d", points.values))
+
+    def thinned(self, most: int) -> tuple[Columns, int]:
+        """Return few enough points with all extremes, and how many of all points are not finite."""
+        points = self.points
+        values = unpacked("d", points.values)
+        if self.outline is not None:
+            odd = self.outline.odd
+        else:
+            odd = 0 if math.isfinite(sum(values)) else sum(not math.isfinite(value) for value in values)
+        if len(values) <= most:
+            return self.columns, odd
+        places = thinned(values, most)
+        found = Columns(
+            array("q", map(steps_of(points).__getitem__, places)),
+            times_of(points, self.epoch, places),
+            array("d", map(values.__getitem__, places)),
+        )
+        return found, odd
 
 
 class CollectedMetric(Struct):
@@ -28,22 +71,27 @@ class CollectedMetric(Struct):
         task: The id of its task.
         name: Its name, unescaped.
         count: How many points there are.
-        parts: What was written, each with the nanoseconds since the epoch at which the writer's times are zero.
+        parts: What was written.
+        whole: Reads all points of an outline.
     """
 
     task: str
     name: str
+    whole: Callable[[Part], list[Part]]
     count: int = 0
-    parts: list[tuple[int, str, records.Points]] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+
+    def all_parts(self) -> list[Part]:
+        """Return all that was written, without outlines: these are read now."""
+        return [one for part in self.parts for one in ([part] if part.outline is None else self.whole(part))]
 
     def columns(self) -> Columns:
         """Return all its points in the order in which they were logged; times are nanoseconds since the epoch."""
         found = Columns()
-        for epoch, _, part in self.parts:
-            found.extend(_steps(part), _times(epoch, part), unpacked("d", part.values))
-        # One writer's points stand in their order but for threads that log at the same moment.
-        several = len({writer for _, writer, _ in self.parts}) > 1
-        return found.in_order() if several else found
+        for part in self.all_parts():
+            one = part.columns
+            found.extend(one.steps, one.times, one.values)
+        return self._in_order(found)
 
     def curve(self, most: int = 2_000) -> Curve:
         """Return what a chart shows, without making columns of all points.
@@ -51,27 +99,51 @@ class CollectedMetric(Struct):
         Args:
             most: About how many points are wanted; a million are thinned part by part.
         """
-        if self.count <= 4 * most or len({writer for _, writer, _ in self.parts}) > 1:
+        if self.count <= 4 * most:
             return Curve.of(self.name, self.columns())
         share = max(8, 4 * most // len(self.parts))
-        found, low, high, odd, last = Columns(), math.inf, -math.inf, 0, math.nan
-        for epoch, _, part in self.parts:
-            steps, times, values = _steps(part), _times(epoch, part), unpacked("d", part.values)
-            chosen = range(len(values)) if len(values) <= share else thinned(values, share)
-            kept = [values[place] for place in chosen]
-            found.extend(
-                (steps[place] for place in chosen),
-                array("q", map(times.__getitem__, chosen)),
-                array("d", kept),
-            )
-            finite = [value for value in kept if math.isfinite(value)]
-            low, high = min([low, *finite]), max([high, *finite])
-            if not math.isfinite(sum(values)):
-                odd += sum(not math.isfinite(value) for value in values)
-            last = values[-1]
-        if low > high:
-            low = high = math.nan
-        return Curve(self.name, found, self.count, last, low, high, odd)
+        found, odd = Columns(), 0
+        for part in self.parts:
+            few, odd_ones = part.thinned(share)
+            found.extend(few.steps, few.times, few.values)
+            odd += odd_ones
+        curve = Curve.of(self.name, self._in_order(found))
+        curve.count, curve.odd = self.count, odd
+        return curve
+
+    def _in_order(self, columns: Columns) -> Columns:
+        """One writer's points stand in their order but for threads that log at the same moment."""
+        return columns.in_order() if len({part.writer for part in self.parts}) > 1 else columns
+
+
+class OutlinedPoints:
+    """All points of compressed parts of segments of which only the outlines were read: read when they are asked for.
+
+    Args:
+        store: Where they are.
+        execution_id: Of which execution.
+    """
+
+    def __init__(self, store: Store, execution_id: str) -> None:
+        self._store = store
+        self._folder = execution_path(execution_id)
+        self._read: dict[str, dict[tuple[int, records.Ref, str], list[records.Points]]] = {}
+
+    def whole(self, part: Part) -> list[Part]:
+        """Return all that an outline stands for; the outline itself if that cannot be read any more."""
+        outline, points = part.outline, part.points
+        if outline is None or "/" in outline.segment:
+            return [part]
+        if outline.segment not in self._read:
+            self._read[outline.segment] = self._points_in(f"{self._folder}/{outline.segment}")
+        found = self._read[outline.segment].get((outline.offset, points.task, points.name), ())
+        return [Part(part.epoch, part.writer, one) for one in found] or [part]
+
+    def _points_in(self, path: str) -> dict[tuple[int, records.Ref, str], list[records.Points]]:
+        found: dict[tuple[int, records.Ref, str], list[records.Points]] = {}
+        for offset, points in outlined_points(self._store, path):
+            found.setdefault((offset, points.task, points.name), []).append(points)
+        return found
 
 
 class _Loop(Struct):
@@ -82,13 +154,18 @@ class _Loop(Struct):
 class MetricAssembly:
     """The metrics of an execution while its journal is read.
 
+    Args:
+        store: Where it is kept.
+        execution_id: Its id.
+
     Attributes:
         metrics: By task id and name.
         params: Named values, by task id.
         summary: Last, least and greatest value by name, as the first writer summed them up last.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store, execution_id: str) -> None:
+        self._outlined = OutlinedPoints(store, execution_id)
         self.metrics: dict[str, dict[str, CollectedMetric]] = {}
         self.params: dict[str, dict[str, Any]] = {}
         self.summary: dict[str, tuple[float | None, float | None, float | None]] = {}
@@ -97,10 +174,14 @@ class MetricAssembly:
 
     def take_points(self, writer: Writer, record: records.Points) -> None:
         """Add points; those that do not fit each other are damaged."""
-        count, rest = divmod(len(record.values), 8)
-        if rest or not count or len(record.steps) not in (0, 8 * count):
-            return
-        if len(record.times) not in (4 * count, 8 * count) or abs(record.step) > 2**62:
+        self._take(writer, record, None, len(record.values) // 8)
+
+    def take_outline(self, writer: Writer, record: records.Outline) -> None:
+        """Add points that stand for many."""
+        self._take(writer, record.points, record, record.count)
+
+    def _take(self, writer: Writer, record: records.Points, outline: records.Outline | None, count: int) -> None:
+        if not are_sound(record):
             return
         writer.heard_at(record.at)
         task = writer.global_ref(record.task)
@@ -110,9 +191,9 @@ class MetricAssembly:
             if self._count >= _MOST_SERIES:
                 return
             self._count += 1
-            metric = of_task[record.name] = CollectedMetric(task, record.name)
+            metric = of_task[record.name] = CollectedMetric(task, record.name, self._outlined.whole)
         metric.count += count
-        metric.parts.append((writer.epoch, writer.name, record))
+        metric.parts.append(Part(writer.epoch, writer.name, record, outline))
 
     def take_params(self, writer: Writer, record: records.Params) -> None:
         """Add named values."""
@@ -153,35 +234,9 @@ class MetricAssembly:
         return found
 
 
-def unpacked(kind: str, packed: bytes) -> array[Any]:
-    """Return numbers that the journal holds in little endian.
-
-    Args:
-        kind: ``"q"`` for integers, ``"I"`` for unsigned ones of 4 bytes, ``"d"`` for floating-point numbers.
-        packed: A multiple of 8 or 4 bytes.
-    """
-    column: array[Any] = array(kind)
-    column.frombytes(packed)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column
-
-
-def _steps(part: records.Points) -> array[int] | range:
-    if part.steps:
-        return unpacked("q", part.steps)
-    return range(part.step, part.step + len(part.values) // 8)
-
-
-def _times(epoch: int, part: records.Points) -> array[int]:
-    """Return when points were logged, in nanoseconds since the epoch."""
-    if len(part.times) < len(part.values):
-        return array("q", map((epoch + part.at).__sub__, unpacked("I", part.times)))
-    return array("q", map(epoch.__add__, unpacked("q", part.times)))
-
-
 HANDLERS: dict[type[records.Record], Callable[[MetricAssembly, Writer, Any], None]] = {
     records.Points: MetricAssembly.take_points,
+    records.Outline: MetricAssembly.take_outline,
     records.Params: MetricAssembly.take_params,
     records.Progress: MetricAssembly.take_progress,
     records.MetricSummary: MetricAssembly.take_summary,

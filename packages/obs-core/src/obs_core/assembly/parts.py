@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from msgspec import Struct
 
 from obs_core.assembly.assembly import Assembly
@@ -17,7 +15,7 @@ __all__ = ["PartsOfTask", "metrics_of_all", "parts_of_task"]
 
 _DECK_LINES = (b'["deck"', b'["items"', b'["blob"', b'["times"', b'["verdict"', b'["link"', b'["note"')
 _SPAN_LINES = (b'["execution"', b'["span"', b'["open"', b'["task"', b'["task-end"')
-_METRIC_LINES = (b'["points"', b'["params"', b'["progress"')
+_METRIC_LINES = (b'["points"', b'["outline"', b'["params"', b'["progress"')
 
 _MOST_SPAN_LINES = 16_000_000
 """Bytes of lines beyond which a report does without the bars of spans: reading them would take a second."""
@@ -51,8 +49,8 @@ def metrics_of_all(store: Store, execution_id: str, task_id: str, *, running: bo
         running: Whether the task goes on.
     """
     logged = Assembly(store, execution_id)
-    for path, lines in read_segments(store, segment_names(store, execution_id)):
-        logged.add(writer_of(path), decode(chosen(lines, lambda line: line.startswith(_METRIC_LINES))), path)
+    for path, lines in read_segments(store, segment_names(store, execution_id), outlines=True):
+        logged.add(writer_of(path), decode(chosen(lines, _METRIC_LINES)), path)
     return curves_of(logged.metrics, task_id, running=running)
 
 
@@ -66,18 +64,13 @@ def parts_of_task(store: Store, execution_id: str, task_id: str) -> PartsOfTask:
     """
     assembly, size = Assembly(store, execution_id), 0
     wanted: tuple[bytes, ...] = (*_DECK_LINES, *_METRIC_LINES, *_SPAN_LINES)
-    for path, lines in read_segments(store, segment_names(store, execution_id)):
+    for path, lines in read_segments(store, segment_names(store, execution_id), outlines=True):
         size += len(lines)
         if size > _MOST_SPAN_LINES:
             wanted = _DECK_LINES + _METRIC_LINES
-        some = chosen(lines, functools.partial(_begins_with, wanted))
-        assembly.add(writer_of(path), decode(some), path)
+        assembly.add(writer_of(path), decode(chosen(lines, wanted)), path)
     task = assembly.known_task(task_id)
     links, notes = list(task.links), list(task.notes)
     assembly.finish()
     decks, verdicts = decks_of_task(assembly, task), assembly.verdicts_of(task_id)
     return PartsOfTask(decks, links, notes, verdicts, size <= _MOST_SPAN_LINES)
-
-
-def _begins_with(beginnings: tuple[bytes, ...], line: bytes) -> bool:
-    return line.startswith(beginnings)

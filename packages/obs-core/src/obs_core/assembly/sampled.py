@@ -15,6 +15,8 @@ __all__ = ["HANDLERS", "SampledAssembly", "add_sampled_deck"]
 _MOST_NAMES = 1_000
 """Quantities of one writer that are taken; what is beyond is no sampler's."""
 
+_TIMELINE = "Timeline"
+
 _DEEPEST = 10_000
 """Calls of a stack; a journal in which calls stand in a circle is damaged."""
 
@@ -90,11 +92,17 @@ class SampledAssembly:
 
 
 def add_sampled_deck(decks: MutableSequence[DeckView], name: str, html: str) -> None:
-    """Add a tab of what was sampled, behind the time line, unless there is one of this name already."""
+    """Add a tab of what was sampled, behind the time line, unless there is one of this name already.
+
+    What is sampled for the time line itself is shown below its chart, if there is one.
+    """
     names = [deck.name for deck in decks]
-    if name not in names:
-        place = names.index("Timeline") + 1 if "Timeline" in names else len(names)
-        decks.insert(place, DeckView(name, [html]))
+    timeline = names.index(_TIMELINE) if _TIMELINE in names else -1
+    if name == _TIMELINE:
+        if timeline >= 0:
+            decks[timeline].items = [*decks[timeline].items, html]
+    elif name not in names:
+        decks.insert(timeline + 1 if timeline >= 0 else len(names), DeckView(name, [html]))
 
 
 HANDLERS: dict[type[records.Record], Any] = {

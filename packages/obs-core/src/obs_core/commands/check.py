@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -44,11 +45,12 @@ class Check(OfOneExecution):
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         found = _found(execution)
-        if arguments.json:
-            print(json_document(self.name, _as_json(execution, found)))
-        else:
-            screen = Screen.of(sys.stdout)
-            print(screen.draw("\n".join(_lines(found, screen))))
+        with contextlib.suppress(BrokenPipeError):  # the exit code tells, however little of it is read
+            if arguments.json:
+                print(json_document(self.name, _as_json(execution, found)))
+            else:
+                screen = Screen.of(sys.stdout)
+                print(screen.draw("\n".join(_lines(found, screen))))
         failed = found.status in ("failed", "lost") or found.failed or (arguments.strict and found.warned)
         return int(bool(failed))
 
@@ -115,7 +117,7 @@ def _lines(found: _Found, screen: Screen) -> Iterator[str]:
         times = f" ({one.count:,} times)" if one.count > 1 else ""
         task = cut(screen.name(one.task), width)
         what = screen.name(f"{one.name}: {one.found}" if one.found else one.name) + times
-        if screen.colour:  # a terminal's line; what is piped is not cut
+        if screen.terminal:
             what = cut(what, max(screen.width - width - 10, 20))
         padding = " " * (width - columns(task))
         yield f"{screen.paint(one.outcome, _STYLES[one.outcome])}  {task}{padding}  {what}".rstrip()

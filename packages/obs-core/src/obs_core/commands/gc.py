@@ -7,7 +7,7 @@ import argparse
 import msgspec
 
 from obs_core.commands.base import EXECUTION_HELP, Command, CommandError, age_in_seconds, check_folder
-from obs_core.commands.printed_json import json_document
+from obs_core.commands.printed_json import json_document, json_line
 from obs_core.reading.garbage import Keep, parse_keep, pin, pinned, sweep, unpin
 from obs_core.settings import keep_text
 from obs_core.store import open_store
@@ -76,6 +76,7 @@ class Pin(Command):
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("id", metavar="ID", nargs="?", help=f"{EXECUTION_HELP}; default: list them")
         parser.add_argument("--remove", action="store_true", help="let it go")
+        parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
     def run(self, arguments: argparse.Namespace) -> int:
         from obs_core.reading.execution import load_execution
@@ -85,12 +86,22 @@ class Pin(Command):
         if arguments.id is None:
             if arguments.remove:
                 raise CommandError("say which execution is to be let go: obs pin ID --remove")
-            print("\n".join(pinned(store)) or "no execution is pinned")
+            kept = pinned(store)
+            for execution_id in kept:
+                print(self._told(execution_id, True) if arguments.json else execution_id)
+            if not kept and not arguments.json:
+                print("no execution is pinned")
             return 0
         execution_id = load_execution(arguments.id, store).id
         if arguments.remove:
             unpin(store, execution_id)
         else:
             pin(store, execution_id)
-        print(f"{execution_id} is {'not pinned any more' if arguments.remove else 'pinned'}")
+        if arguments.json:
+            print(self._told(execution_id, not arguments.remove))
+        else:
+            print(f"{execution_id} is {'not pinned any more' if arguments.remove else 'pinned'}")
         return 0
+
+    def _told(self, execution_id: str, is_pinned: bool) -> str:
+        return json_line(self.name, {"id": execution_id, "pinned": is_pinned})

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from obs_core.commands.base import Command
 from obs_core.commands.choosing import add_filters, chosen, narrows
 from obs_core.commands.printed_json import execution_as_json, json_line
 from obs_core.model import ExecutionView
 from obs_core.outcomes import OUTCOMES
-from obs_core.store import open_store
+from obs_core.store import described, open_store
 from obs_core.text.durations import format_duration, format_moment
 from obs_core.text.missing import counted_missing
 from obs_core.text.terminal import Screen, cut
 
-_COLUMNS = ("ID", "STATUS", "STARTED", "DURATION", "NAME")
+_Cell = Callable[[ExecutionView], str]
 
 _STYLES = {"failed": "red", "lost": "yellow", "running": "cyan", "succeeded": "green"}
 _VERDICT_STYLES = {"failed": "red", "warned": "yellow", "passed": "green"}
@@ -55,8 +55,8 @@ class ListExecutions(Command):
         elif narrows(arguments):
             print("no execution matches")
         else:
-            store = open_store(arguments.store).url
-            print(f"no executions yet in the store {store!r}: call a function decorated with @task")
+            store = described(open_store(arguments.store))
+            print(f"no executions yet in the store {store}: call a function decorated with @task")
         return 0
 
 
@@ -75,20 +75,47 @@ def _as_json(execution: ExecutionView) -> dict[str, object]:
 
 
 def _table(executions: list[ExecutionView], screen: Screen) -> Iterator[str]:
-    rows = [_COLUMNS, *map(_row, executions)]
-    if any(execution.verdicts for execution in executions):
-        checks = ["CHECKS", *map(_checks, executions)]
-        rows = [(*row[:2], said, *row[2:]) for row, said in zip(rows, checks, strict=True)]
-    widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in rows), strict=True)]
-    room = max(screen.width - sum(widths) - 2 * len(widths), 12)
-    for number, (*cells, name) in enumerate(rows):
-        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+    columns = _columns(executions, screen)
+    names = ["NAME", *(screen.name(_name(execution)) for execution in executions)]
+    widths = {heading: max(map(len, cells)) for heading, cells in columns.items()}
+    room = max(screen.width - _taken(columns), _NARROWEST_NAME)
+    for number, name in enumerate(names):
+        padded = {heading: cells[number].ljust(widths[heading]) for heading, cells in columns.items()}
         if number:
-            padded[1] = screen.paint(padded[1], _STYLES.get(cells[1], "dim"))
-            if len(padded) > len(_COLUMNS) - 1:
-                padded[2] = screen.paint(padded[2], _VERDICT_STYLES.get(cells[2].rpartition(" ")[2], "dim"))
-        name = screen.name(name)
-        yield "  ".join([*padded, cut(name, room) if screen.colour else name]).rstrip()
+            execution = executions[number - 1]
+            padded["STATUS"] = screen.paint(padded["STATUS"], _STYLES.get(execution.status, "dim"))
+            if "CHECKS" in padded:
+                style = _VERDICT_STYLES.get(execution.verdicts.outcome, "dim")
+                padded["CHECKS"] = screen.paint(padded["CHECKS"], style)
+        yield "  ".join([*padded.values(), cut(name, room) if screen.terminal else name]).rstrip()
+
+
+def _columns(executions: list[ExecutionView], screen: Screen) -> dict[str, list[str]]:
+    """Return all columns but the name, each with its heading; a narrow terminal gets fewer and shorter ones."""
+    whole = {**_CELLS} if any(execution.verdicts for execution in executions) else _without(_CELLS, "CHECKS")
+    short = {heading: _SHORT_CELLS.get(heading, cell) for heading, cell in whole.items()}
+    for cells in (whole, short, _without(short, "CHECKS", "DURATION")):
+        columns = {heading: [heading, *map(cell, executions)] for heading, cell in cells.items()}
+        if not screen.terminal or _taken(columns) + _NARROWEST_NAME <= screen.width:
+            break
+    return columns
+
+
+def _taken(columns: dict[str, list[str]]) -> int:
+    return sum(max(map(len, cells)) + 2 for cells in columns.values())
+
+
+_NARROWEST_NAME = 8
+
+
+def _without(cells: dict[str, _Cell], *headings: str) -> dict[str, _Cell]:
+    return {heading: cell for heading, cell in cells.items() if heading not in headings}
+
+
+def _name(execution: ExecutionView) -> str:
+    within = f" (in {execution.within})" if execution.within else ""
+    missing = counted_missing(execution)
+    return f"{execution.name}{within}{f' ({missing})' if missing else ''}"
 
 
 def _checks(execution: ExecutionView) -> str:
@@ -97,13 +124,15 @@ def _checks(execution: ExecutionView) -> str:
     return f"{count:,} {verdicts.outcome}" if verdicts else ""
 
 
-def _row(execution: ExecutionView) -> tuple[str, ...]:
-    within = f" (in {execution.within})" if execution.within else ""
-    missing = counted_missing(execution)
-    return (
-        execution.id,
-        execution.status,
-        format_moment(execution.started),
-        format_duration(execution.duration),
-        f"{execution.name}{within}{f' ({missing})' if missing else ''}",
-    )
+_CELLS: dict[str, _Cell] = {
+    "ID": lambda execution: execution.id,
+    "STATUS": lambda execution: execution.status,
+    "CHECKS": _checks,
+    "STARTED": lambda execution: format_moment(execution.started),
+    "DURATION": lambda execution: format_duration(execution.duration),
+}
+
+_SHORT_CELLS: dict[str, _Cell] = {
+    "ID": lambda execution: execution.id.rpartition("-")[2],
+    "STARTED": lambda execution: format_moment(execution.started)[len("2026-") : len("2026-11-29 12:00")],
+}

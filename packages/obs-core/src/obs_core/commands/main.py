@@ -45,13 +45,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _spare_typing_extensions()
     warnings.formatwarning = _formatted_warning
-    for stream in (sys.stdout, sys.stderr):
+    _prepare_streams()
+    try:
+        return _flushed(_exit_code(sys.argv[1:] if arguments is None else list(arguments)))
+    except SystemExit as ended:  # of --help and --version
+        raise SystemExit(_flushed(int(ended.code or 0))) from None
+
+
+def _prepare_streams() -> None:
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed (`>&-`)
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for the rest of the program)
+        stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):  # names in a store may hold what no encoding can show
             stream.reconfigure(errors="backslashreplace")
+
+
+def _exit_code(arguments: list[str]) -> int:
     try:
-        return _run(sys.argv[1:] if arguments is None else list(arguments))
+        return _run(arguments)
     except BrokenPipeError:  # whoever reads has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ObsError, OSError) as error:
         sys.stderr.write(f"obs: {_one_line(error)}\n")
@@ -63,6 +76,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(f"obs: {_one_line(error)} ({type(error).__name__}; OBS_STRICT=1 shows where)\n")
         return 2
+
+
+def _flushed(code: int) -> int:
+    """Write what is still in the buffer, and return the exit code.
+
+    Left to the interpreter's end, a failure would print Python's own complaint and exit with 120.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest of the buffer goes
+        if not isinstance(error, BrokenPipeError) and code != 2:
+            sys.stderr.write(f"obs: {_one_line(error)}\n")
+            return 2
+    return code
 
 
 def _formatted_warning(

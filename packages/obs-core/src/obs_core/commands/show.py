@@ -23,6 +23,7 @@ from obs_core.reading.listing import list_executions
 from obs_core.text.durations import format_duration, format_iso
 from obs_core.text.terminal import Screen
 from obs_core.text.verdicts import counted_verdicts
+from obs_core.values.registry import declared, load
 
 
 class Show(OfOneExecution):
@@ -34,6 +35,7 @@ class Show(OfOneExecution):
         ("obs show", "the last execution"),
         ("obs show flights --task fit --open", "one task of the newest flights, in the browser"),
         ("obs show --task fit --text", "its inputs, tables and errors, here"),
+        ("obs show --task fit --text --deck Input", "one deck of it, whole"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -45,31 +47,35 @@ class Show(OfOneExecution):
             "--text", action="store_true", help="print what the decks say: inputs, tables, errors, sources"
         )
         how.add_argument("--json", action="store_true", help="as JSON")
+        parser.add_argument("--deck", metavar="NAME", help="with --text: this deck alone, whole")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         task = None if arguments.task is None else _task(execution, arguments.task)
+        if arguments.deck is not None and not arguments.text:
+            raise CommandError("--deck goes with --text: without it, the whole report is made")
         if arguments.text:
-            _print_text(execution.tasks if task is None else [task])
+            _print_text(_with_deck(execution.tasks if task is None else [task], arguments.deck), arguments.deck)
             _tell_missing(execution)
             return 0
-        address = _written(execution, task)
-        if arguments.json:
-            print(
-                json_document(
-                    self.name,
-                    {"execution": execution_as_json(execution.view), "missing": execution.missing, "report": address},
-                )
-            )
-        else:
-            print(address)
-        _tell_missing(execution)
-        verdicts = execution.view.verdicts
-        if verdicts.failed:
-            counts = counted_verdicts(verdicts.passed, verdicts.warned, verdicts.failed)
-            sys.stderr.write(f"{counts}: {command_name()} check {execution.id.rpartition('-')[2]} lists them\n")
-        if arguments.open:
-            webbrowser.open(address if "://" in address else f"file://{address}")
+        _tell_report(self.name, execution, task, as_json=arguments.json, opens=arguments.open)
         return 0
+
+
+def _tell_report(command: str, execution: Execution, task: TaskView | None, as_json: bool, opens: bool) -> None:
+    """Make a report, print where it is, and open it in the browser if that is wanted."""
+    address = _written(execution, task)
+    if as_json:
+        found = {"execution": execution_as_json(execution.view), "missing": execution.missing, "report": address}
+        print(json_document(command, found))
+    else:
+        print(address)
+    _tell_missing(execution)
+    verdicts = execution.view.verdicts
+    if verdicts.failed:
+        counts = counted_verdicts(verdicts.passed, verdicts.warned, verdicts.failed)
+        sys.stderr.write(f"{counts}: {command_name()} check {execution.id.rpartition('-')[2]} lists them\n")
+    if opens and not webbrowser.open(address if "://" in address else f"file://{address}"):
+        sys.stderr.write("obs: there is no browser here that can be opened\n")
 
 
 def _tell_missing(execution: Execution) -> None:
@@ -87,7 +93,18 @@ def _written(execution: Execution, task: TaskView | None) -> str:
         ) from error
 
 
-def _print_text(tasks: Sequence[TaskView]) -> None:
+def _with_deck(tasks: Sequence[TaskView], name: str | None) -> Sequence[TaskView]:
+    """Return the tasks that have a deck of this name; all of them, if none is named."""
+    if name is None:
+        return tasks
+    found = [task for task in tasks if any(deck.name == name for deck in task.decks)]
+    if not found:
+        there = ", ".join(dict.fromkeys(deck.name for task in tasks for deck in task.decks)) or "none"
+        raise CommandError(f"no deck {name!r}; there are: {there}")
+    return found
+
+
+def _print_text(tasks: Sequence[TaskView], deck: str | None) -> None:
     screen = Screen.of(sys.stdout)
     for number, task in enumerate(tasks):
         error = f": {task.error}" if task.error else ""
@@ -95,7 +112,7 @@ def _print_text(tasks: Sequence[TaskView]) -> None:
         if number:
             print()
         print(screen.paint(title, "bold"))
-        for line in decks_as_text(task):
+        for line in decks_as_text(task, deck):
             print(screen.draw(screen.name(line)))
 
 
@@ -111,12 +128,15 @@ class Open(Command):
             "id", metavar="ID", nargs="?", help=f"{EXECUTION_HELP}; default: the newest that failed or was lost"
         )
         parser.add_argument("--task", metavar="NAME", help="the report of this task's last call")
+        parser.add_argument("--json", action="store_true", help="say as JSON what was opened")
 
     def run(self, arguments: argparse.Namespace) -> int:
         check_folder(arguments.store)
         wanted = arguments.id or _newest_failure(arguments.store) or "last"
         execution = load_execution(wanted, arguments.store)
-        return Show().run_on(execution, argparse.Namespace(task=arguments.task, open=True, json=False, text=False))
+        task = None if arguments.task is None else _task(execution, arguments.task)
+        _tell_report(self.name, execution, task, as_json=arguments.json, opens=True)
+        return 0
 
 
 def _newest_failure(store: str | None) -> str | None:
@@ -136,16 +156,27 @@ class Explain(OfOneExecution):
     examples = (
         ("obs explain", "the last execution"),
         ("obs explain flights --depth 2 --absolute", "its two upper levels, with the time of day"),
+        ("obs explain last --json", "the tree, the hottest operations and the critical path, for another program"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
         parser.add_argument("--depth", type=int, metavar="N", help="levels of the tree below the execution")
-        parser.add_argument("--absolute", action="store_true", help="show the time of day instead of offsets")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--absolute", action="store_true", help="show the time of day instead of offsets")
+        how.add_argument("--json", action="store_true", help="as JSON")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         if arguments.depth is not None and arguments.depth < 0:
             raise CommandError(f"--depth counts levels from 0 on, got {arguments.depth}")
+        if arguments.json:
+            from obs_core.trace.explained import explained
+            from obs_core.trace.tree import SpanTree
+
+            summary = explained(SpanTree(execution.table), depth=arguments.depth)
+            told = {"execution": execution_as_json(execution.view), "error": execution.view.error, **summary}
+            print(json_document(self.name, told))
+            return 0
         execution.span.explain(depth=arguments.depth, absolute=arguments.absolute)
         if execution.status in ("failed", "lost"):
             short, obs = execution.id.rpartition("-")[2], command_name()
@@ -162,6 +193,7 @@ class Dump(OfOneExecution):
         ("obs dump --format json", "the last execution's spans, for another program"),
         ("obs dump flights --format chrome > trace.json", "open it in https://ui.perfetto.dev"),
         ("obs dump flights --against 7mva", "which functions became slower since 7mva"),
+        ("obs dump flights --against 7mva --format html > changes.html", "the same as a flame graph"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -171,7 +203,7 @@ class Dump(OfOneExecution):
             "--against",
             metavar="ID",
             help="an earlier execution: which functions became slower and faster since; with --format collapsed each"
-            " stack's milliseconds of CPU before and after, for differential flame graphs",
+            " stack's milliseconds of CPU before and after, with --format html a differential flame graph",
         )
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
@@ -181,6 +213,8 @@ class Dump(OfOneExecution):
             execution.span.dump()
         elif arguments.format == "chrome":
             execution.span.to_chrome_trace(sys.stdout)
+        elif arguments.format == "html":
+            raise CommandError("--format html draws what changed: --against says since which execution")
         elif arguments.format in _OF_PROFILES:
             _dump_profile(execution, arguments.format)
         else:
@@ -189,7 +223,7 @@ class Dump(OfOneExecution):
         return 0
 
 
-_OF_PROFILES = ("speedscope", "collapsed")
+_OF_PROFILES = ("speedscope", "collapsed", "html")
 _FORMATS = ("yaml", "json", "chrome", *_OF_PROFILES)
 
 
@@ -212,8 +246,17 @@ def _dump_changes(execution: Execution, earlier: Execution, wanted: str) -> None
         sys.stdout.writelines(collapsed_changes(before, after))
     elif wanted == "yaml":  # none was asked for
         sys.stdout.writelines(told_changes(profile_changes(before, after), Screen.of(sys.stdout).width))
+    elif wanted == "html":
+        sys.stdout.write(_page_of_changes(earlier, execution))
     else:
-        raise CommandError(f"--against tells a table, or with --format collapsed stacks, but not {wanted}")
+        raise CommandError(f"--against tells a table, or with --format collapsed or html flame graphs, not {wanted}")
+
+
+def _page_of_changes(earlier: Execution, later: Execution) -> str:
+    for point in declared("obs.profile_changes"):
+        page: str = load(point)(earlier, later)
+        return page
+    raise CommandError("--format html draws with obs-resources: pip install obs-resources")
 
 
 def _dump_profile(execution: Execution, wanted: str) -> None:
@@ -272,6 +315,7 @@ class Export(OfOneExecution):
         super().configure(parser)
         parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the HTML file to write")
         parser.add_argument("--task", metavar="NAME", help="only this task's last call")
+        parser.add_argument("--json", action="store_true", help="say as JSON what was written")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         task = None if arguments.task is None else _task(execution, arguments.task)
@@ -283,7 +327,12 @@ class Export(OfOneExecution):
             raise CommandError(f"cannot write {arguments.output!r}: there is no folder {folder!r}")
         with open(arguments.output, "wb") as file:
             file.write(page)
-        print(f"{os.path.abspath(arguments.output)} ({len(page) / 1e6:.1f} MB)")
+        written = os.path.abspath(arguments.output)
+        if arguments.json:
+            told = {"execution": execution_as_json(execution.view), "file": written, "size": len(page)}
+            print(json_document(self.name, told))
+        else:
+            print(f"{written} ({len(page) / 1e6:.1f} MB)")
         return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ import msgspec
 
 from obs_core.commands.base import OfOneExecution
 from obs_core.commands.printed_json import execution_as_json, json_document
+from obs_core.provenance import command_name
 from obs_core.reading.execution import Execution
-from obs_core.reading.why import Why
-from obs_core.text.durations import format_duration, format_iso
+from obs_core.reading.why import Why, sections_of
+from obs_core.text.durations import format_iso
 from obs_core.text.terminal import Screen
 
 __all__ = ["WhyItEnded"]
@@ -73,20 +75,12 @@ def _lines(found: Why, screen: Screen) -> Iterator[str]:
 
 
 def _sections(found: Why) -> Iterator[tuple[str, list[str]]]:
-    yield "Exception", [f"{text}  ({place})" if place else text for text, place in found.error]
-    yield "Stack, innermost call first", [str(frame) for frame in found.stack]
-    yield (
-        "Open at the end",
-        [f"{'task ' if one.is_task else ''}{one.name}, for {format_duration(one.duration)}" for one in found.open],
-    )
-    yield "Last lines", found.lines
-    yield "Inputs", [f"{name}: {text}" for name, text in found.inputs]
-    if found.memory is not None:
-        yield "Memory", [f"{found.memory} ({found.memory.of})"]
-    if found.last_success is not None:
-        yield f"Since the last good run ({found.last_success})", found.differences
-    yield ("Known" if found.known else "Concluded"), found.evidence
+    yield from sections_of(found)
     yield "Execution", [found.execution]
+    if found.task:
+        short = found.execution.rpartition("-")[2]
+        typed = f"{command_name()} show {short} --task {shlex.quote(found.task)} --text"
+        yield "More", [f"{typed}  tells what it was given, its source, the traceback"]
 
 
 def _wrapped(text: str, screen: Screen, indent: str = "") -> list[str]:

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from zlib import crc32
 
-__all__ = ["is_checked", "sealed", "sound", "torn"]
+from obs_core.journal import records
+
+__all__ = ["checks_of", "is_checked", "sealed", "sound", "torn"]
 
 _BEGINNING = b'["check",'
 _CHECK = re.compile(rb'\["check",(\d{1,12}),(\d{1,12}),(\d{1,10}),(\d{1,15}),(-?\d{1,19})\]\n')
@@ -48,17 +50,17 @@ def sound(lines: bytes, *, lost: int = 0, whole: bool = True) -> bytes:
     view = memoryview(lines)
     kept: list[bytes | memoryview] = []
     reached = begun = 0  # what is good and not in `kept` yet stands from `begun` to `reached`
-    records = 0
+    seen = 0
     for start, end, (size, count, crc, before, _) in _checks(lines):
         begin = start - size
-        if begin < reached or before < records or crc32(view[begin:start]) != crc:
+        if begin < reached or before < seen or crc32(view[begin:start]) != crc:
             continue  # damaged, or there a second time
         if reached == 0 and whole and not lines.startswith(_HEAD, begin):
             clock = _agreed_clock(lines)
             if clock is None:
                 continue  # nobody knows when that was
             kept.append(b'["head",1,"","",%d,["","",0,0],"",""]\n' % clock)  # so that times can be placed all the same
-        records = before + count
+        seen = before + count
         if begin != reached:
             kept.append(view[begun:reached])
             begun = begin
@@ -71,6 +73,11 @@ def sound(lines: bytes, *, lost: int = 0, whole: bool = True) -> bytes:
         unended = rest and not lines.endswith(b"\n")
         kept.append(torn(lines.count(b"\n", reached) + bool(unended), rest + lost))
     return b"".join(kept)
+
+
+def checks_of(lines: bytes) -> list[records.Check]:
+    """Return the lines that check batches, as they stand; nothing tells whether they are right."""
+    return [records.Check(*fields) for _, _, fields in _checks(lines)]
 
 
 def _agreed_clock(lines: bytes) -> int | None:

@@ -402,6 +402,24 @@ class Points(Record, tag="points"):
     """The spans in which they were logged, each with how many in a row; empty if that is the task itself."""
 
 
+class Outline(Record, tag="outline"):
+    """Points that stand for all of a metric in one part of a compressed segment.
+
+    It is in no line of a segment, but beside that part: see `obs_core.journal.outlines`.
+    """
+
+    points: Points
+    """Those that draw the same curve, the last of them included."""
+    count: Int
+    """How many points there are in that part."""
+    odd: Int
+    """How many of them are not finite."""
+    segment: str
+    """The name of the segment's file."""
+    offset: Int
+    """Where in it that part begins."""
+
+
 class Params(Record, tag="params"):
     """Named values of a task; one of the same name that follows replaces it."""
 
@@ -456,6 +474,7 @@ AnyRecord = (
     | CaptureMade
     | CaptureDone
     | Points
+    | Outline
     | Params
     | Progress
     | MetricSummary

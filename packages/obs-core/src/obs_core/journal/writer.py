@@ -669,7 +669,7 @@ class Journal:
         try:
             while self._full_segments:
                 with guarded("closing a journal segment"):
-                    self._full_segments[0].close()
+                    self._full_segments[0].close(_outline)
                 del self._full_segments[0]
         finally:
             self._closing_in = 0
@@ -810,6 +810,14 @@ def _give_up_all() -> None:
         journal.flush()
         journal.give_up()
         journal._close_last_segment()
+
+
+def _outline(lines: bytes, segment: str, offset: int) -> bytes:
+    if b'["points",' not in lines:
+        return b""
+    from obs_core.journal.outlines import outline  # few programs need it
+
+    return outline(lines, segment, offset)
 
 
 def _rest(patience: float) -> float:

@@ -54,14 +54,15 @@ def load_execution(execution_id: str = "last", store: Store | str | os.PathLike[
     """Read an execution back: one that ended, is running, or was killed.
 
     Args:
-        execution_id: Its id, the beginning or the end of it, or ``"last"`` for the newest.
+        execution_id: Its id, the beginning or the end of its id, its name (the newest of that name), or ``"last"`` for
+            the newest of all.
         store: Where it is kept. Default: `OBS_STORE`, or ``.obs``.
 
     Returns:
         The execution as it stands now.
 
     Raises:
-        ExecutionNotFoundError: No execution, or more than one, is meant.
+        ExecutionNotFoundError: No execution matches, or more than one does.
 
     Examples:
         >>> load_execution("last").output("fit")
@@ -298,7 +299,7 @@ class Execution:
         if not found:
             there = ", ".join(sorted({repr(metric.name) for metric in logged})) or "none"
             raise KeyError(f"no metric {name!r} in execution {self.id}; there are: {there}")
-        whole = CollectedMetric("", name, parts=[part for metric in found for part in metric.parts])
+        whole = CollectedMetric("", name, found[0].whole, parts=[part for metric in found for part in metric.parts])
         return read(whole, in_order=len(found) > 1)
 
     def progress_of(self, task: TaskView) -> list[ProgressBar]:
@@ -355,7 +356,7 @@ class Execution:
             What changed, which shows itself in a notebook. Its `found` is empty where there is no earlier good one.
 
         Raises:
-            ExecutionNotFoundError: No execution, or more than one, is meant.
+            ExecutionNotFoundError: No execution matches, or more than one does.
 
         Examples:
             >>> print(load_execution("last").changes())

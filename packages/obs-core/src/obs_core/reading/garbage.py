@@ -170,13 +170,11 @@ class _Rule:
 
     def keeps(self, execution: ExecutionView) -> bool:
         """Tell whether an execution is kept."""
-        if execution.id in self._around:  # of what obs run made and an execution of its name in it: they are one run
-            kept = True
-        else:
-            self._counts[execution.name] += 1
-            last_good = self._is_last_good(execution)
-            kept = self._is_within(execution) or execution.id in self._spared or last_good
-        if kept and execution.within:
+        self._counts[execution.name] += 1
+        last_good = self._is_last_good(execution)
+        spared = execution.id in self._spared or execution.id in self._around
+        kept = self._is_within(execution) or spared or last_good
+        if kept and execution.within:  # what obs run made around it stays too: it tells how its process ended
             self._around.add(execution.within)
         return kept
 

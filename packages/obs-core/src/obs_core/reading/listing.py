@@ -17,9 +17,9 @@ _MOST_LATER = 50
 
 
 def list_executions(store: Store | str | os.PathLike[str] | None = None) -> Iterator[ExecutionView]:
-    """Go through the executions of a store, newest first; each is read only when its turn comes.
+    """Iterate over the executions of a store, newest first; each is read only when it is reached.
 
-    One that cannot be read (another user's, a damaged one) is left out and costs a warning.
+    An execution that cannot be read (another user's, a damaged one) is left out, with a warning.
 
     Args:
         store: Where they are kept. Default: `OBS_STORE`, or ``.obs``.

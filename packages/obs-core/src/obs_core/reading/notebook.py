@@ -14,7 +14,7 @@ from obs_core.text.verdicts import counted_verdicts
 if TYPE_CHECKING:
     from obs_core.model import ExecutionView, TaskView
 
-__all__ = ["shown", "shown_reasons"]
+__all__ = ["LEFT", "RIGHT", "shown", "shown_reasons"]
 
 _MOST_TASKS = 20
 
@@ -64,14 +64,14 @@ def _items(lines: Sequence[str]) -> str:
     return "".join(f"<li>{escape(line)}</li>" for line in lines)
 
 
-_LEFT, _RIGHT = "style='text-align:left;padding:2px 8px'", "style='text-align:right;padding:2px 8px'"
-"""Some notebooks leave cells no room of their own."""
+LEFT, RIGHT = "style='text-align:left;padding:2px 8px'", "style='text-align:right;padding:2px 8px'"
+"""How cells of tables are drawn: some notebooks leave them no room of their own."""
 
-_HEAD = f"<th {_LEFT}>Task</th><th {_LEFT}>Status</th><th {_RIGHT}>Duration</th><th {_LEFT}>Error</th>"
+_HEAD = f"<th {LEFT}>Task</th><th {LEFT}>Status</th><th {RIGHT}>Duration</th><th {LEFT}>Error</th>"
 
 
 def _row(task: TaskView) -> str:
     return (
-        f"<tr><td {_LEFT}>{escape(task.name[:120])}</td><td {_LEFT}>{task.status}</td>"
-        f"<td {_RIGHT}>{format_duration(task.duration)}</td><td {_LEFT}>{escape((task.error or '')[:200])}</td></tr>"
+        f"<tr><td {LEFT}>{escape(task.name[:120])}</td><td {LEFT}>{task.status}</td>"
+        f"<td {RIGHT}>{format_duration(task.duration)}</td><td {LEFT}>{escape((task.error or '')[:200])}</td></tr>"
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from obs_core import clock
 from obs_core.model import ExecutionView, Status
 from obs_core.reading.listing import list_executions
+from obs_core.reading.notebook import LEFT
 from obs_core.store import Store
 from obs_core.text.durations import format_duration, format_moment, parse_age
 
@@ -27,9 +28,6 @@ _COLUMNS = ("id", "name", "status", "started", "duration", "error", "host", "use
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_CELL = "style='text-align:left;padding:2px 8px'"
-"""Some notebooks leave cells no room of their own."""
-
 _SHOWN = 10
 """Rows of its representation."""
 
@@ -43,16 +41,16 @@ def executions(
     since: datetime | timedelta | str | None = None,
     verdict: str | None = None,
 ) -> ExecutionTable:
-    """Return the executions of a store, newest first, as a table that is read as far as one looks.
+    """Return the executions of a store, newest first, as a lazy table: only the rows that you look at are read.
 
     Args:
         store: Where they are kept. Default: `OBS_STORE`, or ``.obs``.
         name: Only those of this name.
         status: Only ``"running"``, ``"succeeded"``, ``"failed"`` or ``"lost"`` ones; one of them or several.
         tags: Only those with these tags.
-        since: Only those that began after this moment (an aware datetime), or so long ago at the most: a timedelta, or
-            a text such as ``"7d"`` with the units s, m, h, d and w.
-        verdict: Only those whose checks found this at worst: ``"failed"``, ``"warned"`` or ``"passed"``.
+        since: Only those that began after this moment (an aware datetime), or at most this long ago: a timedelta, or
+            text such as ``"7d"`` with the units s, m, h, d and w.
+        verdict: Only those with this worst verdict: ``"failed"``, ``"warned"`` or ``"passed"``.
 
     Raises:
         ValueError: `since` is a datetime without a zone, or a text that is not an age.
@@ -79,7 +77,7 @@ def _moment(since: datetime | timedelta | str) -> int:
 
 
 class ExecutionTable(Sequence[ExecutionView]):
-    """Executions, newest first: each is read when its turn comes, and kept.
+    """Executions, newest first: each is read when it is needed, and then kept.
 
     Get it from `executions`. As a frame it has the columns ``id``, ``name``, ``status``, ``started`` (UTC),
     ``duration`` (seconds), ``error``, ``host``, ``user``, ``command``, ``git_commit``, ``verdict`` (what the checks
@@ -156,10 +154,10 @@ class ExecutionTable(Sequence[ExecutionView]):
         return "\n".join([f"<ExecutionTable, newest first{'' if first else ': empty'}>", *lines, *more])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th {_CELL}>{title}</th>" for title in ("Name", "Status", "Started", "Duration"))
+        head = "".join(f"<th {LEFT}>{title}</th>" for title in ("Name", "Status", "Started", "Duration"))
         rows = "".join(
-            f"<tr><td {_CELL}>{escape(view.name[:120])}</td><td {_CELL}>{view.status}</td>"
-            f"<td {_CELL}>{format_moment(view.started)}</td><td {_CELL}>{format_duration(view.duration)}</td></tr>"
+            f"<tr><td {LEFT}>{escape(view.name[:120])}</td><td {LEFT}>{view.status}</td>"
+            f"<td {LEFT}>{format_moment(view.started)}</td><td {LEFT}>{format_duration(view.duration)}</td></tr>"
             for view in self[:_SHOWN]
         )
         more = "<p>Older ones are read when you ask for them.</p>" if self._read_to(_SHOWN + 1) else ""

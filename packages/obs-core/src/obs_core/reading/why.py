@@ -21,7 +21,7 @@ from obs_core.reading.listing import list_within
 from obs_core.store.base import Store
 from obs_core.text.durations import format_duration, format_moment
 
-__all__ = ["SpanAtEnd", "Why", "spans_at_end", "why"]
+__all__ = ["SpanAtEnd", "Why", "sections_of", "spans_at_end", "why"]
 
 _MOST_OPEN = 20
 _MOST_FRAMES = 30
@@ -112,7 +112,28 @@ class Why(Struct, kw_only=True):
         """Show it in a notebook: what matters, and folded what it rests on. It needs no script and no style."""
         from obs_core.reading.notebook import shown_reasons
 
-        return shown_reasons(self.paragraph, [("Last lines", self.lines), ("Evidence", self.evidence)])
+        return shown_reasons(self.paragraph, list(sections_of(self)))
+
+
+def sections_of(found: Why) -> Iterator[tuple[str, list[str]]]:
+    """Go through what is told below the paragraph: a title and its lines, of which there may be none.
+
+    Args:
+        found: Why it ended.
+    """
+    yield "Exception", [f"{text}  ({place})" if place else text for text, place in found.error]
+    yield "Stack, innermost call first", [str(frame) for frame in found.stack]
+    yield (
+        "Open at the end",
+        [f"{'task ' if one.is_task else ''}{one.name}, for {format_duration(one.duration)}" for one in found.open],
+    )
+    yield "Last lines", found.lines
+    yield "Inputs", [f"{name}: {text}" for name, text in found.inputs]
+    if found.memory is not None:
+        yield "Memory", [f"{found.memory} ({found.memory.of})"]
+    if found.last_success is not None:
+        yield f"Since the last good run ({found.last_success})", found.differences
+    yield ("Known" if found.known else "Concluded"), found.evidence
 
 
 def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = None) -> Why:

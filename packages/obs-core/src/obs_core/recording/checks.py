@@ -26,16 +26,16 @@ _MOST_OF_A_NAME = 20
 
 
 def check(name: str, passed: object, detail: object = "", *, severity: Literal["error", "warn"] = "error") -> bool:
-    """Record whether a check passed: a verdict that is shown wherever its task and its execution are.
+    """Record whether a check passed, and show the verdict wherever its task and its execution are shown.
 
-    It raises nothing, whatever it is given, and changes nothing in the task: an execution with a failed check has
-    succeeded if its code did. ``obs check`` exits with 1 for it, lists and pages show it.
+    It never raises and never changes the task: an execution whose code succeeded has succeeded, even with a failed
+    check. Lists and pages show that check, and ``obs check`` exits with 1.
 
     Args:
         name: What is checked, such as ``"rows > 0"``: the same for each run, so that runs can be compared. 200
             characters at most.
-        passed: Whether it passed: anything that is true or false. What is neither (an array, a frame) has failed, and
-            the verdict says why.
+        passed: Whether it passed: anything that is true or false. A value that is neither, such as an array or a frame,
+            counts as failed, and the verdict says why.
         detail: What was found, such as ``"12 of 336,776 rows"``; anything but a string is shown as its ``repr``, 1,000
             characters at most.
         severity: ``"warn"`` if it is worth a look, but nothing is wrong when it does not pass.

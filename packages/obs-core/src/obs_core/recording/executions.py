@@ -37,9 +37,9 @@ T = TypeVar("T")
 
 
 class execution:
-    """One run of a pipeline: the tasks called inside are its parts. A ``with`` block or a decorator.
+    """One run of a pipeline, as a ``with`` block or a decorator: tasks called inside belong to it.
 
-    A task that is called outside of any execution makes one of its own.
+    A task called outside any execution starts its own.
 
     Args:
         name: The pipeline's name.

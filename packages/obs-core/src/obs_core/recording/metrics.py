@@ -11,7 +11,6 @@ import itertools
 import math
 import operator
 import os
-import sys
 import weakref
 from array import array
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ from obs_core import clock
 from obs_core.failsafe import guarded, warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import records
+from obs_core.journal.points import packed, packed_times
 from obs_core.recording.here import innermost
 from obs_core.recording.metrics_deck import announce
 from obs_core.recording.run import Mirror, Run, TaskState
@@ -57,8 +57,8 @@ _MOST_SUMMARIZED = 50
 def log_metric(name: str, value: Any, step: int | None = None, *, mirror: bool = True) -> None:
     """Record one value of a metric, with the task and span in which it is called.
 
-    It costs less than a microsecond and may be called from any thread. Whatever it is given, it raises nothing and
-    never stops the task: what cannot be recorded is told by a warning, and by a note in the report.
+    It costs less than a microsecond and may be called from any thread. It never raises: if a value cannot be recorded,
+    a warning and a note in the report say so.
 
     Args:
         name: What is measured, such as ``"loss"`` or ``"val/accuracy"``. A task may have 1,000 names.
@@ -263,9 +263,9 @@ class Series:
             self.name,
             times[-1],
             first,
-            b"" if counted else _packed(columns.steps),
-            _packed_times(times[-1], columns.times),
-            _packed(columns.values),
+            b"" if counted else packed(columns.steps),
+            packed_times(times[-1], columns.times),
+            packed(columns.values),
             spans,
         )
 
@@ -370,22 +370,6 @@ def _whole(steps: list[int]) -> array[int]:
         return array("q", steps)
     except OverflowError:
         return array("q", [max(-_LARGEST_STEP, min(step, _LARGEST_STEP)) for step in steps])
-
-
-def _packed(column: array[Any]) -> bytes:
-    """Return numbers as the journal has them: in little endian."""
-    if sys.byteorder == "big":
-        column = column[:]
-        column.byteswap()
-    return column.tobytes()
-
-
-def _packed_times(at: int, times: array[int]) -> bytes:
-    """Return times as the journal has them: those of a second, which nearly all are, in half as many bytes."""
-    try:
-        return _packed(array("I", map(at.__sub__, times)))
-    except OverflowError:
-        return _packed(times)
 
 
 def _log_of(run: Run) -> _MetricLog:

@@ -46,10 +46,10 @@ _MOST_NAMES = 200
 class track(Generic[T]):
     """Show how far a loop is: in the terminal, in a notebook, as lines in a log file, in the UI and in the report.
 
-    It is used as `tqdm` is, and may be nested. What was recorded of a killed task says where its loops stood.
+    Use it like `tqdm`; loops may be nested. The record of a killed task shows how far its loops were.
 
     Args:
-        items: What to go through: any iterable, or an asynchronous one for ``async for``. Without it, call `update`.
+        items: What to iterate over: any iterable, or an asynchronous one for ``async for``. Without it, call `update`.
         description: What the loop is called, such as ``"epoch 3"``.
         total: How many items there are. Default: their length; a loop without one shows no share and no estimate.
         unit: What an item is called.

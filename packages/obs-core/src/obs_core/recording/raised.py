@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from obs_core.provenance import code_name
 from obs_core.text.bounded_repr import describe_error
 
 __all__ = ["Told", "raised_at", "told"]
@@ -46,11 +47,13 @@ def raised_at(error: BaseException) -> list[tuple[str, str]]:
 def _place(error: BaseException) -> str:
     """Return ``"file:line"`` of the innermost frame outside installed packages; of the innermost, if none is.
 
+    A notebook's cell is ``In[7]``.
+
     Empty if all are obs's own: a decorator refused the call, and the line that does so is nobody's concern.
     """
     innermost, own, at = "", "", error.__traceback__
     while at is not None:
-        place = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
+        place = f"{code_name(at.tb_frame.f_code.co_filename)}:{at.tb_lineno}"
         innermost = innermost if place.startswith(_OBS) else place
         own = own if _is_installed(place) else place
         at = at.tb_next

@@ -71,8 +71,8 @@ def _set_visibly(scope: Scope | None) -> None:
 class span:
     """A timed operation: a ``with`` or ``async with`` block, or a decorated function of any kind.
 
-    Spans nest; they record wall and process time, and the type of the exception that left them. One span
-    costs about two microseconds, its line in the journal included.
+    Spans nest; they record wall and process time, and the type of the exception that left them. One span costs about
+    two microseconds, including its line in the journal.
 
     Args:
         name: What is done, such as ``"join weather"``.

@@ -15,7 +15,17 @@
   };
   const colour = (name, otherwise) => getComputedStyle(root).getPropertyValue(name).trim() || otherwise;
   const isDark = () => root.dataset.theme === "dark";
-  const number = (value) => (value == null ? "–" : Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(3) : String(Number(value.toPrecision(6))));
+  // Numbers as obs_core.text.numbers writes them, so that chart and table say the same.
+  const fixed = (value, least, most) => {
+    const said = value.toLocaleString("en", { useGrouping: Math.abs(value) >= 1e4, minimumFractionDigits: least, maximumFractionDigits: most, roundingMode: "halfEven" });
+    return said === "-0" ? "0" : said;
+  };
+  const number = (value) => {
+    if (value == null) return "–";
+    const size = Math.abs(value);
+    if (size && (size < 1e-4 || size >= 1e15)) return String(Number(value.toPrecision(6)).toExponential()).replace(/e([+-])(\d)$/, "e$10$2");
+    return fixed(value, 0, Number.isInteger(value) ? 0 : Math.max(0, 5 - Math.floor(Math.log10(size))));
+  };
   // Labels of an axis tell its ticks apart, however little lies between them.
   const SHORTEST_AXIS = 46;
   const placesOf = (step) => {
@@ -28,8 +38,8 @@
     return ticks.map((tick) => {
       if (tick == null) return "";
       const short = number(tick);
-      const suffices = places === undefined || Math.abs(tick) >= 1e15 || Math.abs(Number(short) - tick) < step / 100;
-      return suffices ? short : tick.toFixed(places);
+      const suffices = places === undefined || Math.abs(tick) >= 1e15 || Math.abs(Number(short.replaceAll(",", "")) - tick) < step / 100;
+      return suffices ? short : fixed(tick, places, places);
     });
   };
   const sizeOf = (plot, texts) => {
@@ -60,6 +70,12 @@
     if (value < 120) return `${Number(value.toFixed(value < 10 ? 2 : 0))} s`;
     if (value < 7200) return `${Math.floor(value / 60)} min${value % 60 ? ` ${Math.round(value % 60)} s` : ""}`;
     return `${Math.floor(value / 3600)} h${value % 3600 ? ` ${Math.round((value % 3600) / 60)} min` : ""}`;
+  };
+
+  // Ticks that are close together have as many digits as tell them apart.
+  const moments = (ticks, step) => {
+    const fine = step < 1 || ticks.every((tick) => tick == null || tick < 120);
+    return fine ? labels(ticks, step).map((text) => text && `${text} s`) : ticks.map((tick) => (tick == null ? "" : seconds(tick)));
   };
 
   // The mean that forgets: each value counts `weight` times as much as the one after it.
@@ -126,17 +142,17 @@
         height: HEIGHT,
         scales: { x: { time: false, range: (_, least, most) => (least === most ? [least - 1, most + 1] : [least, most]) }, y: view.log ? { distr: 3, log: 10 } : {} },
         axes: [
-          { ...axis, values: (plot, ticks, _, __, step) => {
+          { ...axis, space: view.axis === "time" ? 80 : 50, values: (plot, ticks, _, __, step) => {
             const [first] = plot.data[0];
             const shown = plot.data[0].length === 1 && ticks.includes(first) ? ticks.map((tick) => (tick === first ? tick : null)) : ticks;
-            return view.axis === "time" ? shown.map((tick) => (tick == null ? "" : seconds(tick))) : labels(shown, step);
+            return view.axis === "time" ? moments(shown, step) : labels(shown, step);
           } },
           { ...axis, size: sizeOf, values: (_, ticks, __, ___, step) => labels(ticks, view.log ? 0 : step) },
         ],
         legend: { live: true },
         cursor: { sync: { key: this.panel.key, setSeries: false }, drag: { x: true, y: false, setScale: true } },
         series: [
-          { label: view.axis === "time" ? "after" : "step", value: (_, value) => (value == null ? "–" : view.axis === "time" ? seconds(value) : number(value)) },
+          { label: view.axis === "time" ? "after" : "step", value: (_, value) => (value == null ? "–" : view.axis === "time" ? moments([value], 0)[0] : number(value)) },
           ...curves.map((curve, index) => ({
             label: curve.label || this.name,
             stroke: colours[index % colours.length],

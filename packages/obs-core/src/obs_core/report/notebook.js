@@ -29,18 +29,35 @@
     setTimeout(again, LONGEST_WAIT + 100);
   };
 
+  // marimo puts each output that has scripts into a page of its own, in a frame that knows no theme and no height.
+  const own = frame.parentElement === document.body ? window.frameElement : null;
+
   // The colour of the text around is what every notebook has, whatever its themes are called.
+  const painter = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const theme = () => {
-    const parts = (getComputedStyle(frame.parentElement).color.match(/[\d.]+/g) ?? []).map(Number);
-    return parts.length >= 3 && 0.3 * parts[0] + 0.6 * parts[1] + 0.1 * parts[2] > 128 ? "dark" : "light";
+    painter.fillStyle = getComputedStyle((own ?? frame).parentElement).color; // rgb(), color(), oklch() and more
+    painter.fillRect(0, 0, 1, 1);
+    const [red, green, blue] = painter.getImageData(0, 0, 1, 1).data;
+    return 0.3 * red + 0.6 * green + 0.1 * blue > 128 ? "dark" : "light";
   };
-  const sendTheme = () => frame.isConnected && send({ obs: "theme", theme: theme() });
+  const sendTheme = () => {
+    if (!frame.isConnected) return;
+    const found = theme();
+    const page = document.documentElement.style;
+    if (own && page.colorScheme !== found) page.colorScheme = found; // a frame of another scheme is not transparent
+    send({ obs: "theme", theme: found });
+  };
+  const setHeight = (height) => {
+    frame.style.height = `${Math.min(Math.max(Number(height) || 0, 40), 4000)}px`;
+    if (own) own.style.height = `${document.documentElement.scrollHeight}px`;
+  };
   const changes = new MutationObserver(() => [50, 500, 2000].forEach((time) => setTimeout(sendTheme, time)));
-  for (const element of [document.documentElement, document.body]) changes.observe(element, { attributes: true });
+  const { documentElement, body } = (own ?? frame).ownerDocument;
+  for (const element of [documentElement, body]) changes.observe(element, { attributes: true });
 
   addEventListener("message", ({ source, data }) => {
     if (source !== frame.contentWindow || !data) return;
-    if (data.obs === "height") frame.style.height = `${Math.min(Math.max(Number(data.height) || 0, 40), 4000)}px`;
+    if (data.obs === "height") setHeight(data.height);
     if (data.obs === "begun") sendTheme();
     if (data.obs === "asked") onAsked(String(data.digest));
   });

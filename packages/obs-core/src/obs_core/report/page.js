@@ -4,7 +4,7 @@ import { commandIn, element, icon, note, counted } from "./elements.js";
 import { restored } from "./documents.js";
 import { closedNote, isWebAddress, replaceContent, show } from "./frames.js";
 import { tabsOf } from "./tabs.js";
-import { switchesTheme } from "./theme.js";
+import { obeyTheme, switchesTheme } from "./theme.js";
 
 const NOTES_SHOWN = 5;
 const STATUS = { running: "Running", succeeded: "Succeeded", failed: "Failed", lost: "Lost" };
@@ -56,7 +56,7 @@ const onNotebook = ({ source, data }) => {
     awaited.delete(data.digest);
   }
   if (data.obs === "theme" && ["light", "dark"].includes(data.theme)) {
-    applyTheme(data.theme);
+    obeyTheme(data.theme);
     for (const digest of awaited.keys()) askNotebook(digest); // the notebook's script may have come after this page's
   }
 };

@@ -32,6 +32,12 @@ export const applyTheme = (theme) => {
   themeButtons.forEach(showTheme);
   document.dispatchEvent(new CustomEvent("obs:theme", { detail: { theme } }));
 };
+let told = false;
+/** Show the theme of the notebook around from now on, whatever the system's is. */
+export const obeyTheme = (theme) => {
+  told = true;
+  applyTheme(theme);
+};
 /** Make of a button one that switches the theme. */
 export const switchesTheme = (button) => {
   button.addEventListener("click", switchTheme);
@@ -39,4 +45,4 @@ export const switchesTheme = (button) => {
   showTheme(button);
   return button;
 };
-systemIsDark.addEventListener("change", () => keptTheme() || applyTheme(systemTheme()));
+systemIsDark.addEventListener("change", () => told || keptTheme() || applyTheme(systemTheme()));

@@ -10,20 +10,20 @@ from obs_core.settings import store_url
 from obs_core.store.base import Segment, Store, StoreError
 from obs_core.store.passwords import with_password
 
-__all__ = ["Segment", "Store", "StoreError", "open_store", "store_url", "using"]
+__all__ = ["Segment", "Store", "StoreError", "described", "open_store", "store_url", "using"]
 
 _in_use: Store | None = None
 
 
 def open_store(url: str | os.PathLike[str] | None = None) -> Store:
-    """Open a store; nothing is made or contacted before something is written or read.
+    """Open a store; nothing is created or contacted until something is written or read.
 
     Args:
         url: A folder's path (``~`` is the home), a ``file://`` URL, or any URL that fsspec knows (``s3://bucket/obs``, ``memory://obs``).
             Default: `store_url`.
 
     Returns:
-        The store. One that no file system serves says so (`StoreError`) when it is written or read.
+        The store. If no file system serves the URL, reading and writing raise `StoreError`.
 
     Examples:
         >>> open_store("runs").url
@@ -36,6 +36,12 @@ def open_store(url: str | os.PathLike[str] | None = None) -> Store:
     if not separator:
         return _folder(os.path.expanduser(location))
     return _folder(_path_of_file_url(path)) if scheme == "file" else _remote(with_password(location))
+
+
+def described(store: Store) -> str:
+    """Return how a message names a store: a relative folder with where it lies."""
+    place = store.address("") if store.local else store.url
+    return repr(store.url) if place == store.url else f"{store.url!r}, which is {place}"
 
 
 @contextmanager

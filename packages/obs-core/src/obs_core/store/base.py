@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from obs_core.failsafe import ObsError
@@ -9,6 +10,11 @@ from obs_core.failsafe import ObsError
 
 class StoreError(ObsError, OSError):
     """The store cannot be opened, read or written."""
+
+
+Outliner = Callable[[bytes, str, int], bytes]
+"""Returns the outline of some lines of a segment, given the name of its file and the place in it at which they will
+stand compressed; nothing if they need none. See `obs_core.store.packing.member`."""
 
 
 class Segment(Protocol):
@@ -26,8 +32,12 @@ class Segment(Protocol):
             FileNotFoundError: Somebody removed the file since it was begun.
         """
 
-    def close(self) -> None:
-        """Finish the file; what is large is compressed."""
+    def close(self, outline: Outliner | None = None) -> None:
+        """Finish the file; what is large is compressed.
+
+        Args:
+            outline: What gives the compressed parts their outlines, in stores that compress only now.
+        """
 
 
 class Store(Protocol):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from obs_core.store.base import Segment, StoreError
+from obs_core.store.base import Outliner, Segment, StoreError
 from obs_core.store.descriptors import NO_LINK, file_id, may_write, open_high
 from obs_core.store.packing import member
 from obs_core.store.paths import parts_of
@@ -181,14 +181,14 @@ class _FolderSegment:
             raise
         self._end = self.size + len(lines)
 
-    def close(self) -> None:
+    def close(self, outline: Outliner | None = None) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
         is_ours = file_id(descriptor) == self._file_id
         if self.size >= _COMPRESS_FROM:
             with contextlib.suppress(OSError):  # somebody removed it, or the disk is full: it is read as it is
-                _compress(self._path)
+                _compress(self._path, outline)
         if is_ours:
             os.close(descriptor)
 
@@ -266,14 +266,15 @@ def _open_new(path: str) -> int:
         return open_high(path, _APPENDED)
 
 
-def _compress(path: str) -> None:
+def _compress(path: str, outline: Outliner | None) -> None:
     """Replace a file by its gzip, a member for each few batches; a reader that sees both takes the compressed one."""
     scratch = f"{path}.gz.tmp"
     _remove_file(scratch)  # of a process that was killed in the midst of it; a link is removed, not followed
     try:
         with open(_opened(path), "rb") as source, open(scratch, "xb") as target:
             for lines in _batches(source):
-                target.write(member(lines))
+                seen = outline(lines, f"{os.path.basename(path)}.gz", target.tell()) if outline is not None else b""
+                target.write(member(lines, outline=seen))
             # What replaces must be on the disk before it does: after a power failure there would be neither.
             target.flush()
             os.fsync(target.fileno())

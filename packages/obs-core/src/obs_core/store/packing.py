@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from obs_core.store.base import StoreError
 
-__all__ = ["MOST_INFLATED", "inflated", "member", "members", "unpacked"]
+__all__ = ["LONGEST_OUTLINE", "MOST_INFLATED", "Member", "inflated", "member", "members", "outlined", "unpacked"]
 
 MOST_INFLATED = 512 * 1024 * 1024
 """Bytes beyond which no content that is read as text or lines is inflated: a few megabytes may be made to hold
@@ -18,21 +20,56 @@ _PER_BYTE = 64
 """Bytes that each stored byte may be inflated to whatever the limit: a large output is as large as it is."""
 
 _ANY = b"\x1f\x8b\x08"
-_OURS = b"\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff\x08\x00OB\x04\x00"
+_OURS = re.compile(rb"\x1f\x8b\x08\x04\0\0\0\0\0\xff..OB\x04\0", re.DOTALL)
 """A gzip header (RFC 1952) with an extra field of ours, in which the size of the whole member follows."""
 
+_HEADER = struct.Struct("<10sH2sHI")
+"""That header with the length of all extra fields, and the first of them whole."""
 
-def member(content: bytes | memoryview, level: int = 1) -> bytes:
-    """Return content as one gzip member that says how long it is, so that damage before it does not hide it."""
+_OUTLINE = struct.Struct("<2sHI")
+"""The beginning of our other extra field: a checksum of the outline and of what follows the header."""
+
+LONGEST_OUTLINE = 60_000
+"""Bytes; all extra fields of a member have 65,535."""
+
+
+class Member(NamedTuple):
+    """A gzip member in a file.
+
+    Attributes:
+        start: Where it begins.
+        end: Where it ends.
+        content: What it holds, or its outline if that is asked for; None if it is damaged.
+        whole: Whether it is all there.
+        size: Bytes that it holds, uncompressed.
+        has_outline: Whether `content` is its outline.
+    """
+
+    start: int
+    end: int
+    content: bytes | None
+    whole: bool
+    size: int
+    has_outline: bool = False
+
+
+def member(content: bytes | memoryview, level: int = 1, outline: bytes = b"") -> bytes:
+    """Return content as one gzip member that says how long it is, so that damage before it does not hide it.
+
+    Args:
+        content: What it holds.
+        level: How much zlib tries.
+        outline: What many readers may take instead of it, at most `LONGEST_OUTLINE` bytes; empty for none.
+    """
     packer = zlib.compressobj(level, zlib.DEFLATED, -15)
-    body = packer.compress(content) + packer.flush()
-    size = len(_OURS) + 4 + len(body) + 8
-    return b"%b%b%b%b" % (
-        _OURS,
-        struct.pack("<I", size),
-        body,
-        struct.pack("<II", zlib.crc32(content), len(content) & 0xFFFFFFFF),
-    )
+    end = struct.pack("<II", zlib.crc32(content), len(content) & 0xFFFFFFFF)
+    body = b"%b%b%b" % (packer.compress(content), packer.flush(), end)
+    extra = b""
+    if outline:
+        extra = _OUTLINE.pack(b"OL", len(outline) + 4, zlib.crc32(body, zlib.crc32(outline))) + outline
+    size = _HEADER.size + len(extra) + len(body)
+    head = _HEADER.pack(b"\x1f\x8b\x08\x04\0\0\0\0\0\xff", 8 + len(extra), b"OB", 4, size)
+    return b"%b%b%b" % (head, extra, body)
 
 
 def unpacked(content: bytes) -> bytes:
@@ -60,40 +97,75 @@ def inflated(content: bytes, limit: int = MOST_INFLATED) -> tuple[bytes, int]:
     Returns:
         What they hold, and how many bytes of the file could not be used.
     """
+    lines, unused, _ = _inflated(content, limit, outlines=False)
+    return lines, unused
+
+
+def outlined(content: bytes, limit: int = MOST_INFLATED) -> tuple[bytes, int, int]:
+    """Decompress gzip members as `inflated` does, but of those that have an outline take that.
+
+    Returns:
+        What they hold, how many bytes of the file could not be used, and how many bytes all of it is, uncompressed.
+    """
+    return _inflated(content, limit, outlines=True)
+
+
+def _inflated(content: bytes, limit: int, *, outlines: bool) -> tuple[bytes, int, int]:
     room = max(limit, _PER_BYTE * len(content))
     parts: list[bytes] = []
-    unused = reached = 0
-    for start, end, part, whole in members(content, room):
-        unused += start - reached
-        reached = end
-        if not whole:
-            unused += end - start
-        if part is not None:
-            parts.append(part)
-    return b"".join(parts), unused + len(content) - reached
+    unused = reached = size = 0
+    for one in members(content, room, outlines=outlines):
+        unused += one.start - reached
+        reached = one.end
+        if not one.whole:
+            unused += one.end - one.start
+        if one.content is not None:
+            parts.append(one.content)
+            size += one.size
+    return b"".join(parts), unused + len(content) - reached, size
 
 
-def members(content: bytes, room: int = MOST_INFLATED) -> Iterator[tuple[int, int, bytes | None, bool]]:
-    """Yield where each gzip member stands, what it holds, None if it is damaged, and whether it is whole.
+def members(content: bytes, room: int = MOST_INFLATED, *, outlines: bool = False) -> Iterator[Member]:
+    """Yield the gzip members of a file.
 
     Args:
         content: Of a file, or from any place in it on.
         room: Bytes that are inflated in all; the last member is given as damaged where that is not enough.
+        outlines: Whether to take the outline of each member that has one and is not damaged, and not inflate it.
     """
     at, size = 0, len(content)
     while at < size:
         if not content.startswith(_ANY, at):
-            at = content.find(_OURS, at + 1)
-            if at < 0:
-                return
+            at = _next_of_ours(content, at + 1)
             continue
-        end, part, whole = _inflate_one(content, at, room)
-        if not whole:  # go on where the next one of ours begins
-            following = content.find(_OURS, at + 1)
-            end = size if following < 0 else following
-        room -= len(part or b"")
-        yield at, end, part, whole
-        at = end
+        found = _outline_of(content, at) if outlines else None
+        if found is None:
+            end, part, whole = _inflate_one(content, at, room)
+            found = Member(at, end if whole else _next_of_ours(content, at + 1), part, whole, len(part or b""))
+            room -= found.size
+        yield found
+        at = found.end
+
+
+def _next_of_ours(content: bytes, at: int) -> int:
+    """Return where the next member of ours begins; the end of the content if there is none."""
+    found = _OURS.search(content, at)
+    return len(content) if found is None else found.start()
+
+
+def _outline_of(content: bytes, at: int) -> Member | None:
+    """Return the outline of the member that begins somewhere; None if it has none, or is damaged."""
+    if not _OURS.match(content, at) or at + _HEADER.size + _OUTLINE.size > len(content):
+        return None
+    _, extra, _, _, size = _HEADER.unpack_from(content, at)
+    name, length, crc = _OUTLINE.unpack_from(content, at + _HEADER.size)
+    begin, end = at + _HEADER.size + _OUTLINE.size, at + size
+    if name != b"OL" or extra != 8 + _OUTLINE.size - 4 + length or end > len(content):
+        return None
+    if zlib.crc32(memoryview(content)[begin:end]) != crc:
+        return None
+    outline = content[begin : begin + length - 4]
+    return Member(at, end, outline, True, int.from_bytes(content[end - 4 : end], "little"), has_outline=True)
 
 
 def _inflate_one(content: bytes, at: int, room: int) -> tuple[int, bytes | None, bool]:
@@ -102,7 +174,7 @@ def _inflate_one(content: bytes, at: int, room: int) -> tuple[int, bytes | None,
     # What is given to zlib beyond a member's end is copied, so a member whose size is not known gets little at first:
     # a file of a million small ones takes linear time.
     step = 4096
-    if content.startswith(_OURS, at) and at + 20 <= size:
+    if _OURS.match(content, at) and at + 20 <= size:
         step = max(20, struct.unpack_from("<I", content, at + 16)[0])
     inflate = zlib.decompressobj(wbits=31)
     parts: list[bytes] = []

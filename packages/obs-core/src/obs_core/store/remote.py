@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from obs_core.interruptions import interruption
-from obs_core.store.base import Segment, StoreError
+from obs_core.store.base import Outliner, Segment, StoreError
 from obs_core.store.packing import member
 from obs_core.store.passwords import without_password
 from obs_core.store.paths import parts_of
@@ -140,7 +140,7 @@ class _RemoteSegment:
         self._store.put(self._path, content)
         self._sent = content
 
-    def close(self) -> None:
+    def close(self, outline: Outliner | None = None) -> None:  # noqa: ARG002
         self._kept = self._sent = b""
 
 

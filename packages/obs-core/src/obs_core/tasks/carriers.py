@@ -20,7 +20,7 @@ def carrier() -> dict[str, str]:
     """Describe the running span and task in a small dict of strings, for `attach` somewhere else.
 
     Returns:
-        ``traceparent`` as other tracing systems know it, and what obs needs to go on. A subprocess attaches
+        ``traceparent`` as other tracing systems know it, and what obs needs to continue. A subprocess attaches
         automatically if it finds this as JSON in the environment variable `OBS_CARRIER`.
 
     Examples:
@@ -44,13 +44,13 @@ _OF_NOTHING = described(unrecorded, ROOT)
 
 
 class attach:
-    """Go on with the task that a carrier describes: as a ``with`` block, or for good when just called.
+    """Continue the task that a carrier describes: for a ``with`` block, or for good if you only call it.
 
     Spans and tasks begun from here are children of the carried span; decks and links belong to the carried
     task.
 
     Args:
-        carrier: What `carrier` returned, there.
+        carrier: What `carrier` returned in the other thread, process or machine.
 
     Raises:
         ValueError: Something is missing in it.

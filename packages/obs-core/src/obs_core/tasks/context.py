@@ -1,4 +1,4 @@
-"""What the running code may know about its task, and where it leaves its decks and links."""
+"""The running task, as its own code sees it: facts about it, and its decks and links."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["TaskContext", "context_of", "current_context", "link"]
 
 
 class TaskContext:
-    """What the running code may know about its task, and where it leaves its decks and links.
+    """The running task, as its own code sees it: facts about it, and its decks and links.
 
     Get it from `current_context`. Outside any task it stands for the execution itself.
 
@@ -197,9 +197,9 @@ def context_of(state: TaskState) -> TaskContext:
 def current_context() -> TaskContext:
     """Return the context of the running task.
 
-    It follows `contextvars`, so that async tasks running side by side never mix. A plain thread without a context is
-    part of the task that started it or gave it its work, as far as Python tells. Outside any task it is the process's
-    own ambient execution (or the one that `OBS_CARRIER` names), so that a notebook works too.
+    It follows `contextvars`, so concurrent async tasks never mix. A thread without a context belongs to the task that
+    started it or gave it work, as far as Python tells. Outside any task, the context is that of the process's own
+    execution (or of the one that `OBS_CARRIER` names), so this works in a notebook too.
 
     Returns:
         The context; the same object as long as the task runs.

@@ -149,9 +149,8 @@ def task(
 ) -> Any:
     """Record each call of a function as a task: its time, its spans, its decks, and how it ended.
 
-    Works on functions, coroutines, generators, async generators and methods. The function's result and
-    exceptions are what they were without it. Called inside another task it becomes its child; called outside
-    any execution it makes one.
+    Works on functions, coroutines, generators, async generators and methods. It does not change the function's result
+    or its exceptions. A task called inside another one becomes its child; one called outside any execution starts one.
 
     Args:
         function: The function, when used as ``@task`` without arguments; or the task's name, as in ``@task("clean")``.
@@ -169,7 +168,7 @@ def task(
         The decorated function, of the same kind and signature.
 
     Raises:
-        TypeError: What is decorated cannot be called.
+        TypeError: What is decorated is not callable.
         ValueError: An unknown deck field, an attempt below 1, an unknown word for `logs`, or both `enable_deck` and
             `disable_deck`.
 

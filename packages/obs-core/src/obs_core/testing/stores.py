@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from obs_core.store import using
+from obs_core.store.base import Outliner
 
 if TYPE_CHECKING:
     from obs_core.reading.execution import Execution
@@ -104,7 +105,7 @@ class _MemorySegment:
     def append(self, lines: bytes) -> None:
         self._store.put(self._path, self._store.files.get(self._path, b"")[: self.size] + lines)
 
-    def close(self) -> None:
+    def close(self, outline: Outliner | None = None) -> None:
         """Nothing is left to do."""
 
 

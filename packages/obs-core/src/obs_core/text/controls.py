@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-__all__ = ["visible"]
+__all__ = ["visible", "visible_lines"]
 
-_NAMED = {"\n": "↵", "\r": "", "\t": "⇥", "\x7f": "␡"}
-"""As editors show them; a carriage return comes before a line feed, which says it all."""
+_NAMED = {"\n": "↵", "\t": "⇥", "\x7f": "␡"}
+"""As editors show them."""
 
 _C0 = {chr(code): chr(0x2400 + code) for code in range(0x20)}
 _C1 = {chr(code): f"\\x{code:02x}" for code in range(0x80, 0xA0)}
 """Unicode has pictures of the first, and none of the second."""
 
-_VISIBLE = str.maketrans({**_C1, **_C0, **_NAMED})
+_UNSEEN = (0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+"""Characters without a width, line ends that no keyboard has, and those that turn the direction of what follows.
+
+The joiners U+200C and U+200D stay: Persian words and emoji need them.
+"""
+
+_ESCAPED = {chr(code): f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _UNSEEN}
+_VISIBLE = str.maketrans({**_C1, **_ESCAPED, **_C0, **_NAMED})
+_IN_LINES = str.maketrans({char: text for char, text in {**_C1, **_ESCAPED, **_C0}.items() if char not in "\r\n\t"})
+_SPACE = "␠"
 
 
 def visible(text: str) -> str:
-    r"""Write line breaks, tabs and other control characters as characters that are seen.
+    r"""Write a value on one line so that every character of it is seen, those that have no look of their own too.
+
+    Spaces are marked where they stand first or last.
 
     Examples:
-        >>> visible("two\nlines\x05")
-        'two↵lines␅'
+        >>> visible("two\nlines\x05"), visible("JFK ")
+        ('two↵lines␅', 'JFK␠')
     """
-    return text.translate(_VISIBLE)
+    text = text.replace("\r\n", "\n").translate(_VISIBLE)
+    inner = text.strip(" ")
+    if len(inner) == len(text):
+        return text
+    before = len(text) - len(text.lstrip(" ")) if inner else 0
+    return _SPACE * before + inner + _SPACE * (len(text) - before - len(inner))
+
+
+def visible_lines(text: str) -> str:
+    r"""Write text of several lines so that control characters are seen; line breaks, tabs and spaces stay.
+
+    Examples:
+        >>> visible_lines("two\n\tlines\x1b")
+        'two\n\tlines␛'
+    """
+    return text.replace("\r\n", "\n").translate(_IN_LINES)

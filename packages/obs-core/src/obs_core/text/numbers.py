@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["MISSING", "byte_size", "count", "plural", "share", "statistic", "statistics", "told_apart"]
+__all__ = ["MISSING", "byte_size", "count", "plural", "precise", "share", "statistic", "statistics", "told_apart"]
 
 MISSING = "NA"
 """What stands where there is no value."""
@@ -82,6 +82,16 @@ def statistic(value: float) -> str:
         ['2013', '336,776', '12.64', '-0.001235', '1e-09', 'NA', '-∞']
     """
     return _written(value, grouped=abs(value) >= _GROUPED)
+
+
+def precise(value: float) -> str:
+    """Write a value that was measured as `statistic` does, but with six significant digits.
+
+    Examples:
+        >>> [precise(value) for value in (1e6, 0.123456789, 20_480.0, 1e-5)]
+        ['1,000,000', '0.123457', '20,480', '1e-05']
+    """
+    return _written(value, grouped=abs(value) >= _GROUPED, digits=6)
 
 
 def statistics(values: Iterable[float]) -> list[str]:

@@ -14,7 +14,7 @@ __all__ = ["Screen", "aligned", "columns", "cut", "is_terminal", "opened", "prin
 Destination = IO[str] | str | os.PathLike[str] | None
 """Where text goes: a stream, a path, or None for standard output."""
 
-_NARROWEST, _WIDEST, _UNKNOWN = 60, 160, 100
+_NARROWEST, _WIDEST, _UNKNOWN = 40, 160, 100
 
 _PLAIN = str.maketrans(
     {
@@ -43,12 +43,14 @@ class Screen(Struct, frozen=True):
         colour: Whether ANSI colours are welcome.
         encoding: What characters must fit into.
         plain: Whether only ASCII can be drawn with.
+        terminal: Whether it is a terminal, where what is too wide is cut; what is piped is not.
     """
 
     width: int = _UNKNOWN
     colour: bool = False
     encoding: str = "utf-8"
     plain: bool = False
+    terminal: bool = False
 
     @classmethod
     def of(cls, stream: Any) -> Screen:
@@ -64,6 +66,7 @@ class Screen(Struct, frozen=True):
             colour=terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
             encoding=encoding,
             plain=not _can_show(encoding),
+            terminal=terminal,
         )
 
     def paint(self, text: str, style: str) -> str:

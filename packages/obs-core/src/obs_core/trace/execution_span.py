@@ -46,11 +46,12 @@ class ExecutionSpan:
         """Read the trace of an execution: one that ended, is running, or was killed.
 
         Args:
-            execution_id: Its id, the beginning or the end of it, or ``"last"`` for the newest.
+            execution_id: Its id, the beginning or the end of its id, its name (the newest of that name), or ``"last"``
+                for the newest of all.
             store: Where it is kept. Default: `OBS_STORE`, or ``.obs``.
 
         Raises:
-            ExecutionNotFoundError: No execution, or more than one, is meant.
+            ExecutionNotFoundError: No execution matches, or more than one does.
         """
         from obs_core.assembly.loading import assembled, find_execution, opened
 

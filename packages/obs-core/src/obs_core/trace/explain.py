@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator, Sequence
 from typing import IO
 
@@ -15,15 +14,14 @@ from obs_core.text.numbers import byte_size
 from obs_core.text.terminal import Screen, aligned, columns, cut
 from obs_core.text.verdicts import counted_verdicts
 from obs_core.trace.busy_workers import BusyWorker, busy_workers
-from obs_core.trace.critical_path import critical_path
+from obs_core.trace.hottest import hottest, totals_by_name
 from obs_core.trace.outline import Row, outline
 from obs_core.trace.resources import used_by
+from obs_core.trace.steps import Steps
 from obs_core.trace.tree import SpanTree
 
 __all__ = ["explain", "explanation"]
 
-_HOTTEST = 10
-_STEPS = 15
 _WORKERS, _LEAST_BUSY = 12, 4
 """Lines for workers: the busiest, and so many of the least busy."""
 _NARROWEST_BAR, _WIDEST_BAR = 8, 24
@@ -354,70 +352,17 @@ def _share(part: int, whole: int) -> str:
 
 def _hottest(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
     whole = tree.table.durations[root]
-    totals = _totals_by_name(tree, root)
-    foremost = heapq.nsmallest(_HOTTEST, totals.items(), key=lambda item: (-item[1][1], item[0]))
+    totals = totals_by_name(tree, root)
     rows = [["Hottest operations", "count", "self time", "share", "mean", "max"]]
-    for name, (count, own, longest) in foremost:
+    for name, (count, own, longest) in hottest(totals):
         times = [format_duration(own), _share(own, whole), format_duration(own // count), format_duration(longest)]
         rows.append([screen.name(name), f"{count:,}", *times])
     if screen.width < _NARROW:
         rows = [[*row[:4], row[5]] for row in rows]
     yield from _table(rows, screen)
-    if len(totals) > _HOTTEST:
-        yield screen.paint(f"… {len(totals) - _HOTTEST:,} more names", "dim")
-
-
-def _totals_by_name(tree: SpanTree, root: int) -> dict[str, list[int]]:
-    """Add up for each name: how many spans, their self time, the longest self time."""
-    names, own = _names_to_add_up(tree, root), tree.self_times
-    totals: dict[str, list[int]] = {}
-    for span in tree.below(root):
-        time = own[span]
-        found = totals.get(names[span])
-        if found is None:
-            totals[names[span]] = [1, time, time]
-            continue
-        found[0] += 1
-        found[1] += time
-        if time > found[2]:
-            found[2] = time
-    _correct_counted(tree, root, names, totals)
-    totals.pop(_OF_OBS, None)
-    return totals
-
-
-_OF_OBS = "\0obs"
-"""No name of a span: what obs did itself is added up in the head, and is no operation."""
-
-
-def _names_to_add_up(tree: SpanTree, root: int) -> Sequence[str]:
-    """Return under which name each span is added up; an execution is not its task of the same name."""
-    own_work, families = tree.own_work(root), tree.families
-    is_shared = root == 0 and families.count(families[0]) > 1
-    if not is_shared and not own_work:
-        return families
-    names = list(families)
-    if is_shared:
-        names[0] = f"{names[0]} (execution)"
-    for span in own_work:
-        names[span] = _OF_OBS
-    return names
-
-
-def _correct_counted(tree: SpanTree, root: int, names: Sequence[str], totals: dict[str, list[int]]) -> None:
-    """Let entries that stand for several operations count as so many, none longer than the longest of them."""
-    counted = tree.table.counted
-    if not counted:
-        return
-    longest: dict[str, int] = {}
-    own = tree.self_times
-    for span in tree.below(root):
-        time = counted[span].longest if span in counted else own[span]
-        longest[names[span]] = max(longest.get(names[span], 0), time)
-        if span in counted:
-            totals[names[span]][0] += counted[span].count - 1
-    for name, found in totals.items():
-        found[2] = longest[name]
+    more = len(totals) - len(rows) + 1
+    if more:
+        yield screen.paint(f"… {more:,} more names", "dim")
 
 
 def _workers(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
@@ -450,89 +395,32 @@ def _fate(worker: BusyWorker, tree: SpanTree) -> str:
 
 def _critical(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
     whole = tree.table.durations[root]
-    steps = _Steps(tree, root)
-    taken = [step for step, time in enumerate(steps.times) if time]
-    foremost = heapq.nlargest(_STEPS, taken, key=steps.times.__getitem__)
+    steps = Steps(tree, root)
+    foremost = steps.foremost()
     rows = [["Critical path", "time", "share"]]
     room = screen.width - 24
-    for step in sorted(foremost, key=lambda step: (steps.starts[step], step)):
+    for step in foremost:
         time = steps.times[step]
-        rows.append([steps.path(step, room, screen), format_duration(time), _share(time, whole)])
+        rows.append([_path(steps, step, room, screen), format_duration(time), _share(time, whole)])
     rest = sum(steps.times) - sum(steps.times[step] for step in foremost)
     if rest:
-        more = f"… {_counted(len(taken) - len(foremost), 'shorter step')}"
+        more = f"… {_counted(len(steps.taken) - len(foremost), 'shorter step')}"
         rows.append([more, format_duration(rest), _share(rest, whole)])
     if len(rows) > 1:
         yield from _table(rows, screen)
 
 
-class _Steps:
-    """The steps of a critical path, those of one name under one name added up.
-
-    Attributes:
-        times: Nanoseconds that each contributes.
-        starts: When the first span of each started.
-    """
-
-    def __init__(self, tree: SpanTree, root: int) -> None:
-        self._tree, self._root = tree, root
-        self._keys: dict[tuple[int, str], int] = {}
-        self._known: dict[int, int] = {}
-        self._names: list[tuple[int, str]] = []
-        self._counts: list[int] = []
-        self.times: list[int] = []
-        self.starts: list[int] = []
-        self._known[root] = self._numbered(-1, tree.families[root])
-        parents, families, starts = tree.parents, tree.families, tree.table.starts
-        last_parent, last_family, step = -2, "", 0  # a loop's million steps have one parent and one name
-        for span, contribution in critical_path(tree, root):
-            if contribution:
-                if parents[span] != last_parent or families[span] != last_family:
-                    last_parent, last_family, step = parents[span], families[span], self._step(span)
-                self.times[step] += contribution
-                self._counts[step] += 1
-                self.starts[step] = starts[span]  # the path goes back in time: the last is the first
-
-    def path(self, step: int, room: int, screen: Screen) -> str:
-        """Name a step by itself and what is above it, as far as there is room."""
-        count = self._counts[step]
-        above, name = self._names[step]
-        text = screen.name(name) + (f" ×{count:,}" if count > 1 else "")
-        while above > 0:
-            above, name = self._names[above]
-            longer = f"{screen.name(name)} › {text}"
-            if columns(longer) + 4 > room:
-                return f"… › {text}"
-            text = longer
-        return text
-
-    def _step(self, span: int) -> int:
-        """Find the step that a span belongs to; parents are remembered, the many leaves are not."""
-        if span == self._root:
-            return 0
-        above = self._known.get(self._tree.parents[span])
-        if above is None:
-            above = self._remembered(self._tree.parents[span])
-        return self._numbered(above, self._tree.families[span])
-
-    def _remembered(self, span: int) -> int:
-        below = []
-        while span not in self._known:
-            below.append(span)
-            span = self._tree.parents[span]
-        step = self._known[span]
-        for one in reversed(below):
-            step = self._known[one] = self._numbered(step, self._tree.families[one])
-        return step
-
-    def _numbered(self, above: int, name: str) -> int:
-        step = self._keys.setdefault((above, name), len(self._names))
-        if step == len(self._names):
-            self._names.append((above, name))
-            self._counts.append(0)
-            self.times.append(0)
-            self.starts.append(0)
-        return step
+def _path(steps: Steps, step: int, room: int, screen: Screen) -> str:
+    """Name a step by itself and what is above it, as far as there is room."""
+    name, *above = steps.names(step)
+    count = steps.counts[step]
+    text = screen.name(name) + (f" ×{count:,}" if count > 1 else "")
+    for name in above:
+        longer = f"{screen.name(name)} › {text}"
+        if columns(longer) + 4 > room:
+            return f"… › {text}"
+        text = longer
+    return text
 
 
 def _table(rows: list[list[str]], screen: Screen) -> Iterator[str]:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct, field
 
 from obs_core.text.durations import format_duration
-from obs_core.text.numbers import plural
+from obs_core.text.numbers import plural, precise
 from obs_core.text.terminal import printable
 
 __all__ = ["METRICS", "Columns", "Curve", "Curves", "ProgressBar", "curves_json", "thinned"]
@@ -247,8 +247,8 @@ def _value_json(value: float) -> float | str | None:
 
 
 def written(value: float) -> str:
-    """Write a value as people read it."""
-    return f"{value:.6g}"
+    """Write a value as people read it: in the table as in the chart (`number` in curves.js)."""
+    return "nan" if value != value else precise(value)
 
 
 def _table(curves: Sequence[Curve]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from obs_core.text.bounded_repr import bounded_repr, describe_error, hides_itself
+from obs_core.text.controls import visible_lines
 from obs_core.text.masking import mask, mask_value
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class _TextRenderer:
         if not python_value:
             return "<code>&#x27;&#x27;</code>"
         text = mask(python_value)  # before it is cut: half of a secret would not be known any more
-        shown = escape(text[:_LONGEST_TEXT])
+        shown = escape(visible_lines(text[:_LONGEST_TEXT]))
         more = len(text) - _LONGEST_TEXT
         rest = note(f"{more:,} more characters") if more > 0 else ""
         return f"<pre {_WRAPPED}>\n{shown}</pre>{rest}"  # HTML drops the first line break of a <pre>

@@ -156,7 +156,15 @@ window.obsGantt = window.obsGantt || (function () {
       }
       context.restore();
       view.dataset.drawn = last - first;
+      tellWindow();
     }
+
+    // What lies below the chart on the same axis follows it: which moments are shown (milliseconds since 1970), and where.
+    function tellWindow() {
+      var detail = { from: chart.first + from / 1e6, to: chart.first + to / 1e6, left: left + 1, right: GAP + 1 };
+      root.dispatchEvent(new CustomEvent("obs:window", { detail: detail }));
+    }
+    root.addEventListener("obs:window-asked", tellWindow);
 
     function zoom(at, factor) {
       var middle = from + (to - from) * at, wide = Math.max(4, Math.min(high - low, (to - from) * factor));

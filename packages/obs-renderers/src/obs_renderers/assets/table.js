@@ -31,8 +31,9 @@ window.obsTable = window.obsTable || (function () {
     return (year < 0 ? "-" + pad(-year, 4) : pad(year, 4)) + "-" + pad(date.getUTCMonth() + 1, 2) + "-" + pad(date.getUTCDate(), 2);
   }
 
-  // A time of day, or the part of a duration below a day; not negative.
+  // A time of day, or the part of a duration below a day.
   function clockText(count, unit) {
+    if (count < 0n) return "-" + clockText(-count, unit);
     var seconds = Number(count / PER_SECOND[unit]), rest = count % PER_SECOND[unit];
     var text = pad(Math.floor(seconds / 3600), 2) + ":" + pad(Math.floor(seconds / 60) % 60, 2) + ":" + pad(seconds % 60, 2);
     return DIGITS[unit] ? text + "." + pad(rest, DIGITS[unit]) : text;
@@ -244,13 +245,16 @@ window.obsTable = window.obsTable || (function () {
       return (pool[at] = row);
     }
 
+    var UNSEEN = /[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
     // As obs_core.text.controls writes them: two values that differ by a control character must not look the same.
     function visible(text) {
-      return text.replace(/\r/g, "").replace(/[\0-\x1f\x7f-\x9f]/g, function (found) {
+      return text.replace(/\r\n/g, "\n").replace(UNSEEN, function (found) {
         var code = found.charCodeAt(0);
+        if (code > 0xff) return "\\u" + pad(code.toString(16), 4);
         if (code > 0x7f) return "\\x" + code.toString(16);
         return found === "\n" ? "↵" : found === "\t" ? "⇥" : found === "\x7f" ? "␡" : String.fromCharCode(0x2400 + code);
-      });
+      }).replace(/^ +| +$/g, function (spaces) { return "␠".repeat(spaces.length); });
     }
 
     function fill(row, place) {

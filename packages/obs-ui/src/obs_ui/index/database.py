@@ -17,7 +17,7 @@ from obs_core.store import Store
 from obs_core.store.paths import EXECUTIONS
 from obs_ui.index import schema
 
-__all__ = ["IndexError_", "address_of", "connect", "default_address", "insertion", "store_number"]
+__all__ = ["IndexError_", "address_of", "connect", "default_address", "insertion", "storable", "store_number"]
 
 _MIGRATING = 0x6F6273
 """The number of the lock under which one server at a time migrates a shared index."""
@@ -138,3 +138,8 @@ def _reason(error: Exception) -> str:
         return f'{error} (try: pip install "obs-ui[postgresql]")'
     original = getattr(error, "orig", None) or error
     return " ".join(str(original).split())
+
+
+def storable(text: str) -> str:
+    """Return text as every database takes it: without NUL and halves of characters."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

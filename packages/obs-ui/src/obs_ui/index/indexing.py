@@ -23,8 +23,9 @@ from obs_core.journal.records import AnyRecord
 from obs_core.model import ExecutionView
 from obs_core.store import Store
 from obs_core.store.paths import EXECUTIONS
+from obs_core.text.durations import format_duration
 from obs_ui.index import schema
-from obs_ui.index.database import insertion, store_number
+from obs_ui.index.database import insertion, storable, store_number
 from obs_ui.tailing import JournalTail
 
 __all__ = ["Indexer", "SummaryReader"]
@@ -32,6 +33,9 @@ __all__ = ["Indexer", "SummaryReader"]
 IndexRow = dict[str, Any]
 
 _BATCH = 500
+_PATIENCE = 10.0
+"""Seconds after which it is told that a store does not answer."""
+
 _MOST_METRICS = 20
 _MOST_VERDICTS = 30
 _MAY_STILL_RISE = 15 * 60 * 10**9
@@ -64,7 +68,6 @@ class Indexer:
         version: Grows with each change of the index that was made here.
         complete: Whether every execution of the store has been looked at once.
         only: The executions that are indexed; None for all.
-        trouble: Why the store or the index could not be read or written last time; empty if it could.
     """
 
     def __init__(self, engine: Engine, store: Store) -> None:
@@ -73,11 +76,20 @@ class Indexer:
         self.store_number = store_number(engine, store)
         self.version = 0
         self.complete = False
-        self.trouble = ""
         self.only: frozenset[str] | None = None
         self._going_on: dict[str, SummaryReader] = {}
+        self._failure = ""
+        self._asked: float | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why the store or the index cannot be read or written just now; empty if it can."""
+        asked = self._asked
+        if asked is not None and time.monotonic() - asked > _PATIENCE:
+            return f"it has not answered for {format_duration(int((time.monotonic() - asked) // 10 * 10 * 1e9))}"
+        return self._failure
 
     def start(self) -> None:
         """Follow the store in a thread, until `stop`."""
@@ -87,19 +99,26 @@ class Indexer:
     def stop(self) -> None:
         """Stop following."""
         self._stop.set()
+
+    def join(self) -> None:
+        """Wait until it no longer follows; for a store that does not answer, not for ever."""
         if self._thread is not None:
             self._thread.join(timeout=10)
 
     def _follow(self) -> None:
         while not self._stop.is_set():
             begun = time.monotonic()
-            try:
-                self.update()
-                self.trouble = ""
-            except (OSError, sa.exc.SQLAlchemyError) as error:
-                self.trouble = " ".join(str(error).split())[:500]
+            self.try_update()
             # A store that takes long to list is listed less often: at most a twentieth of the time.
             self._stop.wait(max(1.0, 20 * (time.monotonic() - begun)) if self.complete else 1.0)
+
+    def try_update(self) -> None:
+        """Look at the store once; what is wrong becomes `trouble`."""
+        try:
+            self.update()
+            self._failure = ""
+        except (OSError, sa.exc.SQLAlchemyError) as error:
+            self._failure = " ".join(str(error).split())[:500]
 
     def update(self) -> None:
         """Look at the store once.
@@ -109,6 +128,13 @@ class Indexer:
             sqlalchemy.exc.SQLAlchemyError: The index cannot be read or written.
         """
         known = self._known()
+        self._asked = time.monotonic()
+        try:
+            self._read_all(known)
+        finally:
+            self._asked = None
+
+    def _read_all(self, known: dict[str, bool]) -> None:
         there = set(self.store.names(EXECUTIONS))
         if self.only is not None:
             there &= self.only
@@ -140,6 +166,7 @@ class Indexer:
 
     def _row(self, execution_id: str) -> IndexRow | None:
         summary = self._going_on.pop(execution_id, None) or SummaryReader(self.store, execution_id)
+        self._asked = time.monotonic()
         view = summary.read()
         if view is None:
             return None
@@ -274,9 +301,9 @@ def _batches(ids: list[str]) -> Iterator[list[str]]:
 
 
 def _columns(view: ExecutionView) -> IndexRow:
-    names = {name: _storable(getattr(view, name)) for name in ("name", "host", "user", "command", "git_commit")}
-    given = {_storable(str(key)): _storable(str(value)) for key, value in view.tags.items()}
-    error = None if view.error is None else _storable(view.error)
+    names = {name: storable(getattr(view, name)) for name in ("name", "host", "user", "command", "git_commit")}
+    given = {storable(str(key)): storable(str(value)) for key, value in view.tags.items()}
+    error = None if view.error is None else storable(view.error)
     old = clock.epoch() - view.started > _MAY_STILL_RISE
     return {
         "id": view.id,
@@ -290,7 +317,7 @@ def _columns(view: ExecutionView) -> IndexRow:
         "metrics": msgspec.json.encode(_summary(view)).decode(),
         "verdict": view.verdicts.outcome,
         "verdicts": msgspec.json.encode(_verdicts(view)).decode(),
-        "within": _storable(view.within)[:100],
+        "within": storable(view.within)[:100],
         "lost_records": _bounded(view.lost_records),
         "searched": _searched(view.id, error or "", *names.values(), *itertools.chain(*given.items())),
         "name_key": names["name"][:100].lower(),
@@ -299,12 +326,12 @@ def _columns(view: ExecutionView) -> IndexRow:
 
 
 def _summary(view: ExecutionView) -> dict[str, tuple[float | None, float | None, float | None]]:
-    return {_storable(name)[:100]: values for name, values in itertools.islice(view.metrics.items(), _MOST_METRICS)}
+    return {storable(name)[:100]: values for name, values in itertools.islice(view.metrics.items(), _MOST_METRICS)}
 
 
 def _verdicts(view: ExecutionView) -> tuple[int, int, int, list[tuple[str, ...]]]:
     found = view.verdicts
-    said = [tuple(_storable(text)[:200] for text in one) for one in found.said[:_MOST_VERDICTS]]
+    said = [tuple(storable(text)[:200] for text in one) for one in found.said[:_MOST_VERDICTS]]
     return _bounded(found.passed), _bounded(found.warned), _bounded(found.failed), said
 
 
@@ -325,11 +352,6 @@ def _state(row: IndexRow) -> Any:
         row[name]
         for name in ("name", "status", "duration", "ended", "error", "tags", "metrics", "verdicts", "lost_records")
     )
-
-
-def _storable(text: str) -> str:
-    """Return text as every database takes it: without NUL and halves of characters."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _bounded(number: int) -> int:

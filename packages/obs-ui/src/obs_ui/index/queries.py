@@ -14,7 +14,19 @@ from sqlalchemy.engine import Engine
 from obs_core.model import ExecutionView, VerdictCounts
 from obs_ui.index import schema
 
-__all__ = ["SORTS", "ListPage", "ListQuery", "counts_of", "find", "list_executions", "names_of", "runs_of", "tag_names"]
+__all__ = [
+    "SORTS",
+    "ListPage",
+    "ListQuery",
+    "Place",
+    "counts_of",
+    "find",
+    "list_executions",
+    "names_of",
+    "place_of",
+    "runs_of",
+    "tag_names",
+]
 
 _table = schema.executions.c
 _COUNTED = 2_000
@@ -36,6 +48,7 @@ class ListQuery(Struct, frozen=True):
         sort: `SORTS`; with a ``-`` before it the largest first.
         before: The id of the first execution after this page's end, that is of the last one of the page before.
         after: The id of the first execution of the next page.
+        store: The name of the store whose executions are listed, of several; empty for all.
     """
 
     text: str = ""
@@ -47,11 +60,12 @@ class ListQuery(Struct, frozen=True):
     before: str = ""
     after: str = ""
     verdict: str = ""
+    store: str = ""
 
     @property
     def filters(self) -> bool:
         """Whether anything is left out."""
-        return bool(self.status or self.narrows)
+        return bool(self.status or self.store or self.narrows)
 
     @property
     def of_any_status(self) -> ListQuery:
@@ -64,6 +78,18 @@ class ListQuery(Struct, frozen=True):
         return bool(self.text or self.tag or self.since or self.until or self.verdict)
 
 
+class Place(Struct, frozen=True):
+    """A place in the order of the list.
+
+    Attributes:
+        key: What an execution there would be sorted by.
+        included: Whether an execution that stands exactly there is on the far side of it.
+    """
+
+    key: tuple[Any, ...]
+    included: bool = False
+
+
 class ListPage(Struct):
     """A page of the list.
 
@@ -74,6 +100,7 @@ class ListPage(Struct):
         counted: Whether `counts` is exact.
         has_previous: Whether there are any before this page.
         has_next: Whether there are any after it.
+        stores: Of several stores, the name of the one that holds each of `executions`.
     """
 
     executions: list[ExecutionView]
@@ -81,6 +108,7 @@ class ListPage(Struct):
     counted: bool
     has_previous: bool
     has_next: bool
+    stores: list[str] = []
 
     @property
     def total(self) -> int:
@@ -89,7 +117,12 @@ class ListPage(Struct):
 
 
 def list_executions(
-    engine: Engine, store: int, query: ListQuery, count: int = 50, counts: dict[str, int] | None = None
+    engine: Engine,
+    store: int,
+    query: ListQuery,
+    count: int = 50,
+    counts: dict[str, int] | None = None,
+    place: Place | None = None,
 ) -> ListPage:
     """Return a page of the list of executions.
 
@@ -99,11 +132,12 @@ def list_executions(
         query: Which ones.
         count: How many a page holds.
         counts: The counts of a page of the same list, of whatever status, that was asked for lately. Default: counted.
+        place: Where the page begins or ends. Default: where the execution stands that the query names.
     """
     narrowed = [_table.store == store, *_conditions(store, query)]
     status = [_table.status == query.status] if query.status else []
     with engine.connect() as connection:
-        rows, has_previous, has_next = _page(connection, [*narrowed, *status], query, count)
+        rows, has_previous, has_next = _page(connection, [*narrowed, *status], query, count, place)
         if counts is None:
             if not (status or query.before or query.after or has_next):  # all of them are on this page
                 counts = collections.Counter(row.status for row in rows)
@@ -111,6 +145,12 @@ def list_executions(
                 counts = _counts(connection, narrowed, limited=query.narrows)
     counted = not query.narrows or sum(counts.values()) < _COUNTED
     return ListPage(list(map(_view, rows)), counts, counted, has_previous, has_next)
+
+
+def place_of(engine: Engine, store: int, query: ListQuery) -> tuple[Any, ...] | None:
+    """Return by what the execution is sorted that a query names; None if there is none."""
+    with engine.connect() as connection:
+        return _place(connection, _sort_key(query)[0], _table.store == store, query.before or query.after)
 
 
 def find(engine: Engine, store: int, execution_id: str) -> ExecutionView | None:
@@ -165,14 +205,17 @@ def tag_names(engine: Engine, store: int) -> list[str]:
     return list(dict.fromkeys(found))[:50]
 
 
-def _page(connection: Any, conditions: list[Any], query: ListQuery, count: int) -> tuple[list[Any], bool, bool]:
+def _page(
+    connection: Any, conditions: list[Any], query: ListQuery, count: int, named: Place | None
+) -> tuple[list[Any], bool, bool]:
     """Return the rows of a page, and whether there are any before and after it."""
     key, descending = _sort_key(query)
     backwards = bool(query.after)  # from the place named, towards the beginning of the list
-    place = _place(connection, key, conditions[0], query.before or query.after)
+    included = named is not None and named.included
+    place = named.key if named else _place(connection, key, conditions[0], query.before or query.after)
     selected = sa.select(schema.executions).where(*conditions).limit(count + 1)
     if place is not None:
-        selected = selected.where(_beyond(key, place, downwards=descending != backwards))
+        selected = selected.where(_beyond(key, place, descending != backwards, included))
     elif backwards:
         backwards = False  # what it was named by is gone: the first page
     order = sa.desc if descending != backwards else sa.asc
@@ -183,7 +226,7 @@ def _page(connection: Any, conditions: list[Any], query: ListQuery, count: int) 
     other_side = False
     if place is not None and rows:
         edge = rows[-1] if backwards else rows[0]
-        there = _beyond(key, tuple(edge._mapping[column.name] for column in key), downwards=descending == backwards)
+        there = _beyond(key, tuple(edge._mapping[column.name] for column in key), descending == backwards)
         other_side = connection.execute(sa.select(_table.id).where(*conditions, there).limit(1)).first() is not None
     return rows, (more if backwards else other_side), (other_side if backwards else more)
 
@@ -204,9 +247,11 @@ def _place(connection: Any, key: list[Any], in_store: Any, execution_id: str) ->
     return None if found is None else tuple(found)
 
 
-def _beyond(key: list[Any], place: tuple[Any, ...], downwards: bool) -> Any:
+def _beyond(key: list[Any], place: tuple[Any, ...], downwards: bool, included: bool = False) -> Any:
     columns = key[0] if len(key) == 1 else sa.tuple_(*key)
     value = place[0] if len(place) == 1 else sa.tuple_(*place)
+    if included:
+        return columns <= value if downwards else columns >= value
     return columns < value if downwards else columns > value
 
 

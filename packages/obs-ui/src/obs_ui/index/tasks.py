@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import itertools
+import json
 import math
 import threading
 import time
@@ -15,12 +16,14 @@ from msgspec import Struct
 from sqlalchemy.engine import Engine
 
 from obs_core.assembly.assembly import Assembly
+from obs_core.journal import records
 from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
 from obs_core.model import Status, TaskView
 from obs_core.outcomes import worst_first
+from obs_core.reading.changes.parts import numbers_in
 from obs_core.store import Store
 from obs_ui.index import schema
-from obs_ui.index.database import insertion
+from obs_ui.index.database import insertion, storable
 
 __all__ = ["TaskIndex", "TaskRow"]
 
@@ -29,7 +32,17 @@ _LARGE = 3
 """Segments of a journal from which on nobody waits for it; in a folder a full one holds some 130,000 spans."""
 
 _WORST_FIRST: tuple[Status, ...] = ("failed", "lost", "running", "succeeded")
-_LINES = (b'["execution"', b'["execution-end"', b'["task"', b'["task-end"', b'["verdict"', b'["deck"', b'["beat"')
+_LINES = (
+    b'["execution"',
+    b'["execution-end"',
+    b'["task"',
+    b'["task-end"',
+    b'["verdict"',
+    b'["deck"',
+    b'["beat"',
+    b'["output"',
+    b'["artifact"',
+)
 
 
 class TaskRow(Struct, array_like=True):
@@ -42,6 +55,7 @@ class TaskRow(Struct, array_like=True):
         calls: How many there were.
         id: The id of the call to look at: one that stands worst.
         verdict: The worst that its checks found; empty if nothing was checked.
+        numbers: The numbers in what its last good call returned and kept, by where they are.
     """
 
     name: str
@@ -50,6 +64,7 @@ class TaskRow(Struct, array_like=True):
     calls: int
     id: str
     verdict: str = ""
+    numbers: dict[str, float] = {}
 
 
 class TaskIndex:
@@ -134,11 +149,14 @@ class TaskIndex:
 
     def _read(self, execution_id: str) -> list[TaskRow]:
         assembly = Assembly(self._store, execution_id)
-        wanted = functools.partial(_begins_with, _LINES)
         for path, lines in read_segments(self._store, segment_names(self._store, execution_id)):
-            assembly.add(writer_of(path), decode(chosen(lines, wanted)), path)
+            assembly.add(writer_of(path), decode(chosen(lines, _LINES)), path)
         assembly.finish()
-        return _rows(assembly.tasks, assembly.root_id)
+        rows = _rows(assembly.tasks, assembly.root_id)
+        returned = {task.name: _numbers(assembly, task.id) for task in assembly.tasks if task.status == "succeeded"}
+        for row in rows:
+            row.numbers = returned.get(row.name, {})
+        return rows
 
     def _read_later(self, ids: list[str]) -> None:
         with self._lock:
@@ -162,8 +180,23 @@ class TaskIndex:
             self.version += 1
 
 
-def _begins_with(beginnings: tuple[bytes, ...], line: bytes) -> bool:
-    return line.startswith(beginnings)
+def _numbers(assembly: Assembly, task_id: str) -> dict[str, float]:
+    """Return the numbers in what a task returned and kept under names; what lies in files is not read for it."""
+    returned = assembly.outputs.get(task_id)
+    kept: dict[str, records.Output | records.Artifact] = {} if returned is None else {"": returned}
+    found: dict[str, float] = {}
+    for name, value in (kept | dict(assembly.artifacts.get(task_id, {}))).items():
+        if value.text is None or value.transformer not in _PLAIN:
+            continue
+        with contextlib.suppress(ValueError, RecursionError):
+            numbers = numbers_in(json.loads(value.text), _MOST_NUMBERS)
+            found |= {storable(f"{name}: {path}" if name else path)[:100]: float(one) for path, one in numbers.items()}
+    return dict(itertools.islice(found.items(), 2 * _MOST_NUMBERS))
+
+
+_PLAIN = ("json", "json.tuple")
+_MOST_NUMBERS = 12
+"""Numbers that are taken of one value; twice as many of a task."""
 
 
 def _rows(tasks: Iterable[TaskView], root_id: str) -> list[TaskRow]:
@@ -172,7 +205,7 @@ def _rows(tasks: Iterable[TaskView], root_id: str) -> list[TaskRow]:
     for task in tasks:
         if task.id == root_id:
             continue
-        name = _storable(task.name[:200])
+        name = storable(task.name[:200])
         verdict = min((one.outcome for one in task.verdicts), key=worst_first, default="")
         row = found.get(name)
         if row is None:
@@ -185,10 +218,6 @@ def _rows(tasks: Iterable[TaskView], root_id: str) -> list[TaskRow]:
             row.status, row.id = task.status, task.id
         row.verdict = min(row.verdict, verdict, key=worst_first)
     return list(found.values())
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 _decoder = msgspec.json.Decoder(list[TaskRow])

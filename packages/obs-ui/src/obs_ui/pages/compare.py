@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from obs_core.model import TaskView
-from obs_core.reading.changes.comparing import last_good
 from obs_core.reading.changes.drawing import summary
 from obs_core.reading.changes.parts import Difference, differences
 from obs_ui.index import ListQuery, list_executions
@@ -70,7 +69,7 @@ def changes(request: Request) -> Response:
     """Show what changed since the last good execution of the same name; without one, let the reader choose."""
     site = site_of(request)
     after = site.look(request.path_params["execution"])
-    good = last_good(site.store, after.view)
+    good = site.past.last_good(after.view)
     if good is None:
         return _choice(site, request, "", after.view.id, no_good=True)
     return _page(site, request, site.look(good.id), after, since_good=True)

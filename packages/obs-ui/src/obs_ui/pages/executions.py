@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from obs_core.outcomes import OUTCOMES
 from obs_ui.addresses import viewer_of
-from obs_ui.index import ListQuery, list_executions
-from obs_ui.index.queries import SORTS, tag_names
-from obs_ui.site import Site, site_of
+from obs_ui.index import ListQuery
+from obs_ui.index.queries import SORTS
+from obs_ui.site import site_of
 
 __all__ = ["executions", "newest"]
 
@@ -35,29 +35,26 @@ def executions(request: Request) -> Response:
         query=query,
         given=given,
         statuses=_STATUSES,
-        tags=[] if part else tag_names(site.engine, site.indexer.store_number),
+        tags=[] if part else site.tags(),
         address=lambda **changes: _address(given, **changes),
     )
 
 
 def newest(request: Request) -> Response:
     """Lead to the newest execution, or to the empty list."""
-    site = site_of(request)
-    found = _newest(site)
-    return RedirectResponse(viewer_of(request).at(f"/executions/{found}" if found else "/executions"), 303)
+    page = site_of(request).list(ListQuery())
+    store = f"/stores/{page.stores[0]}" if page.stores else ""
+    found = f"{store}/executions/{page.executions[0].id}" if page.executions else "/executions"
+    return RedirectResponse(viewer_of(request).at(found), 303)
 
 
-def _newest(site: Site) -> str:
-    page = list_executions(site.engine, site.indexer.store_number, ListQuery(), 1)
-    return page.executions[0].id if page.executions else ""
-
-
-_ASKED = ("text", "status", "verdict", "tag", "since", "until", "zone", "sort")
+_ASKED = ("store", "text", "status", "verdict", "tag", "since", "until", "zone", "sort")
 """What an address of the list asks for; ``before`` and ``after`` name a place in it."""
 
 
 def _given(request: Request) -> dict[str, str]:
     given = {name: _text(request.query_params.get(name, "")) for name in (*_ASKED, "before", "after")}
+    given["store"] = given["store"] if given["store"] in site_of(request).names else ""
     given["status"] = given["status"] if given["status"] in _STATUSES else ""
     given["verdict"] = given["verdict"] if given["verdict"] in OUTCOMES else ""
     given["sort"] = given["sort"] if given["sort"].removeprefix("-") in SORTS else ""
@@ -80,6 +77,7 @@ def _query_of(given: dict[str, str]) -> ListQuery:
         before=given["before"],
         after=given["after"],
         verdict=given["verdict"],
+        store=given["store"],
     )
 
 

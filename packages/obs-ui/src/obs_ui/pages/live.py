@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from obs_ui.site import Site, site_of
+from obs_ui.site import Site, in_thread, site_of
 
 __all__ = ["execution_events", "list_events"]
 
@@ -20,7 +19,7 @@ _HEARTBEAT = 15.0
 async def execution_events(request: Request) -> Response:
     """Say when an execution has changed, until it ends."""
     site, execution_id = site_of(request), request.path_params["execution"]
-    await run_in_threadpool(site.look, execution_id)  # there is no such execution: 404 rather than a stream
+    await in_thread(site, site.look, execution_id)  # there is no such execution: 404 rather than a stream
     return _stream(_changes(site, execution_id))
 
 
@@ -34,8 +33,8 @@ async def _changes(site: Site, execution_id: str) -> AsyncIterator[str]:
     while not site.stopping:
         followed = site.snapshots.of(execution_id)
         try:
-            snapshot = await run_in_threadpool(followed.look, _INTERVAL)
-            lines = await run_in_threadpool(followed.said)
+            snapshot = await in_thread(site, followed.look, _INTERVAL)
+            lines = await in_thread(site, followed.said)
         except OSError:  # the store cannot be read just now
             snapshot, lines = None, said
         if snapshot is not None and (snapshot.version, lines) != (seen, said):
@@ -52,12 +51,12 @@ async def _changes(site: Site, execution_id: str) -> AsyncIterator[str]:
 
 
 async def _list_changes(site: Site) -> AsyncIterator[str]:
-    seen, silent = site.version, 0.0
-    yield _event("changed", str(seen))
+    seen, silent, changes = site.version, 0.0, 1
+    yield _event("changed", str(changes))
     while not site.stopping:
         if site.version != seen:
-            seen, silent = site.version, 0.0
-            yield _event("changed", str(seen))
+            seen, silent, changes = site.version, 0.0, changes + 1
+            yield _event("changed", str(changes))
         elif silent >= _HEARTBEAT:
             silent = 0.0
             yield ": still here\n\n"

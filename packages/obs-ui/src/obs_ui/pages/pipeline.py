@@ -37,7 +37,7 @@ def pipeline(request: Request) -> Response:
 def pipelines(request: Request) -> Response:
     """Show all pipelines, one row each; with ``part=live`` only what changes by itself."""
     site = site_of(request)
-    found = site.pipelines.all(clock.epoch())
+    found = site.every_pipeline(clock.epoch())
     part = request.query_params.get("part") == "live"
     counts = collections.Counter(one.attention for one in found)
     template = "_pipelines.html" if part else "pipelines.html"
@@ -53,7 +53,7 @@ def named(request: Request) -> Response:
 
 
 def curves(request: Request) -> Response:
-    """Return durations and metrics over runs, as JSON; durations in nanoseconds, times in milliseconds."""
+    """Return durations, metrics and outputs over runs, as JSON; durations in nanoseconds, times in milliseconds."""
     found, viewer = _pipeline(request), viewer_of(request)
     first = found.charted
     return as_json(
@@ -69,6 +69,7 @@ def curves(request: Request) -> Response:
             ],
             "durations": [_curve(one, first) for one in (found.whole, *(found.of_task(t.name) for t in found.tasks))],
             "metrics": [_curve(one, first) for one in found.metrics],
+            "outputs": [_curve(one, first) for one in found.outputs],
         }
     )
 

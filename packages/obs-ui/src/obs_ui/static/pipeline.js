@@ -59,7 +59,19 @@ arrange();
 
 const root = document.documentElement;
 const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
-const number = (value) => (value == null ? "–" : Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(3) : String(Number(value.toPrecision(5))));
+const grouped = (text) => text.replace(/^(-?)(\d{5,})/, (_, sign, whole) => sign + whole.replace(/\B(?=(\d{3})+$)/g, ","));
+// As precise in obs_core.text.numbers writes it, so that chart and table say the same.
+const number = (value) => {
+  if (value == null) return "–";
+  const size = Math.abs(value);
+  if (size && (size < 1e-4 || size >= 1e15)) {
+    const [digits, exponent] = value.toExponential(5).split("e");
+    return `${Number(digits)}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
+  }
+  const decimals = Number.isInteger(value) ? 0 : Math.max(0, 5 - Math.floor(Math.log10(size)));
+  const text = value.toFixed(decimals);
+  return grouped((text.includes(".") ? text.replace(/\.?0+$/, "") : text).replace(/^-0$/, "0"));
+};
 const made = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -142,9 +154,23 @@ const figure = (curve, runs) => {
     made("figcaption", {}, made("strong", {}, curve.name), " ", made("span", { class: "aside" }, aside)), made("div", { class: "plot" }));
 };
 const place = document.querySelector("[data-durations]");
-const metrics = document.querySelector("[data-over-runs]");
 const of = document.querySelector("[data-of]");
 let data = null;
+// What tasks did is known of the last runs only: their curves begin where the first of them does.
+const since = (runs, curves) => {
+  const begins = curves.map((curve) => curve.values.findIndex((value) => value != null)).filter((place) => place > 0);
+  const from = begins.length === curves.length && begins.length ? Math.min(...begins) : 0;
+  const cut = (curve) => Object.fromEntries(Object.entries(curve).map(([name, of_]) => [name, Array.isArray(of_) ? of_.slice(from) : of_]));
+  return [runs.slice(from), curves.map(cut)];
+};
+const drawAll = (within, runs, curves) => {
+  const shown = JSON.stringify([runs.length, curves.map((curve) => curve.name)]);
+  if (within.dataset.shown !== shown) {
+    within.dataset.shown = shown;
+    within.replaceChildren(made("div", { class: "grid" }, ...curves.map((curve) => figure(curve, runs))));
+  }
+  all(".plot", within).forEach((each, index) => drawn(each, runs, curves[index], "metric"));
+};
 const draw = () => {
   if (!data) return;
   const names = data.durations.map((curve) => curve.name);
@@ -155,21 +181,19 @@ const draw = () => {
     if (of.selectedIndex < 0) of.selectedIndex = 0;
   }
   place.closest("section").hidden = data.runs.length < 2;
-  metrics.closest("section").hidden = data.runs.length < 2 || !data.metrics.length;
+  for (const each of all("[data-over-runs]")) each.closest("section").hidden = data.runs.length < 2 || !data[each.dataset.overRuns].length;
   if (data.runs.length < 2) return;
-  const chosen = data.durations[Math.max(0, of.selectedIndex)];
+  const [runs, [chosen]] = since(data.runs, [data.durations[Math.max(0, of.selectedIndex)]]);
   if (place.dataset.shown !== chosen.name) {
     place.dataset.shown = chosen.name;
     plots.get(place.querySelector(".plot"))?.plot.destroy();
-    place.replaceChildren(figure(chosen, data.runs));
+    place.replaceChildren(figure(chosen, runs));
   }
-  drawn(place.querySelector(".plot"), data.runs, chosen, "duration");
-  const shown = JSON.stringify(data.metrics.map((curve) => curve.name));
-  if (metrics.dataset.shown !== shown) {
-    metrics.dataset.shown = shown;
-    metrics.replaceChildren(made("div", { class: "grid" }, ...data.metrics.map((curve) => figure(curve, data.runs))));
+  drawn(place.querySelector(".plot"), runs, chosen, "duration");
+  for (const each of all("[data-over-runs]")) {
+    const curves = data[each.dataset.overRuns];
+    drawAll(each, ...(each.dataset.overRuns === "outputs" ? since(data.runs, curves) : [data.runs, curves]));
   }
-  all(".plot", metrics).forEach((each, index) => drawn(each, data.runs, data.metrics[index], "metric"));
   document.body.dataset.drawn = "yes";
 };
 const ask = async () => {

@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from obs_core.model import ExecutionView, TaskView
-from obs_core.reading.changes.comparing import last_good
 from obs_core.report.contents import tree_order
 from obs_ui import reports
 from obs_ui.addresses import Viewer
@@ -101,7 +100,7 @@ class SiteWriter:
         return Places(f"{folder_of(snapshot.view.id)}/index.html", self._executions, tasks, frozenset(others))
 
     def _has_changes(self, snapshot: Snapshot) -> bool:
-        return last_good(self.site.store, snapshot.view) is not None
+        return self.site.past.last_good(snapshot.view) is not None
 
     def list_page(self, at: int) -> dict[str, str]:
         """Write the list of executions, and say when it was written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import posixpath
 import re
@@ -34,6 +35,9 @@ class Places(Struct, frozen=True):
 
     def of(self, address: str) -> str | None:
         """Return where a page lies, relative to this one; None if the site does not hold it."""
+        return _of(self, address)
+
+    def _relative(self, address: str) -> str | None:
         parts = urlsplit(address)
         file = self._file(parts.path, parts.query)
         if file is None:
@@ -63,6 +67,12 @@ class Places(Struct, frozen=True):
             name = "changes.html" if found[2] == "changes" else found[2]
             return f"{folder}/{name}" if found[2] in self.others else None
         return f"{folder}/index.html"
+
+
+@functools.lru_cache(4_096)
+def _of(places: Places, address: str) -> str | None:
+    """Find it once: the panels of all spans of an execution name the same pages."""
+    return places._relative(address)
 
 
 def folder_of(execution_id: str) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from obs_core.assembly.metrics import CollectedMetric, unpacked
+from obs_core.assembly.metrics import CollectedMetric
 from obs_core.interruptions import let_pass
+from obs_core.journal.points import unpacked
 from obs_core.journal.reader import unpacked as content_unpacked
 from obs_core.journal.records import Artifact, Output
 from obs_core.model import TaskView, Verdict
@@ -457,8 +458,8 @@ def _metrics(side: Side) -> dict[tuple[str, str], CollectedMetric]:
 
 def _last(metric: CollectedMetric) -> float:
     """Return the value that was logged last, without making columns of all of them."""
-    epoch_and_part = max(metric.parts, key=lambda part: part[0] + part[2].at)
-    return float(unpacked("d", epoch_and_part[2].values)[-1])
+    newest = max(metric.parts, key=lambda part: part.epoch + part.points.at)
+    return float(unpacked("d", newest.points.values)[-1])
 
 
 def _judged(old: float, new: float, seen: list[float]) -> tuple[Sureness | None, str, float]:

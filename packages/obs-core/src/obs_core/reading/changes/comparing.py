@@ -10,7 +10,7 @@ from obs_core.interruptions import let_pass
 from obs_core.model import ExecutionView
 from obs_core.reading.changes import calls, code, said, surroundings
 from obs_core.reading.changes.change import Change
-from obs_core.reading.changes.earlier import Earlier, earlier_runs, last_good
+from obs_core.reading.changes.earlier import Earlier, PastRuns, earlier_runs, last_good
 from obs_core.reading.changes.reading import read_side
 from obs_core.reading.changes.result import Changes
 from obs_core.reading.changes.sides import Side
@@ -18,7 +18,7 @@ from obs_core.reading.changes.times import changed_times
 from obs_core.store.base import Store
 from obs_core.text.bounded_repr import describe_error
 
-__all__ = ["causes", "compare", "last_good"]
+__all__ = ["PastRuns", "causes", "compare", "last_good"]
 
 
 def compare(

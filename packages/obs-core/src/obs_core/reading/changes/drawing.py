@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from obs_core.reading.changes.change import Change, Comparison
+from obs_core.reading.notebook import LEFT
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import plural
 from obs_core.text.terminal import Screen, columns, cut
@@ -222,14 +223,12 @@ def as_html(changes: Comparison) -> str:
     rows = "".join(map(_row, changes.found[:_MOST]))
     more = len(changes.found) - _MOST
     rest = f"<p>{more:,} more changes</p>" if more > 0 else ""
-    left = "style='text-align:left'"
-    head = "".join(f"<th {left}>{title}</th>" for title in ("", "What", "Before", "After", ""))
+    head = "".join(f"<th {LEFT}>{title}</th>" for title in ("", "What", "Before", "After", ""))
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else "<p>Nothing changed.</p>"
     sentences = escape(" ".join(summary(changes)))
     return f"<p>{escape(headline(changes))}</p>{table if changes.other else ''}{rest}<p><small>{sentences}</small></p>"
 
 
 def _row(change: Change) -> str:
-    left = "style='text-align:left'"
     cells: Iterable[str] = (change.kind, _what(change), change.before or "", change.after or "", _told(change))
-    return f"<tr>{''.join(f'<td {left}>{escape(cell[:300])}</td>' for cell in cells)}</tr>"
+    return f"<tr>{''.join(f'<td {LEFT}>{escape(cell[:300])}</td>' for cell in cells)}</tr>"

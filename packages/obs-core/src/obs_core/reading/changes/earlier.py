@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct, field
@@ -17,13 +20,18 @@ from obs_core.reading.usual import RUNS_LOOKED_AT, is_good
 from obs_core.store.base import Store
 from obs_core.store.paths import EXECUTIONS, sums_path
 
-__all__ = ["Earlier", "EarlierRun", "content_key", "earlier_runs", "last_good"]
+__all__ = ["Earlier", "EarlierRun", "PastRuns", "content_key", "earlier_runs", "last_good"]
+
+_T = TypeVar("_T")
 
 _MOST_LOOKED_AT = {True: 400, False: 25}
 """Earlier executions that are looked at, in a folder and in a shared store: each costs a read."""
 
 _MOST_BYTES = 64 * 1024 * 1024
 """Lines of earlier executions that are looked through: about half a second."""
+
+_MOST_HELD = 2_000
+"""Executions of which is kept what was read of them; those kept first are let go."""
 
 _LARGE = 256 * 1024
 """Bytes of lines of an execution from which what was read of it is kept for the next time."""
@@ -100,9 +108,78 @@ def folded(name: str) -> str:
     return _NUMBER.sub("#", name)
 
 
+class PastRuns:
+    """The good executions of the same name before one: each is read once, however many are compared with it.
+
+    Args:
+        store: Where they are kept.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._views: dict[str, ExecutionView] = {}
+        self._runs: dict[str, EarlierRun] = {}
+        self._lock = threading.Lock()
+
+    def last_good(self, view: ExecutionView) -> ExecutionView | None:
+        """Return the last good execution before one, with no failed check; None if none is near."""
+        return next(self._good_ones(view), None)
+
+    def before(self, view: ExecutionView, most: int = RUNS_LOOKED_AT) -> Earlier:
+        """Return the good executions before one.
+
+        Args:
+            view: The execution.
+            most: How many at the most.
+        """
+        found, room = Earlier(), _MOST_BYTES
+        found.views = list(itertools.islice(self._good_ones(view), most))
+        for one in found.views:
+            run = self._runs.get(one.id)
+            if run is None:
+                run, read = self._read(one.id, room)
+                room -= read
+            if run is not None:
+                self._hold(self._runs, one.id, run)
+                found.runs.append(run)
+        return found
+
+    def _good_ones(self, view: ExecutionView) -> Iterator[ExecutionView]:
+        """Yield the good ones of the same name, the newest first."""
+        earlier = [one for one in self._store.names(EXECUTIONS) if one < view.id]
+        for execution_id in reversed(earlier[-_MOST_LOOKED_AT[self._store.local] :]):
+            found = self._summary(execution_id)
+            if found is not None and found.name == view.name and is_good(found):
+                yield found
+
+    def _summary(self, execution_id: str) -> ExecutionView | None:
+        found = self._views.get(execution_id) or read_summary(self._store, execution_id)
+        if found is not None and found.status in ("succeeded", "failed"):  # all others may change
+            self._hold(self._views, execution_id, found)
+        return found
+
+    def _hold(self, held: dict[str, _T], execution_id: str, value: _T) -> None:
+        with self._lock:
+            if execution_id not in held and len(held) >= _MOST_HELD:
+                del held[next(iter(held))]
+            held[execution_id] = value
+
+    def _read(self, execution_id: str, room: int) -> tuple[EarlierRun | None, int]:
+        """Read an execution unless its lines take more room than is left; returns how much they took, too."""
+        paths = segment_names(self._store, execution_id)
+        size = sum(_size_of(self._store, path) for path in paths)
+        kept = _kept(self._store, execution_id) if size > _LARGE else None
+        if kept is not None or size > room:
+            return kept, 0
+        run = _read(self._store, paths)
+        if size > _LARGE:
+            _keep(self._store, execution_id, run)
+        return run, size
+
+
 def last_good(store: Store, view: ExecutionView) -> ExecutionView | None:
     """Return the last good execution of the same name before one, with no failed check; None if none is near."""
-    return next(_good_ones(store, view), None)
+    return PastRuns(store).last_good(view)
 
 
 def earlier_runs(store: Store, view: ExecutionView, most: int = RUNS_LOOKED_AT) -> Earlier:
@@ -113,23 +190,7 @@ def earlier_runs(store: Store, view: ExecutionView, most: int = RUNS_LOOKED_AT) 
         view: The execution.
         most: How many at the most.
     """
-    found, room = Earlier(), _MOST_BYTES
-    for one in _good_ones(store, view):
-        found.views.append(one)
-        if len(found.views) == most:
-            break
-    for one in found.views:
-        paths = segment_names(store, one.id)
-        size = sum(_size_of(store, path) for path in paths)
-        run = _kept(store, one.id) if size > _LARGE else None
-        if run is None and size <= room:
-            room -= size
-            run = _read(store, paths)
-            if size > _LARGE:
-                _keep(store, one.id, run)
-        if run is not None:
-            found.runs.append(run)
-    return found
+    return PastRuns(store).before(view, most)
 
 
 def _size_of(store: Store, path: str) -> int:
@@ -169,15 +230,6 @@ def _keep(store: Store, execution_id: str, run: EarlierRun) -> None:
     )
     with contextlib.suppress(OSError):  # whoever may only read the store adds it up again
         store.put(sums_path(execution_id), msgspec.json.encode(kept))
-
-
-def _good_ones(store: Store, view: ExecutionView) -> Iterator[ExecutionView]:
-    """Yield the good ones of the same name, the newest first."""
-    earlier = [one for one in store.names(EXECUTIONS) if one < view.id]
-    for execution_id in reversed(earlier[-_MOST_LOOKED_AT[store.local] :]):
-        found = read_summary(store, execution_id)
-        if found is not None and found.name == view.name and is_good(found):
-            yield found
 
 
 def _read(store: Store, paths: Sequence[str]) -> EarlierRun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, TypeGuard
@@ -10,7 +11,7 @@ from msgspec import Struct, structs
 
 from obs_core.text.numbers import statistic, told_apart
 
-__all__ = ["Difference", "differences"]
+__all__ = ["Difference", "differences", "numbers_in"]
 
 _MOST = 200
 _MOST_PARTS = 5_000
@@ -43,6 +44,22 @@ def differences(left: Any, right: Any) -> list[Difference]:
     found = [_difference(path, mine, theirs) for path in dict.fromkeys([*mine, *theirs])]
     found.sort(key=lambda one: one.left == one.right)
     return found[:_MOST]
+
+
+def numbers_in(value: Any, most: int) -> dict[str, float]:
+    """Return the numbers in a value by where they are, as in `Difference.path`.
+
+    Args:
+        value: Plain data.
+        most: How many at the most: the first ones.
+
+    Examples:
+        >>> numbers_in({"rows": 3, "scores": {"rmse": 0.5}, "good": True}, 10)
+        {'rows': 3, 'scores.rmse': 0.5}
+    """
+    parts = islice(_parts("", value), _MOST_PARTS)
+    found = ((path[:300], part) for path, part in parts if _is_number(part) and math.isfinite(part))
+    return dict(islice(found, most))
 
 
 def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:

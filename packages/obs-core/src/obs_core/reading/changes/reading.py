@@ -28,7 +28,7 @@ def read_side(store: Store, execution_id: str) -> Side:
     if sum(map(store.size_of, paths)) <= _LARGE:
         return Side(store, assembled(store, execution_id))
     assembly, sums = Assembly(store, execution_id), _Sums()
-    for path, lines in read_segments(store, paths):
+    for path, lines in read_segments(store, paths, outlines=True):
         writer, found = writer_of(path), decode(lines)
         others = [one for one in found if type(one) not in (SpanRecord, OpenSpan)]
         sums.add_tasks(writer, others)

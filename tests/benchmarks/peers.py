@@ -1,0 +1,108 @@
+"""Other tools beside obs: each in an environment of its own, since they do not go together.
+
+``OBS_PEERS`` names a folder with one environment for each peer, called as it is, which also holds what obs-core needs::
+
+    uv venv $OBS_PEERS/mlflow
+    uv pip install --python $OBS_PEERS/mlflow/bin/python mlflow msgspec fsspec pyyaml psutil
+
+Peers that are not there are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["killed", "python_of", "run_of"]
+
+_QUIET = {
+    "DAGSTER_TELEMETRY_DISABLED": "1",
+    "METAFLOW_USER": "ann",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "TRACKIO_TELEMETRY": "0",
+    "WANDB_ERROR_REPORTING": "false",
+    "WANDB_MODE": "offline",
+    "WANDB_SILENT": "true",
+}
+
+
+def python_of(peer: str) -> str | None:
+    """Return the Python of a peer's environment; of obs this one, None if there is none."""
+    if peer == "obs":
+        return sys.executable
+    python = Path(os.environ.get("OBS_PEERS", "/nowhere"), peer, "bin", "python")
+    return str(python) if python.exists() else None
+
+
+def _environment(folder: str, given: Mapping[str, str]) -> dict[str, str]:
+    at_home = ("HOME", "DAGSTER_HOME", "PREFECT_HOME", "TRACKIO_DIR", "WANDB_DIR", "METAFLOW_DATASTORE_SYSROOT_LOCAL")
+    homes = dict.fromkeys(at_home, folder)
+    return {**os.environ, **_QUIET, **homes, "OBS_STORE": f"{folder}/store", **given}
+
+
+def run_of(python: str, source: str, arguments: tuple[str, ...] = (), **given: str) -> float:
+    """Run a program to its end in a folder of its own; returns the seconds of CPU that it and its children took."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder, "program.py").write_text(source)
+        with Path(folder, "said.txt").open("w") as said:
+            child = subprocess.Popen(
+                [python, "program.py", *arguments],
+                cwd=folder,
+                stdout=said,
+                stderr=said,
+                env=_environment(folder, given),
+            )
+            _, status, used = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            raise SystemExit(f"a peer failed:\n{Path(folder, 'said.txt').read_text()[-3000:]}")
+    return used.ru_utime + used.ru_stime
+
+
+def killed(python: str, source: str, reader: str, seconds: float, arguments: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Kill a program and all its children, and return what another one, which prints JSON, finds of it.
+
+    Args:
+        python: Of the peer.
+        source: The program; it appends a line to ``counted`` for each thing that it was told to keep.
+        reader: Run afterwards in the same folder.
+        seconds: After its first such line.
+        arguments: Of the program.
+
+    Returns:
+        What the reader printed, and ``counted``: how many there were.
+    """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder, "program.py").write_text(source)
+        Path(folder, "reader.py").write_text(reader)
+        counted, environment = Path(folder, "counted"), _environment(folder, {})
+        with Path(folder, "said.txt").open("w") as said:
+            victim = subprocess.Popen(
+                [python, "program.py", *arguments],
+                cwd=folder,
+                stdout=said,
+                stderr=said,
+                env=environment,
+                start_new_session=True,
+            )
+            while not (counted.exists() and counted.stat().st_size) and victim.poll() is None:
+                time.sleep(0.01)
+            time.sleep(seconds)
+            os.killpg(victim.pid, signal.SIGKILL)
+            victim.wait()
+        found = subprocess.run(
+            [python, "reader.py"], cwd=folder, capture_output=True, text=True, env=environment, check=False
+        )
+        if found.returncode:
+            raise SystemExit(f"a peer could not be read:\n{found.stderr[-3000:]}")
+        read: dict[str, Any] = json.loads(found.stdout.strip().splitlines()[-1])
+        return {**read, "counted": counted.read_bytes().count(b"\n")}
