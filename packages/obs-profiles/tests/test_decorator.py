@@ -940,3 +940,79 @@ def test_what_a_generator_yields_is_said_not_to_be_seen(store: RecordingStore) -
 
     with pytest.raises(UncheckedError, match="frames that a generator yields are not seen: log them"):
         list(parts(BEFORE))
+
+
+def test_outside_a_task_drift_is_compared_with_what_is_pinned_alone(store: RecordingStore) -> None:
+    @profile_data(on_drift="raise")
+    def alone(flights: pd.DataFrame) -> None: ...
+
+    with pytest.raises(UncheckedError, match="outside a task there is no last good call; decorate it with task, or"):
+        alone(BEFORE)
+
+    @profile_data(on_drift="raise", reference=BEFORE)
+    def pinned(flights: pd.DataFrame) -> None: ...
+
+    pinned(BEFORE)
+    with pytest.raises(DriftError, match="delay"):
+        pinned(AFTER)
+
+    @profile_data(on_failure="raise", expect=[expect.rows(at_least=1)])
+    def expected(flights: pd.DataFrame) -> int:
+        return len(flights)
+
+    assert expected(BEFORE) == 200
+    with pytest.raises(ExpectationError):
+        expected(BEFORE.head(0))
+
+
+@pytest.mark.parametrize("action", ["warn", "raise"])
+def test_frames_of_the_last_call_that_are_not_there_are_told(store: RecordingStore, action: Any) -> None:
+    @task(deck_fields=())
+    @profile_data(on_drift=action, outputs=False)
+    def join(flights: pd.DataFrame, more: list[Any], weather: pd.DataFrame | None = None) -> None: ...
+
+    join(BEFORE, [BEFORE, None], BEFORE)
+    with pytest.warns(UncheckedWarning) as caught:
+        join(BEFORE, [None, BEFORE])  # no weather is fine
+    lacks = "join lacks frames of its last good call: more[0]"
+    moved = f"{lacks}; these were not there then, and are compared with none: more[1]"
+    assert [str(each.message) for each in caught] == [moved]
+    assert moved in notes(store)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        join(BEFORE, [None, BEFORE])
+    with pytest.warns(UncheckedWarning, match=r"lacks frames of its last good call: more\[1\]$"):
+        join(BEFORE, [])
+
+
+def test_parts_of_a_result_that_are_gone_are_told_unless_their_reference_is_pinned(store: RecordingStore) -> None:
+    def make(**options: Any) -> Any:
+        @task(deck_fields=())
+        @profile_data(inputs=False, on_drift="warn", **options)
+        def split(*names: str) -> dict[str, pd.DataFrame]:
+            return dict.fromkeys(names, BEFORE)
+
+        return split
+
+    make()("train", "test")
+    with pytest.warns(UncheckedWarning, match="split lacks frames of its last good call: return test$"):
+        make()("train")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make(reference=BEFORE)("test")
+
+
+def test_by_takes_names_when_a_function_is_decorated() -> None:
+    by: Any = 5
+    with pytest.raises(TypeError, match=r"by takes the name of a column, or several, .* not 5"):
+        profile_data(by=by)
+
+
+def test_files_of_profiles_and_data_are_references(store: RecordingStore, tmp_path: Path) -> None:
+    profile(BEFORE).save(tmp_path / "golden.profile")
+    BEFORE.to_parquet(tmp_path / "golden.parquet")
+    for name in ("golden.profile", "golden.parquet"):
+        clean = make_clean(on_drift="raise", reference=str(tmp_path / name))
+        clean(BEFORE)
+        with pytest.raises(DriftError, match=f"the file {name}: delay"):
+            clean(AFTER)

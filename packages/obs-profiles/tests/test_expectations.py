@@ -418,3 +418,31 @@ def test_no_count_is_below_zero(make: Any) -> None:
         with pytest.raises(ValueError, match="is below 0"):
             make(**limits)
     assert make(at_least=0).at_least == 0
+
+
+NEW_YEAR, MIDNIGHT = datetime.date(2024, 1, 1), datetime.datetime(2024, 1, 1)
+IN_UTC = MIDNIGHT.replace(tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize("allowed", [NEW_YEAR, MIDNIGHT, pd.Timestamp(MIDNIGHT), np.datetime64("2024-01-01"), IN_UTC])
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_moments_are_among_those_that_pandas_calls_equal(allowed: Any, zone: str | None) -> None:
+    column = pd.Series([MIDNIGHT] * 3).dt.tz_localize(zone)
+    (verdict,) = check({"it": column}, expect("it").among(allowed))
+    assert (verdict.passed, verdict.certain) == (bool((column == allowed).all()), True)
+
+
+def test_dates_and_datetimes_that_a_profile_does_not_tell_apart_are_not_certain() -> None:
+    for value in (NEW_YEAR, MIDNIGHT):
+        column = pd.Series([value] * 3, dtype=object)
+        for allowed, certain in (((NEW_YEAR,), False), ((MIDNIGHT,), False), ((NEW_YEAR, MIDNIGHT), True)):
+            (verdict,) = check({"it": column}, expect("it").among(*allowed))
+            assert (verdict.passed, verdict.certain) == (True, certain)
+    (verdict,) = check({"it": [MIDNIGHT.replace(hour=3)]}, expect("it").among(MIDNIGHT.replace(hour=3)))
+    assert (verdict.passed, verdict.certain) == (True, True)
+
+
+def test_a_date_limits_times_by_its_midnight() -> None:
+    column = {"it": [MIDNIGHT, MIDNIGHT.replace(hour=12)]}
+    assert check(column, expect("it").between(NEW_YEAR, None)).passed
+    assert not check(column, expect("it").between(None, NEW_YEAR)).passed

@@ -24,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from obs_core.testing import ImportContract, TransformerContract
-from obs_profiles import Profile, ProfileFormatError, ProfileTransformer, drift, merge, profile
+from obs_profiles import Profile, ProfileFormatError, ProfileTransformer, check, drift, expect, merge, profile
 from obs_profiles.merging import OTHERS
 from obs_profiles.sketches.hashing import coupons_of_numbers
 
@@ -699,7 +699,7 @@ def test_only_profiles_are_merged() -> None:
     with pytest.raises(TypeError, match="several parts"):
         merge(one)
     with pytest.raises(TypeError, match=r"merge takes profiles, .* not str"):
-        merge(["it"])  # type: ignore[list-item]
+        merge(["it"])
     with pytest.raises(TypeError, match="not int"):
         merge([one, 5])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="not NoneType"):
@@ -744,3 +744,55 @@ def test_a_matrix_has_numbers() -> None:
     with pytest.warns(PendingDeprecationWarning):
         known = profile(np.matrix([[1, 2], [3, 4]]))
     assert [known[name].kind for name in known] == ["integer", "integer"]
+
+
+def test_files_of_profiles_are_taken_wherever_profiles_and_data_are(tmp_path: Path) -> None:
+    known, golden, parquet = profile({"it": range(300)}), tmp_path / "golden.profile", tmp_path / "it.parquet"
+    known.save(golden)
+    pd.DataFrame({"it": range(300)}).to_parquet(parquet)
+    for file in (golden, str(golden)):
+        assert profile(file) == profile(known) == known
+        assert merge([file, known]).rows == 600
+        assert check(file, [expect.rows(at_least=300)]).passed
+        for data in (known, {"it": range(300)}, file, parquet):
+            assert drift(file, data).passed
+            assert drift(data, file).passed
+
+
+def test_a_file_that_is_no_profile_and_no_data_is_refused_by_name(tmp_path: Path) -> None:
+    other, parquet = tmp_path / "other.profile", tmp_path / "it.parquet"
+    other.write_text("a,b")
+    pd.DataFrame({"it": [1]}).to_parquet(parquet)
+    for take in (profile, lambda file: drift(file, {"it": [1]}), lambda file: merge([file])):
+        with pytest.raises(
+            ProfileFormatError, match=r"other\.profile: it is no profile, and no file of Parquet: .*a,b"
+        ):
+            take(other)
+    with pytest.raises(TypeError, match=r"merge takes profiles, .* not (Posix|Windows)Path"):
+        merge([parquet])
+    with pytest.raises(TypeError, match="several parts"):
+        merge(str(other))
+
+
+def test_a_profile_has_the_segments_that_it_has() -> None:
+    known = profile({"it": [1, 2]}, by="it")
+    assert profile(known, by="it") == known
+    with pytest.raises(ValueError, match="no segments by other, and no rows"):
+        profile(known, by="other")
+
+
+@pytest.mark.parametrize("by", [5, ["it", 5], b"it"])
+def test_by_takes_names(by: Any) -> None:
+    with pytest.raises(TypeError, match=r"by takes the name of a column, or several, .* not (5|b'it')"):
+        profile({"it": [1]}, by=by)
+
+
+def test_a_column_of_texts_and_bytes_is_one_of_texts_whichever_are_more() -> None:
+    parts = [profile({"it": ["a"] * texts + [b"a"] * (100 - texts)}) for texts in (49, 50, 51)]
+    assert [part["it"].kind for part in parts] == ["text"] * 3
+    found = [drift(before, after).column("it") for before in parts for after in parts]
+    assert {(each.change, each.drifted) for each in found} == {("", False)}
+    raw = profile({"it": [b"a"] * 100})
+    assert raw["it"].kind == "bytes"
+    assert drift(raw, profile({"it": [b"a"] * 99 + ["a"]})).passed
+    assert drift(raw, parts[0]).column("it").facets[0].name == "types"

@@ -243,3 +243,9 @@ def test_a_damaged_file_of_whylogs_is_refused() -> None:
     for length in [*range(4, 200, 7), *range(200, len(data), 501)]:
         with pytest.raises(ProfileFormatError, match="whylogs"):
             Profile.from_bytes(data[:length])
+
+
+@pytest.mark.parametrize("data", [b"WHY1" + bytes(2), b"WHY1" + bytes(4_000), b"WHY1\x00\x02\x0a\x00"])
+def test_a_file_of_whylogs_without_columns_is_refused(data: bytes) -> None:
+    with pytest.raises(ProfileFormatError, match="it holds no column"):
+        Profile.from_bytes(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,16 @@ def test_frames_and_profiles_of_both_kinds_are_compared(before: Any, after: Any)
     found = measure_drift(before, after)
     assert [(each.name, each.drifted) for each in found] == [("delay", True), ("origin", False)]
     assert found[0].distance == pytest.approx(0.86, abs=0.05)
+
+
+def test_files_of_profiles_of_both_kinds_are_compared(tmp_path: Path) -> None:
+    theirs, ours = tmp_path / "before.bin", tmp_path / "before.profile"
+    theirs.write_bytes(profile(BEFORE).serialize())
+    obs_profiles.profile(BEFORE).save(ours)
+    for file in (theirs, str(ours)):
+        assert [each.name for each in measure_drift(file, AFTER) if each.drifted] == ["delay"]
+        assert [each.name for each in measure_drift(BEFORE, file) if each.drifted] == []
+    assert measure_drift(profile(pd.DataFrame()), ours)[0].change == "added"  # a view that has no columns is one
 
 
 def test_samples_of_the_same_do_not_drift_whichever_way_they_were_profiled() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import numbers
 import re
@@ -15,6 +16,7 @@ import numpy as np
 from obs_core.secrets import mask
 from obs_profiles.columns.objects import as_float, is_missing
 from obs_profiles.columns.texts import LONGEST, MASKED
+from obs_profiles.limits import micros_of, moment_of
 from obs_profiles.profiles import ColumnProfile
 from obs_profiles.profiling import profile_batch
 from obs_profiles.sketches import FrequentItems
@@ -30,6 +32,14 @@ _UNCOUNTED = ("list", "mapping")
 _NARROW = re.compile(r"(?<![a-z])(?:float(16|32)|f([24]))(?![a-z0-9])")
 """What numpy, pandas and polars call real numbers of fewer than 64 bits; arrow compares its own as doubles."""
 
+_MOMENTS = re.compile(r"(?:datetime64|timestamp)\[[^|]*|Datetime\([^|]*")
+"""What numpy, pandas, arrow and polars call columns of nothing but moments."""
+
+_DATES = re.compile(r"date(32|64)\[|Date$")
+_DATES_OF_PANDAS = re.compile(r"date(32|64)\[[^|]*\]\[pyarrow\]")
+
+_DAY = 86_400_000_000
+
 _PERIOD = re.compile(r"period\[([^\]]+)\]")
 
 
@@ -44,6 +54,7 @@ class AllowedValues:
             of these alone, for profiles count both together.
         infinite: Which infinite numbers are among them.
         beyond: Which of them are among them by numbers that no float reaches, with the type of these.
+        days: Which moments are there as a date alone, or as a datetime alone, and may be either in the column.
     """
 
     count: int = 0
@@ -51,11 +62,14 @@ class AllowedValues:
     known: dict[str, set[Any]] = field(default_factory=dict)
     infinite: set[float] = field(default_factory=set)
     beyond: set[tuple[str, float]] = field(default_factory=set)
+    days: set[int] = field(default_factory=set)
 
     @classmethod
-    def of(cls, values: Sequence[Any], dtype: str) -> AllowedValues:
-        """Prepare values for a column of that dtype: what its library calls equal to one of them."""
-        found = cls(len(values))
+    def of(cls, values: Sequence[Any], column: ColumnProfile) -> AllowedValues:
+        """Prepare values for a column: what its library calls equal to one of them."""
+        dtype = column.dtype
+        found = cls(len(values), days=_days_of_one_kind(values, dtype))
+        values = [value for value in values if not _equals_no_moment(value, column)]
         if frequencies := _PERIOD.findall(dtype):
             values = _starts_of_periods(values, frequencies)
         plain = [mask(value) for value in values if _is_plain(value)]
@@ -123,8 +137,13 @@ class AllowedValues:
             doubt = doubt or alike
         # Two secrets look alike once they are masked.
         doubt = doubt or any(MASKED in value for value in (column.texts.frequent.values if column.texts else ()))
+        doubt = doubt or self._is_in_doubt_about_days(column)
         complete = not any(items.missed for items, _ in tables.values())
         return others, complete, bool(others) or not doubt
+
+    def _is_in_doubt_about_days(self, column: ColumnProfile) -> bool:
+        counted = column.times.numbers.frequent.sorted_by_count() if column.times else []
+        return any(value in self.days for value, _, _ in counted)
 
     def _of_the_other_type(self, column: ColumnProfile) -> tuple[list[str], bool]:
         """Look for texts that may only be bytes, and bytes that may only be texts, of a column that has both.
@@ -189,6 +208,36 @@ def _infinite_instead(value: Any) -> float | None:
         return None
     near = as_float(value)
     return near if math.isinf(near) and near != value else None
+
+
+def _equals_no_moment(value: Any, column: ColumnProfile) -> bool:
+    """Tell whether a date or datetime equals nothing in a column of moments.
+
+    A date is no datetime, and one with a time zone is none without.
+    """
+    if not isinstance(value, datetime.date | np.datetime64) or column.times is None:
+        return False
+    has_time = isinstance(value, datetime.datetime | np.datetime64)
+    if _DATES_OF_PANDAS.fullmatch(column.dtype):
+        return has_time
+    has_zone = has_time and getattr(value, "tzinfo", None) is not None
+    if not _MOMENTS.fullmatch(column.dtype):
+        return has_zone and not column.times.zone
+    return not has_time or has_zone != bool(column.times.zone)
+
+
+def _days_of_one_kind(values: Iterable[Any], dtype: str) -> set[int]:
+    """Return the midnights that are there as a date alone, or as a datetime alone.
+
+    A column of Python's own objects may hold either, which a profile does not tell.
+    """
+    if _MOMENTS.fullmatch(dtype) or _DATES.match(dtype):
+        return set()
+    found: dict[bool, set[int]] = {True: set(), False: set()}
+    for value in values:
+        if isinstance(value, datetime.date) and not is_missing(value):
+            found[isinstance(value, datetime.datetime)].add(micros_of(moment_of(value, "among")))
+    return {micros for micros in found[True] ^ found[False] if micros % _DAY == 0}
 
 
 def _starts_of_periods(values: Iterable[Any], frequencies: Sequence[str]) -> list[Any]:

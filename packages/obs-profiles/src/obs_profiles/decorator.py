@@ -28,6 +28,7 @@ from obs_profiles.places import (
     root_of,
 )
 from obs_profiles.profiles import Profile
+from obs_profiles.profiling import names_by
 from obs_profiles.references import Reference, pinned, pinned_for, profile_by, reference_for
 from obs_profiles.refusals import (
     DriftError,
@@ -120,7 +121,8 @@ class profile_data(TaskDecorator):
     Raises:
         ValueError: `on_drift` or `on_failure` is something else, a threshold is not from 0 to 1, or, where a function
             is decorated, it has no such argument.
-        TypeError: A threshold is no number, `expect` holds no expectations, or `reference` is nothing of these.
+        TypeError: A threshold is no number, `by` is no name, `expect` holds no expectations, or `reference` is nothing
+            of these.
 
     Examples:
         >>> @task
@@ -146,7 +148,7 @@ class profile_data(TaskDecorator):
         check_thresholds(thresholds)
         self._inputs = inputs if isinstance(inputs, bool) else (inputs,) if isinstance(inputs, str) else tuple(inputs)
         self._outputs = outputs
-        self._by = (by,) if isinstance(by, str) else tuple(by or ())
+        self._by = names_by(by)
         self._reference = pinned(reference, self._by)
         self._on_drift = on_drift
         self._thresholds = thresholds
@@ -321,6 +323,8 @@ class profile_data(TaskDecorator):
     def _look_back(self, seen: _Call) -> None:
         """Tell of what was asked for and was about nothing, after all frames of a call were looked at."""
         name = seen.call.name
+        with guarded(f"comparing which frames {name!r} has", seen.call.note):
+            self._tell_of_gone(seen)
         if not seen.places:
             if self._refuses and not seen.optional:
                 self._tell_unchecked(seen, f"{name} was not checked: it has no frame", "raise")
@@ -333,6 +337,32 @@ class profile_data(TaskDecorator):
         if not set(by) <= seen.columns:
             named = f"segments are by {', '.join(by)}, which no frame of {name} has"
             self._tell_unchecked(seen, named, self._on_drift)
+
+    def _tell_of_gone(self, seen: _Call) -> None:
+        """Tell which frames the last good call had that are not there; a frame that moved has no reference."""
+        if self._on_drift is None or not seen.wanted:
+            return
+        call, kept = seen.call, f"data profiles of {', '.join(sorted(seen.wanted))}"
+        last = call.last(kept)
+        names = sorted(seen.places)
+        if names:
+            call.keep(kept, names)
+        if last is None:
+            return
+        known = list(map(str, last.value))
+        gone = [name for name in known if name not in seen.places and self._should_be_there(seen, name)]
+        if gone:
+            new = _listed([name for name in names if name not in known], ", ")
+            compared = f"; these were not there then, and are compared with none: {new}" if new else ""
+            message = f"{call.name} lacks frames of its last good call: {_listed(gone, ', ')}{compared}"
+            seen.warnings.append((message, UncheckedWarning))
+
+    def _should_be_there(self, seen: _Call, name: str) -> bool:
+        """Tell whether a frame of the last call is missed: not where None is fine, and not where others are pinned."""
+        root = root_of(name)
+        if root not in seen.wanted or pinned_for(self._reference, (root, name)) is not None:
+            return False
+        return root in map(root_of, seen.places) or not seen.call.may_be_none(root)
 
     # ---- a frame ----------------------------------------------------------------------------------------------------
 
@@ -404,6 +434,8 @@ class profile_data(TaskDecorator):
     def _reference_of(self, call: TaskCall, place: Place, artifact: str) -> tuple[Reference | None, str]:
         """Return what a frame is compared with, and why it cannot be."""
         wanted = pinned_for(self._reference, place.names)
+        if wanted is None and not call.context.function and self._on_drift is not None:
+            return None, "outside a task there is no last good call; decorate it with task, or pin a reference"
         try:
             found = reference_for(call, wanted, artifact)
         except BaseException as error:

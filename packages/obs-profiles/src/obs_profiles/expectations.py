@@ -12,7 +12,7 @@ from obs_core.secrets import mask
 from obs_profiles.allowed_values import AllowedValues
 from obs_profiles.limits import found_text, limit_of, limit_text, micros_of, refuse_what_means_nothing
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile
-from obs_profiles.profiling import profile_of
+from obs_profiles.profiling import profile
 from obs_profiles.wording import count_text
 
 __all__ = ["Checked", "ColumnExpectations", "Expectation", "Verdict", "check", "expect", "expectations_of"]
@@ -163,13 +163,13 @@ class ColumnExpectations:
 
         Args:
             least: The smallest that is fine: a number; of lengths of time a timedelta, or seconds; of times a datetime,
-                which is UTC if it has no zone and the column has one.
+                which is UTC if it has no zone and the column has one, or a date, which is its midnight.
             most: The largest.
         """
         return self._made("range", at_least=least, at_most=most)
 
     def among(self, *values: Any) -> Expectation:
-        """Expect no other values than these: ``1`` is ``1.0``, and is not ``"1"``."""
+        """Expect no other values than these: ``1`` is ``1.0``, and not ``"1"``; a date is no datetime, as in pandas."""
         return Expectation(self._column, "among", values=values)
 
     def mean(self, *, at_least: float | None = None, at_most: float | None = None) -> Expectation:
@@ -236,7 +236,7 @@ def check(data: Any, expectations: Expectation | Iterable[Expectation]) -> Check
     """Check what is expected of data.
 
     Args:
-        data: A profile, or what `obs_profiles.profile` takes.
+        data: What `obs_profiles.profile` takes, such as a frame, a profile, or the file of one.
         expectations: What `expect` makes, one or several.
 
     Returns:
@@ -250,9 +250,9 @@ def check(data: Any, expectations: Expectation | Iterable[Expectation]) -> Check
         False
     """
     wanted = expectations_of(expectations)
-    profile = profile_of(data)
+    known = profile(data)
     may_be_empty = _MayBeEmpty.by(wanted)
-    return Checked(tuple(_verdict(profile, each, may_be_empty) for each in wanted), profile.rows)
+    return Checked(tuple(_verdict(known, each, may_be_empty) for each in wanted), known.rows)
 
 
 def expectations_of(expected: Expectation | Iterable[Expectation]) -> tuple[Expectation, ...]:
@@ -362,7 +362,7 @@ def _ends(column: ColumnProfile, kind: str) -> tuple[float, float] | None:
 
 def _among(expected: Expectation, column: ColumnProfile) -> Verdict:
     """Compare with a profile of the values that may be there, so that both are prepared alike."""
-    allowed = AllowedValues.of(expected.values, column.dtype)
+    allowed = AllowedValues.of(expected.values, column)
     others, complete, told_apart = allowed.others_in(column)
     if others:
         more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""

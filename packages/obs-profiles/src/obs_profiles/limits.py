@@ -19,7 +19,7 @@ from obs_profiles.wording import count_text, number_text, share_text, time_text
 if TYPE_CHECKING:
     from obs_profiles.expectations import Expectation, Limit
 
-__all__ = ["found_text", "limit_of", "limit_text", "micros_of", "refuse_what_means_nothing"]
+__all__ = ["found_text", "limit_of", "limit_text", "micros_of", "moment_of", "refuse_what_means_nothing"]
 
 _KINDS = ("integer", "number", "text", "bytes", "boolean", "time", "duration", "list", "mapping", "object")
 _LIMITED = ("deviation", "distinct", "length", "mean", "missing", "quantile", "range", "rows", "unique")
@@ -45,7 +45,7 @@ def limit_of(value: Any, measure: str) -> Limit | None:
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
     if isinstance(value, datetime.date) and measure == "range":
-        return _moment(value, measure)
+        return moment_of(value, measure)
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real | decimal.Decimal):
         other = ", or a date or datetime" if measure == "range" else ""
         raise TypeError(f"a limit of {measure} is a number{other}, not {type(value).__name__}: {value!r}")
@@ -70,7 +70,12 @@ def _as_python(value: np.datetime64 | np.timedelta64, measure: str) -> datetime.
     raise ValueError(_too_far(value, measure))
 
 
-def _moment(value: datetime.date, measure: str) -> datetime.datetime:
+def moment_of(value: datetime.date, measure: str) -> datetime.datetime:
+    """Return a date, at its midnight, or a datetime as a moment of UTC without a zone.
+
+    Raises:
+        ValueError: It is before the year 1 or after 9999 there.
+    """
     if not isinstance(value, datetime.datetime):
         return datetime.datetime(value.year, value.month, value.day)
     # Of a class of pandas it keeps no nanoseconds: profiles know microseconds.

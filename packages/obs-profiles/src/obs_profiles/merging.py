@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from obs_profiles.given import known_profile
 from obs_profiles.profiles import ColumnProfile, Profile
 from obs_profiles.sketches.frequent import CAPACITY
 
@@ -17,7 +20,7 @@ MISSING = "(missing)"
 """The segment of all rows without a value."""
 
 
-def merge(profiles: Iterable[Profile]) -> Profile:
+def merge(profiles: Iterable[Profile | str | os.PathLike[str]]) -> Profile:
     """Merge profiles of parts of a data set into the profile of the whole.
 
     Whatever the order of the parts, the result is the same. Merging part by part, in any grouping, gives the same
@@ -25,28 +28,34 @@ def merge(profiles: Iterable[Profile]) -> Profile:
     that the profile states, which are smaller where all parts are merged at once.
 
     Args:
-        profiles: The parts. They stay as they are.
+        profiles: The parts, or the paths of their files, also of whylogs. They stay as they are.
 
     Returns:
         The profile of all rows. A column that a part lacks is one of the parts that have it.
 
     Raises:
         TypeError: There is something else among them.
-        ValueError: There are none.
+        ValueError: There are none, or a file is no profile (`ProfileFormatError`).
 
     Examples:
         >>> whole = merge(profile(frame) for frame in pd.read_csv("flights.csv", chunksize=100_000))
     """
     given: object = profiles
-    if isinstance(given, Profile):  # which can be iterated over, too
+    if isinstance(given, Profile | str | os.PathLike):  # which can be iterated over, too
         raise TypeError("merge takes the profiles of several parts, as in merge([one, another]), not one profile")
-    parts = list(profiles)
-    for part in parts:
-        if not isinstance(part, Profile):
-            raise TypeError(f"merge takes profiles, as profile(data) makes them, not {type(part).__name__}")
+    parts = [_part(part) for part in profiles]
     if not parts:
         raise ValueError("there are no profiles to merge")
     return merged(parts, capacity=CAPACITY) if len(parts) > 1 else parts[0]
+
+
+def _part(part: Any) -> Profile:
+    known = known_profile(part)
+    if known is None:
+        named = f": {part!r}" if isinstance(part, str) else ""
+        kind = type(part).__name__
+        raise TypeError(f"merge takes profiles, as profile(data) makes them, or files of these, not {kind}{named}")
+    return known
 
 
 def merged(parts: Sequence[Profile], *, capacity: int, most_segments: int = MOST_SEGMENTS) -> Profile:

@@ -234,8 +234,12 @@ class ColumnProfile:
 
     @property
     def kind(self) -> str:
-        """What most of its values are: integer, number, text, boolean, time, ...; "empty" where all are missing."""
-        return next(iter(self.types), "empty")
+        """What most of its values are: integer, number, text, boolean, time, ...; "empty" where all are missing.
+
+        A column that holds both texts and bytes is one of texts, or chance would decide where there are about as many.
+        """
+        kind = next(iter(self.types), "empty")
+        return "text" if kind == "bytes" and "text" in self.types else kind
 
     @property
     def is_numeric(self) -> bool:

@@ -13,6 +13,7 @@ from obs_core import clock
 from obs_core.secrets import mask
 from obs_profiles.columns import ColumnValues, batches_of, columns_of, storable
 from obs_profiles.columns.values import CountedTexts, Durations, Times
+from obs_profiles.given import known_profile
 from obs_profiles.merging import merged
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, TimeProfile, by_count
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
@@ -31,7 +32,7 @@ from obs_profiles.sketches.samples import SIZE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["merged_batches", "profile", "profile_batch", "profile_of"]
+__all__ = ["merged_batches", "names_by", "profile", "profile_batch"]
 
 _MERGED_AT_ONCE = 32
 """Batches that are kept until they are merged: more would take more memory, fewer lose more of what sketches know."""
@@ -55,7 +56,8 @@ def profile(data: Any, *, by: str | Sequence[str] | None = None) -> Profile:
         data: A DataFrame or Series of pandas or polars, a Table of pyarrow, an array of numpy, a mapping of names to
             columns. Or, where that does not fit in memory, the path of a Parquet file, a LazyFrame of polars, or any
             iterable of frames, such as ``pandas.read_csv(path, chunksize=100_000)``: these are read batch by batch, in
-            a memory that does not grow.
+            a memory that does not grow. What is a profile already, also one of whylogs, or the file of one, stays as it
+            is.
         by: The name of a column, or of several: each of its 50 most frequent values, and all others together, have a
             profile of their own in ``.segments`` as well.
 
@@ -63,36 +65,39 @@ def profile(data: Any, *, by: str | Sequence[str] | None = None) -> Profile:
         The profile. Its columns have the frame's names as text; of several of one name the second is ``name.1``.
 
     Raises:
-        TypeError: `data` is none of these.
-        ValueError: A column of `by` is not there.
+        TypeError: `data` is none of these, or `by` is no name.
+        ValueError: A column of `by` is not there; a profile has no segments by it; or a file is neither Parquet nor the
+            profile that it should be (`ProfileFormatError`).
 
     Examples:
         >>> profile({"delay": [3.5, None, 12.0]})["delay"].missing
         1
     """
-    if by is not None:
+    names = tuple(map(mask, names_by(by)))
+    known = known_profile(data)
+    if known is not None:
+        if names and known.by != names:
+            raise ValueError(f"this profile has no segments by {', '.join(names)}, and no rows to make some of")
+        return known
+    if names:
         from obs_profiles.segments import profile_by
 
-        return profile_by(data, tuple(map(mask, (by,) if isinstance(by, str) else by)))
+        return profile_by(data, names)
     return merged_batches(profile_batch(frame) for frame in batches_of(data))
 
 
-def profile_of(data: Any) -> Profile:
-    """Return a profile as it is, also one of whylogs, or profile data.
-
-    Args:
-        data: A `Profile`; a profile of whylogs, or what has ``view()``; or what `profile` takes.
+def names_by(by: Any) -> tuple[str, ...]:
+    """Return the names of columns by which segments are made; none if that was not asked for.
 
     Raises:
-        TypeError: It is none of these.
+        TypeError: They are no names.
     """
-    if isinstance(data, Profile):
-        return data
-    if type(data).__module__.startswith("whylogs."):
-        view = data.view() if hasattr(data, "view") else data
-        if hasattr(view, "serialize"):
-            return Profile.from_bytes(view.serialize())
-    return profile(data)
+    several = isinstance(by, Iterable) and not isinstance(by, str | bytes)
+    names = () if by is None else tuple(by) if several else (by,)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"by takes the name of a column, or several, as a profile has them: texts, not {name!r}")
+    return names
 
 
 def merged_batches(parts: Iterable[Profile]) -> Profile:

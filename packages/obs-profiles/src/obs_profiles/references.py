@@ -15,7 +15,7 @@ from obs_core.store import StoreError
 from obs_core.text.bounded_repr import describe_error
 from obs_profiles.columns import names_of
 from obs_profiles.profiles import Profile
-from obs_profiles.profiling import profile, profile_of
+from obs_profiles.profiling import profile
 
 __all__ = ["Reference", "pinned", "pinned_for", "profile_by", "reference_for"]
 
@@ -62,8 +62,6 @@ def pinned(reference: Any, by: Sequence[str]) -> Any:
 def _of_data(reference: Any, by: Sequence[str]) -> Any:
     if reference is None or isinstance(reference, str | os.PathLike | Profile):
         return reference
-    if type(reference).__module__.startswith("whylogs."):
-        return profile_of(reference)
     try:
         has_names = bool(by) and set(map(mask, by)) <= set(names_of(reference))
     except TypeError:  # it is read batch by batch, or it is no data, which is said below
@@ -100,12 +98,12 @@ def reference_for(call: TaskCall, reference: Any, artifact: str) -> Reference | 
     if isinstance(reference, Profile):
         return Reference(reference, "a pinned reference")
     if isinstance(reference, os.PathLike) or Path(reference).is_file():
-        return Reference(Profile.load(reference), f"the file {Path(reference).name}")
+        return Reference(profile(reference), f"the file {Path(reference).name}")
     try:
         kept = load_execution(reference, call.context.state.run.store)
     except LookupError as error:
         raise LookupError(f"there is no file {reference!r}, and {error.args[0]}") from None
-    return Reference(profile_of(kept.artifact(call.context.task_name, artifact)), f"execution {reference}")
+    return Reference(profile(kept.artifact(call.context.task_name, artifact)), f"execution {reference}")
 
 
 def _last_readable(call: TaskCall, last: Kept, artifact: str) -> Reference:
@@ -115,7 +113,7 @@ def _last_readable(call: TaskCall, last: Kept, artifact: str) -> Reference:
         Exception: It cannot be read, and there is none before.
     """
     try:
-        return Reference(profile_of(last.value), f"execution {last.execution_id}")
+        return Reference(profile(last.value), f"execution {last.execution_id}")
     except _DAMAGES as error:
         older = _older(call, last, artifact)
         if older is None:

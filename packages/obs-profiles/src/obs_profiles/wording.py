@@ -14,6 +14,7 @@ from obs_core.text.numbers import MISSING, count, share, statistic
 __all__ = [
     "apart",
     "count_text",
+    "digits_text",
     "duration_text",
     "number_text",
     "rough_time_text",
@@ -21,6 +22,7 @@ __all__ = [
     "signed_text",
     "time_text",
     "visible",
+    "whole_text",
 ]
 
 LONGEST = 80
@@ -37,15 +39,25 @@ def number_text(value: float | None) -> str:
     return MISSING if value is None else statistic(value)
 
 
+def digits_text(value: float) -> str:
+    """Write a number whose digits are a name, such as a key or the date 20240115: an integer whole and not grouped."""
+    return str(int(value)) if value == math.floor(value) and math.isfinite(value) else statistic(value)
+
+
+def whole_text(value: float) -> str:
+    """Write one of whole numbers, also where it is known as the nearest float: whole, whatever its size."""
+    return statistic(int(value)) if math.isfinite(value) and value == math.floor(value) else statistic(value)
+
+
 def apart(values: Sequence[float], write: Callable[[float], str]) -> list[str]:
     """Write numbers with as many digits as it takes for those that differ to read differently.
 
     Args:
         values: The numbers.
-        write: Writes one as it is written elsewhere; more digits has what `number_text` writes alone.
+        write: Writes one as it is written elsewhere; more digits have numbers alone, and not times.
     """
     texts = [write(value) for value in values]
-    digits = _FEWEST if write is number_text else _MOST_DIGITS
+    digits = _FEWEST if write in (number_text, whole_text, digits_text) else _MOST_DIGITS
     while len(set(texts)) < len(set(values)) and digits < _MOST_DIGITS:
         digits += 1
         texts = [_precise(value, digits) for value in values]

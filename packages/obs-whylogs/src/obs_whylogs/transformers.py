@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from obs_core import TypeTransformer
-from obs_profiles import Profile
+from obs_profiles import profile
 from obs_profiles.pages import profile_html
 from obs_whylogs.needed import need_whylogs
 
@@ -67,4 +67,4 @@ class WhylogsDatasetProfileTransformer(TypeTransformer["DatasetProfileView"]):
             raise TypeError(
                 f"WhylogsDatasetProfileTransformer takes a DatasetProfileView of whylogs, not {type(value).__name__}"
             )
-        return profile_html(Profile.from_bytes(value.serialize()))
+        return profile_html(profile(value))

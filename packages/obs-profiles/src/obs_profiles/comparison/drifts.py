@@ -11,7 +11,7 @@ from obs_profiles.comparison.facets import Facet, Movement, facets_of, is_compar
 from obs_profiles.comparison.sequences import goes_on
 from obs_profiles.merging import OTHERS
 from obs_profiles.profiles import ColumnProfile, Profile
-from obs_profiles.profiling import profile_of
+from obs_profiles.profiling import profile
 from obs_profiles.sketches import DistinctSketch
 
 __all__ = ["DEFAULT_THRESHOLD", "ColumnDrift", "Drift", "Thresholds", "check_thresholds", "drift"]
@@ -173,7 +173,7 @@ def drift(reference: Any, current: Any, *, thresholds: Thresholds = DEFAULT_THRE
     """Compare two data sets, column by column.
 
     Args:
-        reference: What was: a profile, or what `obs_profiles.profile` takes.
+        reference: What was: what `obs_profiles.profile` takes, such as a frame, a profile, or the file of one.
         current: What is.
         thresholds: From which Hellinger distance on, 0 to 1, a column has drifted; by column if it is a mapping, the
             others then have 0.05.
@@ -190,7 +190,7 @@ def drift(reference: Any, current: Any, *, thresholds: Thresholds = DEFAULT_THRE
         ['delay']
     """
     check_thresholds(thresholds)
-    before, after = profile_of(reference), profile_of(current)
+    before, after = profile(reference), profile(current)
     names = list(dict.fromkeys([*after.columns, *before.columns]))
     if isinstance(thresholds, Mapping):
         thresholds = {mask(name): threshold for name, threshold in thresholds.items()}  # as the names of columns are

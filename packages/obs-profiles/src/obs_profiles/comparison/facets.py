@@ -16,6 +16,7 @@ import numpy as np
 
 from obs_profiles.columns.texts import LONGEST, MASKED, PackedTexts
 from obs_profiles.comparison.distance import distance_between
+from obs_profiles.comparison.sequences import number_writer
 from obs_profiles.profiles import ColumnProfile, NumberProfile
 from obs_profiles.sketches.hashing import coupons_of, coupons_of_numbers, hashes_of_texts
 from obs_profiles.sketches.numbers import canonical
@@ -105,9 +106,16 @@ def is_comparable(before: ColumnProfile, after: ColumnProfile) -> bool:
     return (
         before.kind == after.kind
         or (before.is_numeric and after.is_numeric)
+        or _share_texts(before, after)
         or not (before.present and after.present)
         or "unknown" in (before.kind, after.kind)  # whylogs says no more of times
     )
+
+
+def _share_texts(before: ColumnProfile, after: ColumnProfile) -> bool:
+    """Tell whether one side has texts and bytes, and the other one of both: they are looked at alike."""
+    kinds = {"text", "bytes"}
+    return {before.kind, after.kind} <= kinds and bool(before.types.keys() & after.types.keys() & kinds)
 
 
 _Compared = tuple[str, list[_Bin], tuple[float, float], float]
@@ -127,7 +135,7 @@ def _compared(before: ColumnProfile, after: ColumnProfile) -> Iterator[_Compared
         known = [column.numbers if kind != "duration" else column.durations for column in (before, after)]
         own = ("integer", "number") if kind != "duration" else ("duration",)
         absent += [*_infinite(before, after), *_bins_of_types(before, after, own)]
-        write = number_text if kind != "duration" else duration_text
+        write = number_writer(before, after) if kind != "duration" else duration_text
         whole = before.kind == after.kind == "integer"
         yield from _compared_numbers("ranges", known, before, after, absent, write, whole=whole)
     elif kind == "time":
@@ -137,6 +145,8 @@ def _compared(before: ColumnProfile, after: ColumnProfile) -> Iterator[_Compared
         absent += _bins_of_types(before, after, ("list",))
         yield from _compared_numbers("elements", known, before, after, absent, number_text, whole=True)
     else:
+        if {"text", "bytes"} <= {*before.types, *after.types}:
+            yield "types", [*_bins_of_types(before, after), *absent], rows, 0.0
         yield from _compared_texts(before, after, absent)
 
 

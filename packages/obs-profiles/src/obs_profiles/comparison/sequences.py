@@ -8,12 +8,14 @@ measure of which all values moved must not pass.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 
 import numpy as np
 
 from obs_profiles.profiles import ColumnProfile, NumberProfile
+from obs_profiles.wording import digits_text, number_text, whole_text
 
-__all__ = ["goes_on"]
+__all__ = ["goes_on", "number_writer"]
 
 _FEWEST = 20
 """Values on each side: fewer are different by chance."""
@@ -33,6 +35,9 @@ _FARTHEST = 10_000
 _PER_SECOND = (1, 10**3, 10**6, 10**9)
 _FIRST = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC).timestamp()
 _LAST = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC).timestamp()
+_FIRST_DAY, _LAST_DAY = 1900_01_01, 2100_12_31
+"""Dates that are written as numbers."""
+
 _RECENT = 31 * 86_400.0
 """Seconds before and after its profile was made at which the last time of a column is evidence that it is one."""
 
@@ -61,6 +66,38 @@ def goes_on(before: ColumnProfile, after: ColumnProfile, made: tuple[int, int]) 
     return _are_keys(before) and _are_keys(after) and _continue(one, other, apart=apart)
 
 
+def number_writer(*columns: ColumnProfile) -> Callable[[float], str]:
+    """Return what writes the numbers of a column, or of both sides of one.
+
+    The digits of keys, of times since 1970 and of dates such as 20240115 are a name: they are not grouped.
+    """
+    if all(map(_are_names, columns)):
+        return digits_text
+    return whole_text if all(column.kind == "integer" for column in columns) else number_text
+
+
+def _are_names(column: ColumnProfile) -> bool:
+    known = column.numbers
+    if known is None or column.kind != "integer" or not known.moments.count:
+        return False
+    is_key = known.moments.count >= _FEWEST and column.types.keys() == {"integer"} and _are_keys(column)
+    return is_key or _are_times(known, known) or _are_dates(known)
+
+
+def _are_dates(known: NumberProfile) -> bool:
+    """Tell whether numbers are days, such as 20240115: all that the profile knows are in the calendar."""
+    ends = [float(known.least), float(known.most)]
+    if not _FIRST_DAY <= ends[0] <= ends[1] <= _LAST_DAY:
+        return False
+    numbers = np.unique(np.concatenate([ends, *known.quantiles.levels])).astype(np.int64)
+    months = numbers // 100 % 100
+    if np.any((months < 1) | (months > 12) | (numbers % 100 < 1)):
+        return False
+    first = (numbers // 10_000 - 1970).astype("M8[Y]").astype("M8[M]") + (months - 1).astype("m8[M]")
+    days = (first + np.timedelta64(1, "M")).astype("M8[D]") - first.astype("M8[D]")
+    return bool(np.all(numbers % 100 <= days.astype(np.int64)))
+
+
 def _are_times(one: NumberProfile, other: NumberProfile) -> bool:
     """Tell whether numbers are seconds, or parts of seconds, since 1970, of the same unit and of this century."""
     return any(_FIRST * unit <= one.least and other.most < _LAST * unit for unit in _PER_SECOND)
@@ -73,6 +110,8 @@ def _is_recent(known: NumberProfile, made: int) -> bool:
 def _are_keys(column: ColumnProfile) -> bool:
     """Tell whether numbers are whole and all different, as far as the profile tells."""
     assert column.numbers is not None
+    if column.all_different is False:
+        return False
     ends = [float(column.numbers.least), float(column.numbers.most)]  # what is between is rounded
     items = np.concatenate([ends, *column.numbers.quantiles.levels])
     if not np.array_equal(np.floor(items), items):

@@ -32,7 +32,7 @@ from obs_profiles.sketches.numbers import canonical
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ProfileFormatError", "read"]
+__all__ = ["ProfileFormatError", "is_profile", "read"]
 
 _WHYLOGS = b"WHY1"
 _MOST = 1 << 29
@@ -62,6 +62,11 @@ _DAMAGES = (
 
 class ProfileFormatError(ObsError, ValueError):
     """Bytes are no profile, or one of a newer version."""
+
+
+def is_profile(data: bytes) -> bool:
+    """Tell by how they begin whether bytes are to be a profile: of our own, or of whylogs."""
+    return data.startswith((MAGIC, _WHYLOGS))
 
 
 def read(data: bytes) -> Profile:

@@ -61,6 +61,8 @@ def read_whylogs(data: bytes) -> Profile:
             for component in chunk.messages(1):
                 components.add(paths.get(component.integer(1), ""), component.message(2))
         columns[name] = _column(name, components)
+    if not columns:  # zeros would be read as one
+        raise ValueError("it holds no column")
     made = header.message(1).integer(4) * 1_000_000
     return Profile(
         {name: columns[name] for name in sorted(columns)},

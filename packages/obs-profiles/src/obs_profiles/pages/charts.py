@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from obs_profiles.comparison.sequences import number_writer
 from obs_profiles.pages.frame import name_html
 from obs_profiles.profiles import ColumnProfile, NumberProfile
-from obs_profiles.wording import duration_text, number_text, rough_time_text, share_text, time_text
+from obs_profiles.wording import apart, duration_text, number_text, rough_time_text, share_text, time_text
 
 __all__ = ["distribution_chart", "meter", "rough_writer_for", "value_bars", "writer_for"]
 
@@ -49,6 +50,8 @@ def distribution_chart(*columns: ColumnProfile | None) -> str:
 
 def writer_for(column: ColumnProfile) -> Callable[[float], str]:
     """Return what writes an exact value of a column's distribution."""
+    if column.is_numeric:
+        return number_writer(column)
     return {"time": time_text, "duration": duration_text}.get(column.kind, number_text)
 
 
@@ -111,7 +114,7 @@ def _histogram(known: Sequence[NumberProfile | None], write: Callable[[float], s
         for css, values in zip(classes, shares, strict=True)
         if values is not None
     )
-    first, last = write(low), write(high)
+    first, last = apart([low, high], write)
     middle = f"<span>{caption}</span>" if caption else ""
     return (
         f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img"'

@@ -124,9 +124,13 @@ def _in_short(column: ColumnProfile) -> str:
         write = writer_for(column)
         if known.least == known.most and len(column.types) == 1:
             return f"<span>{escape(write(known.least))}</span><small>always</small>"
-        median = rough_writer_for(column)(float(known.quantiles.quantiles(0.5)))
+        middle = float(known.quantiles.quantiles(0.5))
         what = "elements, median" if column.kind == "list" else "median"
-        least, most = apart([known.least, known.most], write)
+        if column.is_numeric:
+            median, least, most = apart([middle, known.least, known.most], write)
+        else:
+            median = rough_writer_for(column)(middle)
+            least, most = apart([known.least, known.most], write)
         extent = f"{escape(least)} to {escape(most)}"
         return f"<span>{escape(median)} <em>{what}</em></span><small>{extent}</small>"
     if column.texts is not None and column.texts.lengths.moments.count and column.kind in ("text", "bytes"):
