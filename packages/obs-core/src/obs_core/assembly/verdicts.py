@@ -20,10 +20,12 @@ class VerdictAssembly:
 
     Attributes:
         by_task: Those that no deck shows, by the task's global name.
+        told: Notes that tell what a verdict tells too: the task's global name and the text.
     """
 
     def __init__(self) -> None:
         self.by_task: dict[str, list[Verdict]] = {}
+        self.told: set[tuple[str, str]] = set()
         self._counted: dict[str, VerdictCounts] = {}
         self._told: dict[str, records.VerdictSummary] = {}
 
@@ -42,7 +44,10 @@ class VerdictAssembly:
             self.by_task.setdefault(writer.global_ref(record.task), []).append(found)
 
     def take_note(self, writer: Writer, record: records.Note) -> None:
-        """Count a note as a check that warned, as its writer does."""
+        """Count a note as a check that warned, as its writer does, unless a verdict tells it too."""
+        if record.checked:
+            self.told.add((writer.global_ref(record.task), record.text))
+            return
         counts = self._counted.setdefault(writer.name, VerdictCounts())
         counts.warned += 1
         counts.said.append(("warned", "Note", record.text[:_LONGEST_NOTE]))

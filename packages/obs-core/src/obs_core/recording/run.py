@@ -229,14 +229,20 @@ class TaskState:
             self.journal.relieve()
             self.append(records.LinkMade(self.own_ref(), attached.name, attached.url))
 
-    def note(self, text: str) -> None:
-        """Let everyone who reads this task's report know something."""
+    def note(self, text: str, *, checked: bool = False) -> None:
+        """Let everyone who reads this task's report know something.
+
+        Args:
+            text: What there is to know.
+            checked: Whether a verdict tells it too; otherwise it counts as a check that warned.
+        """
         with guarded("recording a note"):
             text = as_text(text)
             self.notes.append(text)
             self.journal.relieve()
-            self.append(records.Note(self.own_ref(), text))
-            self.run.verdicts.add("warned", "Note", text)
+            self.append(records.Note(self.own_ref(), text, checked))
+            if not checked:
+                self.run.verdicts.add("warned", "Note", text)
 
     def take_verdict(self, outcome: str, name: str, found: str, span: records.Ref | None = None) -> None:
         """Record what was checked in this task, where no deck shows it.
