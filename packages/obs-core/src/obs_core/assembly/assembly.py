@@ -417,7 +417,7 @@ class Assembly:
         view = self.view
         root.verdicts = verdicts
         root.name, root.status, root.started, root.duration = view.name, view.status, view.started, view.duration
-        root.error = view.error
+        root.error, root.is_execution = view.error, True
         return [root]
 
 

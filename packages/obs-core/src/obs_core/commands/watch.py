@@ -183,12 +183,11 @@ _Row = tuple[str, str]
 
 def _head(execution: Execution, tasks: Sequence[TaskView]) -> Iterator[_Row]:
     view = execution.view
-    ended = sum(task.status != "running" for task in tasks)
+    called = [task for task in tasks if not task.is_execution]
+    ended = sum(task.status != "running" for task in called)
     now = clock.epoch() - view.started if view.status == "running" else view.duration
-    yield (
-        f"{printable(view.name)}  {view.status}, {format_duration(now)}, {ended} of {plural(len(tasks), 'task')} ended",
-        f"bold {_STYLES[view.status]}",
-    )
+    tasks_ended = f"{ended} of {plural(len(called), 'task')} ended"
+    yield f"{printable(view.name)}  {view.status}, {format_duration(now)}, {tasks_ended}", f"bold {_STYLES[view.status]}"
     yield f"{view.id} on {printable(view.host)}", "dim"
 
 
