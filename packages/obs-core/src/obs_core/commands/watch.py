@@ -186,8 +186,8 @@ def _head(execution: Execution, tasks: Sequence[TaskView]) -> Iterator[_Row]:
     called = [task for task in tasks if not task.is_execution]
     ended = sum(task.status != "running" for task in called)
     now = clock.epoch() - view.started if view.status == "running" else view.duration
-    tasks_ended = f"{ended} of {plural(len(called), 'task')} ended"
-    yield f"{printable(view.name)}  {view.status}, {format_duration(now)}, {tasks_ended}", f"bold {_STYLES[view.status]}"
+    told = f"{view.status}, {format_duration(now)}, {ended} of {plural(len(called), 'task')} ended"
+    yield f"{printable(view.name)}  {told}", f"bold {_STYLES[view.status]}"
     yield f"{view.id} on {printable(view.host)}", "dim"
 
 
