@@ -608,12 +608,12 @@ def test_what_neither_has_or_one_lacks_is_not_called_the_same() -> None:
 def test_times_of_one_name_are_told_apart() -> None:
     before, after = (run(lambda: None, name="fit") for _ in range(2))
     sides = []
-    for found, ms in ((before, 100), (after, 900)):
+    for one, ms in ((before, 100), (after, 900)):
         sums = {(is_task, "fit"): Operation(ms * MS, 1, "fit") for is_task in (True, False)}
-        sides.append(Side(found.store, found._assembly, sums))
+        sides.append(Side(one.store, one._assembly, sums))
         sides[-1].view.duration = ms * MS
-    found, _ = changed_times(*sides, Earlier())
-    assert {(one.what, one.of, one.where) for one in found} == {
+    found, _ = changed_times(sides[0], sides[1], Earlier())
+    assert {(change.what, change.of, change.where) for change in found} == {
         ("fit", "execution", "whole run"),
         ("fit", "task", ""),
         ("fit", "operation", "in fit"),
