@@ -606,3 +606,20 @@ def test_booleans_of_arrow_that_take_a_byte_are_booleans() -> None:
     column = arrow.ExtensionArray.from_storage(arrow.bool8(), arrow.array([1, 0, None, 5], arrow.int8()))
     known = profile(arrow.table({"it": column}))["it"]
     assert (dict(known.types), known.true, known.missing) == ({"boolean": 3}, 2, 1)
+
+
+def test_identifiers_of_arrow_look_as_those_of_python() -> None:
+    import uuid
+
+    import pyarrow as pa
+
+    if not hasattr(pa, "uuid"):
+        pytest.skip("this pyarrow knows no identifiers")
+    values = [uuid.UUID(int=number) for number in (1, 2, 2)]
+    table = pa.table({"it": pa.array([value.bytes for value in values], pa.uuid())})
+    frame = pd.DataFrame({"it": pd.Series(values, dtype=object)})
+    known, other = profile(table)["it"], profile(frame)["it"]
+    assert known.kind == other.kind == "object"
+    assert known.texts is not None
+    assert other.texts is not None
+    assert known.texts.frequent.sorted_by_count() == other.texts.frequent.sorted_by_count()

@@ -592,7 +592,7 @@ def test_names_of_what_is_not_profiled_are_refused(options: Any) -> None:
 @pytest.mark.parametrize("expected", [expect("delay").present(), [5], {"flights": "delay"}])
 def test_expect_takes_expectations(expected: Any) -> None:
     if isinstance(expected, list | dict):
-        with pytest.raises(TypeError, match="expect takes what"):
+        with pytest.raises(TypeError, match="what is expected is made by expect"):
             profile_data(expect=expected)
     else:
         profile_data(expect=expected)
@@ -914,3 +914,29 @@ def test_an_unreadable_last_profile_is_no_matter_for_what_is_logged(store: Recor
 def test_segments_of_what_is_logged_are_by_a_column_that_it_has(store: RecordingStore) -> None:
     with pytest.warns(UncheckedWarning, match="segments are by typo"):
         log({"delay": range(5)}, by="typo")
+
+
+def test_an_empty_list_is_no_frame_where_one_was_promised(store: RecordingStore) -> None:
+    @task
+    @profile_data(on_drift="raise")
+    def one(flights: pd.DataFrame, weather: pd.DataFrame | None = None) -> int:
+        return 1
+
+    @task
+    @profile_data(on_drift="raise")
+    def several(flights: list[pd.DataFrame], weather: pd.DataFrame) -> int:
+        return 1
+
+    with pytest.raises(UncheckedError, match="argument flights of one was not checked: it is no frame but list"):
+        one([])  # type: ignore[arg-type]
+    assert several([], BEFORE) == 1
+
+
+def test_what_a_generator_yields_is_said_not_to_be_seen(store: RecordingStore) -> None:
+    @task
+    @profile_data(on_drift="raise")
+    def parts(flights: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        yield flights
+
+    with pytest.raises(UncheckedError, match="frames that a generator yields are not seen: log them"):
+        list(parts(BEFORE))

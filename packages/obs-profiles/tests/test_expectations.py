@@ -390,3 +390,31 @@ def test_a_distinct_count_near_its_limit_says_that_two_values_may_have_one_hash(
     assert [(one.passed, one.certain) for one in check(times, rules)] == [(True, False), (True, True), (True, True)]
     (unique,) = check({"it": np.array([5, 5], "M8[s]")}, [expect("it").unique()])
     assert not unique.passed
+
+
+def test_the_ends_of_quantiles_are_the_ends_of_the_numbers(random: np.random.Generator) -> None:
+    values = random.normal(size=20_000)
+    least, most = float(values.min()), float(values.max())
+    wanted = (expect("it").quantile(0, at_least=least, at_most=least), expect("it").quantile(1, at_least=most))
+    assert [(verdict.passed, verdict.certain) for verdict in check({"it": values}, wanted)] == [(True, True)] * 2
+
+
+def test_one_expectation_is_checked_alone_and_what_is_none_is_refused() -> None:
+    assert check(FLIGHTS, expect("origin").present()).passed
+    for wrong in (["origin"], [None], "origin"):
+        with pytest.raises(TypeError, match="what is expected is made by expect"):
+            check(FLIGHTS, wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("values", [["a", "b"], {"a"}, ("a",), np.array(["a"]), pd.Series(["a"])])
+def test_among_takes_values_one_by_one(values: Any) -> None:
+    with pytest.raises(TypeError, match=r"among\(\*values\)"):
+        expect("origin").among(values)
+
+
+@pytest.mark.parametrize("make", [expect.rows, expect("it").distinct, expect("it").length, expect("it").deviation])
+def test_no_count_is_below_zero(make: Any) -> None:
+    for limits in ({"at_least": -1}, {"at_most": -1}):
+        with pytest.raises(ValueError, match="is below 0"):
+            make(**limits)
+    assert make(at_least=0).at_least == 0

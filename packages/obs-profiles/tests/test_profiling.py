@@ -640,7 +640,7 @@ def test_a_distinct_count_is_exact_only_where_no_hash_decides() -> None:
     assert round(numbers.distinct.estimate) == 1
     assert (numbers.distinct_count, numbers.all_different) == ((2, 2, 2), True)
     many = profile({"it": [one, other, *range(200_000, 200_300)]})["it"]  # no table has so many
-    assert (many.distinct_count, many.all_different) == ((301, 301, 302), True)
+    assert (many.distinct_count, many.all_different) == ((302, 302, 302), True)
     times = profile({"it": np.array([one, other], "M8[ns]")})["it"]
     assert (times.distinct_count, times.all_different) == ((1, 1, 2), None)
     for values, exact in (
@@ -656,3 +656,91 @@ def test_what_looks_alike_may_differ() -> None:
     for values in (["a", b"a"], [[1] * 500 + [2], [1] * 500 + [3]], [10**400, 10**401]):
         known = profile({"it": values})["it"]
         assert (known.distinct_count, known.all_different) == ((1, 1, 2), None)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "arrow", "numpy", "list"])
+def test_segments_of_columns_in_a_mapping_are_by_place_not_by_label(library: str) -> None:
+    import polars as pl
+    import pyarrow as pa
+
+    make: dict[str, Any] = {
+        "pandas": lambda values: pd.Series(values, index=[3, 2, 1, 0]),  # its labels are other places
+        "polars": pl.Series,
+        "arrow": pa.array,
+        "numpy": np.array,
+        "list": list,
+    }
+    made = make[library]
+    found = profile({"number": made([1, 2, 2, 3]), "word": made(["x", "y", "y", "z"])}, by="word")
+    least = {value: part["number"].distribution for value, part in found.segments.items()}
+    assert {value: known and known.least for value, known in least.items()} == {"x": 1, "y": 2, "z": 3}
+    assert found.segments["y"].rows == 2
+
+
+def test_segments_of_columns_whose_labels_are_texts() -> None:
+    found = profile({"it": pd.Series([1, 2, 2], index=list("abc"))}, by="it")
+    assert {value: part.rows for value, part in found.segments.items()} == {"2": 2, "1": 1}
+
+
+def test_a_mapping_in_batches_is_cut_by_place_and_its_columns_are_of_one_length(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("obs_profiles.columns.frames.BATCH_ROWS", 100)
+    labels = np.arange(250) * 7.0  # slices of an index of floats go by label
+    known = profile({"it": pd.Series(np.arange(250), index=labels)})["it"]
+    assert (known.rows, known.distinct_count.estimate) == (250, 250)
+    # Of as many whole batches nothing was missed in the first ones, and the rest of the second column was.
+    with pytest.raises(ValueError, match="of one length; these are of several: one: 200, other: 300"):
+        profile({"one": np.arange(200), "other": np.arange(300)})
+
+
+def test_only_profiles_are_merged() -> None:
+    one: Any = profile({"it": [1]})
+    with pytest.raises(TypeError, match="several parts"):
+        merge(one)
+    with pytest.raises(TypeError, match=r"merge takes profiles, .* not str"):
+        merge(["it"])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="not int"):
+        merge([one, 5])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="not NoneType"):
+        merge([None])  # type: ignore[list-item]
+
+
+def test_what_is_all_different_has_as_many_distinct_values(random: np.random.Generator) -> None:
+    for values in (random.normal(size=20_000), np.arange(20_000), [f"id{number}" for number in range(20_000)]):
+        known = profile({"it": values})["it"]
+        assert known.all_different is True
+        assert known.distinct_count == (20_000, 20_000, 20_000)
+
+
+@pytest.mark.parametrize("data", [[1, 2], pd.Index([1, 2]), pd.Categorical(["a"]), ["a"], [[1], [2]]])
+def test_what_is_no_frame_is_refused_by_its_own_name(data: Any) -> None:
+    with pytest.raises(TypeError, match=f"not {type(data).__name__} of (int|str|list)"):
+        profile(data)
+
+
+def test_an_address_in_memory_is_no_part_of_a_value() -> None:
+    class Plain:
+        pass
+
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError("mine")
+
+    values = [[Plain()], Broken(), print, len, Plain(), lambda: None]
+    known = profile({"it": pd.Series(values, dtype=object)}, by="it")
+    texts = known["it"].texts
+    assert texts is not None
+    shown = [*texts.frequent.values, *known.segments]
+    assert not [text for text in shown if "0x" in text]
+
+
+def test_what_is_behind_a_profile_is_refused() -> None:
+    with pytest.raises(ProfileFormatError, match="behind this profile are 3 bytes"):
+        Profile.from_bytes(profile({"it": [1]}).to_bytes() + b"and")
+
+
+def test_a_matrix_has_numbers() -> None:
+    with pytest.warns(PendingDeprecationWarning):
+        known = profile(np.matrix([[1, 2], [3, 4]]))
+    assert [known[name].kind for name in known] == ["integer", "integer"]

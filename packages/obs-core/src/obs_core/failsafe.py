@@ -32,7 +32,7 @@ def warn(message: str) -> None:
     except ObsWarning:
         if strict():
             raise
-    except Exception as error:
+    except BaseException as error:
         sent = interruption(error, sys._getframe(0))
         if sent is not None:
             raise sent from None

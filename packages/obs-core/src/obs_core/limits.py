@@ -176,9 +176,9 @@ def _may_be_ended(frame: FrameType | None) -> bool:
 
 def _watch() -> None:
     me = threading.get_ident()
-    threading.current_thread().name = (
-        "obs-render-timeout"  # by which it is known to be obs's, and is no reason to go on
-    )
+    with contextlib.suppress(RuntimeError):  # Python makes no object of a thread where there is no `sys.excepthook`
+        # By this name it is known to be obs's, and is no reason to go on.
+        threading.current_thread().name = "obs-render-timeout"
     while _watcher in (None, me):  # whoever started us may have been interrupted, and started another one
         limit = render_timeout()
         time.sleep(min(1.0, max(0.005, limit / 4)) if limit > 0 else 1.0)

@@ -14,7 +14,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -348,6 +348,19 @@ def test_gc_removes_what_is_old_and_nothing_else(folder: Path, capsys: pytest.Ca
         assert (folder / "executions" / old.id).exists()
         assert obs(["gc", "--older-than", "30m"]) == 0
     assert [path.name for path in (folder / "executions").iterdir()] == [new.id]
+
+
+@pytest.mark.posix
+def test_a_warning_of_a_command_shows_no_code(
+    folder: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    with execution("kept", store=folder) as run:
+        pass
+    (folder / "executions" / run.id / "run-0000.jsonl").symlink_to("run-0000.jsonl")
+    source = "from obs_core.commands.main import main; main(['gc', '--older-than', '1d'])"
+    said = run_script(source, env={"OBS_STRICT": "0"}).stderr.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("obs: shared content is left as it is")
 
 
 def test_gc_never_touches_a_running_execution(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

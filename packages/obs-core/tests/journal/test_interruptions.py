@@ -61,6 +61,53 @@ print(json.dumps({"id": run.id, "appended": appended, "raised": raised}))
 """
 
 
+ENDS_ABRUPTLY = """
+import json, os, signal
+from obs_core import execution, span
+
+def end(*_):
+    with span("handled"):
+        pass
+    os._exit(0)
+
+with execution("night") as run:
+    children, told = [], []
+    for n in range(8):
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            signal.signal(signal.SIGALRM, end)
+            signal.setitimer(signal.ITIMER_REAL, 0.05 + 0.003 * n)
+            number = 0
+            while True:
+                with span("step", child=n, number=number):
+                    pass
+                number += 1
+                os.write(writing, b".") if number % 1000 == 0 else None
+        os.close(writing)
+        children.append(child)
+        told.append(reading)
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
+    print(json.dumps([len(os.read(reading, 100_000)) * 1000 for reading in told]))
+"""
+
+
+@needs_alarms
+@pytest.mark.posix
+def test_a_handler_that_ends_the_process_in_the_midst_of_writing_loses_nothing(
+    folder: Path, run_script: RunScript
+) -> None:
+    said = json.loads(run_script(ENDS_ABRUPTLY).stdout)
+    recorded = load_execution("last", folder)
+    spans = list(recorded.span.walk())
+    assert sum(one.name == "handled" for one in spans) == 8
+    steps = Counter((one.attributes["child"], one.attributes["number"]) for one in spans if one.name == "step")
+    assert max(steps.values()) == 1
+    assert all(steps[child, number] for child in range(8) for number in range(said[child]))
+    assert (recorded.view.lost_records, recorded.missing) == (0, [])
+
+
 @needs_alarms
 def test_timeouts_lose_nothing_and_write_nothing_twice(folder: Path, run_script: RunScript, tmp_path: Path) -> None:
     ran = run_script(TIMEOUTS, env={"OBS_STRICT": "0"})

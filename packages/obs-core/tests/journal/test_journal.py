@@ -279,6 +279,31 @@ print(waited)
     assert result.stderr.count("File too large") == 3
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no such limit")
+def test_what_a_child_could_not_write_before_os_exit_is_counted(
+    run_script: Callable[..., subprocess.CompletedProcess[str]], folder: Path
+) -> None:
+    run_script("""
+import os, resource, signal
+from obs_core import execution, span
+
+with execution("night"):
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+        for number in range(3000):
+            with span("step", text="x" * 50):
+                pass
+        os._exit(0)
+    os.waitpid(child, 0)
+""", env={"OBS_STRICT": "0"})  # fmt: skip
+    recorded = load_execution("last", folder)
+    steps = sum(one.name == "step" for one in recorded.span.walk())
+    assert steps + recorded.view.lost_records >= 3000
+    assert any("could not be written" in note for note in recorded.missing)
+
+
 @pytest.mark.parametrize("damaged", ["execution", "head"])
 def test_an_execution_whose_beginning_is_damaged_is_shown_as_far_as_its_id_tells(
     damaged: str, store: RecordingStore

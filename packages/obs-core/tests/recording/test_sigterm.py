@@ -330,3 +330,53 @@ with execution("night"):
     )
     assert said.stdout == f"{-signal.SIGTERM}\n"
     assert [one.status for one in list_executions(folder)] == ["succeeded"]
+
+
+def test_a_forked_child_that_is_told_to_end_before_it_runs_ends(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    said = run_script(
+        """
+import os, signal, time
+from obs_core import span
+with span("first"):
+    pass
+codes = set()
+for _ in range(50):
+    pid = os.fork()
+    if not pid:
+        time.sleep(1)
+        os._exit(0)
+    os.kill(pid, signal.SIGTERM)
+    codes.add(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+print(codes)
+"""
+    )
+    assert said.stdout == f"{{{-signal.SIGTERM}}}\n"
+
+
+def test_a_worker_ends_though_the_signal_does_not_interrupt_what_its_main_thread_waits_for(
+    folder: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    said = run_script(
+        """
+import multiprocessing, os, signal, threading
+from obs_core import execution, span
+def get_it_elsewhere():
+    # As if it came just before the main thread waits: Python notes it, and nothing wakes that thread.
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+with execution("night"):
+    pid = os.fork()
+    if not pid:
+        lock = multiprocessing.Lock()
+        signal.alarm(20)
+        with span("part"), lock:
+            threading.Timer(0.1, get_it_elsewhere).start()
+            lock.acquire()
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    )
+    assert said.stdout == f"{-signal.SIGTERM}\n"
+    recorded = load_execution("last", folder)
+    assert [(one.name, one.status) for one in recorded.span.walk() if one.name == "part"] == [("part", "failed")]

@@ -50,6 +50,18 @@ def test_attributes_that_json_does_not_know_are_told_by_their_text(store: Record
     }
 
 
+def test_an_integer_that_is_too_large_to_be_written_costs_no_span(store: RecordingStore) -> None:
+    with execution("night", tags={"large": 10**5000}), span("fit", large=10**5000, inside=[{"it": -(10**5000)}]):
+        pass
+    (fit,) = store.last().span.children
+    assert fit.attributes == {
+        "large": "<int of about 5,000 digits>",
+        "inside": [{"it": "<int of about 5,000 digits>"}],
+    }
+    assert store.last().view.tags == {"large": "<int of about 5,000 digits>"}
+    assert store.last().view.lost_records == 0
+
+
 def test_attributes_are_kept_as_given_and_as_set(store: RecordingStore) -> None:
     with execution("night"), span("read", path="a.csv", rows=1) as reading:
         reading.set(rows=2, columns=["x"])

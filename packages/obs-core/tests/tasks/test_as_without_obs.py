@@ -22,6 +22,8 @@ WITH = """
 from obs_core import Deck, attach, carrier, execution, span, task, track
 def deck(value):
     Deck("Mine", value)
+def publish():
+    Deck.publish()
 """
 
 WITHOUT = """
@@ -37,6 +39,8 @@ def track(items, *more, **named):
 def carrier():
     return ""
 def deck(value):
+    pass
+def publish():
     pass
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import typing
 from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from obs_core.text.bounded_repr import bounded_repr, describe_error
+from obs_core.text.bounded_repr import as_told, bounded_repr, describe_error, int_text
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.binary(max_size=20),
@@ -180,3 +181,26 @@ def test_an_error_is_told_in_one_bounded_line() -> None:
     assert describe_error(ValueError()) == "ValueError"
     assert describe_error(ValueError("x" * 100_000)) == f"ValueError: {'x' * 500}..."
     assert describe_error(WithoutText()) == "WithoutText: (its message cannot be had)"
+
+
+def test_an_integer_that_python_refuses_to_write_is_told_by_its_digits() -> None:
+    assert (int_text(-5), int_text(10**2000)) == ("-5", str(10**2000))
+    assert int_text(10**5000) == "<int of about 5,000 digits>"
+
+
+def test_a_lower_limit_of_the_users_own_is_no_error() -> None:
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    try:
+        assert int_text(10**700) == "<int of about 700 digits>"
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
+def test_a_value_whose_text_raises_is_told_all_the_same() -> None:
+    class Mute:
+        def __str__(self) -> str:
+            raise ValueError("no")
+
+    assert as_told(Mute()).endswith("its repr raised ValueError: no>")
+    assert [as_told("a"), as_told(3), as_told(10**5000)] == ["a", "3", "<int of about 5,000 digits>"]

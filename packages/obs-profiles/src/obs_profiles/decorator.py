@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NoReturn, ParamSpec, TypeVar
@@ -14,9 +15,18 @@ from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import parts_of
 from obs_profiles.columns import is_frame
 from obs_profiles.comparison import DEFAULT_THRESHOLD, Drift, Thresholds, check_thresholds, drift
-from obs_profiles.expectations import Checked, Expectation, check
+from obs_profiles.expectations import Checked, Expectation, check, expectations_of
 from obs_profiles.pages import checked_html, drift_html, not_compared_html, profile_html
-from obs_profiles.places import RESULT, Place, arguments_of, frames_in, parameters_of, promises_frame, root_of
+from obs_profiles.places import (
+    RESULT,
+    Place,
+    arguments_of,
+    frames_in,
+    parameters_of,
+    promises_frame,
+    promises_several,
+    root_of,
+)
 from obs_profiles.profiles import Profile
 from obs_profiles.references import Reference, pinned, pinned_for, profile_by, reference_for
 from obs_profiles.refusals import (
@@ -141,9 +151,9 @@ class profile_data(TaskDecorator):
         self._on_drift = on_drift
         self._thresholds = thresholds
         self._expect = (
-            {name: _expectations(each) for name, each in expect.items()}
+            {name: expectations_of(each) for name, each in expect.items()}
             if isinstance(expect, Mapping)
-            else _expectations(expect)
+            else expectations_of(expect)
         )
         self._on_failure = on_failure if self._expect else None
         self._refuse_unwatched()
@@ -269,9 +279,10 @@ class profile_data(TaskDecorator):
         places = [place for place in frames_in(whole) if self._is_asked_for(place)]
         for place in places:
             self._try(seen, place.text(seen.call), partial(self._look_at_frame, seen, place))
-        if places or self._worst is None or whole.name in seen.named or _is_empty(whole.data):
+        if places or self._worst is None or whole.name in seen.named:
             return
-        if promises_frame(seen.call.hints().get(root_of(whole.name))):
+        hint = seen.call.hints().get(root_of(whole.name))
+        if promises_frame(hint) and not (_is_empty(whole.data) and promises_several(hint)):
             self._tell_absent(seen, whole)
 
     def _look_at_frame(self, seen: _Call, place: Place) -> None:
@@ -303,6 +314,8 @@ class profile_data(TaskDecorator):
             return
         kind = "None" if place.data is None else type(place.data).__name__
         found = f"it is no frame but {kind}" if is_whole else "there is none"
+        if root_of(place.name) == RESULT and _yields(seen.call.function):
+            found = "frames that a generator yields are not seen: log them, or leave the result out with outputs=False"
         self._tell_unchecked(seen, f"{place.text(seen.call)} was not checked: {found}", self._worst)
 
     def _look_back(self, seen: _Call) -> None:
@@ -465,16 +478,6 @@ def log(data: Any, name: str = "data", *, by: str | Sequence[str] | None = None)
     return known
 
 
-def _expectations(expected: _Expected) -> tuple[Expectation, ...]:
-    found: tuple[Any, ...] = (expected,) if isinstance(expected, Expectation) else tuple(expected)
-    other = next((each for each in found if not isinstance(each, Expectation)), None)
-    if other is not None:
-        raise TypeError(
-            f"expect takes what obs_profiles.expect makes, such as expect('delay').present(), not {other!r}"
-        )
-    return found
-
-
 def _in_numbers(compared: Drift) -> dict[str, float]:
     """Return how far a data set drifted, for curves over runs."""
     distances = [column.distance for column in compared if column.distance is not None]
@@ -497,6 +500,10 @@ def _listed(found: Sequence[Any], between: str) -> str:
 
 def _is_empty(value: Any) -> bool:
     return isinstance(value, list | tuple | Mapping) and not len(value)
+
+
+def _yields(function: Callable[..., Any] | None) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _name(function: Any) -> str:

@@ -15,7 +15,7 @@ from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile
 from obs_profiles.profiling import profile_of
 from obs_profiles.wording import count_text
 
-__all__ = ["Checked", "ColumnExpectations", "Expectation", "Verdict", "check", "expect"]
+__all__ = ["Checked", "ColumnExpectations", "Expectation", "Verdict", "check", "expect", "expectations_of"]
 
 _NAMED = 5
 
@@ -232,27 +232,40 @@ class _Expect:
 expect = _Expect()
 
 
-def check(data: Any, expectations: Iterable[Expectation]) -> Checked:
+def check(data: Any, expectations: Expectation | Iterable[Expectation]) -> Checked:
     """Check what is expected of data.
 
     Args:
         data: A profile, or what `obs_profiles.profile` takes.
-        expectations: What `expect` makes.
+        expectations: What `expect` makes, one or several.
 
     Returns:
         A verdict on each.
 
     Raises:
-        TypeError: `data` is no data and no profile.
+        TypeError: `data` is no data and no profile, or something else is expected.
 
     Examples:
         >>> check({"delay": [3.5, None]}, [expect("delay").missing(at_most=0.1)]).passed
         False
     """
+    wanted = expectations_of(expectations)
     profile = profile_of(data)
-    wanted = tuple(expectations)
     may_be_empty = _MayBeEmpty.by(wanted)
     return Checked(tuple(_verdict(profile, each, may_be_empty) for each in wanted), profile.rows)
+
+
+def expectations_of(expected: Expectation | Iterable[Expectation]) -> tuple[Expectation, ...]:
+    """Return what is expected, one or several, as a tuple.
+
+    Raises:
+        TypeError: Something is no expectation.
+    """
+    found: tuple[Any, ...] = (expected,) if isinstance(expected, Expectation) else tuple(expected)
+    for each in found:
+        if not isinstance(each, Expectation):
+            raise TypeError(f"what is expected is made by expect, as in expect('delay').present(), and is not {each!r}")
+    return found
 
 
 class _Found(NamedTuple):
@@ -405,6 +418,8 @@ def _quantile(column: ColumnProfile, expected: Expectation) -> _Found | None:
     level = (expected.level * (below + finite + above) - below) / finite
     if level < 0 or level > 1:
         return _exactly(-math.inf if level < 0 else math.inf)
+    if level in (0, 1):
+        return _exactly(float(known.most if level else known.least))
     levels = [level, max(0.0, level - error), min(1.0, level + error)]
     value, least, most = known.quantiles.quantiles(levels).tolist()
     if levels[1] == 0:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from obs_profiles.columns import is_frame
 from obs_profiles.columns.objects import as_float, is_missing
 from obs_profiles.wording import count_text, number_text, share_text, time_text
 
@@ -24,6 +25,7 @@ _KINDS = ("integer", "number", "text", "bytes", "boolean", "time", "duration", "
 _LIMITED = ("deviation", "distinct", "length", "mean", "missing", "quantile", "range", "rows", "unique")
 _LISTED = {"among": "value", "columns": "name", "type": "type"}
 _SHARES = ("missing", "unique")
+_NEVER_NEGATIVE = ("deviation", "distinct", "length", "rows")
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
@@ -116,6 +118,8 @@ def refuse_what_means_nothing(expected: Expectation) -> None:
             raise ValueError(f"no {measure} is at least {low!r} and at most {high!r}")
     if measure in _SHARES and not all(limit is None or 0 <= limit <= 1 for limit in (low, high)):  # type: ignore[operator]
         raise ValueError(f"a limit of {measure} is a share, from 0 to 1, not {high!r}")
+    if measure in _NEVER_NEGATIVE and any(limit is not None and limit < 0 for limit in (low, high)):  # type: ignore[operator]
+        raise ValueError(f"no {measure} is below 0: its limits are not {low!r} and {high!r}")
     if measure == "quantile" and not 0 <= expected.level <= 1:
         raise ValueError(f"a quantile is of a share from 0 to 1, not of {expected.level!r}")
 
@@ -124,10 +128,17 @@ def _refuse_values(expected: Expectation) -> None:
     noun = _LISTED[expected.measure]
     if not expected.values:
         raise ValueError(f"an expectation of {expected.measure} needs a {noun}, at least one")
+    if expected.measure == "among" and any(_is_several(value) for value in expected.values):
+        raise TypeError("among takes values one by one, as in among(*values), and no lists, sets or columns of them")
     if expected.measure == "type" and (unknown := [each for each in expected.values if each not in _KINDS]):
         raise ValueError(f"there is no type {unknown[0]!r}; there are: {', '.join(_KINDS)}")
     if expected.measure == "columns" and not all(isinstance(name, str) for name in expected.values):
         raise TypeError(f"columns are named by texts, not by {expected.values!r}")
+
+
+def _is_several(value: Any) -> bool:
+    """Tell whether somebody forgot the star: values of a column of lists are not counted, so none is among others."""
+    return isinstance(value, list | tuple | set | frozenset | dict | np.ndarray) or is_frame(value)
 
 
 # ---- how they read ----------------------------------------------------------------------------------------------

@@ -31,12 +31,19 @@ def merge(profiles: Iterable[Profile]) -> Profile:
         The profile of all rows. A column that a part lacks is one of the parts that have it.
 
     Raises:
+        TypeError: There is something else among them.
         ValueError: There are none.
 
     Examples:
         >>> whole = merge(profile(frame) for frame in pd.read_csv("flights.csv", chunksize=100_000))
     """
+    given: object = profiles
+    if isinstance(given, Profile):  # which can be iterated over, too
+        raise TypeError("merge takes the profiles of several parts, as in merge([one, another]), not one profile")
     parts = list(profiles)
+    for part in parts:
+        if not isinstance(part, Profile):
+            raise TypeError(f"merge takes profiles, as profile(data) makes them, not {type(part).__name__}")
     if not parts:
         raise ValueError("there are no profiles to merge")
     return merged(parts, capacity=CAPACITY) if len(parts) > 1 else parts[0]

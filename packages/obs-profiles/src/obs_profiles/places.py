@@ -13,7 +13,16 @@ from obs_core import TaskCall
 from obs_core.values.hints import parts_of
 from obs_profiles.columns import is_frame, is_frame_elsewhere, is_frame_type
 
-__all__ = ["RESULT", "Place", "arguments_of", "frames_in", "parameters_of", "promises_frame", "root_of"]
+__all__ = [
+    "RESULT",
+    "Place",
+    "arguments_of",
+    "frames_in",
+    "parameters_of",
+    "promises_frame",
+    "promises_several",
+    "root_of",
+]
 
 RESULT = "return"
 
@@ -110,6 +119,12 @@ def promises_frame(hint: Any) -> bool:
     """Tell whether a hint names a frame, also within others: ``list[DataFrame]``, ``Iterator[LazyFrame]``."""
     kinds = (getattr(part, "__origin__", part) for part in parts_of(hint))
     return any(is_frame_type(kind) or is_frame_elsewhere(kind) for kind in kinds if isinstance(kind, type))
+
+
+def promises_several(hint: Any) -> bool:
+    """Tell whether a hint names what holds several values, of which there may be none: ``list[DataFrame]``."""
+    kinds = (getattr(part, "__origin__", part) for part in parts_of(hint))
+    return any(issubclass(kind, Iterable) and not is_frame_type(kind) for kind in kinds if isinstance(kind, type))
 
 
 def root_of(name: str) -> str:

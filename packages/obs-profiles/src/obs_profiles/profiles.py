@@ -273,7 +273,7 @@ class ColumnProfile:
         estimate, error = min(self.distinct.estimate, self.present), self.distinct.relative_error
         if math.isinf(error):  # some values were not counted: there is at least one, and no two need be equal
             return DistinctCount(estimate, min(1, self.present), self.present)
-        counted = self._counted_distinct()
+        counted = self.present if self._all_different_by_table() else self._counted_distinct()
         if counted is not None:
             return DistinctCount(counted, counted, counted)
         known = estimate if error else round(estimate)

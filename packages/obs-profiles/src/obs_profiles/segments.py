@@ -9,7 +9,7 @@ import numpy as np
 
 from obs_core.interruptions import let_pass
 from obs_core.secrets import mask
-from obs_profiles.columns import batches_of, names_of, storable
+from obs_profiles.columns import batches_of, names_of, rows_of, storable
 from obs_profiles.columns.objects import is_missing, look
 from obs_profiles.merging import MISSING, OTHERS, merged
 from obs_profiles.profiles import Profile
@@ -113,6 +113,8 @@ def _text(value: Any) -> str:
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # integers beside missing ones are floats to pandas
         text = str.__str__(value) if isinstance(value, str) else str(value)
+        if not isinstance(value, str) and " at 0x" in text:
+            text = look(value)  # an address in memory is another one in each process
     except BaseException as error:
         let_pass(error)
         text = look(value)
@@ -124,7 +126,7 @@ def _text(value: Any) -> str:
 
 def _taken(frame: Any, rows: Any) -> Any:
     if isinstance(frame, Mapping):
-        return {name: [values[row] for row in rows] for name, values in frame.items()}
+        return {name: rows_of(values, rows) for name, values in frame.items()}
     if hasattr(frame, "iloc"):
         return frame.iloc[rows]
     return frame.take(rows) if hasattr(frame, "take") and not isinstance(frame, np.ndarray) else frame[rows]

@@ -7,11 +7,12 @@ import importlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 
 from obs_core.__about__ import __version__
 from obs_core.commands.base import Command, CommandError
-from obs_core.failsafe import ObsError, strict
+from obs_core.failsafe import ObsError, ObsWarning, strict
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, what the command tells by it (``obs check``: 1), or 2 for wrong input.
     """
     _spare_typing_extensions()
+    warnings.formatwarning = _formatted_warning
     _prepare_streams()
     try:
         return _flushed(_exit_code(sys.argv[1:] if arguments is None else list(arguments)))
@@ -89,6 +91,18 @@ def _flushed(code: int) -> int:
             sys.stderr.write(f"obs: {_one_line(error)}\n")
             return 2
     return code
+
+
+def _formatted_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Write a warning of ours as a command's other words: whoever typed it has no use for the line of our code."""
+    if issubclass(category, ObsWarning):
+        return f"obs: {_one_line(message)}\n"
+    return _format_any(message, category, filename, lineno, line)
+
+
+_format_any = warnings.formatwarning
 
 
 def _spare_typing_extensions() -> None:
@@ -224,5 +238,5 @@ def _commands() -> dict[str, Command]:
     return commands
 
 
-def _one_line(error: BaseException) -> str:
+def _one_line(error: BaseException | str) -> str:
     return " ".join(str(error).split()) or type(error).__name__

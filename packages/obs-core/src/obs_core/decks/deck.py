@@ -144,9 +144,11 @@ class Deck:
     @staticmethod
     def publish() -> None:
         """Write the current task's report as a file now, while it runs; it is written again when the task ends."""
-        from obs_core.recording.publishing import publish
+        task = innermost().task
+        with guarded("publishing the report", task.note):  # the import too may fail: no descriptor may be left
+            from obs_core.recording.publishing import publish
 
-        publish(innermost().task)
+            publish(task)
 
     def _repr_html_(self) -> str:
         from obs_core.decks.notebook_cells import brought_here

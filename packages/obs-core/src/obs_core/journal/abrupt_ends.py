@@ -19,17 +19,21 @@ __all__ = ["no_longer_precede", "precede"]
 _NAMES = ("_exit", "abort", "execv", "execve")
 """The other functions of the exec family call one of these, as attributes of `os`."""
 
-_works: list[Callable[[], None]] = []
+_MAY_COME_BACK = frozenset(("execv", "execve"))
+"""What raises, and lets the program go on, if there is no such file."""
+
+_works: list[Callable[[bool], None]] = []
 """What is called, in this order."""
 
 _is_replaced = False
 
 
-def precede(work: Callable[[], None]) -> None:
+def precede(work: Callable[[bool], None]) -> None:
     """Call something before this process, or a forked child, ends abruptly; what was given last is called first.
 
     Args:
-        work: What is called; it must be quick.
+        work: What is called, with whether the end is certain: whatever a signal handler that ends the process
+            interrupted will then never be gone on with. It must be quick.
     """
     global _is_replaced
     if work not in _works:
@@ -37,21 +41,21 @@ def precede(work: Callable[[], None]) -> None:
     if not _is_replaced:
         _is_replaced = True
         for name in _NAMES:
-            setattr(os, name, _after_works(getattr(os, name)))
+            setattr(os, name, _after_works(getattr(os, name), name not in _MAY_COME_BACK))
 
 
-def no_longer_precede(work: Callable[[], None]) -> None:
+def no_longer_precede(work: Callable[[bool], None]) -> None:
     """Take back what was given to `precede`."""
     if work in _works:
         _works.remove(work)
 
 
-def _after_works(end: Callable[..., Any]) -> Callable[..., Any]:
+def _after_works(end: Callable[..., Any], is_certain: bool) -> Callable[..., Any]:
     @functools.wraps(end)
     def ends(*args: Any, **kwargs: Any) -> Any:
         for work in () if sys.is_finalizing() else tuple(_works):
             with guarded("writing what was recorded before the process ends"):
-                work()
+                work(is_certain)
         return end(*args, **kwargs)
 
     return ends

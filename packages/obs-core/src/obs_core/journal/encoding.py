@@ -12,6 +12,7 @@ import msgspec
 from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.journal.numbering import Numbering
+from obs_core.text.bounded_repr import int_text
 from obs_core.text.masking import mask, mask_value, masks_anything
 
 _Row = Any
@@ -257,7 +258,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, float, bytes)):
         return value  # bytes of a record of ours: JSON holds them as base64
     if isinstance(value, int):
-        return value if -(2**63) <= value < 2**63 else str(value)
+        return value if -(2**63) <= value < 2**63 else int_text(value)
     if isinstance(value, dict):
         return {_text(str(key)): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

@@ -64,6 +64,9 @@ class Flushed(Protocol):
     def flush(self, wait: bool = False) -> bool:
         """Write everything appended so far."""
 
+    def flush_at_last(self) -> None:
+        """Write what can be written at once, whatever this thread was in the midst of."""
+
     def beat(self) -> None:
         """Write everything appended so far, or a sign of life after a silence."""
 
@@ -120,11 +123,14 @@ def watch(journal: Flushed) -> None:
         abrupt_ends.precede(_write_what_is_there)
 
 
-def _write_what_is_there() -> None:
+def _write_what_is_there(is_certain: bool) -> None:
     """Write what can be written at once: the process ends without a word."""
     for journal in [*_journals, *_stragglers()]:
         with contextlib.suppress(ObsError):
-            journal.flush()
+            if is_certain:
+                journal.flush_at_last()
+            else:
+                journal.flush()
 
 
 def keep_alive() -> None:
@@ -308,8 +314,8 @@ def _start() -> None:
     if sys.is_finalizing():
         return  # a thread that is started now never runs, and whoever starts it waits for it
     last_round = clock.wall()
-    thread = threading.Thread(target=_flush_forever, name="obs-flusher", daemon=True)
     try:
+        thread = threading.Thread(target=_flush_forever, name="obs-flusher", daemon=True)
         thread.start()
     except RuntimeError:  # the interpreter is ending, or threads are used up: tasks flush at their ends all the same
         _thread = None

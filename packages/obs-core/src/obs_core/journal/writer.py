@@ -239,6 +239,27 @@ class Journal:
                 raise
             return False
 
+    def flush_at_last(self) -> None:
+        """Write what a store takes at once, and say what a folder did not take: the process ends when this returns.
+
+        A signal handler may have interrupted this very thread in the midst of encoding or writing. As that will never
+        be gone on with, it begins again here; nothing is there twice, by rule 1.
+
+        Raises:
+            ObsError: The store did not take it, and `OBS_STRICT` is set.
+        """
+        me = threading.get_ident()
+        if self._encoding_in == me:
+            self._encoding_in = 0
+        if self._writing_in == me:
+            self._writing_in = 0
+        for file in list(self._files.values()):
+            file.next_try = 0
+        self._claimed = {path: thread for path, thread in self._claimed.items() if thread != me}
+        self.flush()
+        if self.store.local and self._failure is not None:
+            self.give_up()
+
     def beat(self) -> None:
         """Write everything appended so far, or a sign of life after a silence."""
         if self.used and not (self.items or self._frames or self._is_over):

@@ -160,7 +160,7 @@ class _Keeping:
         abrupt_ends.precede(self._before_an_abrupt_end)
         atexit.register(self.restore)
 
-    def _before_an_abrupt_end(self) -> None:
+    def _before_an_abrupt_end(self, _is_certain: bool) -> None:
         if os.getpid() == self._pid and not self._stopped.is_set():
             self.pass_on()
             self._give_back()

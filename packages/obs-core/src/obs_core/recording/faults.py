@@ -17,7 +17,6 @@ import functools
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 
 from obs_core.failsafe import guarded
@@ -191,7 +190,6 @@ def _take_own_file(run: Run) -> None:
 
 def _has_child() -> None:
     _watch.children = True
-    _let_through()
 
 
 def _remove_empty_of_children(path: str) -> None:
@@ -200,22 +198,6 @@ def _remove_empty_of_children(path: str) -> None:
     for name in os.listdir(folder):
         if name.startswith("faults-"):
             _remove_empty(os.path.join(folder, name))
-
-
-_masks: dict[int, set[signal.Signals]] = {}
-"""By thread that forks: the signals that it let wait before."""
-
-
-def _before_fork() -> None:
-    """Let SIGTERM wait for a moment: a child that got it at once would write to its parent's file."""
-    if _watch.registered:
-        _masks[threading.get_ident()] = {*signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})}  # type: ignore[arg-type]
-
-
-def _let_through() -> None:
-    mask = _masks.pop(threading.get_ident(), None)
-    if mask is not None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _after_fork() -> None:
@@ -233,10 +215,8 @@ def _after_fork() -> None:
                 _point_to(os.devnull)
                 if followed and _watch.enabled:
                     _take_own_file(followed[-1])
-    _let_through()
-    _masks.clear()  # of threads that the child does not have
 
 
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_has_child, after_in_child=_after_fork)
+    os.register_at_fork(after_in_parent=_has_child, after_in_child=_after_fork)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import atexit
 import functools
 import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +21,7 @@ from obs_core.failsafe import guarded, keep_away
 from obs_core.journal import flusher, records
 from obs_core.locks import members, new_rlock
 from obs_core.recording import ends, executions, joining, supervised
-from obs_core.recording.process_end import ProcessEnd, outermost_frame
+from obs_core.recording.process_end import ProcessEnd, is_child_of_multiprocessing, outermost_frame
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
 from obs_core.recording.scope import current, going_on, look_after, operation_logs
 from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget
@@ -125,7 +124,7 @@ def _begin_ambient() -> TaskState:
         at_sigterm(run, functools.partial(_end_ambient, run))
         if os.getpid() != _registered_in:
             atexit.register(_end_ambient, run)  # a forked child may have cleared what was registered
-        if not run.store.local or _is_child_of_multiprocessing():
+        if not run.store.local or is_child_of_multiprocessing():
             flusher.at_exit_of_threads(functools.partial(_end_ambient, run))
     return run.root
 
@@ -163,12 +162,6 @@ def _write_at_once(task: TaskState, then: Callable[[], None] = lambda: None) -> 
     journal.append = task.append = append_and_write
 
 
-def _is_child_of_multiprocessing() -> bool:
-    """Tell whether this process may end without running `atexit`."""
-    process = sys.modules.get("multiprocessing.process")
-    return process is not None and process.parent_process() is not None
-
-
 def _end_ambient(run: Run, terminated: Terminated | None = None) -> None:
     with ending():
         _end_ambient_now(run, terminated)
@@ -200,7 +193,7 @@ def _end_ambient_now(run: Run, terminated: Terminated | None) -> None:
 def _is_idle_worker(run: Run) -> bool:
     """Tell whether a signal that ends this process is how a pool lets a worker go that has nothing to do."""
     run.journal.encode()
-    return _is_child_of_multiprocessing() and not run.journal.has_open
+    return is_child_of_multiprocessing() and not run.journal.has_open
 
 
 def _end_at_last() -> None:

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["ProcessEnd", "ended_well", "exit_status", "outermost_frame"]
+__all__ = ["ProcessEnd", "ended_well", "exit_status", "is_child_of_multiprocessing", "outermost_frame"]
 
 _OBS_TOOLS = (3, 4)
 """Numbers of monitoring tools that no kind of tool is meant for."""
@@ -61,6 +61,12 @@ def exit_status(error: SystemExit) -> int:
     if not -_LONG <= number < _LONG:
         number = -1  # as C code reads what it cannot hold
     return number & _STATUS
+
+
+def is_child_of_multiprocessing() -> bool:
+    """Tell whether another process may end this one by a signal, or let it end without running `atexit`."""
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
 
 
 class ProcessEnd:

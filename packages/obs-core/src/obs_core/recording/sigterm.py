@@ -21,6 +21,8 @@ from types import FrameType, TracebackType
 
 from obs_core.journal import flusher
 from obs_core.recording import faults
+from obs_core.recording.process_end import is_child_of_multiprocessing
+from obs_core.store.descriptors import moved_up
 
 __all__ = ["Terminated", "at_sigterm", "ending", "forget", "instead", "traceback_to"]
 
@@ -30,15 +32,17 @@ class Terminated(BaseException):
 
 
 _endings: dict[object, Callable[[Terminated], None]] = {}
-_process = os.getpid()
+_first_process = _process = os.getpid()
 _ends_in: list[int] = []  # the threads that write an end
 _came = 0.0
+_calls = 0
+"""How often the handler was called."""
 
 _PATIENCE = 1.0
 """Seconds that a signal waits for what it interrupted."""
 
 _PAUSE = 0.02
-"""Seconds after which it looks again."""
+"""Seconds after which it looks again, at first."""
 
 
 @contextlib.contextmanager
@@ -72,6 +76,8 @@ def _take() -> None:
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and not faults.handled_below_python():
                 with faults.aside():
                     signal.signal(signal.SIGTERM, _terminated)
+                if os.getpid() != _first_process or is_child_of_multiprocessing():
+                    _listen()
 
 
 def instead(of: object, end: Callable[[Terminated], None]) -> None:
@@ -100,6 +106,8 @@ def _give_back() -> None:
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
+    global _calls
+    _calls += 1
     if signal.getsignal(number) is not _terminated:
         return  # a handler set later calls the one before: that would be the system's action, which nobody can call
     if os.getpid() == _process and _waits(number):
@@ -124,15 +132,73 @@ def _waits(number: int) -> bool:
     if now - _came >= _PATIENCE:
         return False
     try:
-        _thread.start_new_thread(_send_again, (number,))  # takes no lock that the interrupted code may hold
+        _thread.start_new_thread(_send_again, (number, _calls))  # takes no lock that the interrupted code may hold
     except RuntimeError:  # threads are used up, or the interpreter is ending
         return False
     return True
 
 
-def _send_again(number: int) -> None:
-    time.sleep(_PAUSE)
-    os.kill(os.getpid(), number)
+def _send_again(number: int, calls: int) -> None:
+    """Send a signal until the handler is called."""
+    pause = _PAUSE
+    while True:
+        time.sleep(pause)
+        if calls != _calls:
+            return
+        os.kill(os.getpid(), number)
+        if signal.getsignal(number) not in (_terminated, signal.SIG_DFL):
+            return  # a handler set meanwhile has it
+        pause *= 2  # each one may write a stack
+
+
+_ear = _mouth = -1
+"""A pipe into which Python writes the number of each signal that comes, before any handler is called."""
+
+_calls_before = 0
+
+
+def _listen() -> None:
+    """Let the background thread hear of signals too.
+
+    The main thread may be about to wait in C code, as workers of a pool do for work. A signal that comes between its
+    last look and that wait interrupts nothing, and its handler is called after the wait, which may never end. A process
+    that is no worker is left as it is: there, others ask for this pipe too, and Trio warns if somebody has it.
+    """
+    global _ear, _mouth
+    if _ear >= 0 or not hasattr(os, "register_at_fork"):
+        return
+    ear, mouth = map(moved_up, os.pipe())
+    for end in (ear, mouth):
+        os.set_blocking(end, False)
+    others = signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+    if others >= 0:
+        signal.set_wakeup_fd(others)
+        os.close(ear)
+        os.close(mouth)
+    else:
+        _ear, _mouth = ear, mouth
+        flusher.each_round(_repeat_what_is_unseen)
+
+
+def _repeat_what_is_unseen() -> None:
+    """Send SIGTERM again if it came, and the handler was not called in this round of the thread."""
+    global _calls_before
+    calls, before = _calls, _calls_before
+    _calls_before = calls
+    with contextlib.suppress(OSError):  # nothing came, or the program closed it
+        came = signal.SIGTERM in os.read(_ear, 65536)
+        if came and calls == before and signal.getsignal(signal.SIGTERM) is _terminated:
+            _thread.start_new_thread(_send_again, (signal.SIGTERM, calls))
+
+
+def _stop_listening() -> None:
+    """Leave the parent's pipe in a forked child: what comes here is not for the parent to hear."""
+    global _ear
+    if _ear >= 0:
+        _ear = -1  # it stays open: by now the number may be that of somebody else's file
+        others = signal.set_wakeup_fd(-1)
+        if others != _mouth:
+            signal.set_wakeup_fd(others)
 
 
 def traceback_to(frame: FrameType | None) -> TracebackType | None:
@@ -145,14 +211,39 @@ def traceback_to(frame: FrameType | None) -> TracebackType | None:
     return traceback
 
 
+_lets_through: set[int] = set()
+"""The threads that fork, and did not let SIGTERM wait before."""
+
+
+def _before_fork() -> None:
+    """Let SIGTERM wait until the child has left its parent's handlers: Python forgets what came to one of them earlier.
+
+    A pool that ends young tells workers to end before they have run at all. Nor may those write to a file of the
+    parent's.
+    """
+    if signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}):
+        _lets_through.add(threading.get_ident())
+
+
+def _let_through() -> None:
+    me = threading.get_ident()
+    if me in _lets_through:
+        _lets_through.remove(me)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def _after_fork() -> None:
     """Leave to the parent, in a forked child, what the parent has begun."""
-    global _process, _came
+    global _process, _came, _calls, _calls_before
     _process, _came = os.getpid(), 0.0
+    _calls = _calls_before = 0
     _endings.clear()
     _ends_in.clear()
     _give_back()
+    _stop_listening()
+    _let_through()
+    _lets_through.clear()  # of threads that the child does not have
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_let_through, after_in_child=_after_fork)

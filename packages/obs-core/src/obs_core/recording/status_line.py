@@ -24,6 +24,7 @@ from obs_core.interruptions import let_pass
 from obs_core.journal import flusher
 from obs_core.locks import new_rlock
 from obs_core.recording import samplers
+from obs_core.recording.process_end import is_child_of_multiprocessing
 from obs_core.recording.row_guard import GIVE_BACK, RowGuard
 from obs_core.recording.run import Run, TaskState
 from obs_core.recording.scope import active
@@ -82,9 +83,7 @@ def erase() -> None:
 
 def _is_part_of_another() -> bool:
     """Tell whether another process has the line: the one that began the execution, or that this one works for."""
-    process = sys.modules.get("multiprocessing.process")
-    is_worker = process is not None and process.parent_process() is not None
-    return is_worker or bool(settings.carrier_text()) or os.environ.get("TERM", "dumb") == "dumb"
+    return is_child_of_multiprocessing() or bool(settings.carrier_text()) or os.environ.get("TERM", "dumb") == "dumb"
 
 
 def _terminal_of(stream: Any) -> int | None:

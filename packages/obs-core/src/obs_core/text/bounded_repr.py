@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Iterable, Iterator
@@ -16,9 +17,11 @@ from obs_core.text.masking import mask, mask_value
 __all__ = [
     "as_shown",
     "as_text",
+    "as_told",
     "bounded_repr",
     "describe_error",
     "hides_itself",
+    "int_text",
     "shown_fields",
     "shows_items",
     "untold",
@@ -247,17 +250,33 @@ def as_shown(value: object) -> str:
 
 
 def as_text(value: object) -> str:
-    """Return a text as it is, and anything else that is given where one belongs (a name, a note) as `as_shown` does.
+    """Return a text as it is, and anything else that is given where one belongs (a name, a note) as `as_told` does.
 
     It never raises.
     """
-    if isinstance(value, str):
-        return value
+    return value if isinstance(value, str) else as_told(value)
+
+
+def as_told(value: object) -> str:
+    """Write a value as `as_shown` does; of one that raises at that, or never ends, say what is known."""
     try:
-        return as_shown(value)
+        return int_text(value) if type(value) is int else limited(lambda: as_shown(value))
     except BaseException as error:
         let_pass(error)
         return untold(value, error)
+
+
+def int_text(value: int) -> str:
+    """Write an integer in decimal; of one that Python refuses to write so, how many digits it has.
+
+    Examples:
+        >>> int_text(2**70), int_text(10**5000)
+        ('1180591620717411303424', '<int of about 5,000 digits>')
+    """
+    with contextlib.suppress(ValueError):  # a limit of the user's own (`sys.set_int_max_str_digits`) may be lower
+        if int.bit_length(value) <= _LONGEST_INT:
+            return int.__repr__(value)
+    return f"<int of about {int(int.bit_length(value) * 0.30103):,} digits>"
 
 
 def shown_fields(value: object) -> dict[str, Any] | None:
@@ -326,8 +345,8 @@ def _is_pydantic(kind: Any) -> bool:
 def _leaf(value: Any, form: object) -> str:
     if form in _TEXTS:
         return _text(value)
-    if type(value) is int and value.bit_length() > _LONGEST_INT:
-        return f"<int of about {int(value.bit_length() * 0.30103):,} digits>"
+    if type(value) is int:
+        return int_text(value)
     try:
         return mask(str.__str__(repr(value)))
     except BaseException as error:

@@ -9,6 +9,7 @@ from obs_profiles.columns.frames import (
     is_frame_elsewhere,
     is_frame_type,
     names_of,
+    rows_of,
     storable,
     unique_names,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "is_frame_elsewhere",
     "is_frame_type",
     "names_of",
+    "rows_of",
     "storable",
     "unique_names",
 ]

@@ -56,6 +56,8 @@ def _read(column: Any, dtype: str) -> ColumnValues:
         if getattr(kind, "extension_name", "") == "arrow.bool8":
             present = _numpy(_storage(column).drop_null())
             return read_booleans(present != 0, len(column), dtype)
+        if getattr(kind, "extension_name", "") == "arrow.uuid":
+            return read_objects(python_values(column), dtype)  # as pandas has them, not as 16 bytes
         return read_arrow(_storage(column), dtype)
     if types.is_dictionary(kind):
         return _read_dictionary(column, dtype)

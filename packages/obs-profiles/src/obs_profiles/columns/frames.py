@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from obs_profiles.columns.arrays import read_array
 from obs_profiles.columns.objects import look, read_objects
 from obs_profiles.columns.values import ColumnValues
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = [
     "batches_of",
     "columns_of",
@@ -22,6 +25,7 @@ __all__ = [
     "is_frame_elsewhere",
     "is_frame_type",
     "names_of",
+    "rows_of",
     "storable",
     "unique_names",
 ]
@@ -36,6 +40,10 @@ _READERS = frozenset({"Dataset", "RecordBatchReader", "Scanner", "TextFileReader
 """What pandas and pyarrow call data that is read when somebody asks for it."""
 
 _PROTOCOLS = ("__arrow_c_stream__", "__dataframe__")
+
+_NEEDED = (
+    "a DataFrame of pandas or polars, a Table of pyarrow, an array of numpy or a mapping of names to columns is needed"
+)
 
 BATCH_ROWS = 1 << 20
 """Rows that are read at once: sketches remember which row a text is in, in 20 of 64 bits."""
@@ -90,10 +98,7 @@ def names_of(frame: Any) -> list[str]:
 def _read(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]]:
     found = _from_library(frame) or _from_numpy(frame) or _from_mapping(frame)
     if found is None:
-        raise TypeError(
-            "a DataFrame of pandas or polars, a Table of pyarrow, an array of numpy or a mapping of names to columns is"
-            f" needed, not {type(frame).__name__}"
-        )
+        raise TypeError(f"{_NEEDED}, not {type(frame).__name__}")
     return found
 
 
@@ -118,7 +123,10 @@ def batches_of(data: Any) -> Iterator[Any]:
         yield from _pieces(pa.table(data), _module("pyarrow"))
     elif isinstance(data, Iterable):
         for part in data:
-            yield from _pieces(part, _library_of(part))
+            library = _library_of(part)
+            if library is None and not isinstance(part, np.ndarray | Mapping):
+                raise TypeError(f"{_NEEDED}, or many of them, not {type(data).__name__} of {type(part).__name__}")
+            yield from _pieces(part, library)
     else:
         yield data  # what is no data is refused by name
 
@@ -187,7 +195,8 @@ def _from_numpy(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
     if frame.dtype.names:
         return list(frame.dtype.names), (read_array(frame[name]) for name in frame.dtype.names)
     if frame.ndim == 2:
-        return list(range(frame.shape[1])), (read_array(frame[:, place]) for place in range(frame.shape[1]))
+        plain = frame.A if isinstance(frame, np.matrix) else frame  # a column of a matrix is a matrix
+        return list(range(frame.shape[1])), (read_array(plain[:, place]) for place in range(frame.shape[1]))
     if frame.ndim != 1:
         raise TypeError(f"an array of numpy has one or two dimensions, columns being the second, and not {frame.ndim}")
     return ["value"], iter([read_array(frame)])
@@ -196,12 +205,31 @@ def _from_numpy(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
 def _from_mapping(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
     if not isinstance(frame, Mapping):
         return None
+    columns = _sequences(frame)
+    return list(columns), (_read_sequence(values) for values in columns.values())
+
+
+def _sequences(frame: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return the columns of a mapping, each of which can be read more than once.
+
+    Raises:
+        TypeError: One of them is no sequence of values.
+        ValueError: They are of different lengths.
+    """
     columns = {name: _sequence(name, values) for name, values in frame.items()}
-    lengths = {len(values) for values in columns.values()}
-    if len(lengths) > 1:
+    if len({len(values) for values in columns.values()}) > 1:
         named = ", ".join(f"{name}: {len(values)}" for name, values in list(columns.items())[:5])
         raise ValueError(f"columns are of one length; these are of several: {named}")
-    return list(columns), (_read_sequence(values) for values in columns.values())
+    return columns
+
+
+def rows_of(column: Any, rows: slice | NDArray[np.int64]) -> Any:
+    """Return rows of a column by their places, whatever its own index says."""
+    if hasattr(column, "iloc"):
+        return column.iloc[rows]
+    if isinstance(rows, slice) or isinstance(column, np.ndarray) or _root(type(column)) == "polars":
+        return column[rows]
+    return column.take(rows) if _root(type(column)) == "pyarrow" else [column[row] for row in rows.tolist()]
 
 
 def _sequence(name: Any, values: Any) -> Any:
@@ -221,14 +249,14 @@ def _read_sequence(values: Any) -> ColumnValues:
 
 def _pieces(frame: Any, library: ModuleType | None) -> Iterator[Any]:
     if isinstance(frame, Mapping):
-        frame = {name: _sequence(name, values) for name, values in frame.items()}  # what can be read but once
+        frame = _sequences(frame)
     if library is None or not hasattr(frame, "__len__") or len(frame) <= BATCH_ROWS:
         if isinstance(frame, np.ndarray) and len(frame.shape) and len(frame) > BATCH_ROWS:
             for start in range(0, len(frame), BATCH_ROWS):
                 yield frame[start : start + BATCH_ROWS]
         elif isinstance(frame, Mapping) and frame and len(longest := next(iter(frame.values()))) > BATCH_ROWS:
             for start in range(0, len(longest), BATCH_ROWS):
-                yield {name: values[start : start + BATCH_ROWS] for name, values in frame.items()}
+                yield {name: rows_of(values, slice(start, start + BATCH_ROWS)) for name, values in frame.items()}
         else:
             yield frame
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import numbers
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
@@ -39,6 +40,9 @@ _SOME = 1 << 14
 _FEW = 20
 _SCALARS = frozenset({int, float, bool, type(None)})
 _MOST_LOOKS = 10_000
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}(?=[>;])")
+"""Where an object is, in how most of those look that do not write themselves, also within others."""
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 _UTC_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -342,7 +346,8 @@ def look(value: Any) -> str:
     try:
         if kind.__repr__ is object.__repr__:
             return f"<{kind.__module__}.{kind.__qualname__}>"
-        return str(bounded_repr(value, _LONGEST)).encode("utf-8", "backslashreplace").decode()
+        text = str(bounded_repr(value, _LONGEST)).encode("utf-8", "backslashreplace").decode()
+        return _ADDRESS.sub("", text)
     except BaseException as error:  # of a type that does not even tell its name
         let_pass(error)
         return "<an object that tells nothing>"

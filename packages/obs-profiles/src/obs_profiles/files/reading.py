@@ -89,6 +89,8 @@ def read(data: bytes) -> Profile:
         content = inflate.decompress(data[len(MAGIC) + 1 :], most)
         if not inflate.eof:
             raise ProfileFormatError(f"this profile of {len(data):,} bytes is cut off, or too large")
+        if inflate.unused_data:
+            raise ProfileFormatError(f"behind this profile are {len(inflate.unused_data):,} bytes that are none of it")
         return _profile(msgspec.msgpack.decode(content, type=ProfileRecord), len(data))
     except ProfileFormatError:
         raise

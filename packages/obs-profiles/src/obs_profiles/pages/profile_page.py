@@ -131,7 +131,7 @@ def _in_short(column: ColumnProfile) -> str:
         return f"<span>{escape(median)} <em>{what}</em></span><small>{extent}</small>"
     if column.texts is not None and column.texts.lengths.moments.count and column.kind in ("text", "bytes"):
         lengths = column.texts.lengths
-        unit = "characters" if column.kind == "text" else "bytes"
+        unit = ("character" if column.kind == "text" else "byte") + "s" * (lengths.most != 1)
         size = f"{lengths.least:,}" if lengths.least == lengths.most else f"{lengths.least:,} to {lengths.most:,}"
         pattern = _patterns(column.texts)[:1]
         looks = f"<code>{name_html(pattern[0][0])}</code>" if pattern and pattern[0][1] > 0.5 and pattern[0][0] else ""
