@@ -47,10 +47,10 @@ def test_what_is_used_before_the_first_look_counts(run_script: Run, folder: Path
 import subprocess
 @task
 def work():
-    code = "import time\\nwhile time.process_time() < 0.4: pass"
+    code = "import time\\nwhile time.process_time() < 0.5: pass"
     subprocess.run([sys.executable, "-c", code], check=True)
     begun = time.process_time()
-    while time.process_time() < begun + 0.4:
+    while time.process_time() < begun + 0.5:
         pass
     wait_for(lambda: sampled(3))
 work()
@@ -60,7 +60,8 @@ work()
     samples = execution.table.samples["main"]
     for name in ("cpu_total", "reaped.cpu_total"):
         assert samples[name].times[0] <= work.started
-        assert samples[name].values[-1] - samples[name].values[0] >= 0.4
+        # The system tells of children in ticks of 10 ms, user and system time apart.
+        assert samples[name].values[-1] - samples[name].values[0] > 0.45
         assert list(samples[name].times) == sorted(samples[name].times)
 
 
