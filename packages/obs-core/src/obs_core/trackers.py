@@ -179,7 +179,7 @@ class Tracker(TaskDecorator):
             with self.active(experiment), self._mirroring(call, experiment):
                 yield experiment
             failed = False
-        except SystemExit as error:
+        except (SystemExit, GeneratorExit) as error:
             failed = not ended_well(error)
             raise
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
 import signal
 import subprocess
@@ -145,18 +146,67 @@ def names_of_active() -> list[str]:
     return [found.name for found in active if found.parent is not None]
 
 
-def test_a_generator_task_that_is_closed_early_did_not_succeed(store: RecordingStore) -> None:
+@pytest.mark.parametrize("leave", ["close", "break", "collect"])
+def test_a_generator_task_that_its_consumer_leaves_has_not_failed(store: RecordingStore, leave: str) -> None:
     @task
     def produce() -> Iterator[int]:
+        with span("read"):
+            yield 1
+            yield 2
+
+    with execution("night"):
+        numbers: Any = produce()
+        for _ in numbers:
+            break
+        if leave == "close":
+            numbers.close()
+        numbers = None
+    (left,) = store.last().tasks
+    assert (left.status, left.error) == ("succeeded", None)
+    assert left.notes == ["This generator was closed before it came to its end."]
+    assert [each.error for each in load_execution("last", store).span.walk() if each.name == "read"] == [None]
+
+
+def test_an_async_generator_task_that_its_consumer_leaves_has_not_failed(store: RecordingStore) -> None:
+    @task
+    async def produce() -> AsyncIterator[int]:
         yield 1
         yield 2
 
+    async def main() -> None:
+        async with contextlib.aclosing(produce()) as numbers:  # type: ignore[type-var]
+            async for _ in numbers:
+                break
+
+    asyncio.run(main())
+    assert store.last().tasks[0].status == "succeeded"
+
+
+def test_a_generator_task_that_fails_while_it_is_closed_failed(store: RecordingStore) -> None:
+    @task
+    def produce() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            raise ValueError("cannot clean up")
+
     with execution("night"):
-        numbers = produce()
+        numbers: Any = produce()
         next(numbers)
-        numbers.close()  # type: ignore[attr-defined]
-    (closed,) = store.last().tasks
-    assert (closed.status, closed.error) == ("failed", "GeneratorExit")
+        with pytest.raises(ValueError, match="clean"):
+            numbers.close()
+    (left,) = store.last().tasks
+    assert (left.status, left.error) == ("failed", "ValueError: cannot clean up")
+
+
+def test_an_exit_that_a_function_raises_itself_is_a_failure(store: RecordingStore) -> None:
+    @task
+    def odd() -> None:
+        raise GeneratorExit
+
+    with execution("night"), pytest.raises(GeneratorExit):
+        odd()
+    assert store.last().tasks[0].status == "failed"
 
 
 def test_an_async_generator_task_is_recorded(store: RecordingStore) -> None:

@@ -27,7 +27,14 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["ProcessEnd", "ended_well", "exit_status", "is_child_of_multiprocessing", "outermost_frame"]
+__all__ = [
+    "ProcessEnd",
+    "closes_generator",
+    "ended_well",
+    "exit_status",
+    "is_child_of_multiprocessing",
+    "outermost_frame",
+]
 
 _OBS_TOOLS = (3, 4)
 """Numbers of monitoring tools that no kind of tool is meant for."""
@@ -40,8 +47,29 @@ _LONG = 1 << (31 if sys.platform == "win32" else 63)
 
 
 def ended_well(error: BaseException | None) -> bool:
-    """Tell whether what left a block is no failure: nothing, or ``sys.exit()`` with the code of a success."""
-    return error is None or (isinstance(error, SystemExit) and exit_status(error) == 0)
+    """Tell whether what left a block is no failure.
+
+    That is nothing, ``sys.exit()`` with the code of a success, or the end of a generator that its consumer left.
+    """
+    if error is None or (isinstance(error, SystemExit) and exit_status(error) == 0):
+        return True
+    return closes_generator(error)
+
+
+def closes_generator(error: BaseException | None) -> bool:
+    """Tell whether this closes a generator that was not used up: a `GeneratorExit` out of its ``yield``."""
+    traceback = error.__traceback__ if type(error) is GeneratorExit else None
+    if traceback is None:
+        return False
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    flags = traceback.tb_frame.f_code.co_flags
+    return bool(flags & _GENERATORS) and not flags & _ITERABLE_COROUTINE
+
+
+# As `inspect` names them, whose import takes longer than all that is looked at here.
+_GENERATORS = 0x20 | 0x200
+_ITERABLE_COROUTINE = 0x100
 
 
 def exit_status(error: SystemExit) -> int:

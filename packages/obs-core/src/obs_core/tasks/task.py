@@ -21,7 +21,7 @@ from obs_core.recording.executions import begin
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
-from obs_core.recording.process_end import ended_well
+from obs_core.recording.process_end import closes_generator, ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState, is_of_this_process
 from obs_core.recording.scope import active, current, entered, going_on, leave
@@ -222,6 +222,9 @@ class _AnnotatedBody:
         return self._decorated(*args, **kwargs)
 
 
+_LEFT_EARLY = "This generator was closed before it came to its end."
+
+
 class _Call:
     """One call of a task: opened before the function runs, closed after it, come what may."""
 
@@ -266,6 +269,8 @@ class _Call:
             return
         try:
             if is_of_this_process(task):
+                if closes_generator(error):
+                    task.note(_LEFT_EARLY)
                 self._close(task, None if ended_well(error) else error)
             else:
                 logs.end(task)
