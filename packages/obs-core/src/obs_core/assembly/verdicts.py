@@ -31,7 +31,6 @@ class VerdictAssembly:
 
     def take(self, writer: Writer, record: records.VerdictMade, deck: str) -> None:
         """Add what a check found; `deck` is the name of the one that shows it, as far as it is known."""
-        writer.heard_at(record.at)
         counts = self._counted.setdefault(writer.name, VerdictCounts())
         setattr(counts, record.outcome, getattr(counts, record.outcome) + 1)
         if record.deck is not None:
@@ -54,7 +53,6 @@ class VerdictAssembly:
 
     def take_summary(self, writer: Writer, record: records.VerdictSummary) -> None:
         """Take what a writer says of all its checks; the last one counts."""
-        writer.heard_at(record.at)
         self._told[writer.name] = record
 
     def counts(self) -> VerdictCounts:

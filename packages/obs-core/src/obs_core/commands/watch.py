@@ -265,7 +265,7 @@ def _resources(execution: Execution) -> list[_Row]:
     memory, cpu = used.last("rss"), used.last("cpu")
     parts = []
     if memory is not None:
-        parts.append(f"{byte_size(memory)} in memory (at the most {byte_size(used.peak('rss') or memory)})")
+        parts.append(f"{byte_size(memory)} in memory (at most {byte_size(used.peak('rss') or memory)} in samples)")
     if cpu is not None:
         parts.append(f"{cpu:.1f} cores")
     if parts and len(used.writers) > 1:

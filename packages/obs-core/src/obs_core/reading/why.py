@@ -167,7 +167,7 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
         status=view.status,
         cause=ending.cause,
         known=ending.known,
-        at=ending.at or _last_sign(assembly) or view.started + view.duration,
+        at=ending.at or max(assembly.last_sign, view.started),
         memory=ending.memory,
         evidence=ending.evidence,
     )
@@ -257,11 +257,6 @@ def _runs_within(store: Store, execution_id: str) -> Iterable[str]:
 
 
 # Which task, and where
-
-
-def _last_sign(assembly: Assembly) -> int:
-    writer = writer_that_ended(assembly)
-    return 0 if writer is None else max(writer.last + writer.epoch, assembly.view.started)
 
 
 def _open_task(assembly: Assembly) -> TaskView | None:

@@ -319,6 +319,7 @@ class Run:
         attached: How often this process joined it, since another one began it.
         metrics: What holds back the metrics that were logged last, once there are any.
         progress: What holds how far its loops are.
+        reaped: Seconds of CPU time that children of this process had used which it had waited for before.
         ended_tasks: Whether each task that ended since the status line was drawn succeeded; None if there is no line.
         has_tasks: Whether a task of it began in this process.
         surroundings: What was written of what it runs in.
@@ -340,6 +341,7 @@ class Run:
         "name",
         "participants",
         "progress",
+        "reaped",
         "root",
         "store",
         "surroundings",
@@ -369,6 +371,8 @@ class Run:
         self.attached = 0
         self.metrics: MetricLog | None = None
         self.progress: list[ProgressLog] = []
+        times = os.times()
+        self.reaped = times.children_user + times.children_system
         self.ended_tasks: list[bool] | None = None
         self.has_tasks = False
         self.told: tuple[Any, int] | None = None
