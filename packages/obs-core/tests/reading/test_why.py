@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from obs_core import Execution, execution, identity, list_executions, load_execution, log_params, span, task
+from obs_core import Execution, execution, identity, list_executions, load_execution, log_params, span, task, track
 from obs_core.assembly.loading import assembled
 from obs_core.commands import main as obs
 from obs_core.reading import endings
@@ -585,4 +585,16 @@ def test_how_far_the_loops_came_is_told(
     found = newest(folder)
     assert [loop.split(" it, ")[0] for loop in found.loops] == ["epoch: 20 of 30", "model: 0 of 3"]
     assert "Its loop had come this far: epoch: 20 of 30 it, 66 %" in found.paragraph
-    assert dict(sections_of(found))["Loops that had not ended"] == found.loops
+    assert dict(sections_of(found))["Loops that did not come to their end"] == found.loops
+
+
+def test_how_far_the_loop_of_a_task_that_failed_came_is_told(folder: Path) -> None:
+    @task
+    def fit() -> None:
+        for epoch in track(range(30), "epoch"):
+            if epoch == 20:
+                raise ValueError("the loss is infinite")
+
+    with pytest.raises(ValueError, match="infinite"), execution("night", store=folder):
+        fit()
+    assert [loop.split(" it, ")[0] for loop in newest(folder).loops] == ["epoch: 20 of 30"]

@@ -80,8 +80,8 @@ class Why(Struct, kw_only=True):
         stack: The calls under way when it crashed or got SIGTERM, the innermost first.
         memory: What is known of the memory.
         open: What was open, the outermost first.
-        loops: How far the loops were that had not ended, such as ``"epoch: 20 of 30 it, 66 %"``: those of the task,
-            then those of the tasks around it.
+        loops: How far the loops came that did not come to their end, such as ``"epoch: 20 of 30 it, 66 %"``: those of
+            the task, then those of the tasks around it.
         inputs: The task's arguments: name, and how they read.
         lines: The last lines that the task logged or printed; those of the whole execution if it said none.
         last_success: The last good execution of the same name; None if there is none.
@@ -133,7 +133,7 @@ def sections_of(found: Why) -> Iterator[tuple[str, list[str]]]:
         "Open at the end",
         [f"{'task ' if one.is_task else ''}{one.name}, {_how_long(one, found.at)}" for one in found.open],
     )
-    yield "Loops that had not ended", found.loops
+    yield "Loops that did not come to their end", found.loops
     yield "Last lines", found.lines
     yield "Inputs", [f"{name}: {text}" for name, text in found.inputs]
     if found.memory is not None:
@@ -225,7 +225,7 @@ def _last_lines(store: Store, execution_id: str, task: TaskView | None) -> list[
 
 
 def _loops_of(assembly: Assembly, task: TaskView | None) -> Iterator[str]:
-    """Go through the loops that had not ended: those of a task, then of the tasks around it and of the execution."""
+    """Go through the loops cut short: those of a task, then of the tasks around it and of the execution."""
     by_id = {one.id: one for one in assembly.tasks}
     around: dict[str, bool] = {}
     while task is not None and task.id not in around:
@@ -234,7 +234,8 @@ def _loops_of(assembly: Assembly, task: TaskView | None) -> Iterator[str]:
     around.setdefault(assembly.root_id, assembly.view.status == "running")
     for task_id, runs in around.items():
         for bar in assembly.metrics.bars_of(task_id, runs, clock.epoch()):
-            if bar.status != "ended":
+            # Python ends a loop that an exception leaves as it ends one that a `break` leaves.
+            if bar.status != "ended" or (bar.total is not None and bar.done < bar.total):
                 yield f"{bar.name or 'progress'}: {bar.told()}"
 
 
