@@ -167,3 +167,14 @@ def test_in_a_terminal_it_says_one_line_for_each_cell(tmp_path: Path) -> None:
     result = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert re.search(r"<Execution '\w+' \S+ succeeded>", result.stdout), result.stdout
+
+
+def test_where_nobody_tells_the_notebooks_name_a_cell_is_named_after_the_program(tmp_path: Path) -> None:
+    cells = [nbformat.v4.new_code_cell(CELLS[key]) for key in ("load", "tasks", "again")]
+    client = nbclient.NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=120, kernel_name="python3")
+    hidden = ("OBS_", "JPY_SESSION_NAME")
+    variables = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
+    with client.setup_kernel(cwd=str(tmp_path), env=variables | {"OBS_STORE": str(tmp_path / "store")}):
+        for number, cell in enumerate(client.nb.cells):
+            client.execute_cell(cell, number)
+    assert [view.name for view in executions(tmp_path / "store")] == ["double", "python"]

@@ -17,7 +17,7 @@ from pandera.errors import SchemaErrors
 from pandera.typing import DataFrame
 
 import obs_pandera
-from obs_core import ObsWarning, task
+from obs_core import ObsWarning, load_execution, task
 from obs_core.testing import RecordingStore
 from obs_pandera import UnvalidatedError, ValidationConfig, ValidationWarning, validated
 
@@ -156,6 +156,24 @@ def test_with_warn_the_task_goes_on_with_the_data_as_it_was(store: RecordingStor
         assert count(text) == 2  # type: ignore[arg-type]
     assert ">Failed<" in reports(store)["Pandera Report: Flights"][0]
     assert "does not pass" in store.last().tasks[0].notes[0]
+    verdicts = load_execution("last", store).view.verdicts
+    assert (verdicts.failed, verdicts.warned) == (1, 0)  # one failure, which the note tells once more
+
+
+def test_without_decks_the_note_of_a_failed_validation_is_counted(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBS_ENABLE_DECK", "0")
+
+    @task
+    @validated(on_error="warn")
+    def count(flights: DataFrame[Flights]) -> int:
+        return len(flights)
+
+    with pytest.warns(ValidationWarning):
+        count(BAD)  # type: ignore[arg-type]
+    verdicts = load_execution("last", store).view.verdicts
+    assert (verdicts.failed, verdicts.warned) == (0, 1)
 
 
 def test_on_error_may_be_chosen_for_all_frames_of_a_task() -> None:

@@ -281,6 +281,8 @@ def test_what_is_not_as_expected_is_warned_of_and_shown(store: RecordingStore) -
         clean(BEFORE)
     assert "1 of 2 failed" in decks(store)["Data Profile: flights"]
     assert any("found 0 to 199" in note for note in notes(store))
+    verdicts = load_execution("last", store).view.verdicts
+    assert (verdicts.failed, verdicts.warned) == (1, 0)  # one failure, which the note tells once more
 
 
 def test_what_is_not_as_expected_can_be_refused(store: RecordingStore) -> None:

@@ -41,6 +41,30 @@ hold()
     assert ("Resources" in [deck.name for deck in execution.task("hold").decks]) is True
 
 
+@pytest.mark.posix
+def test_what_is_used_before_the_first_look_counts(run_script: Run, folder: Path) -> None:
+    run_script("""
+import subprocess
+@task
+def work():
+    code = "import time\\nwhile time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    begun = time.process_time()
+    while time.process_time() < begun + 0.5:
+        pass
+    wait_for(lambda: sampled(3))
+work()
+""")
+    execution = load_execution("last", folder)
+    work = execution.task("work")
+    samples = execution.table.samples["main"]
+    for name in ("cpu_total", "reaped.cpu_total"):
+        assert samples[name].times[0] <= work.started
+        # The system tells of children in ticks of 10 ms, user and system time apart.
+        assert samples[name].values[-1] - samples[name].values[0] > 0.45
+        assert list(samples[name].times) == sorted(samples[name].times)
+
+
 def test_a_threads_last_stack_names_the_line_and_the_task(run_script: Run, folder: Path) -> None:
     run_script("""
 def in_a_lock(lock):
@@ -148,7 +172,12 @@ parent()
 """)
     execution = load_execution("last", folder)
     assert len(execution.resources.writers) == 2
-    assert execution.resources_of(execution.task("inside")).peak("rss")
+    inside = execution.task("inside")
+    assert execution.resources_of(inside).peak("rss")
+    # Its counter began anew with the fork: what its parent had used is no beginning of it.
+    own = execution.table.samples[inside.id.partition(".")[0]]["cpu_total"]
+    assert own.times[0] >= inside.started
+    assert list(own.values) == sorted(own.values)
 
 
 def test_an_attached_process_is_sampled(run_script: Run, folder: Path) -> None:

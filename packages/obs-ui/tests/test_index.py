@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from obs_core import execution, task
+from obs_core import execution, load_execution, task
 from obs_core.journal import flusher
 from obs_core.store import open_store
 from obs_core.store.folder import FolderStore
@@ -126,6 +126,28 @@ def test_a_killed_execution_is_lost(index: sa.Engine) -> None:
     indexer = Indexer(index, open_store())
     update(indexer)
     assert listed(indexer, status="lost") == ["night"]
+
+
+def test_one_that_was_killed_lasted_as_long_as_everywhere_else(index: sa.Engine) -> None:
+    source = (
+        "import os, signal\n"
+        "from obs_core import execution\n"
+        "from obs_core.journal import flusher, records\n"
+        "from obs_core.recording.run import live\n"
+        "with execution('night'):\n"
+        "    (run,) = live.values()\n"
+        "    now = run.journal.now()\n"
+        "    run.journal.append(records.Params(1, now + 3_000_000_000, {}))\n"
+        "    run.journal.append(records.OpenSpan(2, 1, 'epoch', now))\n"
+        "    flusher.flush_all()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", source], env=os.environ, check=False)
+    indexer = Indexer(index, open_store())
+    update(indexer)
+    (listed,) = list_executions(index, indexer.store_number, ListQuery()).executions
+    assert listed.duration >= 3_000_000_000
+    assert listed.duration == load_execution(listed.id).view.duration
 
 
 def test_what_is_removed_from_the_store_leaves_the_list(index: sa.Engine, folder: Path) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -275,3 +279,15 @@ def test_a_program_under_obs_run_is_one_run_of_its_pipeline(tmp_path: Path) -> N
     assert counts_of(engine, indexer.store_number, "nightly") == {"succeeded": 3}
     assert [one.within for one in runs_of(engine, indexer.store_number, "job", 50)] == [""]
     engine.dispose()
+
+
+def test_what_was_recorded_outside_tasks_is_listed_and_not_counted(folder: Path, serve: Callable[..., Any]) -> None:
+    with execution("night") as run:
+        check("rows > 0", True)
+        for name in ("load", "fit"):
+            task(lambda: None, name=name)()
+    flusher.flush_all()
+    with urllib.request.urlopen(f"{serve().url}executions/{run.id}") as answer:
+        page = answer.read().decode()
+    assert re.search(r"<dt>Tasks</dt>\s*<dd>2</dd>", page)
+    assert page.count('class="main depth-') == 3

@@ -224,6 +224,7 @@ class TaskView(Struct):
         notes: What the reader must know: warnings of ours, lost records.
         said: Where `log` reads; None where no execution was read back.
         verdicts: What was checked in it: by `check`, and what its decks show.
+        is_execution: Whether it is no task, but the execution itself: what was recorded outside any task.
     """
 
     id: str
@@ -239,6 +240,7 @@ class TaskView(Struct):
     notes: list[str] = field(default_factory=list)
     said: LogWhenRead | None = None
     verdicts: list[Verdict] = field(default_factory=list)
+    is_execution: bool = False
 
     def __repr__(self) -> str:
         """Name it in a line: its decks are pages of HTML."""

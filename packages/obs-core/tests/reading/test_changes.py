@@ -588,3 +588,37 @@ def test_a_transformer_tells_how_its_values_differ() -> None:
     with register_transformer(ScoresTransformer()):
         run(lambda: made("a"))
         assert told(run(lambda: made("b")).changes(), "output") == [("made: best", "a", "b")]
+
+
+def test_what_neither_has_or_one_lacks_is_not_called_the_same() -> None:
+    @task
+    def predict(fails: bool) -> int:
+        if fails:
+            raise ValueError("no such airport")
+        log_metric("rmse", 16.0)
+        return 7
+
+    run(lambda: fit(2), lambda: predict(False))
+    changes = run(lambda: fit(2), lambda: predict(True)).changes()
+    assert not {"outputs", "metrics", "checks", "data profiles", "engine"} & set(changes.same)
+    assert {"parameters", "warnings and errors"} <= set(changes.same)
+    assert "Not all compared: outputs, metrics. One execution has some that the other lacks." in changes.unknown
+
+
+def test_times_of_one_name_are_told_apart() -> None:
+    before, after = (run(lambda: None, name="fit") for _ in range(2))
+    sides = []
+    for one, ms in ((before, 100), (after, 900)):
+        sums = {(is_task, "fit"): Operation(ms * MS, 1, "fit") for is_task in (True, False)}
+        sides.append(Side(one.store, one._assembly, sums))
+        sides[-1].view.duration = ms * MS
+    found, _ = changed_times(sides[0], sides[1], Earlier())
+    assert {(change.what, change.of, change.where) for change in found} == {
+        ("fit", "execution", "whole run"),
+        ("fit", "task", ""),
+        ("fit", "operation", "in fit"),
+    }
+    shown = Changes(execution=after.view, other=before.view, found=found)
+    for text in (str(shown), shown._repr_html_(), shown.to_markdown().replace("\\", "")):
+        assert "fit (whole run)" in text
+        assert "fit (in fit)" in text

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from obs_core import Execution, execution, identity, list_executions, load_execution, log_params, span, task
+from obs_core import Execution, execution, identity, list_executions, load_execution, log_params, span, task, track
 from obs_core.assembly.loading import assembled
 from obs_core.commands import main as obs
 from obs_core.reading import endings
@@ -554,3 +554,47 @@ def test_the_last_sign_of_life_of_what_wrote_only_its_beginning_is_that(
     shown = " ".join(capsys.readouterr().out.split())
     assert f"last sign of life came at {format_moment(began, 0)}" in shown
     assert f"Its last sign of life came at {format_moment(began)}" in shown
+
+
+OF_LOOP = """
+import os, signal, time
+from obs_core import task, track
+
+@task
+def fit(rows):
+    for row in track(range(rows), "rows"):
+        pass
+    for epoch in track(range(30), "epoch"):
+        if epoch == 20:
+            time.sleep(2.5)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+@task
+def night():
+    for number in track(range(3), "model"):
+        fit(5)
+
+night()
+"""
+
+
+def test_how_far_the_loops_came_is_told(
+    run_script: Callable[..., subprocess.CompletedProcess[str]], folder: Path
+) -> None:
+    run_script(OF_LOOP, check=False)
+    found = newest(folder)
+    assert [loop.split(" it, ")[0] for loop in found.loops] == ["epoch: 20 of 30", "model: 0 of 3"]
+    assert "Its loop had come this far: epoch: 20 of 30 it, 66 %" in found.paragraph
+    assert dict(sections_of(found))["Loops that did not come to their end"] == found.loops
+
+
+def test_how_far_the_loop_of_a_task_that_failed_came_is_told(folder: Path) -> None:
+    @task
+    def fit() -> None:
+        for epoch in track(range(30), "epoch"):
+            if epoch == 20:
+                raise ValueError("the loss is infinite")
+
+    with pytest.raises(ValueError, match="infinite"), execution("night", store=folder):
+        fit()
+    assert [loop.split(" it, ")[0] for loop in newest(folder).loops] == ["epoch: 20 of 30"]

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import pytest
 
 from obs_core import (
     Deck,
+    TaskCall,
+    TaskDecorator,
     attach,
     carrier,
     check,
@@ -291,3 +293,26 @@ def test_a_forked_child_counts_only_its_own(folder: Path) -> None:
     (view,) = list_executions(folder)
     assert view.verdicts.passed == 2
     assert sorted(name for _, name, _ in view.verdicts.said) == ["before", "in the child"]
+
+
+def test_a_note_that_tells_what_a_verdict_tells_is_no_second_check(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class warning(TaskDecorator):
+        def around(self, call: TaskCall) -> Iterator[None]:
+            yield
+            check("rows > 0", False, "0 rows")
+            call.warn("there are no rows", checked=True)
+            call.note("the tracker is away")
+
+    def clean() -> None:
+        pass
+
+    watched: Callable[[], None] = task(warning()(clean))
+    with pytest.warns(UserWarning, match="there are no rows"):
+        watched()
+    assert obs(["check"]) == 1
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert "1 check failed, 1 warned" in first
+    assert [line.split()[0] for line in lines] == ["failed", "warned"]
+    assert load_execution("last").tasks[0].notes == ["there are no rows", "the tracker is away"]

@@ -21,6 +21,7 @@ from obs_core import (
     ObsWarning,
     current_context,
     execution,
+    list_executions,
     load_execution,
     log_metric,
     log_metrics,
@@ -318,6 +319,8 @@ fit()
     assert "epoch 3" in deck.items[0]
     assert "41 of 100 it" in deck.items[0]
     assert 'class="progress stopped"' in deck.items[0]
+    (listed,) = list_executions(folder)
+    assert listed.metrics == read.view.metrics == {"loss": (1 / 42, 1 / 42, 1.0)}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from obs_core import execution, load_execution, log_metric
+from obs_core import task as obs_core_task
 from obs_core.model import DeckView, ExecutionView, Link, TaskView
 from obs_core.report.contents import _timing, execution_contents, task_contents, tree_order
 from obs_core.report.payloads import Payloads
+from obs_core.testing import RecordingStore
 
 
 def nothing(digest: str) -> None:
@@ -121,3 +124,12 @@ def test_tasks_of_one_id_are_all_shown() -> None:
 def test_ten_thousand_nested_tasks_are_no_problem() -> None:
     chain = [task("t", id=str(number), parent=str(number - 1), started=number) for number in range(10_000)]
     assert tree_order(chain)[-1] == (chain[-1], 9_999)
+
+
+def test_the_page_is_told_what_is_no_task(store: RecordingStore) -> None:
+    with execution("night"):
+        log_metric("loss", 0.5)
+        obs_core_task(lambda: None, name="fit")()
+    found = load_execution("last", store).tasks
+    told = [task_contents(one, 0, Payloads(nothing)) for one in found]
+    assert [(one["name"], one["isExecution"]) for one in told] == [("night", True), ("fit", False)]

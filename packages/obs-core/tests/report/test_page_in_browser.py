@@ -925,6 +925,16 @@ def test_a_report_of_one_task_opens_on_it(show: Callable[..., Any]) -> None:
     expect(open_frame(page).get_by_text("all in all")).to_be_visible()
 
 
+def test_what_was_recorded_outside_tasks_is_listed_and_not_counted(show: Callable[..., Any]) -> None:
+    tasks = [task(name=name, id=f"a.{number}", is_execution=name == "night") for number, name in enumerate(NAMES)]
+    page = show(report(*tasks, overview="<p>overview</p>"))
+    assert page.get_by_role("navigation", name="Tasks").get_by_role("button").count() == 4
+    assert page.locator(".fact", has=page.get_by_text("Tasks", exact=True)).locator("dd").inner_text() == "2"
+
+
+NAMES = ("night", "load", "fit")
+
+
 def test_an_execution_without_an_overview_opens_what_failed(show: Callable[..., Any]) -> None:
     page = show(report(*several()))
     expect(page.get_by_role("heading", name="fit")).to_be_visible()

@@ -76,6 +76,8 @@ def test_what_uses_less_than_a_tenth_of_a_core_waits(samples: dict[str, list[flo
 def test_what_is_short_or_barely_sampled_is_not_said_to_wait() -> None:
     assert not used(0, 1, cpu_total=[0, 0, 0]).waits
     assert not used(0, 9, cpu_total=[0, 0, 0]).waits
+    # It waited for 1.86 of 4 seconds at the least.
+    assert not used(0, 4, cpu_total=[0, 0.07, 0.14]).waits
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_explain_says_what_was_used_and_which_operations_wait(tree_of: Callable[
     }
     tree.table.samples = {tree.table.ids[0].partition(".")[0]: samples}
     text = explanation(tree)
-    assert "Used       CPU 0.50 cores, at most 1.00, memory 400 MB at most\n" in text
+    assert "Used       CPU 0.50 cores, at most 1.00, memory 400 MB at most in samples each second\n" in text
     lines = [line for line in text.split("Trace")[1].split("\n\n")[0].split("\n") if "+" in line]
     marks = ["waits" if "waits" in line else "cpu at its limit" if "cpu at its limit" in line else "" for line in lines]
     assert marks == ["", "", "waits", "cpu at its limit"]

@@ -176,7 +176,7 @@ def _fail(call: TaskCall, place: _Place, error: Any) -> None:
     if place.config.on_error == "raise":
         call.reject(failure)
     with guarded(f"warning about {_where(call, place)}", call.note):
-        call.warn(str(failure), ValidationWarning)
+        call.warn(str(failure), ValidationWarning, checked=call.context.enable_deck)
 
 
 def _leave_deck(call: TaskCall, place: _Place, data: Any, error: Any) -> None:

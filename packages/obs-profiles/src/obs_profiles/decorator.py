@@ -89,7 +89,8 @@ class _Call:
         while self.warnings:
             message, category = self.warnings.pop(0)
             with guarded(f"warning about {self.call.name!r}", self.call.note):
-                self.call.warn(message, category)
+                shown = self.call.context.enable_deck and issubclass(category, (DriftWarning, ExpectationWarning))
+                self.call.warn(message, category, checked=shown)
 
 
 class profile_data(TaskDecorator):

@@ -14,6 +14,7 @@ from obs_core import settings
 from obs_core.failsafe import warn
 from obs_core.journal import records
 from obs_core.model import Series
+from obs_core.recording.run import is_of_this_process
 from obs_resources.children import Children, descendants
 from obs_resources.container import Container
 from obs_resources.gpu import Gpus
@@ -73,6 +74,7 @@ class ResourceSampler:
             kept = self._kept.get(run)
             if kept is None:
                 kept = self._kept[run] = _Kept()
+                _write_beginning(run, kept)
             given = values | free_space(run.store) if seldom else values
             self._write(run, kept, given)
             _write_stacks(run, kept, threads)
@@ -108,19 +110,30 @@ class ResourceSampler:
         return values
 
     def _write(self, run: Run, kept: _Kept, values: dict[str, float]) -> None:
-        now = run.journal.now()
         written = {
             name: value for name, value in values.items() if name not in _STANDING or kept.standing.get(name) != value
         }
         kept.standing |= {name: values[name] for name in _STANDING if name in values}
-        run.journal.append(records.Sample(now, written))
-        at = now + run.journal.epoch
-        for name, value in written.items():
-            series = kept.series.get(name)
-            if series is None:
-                series = kept.series[name] = Series()
-            series.times.append(at)
-            series.values.append(value)
+        _append(run, kept, run.journal.now(), written)
+
+
+def _write_beginning(run: Run, kept: _Kept) -> None:
+    """Write the CPU time that this process had used when the execution began here: a rate needs a beginning.
+
+    The first look comes a second or two later. A forked child has a counter of its own, and no such beginning.
+    """
+    if is_of_this_process(run.root):
+        _append(run, kept, run.root.start, {"cpu_total": run.root.cpu / 1e9, "reaped.cpu_total": run.reaped})
+
+
+def _append(run: Run, kept: _Kept, at: int, values: dict[str, float]) -> None:
+    run.journal.append(records.Sample(at, values))
+    for name, value in values.items():
+        series = kept.series.get(name)
+        if series is None:
+            series = kept.series[name] = Series()
+        series.times.append(at + run.journal.epoch)
+        series.values.append(value)
 
 
 _STANDING = frozenset(("container.limit", "machine.cores", "machine.memory", "files.limit"))

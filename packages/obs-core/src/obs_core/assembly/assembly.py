@@ -19,6 +19,7 @@ from obs_core.assembly.verdicts import VerdictAssembly
 from obs_core.assembly.writers import RowIndex, Writer
 from obs_core.journal import liveness, records
 from obs_core.journal.numbering import MAIN, ROOT, SUPERVISOR
+from obs_core.journal.signs_of_life import moment_of
 from obs_core.model import ExecutionView, Link, SpanTable, Status, TaskView, Verdict, WorkerView
 from obs_core.store.base import Store
 from obs_core.store.paths import belongs_to
@@ -107,6 +108,15 @@ class Assembly:
         return self.writers.get(MAIN) or self.writers.get(SUPERVISOR)
 
     @property
+    def last_sign(self) -> int:
+        """When its program, or what supervises that, was last heard of, in nanoseconds since the epoch; 0 if never.
+
+        How long an execution lasted that did not say so. Its workers do not count: they may live on without it.
+        """
+        own = [self.writers[name] for name in (MAIN, SUPERVISOR) if name in self.writers]
+        return max((writer.last + writer.epoch for writer in own), default=0)
+
+    @property
     def is_cut_short(self) -> bool:
         """Whether its program did not come to say that it ended, whoever else may have seen it end."""
         return MAIN in self.writers and MAIN not in self._ends
@@ -120,10 +130,15 @@ class Assembly:
         """Take in the records of one segment; a writer's segments in their order."""
         writer = self.writers.setdefault(writer_name, Writer(writer_name))
         writer.last_segment = path
-        for kind, run in itertools.groupby(found, type):
+        for kind, group in itertools.groupby(found, type):
+            run = list(group)
             if kind is records.SpanRecord:
-                self.spans.take_spans(writer, list(run))  # type: ignore[arg-type]  # all of this kind
-            elif (handle := _HANDLERS.get(kind)) is not None:
+                self.spans.take_spans(writer, run)  # type: ignore[arg-type]  # all of this kind
+                continue
+            for record in run:
+                if (at := moment_of(record)) is not None:
+                    writer.heard_at(at)
+            if (handle := _HANDLERS.get(kind)) is not None:
                 for record in run:
                     handle(self, writer, record)
             elif (take := metrics.HANDLERS.get(kind)) is not None:
@@ -220,7 +235,6 @@ class Assembly:
             self._root_ref = f"{writer.name}.{record.number}"
 
     def _take_execution_end(self, writer: Writer, record: records.ExecutionEnd) -> None:
-        writer.heard_at(record.at)
         self._ends[writer.name] = record.at + writer.epoch, record
         self.view.lost_records += record.lost
 
@@ -233,23 +247,17 @@ class Assembly:
             self.raised[task] = record.chain
 
     def _take_process_ended(self, writer: Writer, record: records.ProcessEnded) -> None:
-        writer.heard_at(record.at)
         self.ended_processes.append((writer, record))
 
     def _take_worker(self, writer: Writer, record: records.WorkerJoined) -> None:
-        writer.heard_at(record.at)
         at = record.at + writer.epoch
         worker = WorkerView(record.name, writer.host, record.threads, at, 0, "working")
         self._workers[writer.name, record.name] = worker
 
     def _take_worker_left(self, writer: Writer, record: records.WorkerLeft) -> None:
-        writer.heard_at(record.at)
         worker = self._workers.get((writer.name, record.name))
         if worker is not None:
             worker.left, worker.status = record.at + writer.epoch, "left"
-
-    def _take_beat(self, writer: Writer, record: records.Beat) -> None:
-        writer.heard_at(record.at)
 
     def _take_lost(self, _writer: Writer, record: records.Lost) -> None:
         self.view.lost_records += record.count
@@ -269,7 +277,6 @@ class Assembly:
     # tasks
 
     def _take_task(self, writer: Writer, record: records.TaskStart) -> None:
-        writer.heard_at(record.start)
         self.spans.take_task(writer, record)
         task = self._task_of(writer, record.number)  # another writer's part of it may have been read first
         task.name, task.started, task.attempt = record.name, record.start + writer.epoch, record.attempt
@@ -351,12 +358,11 @@ class Assembly:
         self.table.process_times[0] = (own or last)[1].process_time
 
     def _finish_execution(self) -> None:
-        last = max((writer.last + writer.epoch for writer in self.writers.values()), default=0)
         view = self.view
         alive = any(self.writers[name].alive for name in (MAIN, SUPERVISOR) if name in self.writers)
         view.status = self._ended or ("running" if alive else "lost")
         if self._ended is None:
-            end = clock.epoch() if alive else last
+            end = clock.epoch() if alive else self.last_sign
             view.duration = max(0, end - view.started)
 
     def _finish_root(self) -> None:
@@ -417,7 +423,7 @@ class Assembly:
         view = self.view
         root.verdicts = verdicts
         root.name, root.status, root.started, root.duration = view.name, view.status, view.started, view.duration
-        root.error = view.error
+        root.error, root.is_execution = view.error, True
         return [root]
 
 
@@ -441,7 +447,6 @@ _HANDLERS: dict[type[records.Record], Callable[[Assembly, Writer, Any], None]] =
     records.CaptureDone: Assembly._take_capture_done,
     records.WorkerJoined: Assembly._take_worker,
     records.WorkerLeft: Assembly._take_worker_left,
-    records.Beat: Assembly._take_beat,
     records.Lost: Assembly._take_lost,
     records.Check: Assembly._take_check,
     records.Torn: Assembly._take_torn,

@@ -73,7 +73,6 @@ class DeckAssembly:
 
     def take_items(self, writer: Writer, record: records.DeckItems) -> None:
         """Add items that stand in the journal."""
-        writer.heard_at(record.at)
         self._deck_of(writer, record.deck).add(writer, record.at, record.source, record.items)
 
     def take_blob(self, writer: Writer, record: records.DeckBlob) -> None:

@@ -183,7 +183,6 @@ class MetricAssembly:
     def _take(self, writer: Writer, record: records.Points, outline: records.Outline | None, count: int) -> None:
         if not are_sound(record):
             return
-        writer.heard_at(record.at)
         task = writer.global_ref(record.task)
         of_task = self.metrics.setdefault(task, {})
         metric = of_task.get(record.name)
@@ -197,18 +196,15 @@ class MetricAssembly:
 
     def take_params(self, writer: Writer, record: records.Params) -> None:
         """Add named values."""
-        writer.heard_at(record.at)
         self.params.setdefault(writer.global_ref(record.task), {}).update(record.values)
 
     def take_progress(self, writer: Writer, record: records.Progress) -> None:
         """Take note of how far a loop is."""
-        writer.heard_at(record.at)
         loops = self._loops.setdefault(writer.global_ref(record.task), {})
         loops[f"{writer.name}.{record.number}"] = _Loop(writer.epoch, record)
 
     def take_summary(self, writer: Writer, record: records.MetricSummary) -> None:
         """Take note of what a list shows."""
-        writer.heard_at(record.at)
         if writer.name == MAIN:
             self.summary = record.values
 

@@ -36,7 +36,6 @@ class SampledAssembly:
 
     def take_sample(self, writer: Writer, record: records.Sample) -> None:
         """Add numbers."""
-        writer.heard_at(record.at)
         of_writer = self.series.setdefault(writer.name, {})
         for name, value in record.values.items():
             if name not in of_writer and len(of_writer) >= _MOST_NAMES:
@@ -53,12 +52,10 @@ class SampledAssembly:
 
     def take_stacks(self, writer: Writer, record: records.Stacks) -> None:
         """Keep what threads were doing last."""
-        writer.heard_at(record.at)
         self._last[writer.name] = writer, record
 
     def take_profile(self, writer: Writer, record: records.Profile) -> None:
         """Add to how often stacks were seen."""
-        writer.heard_at(record.at)
         for thread, scope, call, seen, running in record.seen:
             span = None if scope is None else writer.global_ref(scope)
             counts = self._seen.setdefault((writer.name, thread, span, call, record.interval), [0, 0])

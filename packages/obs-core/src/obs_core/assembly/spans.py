@@ -116,7 +116,6 @@ class SpanAssembly:
 
     def take_open(self, writer: Writer, record: records.OpenSpan) -> None:
         """Add an operation that had not ended when it was written, unless its end was read before."""
-        writer.heard_at(record.start)
         if record.number in writer.rows:
             return
         row = self.add_row(writer, record.number, record.parent, record.name, "operation", record.start)

@@ -9,7 +9,8 @@ from obs_core.assembly.writers import Writer
 from obs_core.failsafe import warn
 from obs_core.journal.numbering import MAIN, SUPERVISOR
 from obs_core.journal.reader import chosen, decode, ends_of_segments, segment_names, writer_of
-from obs_core.journal.records import VerdictSummary
+from obs_core.journal.records import AnyRecord, Beat, VerdictSummary
+from obs_core.journal.signs_of_life import last_moment
 from obs_core.model import ExecutionView
 from obs_core.store.base import Store
 from obs_core.store.fetching import fetch_each
@@ -28,7 +29,7 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
             others = [path for path in others if path not in segments]
             for path, lines in ends_of_segments(store, segments) if segments else ():
                 few = len(lines) < _FEW and len(segments) == 1
-                assembly.add(writer, decode(lines if few else _told(lines)), path)
+                assembly.add(writer, decode(lines) if few else _told(lines), path)
         if assembly.program is None:
             return None
         if others:
@@ -61,26 +62,19 @@ _MOST_OTHERS = {True: 32, False: 8}
 """Other processes that a list asks for their verdicts, in a folder and in a shared store."""
 
 
-def _told(lines: bytes) -> bytes:
-    """Return the lines of a summary; of one that did not end, also the last that tells when it was heard of."""
-    found = chosen(lines, _SUMMARY_LINES)
-    if b'\n["execution-end"' in lines:
-        return found
-    last = next((line for line in reversed(lines.split(b"\n")) if line.startswith(_SIGNS_OF_LIFE)), b"")
-    return b"\n".join((found, last)) if last else found
+def _told(lines: bytes) -> list[AnyRecord]:
+    """Return the records of a summary; of one that did not end, also when it was last heard of."""
+    found = decode(chosen(lines, _SUMMARY_LINES))
+    last = None if b'\n["execution-end"' in lines else last_moment(lines)
+    return found if last is None else [*found, Beat(last)]
 
 
 _FEW = 8 * 1024
 """Bytes of lines that are sooner decoded than looked through."""
 
-_SIGNS_OF_LIFE = (b'["span"', b'["open"', b'["sample"', b'["stacks"', b'["points"', b'["progress"')
-"""A writer that has something to say writes no beats."""
-
 _SUMMARY_LINES = (
     b'["execution"',
     b'["execution-end"',
-    b'["beat"',
-    b'["task-end"',
     b'["metrics"',
     b'["verdicts"',
     b'["lost"',

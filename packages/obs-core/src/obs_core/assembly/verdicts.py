@@ -20,16 +20,17 @@ class VerdictAssembly:
 
     Attributes:
         by_task: Those that no deck shows, by the task's global name.
+        told: Notes that tell what a verdict tells too: the task's global name and the text.
     """
 
     def __init__(self) -> None:
         self.by_task: dict[str, list[Verdict]] = {}
+        self.told: set[tuple[str, str]] = set()
         self._counted: dict[str, VerdictCounts] = {}
         self._told: dict[str, records.VerdictSummary] = {}
 
     def take(self, writer: Writer, record: records.VerdictMade, deck: str) -> None:
         """Add what a check found; `deck` is the name of the one that shows it, as far as it is known."""
-        writer.heard_at(record.at)
         counts = self._counted.setdefault(writer.name, VerdictCounts())
         setattr(counts, record.outcome, getattr(counts, record.outcome) + 1)
         if record.deck is not None:
@@ -42,14 +43,16 @@ class VerdictAssembly:
             self.by_task.setdefault(writer.global_ref(record.task), []).append(found)
 
     def take_note(self, writer: Writer, record: records.Note) -> None:
-        """Count a note as a check that warned, as its writer does."""
+        """Count a note as a check that warned, as its writer does, unless a verdict tells it too."""
+        if record.checked:
+            self.told.add((writer.global_ref(record.task), record.text))
+            return
         counts = self._counted.setdefault(writer.name, VerdictCounts())
         counts.warned += 1
         counts.said.append(("warned", "Note", record.text[:_LONGEST_NOTE]))
 
     def take_summary(self, writer: Writer, record: records.VerdictSummary) -> None:
         """Take what a writer says of all its checks; the last one counts."""
-        writer.heard_at(record.at)
         self._told[writer.name] = record
 
     def counts(self) -> VerdictCounts:

@@ -90,8 +90,10 @@ def _found(execution: Execution) -> _Found:
         _Said(one.outcome, one.name, one.found, task, task_id, one.deck, one.span, count)
         for (task, task_id, one), count in same.items()
     ]
+    told = execution._assembly.verdicts.told
     for task in execution.tasks:
-        notes = [note for note in task.notes if note != LOST_NOTE]  # which the status tells, and nobody checked
+        # The status tells that it was lost, and nobody checked that.
+        notes = [note for note in task.notes if note != LOST_NOTE and (task.id, note) not in told]
         said += [_Said("warned", "note", note, task.name, task.id, "", "", 1) for note in notes]
     said.sort(key=lambda one: worst_first(one.outcome))
     return _Found(view.id, view.name, view.status, counts.outcome, counts.passed, counts.warned, counts.failed, said)

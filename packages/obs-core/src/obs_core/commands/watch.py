@@ -183,12 +183,11 @@ _Row = tuple[str, str]
 
 def _head(execution: Execution, tasks: Sequence[TaskView]) -> Iterator[_Row]:
     view = execution.view
-    ended = sum(task.status != "running" for task in tasks)
+    called = [task for task in tasks if not task.is_execution]
+    ended = sum(task.status != "running" for task in called)
     now = clock.epoch() - view.started if view.status == "running" else view.duration
-    yield (
-        f"{printable(view.name)}  {view.status}, {format_duration(now)}, {ended} of {plural(len(tasks), 'task')} ended",
-        f"bold {_STYLES[view.status]}",
-    )
+    told = f"{view.status}, {format_duration(now)}, {ended} of {plural(len(called), 'task')} ended"
+    yield f"{printable(view.name)}  {told}", f"bold {_STYLES[view.status]}"
     yield f"{view.id} on {printable(view.host)}", "dim"
 
 
@@ -266,7 +265,7 @@ def _resources(execution: Execution) -> list[_Row]:
     memory, cpu = used.last("rss"), used.last("cpu")
     parts = []
     if memory is not None:
-        parts.append(f"{byte_size(memory)} in memory (at the most {byte_size(used.peak('rss') or memory)})")
+        parts.append(f"{byte_size(memory)} in memory (at most {byte_size(used.peak('rss') or memory)} in samples)")
     if cpu is not None:
         parts.append(f"{cpu:.1f} cores")
     if parts and len(used.writers) > 1:

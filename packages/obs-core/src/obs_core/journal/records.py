@@ -248,6 +248,8 @@ class Note(Record, tag="note"):
 
     task: Ref
     text: str
+    checked: bool = False
+    """Whether a verdict tells it too: it is no further check that warned."""
 
 
 LEFT_OPEN = (

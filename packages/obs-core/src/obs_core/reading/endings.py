@@ -141,7 +141,7 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     elif fault is not None:
         ending = _left_word(fault, writer)
     else:
-        ending = _concluded(assembly.program, view.started)
+        ending = _concluded(assembly.program, max(assembly.last_sign, view.started))
     ending.fault = fault
     if writer is not None:
         _add_memory(ending, assembly.table.samples.get(writer.name, {}), max(writer.last + writer.epoch, view.started))
@@ -300,11 +300,10 @@ def _running(assembly: Assembly) -> Ending:
     return Ending("running", True, "is still running", evidence=evidence)
 
 
-def _concluded(writer: Writer | None, began: int) -> Ending:
+def _concluded(writer: Writer | None, last: int) -> Ending:
     says = "ended without saying so"
     if writer is None or writer.head is None:
         return Ending("unknown", False, says, "nothing can be read of the process that began it")
-    last = max(writer.last + writer.epoch, began)  # which may be all that it wrote
     evidence = [f"Its last sign of life came at {format_moment(last)}."]
     host = writer.head.process.host
     here, there = identity.this_machine(), writer.head.process.machine

@@ -482,6 +482,7 @@ class Execution:
         if not decks:
             return tasks
         own = TaskView(root, view.name, view.status, view.started, view.duration, error=view.error, decks=decks)
+        own.is_execution = True
         return [own, *tasks]
 
     def sampled_decks(self, task: TaskView | None = None) -> list[tuple[str, str]]:

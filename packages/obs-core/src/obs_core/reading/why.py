@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from msgspec import Struct, field, structs
 
+from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.journal.logs import read_log
 from obs_core.journal.reader import segment_names
@@ -27,6 +29,7 @@ _MOST_OPEN = 20
 _MOST_FRAMES = 30
 _MOST_INPUTS = 12
 _MOST_LINES = 10
+_MOST_LOOPS = 10
 _MOST_WITHIN_TOLD = 3
 _LONGEST_LINE = 500
 _LARGEST_COMPARED = 4 * 1024 * 1024
@@ -77,6 +80,8 @@ class Why(Struct, kw_only=True):
         stack: The calls under way when it crashed or got SIGTERM, the innermost first.
         memory: What is known of the memory.
         open: What was open, the outermost first.
+        loops: How far the loops came that did not come to their end, such as ``"epoch: 20 of 30 it, 66 %"``: those of
+            the task, then those of the tasks around it.
         inputs: The task's arguments: name, and how they read.
         lines: The last lines that the task logged or printed; those of the whole execution if it said none.
         last_success: The last good execution of the same name; None if there is none.
@@ -99,6 +104,7 @@ class Why(Struct, kw_only=True):
     stack: list[Frame] = field(default_factory=list)
     memory: Memory | None = None
     open: list[SpanAtEnd] = field(default_factory=list)
+    loops: list[str] = field(default_factory=list)
     inputs: list[tuple[str, str]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     last_success: str | None = None
@@ -127,6 +133,7 @@ def sections_of(found: Why) -> Iterator[tuple[str, list[str]]]:
         "Open at the end",
         [f"{'task ' if one.is_task else ''}{one.name}, {_how_long(one, found.at)}" for one in found.open],
     )
+    yield "Loops that did not come to their end", found.loops
     yield "Last lines", found.lines
     yield "Inputs", [f"{name}: {text}" for name, text in found.inputs]
     if found.memory is not None:
@@ -160,7 +167,7 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
         status=view.status,
         cause=ending.cause,
         known=ending.known,
-        at=ending.at or _last_sign(assembly) or view.started + view.duration,
+        at=ending.at or max(assembly.last_sign, view.started),
         memory=ending.memory,
         evidence=ending.evidence,
     )
@@ -181,6 +188,7 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
     if task is not None:
         found.task, found.task_id = task.name, task.id
         found.inputs = _inputs_of(store, assembly, task)
+    found.loops = list(islice(_loops_of(assembly, task), _MOST_LOOPS))
     found.lines = _last_lines(store, view.id, task)
     inner = list(_runs_within(store, view.id)) if assembly.ended_processes and not found.error else []
     good = last_success(store, assembly) if view.status != "running" else None
@@ -216,6 +224,21 @@ def _last_lines(store: Store, execution_id: str, task: TaskView | None) -> list[
     return [f"{line.level} {line.text}".strip()[:_LONGEST_LINE] for line in said]
 
 
+def _loops_of(assembly: Assembly, task: TaskView | None) -> Iterator[str]:
+    """Go through the loops cut short: those of a task, then of the tasks around it and of the execution."""
+    by_id = {one.id: one for one in assembly.tasks}
+    around: dict[str, bool] = {}
+    while task is not None and task.id not in around:
+        around[task.id] = task.status == "running"
+        task = by_id.get(task.parent or "")
+    around.setdefault(assembly.root_id, assembly.view.status == "running")
+    for task_id, runs in around.items():
+        for bar in assembly.metrics.bars_of(task_id, runs, clock.epoch()):
+            # Python ends a loop that an exception leaves as it ends one that a `break` leaves.
+            if bar.status != "ended" or (bar.total is not None and bar.done < bar.total):
+                yield f"{bar.name or 'progress'}: {bar.told()}"
+
+
 def _of_a_success(view: ExecutionView, good: LastSuccess | None) -> Iterator[str]:
     yield f"{_named(view.name)} succeeded after {format_duration(view.duration)}."
     checks = view.verdicts
@@ -235,11 +258,6 @@ def _runs_within(store: Store, execution_id: str) -> Iterable[str]:
 
 
 # Which task, and where
-
-
-def _last_sign(assembly: Assembly) -> int:
-    writer = writer_that_ended(assembly)
-    return 0 if writer is None else max(writer.last + writer.epoch, assembly.view.started)
 
 
 def _open_task(assembly: Assembly) -> TaskView | None:
@@ -342,6 +360,8 @@ def _sentences(
     when = f" at {format_moment(ending.at, 0)}" if ending.at else ""
     yield _sentence(f"{subject}{of} {says}{when}{': ' if detail else ''}{detail}")
     yield from _where(found, ending)
+    if found.loops:
+        yield f"Its loop had come this far: {found.loops[0]}."
     yield from inner[:_MOST_WITHIN_TOLD]
     if len(found.error) > 1:
         cause, place = found.error[-1]

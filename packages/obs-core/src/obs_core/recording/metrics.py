@@ -48,8 +48,9 @@ _HELD_BACK_IN_ALL = 65_536 * _OF_A_POINT
 _KEPT, _THINNED = 200_000, 20_000
 """Points of a metric that are kept for the report of a running task; beyond them, few that draw the same curve."""
 
-_SUMMARY_EVERY = 5_000_000_000
-"""Nanoseconds between two summaries for lists of executions."""
+_SUMMARY_EVERY = 900_000_000
+"""Nanoseconds between two summaries for lists of executions: less than between two flushes, so that a kill costs a list
+no more than the points that it costs. A summary has 50 metrics at the most, some 3 kB."""
 
 _MOST_SUMMARIZED = 50
 
@@ -308,7 +309,7 @@ class _MetricLog:
         self.params: weakref.WeakKeyDictionary[TaskState, dict[str, Any]] = weakref.WeakKeyDictionary()
         self._series: list[Series] = []
         self._summary: dict[str, Series] = {}
-        self._told = (0, clock.wall())
+        self._told = (0, clock.wall() - _SUMMARY_EVERY)
         self._writing = False
         run.journal.sources.append(self.write)
         _logs.add(self)
@@ -338,7 +339,7 @@ class _MetricLog:
                 elif series.task.over and series.log is self:
                     self._series.remove(series)
             now = clock.wall()
-            if now - self._told[1] > _SUMMARY_EVERY:
+            if now - self._told[1] >= _SUMMARY_EVERY:
                 self.summarize()
         finally:
             self._writing = False

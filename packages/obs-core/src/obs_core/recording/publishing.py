@@ -120,6 +120,7 @@ def _view(task: TaskState) -> TaskView:
         decks=[_deck_view(deck) for deck in sorted(task.decks, key=lambda deck: deck.number)],
         notes=[mask(note) for note in task.notes],
         verdicts=[Verdict(outcome, mask(name), mask(found)) for outcome, name, found in task.verdicts],
+        is_execution=task is task.run.root,
     )
     if shared:
         _show_all(task, view)

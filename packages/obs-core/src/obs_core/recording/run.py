@@ -229,14 +229,20 @@ class TaskState:
             self.journal.relieve()
             self.append(records.LinkMade(self.own_ref(), attached.name, attached.url))
 
-    def note(self, text: str) -> None:
-        """Let everyone who reads this task's report know something."""
+    def note(self, text: str, *, checked: bool = False) -> None:
+        """Let everyone who reads this task's report know something.
+
+        Args:
+            text: What there is to know.
+            checked: Whether a verdict tells it too; otherwise it counts as a check that warned.
+        """
         with guarded("recording a note"):
             text = as_text(text)
             self.notes.append(text)
             self.journal.relieve()
-            self.append(records.Note(self.own_ref(), text))
-            self.run.verdicts.add("warned", "Note", text)
+            self.append(records.Note(self.own_ref(), text, checked))
+            if not checked:
+                self.run.verdicts.add("warned", "Note", text)
 
     def take_verdict(self, outcome: str, name: str, found: str, span: records.Ref | None = None) -> None:
         """Record what was checked in this task, where no deck shows it.
@@ -313,6 +319,7 @@ class Run:
         attached: How often this process joined it, since another one began it.
         metrics: What holds back the metrics that were logged last, once there are any.
         progress: What holds how far its loops are.
+        reaped: Seconds of CPU time that children of this process had used which it had waited for before.
         ended_tasks: Whether each task that ended since the status line was drawn succeeded; None if there is no line.
         has_tasks: Whether a task of it began in this process.
         surroundings: What was written of what it runs in.
@@ -334,6 +341,7 @@ class Run:
         "name",
         "participants",
         "progress",
+        "reaped",
         "root",
         "store",
         "surroundings",
@@ -363,6 +371,8 @@ class Run:
         self.attached = 0
         self.metrics: MetricLog | None = None
         self.progress: list[ProgressLog] = []
+        times = os.times()
+        self.reaped = times.children_user + times.children_system
         self.ended_tasks: list[bool] | None = None
         self.has_tasks = False
         self.told: tuple[Any, int] | None = None

@@ -55,6 +55,7 @@ def task_contents(task: TaskView, depth: int, payloads: Payloads, told: str = ""
     """
     return {
         **_timing(task),
+        "isExecution": task.is_execution,
         "depth": depth,
         "attempt": task.attempt,
         "told": told,

@@ -363,8 +363,9 @@ const filter = (choices) => {
   return field;
 };
 const countOfTasks = () => {
-  const failed = contents.tasks.filter((task) => task.status === "failed").length;
-  const all = contents.tasks.length.toLocaleString("en");
+  const tasks = contents.tasks.filter((task) => !task.isExecution);
+  const failed = tasks.filter((task) => task.status === "failed").length;
+  const all = tasks.length.toLocaleString("en");
   return failed ? `${all}, ${failed.toLocaleString("en")} failed` : all;
 };
 const overviewHeader = (execution) => element("header", { class: "head" },

@@ -71,7 +71,7 @@ class TaskCall:
         """Let everyone who reads the task's report know something."""
         self.context.note(text)
 
-    def warn(self, message: str, category: type[Warning] = UserWarning) -> None:
+    def warn(self, message: str, category: type[Warning] = UserWarning, *, checked: bool = False) -> None:
         """Leave a note, and warn whoever runs the task; the warning points to the decorated function.
 
         Python's filters decide whether it is shown, or raised; those by module see the module of the function.
@@ -79,13 +79,15 @@ class TaskCall:
         Args:
             message: What is wrong.
             category: The class of the warning.
+            checked: Whether a deck or a `check` of the task has a verdict on it; otherwise the note counts as a check
+                that warned.
 
         Examples:
             >>> call.warn("3 of 200 rows are empty", RuntimeWarning)
         """
         import inspect
 
-        self.note(message)
+        self.context.state.note(message, checked=checked)
         function: Any = inspect.unwrap(self.function) if self.function is not None else None
         code = getattr(function, "__code__", None)
         if code is None:  # a with block, or an object that can be called

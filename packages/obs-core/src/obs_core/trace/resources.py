@@ -163,12 +163,18 @@ class Resources:
     def waits(self) -> bool:
         """Whether it used less than a tenth of a core, children included: it waited for something else than the CPU.
 
-        False also where that is not known: it took less than two seconds, or samples of less than half of it are there.
+        False also where that is not known: it took less than two seconds, or it may not have waited for more than half
+        of the time, since so much of it was not sampled.
         """
-        if self.end - self.start < _SHORTEST:
+        whole = self.end - self.start
+        if whole < _SHORTEST:
             return False
-        cores = [cpu + self._queued(one) for one in self._samples.values() if (cpu := self._cores(one)) is not None]
-        return bool(cores) and max(cores) < _WAITS
+        seen = [
+            (cpu + self._queued(one), self._covered(one["cpu_total"].times))
+            for one in self._samples.values()
+            if (cpu := self._cores(one)) is not None
+        ]
+        return bool(seen) and all(cores < _WAITS and 2 * covered * (1 - cores) > whole for cores, covered in seen)
 
     @property
     def limits(self) -> list[Limit]:

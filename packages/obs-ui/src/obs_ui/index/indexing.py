@@ -20,6 +20,7 @@ from obs_core.journal import records
 from obs_core.journal.numbering import MAIN, SUPERVISOR
 from obs_core.journal.reader import decode, writer_of
 from obs_core.journal.records import AnyRecord
+from obs_core.journal.signs_of_life import last_moment
 from obs_core.model import ExecutionView
 from obs_core.store import Store
 from obs_core.store.paths import EXECUTIONS
@@ -46,14 +47,10 @@ _SUMMARY_KINDS = (
     b'["head"',
     b'["execution"',
     b'["execution-end"',
-    b'["beat"',
-    b'["task-end"',
     b'["metrics"',
     b'["verdicts"',
     b'["lost"',
 )
-_SIGNS_OF_LIFE = (b'["task"', b'["open"', b'["span"', b'["sample"', b'["stacks"', b'["points"', b'["progress"')
-"""Kinds of a last line that tell when the writer of a short execution that was killed was last heard of."""
 
 
 class Indexer:
@@ -205,21 +202,26 @@ class _Ends:
 
     def __init__(self) -> None:
         self._kept: list[AnyRecord] = []
-        self._last: list[AnyRecord] = []
+        self._last: int | None = None
         self._summary: list[AnyRecord] = []
 
     def take(self, record: AnyRecord) -> None:
         """Take the next record."""
         if isinstance(record, records.MetricSummary):
             self._summary = [record]
-        elif isinstance(record, (records.Beat, records.TaskEnd)):
-            self._last = [record]  # it only tells when the writer was last heard of
         else:
             self._kept.append(record)
 
+    def hear(self, lines: bytes) -> None:
+        """Take note of when the lines that follow tell that the writer was heard of."""
+        at = last_moment(lines)
+        if at is not None:
+            self._last = at if self._last is None else max(self._last, at)
+
     def all(self) -> list[AnyRecord]:
         """Return what counts of it."""
-        return [*self._kept, *self._summary, *self._last]
+        last = [] if self._last is None else [records.Beat(self._last)]
+        return [*self._kept, *self._summary, *last]
 
 
 class SummaryReader:
@@ -245,12 +247,9 @@ class SummaryReader:
                 self._take_verdicts(addition.writer, addition.lines.split(b"\n"))
                 continue
             ends = self._ends.setdefault(addition.writer, _Ends())
-            # Each batch ends with a line that checks it, which says nothing of the writer.
-            added = [line for line in addition.lines.rstrip(b"\n").split(b"\n") if not line.startswith(b'["check"')]
-            lines = [line for line in added if line.startswith(_SUMMARY_KINDS)]
-            if added and added[-1].startswith(_SIGNS_OF_LIFE):
-                lines.append(added[-1])
-            for record in map(_as_sign_of_life, decode(b"\n".join(lines))):
+            ends.hear(addition.lines)
+            lines = [line for line in addition.lines.split(b"\n") if line.startswith(_SUMMARY_KINDS)]
+            for record in decode(b"\n".join(lines)):
                 if isinstance(record, records.VerdictSummary):
                     self._verdicts[addition.writer] = record
                 else:
@@ -277,14 +276,6 @@ _OWN = (MAIN, SUPERVISOR)
 
 _MOST_OTHERS = {True: 32, False: 4}
 """Other processes that are asked for their verdicts, in a folder and in a shared store."""
-
-
-def _as_sign_of_life(record: AnyRecord) -> AnyRecord:
-    if isinstance(record, (records.OpenSpan, records.TaskStart)):
-        return records.Beat(record.start)
-    if isinstance(record, (records.Sample, records.Stacks, records.Points, records.Progress)):
-        return records.Beat(record.at)
-    return records.Beat(record.start + record.duration) if isinstance(record, records.SpanRecord) else record
 
 
 def _ends_of_main_and_others(most: int, paths: list[str]) -> list[str]:

@@ -95,7 +95,8 @@ def _contents(site: Site, snapshot: Snapshot) -> dict[str, Any]:
         "missing": snapshot.missing,
         "usual": _usual(site, snapshot.view),
         "tasks": tasks[:_MOST_TASKS],
-        "task_count": len(tasks),
+        "task_count": _count(tasks),
+        "listed_count": _count(tasks[:_MOST_TASKS]),
         "failures": failures[:_MOST_FAILURES],
         "failure_count": len(failures),
         "handled": handled,
@@ -104,6 +105,11 @@ def _contents(site: Site, snapshot: Snapshot) -> dict[str, Any]:
         "span_count": snapshot.trace.size,
         "lanes": snapshot.timeline.lane_count if len(snapshot.trace) < 50_000 else 0,
     }
+
+
+def _count(tasks: list[tuple[TaskView, int]]) -> int:
+    """Count tasks; what was recorded outside any is listed among them, and is none."""
+    return sum(not task.is_execution for task, _ in tasks)
 
 
 def operations(request: Request) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 import msgspec
 
@@ -36,7 +36,14 @@ __all__ = [
     "changed_profiles",
     "changed_status",
     "changed_tasks",
+    "checks_of",
+    "inputs_of",
+    "metrics_of",
     "outputs_are_not_kept",
+    "outputs_of",
+    "parameters_of",
+    "profiles_of",
+    "tasks_of",
 ]
 
 _MOST_TOLD = 20
@@ -525,3 +532,46 @@ def _profile_differences(
 
 def _name(path: str | None) -> str:
     return (path or "").rpartition("/")[2]
+
+
+# What there is to compare
+
+
+def tasks_of(side: Side) -> Set[object]:
+    """Return which tasks were called."""
+    return side.by_name.keys()
+
+
+def checks_of(side: Side) -> Set[object]:
+    """Return what was checked, and in which task."""
+    return _checks(side).keys()
+
+
+def parameters_of(side: Side) -> Set[object]:
+    """Return which parameters were logged, and in which task."""
+    return _parameters(side).keys()
+
+
+def inputs_of(side: Side) -> Set[object]:
+    """Return the tasks whose arguments are known."""
+    return {name for name, called in side.by_name.items() if any(arguments_of(side.assembly, called[0].id))}
+
+
+def outputs_of(side: Side) -> Set[object]:
+    """Return the calls of which it is kept what they returned."""
+    return {call for call, one in side.calls.items() if one.id in side.assembly.outputs}
+
+
+def metrics_of(side: Side) -> Set[object]:
+    """Return which metrics were logged, and in which task."""
+    return _metrics(side).keys()
+
+
+def profiles_of(side: Side) -> Set[object]:
+    """Return which data profiles were kept, and in which task."""
+    return {
+        (side.names.get(task_id, ""), label)
+        for task_id, kept in side.assembly.artifacts.items()
+        for label, artifact in kept.items()
+        if "profile" in artifact.transformer
+    }

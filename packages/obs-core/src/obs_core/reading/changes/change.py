@@ -47,6 +47,7 @@ class Change(Struct, frozen=True, kw_only=True):
         sure: How sure it is that it changed, and does not just vary.
         note: What that rests on, or what else to know; may be empty.
         detail: Lines to look at: a unified diff, the lines of a log; may be empty.
+        of: What a time is that of: ``"execution"``, ``"task"`` or ``"operation"``; empty for other kinds.
         task: The name of the task it belongs to; empty outside any.
         before_task: Id of the task's call in the other execution; empty if there is none.
         after_task: Id of the task's call in this one; empty if there is none.
@@ -60,10 +61,19 @@ class Change(Struct, frozen=True, kw_only=True):
     sure: Sureness = "certain"
     note: str = ""
     detail: str = ""
+    of: Literal["", "execution", "task", "operation"] = ""
     task: str = ""
     before_task: str = ""
     after_task: str = ""
     weight: float = 0.0
+
+    @property
+    def where(self) -> str:
+        """What tells it from others of the same name: ``"whole run"``, or such as ``"in fit"``; may be empty."""
+        if self.of == "execution":
+            return "whole run"
+        is_within = self.kind in ("time", "metric", "parameter") and self.of != "task"
+        return f"in {self.task}" if is_within and self.task else ""
 
 
 class Comparison(Struct, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 
 from obs_core.failsafe import strict
 from obs_core.interruptions import let_pass
@@ -100,26 +100,36 @@ class _Comparison:
 
     def __init__(self, found: Changes, before: Side, after: Side, usual: Earlier) -> None:
         self.found, self.before, self.after, self.usual = found, before, after, usual
+        self._lacking: list[str] = []
 
     def run(self) -> None:
         before, after, usual = self.before, self.after, self.usual
         old, new = surroundings.described(before), surroundings.described(after)
+        both_described = {"installed"} if old and new else set()
         self._add("status", lambda: calls.changed_status(before, after))
-        self._add("tasks", lambda: calls.changed_tasks(before, after))
-        self._add("checks", lambda: calls.changed_checks(before, after))
+        self._add("tasks", lambda: calls.changed_tasks(before, after), calls.tasks_of)
+        self._add("checks", lambda: calls.changed_checks(before, after), calls.checks_of)
         self._add("times", self._times)
-        self._add("parameters", lambda: calls.changed_parameters(before, after, usual))
-        self._add("inputs", lambda: calls.changed_inputs(before, after))
-        self._add("outputs", self._outputs)
-        self._add("metrics", self._metrics)
-        self._add("data profiles", lambda: calls.changed_profiles(before, after))
+        self._add("parameters", lambda: calls.changed_parameters(before, after, usual), calls.parameters_of)
+        self._add("inputs", lambda: calls.changed_inputs(before, after), calls.inputs_of)
+        self._add("outputs", self._outputs, calls.outputs_of)
+        self._add("metrics", self._metrics, calls.metrics_of)
+        self._add("data profiles", lambda: calls.changed_profiles(before, after), calls.profiles_of)
         self._add("warnings and errors", lambda: said.changed_logs(before, after))
-        self._add("sources", self._sources)
+        self._add("sources", self._sources, calls.tasks_of)
         self._add("commit", self._commit)
-        self._add("dependencies", lambda: surroundings.changed_dependencies(before, after, old, new))
+        self._add(
+            "dependencies",
+            lambda: surroundings.changed_dependencies(before, after, old, new),
+            lambda _: both_described,
+        )
         self._add("command and tags", lambda: surroundings.changed_command(before, after))
         self._add("machine", lambda: surroundings.changed_machine(before, after, old, new))
-        self._add("engine", lambda: surroundings.changed_engine(before, after))
+        self._add("engine", lambda: surroundings.changed_engine(before, after), surroundings.workers_of)
+        if self._lacking:
+            self.found.unknown.append(
+                f"Not all compared: {', '.join(self._lacking)}. One execution has some that the other lacks."
+            )
         if not old or not new:
             which = "neither execution" if not old and not new else "one of the executions"
             self.found.unknown.append(
@@ -127,10 +137,20 @@ class _Comparison:
                 " (it was too short or too old, or killed)."
             )
 
-    def _add(self, what: str, changes: Callable[[], Iterable[Change]]) -> None:
+    def _add(
+        self, what: str, changes: Callable[[], Iterable[Change]], parts: Callable[[Side], Set[object]] | None = None
+    ) -> None:
+        """Compare one kind of thing; it is called the same only if both executions have it, and the same parts of it.
+
+        Args:
+            what: What it is called.
+            changes: Compares it.
+            parts: Tells what an execution has of it. Default: both always have all of it.
+        """
         told = len(self.found.unknown)
         try:
             made = list(changes())
+            has, had = (parts(self.after), parts(self.before)) if parts is not None else ({what}, {what})
         except Exception as error:
             let_pass(error)
             if strict():
@@ -138,7 +158,11 @@ class _Comparison:
             self.found.unknown.append(f"The {what} could not be compared: {describe_error(error)}.")
             return
         self.found.found += made
-        if not made and len(self.found.unknown) == told:
+        if made or len(self.found.unknown) > told:
+            return
+        if has != had:
+            self._lacking.append(what)
+        elif has:
             self.found.same.append(what)
 
     def _times(self) -> list[Change]:

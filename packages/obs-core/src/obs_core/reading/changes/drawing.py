@@ -94,9 +94,7 @@ def _lines(changes: Comparison, screen: Screen, most: int | None, details: bool)
 
 
 def _what(change: Change) -> str:
-    if change.kind in ("time", "metric", "parameter") and change.task and change.task != change.what:
-        return f"{change.what} (in {change.task})"
-    return change.what
+    return f"{change.what} ({change.where})" if change.where else change.what
 
 
 def _entry(change: Change, screen: Screen, kinds: int, what: int) -> Iterator[str]:

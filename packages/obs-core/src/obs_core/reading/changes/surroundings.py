@@ -16,7 +16,7 @@ from obs_core.store.content import blob_at
 from obs_core.store.paths import shared_path
 from obs_core.text.numbers import byte_size
 
-__all__ = ["changed_command", "changed_dependencies", "changed_engine", "changed_machine", "described"]
+__all__ = ["changed_command", "changed_dependencies", "changed_engine", "changed_machine", "described", "workers_of"]
 
 _DIGEST = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MOST_DEPENDENCIES = 40
@@ -73,6 +73,11 @@ def changed_engine(before: Side, after: Side) -> Iterator[Change]:
     counts = [(len(one.assembly.table.workers), _threads(one)) for one in (before, after)]
     if counts[0] != counts[1]:
         yield _plain("engine", "workers", _workers(counts[0]), _workers(counts[1]), 60)
+
+
+def workers_of(side: Side) -> set[str]:
+    """Return whether an execution had workers: ``{"workers"}`` if it had any."""
+    return {"workers"} if side.assembly.table.workers else set()
 
 
 def changed_dependencies(before: Side, after: Side, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:

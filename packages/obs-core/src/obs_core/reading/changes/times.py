@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from obs_core.model import ExecutionView
 from obs_core.reading.changes.change import Change, Sureness
@@ -28,6 +29,10 @@ _TWICE = 1.5
 _MOST = 40
 
 Operations = Mapping[tuple[bool, str], Operation]
+
+Of = Literal["execution", "task", "operation"]
+
+_OF: dict[bool, Of] = {True: "task", False: "operation"}
 
 
 class Times:
@@ -61,26 +66,28 @@ class Times:
     def _of_execution(self, before: ExecutionView, after: ExecutionView) -> Iterator[Change]:
         if not self._complete:
             return  # how long it lasted until it failed tells nothing
-        change = self._change(after.name, before.duration, after.duration, self.earlier.durations())
+        change = self._change(after.name, "execution", before.duration, after.duration, self.earlier.durations())
         if change is not None:
             yield change
 
     def _of_operation(self, key: tuple[bool, str]) -> Change | None:
         before, after = self.before.get(key), self.after[key]
         if before is None:
-            return self._new(key[1], after)
+            return None if key[0] else self._new(key[1], after)
         seen = self.earlier.times(key, self.folds)
         counts = "" if before.count == after.count else f"{_calls(before.count)}, then {_calls(after.count)}"
-        return self._change(key[1], before.total, after.total, seen, after.task, counts)
+        of = _OF[key[0]]
+        return self._change(key[1], of, before.total, after.total, seen, after.task, counts)
 
     def _new(self, name: str, after: Operation) -> Change | None:
-        """Tell of an operation that was not there; a task of this kind is told elsewhere."""
-        if after.total < max(_LEAST, _LEAST_SHARE * self._whole) or after.task == name:
+        """Tell of an operation that was not there; a new task is told elsewhere."""
+        if after.total < max(_LEAST, _LEAST_SHARE * self._whole):
             return None
         took = format_duration(after.total)
         return Change(
             kind="time",
             what=name,
+            of="operation",
             after=took,
             task=after.task,
             after_task=self._ids.get(after.task, ""),
@@ -88,7 +95,7 @@ class Times:
         )
 
     def _change(
-        self, name: str, before: int, after: int, seen: list[int], task: str = "", counts: str = ""
+        self, name: str, of: Of, before: int, after: int, seen: list[int], task: str = "", counts: str = ""
     ) -> Change | None:
         if (band := usual(seen)) is None:
             sure, note, typical = _without_spread(before, after, len(seen))
@@ -109,6 +116,7 @@ class Times:
             after=format_duration(after),
             sure=sure,
             note="; ".join(filter(None, (note, counts))),
+            of=of,
             task=task,
             after_task=self._ids.get(task, ""),
             weight=weight if difference > 0 else 0.6 * weight,
