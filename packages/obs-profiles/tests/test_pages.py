@@ -245,3 +245,11 @@ def test_digits_that_are_a_name_are_not_grouped() -> None:
     later = drift(known, {**known, "days": [day + 200 for day in days], "counts": np.array(counts) * 2})
     assert "20240301" in later.column("days").movements[0].what + text_of(later._repr_html_())
     assert "," in later.column("counts").movements[0].what
+
+
+def test_means_of_large_numbers_that_moved_read_differently() -> None:
+    values = np.repeat(2.0**62 + np.arange(0, 2**20, 2**10), 3)
+    page = text_of(drift({"it": values}, {"it": values + 2**19})._repr_html_())
+    found = re.search(r"mean (\S+) → (\S+)", page)
+    assert found is not None
+    assert found[1] != found[2]

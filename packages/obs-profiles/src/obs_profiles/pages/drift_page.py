@@ -10,7 +10,7 @@ from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement
 from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, writer_for
 from obs_profiles.pages.frame import HISTOGRAMS, MOST_DETAILED, about, controls, name_html, page, row, tiles
 from obs_profiles.profiles import ColumnProfile
-from obs_profiles.wording import count_text, number_text, share_text, signed_text, visible
+from obs_profiles.wording import apart, count_text, number_text, share_text, signed_text, visible
 
 __all__ = ["drift_html", "not_compared_html"]
 
@@ -193,9 +193,9 @@ def _shift(before: ColumnProfile, after: ColumnProfile) -> str:
     move = (other.moments.mean - one.moments.mean) / deviation if deviation > 0 else 0.0
     if abs(move) < 0.05:
         return ""
-    return (
-        f"mean {escape(write(one.moments.mean))} → {escape(write(other.moments.mean))} ({signed_text(move)} {_SIGMA})"
-    )
+    means = [one.moments.mean, other.moments.mean]
+    was, now = apart(means, write) if before.is_numeric else map(write, means)
+    return f"mean {escape(was)} → {escape(now)} ({signed_text(move)} {_SIGMA})"
 
 
 def _range_of_times(before: ColumnProfile, after: ColumnProfile) -> str:
