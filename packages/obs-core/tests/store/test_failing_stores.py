@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from obs_core import ObsWarning, execution, span, task
+from obs_core import ObsWarning, execution, list_executions, span, task
 from obs_core.store import open_store
 from obs_core.testing import RecordingStore
 
@@ -95,6 +95,8 @@ def test_in_strict_mode_a_store_that_cannot_be_written_is_an_error(monkeypatch: 
     monkeypatch.setenv("OBS_STRICT", "1")
     with pytest.raises(ObsError, match="nosuchprotocol"), execution("night", store="nosuchprotocol://bucket"):
         pass
+    add(1, 2)  # nobody is within what could not begin
+    assert [found.name for found in list_executions()] == ["add"]
 
 
 def test_an_s3_store_that_nobody_answers_for_leaves_the_result_alone(

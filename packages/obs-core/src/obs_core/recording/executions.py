@@ -87,7 +87,11 @@ class execution:
         try:
             self._begin()
         except BaseException as error:
-            keep_away(error, f"beginning execution {self.name!r}")
+            try:
+                keep_away(error, f"beginning execution {self.name!r}")
+            except BaseException:  # the block is not entered, so nobody leaves it
+                self._leave()
+                raise
         return self
 
     def __exit__(
@@ -118,6 +122,11 @@ class execution:
         make_visible(run)
         threads.remember_older(root)
         logs.begin(root)
+
+    def _leave(self) -> None:
+        if self._run is not None:
+            active.discard(self._run.root)
+            leave(self._run.root)
 
     def _end(self, run: Run, error: BaseException | None) -> None:
         root = run.root
