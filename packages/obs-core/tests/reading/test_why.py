@@ -38,7 +38,7 @@ OF_SEGFAULT = "ctypes.string_at(0)"
 OF_EXIT = "os._exit(3)"
 OF_KILL = "time.sleep(1.3); os.kill(os.getpid(), signal.SIGKILL)"
 OF_TERM = "os.kill(os.getpid(), signal.SIGTERM)"
-WAITS = "time.sleep(300)"
+WAITS = "for _ in range(3000): time.sleep(0.1)"
 LINE = SOURCE[: SOURCE.index("HOW")].count("\n") + 1
 """The line of the script in which it ends."""
 

@@ -17,7 +17,8 @@ from obs_core.recording import sigterm
 
 pytestmark = pytest.mark.posix
 
-WAIT = "print('ready', flush=True); time.sleep(60)"
+# Python looks for a signal that came just before a call of the system begins when that ends: so none is a long one.
+WAIT = "print('ready', flush=True); [time.sleep(0.1) for _ in range(600)]"
 TASK = f"@task\ndef load():\n    Deck('Rows', 'three')\n    with span('read'): {WAIT}\n"
 
 
@@ -65,12 +66,12 @@ import threading
 def load():
     with span("read", rows=3):
         print("ready", flush=True)
-        time.sleep(60)
+        for _ in range(600): time.sleep(0.1)
 """
 IN_A_THREAD = f"""{OPEN}
 with execution("night"):
     threading.Thread(target=load, daemon=True).start()
-    time.sleep(60)
+    for _ in range(600): time.sleep(0.1)
 """
 IN_COROUTINES = """
 import asyncio
@@ -83,7 +84,7 @@ async def load():
     with span("read", rows=3):
         await asyncio.sleep(0)
         print("ready", flush=True)
-        time.sleep(60)
+        for _ in range(600): time.sleep(0.1)
 async def both():
     await asyncio.gather(waits(), load())
 with execution("night"):
@@ -113,7 +114,7 @@ from obs_core import attach, carrier, execution, span, task
 def part(ready):
     with span("read"):
         os.write(ready, b"x")
-        time.sleep(60)
+        for _ in range(600): time.sleep(0.1)
 @task
 def around(ready):
     part(ready)
@@ -156,18 +157,18 @@ from obs_core import attach, carrier, execution, span, task
 def part(ready):
     with span("read", rows=3):
         os.write(ready, b"x")
-        time.sleep(60)
+        for _ in range(600): time.sleep(0.1)
 def spans(ready):
     with span("read", rows=3):
         os.write(ready, b"x")
-        time.sleep(60)
+        for _ in range(600): time.sleep(0.1)
 def attached(ready):
     with attach(carried):
         spans(ready)
 def begun_in_a_thread(ready):
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(part, ready), daemon=True).start()
-    time.sleep(60)
+    for _ in range(600): time.sleep(0.1)
 def attached_for_a_thread(ready):
     attach(carried)
     begun_in_a_thread(ready)
@@ -323,7 +324,7 @@ from obs_core import execution
 with execution("night"):
     pid = os.fork()
     if not pid:
-        time.sleep(60)
+        for _ in range(600): time.sleep(0.1)
     os.kill(pid, signal.SIGTERM)
     print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
