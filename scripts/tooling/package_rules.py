@@ -22,6 +22,7 @@ TYPED = "Typing :: Typed"
 OWN_GROUPS = (
     "obs.captures",
     "obs.commands",
+    "obs.profile_changes",
     "obs.record_decks",
     "obs.renderers",
     "obs.samplers",

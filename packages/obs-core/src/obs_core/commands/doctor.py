@@ -23,7 +23,15 @@ from obs_core.store.passwords import without_password
 from obs_core.text.masking import mask
 from obs_core.values.registry import declared
 
-_GROUPS = ("obs.renderers", "obs.transformers", "obs.captures", "obs.samplers", "obs.record_decks", "obs.commands")
+_GROUPS = (
+    "obs.renderers",
+    "obs.transformers",
+    "obs.captures",
+    "obs.samplers",
+    "obs.record_decks",
+    "obs.profile_changes",
+    "obs.commands",
+)
 
 
 class Doctor(Command):
