@@ -114,19 +114,21 @@ with execution("night") as run:
     assert "lost" not in stderr
 
 
+ENDED_WHILE_FULL = """
+with execution("night"):
+    work(5)
+    fill()
+    work(2_000)
+"""
+
+
 def test_an_execution_that_ended_while_the_disk_was_full_is_written_once_there_is_room(
     run_script: RunScript, disk: Path
 ) -> None:
     recorded, stderr = ran(
         run_script,
         disk,
-        """
-with execution("night"):
-    work(5)
-    fill()
-    work(2_000)
-os.unlink(filler)
-""",
+        ENDED_WHILE_FULL + "os.unlink(filler)\n",
     )
     assert recorded.status == "succeeded"
     assert len(recorded.table.ids) > 2_005
@@ -140,12 +142,7 @@ def test_a_disk_that_stays_full_has_room_for_how_it_ended_and_how_much_is_lost(
     recorded, stderr = ran(
         run_script,
         disk,
-        """
-with execution("night"):
-    work(5)
-    fill()
-    work(2_000)
-""",
+        ENDED_WHILE_FULL,
     )
     lost = recorded.view.lost_records
     assert recorded.status == "succeeded"

@@ -131,8 +131,7 @@ class execution:
     def _end(self, run: Run, error: BaseException | None) -> None:
         root = run.root
         root.older_threads = None
-        active.discard(root)
-        leave(root)
+        self._leave()
         try:
             logs.end(root)
         except BaseException as failure:
