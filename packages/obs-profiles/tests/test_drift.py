@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from typing import Any
 
 import numpy as np
@@ -444,3 +445,11 @@ def test_which_values_are_among_all_others_is_no_drift(random: np.random.Generat
     found = drift(sample(), sample())
     assert len(found.segments) > 30
     assert found.passed
+
+
+@pytest.mark.parametrize("small", [20, 200], ids=str)
+@pytest.mark.parametrize("now", ["text", math.nan, math.inf, None], ids=str)
+def test_a_change_of_everything_is_found_in_few_rows_beside_many(now: Any, small: int) -> None:
+    before = {"x": np.random.default_rng(0).normal(size=10_000)}
+    assert [column.name for column in drift(before, {"x": [now] * small}).drifted] == ["x"]
+    assert [column.name for column in drift({"x": [now] * small}, before).drifted] == ["x"]

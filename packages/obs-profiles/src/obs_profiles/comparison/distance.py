@@ -91,9 +91,9 @@ def _well_filled(
     order = np.argsort(together)
     order = order[together[order] > 0]
     filled = together[order]
-    # The emptiest bins are one, and so is the next one if even that is too empty.
+    # The emptiest bins are one, and so is the next one if even that is too empty, but the last: one bin tells nothing.
     joined = int(np.searchsorted(filled, _LEAST_EXPECTED))
-    if joined and filled[:joined].sum() < _LEAST_EXPECTED and joined < len(filled):
+    if joined and filled[:joined].sum() < _LEAST_EXPECTED and joined + 1 < len(filled):
         joined += 1
     if joined < 2:
         return np.array([before[order], after[order]]), float(filled[0]) if len(filled) else 0.0

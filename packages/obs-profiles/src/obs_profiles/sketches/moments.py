@@ -98,12 +98,12 @@ class Moments:
     @property
     def skewness(self) -> float:
         """How far the distribution leans: 0 of a symmetric one; NaN where all values are equal."""
-        return math.sqrt(self.count) * self.m3 / self.m2**1.5 if 0 < self.m2 < 1e200 else math.nan
+        return math.sqrt(self.count) * self.m3 / self.m2**1.5 if 1e-200 < self.m2 < 1e200 else math.nan
 
     @property
     def kurtosis(self) -> float:
         """How heavy the tails are: 0 of a normal distribution; NaN where all values are equal."""
-        return self.count * self.m4 / self.m2**2 - 3 if 0 < self.m2 < 1e150 else math.nan
+        return self.count * self.m4 / self.m2**2 - 3 if 1e-150 < self.m2 < 1e150 else math.nan
 
 
 def _mean(values: NDArray[np.float64], counts: NDArray[np.int64] | None, count: int) -> float:
