@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import functools
 import itertools
 import math
@@ -653,7 +654,13 @@ def test_a_distinct_count_is_exact_only_where_no_hash_decides() -> None:
 
 
 def test_what_looks_alike_may_differ() -> None:
-    for values in (["a", b"a"], [[1] * 500 + [2], [1] * 500 + [3]], [10**400, 10**401]):
+    for values in (["a", b"a"], [[1] * 500 + [2], [1] * 500 + [3]], [10**30_000, 10**30_001]):
+        known = profile({"it": values})["it"]
+        assert (known.distinct_count, known.all_different) == ((1, 1, 2), None)
+    for values in ([10**400, 10**401], [10**400, 10**400 + 1], [10**400, math.inf]):
+        known = profile({"it": values})["it"]
+        assert (known.distinct_count, known.all_different, known.infinite) == ((2, 2, 2), True, 2)
+    for values in ([10**400, 10**400], [10**400, decimal.Decimal("1e400")]):
         known = profile({"it": values})["it"]
         assert (known.distinct_count, known.all_different) == ((1, 1, 2), None)
 
