@@ -66,6 +66,11 @@ class SampledAssembly:
         """Tell whether anything was sampled."""
         return bool(self.series or self._seen)
 
+    @property
+    def has_profile(self) -> bool:
+        """Whether a profiler saw any stacks."""
+        return bool(self._seen)
+
     def last_stacks(self) -> Iterator[ThreadStack]:
         """Give what each thread was doing when its process was last looked at."""
         for name, (writer, record) in self._last.items():

@@ -23,7 +23,6 @@ from obs_core.reading.listing import list_executions
 from obs_core.text.durations import format_duration, format_iso
 from obs_core.text.terminal import Screen
 from obs_core.text.verdicts import counted_verdicts
-from obs_core.values.registry import declared, load
 
 
 class Show(OfOneExecution):
@@ -253,10 +252,12 @@ def _dump_changes(execution: Execution, earlier: Execution, wanted: str) -> None
 
 
 def _page_of_changes(earlier: Execution, later: Execution) -> str:
-    for point in declared("obs.profile_changes"):
-        page: str = load(point)(earlier, later)
-        return page
-    raise CommandError("--format html draws with obs-resources: pip install obs-resources")
+    from obs_core.reading.changes.profiles import drawn_profile_changes
+
+    page = drawn_profile_changes(earlier, later)
+    if page is None:
+        raise CommandError("--format html draws with obs-resources: pip install obs-resources")
+    return page
 
 
 def _dump_profile(execution: Execution, wanted: str) -> None:
