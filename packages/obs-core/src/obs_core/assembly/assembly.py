@@ -159,7 +159,7 @@ class Assembly:
         self._take_beginning()
         self._take_end()
         for writer in self.writers.values():
-            if writer.torn and not (writer.name in writing and self._ended is None):  # else it writes its last batch now
+            if writer.torn and (self._ended is not None or writer.name not in writing):  # else it writes that batch now
                 self.view.damaged_records += writer.torn
         self.view.metrics = self.metrics.summary
         self.view.verdicts = self.verdicts.counts()
