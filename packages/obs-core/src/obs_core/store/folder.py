@@ -244,6 +244,10 @@ class _FolderSegment:
 _APPENDED = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK | getattr(os, "O_BINARY", 0)
 
 
+_NO_FILE = frozenset((errno.ENXIO, errno.EOPNOTSUPP))
+"""What opening a socket fails with, on Linux and elsewhere."""
+
+
 def _opened(path: str) -> int:
     """Open a file to be read: no link, folder, pipe or device, for which a reader might wait for ever."""
     try:
@@ -251,6 +255,8 @@ def _opened(path: str) -> int:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise StoreError(f"{path} is a symbolic link: not followed") from error
+        if error.errno in _NO_FILE:
+            raise StoreError(f"{path} is not a file") from error
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
