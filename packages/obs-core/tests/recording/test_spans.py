@@ -69,10 +69,10 @@ def test_attributes_are_kept_as_given_and_as_set(store: RecordingStore) -> None:
 
 
 def test_keys_that_json_writes_alike_are_told_apart(store: RecordingStore) -> None:
-    with execution("night"), span("fit", counts={"1": "a", 1: "b", 1.0: "c", True: "d"}, other={2: "a", "2": "b"}):
+    with execution("night"), span("fit", counts={"1": "a", 1: "b"}, other={2: "a", "2": "b"}):
         pass
     attributes = store.last().span.children[0].attributes
-    assert attributes == {"counts": {"1": "a", "1 (int)": "d"}, "other": {"2": "a", "'2'": "b"}}
+    assert attributes == {"counts": {"1": "a", "1 (int)": "b"}, "other": {"2": "a", "'2'": "b"}}
 
 
 def test_an_attribute_that_json_does_not_know_is_kept_as_text(store: RecordingStore) -> None:
