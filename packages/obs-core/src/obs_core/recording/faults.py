@@ -77,6 +77,8 @@ def follow(run: Run) -> None:
     """The same at once: the beginning is written."""
     if run.id in _watch.runs or run.root.over or not run.store.local or sys.is_finalizing():
         return
+    if live.get(run.id) is not run:
+        return  # joined and left for good: what was still to be written of it is written now
     with guarded("opening the file for what a crash leaves"):
         path = run.store.file_path(faults_path(run.id, run.journal.writer))
         if path is not None:

@@ -244,6 +244,10 @@ class _FolderSegment:
 _APPENDED = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK | getattr(os, "O_BINARY", 0)
 
 
+_NO_FILE = frozenset((errno.ENXIO, errno.EOPNOTSUPP))
+"""What opening a socket fails with, on Linux and elsewhere."""
+
+
 def _opened(path: str) -> tuple[int, int]:
     """Open a file to be read: no link, folder, pipe or device, for which a reader might wait for ever.
 
@@ -255,6 +259,8 @@ def _opened(path: str) -> tuple[int, int]:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise StoreError(f"{path} is a symbolic link: not followed") from error
+        if error.errno in _NO_FILE:
+            raise StoreError(f"{path} is not a file") from error
         raise
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
