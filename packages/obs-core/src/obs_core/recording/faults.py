@@ -25,7 +25,7 @@ from obs_core.recording.run import Run, live
 from obs_core.store.descriptors import NO_LINK, file_id, open_high
 from obs_core.store.paths import faults_path
 
-__all__ = ["aside", "follow", "follow_later", "handled_below_python", "unfollow"]
+__all__ = ["aside", "follow", "follow_later", "handled_below_python", "stand_aside", "unfollow"]
 
 
 class _Watch:
@@ -152,6 +152,15 @@ def handled_below_python() -> bool:
     except OSError:  # not Linux
         return False
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def stand_aside() -> None:
+    """Leave SIGTERM alone, since nothing runs any more that it could end; the next execution to be followed is heard.
+
+    Staying registered would cost each execution of many four calls of the system, to write to nowhere in between.
+    """
+    if not _watch.runs:
+        _unregister()
 
 
 def _unregister() -> None:
