@@ -27,8 +27,8 @@ from obs_core.reading.why import Why, why
 from obs_core.rendering import render
 from obs_core.report.arguments import INPUT, told_apart
 from obs_core.report.bodies import extracted
-from obs_core.report.contents import tab_label
 from obs_core.report.logs import LOGS, render_log
+from obs_core.report.tabs import tab_label
 from obs_core.store import Store
 from obs_core.text.missing import missing_from
 from obs_core.trace.busy_workers import BusyWorker
