@@ -258,7 +258,7 @@ class TaskView(Struct):
             level: The least severe level: ``"warning"``, or a number as `logging` has them. Default: everything.
             grep: Text that stands in the line.
             since: Nanoseconds since the epoch.
-            last: How many lines at the most, the last ones.
+            last: How many lines at most, the last ones.
 
         Examples:
             >>> for line in load_execution("last").task("train").log(last=50):
