@@ -342,8 +342,9 @@ class Sampling:
     def sample(self, runs):
         for run in runs:
             journal = run.journal
-            used = {"container.memory": MEMORY, "container.limit": 2**30, "rss": 5e7}
-            journal.append(records.Sample(journal.now(), used))
+            for at, memory in ((journal.now() - 10**9, BEFORE), (journal.now(), MEMORY)):
+                used = {"container.memory": memory, "container.limit": 2**30, "rss": 5e7}
+                journal.append(records.Sample(at, used))
             journal.append(records.Calls(1, [(-1, "main", "/jobs/train.py", 4), (1, "merged", "/jobs/join.py", 88)]))
             journal.append(records.Stacks(journal.now(), [("Other", None, 1), ("MainThread", None, 2)]))
             journal.flush()
@@ -354,17 +355,29 @@ samplers._made = lambda: [Sampling()]
 """
 
 
-@pytest.mark.parametrize(("memory", "cause"), [(1003 * 2**20, "out-of-memory"), (500 * 2**20, "vanished")])
+@pytest.mark.parametrize(
+    ("before", "memory", "cause"),
+    [
+        (1003 * 2**20, 1003 * 2**20, "out-of-memory"),
+        (500 * 2**20, 500 * 2**20, "vanished"),
+        (300 * 2**20, 700 * 2**20, "out-of-memory"),  # the next sample would have been beyond the limit
+        (500 * 2**20, 700 * 2**20, "vanished"),
+        (1000 * 2**20, 700 * 2**20, "vanished"),
+    ],
+)
 def test_memory_near_its_limit_makes_it_the_probable_cause(
     run_script: Callable[..., subprocess.CompletedProcess[str]],
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
+    before: int,
     memory: int,
     cause: str,
 ) -> None:
     monkeypatch.delenv("OBS_RESOURCES", raising=False)
     how = "while not sampled: time.sleep(0.02)\n        print('row 17', flush=True); os.kill(os.getpid(), 9)"
-    run_script(SAMPLED.replace("MEMORY", str(memory)) + SOURCE.replace("HOW", how), check=False)
+    run_script(
+        SAMPLED.replace("MEMORY", str(memory)).replace("BEFORE", str(before)) + SOURCE.replace("HOW", how), check=False
+    )
     found = newest(folder)
     assert (found.cause, found.known) == (cause, False)
     assert found.memory is not None
@@ -374,10 +387,16 @@ def test_memory_near_its_limit_makes_it_the_probable_cause(
     assert "at join.py:88" in found.paragraph
     assert 'The last it said: "row 17".' in found.paragraph
     if cause == "out-of-memory":
-        assert (
-            "was killed, probably for its memory: 1.1 of 1.1 GB (97.9 %) were in use at its last sign of life"
-            in found.paragraph
+        used, grew = (
+            ("0.7 of 1.1 GB (68.4 %)", ", and each second 419 MB more")
+            if memory > before
+            else (
+                "1.1 of 1.1 GB (97.9 %)",
+                "",
+            )
         )
+        told = f"was killed, probably for its memory: {used} were in use at its last sign of life{grew}."
+        assert told in found.paragraph
 
 
 @pytest.fixture

@@ -285,7 +285,7 @@ class Execution:
                step                                time  value
             0     0 2026-11-28 18:13:03.120000000+00:00   0.12
         """
-        from obs_core.reading.metrics import MetricTable, read
+        from obs_core.reading.metrics import MetricTable, read, told_names
 
         names = {one.id: one.name for one in self._assembly.tasks}
         logged = [
@@ -298,8 +298,7 @@ class Execution:
             return MetricTable(logged, names)
         found = [metric for metric in logged if metric.name == name]
         if not found:
-            there = ", ".join(sorted({repr(metric.name) for metric in logged})) or "none"
-            raise KeyError(f"no metric {name!r} in execution {self.id}; there are: {there}")
+            raise KeyError(f"no metric {name!r} in execution {self.id}; {told_names(name, logged)}")
         whole = CollectedMetric("", name, found[0].whole, parts=[part for metric in found for part in metric.parts])
         return read(whole, in_order=len(found) > 1)
 
