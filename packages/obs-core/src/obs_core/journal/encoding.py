@@ -39,6 +39,8 @@ _BEGIN_ENDS = tuple(b'["%b",' % str(kind.__struct_config__.tag).encode() for kin
 _BEGUN = re.compile(rb'^\["task",(\d+),', re.MULTILINE)
 
 _TaskStart, _TaskEnd, _ExecutionStart = records.TaskStart, records.TaskEnd, records.ExecutionStart
+_TELL_OF_TASKS = frozenset((_TaskStart, _TaskEnd, _ExecutionStart))
+"""Records that change what the journal knows; the others are written as they are."""
 
 _NOT_SPANS = frozenset((*get_args(records.AnyRecord), tuple))
 """What is appended is a record, a fragment of a deck (a tuple), or else a span: those are the most by far, so one
@@ -106,8 +108,10 @@ def encode(
         if kind in _NOT_SPANS:
             if kind is tuple:
                 take_fragment(item)
-            else:
+            elif kind in _TELL_OF_TASKS:
                 take_record(item)
+            else:
+                add(item)
             continue
         # A span. There are a million of them: no call that most can do without.
         announced = item.announced
@@ -184,7 +188,7 @@ class _Taken:
         self.rows.append(self._fragments)
 
     def record(self, item: Any) -> None:
-        """Take a record as it is."""
+        """Take a record as it is, one that tells what began or ended."""
         self.rows.append(item)
         kind = item.__class__
         if kind is _TaskStart:
