@@ -67,6 +67,8 @@ def run_script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
             [sys.executable, str(script)],
             capture_output=True,
             text=True,
+            # Python prints stray bytes where threads print at once: before 3.12.4, python/cpython#119506.
+            errors="backslashreplace",
             cwd=tmp_path,
             env={**os.environ, **(env or {})},
             timeout=120,

@@ -62,9 +62,9 @@ class FolderStore:
             raise
 
     def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
-        descriptor = _opened(self._full(path, leaf=not NO_LINK))
+        descriptor, whole = _opened(self._full(path, leaf=not NO_LINK))
         try:
-            most = os.fstat(descriptor).st_size - start
+            most = whole - start
             if start:
                 os.lseek(descriptor, start, os.SEEK_SET)
             most = max(0, most if size is None else min(most, size))
@@ -244,18 +244,23 @@ class _FolderSegment:
 _APPENDED = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK | getattr(os, "O_BINARY", 0)
 
 
-def _opened(path: str) -> int:
-    """Open a file to be read: no link, folder, pipe or device, for which a reader might wait for ever."""
+def _opened(path: str) -> tuple[int, int]:
+    """Open a file to be read: no link, folder, pipe or device, for which a reader might wait for ever.
+
+    Returns:
+        Its descriptor, and its size.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | NO_LINK | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise StoreError(f"{path} is a symbolic link: not followed") from error
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         raise StoreError(f"{path} is not a file")
-    return descriptor
+    return descriptor, found.st_size
 
 
 def _open_new(path: str) -> int:
@@ -271,7 +276,7 @@ def _compress(path: str, outline: Outliner | None) -> None:
     scratch = f"{path}.gz.tmp"
     _remove_file(scratch)  # of a process that was killed in the midst of it; a link is removed, not followed
     try:
-        with open(_opened(path), "rb") as source, open(scratch, "xb") as target:
+        with open(_opened(path)[0], "rb") as source, open(scratch, "xb") as target:
             for lines in _batches(source):
                 seen = outline(lines, f"{os.path.basename(path)}.gz", target.tell()) if outline is not None else b""
                 target.write(member(lines, outline=seen))

@@ -45,7 +45,7 @@ def explain(tree: SpanTree, root: int, stream: IO[str], depth: int | None = None
 def explanation(
     tree: SpanTree, root: int = 0, screen: Screen | None = None, depth: int | None = None, absolute: bool = False
 ) -> str:
-    """Return the summary as text of some 130 lines at the most, however many spans there are.
+    """Return the summary as text of some 130 lines at most, however many spans there are.
 
     Args:
         tree: The spans.
