@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copy
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ PAGES = {
 DECKS = {
     "ui-task": ("check", "Quality", 740),
     "memray-memory": ("join_weather", "Memory", 760),
-    "memray-flamegraph": ("join_weather", "Flame graph", 620),
+    "memray-flamegraph": ("join_weather", "Memray Flamegraph", 900),
     "pandera": ("check", "Validation", 900),
     "profiles-drift": ("compare_halves", "Drift", 900),
 }
@@ -45,8 +46,9 @@ DECKS = {
 def take_all(browser: Browser) -> None:
     """Run the example twice, the second time with another rate, and take all pictures of what it left."""
     with TemporaryDirectory(prefix="obs-pictures-") as folder:
+        copy(EXAMPLE, folder)  # so that nothing of this machine's paths is in the pictures
         for given in ([], ["--rate", "0.001"]):
-            subprocess.run([sys.executable, str(EXAMPLE), *given], cwd=folder, env=_environment(folder), check=True)
+            subprocess.run([sys.executable, EXAMPLE.name, *given], cwd=folder, env=_environment(folder), check=True)
         with served(Path(folder)) as address:
             for theme in THEMES:
                 context = browser.new_context(
@@ -87,7 +89,7 @@ def _shoot(page: Page, name: str, theme: str, height: int) -> None:
 
 def _environment(folder: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OBS_")}
-    return kept | {"OBS_STORE": f"{folder}/store", "XDG_CACHE_HOME": f"{folder}/cache"}
+    return kept | {"OBS_STORE": f"{folder}/store", "XDG_CACHE_HOME": f"{folder}/cache", "LOGNAME": "ada"}
 
 
 @contextmanager
