@@ -37,6 +37,7 @@ _SCRIPTS_OF_THE_REPORT = (
     "frames.js",
     "tabs.js",
     "uplot.js",
+    "numbers.js",
     "curves.js",
 )
 """What the UI's pages have in common with the report page is the same file."""
