@@ -6,8 +6,6 @@ columns of the objects, takes four times as long as working on the digits of all
 
 from __future__ import annotations
 
-import operator
-
 import msgspec
 import numpy as np
 from msgspec import Struct
@@ -173,4 +171,4 @@ def _without(lines: bytes, begins: Ints, ends: Ints) -> bytes:
     kept_from = np.concatenate(([0], ends[apart], ends[-1:])).tolist()
     kept_to = np.concatenate((begins[:1], begins[apart + 1], [len(lines)])).tolist()
     view = memoryview(lines)
-    return b"".join(map(operator.getitem, [view] * len(kept_from), map(slice, kept_from, kept_to)))
+    return b"".join([view[begin:end] for begin, end in zip(kept_from, kept_to, strict=True)])
