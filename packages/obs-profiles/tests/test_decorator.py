@@ -967,17 +967,18 @@ def test_outside_a_task_drift_is_compared_with_what_is_pinned_alone(store: Recor
         expected(BEFORE.head(0))
 
 
-@pytest.mark.parametrize("action", ["warn", "raise"])
-def test_frames_of_the_last_call_that_are_not_there_are_told(store: RecordingStore, action: Any) -> None:
+def test_frames_of_the_last_call_that_are_not_there_are_told(store: RecordingStore) -> None:
     @task(deck_fields=())
-    @profile_data(on_drift=action, outputs=False)
+    @profile_data(on_drift="warn", outputs=False)
     def join(flights: pd.DataFrame, more: list[Any], weather: pd.DataFrame | None = None) -> None: ...
 
     join(BEFORE, [BEFORE, None], BEFORE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        join(BEFORE, [BEFORE, None])  # no weather is fine
     with pytest.warns(UncheckedWarning) as caught:
-        join(BEFORE, [None, BEFORE])  # no weather is fine
-    lacks = "join lacks frames of its last good call: more[0]"
-    moved = f"{lacks}; these were not there then, and are compared with none: more[1]"
+        join(BEFORE, [None, BEFORE])
+    moved = "join lacks frames of its last good call: more[0]; these are compared with none: more[1]"
     assert [str(each.message) for each in caught] == [moved]
     assert moved in notes(store)
     with warnings.catch_warnings():
@@ -985,6 +986,62 @@ def test_frames_of_the_last_call_that_are_not_there_are_told(store: RecordingSto
         join(BEFORE, [None, BEFORE])
     with pytest.warns(UncheckedWarning, match=r"lacks frames of its last good call: more\[1\]$"):
         join(BEFORE, [])
+    with pytest.warns(UncheckedWarning, match=r"that no good call had with rows, .*: more\[2\]$"):
+        join(BEFORE, [None, None, BEFORE])
+
+
+def make_guarded() -> tuple[Any, list[object]]:
+    called: list[object] = []
+
+    @task(deck_fields=())
+    @profile_data(on_drift="raise")
+    def join(flights: pd.DataFrame | None = None, more: Any = (), weather: pd.DataFrame | None = None) -> Any:
+        called.append(more)
+        return more
+
+    return join, called
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "gone"),
+    [
+        ({"flights": BEFORE}, {"weather": AFTER}, "flights; these are compared with none: weather"),
+        ({"more": [BEFORE, 0]}, {"more": [0, AFTER]}, "more[0]; these are compared with none: more[1]"),
+        ({"more": {"a": BEFORE}}, {"more": {"b": AFTER}}, "more[a]; these are compared with none: more[b]"),
+        ({"more": [BEFORE, BEFORE]}, {"more": [BEFORE]}, "more[1]"),
+    ],
+)
+def test_a_guarded_task_gets_no_frame_that_moved_where_it_is_compared_with_none(
+    store: RecordingStore, before: dict[str, Any], after: dict[str, Any], gone: str
+) -> None:
+    join, called = make_guarded()
+    join(**before)
+    called.clear()
+    for _ in range(2):  # what was refused is no reference
+        with pytest.raises(DriftError, match=re.escape(f"join lacks frames of its last good call: {gone}; pin a")):
+            join(**after)
+    assert not called
+    join(**before)
+
+
+def test_a_guarded_task_returns_no_frame_that_moved(store: RecordingStore) -> None:
+    @task(deck_fields=())
+    @profile_data(inputs=False, on_drift="raise")
+    def split(name: str) -> dict[str, pd.DataFrame]:
+        return {name: BEFORE}
+
+    split("train")
+    with pytest.raises(DriftError, match=r"lacks .*: return train; these are compared with none: return test; pin"):
+        split("test")
+
+
+def test_a_frame_that_a_guarded_task_never_had_is_told(store: RecordingStore) -> None:
+    join, _ = make_guarded()
+    join(flights=BEFORE)
+    with pytest.warns(UncheckedWarning, match="no good call had with rows, so they are compared with none: weather"):
+        join(flights=BEFORE, weather=AFTER)
+    with pytest.raises(DriftError, match="argument weather of join drifted"):
+        join(flights=BEFORE, weather=BEFORE)
 
 
 def test_parts_of_a_result_that_are_gone_are_told_unless_their_reference_is_pinned(store: RecordingStore) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import fractions
 import math
 import warnings
 from typing import Any
@@ -172,6 +173,16 @@ EARLIEST = datetime.datetime.min.replace(tzinfo=datetime.timezone(datetime.timed
         ([INF], (10**400,), False),
         ([INF, -INF], (INF,), False),
         ([decimal.Decimal("1e500")], (decimal.Decimal("1e500"),), True),
+        ([decimal.Decimal("1e500")], (10**500,), True),
+        ([decimal.Decimal("1e500")], (decimal.Decimal("1e501"),), False),
+        ([fractions.Fraction(10**400)], (10**400,), True),
+        ([10**400], (10**400 + 1,), False),
+        ([-(10**400)], (10**400,), False),
+        ([10**300], (10**300 + 1,), False),
+        ([10**300, 7], (7, 10**300), True),
+        ([2**64 + 1], (2**64,), False),
+        ([2**53 + 1], (2.0**53,), False),
+        ([f"w{k}" for k in range(300)], tuple(f"w{k}" for k in range(1, 301)), False),  # more than a table holds
         (["a", b"b"], ("a",), False),
         (["a", "a", b"b"], (b"a", "b"), False),
         ([f"w{k}" for k in range(100)], tuple(f"w{k}" for k in range(300)), True),
@@ -233,14 +244,39 @@ def test_periods_are_allowed_as_periods_of_their_frequency() -> None:
         (["a", b"b"], ("a", b"b"), True, False),
         (["a", b"a"], ("a", b"a"), True, True),
         (["a", "a", b"b"], (b"a", "b"), False, True),  # two of "a" are more than there are bytes
-        ([10**400, 1], (10**400, 1), True, False),
-        ([10**400, INF], (INF,), True, False),
+        ([10**400, 1], (10**400, 1), True, True),
+        ([10**400, INF], (INF,), False, True),
+        ([10**30_000], (10**30_000 + 1,), True, False),  # infinite, as all that have so many digits
         ([INF, 1], (INF, 1), True, False),
         ([INF, 1.0], (INF, 1), True, True),
     ],
 )
 def test_what_profiles_do_not_tell_apart_is_not_certain(values: Any, allowed: Any, passed: bool, certain: bool) -> None:
     (verdict,) = check({"it": values}, [expect("it").among(*allowed)])
+    assert (verdict.passed, verdict.certain) == (passed, certain)
+
+
+LARGE = 2**53
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "passed", "certain"),
+    [
+        (LARGE + 1, expect("it").between(None, LARGE), False, True),
+        (LARGE + 1, expect("it").between(None, decimal.Decimal(LARGE + 1)), True, True),
+        (LARGE, expect("it").between(decimal.Decimal(LARGE + 1), None), False, True),
+        (LARGE + 1, expect("it").between(None, fractions.Fraction(LARGE + 1)), True, True),
+        (10**300 + 1, expect("it").between(None, 10**300), False, True),
+        (LARGE + 1, expect("it").quantile(1, at_most=LARGE), False, True),
+        (LARGE + 1, expect("it").quantile(0, at_most=LARGE), False, True),
+        (LARGE + 1, expect("it").quantile(0.5, at_most=LARGE - 2), False, True),
+        (LARGE + 1, expect("it").quantile(0.5, at_most=LARGE), True, False),
+    ],
+)
+def test_large_integers_are_compared_to_the_last_digit(
+    value: int, expected: Expectation, passed: bool, certain: bool
+) -> None:
+    (verdict,) = check({"it": [value] * 3}, [expected])
     assert (verdict.passed, verdict.certain) == (passed, certain)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import functools
 import itertools
 import math
@@ -153,6 +154,25 @@ def test_the_grouping_of_parts_changes_nothing_that_is_exact(random: np.random.G
             if exact.texts:
                 assert mine.texts is not None
                 assert mine.texts.sample == exact.texts.sample
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.0, 1e3, 1e6, 1e9])
+def test_moments_agree_in_any_grouping_to_the_digits_that_docs_state(random: np.random.Generator, mean: float) -> None:
+    for _ in range(30):
+        waiting = [profile({"it": random.normal(mean, 1, size)}) for size in random.integers(1, 60, 12).tolist()]
+        at_once = merge(waiting)
+        while len(waiting) > 1:
+            random.shuffle(waiting)  # type: ignore[arg-type]
+            waiting = [merge(waiting[:2]), *waiting[2:]]
+        found, expected = (each["it"].numbers for each in (waiting[0], at_once))
+        assert found is not None
+        assert expected is not None
+        one, other = found.moments, expected.moments
+        assert one.count == other.count
+        assert one.mean == pytest.approx(other.mean, rel=1e-15, abs=1e-15)
+        digits = 1e-14 * max(1.0, mean)
+        for measure in ("deviation", "skewness", "kurtosis"):
+            assert getattr(one, measure) == pytest.approx(getattr(other, measure), rel=digits, abs=digits)
 
 
 @settings(deadline=None, max_examples=60)
@@ -653,7 +673,13 @@ def test_a_distinct_count_is_exact_only_where_no_hash_decides() -> None:
 
 
 def test_what_looks_alike_may_differ() -> None:
-    for values in (["a", b"a"], [[1] * 500 + [2], [1] * 500 + [3]], [10**400, 10**401]):
+    for values in (["a", b"a"], [[1] * 500 + [2], [1] * 500 + [3]], [10**30_000, 10**30_001]):
+        known = profile({"it": values})["it"]
+        assert (known.distinct_count, known.all_different) == ((1, 1, 2), None)
+    for values in ([10**400, 10**401], [10**400, 10**400 + 1], [10**400, math.inf]):
+        known = profile({"it": values})["it"]
+        assert (known.distinct_count, known.all_different, known.infinite) == ((2, 2, 2), True, 2)
+    for values in ([10**400, 10**400], [10**400, decimal.Decimal("1e400")]):
         known = profile({"it": values})["it"]
         assert (known.distinct_count, known.all_different) == ((1, 1, 2), None)
 

@@ -395,6 +395,7 @@ class ThreadStack(Struct, frozen=True):
         at: When it was looked at, nanoseconds since the epoch.
         span: Id of the task or span that it was in; None if that is not known.
         calls: Its calls, the innermost last.
+        since: From when on it was seen at the same place in the same calls, look by look, nanoseconds since the epoch.
     """
 
     writer: str
@@ -402,6 +403,7 @@ class ThreadStack(Struct, frozen=True):
     at: int
     span: str | None
     calls: list[Call]
+    since: int
 
 
 class SeenStack(Struct, frozen=True):

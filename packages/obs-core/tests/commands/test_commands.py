@@ -111,6 +111,28 @@ def test_show_as_text_tells_what_the_decks_say(folder: Path, capsys: pytest.Capt
     assert "\nadd succeeded in " in capsys.readouterr().out
 
 
+def test_show_as_text_puts_the_cells_of_a_table_below_each_other(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @task
+    def join() -> None:
+        head = "<caption>Speeds</caption><thead><tr><th><p>name</p></th><th>speed<div>float64</div></th></tr></thead>"
+        body = f"<tr><td>東京</td><td>1.5</td></tr><tr><td>{'x' * 50}</td><td>2</td></tr>"
+        Deck("Speeds").append(f"<p>before</p><table>{head}{body}</table>after")
+
+    with execution("flights", store=folder):
+        join()
+    assert obs(["show", "--text", "--deck", "Speeds"]) == 0
+    assert capsys.readouterr().out.splitlines()[-6:] == [
+        "before",
+        "Speeds",
+        f"  {'name':40}  speed float64",
+        f"  東京{' ' * 36}  1.5",
+        f"  {'x' * 50}  2",
+        "after",
+    ]
+
+
 def test_show_as_text_tells_one_deck_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     @task
     def join() -> None:

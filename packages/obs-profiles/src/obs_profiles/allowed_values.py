@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 
 from obs_core.secrets import mask
+from obs_core.text.numbers import plural
+from obs_profiles.columns import columns_of
 from obs_profiles.columns.objects import as_float, is_missing
 from obs_profiles.columns.texts import LONGEST, MASKED
 from obs_profiles.limits import micros_of, moment_of
 from obs_profiles.profiles import ColumnProfile
-from obs_profiles.profiling import profile_batch
+from obs_profiles.profiling import hashes_in, profile_batch
 from obs_profiles.sketches import FrequentItems
+from obs_profiles.sketches.hashing import coupons_of_numbers
 from obs_profiles.wording import duration_text, number_text, time_text
 
 __all__ = ["AllowedValues"]
@@ -53,16 +56,18 @@ class AllowedValues:
         known: What their profiles know of them, by where that stands in a profile; "text" and "bytes" are what is known
             of these alone, for profiles count both together.
         infinite: Which infinite numbers are among them.
-        beyond: Which of them are among them by numbers that no float reaches, with the type of these.
+        beyond: Which of them are among them by numbers that no float reaches.
         days: Which moments are there as a date alone, or as a datetime alone, and may be either in the column.
+        prepared: The values, as they are to be hashed.
     """
 
     count: int = 0
     types: set[str] = field(default_factory=set)
     known: dict[str, set[Any]] = field(default_factory=dict)
     infinite: set[float] = field(default_factory=set)
-    beyond: set[tuple[str, float]] = field(default_factory=set)
+    beyond: set[float] = field(default_factory=set)
     days: set[int] = field(default_factory=set)
+    prepared: list[Any] = field(default_factory=list)
 
     @classmethod
     def of(cls, values: Sequence[Any], column: ColumnProfile) -> AllowedValues:
@@ -82,12 +87,13 @@ class AllowedValues:
             }
         rest = [value for value in values if not _is_plain(value)]
         rest += _narrowed(rest, dtype)
+        found.prepared = [value for value in values if _is_plain(value)] + rest
         groups: dict[str, list[Any]] = {}
         for value in rest:
             infinite = _infinite_instead(value)
             if infinite is not None:
                 found.types.add("number")
-                found.beyond.add(("integer" if isinstance(value, numbers.Integral) else "number", infinite))
+                found.beyond.add(infinite)
             else:
                 groups.setdefault("bytes" if issubclass(type(value), bytes) else "other", []).append(value)
         for group in groups.values():
@@ -135,10 +141,14 @@ class AllowedValues:
         if not others and {"text", "bytes"} <= set(column.types):
             others, alike = self._of_the_other_type(column)
             doubt = doubt or alike
-        # Two secrets look alike once they are masked.
-        doubt = doubt or any(MASKED in value for value in (column.texts.frequent.values if column.texts else ()))
         doubt = doubt or self._is_in_doubt_about_days(column)
-        complete = not any(items.missed for items, _ in tables.values())
+        hashed = None if others else self._other_hashes(column)
+        if hashed:
+            others = [f"{plural(hashed, 'other value')}, of which no more is known"]
+        # Two secrets look alike once they are masked.
+        masked = any(MASKED in value for value in (column.texts.frequent.values if column.texts else ()))
+        doubt = doubt or (masked and hashed is None)
+        complete = hashed == 0 or not any(items.missed for items, _ in tables.values())
         return others, complete, bool(others) or not doubt
 
     def _is_in_doubt_about_days(self, column: ColumnProfile) -> bool:
@@ -169,11 +179,20 @@ class AllowedValues:
         """
         others, doubt = [], False
         for value, count in _infinities(column).items():
-            beyond = {kind for kind, infinite in self.beyond if infinite == value} & set(column.types)
-            if not beyond and not (value in self.infinite and "number" in column.types):
+            if value not in self.beyond and not (value in self.infinite and "number" in column.types):
                 others.append(f"{number_text(value)} ({count:,})")
-            doubt = doubt or bool(beyond) or "integer" in column.types
-        return others, doubt
+            doubt = doubt or value in self.beyond or "integer" in column.types
+        return others, doubt and not _lacks_infinities(column)
+
+    def _other_hashes(self, column: ColumnProfile) -> int | None:
+        """Count the values whose hashes no allowed one has, of those in no table too; None if not all are kept."""
+        sketch = column.distinct
+        if sketch.coupons is None or sketch.incomplete or sketch.foreign:
+            return None
+        allowed = [np.empty(0, np.uint32)]
+        for _, values in columns_of({"": self.prepared}):
+            allowed += hashes_in(values)
+        return int(np.count_nonzero(~np.isin(sketch.coupons, np.concatenate(allowed))))
 
     def _of_other_types(self, column: ColumnProfile) -> Iterator[str]:
         for kind, count in column.types.items():
@@ -262,6 +281,11 @@ def _tables(column: ColumnProfile) -> dict[str, _Table]:
         found["texts"] = column.texts.frequent, str
         found["lengths"] = column.texts.lengths.frequent, number_text
     return found
+
+
+def _lacks_infinities(column: ColumnProfile) -> bool:
+    """Tell whether what is infinite in a column are numbers that no float reaches, each of which has its own hash."""
+    return bool(column.distinct.lacks(coupons_of_numbers(np.array([-np.inf, np.inf]))).all())
 
 
 def _infinities(column: ColumnProfile) -> dict[float, int]:

@@ -45,6 +45,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _NAMED = 5
+_BEGIN_ANEW = "pin a reference, or call it once without on_drift='raise' to begin anew"
 
 _Action = Literal["warn", "raise"] | None
 _Expected = Expectation | Sequence[Expectation]
@@ -59,6 +60,7 @@ class _Call:
         places: The names of the frames that were, or were refused.
         found: These, and the names of what they are a part of.
         named: Names that were asked for one by one.
+        uncompared: The names of the frames that have no reference, since no good call had any.
         columns: The names of all columns, also of those that are gone.
         optional: Whether a frame is not there that need not be.
         warnings: What is still to be told.
@@ -69,6 +71,7 @@ class _Call:
         self.wanted: set[str] = set()
         self.places: set[str] = set()
         self.found: set[str] = set()
+        self.uncompared: set[str] = set()
         self.columns: set[str] = set()
         self.named: list[str] = []
         self.optional = False
@@ -113,7 +116,8 @@ class profile_data(TaskDecorator):
             by the name of the argument and all frames in it (``"return"`` for the result), or of one of these
             (``"frames[0]"``, ``"return train"``).
         on_drift: ``"warn"`` leaves a warning and a note, ``"raise"`` refuses the call, or its result, with
-            `DriftError`; None only shows it. Drift in a segment counts, and so does a frame that has no rows any more.
+            `DriftError`; None only shows it. Drift in a segment counts, and so does a frame that has no rows any more;
+            ``"raise"`` also refuses a call that lacks a frame of the last good one, which may have moved elsewhere.
         thresholds: From which Hellinger distance on, 0 to 1, a column has drifted; by column if it is a mapping.
         expect: What is expected of each frame that is profiled; or a mapping by the name of the argument.
         on_failure: What happens if an expectation does not hold: as for `on_drift`, with `ExpectationError`.
@@ -266,6 +270,7 @@ class profile_data(TaskDecorator):
                 self._look_at_all(seen, place)
         values = {place.name: place.data for place in arguments}
         self._tell_of_absent(seen, [name for name in seen.named if root_of(name) != RESULT], values)
+        self._look_for_gone(seen, seen.wanted - {RESULT})
         if RESULT not in seen.wanted:
             self._tell_of_absent(seen, [name for name in seen.named if root_of(name) == RESULT], {})
             self._look_back(seen)
@@ -275,6 +280,7 @@ class profile_data(TaskDecorator):
             self._look_at_all(seen, Place(RESULT, seen.call.result))
             names = [name for name in seen.named if root_of(name) == RESULT]
             self._tell_of_absent(seen, names, {RESULT: seen.call.result})
+            self._look_for_gone(seen, {RESULT})
             self._look_back(seen)
 
     def _look_at_all(self, seen: _Call, whole: Place) -> None:
@@ -324,8 +330,6 @@ class profile_data(TaskDecorator):
     def _look_back(self, seen: _Call) -> None:
         """Tell of what was asked for and was about nothing, after all frames of a call were looked at."""
         name = seen.call.name
-        with guarded(f"comparing which frames {name!r} has", seen.call.note):
-            self._tell_of_gone(seen)
         if not seen.places:
             if self._refuses and not seen.optional:
                 self._tell_unchecked(seen, f"{name} was not checked: it has no frame", "raise")
@@ -339,30 +343,45 @@ class profile_data(TaskDecorator):
             named = f"segments are by {', '.join(by)}, which no frame of {name} has"
             self._tell_unchecked(seen, named, self._on_drift)
 
-    def _tell_of_gone(self, seen: _Call) -> None:
-        """Tell which frames the last good call had that are not there; a frame that moved has no reference."""
-        if self._on_drift is None or not seen.wanted:
+    def _look_for_gone(self, seen: _Call, within: set[str]) -> None:
+        self._try(seen, f"which frames {seen.call.name} has", partial(self._tell_of_gone, seen, within))
+
+    def _tell_of_gone(self, seen: _Call, within: set[str]) -> None:
+        """Tell which frames the last good call had that are not there; a frame that moved has no reference.
+
+        Args:
+            seen: What was seen of the call.
+            within: The names of what was looked at: the arguments, before the task sees them, or the result.
+        """
+        if self._on_drift is None or not within:
             return
-        call, kept = seen.call, f"data profiles of {', '.join(sorted(seen.wanted))}"
-        last = call.last(kept)
-        names = sorted(seen.places)
+        call, kept = seen.call, f"data profiles of {', '.join(sorted(within))}"
+        last = call.last(kept, sure=self._on_drift == "raise")
+        names = sorted(name for name in seen.places if root_of(name) in within)
         if names:
             call.keep(kept, names)
         if last is None:
             return
-        known = list(map(str, last.value))
-        gone = [name for name in known if name not in seen.places and self._should_be_there(seen, name)]
+        new = [name for name in names if name in seen.uncompared]
+        # A frame that may be None may also be in another place now, where it is compared with none.
+        lacking = (name for name in map(str, last.value) if name not in names and not self._is_pinned(name))
+        gone = [name for name in lacking if new or self._should_be_there(seen, name)]
         if gone:
-            new = _listed([name for name in names if name not in known], ", ")
-            compared = f"; these were not there then, and are compared with none: {new}" if new else ""
+            compared = f"; these are compared with none: {_listed(new, ', ')}" if new else ""
             message = f"{call.name} lacks frames of its last good call: {_listed(gone, ', ')}{compared}"
+            if self._on_drift == "raise":
+                seen.refuse(DriftError(f"{message}; {_BEGIN_ANEW}", []))
             seen.warnings.append((message, UncheckedWarning))
+        elif new:
+            message = f"{call.name} has frames that no good call had with rows, so they are compared with none"
+            seen.warnings.append((f"{message}: {_listed(new, ', ')}", UncheckedWarning))
+
+    def _is_pinned(self, name: str) -> bool:
+        return pinned_for(self._reference, (root_of(name), name)) is not None
 
     def _should_be_there(self, seen: _Call, name: str) -> bool:
-        """Tell whether a frame of the last call is missed: not where None is fine, and not where others are pinned."""
+        """Tell whether a frame of the last call is missed though no other is new: not where None is fine."""
         root = root_of(name)
-        if root not in seen.wanted or pinned_for(self._reference, (root, name)) is not None:
-            return False
         return root in map(root_of, seen.places) or not seen.call.may_be_none(root)
 
     # ---- a frame ----------------------------------------------------------------------------------------------------
@@ -376,6 +395,8 @@ class profile_data(TaskDecorator):
         checked = check(known, self._expected_of(place))
         reference, problem = self._reference_of(call, place, artifact)
         compared = None if reference is None else self._compare(reference, known, seen)
+        if reference is None and not problem:
+            seen.uncompared.add(place.name)
         if reference is not None and reference.instead_of:
             message = f"{reference.instead_of}; {place.text(call)} is compared with {reference.text}"
             seen.warnings.append((message, UncheckedWarning))
@@ -441,9 +462,7 @@ class profile_data(TaskDecorator):
             found = reference_for(call, wanted, artifact)
         except BaseException as error:
             let_pass(error)
-            remedy = (
-                "; pin a reference, or call it once without on_drift='raise' to begin anew" if wanted is None else ""
-            )
+            remedy = f"; {_BEGIN_ANEW}" if wanted is None else ""
             what = "the profile of the last good call" if wanted is None else "its reference"
             return None, f"{what} cannot be read: {describe_error(error)}{remedy}"
         if found is not None and not found.profile.rows:

@@ -18,7 +18,8 @@ from obs_profiles.wording import count_text
 __all__ = ["Checked", "ColumnExpectations", "Expectation", "Verdict", "check", "expect", "expectations_of"]
 
 _NAMED = 5
-
+_EXACT = 1 << 53
+"""Up to here each integer is a float."""
 
 Limit = float | datetime.datetime
 """A number, or a moment."""
@@ -419,13 +420,15 @@ def _quantile(column: ColumnProfile, expected: Expectation) -> _Found | None:
     if level < 0 or level > 1:
         return _exactly(-math.inf if level < 0 else math.inf)
     if level in (0, 1):
-        return _exactly(float(known.most if level else known.least))
+        return _exactly(known.most if level else known.least)
     levels = [level, max(0.0, level - error), min(1.0, level + error)]
     value, least, most = known.quantiles.quantiles(levels).tolist()
+    if "integer" in column.types and max(-least, most) >= _EXACT:  # ranks are those of the nearest floats
+        least, most = math.nextafter(least, -math.inf), math.nextafter(most, math.inf)
     if levels[1] == 0:
-        least = -math.inf if below and level < error else float(known.least)
+        least = -math.inf if below and level < error else known.least
     if levels[2] == 1:
-        most = math.inf if above and level > 1 - error else float(known.most)
+        most = math.inf if above and level > 1 - error else known.most
     return _Found(value, least, most)
 
 

@@ -26,6 +26,9 @@ _LIMITED = ("deviation", "distinct", "length", "mean", "missing", "quantile", "r
 _LISTED = {"among": "value", "columns": "name", "type": "type"}
 _SHARES = ("missing", "unique")
 _NEVER_NEGATIVE = ("deviation", "distinct", "length", "rows")
+_EXACT = 1 << 53
+"""Up to here each integer is a float."""
+
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
@@ -52,7 +55,11 @@ def limit_of(value: Any, measure: str) -> Limit | None:
     near = as_float(value)
     if math.isinf(near) and near != value:
         raise ValueError(f"a limit of {measure} is a number that a float reaches, up to 1.8e308: None is no limit")
-    return operator.index(value) if isinstance(value, numbers.Integral) else near
+    if isinstance(value, numbers.Integral):
+        return operator.index(value)
+    # A whole number keeps all its digits, whatever it is written as.
+    large = not isinstance(value, float) and _EXACT <= abs(near) < math.inf
+    return int(value) if large and value == int(value) else near
 
 
 def _as_python(value: np.datetime64 | np.timedelta64, measure: str) -> datetime.date | datetime.timedelta:

@@ -24,8 +24,9 @@ def merge(profiles: Iterable[Profile | str | os.PathLike[str]]) -> Profile:
     """Merge profiles of parts of a data set into the profile of the whole.
 
     Whatever the order of the parts, the result is the same. Merging part by part, in any grouping, gives the same
-    counts, extremes, moments, distinct counts and examples; quantiles and frequent values are then within the errors
-    that the profile states, which are smaller where all parts are merged at once.
+    counts, extremes, distinct counts and examples. The mean then agrees to 15 digits; deviation, skewness and kurtosis
+    to 14, less those by which the mean is larger than the deviation; quantiles and frequent values are within the
+    errors that the profile states, which are smaller where all parts are merged at once.
 
     Args:
         profiles: The parts, or the paths of their files, also of whylogs. They stay as they are.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 from obs_core import clock
 from obs_core.secrets import mask
 from obs_profiles.columns import ColumnValues, batches_of, columns_of, storable
+from obs_profiles.columns.objects import as_float
 from obs_profiles.columns.values import CountedTexts, Durations, Times
 from obs_profiles.given import known_profile
 from obs_profiles.merging import merged
@@ -32,7 +34,7 @@ from obs_profiles.sketches.samples import SIZE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["merged_batches", "names_by", "profile", "profile_batch"]
+__all__ = ["hashes_in", "merged_batches", "names_by", "profile", "profile_batch"]
 
 _MERGED_AT_ONCE = 32
 """Batches that are kept until they are merged: more would take more memory, fewer lose more of what sketches know."""
@@ -112,13 +114,19 @@ def merged_batches(parts: Iterable[Profile]) -> Profile:
 
 def profile_batch(frame: Any) -> Profile:
     """Profile a frame that fits in memory, with more frequent values than a finished profile has."""
-    columns = {name: _column(name, values) for name, values in columns_of(frame)}
+    columns = {name: _column(name, values, []) for name, values in columns_of(frame)}
     rows = max((column.rows for column in columns.values()), default=0)
     return Profile(columns, rows, made=clock.epoch())
 
 
-def _column(name: str, values: ColumnValues) -> ColumnProfile:
+def hashes_in(values: ColumnValues) -> list[NDArray[np.uint32]]:
+    """Hash the values of a column as its profile counts distinct ones, with no bound to how many are kept."""
     coupons: list[NDArray[np.uint32]] = []
+    _column("", values, coupons)
+    return coupons
+
+
+def _column(name: str, values: ColumnValues, coupons: list[NDArray[np.uint32]]) -> ColumnProfile:
     numbers, infinite, negative_infinite = _numbers(values, coupons)
     times = _times(values.times, values.zone, coupons) if values.times else None
     durations = _durations(values.durations, coupons) if values.durations else None
@@ -170,7 +178,11 @@ def _numbers(values: ColumnValues, coupons: list[NDArray[np.uint32]]) -> tuple[N
         if len(numbers):
             made.append(_number_profile(numbers, counts))
     if values.huge:
-        made.append(_huge_profile(values.huge, coupons))
+        coupons.append(coupons_of_huge_integers(values.huge))
+        finite = [number for number in values.huge if math.isfinite(as_float(number))]
+        infinite += sum(number > 0 for number in values.huge) - sum(number > 0 for number in finite)
+        negative += sum(number < 0 for number in values.huge) - sum(number < 0 for number in finite)
+        made += [_huge_profile(finite)] if finite else []
     if len(made) > 1:
         made = [NumberProfile.merged(made, capacity=WORKING_CAPACITY)]
     return made[0] if made else None, infinite + negative, negative
@@ -203,10 +215,9 @@ def _number_profile(numbers: NDArray[Any], counts: NDArray[np.int64] | None) -> 
     )
 
 
-def _huge_profile(numbers: list[int], coupons: list[NDArray[np.uint32]]) -> NumberProfile:
+def _huge_profile(numbers: list[int]) -> NumberProfile:
     """Profile integers that are no floats: as the nearest ones, but for the smallest and the largest."""
     occurrences = Counter(numbers)
-    coupons.append(coupons_of_huge_integers(list(occurrences)))
     made = _number_profile(*joined_equals(np.sort(np.array(numbers, np.float64)), None))
     none = FrequentItems.none(texts=False, missed=max(occurrences.values()))
     return replace(made, least=min(numbers), most=max(numbers), frequent=none)

@@ -101,8 +101,8 @@ def forget(of: object) -> None:
 def _give_back() -> None:
     with contextlib.suppress(ValueError, OSError):
         if signal.getsignal(signal.SIGTERM) is _terminated:
-            with faults.aside():
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            faults.stand_aside()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

@@ -147,7 +147,7 @@ def _resources(tree: SpanTree, root: int) -> dict[str, str]:
         parts.append(f"CPU {cores.mean:.2f} cores, at most {cores.peak:.2f}")
     if memory is not None:
         # A peak between two samples is seen by nobody: what the system counts, or a profiler, may be more.
-        most = f"memory {byte_size(memory)} at most in samples each second"
+        most = f"resident memory {byte_size(memory)} at most in samples each second"
         parts.append(most + (f" (limit {byte_size(limit)})" if limit else ""))
     for verb in ("read", "written"):
         rate = used.used(verb)

@@ -31,6 +31,9 @@ _SIGNED, _UNSIGNED = 1 << 63, 1 << 64
 _EXACT = 1 << 53
 """Up to here each integer is a float."""
 
+_MOST_BITS, _MOST_DIGITS = 1 << 16, 19_728
+"""Integers of no more are told apart; larger ones are infinite."""
+
 _LONGEST = 200
 """Characters of how an object looks that are kept."""
 
@@ -187,8 +190,9 @@ def _add_integers(numbers: Sequence[int], found: ColumnValues) -> None:
         others = [number for number in numbers if not -_SIGNED <= number < _SIGNED]
         parts.append(np.array([number for number in others if 0 <= number < _UNSIGNED], np.uint64))
         large = [(number, as_float(number)) for number in others if not 0 <= number < _UNSIGNED]
-        parts.append(np.array([near for number, near in large if math.isinf(near) or near == number], np.float64))
-        found.huge += [number for number, near in large if math.isfinite(near) and near != number]
+        floats = [near for number, near in large if near == number or number.bit_length() > _MOST_BITS]
+        parts.append(np.array(floats, np.float64))
+        found.huge += [number for number, near in large if near != number and number.bit_length() <= _MOST_BITS]
     found.numbers += [CountedNumbers(part) for part in parts if len(part)]
 
 
@@ -207,8 +211,16 @@ def _read_floats(values: list[Any], found: ColumnValues) -> None:
 
 
 def _is_large_integer(value: Any, near: float) -> bool:
-    large = _EXACT <= abs(near) < math.inf and not issubclass(type(value), float)
+    if abs(near) == math.inf:
+        return _is_integer_beyond_floats(value)
+    large = abs(near) >= _EXACT and not issubclass(type(value), float)
     return large and bool(value == int(value))
+
+
+def _is_integer_beyond_floats(value: Any) -> bool:
+    if issubclass(type(value), Decimal):  # of which a short one may have more digits than fit in memory
+        return bool(value.is_finite() and value.adjusted() < _MOST_DIGITS and value == int(value))
+    return issubclass(type(value), numbers.Rational) and bool(value.denominator == 1)
 
 
 def as_float(value: Any) -> float:

@@ -64,7 +64,7 @@ class ColumnValues:
         nan: How many of these are NaN.
         types: How many of those that are there are of which type.
         numbers: Whole and real numbers, infinite ones too.
-        huge: Integers that have no 64 bits, and that no float is exactly.
+        huge: Integers that have no 64 bits, and that no float is exactly, or reaches.
         true: How many are True.
         false: How many are False.
         times: Dates and moments.

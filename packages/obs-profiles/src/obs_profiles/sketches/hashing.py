@@ -69,15 +69,17 @@ def coupons_of_numbers(numbers: NDArray[Any]) -> NDArray[np.uint32]:
 
 
 def coupons_of_huge_integers(numbers: Sequence[int]) -> NDArray[np.uint32]:
-    """Hash integers that have no 64 bits and are no floats: as multiples of eight bytes, at least 16, the lowest first.
+    """Hash integers that have no 64 bits and are no floats, each once.
+
+    They are hashed as their bytes: multiples of eight, at least 16, the lowest first.
 
     Args:
         numbers: Integers of any size.
     """
     from obs_profiles.columns.texts import PackedTexts
 
-    sizes = [max(16, number.bit_length() // 64 * 8 + 8) for number in numbers]
-    written = [number.to_bytes(size, "little", signed=True) for number, size in zip(numbers, sizes, strict=True)]
+    sizes = {number: max(16, number.bit_length() // 64 * 8 + 8) for number in numbers}
+    written = [number.to_bytes(size, "little", signed=True) for number, size in sizes.items()]
     return coupons_of(*hashes_of_texts(PackedTexts.of_bytes(written)))
 
 
