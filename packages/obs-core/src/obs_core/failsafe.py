@@ -26,6 +26,9 @@ def warn(message: str) -> None:
 
     Nor does it matter whether there is anybody to tell: standard error may be closed, its encoding broken, or memory
     short.
+
+    Args:
+        message: What went wrong, in a sentence.
     """
     try:
         warnings.warn(message, ObsWarning, stacklevel=_place())

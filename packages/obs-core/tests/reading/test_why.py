@@ -604,7 +604,7 @@ def test_how_far_the_loops_came_is_told(
     found = newest(folder)
     assert [loop.split(" it, ")[0] for loop in found.loops] == ["epoch: 20 of 30", "model: 0 of 3"]
     assert "Its loop had come this far: epoch: 20 of 30 it, 66 %" in found.paragraph
-    assert dict(sections_of(found))["Loops that did not come to their end"] == found.loops
+    assert dict(sections_of(found))["Unfinished loops"] == found.loops
 
 
 def test_how_far_the_loop_of_a_task_that_failed_came_is_told(folder: Path) -> None:

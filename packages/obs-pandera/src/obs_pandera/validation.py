@@ -190,7 +190,7 @@ def _leave_deck(call: TaskCall, place: _Place, data: Any, error: Any) -> bool:
         deck = call.deck(f"Pandera Report: {_name(place.schema)}")
         deck.append(PandasReportRenderer(title[:1].upper() + title[1:]).to_html(data, place.schema, error))
         return True
-    return False
+    return False  # it could not be drawn; a note says why
 
 
 def _where(call: TaskCall, place: _Place) -> str:

@@ -188,6 +188,9 @@ class Execution:
     def task(self, name: str) -> TaskView:
         """Return the last call of a task.
 
+        Args:
+            name: The task's name.
+
         Raises:
             KeyError: No task of this name was called.
         """
@@ -371,7 +374,14 @@ class Execution:
         return compare(read_side(self.store, self.id), before)
 
     def shared_body(self, digest: str) -> str | None:
-        """Return a script or style that several deck items hold; None if it is gone."""
+        """Return a script or style that several deck items hold.
+
+        Args:
+            digest: Its name in the items.
+
+        Returns:
+            Its text, or None if the store no longer has it.
+        """
         if (body := raw_body(digest)) is not None:
             return body
         try:
@@ -411,7 +421,14 @@ class Execution:
         return render_report(self.view, tasks, self.shared_body, overview=self._overview(), why=why)
 
     def write_report(self, task: TaskView | None = None) -> str:
-        """Make a report anew and keep it in the store; returns its address."""
+        """Make a report again and keep it in the store.
+
+        Args:
+            task: The task whose report it is. Default: all tasks in one report.
+
+        Returns:
+            The path or URL of the report.
+        """
         from obs_core.recording.publishing import report_name
 
         path = report_path(self.id, "execution" if task is None else report_name(task))
