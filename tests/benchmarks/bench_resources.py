@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks.measuring import best, installed, interleaved, middle, print_table, run_fresh
+from tests.benchmarks.measuring import best, installed, interleaved, interval, middle, print_table, run_fresh
 
 from obs_core import load_execution
 
@@ -86,6 +86,30 @@ def arrays():
         one @ one
 """
 
+PAIRS = """
+import gc, json
+from obs_core import current_context, execution
+from obs_resources.profiler import begin, end
+def measured():
+    whole, own = time.process_time(), time.thread_time()
+    work()
+    return time.process_time() - whole, time.thread_time() - own
+found = []
+with execution("bench"):
+    gc.collect(); gc.disable()
+    for turn in range(16):
+        pair = {}
+        for profiled in (True, False) if turn % 2 else (False, True):
+            wanted = begin(100, current_context().state) if profiled else None
+            time.sleep(0.05)  # its thread has begun, or that of the one before has ended
+            pair[profiled] = measured()
+            if wanted:
+                end(wanted)
+        found.append([pair[True][0] / pair[False][0], 1 - pair[True][1] / pair[True][0]])
+print(json.dumps(found))
+"""
+"""Pieces of work with and without the profiler in turns, in one process: two processes differ by more than it takes."""
+
 BEGIN = "gc.collect(); gc.disable(); began, at = time.process_time(), time.monotonic()"
 END = "used, passed = time.process_time() - began, time.monotonic() - at"
 
@@ -125,6 +149,7 @@ profiler.stop()
 def main() -> None:
     """Measure all of it."""
     _samples()
+    _pairs()
     _profilers()
     if GROUPS.joinpath("memory.limit_in_bytes").exists() and os.access(GROUPS, os.W_OK):
         _trees()
@@ -140,6 +165,17 @@ def _samples() -> None:
         rows.append((f"{threads} threads, 50 calls deep", f"{used * 1e6:,.0f} µs", f"{100 * second:.3f} %"))
     header = ("", "a sample, of many in a row", "of a core, at one a second")
     print_table("Samples, written (CPU time)", header, rows)
+
+
+def _pairs() -> None:
+    rows = []
+    for work in ("calls", "loops", "arrays"):
+        found = json.loads(run_fresh(f"{WORK}\nwork = {work}\n{PAIRS}", OPENBLAS_NUM_THREADS="1"))
+        low, ratio, high = interval([pair[0] for pair in found])
+        own = middle([pair[1] for pair in found])
+        rows.append((work, f"{100 * own:.1f} %", f"{ratio:.2f} ({low:.2f} to {high:.2f})"))
+    header = ("workload", "its threads' share of the CPU", "CPU time, without it 1.00 (95 % interval)")
+    print_table("The profiler at 100 Hz, 16 pairs in one process", header, rows)
 
 
 def _profilers() -> None:
