@@ -24,7 +24,7 @@ import functools
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 __all__ = [
@@ -57,12 +57,20 @@ def ended_well(error: BaseException | None) -> bool:
 
 
 def closes_generator(error: BaseException | None) -> bool:
-    """Tell whether this closes a generator that was not used up: a `GeneratorExit` out of its ``yield``."""
+    """Tell whether this closes a generator that was not used up: a `GeneratorExit` that came in at its ``yield``.
+
+    One that the generator raises itself, or that leaves who threw it into another one, is a failure like any other.
+    """
     traceback = error.__traceback__ if type(error) is GeneratorExit else None
-    if traceback is None:
+    if traceback is None or not _is_of_generator(traceback):
         return False
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
+    code, at = traceback.tb_frame.f_code, traceback.tb_lasti
+    return _is_of_generator(traceback) and code.co_code[at] == _PAUSED
+
+
+def _is_of_generator(traceback: TracebackType) -> bool:
     flags = traceback.tb_frame.f_code.co_flags
     return bool(flags & _GENERATORS) and not flags & _ITERABLE_COROUTINE
 
@@ -70,6 +78,16 @@ def closes_generator(error: BaseException | None) -> bool:
 # As `inspect` names them, whose import takes longer than all that is looked at here.
 _GENERATORS = 0x20 | 0x200
 _ITERABLE_COROUTINE = 0x100
+
+
+def _instruction_of_a_pause() -> int:
+    paused = (number for number in (1, 2))
+    next(paused)
+    return paused.gi_code.co_code[paused.gi_frame.f_lasti]
+
+
+_PAUSED = _instruction_of_a_pause()
+"""The instruction at which a generator stands between two items; its number and kind differ between Pythons."""
 
 
 def exit_status(error: SystemExit) -> int:
