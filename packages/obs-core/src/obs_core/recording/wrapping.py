@@ -239,7 +239,7 @@ def _wrap_async_generator(function: Callable[..., Any], manage: Manage) -> Calla
             with manage(args, kwargs) as managed:
                 args, kwargs = _arguments(managed, args, kwargs)
                 generator = function(*args, **kwargs)
-                step: Callable[[], Any] = generator.__anext__
+                step: Callable[[], Any] = functools.partial(_first_step, generator)
                 while True:
                     try:
                         value = await step()
@@ -261,6 +261,24 @@ def _wrap_async_generator(function: Callable[..., Any], manage: Manage) -> Calla
     return call
 
 
+def _first_step(generator: Any) -> Any:
+    """Return the first step of an async generator that is known to its wrapper alone.
+
+    An event loop closes the generators that it knows when it shuts down, all at the same time, and each when it is
+    garbage. It knows the wrapper, which closes what it is around: closed by both, that would be closed twice at a time.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, _left_to_its_wrapper)
+    try:
+        return generator.__anext__()
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _left_to_its_wrapper(generator: Any) -> None:
+    """Leave an async generator that is garbage as it is: with no hook at all, Python closes it without awaiting."""
+
+
 def _reset(token: Token[Scope | None]) -> None:
     """Put back what was current before, unless that was in another context: an awaiting body may be closed in any."""
     with contextlib.suppress(ValueError):
@@ -273,7 +291,7 @@ class _Unfinished:
     It is entered when that is begun. What is never begun ends the call as a generator does that is closed early.
     """
 
-    __slots__ = ("_inside", "_later", "_managed", "_manager", "_outside", "_token")
+    __slots__ = ("_inside", "_is_begun", "_later", "_managed", "_manager", "_outside", "_token")
 
     def __init__(self, manager: AbstractContextManager[Any], managed: Any, outside: Scope | None) -> None:
         self._manager: AbstractContextManager[Any] | None = manager
@@ -281,6 +299,7 @@ class _Unfinished:
         self._inside = Innermost.current.get()
         self._outside = outside
         self._later: Any = None
+        self._is_begun = False
 
     def given(self, result: Any, kind: Kind) -> Any:
         """Return what the caller gets instead of the function's result: the same for a future, its like otherwise."""
@@ -297,6 +316,7 @@ class _Unfinished:
 
     def __enter__(self) -> Any:
         self._later = None
+        self._is_begun = True
         self._token = Innermost.current.set(self._inside)
         return self._managed
 
@@ -309,6 +329,8 @@ class _Unfinished:
         _reset(self._token)
 
     def __del__(self) -> None:
+        if self._is_begun:
+            return  # it is garbage together with a generator around it, which may be closed only after this
         manager, self._manager = self._manager, None
         if isinstance(self._later, CoroutineType):
             self._later.close()  # Python says of what it was wrapped in that nobody awaited it, if that is so
