@@ -30,7 +30,8 @@ from obs_core import (
     span,
     task,
 )
-from obs_core.recording import here
+from obs_core.recording import here, spans
+from obs_core.recording.threads import scope_of_thread
 from obs_core.testing import RecordingStore
 
 knows_submitters = pytest.mark.skipif(
@@ -453,6 +454,126 @@ def test_an_asynchronous_task_that_outlives_its_span_still_belongs_to_it(store: 
 
     asyncio.run(main())
     assert shape(store.last().span) == [("begin", ["one", "two"])]
+
+
+# ---- where others see a thread
+
+
+def seen_in() -> str | None:
+    """The task or span that a profiler sees this thread in."""
+    return getattr(scope_of_thread(threading.get_ident()), "name", None)
+
+
+@pytest.fixture
+def followed() -> Iterator[None]:
+    spans.follow(True)
+    yield
+    spans.follow(False)
+
+
+@span("rows")
+def rows_of_a_span(seen: list[Any]) -> Iterator[int]:
+    for number in range(2):
+        seen.append(seen_in())
+        yield number
+
+
+@task(name="rows")
+def rows_of_a_task(seen: list[Any]) -> Iterator[int]:
+    for number in range(2):
+        seen.append(seen_in())
+        yield number
+
+
+@task(name="rows")
+def rows_of_a_plain_function(seen: list[Any]) -> Iterator[int]:
+    return inspect.unwrap(rows_of_a_task)(seen)
+
+
+@span("rows")
+def rows_of_a_plain_functions_span(seen: list[Any]) -> Iterator[int]:
+    return inspect.unwrap(rows_of_a_task)(seen)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [rows_of_a_span, rows_of_a_task, rows_of_a_plain_function, rows_of_a_plain_functions_span],
+    ids=lambda rows: rows.__name__,
+)
+@pytest.mark.usefixtures("followed")
+def test_a_thread_is_seen_in_a_generator_only_while_that_runs(rows: Callable[[list[Any]], Iterator[int]]) -> None:
+    seen: list[Any] = []
+
+    @task
+    def use() -> None:
+        made = rows(seen)
+        for _ in made:
+            seen.append(seen_in())
+            with span("work"):
+                seen.append(seen_in())
+        seen.append(seen_in())
+
+    with execution("night"):
+        use()
+    assert seen == ["rows", "use", "work", "rows", "use", "work", "use"]
+
+
+def test_a_thread_is_seen_in_a_task_that_is_a_generator_only_while_that_runs(store: RecordingStore) -> None:
+    seen: list[Any] = []
+
+    @task
+    def use() -> None:
+        for _ in rows_of_a_task(seen):
+            seen.append(seen_in())
+
+    use()
+    assert seen == ["rows", "use"] * 2
+
+
+@pytest.mark.parametrize(
+    "rows", [rows_of_a_span, rows_of_a_task, rows_of_a_plain_function], ids=lambda rows: rows.__name__
+)
+@pytest.mark.usefixtures("followed")
+def test_a_generator_that_goes_on_in_another_thread_is_seen_there_alone(
+    rows: Callable[[list[Any]], Iterator[int]],
+) -> None:
+    seen: list[Any] = []
+    held: list[Any] = []
+    begun, ended = threading.Event(), threading.Event()
+
+    def begin() -> None:
+        with execution("elsewhere"):
+            held.append(rows(seen))
+            next(held[0])
+            begun.set()
+            ended.wait(30)
+
+    @task
+    def go_on(thread: threading.Thread) -> None:
+        begun.wait(30)
+        seen.append(getattr(scope_of_thread(thread.ident or 0), "name", None))
+        next(held[0])
+        seen.append(seen_in())
+        held[0].close()
+        seen.append(seen_in())
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    go_on(thread)
+    ended.set()
+    thread.join()
+    assert seen == ["rows", None, "rows", "go_on", "go_on"]
+
+
+@pytest.mark.usefixtures("followed")
+def test_a_thread_is_seen_where_it_is_after_spans_that_are_left_out_of_order() -> None:
+    with execution("night"):
+        first, second = span("first"), span("second")
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert seen_in() == "night"
+        second.__exit__(None, None, None)
 
 
 # ---- threads

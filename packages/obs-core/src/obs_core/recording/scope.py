@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Callable, Set
     from typing import Protocol
 
     from obs_core.recording.run import Run, Scope, TaskState
@@ -32,6 +32,7 @@ __all__ = [
     "leave",
     "look_after",
     "operation_logs",
+    "show",
 ]
 
 current: ContextVar[Scope | None] = ContextVar("obs_core.current", default=None)
@@ -43,15 +44,17 @@ if sys.version_info < (3, 12):
     current = cast("ContextVar[Scope | None]", Guarded(current))
 
 
-class Innermost:
-    """Names the context variable where what is pickled does: a class goes by its name, a context variable cannot."""
-
-    current = current
-
-
 entered: dict[int, Scope] = {}
 """The task that each thread entered last, by its ident, for those who look at it from outside: a context variable tells
 only its own thread. Spans are here too while somebody asks for that (`obs_core.recording.spans.follow`)."""
+
+
+class Innermost:
+    """Names these two where what is pickled does: a class goes by its name, a context variable and a dict cannot."""
+
+    current = current
+    entered = entered
+
 
 active: set[TaskState] = set()
 """The running tasks and executions of this process."""
@@ -60,16 +63,39 @@ operation_logs: WeakSet[OperationHolder] = WeakSet()
 """What holds the running operations of engines in this process."""
 
 
-def leave(scope: Scope) -> None:
+def show(thread: int, scope: Scope | None) -> Scope | None:
+    """Let those who look at a thread from outside see it in a task or span.
+
+    Args:
+        thread: The thread's ident.
+        scope: The task or span; None if it is in none.
+
+    Returns:
+        Where it was seen before.
+    """
+    before = entered.get(thread)
+    if scope is None:
+        if before is not None:
+            del entered[thread]
+    elif scope is not before:
+        entered[thread] = scope
+    return before
+
+
+def leave(scope: Scope, set_current: Callable[[Scope | None], object] = current.set) -> None:
     """Leave a span or task: whatever was entered in it is left with it, and what was around it is current again.
 
     Whoever is not inside of it stays where it is: a generator may be closed, used up or collected by code that has
     nothing to do with what it was begun in, and a block may be left in another context than it was entered in.
+
+    Args:
+        scope: The span or task.
+        set_current: Makes another one current.
     """
     inside = current.get()
     while inside is not None:
         if inside is scope:
-            current.set(scope.outside)
+            set_current(scope.outside)
             return
         inside = inside.outside
 

@@ -15,7 +15,7 @@ from obs_core.failsafe import keep_away
 from obs_core.recording.here import innermost
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.run import Scope, TaskState
-from obs_core.recording.scope import current, entered, going_on, leave, look_after
+from obs_core.recording.scope import current, going_on, leave, look_after, show
 from obs_core.recording.unrecorded import unrecorded
 from obs_core.recording.wrapping import wrap
 from obs_core.text.bounded_repr import as_text
@@ -63,10 +63,7 @@ def follow(followed: bool) -> None:
 
 def _set_visibly(scope: Scope | None) -> None:
     current.set(scope)
-    if scope is None:
-        entered.pop(threading.get_ident(), None)
-    else:
-        entered[threading.get_ident()] = scope
+    show(threading.get_ident(), scope)
 
 
 class span:
@@ -191,7 +188,7 @@ class span:
             if _get() is self:
                 _set(self.outside)
             else:
-                leave(self)
+                leave(self, _set)
             if self.announced:
                 self.task.append(self)
         except BaseException as failure:

@@ -23,8 +23,8 @@ from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import own_work, record_own_work, undecorated
 from obs_core.recording.process_end import closes_generator, ended_well
 from obs_core.recording.raised import raised_at
-from obs_core.recording.run import Run, TaskState, is_of_this_process
-from obs_core.recording.scope import active, current, entered, going_on, leave
+from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process
+from obs_core.recording.scope import active, current, entered, going_on, leave, show
 from obs_core.recording.visibility import make_task_visible, make_visible
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import as_text, describe_error
@@ -229,7 +229,18 @@ _LEFT_EARLY = "This generator was closed before it came to its end."
 class _Call:
     """One call of a task: opened before the function runs, closed after it, come what may."""
 
-    __slots__ = ("_arguments", "_error_html", "_is_outermost", "_own_run", "_raised", "_result", "_settings", "_task")
+    __slots__ = (
+        "_arguments",
+        "_error_html",
+        "_is_outermost",
+        "_own_run",
+        "_raised",
+        "_result",
+        "_settings",
+        "_task",
+        "_thread",
+        "seen_before",
+    )
 
     def __init__(self, settings: TaskSettings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._settings = settings
@@ -240,6 +251,8 @@ class _Call:
         self._result: Any = _NOTHING
         self._error_html = ""
         self._raised: list[tuple[str, str]] | None = None
+        self._thread = 0
+        self.seen_before: Scope | None = None  # where others saw the thread
 
     def __enter__(self) -> _Call:
         try:
@@ -328,7 +341,15 @@ class _Call:
         task.over, task.older_threads = True, None
         active.discard(task)
         leave(task)
-        _leave_thread(task)
+        self._leave_thread(task)
+
+    def _leave_thread(self, task: TaskState) -> None:
+        """Let nobody see the thread in a task any more in which that began, whichever thread this is."""
+        if entered.get(self._thread) is task:
+            before = self.seen_before
+            while before is not None and before.over:  # what was interleaved with it has ended meanwhile
+                before = before.outside
+            show(self._thread, before)
 
     def _begin(self) -> None:
         if sys.is_finalizing():
@@ -366,7 +387,8 @@ class _Call:
         if settings.logs is not None:
             task.logs = settings.logs
         logs.begin(task)
-        entered[threading.get_ident()] = task
+        self._thread = threading.get_ident()
+        self.seen_before = show(self._thread, task)
         if task.enable_deck and _has_room(task):
             self._prepare_decks(task)
             record_own_work(task, "obs: draw the inputs", task.start, task.cpu)
@@ -460,16 +482,6 @@ class _Call:
             end(self._own_run, error)
         else:
             journal.flush()
-
-
-def _leave_thread(task: TaskState) -> None:
-    """Take back that this thread is in a task, which was entered in another one if it is asynchronous."""
-    ident = threading.get_ident()
-    if entered.get(ident) is task:
-        if task.outside is None:
-            del entered[ident]
-        else:
-            entered[ident] = task.outside
 
 
 _NOTHING = object()
