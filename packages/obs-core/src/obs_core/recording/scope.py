@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import sys
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Set
-    from typing import Protocol
+    from collections.abc import Callable, Collection, Set
+    from typing import Protocol, Self
 
     from obs_core.recording.run import Run, Scope, TaskState
+
+    class Nested(Protocol):
+        """What code can be inside of."""
+
+        @property
+        def outside(self) -> Self | None:
+            """What was innermost where it was entered."""
+
+        @property
+        def over(self) -> bool:
+            """Whether it was left."""
 
     class OperationHolder(Protocol):
         """Holds the operations that an engine runs in this process."""
@@ -29,22 +40,31 @@ __all__ = [
     "entered",
     "going_on",
     "has_ended",
+    "innermost_of",
     "leave",
     "look_after",
+    "new_variable",
     "operation_logs",
     "show",
 ]
 
-current: ContextVar[Scope | None] = ContextVar("obs_core.current", default=None)
+E = TypeVar("E", bound="Nested")
+
+
+def new_variable(name: str) -> ContextVar[Any]:
+    """Return a context variable that finalizers may set; None before it is set."""
+    variable: ContextVar[Any] = ContextVar(name, default=None)
+    if sys.version_info < (3, 12):
+        from obs_core.recording.finalizers import Guarded
+
+        variable = cast("ContextVar[Any]", Guarded(variable))
+    return variable
+
+
+current: ContextVar[Scope | None] = new_variable("obs_core.current")
 """The innermost open span or task of this context."""
 
-if sys.version_info < (3, 12):
-    from obs_core.recording.finalizers import Guarded
-
-    current = cast("ContextVar[Scope | None]", Guarded(current))
-
-
-entered: dict[int, Scope] = {}
+entered: dict[int, Scope | None] = {}
 """The task that each thread entered last, by its ident, for those who look at it from outside: a context variable tells
 only its own thread. Spans are here too while somebody asks for that (`obs_core.recording.spans.follow`)."""
 
@@ -75,9 +95,8 @@ def show(thread: int, scope: Scope | None) -> Scope | None:
     """
     before = entered.get(thread)
     if scope is None:
-        if before is not None:
-            del entered[thread]
-    elif scope is not before:
+        entered.pop(thread, None)
+    else:
         entered[thread] = scope
     return before
 
@@ -98,6 +117,26 @@ def leave(scope: Scope, set_current: Callable[[Scope | None], object] = current.
             set_current(scope.outside)
             return
         inside = inside.outside
+
+
+def innermost_of(entries: Collection[E], here: E | None) -> E | None:
+    """Return the one that a context is in, of what one shared object was entered as by several contexts.
+
+    Where a block is left in another context than it was entered in (as web frameworks do with dependencies), it is the
+    last one that was entered in what this context is in; where even that is none, the last one.
+
+    Args:
+        entries: Those that were not left yet, in the order in which they were entered.
+        here: What is innermost in the context.
+    """
+    inside = here
+    while inside is not None:
+        if inside in entries and not inside.over:
+            return inside
+        inside = inside.outside
+    still_open = [entry for entry in tuple(entries) if not entry.over]
+    entered_here = [entry for entry in still_open if entry.outside is here]
+    return (entered_here or still_open or [None])[-1]
 
 
 def going_on(scope: Scope | None) -> Scope | None:

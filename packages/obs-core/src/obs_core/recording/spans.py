@@ -15,7 +15,7 @@ from obs_core.failsafe import keep_away
 from obs_core.recording.here import innermost
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.run import Scope, TaskState
-from obs_core.recording.scope import current, going_on, leave, look_after, show
+from obs_core.recording.scope import current, going_on, innermost_of, leave, look_after, show
 from obs_core.recording.unrecorded import unrecorded
 from obs_core.recording.wrapping import wrap
 from obs_core.text.bounded_repr import as_text
@@ -31,7 +31,7 @@ _FRESH = 50_000
 times what the wall clock does."""
 
 _ENTERED_AGAIN = -1
-"""The end of a span that is still open, but was entered for a second time meanwhile."""
+"""The end of a span that is still open, but whose object was entered for a second time meanwhile."""
 
 _NOT_ENTERED: TaskState = cast("TaskState", None)
 
@@ -92,7 +92,8 @@ class span:
     """
 
     __slots__ = (
-        "_again",
+        "_entries",
+        "_given",
         "_number",
         "adopter",
         "announced",
@@ -107,7 +108,8 @@ class span:
     )
 
     # What comes later is not set to None before: stores are a good part of what a span costs.
-    _again: list[span]
+    _entries: dict[span, None]
+    _given: dict[str, Any] | None
     _number: int
     outside: Scope | None
     adopter: Scope
@@ -140,15 +142,20 @@ class span:
         Args:
             attributes: As for the span itself; an earlier one of the same name is replaced.
         """
+        if self.task is not _NOT_ENTERED and not hasattr(self, "_given"):
+            self._given = self.attributes
         self.attributes = {**(self.attributes or {}), **plain(attributes)}
 
     def __enter__(self) -> span:
         global _read_at, _process_time
         try:
+            outside = _get()
+            # No other thread comes in between this question and the answer that it gets from now on.
             if self.task is not _NOT_ENTERED:
                 return self._enter_again()
-            outside = self.outside = _get()
+            self.outside = outside
             if outside is None:
+                self.task = unrecorded
                 outside = self.adopter = innermost()
             task = self.task = outside.task
             if task.over:
@@ -176,8 +183,10 @@ class span:
     ) -> None:
         global _read_at, _process_time
         try:
-            if self.end:
-                return self._exit_again(kind, error, traceback)
+            if self.end and (entry := self._entry_to_leave()) is not self:
+                if entry is not None:
+                    entry.__exit__(kind, error, traceback)
+                return
             now = clock.wall()
             if now - _read_at > _FRESH:
                 _process_time = clock.process()
@@ -195,7 +204,6 @@ class span:
             keep_away(failure, f"ending span {self.name!r}")
             if _get() is self:
                 current.set(self.outside)
-        return None
 
     async def __aenter__(self) -> span:
         return self.__enter__()
@@ -237,26 +245,29 @@ class span:
             self.start = self.cpu = 0
 
     def _twin(self) -> span:
-        return span(self.name, **(self.attributes or {}))
+        return span(self.name, **(getattr(self, "_given", self.attributes) or {}))
 
     def _enter_again(self) -> span:
-        """Enter a span object for a second time: a record of its own, since the first one stands."""
+        """Enter a span object that was entered before: a record of its own, since the first one stands."""
         twin = self._twin()
         if not self.end:
             self.end = _ENTERED_AGAIN
-        if not hasattr(self, "_again"):
-            self._again = []
-        self._again.append(twin)
+            self._entries = {self: None}
+        try:
+            entries = self._entries
+        except AttributeError:  # asked for in this way, no other thread can make one meanwhile
+            entries = self._entries = {}
+        entries[twin] = None
         return twin.__enter__()
 
-    def _exit_again(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._again:
-            self._again.pop().__exit__(kind, error, traceback)
-            return
-        self.end = 0
-        self.__exit__(kind, error, traceback)
+    def _entry_to_leave(self) -> span | None:
+        """Return what is left here of all that this object was entered as; None if nothing is open any more."""
+        entries = getattr(self, "_entries", {})
+        here: Any = _get()
+        entry = innermost_of(entries, here)
+        if entry is not None:
+            entries.pop(entry, None)
+        return entry
 
 
 def _call_of(decorating: span, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> AbstractContextManager[span | None]:

@@ -195,8 +195,8 @@ def _wrap_coroutine(function: Callable[..., Any], manage: Manage) -> Callable[..
 
 # Python runs the body of a generator in the context of whoever resumes it. What is current there is put aside for as
 # long as the body runs, and put back by the token of that resumption, whatever the body entered or left meanwhile: a
-# token knows which context it is of, and is refused in any other. The same for where others see the thread, which may be
-# another one at each item.
+# token knows which context it is of, and is refused in any other. The same is done to where others see the thread,
+# which may be another one at each item.
 
 
 def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
@@ -216,15 +216,19 @@ def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..
                     except StopIteration as stop:
                         result = _returned(managed, stop.value)
                         break
-                    inside, seen = current.get(), show(thread, outside)
+                    inside, seen = current.get(), entered.get(thread)
                     current.reset(token)
+                    if seen is not outside:
+                        entered[thread] = outside
                     try:
                         sent = yield value
                         step = functools.partial(generator.send, sent)
                     except BaseException as error:  # one that closes it too: it may catch that, return or go on
                         step = functools.partial(generator.throw, error)
                     token, thread = current.set(inside), get_ident()
-                    outside = show(thread, seen)
+                    outside = entered.get(thread)
+                    if seen is not outside:
+                        entered[thread] = seen
         finally:
             current.reset(token)
             show(thread, outside)
