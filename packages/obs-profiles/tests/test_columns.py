@@ -589,7 +589,7 @@ def test_columns_that_can_be_read_but_once() -> None:
 
 @pytest.mark.parametrize("shape", [(), (2, 2, 2)])
 def test_arrays_of_other_dimensions_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(TypeError, match=f"one or two dimensions, columns being the second, and not {len(shape)}"):
+    with pytest.raises(TypeError, match=rf"one or two dimensions \(columns are the second\), not {len(shape)}"):
         profile(np.zeros(shape))
 
 

@@ -198,7 +198,7 @@ def _from_numpy(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
         plain = frame.A if isinstance(frame, np.matrix) else frame  # a column of a matrix is a matrix
         return list(range(frame.shape[1])), (read_array(plain[:, place]) for place in range(frame.shape[1]))
     if frame.ndim != 1:
-        raise TypeError(f"an array of numpy has one or two dimensions, columns being the second, and not {frame.ndim}")
+        raise TypeError(f"a numpy array must have one or two dimensions (columns are the second), not {frame.ndim}")
     return ["value"], iter([read_array(frame)])
 
 
@@ -219,7 +219,7 @@ def _sequences(frame: Mapping[Any, Any]) -> dict[Any, Any]:
     columns = {name: _sequence(name, values) for name, values in frame.items()}
     if len({len(values) for values in columns.values()}) > 1:
         named = ", ".join(f"{name}: {len(values)}" for name, values in list(columns.items())[:5])
-        raise ValueError(f"columns are of one length; these are of several: {named}")
+        raise ValueError(f"columns must have one length; these have several: {named}")
     return columns
 
 
