@@ -516,6 +516,40 @@ def test_whatever_a_crafted_file_holds_it_is_refused_or_can_be_used(seed: int) -
     assert 0 < refused < 60
 
 
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        ({"types": {"time": 1}}, "1 values of the type time, but no times"),
+        ({"types": {"text": 1}}, "no texts"),
+        ({"types": {"duration": 1}}, "no durations"),
+        ({"missing": 2}, "1 rows, but more values"),
+        ({"types": {"list": 2}}, "1 rows, but more values"),
+        ({"types": {"boolean": 1}, "true": 2}, "more values"),
+        ({"types": {"number": 1}, "negative_infinite": 1}, "0 infinite numbers, but more negative ones"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(column: dict[str, Any], says: str) -> None:
+    with pytest.raises(ProfileFormatError, match=f"damaged: {says}|{says}"):
+        Profile.from_bytes(crafted({"rows": 1, "columns": [{"name": "it", "rows": 1} | column]}))
+
+
+def test_a_page_of_lengths_of_time_whose_deviation_is_infinite_is_drawn() -> None:
+    known = profile({"took": EVERY_KIND["took"]})
+    record = msgspec.msgpack.decode(zlib.decompress(known.to_bytes()[5:]))
+    record["columns"][0]["durations"]["m2"] = math.inf
+    assert "\N{INFINITY}" in Profile.from_bytes(crafted(record))._repr_html_()
+
+
+def test_a_damaged_file_of_parquet_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "flights.parquet"
+    pd.DataFrame({"delay": range(50), "origin": ["EWR", None] * 25}).to_parquet(path)
+    whole = path.read_bytes()
+    for place in (4, 30, len(whole) - 20):
+        path.write_bytes(whole[:place] + b"\xff" * 12 + whole[place + 12 :])
+        with pytest.raises(ProfileFormatError, match=r"flights\.parquet: pyarrow cannot read it: "):
+            profile(path)
+
+
 def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     name = msgspec.msgpack.encode({"name": "", "rows": 0})
     header = msgspec.msgpack.encode({"rows": 0, "columns": []})[:-1]

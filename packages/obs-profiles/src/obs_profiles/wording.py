@@ -106,7 +106,7 @@ def rough_time_text(micros: float, span: float) -> str:
 
 def duration_text(seconds: float) -> str:
     """Write a length of time."""
-    return MISSING if math.isnan(seconds) else format_duration(round(seconds * 1e9))
+    return format_duration(round(seconds * 1e9)) if math.isfinite(seconds * 1e9) else number_text(seconds)
 
 
 def visible(text: str) -> str:

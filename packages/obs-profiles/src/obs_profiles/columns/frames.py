@@ -49,6 +49,8 @@ BATCH_ROWS = 1 << 20
 """Rows that are read at once: sketches remember which row a text is in, in 20 of 64 bits."""
 
 _FILE_ROWS = 1 << 17
+_LONGEST_PROBLEM = 200
+"""Characters of what a library says of a file: it may repeat half of it."""
 
 
 def is_frame(value: Any) -> bool:
@@ -264,11 +266,19 @@ def _pieces(frame: Any, library: ModuleType | None) -> Iterator[Any]:
 
 
 def _file_batches(path: str | os.PathLike[str]) -> Iterator[Any]:
+    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
-    with ParquetFile(path) as file:
-        yield from file.iter_batches(batch_size=_FILE_ROWS)
-        yield file.schema_arrow.empty_table()
+    from obs_profiles.files.reading import ProfileFormatError
+
+    try:
+        with ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=_FILE_ROWS)
+            yield file.schema_arrow.empty_table()
+    except (ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the file is not there, or may not be read
+        raise ProfileFormatError(f"{os.fspath(path)}: pyarrow cannot read it: {str(error)[:_LONGEST_PROBLEM]}") from error
 
 
 def _lazy_batches(frame: Any) -> Iterator[Any]:

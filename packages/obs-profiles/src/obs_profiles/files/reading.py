@@ -144,7 +144,23 @@ def _columns(record: SegmentRecord) -> dict[str, ColumnProfile]:
     return {column.name: _column(column) for column in record.columns}
 
 
+_DESCRIBED = {"bytes": "texts", "duration": "durations", "text": "texts", "time": "times"}
+"""What a profile has of each column that has values of a type; of numbers there is none where all are infinite."""
+
+
+def _check_counts(record: ColumnRecord) -> None:
+    for kind, described in _DESCRIBED.items():
+        if record.types.get(kind) and getattr(record, described) is None:
+            raise ValueError(f"{record.types[kind]:,} values of the type {kind}, but no {described}")
+    parts = record.missing, record.nan, record.infinite, sum(record.types.values())
+    if max(parts) > record.rows or record.true > record.types.get("boolean", 0):
+        raise ValueError(f"{record.rows:,} rows, but more values")
+    if record.negative_infinite > record.infinite:
+        raise ValueError(f"{record.infinite:,} infinite numbers, but more negative ones")
+
+
 def _column(record: ColumnRecord) -> ColumnProfile:
+    _check_counts(record)
     return ColumnProfile(
         name=record.name,
         dtype=record.dtype,
