@@ -623,3 +623,23 @@ def test_identifiers_of_arrow_look_as_those_of_python() -> None:
     assert known.texts is not None
     assert other.texts is not None
     assert known.texts.frequent.sorted_by_count() == other.texts.frequent.sorted_by_count()
+
+
+def test_rows_of_a_frame_without_columns_are_counted() -> None:
+    assert profile(pd.DataFrame(index=range(5))).rows == 5
+    assert profile(np.empty((5, 0))).rows == 5
+    assert profile({}).rows == 0
+
+
+def test_what_cannot_be_profiled_is_named() -> None:
+    with pytest.raises(TypeError, match="this is a single value, with no dimension"):
+        profile(np.array(5))
+    for path in ("", "nowhere.parquet"):
+        with pytest.raises(FileNotFoundError, match=f"no such file, of a profile or of Parquet: '{path}'"):
+            profile(path)
+
+
+def test_a_column_named_by_half_a_pair_is_found_by_its_name() -> None:
+    known = profile({"\ud800": [1]})
+    assert "\ud800" in known
+    assert known["\ud800"] is known["\\ud800"]

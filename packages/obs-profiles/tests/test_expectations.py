@@ -256,6 +256,14 @@ def test_what_profiles_do_not_tell_apart_is_not_certain(values: Any, allowed: An
     assert (verdict.passed, verdict.certain) == (passed, certain)
 
 
+@pytest.mark.parametrize("limits", [{"at_least": 0.9}, {"at_most": 5.5}])
+def test_a_count_is_no_share(limits: dict[str, float]) -> None:
+    for make in (expect("it").distinct, expect.rows):
+        with pytest.raises(ValueError, match=r"is how many, a whole number and no share: .* by unique\(\)"):
+            make(**limits)
+    assert check({"it": [1, 2]}, expect("it").distinct(at_least=2.0)).passed
+
+
 LARGE = 2**53
 
 

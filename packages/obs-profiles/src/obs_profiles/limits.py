@@ -26,6 +26,7 @@ _LIMITED = ("deviation", "distinct", "length", "mean", "missing", "quantile", "r
 _LISTED = {"among": "value", "columns": "name", "type": "type"}
 _SHARES = ("missing", "unique")
 _NEVER_NEGATIVE = ("deviation", "distinct", "length", "rows")
+_COUNTS = ("distinct", "rows")
 _EXACT = 1 << 53
 """Up to here each integer is a float."""
 
@@ -132,6 +133,11 @@ def refuse_what_means_nothing(expected: Expectation) -> None:
         raise ValueError(f"a limit of {measure} is a share, from 0 to 1, not {high!r}")
     if measure in _NEVER_NEGATIVE and any(limit is not None and limit < 0 for limit in (low, high)):  # type: ignore[operator]
         raise ValueError(f"no {measure} is below 0: its limits are not {low!r} and {high!r}")
+    if measure in _COUNTS and any(isinstance(limit, float) and limit % 1 for limit in (low, high)):
+        raise ValueError(
+            f"a limit of {measure} is how many, a whole number and no share: not {low!r} and {high!r}; that all values"
+            " are different is expected by unique()"
+        )
     if measure == "quantile" and not 0 <= expected.level <= 1:
         raise ValueError(f"a quantile is of a share from 0 to 1, not of {expected.level!r}")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from obs_core.secrets import mask
+from obs_profiles.columns import storable
 from obs_profiles.columns.texts import MASKED
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 from obs_profiles.sketches.numbers import least_of, most_of
@@ -377,7 +378,7 @@ class Profile:
         Raises:
             KeyError: There is no such column; the message names those that there are.
         """
-        name = name if name in self.columns else mask(name)  # as the names of columns are
+        name = name if name in self.columns else storable(mask(name))  # as the names of columns are
         if name not in self.columns:
             named = mask(", ".join(list(self.columns)[:20]))
             raise KeyError(f"there is no column {name!r}; there are: {named}")
@@ -390,7 +391,7 @@ class Profile:
         return len(self.columns)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.columns or (isinstance(name, str) and mask(name) in self.columns)
+        return name in self.columns or (isinstance(name, str) and storable(mask(name)) in self.columns)
 
     def __add__(self, other: Profile) -> Profile:
         from obs_profiles.merging import merge

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
@@ -200,7 +201,8 @@ def _from_numpy(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
         plain = frame.A if isinstance(frame, np.matrix) else frame  # a column of a matrix is a matrix
         return list(range(frame.shape[1])), (read_array(plain[:, place]) for place in range(frame.shape[1]))
     if frame.ndim != 1:
-        raise TypeError(f"an array of numpy has one or two dimensions, columns being the second, and not {frame.ndim}")
+        what = "a single value, with no dimension" if frame.ndim == 0 else f"one of {frame.ndim} dimensions"
+        raise TypeError(f"an array of numpy has one dimension, or two, of which the second are columns; this is {what}")
     return ["value"], iter([read_array(frame)])
 
 
@@ -266,6 +268,8 @@ def _pieces(frame: Any, library: ModuleType | None) -> Iterator[Any]:
 
 
 def _file_batches(path: str | os.PathLike[str]) -> Iterator[Any]:
+    if not os.path.exists(path):
+        raise FileNotFoundError(errno.ENOENT, "there is no such file, of a profile or of Parquet", os.fspath(path))
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
@@ -278,7 +282,8 @@ def _file_batches(path: str | os.PathLike[str]) -> Iterator[Any]:
     except (ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the file is not there, or may not be read
-        raise ProfileFormatError(f"{os.fspath(path)}: pyarrow cannot read it: {str(error)[:_LONGEST_PROBLEM]}") from error
+        problem = str(error)[:_LONGEST_PROBLEM]
+        raise ProfileFormatError(f"{os.fspath(path)}: pyarrow cannot read it: {problem}") from error
 
 
 def _lazy_batches(frame: Any) -> Iterator[Any]:
