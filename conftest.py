@@ -36,6 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--nightly", action="store_true", help="run tests marked nightly too, and properties with all their examples"
     )
+    parser.addoption(
+        "--whole",
+        action="append",
+        metavar="PATH",
+        help="leave out tests that start a process, which take the most time, but for those in this file or folder",
+    )
     parser.addoption("--wheels", type=Path, metavar="FOLDER", help="try the packages built there, instead of building")
 
 
@@ -44,12 +50,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if sys.platform == "win32" and item.get_closest_marker("posix"):
             item.add_marker(pytest.mark.skip(reason="needs fork or the signals of Unix"))
-    if config.getoption("--nightly"):
-        return
-    by_night = [item for item in items if item.get_closest_marker("nightly")]
-    if by_night and not any("::" in argument for argument in config.args):
-        config.hook.pytest_deselected(items=by_night)
-        items[:] = [item for item in items if item not in by_night]
+    whole: list[str] | None = config.getoption("--whole")
+    if whole is not None:
+        _leave_out(config, items, set(_starting_elsewhere(items, [Path(path).resolve() for path in whole if path])))
+    if not config.getoption("--nightly") and not any("::" in argument for argument in config.args):
+        _leave_out(config, items, {item for item in items if item.get_closest_marker("nightly")})
+
+
+def _starting_elsewhere(items: list[pytest.Item], whole: list[Path]) -> Iterator[pytest.Item]:
+    """Yield the tests that start a process, but those below some folders."""
+    sys.path.append(str(Path(__file__).parent / "scripts" / "tooling"))
+    from starting import starts_a_process
+
+    for item in items:
+        if not any(item.path.is_relative_to(each) for each in whole) and starts_a_process(item):
+            yield item
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item], unwanted: set[pytest.Item]) -> None:
+    if unwanted:
+        config.hook.pytest_deselected(items=list(unwanted))
+        items[:] = [item for item in items if item not in unwanted]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -104,3 +104,15 @@ def test_the_first_page_of_the_docs_leads_to_every_other() -> None:
     others = {page.name for page in ROOT.glob("docs/*.md")} - {"index.md"}
     assert sorted(page for page in others if f"]({page})" not in shown) == []
     assert "](docs/index.md)" in (ROOT / "README.md").read_text()
+
+
+def test_the_page_on_the_architecture_names_each_part_of_obs_core_and_only_files_that_are_there() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    core = ROOT / "packages/obs-core/src/obs_core"
+    parts = {path.stem for path in core.iterdir() if path.is_dir() or path.suffix == ".py"} - {"__pycache__"}
+    layers = page.partition("## The layers")[2].partition("\n## ")[0]
+    named = {word for row in re.findall(r"^\| (.*?) \|", layers, re.MULTILINE) for word in re.findall(r"`(\w+)`", row)}
+    assert {part for part in parts if not part.startswith("__")} <= named
+    assert named <= parts
+    for file in set(re.findall(r"(?<![\w/<>-])(?:[\w-]+/)+\w+\.(?:py|md)\b", page)):
+        assert any((base / file).is_file() for base in (core, ROOT / "packages/obs-ui/src", ROOT)), file

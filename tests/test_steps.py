@@ -134,6 +134,10 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for package in ("obs-core", "obs-wandb"):
         (tmp_path / "packages" / package).mkdir(parents=True)
         (tmp_path / "packages" / package / "README.md").write_text("Text.\n")
+    for test in ("conftest.py", "journal/test_writer.py", "test_clock.py"):
+        path = tmp_path / "packages" / "obs-core" / "tests" / test
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("# Text.\n")
     commands = (
         ["init", "--quiet", "--initial-branch=main"],
         ["add", "--all"],
@@ -154,6 +158,82 @@ def test_what_changed_since_main_is_checked_by_ruff_and_by_its_packages_tests(ch
     ]
     (checkout / "README.md").touch()
     assert changed.changed_steps()[1].paths == ("packages/obs-wandb/tests", "tests")
+
+
+@pytest.mark.parametrize(
+    ("file", "follows"),
+    [
+        ("src/obs_core/journal/writer.py", "packages/obs-core/tests/journal"),
+        ("src/obs_core/clock.py", "packages/obs-core/tests/test_clock.py"),
+        ("src/obs_core/model.py", "packages/obs-core/tests"),  # which has no tests of its own here
+        ("tests/journal/test_reader.py", "packages/obs-core/tests/journal"),
+        ("tests/conftest.py", "packages/obs-core/tests"),
+        ("pyproject.toml", "packages/obs-core/tests"),
+        ("CHANGELOG.md", None),
+    ],
+)
+def test_of_tests_that_start_a_process_those_run_that_follow_what_changed(
+    checkout: Path, file: str, follows: str | None
+) -> None:
+    path = checkout / "packages" / "obs-core" / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("# Changed.\n")
+    assert changed.changed_steps()[1].options == (f"--whole={checkout / follows if follows else ''}",)
+
+
+_IN_THE_PROCESS = """
+import subprocess
+
+import pytest
+
+
+class Program:
+    def run(self):
+        return subprocess.run(["true"])
+
+
+def helper():
+    return Program().run()
+
+
+@pytest.fixture
+def program():
+    return helper()
+
+
+def test_alone():
+    assert "subprocess" != "fork"
+
+
+def test_by_name():
+    subprocess.run(["true"])
+
+
+def test_by_helper():
+    helper()
+
+
+def test_by_fixture(program):
+    pass
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_by_an_import_within(number):
+    from multiprocessing import Process
+"""
+
+
+def test_tests_that_start_a_process_are_known_by_what_they_and_their_fixtures_and_helpers_name(tmp_path: Path) -> None:
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "test_some.py").write_text(_IN_THE_PROCESS)
+    (tmp_path / "conftest.py").symlink_to(ROOT / "conftest.py")
+    (tmp_path / "scripts").symlink_to(ROOT / "scripts")
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "--rootdir", ".", "--import-mode=importlib"]
+    shown = subprocess.run([*command, "--whole=here"], cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    tests = [line for line in shown.splitlines() if "::" in line]
+    assert [test for test in tests if test.startswith("there")] == ["there/test_some.py::test_alone"]
+    assert len([test for test in tests if test.startswith("here")]) == 6
 
 
 def test_without_a_change_there_is_nothing_to_run(checkout: Path) -> None:

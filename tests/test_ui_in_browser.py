@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from obs_core import Deck, execution, load_execution, task
-from obs_core.journal import flusher
+from obs_core import Deck, current_context, execution, load_execution, task
+from obs_core.journal import flusher, records
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -154,3 +154,37 @@ def test_the_whole_example_can_be_looked_at(url, page):
         tab.click()
         page.locator(".panel:not(.away) > iframe:not(.arriving)").wait_for()
         assert frame(page).locator("body").inner_text().strip()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_cpu_profiles_of_two_executions_are_compared_as_a_flame_graph(url, page, scheme):
+    pytest.importorskip("obs_resources")
+
+    def profiled(**samples):
+        with execution("night") as run:
+            journal = current_context().state.journal
+            calls = [(-1, "main", "run.py", 9), *((0, name, "train.py", 4) for name in samples)]
+            seen = [("MainThread", None, call, count, count) for call, count in enumerate(samples.values(), 1)]
+            journal.append(records.Calls(0, calls))
+            journal.append(records.Profile(journal.now(), 0, 10_000_000, seen))
+        flusher.flush_all()
+        return run.id
+
+    page.emulate_media(color_scheme=scheme)
+    earlier, later = profiled(parse=100, fit=300), profiled(parse=400, fit=100)
+    page.goto(f"{url}compare?left={earlier}&right={later}")
+    page.get_by_role("heading", name="CPU", exact=True).scroll_into_view_if_needed()
+    shown = page.frame_locator("[data-frame^='/compare/profiles'] > iframe:not(.arriving)")
+    assert "slower" in shown.get_by_label("parse, 4.00 s, before 1.00 s", exact=True).get_attribute("class")
+    assert "faster" in shown.get_by_label("fit, 1.00 s, before 3.00 s", exact=True).get_attribute("class")
+    bright = shown.locator("body").evaluate("body => getComputedStyle(body).backgroundColor") == "rgb(255, 255, 255)"
+    assert bright == (scheme == "light")
+
+
+def test_where_one_of_two_executions_has_no_profile_none_is_compared(url, page):
+    with execution("night") as one, execution("night") as other:
+        pass
+    flusher.flush_all()
+    page.goto(f"{url}compare?left={one.id}&right={other.id}")
+    page.get_by_role("heading", name="Operations", exact=True).wait_for()
+    assert page.get_by_role("heading", name="CPU", exact=True).count() == 0

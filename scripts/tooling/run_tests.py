@@ -21,8 +21,9 @@ from steps import WHYLOGS_UNTIL, Step, all_steps, nightly_steps, quick_step, wit
 
 HELP = """\
 ./scripts/test                     every check: lint, types, docs, test, floor
-./scripts/test --changed           what changed since main: ruff, mypy, the own tests of each package that was
-                                   touched, but slow and browser; for a change in one package about a minute
+./scripts/test --changed           what changed since main: ruff, and the own tests of each package that was touched,
+                                   but slow and browser; of those that start a process, which take the most
+                                   time, only those of the folders that were touched: about a minute
 ./scripts/test --nightly           all of it: every Python with every pandas, newest and oldest versions, all
                                    examples of each property, all pairs of packages
 ./scripts/test ARGUMENTS           pytest with exactly these arguments, in one environment:

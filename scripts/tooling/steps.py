@@ -158,9 +158,9 @@ def quick_step() -> Step:
     return _cell(version, _axes()[1][-1], "pytest", "")
 
 
-def quick_cell(paths: Sequence[str]) -> Step:
+def quick_cell(paths: Sequence[str], options: Sequence[str] = ()) -> Step:
     """Return the same cell, for the tests in some folders."""
-    return replace(quick_step(), script="most", covers=MOST_TESTS, paths=tuple(paths))
+    return replace(quick_step(), script="most", covers=MOST_TESTS, paths=tuple(paths), options=tuple(options))
 
 
 def lint() -> Step:

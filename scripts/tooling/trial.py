@@ -63,7 +63,9 @@ def try_out(package: Distribution, wheel: Path, core: Path | None, siblings: Seq
     for file in ("pyproject.toml", "conftest.py"):
         shutil.copy(ROOT / file, place)
     command = [python, "-m", "pytest", "-q", "-m", "not slow and not browser", "tests"]
-    _run_or_exit(command, "the tests", cwd=place)
+    # The tests run `obs` by its name, as users do: what obs prints names it so only if it is on PATH.
+    with_commands = os.pathsep.join([str(place / "environment" / "bin"), os.environ["PATH"]])
+    _run_or_exit(command, "the tests", cwd=place, PATH=with_commands)
 
 
 def _tools(package: Distribution) -> Sequence[str]:
@@ -71,7 +73,7 @@ def _tools(package: Distribution) -> Sequence[str]:
     return [*settings()["solo"]["dependencies"], *group]
 
 
-def _run_or_exit(command: Sequence[str], what: str, cwd: Path = ROOT) -> None:
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("OBS_", "PYTHON"))}
-    if subprocess.run(command, cwd=cwd, env={**variables, "OBS_STRICT": "1"}, check=False).returncode:
+def _run_or_exit(command: Sequence[str], what: str, cwd: Path = ROOT, **variables: str) -> None:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OBS_", "PYTHON"))}
+    if subprocess.run(command, cwd=cwd, env={**inherited, "OBS_STRICT": "1", **variables}, check=False).returncode:
         raise SystemExit(f"Not released: {what} failed; see above.")

@@ -68,7 +68,7 @@ def at_equal_power(of: Rule, kind: str, power: float = 0.85) -> str:
         width = (low * high) ** 0.5
         low, high = (width, high) if rates(of, kind, width)[1] > power else (low, width)
     alarms, found = rates(of, kind, low)
-    return f"{alarms:.1%}" if abs(found - power) < 0.01 else f"it finds {found:.0%} at the most"
+    return f"{alarms:.1%}" if abs(found - power) < 0.01 else f"it finds {found:.0%} at most"
 
 
 def main() -> None:

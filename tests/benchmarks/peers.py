@@ -52,17 +52,9 @@ def _environment(folder: str, given: Mapping[str, str]) -> dict[str, str]:
 def run_of(python: str, source: str, arguments: tuple[str, ...] = (), **given: str) -> float:
     """Run a program to its end in a folder of its own; returns the seconds of CPU that it and its children took."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        Path(folder, "program.py").write_text(source)
-        with Path(folder, "said.txt").open("w") as said:
-            child = subprocess.Popen(
-                [python, "program.py", *arguments],
-                cwd=folder,
-                stdout=said,
-                stderr=said,
-                env=_environment(folder, given),
-            )
-            _, status, used = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
+        child = _begun(python, source, arguments, folder, _environment(folder, given))
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             raise SystemExit(f"a peer failed:\n{Path(folder, 'said.txt').read_text()[-3000:]}")
     return used.ru_utime + used.ru_stime
@@ -82,23 +74,14 @@ def killed(python: str, source: str, reader: str, seconds: float, arguments: tup
         What the reader printed, and ``counted``: how many there were.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        Path(folder, "program.py").write_text(source)
         Path(folder, "reader.py").write_text(reader)
         counted, environment = Path(folder, "counted"), _environment(folder, {})
-        with Path(folder, "said.txt").open("w") as said:
-            victim = subprocess.Popen(
-                [python, "program.py", *arguments],
-                cwd=folder,
-                stdout=said,
-                stderr=said,
-                env=environment,
-                start_new_session=True,
-            )
-            while not (counted.exists() and counted.stat().st_size) and victim.poll() is None:
-                time.sleep(0.01)
-            time.sleep(seconds)
-            os.killpg(victim.pid, signal.SIGKILL)
-            victim.wait()
+        victim = _begun(python, source, arguments, folder, environment)
+        while not (counted.exists() and counted.stat().st_size) and victim.poll() is None:
+            time.sleep(0.01)
+        time.sleep(seconds)
+        os.killpg(victim.pid, signal.SIGKILL)
+        victim.wait()
         found = subprocess.run(
             [python, "reader.py"], cwd=folder, capture_output=True, text=True, env=environment, check=False
         )
@@ -106,3 +89,19 @@ def killed(python: str, source: str, reader: str, seconds: float, arguments: tup
             raise SystemExit(f"a peer could not be read:\n{found.stderr[-3000:]}")
         read: dict[str, Any] = json.loads(found.stdout.strip().splitlines()[-1])
         return {**read, "counted": counted.read_bytes().count(b"\n")}
+
+
+def _begun(
+    python: str, source: str, arguments: tuple[str, ...], folder: str, environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    """Begin a program in a folder, which gets what it says, as the leader of a process group of its own."""
+    Path(folder, "program.py").write_text(source)
+    with Path(folder, "said.txt").open("w") as said:
+        return subprocess.Popen(
+            [python, "program.py", *arguments],
+            cwd=folder,
+            stdout=said,
+            stderr=said,
+            env=environment,
+            start_new_session=True,
+        )

@@ -58,7 +58,9 @@ def folder(tmp_path: Path) -> Path:
 def run_script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run Python source as a script of its own in an empty folder."""
 
-    def run(source: str, *, env: dict[str, str] | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(
+        source: str, *, env: dict[str, str] | None = None, check: bool = True, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         import os
 
         script = tmp_path / "script.py"
@@ -67,9 +69,11 @@ def run_script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
             [sys.executable, str(script)],
             capture_output=True,
             text=True,
+            # Python prints stray bytes where threads print at once: before 3.12.4, python/cpython#119506.
+            errors="backslashreplace",
             cwd=tmp_path,
             env={**os.environ, **(env or {})},
-            timeout=120,
+            timeout=timeout,
         )
         if check:
             assert result.returncode == 0, result.stderr

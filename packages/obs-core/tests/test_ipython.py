@@ -169,6 +169,39 @@ def test_in_a_terminal_it_says_one_line_for_each_cell(tmp_path: Path) -> None:
     assert re.search(r"<Execution '\w+' \S+ succeeded>", result.stdout), result.stdout
 
 
+FAILING = """
+import asyncio
+from obs_core import task
+
+@task
+def broken(number: int):
+    return 1 / number
+
+@task
+async def awaited():
+    broken(0)
+
+@task
+def generated():
+    yield asyncio.run(awaited())
+
+list(generated())
+"""
+
+
+def test_a_traceback_shows_the_users_calls_and_none_of_obs(tmp_path: Path) -> None:
+    source = f"from IPython.core.interactiveshell import InteractiveShell\nInteractiveShell().run_cell({FAILING!r})"
+    variables = os.environ | {"OBS_STORE": str(tmp_path / "store"), "IPYTHONDIR": str(tmp_path / "ipython")}
+    result = subprocess.run([sys.executable, "-c", source], env=variables, capture_output=True, text=True, check=True)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)
+    assert [name for name in ("broken", "awaited", "generated") if f", in {name}(" in shown] == [
+        "broken",
+        "awaited",
+        "generated",
+    ]
+    assert "obs_core" not in shown.partition("Traceback")[2].replace("from obs_core import task", "")
+
+
 def test_where_nobody_tells_the_notebooks_name_a_cell_is_named_after_the_program(tmp_path: Path) -> None:
     cells = [nbformat.v4.new_code_cell(CELLS[key]) for key in ("load", "tasks", "again")]
     client = nbclient.NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=120, kernel_name="python3")

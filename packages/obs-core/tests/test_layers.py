@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -49,6 +50,13 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@functools.cache
+def imports() -> dict[str, list[str]]:
+    """What each module imports of obs-core."""
+    known = modules()
+    return {module: list(imports_of(path, known)) for module, path in known.items()}
+
+
 def imports_of(path: Path, known: dict[str, Path]) -> Iterator[str]:
     """What a file imports of obs-core, wherever in the file that stands."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -72,10 +80,9 @@ def test_every_folder_has_a_layer() -> None:
 
 
 def test_no_import_points_up() -> None:
-    known = modules()
     wrong = []
-    for module, path in known.items():
-        for imported in imports_of(path, known):
+    for module, found in imports().items():
+        for imported in found:
             above, below = folder(module), folder(imported)
             if above == "__init__" or above == below or (above, below) in SAME_LINE:
                 continue
@@ -85,10 +92,9 @@ def test_no_import_points_up() -> None:
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
-    known = modules()
     graph = {
-        module: {one for one in imports_of(path, known) if one and not f"{module}.".startswith(f"{one}.")}
-        for module, path in known.items()
+        module: {one for one in found if one and not f"{module}.".startswith(f"{one}.")}
+        for module, found in imports().items()
         if module
     }
     assert list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle

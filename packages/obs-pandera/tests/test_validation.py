@@ -160,6 +160,30 @@ def test_with_warn_the_task_goes_on_with_the_data_as_it_was(store: RecordingStor
     assert (verdicts.failed, verdicts.warned) == (1, 0)  # one failure, which the note tells once more
 
 
+def test_a_refused_frame_is_one_failed_check_however_many_tasks_it_ends(store: RecordingStore) -> None:
+    @task
+    def pipeline(flights: Any) -> Any:
+        return clean(flights)
+
+    with pytest.raises(SchemaErrors):
+        pipeline(BAD)
+    assert load_execution("last", store).view.verdicts.failed == 1
+
+
+def test_a_frame_that_a_task_validates_itself_is_one_failed_check(store: RecordingStore) -> None:
+    @task
+    def check_it(flights: Any) -> None:
+        Flights.validate(flights, lazy=True)
+
+    @task
+    def pipeline(flights: Any) -> None:
+        check_it(flights)
+
+    with pytest.raises(SchemaErrors):
+        pipeline(BAD)
+    assert load_execution("last", store).view.verdicts.failed == 1
+
+
 def test_without_decks_the_note_of_a_failed_validation_is_counted(
     store: RecordingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

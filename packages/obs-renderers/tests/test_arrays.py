@@ -66,6 +66,12 @@ def test_statistics_of_a_very_large_array_are_of_a_sample_and_say_so():
     assert "of 4,000,000 values spread over the array" in html
 
 
+def test_the_sample_of_a_large_array_is_of_all_its_columns():
+    html = ArrayRenderer().to_html(np.tile(np.array([0, 30, 60], dtype=np.int8), (4_000_000, 1)))
+
+    assert "<dt>mean</dt><dd>30" in html
+
+
 @pytest.mark.parametrize(
     "array",
     [

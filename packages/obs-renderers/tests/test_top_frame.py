@@ -38,8 +38,17 @@ def test_missing_values_are_counted_in_all_rows_of_a_short_table():
 def test_missing_values_of_a_long_table_are_counted_in_a_sample_and_the_page_says_so():
     html = TopFrameRenderer().to_html(pd.DataFrame({"a": np.where(np.arange(100_000) % 7 == 0, np.nan, 1.0)}))
 
-    assert "missing values counted in 2,000 rows spread over the table" in html
+    assert "missing values counted in 1,887 rows spread over the table" in html
     assert re.search(r"about 1[34]\.\d % missing", html)
+
+
+@pytest.mark.parametrize("period", [2, 3, 10, 60])
+def test_missing_values_that_come_regularly_are_not_all_or_none_of_a_sample(period: int):
+    rows = 2_000 * period * 15
+    html = TopFrameRenderer().to_html(pd.DataFrame({"a": np.where(np.arange(rows) % period, 1.0, np.nan)}))
+
+    (share,) = re.findall(r"about ([\d.]+) % missing", html)
+    assert float(share) == pytest.approx(100 / period, rel=0.1)
 
 
 def test_a_long_text_is_cut_to_200_characters():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -97,18 +98,24 @@ def test_what_was_read_beside_a_segment_that_cannot_be_read_is_given_later(
     assert given == [b"[%d]\n" % number for number in range(8)]
 
 
-@pytest.mark.parametrize("kind", ["a link", "a folder", "a pipe"])
-def test_what_is_no_segment_hides_no_others_and_is_told_once(folder: Path, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["a link", "a folder", "a pipe", "a socket"])
+def test_what_is_no_segment_hides_no_others_and_is_told_once(
+    folder: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = write(folder, "main-0000.jsonl", b"[1]\n").with_name("other-0000.jsonl")
     if kind == "a link":
         (tmp_path / "secret").write_text("[9]\n")
         place.symlink_to(tmp_path / "secret")
     elif kind == "a folder":
         place.mkdir()
-    elif hasattr(os, "mkfifo"):
+    elif kind == "a pipe" and hasattr(os, "mkfifo"):
         os.mkfifo(place)
+    elif kind == "a socket" and hasattr(socket, "AF_UNIX"):
+        monkeypatch.chdir(place.parent)  # its name may only be short
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(place.name)
     else:
-        pytest.skip("there are no pipes here")
+        pytest.skip(f"there is nothing like {kind} here")
     tail = JournalTail(open_store(), RUN)
     assert added(tail) == [("main", b"[1]\n"), ("other", b'["torn",1,0]\n')]
     assert added(tail) == []

@@ -53,7 +53,7 @@ class MemoryCgroup(Struct, frozen=True):
 
     Attributes:
         limit: Bytes that it may use: the least of its own limit and those above it; None if there is none.
-        peak: Bytes that it used at the most; None where that is not counted.
+        peak: Bytes that it used at most; None where that is not counted.
         oom_kills: How many of its processes the kernel killed since its memory was used up; None where that is not
             counted.
     """

@@ -258,7 +258,7 @@ class TaskView(Struct):
             level: The least severe level: ``"warning"``, or a number as `logging` has them. Default: everything.
             grep: Text that stands in the line.
             since: Nanoseconds since the epoch.
-            last: How many lines at the most, the last ones.
+            last: How many lines at most, the last ones.
 
         Examples:
             >>> for line in load_execution("last").task("train").log(last=50):
@@ -395,6 +395,7 @@ class ThreadStack(Struct, frozen=True):
         at: When it was looked at, nanoseconds since the epoch.
         span: Id of the task or span that it was in; None if that is not known.
         calls: Its calls, the innermost last.
+        since: From when on it was seen at the same place in the same calls, look by look, nanoseconds since the epoch.
     """
 
     writer: str
@@ -402,6 +403,7 @@ class ThreadStack(Struct, frozen=True):
     at: int
     span: str | None
     calls: list[Call]
+    since: int
 
 
 class SeenStack(Struct, frozen=True):

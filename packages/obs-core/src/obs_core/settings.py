@@ -43,18 +43,26 @@ VARIABLES = {
 """Name to meaning. Secrets themselves are also looked up as ``OBS_SECRET_<GROUP>_<KEY>``."""
 
 
-# Each task asks which try it is, and for what is not set `os.environ` raises and catches two exceptions: a tenth of
-# what the task costs. Its own dict says so at once.
-_SET = getattr(os.environ, "_data", os.environ)
-_ATTEMPT = os.environ.encodekey("OBS_ATTEMPT") if _SET is not os.environ else "OBS_ATTEMPT"
+_KEYS = {name: os.environ.encodekey(name) if hasattr(os.environ, "encodekey") else name for name in VARIABLES}
 
 _RENDER_TIMEOUT = 10.0
 _LONGEST = 1e9
 
 
+def _text(name: str) -> str:
+    """Return what a variable says; empty if it is not set.
+
+    Tasks and executions ask for several each, and for what is not set `os.environ` raises and catches two exceptions:
+    its own dict says so at once.
+    """
+    environ = os.environ
+    told = getattr(environ, "_data", None)
+    return "" if told is not None and _KEYS[name] not in told else environ.get(name, "")
+
+
 def store_url() -> str:
     """Return the store in use: `OBS_STORE`, or ``.obs`` in the working directory."""
-    return os.environ.get("OBS_STORE") or ".obs"
+    return _text("OBS_STORE") or ".obs"
 
 
 def decks_enabled() -> bool:
@@ -69,28 +77,28 @@ def resources_enabled() -> bool:
 
 def profile_text() -> str:
     """Return what `OBS_PROFILE` says; empty if it says nothing."""
-    return os.environ.get("OBS_PROFILE", "")
+    return _text("OBS_PROFILE")
 
 
 def reports_written() -> bool:
     """Tell whether `OBS_WRITE_REPORTS` asks for a report file at the end of each task."""
-    return os.environ.get("OBS_WRITE_REPORTS", "0").lower() in ("1", "true", "yes", "on")
+    return _text("OBS_WRITE_REPORTS").lower() in ("1", "true", "yes", "on")
 
 
 def logs_text() -> str:
     """Return what `OBS_LOGS` says; empty if it says nothing."""
-    return os.environ.get("OBS_LOGS", "")
+    return _text("OBS_LOGS")
 
 
 def strict() -> bool:
     """Tell whether `OBS_STRICT` asks for errors instead of warnings."""
-    return os.environ.get("OBS_STRICT", "0") not in ("", "0")
+    return _text("OBS_STRICT") not in ("", "0")
 
 
 def render_timeout() -> float:
     """Return how many seconds drawing one value may take: `OBS_RENDER_TIMEOUT`, or 10; 0 stands for no limit."""
     try:
-        seconds = float(os.environ.get("OBS_RENDER_TIMEOUT") or _RENDER_TIMEOUT)
+        seconds = float(_text("OBS_RENDER_TIMEOUT") or _RENDER_TIMEOUT)
     except ValueError:
         return _RENDER_TIMEOUT
     return seconds if 0 <= seconds < _LONGEST else 0.0
@@ -98,28 +106,28 @@ def render_timeout() -> float:
 
 def quiet() -> bool:
     """Tell whether `OBS_QUIET` asks to show nothing in the terminal while a pipeline runs."""
-    return os.environ.get("OBS_QUIET", "0") not in ("", "0")
+    return _text("OBS_QUIET") not in ("", "0")
 
 
 def keep_text() -> str:
     """Return what `OBS_KEEP` says; empty if it says nothing."""
-    return os.environ.get("OBS_KEEP", "").strip()
+    return _text("OBS_KEEP").strip()
 
 
 def ui_url() -> str:
     """Return the address of the execution UI without a slash at its end; empty if `OBS_UI_URL` names none."""
-    return os.environ.get("OBS_UI_URL", "").rstrip("/")
+    return _text("OBS_UI_URL").rstrip("/")
 
 
 def attempt_text() -> str:
     """Return what `OBS_ATTEMPT` says; empty if it says nothing."""
-    return os.environ.get("OBS_ATTEMPT", "") if _ATTEMPT in _SET else ""
+    return _text("OBS_ATTEMPT")
 
 
 def carrier_text() -> str:
     """Return what `OBS_CARRIER` says; empty if it says nothing."""
-    return os.environ.get("OBS_CARRIER", "")
+    return _text("OBS_CARRIER")
 
 
 def _is_on(name: str) -> bool:
-    return os.environ.get(name, "1").lower() not in ("0", "false", "no", "off")
+    return _text(name).lower() not in ("0", "false", "no", "off")

@@ -127,6 +127,8 @@ class JsonTransformer(TypeTransformer[Any]):
 
     def can_transform(self, value: Any) -> bool:
         """Look through the value, at a bounded cost."""
+        if value is None:  # what most tasks return
+            return True
         if type(value) is dict or type(value) is list:
             return _comes_back_equal(value)
         return _is_plain(value) and (type(value) is not str or len(value) <= _LARGEST)
@@ -134,7 +136,7 @@ class JsonTransformer(TypeTransformer[Any]):
     def to_bytes(self, value: Any) -> bytes:
         """Write a value as compact JSON."""
         if value is None:
-            return b"null"  # what most tasks return
+            return b"null"
         if type(value) is int or type(value) is bool:
             return b"%d" % value if type(value) is int else b"true" if value else b"false"
         # "surrogatepass": text with halves of surrogate pairs (names of files) comes back as it was

@@ -111,6 +111,28 @@ def test_show_as_text_tells_what_the_decks_say(folder: Path, capsys: pytest.Capt
     assert "\nadd succeeded in " in capsys.readouterr().out
 
 
+def test_show_as_text_puts_the_cells_of_a_table_below_each_other(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @task
+    def join() -> None:
+        head = "<caption>Speeds</caption><thead><tr><th><p>name</p></th><th>speed<div>float64</div></th></tr></thead>"
+        body = f"<tr><td>東京</td><td>1.5</td></tr><tr><td>{'x' * 50}</td><td>2</td></tr>"
+        Deck("Speeds").append(f"<p>before</p><table>{head}{body}</table>after")
+
+    with execution("flights", store=folder):
+        join()
+    assert obs(["show", "--text", "--deck", "Speeds"]) == 0
+    assert capsys.readouterr().out.splitlines()[-6:] == [
+        "before",
+        "Speeds",
+        f"  {'name':40}  speed float64",
+        f"  東京{' ' * 36}  1.5",
+        f"  {'x' * 50}  2",
+        "after",
+    ]
+
+
 def test_show_as_text_tells_one_deck_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     @task
     def join() -> None:
@@ -264,6 +286,8 @@ def test_doctor_leaves_no_folder_that_was_not_there(tmp_path: Path, capsys: pyte
         (["gc", "--older-than", "1d", "--store", "/typo"], "there is no folder '/typo'"),
         (["export"], "arguments are required: -o/--output (try: obs export --help)"),
         (["explain", "nonsense"], "no execution with the id or the name 'nonsense' in the store"),
+        (["why", "anohter"], "; did you mean 'another'? `obs ls` shows them"),
+        (["export", "-o", "x" * 300], f"obs: '{'x' * 300}': File name too long"),
         (["explain", "20"], "'20' matches 2 executions"),
         (["explain", ""], "no execution with the id or the name ''"),
         (["show", "last", "--task", "x"], "no task 'x' in execution"),
@@ -344,7 +368,7 @@ def test_gc_removes_what_is_old_and_nothing_else(folder: Path, capsys: pytest.Ca
         with execution("new", store=folder) as new:
             pass
         assert obs(["gc", "--older-than", "30m", "--dry-run"]) == 0
-        assert capsys.readouterr().out.startswith(f"{old.id}\nwould remove 1 executions")
+        assert capsys.readouterr().out.startswith(f"{old.id}\nwould remove 1 execution and 0 shared files, ")
         assert (folder / "executions" / old.id).exists()
         assert obs(["gc", "--older-than", "30m"]) == 0
     assert [path.name for path in (folder / "executions").iterdir()] == [new.id]
@@ -369,7 +393,7 @@ def test_gc_never_touches_a_running_execution(folder: Path, capsys: pytest.Captu
         time.sleep(0.1)
         assert obs(["gc", "--older-than", "0s"]) == 0
         assert (folder / "executions" / running.id).exists()
-    assert "1 running ones left alone" in capsys.readouterr().out
+    assert capsys.readouterr().out == "removed 0 executions and 0 shared files, 0 B; left 1 running one alone\n"
 
 
 def test_gc_removes_shared_content_only_when_it_is_old_and_unneeded(folder: Path) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from obs_core import ExecutionTable, execution, executions
+from obs_core import ExecutionTable, carrier, execution, executions, identity
 from obs_core.assembly.summary import read_summary
 from obs_core.model import ExecutionView
 from obs_core.store import Store
+from obs_core.store.folder import FolderStore
 
 
 @pytest.fixture
@@ -94,3 +95,20 @@ def test_it_shows_its_first_rows_as_text_and_in_a_notebook(kept: list[str], fold
     assert repr(table).count("succeeded") == 4
     assert "&lt;b&gt;broken&lt;/b&gt;" in table._repr_html_()
     assert repr(executions(folder, name="none")) == "<ExecutionTable, newest first: empty>"
+
+
+def test_of_executions_that_ended_nobody_asks_when_they_were_last_heard_of(
+    kept: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def modified(self: FolderStore, path: str) -> float:
+        asked.append(path)
+        return 0.0
+
+    monkeypatch.setattr(FolderStore, "modified", modified)
+    monkeypatch.setattr(identity, "this_machine", lambda: "another machine")
+    with execution("still at work", store=folder) as running:
+        carrier()  # which writes that it began
+        assert [one.status for one in executions(folder)] == ["lost", "failed", *["succeeded"] * 4]
+    assert {path.split("/")[1] for path in asked} == {running.id}

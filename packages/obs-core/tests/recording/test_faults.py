@@ -184,3 +184,17 @@ for thread in threads: thread.join()
 print(len(os.listdir("/proc/self/fd")) - before)
 """
     assert run_script(source).stdout == "0\n"
+
+
+def test_executions_that_were_joined_and_left_for_good_are_not_followed(run_script: Run, folder: Path) -> None:
+    source = f"""{BEGIN}
+import pathlib
+from obs_core import attach, carrier, span
+with execution("first"):
+    carried = carrier()
+for number in range(60):
+    with attach({{**carried, "obs-execution": f"20200101-000000-{{number:06d}}-aaaaaa"}}), span("message"):
+        pass
+print(len(list(pathlib.Path({str(folder)!r}).glob("executions/*/faults-*"))))
+"""
+    assert int(run_script(source).stdout) <= 16  # so many stay open

@@ -56,7 +56,7 @@ def test_an_integer_that_is_too_large_to_be_written_costs_no_span(store: Recordi
     (fit,) = store.last().span.children
     assert fit.attributes == {
         "large": "<int of about 5,000 digits>",
-        "inside": [{"it": "<int of about 5,000 digits>"}],
+        "inside": [{"it": "<negative int of about 5,000 digits>"}],
     }
     assert store.last().view.tags == {"large": "<int of about 5,000 digits>"}
     assert store.last().view.lost_records == 0
@@ -66,6 +66,13 @@ def test_attributes_are_kept_as_given_and_as_set(store: RecordingStore) -> None:
     with execution("night"), span("read", path="a.csv", rows=1) as reading:
         reading.set(rows=2, columns=["x"])
     assert store.last().span.children[0].attributes == {"path": "a.csv", "rows": 2, "columns": ["x"]}
+
+
+def test_keys_that_json_writes_alike_are_told_apart(store: RecordingStore) -> None:
+    with execution("night"), span("fit", counts={"1": "a", 1: "b"}, other={2: "a", "2": "b"}):
+        pass
+    attributes = store.last().span.children[0].attributes
+    assert attributes == {"counts": {"1": "a", "1 (int)": "b"}, "other": {"2": "a", "'2'": "b"}}
 
 
 def test_an_attribute_that_json_does_not_know_is_kept_as_text(store: RecordingStore) -> None:

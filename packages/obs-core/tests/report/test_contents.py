@@ -6,7 +6,7 @@ import pytest
 
 from obs_core import execution, load_execution, log_metric
 from obs_core import task as obs_core_task
-from obs_core.model import DeckView, ExecutionView, Link, TaskView
+from obs_core.model import ExecutionView, Link, TaskView
 from obs_core.report.contents import _timing, execution_contents, task_contents, tree_order
 from obs_core.report.payloads import Payloads
 from obs_core.testing import RecordingStore
@@ -18,12 +18,6 @@ def nothing(digest: str) -> None:
 
 def task(name: str, *, id: str = "a.1", parent: str | None = None, started: int = 0) -> TaskView:
     return TaskView(id=id, name=name, status="succeeded", started=started, duration=0, parent=parent)
-
-
-def tabs(*decks: DeckView) -> list[str]:
-    shown = task("clean")
-    shown.decks = list(decks)
-    return [label for label, _ in task_contents(shown, 0, Payloads(nothing))["tabs"]]
 
 
 def order(*tasks: TaskView) -> list[tuple[str, int]]:
@@ -74,25 +68,6 @@ def test_links_and_notes_are_handed_on_as_they_are() -> None:
 def test_lost_records_are_told(lost: int, notes: list[str]) -> None:
     execution = ExecutionView(id="x", name="flights", status="succeeded", started=0, duration=0, lost_records=lost)
     assert execution_contents(execution)["notes"] == notes
-
-
-def test_tabs_keep_their_order_and_empty_decks_are_left_out() -> None:
-    assert tabs(
-        DeckView("b", ["<p>1</p>"]), DeckView("empty", []), DeckView("blank", ["", " \n"]), DeckView("a", ["", "x"])
-    ) == ["b", "a"]
-
-
-def test_decks_of_one_name_are_tabs_of_their_own() -> None:
-    assert tabs(DeckView("a", ["1"]), DeckView("a (2)", ["2"]), DeckView("a", ["3"]), DeckView("a", ["4"])) == [
-        "a",
-        "a (2)",
-        "a (3)",
-        "a (4)",
-    ]
-
-
-def test_a_deck_without_a_name_can_be_chosen_too() -> None:
-    assert tabs(DeckView("", ["1"]), DeckView(" ", ["2"])) == ["Untitled", "Untitled (2)"]
 
 
 def test_tasks_stand_behind_their_callers_in_the_order_of_their_start() -> None:

@@ -643,6 +643,33 @@ def test_what_a_tab_asks_for_cannot_be_granted_the_moment_it_comes_up(show: Call
     expect(page.get_by_role("button", name="Open")).to_be_disabled()
 
 
+def test_a_tab_cannot_lead_what_it_asks_for_under_the_pointer(show: Callable[..., Any]) -> None:
+    html = """<a href="https://example.org/">out</a><div id=tall style="height:4000px"></div>
+    <button style="position:fixed;top:40px" onclick="tall.remove()">shrink</button>"""
+    page = show(report(task(deck("leads", html))))
+    open_frame(page).get_by_text("out").click()
+    asked = page.get_by_role("group", name="This deck asks")
+    before = asked.bounding_box()
+    open_frame(page).get_by_text("shrink").click()
+    wait_for_height(page, "height < 1000")
+    assert asked.bounding_box() == before
+
+
+def test_a_tab_opens_no_window_over_others(show: Callable[..., Any]) -> None:
+    html = """<p id=out></p><canvas id=drawn></canvas><video id=shown muted></video><script>
+    drawn.getContext("2d").fillRect(0, 0, 9, 9)
+    shown.srcObject = drawn.captureStream()
+    const opens = () => shown.requestPictureInPicture().then(() => "opened", error => error.name)
+    document.onclick = async () => { out.innerText = await opens() }
+    shown.play().then(() => { out.innerText = "plays" })
+    </script>"""
+    page = show(report(task(deck("video", html))), complains=True)
+    out = open_frame(page).locator("#out")
+    expect(out).to_have_text("plays")
+    out.click()
+    expect(out).to_have_text("SecurityError")
+
+
 def test_a_link_to_a_place_in_a_tab_scrolls_there_when_the_reader_says_so(show: Callable[..., Any]) -> None:
     far = "<a href='#far'>go</a><div style='height:3000px'></div><h2 id=far>Far</h2><div style='height:3000px'></div>"
     page = show(report(task(deck("a", far), deck("b", WHOLE.format(far)))))
@@ -788,6 +815,18 @@ def test_a_tab_that_nobody_touched_asks_nothing(show: Callable[..., Any], tmp_pa
     expect(open_frame(page).locator("#out")).to_have_text("opened nothing")
 
 
+def test_a_hidden_tab_does_not_keep_the_focus_that_it_takes(show: Callable[..., Any]) -> None:
+    html = "<input id=field><p id=out>ready</p><script>setInterval(() => field.focus(), 20)</script>"
+    page = show(report(task(deck("takes", html), deck("other", "<p>other</p>"))))
+    expect(open_frame(page).locator("#out")).to_have_text("ready")
+    tab(page, "other").click()
+    expect(open_frame(page).get_by_text("other")).to_be_visible()
+    expect(page.locator("iframe[title=takes]")).to_have_count(0)
+    expect(tab(page, "other")).to_be_focused()
+    tab(page, "takes").click()
+    expect(page.get_by_text("It was closed, since it took the focus while another tab was open.")).to_be_visible()
+
+
 def test_lies_do_no_harm(show: Callable[..., Any]) -> None:
     page = show(report(task(deck("a", LIES))))
     expect(open_frame(page).get_by_text("lies")).to_be_visible()
@@ -819,7 +858,42 @@ setInterval(() => parent.postMessage({ obs: "open", url: large }, "*"), 50)
 </script>"""
 
 
-@pytest.mark.parametrize("floods", [FLOODS, FEW_AND_LARGE], ids=["many", "large"])
+LARGE_INSIDE = """<script>
+const large = { obs: "height", height: [{ more: "a".repeat(5e6) }] }
+setInterval(() => parent.postMessage(large, "*"), 50)
+</script>"""
+
+OF_ANOTHER_KIND = """<script>
+const large = new Map([[1, "a".repeat(5e6)]])
+setInterval(() => parent.postMessage(large, "*"), 50)
+</script>"""
+
+BY_AN_INNER_FRAME = f"""<iframe srcdoc="{FLOODS.replace("parent", "top")}"></iframe>"""
+
+# What a frame inside the deck has said is still on its way when that frame is gone.
+BY_FRAMES_THAT_ARE_GONE = """<script>
+const said = "<script>for (let n = 0; n < 5000; n++) top.postMessage(n, '*'); parent.postMessage(0, '*')<\\/script>"
+onmessage = ({ source }) => [...document.querySelectorAll("iframe")].find(one => one.contentWindow === source)?.remove()
+setInterval(() => document.body.append(Object.assign(document.createElement("iframe"), { srcdoc: said })), 50)
+</script>"""
+
+UNREADABLE = """<script>
+const module = new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))
+setInterval(() => { for (let n = 0; n < 9000; n++) parent.postMessage(module, "*") }, 1)
+</script>"""
+
+ALL_FLOODS = {
+    "many": FLOODS,
+    "large": FEW_AND_LARGE,
+    "large inside": LARGE_INSIDE,
+    "of another kind": OF_ANOTHER_KIND,
+    "by an inner frame": BY_AN_INNER_FRAME,
+    "by frames that are gone": BY_FRAMES_THAT_ARE_GONE,
+    "unreadable": UNREADABLE,
+}
+
+
+@pytest.mark.parametrize("floods", ALL_FLOODS.values(), ids=ALL_FLOODS)
 def test_a_tab_that_floods_the_page_is_closed(show: Callable[..., Any], floods: str) -> None:
     page = show(report(task(deck("floods", floods), deck("fine", "<p>all is well</p>"))))
     closed = page.get_by_text("It was closed, since it sent this page messages without end.")

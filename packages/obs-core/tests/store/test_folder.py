@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import socket
 import stat
 import time
 import zlib
@@ -98,6 +99,16 @@ def test_a_pipe_in_a_store_is_not_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     with pytest.raises(StoreError, match="not a file"):
         open_store(folder).get("pipe")
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs sockets in folders")
+def test_a_socket_in_a_store_is_not_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.mkdir()
+    monkeypatch.chdir(folder)  # its name may only be short
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("socket")
+    with pytest.raises(StoreError, match="not a file"):
+        open_store(folder).get("socket")
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="counts Linux's descriptors")

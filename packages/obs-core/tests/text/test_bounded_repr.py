@@ -186,6 +186,7 @@ def test_an_error_is_told_in_one_bounded_line() -> None:
 def test_an_integer_that_python_refuses_to_write_is_told_by_its_digits() -> None:
     assert (int_text(-5), int_text(10**2000)) == ("-5", str(10**2000))
     assert int_text(10**5000) == "<int of about 5,000 digits>"
+    assert int_text(-(10**5000)) == "<negative int of about 5,000 digits>"
 
 
 def test_a_lower_limit_of_the_users_own_is_no_error() -> None:

@@ -118,7 +118,7 @@ def test_explain_says_what_was_used_and_which_operations_wait(tree_of: Callable[
     }
     tree.table.samples = {tree.table.ids[0].partition(".")[0]: samples}
     text = explanation(tree)
-    assert "Used       CPU 0.50 cores, at most 1.00, memory 400 MB at most in samples each second\n" in text
+    assert "Used       CPU 0.50 cores, at most 1.00, resident memory 400 MB at most in samples each second\n" in text
     lines = [line for line in text.split("Trace")[1].split("\n\n")[0].split("\n") if "+" in line]
     marks = ["waits" if "waits" in line else "cpu at its limit" if "cpu at its limit" in line else "" for line in lines]
     assert marks == ["", "", "waits", "cpu at its limit"]

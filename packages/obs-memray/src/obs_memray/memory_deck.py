@@ -83,7 +83,7 @@ def _notes(drawn: Drawn, options: Options, stopped: bool, killed: bool, failure:
 
 
 def _facts(summary: Summary, last: Summary | None) -> str:
-    facts = [("peak", byte_size(summary.peak), _change(summary.peak, last.peak if last else None))]
+    facts = [("allocated at the peak", byte_size(summary.peak), _change(summary.peak, last.peak if last else None))]
     if summary.total is not None:
         change = _change(summary.total, last.total if last else None)
         facts.append(("allocated in all", byte_size(summary.total), change))

@@ -29,7 +29,7 @@ class View(Struct, frozen=True):
         temporary_threshold: Those that were freed before this many others; -1 for no such report.
         split_threads: Keep the threads apart.
         inverted: Begin with the innermost function.
-        max_memory_records: Points of memray's own chart over time at the most.
+        max_memory_records: Points of memray's own chart over time at most.
         temporal: Let the flame graph be of any stretch of time, chosen on its page.
         confidential_files: Of which files no source is shown: memray's ``"default"``, ``"all"`` or ``"none"``.
         output: A file that gets memray's page too.

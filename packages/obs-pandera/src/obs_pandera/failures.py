@@ -18,9 +18,15 @@ _NAMED = 5
 
 
 class _Bounded:
-    """Says what failed in a line, however much that was."""
+    """Says what failed in a line, however much that was.
+
+    Attributes:
+        text: That line.
+        shown: Whether a deck of the task shows the failure with its verdict.
+    """
 
     text: str
+    shown: bool = False
 
     def __str__(self) -> str:
         return self.text
@@ -42,16 +48,20 @@ for _bounded, _known in ((BoundedSchemaErrors, SchemaErrors), (BoundedSchemaErro
     _bounded.__name__, _bounded.__qualname__, _bounded.__module__ = _known.__name__, _known.__name__, _known.__module__
 
 
-def bounded(error: SchemaErrors | SchemaError, says: str) -> BoundedSchemaErrors | BoundedSchemaError:
+def bounded(
+    error: SchemaErrors | SchemaError, says: str, *, shown: bool = False
+) -> BoundedSchemaErrors | BoundedSchemaError:
     """Give an exception of pandera a short text.
 
     Args:
         error: The exception.
         says: How the text begins: ``"argument flights of clean does not pass schema 'Flights'"``.
+        shown: Whether a deck of the task shows the failure with its verdict.
     """
     kind = BoundedSchemaErrors if isinstance(error, SchemaErrors) else BoundedSchemaError
     made: BoundedSchemaErrors | BoundedSchemaError = _made(kind, f"{says}: {_failed_checks(error)}")
     made.__dict__.update(error.__dict__)
+    made.shown = shown
     made.__suppress_context__ = True  # pandera's own lists every value that failed
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from obs_core.text.verdicts import without_verdicts
 from obs_pandera.findings import Findings, findings_in
 from obs_pandera.frames import Frame, open_frame
 from obs_pandera.report import report_html
@@ -86,7 +87,8 @@ class SchemaErrorRenderer:
         """
         if not hasattr(error, "schema_errors") and not hasattr(error, "reason_code"):
             raise TypeError(_refusal(self, "value", error, "a SchemaErrors or SchemaError of pandera"))
-        return PandasReportRenderer("Pandera Error Report").to_html(error.data, error.schema, error)
+        html = PandasReportRenderer("Pandera Error Report").to_html(error.data, error.schema, error)
+        return without_verdicts(html) if getattr(error, "shown", False) else html
 
 
 def _refusal(renderer: object, what: str, value: object, takes: str) -> str:

@@ -162,32 +162,36 @@ def _checked(call: TaskCall, place: _Place, data: Any) -> Any:
     try:
         passed = schema.validate(data, lazy=True)
     except (SchemaErrors, SchemaError) as error:
-        _leave_deck(call, place, data, error)
-        _fail(call, place, error)
+        _fail(call, place, error, shown=_leave_deck(call, place, data, error))
         return data
     _leave_deck(call, place, passed, None)
     return passed
 
 
-def _fail(call: TaskCall, place: _Place, error: Any) -> None:
+def _fail(call: TaskCall, place: _Place, error: Any, *, shown: bool) -> None:
+    """Refuse the frame, or warn of it; `shown` tells that a deck has the verdict already."""
     from obs_pandera.failures import bounded
 
-    failure = bounded(error, f"{_where(call, place)} does not pass schema {_name(place.schema)!r}")
+    failure = bounded(error, f"{_where(call, place)} does not pass schema {_name(place.schema)!r}", shown=shown)
     if place.config.on_error == "raise":
         call.reject(failure)
     with guarded(f"warning about {_where(call, place)}", call.note):
-        call.warn(str(failure), ValidationWarning, checked=call.context.enable_deck)
+        call.warn(str(failure), ValidationWarning, checked=shown)
 
 
-def _leave_deck(call: TaskCall, place: _Place, data: Any, error: Any) -> None:
+def _leave_deck(call: TaskCall, place: _Place, data: Any, error: Any) -> bool:
+    """Show a validation in a deck, and tell whether that was possible."""
+    shown = False
     if not call.context.enable_deck:
-        return
+        return shown
     from obs_pandera.renderers import PandasReportRenderer
 
     title = f"{_where(call, place)}"
     with guarded(f"drawing the validation of {title}", call.note):
         deck = call.deck(f"Pandera Report: {_name(place.schema)}")
         deck.append(PandasReportRenderer(title[:1].upper() + title[1:]).to_html(data, place.schema, error))
+        shown = True
+    return shown
 
 
 def _where(call: TaskCall, place: _Place) -> str:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from obs_renderers._cells import is_missing, label_text
 from obs_renderers._columns import Column, IndexLevel, Rows, open_column
+from obs_renderers._sampling import stride
 from obs_renderers._types import is_a
 
 __all__ = ["Frame", "Missing", "open_frame"]
@@ -130,7 +131,7 @@ class _PandasFrame(Frame):
     @cached_property
     def _sampled(self) -> Any:
         """Every so many rows of all columns at once: a column by itself would be picked from memory far apart."""
-        return self._frame.iloc[:: -(-self.rows // _SAMPLED_ROWS)]
+        return self._frame.iloc[:: stride(self.rows, _SAMPLED_ROWS)]
 
     def index_labels(self) -> list[str]:
         index = self._frame.index

@@ -15,6 +15,7 @@ from obs_renderers._columns import Times, Told, Unit
 from obs_renderers._histograms import Histogram, histogram_of
 from obs_renderers._markup import encodable, shorten
 from obs_renderers._moments import mean_and_std
+from obs_renderers._sampling import stride
 from obs_renderers._scale import value_in
 from obs_renderers._times import time_texts
 
@@ -133,9 +134,9 @@ def profile_frame(frame: Frame, max_rows: int) -> Profile:
 
     Args:
         frame: The table.
-        max_rows: Rows to look at most; of a longer table every second, third, ... row is taken.
+        max_rows: Rows to look at most; of a longer table every so many-th row is taken.
     """
-    step = max(1, -(-frame.rows // max_rows))
+    step = stride(frame.rows, max_rows)
     rows = len(range(0, frame.rows, step))
     columns = [ColumnProfile(frame.label(place), frame.dtype(place), rows=rows) for place in range(frame.columns)]
     profile = Profile(frame.rows, rows, columns)

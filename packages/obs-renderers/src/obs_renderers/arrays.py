@@ -10,6 +10,7 @@ from obs_renderers._cells import Cell, cell_html, column_cells, is_numeric
 from obs_renderers._columns import half_float
 from obs_renderers._markup import escape, fragment, shorten
 from obs_renderers._moments import mean_and_std
+from obs_renderers._sampling import stride
 from obs_renderers._types import is_a, reject
 
 __all__ = ["ArrayRenderer"]
@@ -64,7 +65,7 @@ def _statistics(array: Any) -> str:
     import numpy as np
 
     flat = array.ravel() if isinstance(array, np.ma.MaskedArray) else np.asarray(array).ravel()
-    step = -(-flat.size // _EXACT)
+    step = stride(flat.size, _EXACT, *array.shape[1:])
     sample = flat[::step]
     known = sample.compressed() if isinstance(sample, np.ma.MaskedArray) else sample
     if known.dtype.kind == "b" or known.dtype.itemsize > 8:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from obs_core import cgroups
+from obs_resources.files import number_in, read_whole
 
 __all__ = ["Container"]
 
@@ -35,7 +36,7 @@ class Container:
                 # The tightest limit counts, of this group and of those that it is in.
                 self._limits = [path for one in memory.folders if os.path.exists(path := f"{one}/memory.max")]
         # Where the CPU is not limited there are no periods in which it could be held back.
-        if cpu is not None and _number(_read(path := f"{cpu.folders[0]}/cpu.stat"), b"nr_periods"):
+        if cpu is not None and number_in(_read(path := f"{cpu.folders[0]}/cpu.stat"), b"nr_periods"):
             self._cpu = path
         self._periods: tuple[float, float] | None = None
 
@@ -44,9 +45,9 @@ class Container:
         found = {}
         if self._stat:
             content = _read(self._stat)
-            memory = _number(content, self._names[0])
-            limits = [_number(content, self._names[1]) if self._names[1] else None]
-            limits += [_number(b"max " + _read(path), b"max") for path in self._limits]
+            memory = number_in(content, self._names[0])
+            limits = [number_in(content, self._names[1]) if self._names[1] else None]
+            limits += [number_in(b"max " + _read(path), b"max") for path in self._limits]
             limit = min((one for one in limits if one is not None), default=cgroups.NO_LIMIT)
             if memory is not None:
                 found["container.memory"] = memory
@@ -58,26 +59,15 @@ class Container:
         if not self._cpu:
             return {}
         content = _read(self._cpu)
-        now = _number(content, b"nr_periods") or 0.0, _number(content, b"nr_throttled") or 0.0
+        now = number_in(content, b"nr_periods") or 0.0, number_in(content, b"nr_throttled") or 0.0
         before, self._periods = self._periods, now
         if before is None or now[0] <= before[0]:
             return {}
         return {"container.throttled": (now[1] - before[1]) / (now[0] - before[0])}
 
 
-def _number(content: bytes, name: bytes) -> float | None:
-    """Return the number behind a name at the beginning of a line; None if there is none."""
-    lines = b"\n" + content
-    at = lines.find(b"\n" + name + b" ")
-    if at < 0:
-        return None
-    text = lines[at + len(name) + 2 : at + len(name) + 42].split(b"\n", 1)[0].strip()
-    return float(text) if text.isdigit() else None
-
-
 def _read(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read_whole(path)
     except OSError:
         return b""

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from obs_resources.files import number_in, read_whole
+
 if TYPE_CHECKING:
     from obs_core.store.base import Store
 
@@ -18,10 +20,11 @@ def read_machine() -> dict[str, float]:
     if hasattr(os, "getloadavg"):
         values["machine.load"] = os.getloadavg()[0]
     if sys.platform.startswith("linux"):
-        with open("/proc/meminfo", "rb") as file:
-            lines = dict(line.split(b":") for line in file.read().splitlines()[:3])
-        values["machine.memory"] = float(lines[b"MemTotal"].split()[0]) * 1024
-        values["machine.available"] = float(lines[b"MemAvailable"].split()[0]) * 1024
+        told = read_whole("/proc/meminfo")
+        for name, line in (("machine.memory", b"MemTotal:"), ("machine.available", b"MemAvailable:")):
+            kilobytes = number_in(told, line)
+            if kilobytes is not None:
+                values[name] = kilobytes * 1024
     else:
         import psutil
 

@@ -7,6 +7,8 @@ import threading
 import time
 from typing import Any
 
+from obs_resources.files import number_in, read_whole
+
 __all__ = ["OwnProcess", "anon_of", "cpu_of"]
 
 _LINUX = os.path.exists("/proc/self/statm")
@@ -26,10 +28,9 @@ class OwnProcess:
 
     def read(self) -> dict[str, float]:
         """Return what is looked at each second."""
-        times = os.times()
         values = {
             "cpu_total": time.process_time(),
-            "reaped.cpu_total": times.children_user + times.children_system,
+            "reaped.cpu_total": _cpu_of_reaped(),
             "threads": float(threading.active_count()),
         }
         if self._psutil is not None:
@@ -39,15 +40,10 @@ class OwnProcess:
                 io = self._psutil.io_counters()
                 values |= {"read_total": io.read_bytes, "written_total": io.write_bytes}
             return values
-        resident, shared = _statm("self")
-        values |= {"rss": resident, "anon": resident - shared}
         try:
-            with open("/proc/self/stat", "rb") as file:
-                values["threads"] = float(file.read().rpartition(b")")[2].split()[17])
-            with open("/proc/self/schedstat", "rb") as file:
-                values["queued_total"] = int(file.read().split()[1]) / 1e9
-            with open("/proc/self/io", "rb") as file:
-                io_lines = dict(line.split(b": ") for line in file.read().splitlines())
+            values |= _memory_and_threads(read_whole("/proc/self/status"))
+            values["queued_total"] = int(read_whole("/proc/self/schedstat").split()[1]) / 1e9
+            io_lines = dict(line.split(b": ") for line in read_whole("/proc/self/io").splitlines())
         except (OSError, ValueError, IndexError):  # a kernel without them, or a hardened one
             return values
         # All that was read and written, sockets and pipes included; and apart from it what reached disks.
@@ -71,6 +67,27 @@ class OwnProcess:
         return values
 
 
+def _cpu_of_reaped() -> float:
+    """Return the seconds of CPU time of the children that have ended and were waited for."""
+    if not _LINUX:
+        times = os.times()
+        return times.children_user + times.children_system
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # `os.times` would add up all threads of this process too
+    return used.ru_utime + used.ru_stime
+
+
+def _memory_and_threads(status: bytes) -> dict[str, float]:
+    """Return what ``/proc/self/status`` tells: unlike ``stat`` it does not add up the CPU time of each thread."""
+    threads, resident, anon = (number_in(status, name) for name in (b"Threads:", b"VmRSS:", b"RssAnon:"))
+    values = {} if threads is None else {"threads": threads}
+    if resident is not None and anon is not None:
+        return values | {"rss": resident * 1024, "anon": anon * 1024}
+    whole, shared = _statm("self")  # before Linux 4.5
+    return values | {"rss": whole, "anon": whole - shared}
+
+
 def anon_of(pid: int | str, *, exact: bool) -> float:
     """Return the bytes of memory that are a process's own.
 
@@ -84,10 +101,9 @@ def anon_of(pid: int | str, *, exact: bool) -> float:
     """
     if exact:
         try:
-            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
-                for line in file:
-                    if line.startswith(b"Pss_Anon:"):
-                        return float(line.split()[1]) * 1024
+            shares = number_in(read_whole(f"/proc/{pid}/smaps_rollup"), b"Pss_Anon:")
+            if shares is not None:
+                return shares * 1024
         except FileNotFoundError:  # before Linux 5.4
             pass
     resident, shared = _statm(pid)
@@ -100,13 +116,11 @@ def cpu_of(pid: int) -> float:
     Raises:
         OSError: It is gone.
     """
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        fields = file.read().rpartition(b")")[2].split()
+    fields = read_whole(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 def _statm(pid: int | str) -> tuple[float, float]:
     """Return resident and shared bytes."""
-    with open(f"/proc/{pid}/statm", "rb") as file:
-        fields = file.read().split()
+    fields = read_whole(f"/proc/{pid}/statm").split()
     return float(int(fields[1]) * _PAGE), float(int(fields[2]) * _PAGE)

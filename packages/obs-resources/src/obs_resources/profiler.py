@@ -47,7 +47,7 @@ _MOST_SPENT = 0.02
 _ADAPT_EACH = _SECOND // 4
 
 _SLOWEST = 16
-"""How many times less often at the most."""
+"""How many times less often at most."""
 
 
 class Wanted:

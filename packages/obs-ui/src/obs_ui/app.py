@@ -102,6 +102,7 @@ def routes() -> list[Route | Mount]:
         Route("/compare", compare.compare),
         Route("/compare/decks", compare.decks),
         Route("/compare/metrics", metrics.overlay),
+        Route("/compare/profiles", compare.profiles),
         Route("/frame", task.frame),
         Route("/shared/{digest}", task.shared),
         Route(one, execution.execution),

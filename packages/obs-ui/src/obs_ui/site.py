@@ -21,7 +21,8 @@ from obs_core.journal.reader import segment_names
 from obs_core.model import ExecutionView, TaskView, Verdict, VerdictCounts
 from obs_core.reading.changes.comparing import PastRuns, compare
 from obs_core.reading.changes.result import Changes
-from obs_core.report.contents import said_of, shown_verdicts, verdict_of
+from obs_core.report.contents import said_of, shown_verdicts
+from obs_core.report.tabs import verdict_of
 from obs_core.store import Store
 from obs_core.text.durations import format_duration, format_iso
 from obs_core.text.numbers import share, statistic

@@ -27,8 +27,8 @@ from obs_core.reading.why import Why, why
 from obs_core.rendering import render
 from obs_core.report.arguments import INPUT, told_apart
 from obs_core.report.bodies import extracted
-from obs_core.report.contents import tab_label
 from obs_core.report.logs import LOGS, render_log
+from obs_core.report.tabs import tab_label
 from obs_core.store import Store
 from obs_core.text.missing import missing_from
 from obs_core.trace.busy_workers import BusyWorker
@@ -239,11 +239,17 @@ class Snapshot:
         if not self._assembly.sampled:
             return []
         if task.id not in self._sampled:
-            self._sampled[task.id] = self._read_whole.sampled_decks(task)
+            self._sampled[task.id] = self.whole.sampled_decks(task)
         return self._sampled[task.id]
 
+    @property
+    def has_profile(self) -> bool:
+        """Whether a profiler saw what used the CPU."""
+        return self._assembly.sampled.has_profile
+
     @functools.cached_property
-    def _read_whole(self) -> Execution:
+    def whole(self) -> Execution:
+        """The execution as a program reads it, with all of its spans: for packages that draw what they recorded."""
         return load_execution(self.view.id, self.store)
 
     def items(self, task: TaskView, deck: DeckView) -> list[str]:

@@ -153,16 +153,13 @@ class Assembly:
 
     def finish(self) -> None:
         """Resolve what refers to each other, once every segment is there."""
-        writing = {
-            writer.name: liveness.is_writing(self.store, writer.head, writer.last_segment)
-            for writer in self.writers.values()
-        }
+        writing = set() if self._is_over else self._writing()
         for writer in self.writers.values():
-            writer.alive = writing[writer.name] and writer.head is not None
+            writer.alive = writer.name in writing and writer.head is not None
         self._take_beginning()
         self._take_end()
         for writer in self.writers.values():
-            if writer.torn and not (writing[writer.name] and self._ended is None):  # else it writes its last batch now
+            if writer.torn and (self._ended is not None or writer.name not in writing):  # else it writes that batch now
                 self.view.damaged_records += writer.torn
         self.view.metrics = self.metrics.summary
         self.view.verdicts = self.verdicts.counts()
@@ -180,14 +177,19 @@ class Assembly:
             if not writer.alive
         ]
 
+    @property
+    def _is_over(self) -> bool:
+        """Whether its program said that it ended, and nobody else took part: who still writes matters no more."""
+        return self.writers.keys() == {MAIN} and MAIN in self._ends and not self._captures and not self._workers
+
+    def _writing(self) -> set[str]:
+        """Return the writers that may still write: the system is asked for each, or the store."""
+        writers = self.writers.values()
+        return {each.name for each in writers if liveness.is_writing(self.store, each.head, each.last_segment)}
+
     def known_task(self, task_id: str) -> TaskView:
         """Return what is known of a task by now."""
         return self._tasks.get(task_id, TaskView(task_id, "", "running", 0, 0))
-
-    def function_of(self, task_id: str) -> str:
-        """Return the dotted name of a task's function; empty if it is not known."""
-        start = self._starts.get(task_id)
-        return "" if start is None else start.function
 
     def row_of_task(self, task_id: str) -> int:
         """Return the row of a task in the span table; 0, the execution's own, if it is not known."""

@@ -34,7 +34,7 @@ TIMELINE = "Timeline"
 """The one deck that is not written but drawn from the spans."""
 
 MOST_BARS = 2_000
-"""Bars of a Timeline deck at the most: more than a page can show."""
+"""Bars of a Timeline deck at most: more than a page can show."""
 
 ReadBlob = Callable[[records.DeckBlob], str]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.summary import read_summary
@@ -48,12 +49,12 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
     meant = [text] if text in ids else [one for one in ids if text and (one.startswith(text) or one.endswith(text))]
     if len(meant) == 1:
         return meant[0]
-    named = _newest_of_name(text, ids, place)
-    if named is not None:
-        return named
+    newest = _newest_by_name(text, ids, place)
+    if text in newest:
+        return newest[text]
     if not meant:
         raise ExecutionNotFoundError(
-            f"no execution with the id or the name {text!r} in the store {place.url!r};"
+            f"no execution with the id or the name {text!r} in the store {place.url!r};{_similar(text, newest)}"
             f" `{command_name()} ls` shows them"
         )
     shown = ", ".join(meant[-3:])
@@ -64,12 +65,24 @@ _LOOKED_THROUGH = 10_000, 500
 """Executions of a folder, and of a shared store, among which a name is looked for: a typing error is told at once."""
 
 
-def _newest_of_name(name: str, ids: list[str], store: Store) -> str | None:
+def _newest_by_name(wanted: str, ids: list[str], store: Store) -> dict[str, str]:
+    """Return the newest execution of each name that was met until the one that is wanted, or to the end."""
+    newest: dict[str, str] = {}
     for execution_id in ids[: -_LOOKED_THROUGH[not store.local] - 1 : -1]:
         view = read_summary(store, execution_id)
-        if view is not None and view.name == name:
-            return execution_id
-    return None
+        if view is None:
+            continue
+        newest.setdefault(view.name, execution_id)
+        if view.name == wanted:
+            break
+    return newest
+
+
+def _similar(text: str, names: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(text, names, n=1)
+    return f" did you mean {close[0]!r}?" if close else ""
 
 
 def assembled(store: Store, execution_id: str) -> Assembly:

@@ -32,6 +32,7 @@ class SampledAssembly:
         self.series = series
         self._calls: dict[str, dict[int, tuple[int, Call]]] = defaultdict(dict)
         self._last: dict[str, tuple[Writer, records.Stacks]] = {}
+        self._since: dict[str, dict[tuple[str, records.Ref | None, int], int]] = {}
         self._seen: dict[tuple[str, str, str | None, int, int], list[int]] = {}
 
     def take_sample(self, writer: Writer, record: records.Sample) -> None:
@@ -51,8 +52,10 @@ class SampledAssembly:
             known[number] = around, Call(function, file, line)
 
     def take_stacks(self, writer: Writer, record: records.Stacks) -> None:
-        """Keep what threads were doing last."""
+        """Keep what threads were doing last, and since when each of them was seen doing just that."""
         self._last[writer.name] = writer, record
+        before = self._since.get(writer.name, {})
+        self._since[writer.name] = {row: before.get(row, record.at) for row in record.threads}
 
     def take_profile(self, writer: Writer, record: records.Profile) -> None:
         """Add to how often stacks were seen."""
@@ -66,12 +69,19 @@ class SampledAssembly:
         """Tell whether anything was sampled."""
         return bool(self.series or self._seen)
 
+    @property
+    def has_profile(self) -> bool:
+        """Whether a profiler saw any stacks."""
+        return bool(self._seen)
+
     def last_stacks(self) -> Iterator[ThreadStack]:
         """Give what each thread was doing when its process was last looked at."""
         for name, (writer, record) in self._last.items():
-            for thread, scope, call in record.threads:
+            for row in record.threads:
+                thread, scope, call = row
                 span = None if scope is None else writer.global_ref(scope)
-                yield ThreadStack(name, thread, record.at + writer.epoch, span, self._stack(name, call))
+                since = self._since[name][row] + writer.epoch
+                yield ThreadStack(name, thread, record.at + writer.epoch, span, self._stack(name, call), since)
 
     def seen_stacks(self) -> Iterator[SeenStack]:
         """Give the stacks that profilers saw, those of one thread, span and line added up."""

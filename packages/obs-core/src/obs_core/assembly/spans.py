@@ -155,6 +155,8 @@ class SpanAssembly:
             writers: All of the execution, by name.
             ended: Whether the execution said that it ended.
         """
+        if len(self._parents) == 1:
+            return  # the execution alone, as a list reads it
         self._resolve_parents(writers)
         self._parents.clear()
         self._measure_open_spans(ended)
@@ -183,11 +185,6 @@ class SpanAssembly:
         """Return the longest operations of a task in start order."""
         longest = heapq.nlargest(most, self.rows_below(row), key=self.table.durations.__getitem__)
         return sorted(longest, key=self.table.starts.__getitem__)
-
-    def has_operations(self, row: int) -> bool:
-        """Tell whether a task has any operation of its own."""
-        kinds = self.table.kinds
-        return any(kinds[child] == "operation" for child in self._children.get(row, ()))
 
     def enclosing_task(self, row: int) -> int:
         """Return the row of the task, or of the execution, that a row is a part of."""

@@ -11,6 +11,7 @@ from obs_core.commands.printed_json import json_document, json_line
 from obs_core.reading.garbage import Keep, parse_keep, pin, pinned, sweep, unpin
 from obs_core.settings import keep_text
 from obs_core.store import open_store
+from obs_core.text.numbers import byte_size, plural
 
 
 class CollectGarbage(Command):
@@ -44,9 +45,10 @@ class CollectGarbage(Command):
         verb = "would remove" if arguments.dry_run else "removed"
         for execution_id in swept.executions:
             print(execution_id)
+        running = f"; left {plural(swept.running, 'running one')} alone" if swept.running else ""
         print(
-            f"{verb} {len(swept.executions)} executions and {swept.shared} shared files,"
-            f" {swept.size / 1e6:.1f} MB; {swept.running} running ones left alone"
+            f"{verb} {plural(len(swept.executions), 'execution')} and {plural(swept.shared, 'shared file')},"
+            f" {byte_size(swept.size)}{running}"
         )
         return 0
 

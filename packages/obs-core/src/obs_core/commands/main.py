@@ -239,4 +239,6 @@ def _commands() -> dict[str, Command]:
 
 
 def _one_line(error: BaseException | str) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:  # not Python's "[Errno 13]"
+        return f"{os.fsdecode(error.filename)!r}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__

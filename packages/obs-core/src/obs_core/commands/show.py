@@ -13,9 +13,10 @@ from typing import Any
 
 import msgspec
 
+from obs_core import clock
 from obs_core.commands.base import EXECUTION_HELP, Command, CommandError, OfOneExecution, check_folder
 from obs_core.commands.printed_json import execution_as_json, json_document
-from obs_core.model import SeenStack, TaskView
+from obs_core.model import SeenStack, TaskView, ThreadStack
 from obs_core.provenance import command_name
 from obs_core.reading.deck_text import decks_as_text
 from obs_core.reading.execution import Execution, load_execution
@@ -23,7 +24,6 @@ from obs_core.reading.listing import list_executions
 from obs_core.text.durations import format_duration, format_iso
 from obs_core.text.terminal import Screen
 from obs_core.text.verdicts import counted_verdicts
-from obs_core.values.registry import declared, load
 
 
 class Show(OfOneExecution):
@@ -253,10 +253,12 @@ def _dump_changes(execution: Execution, earlier: Execution, wanted: str) -> None
 
 
 def _page_of_changes(earlier: Execution, later: Execution) -> str:
-    for point in declared("obs.profile_changes"):
-        page: str = load(point)(earlier, later)
-        return page
-    raise CommandError("--format html draws with obs-resources: pip install obs-resources")
+    from obs_core.reading.changes.profiles import drawn_profile_changes
+
+    page = drawn_profile_changes(earlier, later)
+    if page is None:
+        raise CommandError("--format html draws with obs-resources: pip install obs-resources")
+    return page
 
 
 def _dump_profile(execution: Execution, wanted: str) -> None:
@@ -292,13 +294,18 @@ class Stacks(OfOneExecution):
         if arguments.json:
             print(json_document(self.name, _stacks_as_json(execution)))
         else:
-            sys.stdout.writelines(described(stacks, execution.table))
+            now = clock.epoch() if execution.status == "running" else None
+            sys.stdout.writelines(described(stacks, execution.table, now))
         return 0
 
 
 def _stacks_as_json(execution: Execution) -> dict[str, Any]:
-    stacks = [msgspec.structs.asdict(one) | {"at": format_iso(one.at)} for one in execution.stacks]
+    stacks = [_stack_as_json(one) for one in execution.stacks]
     return {"execution": execution_as_json(execution.view), "stacks": stacks}
+
+
+def _stack_as_json(stack: ThreadStack) -> dict[str, Any]:
+    return msgspec.structs.asdict(stack) | {"at": format_iso(stack.at), "since": format_iso(stack.since)}
 
 
 class Export(OfOneExecution):

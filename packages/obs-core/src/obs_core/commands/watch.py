@@ -242,7 +242,7 @@ def sparkline(values: Sequence[float], width: int = _WIDTH_OF_CURVE) -> str:
 
     Args:
         values: The numbers; those that are not finite leave a gap.
-        width: How many bars at the most; of several numbers in one bar the last is shown.
+        width: How many bars at most; of several numbers in one bar the last is shown.
 
     Examples:
         >>> sparkline([0.0, 1.0, 2.0])

@@ -19,6 +19,7 @@ from obs_core.recording import samplers
 from obs_core.rendering import render, renderer_for_annotation
 from obs_core.store.content import digest_of, masked_bytes
 from obs_core.store.paths import shared_path
+from obs_core.text.verdicts import without_verdicts
 from obs_core.values.hints import hints_of
 from obs_core.values.remembered import answers_truly, remembered, underlying
 
@@ -109,9 +110,8 @@ def show_error_of_call(task: TaskState, calls: list[tuple[str, int, str]], drawn
     """
     with guarded(f"rendering the error of task {task.name!r}", task.note):
         led = "\n".join(f"{file}:{line} in {name}" for file, line, name in calls[-_MOST_CALLS:])
-        Deck.of(task, "Error").append(f"<p>In a task that was called here:</p><pre>{html.escape(led)}</pre>").append(
-            drawn
-        )
+        deck = Deck.of(task, "Error").append(f"<p>In a task that was called here:</p><pre>{html.escape(led)}</pre>")
+        deck.append(without_verdicts(drawn))  # they are those of the task that was called
 
 
 _MOST_CALLS = 20

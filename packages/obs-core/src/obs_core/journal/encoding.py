@@ -39,6 +39,8 @@ _BEGIN_ENDS = tuple(b'["%b",' % str(kind.__struct_config__.tag).encode() for kin
 _BEGUN = re.compile(rb'^\["task",(\d+),', re.MULTILINE)
 
 _TaskStart, _TaskEnd, _ExecutionStart = records.TaskStart, records.TaskEnd, records.ExecutionStart
+_TELL_OF_TASKS = frozenset((_TaskStart, _TaskEnd, _ExecutionStart))
+"""Records that change what the journal knows; the others are written as they are."""
 
 _NOT_SPANS = frozenset((*get_args(records.AnyRecord), tuple))
 """What is appended is a record, a fragment of a deck (a tuple), or else a span: those are the most by far, so one
@@ -95,96 +97,133 @@ def encode(
         lost: Records that were lost since it was last written how many.
         only_ends: Whether to refuse all but the records that say what began and how it ended.
     """
-    rows: list[_Row] = [records.Lost(lost)] if lost else []
-    add = rows.append
-    done = Encoded()
-    opened: dict[int, records.TaskStart | _Row] = {}
-    closed: list[int] = []
-    shown: list[Any] = []
-    ended_early: set[int] = set()
-    floor, relocated = numbers.floor, numbers.floor > 0
-    next_number, ref = numbers.next, numbers.ref
-    fragments: records.DeckItems | None = None
+    taken = _Taken(numbers, lost)
+    rows, done = taken.rows, taken.done
+    add, number_of, parent_of = rows.append, numbers.next, numbers.ref
+    take_record, take_fragment = taken.record, taken.fragment
+    relocated = numbers.floor > 0
     row: _Row
     for item in batch:
         kind = item.__class__
         if kind in _NOT_SPANS:
             if kind is tuple:
-                deck, at, html = item
-                deck_ref = ref(deck.number)
-                # Fragments of one deck that follow each other are one record; only one of our own making grows, since
-                # this batch may be encoded a second time.
-                if (
-                    fragments is not None
-                    and rows[-1] is fragments
-                    and fragments.deck == deck_ref
-                    and fragments.source == deck.source
-                ):
-                    fragments.items.append(html)
-                    continue
-                fragments = records.DeckItems(deck_ref, at, [html], source=deck.source)
-                add(fragments)
-                continue
-            add(item)
-            if kind is _TaskStart:
-                opened[item.number] = item
-            elif kind is _TaskEnd:
-                if opened.pop(item.number, None) is None:
-                    closed.append(item.number)
-            elif kind is _ExecutionStart:
-                done.begun = item
+                take_fragment(item)
+            elif kind in _TELL_OF_TASKS:
+                take_record(item)
+            else:
+                add(item)
             continue
+        # A span. There are a million of them: no call that most can do without.
         announced = item.announced
         if announced is False:
-            number = item._number = next_number()
+            number = item._number = number_of()
         else:
             number = item._number
-            if announced:
-                if number <= floor:
-                    continue  # it was open when this process was forked: the parent writes it
-                if number in early or number in ended_early:
-                    done.caught_up = (*done.caught_up, number)
-                    continue
-                if number in open_spans:
-                    closed.append(number)
-                elif item.end > 0:
-                    ended_early.add(number)
+            if announced and taken.was_written(item, open_spans, early):
+                continue
         outside = item.outside
         parent = item.adopter.number if outside is None else outside.number
         if relocated and parent.__class__ is int:
-            parent = ref(parent)
+            parent = parent_of(parent)
         if item.end <= 0:
             # From here on its end is appended too, unless it ends right now.
             item.announced = True
             if item.end <= 0:
-                opened[number] = row = ("open", number, parent, item.name, item.start, item.attributes)
+                row = taken.opened[number] = ("open", number, parent, item.name, item.start, item.attributes)
                 add(row)
                 continue
-            ended_early.add(number)
+            taken.early.add(number)
         if item.task.bars is not None:
-            shown.append(item)
+            taken.shown.append(item)
         row = ("span", number, parent, item.name, item.start, item.end - item.start, item.cpu)
         error, attributes = item.error, item.attributes
         if error is None and attributes is None:
             add(row)
         else:
             add((*row, None if error is None else error.__name__, attributes))
-    if opened:
-        done.opened = opened
-    if closed:
-        done.closed = closed
-    if shown:
-        done.shown = shown
-    if ended_early:
-        done.early = ended_early
+    taken.tell()
     if only_ends:
-        taken = [row for row in rows if row.__class__ in _ENDS]
-        done.refused = len(rows) - len(taken)
-        rows = taken
+        rows = [row for row in rows if row.__class__ in _ENDS]
+        done.refused = len(taken.rows) - len(rows)
     done.lines, refused = _encoded(rows)
     done.refused += refused
     done.count = len(rows) - refused
     return done
+
+
+class _Taken:
+    """What was taken from a batch so far.
+
+    Attributes:
+        rows: What is to be encoded.
+        done: What encoding it gives; the rest of this goes there in the end.
+    """
+
+    __slots__ = ("_deck", "_fragments", "_numbers", "closed", "done", "early", "opened", "rows", "shown")
+
+    def __init__(self, numbers: Numbering, lost: int) -> None:
+        self.rows: list[_Row] = [records.Lost(lost)] if lost else []
+        self.done = Encoded()
+        self.opened: dict[int, records.TaskStart | _Row] = {}
+        self.closed: list[int] = []
+        self.early: set[int] = set()
+        self.shown: list[Any] = []
+        self._numbers = numbers
+        self._deck: Any = None
+        self._fragments: records.DeckItems | None = None
+
+    def fragment(self, item: tuple[Any, int, Any]) -> None:
+        """Take a fragment of a deck.
+
+        Fragments of one deck that follow each other are one record. Only one of our own making grows, since the batch
+        may be encoded a second time.
+        """
+        deck, at, html = item
+        last = self._fragments
+        if last is not None and self.rows[-1] is last and deck is self._deck:
+            last.items.append(html)
+            return
+        self._deck = deck
+        self._fragments = records.DeckItems(self._numbers.ref(deck.number), at, [html], source=deck.source)
+        self.rows.append(self._fragments)
+
+    def record(self, item: Any) -> None:
+        """Take a record as it is, one that tells what began or ended."""
+        self.rows.append(item)
+        kind = item.__class__
+        if kind is _TaskStart:
+            self.opened[item.number] = item
+        elif kind is _TaskEnd:
+            if self.opened.pop(item.number, None) is None:
+                self.closed.append(item.number)
+        elif kind is _ExecutionStart:
+            self.done.begun = item
+
+    def was_written(self, span: Any, open_spans: Mapping[int, Any], early: Set[int]) -> bool:
+        """Tell whether nothing is left to write of a span that was announced, and note that it ended."""
+        number = span._number
+        if number <= self._numbers.floor:
+            return True  # it was open when this process was forked: the parent writes it
+        if number in early or number in self.early:
+            self.done.caught_up = (*self.done.caught_up, number)
+            return True
+        if number in open_spans:
+            self.closed.append(number)
+        elif span.end > 0:
+            self.early.add(number)
+        return False
+
+    def tell(self) -> None:
+        """Put into `done` what there is of spans and tasks."""
+        done = self.done
+        if self.opened:
+            done.opened = self.opened
+        if self.closed:
+            done.closed = self.closed
+        if self.shown:
+            done.shown = self.shown
+        if self.early:
+            done.early = self.early
 
 
 def ends_in(lines: bytes) -> list[bytes]:

@@ -24,7 +24,7 @@ from obs_core.store.descriptors import NO_LINK, file_id, largest_file, may_write
 __all__ = ["Appended", "LogFile", "Uploaded", "count_said", "doubtful"]
 
 _BLOCK = 8 * 1024
-"""Bytes of lines that a checksum is for, at the most by one line: so many are in doubt once a bit flips."""
+"""Bytes of lines that a checksum is for, at most by one line: so many are in doubt once a bit flips."""
 
 _HIGH = 256
 """Descriptors from here on are not given to a program that opens a file after it closed all that there are."""

@@ -463,7 +463,7 @@ class LogWriter:
         Args:
             position: As `position` was when the task began.
             task: The task's global name.
-            last: How many lines at the most, the last ones.
+            last: How many lines at most, the last ones.
         """
         first, begin = position
         chosen = _Choice((task,), None, "", 0)
@@ -596,7 +596,7 @@ def read_log(
         level: The least severe level.
         grep: Text that stands in the line.
         since: Nanoseconds since the epoch.
-        last: How many lines at the most, the last ones.
+        last: How many lines at most, the last ones.
     """
     chosen = _Choice(tasks, level, grep, since)
     found: list[LogLine] = []
@@ -794,7 +794,7 @@ class LogTail:
 
         Args:
             task: The task's id.
-            last: How many lines at the most.
+            last: How many lines at most.
         """
         found: list[LogLine] = []
         problems: list[LogLine] = []

@@ -162,9 +162,9 @@ class ProcessEnded(Record, tag="process-ended"):
     memory_limit: Int | None
     """Bytes that its cgroup may use; None if there is no limit, or no cgroup that can be seen."""
     memory_peak: Int | None
-    """Bytes that its cgroup used at the most since it exists; None where that is not counted."""
+    """Bytes that its cgroup used at most since it exists; None where that is not counted."""
     max_rss: Int
-    """Bytes of memory that it, or the largest process that it waited for, held at the most."""
+    """Bytes of memory that it, or the largest process that it waited for, held at most."""
     user_time: Time
     system_time: Time
     core_dumped: bool = False

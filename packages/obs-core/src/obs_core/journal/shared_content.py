@@ -16,7 +16,7 @@ Older content is written again: `obs gc` spares whatever is younger than a day, 
 task is about to refer to."""
 
 _MOST_KNOWN = 4096
-"""Writes that are remembered at the most; what is forgotten is looked for in the store, or written again."""
+"""Writes that are remembered at most; what is forgotten is looked for in the store, or written again."""
 
 _known: dict[tuple[str, str], int] = {}
 

@@ -476,7 +476,8 @@ class Journal:
         self._writing_in = me
         try:
             self._write_lines()
-            self._takes_again()
+            if self._failure is not None:
+                self._takes_again()
             while self._files and self._write_one_file():
                 pass
         except OSError as error:

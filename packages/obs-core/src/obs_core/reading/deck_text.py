@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from obs_core.model import TaskView
 from obs_core.reading.inputs import kept_apart, plain_text
 from obs_core.report.logs import logged_text
+from obs_core.text.terminal import columns
 
 __all__ = ["decks_as_text"]
 
@@ -31,6 +32,13 @@ _NOT_READ = re.compile(
 """What a browser does not show, and its buttons that copy."""
 
 _NEW_LINE = re.compile(r"</?(?:tr|p|div|li|h[1-6]|pre|br|summary|details|table|dl|ul|ol)\b[^>]{0,200}>", re.IGNORECASE)
+
+_TABLE = re.compile(r"(</?table\b[^>]{0,200}>)", re.IGNORECASE)
+_ROW = re.compile(r"<tr\b[^>]{0,200}>", re.IGNORECASE)
+_CELL = re.compile(r"<t[dh]\b[^>]{0,200}>", re.IGNORECASE)
+
+_WIDEST_CELL = 40
+"""Columns of a terminal up to which shorter cells are padded."""
 
 
 def decks_as_text(task: TaskView, only: str | None = None) -> Iterator[str]:
@@ -59,8 +67,34 @@ def _lines(html: str) -> Iterator[str]:
     if said is not None:
         yield from said
         return
-    html = kept_apart(_NOT_READ.sub("", html[:_LONGEST_READ]))
+    depth = 0
+    for part in _TABLE.split(kept_apart(_NOT_READ.sub("", html[:_LONGEST_READ]))):
+        if _TABLE.fullmatch(part):
+            depth = max(0, depth + (-1 if part.startswith("</") else 1))
+        else:
+            yield from _rows(part) if depth == 1 else _texts(part)
+
+
+def _texts(html: str) -> Iterator[str]:
     for part in _NEW_LINE.split(html):
         for line in plain_text(part[:_LONGEST_PART], lines=True).splitlines():
             if line.strip():
                 yield line.rstrip()
+
+
+def _rows(html: str) -> Iterator[str]:
+    """Give a table's rows with their cells below each other."""
+    rows: list[list[str]] = []
+    for row in _ROW.split(html):
+        above, *found = _CELL.split(row)
+        yield from _texts(above)  # its caption
+        if found:
+            rows.append([plain_text(cell[:_LONGEST_PART]) for cell in found])
+    widths: dict[int, int] = {}
+    for cells in rows:
+        for place, cell in enumerate(cells):
+            widths[place] = max(widths.get(place, 0), min(columns(cell), _WIDEST_CELL))
+    for cells in rows:
+        padded = [cell + " " * (widths[place] - columns(cell)) for place, cell in enumerate(cells)]
+        if line := "  ".join(padded).rstrip():
+            yield f"  {line}"

@@ -72,7 +72,7 @@ class Memory(Struct, frozen=True):
     Attributes:
         used: Bytes, of the process or of its cgroup, as `of` says.
         limit: Bytes that there were to use; None if nothing limits them, or nobody knows.
-        of: Whose bytes: ``"its cgroup at the most"``.
+        of: Whose bytes: ``"the peak of its cgroup"``.
     """
 
     used: int
@@ -198,8 +198,8 @@ def _seen(at: int, end: records.ProcessEnded, lost: bool, error: str | None) -> 
         processes = "a process" if end.oom_kills == 1 else f"{end.oom_kills:,} processes"
         evidence.append(f"The kernel killed {processes} of its cgroup for memory while it ran.")
     evidence.append(
-        f"It held {byte_size(end.max_rss)} of memory at the most, and used {format_duration(end.user_time)} of CPU"
-        f" and {format_duration(end.system_time)} in the system."
+        f"It held at most {byte_size(end.max_rss)} of memory, and used {format_duration(end.user_time)} of CPU time"
+        f" and {format_duration(end.system_time)} of system time."
     )
     cause, says, detail = _judged(end, lost, error, memory)
     return Ending(cause, True, says, detail, at, evidence, memory)
@@ -211,8 +211,8 @@ def _status(end: records.ProcessEnded) -> str:
 
 def _memory_of(end: records.ProcessEnded) -> Memory:
     if end.memory_peak is not None and end.memory_limit is not None:
-        return Memory(end.memory_peak, end.memory_limit, "its cgroup at the most")
-    return Memory(end.max_rss, end.memory_limit, "its largest process at the most")
+        return Memory(end.memory_peak, end.memory_limit, "the peak of its cgroup")
+    return Memory(end.max_rss, end.memory_limit, "the peak of its largest process")
 
 
 def _judged(end: records.ProcessEnded, lost: bool, error: str | None, memory: Memory) -> tuple[Cause, str, str]:

@@ -193,8 +193,9 @@ class Execution:
         """
         found = [one for one in self.tasks if one.name == name]
         if not found:
-            names = ", ".join(sorted({repr(one.name) for one in self.tasks})) or "none"
-            raise KeyError(f"no task {name!r} in execution {self.id}; there are: {names}")
+            names = ", ".join(sorted({repr(one.name) for one in self.tasks}))
+            there = f"there are: {names}" if names else "it called no task"
+            raise KeyError(f"no task {name!r} in execution {self.id}; {there}")
         return found[-1]
 
     def log(
@@ -206,7 +207,7 @@ class Execution:
             level: The least severe level: ``"warning"``, or a number as `logging` has them. Default: everything.
             grep: Text that stands in the line.
             since: Nanoseconds since the epoch.
-            last: How many lines at the most, the last ones.
+            last: How many lines at most, the last ones.
 
         Raises:
             ValueError: There is no such level.

@@ -37,6 +37,7 @@ def _tasks_in_time(tasks: Iterable[TaskView]) -> str:
             open=task.status == "running",
         )
         for task in tasks
+        if not task.is_execution
     ]
     return f"<h2>Tasks</h2>{render(Timeline(bars))}" if bars else ""
 

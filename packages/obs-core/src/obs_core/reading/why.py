@@ -130,7 +130,7 @@ def sections_of(found: Why) -> Iterator[tuple[str, list[str]]]:
     yield "Exception", [f"{text}  ({place})" if place else text for text, place in found.error]
     yield "Stack, innermost call first", [str(frame) for frame in found.stack]
     yield (
-        "Open at the end",
+        "Open now" if found.cause == "running" else "Open at the end",
         [f"{'task ' if one.is_task else ''}{one.name}, {_how_long(one, found.at)}" for one in found.open],
     )
     yield "Loops that did not come to their end", found.loops

@@ -25,7 +25,7 @@ from obs_core.recording.run import Run, live
 from obs_core.store.descriptors import NO_LINK, file_id, open_high
 from obs_core.store.paths import faults_path
 
-__all__ = ["aside", "follow", "follow_later", "handled_below_python", "unfollow"]
+__all__ = ["aside", "follow", "follow_later", "handled_below_python", "stand_aside", "unfollow"]
 
 
 class _Watch:
@@ -77,6 +77,8 @@ def follow(run: Run) -> None:
     """The same at once: the beginning is written."""
     if run.id in _watch.runs or run.root.over or not run.store.local or sys.is_finalizing():
         return
+    if live.get(run.id) is not run:
+        return  # joined and left for good: what was still to be written of it is written now
     with guarded("opening the file for what a crash leaves"):
         path = run.store.file_path(faults_path(run.id, run.journal.writer))
         if path is not None:
@@ -150,6 +152,15 @@ def handled_below_python() -> bool:
     except OSError:  # not Linux
         return False
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def stand_aside() -> None:
+    """Leave SIGTERM alone, since nothing runs any more that it could end; the next execution to be followed is heard.
+
+    Staying registered would cost each execution of many four calls of the system, to write to nowhere in between.
+    """
+    if not _watch.runs:
+        _unregister()
 
 
 def _unregister() -> None:

@@ -126,6 +126,8 @@ def _begin_ambient() -> TaskState:
             atexit.register(_end_ambient, run)  # a forked child may have cleared what was registered
         if not run.store.local or is_child_of_multiprocessing():
             flusher.at_exit_of_threads(functools.partial(_end_ambient, run))
+    if run.store.local:  # in another one it is due in a moment anyway
+        flusher.soon(run.journal.beat)  # a kill leaves what begins now, as it leaves a task
     return run.root
 
 

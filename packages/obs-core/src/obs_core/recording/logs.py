@@ -126,7 +126,7 @@ def end(task: TaskState) -> None:
     if task.logs is not None and task.logs >= STREAMS:
         me = threading.get_ident()
         for stream, waiting in _waiting.items():
-            if rest := waiting.pop(me, ""):
+            if waiting and (rest := waiting.pop(me, "")):
                 _guarded(_write, stream, task, task, _folded(rest))
     if task.logs == ALL:
         from obs_core.recording import descriptors
@@ -552,7 +552,7 @@ def _forget_waiting() -> None:
 
 
 def _forget_before() -> None:
-    _before.update(out=_NOBODY, err=_NOBODY)
+    _before["out"] = _before["err"] = _NOBODY
 
 
 def _after_fork() -> None:

@@ -50,7 +50,7 @@ _KEPT, _THINNED = 200_000, 20_000
 
 _SUMMARY_EVERY = 900_000_000
 """Nanoseconds between two summaries for lists of executions: less than between two flushes, so that a kill costs a list
-no more than the points that it costs. A summary has 50 metrics at the most, some 3 kB."""
+no more than the points that it costs. A summary has 50 metrics at most, some 3 kB."""
 
 _MOST_SUMMARIZED = 50
 

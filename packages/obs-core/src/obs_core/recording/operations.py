@@ -28,7 +28,7 @@ _SLOWEST = 100
 """Further operations of one name that are written whole since none but so many were slower."""
 
 _SLOWEST_AT_ONCE = 20
-"""Of these, so many each second at the most: operations that grow slower all the time are bounded too."""
+"""Of these, so many each second at most: operations that grow slower all the time are bounded too."""
 
 _MOST_FAILED = 10_000
 """Failed operations of one name that are written whole."""

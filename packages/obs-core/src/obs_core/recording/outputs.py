@@ -39,9 +39,11 @@ def written(task: TaskState, transformer: TypeTransformer[Any], value: Any) -> t
         The text and None, or None and the file's path in the store.
     """
     content: bytes = mask_value(transformer.to_bytes(value))
-    text = _as_text(content)
-    if text is not None:
-        return text, None
+    if len(content) <= _IN_PLACE:
+        try:
+            return content.decode(), None
+        except UnicodeDecodeError:
+            pass  # it is no text
     path = blob_path(task.run.id, digest_of(content))
     task.journal.put(path, compressed(content))
     return None, path
@@ -56,12 +58,3 @@ def restored(store: Store, kept: records.Output | records.Artifact) -> Any:
     """
     content = kept.text.encode() if kept.text is not None else blob_at(store, kept.path or "")
     return transformer_named(kept.transformer).from_bytes(content)
-
-
-def _as_text(content: bytes) -> str | None:
-    if len(content) > _IN_PLACE:
-        return None
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return None

@@ -82,6 +82,10 @@ class Mirror(Protocol):
         """Take named values."""
 
 
+_NOT_READ = -1
+"""Stands for what the clock of the process said where that was not asked."""
+
+
 class TaskState:
     """A task while it runs, or the execution itself outside any task: what spans, decks and reports refer to.
 
@@ -198,7 +202,8 @@ class TaskState:
         self.may_begin = True
         self.spent: tuple[int, int] | None = None
         self.start = clock.wall()
-        self.cpu = clock.process()
+        # It costs a system call. Of a task without decks nobody asks before its function begins.
+        self.cpu = clock.process() if enable_deck or parent is None else _NOT_READ
         self.artifacts: dict[str, records.Artifact] = {}
         self.links: list[Link] = []
         self.notes: list[str] = []
@@ -218,7 +223,8 @@ class TaskState:
     def body_ends(self) -> None:
         """Take the task's time up to here, unless that was done since its function was called last."""
         if self.spent is None:
-            self.spent = clock.wall() - self.start, clock.process() - self.cpu
+            used = 0 if self.cpu == _NOT_READ else clock.process() - self.cpu
+            self.spent = clock.wall() - self.start, used
 
     def link(self, name: str, url: str) -> None:
         """Attach a named address to this task."""

@@ -96,13 +96,15 @@ def close(run: Run) -> None:
 
 def look_after(run: Run) -> None:
     """Take note in a forked child of an end that its parent wrote."""
-    if run.has_ended_elsewhere and not run.root.over:
+    if run.told is not None and run.has_ended_elsewhere and not run.root.over:
         close(run)
 
 
 def has_ended(scope: Scope) -> bool:
     """Tell whether the execution of a span or task has ended, or what was carried here was left."""
     task = scope.task
-    look_after(task.run)
+    run = task.run
+    if run.told is not None:  # few have forked
+        look_after(run)
     joined_or_root = task.parent is None
-    return task.over if joined_or_root else task.run.root.over
+    return task.over if joined_or_root else run.root.over

@@ -4,7 +4,7 @@ The system's own action ends a process before any Python code runs, so what ran 
 user's, set before or later, stays as it is. Python sets handlers in the main thread alone: what other threads begin
 waits for that one to record something, and stays lost in a process where it never does.
 
-A signal that comes while an end is being written, or a journal, waits until that is done, for a second at the most:
+A signal that comes while an end is being written, or a journal, waits until that is done, for a second at most:
 what it interrupts could not be finished any more, and would be lost. So come those by which a pool ends its workers.
 """
 
@@ -101,8 +101,8 @@ def forget(of: object) -> None:
 def _give_back() -> None:
     with contextlib.suppress(ValueError, OSError):
         if signal.getsignal(signal.SIGTERM) is _terminated:
-            with faults.aside():
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            faults.stand_aside()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

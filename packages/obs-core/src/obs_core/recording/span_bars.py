@@ -7,7 +7,7 @@ from typing import Protocol
 from obs_core.values.gantt import Bar
 
 _KEPT = 2_000
-"""Bars in a Timeline deck at the most: more than a page can show."""
+"""Bars in a Timeline deck at most: more than a page can show."""
 
 
 class EndedSpan(Protocol):

@@ -57,7 +57,7 @@ _MOST_OF_A_NAME = 40
 def watch(run: Run) -> None:
     """Show how an execution goes, if somebody sits at a terminal."""
     global _line
-    if _is_child or settings.quiet() or os.environ.get("CI") or not is_terminal(sys.stderr):
+    if _is_child or not is_terminal(sys.stderr) or settings.quiet() or os.environ.get("CI"):
         return
     with guarded("showing how it goes in the terminal"):
         if _line is None and not _is_part_of_another():

@@ -91,6 +91,16 @@ def supervise(
     waiting = _Waiting(run, pid, timeout, grace)
     status, used = waiting.until_it_ends()
     ended = _ended(waiting, status, used, kills_before)
+    _end_as(run, ended, pid)
+    if ended.timeout is not None:
+        return TIMED_OUT
+    if ended.signal:
+        _end_by(os.WTERMSIG(status), before)
+    return ended.code or 0
+
+
+def _end_as(run: Run, ended: records.ProcessEnded, pid: int) -> None:
+    """Write how the program ended; of an exit code, what the program itself says of its end."""
     with guarded("recording how the program ended"):
         run.journal.append(ended)
     failure = _error_of(ended)
@@ -99,11 +109,6 @@ def supervise(
             failure = _told_by(run, pid) or failure
     end(run, failure)
     run.journal.close_now()
-    if ended.timeout is not None:
-        return TIMED_OUT
-    if ended.signal:
-        _end_by(os.WTERMSIG(status), before)
-    return ended.code or 0
 
 
 def name_of(command: Sequence[str]) -> str:

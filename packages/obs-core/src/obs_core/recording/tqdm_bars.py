@@ -63,8 +63,10 @@ class _Watch:
     def look(self) -> None:
         """Append how far the bars are, if tqdm is there."""
         tqdm = sys.modules.get("tqdm.std")
+        if tqdm is None:
+            return
         now = clock.wall()
-        if tqdm is None or now - self._looked < _EVERY:
+        if now - self._looked < _EVERY:
             return
         self._looked = now
         run = self._run()

@@ -30,8 +30,10 @@ class _Rate:
 
     def allows(self, now: int) -> bool:
         """Tell whether it may be done now, and count that."""
-        due = max(self._due, now)
-        if due - now > self._tolerance:
+        due = self._due
+        if due < now:
+            due = now
+        elif due - now > self._tolerance:
             if due - now <= self._tolerance + self._each:
                 return False
             due = now  # the clock was set back
@@ -57,7 +59,7 @@ def make_task_visible(run: Run) -> None:
     """Write that a task of an execution began, as `make_visible` does: a kill leaves it to be seen."""
     if _task_begins.allows(clock.wall()):
         run.journal.flush()
-    else:
+    elif not _is_due:
         _make_visible_soon(run)
 
 

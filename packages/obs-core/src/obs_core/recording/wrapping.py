@@ -155,9 +155,13 @@ def _check_callable(function: Any) -> None:
         )
 
 
+# `__tracebackhide__` lets IPython, pytest and pdb leave these calls out of the tracebacks that they show.
+
+
 def _wrap_function(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     # It is pickled by value with a task of `__main__`, as the other wrappers are: what they name has a pickle too.
     def call(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         outside = Innermost.current.get()
         manager = manage(args, kwargs)
         managed = manager.__enter__()
@@ -179,6 +183,7 @@ def _wrap_function(function: Callable[..., Any], manage: Manage) -> Callable[...
 
 def _wrap_coroutine(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         with manage(args, kwargs) as managed:
             args, kwargs = _arguments(managed, args, kwargs)
             result = _returned(managed, await function(*args, **kwargs))
@@ -194,6 +199,7 @@ def _wrap_coroutine(function: Callable[..., Any], manage: Manage) -> Callable[..
 
 def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        __tracebackhide__ = True
         current = Innermost.current
         token = current.set(current.get())
         try:
@@ -226,6 +232,7 @@ def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..
 
 def _wrap_async_generator(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        __tracebackhide__ = True
         current = Innermost.current
         token = current.set(current.get())
         try:

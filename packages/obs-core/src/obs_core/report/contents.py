@@ -1,4 +1,4 @@
-"""What a page is told beside its payloads: the execution, its tasks in the order of their tree, the tabs."""
+"""What a page is told beside its payloads: the execution, and its tasks in the order of their tree."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from obs_core.model import DeckView, ExecutionView, TaskView, Verdict, VerdictCounts
+from obs_core.model import ExecutionView, TaskView, Verdict, VerdictCounts
 from obs_core.outcomes import worst_first
 from obs_core.report.payloads import Payloads
+from obs_core.report.tabs import tab_label, tabs_of
 from obs_core.text.durations import format_duration
 from obs_core.text.missing import missing_from
 
-__all__ = ["execution_contents", "said_of", "shown_verdicts", "tab_label", "task_contents", "tree_order", "verdict_of"]
+__all__ = ["execution_contents", "said_of", "shown_verdicts", "task_contents", "tree_order"]
 
 
 def execution_contents(execution: ExecutionView, why: str = "", *, checks: bool = True) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def task_contents(task: TaskView, depth: int, payloads: Payloads, told: str = ""
         "links": [[link.name, link.url] for link in task.links],
         "notes": task.notes,
         "said": [list(one) for one in shown_verdicts(task.verdicts)],
-        "tabs": _tabs(task.decks, payloads),
+        "tabs": tabs_of(task.decks, payloads),
     }
 
 
@@ -82,12 +83,6 @@ def _timing(shown: ExecutionView | TaskView) -> dict[str, Any]:
     }
 
 
-def tab_label(name: str) -> str:
-    """Return what the tab of a deck is called: a deck of no name gets one, and the default deck is the summary."""
-    name = name.strip()
-    return "Summary" if name == "default" else name or "Untitled"
-
-
 _MOST_SHOWN = 200
 
 
@@ -101,32 +96,6 @@ def shown_verdicts(verdicts: Iterable[Verdict]) -> list[tuple[str, str, str, int
 def said_of(counts: VerdictCounts) -> Iterator[Verdict]:
     """Return the worst verdicts of an execution, as its summary has them."""
     return (Verdict(outcome, name, found) for outcome, name, found in counts.said)
-
-
-def verdict_of(deck: DeckView) -> Verdict | None:
-    """Return the worst of the verdicts in a deck, with what was found by the first check that came to it."""
-    return min(deck.verdicts, key=lambda verdict: worst_first(verdict.outcome), default=None)
-
-
-def _tabs(decks: Iterable[DeckView], payloads: Payloads) -> list[list[Any]]:
-    labels: dict[str, int] = {}
-    tabs: list[list[Any]] = []
-    for deck in decks:
-        if any(item and not item.isspace() for item in deck.items):
-            verdict = verdict_of(deck)
-            said = [] if verdict is None else [verdict.outcome, verdict.what]
-            tabs.append([_unused_label(tab_label(deck.name), labels), payloads.add(deck.items), *said])
-    return tabs
-
-
-def _unused_label(name: str, labels: dict[str, int]) -> str:
-    """Return a label that no tab has yet; with each goes the number that the next one of its name may have."""
-    label, number = name, labels.get(name, 2)
-    while label in labels:
-        label, number = f"{name} ({number})", number + 1
-    labels[name] = number
-    labels.setdefault(label, 2)
-    return label
 
 
 def tree_order(tasks: list[TaskView]) -> list[tuple[TaskView, int]]:

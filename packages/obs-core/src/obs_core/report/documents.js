@@ -4,6 +4,8 @@ import { currentTheme } from "./theme.js";
 
 /** No popups, downloads, dialogs, forms: what a deck wants outside its frame it asks for, and the reader grants. */
 export const SANDBOX = "allow-scripts";
+/** What a sandbox leaves to a frame: on a click in it, a video may become a window that stays above all others. */
+export const ALLOWED = "picture-in-picture 'none'";
 const REFERENCE = /obs:shared:(-|[0-9a-f]{32})/g;
 const ONCE = /<script data-obs-once>obs:shared:([0-9a-f]{32})<\/script>/g;
 const WHOLE_DOCUMENT = /^\ufeff?\s*(?:<!--[^]*?-->\s*)*<(?:!doctype\s+html|html[\s>])/i;

@@ -2,7 +2,7 @@
 // from it can say how high it is, and can make this page ask the reader something.
 
 import { counted, element, icon, note } from "./elements.js";
-import { SANDBOX, documentOf, fillsScreen } from "./documents.js";
+import { ALLOWED, SANDBOX, documentOf, fillsScreen } from "./documents.js";
 import { applyTheme, currentTheme } from "./theme.js";
 
 const TALLEST = 500000; // pixels
@@ -10,6 +10,7 @@ const LONGEST_ADDRESS = 8000;
 const READABLE_AFTER = 600; // milliseconds: who clicks fast in a deck must not hit what has just come up
 const SILENT = 8000; // milliseconds after which a frame that does not answer is offered to be closed
 const MOST_MESSAGES = 2000; // of a frame in a second
+const MOST_TAKEN = 3; // times that a frame out of sight took the focus
 const MOST_SENT = 1e6; // characters and bytes of a frame in a second; a file to save is handed over, not copied
 
 const frames = new Map();
@@ -28,10 +29,26 @@ export const isWebAddress = (url) => {
   }
 };
 
+// Whoever writes to this page: a deck's frame, or one that a deck made inside of it. One that has been removed since
+// belongs to nobody, and whoever is not in this page is no deck.
+const nobody = { second: 0, messages: 0, size: 0 };
+const senderOf = (source) => {
+  for (let each = source; each; each = each.parent) {
+    if (frames.has(each)) return frames.get(each);
+    if (each === each.parent) return null;
+  }
+  return nobody;
+};
+const isTooMuch = ({ source, data }) => {
+  const sender = senderOf(source);
+  return sender !== null && floods(sender, data);
+};
+addEventListener("messageerror", isTooMuch);
 addEventListener("message", (event) => {
+  if (isTooMuch(event)) return;
   const known = frames.get(event.source);
+  if (!known) return;
   const message = event.data;
-  if (!known || floods(known, message)) return;
   known.heard = performance.now();
   known.silence?.remove();
   if (!message || typeof message !== "object") return;
@@ -94,21 +111,35 @@ const onSave = (known, given, content) => {
 
 // ---- A frame that computes without end, or floods this page: the page stays usable, and can close it
 
-const lengthOf = (part) =>
-  (typeof part === "string" || Array.isArray(part) ? part.length : part instanceof ArrayBuffer || ArrayBuffer.isView(part) ? part.byteLength : 0);
+// In bytes, roughly, and no further than what is too much: a message may be nested, or hold itself.
 const sizeOf = (message) => {
-  const parts = message && typeof message === "object" ? Object.values(message).slice(0, 20) : [];
-  return parts.reduce((size, part) => size + lengthOf(part), lengthOf(message));
+  const parts = [message];
+  let size = 0;
+  while (parts.length && size <= MOST_SENT) {
+    const part = parts.pop();
+    const isList = Array.isArray(part);
+    size += 8;
+    if (typeof part === "string") size += part.length;
+    else if (part instanceof ArrayBuffer || ArrayBuffer.isView(part)) size += part.byteLength;
+    else if (isList && part.length * 8 > MOST_SENT) size = Infinity;
+    else if (isList || Object.prototype.toString.call(part) === "[object Object]") {
+      for (const key in part) parts.push(part[key], isList ? null : key);
+    } else if (typeof part === "bigint" || (part && typeof part === "object" && !(part instanceof Blob || part instanceof Date))) {
+      size = Infinity; // of any size, and nothing that a deck has to say
+    }
+  }
+  return size;
 };
-const floods = (known, message) => {
+const floods = (sender, message) => {
   const now = performance.now();
-  if (now - known.second > 1000) [known.second, known.messages, known.size] = [now, 0, 0];
-  known.messages += 1;
-  known.size += sizeOf(message);
-  const tooMuch = known.messages > MOST_MESSAGES || known.size > MOST_SENT;
-  if (tooMuch) close(known, "It was closed, since it sent this page messages without end.");
+  if (now - sender.second > 1000) [sender.second, sender.messages, sender.size] = [now, 0, 0];
+  sender.messages += 1;
+  if (sender.messages <= MOST_MESSAGES) sender.size += sizeOf(message);
+  const tooMuch = sender.messages > MOST_MESSAGES || sender.size > MOST_SENT;
+  if (tooMuch) close(sender, "It was closed, since it sent this page messages without end.");
   return tooMuch;
 };
+// All are closed; the culprit says why, or each if it may be any.
 const close = (culprit, reason) => {
   // A browser may run all of them in one process: what hangs there goes away with the last of them.
   for (const [source, known] of [...frames]) {
@@ -117,7 +148,7 @@ const close = (culprit, reason) => {
     known.frame.remove();
     known.silence?.remove();
     known.onClosed();
-    panel?.dispatchEvent(new CustomEvent("obs:closed", { detail: { reason: known === culprit ? reason : "" } }));
+    panel?.dispatchEvent(new CustomEvent("obs:closed", { detail: { reason: culprit === nobody || known === culprit ? reason : "" } }));
   }
 };
 const offerToClose = (known) => {
@@ -127,13 +158,27 @@ const offerToClose = (known) => {
   known.silence.append(element("button", { type: "button", onclick }, "Close it"));
   known.frame.before(known.silence);
 };
+// Nothing keeps a frame that is out of sight from taking the focus, and with it what is typed: it is taken back.
+let focused = null;
+addEventListener("focusin", ({ target }) => { if (target.localName !== "iframe") focused = target; });
+const takeFocusBack = () => {
+  const known = [...frames.values()].find(({ frame }) => frame === document.activeElement && frame.closest(".away"));
+  if (!known) return;
+  known.frame.blur();
+  focus();
+  focused?.focus({ preventScroll: true });
+  known.taken += 1;
+  if (known.taken === MOST_TAKEN) close(known, "It was closed, since it took the focus while another tab was open.");
+};
+addEventListener("blur", () => setTimeout(takeFocusBack));
 let looked = performance.now();
 setInterval(() => {
+  takeFocusBack();
   const now = performance.now();
   const slept = now - looked > 3000 || document.hidden; // this page itself was held up
   looked = now;
   for (const known of frames.values()) {
-    if (slept || !known.sent || known.frame.closest(".away")) known.heard = now;
+    if (slept || known.frame.closest(".away")) known.heard = now;
     else known.frame.contentWindow?.postMessage({ obs: "ping" }, "*");
     if (now - known.heard > SILENT && !known.silence?.isConnected) offerToClose(known);
   }
@@ -167,11 +212,13 @@ const laidOut = () => new Promise((resolve) => requestAnimationFrame(() => reque
 export const show = async (panel, title, { items, missing }, parts, begin) => {
   const whole = fillsScreen(items);
   const before = [...panel.children].filter((child) => !child.matches(".in-print"));
-  const frame = element("iframe", { class: whole ? "frame whole arriving" : "frame arriving", title, sandbox: SANDBOX });
+  const frame = element("iframe", {
+    class: whole ? "frame whole arriving" : "frame arriving", title, sandbox: SANDBOX, allow: ALLOWED,
+  });
   panel.append(frame);
   await laidOut();
   return new Promise((resolve) => {
-    const known = { frame, sent: false, heard: performance.now(), second: 0, messages: 0, size: 0 };
+    const known = { frame, sent: false, heard: performance.now(), second: 0, messages: 0, size: 0, taken: 0 };
     known.onHeight = (height) => {
       if (Number.isFinite(height) && height > 0) {
         panel.style.setProperty("--content-height", `${Math.min(Math.ceil(height), TALLEST)}px`);

@@ -61,7 +61,7 @@ class Store(Protocol):
         """Write a whole file, so that a reader sees all of it or nothing."""
 
     def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
-        """Read a file: all of it, or at the most `size` bytes from `start` on.
+        """Read a file: all of it, or at most `size` bytes from `start` on.
 
         Raises:
             FileNotFoundError: There is no such file.

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from obs_core import clock
 from obs_core.store.base import Outliner, Segment, StoreError
 from obs_core.store.descriptors import NO_LINK, file_id, may_write, open_high
 from obs_core.store.packing import member
@@ -19,6 +20,10 @@ from obs_core.store.paths import parts_of
 _COMPRESS_FROM = 64 * 1024
 """Smaller closed segments stay as they are: a reader gains nothing, and a trivial task should cost
 nothing."""
+
+_LOOKED_EVERY = 10_000_000
+"""Nanoseconds after which it is looked again which file has a segment's name, and not only that there is one, and how
+large files may be: each end of a task is an append."""
 
 _MEMBER = 64 * 1024
 """Bytes of lines in one member of a compressed segment, to the end of their last batch: what one flipped bit costs."""
@@ -62,9 +67,9 @@ class FolderStore:
             raise
 
     def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
-        descriptor = _opened(self._full(path, leaf=not NO_LINK))
+        descriptor, whole = _opened(self._full(path, leaf=not NO_LINK))
         try:
-            most = os.fstat(descriptor).st_size - start
+            most = whole - start
             if start:
                 os.lseek(descriptor, start, os.SEEK_SET)
             most = max(0, most if size is None else min(most, size))
@@ -151,22 +156,28 @@ class _FolderSegment:
         self._file_id: tuple[int, int] | None = None
         self._seen_as: tuple[int, int] | None = None
         """What stood under our name at first; some file systems say otherwise of an open file."""
+        self._looked_at = 0
         self._end = 0
         """Bytes in the file; -1 while that is not known."""
         self.size = 0
 
     def append(self, lines: bytes) -> None:
+        now = clock.wall()
+        closely = now - self._looked_at > _LOOKED_EVERY
+        if closely:
+            self._looked_at = now
         if self._descriptor is None:
             self._descriptor = _open_new(self._path)
             self._file_id = file_id(self._descriptor)
             self._seen_as = self._seen()
         else:
-            self._look_at_file(self._descriptor)
+            self._look_at_file(self._descriptor, closely)
         if self._end != self.size:
             # An append was interrupted, or its caller was before he took note: taken back, so that no line is there
             # twice.
             os.ftruncate(self._descriptor, self.size)
-        may_write(self.size + len(lines))
+        if closely:
+            may_write(self.size + len(lines))
         self._end = -1
         try:
             written = os.write(self._descriptor, lines)
@@ -211,7 +222,7 @@ class _FolderSegment:
         if descriptor is not None and not sys.is_finalizing() and file_id(descriptor) == self._file_id:
             os.close(descriptor)
 
-    def _look_at_file(self, descriptor: int) -> None:
+    def _look_at_file(self, descriptor: int, closely: bool) -> None:
         """Make sure that the descriptor is still that of our file, and that the file is still there."""
         try:
             found = os.fstat(descriptor)
@@ -222,7 +233,7 @@ class _FolderSegment:
             self._open_again()
         elif not found.st_nlink:
             raise FileNotFoundError(f"{self._path} was removed while it was written")
-        elif self._seen() != self._seen_as:
+        elif (closely or not os.access(self._path, os.F_OK)) and self._seen() != self._seen_as:
             raise FileNotFoundError(f"{self._path} was moved away while it was written")
 
     def _seen(self) -> tuple[int, int] | None:
@@ -244,18 +255,29 @@ class _FolderSegment:
 _APPENDED = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK | getattr(os, "O_BINARY", 0)
 
 
-def _opened(path: str) -> int:
-    """Open a file to be read: no link, folder, pipe or device, for which a reader might wait for ever."""
+_NO_FILE = frozenset((errno.ENXIO, errno.EOPNOTSUPP))
+"""What opening a socket fails with, on Linux and elsewhere."""
+
+
+def _opened(path: str) -> tuple[int, int]:
+    """Open a file to be read: no link, folder, pipe or device, for which a reader might wait for ever.
+
+    Returns:
+        Its descriptor, and its size.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | NO_LINK | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise StoreError(f"{path} is a symbolic link: not followed") from error
+        if error.errno in _NO_FILE:
+            raise StoreError(f"{path} is not a file") from error
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         raise StoreError(f"{path} is not a file")
-    return descriptor
+    return descriptor, found.st_size
 
 
 def _open_new(path: str) -> int:
@@ -271,7 +293,7 @@ def _compress(path: str, outline: Outliner | None) -> None:
     scratch = f"{path}.gz.tmp"
     _remove_file(scratch)  # of a process that was killed in the midst of it; a link is removed, not followed
     try:
-        with open(_opened(path), "rb") as source, open(scratch, "xb") as target:
+        with open(_opened(path)[0], "rb") as source, open(scratch, "xb") as target:
             for lines in _batches(source):
                 seen = outline(lines, f"{os.path.basename(path)}.gz", target.tell()) if outline is not None else b""
                 target.write(member(lines, outline=seen))

@@ -92,7 +92,7 @@ def inflated(content: bytes, limit: int = MOST_INFLATED) -> tuple[bytes, int]:
 
     Args:
         content: The file.
-        limit: Bytes to inflate at the most, if the file is not so large itself.
+        limit: Bytes to inflate at most, if the file is not so large itself.
 
     Returns:
         What they hold, and how many bytes of the file could not be used.

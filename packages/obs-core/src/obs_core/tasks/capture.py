@@ -75,7 +75,7 @@ class Capture:
 
 
 class _Uploader:
-    """Uploads a growing file now and then: a tenth of the time at the most, since each upload is a whole one."""
+    """Uploads a growing file now and then: a tenth of the time at most, since each upload is a whole one."""
 
     def __init__(self, store: Store, path: str, stored: str) -> None:
         self._store = store

@@ -215,6 +215,7 @@ class _AnnotatedBody:
         self._decorated: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True  # as in `wrapping`
         if self._decorated is None:
             from obs_core.tasks.decorators import decorated
 
@@ -269,9 +270,11 @@ class _Call:
             return
         try:
             if is_of_this_process(task):
-                if closes_generator(error):
-                    task.note(_LEFT_EARLY)
-                self._close(task, None if ended_well(error) else error)
+                if error is not None:
+                    if closes_generator(error):
+                        task.note(_LEFT_EARLY)
+                    error = None if ended_well(error) else error
+                self._close(task, error)
             else:
                 logs.end(task)
                 self._leave(task)
@@ -288,10 +291,12 @@ class _Call:
 
     def _close(self, task: TaskState, error: BaseException | None) -> None:
         try:
-            self._finish(task, error)
-        except (
-            BaseException
-        ) as late:  # a timeout of the task's that came while its result was drawn: the call raises it
+            try:
+                self._take_end(task, error)
+            except BaseException as failure:
+                keep_away(failure, f"finishing task {task.name!r}", task.note)
+        except BaseException as late:
+            # A timeout of the task's came while its result was drawn: the call raises it.
             if error is None and not ended_well(late):
                 error, task.failure = late, describe_error(late)
             raise
@@ -300,12 +305,6 @@ class _Call:
             self._end(task, error)
             if self._is_outermost:
                 leave_part(task)
-
-    def _finish(self, task: TaskState, error: BaseException | None) -> None:
-        try:
-            self._take_end(task, error)
-        except BaseException as failure:
-            keep_away(failure, f"finishing task {task.name!r}", task.note)
 
     def _take_end(self, task: TaskState, error: BaseException | None) -> None:
         task.body_ends()

@@ -113,6 +113,22 @@ HOSTILE_REQUESTS = {
     "worker": "<script>new Worker(URL.createObjectURL(new Blob(['fetch(`{0}/worker`)'])))</script>",
     "srcdoc": "<iframe srcdoc='<img src={0}/srcdoc>'></iframe>",
     "data": "<iframe src='data:text/html,<img src={0}/data>'></iframe>",
+    "srcset": "<img srcset='{0}/srcset 1x'>",
+    "imageset": "<p style='background:image-set(url({0}/imageset) 1x)'>x</p>",
+    "mask": "<p style='mask:url({0}/mask)'>x</p>",
+    "input": "<input type=image src={0}/input>",
+    "embed": "<embed src={0}/embed>",
+    "fontface": "<script>new FontFace('g', 'url({0}/fontface)').load().catch(() => 0)</script>",
+    "xhr": "<script>{{ const x = new XMLHttpRequest(); x.open('GET', '{0}/xhr'); x.send() }}</script>",
+    "keepalive": "<script>fetch('{0}/keepalive', {{ keepalive: true, mode: 'no-cors' }}).catch(() => 0)</script>",
+    "dynamic": "<script>import('{0}/dynamic').catch(() => 0)</script>",
+    "modulepreload": "<link rel=modulepreload href={0}/modulepreload>",
+    "ping": "<a id=pings ping={0}/ping href=#x>x</a><script>pings.click()</script>",
+    "dataworker": "<script>new Worker('data:text/javascript,fetch(`{0}/dataworker`)')</script>",
+    "blobframe": "<script>document.body.append(Object.assign(document.createElement('iframe'), {{ src:"
+    " URL.createObjectURL(new Blob(['<img src={0}/blobframe>'], {{ type: 'text/html' }})) }}))</script>",
+    "blobsheet": "<script>document.head.append(Object.assign(document.createElement('link'), {{ rel: 'stylesheet',"
+    " href: URL.createObjectURL(new Blob(['@import url({0}/blobsheet)'], {{ type: 'text/css' }})) }}))</script>",
 }
 """Ways to ask a server for something, `{0}`, as HTML by the path that each asks for."""
 

@@ -270,13 +270,14 @@ def int_text(value: int) -> str:
     """Write an integer in decimal; of one that Python refuses to write so, how many digits it has.
 
     Examples:
-        >>> int_text(2**70), int_text(10**5000)
-        ('1180591620717411303424', '<int of about 5,000 digits>')
+        >>> int_text(2**70), int_text(-10**5000)
+        ('1180591620717411303424', '<negative int of about 5,000 digits>')
     """
     with contextlib.suppress(ValueError):  # a limit of the user's own (`sys.set_int_max_str_digits`) may be lower
         if int.bit_length(value) <= _LONGEST_INT:
             return int.__repr__(value)
-    return f"<int of about {int(int.bit_length(value) * 0.30103):,} digits>"
+    sign = "negative " if int.__lt__(value, 0) else ""
+    return f"<{sign}int of about {int(int.bit_length(value) * 0.30103):,} digits>"
 
 
 def shown_fields(value: object) -> dict[str, Any] | None:

@@ -123,7 +123,7 @@ def masked_text(text: str, longest: int, mark: str = "") -> str:
 
     Args:
         text: Any text.
-        longest: How many characters are kept at the most.
+        longest: How many characters are kept at most.
         mark: What stands at the end in place of the rest, within them.
 
     Examples:
@@ -139,7 +139,7 @@ def masked_name(name: str, longest: int) -> str:
 
     Args:
         name: Such as that of a metric.
-        longest: How many characters are kept at the most.
+        longest: How many characters are kept at most.
     """
     if len(name) <= longest and not sought:
         return name

@@ -93,8 +93,7 @@ def _copied(value: Any, room: _Room, depth: int = 0) -> Any:
         room.take(len(value), depth)
         copied: dict[str, Any] = {}
         for key, entry in dict.items(value):
-            name = _key(key)
-            copied[name if name not in copied else bounded_repr(key)] = _copied(entry, room, depth + 1)
+            copied[_name(key, copied)] = _copied(entry, room, depth + 1)
         return copied
     if kind in (list, tuple, set, frozenset):
         room.take(len(value), depth)
@@ -111,6 +110,16 @@ _TOLD = (list, tuple, set, frozenset, bytes, bytearray, memoryview)
 def _in_json(value: Any) -> Any:
     """Return a plain value; of a number that JSON does not know, its name: ``"nan"``, ``"inf"``."""
     return str(value) if type(value) is float and value - value != 0.0 else value
+
+
+def _name(key: Any, taken: dict[str, Any]) -> str:
+    """Name an entry so that it takes the place of no other: JSON knows ``1`` and ``"1"`` by one name."""
+    name = _key(key)
+    if name not in taken:
+        return name
+    shown = bounded_repr(key)
+    others = (shown, *(f"{shown} ({type(key).__name__}{number or ''})" for number in range(len(taken) + 1)))
+    return next(other for other in others if other not in taken)
 
 
 def _key(key: Any) -> str:

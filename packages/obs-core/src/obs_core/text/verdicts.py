@@ -12,7 +12,7 @@ from obs_core.outcomes import OUTCOMES, Outcome
 from obs_core.text.masking import masked_text
 from obs_core.text.numbers import plural
 
-__all__ = ["counted_verdicts", "verdict_mark", "verdicts_in"]
+__all__ = ["counted_verdicts", "verdict_mark", "verdicts_in", "without_verdicts"]
 
 _LONGEST = 200
 _BEGINNING = "<!--obs:verdict "
@@ -57,6 +57,16 @@ def verdicts_in(html: str) -> list[tuple[Outcome, str]]:
         return []
     found: list[tuple[Outcome, str]] = [(one[1], one[2] or "") for one in _MARK.finditer(html)]  # type: ignore[misc]
     return found
+
+
+def without_verdicts(html: str) -> str:
+    """Return HTML without its marks: where it is shown a second time, its verdicts do not count again.
+
+    Examples:
+        >>> without_verdicts(verdict_mark("failed", "2 rows") + "<p>Two rows.</p>")
+        '<p>Two rows.</p>'
+    """
+    return _MARK.sub("", html)
 
 
 def counted_verdicts(passed: int, warned: int, failed: int) -> str:

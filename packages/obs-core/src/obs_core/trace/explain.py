@@ -45,7 +45,7 @@ def explain(tree: SpanTree, root: int, stream: IO[str], depth: int | None = None
 def explanation(
     tree: SpanTree, root: int = 0, screen: Screen | None = None, depth: int | None = None, absolute: bool = False
 ) -> str:
-    """Return the summary as text of some 130 lines at the most, however many spans there are.
+    """Return the summary as text of some 130 lines at most, however many spans there are.
 
     Args:
         tree: The spans.
@@ -147,7 +147,7 @@ def _resources(tree: SpanTree, root: int) -> dict[str, str]:
         parts.append(f"CPU {cores.mean:.2f} cores, at most {cores.peak:.2f}")
     if memory is not None:
         # A peak between two samples is seen by nobody: what the system counts, or a profiler, may be more.
-        most = f"memory {byte_size(memory)} at most in samples each second"
+        most = f"resident memory {byte_size(memory)} at most in samples each second"
         parts.append(most + (f" (limit {byte_size(limit)})" if limit else ""))
     for verb in ("read", "written"):
         rate = used.used(verb)

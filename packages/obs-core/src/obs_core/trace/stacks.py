@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from obs_core.model import Call, SeenStack, SpanTable, ThreadStack
-from obs_core.text.durations import format_moment
+from obs_core.text.durations import format_duration, format_moment
 from obs_core.text.terminal import printable
 
 __all__ = ["collapsed", "described", "speedscope"]
@@ -74,19 +74,70 @@ def _speedscope_profile(name: str, samples: list[list[int]], times: list[int]) -
     }
 
 
-def described(stacks: Sequence[ThreadStack], table: SpanTable) -> Iterator[str]:
+def described(stacks: Sequence[ThreadStack], table: SpanTable, now: int | None = None) -> Iterator[str]:
     """Give lines that say what each thread was doing, as a traceback does: the innermost call last.
+
+    The main thread comes first, then those that are in a task. Threads that do the same are told once, and the calls
+    with which Python begins a thread are left out.
 
     Args:
         stacks: What the threads were doing.
         table: The spans of the execution.
+        now: The time, nanoseconds since the epoch, if the execution goes on.
     """
     wanted = {stack.span for stack in stacks}
     names = {span: table.names[row] for row, span in enumerate(table.ids) if span in wanted}
-    for number, stack in enumerate(stacks):
-        where = f" in {printable(names[stack.span])}" if stack.span in names else ""
-        process = f"process {stack.writer}, " if len({one.writer for one in stacks}) > 1 else ""
+    by_process: dict[str, list[ThreadStack]] = {}
+    for stack in stacks:
+        by_process.setdefault(stack.writer, []).append(stack)
+    for number, (writer, of_process) in enumerate(by_process.items()):
+        at = max(stack.at for stack in of_process)
+        process = f"process {printable(writer)}, " if len(by_process) > 1 else ""
+        ago = "" if now is None else f", {format_duration(max(0, now - at))} ago"
         gap = "\n" if number else ""
-        yield f"{gap}{process}thread {printable(stack.thread)}{where}, at {format_moment(stack.at)}\n"
-        for call in stack.calls:
-            yield f"  {printable(call.file)}:{call.line} in {printable(call.function)}\n"
+        yield f"{gap}{process}seen at {format_moment(at)}{ago}\n"
+        for alike in _alike(of_process, names):
+            first = alike[0]
+            where = f" in {printable(names[first.span])}" if first.span in names else ""
+            yield f"\n{_threads(alike)}{where}{_for_how_long(alike)}\n"
+            for call in _own_calls(first):
+                yield f"  {printable(call.file)}:{call.line} in {printable(call.function)}\n"
+
+
+def _alike(stacks: Sequence[ThreadStack], names: Mapping[str | None, str]) -> Iterable[list[ThreadStack]]:
+    """Put threads together that do the same in spans of one name."""
+    found: dict[tuple[str | None, tuple[Call, ...]], list[ThreadStack]] = {}
+    for stack in sorted(stacks, key=lambda one: (_thread_of(one) != "MainThread", one.span is None)):
+        found.setdefault((names.get(stack.span), tuple(stack.calls)), []).append(stack)
+    return found.values()
+
+
+def _thread_of(stack: ThreadStack) -> str:
+    """Return the thread that a coroutine waits in; of a thread its own name."""
+    return stack.thread.partition(": ")[0] if stack.thread.endswith(" waits") else stack.thread
+
+
+def _threads(alike: list[ThreadStack]) -> str:
+    names = [printable(one.thread) for one in alike]
+    if len(names) <= _NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED:,} more"
+
+
+_NAMED = 3
+"""Threads that do the same and are named; the others are counted."""
+
+
+def _for_how_long(alike: list[ThreadStack]) -> str:
+    shortest = min(one.at - one.since for one in alike)
+    return f", seen here for {format_duration(shortest)}" if shortest else ""
+
+
+def _own_calls(stack: ThreadStack) -> list[Call]:
+    """Return the calls but those with which every thread begins."""
+    first = next((at for at, call in enumerate(stack.calls) if not _begins_thread(call)), 0)
+    return stack.calls[first:]
+
+
+def _begins_thread(call: Call) -> bool:
+    return call.function.startswith(("Thread._bootstrap", "Thread.run")) and call.file.endswith("threading.py")

@@ -82,7 +82,7 @@ def thinned(values: Sequence[float], most: int) -> list[int]:
 
     Args:
         values: Of the points, in their order.
-        most: How many points are wanted at the most, at least 4. What is not a number comes on top, one of each
+        most: How many points are wanted at most, at least 4. What is not a number comes on top, one of each
             stretch, so that the gap is seen.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Two executions beside one another: what changed, times by operation, tasks, outputs, decks."""
+"""Two executions beside one another: what changed, times by operation, CPU profiles, tasks, outputs, decks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from obs_core.model import TaskView
 from obs_core.reading.changes.drawing import summary
 from obs_core.reading.changes.parts import Difference, differences
+from obs_core.reading.changes.profiles import drawn_profile_changes
 from obs_ui.index import ListQuery, list_executions
 from obs_ui.outputs import content_of, drawn
 from obs_ui.pages.metrics import overlay_page
@@ -20,7 +21,7 @@ from obs_ui.site import Site, site_of
 from obs_ui.snapshots import Snapshot
 from obs_ui.trace import OperationStats
 
-__all__ = ["changes", "compare", "decks", "output"]
+__all__ = ["changes", "compare", "decks", "output", "profiles"]
 
 _MOST_ROWS = 300
 _COMPARED_BY_PARTS = ("json", "json.tuple")
@@ -90,7 +91,20 @@ def _page(site: Site, request: Request, mine: Snapshot, theirs: Snapshot, *, sin
         most=max((abs(row.change) for row in rows), default=0),
         pairs=_pairs(mine, theirs),
         metrics=bool(mine.metrics.metrics or theirs.metrics.metrics),
+        profiles=mine.has_profile and theirs.has_profile,
     )
+
+
+def profiles(request: Request) -> Response:
+    """Return what takes more and less CPU time on the right than on the left as HTML for a sandboxed frame, as JSON."""
+    site = site_of(request)
+    left, right = (site.look(side) for side in _sides(request))
+    if not (left.has_profile and right.has_profile):
+        raise HTTPException(404, "One of the two has no CPU profile.")
+    page = drawn_profile_changes(left.whole, right.whole)
+    if page is None:
+        raise HTTPException(404, "obs-resources draws it, and is not installed where this page is made.")
+    return as_json([page])
 
 
 def decks(request: Request) -> Response:

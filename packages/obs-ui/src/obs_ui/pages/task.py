@@ -12,7 +12,7 @@ from starlette.responses import Response
 from obs_core.journal.reader import unpacked
 from obs_core.model import TaskView
 from obs_core.report.bodies import raw_body
-from obs_core.report.contents import verdict_of
+from obs_core.report.tabs import verdict_of
 from obs_core.store import Store
 from obs_core.store.paths import shared_path
 from obs_ui.pages.execution import tasks_of

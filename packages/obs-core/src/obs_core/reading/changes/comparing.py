@@ -131,10 +131,9 @@ class _Comparison:
                 f"Not all compared: {', '.join(self._lacking)}. One execution has some that the other lacks."
             )
         if not old or not new:
-            which = "neither execution" if not old and not new else "one of the executions"
+            lacking = "neither execution recorded" if not old and not new else "one of the executions did not record"
             self.found.unknown.append(
-                f"Dependencies, CPUs and memory were not compared: {which} did not record them"
-                " (it was too short or too old, or killed)."
+                f"Dependencies, CPUs and memory were not compared: {lacking} them (too short or too old, or killed)."
             )
 
     def _add(

@@ -64,7 +64,7 @@ def as_text(
     Args:
         changes: What changed.
         screen: What it is printed on. Default: 100 columns without colour.
-        most: How many changes at the most; None for all.
+        most: How many changes at most; None for all.
         details: Whether diffs and tracebacks are shown below their changes.
     """
     return "\n".join(_lines(changes, screen or Screen(), most, details))
@@ -163,7 +163,7 @@ def as_markdown(changes: Comparison, most: int = 30) -> str:
 
     Args:
         changes: What changed.
-        most: How many changes at the most.
+        most: How many changes at most.
     """
     return "\n".join(_markdown(changes, most)) + "\n"
 

@@ -130,7 +130,7 @@ class PastRuns:
 
         Args:
             view: The execution.
-            most: How many at the most.
+            most: How many at most.
         """
         found, room = Earlier(), _MOST_BYTES
         found.views = list(itertools.islice(self._good_ones(view), most))
@@ -188,7 +188,7 @@ def earlier_runs(store: Store, view: ExecutionView, most: int = RUNS_LOOKED_AT) 
     Args:
         store: Where they are kept.
         view: The execution.
-        most: How many at the most.
+        most: How many at most.
     """
     return PastRuns(store).before(view, most)
 

@@ -38,7 +38,7 @@ def differences(left: Any, right: Any) -> list[Difference]:
     """Compare two values part by part: dicts by their keys, lists by their places.
 
     Returns:
-        All parts of both that are no containers, those that differ first; 200 at the most.
+        All parts of both that are no containers, those that differ first; 200 at most.
     """
     mine, theirs = (dict(islice(_parts("", value), _MOST_PARTS)) for value in (left, right))
     found = [_difference(path, mine, theirs) for path in dict.fromkeys([*mine, *theirs])]
@@ -51,7 +51,7 @@ def numbers_in(value: Any, most: int) -> dict[str, float]:
 
     Args:
         value: Plain data.
-        most: How many at the most: the first ones.
+        most: How many at most: the first ones.
 
     Examples:
         >>> numbers_in({"rows": 3, "scores": {"rmse": 0.5}, "good": True}, 10)

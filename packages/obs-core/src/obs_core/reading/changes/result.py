@@ -49,7 +49,7 @@ class Changes(Comparison, kw_only=True):
         """Return it as Markdown, such as for a pull request.
 
         Args:
-            most: How many changes are listed at the most.
+            most: How many changes are listed at most.
         """
         from obs_core.reading.changes.drawing import as_markdown
 
