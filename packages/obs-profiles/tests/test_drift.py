@@ -359,7 +359,7 @@ def test_segments_are_compared_with_their_own() -> None:
 
 
 def test_thresholds_are_by_column_and_the_others_have_the_default() -> None:
-    found = drift({"a": [1] * 100, "b": [1] * 100}, {"a": [2] * 100, "b": [2] * 100}, thresholds={"a": 1.0})
+    found = drift({"a": [1] * 100, "b": [1] * 100}, {"a": [1] + [2] * 99, "b": [2] * 100}, thresholds={"a": 1.0})
     assert (found.column("a").threshold, found.column("b").threshold) == (1.0, 0.05)
     assert [one.name for one in found.drifted] == ["b"]
 

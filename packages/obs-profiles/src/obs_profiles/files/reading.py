@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from obs_core import ObsError
 from obs_profiles.files.arrays import unpacked_floats, unpacked_integers
 from obs_profiles.files.records import (
     MAGIC,
@@ -26,13 +25,14 @@ from obs_profiles.files.records import (
     TimeRecord,
 )
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, TimeProfile
+from obs_profiles.refusals import ProfileFormatError
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 from obs_profiles.sketches.numbers import canonical
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ProfileFormatError", "is_profile", "read"]
+__all__ = ["is_profile", "read"]
 
 _WHYLOGS = b"WHY1"
 _MOST = 1 << 29
@@ -58,10 +58,6 @@ _DAMAGES = (
     TypeError,
     struct.error,
 )
-
-
-class ProfileFormatError(ObsError, ValueError):
-    """Bytes are no profile, or one of a newer version."""
 
 
 def is_profile(data: bytes) -> bool:
