@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement, drift
     from obs_profiles.decorator import log, profile_data
     from obs_profiles.expectations import Checked, Expectation, Verdict, check, expect
-    from obs_profiles.files.reading import ProfileFormatError
     from obs_profiles.merging import merge
     from obs_profiles.profiles import ColumnProfile, Profile
     from obs_profiles.profiling import profile
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         DriftWarning,
         ExpectationError,
         ExpectationWarning,
+        ProfileFormatError,
         UncheckedError,
         UncheckedWarning,
     )
@@ -43,7 +43,7 @@ _MODULES = {
     "Facet": "comparison",
     "Movement": "comparison",
     "Profile": "profiles",
-    "ProfileFormatError": "files.reading",
+    "ProfileFormatError": "refusals",
     "ProfileTransformer": "transformer",
     "UncheckedError": "refusals",
     "UncheckedWarning": "refusals",

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from obs_profiles.files.reading import ProfileFormatError, is_profile
+from obs_profiles.files.reading import is_profile
 from obs_profiles.profiles import Profile
+from obs_profiles.refusals import ProfileFormatError
 
 __all__ = ["known_profile"]
 

@@ -14,18 +14,30 @@ import numpy as np
 
 from obs_profiles.columns import is_frame
 from obs_profiles.columns.objects import as_float, is_missing
-from obs_profiles.wording import count_text, number_text, share_text, time_text
+from obs_profiles.wording import count_text, digits_text, number_text, reads_as_date, share_text, time_text
 
 if TYPE_CHECKING:
     from obs_profiles.expectations import Expectation, Limit
 
-__all__ = ["found_text", "limit_of", "limit_text", "micros_of", "moment_of", "refuse_what_means_nothing"]
+__all__ = [
+    "found_text",
+    "limit_of",
+    "limit_text",
+    "micros_of",
+    "moment_of",
+    "refuse_what_means_nothing",
+    "value_writer",
+]
 
 _KINDS = ("integer", "number", "text", "bytes", "boolean", "time", "duration", "list", "mapping", "object")
 _LIMITED = ("deviation", "distinct", "length", "mean", "missing", "quantile", "range", "rows", "unique")
 _LISTED = {"among": "value", "columns": "name", "type": "type"}
 _SHARES = ("missing", "unique")
 _NEVER_NEGATIVE = ("deviation", "distinct", "length", "rows")
+_COUNTS = ("distinct", "rows")
+_OF_VALUES = ("mean", "quantile", "range")
+"""Measures that are values, or between values, of the column."""
+
 _EXACT = 1 << 53
 """Up to here each integer is a float."""
 
@@ -132,6 +144,11 @@ def refuse_what_means_nothing(expected: Expectation) -> None:
         raise ValueError(f"a limit of {measure} is a share, from 0 to 1, not {high!r}")
     if measure in _NEVER_NEGATIVE and any(limit is not None and limit < 0 for limit in (low, high)):  # type: ignore[operator]
         raise ValueError(f"no {measure} is below 0: its limits are not {low!r} and {high!r}")
+    if measure in _COUNTS and any(limit is not None and 0 < limit < 1 for limit in (low, high)):  # type: ignore[operator]
+        raise ValueError(
+            f"a limit of {measure} is how many, and no share: not {low!r} and {high!r}; that all values are different"
+            " is expected by unique()"
+        )
     if measure == "quantile" and not 0 <= expected.level <= 1:
         raise ValueError(f"a quantile is of a share from 0 to 1, not of {expected.level!r}")
 
@@ -156,15 +173,37 @@ def _is_several(value: Any) -> bool:
 # ---- how they read ----------------------------------------------------------------------------------------------
 
 
-def limit_text(limit: Limit, measure: str) -> str:
-    """Write a limit as it was given, with all its digits."""
+def value_writer(expected: Expectation, *, names: bool = False) -> Callable[[float], str]:
+    """Return what writes limits of values, and values that were found.
+
+    Args:
+        expected: What is expected: a limit that may be the date 20240115 is not grouped.
+        names: Whether the digits of the column are known to be names, as those of keys are: none is grouped then.
+    """
+    return digits_text if names or any(map(reads_as_date, expected.limits)) else number_text
+
+
+def limit_text(limit: Limit, measure: str, write: Callable[[float], str]) -> str:
+    """Write a limit as it was given, with all its digits.
+
+    Args:
+        limit: The limit.
+        measure: What it is a limit of.
+        write: Writes a value of the column, as `value_writer` says.
+    """
     if isinstance(limit, datetime.datetime):
         return str(limit)
-    return next(_texts(limit, measure, (limit,)))
+    return next(_texts(limit, _writer(measure, write), measure, (limit,)))
 
 
-def found_text(value: float, expected: Expectation) -> str:
-    """Write what was found: short, but with as many digits as it takes to be on its own side of each limit."""
+def found_text(value: float, expected: Expectation, write: Callable[[float], str]) -> str:
+    """Write what was found: short, but with as many digits as it takes to be on its own side of each limit.
+
+    Args:
+        value: What was found.
+        expected: What was expected.
+        write: Writes a value of the column, as `value_writer` says.
+    """
     if any(isinstance(limit, datetime.datetime) for limit in expected.limits):
         try:
             moment = _EPOCH + datetime.timedelta(microseconds=int(value))
@@ -172,12 +211,12 @@ def found_text(value: float, expected: Expectation) -> str:
             return time_text(value)
         return str(moment) if moment.microsecond else time_text(value)
     limits = [limit for limit in expected.limits if isinstance(limit, int | float)]
-    return next(_texts(value, expected.measure, limits))
+    return next(_texts(value, _writer(expected.measure, write), expected.measure, limits))
 
 
-def _texts(value: float, measure: str, limits: Any) -> Iterator[str]:
+def _texts(value: float, write: Callable[[float], str], measure: str, limits: Any) -> Iterator[str]:
     """Go through texts of a number that are on its own side of some limits, the shortest first."""
-    shown = _writer(measure)(value)
+    shown = write(value)
     limits = [limit for limit in limits if math.isfinite(limit)]
     if not math.isfinite(value):
         yield shown
@@ -201,10 +240,13 @@ def _side(value: Any, limit: Any) -> int:
     return int(value > limit) - int(value < limit)
 
 
-def _writer(measure: str) -> Callable[[float], str]:
+def _writer(measure: str, write: Callable[[float], str]) -> Callable[[float], str]:
+    """Return what writes a measure, given what writes the values of the column."""
     if measure in _SHARES:
         return share_text
-    return _count_text if measure in ("rows", "distinct") else number_text
+    if measure in _COUNTS:
+        return _count_text
+    return write if measure in _OF_VALUES else number_text
 
 
 def _count_text(value: float) -> str:

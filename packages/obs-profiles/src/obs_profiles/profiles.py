@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from obs_core.secrets import mask
+from obs_profiles.columns import storable
 from obs_profiles.columns.texts import MASKED
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 from obs_profiles.sketches.numbers import least_of, most_of
@@ -250,11 +251,12 @@ class ColumnProfile:
     def all_different(self) -> bool | None:
         """Whether no value is there twice; None where the profile does not tell."""
         by_table = self._all_different_by_table()
-        if by_table is not None or self.distinct.relative_error or self._is_hashed_in_two_ways:
+        if by_table is not None:
             return by_table
-        # While hashes are few, each is kept.
         found = self.distinct_count
-        return True if found.least >= self.present else False if found.most < self.present else None
+        # An estimate is off by twice its error in one of millions.
+        beyond = found.most - found.estimate if self.distinct.relative_error else 0
+        return True if found.least >= self.present else False if found.most + beyond < self.present else None
 
     def _all_different_by_table(self) -> bool | None:
         """Tell by the frequent values, if those are of one kind that is known by value."""
@@ -377,7 +379,7 @@ class Profile:
         Raises:
             KeyError: There is no such column; the message names those that there are.
         """
-        name = name if name in self.columns else mask(name)  # as the names of columns are
+        name = name if name in self.columns else storable(mask(name))  # as the names of columns are
         if name not in self.columns:
             named = mask(", ".join(list(self.columns)[:20]))
             raise KeyError(f"there is no column {name!r}; there are: {named}")
@@ -390,7 +392,7 @@ class Profile:
         return len(self.columns)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.columns or (isinstance(name, str) and mask(name) in self.columns)
+        return name in self.columns or (isinstance(name, str) and storable(mask(name)) in self.columns)
 
     def __add__(self, other: Profile) -> Profile:
         from obs_profiles.merging import merge
@@ -465,7 +467,8 @@ class Profile:
             >>> Profile.load("golden.profile")["delay"].missing
             1
         """
-        from obs_profiles.files.reading import ProfileFormatError, read
+        from obs_profiles.files.reading import read
+        from obs_profiles.refusals import ProfileFormatError
 
         try:
             return read(Path(path).read_bytes())

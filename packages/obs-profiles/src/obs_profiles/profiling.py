@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,7 @@ def profile(data: Any, *, by: str | Sequence[str] | None = None) -> Profile:
         TypeError: `data` is none of these, or `by` is no name.
         ValueError: A column of `by` is not there; a profile has no segments by it; or a file is neither Parquet nor the
             profile that it should be (`ProfileFormatError`).
+        OSError: The file is not there, or cannot be read.
 
     Examples:
         >>> profile({"delay": [3.5, None, 12.0]})["delay"].missing
@@ -115,7 +116,8 @@ def merged_batches(parts: Iterable[Profile]) -> Profile:
 def profile_batch(frame: Any) -> Profile:
     """Profile a frame that fits in memory, with more frequent values than a finished profile has."""
     columns = {name: _column(name, values, []) for name, values in columns_of(frame)}
-    rows = max((column.rows for column in columns.values()), default=0)
+    without_columns = 0 if isinstance(frame, Mapping) else len(frame)
+    rows = max((column.rows for column in columns.values()), default=without_columns)
     return Profile(columns, rows, made=clock.epoch())
 
 

@@ -1,4 +1,4 @@
-"""What tells that data drifted, is not as expected, or could not be checked."""
+"""What tells that data drifted, is not as expected, is damaged, or could not be checked."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ if TYPE_CHECKING:
     from obs_profiles.expectations import Verdict
 
 __all__ = [
+    "LONGEST_PROBLEM",
     "DriftError",
     "DriftWarning",
     "ExpectationError",
     "ExpectationWarning",
+    "ProfileFormatError",
     "UncheckedError",
     "UncheckedWarning",
 ]
+
+
+LONGEST_PROBLEM = 200
+"""Characters of what a library says of data that it cannot read: it may repeat half of it."""
 
 
 class DriftWarning(UserWarning):
@@ -55,6 +61,10 @@ class ExpectationError(ObsError, ValueError):
     def __init__(self, message: str, failed: list[Verdict]) -> None:
         super().__init__(message)
         self.failed = failed
+
+
+class ProfileFormatError(ObsError, ValueError):
+    """Bytes are no profile, or one of a newer version; or data is damaged."""
 
 
 class UncheckedWarning(UserWarning):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from obs_core import ObsError
 from obs_profiles.files.arrays import unpacked_floats, unpacked_integers
 from obs_profiles.files.records import (
     MAGIC,
@@ -26,13 +25,14 @@ from obs_profiles.files.records import (
     TimeRecord,
 )
 from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, TimeProfile
+from obs_profiles.refusals import ProfileFormatError
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 from obs_profiles.sketches.numbers import canonical
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ProfileFormatError", "is_profile", "read"]
+__all__ = ["is_profile", "read"]
 
 _WHYLOGS = b"WHY1"
 _MOST = 1 << 29
@@ -58,10 +58,6 @@ _DAMAGES = (
     TypeError,
     struct.error,
 )
-
-
-class ProfileFormatError(ObsError, ValueError):
-    """Bytes are no profile, or one of a newer version."""
 
 
 def is_profile(data: bytes) -> bool:
@@ -144,7 +140,23 @@ def _columns(record: SegmentRecord) -> dict[str, ColumnProfile]:
     return {column.name: _column(column) for column in record.columns}
 
 
+_DESCRIBED = {"bytes": "texts", "duration": "durations", "text": "texts", "time": "times"}
+"""What a profile has of each column that has values of a type; of numbers there is none where all are infinite."""
+
+
+def _check_counts(record: ColumnRecord) -> None:
+    for kind, described in _DESCRIBED.items():
+        if record.types.get(kind) and getattr(record, described) is None:
+            raise ValueError(f"{record.types[kind]:,} values of the type {kind}, but no {described}")
+    parts = record.missing, record.nan, record.infinite, sum(record.types.values())
+    if max(parts) > record.rows or record.true > record.types.get("boolean", 0):
+        raise ValueError(f"{record.rows:,} rows, but more values")
+    if record.negative_infinite > record.infinite:
+        raise ValueError(f"{record.infinite:,} infinite numbers, but more negative ones")
+
+
 def _column(record: ColumnRecord) -> ColumnProfile:
+    _check_counts(record)
     return ColumnProfile(
         name=record.name,
         dtype=record.dtype,

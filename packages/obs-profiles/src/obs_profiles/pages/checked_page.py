@@ -47,7 +47,7 @@ def _row(verdict: Verdict, place: int) -> str:
     cells = (
         f'<b class="name">{name_html(column) if column else "(the whole data set)"}</b>',
         f'<span class="{css}">{word}</span>{doubt}',
-        escape(visible(str(verdict.expectation))),
+        escape(visible(verdict.expected or str(verdict.expectation))),
         escape(visible(verdict.found)),
     )
     return row(

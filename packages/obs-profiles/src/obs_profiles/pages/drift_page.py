@@ -50,7 +50,7 @@ def drift_html(drift: Drift, *, title: str = "Drift", compared: str = "") -> str
     heads = "".join(f"<div>{head}</div>" for head in _HEADS)
     verdict = f'<b class="pill {"good" if drift.passed else "bad"}">{escape(word)}</b>'
     return page(
-        verdict_mark("passed" if drift.passed else "warned", word),
+        verdict_mark("passed" if drift.passed else "warned", f"{title}: {word}"),
         about(title, f"{verdict} {escape(compared)}"),
         tiles(_totals(drift)),
         _segments(drift),
@@ -75,7 +75,7 @@ def not_compared_html(problem: str, *, title: str = "Drift") -> str:
     """
     word = "Not compared"
     pill = f'<b class="pill bad">{word}</b> {escape(problem)}'
-    return page(verdict_mark("warned", f"{word}: {problem}"), about(title, pill))
+    return page(verdict_mark("warned", f"{title}: {word}: {problem}"), about(title, pill))
 
 
 def _word(drift: Drift) -> str:
