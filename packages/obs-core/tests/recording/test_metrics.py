@@ -243,7 +243,7 @@ def test_of_many_metrics_an_error_names_those_that_are_meant(store: RecordingSto
 def test_a_warning_points_to_the_line_that_logged(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OBS_STRICT", "0")
     with execution("night"), pytest.warns(ObsWarning) as caught:
-        log_metric("loss", "low")  # type: ignore[arg-type]
+        log_metric("loss", "low")
     (warning,) = caught
     assert (warning.filename, "log_metric" in linecache.getline(__file__, warning.lineno)) == (__file__, True)
 
