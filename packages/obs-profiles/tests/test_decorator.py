@@ -865,7 +865,9 @@ def test_drift_in_a_segment_is_a_drift(store: RecordingStore) -> None:
     assert {value: [one.name for one in found] for value, found in caught.value.segments.items()} == {"DL": ["delay"]}
     assert "delay drifted where carrier is DL" in decks(store)["Data Profile: flights"]
     (found,) = load_execution("last", store=store).tasks
-    assert ("warned", "Drift: delay drifted where carrier is DL") in [(one.outcome, one.found) for one in found.verdicts]
+    assert ("warned", "Drift: delay drifted where carrier is DL") in [
+        (one.outcome, one.found) for one in found.verdicts
+    ]
 
 
 def test_a_pinned_reference_is_compared_by_segments_or_not_at_all(store: RecordingStore) -> None:

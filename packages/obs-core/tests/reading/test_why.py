@@ -13,7 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from obs_core import Deck, Execution, execution, identity, list_executions, load_execution, log_params, span, task, track
+from obs_core import (
+    Deck,
+    Execution,
+    execution,
+    identity,
+    list_executions,
+    load_execution,
+    log_params,
+    span,
+    task,
+    track,
+)
 from obs_core.assembly.loading import assembled
 from obs_core.commands import main as obs
 from obs_core.reading import endings

@@ -53,6 +53,7 @@ BATCH_ROWS = 1 << 20
 
 _FILE_ROWS = 1 << 17
 
+
 def is_frame(value: Any) -> bool:
     """Tell whether a value is a frame, or a column, in memory: of pandas, polars or pyarrow, or of a subclass."""
     return is_frame_type(type(value))
@@ -270,10 +271,10 @@ def _file_batches(path: str | os.PathLike[str]) -> Iterator[Any]:
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
-    with _damage_named(f"{os.fspath(path)}: pyarrow", ArrowException, OSError, UnicodeDecodeError):
-        with ParquetFile(path) as file:
-            yield from file.iter_batches(batch_size=_FILE_ROWS)
-            yield file.schema_arrow.empty_table()
+    named = _damage_named(f"{os.fspath(path)}: pyarrow", ArrowException, OSError, UnicodeDecodeError)
+    with named, ParquetFile(path) as file:
+        yield from file.iter_batches(batch_size=_FILE_ROWS)
+        yield file.schema_arrow.empty_table()
 
 
 def _lazy_batches(frame: Any) -> Iterator[Any]:
