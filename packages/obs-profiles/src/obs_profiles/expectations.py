@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, overload
 
-from obs_core.secrets import mask
 from obs_profiles.allowed_values import AllowedValues
-from obs_profiles.columns.objects import look
+from obs_profiles.column_profiles import ColumnProfile, NumberProfile
 from obs_profiles.comparison.sequences import number_writer
-from obs_profiles.limits import found_text, limit_of, limit_text, micros_of, refuse_what_means_nothing, value_writer
-from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile
+from obs_profiles.expected import Expectation, Verdict, expected_text
+from obs_profiles.limits import found_text, micros_of, value_writer
+from obs_profiles.profiles import Profile
 from obs_profiles.profiling import profile
 from obs_profiles.wording import count_text, digits_text
 
@@ -22,85 +22,6 @@ __all__ = ["Checked", "ColumnExpectations", "Expectation", "Verdict", "check", "
 _NAMED = 5
 _EXACT = 1 << 53
 """Up to here each integer is a float."""
-
-Limit = float | datetime.datetime
-"""A number, or a moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """Something that is expected of a data set; `expect` makes them.
-
-    Attributes:
-        column: The column that it is about; empty if it is about the whole data set.
-        measure: What is looked at, such as "missing" or "quantile".
-        at_least: The smallest value that is fine; None if there is no limit.
-        at_most: The largest value that is fine.
-        values: What values may be, or which columns or types there should be.
-        level: Of a quantile, the share below it.
-
-    Raises:
-        TypeError: A limit is no number, and no moment where values are compared with it.
-        ValueError: It would hold of everything, or of nothing, or cannot be known.
-    """
-
-    column: str
-    measure: str
-    at_least: Limit | None = None
-    at_most: Limit | None = None
-    values: tuple[Any, ...] = ()
-    level: float = math.nan
-
-    def __post_init__(self) -> None:
-        """Refuse now what could not be checked later."""
-        for name in ("at_least", "at_most"):
-            object.__setattr__(self, name, limit_of(getattr(self, name), self.measure))
-        refuse_what_means_nothing(self)
-
-    def __str__(self) -> str:
-        return self._text(value_writer(self))
-
-    def _text(self, write: Callable[[float], str]) -> str:
-        named = {"quantile": f"{100 * self.level:g} % quantile"}.get(
-            self.measure, _TITLES.get(self.measure, self.measure)
-        )
-        if self.values:
-            return mask(
-                f"{named} {', '.join(map(_shown, self.values[:_NAMED]))}{', …' if len(self.values) > _NAMED else ''}"
-            )
-        least, most = (None if limit is None else limit_text(limit, self.measure, write) for limit in self.limits)
-        if least is not None and self.at_least == self.at_most:
-            return f"{named} = {least}"
-        low, high = least and f" ≥ {least}", most and f" ≤ {most}"
-        return f"{named}{' and'.join(filter(None, (low, high)))}"
-
-    @property
-    def limits(self) -> tuple[Limit | None, Limit | None]:
-        """The smallest and the largest value that are fine."""
-        return self.at_least, self.at_most
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of an expectation.
-
-    Attributes:
-        expectation: What was expected.
-        passed: Whether it holds, by the best of what the profile knows.
-        certain: Whether that is so whatever the errors of sketches: an estimate may be close to its limit.
-        found: What was found, as text.
-        expected: What was expected, as text: with its numbers written as the column's are.
-    """
-
-    expectation: Expectation
-    passed: bool
-    certain: bool
-    found: str
-    expected: str = ""
-
-    def __str__(self) -> str:
-        where = f"{mask(self.expectation.column)}: " if self.expectation.column else ""
-        return f"{where}{self.expected or self.expectation}, found {self.found}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,9 +64,9 @@ class Checked(Sequence[Verdict]):
         return f"<Checked: {len(self.failed)} of {len(self.verdicts)} failed>"
 
     def _repr_html_(self) -> str:
-        from obs_profiles.pages import checked_html
+        from obs_profiles.pages.checked_page import checked_html
 
-        return checked_html(self)
+        return checked_html(self.verdicts, self.rows)
 
 
 class ColumnExpectations:
@@ -263,13 +184,6 @@ def check(data: Any, expectations: Expectation | Iterable[Expectation]) -> Check
     return Checked(tuple(_verdict(known, each, may_be_empty) for each in wanted), known.rows)
 
 
-def _shown(value: Any) -> str:
-    try:
-        return str(value)
-    except ValueError:  # a number of more digits than Python writes
-        return look(value)
-
-
 def expectations_of(expected: Expectation | Iterable[Expectation]) -> tuple[Expectation, ...]:
     """Return what is expected, one or several, as a tuple.
 
@@ -308,7 +222,7 @@ class _MayBeEmpty:
 
 def _verdict(profile: Profile, expected: Expectation, may_be_empty: _MayBeEmpty) -> Verdict:
     if expected.measure == "rows":
-        return _within(expected, _exactly(profile.rows), value_writer(expected))
+        return _within(expected, _exactly(profile.rows), value_writer(expected.limits))
     if expected.measure == "columns":
         lacking = [name for name in expected.values if name not in profile]
         return Verdict(expected, not lacking, True, f"no {', '.join(lacking)}" if lacking else "all of them")
@@ -316,7 +230,7 @@ def _verdict(profile: Profile, expected: Expectation, may_be_empty: _MayBeEmpty)
         return Verdict(expected, False, True, "no such column")
     column = profile[expected.column]
     verdict = _verdict_on(column, expected, may_be_empty)
-    return replace(verdict, expected=expected._text(_writer(expected, column)))
+    return replace(verdict, expected=expected_text(expected, _writer(expected, column)))
 
 
 def _verdict_on(column: ColumnProfile, expected: Expectation, may_be_empty: _MayBeEmpty) -> Verdict:
@@ -336,7 +250,7 @@ def _verdict_on(column: ColumnProfile, expected: Expectation, may_be_empty: _May
 
 
 def _writer(expected: Expectation, column: ColumnProfile) -> Callable[[float], str]:
-    return value_writer(expected, names=number_writer(column) is digits_text)
+    return value_writer(expected.limits, names=number_writer(column) is digits_text)
 
 
 def _within(expected: Expectation, found: _Found, write: Callable[[float], str]) -> Verdict:
@@ -346,10 +260,11 @@ def _within(expected: Expectation, found: _Found, write: Callable[[float], str])
     inside = low <= found.least and found.most <= high
     outside = found.most < low or found.least > high or math.isnan(found.value)
     if expected.measure == "length":
-        ends = (found_text(end, expected, write) for end in (found.least, found.most))
+        ends = (found_text(end, expected.measure, expected.limits, write) for end in (found.least, found.most))
         return Verdict(expected, inside, True, " to ".join(ends))
     about = "" if found.least == found.most or math.isnan(found.value) else "about "
-    return Verdict(expected, passed, inside or outside, about + found_text(found.value, expected, write))
+    text = found_text(found.value, expected.measure, expected.limits, write)
+    return Verdict(expected, passed, inside or outside, about + text)
 
 
 def _numbers(expected: Expectation) -> tuple[float, float]:
@@ -368,7 +283,7 @@ def _between(expected: Expectation, column: ColumnProfile) -> Verdict:
     ends = _ends(column, kinds[0])
     low, high = _numbers(expected)
     write = _writer(expected, column)
-    texts = [" to ".join(found_text(end, expected, write) for end in ends)] if ends else []
+    texts = [" to ".join(found_text(end, expected.measure, expected.limits, write) for end in ends)] if ends else []
     passed = not others and ends is not None and low <= ends[0] and ends[1] <= high
     return Verdict(expected, passed, True, ", ".join(texts + others))
 
@@ -492,12 +407,4 @@ _MEASURES: dict[str, Callable[[ColumnProfile, Expectation], _Found | None]] = {
     "missing": _missing,
     "quantile": _quantile,
     "unique": _unique,
-}
-
-_TITLES = {
-    "among": "one of",
-    "distinct": "distinct values",
-    "range": "values",
-    "type": "type",
-    "unique": "share of distinct values",
 }

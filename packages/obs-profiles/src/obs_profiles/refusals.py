@@ -1,4 +1,4 @@
-"""What tells that data drifted, is not as expected, is damaged, or could not be checked."""
+"""What tells that data drifted, is not as expected, or could not be checked."""
 
 from __future__ import annotations
 
@@ -8,23 +8,17 @@ from typing import TYPE_CHECKING
 from obs_core import ObsError
 
 if TYPE_CHECKING:
-    from obs_profiles.comparison import ColumnDrift
-    from obs_profiles.expectations import Verdict
+    from obs_profiles.comparison.compared import ColumnDrift
+    from obs_profiles.expected import Verdict
 
 __all__ = [
-    "LONGEST_PROBLEM",
     "DriftError",
     "DriftWarning",
     "ExpectationError",
     "ExpectationWarning",
-    "ProfileFormatError",
     "UncheckedError",
     "UncheckedWarning",
 ]
-
-
-LONGEST_PROBLEM = 200
-"""Characters of what a library says of data that it cannot read: it may repeat half of it."""
 
 
 class DriftWarning(UserWarning):
@@ -61,10 +55,6 @@ class ExpectationError(ObsError, ValueError):
     def __init__(self, message: str, failed: list[Verdict]) -> None:
         super().__init__(message)
         self.failed = failed
-
-
-class ProfileFormatError(ObsError, ValueError):
-    """Bytes are no profile, or one of a newer version; or data is damaged."""
 
 
 class UncheckedWarning(UserWarning):

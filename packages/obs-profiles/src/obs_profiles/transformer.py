@@ -96,4 +96,4 @@ class CheckedRenderer:
         """
         if not isinstance(python_value, Checked):
             raise TypeError(f"CheckedRenderer takes what obs_profiles.check returns, not {type(python_value).__name__}")
-        return checked_html(python_value)
+        return checked_html(python_value.verdicts, python_value.rows)

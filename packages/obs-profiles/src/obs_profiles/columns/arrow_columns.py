@@ -12,7 +12,7 @@ from obs_profiles.columns.arrays import read_booleans, read_numbers
 from obs_profiles.columns.objects import read_objects, read_or_look
 from obs_profiles.columns.texts import PackedTexts
 from obs_profiles.columns.values import ColumnValues, CountedTexts, Durations, Times
-from obs_profiles.refusals import LONGEST_PROBLEM, ProfileFormatError
+from obs_profiles.damage import LONGEST_PROBLEM, ProfileFormatError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,7 @@ from obs_core.secrets import mask
 from obs_profiles.columns.arrays import read_array
 from obs_profiles.columns.objects import look, read_objects
 from obs_profiles.columns.values import ColumnValues
-from obs_profiles.refusals import LONGEST_PROBLEM, ProfileFormatError
+from obs_profiles.damage import LONGEST_PROBLEM, ProfileFormatError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,10 +16,10 @@ import numpy as np
 
 from obs_core.interruptions import let_pass
 from obs_core.rendering import bounded_repr
-from obs_profiles.columns.arrays import whole_units
 from obs_profiles.columns.texts import PackedTexts
+from obs_profiles.columns.units import whole_units
 from obs_profiles.columns.values import ColumnValues, CountedNumbers, CountedTexts, Durations, Times
-from obs_profiles.refusals import ProfileFormatError
+from obs_profiles.damage import ProfileFormatError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from obs_profiles.profiles import ColumnProfile, NumberProfile
+from obs_profiles.column_profiles import ColumnProfile, NumberProfile
 from obs_profiles.wording import digits_text, number_text, whole_text
 
 __all__ = ["goes_on", "number_writer"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import numpy as np
 
+from obs_profiles.column_profiles import ColumnProfile, NumberProfile, TextProfile, TimeProfile
+from obs_profiles.damage import ProfileFormatError
 from obs_profiles.files.arrays import unpacked_floats, unpacked_integers
 from obs_profiles.files.records import (
     MAGIC,
@@ -24,8 +26,7 @@ from obs_profiles.files.records import (
     TextRecord,
     TimeRecord,
 )
-from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, TimeProfile
-from obs_profiles.refusals import ProfileFormatError
+from obs_profiles.plain_profiles import PlainProfile
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 from obs_profiles.sketches.numbers import canonical
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["is_profile", "read"]
+
+P = TypeVar("P", bound=PlainProfile)
 
 _WHYLOGS = b"WHY1"
 _MOST = 1 << 29
@@ -65,14 +68,18 @@ def is_profile(data: bytes) -> bool:
     return data.startswith((MAGIC, _WHYLOGS))
 
 
-def read(data: bytes) -> Profile:
+def read(data: bytes, kind: type[P]) -> P:
     """Read a profile of our own, or one of whylogs.
+
+    Args:
+        data: All bytes of its file.
+        kind: The class that it is to have.
 
     Raises:
         ProfileFormatError: It is neither.
     """
     if data[: len(_WHYLOGS)] == _WHYLOGS:
-        return _read_whylogs(data)
+        return _read_whylogs(data, kind)
     if data[: len(MAGIC)] != MAGIC or len(data) <= len(MAGIC):
         raise ProfileFormatError(
             f"these {len(data):,} bytes are no profile: one begins with {MAGIC!r}, one of whylogs with {_WHYLOGS!r},"
@@ -92,26 +99,26 @@ def read(data: bytes) -> Profile:
             raise ProfileFormatError(f"this profile of {len(data):,} bytes is cut off, or too large")
         if inflate.unused_data:
             raise ProfileFormatError(f"behind this profile are {len(inflate.unused_data):,} bytes that are none of it")
-        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord), len(data))
+        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord), len(data), kind)
     except ProfileFormatError:
         raise
     except _DAMAGES as error:
         raise ProfileFormatError(f"this profile of {len(data):,} bytes is damaged: {error}") from error
 
 
-def _read_whylogs(data: bytes) -> Profile:
+def _read_whylogs(data: bytes, kind: type[P]) -> P:
     from obs_profiles.files.whylogs import read_whylogs
     from obs_profiles.files.writing import record_of
 
     try:
         # What it says is checked as if we had written it.
         content = msgspec.msgpack.encode(record_of(read_whylogs(data)))
-        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord), len(data))
+        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord), len(data), kind)
     except _DAMAGES as error:
         raise ProfileFormatError(f"this profile of whylogs, of {len(data):,} bytes, is damaged: {error}") from error
 
 
-def _profile(record: ProfileRecord, size: int) -> Profile:
+def _profile(record: ProfileRecord, size: int, kind: type[P]) -> P:
     most = min(_MOST_COLUMNS, _FEW_COLUMNS + size // _LEAST_OF_A_COLUMN)
     columns = len(record.columns)
     parts = []
@@ -120,8 +127,8 @@ def _profile(record: ProfileRecord, size: int) -> Profile:
         parts.append((value, msgspec.msgpack.decode(content, type=SegmentRecord)))
         columns += len(parts[-1][1].columns)
     _check_columns(columns, most)
-    segments = {value: Profile(_columns(part), part.rows, made=part.made) for value, part in parts}
-    return Profile(
+    segments = {value: kind(_columns(part), part.rows, made=part.made) for value, part in parts}
+    return kind(
         _columns(record),
         record.rows,
         segments=segments,
