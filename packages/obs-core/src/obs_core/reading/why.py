@@ -10,7 +10,7 @@ from msgspec import Struct, field, structs
 
 from obs_core import clock
 from obs_core.assembly.assembly import Assembly
-from obs_core.journal.logs import read_log
+from obs_core.journal.log_reader import read_log
 from obs_core.journal.reader import segment_names
 from obs_core.model import ExecutionView, SpanTable, Status, TaskView
 from obs_core.provenance import command_name
