@@ -349,7 +349,7 @@ def test_pandera_warns_of_nothing_that_is_on_its_way_out() -> None:
     subprocess.run([sys.executable, *warnings, "-c", code], check=True)
 
 
-def test_floats_of_a_row_have_six_digits_and_the_value_that_failed_all_of_its_own():
+def test_floats_of_a_row_have_six_digits_and_the_value_that_failed_all_of_its_own() -> None:
     data = pd.DataFrame({"share": [0.1 + 0.2, 0.25, 1234567.891, np.inf]})
     html = report(pa.DataFrameSchema({"share": pa.Column(float, pa.Check.le(0.3))}), data)
     cells = re.findall(r'<td class="number[^"]*"( title="[^"]*")?>(.*?)</td>', html.partition("Offending rows")[2])
