@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import pkgutil
 import re
 import sys
 import tomllib
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
 import obs_core
 import obs_core.testing
@@ -79,3 +83,33 @@ def test_the_reference_has_every_public_name_once() -> None:
     assert sorted(shown) == sorted(set(obs_core.__all__) - {"__version__"})
     tested = re.findall(r"^::: obs_core\.testing\.(\w+)$", "\n".join(pages), re.MULTILINE)
     assert sorted(tested) == sorted(obs_core.testing.__all__)
+
+
+def documented() -> list[Any]:
+    """What the API reference shows of obs-core: functions, classes, and their public methods."""
+    pages = "".join((ROOT / "docs" / page).read_text() for page in ("reference.md", "reference-integrations.md"))
+    shown = [
+        pkgutil.resolve_name(name) for name in re.findall(r"^::: (obs_core\.(?!testing)[\w.]+)$", pages, re.MULTILINE)
+    ]
+    methods = (
+        getattr(one, name)
+        for one in filter(inspect.isclass, shown)
+        for name, value in vars(one).items()
+        if not name.startswith("_")
+        and isinstance(value, FunctionType | classmethod | staticmethod)
+        and not documented_above(one, name)
+    )
+    return [*filter(inspect.isfunction, shown), *methods]
+
+
+def documented_above(kind: type, method: str) -> bool:
+    return any("Args:" in (getattr(base, method).__doc__ or "") for base in kind.__mro__[1:] if hasattr(base, method))
+
+
+def test_the_reference_tells_of_each_function_what_its_arguments_are() -> None:
+    silent = [
+        function.__qualname__
+        for function in documented()
+        if set(inspect.signature(function).parameters) - {"self"} and "Args:" not in (inspect.getdoc(function) or "")
+    ]
+    assert silent == []

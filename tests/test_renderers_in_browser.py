@@ -1,5 +1,6 @@
 """Every renderer's page in a real browser: it draws, offline, light and dark, and answers the reader."""
 
+import json
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -146,6 +147,27 @@ def test_columns_of_a_profile_are_found_by_name_and_kind(show):
     assert page.locator("article:visible").count() == 0
     page.get_by_label("Search columns by name").fill("3")
     assert page.locator("article:visible h3").all_text_contents() == ["number3"]
+
+
+def test_names_of_the_columns_shown_are_copied_in_their_order(show):
+    frame = pd.DataFrame({f"{kind}{place}": values for place in range(8) for kind, values in _TWO_KINDS.items()})
+    page = show(r.FrameProfilingRenderer().to_html(frame))
+    page.evaluate(
+        "document.addEventListener('copy', () => { window.copied = document.activeElement.value; }, { capture: true })"
+    )
+
+    def copied():
+        page.get_by_role("button", name="Copy names").click()
+        page.get_by_role("button", name="Copied").wait_for()
+        page.get_by_role("button", name="Copy names").wait_for()
+        return json.loads(page.evaluate("window.copied"))
+
+    assert copied() == list(frame)
+    page.get_by_label("Order of the columns").select_option("by name")
+    assert copied() == sorted(frame)
+    page.get_by_role("button", name="8 text columns").or_(page.get_by_role("button", name="8 category columns")).click()
+    page.get_by_label("Search columns by name").fill("3")
+    assert copied() == ["text3"]
 
 
 def test_columns_of_a_profile_are_put_in_order(show):

@@ -1,9 +1,10 @@
-"""Make the pictures and the output that README.md and docs/index.md show of README's program, by running it."""
+"""Make the pictures of README.md and the docs, by running README's program and the example pipeline."""
 
 from __future__ import annotations
 
 import io
 import os
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import wrap
@@ -13,6 +14,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import sync_playwright
 
+import example_pictures
 from checkout import ROOT
 from readme_example import DECK, PROGRAM, SHOWN, TASK, Example, digest_of, trace_of
 from terminal_svg import THEMES, Command, drawn
@@ -40,7 +42,18 @@ BORDERS = {"light": "#d1d9e0", "dark": "#3d444d"}
 """The themes, and what separates a picture from a page of the same colour."""
 
 
-def main() -> None:
+def main(wanted: list[str]) -> None:
+    """Take the pictures of README's program (``readme``), of the example pipeline (``example``), or of both."""
+    if not wanted or "readme" in wanted:
+        of_readme()
+    if not wanted or "example" in wanted:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET])
+            example_pictures.take_all(browser)
+            browser.close()
+
+
+def of_readme() -> None:
     """Run the program, show its trace on the pages, and take the pictures."""
     with TemporaryDirectory(prefix="obs-pictures-") as folder:
         example = Example(README, Path(folder))
@@ -107,4 +120,4 @@ def keep(shot: bytes, border: str, to: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.measuring import best, interleaved, middle, print_table, run_fresh
+from tests.benchmarks.peers_of_logs import beside_peers
 
 from obs_core.reading import load_execution
 
@@ -103,6 +104,7 @@ def main() -> None:
     _costs()
     _kills()
     _search()
+    beside_peers()
 
 
 def _costs() -> None:

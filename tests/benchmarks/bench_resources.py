@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks.measuring import best, installed, interleaved, middle, print_table, run_fresh
+from tests.benchmarks.measuring import best, installed, interleaved, interval, middle, print_table, run_fresh
 
 from obs_core import load_execution
 
@@ -47,6 +47,26 @@ with execution("bench") as run:
 print(json.dumps(used))
 """
 
+ONE_A_SECOND = """
+import json, threading, time
+from obs_core import execution
+waiting = threading.Event()
+def deep(calls):
+    waiting.wait() if calls == 0 else deep(calls - 1)
+for _ in range({threads}):
+    threading.Thread(target=deep, args=(50,), daemon=True).start()
+def used():
+    (sampler,) = [one for one in threading.enumerate() if one.name == "obs-sampler"]
+    with open(f"/proc/self/task/{sampler.native_id}/schedstat") as file:
+        return int(file.read().split()[0]) / 1e9
+with execution("bench"):
+    time.sleep(6)
+    began, at = used(), time.monotonic()
+    time.sleep(25)
+    print((used() - began) / (time.monotonic() - at))
+"""
+"""A program that waits; what its sampler takes, and with it what a processor that did other things meanwhile forgot."""
+
 WORK = """
 import time
 import numpy as np
@@ -65,6 +85,30 @@ def arrays():
     for _ in range(80):
         one @ one
 """
+
+PAIRS = """
+import gc, json
+from obs_core import current_context, execution
+from obs_resources.profiler import begin, end
+def measured():
+    whole, own = time.process_time(), time.thread_time()
+    work()
+    return time.process_time() - whole, time.thread_time() - own
+found = []
+with execution("bench"):
+    gc.collect(); gc.disable()
+    for turn in range(16):
+        pair = {}
+        for profiled in (True, False) if turn % 2 else (False, True):
+            wanted = begin(100, current_context().state) if profiled else None
+            time.sleep(0.05)  # its thread has begun, or that of the one before has ended
+            pair[profiled] = measured()
+            if wanted:
+                end(wanted)
+        found.append([pair[True][0] / pair[False][0], 1 - pair[True][1] / pair[True][0]])
+print(json.dumps(found))
+"""
+"""Pieces of work with and without the profiler in turns, in one process: two processes differ by more than it takes."""
 
 BEGIN = "gc.collect(); gc.disable(); began, at = time.process_time(), time.monotonic()"
 END = "used, passed = time.process_time() - began, time.monotonic() - at"
@@ -105,6 +149,7 @@ profiler.stop()
 def main() -> None:
     """Measure all of it."""
     _samples()
+    _pairs()
     _profilers()
     if GROUPS.joinpath("memory.limit_in_bytes").exists() and os.access(GROUPS, os.W_OK):
         _trees()
@@ -116,8 +161,21 @@ def _samples() -> None:
     rows = []
     for threads in (1, 10, 100):
         used = best(json.loads(run_fresh(SAMPLES.replace("{threads}", str(threads)))))
-        rows.append((f"{threads} threads, 50 calls deep", f"{used * 1e6:,.0f} µs", f"{100 * used:.3f} %"))
-    print_table("One sample, written (CPU time)", ("", "a sample", "of a core, at 1 Hz"), rows)
+        second = float(run_fresh(ONE_A_SECOND.replace("{threads}", str(threads)), OBS_RESOURCES="1"))
+        rows.append((f"{threads} threads, 50 calls deep", f"{used * 1e6:,.0f} µs", f"{100 * second:.3f} %"))
+    header = ("", "a sample, of many in a row", "of a core, at one a second")
+    print_table("Samples, written (CPU time)", header, rows)
+
+
+def _pairs() -> None:
+    rows = []
+    for work in ("calls", "loops", "arrays"):
+        found = json.loads(run_fresh(f"{WORK}\nwork = {work}\n{PAIRS}", OPENBLAS_NUM_THREADS="1"))
+        low, ratio, high = interval([pair[0] for pair in found])
+        own = middle([pair[1] for pair in found])
+        rows.append((work, f"{100 * own:.1f} %", f"{ratio:.2f} ({low:.2f} to {high:.2f})"))
+    header = ("workload", "its threads' share of the CPU", "CPU time, without it 1.00 (95 % interval)")
+    print_table("The profiler at 100 Hz, 16 pairs in one process", header, rows)
 
 
 def _profilers() -> None:

@@ -1,15 +1,11 @@
 """Other tools beside obs: each in an environment of its own, since they do not go together.
 
-``OBS_PEERS`` names a folder with one environment for each peer, called as it is, which also holds what obs-core needs::
-
-    uv venv $OBS_PEERS/mlflow
-    uv pip install --python $OBS_PEERS/mlflow/bin/python mlflow msgspec fsspec pyyaml psutil
-
-Peers that are not there are left out.
+``./scripts/hatch env create peers`` makes them all. Peers that are not there are left out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -23,11 +19,17 @@ from typing import Any
 
 __all__ = ["killed", "python_of", "run_of"]
 
+_ENVIRONMENTS = Path(__file__).parents[2] / ".hatch" / "environments"
+
+_READ_AFTER = 4.0
+"""Seconds in which what is left of a peer may save what a killed process has told it."""
+
 _QUIET = {
     "DAGSTER_TELEMETRY_DISABLED": "1",
     "METAFLOW_USER": "ann",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
     "TRACKIO_TELEMETRY": "0",
     "WANDB_ERROR_REPORTING": "false",
     "WANDB_MODE": "offline",
@@ -39,7 +41,7 @@ def python_of(peer: str) -> str | None:
     """Return the Python of a peer's environment; of obs this one, None if there is none."""
     if peer == "obs":
         return sys.executable
-    python = Path(os.environ.get("OBS_PEERS", "/nowhere"), peer, "bin", "python")
+    python = _ENVIRONMENTS / f"peers.{peer}" / "bin" / "python"
     return str(python) if python.exists() else None
 
 
@@ -60,7 +62,9 @@ def run_of(python: str, source: str, arguments: tuple[str, ...] = (), **given: s
     return used.ru_utime + used.ru_stime
 
 
-def killed(python: str, source: str, reader: str, seconds: float, arguments: tuple[str, ...] = ()) -> dict[str, Any]:
+def killed(
+    python: str, source: str, reader: str, seconds: float, arguments: tuple[str, ...] = (), *, alone: bool = False
+) -> dict[str, Any]:
     """Kill a program and all its children, and return what another one, which prints JSON, finds of it.
 
     Args:
@@ -69,6 +73,7 @@ def killed(python: str, source: str, reader: str, seconds: float, arguments: tup
         reader: Run afterwards in the same folder.
         seconds: After its first such line.
         arguments: Of the program.
+        alone: Kill the process alone whose number the program wrote to ``pid``; four seconds later the others.
 
     Returns:
         What the reader printed, and ``counted``: how many there were.
@@ -80,7 +85,12 @@ def killed(python: str, source: str, reader: str, seconds: float, arguments: tup
         while not (counted.exists() and counted.stat().st_size) and victim.poll() is None:
             time.sleep(0.01)
         time.sleep(seconds)
-        os.killpg(victim.pid, signal.SIGKILL)
+        if alone:
+            os.kill(int(Path(folder, "pid").read_text()), signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                victim.wait(_READ_AFTER)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(victim.pid, signal.SIGKILL)
         victim.wait()
         found = subprocess.run(
             [python, "reader.py"], cwd=folder, capture_output=True, text=True, env=environment, check=False

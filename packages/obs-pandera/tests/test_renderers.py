@@ -120,7 +120,7 @@ def test_missing_values_that_a_check_leaves_out_do_not_shift_its_rows() -> None:
     schema = pa.DataFrameSchema({"delay": pa.Column(float, pa.Check.lt(600), nullable=True)})
     html = report(schema, pd.DataFrame({"delay": [None, 5, 700, None, 800]}))
     assert "less_than(600) 2 60.0 % 700.0 at 2 800.0 at 4" in text_of(html)
-    assert re.findall(r'<td class="number cell-bad">(.*?)</td>', html) == ["700.0", "800.0"]
+    assert re.findall(r'<td class="number cell-bad">(.*?)</td>', html) == ["700", "800"]
 
 
 @pytest.mark.parametrize("kind", [np.complex128, np.longdouble])
@@ -347,3 +347,16 @@ def test_pandera_warns_of_nothing_that_is_on_its_way_out() -> None:
     )
     warnings = ["-W", "error::DeprecationWarning", "-W", "error::FutureWarning"]
     subprocess.run([sys.executable, *warnings, "-c", code], check=True)
+
+
+def test_floats_of_a_row_have_six_digits_and_the_value_that_failed_all_of_its_own() -> None:
+    data = pd.DataFrame({"share": [0.1 + 0.2, 0.25, 1234567.891, np.inf]})
+    html = report(pa.DataFrameSchema({"share": pa.Column(float, pa.Check.le(0.3))}), data)
+    cells = re.findall(r'<td class="number[^"]*"( title="[^"]*")?>(.*?)</td>', html.partition("Offending rows")[2])
+
+    assert cells == [
+        (' title="0.30000000000000004"', "0.3"),
+        (' title="1234567.891"', "1234568"),
+        (' title="inf"', "∞"),
+    ]
+    assert '<span class="value">0.30000000000000004</span>' in html

@@ -1,6 +1,7 @@
 """Profiles."""
 
 import decimal
+import json
 import re
 import subprocess
 import sys
@@ -81,6 +82,60 @@ def test_columns_that_go_together_are_named():
 
     assert {profile.associations[0].left, profile.associations[0].right} == {"x", "twice"}
     assert profile.associations[0].pearson == pytest.approx(1)
+
+
+def test_numbers_that_scatter_about_a_line_go_together():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=2_000)
+    y, noise = x + rng.normal(size=2_000), rng.normal(size=2_000)
+    profile, _ = profiled(pd.DataFrame({"x": x, "y": y, "noise": noise}), 2_000)
+    [pair] = [each for each in profile.associations if each.strength >= 0.3]
+
+    assert (pair.left, pair.right) == ("x", "y")
+    assert pair.cramer < 0.3
+    assert 0.6 < pair.strength < pair.pearson < 0.8
+
+
+@pytest.mark.parametrize("rows", [3, 4, 8])
+def test_few_rows_on_a_line_by_chance_do_not_go_together(rows):
+    noise = (pd.DataFrame(np.random.default_rng(seed).normal(size=(rows, 5))) for seed in range(20))
+    found = [pair for frame in noise for pair in profiled(frame)[0].associations if pair.strength >= 0.3]
+
+    assert len(found) <= 1  # of 200 pairs
+
+
+def test_values_without_a_bar_are_counted():
+    values = [f"v{place}" for place in range(12) for _ in range(20 - place)]
+    html = FrameProfilingRenderer().to_html(pd.DataFrame({"a": [*values, None, None]}))
+    others = sum(20 - place for place in range(7, 12))
+
+    assert re.findall(r"<li title=\"v(\d+): (\d+)\">", html) == [(str(place), str(20 - place)) for place in range(7)]
+    assert f'<li class="others" title="{others}"><span>5 other values</span><b>{100 * others / 176:.1f} %</b>' in html
+
+
+def test_eight_values_have_a_bar_each_and_no_others():
+    html = FrameProfilingRenderer().to_html(pd.DataFrame({"a": list("abcdefgh") * 3}))
+
+    assert len(re.findall(r'<li title="', html)) == 8
+    assert 'class="others"' not in html
+
+
+def test_a_sample_does_not_say_how_many_other_values_there_are():
+    html = FrameProfilingRenderer(max_rows=500).to_html(pd.DataFrame({"a": [f"v{n % 50}" for n in range(1000)]}))
+
+    assert re.search(r"<span>other values</span><b>about \d+\.\d %</b>", html)
+
+
+@pytest.mark.parametrize(
+    ("columns", "copied"),
+    [(["a", "</script>"], ["a", "</script>"]), (["a", 1], None), ([("a", "b"), ("a", "c")], None)],
+)
+def test_names_can_be_copied_where_columns_are_found_by_text(columns, copied):
+    html = FrameProfilingRenderer().to_html(pd.DataFrame([[1, 2]], columns=columns))
+    found = re.search(r'<script type="application/json" class="names">(.*?)</script>', html)
+
+    assert (found and json.loads(found[1])) == copied
+    assert ('data-copy="names"' in html) == (copied is not None)
 
 
 def test_a_long_table_is_sampled_and_the_page_says_so():

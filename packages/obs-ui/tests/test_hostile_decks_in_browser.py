@@ -228,6 +228,26 @@ def test_a_deck_that_never_ends_can_be_closed_and_the_others_still_open(
     expect(page.get_by_role("heading", name="Executions")).to_be_visible()
 
 
+def test_a_hidden_deck_that_never_ends_is_not_the_last_that_is_seen(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    begins = "<script>parent.postMessage('begun', '*'); setTimeout(() => { for (;;); }, 0)</script>"
+    page = open_page(serve().url + record(fine="<p>all is well</p>", loops=begins, also="<p>here too</p>"))
+    expect(deck_frame(page).get_by_text("all is well")).to_be_visible()
+    said = "new Promise(resolve => addEventListener('message', ({ data }) => data === 'begun' && resolve()))"
+    page.evaluate(f"() => {{ window.begun = {said} }}")
+    page.get_by_role("tab", name="loops").click()
+    page.evaluate("window.begun")
+    page.get_by_role("tab", name="also").click()
+    shown = page.locator(".panel:not(.away) > iframe:not(.arriving)")
+    offer = page.get_by_role("button", name="Close it")
+    expect(shown.or_(offer)).to_be_visible()  # a browser may give each deck a process of its own
+    if offer.is_visible():
+        offer.click()
+        page.get_by_role("button", name="Open it again").click()
+    expect(deck_frame(page).get_by_text("here too")).to_be_visible()
+
+
 def test_a_deck_that_floods_the_page_is_closed(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
     page = open_page(serve().url + record(floods=FLOODS, fine="<p>all is well</p>"))
     expect(page.get_by_text("It was closed, since it sent this page messages without end.")).to_be_visible()

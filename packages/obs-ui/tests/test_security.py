@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from obs_core import Deck, execution, load_execution, task
 from obs_core.store import open_store
 from obs_ui.app import make_app
 from obs_ui.index import connect, default_address
+from obs_ui.links import Links
 from obs_ui.security import Access, is_loopback
 
 Connect = Callable[..., TestClient]
@@ -61,6 +66,55 @@ def test_a_foreign_name_is_refused(client: Connect, host: str) -> None:
 def test_an_address_and_the_servers_own_names_are_fine(client: Connect, host: str) -> None:
     access = Access(frozenset({"localhost", "team.lan"}))
     assert client(access).get("/executions", headers={"host": host}).status_code == 200
+
+
+PAGE = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    ("access", "address", "host", "code", "told"),
+    [
+        (Access(token="right"), "/executions", "localhost", 401, "Open the address that <code>obs ui</code> printed"),
+        (Access(user_header="X-User"), "/executions", "localhost", 401, "by the proxy&#x27;s address"),
+        (Access(), "/executions", "evil.example", 421, "--allow-host"),
+        (Access(links=Links("no-file")), "/links/forged/executions/x", "localhost", 403, "This link is not valid."),
+        (Access(), "/nothing", "localhost", 404, "There is no page at this address."),
+    ],
+)
+def test_who_is_refused_gets_a_page_that_says_what_to_do(
+    client: Connect, access: Access, address: str, host: str, code: int, told: str
+) -> None:
+    answer = client(access).get(address, headers=PAGE | {"host": host})
+    assert (answer.status_code, answer.headers["content-type"]) == (code, "text/html; charset=utf-8")
+    assert html.unescape(told) in html.unescape(answer.text)
+
+
+def test_the_page_of_a_refusal_needs_nothing_else_and_runs_nothing(client: Connect) -> None:
+    answer = client(Access(token="right")).get("/executions", headers=PAGE)
+    (style,) = re.findall("<style>(.*?)</style>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = answer.headers["content-security-policy"]
+    assert (f"style-src 'sha256-{digest}'" in policy, "default-src 'none'" in policy, "script-src" in policy) == (
+        True,
+        True,
+        False,
+    )
+    assert not re.search("<script|<link|src=|url\\(", answer.text)
+
+
+def test_a_program_that_is_refused_gets_one_line(client: Connect) -> None:
+    answer = client(Access(token="right")).get("/executions", headers={"accept": "application/json"})
+    assert (answer.headers["content-type"], answer.text.count("\n")) == ("text/plain; charset=utf-8", 1)
+
+
+def test_an_error_of_our_own_is_told_on_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store()
+    app = make_app(store, connect(default_address(store)))
+    monkeypatch.setattr(app.state.site, "page", lambda *_, **__: 1 // 0)
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as asked:
+        answer = asked.get("/executions", headers=PAGE)
+    assert (answer.status_code, "The terminal in which it runs tells the error" in answer.text) == (500, True)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])

@@ -23,8 +23,9 @@ from obs_core.recording.operations import OperationLog
 from obs_core.store import open_store
 from obs_core.trace.busy_workers import busy_workers
 from obs_core.trace.tree import SpanTree
+from obs_ui import bare_spans
 from obs_ui.columns import FAILED, SpanColumns
-from obs_ui.decoding import SpanLine, decode
+from obs_ui.decoding import Decoded, SpanLine, decode
 from obs_ui.snapshots import FollowedExecution, Snapshot
 from obs_ui.timeline import Timeline
 from obs_ui.trace import Trace
@@ -192,6 +193,11 @@ def test_what_failed_is_marked() -> None:
     assert [trace.name(row) for row in np.flatnonzero(trace.flags & FAILED).tolist()] == ["worse"]
 
 
+def take(columns: SpanColumns, lines: bytes) -> None:
+    for added in decode(lines):
+        columns.take("main", added)
+
+
 trees = st.lists(
     st.tuples(st.integers(0, 10**6), st.integers(0, 10**5), st.integers(0, 400), st.sampled_from("abc")), max_size=60
 )
@@ -202,12 +208,12 @@ def traced(spans: list[tuple[int, int, int, str]], epoch: int = 10**18) -> Trace
     columns = SpanColumns()
     start: list[Any] = [records.ExecutionStart(1, "night", 0, {}, "", "", "")]
     process = Process("host", "machine", 1, 0)
-    columns.take("main", [], [records.Head(1, "id", "main", epoch, process, "3.13", "0"), *start])
+    columns.take("main", Decoded(None, [], [records.Head(1, "id", "main", epoch, process, "3.13", "0"), *start]))
     rows = [
         SpanLine(number, parent % (len(spans) + 2), name, begin, duration, 0)
         for number, (begin, duration, parent, name) in enumerate(spans, 2)
     ]
-    columns.take("main", rows, [])
+    columns.take("main", Decoded(None, rows, []))
     return Trace(columns, epoch + 2 * 10**6, "succeeded")
 
 
@@ -252,7 +258,7 @@ def test_a_window_gathers_what_shares_a_pixel() -> None:
 def test_a_failed_span_is_seen_however_far_away() -> None:
     lines = b'["span",2,1,"good",0,5,0]\n["span",3,1,"bad",10,5,0,"ValueError"]\n["span",4,1,"good",20,5,0]\n'
     columns = SpanColumns()
-    columns.take("main", *decode(lines))
+    take(columns, lines)
     trace = Trace(columns, 10**9, "succeeded")
     bars = Timeline(trace).window(0, 10**9, 10, range(5))["bars"]
     assert [bar[4:6] for bar in bars if bar[0] == 1] == [[3, FAILED]]
@@ -260,7 +266,7 @@ def test_a_failed_span_is_seen_however_far_away() -> None:
 
 def test_an_open_span_lasts_until_its_writer_was_last_heard_of() -> None:
     columns = SpanColumns()
-    columns.take("main", *decode(b'["open",2,1,"reading",100]\n["span",3,2,"part",150,50,0]\n'))
+    take(columns, b'["open",2,1,"reading",100]\n["span",3,2,"part",150,50,0]\n')
     trace = Trace(columns, 5_000, "lost")
     assert (int(trace.durations[1]), trace.status(1)) == (100, "lost")
 
@@ -272,7 +278,7 @@ def test_damaged_spans_are_left_out_and_the_others_kept() -> None:
         b'["span",8]\n["span",9,"other.2","good",3,4,0]\n["span",10,1,"torn"'
     )
     columns = SpanColumns()
-    columns.take("main", *decode(lines))
+    take(columns, lines)
     trace = Trace(columns, 100, "succeeded")
     assert [(trace.name(row), trace.ref(row)) for row in range(1, len(trace))] == [
         ("good", "main.2"),
@@ -282,10 +288,86 @@ def test_damaged_spans_are_left_out_and_the_others_kept() -> None:
 
 def test_of_a_span_that_was_written_twice_the_last_line_counts() -> None:
     columns = SpanColumns()
-    columns.take(
-        "main", *decode(b'["span",2,1,"first",0,5,0]\n["span",3,1,"other",0,5,0]\n["span",2,1,"last",0,7,0]\n')
-    )
-    columns.take("main", *decode(b'["span",3,1,"another",0,9,0]\n'))
+    take(columns, b'["span",2,1,"first",0,5,0]\n["span",3,1,"other",0,5,0]\n["span",2,1,"last",0,7,0]\n')
+    take(columns, b'["span",3,1,"another",0,9,0]\n')
     trace = Trace(columns, 100, "succeeded")
     found = {trace.ref(row): (trace.name(row), int(trace.durations[row])) for row in range(1, len(trace))}
     assert found == {"main.2": ("last", 7), "main.3": ("another", 9)}
+
+
+TELLING = [
+    b'["span",4,,"no parent",1,1,1]',
+    b'["spam",4,1,"no span",1,1,1]',
+    b'["span",4,1,12345,1,1,1]',
+    b'["span",4,1,"a"b",1,1,1]',
+    b'["span",4,1,"\xff",1,1,1]',
+    b'["span",4,1,"no end",1,1,1}',
+    b'["span",4,1,"negative",-1,1,1]',
+    b'["span",4,1,"a dot",1.0,1,1]',
+    b'["span",4,1,"letters",1,1a,1]',
+    b'["span",4,1,"of another writer","other.1",1,1]',
+    b'["span",300000000,1,"too high",1,1,1]',
+    b'["span",4,1,"sixteen digits",1234567890123456,1,1]',
+    b'["span",4,1,"seventeen digits",12345678901234567,1,1]',
+    b'["span",4,1,"a, b",1,1,1]',
+    b'["span",4,1,"a,b",1,1]',
+    b'["span",4,1,"a\\",1,1,1]',
+    b'["span",4,1,"a\\"b\\u00e9",1,1,1]',
+    b'["span",4,1,"",0,0,0]',
+    b'["span",4,1,"failed",1,1,1,"ValueError"]',
+    b'["span",4,1,"keyed",1,1,1,null,{"a":1},"key"]',
+    b'["span",2,1,"written again",1,9,1]',
+    b'["span",2,1,"written again",1,9,1,null,{"a":1}]\n["span",2,1,"and again",1,8,1]',
+    b'["span",4,1,"Abcdefgh12345678",1,1,1]\n["span",5,1,"Xbcdefgh12345678",1,1,1]',
+    b'["span",4,1,"A bcdefgh12345678",1,1,1]\n["span",5,1,"X bcdefgh12345678",1,1,1]',
+    b'["span",4,1,"h12345678",1,1,1]\n["span",5,1,"12345678",1,1,1]',
+    b"",
+    b",,,,,,",
+    b",,,,,,                        ",
+    b'["check",1,2,3,4,5,6]',
+]
+
+
+@pytest.mark.parametrize("line", TELLING)
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_lines_read_by_columns_say_what_they_say_one_by_one(line: bytes, end: bytes) -> None:
+    agree(b'["span",2,1,"first",0,5,0]\n' + line + b'\n["span",3,1,"last",20,5,0]' + end)
+    agree(line + end)
+
+
+NAMES = st.text('ab,"\\é\n', max_size=20)
+TIMES = st.integers(0, 10**17)
+
+
+MORE = st.sampled_from([(), ("ValueError",), (None, {"a": 1})])
+
+
+@given(st.lists(st.tuples(NAMES, TIMES, TIMES, TIMES, MORE)))
+def test_spans_read_by_columns_are_those_read_one_by_one(spans: list[tuple[Any, ...]]) -> None:
+    lines = [
+        json.dumps(["span", number, 1, *values, *more], separators=(",", ":"), ensure_ascii=False)
+        for number, (*values, more) in enumerate(spans, 2)
+    ]
+    agree("\n".join(lines).encode())
+
+
+def agree(lines: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(bare_spans, "_WORTH_COLUMNS", 0)
+        by_columns = table_of(lines)
+        patched.setattr(bare_spans, "_WORTH_COLUMNS", len(lines) + 1)
+        assert by_columns == table_of(lines)
+
+
+def table_of(lines: bytes) -> list[tuple[Any, ...]]:
+    columns = SpanColumns()
+    take(columns, lines)
+    trace = Trace(columns, 10**18, "lost")
+    return sorted(
+        (
+            *(trace.ref(row), trace.name(row), trace.ref(trace.parents[row]), int(trace.starts[row])),
+            *(int(trace.durations[row]), int(trace.process_times[row]), int(trace.flags[row])),
+            *(trace.errors.get(row), str(trace.attributes_of(row))),
+        )
+        for row in range(1, len(trace))
+    )

@@ -26,9 +26,12 @@ def warn(message: str) -> None:
 
     Nor does it matter whether there is anybody to tell: standard error may be closed, its encoding broken, or memory
     short.
+
+    Args:
+        message: What went wrong, in a sentence.
     """
     try:
-        warnings.warn(message, ObsWarning, stacklevel=3)
+        warnings.warn(message, ObsWarning, stacklevel=_place())
     except ObsWarning:
         if strict():
             raise
@@ -36,6 +39,20 @@ def warn(message: str) -> None:
         sent = interruption(error, sys._getframe(0))
         if sent is not None:
             raise sent from None
+
+
+def _place() -> int:
+    """Return how many calls above `warn` the user's code is: a warning is of use with the line that it is about.
+
+    In a thread of obs there is none: then it is whoever called `warn`.
+    """
+    level = 2
+    frame: FrameType | None = sys._getframe(level)
+    while frame is not None and (name := str(frame.f_globals.get("__name__"))) != "threading":
+        if name.partition(".")[0] != "obs_core":
+            return level
+        level, frame = level + 1, frame.f_back
+    return 3
 
 
 _PAUSES = 0x20 | 0x80 | 0x200

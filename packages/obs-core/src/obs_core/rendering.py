@@ -51,7 +51,14 @@ class Renderable(Protocol):
     """
 
     def to_html(self, python_value: Any) -> str:
-        """Draw a value as HTML."""
+        """Draw a value as HTML.
+
+        Args:
+            python_value: The value.
+
+        Returns:
+            An HTML fragment. Escape what comes from the value: see `escape`.
+        """
         ...
 
 

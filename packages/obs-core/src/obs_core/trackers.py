@@ -150,21 +150,42 @@ class Tracker(TaskDecorator):
         raise NotImplementedError(f"{type(self).__name__} must define begin(call, origin, key)")
 
     def address(self, experiment: Any) -> str:
-        """Return where the experiment is: its URL, or offline what to type to send it."""
+        """Return where the experiment is.
+
+        Args:
+            experiment: What `begin` returned.
+
+        Returns:
+            Its URL; offline, the command that uploads it.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define address(experiment)")
 
     def finish(self, call: TaskCall, experiment: Any, *, failed: bool) -> None:
-        """End the experiment with its true end state."""
+        """End the experiment with its true end state.
+
+        Args:
+            call: The task's call.
+            experiment: What `begin` returned.
+            failed: Whether the task raised.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define finish(call, experiment, failed)")
 
     def active(self, experiment: Any) -> Any:
-        """Return a context manager in which the task runs; by default one that does nothing."""
+        """Return a context manager in which the task runs; by default one that does nothing.
+
+        Args:
+            experiment: What `begin` returned.
+        """
         return contextlib.nullcontext(experiment)
 
     def mirror(self, call: TaskCall, experiment: Any) -> Mirror | None:  # noqa: ARG002
-        """Return what hands on to the experiment what the task logs with `log_metric`; by default nothing does.
+        """Return what passes on to the experiment what the task logs with `log_metric`; by default nothing does.
 
         It is also the place to let what the experiment's client is told be recorded in the task (`record_metrics`).
+
+        Args:
+            call: The task's call.
+            experiment: What `begin` returned.
         """
         return None
 

@@ -81,11 +81,19 @@ class TypeTransformer(Generic[T]):
         return True
 
     def to_bytes(self, value: T) -> bytes:
-        """Write a value as bytes."""
+        """Write a value as bytes.
+
+        Args:
+            value: A value of the transformer's type.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define to_bytes(value) -> bytes")
 
     def from_bytes(self, data: bytes) -> T:
-        """Make the value again from what `to_bytes` wrote."""
+        """Make the value again.
+
+        Args:
+            data: What `to_bytes` wrote, perhaps by an older version.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define from_bytes(data) -> value")
 
     def differences(self, before: T, after: T) -> Iterable[tuple[str, str | None, str | None]]:  # noqa: ARG002

@@ -313,6 +313,16 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     assert complaint.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["ui", "site"])
+def test_a_command_of_a_package_that_is_not_there_says_what_to_install(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("obs_core.values.registry.declared", lambda _: ())
+    assert obs([command]) == 2
+    said = capsys.readouterr().err
+    assert said == f"obs: there is no command '{command}': it comes with the package obs-ui (pip install obs-ui)\n"
+
+
 def test_python_m_obs_core_is_the_same_command(run_id: str) -> None:
     result = subprocess.run([sys.executable, "-m", "obs_core", "ls"], capture_output=True, text=True, check=True)
     assert run_id in result.stdout

@@ -354,8 +354,9 @@ class Sampling:
     def sample(self, runs):
         for run in runs:
             journal = run.journal
-            used = {"container.memory": MEMORY, "container.limit": 2**30, "rss": 5e7}
-            journal.append(records.Sample(journal.now(), used))
+            for at, memory in ((journal.now() - 10**9, BEFORE), (journal.now(), MEMORY)):
+                used = {"container.memory": memory, "container.limit": 2**30, "rss": 5e7}
+                journal.append(records.Sample(at, used))
             journal.append(records.Calls(1, [(-1, "main", "/jobs/train.py", 4), (1, "merged", "/jobs/join.py", 88)]))
             journal.append(records.Stacks(journal.now(), [("Other", None, 1), ("MainThread", None, 2)]))
             journal.flush()
@@ -366,17 +367,29 @@ samplers._made = lambda: [Sampling()]
 """
 
 
-@pytest.mark.parametrize(("memory", "cause"), [(1003 * 2**20, "out-of-memory"), (500 * 2**20, "vanished")])
+@pytest.mark.parametrize(
+    ("before", "memory", "cause"),
+    [
+        (1003 * 2**20, 1003 * 2**20, "out-of-memory"),
+        (500 * 2**20, 500 * 2**20, "vanished"),
+        (300 * 2**20, 700 * 2**20, "out-of-memory"),  # the next sample would have been beyond the limit
+        (500 * 2**20, 700 * 2**20, "vanished"),
+        (1000 * 2**20, 700 * 2**20, "vanished"),
+    ],
+)
 def test_memory_near_its_limit_makes_it_the_probable_cause(
     run_script: Callable[..., subprocess.CompletedProcess[str]],
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
+    before: int,
     memory: int,
     cause: str,
 ) -> None:
     monkeypatch.delenv("OBS_RESOURCES", raising=False)
     how = "while not sampled: time.sleep(0.02)\n        print('row 17', flush=True); os.kill(os.getpid(), 9)"
-    run_script(SAMPLED.replace("MEMORY", str(memory)) + SOURCE.replace("HOW", how), check=False)
+    run_script(
+        SAMPLED.replace("MEMORY", str(memory)).replace("BEFORE", str(before)) + SOURCE.replace("HOW", how), check=False
+    )
     found = newest(folder)
     assert (found.cause, found.known) == (cause, False)
     assert found.memory is not None
@@ -386,10 +399,16 @@ def test_memory_near_its_limit_makes_it_the_probable_cause(
     assert "at join.py:88" in found.paragraph
     assert 'The last it said: "row 17".' in found.paragraph
     if cause == "out-of-memory":
-        assert (
-            "was killed, probably for its memory: 1.1 of 1.1 GB (97.9 %) were in use at its last sign of life"
-            in found.paragraph
+        used, grew = (
+            ("0.7 of 1.1 GB (68.4 %)", ", and each second 419 MB more")
+            if memory > before
+            else (
+                "1.1 of 1.1 GB (97.9 %)",
+                "",
+            )
         )
+        told = f"was killed, probably for its memory: {used} were in use at its last sign of life{grew}."
+        assert told in found.paragraph
 
 
 @pytest.fixture
@@ -611,7 +630,7 @@ def test_how_far_the_loops_came_is_told(
     found = newest(folder)
     assert [loop.split(" it, ")[0] for loop in found.loops] == ["epoch: 20 of 30", "model: 0 of 3"]
     assert "Its loop had come this far: epoch: 20 of 30 it, 66 %" in found.paragraph
-    assert dict(sections_of(found))["Loops that did not come to their end"] == found.loops
+    assert dict(sections_of(found))["Unfinished loops"] == found.loops
 
 
 def test_how_far_the_loop_of_a_task_that_failed_came_is_told(folder: Path) -> None:

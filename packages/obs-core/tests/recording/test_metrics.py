@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import linecache
 import math
 import os
 import re
@@ -228,6 +229,23 @@ def test_metrics_of_tasks_side_by_side_are_told_apart(store: RecordingStore) -> 
     assert list(read.metrics("loss").value) == [1.0, 2.0]
     with pytest.raises(KeyError, match=r"no metric 'los' in execution .*; there are: 'loss'"):
         read.metrics("los")
+
+
+def test_of_many_metrics_an_error_names_those_that_are_meant(store: RecordingStore) -> None:
+    with execution("night"):
+        log_metrics({f"layer {number}": 0.5 for number in range(900)} | {"loss": 0.1})
+    with pytest.raises(KeyError) as raised:
+        load_execution("last", store).metrics("los")
+    assert "of 901 these are closest: 'loss', 'la" in str(raised.value)
+    assert len(str(raised.value)) < 250
+
+
+def test_a_warning_points_to_the_line_that_logged(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBS_STRICT", "0")
+    with execution("night"), pytest.warns(ObsWarning) as caught:
+        log_metric("loss", "low")
+    (warning,) = caught
+    assert (warning.filename, "log_metric" in linecache.getline(__file__, warning.lineno)) == (__file__, True)
 
 
 def test_threads_that_log_one_metric_lose_nothing_and_mix_nothing(store: RecordingStore) -> None:

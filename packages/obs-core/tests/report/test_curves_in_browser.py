@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import obs_core.report
 from obs_core.rendering import render
 from obs_core.text.numbers import precise
 from obs_core.values.curves import Columns, Curve, Curves
@@ -112,3 +114,13 @@ def test_the_table_and_the_chart_write_a_number_alike(show: Callable[..., Any], 
     assert page.locator("table:not(.u-legend) tbody td").nth(1).text_content() == told
     page.locator(".u-over").hover()
     assert page.locator(".u-legend .u-value").nth(1).text_content() == told
+
+
+def test_a_chart_writes_numbers_as_the_table_does(browser: Any) -> None:
+    page = browser.new_page()
+    page.add_script_tag(path=str(Path(obs_core.report.__file__).with_name("numbers.js")))
+    digits = (1, 1.5, 1.23456789, 9.99999949, -1, -1.5, -1.23456789, -9.99999949)
+    values = [0.0, -0.0, 5e-324, 1.797e308, 1 / 3, 2.5, 12345.678, 99999.95, 12345.25, 12345.75, 100000.5, 100001.5]
+    values += [each * 10.0**power for each in digits for power in range(-9, 17)]
+
+    assert page.evaluate("values => values.map(obsNumbers.number)", values) == [precise(value) for value in values]

@@ -15,7 +15,6 @@ from obs_core.journal import uploads
 from obs_core.store import using
 from obs_core.store.remote import RemoteStore
 
-
 _made: list[DistantStore] = []
 
 

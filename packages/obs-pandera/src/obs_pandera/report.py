@@ -13,7 +13,7 @@ from obs_core.text.numbers import MISSING, count, plural, share
 from obs_pandera.findings import Finding, Findings
 from obs_pandera.frames import Frame
 from obs_pandera.schemas import Rule, Schema
-from obs_pandera.texts import asked_text, shorten, value_text
+from obs_pandera.texts import asked_text, cell_text, shorten, value_text
 
 __all__ = ["report_html"]
 
@@ -198,7 +198,8 @@ def _preview(frame: Frame, findings: Findings) -> str:
 
 def _preview_table(frame: Frame, findings: Findings, columns: list[int], body: str, shown: int) -> str:
     heads = "".join(
-        f'<th scope="col"{_number(frame.dtype(c))}>{_text(frame.labels[c])}<small>{escape(frame.dtype(c))}</small></th>'
+        f'<th scope="col"{_number(frame.dtype(c))} title="{_text(frame.labels[c])}">{_text(frame.labels[c])}'
+        f"<small>{escape(frame.dtype(c))}</small></th>"
         for c in columns
     )
     head = f'<tr><th><span class="unseen">Row</span></th>{heads}</tr>'
@@ -233,11 +234,12 @@ def _number(dtype: str) -> str:
 
 
 def _preview_cell(value: object, dtype: str, bad: bool) -> str:
-    text = value_text(value)
+    text, exact = cell_text(value), value_text(value)
+    title = f' title="{_text(exact)}"' if exact and exact.removesuffix(".0") != text else ""
     wanted = {"number": bool(_NUMBERS.match(dtype)), "cell-bad": bad, "missing": text is None}
     kinds = [css for css, is_wanted in wanted.items() if is_wanted]
     css = f' class="{" ".join(kinds)}"' if kinds else ""
-    return f"<td{css}>{MISSING if text is None else _text(text)}</td>"
+    return f"<td{css}{title}>{MISSING if text is None else _text(text)}</td>"
 
 
 def _rules(schema: Schema, findings: Findings) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 from obs_core.interruptions import let_pass
 from obs_core.rendering import bounded_repr
 from obs_core.secrets import masked_text
+from obs_core.text.numbers import precise
 
-__all__ = ["asked_text", "check_text", "label_of", "shorten", "value_text"]
+__all__ = ["asked_text", "cell_text", "check_text", "label_of", "shorten", "value_text"]
 
 LONGEST = 80
 
@@ -32,6 +33,16 @@ def value_text(value: Any) -> str | None:
     if _is_missing(value):
         return None
     return shorten(value if isinstance(value, str) else _plain(value))
+
+
+def cell_text(value: Any) -> str | None:
+    """Write a value among the others of its row: floats as everywhere, with six significant digits.
+
+    What a check saw, digit by digit, is told by `value_text`.
+    """
+    item = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+    text = value_text(item)
+    return precise(item).replace(",", "") if type(item) is float and text is not None else text
 
 
 def check_text(check: Any) -> str:

@@ -181,17 +181,16 @@ def _fail(call: TaskCall, place: _Place, error: Any, *, shown: bool) -> None:
 
 def _leave_deck(call: TaskCall, place: _Place, data: Any, error: Any) -> bool:
     """Show a validation in a deck, and tell whether that was possible."""
-    shown = False
     if not call.context.enable_deck:
-        return shown
+        return False
     from obs_pandera.renderers import PandasReportRenderer
 
     title = f"{_where(call, place)}"
     with guarded(f"drawing the validation of {title}", call.note):
         deck = call.deck(f"Pandera Report: {_name(place.schema)}")
         deck.append(PandasReportRenderer(title[:1].upper() + title[1:]).to_html(data, place.schema, error))
-        shown = True
-    return shown
+        return True
+    return False  # it could not be drawn; a note says why
 
 
 def _where(call: TaskCall, place: _Place) -> str:

@@ -71,6 +71,10 @@ class Frame(ABC):
         """Tell whether a column has this name."""
         return self.label(column) == name
 
+    def names(self) -> list[str] | None:
+        """Give what its library finds the columns by, if that is text for all of them."""
+        return [self.label(column) for column in range(self.columns)]
+
     def index_labels(self) -> list[str]:
         """Name the levels of the rows' names; empty where rows are only numbered."""
         return []
@@ -112,6 +116,10 @@ class _PandasFrame(Frame):
 
     def is_named(self, column: int, name: object) -> bool:
         return bool(self._frame.columns[column] == name) or self.label(column) == name
+
+    def names(self) -> list[str] | None:
+        labels = [] if self._unnamed else self._frame.columns.tolist()
+        return labels if labels and all(type(label) is str for label in labels) else None
 
     def dtype(self, column: int) -> str:
         name = str(self._dtypes[column])

@@ -34,6 +34,7 @@ _LEVELS = 10
 _MAX_TEXT = 200
 _SORTED_TEXTS = 100_000
 _WHISKER = 1.5
+_SURE = 3.3  # standard errors: one of a thousand pairs that have nothing in common passes
 _SCALARS = frozenset({"string", "bytes", "empty"})
 
 
@@ -80,12 +81,21 @@ class ColumnProfile(Struct):
 
 
 class Association(Struct, frozen=True):
-    """How strongly two columns go together."""
+    """How strongly two columns go together.
+
+    Attributes:
+        left: The name of one.
+        right: The name of the other.
+        cramer: Cramér's V, from 0 to 1; it sees any kind of dependence, of numbers only that between their tenths.
+        pearson: Pearson's correlation of numbers, which sees that they lie on a line.
+        strength: Cramér's V, or the least size that the correlation of all rows surely has, whichever is more.
+    """
 
     left: str
     right: str
-    strength: float
+    cramer: float
     pearson: float | None
+    strength: float
 
 
 class Profile(Struct):
@@ -404,8 +414,9 @@ def _duplicates(keys: list[_Keys], rows: int) -> int:
 def _associations(names: list[str], keys: list[_Keys]) -> list[Association]:
     """Measure how strongly each pair of columns goes together, on rows spread evenly over the table.
 
-    The measure is Cramér's V with Bergsma's correction for bias (2013), of values in at most ten levels each: quantiles
-    of numbers, the most frequent of others, and missing as one of them.
+    One measure is Cramér's V with Bergsma's correction for bias (2013), of values in at most ten levels each: quantiles
+    of numbers, the most frequent of others, and missing as one of them. The other is Pearson's correlation: numbers
+    that scatter about a line have a small V.
     """
     import numpy as np
 
@@ -416,14 +427,12 @@ def _associations(names: list[str], keys: list[_Keys]) -> list[Association]:
     found = []
     for right in range(len(keys)):
         for left in range(right):
-            strength = _cramer(hot[left].T @ hot[right])
-            if strength > 0:
-                found.append((strength, left, right))
-    found.sort(key=lambda pair: -pair[0])
-    return [
-        Association(names[left], names[right], strength, _pearson(few[left], few[right]))
-        for strength, left, right in found[:50]
-    ]
+            cramer = _cramer(hot[left].T @ hot[right])
+            pearson, least = _pearson(few[left], few[right])
+            if cramer > 0 or least > 0:
+                found.append(Association(names[left], names[right], cramer, pearson, max(cramer, least)))
+    found.sort(key=lambda pair: -pair.strength)
+    return found[:50]
 
 
 def _levels(keys: _Keys) -> NDArray[np.int64]:
@@ -458,15 +467,26 @@ def _cramer(table: NDArray[Any]) -> float:
     return math.sqrt(max(0.0, phi - bias) / room) if room > 0 else 0.0
 
 
-def _pearson(left: _Keys, right: _Keys) -> float | None:
+def _pearson(left: _Keys, right: _Keys) -> tuple[float | None, float]:
+    """Correlate two columns of numbers.
+
+    Returns:
+        The correlation, if there is one, and the least size that it surely has: few rows lie on a line by chance. That
+        is the end of Fisher's confidence interval (1915).
+    """
     import numpy as np
 
     if not (left.numeric and right.numeric):
-        return None
+        return None, 0.0
     x, y = left.values.astype(np.float64), right.values.astype(np.float64)
     both = ~left.missing & ~right.missing & np.isfinite(x) & np.isfinite(y)
-    if both.sum() < 3:
-        return None
+    rows = int(both.sum())
+    if rows < 3:
+        return None, 0.0
     with np.errstate(all="ignore"):
         correlation = float(np.corrcoef(x[both], y[both])[0, 1])
-    return correlation if math.isfinite(correlation) else None
+    if not math.isfinite(correlation):
+        return None, 0.0
+    size = min(abs(correlation), 1 - 1e-12)
+    least = math.tanh(math.atanh(size) - _SURE / math.sqrt(rows - 3)) if rows > 3 else 0.0
+    return correlation, max(0.0, least)

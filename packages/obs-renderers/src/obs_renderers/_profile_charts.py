@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from obs_core.text.controls import visible
-from obs_core.text.numbers import count, share, statistic
+from obs_core.text.numbers import count, plural, share, statistic
 from obs_renderers._markup import escape, shorten
 from obs_renderers._scale import day_in, value_in
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["histogram", "shown_value", "value_bars"]
 
 _HEIGHT = 72
+_MAX_BARS = 8
+_EXAMPLES = 5
 
 
 def histogram(bins: Histogram, unit: Unit, name: str, *, plain: bool = False) -> str:
@@ -91,22 +93,33 @@ def shown_value(value: str, limit: int) -> str:
     return escape(visible(shorten(value, limit))) or "(empty)"
 
 
-def value_bars(top: Sequence[tuple[str, int]], rows: int, shown: int = 5, *, about: bool = False) -> str:
-    """Draw the most frequent values as bars.
+def value_bars(top: Sequence[tuple[str, int]], rows: int, present: int, distinct: int | None, *, about: bool) -> str:
+    """Draw the most frequent values as bars, and say what the others make up.
 
     Args:
         top: Values and how often they occur, most frequent first.
         rows: Of how many rows.
-        shown: How many to draw.
+        present: How many of these have a value.
+        distinct: How many different values there are, if that is known.
         about: Whether the rows are a sample of the table's.
     """
     if top[0][1] == 1 and len(top) > 1:
-        return f'<p class="examples">{" · ".join(shown_value(value, 40) for value, _ in top[:shown])} …</p>'
-    most = top[0][1] or 1
+        return f'<p class="examples">{" · ".join(shown_value(value, 40) for value, _ in top[:_EXAMPLES])} …</p>'
+    drawn = top if len(top) <= _MAX_BARS else top[: _MAX_BARS - 1]
+    most = drawn[0][1] or 1
     lines = "".join(
-        f'<li title="{escape(shorten(value, 300))}: {count(number)}">'
-        f"<span>{shown_value(value, 40)}</span>"
+        f'<li title="{escape(shorten(value, 300))}: {count(number)}"><span>{shown_value(value, 80)}</span>'
         f'<i style="width:{100 * number / most:.1f}%"></i><b>{share(number, rows, about=about)}</b></li>'
-        for value, number in top[:shown]
+        for value, number in drawn
     )
-    return f'<ol class="value-bars{" sampled" if about else ""}">{lines}</ol>'
+    return f'<ol class="value-bars">{lines}{_others(drawn, rows, present, distinct, about=about)}</ol>'
+
+
+def _others(drawn: Sequence[tuple[str, int]], rows: int, present: int, distinct: int | None, *, about: bool) -> str:
+    """Say how much the values without a bar make up: how long bars are tells only how they compare with each other."""
+    rest = present - sum(number for _, number in drawn)
+    if rest <= 0:
+        return ""
+    # A sample has not seen all of them.
+    names = "other values" if distinct is None or about else plural(distinct - len(drawn), "other value")
+    return f'<li class="others" title="{count(rest)}"><span>{names}</span><b>{share(rest, rows, about=about)}</b></li>'

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from obs_core.text.numbers import MISSING, count, plural, share, statistic
 from obs_renderers._frames import open_frame
-from obs_renderers._markup import escape, fragment, name_text, script, shorten
+from obs_renderers._markup import escape, fragment, json_for_script, name_text, script, shorten
 from obs_renderers._profile import ColumnProfile, Profile, profile_frame
 from obs_renderers._profile_charts import histogram, shown_value, value_bars
 from obs_renderers._types import reject
@@ -73,10 +74,10 @@ class FrameProfilingRenderer:
         if self._engine == "ydata":
             return _ydata_page(df, self._title)
         profile = profile_frame(frame, self._max_rows)
-        parts = [self._header(profile), _overview(profile), _columns(profile), _associations(profile)]
+        parts = [self._header(profile), _overview(profile, frame.names()), _columns(profile), _associations(profile)]
         preview = frame_preview(frame, 10, 100) if frame.columns else ""
         body = "".join(parts) + f'<details class="rows"><summary>First and last rows</summary>{preview}</details>'
-        return fragment("profile", body + script("profile_filter"), styles=("table", "box", "profile"))
+        return fragment("profile", body + script("profile_filter") + script("copy"), styles=("table", "box", "profile"))
 
     def _header(self, profile: Profile) -> str:
         title = f"<h2>{escape(self._title)}</h2>" if self._title else ""
@@ -104,7 +105,7 @@ def _ydata_page(df: Any, title: str) -> str:
     return str(ProfileReport(df, title=title, progress_bar=False).to_html())
 
 
-def _overview(profile: Profile) -> str:
+def _overview(profile: Profile, names: list[str] | None) -> str:
     cells = profile.rows * len(profile.columns)
     missing = sum(column.missing for column in profile.columns)
     facts = [
@@ -118,7 +119,7 @@ def _overview(profile: Profile) -> str:
         ),
     ]
     entries = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts)
-    return f'<dl class="overview">{entries}</dl>{_kinds(profile)}'
+    return f'<dl class="overview">{entries}</dl>{_kinds(profile, names)}'
 
 
 _ORDERS = "".join(
@@ -133,7 +134,7 @@ _ORDERS = "".join(
 )
 
 
-def _kinds(profile: Profile) -> str:
+def _kinds(profile: Profile, names: list[str] | None) -> str:
     kinds: dict[str, int] = {}
     for column in profile.columns:
         kinds[column.kind] = kinds.get(column.kind, 0) + 1
@@ -146,10 +147,18 @@ def _kinds(profile: Profile) -> str:
         buttons += (
             f'<button type="button" data-kind="missing" aria-pressed="false">{with_gaps} with missing values</button>'
         )
+    buttons += _copied(names) if names else ""
     if len(profile.columns) > _SEARCHED:
         buttons += f'<select aria-label="Order of the columns" data-order>{_ORDERS}</select>'
         buttons += '<input type="search" placeholder="Search columns" aria-label="Search columns by name" data-names>'
     return f'<div class="kinds" role="group" aria-label="Show only some columns">{buttons}</div>' if buttons else ""
+
+
+def _copied(names: list[str]) -> str:
+    """Offer the names of the columns that are shown as a list of Python, to select them with."""
+    title = "the names of the columns shown, as a list of Python"
+    button = f'<button type="button" data-copy="names" title="{title}">Copy names</button>'
+    return f'{button}<script type="application/json" class="names">{json_for_script(json.dumps(names))}</script>'
 
 
 def _kind_name(kind: str) -> str:
@@ -165,7 +174,7 @@ def _columns(profile: Profile) -> str:
 
 def _card(column: ColumnProfile, sampled: bool, plain: bool) -> str:
     kinds = column.kind + (" missing" if column.missing else "")
-    name = f'<h3 title="{escape(shorten(column.name, 500))}">{escape(name_text(column.name, 60))}</h3>'
+    name = f'<h3 title="{escape(shorten(column.name, 500))}">{_breakable(name_text(column.name, 60))}</h3>'
     head = f'<header>{name}<span class="dtype">{escape(shorten(column.dtype, 40))}</span></header>'
     body = _badges(column, sampled) + _chart(column, sampled, plain) + _figures(column, sampled)
     counts = {"missing": column.missing, "distinct": column.distinct or 0, "outliers": column.outliers}
@@ -173,21 +182,28 @@ def _card(column: ColumnProfile, sampled: bool, plain: bool) -> str:
     return f'<article data-kinds="{kinds}"{ranks}>{head}{body}</article>'
 
 
-def _badges(column: ColumnProfile, sampled: bool) -> str:
-    def part(number: int, what: str) -> str:
-        return f"{share(number, column.rows, about=sampled)} {what}"
+def _breakable(name: str) -> str:
+    """Escape a name so that a line of it ends between its words."""
+    return escape(name).replace("_", "_<wbr>")
 
-    badges = [("warn", part(column.missing, "missing"))] if column.missing else []
-    badges += [("warn", part(column.nan, "NaN"))] if column.nan else []
-    badges += [("warn", part(column.infinite, "infinite"))] if column.infinite else []
-    badges += [("warn", "constant")] if column.constant else []
+
+def _badges(column: ColumnProfile, sampled: bool) -> str:
+    def part(number: int, what: str, css: str = "warn") -> tuple[str, str, str]:
+        text = f"{share(number, column.rows, about=sampled)} {what}"
+        return css, text, f' title="{count(number)} of {plural(column.rows, "row")}"'
+
+    badges = [part(column.missing, "missing")] if column.missing else []
+    badges += [part(column.nan, "NaN")] if column.nan else []
+    badges += [part(column.infinite, "infinite")] if column.infinite else []
+    badges += [("warn", "constant", "")] if column.constant else []
     if _all_differ(column):
-        badges.append(("", "all distinct"))
+        badges.append(("", "all distinct", ""))
     if column.ordered and not column.constant and column.distinct != 1:
-        badges.append(("", "sorted"))
+        badges.append(("", "sorted", ""))
     if column.outliers:
-        badges.append(("", part(column.outliers, "outliers") if sampled else plural(column.outliers, "outlier")))
-    spans = "".join(f'<span class="badge {css}">{escape(text)}</span>' for css, text in badges)
+        css, text, title = part(column.outliers, "outliers", "")
+        badges.append((css, text if sampled else plural(column.outliers, "outlier"), title))
+    spans = "".join(f'<span class="badge {css}"{title}>{escape(text)}</span>' for css, text, title in badges)
     return f'<div class="badges">{spans}</div>'
 
 
@@ -204,7 +220,8 @@ def _chart(column: ColumnProfile, sampled: bool, plain: bool) -> str:
     if column.histogram is not None:
         return histogram(column.histogram, column.unit, column.name, plain=plain)
     if column.top:
-        return value_bars(column.top, column.rows, about=sampled)
+        present = column.rows - column.missing
+        return value_bars(column.top, column.rows, present, column.distinct, about=sampled)
     if not column.rows:
         return '<p class="note">No rows.</p>'
     return "" if column.facts else '<p class="note">All values are missing.</p>'
@@ -223,7 +240,8 @@ def _associations(profile: Profile) -> str:
     if len(profile.columns) < 2 or not profile.rows:
         return ""
     heading = "<h3>Columns that go together</h3>"
-    note = f'<p class="note">Cramér’s V, 0 to 1, on {count(min(profile.rows, profile.association_rows))} rows.'
+    measured = count(min(profile.rows, profile.association_rows))
+    note = f'<p class="note">Cramér’s V, or what Pearson’s r is at least if that is more: 0 to 1, on {measured} rows.'
     if not notable:
         why = profile.associations_skipped or f"No pair of columns reaches {_NOTABLE}."
         return f"<section>{heading}{note} {escape(why)}</p></section>"
@@ -231,9 +249,11 @@ def _associations(profile: Profile) -> str:
         f"<tr><td>{escape(name_text(pair.left, 60))}</td><td>{escape(name_text(pair.right, 60))}</td>"
         f'<td><span class="meter"><i style="width:{100 * min(pair.strength, 1):.1f}%"></i></span>'
         f'<span class="number">{pair.strength:.2f}</span></td>'
+        f'<td class="number">{pair.cramer:.2f}</td>'
         f'<td class="number">{MISSING if pair.pearson is None else statistic(round(pair.pearson, 2))}</td></tr>'
         for pair in notable
     )
-    head = '<th>Column</th><th>Column</th><th>Association</th><th class="number">Pearson’s r</th>'
+    head = "<th>Column</th><th>Column</th><th>Association</th>"
+    head += '<th class="number">Cramér’s V</th><th class="number">Pearson’s r</th>'
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return f'<section>{heading}{note}</p><div class="scroll" tabindex="0">{table}</div></section>'

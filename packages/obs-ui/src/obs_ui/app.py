@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import AsyncIterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 from sqlalchemy.engine import Engine
@@ -20,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 import obs_core.report
 from obs_core.store import Store
 from obs_ui.pages import compare, downloads, execution, executions, live, metrics, pipeline, task
+from obs_ui.refusals import refusal
 from obs_ui.security import Access, Guard
 from obs_ui.site import HERE, Site, in_thread, site_of
 from obs_ui.stores import StoreRouter, Stores
@@ -37,6 +39,7 @@ _SCRIPTS_OF_THE_REPORT = (
     "frames.js",
     "tabs.js",
     "uplot.js",
+    "numbers.js",
     "curves.js",
 )
 """What the UI's pages have in common with the report page is the same file."""
@@ -68,7 +71,7 @@ def app_of(sites: Sequence[Site], access: Access | None = None) -> Starlette:
     app = Starlette(
         routes=[_in_threads(route) for route in routes()],
         middleware=[*guards, *([Middleware(StoreRouter, stores=several)] if several else [])],
-        exception_handlers={HTTPException: _explained, OSError: _unreadable},
+        exception_handlers={HTTPException: _explained, OSError: _unreadable, Exception: _failed},
         lifespan=_lifespan,
     )
     app.state.site = several or sites[0]
@@ -146,10 +149,18 @@ def _report_asset(request: Request) -> Response:
 
 def _explained(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return site_of(request).page("error.html", request, error.status_code, message=error.detail)
+    nothing_told = error.status_code == 404 and error.detail == HTTPStatus.NOT_FOUND.phrase
+    message = "There is no page at this address." if nothing_told else error.detail
+    return site_of(request).page("error.html", request, error.status_code, message=message)
+
+
+def _failed(request: Request, _: Exception) -> Response:
+    """Say where the error of our own is told that nobody expected; Starlette logs it."""
+    message = "obs ui failed to make this page. The terminal in which it runs tells the error; other pages may work."
+    return refusal(request.headers, 500, "This page failed", message, {"X-Content-Type-Options": "nosniff"})
 
 
 def _unreadable(request: Request, error: Exception) -> Response:
     """Say that the store cannot be read: 503, since it may be there again in a moment."""
-    message = f"{site_of(request).place} cannot be read: {type(error).__name__}: {error}"
+    message = f"{site_of(request).place} cannot be read: {type(error).__name__}: {error}. Reload to try again."
     return site_of(request).page("error.html", request, 503, message=message)

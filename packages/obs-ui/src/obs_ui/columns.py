@@ -8,7 +8,6 @@ trace with `load_execution` and `explain` keep both equal: whoever changes one r
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -20,7 +19,8 @@ from obs_core.journal import records
 from obs_core.journal.numbering import MAIN
 from obs_core.journal.records import AnyRecord, Ref
 from obs_core.model import Counted
-from obs_ui.decoding import SpanLine
+from obs_ui.bare_spans import BareSpans
+from obs_ui.decoding import Decoded, SpanLine
 
 __all__ = ["FAILED", "KEYED", "KINDS", "OF_OBS", "OPEN", "SpanColumns"]
 
@@ -151,13 +151,15 @@ class SpanColumns:
 
     # what the journal says
 
-    def take(self, writer_name: str, spans: list[SpanLine], others: Iterable[AnyRecord]) -> None:
+    def take(self, writer_name: str, added: Decoded) -> None:
         """Take in what a writer added."""
         writer = self._writer(writer_name)
-        for record in others:
+        for record in added.others:
             self._take_other(writer_name, writer, record)
-        if spans:
-            self._take_spans(writer, spans)
+        if added.bare is not None:
+            self._take_bare(writer, added.bare)
+        if added.spans:
+            self._take_spans(writer, added.spans)
 
     def _writer(self, name: str) -> _Writer:
         if name not in self._by_writer:
@@ -239,6 +241,18 @@ class SpanColumns:
             self.errors[row] = record.error.partition(":")[0]
         writer.last = max(writer.last, int(columns["starts"][row]) + record.duration)
 
+    def _take_bare(self, writer: _Writer, spans: BareSpans) -> None:
+        numbers = np.array([self._names[name] for name in spans.names], np.int32)
+        values = {
+            "names": numbers[spans.name_numbers],
+            "starts": spans.starts + writer.epoch,
+            "durations": spans.durations,
+            "process_times": spans.process_times,
+            "parent_numbers": spans.parents,
+            "parent_writers": writer.index,
+        }
+        self._put(writer, spans.numbers, values)
+
     def _take_spans(self, writer: _Writer, spans: list[SpanLine]) -> None:
         try:
             self._append_spans(writer, spans)
@@ -259,14 +273,19 @@ class SpanColumns:
             "process_times": _column(spans, "process_time"),
             **self._parents(writer, spans),
         }
+        at = self._put(writer, numbers, values)
+        self._take_errors(at, spans)
+        self._take_operations(at, spans)
+        self._keep_unread(at, spans)
+
+    def _put(self, writer: _Writer, numbers: Ints, values: dict[str, Any]) -> NDArray[np.int32]:
+        """Put the values of spans that ended into their rows, and return these."""
         at = self._rows_for(writer, numbers)
         for column, value in values.items():
             self._columns[column][at] = value
         self._columns["flags"][at] = 0
         writer.last = max(writer.last, int((values["starts"] + values["durations"]).max()))
-        self._take_errors(at, spans)
-        self._take_operations(at, spans)
-        self._keep_unread(at, spans)
+        return at
 
     def _rows_for(self, writer: _Writer, numbers: Ints) -> NDArray[np.int32]:
         """Return the rows of spans: those that were open have one already."""

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from obs_ui.addresses import STORE, VIEWER, Below, OnlyOne, Viewer
 from obs_ui.limits import HEADER_BYTES
 from obs_ui.links import LinkError, Links
+from obs_ui.refusals import refusal
 
 __all__ = ["DECK_POLICY", "LOOPBACK", "PAGE_POLICY", "Access", "Guard", "is_loopback", "new_token"]
 
@@ -139,13 +140,15 @@ class Guard:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._access.allows_host(hosts[0]):
-            return PlainTextResponse(_WRONG_HOST, 421, _CLOSED)
+            return refusal(headers, 421, "Unknown host name", _WRONG_HOST, _CLOSED)
         if scope["method"] not in ("GET", "HEAD"):
             return PlainTextResponse(
                 "Nothing can be changed here: GET and HEAD only.\n", 405, _CLOSED | {"Allow": "GET, HEAD"}
             )
         if "\0" in scope["path"]:
-            return PlainTextResponse("There is no such page.\n", 404)  # no file system takes such a name
+            return refusal(
+                headers, 404, "There is no such page", "No address has such a character in it."
+            )  # no file system takes such a name
         return None
 
     def _linked(self, scope: Scope) -> ASGIApp | None:
@@ -153,13 +156,14 @@ class Guard:
         found = _LINK.fullmatch(scope["path"])
         if found is None or self._access.links is None:
             return None
+        headers = Headers(scope=scope)
         try:
             store, execution = self._access.links.held_by(self._access.stores, found[1])
         except LinkError as error:
-            return PlainTextResponse(f"{error}\n", 403, _CLOSED)
+            return refusal(headers, 403, "This link opens nothing", str(error), _CLOSED)
         pages = OnlyOne(f"{self._access.root}/links/{found[1]}", execution)
         if not pages.shows(found[2]):
-            return PlainTextResponse("This link shows one execution and nothing else.\n", 403)
+            return refusal(headers, 403, "Not part of this link", _OTHER_PAGE)
         scope["path"] = found[2]
         if name := self._access.stores[store]:
             scope[STORE] = name
@@ -175,7 +179,7 @@ class Guard:
             return None
         if access.token:
             return self._token_refusal(scope, headers)
-        return PlainTextResponse(_NO_USER, 401, _CLOSED) if access.user_header else None
+        return refusal(headers, 401, "Nobody is signed in", _NO_USER, _CLOSED) if access.user_header else None
 
     def _token_refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if self._access.accepts(_cookie(headers.get("cookie", ""), _cookie_name(scope))):
@@ -183,7 +187,7 @@ class Guard:
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         if self._access.accepts(dict(query).get("token", "")):
             return self._admission(scope, [(name, value) for name, value in query if name != "token"])
-        return PlainTextResponse(_NO_TOKEN, 401, _CLOSED)
+        return refusal(headers, 401, "A token is needed", _NO_TOKEN, _CLOSED)
 
     def _admission(self, scope: Scope, query: list[tuple[str, str]]) -> Response:
         """Keep the token in a cookie, and take it out of the address."""
@@ -215,10 +219,15 @@ _CLOSED = {"Connection": "close"}
 
 _WRONG_HOST = (
     "This server does not know itself by that name. Open it by its address or as localhost, or start it with"
-    " `obs ui --allow-host NAME`.\n"
+    " `obs ui --allow-host NAME`."
 )
-_NO_USER = "This server is asked through its proxy, which says who you are.\n"
-_NO_TOKEN = "A token is needed: open the address that `obs ui` printed when it was started.\n"
+_NO_USER = (
+    "This server is asked through its proxy, which says who you are. Open it by the proxy's address and sign in there."
+)
+_NO_TOKEN = (
+    "Open the address that `obs ui` printed when it was started: the token is part of it, a new one at each start."
+)
+_OTHER_PAGE = "This link shows one execution and nothing else. Ask whoever sent it for a link to what you look for."
 
 
 def new_token() -> str:

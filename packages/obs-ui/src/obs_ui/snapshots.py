@@ -400,9 +400,10 @@ class FollowedExecution:
         grown = False
         for addition in self._tail.read():
             grown = True
-            spans, others = decode(addition.lines)
-            self._columns.take(addition.writer, spans, others)
-            kept: list[AnyRecord] = [record for record in others if not isinstance(record, records.OpenSpan)]
+            kept: list[AnyRecord] = []
+            for added in decode(addition.lines):
+                self._columns.take(addition.writer, added)
+                kept += [record for record in added.others if not isinstance(record, records.OpenSpan)]
             self._others.append((addition.writer, kept))
         return grown
 

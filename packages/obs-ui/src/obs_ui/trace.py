@@ -261,11 +261,14 @@ class Trace:
         parents = self.parents[order]
         starts = np.maximum(self.starts[order], self.starts[parents])
         ends = np.minimum(self.ends[order], self.ends[parents])
-        covered = _running_maximum(ends, parents)
-        begun = np.empty_like(starts)
-        begun[0] = starts[0]
-        same = parents[1:] == parents[:-1]
-        begun[1:] = np.where(same, np.maximum(starts[1:], covered[:-1]), starts[1:])
+        begun = starts.copy()
+        overlap = (parents[1:] == parents[:-1]) & (starts[1:] < ends[:-1])
+        if overlap.any():  # where children ran side by side, a time counts once
+            crowded = np.flatnonzero(np.isin(parents, parents[1:][overlap]))
+            covered = _running_maximum(ends[crowded], parents[crowded])
+            later, earlier = crowded[1:], crowded[:-1]
+            same = parents[later] == parents[earlier]
+            begun[later[same]] = np.maximum(starts[later], covered[:-1])[same]
         np.subtract.at(own, parents, np.maximum(0, ends - begun))
         for row, counted in self.counted.items():
             own[row] = counted.total

@@ -36,7 +36,11 @@ class Command:
     examples: tuple[tuple[str, str], ...] = ()
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        """Add the subcommand's own arguments; ``--store`` is there already."""
+        """Add the subcommand's own arguments; ``--store`` is there already.
+
+        Args:
+            parser: The subcommand's parser.
+        """
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Do it.

@@ -134,9 +134,15 @@ def _run(arguments: list[str]) -> int:
     return commands[parsed.command].run(parsed)
 
 
+_ELSEWHERE = {"ui": "obs-ui", "site": "obs-ui"}
+"""Commands that the docs show beside those of obs-core, and the packages that bring them."""
+
+
 def _meant(typed: str, commands: Iterable[str]) -> str:
     from difflib import get_close_matches
 
+    if typed in _ELSEWHERE:
+        return f": it comes with the package {_ELSEWHERE[typed]} (pip install {_ELSEWHERE[typed]})"
     close = get_close_matches(typed, [*commands, "--version"], n=1)
     there = f"did you mean {_typed_here()} {close[0]}?" if close else f"there are {', '.join(commands)}"
     return f"; {there} (try: {_typed_here()} --help)"

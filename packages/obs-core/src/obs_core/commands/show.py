@@ -75,7 +75,7 @@ def _tell_report(command: str, execution: Execution, task: TaskView | None, as_j
         counts = counted_verdicts(verdicts.passed, verdicts.warned, verdicts.failed)
         sys.stderr.write(f"{counts}: {command_name()} check {execution.id.rpartition('-')[2]} lists them\n")
     if opens and not webbrowser.open(address if "://" in address else f"file://{address}"):
-        sys.stderr.write("obs: there is no browser here that can be opened\n")
+        sys.stderr.write("obs: no browser could be opened here; open the report yourself\n")
 
 
 def _tell_missing(execution: Execution) -> None:

@@ -97,7 +97,12 @@ class Deck:
 
     @classmethod
     def of(cls, task: TaskState, name: str) -> Any:
-        """Make a deck of a given task rather than of the current one."""
+        """Make a deck of a given task rather than of the current one.
+
+        Args:
+            task: The task.
+            name: The title of the deck's tab.
+        """
         deck = cls.__new__(cls)
         deck._set_up(task, name)
         deck._join_context()
@@ -165,7 +170,11 @@ class Deck:
         return self._task.source
 
     def ref_in(self, journal: Journal) -> records.Ref:
-        """Name this deck in a journal's records."""
+        """Name this deck in a journal's records.
+
+        Args:
+            journal: The journal; another writer's names the deck with its writer.
+        """
         return journal.ref(self.number)
 
     def current_items(self) -> list[str]:
@@ -234,7 +243,12 @@ class Deck:
         journal.append(records.DeckBlob(self.ref_in(journal), journal.now(), path, list(bodies), self.source))
 
     def append_stored(self, html: str, path: str) -> None:
-        """Add an item that the store holds already (source code, dependencies)."""
+        """Add an item that the store holds already (source code, dependencies).
+
+        Args:
+            html: The item.
+            path: Where the store holds it.
+        """
         self._items.append(html)
         if self.number:
             journal = self._task.journal

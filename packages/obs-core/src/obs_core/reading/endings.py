@@ -261,7 +261,7 @@ def _left_word(fault: Fault, writer: Writer | None) -> Ending:
 
 def _add_memory(ending: Ending, samples: dict[str, Series], last: int) -> None:
     """Add how much memory there was when somebody looked last; nearly none left explains why a process is gone."""
-    memory, at = _last_memory(samples)
+    memory, at, growth = _last_memory(samples)
     if memory is None or memory.limit is None:
         ending.memory = ending.memory or memory
         return
@@ -270,21 +270,45 @@ def _add_memory(ending: Ending, samples: dict[str, Series], last: int) -> None:
         before = f"{format_duration(last - at)} before its last sign of life"
     ending.evidence.append(f"Memory in use in {memory.of} {before}: {memory}.")
     ending.memory = ending.memory or memory
-    if ending.cause == "vanished" and memory.used >= _NEARLY_ALL * memory.limit:
+    if ending.cause != "vanished":
+        return
+    # One that grew so fast that the limit was nearer than the next sample was there before it.
+    outgrew = memory.used + growth * _SAMPLED_EACH >= memory.limit
+    if outgrew or memory.used >= _NEARLY_ALL * memory.limit:
         ending.cause, ending.says, ending.memory = "out-of-memory", "was killed, probably for its memory", memory
         ending.detail = f"{memory} were in use {before}"
+        if outgrew and growth > 0:
+            ending.detail += f", and each second {byte_size(int(growth))} more"
 
 
-def _last_memory(samples: dict[str, Series]) -> tuple[Memory | None, int]:
-    """Return the last sample of the memory that counts (a container's, the machine's, its own), and its time."""
+_SAMPLED_EACH = 1.0
+"""Seconds between two samples of a container's memory."""
+
+
+def _last_memory(samples: dict[str, Series]) -> tuple[Memory | None, int, float]:
+    """Return the last sample of the memory that counts (a container's, the machine's, its own), and its time.
+
+    The third is by how many bytes a second it grew before, of a container's alone: the machine's is sampled seldom.
+    """
     container, limit = _last(samples, "container.memory"), _last(samples, "container.limit")
     if container is not None and limit is not None and limit[0]:
-        return Memory(int(container[0]), int(limit[0]), "its container"), container[1]
+        memory = Memory(int(container[0]), int(limit[0]), "its container")
+        return memory, container[1], _growth(samples["container.memory"])
     available, whole = _last(samples, "machine.available"), _last(samples, "machine.memory")
     if available is not None and whole is not None and whole[0] - available[0] >= _NEARLY_ALL * whole[0]:
-        return Memory(int(whole[0] - available[0]), int(whole[0]), "the whole machine"), available[1]
+        return Memory(int(whole[0] - available[0]), int(whole[0]), "the whole machine"), available[1], 0.0
     own = _last(samples, "rss")
-    return (None, 0) if own is None else (Memory(int(own[0]), None, "its process, when last measured"), own[1])
+    if own is None:
+        return None, 0, 0.0
+    return Memory(int(own[0]), None, "its process, when last measured"), own[1], 0.0
+
+
+def _growth(series: Series) -> float:
+    """Return by how much a series grew in a second, from its last sample but one to the last."""
+    if len(series.values) < 2:
+        return 0.0
+    seconds = max(series.times[-1] - series.times[-2], _NS) / _NS
+    return max(series.values[-1] - series.values[-2], 0.0) / seconds
 
 
 def _last(samples: dict[str, Series], name: str) -> tuple[float, int] | None:

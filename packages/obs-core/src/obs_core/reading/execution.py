@@ -188,6 +188,9 @@ class Execution:
     def task(self, name: str) -> TaskView:
         """Return the last call of a task.
 
+        Args:
+            name: The task's name.
+
         Raises:
             KeyError: No task of this name was called.
         """
@@ -285,7 +288,7 @@ class Execution:
                step                                time  value
             0     0 2026-11-28 18:13:03.120000000+00:00   0.12
         """
-        from obs_core.reading.metrics import MetricTable, read
+        from obs_core.reading.metrics import MetricTable, read, told_names
 
         names = {one.id: one.name for one in self._assembly.tasks}
         logged = [
@@ -298,8 +301,7 @@ class Execution:
             return MetricTable(logged, names)
         found = [metric for metric in logged if metric.name == name]
         if not found:
-            there = ", ".join(sorted({repr(metric.name) for metric in logged})) or "none"
-            raise KeyError(f"no metric {name!r} in execution {self.id}; there are: {there}")
+            raise KeyError(f"no metric {name!r} in execution {self.id}; {told_names(name, logged)}")
         whole = CollectedMetric("", name, found[0].whole, parts=[part for metric in found for part in metric.parts])
         return read(whole, in_order=len(found) > 1)
 
@@ -372,7 +374,14 @@ class Execution:
         return compare(read_side(self.store, self.id), before)
 
     def shared_body(self, digest: str) -> str | None:
-        """Return a script or style that several deck items hold; None if it is gone."""
+        """Return a script or style that several deck items hold.
+
+        Args:
+            digest: Its name in the items.
+
+        Returns:
+            Its text, or None if the store no longer has it.
+        """
         if (body := raw_body(digest)) is not None:
             return body
         try:
@@ -412,7 +421,14 @@ class Execution:
         return render_report(self.view, tasks, self.shared_body, overview=self._overview(), why=why)
 
     def write_report(self, task: TaskView | None = None) -> str:
-        """Make a report anew and keep it in the store; returns its address."""
+        """Make a report again and keep it in the store.
+
+        Args:
+            task: The task whose report it is. Default: all tasks in one report.
+
+        Returns:
+            The path or URL of the report.
+        """
         from obs_core.recording.publishing import report_name
 
         path = report_path(self.id, "execution" if task is None else report_name(task))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-__all__ = ["Metric", "MetricTable"]
+__all__ = ["Metric", "MetricTable", "read", "told_names"]
 
 
 class Metric(Struct):
@@ -177,3 +177,18 @@ def _arrow_columns(step: array[int], time: array[int], value: array[float]) -> d
         "time": column(pyarrow.timestamp("ns", "UTC"), time),
         "value": column(pyarrow.float64(), value),
     }
+
+
+def told_names(wanted: str, metrics: Sequence[CollectedMetric]) -> str:
+    """Say which metrics there are: of many those whose names are most like the one that was asked for."""
+    names = sorted({metric.name for metric in metrics})
+    if len(names) <= _NAMED:
+        return f"there are: {', '.join(map(repr, names)) or 'none'}"
+    import difflib
+
+    closest = difflib.get_close_matches(wanted[:200], names, 5, 0.0)
+    return f"of {len(names):,} these are closest: {', '.join(map(repr, closest))}"
+
+
+_NAMED = 20
+"""Names of metrics that an error lists."""

@@ -133,7 +133,7 @@ def sections_of(found: Why) -> Iterator[tuple[str, list[str]]]:
         "Open now" if found.cause == "running" else "Open at the end",
         [f"{'task ' if one.is_task else ''}{one.name}, {_how_long(one, found.at)}" for one in found.open],
     )
-    yield "Loops that did not come to their end", found.loops
+    yield "Unfinished loops", found.loops
     yield "Last lines", found.lines
     yield "Inputs", [f"{name}: {text}" for name, text in found.inputs]
     if found.memory is not None:

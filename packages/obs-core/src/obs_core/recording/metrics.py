@@ -164,7 +164,12 @@ def log_params(params: Mapping[str, Any] | None = None, /, *, mirror: bool = Tru
 
 
 def record_params(task: TaskState, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Record named values in a task, and return them as they are kept; see `log_params`."""
+    """Record named values in a task, and return them as they are kept; see `log_params`.
+
+    Args:
+        task: The task.
+        params: The values, by name.
+    """
     values: dict[str, Any] = {}
     with guarded(f"logging parameters of task {task.name!r}", task.note):
         if len(params) > _MOST_PARAMS:

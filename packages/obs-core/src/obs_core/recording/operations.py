@@ -107,7 +107,11 @@ class OperationLog:
             self.journal.sources.remove(self._write_pending)
 
     def ended(self, operation: Operation) -> None:
-        """Write an operation that has ended, or count it."""
+        """Write an operation that has ended, or count it if there were many of its name.
+
+        Args:
+            operation: What ended.
+        """
         where = (operation.parent.number, operation.name)
         with self.lock:
             self.running.discard(operation)

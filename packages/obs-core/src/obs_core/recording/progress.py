@@ -210,11 +210,22 @@ class track(Generic[T]):
                 self._look()
 
     def set_description(self, description: str) -> None:
-        """Call the loop something else from now on."""
+        """Call the loop something else from now on.
+
+        Args:
+            description: Its new name, shown in front of the bar.
+        """
         self.description = str(description)
 
     def set_postfix(self, **values: Any) -> None:
-        """Show values behind the bar, such as ``loss=0.12``; metrics are recorded by `log_metric`."""
+        """Show values behind the bar. Metrics are recorded by `log_metric`.
+
+        Args:
+            values: What is shown, by name.
+
+        Examples:
+            >>> epochs.set_postfix(loss=0.12)
+        """
         self._values = ", ".join(f"{name}={_brief(value)}" for name, value in values.items())
 
     def close(self, ended: bool = True) -> None:

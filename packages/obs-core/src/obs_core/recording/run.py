@@ -76,10 +76,19 @@ class Mirror(Protocol):
     """An experiment of a tracker, which is told what a task logs."""
 
     def metrics(self, values: Mapping[str, float], step: int | None) -> None:
-        """Take metrics."""
+        """Take metrics.
+
+        Args:
+            values: The numbers, by name.
+            step: The step that they are of; None if the task gave none.
+        """
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Take named values."""
+        """Take parameters.
+
+        Args:
+            values: What the task was set up with, by name.
+        """
 
 
 _NOT_READ = -1

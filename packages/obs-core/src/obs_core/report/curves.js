@@ -15,17 +15,7 @@
   };
   const colour = (name, otherwise) => getComputedStyle(root).getPropertyValue(name).trim() || otherwise;
   const isDark = () => root.dataset.theme === "dark";
-  // Numbers as obs_core.text.numbers writes them, so that chart and table say the same.
-  const fixed = (value, least, most) => {
-    const said = value.toLocaleString("en", { useGrouping: Math.abs(value) >= 1e4, minimumFractionDigits: least, maximumFractionDigits: most, roundingMode: "halfEven" });
-    return said === "-0" ? "0" : said;
-  };
-  const number = (value) => {
-    if (value == null) return "–";
-    const size = Math.abs(value);
-    if (size && (size < 1e-4 || size >= 1e15)) return String(Number(value.toPrecision(6)).toExponential()).replace(/e([+-])(\d)$/, "e$10$2");
-    return fixed(value, 0, Number.isInteger(value) ? 0 : Math.max(0, 5 - Math.floor(Math.log10(size))));
-  };
+  const { fixed, number } = globalThis.obsNumbers;
   // Labels of an axis tell its ticks apart, however little lies between them.
   const SHORTEST_AXIS = 46;
   const placesOf = (step) => {

@@ -254,7 +254,6 @@ class _FolderSegment:
 
 _APPENDED = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK | getattr(os, "O_BINARY", 0)
 
-
 _NO_FILE = frozenset((errno.ENXIO, errno.EOPNOTSUPP))
 """What opening a socket fails with, on Linux and elsewhere."""
 

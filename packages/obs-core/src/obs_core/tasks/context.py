@@ -99,11 +99,23 @@ class TaskContext:
         return SecretAccessor()
 
     def link(self, name: str, url: str) -> None:
-        """Attach a named address to this task; see `link`."""
+        """Attach a named address to this task, shown in its report and in the UI.
+
+        Args:
+            name: What it is called, such as ``"W&B run"``.
+            url: The address. Only http and https can be clicked; anything else is shown as text.
+        """
         self.state.link(name, url)
 
     def note(self, text: str) -> None:
-        """Let everyone who reads this task's report know something."""
+        """Leave a note that everyone who reads this task's report sees.
+
+        Args:
+            text: A sentence of plain text. It counts as a check that warned.
+
+        Examples:
+            >>> current_context().note("12 of 336,776 rows had no tail number")
+        """
         self.state.note(text)
 
     def keep(self, name: str, value: Any, *, as_last: bool = True) -> None:
@@ -162,7 +174,11 @@ class TaskContext:
         return Capture(self.state, kind, suffix, options or {})
 
     def is_inside(self, other: TaskContext) -> bool:
-        """Tell whether this task was called by another one, directly or not."""
+        """Tell whether this task was called by another one, directly or not.
+
+        Args:
+            other: The context of the task that may have called it.
+        """
         caller = self.state.parent
         while caller is not None:
             if caller.task is other.state:

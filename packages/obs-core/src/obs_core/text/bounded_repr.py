@@ -86,6 +86,9 @@ def untold(value: object, error: BaseException) -> str:
 def describe_error(error: BaseException) -> str:
     """Tell an exception in one bounded line, ``"ValueError: no such airport"``; never raises.
 
+    Args:
+        error: The exception.
+
     Examples:
         >>> describe_error(KeyError("JFK"))
         "KeyError: 'JFK'"

@@ -104,11 +104,11 @@ def described(stacks: Sequence[ThreadStack], table: SpanTable, now: int | None =
                 yield f"  {printable(call.file)}:{call.line} in {printable(call.function)}\n"
 
 
-def _alike(stacks: Sequence[ThreadStack], names: Mapping[str | None, str]) -> Iterable[list[ThreadStack]]:
+def _alike(stacks: Sequence[ThreadStack], names: Mapping[str, str]) -> Iterable[list[ThreadStack]]:
     """Put threads together that do the same in spans of one name."""
     found: dict[tuple[str | None, tuple[Call, ...]], list[ThreadStack]] = {}
     for stack in sorted(stacks, key=lambda one: (_thread_of(one) != "MainThread", one.span is None)):
-        found.setdefault((names.get(stack.span), tuple(stack.calls)), []).append(stack)
+        found.setdefault((names.get(stack.span or ""), tuple(stack.calls)), []).append(stack)
     return found.values()
 
 

@@ -208,6 +208,7 @@ class Curves(Struct):
                 f"<style>{_asset('uplot.css')}</style>",
                 f'<div class="charts" data-curves></div><script type="application/json">{chart}</script>',
                 f"<script data-obs-once>{_asset('uplot.js')}</script>",
+                f"<script data-obs-once>{_asset('numbers.js')}</script>",
                 f"<script data-obs-once>{_asset('curves.js')}</script>",
                 _table(self.curves),
             ]
@@ -247,7 +248,7 @@ def _value_json(value: float) -> float | str | None:
 
 
 def written(value: float) -> str:
-    """Write a value as people read it: in the table as in the chart (`number` in curves.js)."""
+    """Write a value as people read it: in the table as in the chart (`numbers.js`)."""
     return "nan" if value != value else precise(value)
 
 

@@ -28,6 +28,9 @@ _OUR_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.s
 def escape(text: str) -> str:
     """Write text so that HTML shows it as it is, in an element or in a quoted attribute.
 
+    Args:
+        text: Any text.
+
     Examples:
         >>> escape('<a href="x">')
         '&lt;a href=&quot;x&quot;&gt;'

@@ -1,10 +1,23 @@
 // Buttons with data-kind show only the columns of that kind; an input with data-names those whose names hold the words;
-// a select with data-order puts them in another order.
+// a select with data-order puts them in another order. What is of the class "names" lists those that are shown, in order.
 (function () {
   if (window.obsProfile) return;
   window.obsProfile = true;
 
+  function list(root) {
+    var names = root.querySelector(".names");
+    if (!names) return;
+    names.obsAll = names.obsAll || JSON.parse(names.textContent);
+    var shown = Array.from(root.querySelectorAll("[data-kinds]:not([hidden])"));
+    names.textContent = JSON.stringify(shown.map(function (card) { return names.obsAll[card.obsPlace - 1]; }));
+  }
+
+  function number(root) {
+    root.querySelectorAll("[data-kinds]").forEach(function (card, place) { if (!card.obsPlace) card.obsPlace = place + 1; });
+  }
+
   function show(root) {
+    number(root);
     var pressed = root.querySelector('[data-kind][aria-pressed="true"]'), input = root.querySelector("[data-names]");
     var words = input ? input.value.toLowerCase().split(/\s+/).filter(Boolean) : [];
     root.querySelectorAll("[data-kinds]").forEach(function (card) {
@@ -12,12 +25,13 @@
       var name = words.length ? card.querySelector("h3").title.toLowerCase() : "";
       card.hidden = !kind || !words.every(function (word) { return name.indexOf(word) >= 0; });
     });
+    list(root);
   }
 
   function arrange(root, by) {
     var cards = Array.from(root.querySelectorAll("[data-kinds]"));
     if (!cards.length) return;
-    cards.forEach(function (card, place) { if (!card.obsPlace) card.obsPlace = place + 1; });
+    number(root);
     function name(card) { return card.querySelector("h3").title; }
     function rank(card) { return Number(card.dataset[by] || 0); }
     var names = new Intl.Collator(undefined, { numeric: true });
@@ -25,6 +39,7 @@
       return (by === "name" ? names.compare(name(a), name(b)) : by ? rank(b) - rank(a) : 0) || a.obsPlace - b.obsPlace;
     });
     cards[0].parentNode.append.apply(cards[0].parentNode, cards);
+    list(root);
   }
 
   document.addEventListener("change", function (event) {

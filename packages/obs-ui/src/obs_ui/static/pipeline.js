@@ -59,19 +59,7 @@ arrange();
 
 const root = document.documentElement;
 const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
-const grouped = (text) => text.replace(/^(-?)(\d{5,})/, (_, sign, whole) => sign + whole.replace(/\B(?=(\d{3})+$)/g, ","));
-// As precise in obs_core.text.numbers writes it, so that chart and table say the same.
-const number = (value) => {
-  if (value == null) return "–";
-  const size = Math.abs(value);
-  if (size && (size < 1e-4 || size >= 1e15)) {
-    const [digits, exponent] = value.toExponential(5).split("e");
-    return `${Number(digits)}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
-  }
-  const decimals = Number.isInteger(value) ? 0 : Math.max(0, 5 - Math.floor(Math.log10(size)));
-  const text = value.toFixed(decimals);
-  return grouped((text.includes(".") ? text.replace(/\.?0+$/, "") : text).replace(/^-0$/, "0"));
-};
+const { number } = globalThis.obsNumbers;
 const made = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);

@@ -28,7 +28,7 @@ _OF_ALL = (
 
 _OF_SOME = ("page.js", "timeline.js", "decks.js", "compare.js", "metrics.js", "pipeline.js", "pipelines.js")
 _AS_THEY_ARE = ("report/theme.css", "report/page.css", "report/uplot.css", "report/curves.css", "report/uplot.js")
-_CLASSIC = ("report/curves.js",)
+_CLASSIC = ("report/numbers.js", "report/curves.js")
 _IN_FRAMES = ("theme.css", "frame.css", "frame.js", "paper.js")
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([^"]+)";\n', re.MULTILINE)
