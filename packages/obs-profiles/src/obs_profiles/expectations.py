@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import decimal
+import fractions
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +27,8 @@ _EXACT = 1 << 53
 
 Limit = float | datetime.datetime
 """A number, or a moment."""
+
+_Bound = float | decimal.Decimal | fractions.Fraction | datetime.date | datetime.timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +166,7 @@ class ColumnExpectations:
         """Expect no missing values."""
         return self._made("missing", at_most=0.0)
 
-    def between(
-        self,
-        least: float | datetime.date | datetime.timedelta | None,
-        most: float | datetime.date | datetime.timedelta | None,
-    ) -> Expectation:
+    def between(self, least: _Bound, most: _Bound) -> Expectation:
         """Expect all values from one to another; None is no limit.
 
         Args:
