@@ -234,8 +234,8 @@ def test_verdicts_of_one_deck_are_compared_with_those_of_their_own_title() -> No
 
 
 def test_a_verdict_without_a_title_is_compared_with_the_only_one_there_is() -> None:
-    run(lambda: look_at(("passed", "")))
-    changes = run(lambda: look_at(("failed", "Rules: 1 of 5 failed"))).changes()
+    run(lambda: look_at(("passed", ""), ("passed", "Drift: none")))
+    changes = run(lambda: look_at(("failed", "Rules: 1 of 5 failed"), ("passed", "Drift: none"))).changes()
     assert told(changes, "check") == [("look_at: Checked", "passed", "failed: Rules: 1 of 5 failed")]
 
 

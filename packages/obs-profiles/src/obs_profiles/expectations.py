@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import decimal
+import fractions
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +24,8 @@ __all__ = ["Checked", "ColumnExpectations", "Expectation", "Verdict", "check", "
 _NAMED = 5
 _EXACT = 1 << 53
 """Up to here each integer is a float."""
+
+_Bound = float | decimal.Decimal | fractions.Fraction | datetime.date | datetime.timedelta | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,11 +87,7 @@ class ColumnExpectations:
         """Expect no missing values."""
         return self._made("missing", at_most=0.0)
 
-    def between(
-        self,
-        least: float | datetime.date | datetime.timedelta | None,
-        most: float | datetime.date | datetime.timedelta | None,
-    ) -> Expectation:
+    def between(self, least: _Bound, most: _Bound) -> Expectation:
         """Expect all values from one to another; None is no limit.
 
         Args:

@@ -70,7 +70,11 @@ def limit_of(value: Any, measure: str) -> Limit | None:
         raise ValueError(f"a limit of {measure} is a number that a float reaches, up to 1.8e308: None is no limit")
     if isinstance(value, numbers.Integral):
         return operator.index(value)
-    # A whole number keeps all its digits, whatever it is written as.
+    return _with_all_digits(value, near)
+
+
+def _with_all_digits(value: Any, near: float) -> float:
+    """Return a number as the nearest float; a large whole one as an integer, whatever it is written as."""
     large = not isinstance(value, float) and _EXACT <= abs(near) < math.inf
     return int(value) if large and value == int(value) else near
 

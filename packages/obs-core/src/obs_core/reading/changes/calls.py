@@ -181,11 +181,12 @@ def _paired(
     """Pair the verdicts of both sides: a deck may show several, each of another check under a title of its own."""
     for key in dict.fromkeys([*now, *was]):
         old, new = was.get(key, {}), now.get(key, {})
-        if len(old) == len(new) == 1 and "" in {*old, *new}:  # one of them has no title
-            yield key, *old.values(), *new.values()
-            continue
-        for title in dict.fromkeys([*new, *old]):
-            yield key, old.get(title), new.get(title)
+        gone, came = old.keys() - new.keys(), new.keys() - old.keys()
+        if len(gone) == len(came) == 1 and "" in gone | came:  # one of both has no title
+            yield key, old[gone.pop()], new[came.pop()]
+        else:
+            yield from ((key, old.get(title), new.get(title)) for title in sorted(gone | came))
+        yield from ((key, old[title], new[title]) for title in new if title in old)
 
 
 def _found(verdict: Verdict | None) -> str | None:
