@@ -42,10 +42,8 @@ from obs_core.text.masking import mask, mask_value, masks_anything
 
 __all__ = ["MOST_KEPT", "LogWriter"]
 
-
 MOST_KEPT = 64 * 1024 * 1024
 """Bytes that are kept of what one process says: half of them from the beginning, half from the end."""
-
 
 _UPLOAD_EACH = 3_000_000_000
 """Nanoseconds between two uploads to a store that cannot append."""
