@@ -583,7 +583,7 @@ def test_a_warning_that_is_an_error_leaves_the_rest_in_force(
     ],
 )
 def test_names_of_no_argument_are_refused_when_decorating(options: Any) -> None:
-    with pytest.raises(ValueError, match=r"'(nope|return\.p)' is no argument of clean; there are: flights, return"):
+    with pytest.raises(ValueError, match=r"'(nope|return\.p)' is not an argument of clean; there are: flights, return"):
 
         @profile_data(**options)
         def clean(flights: pd.DataFrame) -> None: ...
@@ -802,7 +802,7 @@ def test_parts_are_chosen_and_have_rules_of_their_own(store: RecordingStore) -> 
 
 @pytest.mark.parametrize("name", ["wind", "other"])
 def test_names_that_only_kw_could_have_say_how_these_are_named(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"'{name}' is no argument of join; there are: .*, others\[\.\.\.\], return"):
+    with pytest.raises(ValueError, match=rf"'{name}' is not an argument of join; .*, others\[\.\.\.\], return"):
         profile_data(inputs=[name])(join)
 
 

@@ -371,7 +371,7 @@ def test_thresholds_are_by_column_and_the_others_have_the_default() -> None:
         ({"it": -1}, ValueError, "it"),
         ({"it": "much"}, TypeError, "str"),
         (True, TypeError, "bool"),
-        ({"other": 0.5}, ValueError, "'other', which is no column; there are: it"),
+        ({"other": 0.5}, ValueError, "'other' has a threshold but is not a column; there are: it"),
     ],
 )
 def test_wrong_thresholds_are_named(thresholds: Any, error: type[Exception], says: str) -> None:

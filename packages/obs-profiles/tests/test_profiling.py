@@ -853,7 +853,7 @@ def test_an_address_in_memory_is_no_part_of_a_value() -> None:
 
 
 def test_what_is_behind_a_profile_is_refused() -> None:
-    with pytest.raises(ProfileFormatError, match="behind this profile are 3 bytes"):
+    with pytest.raises(ProfileFormatError, match="3 bytes follow the end of this profile"):
         Profile.from_bytes(profile({"it": [1]}).to_bytes() + b"and")
 
 

@@ -397,7 +397,7 @@ def test_memory_near_its_limit_makes_it_the_probable_cause(
     assert found.place == "/jobs/join.py:88"
     assert found.lines == ["ready", "row 17"]
     assert "at join.py:88" in found.paragraph
-    assert 'The last it said: "row 17".' in found.paragraph
+    assert 'Its last line was "row 17".' in found.paragraph
     if cause == "out-of-memory":
         used, grew = (
             ("0.7 of 1.1 GB (68.4 %)", ", and each second 419 MB more")
@@ -571,7 +571,7 @@ def test_an_exception_outside_any_task_is_told(folder: Path) -> None:
     found = newest(folder)
     assert (found.cause, found.task) == ("exception", "")
     assert found.error[0][0] == "KeyError: 'JFK'"
-    assert "It came of ValueError: no such airport." in found.paragraph
+    assert "It was caused by ValueError: no such airport." in found.paragraph
 
 
 def test_the_command_prints_a_paragraph_and_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -629,7 +629,7 @@ def test_how_far_the_loops_came_is_told(
     run_script(OF_LOOP, check=False)
     found = newest(folder)
     assert [loop.split(" it, ")[0] for loop in found.loops] == ["epoch: 20 of 30", "model: 0 of 3"]
-    assert "Its loop had come this far: epoch: 20 of 30 it, 66 %" in found.paragraph
+    assert "Its loop had reached epoch: 20 of 30 it, 66 %" in found.paragraph
     assert dict(sections_of(found))["Unfinished loops"] == found.loops
 
 

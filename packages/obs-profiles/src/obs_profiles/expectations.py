@@ -193,7 +193,7 @@ def expectations_of(expected: Expectation | Iterable[Expectation]) -> tuple[Expe
     found: tuple[Any, ...] = (expected,) if isinstance(expected, Expectation) else tuple(expected)
     for each in found:
         if not isinstance(each, Expectation):
-            raise TypeError(f"what is expected is made by expect, as in expect('delay').present(), and is not {each!r}")
+            raise TypeError(f"expectations are made with expect, as in expect('delay').present(), not {each!r}")
     return found
 
 

@@ -67,7 +67,7 @@ def limit_of(value: Any, measure: str) -> Limit | None:
         raise TypeError(f"a limit of {measure} is a number{other}, not {type(value).__name__}: {value!r}")
     near = as_float(value)
     if math.isinf(near) and near != value:
-        raise ValueError(f"a limit of {measure} is a number that a float reaches, up to 1.8e308: None is no limit")
+        raise ValueError(f"a limit of {measure} must be within a float's range, up to 1.8e308; None is no limit")
     if isinstance(value, numbers.Integral):
         return operator.index(value)
     return _with_all_digits(value, near)

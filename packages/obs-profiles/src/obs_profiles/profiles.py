@@ -218,7 +218,7 @@ def _profile_in(path: Path) -> Profile | None:
         return Profile.load(path)
     if first in _PARQUET:
         return None
-    raise ProfileFormatError(f"{path}: it is no profile, and no file of Parquet: it begins with {first!r}")
+    raise ProfileFormatError(f"{path}: it is neither a profile nor a Parquet file: it begins with {first!r}")
 
 
 def _of_whylogs(data: Any) -> Profile | None:

@@ -361,15 +361,15 @@ def _sentences(
     yield _sentence(f"{subject}{of} {says}{when}{': ' if detail else ''}{detail}")
     yield from _where(found, ending)
     if found.loops:
-        yield f"Its loop had come this far: {found.loops[0]}."
+        yield f"Its loop had reached {found.loops[0]}."
     yield from inner[:_MOST_WITHIN_TOLD]
     if len(found.error) > 1:
         cause, place = found.error[-1]
-        yield _sentence(f"It came of {cause}{_at(place)}")
+        yield _sentence(f"It was caused by {cause}{_at(place)}")
     if ending.at is None and found.status == "lost":
         yield f"The last sign of life came at {format_moment(found.at, 0)}."
     if found.lines and ending.cause != "exception":
-        yield f"The last it said: {_quoted(found.lines[-1])}."
+        yield f"Its last line was {_quoted(found.lines[-1])}."
     if good is not None:
         yield from _compared(found, assembly, good)
 

@@ -222,7 +222,7 @@ def _sequences(frame: Mapping[Any, Any]) -> dict[Any, Any]:
     columns = {name: _sequence(name, values) for name, values in frame.items()}
     if len({len(values) for values in columns.values()}) > 1:
         named = ", ".join(f"{name}: {len(values)}" for name, values in list(columns.items())[:5])
-        raise ValueError(f"columns are of one length; these are of several: {named}")
+        raise ValueError(f"columns must have one length; these have several: {named}")
     return columns
 
 

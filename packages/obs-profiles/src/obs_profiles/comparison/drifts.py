@@ -74,7 +74,7 @@ def drift(reference: Any, current: Any, *, thresholds: Thresholds = DEFAULT_THRE
     if isinstance(thresholds, Mapping):
         thresholds = {mask(name): threshold for name, threshold in thresholds.items()}  # as the names of columns are
     if isinstance(thresholds, Mapping) and (unknown := sorted(set(thresholds) - set(names))):
-        raise ValueError(f"there is a threshold for {unknown[0]!r}, which is no column; there are: {', '.join(names)}")
+        raise ValueError(f"{unknown[0]!r} has a threshold but is not a column; there are: {', '.join(names)}")
     return _drift(before, after, thresholds)
 
 

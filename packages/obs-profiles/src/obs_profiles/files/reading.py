@@ -82,7 +82,7 @@ def read(data: bytes, kind: type[P]) -> P:
         return _read_whylogs(data, kind)
     if data[: len(MAGIC)] != MAGIC or len(data) <= len(MAGIC):
         raise ProfileFormatError(
-            f"these {len(data):,} bytes are no profile: one begins with {MAGIC!r}, one of whylogs with {_WHYLOGS!r},"
+            f"these {len(data):,} bytes are not a profile: one begins with {MAGIC!r}, one of whylogs with {_WHYLOGS!r},"
             f" and not with {data[:4]!r}"
         )
     version = data[len(MAGIC)]
@@ -205,7 +205,7 @@ def _numbers(record: NumberRecord) -> NumberProfile:
     least, most = (int(end) if isinstance(end, str) else end for end in (record.least, record.most))
     errors = record.certain, record.merges, record.worst
     if not all(math.isfinite(number) for number in (least, most, *errors)):
-        raise ValueError("a number that is none")
+        raise ValueError("a number that is not finite")
     if min(errors) < 0 or max(record.certain, record.worst, record.merges / MOST) > MOST:
         raise ValueError("an error that no sketch has")
     levels = np.split(_finite(items), np.cumsum(record.level_sizes)[:-1]) if record.level_sizes else []
@@ -249,7 +249,7 @@ def _frequent(record: FrequentRecord, *, texts: bool) -> FrequentItems:
         values = unpacked_integers(record.integers)
     elif record.numbers is not None:
         if not all(map(math.isfinite, record.numbers)):
-            raise ValueError("a number that is none")
+            raise ValueError("a number that is not finite")
         values = canonical(np.array(record.numbers, object))
     else:
         values = canonical(_finite(unpacked_floats(record.floats or b"")))
@@ -261,5 +261,5 @@ def _frequent(record: FrequentRecord, *, texts: bool) -> FrequentItems:
 
 def _finite(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     if not np.isfinite(numbers).all():
-        raise ValueError("a number that is none")
+        raise ValueError("a number that is not finite")
     return numbers
