@@ -370,6 +370,17 @@ def test_what_changed_since_the_last_good_run_names_the_columns(store: Recording
     assert all(text and text.endswith("%") for text in told["clean's flights: column delay"])
 
 
+def test_why_drift_ended_an_execution_is_told_by_what_moved(store: RecordingStore) -> None:
+    clean = make_clean(on_drift="raise")
+    with execution("flights"):
+        clean(BEFORE)
+    with pytest.raises(DriftError), execution("flights"):
+        clean(AFTER)
+    found = load_execution("last", store=store).why()
+    assert "DriftError: argument flights of clean drifted" in found.paragraph
+    assert re.search(r"clean's flights: column delay was .+: [\d.]+ %, now .+: [\d.]+ %", found.differences[0])
+
+
 def test_how_far_data_drifted_is_kept_in_numbers(store: RecordingStore) -> None:
     @task(deck_fields=())
     @profile_data()
@@ -854,7 +865,9 @@ def test_drift_in_a_segment_is_a_drift(store: RecordingStore) -> None:
     assert {value: [one.name for one in found] for value, found in caught.value.segments.items()} == {"DL": ["delay"]}
     assert "delay drifted where carrier is DL" in decks(store)["Data Profile: flights"]
     (found,) = load_execution("last", store=store).tasks
-    assert ("warned", "delay drifted where carrier is DL") in [(one.outcome, one.found) for one in found.verdicts]
+    assert ("warned", "Drift: delay drifted where carrier is DL") in [
+        (one.outcome, one.found) for one in found.verdicts
+    ]
 
 
 def test_a_pinned_reference_is_compared_by_segments_or_not_at_all(store: RecordingStore) -> None:

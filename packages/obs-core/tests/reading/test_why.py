@@ -13,11 +13,23 @@ from pathlib import Path
 
 import pytest
 
-from obs_core import Execution, execution, identity, list_executions, load_execution, log_params, span, task, track
+from obs_core import (
+    Deck,
+    Execution,
+    execution,
+    identity,
+    list_executions,
+    load_execution,
+    log_params,
+    span,
+    task,
+    track,
+)
 from obs_core.assembly.loading import assembled
 from obs_core.commands import main as obs
 from obs_core.reading import endings
 from obs_core.reading.why import SpanAtEnd, Why, sections_of, why
+from obs_core.rendering import verdict_mark
 from obs_core.text.durations import format_duration, format_moment
 
 SOURCE = """
@@ -455,6 +467,20 @@ def test_a_good_execution_is_said_to_be_good(folder: Path) -> None:
     found = newest(folder)
     assert (found.cause, found.known) == ("succeeded", True)
     assert found.paragraph.startswith("train succeeded after ")
+
+
+def test_of_a_good_execution_checks_that_failed_or_warned_are_told(folder: Path) -> None:
+    @task
+    def look() -> None:
+        Deck("Delays").append(verdict_mark("warned", "Drift: 1 column"))
+        Deck("Rules").append(verdict_mark("failed", "1 of 5 failed"))
+        Deck("Rows").append(verdict_mark("passed", "all of them"))
+
+    with execution("train", store=folder):
+        look()
+    paragraph = newest(folder).paragraph
+    assert "The check 'Rules' failed: 1 of 5 failed. The check 'Delays' warned: Drift: 1 column." in paragraph
+    assert "Rows" not in paragraph
 
 
 def test_a_good_execution_is_compared_once_there_is_another(folder: Path) -> None:

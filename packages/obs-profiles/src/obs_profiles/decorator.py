@@ -432,7 +432,7 @@ class profile_data(TaskDecorator):
     ) -> None:
         deck = call.deck(f"Data Profile: {place.name}")
         if checked:
-            deck.append(checked_html(checked))
+            deck.append(checked_html(checked.verdicts, checked.rows))
         if compared is not None and reference is not None:
             deck.append(drift_html(compared, compared=f"Compared with {reference.text}"))
         if problem:

@@ -13,7 +13,9 @@ import msgspec
 from obs_core import clock
 from obs_core.commands.base import CommandError, OfOneExecution, age_in_seconds
 from obs_core.commands.printed_json import json_line
-from obs_core.journal.logs import LogTail, log_notes, read_log, severity_of
+from obs_core.journal.log_damage import log_notes
+from obs_core.journal.log_lines import severity_of
+from obs_core.journal.log_reader import LogTail, read_log
 from obs_core.model import LogLine
 from obs_core.reading.execution import Execution
 from obs_core.text.durations import format_iso
