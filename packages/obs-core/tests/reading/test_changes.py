@@ -239,6 +239,41 @@ def test_checks() -> None:
     assert changes.found[0].kind == "check"
 
 
+@task
+def look_at(*marks: tuple[Any, str]) -> None:
+    Deck("Checked").append("".join(verdict_mark(outcome, what) for outcome, what in marks))
+
+
+def test_verdicts_of_one_deck_are_compared_with_those_of_their_own_title() -> None:
+    run(lambda: look_at(("passed", "Rules: all passed"), ("warned", "Drift: 1 column")))
+    changes = run(lambda: look_at(("failed", "Rules: 1 of 5 failed"), ("passed", "Drift: none"))).changes()
+    assert told(changes, "check") == [
+        ("look_at: Checked", "passed: Rules: all passed", "failed: Rules: 1 of 5 failed"),
+        ("look_at: Checked", "warned: Drift: 1 column", "passed: Drift: none"),
+    ]
+
+
+def test_a_verdict_without_a_title_is_compared_with_the_only_one_there_is() -> None:
+    run(lambda: look_at(("passed", ""), ("passed", "Drift: none")))
+    changes = run(lambda: look_at(("failed", "Rules: 1 of 5 failed"), ("passed", "Drift: none"))).changes()
+    assert told(changes, "check") == [("look_at: Checked", "passed", "failed: Rules: 1 of 5 failed")]
+
+
+def test_of_a_table_the_row_that_differs_is_told() -> None:
+    class Frame:
+        def __init__(self, first: float) -> None:
+            self.first = first
+
+        def _repr_html_(self) -> str:
+            rows = "".join(f"<tr><th>{at}</th><td>{value}</td></tr>" for at, value in enumerate((self.first, 5.0)))
+            return f"<p>2 rows</p><table><tr><th></th><th>delay</th><th>number</th></tr>{rows}</table>"
+
+    mean = task(lambda flights: flights.first, name="mean")
+    run(lambda: mean(Frame(3.0)))
+    (change,) = (one for one in run(lambda: mean(Frame(9.0))).changes().found if one.kind == "input")
+    assert change.note == "its contents differ, first: 0 3.0 -> 0 9.0"
+
+
 def test_new_warnings_whose_numbers_alone_differ_are_one() -> None:
     run(lambda: say("3 rows dropped"))
     changes = run(lambda: say("4 rows dropped", "no airport 17", "no airport 18")).changes()

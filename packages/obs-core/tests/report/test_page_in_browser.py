@@ -824,7 +824,7 @@ def test_a_hidden_tab_does_not_keep_the_focus_that_it_takes(show: Callable[..., 
     expect(page.locator("iframe[title=takes]")).to_have_count(0)
     expect(tab(page, "other")).to_be_focused()
     tab(page, "takes").click()
-    expect(page.get_by_text("It was closed, since it took the focus while another tab was open.")).to_be_visible()
+    expect(page.get_by_text("It was closed because it took the focus while another tab was open.")).to_be_visible()
 
 
 def test_lies_do_no_harm(show: Callable[..., Any]) -> None:
@@ -843,7 +843,7 @@ def test_a_tab_that_never_ends_can_be_closed_and_the_others_still_open(show: Cal
     expect(open_frame(page).get_by_text("all is well")).to_be_visible()
     tab(page, "loops").click()
     page.get_by_role("button", name="Close it").click()
-    expect(page.get_by_text("It was closed, since it did not answer.")).to_be_visible()
+    expect(page.get_by_text("It was closed because it did not answer.")).to_be_visible()
     assert page.locator("iframe").count() == 0
     for name, text in (("also", "here too"), ("fine", "all is well")):
         tab(page, name).click()
@@ -896,7 +896,7 @@ ALL_FLOODS = {
 @pytest.mark.parametrize("floods", ALL_FLOODS.values(), ids=ALL_FLOODS)
 def test_a_tab_that_floods_the_page_is_closed(show: Callable[..., Any], floods: str) -> None:
     page = show(report(task(deck("floods", floods), deck("fine", "<p>all is well</p>"))))
-    closed = page.get_by_text("It was closed, since it sent this page messages without end.")
+    closed = page.get_by_text("It was closed because it flooded this page with messages.")
     closed.wait_for()
     tab(page, "fine").click()
     expect(open_frame(page).get_by_text("all is well")).to_be_visible()

@@ -10,7 +10,7 @@ from msgspec import Struct, field, structs
 
 from obs_core import clock
 from obs_core.assembly.assembly import Assembly
-from obs_core.journal.logs import read_log
+from obs_core.journal.log_reader import read_log
 from obs_core.journal.reader import segment_names
 from obs_core.model import ExecutionView, SpanTable, Status, TaskView
 from obs_core.provenance import command_name
@@ -245,9 +245,9 @@ def _loops_of(assembly: Assembly, task: TaskView | None) -> Iterator[str]:
 def _of_a_success(view: ExecutionView, good: LastSuccess | None) -> Iterator[str]:
     yield f"{_named(view.name)} succeeded after {format_duration(view.duration)}."
     checks = view.verdicts
-    for outcome, what, found in checks.said[:_MOST_WITHIN_TOLD] if checks.failed else ():
-        if outcome == "failed":
-            yield _sentence(f"The check {what!r} failed{f': {found}' if found else ''}")
+    for outcome, what, found in checks.said[:_MOST_WITHIN_TOLD]:
+        if outcome != "passed":
+            yield _sentence(f"The check {what!r} {outcome}{f': {found}' if found else ''}")
     if good is not None:
         yield f"{command_name()} diff {view.id} shows what is different from the last good run."
 
@@ -364,15 +364,15 @@ def _sentences(
     yield _sentence(f"{subject}{of} {says}{when}{': ' if detail else ''}{detail}")
     yield from _where(found, ending)
     if found.loops:
-        yield f"Its loop had come this far: {found.loops[0]}."
+        yield f"Its loop had reached {found.loops[0]}."
     yield from inner[:_MOST_WITHIN_TOLD]
     if len(found.error) > 1:
         cause, place = found.error[-1]
-        yield _sentence(f"It came of {_told(cause)}{_at(place)}")
+        yield _sentence(f"It was caused by {_told(cause)}{_at(place)}")
     if ending.at is None and found.status == "lost":
         yield f"The last sign of life came at {format_moment(found.at, 0)}."
     if found.lines and ending.cause != "exception":
-        yield f"The last it said: {_quoted(found.lines[-1])}."
+        yield f"Its last line was {_quoted(found.lines[-1])}."
     if good is not None:
         yield from _compared(found, assembly, good)
 

@@ -171,7 +171,7 @@ def _own_work(tree: SpanTree, root: int) -> str:
     spent = sum(map(tree.table.durations.__getitem__, steps))
     share = _share(spent, tree.table.durations[root])
     return (
-        f"{format_duration(spent)} ({share}) in {_counted(len(steps), 'step')}: not the tasks' time, and no span above"
+        f"{format_duration(spent)} ({share}) in {_counted(len(steps), 'step')}: neither the tasks' time nor among the spans"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from obs_core.journal.logs import read_log
+from obs_core.journal.log_reader import read_log
 from obs_core.model import LogLine
 from obs_core.reading.changes.change import Change
 from obs_core.reading.changes.sides import Side
