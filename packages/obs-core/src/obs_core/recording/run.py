@@ -51,6 +51,13 @@ class Scope(Protocol):
     def over(self) -> bool:
         """Whether it has ended, or was left for good."""
 
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended.
+
+        Args:
+            around: What is open around that; None if nothing is.
+        """
+
 
 class TaskDeck(Protocol):
     """A tab of a task, as its report needs it."""
@@ -219,6 +226,10 @@ class TaskState:
         self.bars: SpanBars | None = None
         self.decks: list[TaskDeck] = []
         self.verdicts: list[tuple[str, str, str]] = []
+
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended."""
+        self.outside, self.parent = around, around or self.run.root
 
     def body_begins(self) -> None:
         """Take the task's time from here: its function is about to be called, unless more decorators stand before it.

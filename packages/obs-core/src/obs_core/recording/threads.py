@@ -17,7 +17,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from obs_core.interruptions import let_pass
-from obs_core.recording.scope import active, current, entered, has_ended
+from obs_core.recording.scope import active, current, entered, going_on
 
 if TYPE_CHECKING:
     from obs_core.recording.run import Scope, TaskState
@@ -75,9 +75,7 @@ def starter_of_this_thread() -> Scope | Literal[Unknown.UNKNOWN] | None:
         item = _work_item(sys._getframe(1))
         if item is not None:
             starter = getattr(item, _NOTE, starter)
-    while starter is not None and starter is not UNKNOWN and (starter.over or has_ended(starter)):
-        starter = starter.parent
-    return starter
+    return starter if starter is UNKNOWN else going_on(starter)
 
 
 def scope_of_thread(ident: int) -> Scope | None:
@@ -89,9 +87,7 @@ def scope_of_thread(ident: int) -> Scope | None:
     if scope is None:
         starter = getattr(_threads.get(ident), _NOTE, None)
         scope = None if starter is UNKNOWN else starter
-    while scope is not None and (scope.over or has_ended(scope)):
-        scope = scope.outside or scope.parent
-    return scope
+    return going_on(scope)
 
 
 def remember_older(task: TaskState, pauses: bool = True) -> None:
@@ -161,7 +157,7 @@ def _note_maker(_code: CodeType, _offset: int) -> None:
     """Write on a thread that is started, or on a work item that is made, in which scope that happens."""
     try:
         made = sys._getframe(1).f_locals["self"]
-        here = current.get() or starter_of_this_thread()
+        here = going_on(current.get()) or starter_of_this_thread()
         setattr(made, _NOTE, None if here is UNKNOWN else here)
         _watch_pools()
     except Exception as error:  # whatever it was, the user's thread starts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections import deque
 from collections.abc import Mapping
 from types import TracebackType
 
@@ -9,7 +11,8 @@ from obs_core.failsafe import guarded, keep_away
 from obs_core.journal.numbering import ROOT
 from obs_core.recording.here import innermost
 from obs_core.recording.joining import RemoteSpan, described, detach, joined
-from obs_core.recording.scope import current, leave
+from obs_core.recording.run import Scope, TaskState
+from obs_core.recording.scope import current, going_on, leave
 from obs_core.recording.unrecorded import unrecorded
 from obs_core.tasks.context import TaskContext, context_of
 
@@ -42,6 +45,10 @@ def carrier() -> dict[str, str]:
 _NOWHERE = RemoteSpan(ROOT, unrecorded)
 _OF_NOTHING = described(unrecorded, ROOT)
 
+_unreachable: deque[TaskState] = deque()
+"""Those of spans that were attached for good and that no code is inside of any more. They are detached by the next one
+that attaches: whoever collects garbage may hold any lock."""
+
 
 class attach:
     """Continue the task that a carrier describes: for a ``with`` block, or for good if you only call it.
@@ -63,8 +70,11 @@ class attach:
 
     def __init__(self, carrier: Mapping[str, str]) -> None:
         try:
+            while _unreachable:
+                detach(_unreachable.popleft(), write=False)
             self._span = joined(carrier)
-            self._span.outside = current.get()
+            self._span.outside = _around()
+            self._span.for_good = True  # unless it is entered
             current.set(self._span)
         except ValueError:
             raise
@@ -73,6 +83,7 @@ class attach:
             self._span = _NOWHERE
 
     def __enter__(self) -> TaskContext:
+        self._span.for_good = False
         return context_of(self._span.task)
 
     def __exit__(
@@ -81,4 +92,19 @@ class attach:
         with guarded("leaving a task that was begun elsewhere"):
             leave(self._span)
             if self._span is not _NOWHERE:
-                detach(self._span)
+                detach(self._span.task)
+
+
+def _around() -> Scope | None:
+    """Return what a span is attached in: of those that were attached for good, one after another, the last one only.
+
+    That one stays, since a block may be what is attached now. Nobody comes back to those before it: each is detached
+    once no context names it any more.
+    """
+    around = going_on(current.get())
+    if isinstance(around, RemoteSpan) and around.for_good:
+        before = around.outside
+        if isinstance(before, RemoteSpan) and before.for_good:
+            around.outside = before.outside
+            weakref.finalize(before, _unreachable.append, before.task).atexit = False
+    return around

@@ -24,7 +24,7 @@ from obs_core.recording.own_work import own_work, record_own_work, undecorated
 from obs_core.recording.process_end import closes_generator, ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, TaskState, is_of_this_process
-from obs_core.recording.scope import active, current, entered, going_on, leave
+from obs_core.recording.scope import active, current, entered, going_on, leave, let_go
 from obs_core.recording.visibility import make_task_visible, make_visible
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import as_text, describe_error
@@ -335,6 +335,8 @@ class _Call:
             return  # called by a finalizer: what renders and writes is gone already
         settings = self._settings
         outside = going_on(current.get())
+        if outside is not None:
+            let_go(outside)
         parent = outside or of_this_thread() or carried()
         if parent is None:
             self._own_run = begin(settings.name, {})
