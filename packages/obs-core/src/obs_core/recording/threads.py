@@ -17,6 +17,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from obs_core.interruptions import let_pass
+from obs_core.recording.monitoring import monitoring, tool
 from obs_core.recording.scope import active, current, entered, going_on
 
 if TYPE_CHECKING:
@@ -47,20 +48,19 @@ _NOTE = "_obs_started_in"
 _threads: dict[int, threading.Thread] = getattr(threading, "_active", {})
 """The running threads that Python made, by their idents: `threading.enumerate` without its lock."""
 
-_monitoring: Any = getattr(sys, "monitoring", None)
-_tool = 0
-_watching = False
+_tool: int | None = None
 _run_of_work_item: CodeType | None = None
 
 
 def watch() -> None:
     """Take note from now on of who starts threads and who gives pools their work, where Python can tell."""
-    global _watching
-    if not _watching:
-        _watching = _take_tool_id()
-        if _watching:
+    global _tool
+    if _tool is None:
+        _tool = tool()
+        if _tool is not None:
+            monitoring.register_callback(_tool, monitoring.events.PY_START, _note_maker)
             _follow(threading.Thread.start)
-    if _watching:
+    if _tool is not None:
         _watch_pools()
 
 
@@ -97,7 +97,7 @@ def remember_older(task: TaskState, pauses: bool = True) -> None:
         task: The task, which is about to begin.
         pauses: Whether its thread may do other things while it runs, if that has an event loop.
     """
-    if _watching or _this_thread() is not threading.main_thread():
+    if _tool is not None or _this_thread() is not threading.main_thread():
         return
     if pauses and (events := sys.modules.get("asyncio.events")) and events._get_running_loop() is not None:
         return
@@ -126,22 +126,8 @@ def _this_thread() -> threading.Thread | None:
     return _threads.get(threading.get_ident())
 
 
-def _take_tool_id() -> bool:
-    """Become one of the tools that Python tells of events, if it knows such; the ids that are of no kind are tried."""
-    global _tool
-    for tool in (4, 3) if _monitoring is not None else ():
-        try:
-            _monitoring.use_tool_id(tool, "obs_core")
-        except ValueError:  # somebody else's
-            continue
-        _monitoring.register_callback(tool, _monitoring.events.PY_START, _note_maker)
-        _tool = tool
-        return True
-    return False
-
-
 def _follow(function: Any) -> None:
-    _monitoring.set_local_events(_tool, function.__code__, _monitoring.events.PY_START)
+    monitoring.set_local_events(_tool, function.__code__, monitoring.events.PY_START)
 
 
 def _watch_pools() -> None:
