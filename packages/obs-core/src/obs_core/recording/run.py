@@ -119,6 +119,7 @@ class TaskState:
         spent: Wall and process time of its function in nanoseconds, once that has ended: what obs and its decorators do
             before and after is not the task's.
         body: The function itself, inside all decorators.
+        in_body: Whether that was called, so that no decorator which is entered now stands around it.
         ended: When it ended; None while it runs, and while obs is still at work on it.
         outside: What was current where it was called.
         depth: How many tasks it was called within; 0 for the execution itself.
@@ -150,6 +151,7 @@ class TaskState:
         "face",
         "failure",
         "function",
+        "in_body",
         "journal",
         "links",
         "logs",
@@ -209,6 +211,7 @@ class TaskState:
         self.failure: str | None = None
         self.face: Any = None
         self.body: Any = None
+        self.in_body = True
         self.logs: int | None = None
         self.said = 0
         self.said_from = (0, 0)
