@@ -193,3 +193,72 @@ def test_a_journal_from_before_reads_as_it_did(store: RecordingStore) -> None:
     assembly.finish()
     (view,) = assembly.tasks
     assert (view.started, view.duration, assembly.table.kinds) == (100, 50, ["workflow", "task", "operation"])
+
+
+def ways_to_a_decorated_body(clock: FixedClock) -> dict[str, Callable[..., Any]]:
+    def work() -> None:
+        clock.advance(1)
+
+    class Steps:
+        @slow(clock)
+        def __call__(self) -> None:
+            clock.advance(1)
+
+        @slow(clock)
+        def method(self) -> None:
+            clock.advance(1)
+
+        partial_method = functools.partialmethod(method)
+
+    class Made:
+        @slow(clock)
+        def __init__(self) -> None:
+            clock.advance(1)
+
+    return {
+        "function": slow(clock)(work),
+        "partial": functools.partial(slow(clock)(work)),
+        "partial of a partial": functools.partial(functools.partial(slow(clock)(work))),
+        "decorated partial": slow(clock)(functools.partial(work)),
+        "method": Steps().method,
+        "partial method": Steps().partial_method,
+        "object": Steps(),
+        "class": Made,
+        "cached": functools.lru_cache(slow(clock)(work)),
+    }
+
+
+@pytest.mark.parametrize("way", ways_to_a_decorated_body(FixedClock()))
+def test_decorators_are_not_the_tasks_time_whatever_leads_to_its_function(store: RecordingStore, way: str) -> None:
+    with FixedClock() as clock:
+        task(name="work", enable_deck=False)(ways_to_a_decorated_body(clock)[way])()
+        assert task_span(store.last(), "work").duration == 1.0
+
+
+def test_a_decorated_function_that_calls_itself_began_with_the_first_call(store: RecordingStore) -> None:
+    with FixedClock() as clock:
+
+        @slow(clock)
+        def walk(steps: int) -> None:
+            clock.advance(1)
+            if steps:
+                walk(steps - 1)
+            clock.advance(10)
+
+        task(enable_deck=False)(walk)(2)
+        one = task_span(store.last(), "walk")
+        assert (one.duration, one.self_time) == (3 * 11 + 2 * 6, 33.0)
+        assert [child.duration for child in one.own_work] == [2.0, 2.0, 4.0, 4.0]
+
+
+def test_a_function_that_calls_itself_decorated_began_with_the_first_call(store: RecordingStore) -> None:
+    with FixedClock() as clock:
+
+        def walk(steps=1):  # type: ignore[no-untyped-def]
+            clock.advance(1)
+            if steps:
+                slow(clock)(walk)(steps - 1)
+
+        task(enable_deck=False)(walk)()
+        one = task_span(store.last(), "walk")
+        assert (one.duration, one.self_time) == (2 + 6, 2.0)

@@ -218,8 +218,7 @@ class Dump(OfOneExecution):
         elif arguments.format in _OF_PROFILES:
             _dump_profile(execution, arguments.format)
         else:
-            json.dump(execution.span.to_dict(), sys.stdout, indent=2)
-            print()
+            execution.span.to_json()
         return 0
 
 

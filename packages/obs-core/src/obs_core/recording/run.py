@@ -51,6 +51,13 @@ class Scope(Protocol):
     def over(self) -> bool:
         """Whether it has ended, or was left for good."""
 
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended.
+
+        Args:
+            around: What is open around that; None if nothing is.
+        """
+
 
 class TaskDeck(Protocol):
     """A tab of a task, as its report needs it."""
@@ -112,6 +119,7 @@ class TaskState:
         spent: Wall and process time of its function in nanoseconds, once that has ended: what obs and its decorators do
             before and after is not the task's.
         body: The function itself, inside all decorators.
+        in_body: Whether that was called, so that no decorator which is entered now stands around it.
         ended: When it ended; None while it runs, and while obs is still at work on it.
         outside: What was current where it was called.
         depth: How many tasks it was called within; 0 for the execution itself.
@@ -143,6 +151,7 @@ class TaskState:
         "face",
         "failure",
         "function",
+        "in_body",
         "journal",
         "links",
         "logs",
@@ -202,6 +211,7 @@ class TaskState:
         self.failure: str | None = None
         self.face: Any = None
         self.body: Any = None
+        self.in_body = True
         self.logs: int | None = None
         self.said = 0
         self.said_from = (0, 0)
@@ -219,6 +229,10 @@ class TaskState:
         self.bars: SpanBars | None = None
         self.decks: list[TaskDeck] = []
         self.verdicts: list[tuple[str, str, str]] = []
+
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended."""
+        self.outside, self.parent = around, around or self.run.root
 
     def body_begins(self) -> None:
         """Take the task's time from here: its function is about to be called, unless more decorators stand before it.

@@ -42,6 +42,7 @@ __all__ = [
     "has_ended",
     "innermost_of",
     "leave",
+    "let_go",
     "look_after",
     "new_variable",
     "operation_logs",
@@ -134,21 +135,44 @@ def innermost_of(entries: Collection[E], here: E | None) -> E | None:
         if inside in entries and not inside.over:
             return inside
         inside = inside.outside
+    while here is not None and here.over:
+        here = here.outside
     still_open = [entry for entry in tuple(entries) if not entry.over]
     entered_here = [entry for entry in still_open if entry.outside is here]
     return (entered_here or still_open or [None])[-1]
 
 
 def going_on(scope: Scope | None) -> Scope | None:
-    """Return a scope, or the innermost around it whose execution has not ended; None if there is none.
+    """Return a scope, or the innermost around it that is still open; None if there is none.
 
-    A context may name what has ended: a copy of it was handed to a thread or an asynchronous task that lives
-    longer. What such code records belongs to a span or task that has ended as long as its execution goes on, and to
-    none of an execution that has ended, not even to one that is still open: a generator may outlive it.
+    A context may name what has ended: a copy of it was handed to a thread, to an asynchronous task or to a callback,
+    which live longer. None of an execution that has ended goes on, not even a span of it that is still open: a
+    generator may outlive it.
     """
-    while scope is not None and has_ended(scope):
-        scope = scope.outside
+    while scope is not None and (scope.over or has_ended(scope)):
+        scope = scope.outside or _entered(scope.parent)
     return scope
+
+
+def let_go(scope: Scope) -> None:
+    """Let a span or task that is open, and written, keep nothing of what has ended around it.
+
+    Where each operation begins the next one and ends before that does, every one would be kept for ever.
+    """
+    around = scope.outside or scope.parent
+    if around is not None and around.over and getattr(scope, "announced", True):
+        scope.stands_in(going_on(around))
+
+
+def _entered(parent: Scope | None) -> Scope | None:
+    """Return what a scope is recorded under, unless no code is ever inside of it.
+
+    So it is with the ambient execution: a task that is called there is not its child, but one of an execution of its
+    own.
+    """
+    if parent is None or parent.parent is not None or parent.task is not parent:
+        return parent
+    return parent if parent in active else None
 
 
 def close(run: Run) -> None:

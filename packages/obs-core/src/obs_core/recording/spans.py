@@ -15,7 +15,7 @@ from obs_core.failsafe import keep_away
 from obs_core.recording.here import innermost
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.run import Scope, TaskState
-from obs_core.recording.scope import current, going_on, innermost_of, leave, look_after, show
+from obs_core.recording.scope import current, going_on, innermost_of, leave, let_go, look_after, show
 from obs_core.recording.unrecorded import unrecorded
 from obs_core.recording.wrapping import wrap
 from obs_core.text.bounded_repr import as_text
@@ -103,6 +103,7 @@ class span:
         "error",
         "name",
         "outside",
+        "over",
         "start",
         "task",
     )
@@ -122,6 +123,7 @@ class span:
         self.attributes: dict[str, Any] | None = plain(attributes) if attributes else None
         self.task = _NOT_ENTERED
         self.end = 0
+        self.over = False
         self.announced: bool | None = False  # None: it is numbered, and not written yet
 
     @property
@@ -158,13 +160,14 @@ class span:
                 self.task = unrecorded
                 outside = self.adopter = innermost()
             task = self.task = outside.task
-            if task.over:
+            if outside.over or task.over:
                 task = self._outside_what_ended(outside)
             now = clock.wall()
             if now - _read_at > _FRESH:
                 _process_time = clock.process()
                 _read_at = now
                 task.journal.relieve()
+                let_go(self.parent)
                 if task.run.told is not None:
                     look_after(task.run)
                     if task.over:
@@ -194,6 +197,7 @@ class span:
             self.cpu = _process_time - self.cpu
             self.error = kind if kind is None or not ended_well(error) else None
             self.end = now
+            self.over = True
             if _get() is self:
                 _set(self.outside)
             else:
@@ -225,13 +229,14 @@ class span:
         """What it is recorded under."""
         return self.adopter if self.outside is None else self.outside
 
-    @property
-    def over(self) -> bool:
-        """Whether it has ended."""
-        return self.end > 0
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended."""
+        self.outside = around
+        if around is None:
+            self.adopter = self.task.run.root
 
     def _outside_what_ended(self, outside: Scope) -> TaskState:
-        """Stand where code stands whose task has ended; returns the task of that."""
+        """Stand in what is still open around a span, task or execution that has ended; returns the task of that."""
         self.outside = going_on(outside)
         if self.outside is None:
             self.adopter = innermost()

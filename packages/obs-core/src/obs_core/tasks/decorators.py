@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 from obs_core.failsafe import guarded
-from obs_core.recording.own_work import own_work, undecorated
+from obs_core.recording.own_work import is_decorated, layers, mark_decorated, own_work, undecorated
 from obs_core.recording.scope import current, innermost_of, new_variable
 from obs_core.recording.wrapping import Replacing, wrap
 from obs_core.tasks.context import TaskContext, current_context
@@ -306,7 +306,7 @@ class TaskDecorator:
         self.__exit__(kind, error, traceback)
 
     def _wrapped(self, function: Callable[P, T]) -> Callable[P, T]:
-        return wrap(function, partial(_surrounded, self, function))
+        return mark_decorated(wrap(function, partial(_surrounded, self, function)))
 
 
 def _surrounded(
@@ -318,7 +318,7 @@ def _surrounded(
 class _Surrounded(Replacing):
     """A call inside a decorator's `around`: the call's own exception always comes out of it as it was."""
 
-    __slots__ = ("_manager", "_name", "value")
+    __slots__ = ("_is_around_body", "_manager", "_name", "value")
 
     def __init__(self, decorator: TaskDecorator, call: TaskCall) -> None:
         self.call = call
@@ -328,13 +328,14 @@ class _Surrounded(Replacing):
 
     def __enter__(self) -> _Surrounded:
         task = self.call.context.state
-        around_body = self._is_around_body_of(task)
-        if around_body:
+        is_around_body = self._is_around_body = self._is_around_body_of(task)
+        if is_around_body:
             task.body_ends()
         with _survived(self.call, "beginning"), own_work(task, f"begin {self._name}"):
             self._begin()
-        if around_body:
+        if is_around_body:
             task.body_begins()
+            task.in_body = not any(map(is_decorated, layers(self.call.function)))
         return self
 
     def returned(self, result: Any) -> None:
@@ -347,16 +348,18 @@ class _Surrounded(Replacing):
         if self._manager is None:
             return
         task = self.call.context.state
-        if self._is_around_body_of(task):
+        if self._is_around_body:
             task.body_ends()
-            task.may_begin = False
+            task.may_begin = task.in_body = False
         with _survived(self.call, "ending", error), own_work(task, f"end {self._name}"):
             self._end(self._manager, kind, error, traceback)
 
     def _is_around_body_of(self, task: TaskState) -> bool:
         """Tell whether this stands around the task's own function, rather than in it."""
         function = self.call.function
-        return function is not None and undecorated(function) is task.body and current.get() is task
+        if function is None or task.in_body or current.get() is not task:
+            return False
+        return undecorated(function) is task.body
 
     def _begin(self) -> None:
         manager, self._manager = self._manager, None

@@ -20,11 +20,11 @@ from obs_core.recording.ends import end, leave_part, leave_to_parent, take_part_
 from obs_core.recording.executions import begin
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.logs import mode_of
-from obs_core.recording.own_work import own_work, record_own_work, undecorated
+from obs_core.recording.own_work import is_decorated, layers, own_work, record_own_work
 from obs_core.recording.process_end import closes_generator, ended_well
 from obs_core.recording.raised import raised_at
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process
-from obs_core.recording.scope import active, current, entered, going_on, leave, show
+from obs_core.recording.scope import active, current, entered, going_on, leave, let_go, show
 from obs_core.recording.visibility import make_task_visible, make_visible
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import as_text, describe_error
@@ -48,6 +48,7 @@ class TaskSettings:
         name: The task's name.
         body: The function inside all decorators, found out by the first call: decorators that stand above `task` may be
             put around `function` until then.
+        is_decorated: Whether decorators of obs stand between the two, or may be put there by annotations.
         deck_fields: The default decks to make, by title.
         pauses: Whether other code of its thread may run while it does: a coroutine or a generator.
     """
@@ -58,6 +59,7 @@ class TaskSettings:
         "deck_fields",
         "enable_deck",
         "function",
+        "is_decorated",
         "logs",
         "name",
         "pauses",
@@ -83,6 +85,7 @@ class TaskSettings:
         self.logs = logs
         self.wrapper: Callable[..., Any] | None = None
         self.body: Any = None
+        self.is_decorated = False
         self.qualified_name = f"{attribute(named, '__module__', '')}.{attribute(named, '__qualname__', named.__name__)}"
         self.pauses = kind_of(function) != "function"
 
@@ -200,7 +203,7 @@ def _as_task(settings: TaskSettings) -> Callable[..., Any]:
         remember_names(settings.function)
     body = _AnnotatedBody(settings.function) if isinstance(annotated, dict) and annotated else None
     wrapper = wrap(settings.function, functools.partial(_Call, settings), body)
-    settings.wrapper = wrapper
+    settings.wrapper, settings.is_decorated = wrapper, body is not None
     wrapper.__obs_task__ = settings  # type: ignore[attr-defined]
     return wrapper
 
@@ -356,6 +359,8 @@ class _Call:
             return  # called by a finalizer: what renders and writes is gone already
         settings = self._settings
         outside = going_on(current.get())
+        if outside is not None:
+            let_go(outside)
         parent = outside or of_this_thread() or carried()
         if parent is None:
             self._own_run = begin(settings.name, {})
@@ -393,8 +398,9 @@ class _Call:
             self._prepare_decks(task)
             record_own_work(task, "obs: draw the inputs", task.start, task.cpu)
         if settings.body is None:
-            settings.body = undecorated(settings.function)
-        task.body = settings.body
+            *around, settings.body = layers(settings.function)
+            settings.is_decorated |= any(map(is_decorated, [*around, settings.body]))
+        task.body, task.in_body = settings.body, not settings.is_decorated
         task.body_begins()
 
     def _prepare_decks(self, task: TaskState) -> None:
