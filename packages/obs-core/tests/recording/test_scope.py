@@ -622,27 +622,29 @@ def rows_of_a_span(seen: list[Any]) -> Iterator[int]:
         yield number
 
 
-@task(name="rows")
-def rows_of_a_task(seen: list[Any]) -> Iterator[int]:
+def rows_undecorated(seen: list[Any]) -> Iterator[int]:
     for number in range(2):
         seen.append(seen_in())
         yield number
 
 
+rows_of_a_task = task(rows_undecorated, name="rows")
+
+
 @task(name="rows")
 def rows_of_a_plain_function(seen: list[Any]) -> Iterator[int]:
-    return inspect.unwrap(rows_of_a_task)(seen)
+    return rows_undecorated(seen)
 
 
 @span("rows")
 def rows_of_a_plain_functions_span(seen: list[Any]) -> Iterator[int]:
-    return inspect.unwrap(rows_of_a_task)(seen)
+    return rows_undecorated(seen)
 
 
 @pytest.mark.parametrize(
     "rows",
     [rows_of_a_span, rows_of_a_task, rows_of_a_plain_function, rows_of_a_plain_functions_span],
-    ids=lambda rows: rows.__name__,
+    ids=["span", "task", "task of a plain function", "span of a plain function"],
 )
 @pytest.mark.usefixtures("followed")
 def test_a_thread_is_seen_in_a_generator_only_while_that_runs(rows: Callable[[list[Any]], Iterator[int]]) -> None:
@@ -675,7 +677,7 @@ def test_a_thread_is_seen_in_a_task_that_is_a_generator_only_while_that_runs(sto
 
 
 @pytest.mark.parametrize(
-    "rows", [rows_of_a_span, rows_of_a_task, rows_of_a_plain_function], ids=lambda rows: rows.__name__
+    "rows", [rows_of_a_span, rows_of_a_task, rows_of_a_plain_function], ids=["span", "task", "task of a plain function"]
 )
 @pytest.mark.usefixtures("followed")
 def test_a_generator_that_goes_on_in_another_thread_is_seen_there_alone(

@@ -80,9 +80,9 @@ _ITERABLE_COROUTINE = 0x100
 
 
 def _instruction_of_a_pause() -> int:
-    paused = (number for number in (1, 2))
+    paused: Any = (number for number in (1, 2))
     next(paused)
-    return paused.gi_code.co_code[paused.gi_frame.f_lasti]
+    return int(paused.gi_code.co_code[paused.gi_frame.f_lasti])
 
 
 _PAUSED = _instruction_of_a_pause()

@@ -139,7 +139,8 @@ def innermost_of(entries: Collection[E], here: E | None) -> E | None:
         here = here.outside
     still_open = [entry for entry in tuple(entries) if not entry.over]
     entered_here = [entry for entry in still_open if entry.outside is here]
-    return (entered_here or still_open or [None])[-1]
+    found = entered_here or still_open
+    return found[-1] if found else None
 
 
 def going_on(scope: Scope | None) -> Scope | None:
