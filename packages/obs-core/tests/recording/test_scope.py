@@ -446,12 +446,11 @@ def test_what_outlives_its_span_belongs_to_what_is_still_open_around_that(store:
             with span("two"):
                 pass
 
-        with execution("night"):
-            with span("around"):
-                with span("begin"):
-                    running = asyncio.create_task(background())
-                ended.set()
-                await running
+        with execution("night"), span("around"):
+            with span("begin"):
+                running = asyncio.create_task(background())
+            ended.set()
+            await running
 
     asyncio.run(main())
     assert shape(store.last().span) == [("around", ["begin", "one", "two"])]

@@ -70,7 +70,7 @@ def undecorated(function: Any) -> Any:
 
 
 def layers(function: Any) -> Iterator[Any]:
-    """Go from a callable to what it calls, and so on: the function inside a decorator, a partial, a method, an object."""
+    """Go from a callable to what it calls, and so on: through decorators, partials, methods and objects."""
     for _ in range(_MOST_DECORATORS):
         yield function
         function = _called_by(function)

@@ -148,9 +148,7 @@ def _foremost(tree: SpanTree, groups: list[int | list[int]], troubled: bytearray
     return heapq.nlargest(count, groups, key=weight)
 
 
-def _rest(
-    tree: SpanTree, row: Row, shown: list[int | list[int]], outside: Mapping[int, int]
-) -> tuple[int, int, int]:
+def _rest(tree: SpanTree, row: Row, shown: list[int | list[int]], outside: Mapping[int, int]) -> tuple[int, int, int]:
     """Count the children of a line that are not shown, and add up their durations."""
     are_shown = {span for group in shown for span in _spans(group)}
     rest = [child for span in row.spans for child in tree.children(span) if child not in are_shown]
