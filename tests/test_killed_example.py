@@ -26,6 +26,6 @@ def test_its_end_is_told_with_place_last_line_and_what_differs(tmp_path: Path) -
     found = load_execution("flights", tmp_path).why()
     assert (found.cause, found.known, found.task, found.span) == ("killed", True, "fit", "merge"), found.paragraph
     assert found.lines[-1] == "WARNING 550000 rows joined"
-    assert 'The last it said: "WARNING 550000 rows joined".' in found.paragraph
+    assert 'Its last line was "WARNING 550000 rows joined".' in found.paragraph
     assert any("killed.py 2000" in one and "killed.py 900000" in one for one in found.differences), found.differences
     assert any("fit's rows was list · 2,000 items 0: 0 1: 1 " in one for one in found.differences), found.differences

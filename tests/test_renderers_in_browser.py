@@ -113,7 +113,7 @@ def test_a_table_has_its_rows_on_paper(show, rows, printed):
     assert page.locator(".grid").evaluate("grid => grid.scrollHeight <= grid.clientHeight")
     cut = "cells => cells.filter(cell => cell.scrollWidth > cell.clientWidth).map(cell => cell.textContent)"
     assert page.locator(".grid-body .index").evaluate_all(cut) == []
-    left = page.get_by_text("Printed are the first 1,000 of 5,000 rows.")
+    left = page.get_by_text("This print has the first 1,000 of 5,000 rows.")
     assert left.count() == (rows > printed)
 
     page.evaluate("() => document.dispatchEvent(new Event('obs:screen'))")

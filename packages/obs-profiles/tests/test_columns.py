@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from obs_profiles import ColumnProfile, Profile, merge, profile
+from obs_profiles import ColumnProfile, Profile, check, expect, merge, profile
 from obs_profiles.columns import unique_names
 
 MOMENT = datetime.datetime(2013, 5, 1, 12, 30)
@@ -338,7 +338,7 @@ def test_periods_that_pandas_has_no_timestamps_for() -> None:
 def test_texts_that_are_no_unicode() -> None:
     column = column_of(["ok", "half \ud800", "half \ud800"])
     assert column.texts is not None
-    assert column.texts.frequent.sorted_by_count() == [("half \\xed\\xa0\\x80", 2, 2), ("ok", 1, 1)]
+    assert column.texts.frequent.sorted_by_count() == [("half \\ud800", 2, 2), ("ok", 1, 1)]
     assert column_of([b"\xff\xfe", b"\xff\xfe"]).texts.frequent.sorted_by_count() == [("\\xff\\xfe", 2, 2)]  # type: ignore[union-attr]
 
 
@@ -587,9 +587,11 @@ def test_columns_that_can_be_read_but_once() -> None:
     assert {name: part.rows for name, part in values.segments.items()} == {"0": 5, "1": 5}
 
 
-@pytest.mark.parametrize("shape", [(), (2, 2, 2)])
-def test_arrays_of_other_dimensions_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(TypeError, match=f"one or two dimensions, columns being the second, and not {len(shape)}"):
+@pytest.mark.parametrize(
+    ("shape", "what"), [((), "a single value, with no dimension"), ((2, 2, 2), "one of 3 dimensions")]
+)
+def test_arrays_of_other_dimensions_are_refused(shape: tuple[int, ...], what: str) -> None:
+    with pytest.raises(TypeError, match=f"one dimension, or two, of which the second are columns; this is {what}"):
         profile(np.zeros(shape))
 
 
@@ -623,3 +625,44 @@ def test_identifiers_of_arrow_look_as_those_of_python() -> None:
     assert known.texts is not None
     assert other.texts is not None
     assert known.texts.frequent.sorted_by_count() == other.texts.frequent.sorted_by_count()
+
+
+def test_rows_of_a_frame_without_columns_are_counted() -> None:
+    assert profile(pd.DataFrame(index=range(5))).rows == 5
+    assert profile(np.empty((5, 0))).rows == 5
+    assert profile({}).rows == 0
+
+
+def test_what_cannot_be_profiled_is_named() -> None:
+    with pytest.raises(TypeError, match="this is a single value, with no dimension"):
+        profile(np.array(5))
+    for path in ("", "nowhere.parquet"):
+        with pytest.raises(FileNotFoundError, match=f"no such file, of a profile or of Parquet: '{path}'"):
+            profile(path)
+
+
+def test_a_profile_or_a_frame_is_no_column() -> None:
+    pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    for make in (profile, pd.DataFrame, pl.DataFrame, pl.LazyFrame, pa.table):
+        whole = make({"delay": [1]})
+        with pytest.raises(TypeError, match=f"column 'it' is a sequence of values, not {type(whole).__name__}"):
+            profile({"it": whole})
+
+
+def test_half_a_pair_is_spelled_alike_in_names_and_values() -> None:
+    texts = ["\ud800", "a\udfff\xe9", "\ud83d\ude00"]
+    known = profile({"\ud800": texts})
+    assert list(known) == ["\\ud800"]
+    frequent = known["\ud800"].frequent
+    assert frequent is not None
+    assert set(frequent.values) == {"\\ud800", "a\\udfff\xe9", "\\ud83d\\ude00"}
+    assert check(known, expect("\ud800").among(*texts)).passed
+    raw = profile({"it": [b"\xed\xa0", b"\xed\xa0\x80", b"\xff"]})["it"].frequent
+    assert raw is not None
+    assert set(raw.values) == {"\\xed\\xa0", "\\xed\\xa0\\x80", "\\xff"}  # bytes are no text
+
+
+def test_a_column_named_by_half_a_pair_is_found_by_its_name() -> None:
+    known = profile({"\ud800": [1]})
+    assert "\ud800" in known
+    assert known["\ud800"] is known["\\ud800"]

@@ -370,6 +370,17 @@ def test_what_changed_since_the_last_good_run_names_the_columns(store: Recording
     assert all(text and text.endswith("%") for text in told["clean's flights: column delay"])
 
 
+def test_why_drift_ended_an_execution_is_told_by_what_moved(store: RecordingStore) -> None:
+    clean = make_clean(on_drift="raise")
+    with execution("flights"):
+        clean(BEFORE)
+    with pytest.raises(DriftError), execution("flights"):
+        clean(AFTER)
+    found = load_execution("last", store=store).why()
+    assert "DriftError: argument flights of clean drifted" in found.paragraph
+    assert re.search(r"clean's flights: column delay was .+: [\d.]+ %, now .+: [\d.]+ %", found.differences[0])
+
+
 def test_how_far_data_drifted_is_kept_in_numbers(store: RecordingStore) -> None:
     @task(deck_fields=())
     @profile_data()
@@ -572,7 +583,7 @@ def test_a_warning_that_is_an_error_leaves_the_rest_in_force(
     ],
 )
 def test_names_of_no_argument_are_refused_when_decorating(options: Any) -> None:
-    with pytest.raises(ValueError, match=r"'(nope|return\.p)' is no argument of clean; there are: flights, return"):
+    with pytest.raises(ValueError, match=r"'(nope|return\.p)' is not an argument of clean; there are: flights, return"):
 
         @profile_data(**options)
         def clean(flights: pd.DataFrame) -> None: ...
@@ -587,14 +598,14 @@ def test_names_of_no_argument_are_refused_when_decorating(options: Any) -> None:
     ],
 )
 def test_names_of_what_is_not_profiled_are_refused(options: Any) -> None:
-    with pytest.raises(ValueError, match="is named, and is not profiled"):
+    with pytest.raises(ValueError, match="is named but not profiled"):
         profile_data(**options)
 
 
 @pytest.mark.parametrize("expected", [expect("delay").present(), [5], {"flights": "delay"}])
 def test_expect_takes_expectations(expected: Any) -> None:
     if isinstance(expected, list | dict):
-        with pytest.raises(TypeError, match="what is expected is made by expect"):
+        with pytest.raises(TypeError, match="expectations are made with expect"):
             profile_data(expect=expected)
     else:
         profile_data(expect=expected)
@@ -791,7 +802,7 @@ def test_parts_are_chosen_and_have_rules_of_their_own(store: RecordingStore) -> 
 
 @pytest.mark.parametrize("name", ["wind", "other"])
 def test_names_that_only_kw_could_have_say_how_these_are_named(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"'{name}' is no argument of join; there are: .*, others\[\.\.\.\], return"):
+    with pytest.raises(ValueError, match=rf"'{name}' is not an argument of join; .*, others\[\.\.\.\], return"):
         profile_data(inputs=[name])(join)
 
 
@@ -854,7 +865,9 @@ def test_drift_in_a_segment_is_a_drift(store: RecordingStore) -> None:
     assert {value: [one.name for one in found] for value, found in caught.value.segments.items()} == {"DL": ["delay"]}
     assert "delay drifted where carrier is DL" in decks(store)["Data Profile: flights"]
     (found,) = load_execution("last", store=store).tasks
-    assert ("warned", "delay drifted where carrier is DL") in [(one.outcome, one.found) for one in found.verdicts]
+    assert ("warned", "Drift: delay drifted where carrier is DL") in [
+        (one.outcome, one.found) for one in found.verdicts
+    ]
 
 
 def test_a_pinned_reference_is_compared_by_segments_or_not_at_all(store: RecordingStore) -> None:

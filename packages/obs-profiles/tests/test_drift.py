@@ -359,7 +359,7 @@ def test_segments_are_compared_with_their_own() -> None:
 
 
 def test_thresholds_are_by_column_and_the_others_have_the_default() -> None:
-    found = drift({"a": [1] * 100, "b": [1] * 100}, {"a": [2] * 100, "b": [2] * 100}, thresholds={"a": 1.0})
+    found = drift({"a": [1] * 100, "b": [1] * 100}, {"a": [1] + [2] * 99, "b": [2] * 100}, thresholds={"a": 1.0})
     assert (found.column("a").threshold, found.column("b").threshold) == (1.0, 0.05)
     assert [one.name for one in found.drifted] == ["b"]
 
@@ -371,7 +371,7 @@ def test_thresholds_are_by_column_and_the_others_have_the_default() -> None:
         ({"it": -1}, ValueError, "it"),
         ({"it": "much"}, TypeError, "str"),
         (True, TypeError, "bool"),
-        ({"other": 0.5}, ValueError, "'other', which is no column; there are: it"),
+        ({"other": 0.5}, ValueError, "'other' has a threshold but is not a column; there are: it"),
     ],
 )
 def test_wrong_thresholds_are_named(thresholds: Any, error: type[Exception], says: str) -> None:
@@ -453,3 +453,21 @@ def test_a_change_of_everything_is_found_in_few_rows_beside_many(now: Any, small
     before = {"x": np.random.default_rng(0).normal(size=10_000)}
     assert [column.name for column in drift(before, {"x": [now] * small}).drifted] == ["x"]
     assert [column.name for column in drift({"x": [now] * small}, before).drifted] == ["x"]
+
+
+def dates_of(month: int) -> list[int]:
+    return [2024_00_00 + 100 * month + day for day in range(1, 29)] * 5
+
+
+def test_dates_that_are_numbers_and_go_on_are_no_drift() -> None:
+    (found,) = drift({"night": dates_of(1)}, {"night": dates_of(2)})
+    assert (found.change, found.drifted) == ("goes on", False)
+    (nightly,) = drift({"night": [20240131] * 50}, {"night": [20240201] * 50})
+    assert (nightly.change, nightly.drifted) == ("goes on", False)
+    assert drift({"night": dates_of(2)}, {"night": dates_of(1)}).drifted  # they went back
+    assert drift({"night": dates_of(1)}, {"night": [night + 60 for night in dates_of(2)]}).drifted  # no dates any more
+
+
+def test_data_with_nothing_in_common_reaches_the_largest_threshold() -> None:
+    (found,) = drift({"it": [1] * 50}, {"it": [2] * 50}, thresholds=1)
+    assert (found.distance, found.drifted) == (1.0, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import fractions
+import html
 import math
 import warnings
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from obs_profiles import Expectation, check, expect, profile
+from obs_profiles import Expectation, check, expect, merge, profile
 
 FLIGHTS = {
     "delay": [3.0, None, 12.0, -5.0],
@@ -254,6 +255,60 @@ def test_periods_are_allowed_as_periods_of_their_frequency() -> None:
 def test_what_profiles_do_not_tell_apart_is_not_certain(values: Any, allowed: Any, passed: bool, certain: bool) -> None:
     (verdict,) = check({"it": values}, [expect("it").among(*allowed)])
     assert (verdict.passed, verdict.certain) == (passed, certain)
+    assert str(verdict).startswith("it: one of ")  # also of a number of more digits than Python writes
+
+
+@pytest.mark.parametrize("limits", [{"at_least": 0.9}, {"at_least": 0, "at_most": 0.99}])
+def test_a_count_is_no_share(limits: dict[str, float]) -> None:
+    for make in (expect("it").distinct, expect.rows):
+        with pytest.raises(ValueError, match=r"is how many, and no share: .* by unique\(\)"):
+            make(**limits)
+    assert check({"it": [1, 2]}, expect("it").distinct(at_least=2.0)).passed
+    assert check({"it": [1, 2]}, expect("it").distinct(at_most=1.1 * 2)).passed
+
+
+NIGHTS = [20240101, 20240131] * 20
+KEYS = range(5_000_000, 5_000_100)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "says"),
+    [
+        (NIGHTS, expect("it").between(20240101, 20240115), "≥ 20240101 and ≤ 20240115, found 20240101 to 20240131"),
+        (NIGHTS, expect("it").mean(at_most=20240101), "mean ≤ 20240101, found 20240116"),
+        (NIGHTS, expect("it").quantile(0.5, at_least=30000000), "≥ 30000000, found 20240101"),
+        (NIGHTS, expect("it").among(20240101), "one of 20240101, found 20240131 (20)"),
+        ([2024.5, 20240131], expect("it").between(None, 20240115), "≤ 20240115, found 2024 to 20240131"),
+        (KEYS, expect("it").between(0, 4_000_000), "≥ 0 and ≤ 4000000, found 5000000 to 5000099"),
+        (KEYS, expect("it").distinct(at_least=20240101), "≥ 20,240,101, found 100"),
+        ([5_000_000] * 40, expect("it").between(0, 4_000_000), "≥ 0 and ≤ 4,000,000, found 5,000,000 to 5,000,000"),
+    ],
+)
+def test_digits_that_are_a_name_are_not_grouped(values: Any, expected: Expectation, says: str) -> None:
+    (verdict,) = check({"it": values}, expected)
+    assert str(verdict).endswith(says)
+    assert html.escape(verdict.found) in check({"it": values}, expected)._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("batches", "different"),
+    [
+        ([range(50_000), range(50_000, 100_000)], None),
+        ([range(50_000), range(49_900, 99_900)], None),
+        ([range(50_000), range(45_000, 95_000)], None),  # beyond what holds in 99 of 100 cases
+        ([range(50_000), range(50_000)], False),
+        ([range(100_000)], True),
+        ([range(200), range(200)], False),
+    ],
+)
+def test_unique_is_certain_where_the_profile_tells_whether_all_are_different(
+    batches: list[range], different: bool | None
+) -> None:
+    known = merge(profile({"id": np.array(batch)}) for batch in batches)
+    (verdict,) = check(known, expect("id").unique())
+    assert known["id"].all_different is different
+    assert verdict.certain is (different is not None)
+    assert different in (None, verdict.passed)
 
 
 LARGE = 2**53
@@ -377,7 +432,7 @@ def test_more_values_than_are_counted_are_no_proof() -> None:
         (lambda: expect("it").between(math.nan, 3), ValueError, "not NaN"),
         (lambda: expect("it").between(0, 10**400), ValueError, "that a float reaches, up to 1.8e308"),
         (lambda: expect("it").mean(at_most=decimal.Decimal("1e500")), ValueError, "that a float reaches"),  # type: ignore[arg-type]
-        (lambda: expect("it").between(None, decimal.Decimal("sNaN")), ValueError, "not sNaN"),  # type: ignore[arg-type]
+        (lambda: expect("it").between(None, decimal.Decimal("sNaN")), ValueError, "not sNaN"),
         (lambda: expect("it").between(EARLIEST, None), ValueError, r"1 to 9999, in UTC, and 0001-01-01 .*05:00 is not"),
         (lambda: expect("it").between(None, np.datetime64("20000-01-01")), ValueError, "years 1 to 9999"),  # type: ignore[arg-type]
         (lambda: expect("it").between(None, np.datetime64("NaT", "us")), ValueError, "not NaT"),  # type: ignore[arg-type]
@@ -438,7 +493,7 @@ def test_the_ends_of_quantiles_are_the_ends_of_the_numbers(random: np.random.Gen
 def test_one_expectation_is_checked_alone_and_what_is_none_is_refused() -> None:
     assert check(FLIGHTS, expect("origin").present()).passed
     for wrong in (["origin"], [None], "origin"):
-        with pytest.raises(TypeError, match="what is expected is made by expect"):
+        with pytest.raises(TypeError, match="expectations are made with expect"):
             check(FLIGHTS, wrong)  # type: ignore[arg-type]
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,7 @@ def test_moments_agree_in_any_grouping_to_the_digits_that_docs_state(random: np.
         waiting = [profile({"it": random.normal(mean, 1, size)}) for size in random.integers(1, 60, 12).tolist()]
         at_once = merge(waiting)
         while len(waiting) > 1:
-            random.shuffle(waiting)  # type: ignore[arg-type]
+            random.shuffle(waiting)
             waiting = [merge(waiting[:2]), *waiting[2:]]
         found, expected = (each["it"].numbers for each in (waiting[0], at_once))
         assert found is not None
@@ -430,7 +430,7 @@ def test_half_a_file_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "half.profile"
     for size in (0, 3, 5, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
-        with pytest.raises(ProfileFormatError, match=r"half\.profile: .*(no profile|cut off)"):
+        with pytest.raises(ProfileFormatError, match=r"half\.profile: .*(not a profile|cut off)"):
             Profile.load(path)
 
 
@@ -444,8 +444,8 @@ def test_profiles_can_be_pickled_saved_and_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "0 bytes are no profile"),
-        (b"hello", "no profile: one begins with b'OBSP'"),
+        (b"", "0 bytes are not a profile"),
+        (b"hello", "not a profile: one begins with b'OBSP'"),
         (b"OBSP\x09" + zlib.compress(b""), "version 9, and this obs-profiles reads version 2: upgrade"),
         (b"OBSP\x01" + zlib.compress(b""), "version 1, and this obs-profiles reads version 2: profile the data again"),
         (b"OBSP\x02", "cut off"),
@@ -482,8 +482,12 @@ def crafted(record: Any) -> bytes:
 
 
 def places_in(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Go through the places in a record, of long lists the first ones."""
-    parts = value.items() if isinstance(value, dict) else enumerate(value[:3]) if isinstance(value, list) else ()
+    """Go through the places in a record: all columns, and of lists of numbers and texts the first three."""
+    parts: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        parts = value.items()
+    elif isinstance(value, list):
+        parts = enumerate(value if value and isinstance(value[0], dict) else value[:3])
     for key, part in parts:
         yield (*above, key)
         yield from places_in(part, (*above, key))
@@ -494,12 +498,15 @@ def test_whatever_a_crafted_file_holds_it_is_refused_or_can_be_used(seed: int) -
     rng = random_module.Random(seed)
     known = profile({name: values[:30] for name, values in EVERY_KIND.items()})
     content = zlib.decompress(merge([profile(EVERY_KIND, by="word"), known]).to_bytes()[5:])
-    places = list(places_in(msgspec.msgpack.decode(content)))
-    hostile = [-1, 0, 2**50, 2**63, 1e308, float("nan"), float("-inf"), "", b"", b"\xff" * 64, [], [-1], {}, None]
+    kinds: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}  # each is as likely, however many places it has
+    for place in places_in(msgspec.msgpack.decode(content)):
+        kinds.setdefault(tuple(key for key in place if isinstance(key, str)), []).append(place)
+    numbers = [-1, 0, 2**50, 2**63, 1e308, -1e308, math.nan, -math.inf]
+    hostile: list[Any] = [*numbers, "", b"", b"\xff" * 64, [], [-1], {}, None]
     refused = 0
     for _ in range(60):
         record = inside = msgspec.msgpack.decode(content)
-        *way, last = rng.choice(places)
+        *way, last = rng.choice(rng.choice(list(kinds.values())))
         for key in way:
             inside = inside[key]
         inside[last] = rng.choice([value for value in hostile if type(value) is type(inside[last])] or hostile)
@@ -514,6 +521,89 @@ def test_whatever_a_crafted_file_holds_it_is_refused_or_can_be_used(seed: int) -
         Profile.from_bytes(merge([found, known]).to_bytes())
         drift(found, known)._repr_html_()
     assert 0 < refused < 60
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        ({"types": {"time": 1}}, "1 values of the type time, but no times"),
+        ({"types": {"text": 1}}, "no texts"),
+        ({"types": {"duration": 1}}, "no durations"),
+        ({"missing": 2}, "1 rows, but more values"),
+        ({"types": {"list": 2}}, "1 rows, but more values"),
+        ({"types": {"boolean": 1}, "true": 2}, "more values"),
+        ({"types": {"number": 1}, "negative_infinite": 1}, "0 infinite numbers, but more negative ones"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(column: dict[str, Any], says: str) -> None:
+    with pytest.raises(ProfileFormatError, match=f"damaged: {says}|{says}"):
+        Profile.from_bytes(crafted({"rows": 1, "columns": [{"name": "it", "rows": 1} | column]}))
+
+
+def test_a_page_of_lengths_of_time_whose_deviation_is_infinite_is_drawn() -> None:
+    known = profile({"took": EVERY_KIND["took"]})
+    record = msgspec.msgpack.decode(zlib.decompress(known.to_bytes()[5:]))
+    record["columns"][0]["durations"]["m2"] = math.inf
+    assert "\N{INFINITY}" in Profile.from_bytes(crafted(record))._repr_html_()
+
+
+def test_a_damaged_file_of_parquet_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "flights.parquet"
+    pd.DataFrame({"delay": range(50), "origin": ["EWR", None] * 25}).to_parquet(path)
+    whole = path.read_bytes()
+    for place in (4, 30, len(whole) - 20):
+        path.write_bytes(whole[:place] + b"\xff" * 12 + whole[place + 12 :])
+        with pytest.raises(ProfileFormatError, match=r"flights\.parquet: pyarrow cannot read it: "):
+            profile(path)
+
+
+def test_a_lazy_frame_of_a_damaged_file_is_refused_by_name(tmp_path: Path) -> None:
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame({"delay": range(500), "origin": ["EWR", "JFK"] * 250})
+    path = tmp_path / "flights"
+    for write, scan in ((frame.write_parquet, pl.scan_parquet), (frame.write_ipc, pl.scan_ipc)):
+        write(path)
+        whole = path.read_bytes()
+        for place in (whole.index(b"EWR") - 4, len(whole) - 20):
+            path.write_bytes(whole[:place] + b"\xff" * 12 + whole[place + 12 :])
+            with pytest.raises(ProfileFormatError, match="this LazyFrame: polars cannot read it: "):
+                profile(scan(path))
+    with pytest.raises(pl.exceptions.ColumnNotFoundError):  # nothing of that is damaged
+        profile(frame.lazy().select("gate"))
+
+
+def damaged(table: Any, value: bytes, other: bytes) -> Any:
+    """Read a table from a stream of Arrow IPC in which some bytes are other ones."""
+    pa = pytest.importorskip("pyarrow")
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    whole = sink.getvalue().to_pybytes()
+    assert whole.count(value) == 1
+    return pa.ipc.open_stream(whole.replace(value, other)).read_all()
+
+
+@pytest.mark.parametrize("values", [["EWR", "JFK", "LaGuardia"], [["EWR"], ["JFK", "LGA"], ["ORD"] * 6]])
+def test_arrow_that_contradicts_itself_is_refused_by_name(values: list[Any]) -> None:
+    wrong = pytest.importorskip("pyarrow").table({"origin": values})
+    ends = np.cumsum([0, *map(len, values)]).astype(np.int32).tobytes()
+    for place in (4, 8, 12):
+        for end in (-7, 2**30):
+            other = ends[:place] + np.int32(end).tobytes() + ends[place + 4 :]
+            for data in (damaged(wrong, ends, other), damaged(wrong, ends, other).to_reader()):
+                with pytest.raises(ProfileFormatError, match=r"a column of .* is damaged: "):
+                    profile(data)
+
+
+def test_a_stream_of_arrow_that_breaks_off_is_refused_by_name() -> None:
+    pa = pytest.importorskip("pyarrow")
+    sink = pa.BufferOutputStream()
+    table = pa.table({"delay": range(1_000)})
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=100)
+    half = sink.getvalue().to_pybytes()[:4_000]
+    with pytest.raises(ProfileFormatError, match="this RecordBatchStreamReader: pyarrow cannot read it: "):
+        profile(pa.ipc.open_stream(half))
 
 
 def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -673,6 +763,7 @@ def test_a_distinct_count_is_exact_only_where_no_hash_decides() -> None:
 
 
 def test_what_looks_alike_may_differ() -> None:
+    values: list[Any]
     for values in (["a", b"a"], [[1] * 500 + [2], [1] * 500 + [3]], [10**30_000, 10**30_001]):
         known = profile({"it": values})["it"]
         assert (known.distinct_count, known.all_different) == ((1, 1, 2), None)
@@ -716,7 +807,7 @@ def test_a_mapping_in_batches_is_cut_by_place_and_its_columns_are_of_one_length(
     known = profile({"it": pd.Series(np.arange(250), index=labels)})["it"]
     assert (known.rows, known.distinct_count.estimate) == (250, 250)
     # Of as many whole batches nothing was missed in the first ones, and the rest of the second column was.
-    with pytest.raises(ValueError, match="of one length; these are of several: one: 200, other: 300"):
+    with pytest.raises(ValueError, match="must have one length; these have several: one: 200, other: 300"):
         profile({"one": np.arange(200), "other": np.arange(300)})
 
 
@@ -762,7 +853,7 @@ def test_an_address_in_memory_is_no_part_of_a_value() -> None:
 
 
 def test_what_is_behind_a_profile_is_refused() -> None:
-    with pytest.raises(ProfileFormatError, match="behind this profile are 3 bytes"):
+    with pytest.raises(ProfileFormatError, match="3 bytes follow the end of this profile"):
         Profile.from_bytes(profile({"it": [1]}).to_bytes() + b"and")
 
 
@@ -791,7 +882,7 @@ def test_a_file_that_is_no_profile_and_no_data_is_refused_by_name(tmp_path: Path
     pd.DataFrame({"it": [1]}).to_parquet(parquet)
     for take in (profile, lambda file: drift(file, {"it": [1]}), lambda file: merge([file])):
         with pytest.raises(
-            ProfileFormatError, match=r"other\.profile: it is no profile, and no file of Parquet: .*a,b"
+            ProfileFormatError, match=r"other\.profile: it is neither a profile nor a Parquet file: .*a,b"
         ):
             take(other)
     with pytest.raises(TypeError, match=r"merge takes profiles, .* not (Posix|Windows)Path"):

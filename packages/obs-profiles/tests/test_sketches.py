@@ -99,7 +99,7 @@ def test_integers_beyond_the_sign_are_hashed_as_floats_or_as_16_bytes(numbers: l
 
     found = coupons_of_numbers(np.array(numbers, np.uint64)).tolist()
     assert found == [coupon(number) for number in numbers]
-    others = [number for number in numbers if float(number) != number and number >= 2**63]
+    others = [number for number in dict.fromkeys(numbers) if float(number) != number and number >= 2**63]
     assert coupons_of_huge_integers(others).tolist() == [murmured(number) for number in others]
 
 
@@ -168,6 +168,30 @@ def test_counted_numbers_have_the_moments_of_as_many() -> None:
     one, other = Moments.of(values, counts), Moments.of(np.repeat(values, counts))
     assert (one.count, one.mean) == (other.count, pytest.approx(other.mean))
     assert (one.m2, one.m3, one.m4) == pytest.approx((other.m2, other.m3, other.m4))
+
+
+@pytest.mark.parametrize("exponent", [0, -40, -60, -74, -76, -80, -99, -101, -120, -150, -165, -200, -300])
+@pytest.mark.parametrize("rows", [3, 500, 40_000])
+def test_moments_of_tiny_numbers_are_as_those_of_large_ones_or_unknown(
+    exponent: int, rows: int, random: np.random.Generator
+) -> None:
+    values = random.lognormal(size=rows)
+    known, unit = Moments.of(values), 10.0**exponent
+    whole = Moments.of(values * unit)
+    merged = Moments.merged([Moments.of(part * unit) for part in np.array_split(values, 3)])
+    for tiny in (whole, merged):
+        assert tiny.mean == pytest.approx(known.mean * unit, rel=1e-12)
+        # A square of less than 1e-324 is none.
+        assert tiny.deviation == pytest.approx(known.deviation * unit, rel=1e-9, abs=1e-158)
+        for name, least in (("skewness", 1e-98), ("kurtosis", 1e-73)):
+            found = getattr(tiny, name)
+            if unit > least:
+                assert found == pytest.approx(getattr(known, name), rel=1e-6)
+            else:
+                assert math.isnan(found) or found == pytest.approx(getattr(known, name), rel=1e-6)
+        if exponent <= -120:
+            assert math.isnan(tiny.skewness)
+            assert math.isnan(tiny.kurtosis)
 
 
 @pytest.mark.parametrize("values", [[1e308, -1e308, 1e308], [1e200, 2e200], [1e-320, 2e-320]])

@@ -115,7 +115,7 @@ def test_a_variable_profiles_everything(run_script: Run, folder: Path) -> None:
 
 def test_a_wrong_variable_is_said_and_harms_nothing(run_script: Run, folder: Path) -> None:
     result = run_script("@task\ndef work():\n    burn(0.1)\nwork()\n", OBS_PROFILE="often", OBS_STRICT="0")
-    assert "OBS_PROFILE is a whole number of looks a second from 1 to 1000, such as 100, not 'often'" in result.stderr
+    assert "OBS_PROFILE must be a whole number of samples a second, 1 to 1000, not 'often'" in result.stderr
     assert load_execution("last", folder).status == "succeeded"
 
 

@@ -217,7 +217,7 @@ def test_a_deck_that_never_ends_can_be_closed_and_the_others_still_open(
     page.get_by_role("tab", name="loops").click()
     page.get_by_text("This deck does not answer").wait_for()
     page.get_by_role("button", name="Close it").click()
-    expect(page.get_by_text("It was closed, since it did not answer.")).to_be_visible()
+    expect(page.get_by_text("It was closed because it did not answer.")).to_be_visible()
     assert page.locator("iframe").count() == 0
     for name, text in (("also", "here too"), ("fine", "all is well")):
         page.get_by_role("tab", name=name).click()
@@ -250,7 +250,7 @@ def test_a_hidden_deck_that_never_ends_is_not_the_last_that_is_seen(
 
 def test_a_deck_that_floods_the_page_is_closed(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
     page = open_page(serve().url + record(floods=FLOODS, fine="<p>all is well</p>"))
-    expect(page.get_by_text("It was closed, since it sent this page messages without end.")).to_be_visible()
+    expect(page.get_by_text("It was closed because it flooded this page with messages.")).to_be_visible()
     page.get_by_role("tab", name="fine").click()
     expect(deck_frame(page).get_by_text("all is well")).to_be_visible()
 

@@ -48,7 +48,7 @@ class _Comet(Tracker):
             if not value:
                 raise ValueError(f"{name} must be set")
         if experiment_key is not None and not (experiment_key.isalnum() and 32 <= len(experiment_key) <= 50):
-            raise ValueError(f"experiment_key has 32 to 50 letters and digits, unlike {experiment_key!r}")
+            raise ValueError(f"experiment_key must have 32 to 50 letters and digits, not {experiment_key!r}")
         if on_busy not in ("wait", "skip"):
             raise ValueError(f"on_busy is 'wait' or 'skip', not {on_busy!r}")
         self._project, self._workspace = str(project_name), str(workspace)

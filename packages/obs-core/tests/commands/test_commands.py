@@ -293,7 +293,7 @@ def test_doctor_leaves_no_folder_that_was_not_there(tmp_path: Path, capsys: pyte
         (["show", "last", "--task", "x"], "no task 'x' in execution"),
         (["dump", "last", "--format", "xml"], "invalid choice: 'xml'"),
         (["gc", "--older-than", "soon"], "'soon' is not an age: write a number and s, m, h, d or w, such as 30d"),
-        (["ls", "--limit", "-1"], "--limit counts executions, got -1"),
+        (["ls", "--limit", "-1"], "--limit must be 0 (all) or more, got -1"),
         (["ls", "--store", "nosuchprotocol://x"], "cannot open the store 'nosuchprotocol://x'"),
         (
             ["export", "last", "-o", "/no/such/folder/out.html"],
@@ -651,9 +651,9 @@ def test_export_into_a_folder_that_is_not_there(run_id: str, capsys: pytest.Capt
 
 def test_what_failed_says_how_to_learn_why(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     obs(["explain", three[0]])
-    assert f" why {three[0][-6:]} tells why" in capsys.readouterr().out
+    assert f" why {three[0][-6:]} says why" in capsys.readouterr().out
     obs(["explain", three[1]])
-    assert "tells why" not in capsys.readouterr().out
+    assert "says why" not in capsys.readouterr().out
 
 
 def test_open_shows_the_newest_failure(

@@ -20,7 +20,7 @@ from obs_core.failsafe import ObsError
 from obs_core.journal import records
 from obs_core.journal.batches import sealed
 from obs_core.journal.batches import sound as sound_batches
-from obs_core.journal.logs import damaged_lines
+from obs_core.journal.log_damage import damaged_lines
 from obs_core.reading import Execution, list_executions, load_execution
 from obs_core.store import open_store
 from obs_core.store.folder import FolderStore

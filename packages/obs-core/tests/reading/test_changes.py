@@ -128,6 +128,26 @@ def test_a_failure_is_told_first_and_once() -> None:
     assert broken.after_task
 
 
+def test_a_long_error_and_a_long_line_say_that_they_are_cut() -> None:
+    def break_long() -> None:
+        say(f"{'wind ' * 50}17")
+        raise ValueError("no airport " * 30)
+
+    broken = task(break_long, name="break_at")
+    run(lambda: break_at(2))
+    changes = run(lambda: broken()).changes()
+    for kind in ("status", "task", "log"):
+        texts = [after for _, _, after in told(changes, kind) if after is not None and len(after) > 150]
+        assert texts, kind
+        assert all(text.endswith("…") for text in texts), texts
+
+
+def test_parameters_that_differ_only_in_their_end_are_not_the_same() -> None:
+    run(lambda: log_params(rules=f"{'a' * 300} seven"))
+    changes = run(lambda: log_params(rules=f"{'a' * 300} eight")).changes()
+    assert [what for what, _, _ in told(changes, "parameter")] == ["rules"]
+
+
 def test_a_failure_that_bubbles_up_is_told_of_the_inner_task() -> None:
     outer = task(lambda rows: break_at(rows), name="outer")
     run(lambda: outer(2))
@@ -217,6 +237,41 @@ def test_checks() -> None:
     changes = run(lambda: look("failed", "3 of 5 checks failed")).changes()
     assert told(changes, "check") == [("look: Checked", "passed: 5 checks", "failed: 3 of 5 checks failed")]
     assert changes.found[0].kind == "check"
+
+
+@task
+def look_at(*marks: tuple[Any, str]) -> None:
+    Deck("Checked").append("".join(verdict_mark(outcome, what) for outcome, what in marks))
+
+
+def test_verdicts_of_one_deck_are_compared_with_those_of_their_own_title() -> None:
+    run(lambda: look_at(("passed", "Rules: all passed"), ("warned", "Drift: 1 column")))
+    changes = run(lambda: look_at(("failed", "Rules: 1 of 5 failed"), ("passed", "Drift: none"))).changes()
+    assert told(changes, "check") == [
+        ("look_at: Checked", "passed: Rules: all passed", "failed: Rules: 1 of 5 failed"),
+        ("look_at: Checked", "warned: Drift: 1 column", "passed: Drift: none"),
+    ]
+
+
+def test_a_verdict_without_a_title_is_compared_with_the_only_one_there_is() -> None:
+    run(lambda: look_at(("passed", ""), ("passed", "Drift: none")))
+    changes = run(lambda: look_at(("failed", "Rules: 1 of 5 failed"), ("passed", "Drift: none"))).changes()
+    assert told(changes, "check") == [("look_at: Checked", "passed", "failed: Rules: 1 of 5 failed")]
+
+
+def test_of_a_table_the_row_that_differs_is_told() -> None:
+    class Frame:
+        def __init__(self, first: float) -> None:
+            self.first = first
+
+        def _repr_html_(self) -> str:
+            rows = "".join(f"<tr><th>{at}</th><td>{value}</td></tr>" for at, value in enumerate((self.first, 5.0)))
+            return f"<p>2 rows</p><table><tr><th></th><th>delay</th><th>number</th></tr>{rows}</table>"
+
+    mean = task(lambda flights: flights.first, name="mean")
+    run(lambda: mean(Frame(3.0)))
+    (change,) = (one for one in run(lambda: mean(Frame(9.0))).changes().found if one.kind == "input")
+    assert change.note == "its contents differ, first: 0 3.0 -> 0 9.0"
 
 
 def test_new_warnings_whose_numbers_alone_differ_are_one() -> None:

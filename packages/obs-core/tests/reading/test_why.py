@@ -13,11 +13,23 @@ from pathlib import Path
 
 import pytest
 
-from obs_core import Execution, execution, identity, list_executions, load_execution, log_params, span, task, track
+from obs_core import (
+    Deck,
+    Execution,
+    execution,
+    identity,
+    list_executions,
+    load_execution,
+    log_params,
+    span,
+    task,
+    track,
+)
 from obs_core.assembly.loading import assembled
 from obs_core.commands import main as obs
 from obs_core.reading import endings
 from obs_core.reading.why import SpanAtEnd, Why, sections_of, why
+from obs_core.rendering import verdict_mark
 from obs_core.text.durations import format_duration, format_moment
 
 SOURCE = """
@@ -218,6 +230,24 @@ def test_a_difference_is_told_once_and_a_message_ends_in_one_full_stop(folder: P
     assert "ValueError: Too few epochs. It was raised at " in found.paragraph
 
 
+def test_of_a_long_error_the_sentence_has_the_beginning_and_the_list_all(folder: Path) -> None:
+    def lookup() -> None:
+        try:
+            raise KeyError("no row " * 40)
+        except KeyError as error:
+            raise ValueError("no airport " * 30) from error
+
+    with pytest.raises(ValueError, match="no airport"), execution("train", store=folder):
+        task(lookup, name="lookup")()
+    found = newest(folder)
+    failed, _, rest = found.paragraph.partition(" It was raised at ")
+    assert failed.endswith("no airport no…"), failed
+    assert len(failed) < 250
+    assert "It was caused by KeyError: 'no row" in rest
+    assert len(found.paragraph) < 700
+    assert found.error[0][0] == f"ValueError: {('no airport ' * 30).strip()}"
+
+
 def test_a_list_tells_when_one_that_was_killed_was_last_heard_of(
     train: Callable[..., subprocess.Popen[str]], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -385,7 +415,7 @@ def test_memory_near_its_limit_makes_it_the_probable_cause(
     assert found.place == "/jobs/join.py:88"
     assert found.lines == ["ready", "row 17"]
     assert "at join.py:88" in found.paragraph
-    assert 'The last it said: "row 17".' in found.paragraph
+    assert 'Its last line was "row 17".' in found.paragraph
     if cause == "out-of-memory":
         used, grew = (
             ("0.7 of 1.1 GB (68.4 %)", ", and each second 419 MB more")
@@ -455,6 +485,20 @@ def test_a_good_execution_is_said_to_be_good(folder: Path) -> None:
     found = newest(folder)
     assert (found.cause, found.known) == ("succeeded", True)
     assert found.paragraph.startswith("train succeeded after ")
+
+
+def test_of_a_good_execution_checks_that_failed_or_warned_are_told(folder: Path) -> None:
+    @task
+    def look() -> None:
+        Deck("Delays").append(verdict_mark("warned", "Drift: 1 column"))
+        Deck("Rules").append(verdict_mark("failed", "1 of 5 failed"))
+        Deck("Rows").append(verdict_mark("passed", "all of them"))
+
+    with execution("train", store=folder):
+        look()
+    paragraph = newest(folder).paragraph
+    assert "The check 'Rules' failed: 1 of 5 failed. The check 'Delays' warned: Drift: 1 column." in paragraph
+    assert "Rows" not in paragraph
 
 
 def test_a_good_execution_is_compared_once_there_is_another(folder: Path) -> None:
@@ -545,7 +589,7 @@ def test_an_exception_outside_any_task_is_told(folder: Path) -> None:
     found = newest(folder)
     assert (found.cause, found.task) == ("exception", "")
     assert found.error[0][0] == "KeyError: 'JFK'"
-    assert "It came of ValueError: no such airport." in found.paragraph
+    assert "It was caused by ValueError: no such airport." in found.paragraph
 
 
 def test_the_command_prints_a_paragraph_and_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -603,7 +647,7 @@ def test_how_far_the_loops_came_is_told(
     run_script(OF_LOOP, check=False)
     found = newest(folder)
     assert [loop.split(" it, ")[0] for loop in found.loops] == ["epoch: 20 of 30", "model: 0 of 3"]
-    assert "Its loop had come this far: epoch: 20 of 30 it, 66 %" in found.paragraph
+    assert "Its loop had reached epoch: 20 of 30 it, 66 %" in found.paragraph
     assert dict(sections_of(found))["Unfinished loops"] == found.loops
 
 

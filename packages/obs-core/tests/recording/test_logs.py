@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,13 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from obs_core import execution
-from obs_core.commands import main as obs
-from obs_core.journal import logs
-from obs_core.journal.writer import Journal
-from obs_core.model import LogLine
+from obs_core.journal.log_damage import dropped_lines
 from obs_core.reading import load_execution
-from obs_core.store import open_store
 
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -413,18 +407,6 @@ work()
     assert said(folder) == [("stdout", "done")]
 
 
-def test_of_very_many_lines_that_a_killed_process_did_not_come_to_read_the_first_and_the_last_are_shown(
-    folder: Path,
-) -> None:
-    with execution("night", store=folder):
-        print("said")
-    [log] = folder.glob("executions/*/logs/main-0000.jsonl")
-    (log.parent / "main-raw.raw").write_bytes(b"first\n" + b"\n" * 4_000_000 + b"last\n")
-    texts = [line.text for line in load_execution("last", folder).log()]
-    assert (texts[:2], texts[-1], len(texts)) == (["said", "first"], "last", 400_002)
-    assert any("lines left out" in text for text in texts)
-
-
 def test_secrets_are_masked(run_script: RunScript, folder: Path) -> None:
     run_script("""
 import logging
@@ -472,129 +454,6 @@ work()
 def test_a_script_without_output_writes_no_log(run_script: RunScript, folder: Path) -> None:
     run_script("from obs_core import task\ntask(lambda: None, name='x')()")
     assert not list(folder.glob("executions/*/logs"))
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
-def test_a_kill_loses_no_line(tmp_path: Path, folder: Path) -> None:
-    source = """
-import os, signal
-from obs_core import task
-
-@task
-def work():
-    for number in range(1000):
-        print(number)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-work()
-"""
-    victim = subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, check=False)
-    assert victim.returncode == -signal.SIGKILL
-    assert [text for _, text in said(folder)] == [str(number) for number in range(1000)]
-
-
-def test_a_full_disk_hurts_nobody(run_script: RunScript, folder: Path) -> None:
-    result = run_script("""
-import resource, signal
-from obs_core import execution
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-with execution("night"):
-    print("first")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
-    for number in range(100):
-        print("number", number)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    print("last")
-""", env={"OBS_STRICT": "0"})  # fmt: skip
-    assert result.stdout.splitlines() == ["first", *(f"number {number}" for number in range(100)), "last"]
-    lines = [text for _, text in said(folder)]
-    assert lines[0] == "first"
-    assert lines[-1] == "last"
-    execution = load_execution("last", folder)
-    warned = 1  # that the disk takes nothing, which it does not take either
-    assert logs.dropped_lines(execution.store, execution.id) == 102 + warned - len(lines)
-
-
-def test_lines_of_many_threads_are_whole_and_all_there(run_script: RunScript, folder: Path) -> None:
-    run_script("""
-import threading
-from obs_core import execution
-
-def say(number):
-    for line in range(2000):
-        print(f"{number} says {line} {'x' * (line % 300)}")
-
-with execution("night") as run:
-    threads = [threading.Thread(target=say, args=(number,)) for number in range(16)]
-    for thread in threads: thread.start()
-    for thread in threads: thread.join()
-""")
-    lines = [text.split() for _, text in said(folder)]
-    for number in range(16):
-        assert [line[2] for line in lines if line[0] == str(number)] == [str(line) for line in range(2000)]
-
-
-def test_of_too_much_the_first_and_the_last_stay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "MOST_KEPT", 64_000)
-    store = open_store(folder)
-    writer = logs.LogWriter(Journal(store, "20130101-000000-000000-aaaaaa", "main"))
-    for number in range(5_000):
-        writer.write("out", 1, 1, f"line {number}")
-    writer.close()
-    lines = logs.read_log(store, "20130101-000000-000000-aaaaaa")
-    numbers = [int(line.text.removeprefix("line ")) for line in lines]
-    assert (numbers[0], numbers[-1]) == (0, 4999)
-    assert numbers == sorted(set(numbers))
-    assert logs.dropped_lines(store, "20130101-000000-000000-aaaaaa") == 5_000 - len(numbers) > 0
-    size = sum(path.stat().st_size for path in folder.rglob("*.jsonl"))
-    assert 40_000 < size < 80_000
-
-
-def test_a_store_that_cannot_append_gets_it_too(tmp_path: Path) -> None:
-    from obs_core import execution
-
-    with execution("night", store="memory://logs") as run:
-        sys.stdout.write("")
-        run._run.log.write("out", 1, 1, "to an object store")  # type: ignore[union-attr]
-    assert [line.text for line in load_execution(run.id, "memory://logs").log()] == ["to an object store"]
-
-
-def test_lines_are_chosen_by_level_text_time_and_number(run_script: RunScript, folder: Path) -> None:
-    run_script("""
-import logging
-from obs_core import task
-
-@task
-def work():
-    print("one")
-    logging.getLogger("app").warning("two")
-    print('{"event": "three", "level": "error", "rows": 3}')
-    logging.getLogger("app").error("four")
-
-work()
-""")
-    execution = load_execution("last", folder)
-
-    def texts(lines: list[LogLine]) -> list[str]:
-        return [line.text for line in lines]
-
-    assert texts(execution.log(level="warning")) == ["two", "three", "four"]
-    assert texts(execution.log(level=40)) == ["three", "four"]
-    assert execution.log(grep="three")[0].fields == {"rows": 3}
-    assert texts(execution.log(grep="o")) == ["one", "two", "four"]
-    assert texts(execution.log(last=2)) == ["three", "four"]
-    assert texts(execution.log(level="warning", last=1)) == ["four"]
-    assert texts(execution.log(since=execution.log()[2].at)) == ["three", "four"]
-    with pytest.raises(ValueError, match="'loud' is not a level; choose one of debug, info, warning, error, critical"):
-        execution.log(level="loud")
-
-
-def test_a_torn_and_a_damaged_line_are_left_out(run_script: RunScript, folder: Path) -> None:
-    run_script("from obs_core import execution\nwith execution('night'):\n    print('one')\n    print('two')")
-    [path] = folder.glob("executions/*/logs/*.jsonl")
-    content = path.read_bytes()
-    path.write_bytes(content.replace(b'"one"', b'"\xff\xfe"') + b'[1,"out",1')
-    assert said(folder) == [("stdout", "two")]
 
 
 ALL = {"OBS_LOGS": "all"}
@@ -826,43 +685,8 @@ work()
     assert result.stdout.splitlines() == numbers
     execution = load_execution("last", folder)
     lines = execution.log()
-    assert len(lines) + logs.dropped_lines(execution.store, execution.id) >= 1_999_000
+    assert len(lines) + dropped_lines(execution.store, execution.id) >= 1_999_000
     assert lines[-1].text == "2000000"
-
-
-def test_a_printed_line_of_very_deep_json_is_shown_as_it_is(folder: Path) -> None:
-    deep = f'{{"event": {"[" * 5_000}{"]" * 5_000}}}'
-    with execution("night", store=folder):
-        print(deep)
-    assert [line.text for line in load_execution("last", folder).log()] == [deep]
-
-
-@pytest.mark.parametrize("damage", ["no line", "no head", "a link", "a linked folder", "a folder"])
-def test_what_is_no_log_spoils_nothing_and_is_counted(
-    folder: Path, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with execution("night", store=folder):
-        print("said")
-    (log,) = folder.glob("executions/*/logs/main-0000.jsonl")
-    if damage == "no line":
-        log.write_bytes(log.read_bytes() + b'[17958,"out",2\n\0\0\0')
-    elif damage == "no head":
-        log.write_bytes(b"")
-    elif damage == "a link":
-        log.rename(tmp_path / "elsewhere.jsonl")
-        log.symlink_to(tmp_path / "elsewhere.jsonl")
-        (log.parent / "main-raw.raw").symlink_to(tmp_path / "elsewhere.jsonl")
-    elif damage == "a linked folder":
-        log.parent.rename(tmp_path / "elsewhere")
-        log.parent.symlink_to(tmp_path / "elsewhere")
-    else:
-        log.unlink()
-        log.mkdir()
-    capsys.readouterr()
-    for command in ("explain", "why", "logs", "show"):
-        assert obs([command, "last", "--store", str(folder)]) == 0
-    assert "of the log can no longer be read" in capsys.readouterr().err
-    assert [line.text for line in load_execution("last", folder).log()] == (["said"] if damage == "no line" else [])
 
 
 def test_a_call_with_wrong_arguments_prints_the_call_stack_that_it_always_prints(tmp_path: Path) -> None:
@@ -884,163 +708,3 @@ task(say)()
     innermost = [[line for line in lines if line.startswith("  File ")][-1] for lines in calls]
     assert "logs.py" not in inside
     assert innermost == ['  File "<string>", line 6, in say'] * 2
-
-
-WHAT_OTHERS_DO_TO_A_LOG = {
-    "it is cut off": "os.truncate(log, 0)",
-    "half of it is cut off": "os.truncate(log, os.path.getsize(log) // 2)",
-    "it is removed": "os.unlink(log)",
-    "its folder is removed": "shutil.rmtree(os.path.dirname(log))",
-    "it is moved away": "os.rename(log, 'elsewhere')",
-    "a link stands in its place": "os.unlink(log); os.symlink(os.path.abspath('own'), log)",
-    "its folder is a link": (
-        "os.rename(os.path.dirname(log), 'other'); os.symlink(os.path.abspath('other'), os.path.dirname(log))"
-    ),
-    "a pipe stands in its place": "os.unlink(log); os.mkfifo(log)",
-}
-
-
-@pytest.mark.skipif(os.name == "nt", reason="an open file can neither be removed nor be cut off there")
-@pytest.mark.parametrize("looked", [False, True], ids=["before the first look", "after a look"])
-@pytest.mark.parametrize("harm", WHAT_OTHERS_DO_TO_A_LOG)
-def test_whatever_is_done_to_a_log_the_program_goes_on_and_each_line_is_kept_or_counted(
-    run_script: RunScript, tmp_path: Path, folder: Path, harm: str, looked: bool
-) -> None:
-    result = run_script(f"""
-import glob, os, shutil, time
-from obs_core import execution
-from obs_core.journal import logs
-
-open("own", "wb").write(b"mine" + b"\\0" * 1000)
-with execution("night") as run:
-    for number in range(200):
-        print("before", number)
-    [log] = glob.glob(os.environ["OBS_STORE"] + "/executions/*/logs/*.jsonl")
-    if {looked}:
-        logs._look_at_all()
-    {WHAT_OTHERS_DO_TO_A_LOG[harm]}
-    for number in range(2000):
-        print("after", number)
-print("end")
-""", env={"OBS_STRICT": "0"})  # fmt: skip
-    assert result.stdout.splitlines()[-1] == "end"
-    assert (tmp_path / "own").read_bytes() == b"mine" + b"\0" * 1000
-    execution = load_execution("last", folder)
-    lines = [line.text for line in execution.log()]
-    told = logs.dropped_lines(execution.store, execution.id)
-    told += sum(int(note.split()[0].replace(",", "")) for one in execution.tasks for note in one.notes)
-    told += logs.damaged_lines(execution.store, execution.id)  # what is half cut off, and what was written behind it
-    assert len(lines) == len(set(lines))
-    if "cut off" not in harm and "folder is a link" not in harm:
-        assert [line for line in lines if line.startswith("after")] == [f"after {number}" for number in range(2000)]
-    no_file = harm in ("its folder is a link", "a link stands in its place", "a pipe stands in its place")
-    assert len(lines) + told == 2200 + no_file  # what is no file counts as one line
-
-
-def test_a_flipped_bit_and_a_line_that_is_taken_out_are_told(
-    run_script: RunScript, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run_script("""
-from obs_core import execution
-with execution("night"):
-    for number in range(5_000):
-        print("line", number)
-""")
-    execution = load_execution("last", folder)
-    [path] = folder.glob("executions/*/logs/*.jsonl")
-    sound = path.read_bytes()
-    assert logs.log_damage(execution.store, execution.id) == (0, 0)
-
-    path.write_bytes(sound.replace(b"line 4242", b"line 4243"))
-    unreadable, changed = logs.log_damage(execution.store, execution.id)
-    assert (unreadable, 0 < changed < 500) == (0, True)
-    obs(["logs", "last", "--store", str(folder)])
-    told = f"The log was changed after it was written, among {changed} lines: not all of them are what was said."
-    assert capsys.readouterr().err == f"obs: {told}\n"
-    for command in ("show", "explain"):
-        obs([command, "last", "--store", str(folder)])
-        assert told in " ".join("".join(capsys.readouterr()).split())
-    assert load_execution("last", folder).missing == [told]
-    assert told in load_execution("last", folder).report()
-
-    begin = sound.rindex(b"\n", 0, sound.index(b'line 42"')) + 1
-    path.write_bytes(sound[:begin] + sound[sound.index(b"\n", begin) + 1 :])
-    unreadable, changed = logs.log_damage(execution.store, execution.id)
-    assert (unreadable, 0 < changed < 500) == (1, True)
-
-    path.write_bytes(sound[:begin] + b"\0" * 1000 + sound[begin + 1000 :])
-    unreadable, changed = logs.log_damage(execution.store, execution.id)
-    assert unreadable == 5_000 - len(execution.log())
-    assert execution.log()[-1].text == "line 4999"
-
-
-@needs_fork
-def test_a_limit_to_the_size_of_files_that_ends_programs_does_not_end_this_one(
-    run_script: RunScript, folder: Path
-) -> None:
-    result = run_script("""
-import resource, signal
-signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
-from obs_core import execution
-with execution("night"):
-    for number in range(5_000):
-        print("number", number)
-""", env={"OBS_STRICT": "0"})  # fmt: skip
-    assert len(result.stdout.splitlines()) == 5_000
-    assert [text for _, text in said(folder)] == [f"number {number}" for number in range(5_000)]
-    assert max(path.stat().st_size for path in folder.rglob("*.jsonl")) <= 100_000
-
-
-@needs_fork
-def test_lines_that_the_store_refused_are_told_though_nothing_is_said_afterwards(
-    run_script: RunScript, folder: Path
-) -> None:
-    run_script("""
-import resource, signal
-from obs_core import execution
-
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-with execution("night"):
-    print("first")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-    for number in range(100):
-        print("number", number)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-""", env={"OBS_STRICT": "0"})  # fmt: skip
-    execution = load_execution("last", folder)
-    kept = [line.text for line in execution.log()]
-    assert kept == ["first"]
-    assert logs.dropped_lines(execution.store, execution.id) == 100 + 1  # and that the disk takes nothing
-
-
-@needs_fork
-def test_where_there_can_be_no_other_file_the_open_one_grows_on(run_script: RunScript, folder: Path) -> None:
-    run_script("""
-import resource
-from obs_core import execution
-from obs_core.store.folder import FolderStore
-
-FolderStore.segment_limit = 10_000
-with execution("night"):
-    print("first")
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, most[1]))
-    for number in range(5_000):
-        print("number", number)
-    resource.setrlimit(resource.RLIMIT_NOFILE, most)
-""", env={"OBS_STRICT": "0"})  # fmt: skip
-    assert [text for _, text in said(folder)] == ["first", *(f"number {number}" for number in range(5_000))]
-
-
-def test_what_can_be_said_nowhere_in_the_log_is_said_in_the_journal(tmp_path: Path, folder: Path) -> None:
-    with execution("night", store=folder):
-        print("first")
-        [log] = folder.glob("executions/*/logs/*.jsonl")
-        log.unlink()
-        log.parent.rmdir()
-        log.parent.write_text("a file in the folder's place")
-        print("second")
-    [root] = load_execution("last", folder).tasks
-    [note] = root.notes
-    assert note == "2 lines that were logged or printed could not be kept."

@@ -110,8 +110,8 @@ def test_the_programs_signals_are_as_they_were(start: Start) -> None:
 
 def test_wrong_options_are_refused(start: Start) -> None:
     for options, complaint in (
-        (("--timeout", "-1"), "obs: --timeout is a number of seconds from 0 on, got -1.0\n"),
-        (("--grace", "nan"), "obs: --grace is a number of seconds from 0 on, got nan\n"),
+        (("--timeout", "-1"), "obs: --timeout must be 0 or more seconds, got -1.0\n"),
+        (("--grace", "nan"), "obs: --grace must be 0 or more seconds, got nan\n"),
     ):
         process = start("true", options=options)
         assert process.communicate(timeout=120)[1] == complaint

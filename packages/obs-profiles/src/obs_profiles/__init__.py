@@ -12,11 +12,10 @@ from obs_profiles.__about__ import __version__
 
 if TYPE_CHECKING:
     from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement, drift
+    from obs_profiles.damage import ProfileFormatError
     from obs_profiles.decorator import log, profile_data
     from obs_profiles.expectations import Checked, Expectation, Verdict, check, expect
-    from obs_profiles.files.reading import ProfileFormatError
-    from obs_profiles.merging import merge
-    from obs_profiles.profiles import ColumnProfile, Profile
+    from obs_profiles.profiles import ColumnProfile, Profile, merge
     from obs_profiles.profiling import profile
     from obs_profiles.refusals import (
         DriftError,
@@ -43,7 +42,7 @@ _MODULES = {
     "Facet": "comparison",
     "Movement": "comparison",
     "Profile": "profiles",
-    "ProfileFormatError": "files.reading",
+    "ProfileFormatError": "damage",
     "ProfileTransformer": "transformer",
     "UncheckedError": "refusals",
     "UncheckedWarning": "refusals",
@@ -52,7 +51,7 @@ _MODULES = {
     "drift": "comparison",
     "expect": "expectations",
     "log": "decorator",
-    "merge": "merging",
+    "merge": "profiles",
     "profile": "profiling",
     "profile_data": "decorator",
 }

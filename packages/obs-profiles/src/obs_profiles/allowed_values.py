@@ -15,12 +15,13 @@ import numpy as np
 
 from obs_core.secrets import mask
 from obs_core.text.numbers import plural
+from obs_profiles.batches import hashes_in, profile_batch
+from obs_profiles.column_profiles import ColumnProfile
 from obs_profiles.columns import columns_of
 from obs_profiles.columns.objects import as_float, is_missing
 from obs_profiles.columns.texts import LONGEST, MASKED
+from obs_profiles.comparison.sequences import number_writer
 from obs_profiles.limits import micros_of, moment_of
-from obs_profiles.profiles import ColumnProfile
-from obs_profiles.profiling import hashes_in, profile_batch
 from obs_profiles.sketches import FrequentItems
 from obs_profiles.sketches.hashing import coupons_of_numbers
 from obs_profiles.wording import duration_text, number_text, time_text
@@ -272,7 +273,7 @@ def _tables(column: ColumnProfile) -> dict[str, _Table]:
     """Return the values that are counted of a column, of whatever type they are, with how each is written."""
     found: dict[str, _Table] = {}
     if column.numbers:
-        found["numbers"] = column.numbers.frequent, number_text
+        found["numbers"] = column.numbers.frequent, number_writer(column)
     if column.times:
         found["times"] = column.times.numbers.frequent, time_text
     if column.durations:

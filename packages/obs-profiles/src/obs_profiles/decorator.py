@@ -175,7 +175,7 @@ class profile_data(TaskDecorator):
         unknown = [] if known is None else [name for name in self._names() if root_of(name) not in known]
         if known is not None and unknown:
             there = ", ".join(known.values())
-            raise ValueError(f"{unknown[0]!r} is no argument of {_name(function)}; there are: {there}")
+            raise ValueError(f"{unknown[0]!r} is not an argument of {_name(function)}; there are: {there}")
         return super().__call__(function)
 
     def around(self, call: TaskCall) -> Iterator[None]:
@@ -208,7 +208,7 @@ class profile_data(TaskDecorator):
         for name in self._names():
             if not (self._outputs if root_of(name) == RESULT else self._takes(name)):
                 option = "outputs" if root_of(name) == RESULT else "inputs"
-                raise ValueError(f"{name!r} is named, and is not profiled: {option} leaves it out")
+                raise ValueError(f"{name!r} is named but not profiled: {option} leaves it out")
 
     @property
     def _refuses(self) -> bool:
@@ -432,7 +432,7 @@ class profile_data(TaskDecorator):
     ) -> None:
         deck = call.deck(f"Data Profile: {place.name}")
         if checked:
-            deck.append(checked_html(checked))
+            deck.append(checked_html(checked.verdicts, checked.rows))
         if compared is not None and reference is not None:
             deck.append(drift_html(compared, compared=f"Compared with {reference.text}"))
         if problem:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import datetime
+import decimal
+import fractions
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, overload
 
-from obs_core.secrets import mask
 from obs_profiles.allowed_values import AllowedValues
-from obs_profiles.limits import found_text, limit_of, limit_text, micros_of, refuse_what_means_nothing
-from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile
+from obs_profiles.column_profiles import ColumnProfile, NumberProfile
+from obs_profiles.comparison.sequences import number_writer
+from obs_profiles.expected import Expectation, Verdict, expected_text
+from obs_profiles.limits import found_text, micros_of, value_writer
+from obs_profiles.profiles import Profile
 from obs_profiles.profiling import profile
-from obs_profiles.wording import count_text
+from obs_profiles.wording import count_text, digits_text
 
 __all__ = ["Checked", "ColumnExpectations", "Expectation", "Verdict", "check", "expect", "expectations_of"]
 
@@ -21,79 +25,7 @@ _NAMED = 5
 _EXACT = 1 << 53
 """Up to here each integer is a float."""
 
-Limit = float | datetime.datetime
-"""A number, or a moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """Something that is expected of a data set; `expect` makes them.
-
-    Attributes:
-        column: The column that it is about; empty if it is about the whole data set.
-        measure: What is looked at, such as "missing" or "quantile".
-        at_least: The smallest value that is fine; None if there is no limit.
-        at_most: The largest value that is fine.
-        values: What values may be, or which columns or types there should be.
-        level: Of a quantile, the share below it.
-
-    Raises:
-        TypeError: A limit is no number, and no moment where values are compared with it.
-        ValueError: It would hold of everything, or of nothing, or cannot be known.
-    """
-
-    column: str
-    measure: str
-    at_least: Limit | None = None
-    at_most: Limit | None = None
-    values: tuple[Any, ...] = ()
-    level: float = math.nan
-
-    def __post_init__(self) -> None:
-        """Refuse now what could not be checked later."""
-        for name in ("at_least", "at_most"):
-            object.__setattr__(self, name, limit_of(getattr(self, name), self.measure))
-        refuse_what_means_nothing(self)
-
-    def __str__(self) -> str:
-        named = {"quantile": f"{100 * self.level:g} % quantile"}.get(
-            self.measure, _TITLES.get(self.measure, self.measure)
-        )
-        if self.values:
-            return mask(
-                f"{named} {', '.join(map(str, self.values[:_NAMED]))}{', …' if len(self.values) > _NAMED else ''}"
-            )
-        least, most = (None if limit is None else limit_text(limit, self.measure) for limit in self.limits)
-        if least is not None and self.at_least == self.at_most:
-            return f"{named} = {least}"
-        low, high = least and f" ≥ {least}", most and f" ≤ {most}"
-        return f"{named}{' and'.join(filter(None, (low, high)))}"
-
-    @property
-    def limits(self) -> tuple[Limit | None, Limit | None]:
-        """The smallest and the largest value that are fine."""
-        return self.at_least, self.at_most
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of an expectation.
-
-    Attributes:
-        expectation: What was expected.
-        passed: Whether it holds, by the best of what the profile knows.
-        certain: Whether that is so whatever the errors of sketches: an estimate may be close to its limit.
-        found: What was found, as text.
-    """
-
-    expectation: Expectation
-    passed: bool
-    certain: bool
-    found: str
-
-    def __str__(self) -> str:
-        where = f"{mask(self.expectation.column)}: " if self.expectation.column else ""
-        return f"{where}{self.expectation}, found {self.found}"
+_Bound = float | decimal.Decimal | fractions.Fraction | datetime.date | datetime.timedelta | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,9 +68,9 @@ class Checked(Sequence[Verdict]):
         return f"<Checked: {len(self.failed)} of {len(self.verdicts)} failed>"
 
     def _repr_html_(self) -> str:
-        from obs_profiles.pages import checked_html
+        from obs_profiles.pages.checked_page import checked_html
 
-        return checked_html(self)
+        return checked_html(self.verdicts, self.rows)
 
 
 class ColumnExpectations:
@@ -155,11 +87,7 @@ class ColumnExpectations:
         """Expect no missing values."""
         return self._made("missing", at_most=0.0)
 
-    def between(
-        self,
-        least: float | datetime.date | datetime.timedelta | None,
-        most: float | datetime.date | datetime.timedelta | None,
-    ) -> Expectation:
+    def between(self, least: _Bound, most: _Bound) -> Expectation:
         """Expect all values from one to another; None is no limit.
 
         Args:
@@ -265,7 +193,7 @@ def expectations_of(expected: Expectation | Iterable[Expectation]) -> tuple[Expe
     found: tuple[Any, ...] = (expected,) if isinstance(expected, Expectation) else tuple(expected)
     for each in found:
         if not isinstance(each, Expectation):
-            raise TypeError(f"what is expected is made by expect, as in expect('delay').present(), and is not {each!r}")
+            raise TypeError(f"expectations are made with expect, as in expect('delay').present(), not {each!r}")
     return found
 
 
@@ -294,13 +222,18 @@ class _MayBeEmpty:
 
 def _verdict(profile: Profile, expected: Expectation, may_be_empty: _MayBeEmpty) -> Verdict:
     if expected.measure == "rows":
-        return _within(expected, _exactly(profile.rows))
+        return _within(expected, _exactly(profile.rows), value_writer(expected.limits))
     if expected.measure == "columns":
         lacking = [name for name in expected.values if name not in profile]
         return Verdict(expected, not lacking, True, f"no {', '.join(lacking)}" if lacking else "all of them")
     if expected.column not in profile:
         return Verdict(expected, False, True, "no such column")
     column = profile[expected.column]
+    verdict = _verdict_on(column, expected, may_be_empty)
+    return replace(verdict, expected=expected_text(expected, _writer(expected, column)))
+
+
+def _verdict_on(column: ColumnProfile, expected: Expectation, may_be_empty: _MayBeEmpty) -> Verdict:
     if not column.rows:
         return Verdict(expected, may_be_empty.rows, True, "no rows")
     if not column.present and expected.measure not in ("missing", "distinct"):
@@ -313,20 +246,25 @@ def _verdict(profile: Profile, expected: Expectation, may_be_empty: _MayBeEmpty)
     found = _MEASURES[expected.measure](column, expected)
     if found is None:
         return Verdict(expected, False, True, f"no values of which there is one: {column.kind}")
-    return _within(expected, found)
+    return _within(expected, found, _writer(expected, column))
 
 
-def _within(expected: Expectation, found: _Found) -> Verdict:
+def _writer(expected: Expectation, column: ColumnProfile) -> Callable[[float], str]:
+    return value_writer(expected.limits, names=number_writer(column) is digits_text)
+
+
+def _within(expected: Expectation, found: _Found, write: Callable[[float], str]) -> Verdict:
     low, high = _numbers(expected)
     passed = low <= found.value <= high
     # The true value is somewhere in between: it is certain if both ends are on the same side as the estimate.
     inside = low <= found.least and found.most <= high
     outside = found.most < low or found.least > high or math.isnan(found.value)
     if expected.measure == "length":
-        ends = (found_text(end, expected) for end in (found.least, found.most))
+        ends = (found_text(end, expected.measure, expected.limits, write) for end in (found.least, found.most))
         return Verdict(expected, inside, True, " to ".join(ends))
     about = "" if found.least == found.most or math.isnan(found.value) else "about "
-    return Verdict(expected, passed, inside or outside, about + found_text(found.value, expected))
+    text = found_text(found.value, expected.measure, expected.limits, write)
+    return Verdict(expected, passed, inside or outside, about + text)
 
 
 def _numbers(expected: Expectation) -> tuple[float, float]:
@@ -344,7 +282,8 @@ def _between(expected: Expectation, column: ColumnProfile) -> Verdict:
     others = [f"{count:,} {kind}" for kind, count in column.types.items() if kind not in kinds]
     ends = _ends(column, kinds[0])
     low, high = _numbers(expected)
-    texts = [" to ".join(found_text(end, expected) for end in ends)] if ends else []
+    write = _writer(expected, column)
+    texts = [" to ".join(found_text(end, expected.measure, expected.limits, write) for end in ends)] if ends else []
     passed = not others and ends is not None and low <= ends[0] and ends[1] <= high
     return Verdict(expected, passed, True, ", ".join(texts + others))
 
@@ -441,15 +380,18 @@ def _distinct(column: ColumnProfile, _: Expectation) -> _Found:
 
 
 def _unique(column: ColumnProfile, expected: Expectation) -> _Found:
-    if column.all_different:
+    different = column.all_different
+    if different:
         return _exactly(1.0)
     found, count = _distinct(column, expected), max(1, column.present)
     least, most = found.least / count, min(1.0, found.most / count)
-    if column.all_different is None and most == 1.0 and column.distinct.relative_error:
+    if different is not None:
+        most = min(most, 1 - 1 / count)
+        return _Found(min(found.value / count, most), least, most)
+    if most == 1.0 and column.distinct.relative_error:
         # Within its error the estimate may be all of them. Of few values it is far likelier that two are equal.
         return _Found(1.0, least, most)
-    most = most if column.all_different is None else min(most, 1 - 1 / count)
-    return _Found(min(found.value / count, most), least, most)
+    return _Found(min(found.value / count, most), least, 1.0)  # what nobody knows is not certain
 
 
 def _length(column: ColumnProfile, _: Expectation) -> _Found | None:
@@ -465,12 +407,4 @@ _MEASURES: dict[str, Callable[[ColumnProfile, Expectation], _Found | None]] = {
     "missing": _missing,
     "quantile": _quantile,
     "unique": _unique,
-}
-
-_TITLES = {
-    "among": "one of",
-    "distinct": "distinct values",
-    "range": "values",
-    "type": "type",
-    "unique": "share of distinct values",
 }

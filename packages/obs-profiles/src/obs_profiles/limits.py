@@ -8,24 +8,37 @@ import math
 import numbers
 import operator
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from obs_profiles.columns import is_frame
 from obs_profiles.columns.objects import as_float, is_missing
-from obs_profiles.wording import count_text, number_text, share_text, time_text
+from obs_profiles.wording import count_text, digits_text, number_text, reads_as_date, share_text, time_text
 
-if TYPE_CHECKING:
-    from obs_profiles.expectations import Expectation, Limit
+__all__ = [
+    "COUNTS",
+    "SHARES",
+    "Limit",
+    "Limits",
+    "found_text",
+    "limit_of",
+    "limit_text",
+    "micros_of",
+    "moment_of",
+    "value_writer",
+]
 
-__all__ = ["found_text", "limit_of", "limit_text", "micros_of", "moment_of", "refuse_what_means_nothing"]
+Limit = float | datetime.datetime
+"""A number, or a moment."""
 
-_KINDS = ("integer", "number", "text", "bytes", "boolean", "time", "duration", "list", "mapping", "object")
-_LIMITED = ("deviation", "distinct", "length", "mean", "missing", "quantile", "range", "rows", "unique")
-_LISTED = {"among": "value", "columns": "name", "type": "type"}
-_SHARES = ("missing", "unique")
-_NEVER_NEGATIVE = ("deviation", "distinct", "length", "rows")
+Limits = tuple[Limit | None, Limit | None]
+"""The smallest and the largest value that are fine."""
+
+SHARES = ("missing", "unique")
+COUNTS = ("distinct", "rows")
+_OF_VALUES = ("mean", "quantile", "range")
+"""Measures that are values, or between values, of the column."""
+
 _EXACT = 1 << 53
 """Up to here each integer is a float."""
 
@@ -54,10 +67,14 @@ def limit_of(value: Any, measure: str) -> Limit | None:
         raise TypeError(f"a limit of {measure} is a number{other}, not {type(value).__name__}: {value!r}")
     near = as_float(value)
     if math.isinf(near) and near != value:
-        raise ValueError(f"a limit of {measure} is a number that a float reaches, up to 1.8e308: None is no limit")
+        raise ValueError(f"a limit of {measure} must be within a float's range, up to 1.8e308; None is no limit")
     if isinstance(value, numbers.Integral):
         return operator.index(value)
-    # A whole number keeps all its digits, whatever it is written as.
+    return _with_all_digits(value, near)
+
+
+def _with_all_digits(value: Any, near: float) -> float:
+    """Return a number as the nearest float; a large whole one as an integer, whatever it is written as."""
     large = not isinstance(value, float) and _EXACT <= abs(near) < math.inf
     return int(value) if large and value == int(value) else near
 
@@ -106,82 +123,58 @@ def micros_of(moment: datetime.datetime) -> int:
     return (moment - _EPOCH) // datetime.timedelta(microseconds=1)
 
 
-def refuse_what_means_nothing(expected: Expectation) -> None:
-    """Refuse an expectation that everything meets, or nothing, or of which nobody can tell.
-
-    Raises:
-        TypeError: A column is no text, or limits are of different kinds.
-        ValueError: Anything else.
-    """
-    measure, (low, high) = expected.measure, expected.limits
-    if not isinstance(expected.column, str):
-        raise TypeError(f"a column is named by a text, as in its profile, not by {expected.column!r}")
-    if measure in _LISTED:
-        _refuse_values(expected)
-        return
-    if measure not in _LIMITED:
-        raise ValueError(f"there is no measure {measure!r}; there are: {', '.join((*_LIMITED, *_LISTED))}")
-    if low is None and high is None:
-        raise ValueError(f"an expectation of {measure} needs a limit: at_least or at_most")
-    if low is not None and high is not None:
-        if isinstance(low, datetime.datetime) != isinstance(high, datetime.datetime):
-            raise TypeError(f"limits are both numbers or both moments, not {low!r} and {high!r}")
-        if low > high:  # type: ignore[operator]
-            raise ValueError(f"no {measure} is at least {low!r} and at most {high!r}")
-    if measure in _SHARES and not all(limit is None or 0 <= limit <= 1 for limit in (low, high)):  # type: ignore[operator]
-        raise ValueError(f"a limit of {measure} is a share, from 0 to 1, not {high!r}")
-    if measure in _NEVER_NEGATIVE and any(limit is not None and limit < 0 for limit in (low, high)):  # type: ignore[operator]
-        raise ValueError(f"no {measure} is below 0: its limits are not {low!r} and {high!r}")
-    if measure == "quantile" and not 0 <= expected.level <= 1:
-        raise ValueError(f"a quantile is of a share from 0 to 1, not of {expected.level!r}")
-
-
-def _refuse_values(expected: Expectation) -> None:
-    noun = _LISTED[expected.measure]
-    if not expected.values:
-        raise ValueError(f"an expectation of {expected.measure} needs a {noun}, at least one")
-    if expected.measure == "among" and any(_is_several(value) for value in expected.values):
-        raise TypeError("among takes values one by one, as in among(*values), and no lists, sets or columns of them")
-    if expected.measure == "type" and (unknown := [each for each in expected.values if each not in _KINDS]):
-        raise ValueError(f"there is no type {unknown[0]!r}; there are: {', '.join(_KINDS)}")
-    if expected.measure == "columns" and not all(isinstance(name, str) for name in expected.values):
-        raise TypeError(f"columns are named by texts, not by {expected.values!r}")
-
-
-def _is_several(value: Any) -> bool:
-    """Tell whether somebody forgot the star: values of a column of lists are not counted, so none is among others."""
-    return isinstance(value, list | tuple | set | frozenset | dict | np.ndarray) or is_frame(value)
-
-
 # ---- how they read ----------------------------------------------------------------------------------------------
 
 
-def limit_text(limit: Limit, measure: str) -> str:
-    """Write a limit as it was given, with all its digits."""
+def value_writer(limits: Limits, *, names: bool = False) -> Callable[[float], str]:
+    """Return what writes limits of values, and values that were found.
+
+    Args:
+        limits: What is expected: one that may be the date 20240115 is not grouped.
+        names: Whether the digits of the column are known to be names, as those of keys are: none is grouped then.
+    """
+    return digits_text if names or any(map(reads_as_date, limits)) else number_text
+
+
+def limit_text(limit: Limit, measure: str, write: Callable[[float], str]) -> str:
+    """Write a limit as it was given, with all its digits.
+
+    Args:
+        limit: The limit.
+        measure: What it is a limit of.
+        write: Writes a value of the column, as `value_writer` says.
+    """
     if isinstance(limit, datetime.datetime):
         return str(limit)
-    return next(_texts(limit, measure, (limit,)))
+    return next(_texts(limit, _writer(measure, write), measure, (limit,)))
 
 
-def found_text(value: float, expected: Expectation) -> str:
-    """Write what was found: short, but with as many digits as it takes to be on its own side of each limit."""
-    if any(isinstance(limit, datetime.datetime) for limit in expected.limits):
+def found_text(value: float, measure: str, limits: Limits, write: Callable[[float], str]) -> str:
+    """Write what was found: short, but with as many digits as it takes to be on its own side of each limit.
+
+    Args:
+        value: What was found.
+        measure: What it is.
+        limits: What was expected of it.
+        write: Writes a value of the column, as `value_writer` says.
+    """
+    if any(isinstance(limit, datetime.datetime) for limit in limits):
         try:
             moment = _EPOCH + datetime.timedelta(microseconds=int(value))
         except OverflowError:  # before the year 1 or after 9999
             return time_text(value)
         return str(moment) if moment.microsecond else time_text(value)
-    limits = [limit for limit in expected.limits if isinstance(limit, int | float)]
-    return next(_texts(value, expected.measure, limits))
+    numbers = [limit for limit in limits if isinstance(limit, int | float)]
+    return next(_texts(value, _writer(measure, write), measure, numbers))
 
 
-def _texts(value: float, measure: str, limits: Any) -> Iterator[str]:
+def _texts(value: float, write: Callable[[float], str], measure: str, limits: Any) -> Iterator[str]:
     """Go through texts of a number that are on its own side of some limits, the shortest first."""
-    shown = _writer(measure)(value)
+    shown = write(value)
     limits = [limit for limit in limits if math.isfinite(limit)]
     if not math.isfinite(value):
         yield shown
-    scale, unit = (100, " %") if measure in _SHARES else (1, "")
+    scale, unit = (100, " %") if measure in SHARES else (1, "")
     sides = [_side(value, limit) for limit in limits]
 
     def tells(text: str) -> bool:
@@ -201,10 +194,13 @@ def _side(value: Any, limit: Any) -> int:
     return int(value > limit) - int(value < limit)
 
 
-def _writer(measure: str) -> Callable[[float], str]:
-    if measure in _SHARES:
+def _writer(measure: str, write: Callable[[float], str]) -> Callable[[float], str]:
+    """Return what writes a measure, given what writes the values of the column."""
+    if measure in SHARES:
         return share_text
-    return _count_text if measure in ("rows", "distinct") else number_text
+    if measure in COUNTS:
+        return _count_text
+    return write if measure in _OF_VALUES else number_text
 
 
 def _count_text(value: float) -> str:

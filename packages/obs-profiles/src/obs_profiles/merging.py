@@ -1,16 +1,16 @@
-"""Merging profiles."""
+"""How the profiles of parts become that of the whole."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-from obs_profiles.given import known_profile
-from obs_profiles.profiles import ColumnProfile, Profile
-from obs_profiles.sketches.frequent import CAPACITY
+from obs_profiles.column_profiles import ColumnProfile
+from obs_profiles.plain_profiles import PlainProfile
 
-__all__ = ["merge", "merged"]
+__all__ = ["merged"]
+
+P = TypeVar("P", bound=PlainProfile)
 
 MOST_SEGMENTS = 50
 OTHERS = "(all others)"
@@ -20,47 +20,8 @@ MISSING = "(missing)"
 """The segment of all rows without a value."""
 
 
-def merge(profiles: Iterable[Profile | str | os.PathLike[str]]) -> Profile:
-    """Merge profiles of parts of a data set into the profile of the whole.
-
-    Whatever the order of the parts, the result is the same. Merging part by part, in any grouping, gives the same
-    counts, extremes, distinct counts and examples. The mean then agrees to 15 digits; deviation, skewness and kurtosis
-    to 14, less those by which the mean is larger than the deviation; quantiles and frequent values are within the
-    errors that the profile states, which are smaller where all parts are merged at once.
-
-    Args:
-        profiles: The parts, or the paths of their files, also of whylogs. They stay as they are.
-
-    Returns:
-        The profile of all rows. A column that a part lacks is one of the parts that have it.
-
-    Raises:
-        TypeError: There is something else among them.
-        ValueError: There are none, or a file is no profile (`ProfileFormatError`).
-
-    Examples:
-        >>> whole = merge(profile(frame) for frame in pd.read_csv("flights.csv", chunksize=100_000))
-    """
-    given: object = profiles
-    if isinstance(given, Profile | str | os.PathLike):  # which can be iterated over, too
-        raise TypeError("merge takes the profiles of several parts, as in merge([one, another]), not one profile")
-    parts = [_part(part) for part in profiles]
-    if not parts:
-        raise ValueError("there are no profiles to merge")
-    return merged(parts, capacity=CAPACITY) if len(parts) > 1 else parts[0]
-
-
-def _part(part: Any) -> Profile:
-    known = known_profile(part)
-    if known is None:
-        named = f": {part!r}" if isinstance(part, str) else ""
-        kind = type(part).__name__
-        raise TypeError(f"merge takes profiles, as profile(data) makes them, or files of these, not {kind}{named}")
-    return known
-
-
-def merged(parts: Sequence[Profile], *, capacity: int, most_segments: int = MOST_SEGMENTS) -> Profile:
-    """Merge at least one profile, and keep that many frequent values of each column, and that many segments."""
+def merged(parts: Sequence[P], *, capacity: int, most_segments: int = MOST_SEGMENTS) -> P:
+    """Merge at least one profile into one of its class; keep that many frequent values of each column, and segments."""
     columns: dict[str, list[ColumnProfile]] = {}
     for part in parts:
         for name, column in part.columns.items():
@@ -71,7 +32,7 @@ def merged(parts: Sequence[Profile], *, capacity: int, most_segments: int = MOST
         names = sorted(columns)
     by = parts[0].by if all(part.by == parts[0].by for part in parts) else ()
     segments, slack = _merged_segments(parts, capacity, most_segments) if by else ({}, 0)
-    return Profile(
+    return type(parts[0])(
         {name: ColumnProfile.merged(columns[name], capacity=capacity) for name in names},
         sum(part.rows for part in parts),
         segments=segments,
@@ -81,13 +42,13 @@ def merged(parts: Sequence[Profile], *, capacity: int, most_segments: int = MOST
     )
 
 
-def _merged_segments(parts: Sequence[Profile], capacity: int, most: int) -> tuple[dict[str, Profile], int]:
+def _merged_segments(parts: Sequence[P], capacity: int, most: int) -> tuple[dict[str, P], int]:
     """Merge segments of one value; what is not among the largest ones belongs to the others.
 
     Returns:
         The segments, and how many rows of any of them may be among the others: those of parts in which it was small.
     """
-    found: dict[str, list[Profile]] = {}
+    found: dict[str, list[P]] = {}
     for part in parts:
         for value, segment in part.segments.items():
             found.setdefault(value, []).append(segment)
@@ -102,7 +63,7 @@ def _merged_segments(parts: Sequence[Profile], capacity: int, most: int) -> tupl
     return made | ({OTHERS: merged(others, capacity=capacity)} if others else {}), slack
 
 
-def _slack(parts: Sequence[Profile], rows: Mapping[str, int], least: int) -> int:
+def _slack(parts: Sequence[PlainProfile], rows: Mapping[str, int], least: int) -> int:
     """Return how many rows a segment may lack; one that is none has so many more than the least of them at most."""
     unknown = 0  # rows, in all parts, of a value that no part has a segment of
     lacking = dict.fromkeys(rows, 0)

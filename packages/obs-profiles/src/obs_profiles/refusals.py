@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from obs_core import ObsError
 
 if TYPE_CHECKING:
-    from obs_profiles.comparison import ColumnDrift
-    from obs_profiles.expectations import Verdict
+    from obs_profiles.comparison.compared import ColumnDrift
+    from obs_profiles.expected import Verdict
 
 __all__ = [
     "DriftError",

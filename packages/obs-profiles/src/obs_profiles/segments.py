@@ -9,11 +9,11 @@ import numpy as np
 
 from obs_core.interruptions import let_pass
 from obs_core.secrets import mask
+from obs_profiles.batches import merged_batches, profile_batch
 from obs_profiles.columns import batches_of, names_of, rows_of, storable
 from obs_profiles.columns.objects import is_missing, look
 from obs_profiles.merging import MISSING, OTHERS, merged
 from obs_profiles.profiles import Profile
-from obs_profiles.profiling import merged_batches, profile_batch
 from obs_profiles.sketches.frequent import CAPACITY, WORKING_CAPACITY
 
 __all__ = ["profile_by"]

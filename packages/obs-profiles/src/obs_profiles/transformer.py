@@ -45,8 +45,6 @@ class ProfileTransformer(TypeTransformer[Profile]):
             before: The profile of an earlier execution.
             after: That of a later one.
         """
-        if before.rows != after.rows:
-            yield "rows", count(before.rows), count(after.rows)
         for column in drift(before, after).drifted:
             moved = column.facets[0].movements[0] if column.facets and column.facets[0].movements else None
             if column.reference is None or column.current is None or moved is None:
@@ -55,6 +53,8 @@ class ProfileTransformer(TypeTransformer[Profile]):
             else:
                 shares = [f"{moved.what}: {share(part, 1)}" for part in (moved.before, moved.after)]
                 yield f"column {column.name}", shares[0], shares[1]
+        if before.rows != after.rows:
+            yield "rows", count(before.rows), count(after.rows)
 
     def to_html(self, value: Any) -> str:
         """Draw a profile.
@@ -96,4 +96,4 @@ class CheckedRenderer:
         """
         if not isinstance(python_value, Checked):
             raise TypeError(f"CheckedRenderer takes what obs_profiles.check returns, not {type(python_value).__name__}")
-        return checked_html(python_value)
+        return checked_html(python_value.verdicts, python_value.rows)

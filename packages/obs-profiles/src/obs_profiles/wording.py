@@ -17,6 +17,7 @@ __all__ = [
     "digits_text",
     "duration_text",
     "number_text",
+    "reads_as_date",
     "rough_time_text",
     "share_text",
     "signed_text",
@@ -40,8 +41,19 @@ def number_text(value: float | None) -> str:
 
 
 def digits_text(value: float) -> str:
-    """Write a number whose digits are a name, such as a key or the date 20240115: an integer whole and not grouped."""
-    return str(int(value)) if value == math.floor(value) and math.isfinite(value) else statistic(value)
+    """Write a number whose digits are a name, such as a key or the date 20240115: not grouped, an integer whole."""
+    return _ungrouped(whole_text(value))
+
+
+def reads_as_date(value: object) -> bool:
+    """Tell whether a number may be a date that is written as one: 20240115, of 1900 to 2100."""
+    if not isinstance(value, int) or not 1900_01_01 <= value <= 2100_12_31:
+        return False
+    try:
+        datetime.date(value // 10_000, value // 100 % 100, value % 100)
+    except ValueError:
+        return False
+    return True
 
 
 def whole_text(value: float) -> str:
@@ -61,7 +73,11 @@ def apart(values: Sequence[float], write: Callable[[float], str]) -> list[str]:
     while len(set(texts)) < len(set(values)) and digits < _MOST_DIGITS:
         digits += 1
         texts = [_precise(value, digits) for value in values]
-    return texts
+    return list(map(_ungrouped, texts)) if write is digits_text else texts
+
+
+def _ungrouped(text: str) -> str:
+    return text.replace(",", "")
 
 
 def _precise(value: float, digits: int) -> str:
@@ -106,7 +122,7 @@ def rough_time_text(micros: float, span: float) -> str:
 
 def duration_text(seconds: float) -> str:
     """Write a length of time."""
-    return MISSING if math.isnan(seconds) else format_duration(round(seconds * 1e9))
+    return format_duration(round(seconds * 1e9)) if math.isfinite(seconds * 1e9) else number_text(seconds)
 
 
 def visible(text: str) -> str:

@@ -34,7 +34,7 @@ class cpu_profiling(TaskDecorator):
 
     def __init__(self, *, hz: int = 100, threads: Threads = "all") -> None:
         if type(hz) is not int or not 1 <= hz <= 1000:
-            raise ValueError(f"hz is a whole number of looks a second from 1 to 1000, not {hz!r}")
+            raise ValueError(f"hz must be a whole number of samples a second, 1 to 1000, not {hz!r}")
         if threads not in ("all", "task"):
             raise ValueError(f'threads is "all" or "task", not {threads!r}')
         self._hz = hz

@@ -178,6 +178,6 @@ def _profile_if_asked() -> None:
     if not text or text == "0":
         return
     if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        warn(f"OBS_PROFILE is a whole number of looks a second from 1 to 1000, such as 100, not {text!r}: no profile")
+        warn(f"OBS_PROFILE must be a whole number of samples a second, 1 to 1000, not {text!r}: no profile")
         return
     profile_everything(int(text))

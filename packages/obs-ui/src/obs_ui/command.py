@@ -27,9 +27,9 @@ class OpenUI(Command):
     summary = "open the execution UI in the browser: executions, traces and decks, live"
     examples = (
         ("obs ui", "open it here"),
-        ("obs ui prod=s3://team/obs .obs", "several stores in one list, one of them under a name of its own"),
+        ("obs ui prod=s3://team/obs .obs", "several stores in one list, one of them under a name that you give"),
         ("obs ui link flights --for 7d", "print a link that shows the newest flights to whoever has it, for a week"),
-        ("obs ui --root-path /obs --user-header X-Forwarded-User", "behind a proxy that knows who asks"),
+        ("obs ui --root-path /obs --user-header X-Forwarded-User", "behind a proxy that knows the users"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -41,26 +41,26 @@ class OpenUI(Command):
             help="folders and URLs, each as NAME=STORE or not; default: --store. Or: link [ID], to print a link to one"
             " execution",
         )
-        parser.add_argument("--for", dest="lasting", metavar="AGE", default="7d", help="how long a link holds: 12h, 7d")
+        parser.add_argument("--for", dest="lasting", metavar="AGE", default="7d", help="a link is valid for: 12h, 7d")
         parser.add_argument("--url", metavar="URL", help="the UI's address in a link; default: OBS_UI_URL")
-        parser.add_argument("--secret-file", metavar="FILE", help="the secret by which links are signed")
-        parser.add_argument("--root-path", metavar="PATH", default="", help="the path at which a proxy shows it: /obs")
+        parser.add_argument("--secret-file", metavar="FILE", help="the file with the secret that signs links")
+        parser.add_argument("--root-path", metavar="PATH", default="", help="path under which a proxy serves it: /obs")
         parser.add_argument(
-            "--user-header", metavar="NAME", default="", help="the header in which a trusted proxy says who asks"
+            "--user-header", metavar="NAME", default="", help="the header in which a trusted proxy names the user"
         )
         parser.add_argument(
             "--trusted-proxy",
             action="append",
             default=[],
             metavar="ADDRESS",
-            help="from where that header is believed: an address or a network; default: this machine",
+            help="trust that header from this address or network; default: this machine",
         )
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: only this machine)")
         parser.add_argument("--port", type=int, default=8642, help="8642, or the next free port; 0: any free port")
         parser.add_argument("--index", metavar="URL", help="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
         parser.add_argument("--no-open", action="store_true", help="do not open the browser")
         parser.add_argument(
-            "--gc", action="store_true", help="remove each hour what OBS_KEEP does not keep, as obs gc does"
+            "--gc", action="store_true", help="remove what OBS_KEEP does not keep, every hour, as obs gc does"
         )
         parser.add_argument(
             "--no-token", action="store_true", help="require no token, even on an address other than 127.0.0.1"
@@ -155,14 +155,14 @@ class WriteSite(Command):
     summary = "write what the UI shows as plain files: for GitHub Pages, S3, or to be opened from disk"
     examples = (
         ("obs site public", "the newest 500 executions, into the folder public"),
-        ("obs site public --name flights --since 30d -n 0", "all runs of one name, of this month"),
+        ("obs site public --name flights --since 30d -n 0", "all runs of one name in the last 30 days"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Add the options."""
-        parser.add_argument("out", metavar="OUT", help="the folder; what changed is written, what is gone is removed")
+        parser.add_argument("out", metavar="OUT", help="the folder; changes are written, what is gone is removed")
         add_filters(parser, limit=500)
-        parser.add_argument("--reports", action="store_true", help="with each report and trace as a file to take along")
+        parser.add_argument("--reports", action="store_true", help="add each report and trace as a file to download")
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Write the site, and say what was done."""

@@ -8,7 +8,7 @@ from collections import deque
 
 from msgspec import Struct, field
 
-from obs_core.journal.logs import LogTail
+from obs_core.journal.log_reader import LogTail
 from obs_core.model import LogLine
 from obs_core.store import Store
 from obs_core.store.paths import logs_path

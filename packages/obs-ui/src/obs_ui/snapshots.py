@@ -18,7 +18,7 @@ from obs_core.assembly.decks import CollectedDeck
 from obs_core.assembly.drawing import drawn_deck, drawn_metrics, read_deck_blob
 from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.journal import records
-from obs_core.journal.logs import log_notes
+from obs_core.journal.log_damage import log_notes
 from obs_core.journal.records import AnyRecord
 from obs_core.model import DecksWhenRead, DeckView, ExecutionView, LogLine, TaskView, WorkerView
 from obs_core.reading.changes.sides import Side

@@ -40,7 +40,7 @@ class Check(OfOneExecution):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
-        parser.add_argument("--strict", action="store_true", help="exit with 1 for a check that warned, too")
+        parser.add_argument("--strict", action="store_true", help="exit with 1 if a check warned, too")
         parser.add_argument("--json", action="store_true", help="as JSON")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:

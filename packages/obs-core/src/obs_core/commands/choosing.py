@@ -58,7 +58,7 @@ def chosen(arguments: argparse.Namespace) -> tuple[Iterator[ExecutionView], Iter
         CommandError: It cannot be meant.
     """
     if arguments.limit < 0:
-        raise CommandError(f"--limit counts executions, got {arguments.limit} (0: all)")
+        raise CommandError(f"--limit must be 0 (all) or more, got {arguments.limit}")
     check_folder(arguments.store)
     found = filter(_choice(arguments), _young(list_executions(arguments.store), arguments.since))
     return itertools.islice(found, arguments.limit or None), found

@@ -24,7 +24,7 @@ class Diff(Command):
     examples = (
         ("obs diff", "the last execution against the last good one of its name"),
         ("obs diff flights", "the newest flights against its last good one"),
-        ("obs diff 7mva k3v9xq --patch", "from one to another one, with the diffs of the code"),
+        ("obs diff 7mva k3v9xq --patch", "from one to the other, with the diffs of the code"),
         ("obs diff flights --markdown", "for a pull request"),
     )
 
@@ -39,14 +39,14 @@ class Diff(Command):
             help="compare A with B, which came later; default: A with its last good one",
         )
         parser.add_argument("-n", "--limit", type=int, default=20, metavar="N", help="how many changes (20; 0: all)")
-        parser.add_argument("-p", "--patch", action="store_true", help="with the diffs of sources and commits")
+        parser.add_argument("-p", "--patch", action="store_true", help="include the diffs of sources and commits")
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--json", action="store_true", help="as JSON")
         how.add_argument("--markdown", action="store_true", help="as Markdown, such as for a pull request")
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.limit < 0:
-            raise CommandError(f"--limit counts changes, got {arguments.limit} (0 shows all)")
+            raise CommandError(f"--limit must be 0 (all) or more, got {arguments.limit}")
         found = _compared(arguments)
         if arguments.json:
             print(json_document(self.name, _as_json(found)))

@@ -20,8 +20,8 @@ class CollectGarbage(Command):
     name = "gc"
     summary = "remove old executions"
     examples = (
-        ("obs gc --keep 30d,1000", "what is older than 30 days, and of each name what is behind the newest 1,000"),
-        ("obs gc --older-than 90d --dry-run", "tell what is older than 90 days, the last good runs too"),
+        ("obs gc --keep 30d,1000", "remove what is older than 30 days, and all but the newest 1,000 of each name"),
+        ("obs gc --older-than 90d --dry-run", "show what is older than 90 days, even the last good runs"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ class CollectGarbage(Command):
             help="what to keep: an age, a number of executions of each name, or both; default: OBS_KEEP."
             " The last good one of each name stays",
         )
-        which.add_argument("--older-than", metavar="AGE", help="remove all that is older: 30d, 12h, 2w")
+        which.add_argument("--older-than", metavar="AGE", help="remove everything older: 30d, 12h, 2w")
         parser.add_argument("--dry-run", action="store_true", help="only print what would be removed")
         parser.add_argument("--json", action="store_true", help="as JSON")
 
@@ -77,8 +77,8 @@ class Pin(Command):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("id", metavar="ID", nargs="?", help=f"{EXECUTION_HELP}; default: list them")
-        parser.add_argument("--remove", action="store_true", help="let it go")
-        parser.add_argument("--json", action="store_true", help="one JSON object a line")
+        parser.add_argument("--remove", action="store_true", help="unpin it")
+        parser.add_argument("--json", action="store_true", help="one JSON object per line")
 
     def run(self, arguments: argparse.Namespace) -> int:
         from obs_core.reading.execution import load_execution
@@ -87,7 +87,7 @@ class Pin(Command):
         store = open_store(arguments.store)
         if arguments.id is None:
             if arguments.remove:
-                raise CommandError("say which execution is to be let go: obs pin ID --remove")
+                raise CommandError("name the execution to unpin: obs pin ID --remove")
             kept = pinned(store)
             for execution_id in kept:
                 print(self._told(execution_id, True) if arguments.json else execution_id)

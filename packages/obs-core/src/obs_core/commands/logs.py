@@ -13,7 +13,9 @@ import msgspec
 from obs_core import clock
 from obs_core.commands.base import CommandError, OfOneExecution, age_in_seconds
 from obs_core.commands.printed_json import json_line
-from obs_core.journal.logs import LogTail, log_notes, read_log, severity_of
+from obs_core.journal.log_damage import log_notes
+from obs_core.journal.log_lines import severity_of
+from obs_core.journal.log_reader import LogTail, read_log
 from obs_core.model import LogLine
 from obs_core.reading.execution import Execution
 from obs_core.text.durations import format_iso
@@ -31,7 +33,7 @@ class Logs(OfOneExecution):
     name = "logs"
     summary = "print what an execution logged and printed"
     examples = (
-        ("obs logs -f", "what the last execution says, as it says it"),
+        ("obs logs -f", "follow what the last execution logs and prints"),
         ("obs logs flights --task fit --level warning", "warnings and errors of one task"),
         ("obs logs 7mva --grep airport --json", "lines with a text, for another program"),
     )
@@ -44,7 +46,7 @@ class Logs(OfOneExecution):
         parser.add_argument("--level", metavar="LEVEL", help="only this level and above, such as warning")
         parser.add_argument("--grep", metavar="TEXT", default="", help="only lines that contain this text")
         parser.add_argument("--since", metavar="AGE", help="only lines of the last 5m, 12h, 2d")
-        parser.add_argument("--json", action="store_true", help="one JSON object a line")
+        parser.add_argument("--json", action="store_true", help="one JSON object per line")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         store = execution.store
@@ -55,7 +57,7 @@ class Logs(OfOneExecution):
         }
         show = _Json() if arguments.json else _Text(execution)
         if arguments.last is not None and arguments.last < 0:
-            raise CommandError(f"--last counts lines, got {arguments.last}")
+            raise CommandError(f"--last must be {arguments.last}")
         tasks = _tasks(execution, arguments.task, running=arguments.follow)
         tail = LogTail(store, execution.id)
         if arguments.follow:

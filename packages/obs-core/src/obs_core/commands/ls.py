@@ -29,7 +29,7 @@ class ListExecutions(Command):
     summary = "list executions, newest first"
     examples = (
         ("obs ls --status failed --since 7d", "what failed this week"),
-        ("obs ls --status failed --status lost -n 0", "all that failed, were killed or crashed"),
+        ("obs ls --status failed --status lost -n 0", "everything that failed, was killed or crashed"),
         (
             "obs ls --verdict failed",
             "whose checks failed, though the code may have succeeded",
@@ -39,7 +39,7 @@ class ListExecutions(Command):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         add_filters(parser, limit=20)
-        parser.add_argument("--json", action="store_true", help="one JSON object a line")
+        parser.add_argument("--json", action="store_true", help="one JSON object per line")
 
     def run(self, arguments: argparse.Namespace) -> int:
         found, rest = chosen(arguments)

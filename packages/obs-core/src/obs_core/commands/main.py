@@ -177,11 +177,11 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
 
 
 _FIRST_STEPS = (
-    ("obs why", "why the last execution failed, was killed, or stands still"),
+    ("obs why", "why the last execution failed, was killed, or hangs"),
     ("obs diff", "what changed since the last good execution of its name"),
     ("obs show --task fit --text", "what a task was given, and what its decks say"),
     ("obs explain", "where its time went"),
-    ("obs logs -f", "what it says, as it says it"),
+    ("obs logs -f", "follow what it logs and prints"),
     ("obs check", "what its checks found; exits with 1 if one failed"),
     ("obs open", "the report of what failed last, in the browser"),
     ("obs ls --name flights --since 7d", "this week's executions of one name"),

@@ -17,7 +17,7 @@ class Run(Command):
     name = "run"
     summary = "run a program as an execution and record how it ends: exit code, signal, memory"
     examples = (
-        ("obs run -- python train.py --epochs 3", "then obs why, whatever became of it"),
+        ("obs run -- python train.py --epochs 3", "then obs why says how it ended"),
         ("obs run --name nightly --timeout 3600 -- ./pipeline.sh", "it gets SIGTERM after an hour"),
     )
 
@@ -37,7 +37,7 @@ class Run(Command):
         for option in ("timeout", "grace"):
             seconds = getattr(arguments, option)
             if seconds is not None and not (0 <= seconds < math.inf):
-                raise CommandError(f"--{option} is a number of seconds from 0 on, got {seconds}")
+                raise CommandError(f"--{option} must be 0 or more seconds, got {seconds}")
         if not sys.platform.startswith("linux"):
             raise CommandError(f"obs run needs Linux, this is {sys.platform}; without it, run the program itself")
         from obs_core.recording.supervisor import supervise

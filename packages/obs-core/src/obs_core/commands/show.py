@@ -35,7 +35,7 @@ class Show(OfOneExecution):
         ("obs show", "the last execution"),
         ("obs show flights --task fit --open", "one task of the newest flights, in the browser"),
         ("obs show --task fit --text", "its inputs, tables and errors, here"),
-        ("obs show --task fit --text --deck Input", "one deck of it, whole"),
+        ("obs show --task fit --text --deck Input", "one deck of it, in full"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ class Show(OfOneExecution):
             "--text", action="store_true", help="print what the decks say: inputs, tables, errors, sources"
         )
         how.add_argument("--json", action="store_true", help="as JSON")
-        parser.add_argument("--deck", metavar="NAME", help="with --text: this deck alone, whole")
+        parser.add_argument("--deck", metavar="NAME", help="with --text: only this deck, in full")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         task = None if arguments.task is None else _task(execution, arguments.task)
@@ -120,7 +120,7 @@ class Open(Command):
     """Open a report in the browser."""
 
     name = "open"
-    summary = "open the report of an execution in the browser: the newest that failed, or the one that is named"
+    summary = "open the report of an execution in the browser: the newest that failed, or the one that you name"
     examples = (("obs open", "what failed last"), ("obs open flights --task fit", "the newest flights, one task of it"))
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -128,7 +128,7 @@ class Open(Command):
             "id", metavar="ID", nargs="?", help=f"{EXECUTION_HELP}; default: the newest that failed or was lost"
         )
         parser.add_argument("--task", metavar="NAME", help="the report of this task's last call")
-        parser.add_argument("--json", action="store_true", help="say as JSON what was opened")
+        parser.add_argument("--json", action="store_true", help="print what was opened as JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
         check_folder(arguments.store)
@@ -155,7 +155,7 @@ class Explain(OfOneExecution):
     summary = "print where an execution's time went"
     examples = (
         ("obs explain", "the last execution"),
-        ("obs explain flights --depth 2 --absolute", "its two upper levels, with the time of day"),
+        ("obs explain flights --depth 2 --absolute", "its top two levels, with the time of day"),
         ("obs explain last --json", "the tree, the hottest operations and the critical path, for another program"),
     )
 
@@ -168,7 +168,7 @@ class Explain(OfOneExecution):
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         if arguments.depth is not None and arguments.depth < 0:
-            raise CommandError(f"--depth counts levels from 0 on, got {arguments.depth}")
+            raise CommandError(f"--depth must be 0 or more, got {arguments.depth}")
         if arguments.json:
             from obs_core.trace.explained import explained
             from obs_core.trace.tree import SpanTree
@@ -180,7 +180,7 @@ class Explain(OfOneExecution):
         execution.span.explain(depth=arguments.depth, absolute=arguments.absolute)
         if execution.status in ("failed", "lost"):
             short, obs = execution.id.rpartition("-")[2], command_name()
-            print(f"\n{obs} why {short} tells why, {obs} open {short} shows the report")
+            print(f"\n{obs} why {short} says why, {obs} open {short} shows the report")
         return 0
 
 
@@ -248,7 +248,7 @@ def _dump_changes(execution: Execution, earlier: Execution, wanted: str) -> None
     elif wanted == "html":
         sys.stdout.write(_page_of_changes(earlier, execution))
     else:
-        raise CommandError(f"--against tells a table, or with --format collapsed or html flame graphs, not {wanted}")
+        raise CommandError(f"--against prints a table, or with --format collapsed or html a flame graph, not {wanted}")
 
 
 def _page_of_changes(earlier: Execution, later: Execution) -> str:
@@ -321,7 +321,7 @@ class Export(OfOneExecution):
         super().configure(parser)
         parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the HTML file to write")
         parser.add_argument("--task", metavar="NAME", help="only this task's last call")
-        parser.add_argument("--json", action="store_true", help="say as JSON what was written")
+        parser.add_argument("--json", action="store_true", help="print what was written as JSON")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         task = None if arguments.task is None else _task(execution, arguments.task)

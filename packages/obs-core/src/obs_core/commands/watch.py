@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from obs_core import clock
 from obs_core.commands.base import CommandError, OfOneExecution
-from obs_core.journal.logs import LogTail
+from obs_core.journal.log_reader import LogTail
 from obs_core.model import LogLine, TaskView
 from obs_core.provenance import command_name
 from obs_core.reading.execution import Execution

@@ -30,7 +30,7 @@ class WhyItEnded(OfOneExecution):
     examples = (
         ("obs why", "the last execution"),
         ("obs why flights", "the newest execution of a name"),
-        ("obs why 7mva --json", "one of an id that ends so, for another program"),
+        ("obs why 7mva --json", "the one whose id ends in 7mva, for another program"),
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -80,7 +80,7 @@ def _sections(found: Why) -> Iterator[tuple[str, list[str]]]:
     if found.task:
         short = found.execution.rpartition("-")[2]
         typed = f"{command_name()} show {short} --task {shlex.quote(found.task)} --text"
-        yield "More", [f"{typed}  tells what it was given, its source, the traceback"]
+        yield "More", [f"{typed}  shows what it was given, its source and the traceback"]
 
 
 def _wrapped(text: str, screen: Screen, indent: str = "") -> list[str]:

@@ -19,9 +19,14 @@ from zlib import crc32
 
 from obs_core import clock
 from obs_core.journal.writer import Journal
+from obs_core.store.base import Store
 from obs_core.store.descriptors import NO_LINK, file_id, largest_file, may_write, open_high
+from obs_core.store.paths import logs_path
 
-__all__ = ["Appended", "LogFile", "Uploaded", "count_said", "doubtful"]
+__all__ = ["RAW", "Appended", "LogFile", "Uploaded", "content_of", "count_said", "doubtful", "names_in", "segments_of"]
+
+RAW = ".raw"
+"""How the name of a file ends that a descriptor points at."""
 
 _BLOCK = 8 * 1024
 """Bytes of lines that a checksum is for, at most by one line: so many are in doubt once a bit flips."""
@@ -284,3 +289,32 @@ def _blocks(lines: bytes) -> Iterator[bytes]:
         end = len(lines) if len(lines) - begin <= _BLOCK else lines.find(b"\n", begin + _BLOCK - 1) + 1
         yield lines[begin:end]
         begin = end
+
+
+def content_of(store: Store, path: str) -> bytes:
+    """Read a file of a log; nothing if it is not there, or cannot be read."""
+    try:
+        return store.get(path)
+    except OSError:
+        return b""
+
+
+def names_in(store: Store, folder: str) -> list[str]:
+    """List a folder; nothing if it is none of ours, such as a link to another one."""
+    try:
+        return store.names(folder)
+    except OSError:
+        if not store.local:
+            raise  # nobody can tell a folder that cannot be read from a network that is down
+        return []
+
+
+def segments_of(store: Store, execution_id: str) -> dict[str, list[str]]:
+    """Return the paths of each writer's segments in their order."""
+    found: dict[str, list[str]] = {}
+    folder = logs_path(execution_id)
+    for name in names_in(store, folder):
+        writer, dash, rest = name.rpartition("-")
+        if dash and rest.endswith(".jsonl"):
+            found.setdefault(writer, []).append(f"{folder}/{name}")
+    return found

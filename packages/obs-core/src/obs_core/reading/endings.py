@@ -128,7 +128,7 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     if view.status == "lost" and assembly.was_left_open and (supervised is None or not supervised[1].signal):
         evidence = ["Its process said so when it came to its end."]
         ending = Ending("exit", True, "was open when its process ended", evidence=evidence)
-        ending.detail = "a thread ran it that nobody waits for, or nothing left it"
+        ending.detail = "a thread ran it that nobody waits for, or its block was never left"
     elif supervised is not None:
         ending = _seen(*supervised, assembly.is_cut_short, view.error)
         if view.status == "failed":  # its process went on for a while
@@ -332,7 +332,7 @@ def _concluded(writer: Writer | None, last: int) -> Ending:
     host = writer.head.process.host
     here, there = identity.this_machine(), writer.head.process.machine
     if there == here:
-        evidence.append("Its machine runs on, and its process is gone. Under obs run it would be known how it ended.")
+        evidence.append("Its machine runs on, and its process is gone. Under obs run, obs would know how it ended.")
         detail = (
             "a signal killed it (SIGKILL, by somebody or for its memory, or one that it did not handle) or os._exit"
         )

@@ -13,7 +13,8 @@ from obs_core.assembly.loading import assembled, find_execution, opened
 from obs_core.assembly.metrics import CollectedMetric
 from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.failsafe import guarded
-from obs_core.journal.logs import log_notes, read_log
+from obs_core.journal.log_damage import log_notes
+from obs_core.journal.log_reader import read_log
 from obs_core.model import (
     DecksWhenRead,
     DeckView,

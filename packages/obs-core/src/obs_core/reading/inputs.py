@@ -56,12 +56,13 @@ class Argument(Struct):
         return " ".join(text_of_item(store, item) for item in self.items).strip()[:_LONGEST]
 
     def whole_text(self, store: Store) -> str:
-        """Return how it reads with the cells of tables, as far as they are looked at.
+        """Return how it reads with the cells of tables, each row on a line, as far as they are looked at.
 
         Args:
             store: Where its files are.
         """
-        return " ".join(plain_text(kept_apart(_html_of(store, item)[:_LONGEST_READ])) for item in self.items)
+        rows = (row for item in self.items for row in _html_of(store, item)[:_LONGEST_READ].split("</tr>"))
+        return "\n".join(plain_text(kept_apart(row)) for row in rows)
 
 
 def arguments_of(assembly: Assembly, task_id: str) -> list[Argument]:

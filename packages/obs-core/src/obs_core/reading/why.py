@@ -10,7 +10,7 @@ from msgspec import Struct, field, structs
 
 from obs_core import clock
 from obs_core.assembly.assembly import Assembly
-from obs_core.journal.logs import read_log
+from obs_core.journal.log_reader import read_log
 from obs_core.journal.reader import segment_names
 from obs_core.model import ExecutionView, SpanTable, Status, TaskView
 from obs_core.provenance import command_name
@@ -32,6 +32,9 @@ _MOST_LINES = 10
 _MOST_LOOPS = 10
 _MOST_WITHIN_TOLD = 3
 _LONGEST_LINE = 500
+_LONGEST_TOLD = 160
+"""Characters of an exception's message in a sentence: the whole is in the list below it, or in the box beside it."""
+
 _LARGEST_COMPARED = 4 * 1024 * 1024
 """Bytes of the last good execution's journal beyond which it is not compared: all of it has to be read."""
 
@@ -242,9 +245,9 @@ def _loops_of(assembly: Assembly, task: TaskView | None) -> Iterator[str]:
 def _of_a_success(view: ExecutionView, good: LastSuccess | None) -> Iterator[str]:
     yield f"{_named(view.name)} succeeded after {format_duration(view.duration)}."
     checks = view.verdicts
-    for outcome, what, found in checks.said[:_MOST_WITHIN_TOLD] if checks.failed else ():
-        if outcome == "failed":
-            yield _sentence(f"The check {what!r} failed{f': {found}' if found else ''}")
+    for outcome, what, found in checks.said[:_MOST_WITHIN_TOLD]:
+        if outcome != "passed":
+            yield _sentence(f"The check {what!r} {outcome}{f': {found}' if found else ''}")
     if good is not None:
         yield f"{command_name()} diff {view.id} shows what is different from the last good run."
 
@@ -254,7 +257,7 @@ def _runs_within(store: Store, execution_id: str) -> Iterable[str]:
     for inner in list_within(store, execution_id):
         if inner.status in ("failed", "lost"):
             how = inner.error or "it ended without saying so"
-            yield _sentence(f"It ran the execution {_named(inner.name)} ({inner.id}), which tells more: {how}")
+            yield _sentence(f"It ran the execution {_named(inner.name)} ({inner.id}), which tells more: {_told(how)}")
 
 
 # Which task, and where
@@ -356,20 +359,20 @@ def _sentences(
     of = f" of {_named(view.name)}" if found.task and found.task != view.name else ""
     says, detail = ending.says, ending.detail
     if found.error and ending.cause in ("exit", "exception"):
-        says, detail = "failed", found.error[0][0]
+        says, detail = "failed", _told(found.error[0][0])
     when = f" at {format_moment(ending.at, 0)}" if ending.at else ""
     yield _sentence(f"{subject}{of} {says}{when}{': ' if detail else ''}{detail}")
     yield from _where(found, ending)
     if found.loops:
-        yield f"Its loop had come this far: {found.loops[0]}."
+        yield f"Its loop had reached {found.loops[0]}."
     yield from inner[:_MOST_WITHIN_TOLD]
     if len(found.error) > 1:
         cause, place = found.error[-1]
-        yield _sentence(f"It came of {cause}{_at(place)}")
+        yield _sentence(f"It was caused by {_told(cause)}{_at(place)}")
     if ending.at is None and found.status == "lost":
         yield f"The last sign of life came at {format_moment(found.at, 0)}."
     if found.lines and ending.cause != "exception":
-        yield f"The last it said: {_quoted(found.lines[-1])}."
+        yield f"Its last line was {_quoted(found.lines[-1])}."
     if good is not None:
         yield from _compared(found, assembly, good)
 
@@ -413,6 +416,14 @@ def _compared(found: Why, assembly: Assembly, good: LastSuccess) -> Iterable[str
 def _sentence(text: str) -> str:
     """End it with a full stop, unless the message of an exception at its end has one."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _told(text: str) -> str:
+    """Cut it between two words, if it is long."""
+    if len(text) <= _LONGEST_TOLD:
+        return text
+    head = text[: _LONGEST_TOLD + 1]
+    return f"{(head.rpartition(' ')[0] or head[:-1]).rstrip()}…"
 
 
 def _at(place: str) -> str:

@@ -23,7 +23,7 @@ import time
 from obs_core.failsafe import guarded
 from obs_core.interruptions import let_pass
 from obs_core.journal import abrupt_ends
-from obs_core.journal.logs import RAW
+from obs_core.journal.log_files import RAW
 from obs_core.locks import new_rlock
 from obs_core.recording.run import TaskState
 from obs_core.recording.scope import active

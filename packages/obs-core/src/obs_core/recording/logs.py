@@ -24,7 +24,8 @@ from typing import Any
 from obs_core import settings
 from obs_core.failsafe import strict
 from obs_core.interruptions import let_pass
-from obs_core.journal.logs import LogWriter, encoded_rest
+from obs_core.journal.log_lines import encoded_rest
+from obs_core.journal.log_writer import LogWriter
 from obs_core.recording.run import Scope, TaskState
 from obs_core.recording.scope import current, going_on
 from obs_core.recording.threads import UNKNOWN, concluded_starter, starter_of_this_thread

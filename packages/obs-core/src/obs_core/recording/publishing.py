@@ -13,7 +13,7 @@ from obs_core.assembly.drawing import TIMELINE
 from obs_core.assembly.parts import parts_of_task
 from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.failsafe import guarded, warn
-from obs_core.journal.logs import read_log
+from obs_core.journal.log_reader import read_log
 from obs_core.journal.records import Ref
 from obs_core.journal.writer import Journal
 from obs_core.model import DeckView, ExecutionView, LogLine, TaskView, Verdict

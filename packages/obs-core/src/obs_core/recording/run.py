@@ -11,7 +11,7 @@ from weakref import WeakSet, WeakValueDictionary
 from obs_core import clock, settings
 from obs_core.failsafe import guarded
 from obs_core.journal import records
-from obs_core.journal.logs import LogWriter
+from obs_core.journal.log_writer import LogWriter
 from obs_core.journal.writer import Journal
 from obs_core.locks import members
 from obs_core.model import Link

@@ -247,7 +247,7 @@ def _name_of_signal(number: int) -> str:
 def _error_of(ended: records.ProcessEnded) -> BaseException | None:
     """Return the failure as which an end stands in the execution; None for a success."""
     if ended.timeout is not None:
-        return TimeoutError(f"it had not ended after {format_duration(ended.timeout)}, and was told to")
+        return TimeoutError(f"it had not ended after {format_duration(ended.timeout)}, so obs run ended it")
     if not ended.signal:
         return SystemExit(ended.code) if ended.code else None
     if ended.signal == "SIGKILL" and ended.oom_kills:

@@ -136,7 +136,7 @@ const floods = (sender, message) => {
   sender.messages += 1;
   if (sender.messages <= MOST_MESSAGES) sender.size += sizeOf(message);
   const tooMuch = sender.messages > MOST_MESSAGES || sender.size > MOST_SENT;
-  if (tooMuch) close(sender, "It was closed, since it sent this page messages without end.");
+  if (tooMuch) close(sender, "It was closed because it flooded this page with messages.");
   return tooMuch;
 };
 // All are closed; the culprit says why, or each if it may be any.
@@ -152,9 +152,9 @@ const close = (culprit, reason) => {
   }
 };
 const offerToClose = (known) => {
-  known.silence = note("This deck does not answer: it is still computing, or will never end. ");
+  known.silence = note("This deck does not answer: it is still computing, or will never finish. ");
   known.silence.classList.add("silence");
-  const onclick = () => close(known, "It was closed, since it did not answer.");
+  const onclick = () => close(known, "It was closed because it did not answer.");
   known.silence.append(element("button", { type: "button", onclick }, "Close it"));
   known.frame.before(known.silence);
 };
@@ -168,7 +168,7 @@ const takeFocusBack = () => {
   focus();
   focused?.focus({ preventScroll: true });
   known.taken += 1;
-  if (known.taken === MOST_TAKEN) close(known, "It was closed, since it took the focus while another tab was open.");
+  if (known.taken === MOST_TAKEN) close(known, "It was closed because it took the focus while another tab was open.");
 };
 addEventListener("blur", () => setTimeout(takeFocusBack));
 let looked = performance.now();

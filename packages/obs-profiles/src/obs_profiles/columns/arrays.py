@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from obs_profiles.columns.texts import PackedTexts
-from obs_profiles.columns.values import ColumnValues, CountedNumbers, CountedTexts, Durations, Times, Unit
+from obs_profiles.columns.objects import read_objects
+from obs_profiles.columns.units import whole_units
+from obs_profiles.columns.values import ColumnValues, CountedNumbers, Durations, Times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["read_array", "read_booleans", "read_numbers", "read_times", "whole_units"]
-
-_UNITS = frozenset({"ns", "us", "ms", "s", "D"})
-_FINER = {"ps": 10**3, "fs": 10**6, "as": 10**9}
-"""How many of these units a nanosecond has."""
-
-_COARSER = {"Y": 31_556_952, "M": 2_629_746, "W": 604_800, "h": 3_600, "m": 60}
-"""How many seconds these units have, about."""
+__all__ = ["read_array", "read_booleans", "read_numbers", "read_times"]
 
 
 def read_array(values: NDArray[Any], dtype: str = "") -> ColumnValues:
     """Read an array of one dimension; of one with more, each row is a list. What is masked is missing."""
-    from obs_profiles.columns.objects import read_objects
-
     dtype = dtype or str(values.dtype)
     if isinstance(values, np.ma.MaskedArray) and values.ndim == 1:
         found = read_array(values.compressed(), dtype)
@@ -96,37 +88,4 @@ def read_times(values: NDArray[Any], dtype: str, zone: str = "") -> ColumnValues
         found.times.append(Times(*whole_units(values)))
     elif len(values):
         found.durations.append(Durations(*whole_units(values)))
-    return found
-
-
-def whole_units(values: NDArray[Any]) -> tuple[NDArray[np.int64], Unit]:
-    """Return moments or lengths of time as whole numbers of one of five units.
-
-    What is finer than a nanosecond is rounded down; what is farther than 64 bits reach is cut off.
-
-    Args:
-        values: ``datetime64`` or ``timedelta64`` of any unit and byte order, without NaT.
-    """
-    native = values.astype(values.dtype.newbyteorder("="), copy=False)
-    unit, step = np.datetime_data(native.dtype)
-    numbers = native.view(np.int64)
-    if step == 1 and unit in _UNITS:
-        return numbers, cast(Unit, unit)
-    if unit == "generic":
-        return numbers, "us"
-    if unit in _COARSER:
-        # Without its thousandth, for leap years; numpy itself would start again from the other end.
-        furthest = int((2**63 - 1) // (_COARSER[unit] * step) * 0.999)
-        near = np.clip(numbers, -furthest, furthest).view(native.dtype)
-        return near.astype(f"{native.dtype.kind}8[s]").view(np.int64), "s"
-    furthest = (2**63 - 1) // step
-    numbers = np.clip(numbers, -furthest, furthest) * step
-    return (numbers // _FINER[unit], "ns") if unit in _FINER else (numbers, cast(Unit, unit))
-
-
-def texts_of(found: ColumnValues, texts: PackedTexts) -> ColumnValues:
-    """Put texts into a column that holds nothing else."""
-    found.add_type("text", len(texts))
-    if len(texts):
-        found.texts.append(CountedTexts(texts))
     return found

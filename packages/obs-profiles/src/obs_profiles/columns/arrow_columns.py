@@ -12,6 +12,7 @@ from obs_profiles.columns.arrays import read_booleans, read_numbers
 from obs_profiles.columns.objects import read_objects, read_or_look
 from obs_profiles.columns.texts import PackedTexts
 from obs_profiles.columns.values import ColumnValues, CountedTexts, Durations, Times
+from obs_profiles.damage import LONGEST_PROBLEM, ProfileFormatError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,11 @@ def read_arrow(column: Any, dtype: str = "") -> ColumnValues:
     Args:
         column: The column.
         dtype: What its type is called; as arrow calls it if empty.
+
+    Raises:
+        ProfileFormatError: The column is damaged.
     """
+    _refuse_damaged(column, full=False)
     dtype = dtype or str(column.type)
     return read_or_look(lambda: _read(column, dtype), lambda: python_values(column), len(column), dtype)
 
@@ -80,6 +85,26 @@ def _read(column: Any, dtype: str) -> ColumnValues:
     return read_objects(python_values(column), dtype)
 
 
+def _refuse_damaged(column: Any, *, full: bool) -> None:
+    """Refuse a column that contradicts itself, as one of a damaged file may: arrow checks none that it reads.
+
+    Args:
+        column: The column.
+        full: Look at each value, too.
+
+    Raises:
+        ProfileFormatError: It does; texts that are no UTF-8 are shown as such.
+    """
+    import pyarrow as pa
+
+    try:
+        column.validate(full=full)
+    except pa.ArrowInvalid as error:
+        if "UTF8" not in str(error):
+            problem = str(error)[:LONGEST_PROBLEM]
+            raise ProfileFormatError(f"a column of {column.type} is damaged: {problem}") from error
+
+
 class _Unreadable:
     """Stands for a value that Python has no place for: a moment in the year 146,138,514, text that is no UTF-8."""
 
@@ -91,7 +116,12 @@ class _Unreadable:
 
 
 def python_values(column: Any) -> list[Any]:
-    """Return the values of an Array or ChunkedArray as Python has them."""
+    """Return the values of an Array or ChunkedArray as Python has them.
+
+    Raises:
+        ProfileFormatError: The column is damaged.
+    """
+    _refuse_damaged(column, full=True)  # arrow would read whatever memory the column points to
     try:
         values: list[Any] = column.to_pylist()
     except BaseException as error:
@@ -194,6 +224,9 @@ def _packed(array: Any) -> PackedTexts:
     _, offsets, data = array.buffers()
     ends = np.frombuffer(offsets, wide)[array.offset : array.offset + len(array) + 1].astype(np.int64)
     starts, lengths = ends[:-1], np.diff(ends)
+    size = 0 if data is None else data.size
+    if len(lengths) and (starts[0] < 0 or int(lengths.min()) < 0 or ends[-1] > size):
+        raise ValueError("a text ends before it begins, or beyond the data")
     if array.null_count:
         there = np.asarray(array.is_valid())
         starts, lengths = starts[there], lengths[there]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from obs_core.secrets import mask
 from obs_profiles.columns.arrays import read_array
 from obs_profiles.columns.objects import look, read_objects
 from obs_profiles.columns.values import ColumnValues
+from obs_profiles.damage import LONGEST_PROBLEM, ProfileFormatError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,6 +113,7 @@ def batches_of(data: Any) -> Iterator[Any]:
 
     Raises:
         TypeError: It is none of these.
+        ProfileFormatError: It is damaged.
     """
     if isinstance(data, str | os.PathLike):
         yield from _file_batches(data)
@@ -118,9 +122,7 @@ def batches_of(data: Any) -> Iterator[Any]:
     elif (library := _library_of(data)) is not None or isinstance(data, np.ndarray | Mapping | bytes):
         yield from _pieces(data, library)
     elif hasattr(data, "__arrow_c_stream__"):
-        import pyarrow as pa
-
-        yield from _pieces(pa.table(data), _module("pyarrow"))
+        yield from _stream_batches(data)
     elif isinstance(data, Iterable):
         for part in data:
             library = _library_of(part)
@@ -198,7 +200,8 @@ def _from_numpy(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]] | None:
         plain = frame.A if isinstance(frame, np.matrix) else frame  # a column of a matrix is a matrix
         return list(range(frame.shape[1])), (read_array(plain[:, place]) for place in range(frame.shape[1]))
     if frame.ndim != 1:
-        raise TypeError(f"an array of numpy has one or two dimensions, columns being the second, and not {frame.ndim}")
+        what = "a single value, with no dimension" if frame.ndim == 0 else f"one of {frame.ndim} dimensions"
+        raise TypeError(f"an array of numpy has one dimension, or two, of which the second are columns; this is {what}")
     return ["value"], iter([read_array(frame)])
 
 
@@ -219,7 +222,7 @@ def _sequences(frame: Mapping[Any, Any]) -> dict[Any, Any]:
     columns = {name: _sequence(name, values) for name, values in frame.items()}
     if len({len(values) for values in columns.values()}) > 1:
         named = ", ".join(f"{name}: {len(values)}" for name, values in list(columns.items())[:5])
-        raise ValueError(f"columns are of one length; these are of several: {named}")
+        raise ValueError(f"columns must have one length; these have several: {named}")
     return columns
 
 
@@ -233,11 +236,10 @@ def rows_of(column: Any, rows: slice | NDArray[np.int64]) -> Any:
 
 
 def _sequence(name: Any, values: Any) -> Any:
-    if _library_of(values) or isinstance(values, np.ndarray | list):
-        return values
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+    has_columns = hasattr(type(values), "columns")  # a frame of any library, or a profile, which yields their names
+    if has_columns or isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise TypeError(f"column {name!r} is a sequence of values, not {type(values).__name__}")
-    return list(values)
+    return values if _library_of(values) or isinstance(values, np.ndarray | list) else list(values)
 
 
 def _read_sequence(values: Any) -> ColumnValues:
@@ -264,16 +266,51 @@ def _pieces(frame: Any, library: ModuleType | None) -> Iterator[Any]:
 
 
 def _file_batches(path: str | os.PathLike[str]) -> Iterator[Any]:
+    if not os.path.exists(path):
+        raise FileNotFoundError(errno.ENOENT, "there is no such file, of a profile or of Parquet", os.fspath(path))
+    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
-    with ParquetFile(path) as file:
+    named = _damage_named(f"{os.fspath(path)}: pyarrow", ArrowException, OSError, UnicodeDecodeError)
+    with named, ParquetFile(path) as file:
         yield from file.iter_batches(batch_size=_FILE_ROWS)
         yield file.schema_arrow.empty_table()
 
 
 def _lazy_batches(frame: Any) -> Iterator[Any]:
-    if hasattr(frame, "collect_batches"):
-        yield from frame.collect_batches(chunk_size=_FILE_ROWS)
-        yield frame.head(0).collect()  # its columns, should there be no row
-    else:
-        yield from _module("polars").batches(frame.collect(), BATCH_ROWS)
+    from polars.exceptions import ComputeError, OutOfBoundsError, PanicException
+
+    with _damage_named("this LazyFrame: polars", ComputeError, OutOfBoundsError, PanicException, OSError):
+        if hasattr(frame, "collect_batches"):
+            yield from frame.collect_batches(chunk_size=_FILE_ROWS)
+            yield frame.head(0).collect()  # its columns, should there be no row
+        else:
+            yield from _module("polars").batches(frame.collect(), BATCH_ROWS)
+
+
+def _stream_batches(data: Any) -> Iterator[Any]:
+    import pyarrow as pa
+
+    with _damage_named(f"this {type(data).__name__}: pyarrow", pa.ArrowException, OSError):
+        # What passes through a stream of C no longer tells how large its buffers are: damage could not be seen.
+        table = data.read_all() if isinstance(data, pa.RecordBatchReader) else pa.table(data)
+    yield from _pieces(table, _module("pyarrow"))
+
+
+@contextmanager
+def _damage_named(reader: str, *errors: type[BaseException]) -> Iterator[None]:
+    """Say in one way that a library cannot read data, whatever it raises.
+
+    Args:
+        reader: What is read, and by which library.
+        errors: What the library raises of damaged data; an error of the system stays as it is.
+
+    Raises:
+        ProfileFormatError: It raised one of these.
+    """
+    try:
+        yield
+    except errors as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the file is not there, or may not be read
+        raise ProfileFormatError(f"{reader} cannot read it: {str(error)[:LONGEST_PROBLEM]}") from error

@@ -16,9 +16,10 @@ import numpy as np
 
 from obs_core.interruptions import let_pass
 from obs_core.rendering import bounded_repr
-from obs_profiles.columns.arrays import whole_units
 from obs_profiles.columns.texts import PackedTexts
+from obs_profiles.columns.units import whole_units
 from obs_profiles.columns.values import ColumnValues, CountedNumbers, CountedTexts, Durations, Times
+from obs_profiles.damage import ProfileFormatError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,6 +91,9 @@ def read_or_look(
         values: Returns its values as Python has them.
         rows: How many rows it has.
         dtype: What its type is called.
+
+    Raises:
+        ProfileFormatError: `values` found that the column is damaged.
     """
     try:
         return read()
@@ -97,6 +101,8 @@ def read_or_look(
         let_pass(error)
     try:
         return read_objects(values(), dtype)
+    except ProfileFormatError:
+        raise
     except BaseException as error:
         let_pass(error)
     return ColumnValues(dtype, rows, types={"object": rows} if rows else {})

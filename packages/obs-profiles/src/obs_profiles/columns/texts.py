@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ LONGEST = 100
 
 MASKED = "***"
 """What stands in place of a secret: texts that hold it may have differed."""
+
+_HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+"""Half of a surrogate pair, as `PackedTexts.of` keeps it."""
 
 _MASKED_WITHIN = 10_000
 """Bytes of a text that are looked through for secrets before it is cut: half of one would be known to nobody."""
@@ -69,7 +73,10 @@ class PackedTexts:
         return self.data[start : start + (length if most is None else min(length, most))].tobytes()
 
     def text_at(self, place: int, most: int | None = None) -> str:
-        r"""Return a text, or its first bytes as one; what is no UTF-8 is written as ``\\xff``."""
+        r"""Return a text, or its first bytes as one; what is no UTF-8 is written as ``\\xff``.
+
+        Half of a surrogate pair is written as ``\\ud800``, as in names of columns.
+        """
         found = self.bytes_at(place, most)
         try:
             return found.decode()
@@ -77,7 +84,7 @@ class PackedTexts:
             # A character that was cut in two is left out.
             if most is not None and len(found) == most and error.start >= most - 4:
                 found = found[: error.start]
-            return found.decode("utf-8", "backslashreplace")
+            return _HALF.sub(_named_half, found).decode("utf-8", "backslashreplace")
 
     def shown_at(self, place: int, hashed: int, *, raw: bool = False) -> str:
         """Return a text as profiles keep it, masked; of a long one the first bytes and its hash, so none is another.
@@ -106,3 +113,7 @@ class PackedTexts:
         if not len(self.starts):
             return self.data[:0]
         return self.data[int(self.starts.min()) : int((self.starts + self.lengths).max())]
+
+
+def _named_half(half: re.Match[bytes]) -> bytes:
+    return half[0].decode("utf-8", "surrogatepass").encode("ascii", "backslashreplace")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from obs_profiles.comparison.drifts import DEFAULT_THRESHOLD, ColumnDrift, Drift, Thresholds, check_thresholds, drift
+from obs_profiles.comparison.compared import ColumnDrift
+from obs_profiles.comparison.drifts import DEFAULT_THRESHOLD, Drift, Thresholds, check_thresholds, drift
 from obs_profiles.comparison.facets import Facet, Movement
 
 __all__ = [

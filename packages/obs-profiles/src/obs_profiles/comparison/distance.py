@@ -75,7 +75,8 @@ def distance_between(
     # The square root of a count varies a little more than that of a normal number, the more so the smaller it is.
     bound = _chi_squared_bound(freedom, tests) * unit * (1 + 0.5 / max(1.0, expected)) + allowance
     occupied = int(np.count_nonzero((before > 0) | (after > 0))) - 1
-    value = min(1.0, max(0.0, squared - occupied * unit)) ** 0.5
+    apart = not np.any((before > 0) & (after > 0))  # nothing in common: chance makes that no less
+    value = 1.0 if apart else min(1.0, max(0.0, squared - occupied * unit)) ** 0.5
     return Distance(value, tested <= bound, parts / squared if squared > 0 else parts)
 
 

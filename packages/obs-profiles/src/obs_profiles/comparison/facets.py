@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from obs_profiles.column_profiles import ColumnProfile, NumberProfile
 from obs_profiles.columns.texts import LONGEST, MASKED, PackedTexts
 from obs_profiles.comparison.distance import distance_between
 from obs_profiles.comparison.sequences import number_writer
-from obs_profiles.profiles import ColumnProfile, NumberProfile
 from obs_profiles.sketches.hashing import coupons_of, coupons_of_numbers, hashes_of_texts
 from obs_profiles.sketches.numbers import canonical
 from obs_profiles.wording import apart, duration_text, number_text

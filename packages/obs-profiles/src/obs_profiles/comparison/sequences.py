@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from obs_profiles.profiles import ColumnProfile, NumberProfile
+from obs_profiles.column_profiles import ColumnProfile, NumberProfile
 from obs_profiles.wording import digits_text, number_text, whole_text
 
 __all__ = ["goes_on", "number_writer"]
@@ -45,9 +45,9 @@ _RECENT = 31 * 86_400.0
 def goes_on(before: ColumnProfile, after: ColumnProfile, made: tuple[int, int]) -> bool:
     """Tell whether the numbers of a column go on from where they were.
 
-    They do if they are times since 1970, or whole and all different, and those of now are all larger than those of
-    before. Where both sides have some in common, the last times are as recent as the profiles, or the keys leave few
-    gaps.
+    They do if they are times since 1970, dates such as 20240115, or whole and all different, and those of now are all
+    larger than those of before. Where both sides have some in common, the last times are as recent as the profiles, or
+    the keys leave few gaps.
 
     Args:
         before: What was.
@@ -61,6 +61,8 @@ def goes_on(before: ColumnProfile, after: ColumnProfile, made: tuple[int, int]) 
     if other.least < one.least or other.most < one.most:
         return False
     apart = other.least > one.most
+    if all(map(_are_dates, (one, other))) and all(c.types.keys() == {"integer"} for c in (before, after)):
+        return apart or all(map(_is_recent_date, (one, other), made))
     if _are_times(one, other):
         return apart or (_is_recent(one, made[0]) and _is_recent(other, made[1]))
     return _are_keys(before) and _are_keys(after) and _continue(one, other, apart=apart)
@@ -105,6 +107,11 @@ def _are_times(one: NumberProfile, other: NumberProfile) -> bool:
 
 def _is_recent(known: NumberProfile, made: int) -> bool:
     return any(abs(float(known.most) / unit - made / 1e9) < _RECENT for unit in _PER_SECOND)
+
+
+def _is_recent_date(known: NumberProfile, made: int) -> bool:
+    moment = datetime.datetime.strptime(str(int(known.most)), "%Y%m%d").replace(tzinfo=datetime.UTC)
+    return abs(moment.timestamp() - made / 1e9) < _RECENT
 
 
 def _are_keys(column: ColumnProfile) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import numpy as np
 
-from obs_core import ObsError
+from obs_profiles.column_profiles import ColumnProfile, NumberProfile, TextProfile, TimeProfile
+from obs_profiles.damage import ProfileFormatError
 from obs_profiles.files.arrays import unpacked_floats, unpacked_integers
 from obs_profiles.files.records import (
     MAGIC,
@@ -25,14 +26,16 @@ from obs_profiles.files.records import (
     TextRecord,
     TimeRecord,
 )
-from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, TimeProfile
+from obs_profiles.plain_profiles import PlainProfile
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 from obs_profiles.sketches.numbers import canonical
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ProfileFormatError", "is_profile", "read"]
+__all__ = ["is_profile", "read"]
+
+P = TypeVar("P", bound=PlainProfile)
 
 _WHYLOGS = b"WHY1"
 _MOST = 1 << 29
@@ -60,26 +63,26 @@ _DAMAGES = (
 )
 
 
-class ProfileFormatError(ObsError, ValueError):
-    """Bytes are no profile, or one of a newer version."""
-
-
 def is_profile(data: bytes) -> bool:
     """Tell by how they begin whether bytes are to be a profile: of our own, or of whylogs."""
     return data.startswith((MAGIC, _WHYLOGS))
 
 
-def read(data: bytes) -> Profile:
+def read(data: bytes, kind: type[P]) -> P:
     """Read a profile of our own, or one of whylogs.
+
+    Args:
+        data: All bytes of its file.
+        kind: The class that it is to have.
 
     Raises:
         ProfileFormatError: It is neither.
     """
     if data[: len(_WHYLOGS)] == _WHYLOGS:
-        return _read_whylogs(data)
+        return _read_whylogs(data, kind)
     if data[: len(MAGIC)] != MAGIC or len(data) <= len(MAGIC):
         raise ProfileFormatError(
-            f"these {len(data):,} bytes are no profile: one begins with {MAGIC!r}, one of whylogs with {_WHYLOGS!r},"
+            f"these {len(data):,} bytes are not a profile: one begins with {MAGIC!r}, one of whylogs with {_WHYLOGS!r},"
             f" and not with {data[:4]!r}"
         )
     version = data[len(MAGIC)]
@@ -95,27 +98,27 @@ def read(data: bytes) -> Profile:
         if not inflate.eof:
             raise ProfileFormatError(f"this profile of {len(data):,} bytes is cut off, or too large")
         if inflate.unused_data:
-            raise ProfileFormatError(f"behind this profile are {len(inflate.unused_data):,} bytes that are none of it")
-        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord), len(data))
+            raise ProfileFormatError(f"{len(inflate.unused_data):,} bytes follow the end of this profile")
+        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord), len(data), kind)
     except ProfileFormatError:
         raise
     except _DAMAGES as error:
         raise ProfileFormatError(f"this profile of {len(data):,} bytes is damaged: {error}") from error
 
 
-def _read_whylogs(data: bytes) -> Profile:
+def _read_whylogs(data: bytes, kind: type[P]) -> P:
     from obs_profiles.files.whylogs import read_whylogs
     from obs_profiles.files.writing import record_of
 
     try:
         # What it says is checked as if we had written it.
         content = msgspec.msgpack.encode(record_of(read_whylogs(data)))
-        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord), len(data))
+        return _profile(msgspec.msgpack.decode(content, type=ProfileRecord), len(data), kind)
     except _DAMAGES as error:
         raise ProfileFormatError(f"this profile of whylogs, of {len(data):,} bytes, is damaged: {error}") from error
 
 
-def _profile(record: ProfileRecord, size: int) -> Profile:
+def _profile(record: ProfileRecord, size: int, kind: type[P]) -> P:
     most = min(_MOST_COLUMNS, _FEW_COLUMNS + size // _LEAST_OF_A_COLUMN)
     columns = len(record.columns)
     parts = []
@@ -124,8 +127,8 @@ def _profile(record: ProfileRecord, size: int) -> Profile:
         parts.append((value, msgspec.msgpack.decode(content, type=SegmentRecord)))
         columns += len(parts[-1][1].columns)
     _check_columns(columns, most)
-    segments = {value: Profile(_columns(part), part.rows, made=part.made) for value, part in parts}
-    return Profile(
+    segments = {value: kind(_columns(part), part.rows, made=part.made) for value, part in parts}
+    return kind(
         _columns(record),
         record.rows,
         segments=segments,
@@ -144,7 +147,23 @@ def _columns(record: SegmentRecord) -> dict[str, ColumnProfile]:
     return {column.name: _column(column) for column in record.columns}
 
 
+_DESCRIBED = {"bytes": "texts", "duration": "durations", "text": "texts", "time": "times"}
+"""What a profile has of each column that has values of a type; of numbers there is none where all are infinite."""
+
+
+def _check_counts(record: ColumnRecord) -> None:
+    for kind, described in _DESCRIBED.items():
+        if record.types.get(kind) and getattr(record, described) is None:
+            raise ValueError(f"{record.types[kind]:,} values of the type {kind}, but no {described}")
+    parts = record.missing, record.nan, record.infinite, sum(record.types.values())
+    if max(parts) > record.rows or record.true > record.types.get("boolean", 0):
+        raise ValueError(f"{record.rows:,} rows, but more values")
+    if record.negative_infinite > record.infinite:
+        raise ValueError(f"{record.infinite:,} infinite numbers, but more negative ones")
+
+
 def _column(record: ColumnRecord) -> ColumnProfile:
+    _check_counts(record)
     return ColumnProfile(
         name=record.name,
         dtype=record.dtype,
@@ -186,7 +205,7 @@ def _numbers(record: NumberRecord) -> NumberProfile:
     least, most = (int(end) if isinstance(end, str) else end for end in (record.least, record.most))
     errors = record.certain, record.merges, record.worst
     if not all(math.isfinite(number) for number in (least, most, *errors)):
-        raise ValueError("a number that is none")
+        raise ValueError("a number that is not finite")
     if min(errors) < 0 or max(record.certain, record.worst, record.merges / MOST) > MOST:
         raise ValueError("an error that no sketch has")
     levels = np.split(_finite(items), np.cumsum(record.level_sizes)[:-1]) if record.level_sizes else []
@@ -230,7 +249,7 @@ def _frequent(record: FrequentRecord, *, texts: bool) -> FrequentItems:
         values = unpacked_integers(record.integers)
     elif record.numbers is not None:
         if not all(map(math.isfinite, record.numbers)):
-            raise ValueError("a number that is none")
+            raise ValueError("a number that is not finite")
         values = canonical(np.array(record.numbers, object))
     else:
         values = canonical(_finite(unpacked_floats(record.floats or b"")))
@@ -242,5 +261,5 @@ def _frequent(record: FrequentRecord, *, texts: bool) -> FrequentItems:
 
 def _finite(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     if not np.isfinite(numbers).all():
-        raise ValueError("a number that is none")
+        raise ValueError("a number that is not finite")
     return numbers

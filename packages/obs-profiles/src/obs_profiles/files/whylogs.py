@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from obs_core.secrets import mask
+from obs_profiles.column_profiles import ColumnProfile, NumberProfile, TextProfile, by_count
 from obs_profiles.columns.texts import PackedTexts
 from obs_profiles.files.datasketches import KllSketch, read_frequent_strings, read_hll, read_kll
 from obs_profiles.files.protobuf import Message, signed, varint
-from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile, by_count
+from obs_profiles.plain_profiles import PlainProfile
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 from obs_profiles.sketches.hashing import coupons_of_numbers, hashes_of_texts
 from obs_profiles.sketches.numbers import canonical
@@ -34,7 +35,7 @@ _TYPES = {
 }
 
 
-def read_whylogs(data: bytes) -> Profile:
+def read_whylogs(data: bytes) -> PlainProfile:
     """Read a profile that whylogs wrote.
 
     Args:
@@ -64,7 +65,7 @@ def read_whylogs(data: bytes) -> Profile:
     if not columns:  # zeros would be read as one
         raise ValueError("it holds no column")
     made = header.message(1).integer(4) * 1_000_000
-    return Profile(
+    return PlainProfile(
         {name: columns[name] for name in sorted(columns)},
         max((column.rows for column in columns.values()), default=0),
         made=made,

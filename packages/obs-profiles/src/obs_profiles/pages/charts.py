@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from obs_profiles.column_profiles import ColumnProfile, NumberProfile
 from obs_profiles.comparison.sequences import number_writer
 from obs_profiles.pages.frame import name_html
-from obs_profiles.profiles import ColumnProfile, NumberProfile
 from obs_profiles.wording import apart, duration_text, number_text, rough_time_text, share_text, time_text
 
 __all__ = ["distribution_chart", "meter", "rough_writer_for", "value_bars", "writer_for"]

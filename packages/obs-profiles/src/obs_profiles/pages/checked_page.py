@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from obs_core.rendering import escape, verdict_mark
 from obs_core.text.numbers import plural
-from obs_profiles.expectations import Checked, Verdict
+from obs_profiles.expected import Verdict
 from obs_profiles.pages.frame import about, controls, name_html, page, row
 from obs_profiles.wording import visible
 
@@ -14,29 +16,30 @@ _HEADS = ("Column", "Result", "Expected", "Found")
 _ORDERS = (("order", "result"), ("name", "name"))
 
 
-def checked_html(checked: Checked, *, title: str = "Expectations") -> str:
+def checked_html(verdicts: Sequence[Verdict], rows: int, *, title: str = "Expectations") -> str:
     """Write the page of expectations, those that failed first.
 
     Args:
-        checked: The verdicts.
+        verdicts: What became of each expectation.
+        rows: How many rows were looked at.
         title: The heading.
 
     Returns:
         An HTML fragment.
     """
-    failed = len(checked.failed)
-    word = f"{failed:,} of {len(checked):,} failed" if failed else "All passed" if checked else "Nothing was expected"
-    pill = f'<b class="pill {"bad" if failed else "good"}">{word}</b><span>{plural(checked.rows, "row")}</span>'
-    ordered = sorted(checked, key=lambda verdict: (verdict.passed, verdict.certain))
-    rows = "".join(_row(verdict, place) for place, verdict in enumerate(ordered))
+    failed = sum(not verdict.passed for verdict in verdicts)
+    word = f"{failed:,} of {len(verdicts):,} failed" if failed else "All passed" if verdicts else "Nothing was expected"
+    pill = f'<b class="pill {"bad" if failed else "good"}">{word}</b><span>{plural(rows, "row")}</span>'
+    ordered = sorted(verdicts, key=lambda verdict: (verdict.passed, verdict.certain))
+    lines = "".join(_row(verdict, place) for place, verdict in enumerate(ordered))
     heads = "".join(f"<div>{head}</div>" for head in _HEADS)
-    mark = verdict_mark("failed" if failed else "passed", f"{title}: {word}") if checked else ""
+    mark = verdict_mark("failed" if failed else "passed", f"{title}: {word}") if verdicts else ""
     return page(
         mark,
         about(title, pill),
-        controls(_ORDERS, only="failed ones alone") if len(checked) > 1 else "",
-        f'<div class="rows checked"><div class="heads line">{heads}</div>{rows}</div>' if checked else "",
-        script=len(checked) > 1,
+        controls(_ORDERS, only="failed ones alone") if len(verdicts) > 1 else "",
+        f'<div class="rows checked"><div class="heads line">{heads}</div>{lines}</div>' if verdicts else "",
+        script=len(verdicts) > 1,
     )
 
 
@@ -47,7 +50,7 @@ def _row(verdict: Verdict, place: int) -> str:
     cells = (
         f'<b class="name">{name_html(column) if column else "(the whole data set)"}</b>',
         f'<span class="{css}">{word}</span>{doubt}',
-        escape(visible(str(verdict.expectation))),
+        escape(visible(verdict.expected or str(verdict.expectation))),
         escape(visible(verdict.found)),
     )
     return row(

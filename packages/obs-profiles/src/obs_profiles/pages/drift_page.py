@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from obs_core.rendering import escape, verdict_mark
 from obs_core.text.numbers import MISSING, plural
-from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement
+from obs_profiles.column_profiles import ColumnProfile
+from obs_profiles.comparison.compared import ColumnDrift, PlainDrift
+from obs_profiles.comparison.facets import Facet, Movement
 from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, writer_for
 from obs_profiles.pages.frame import HISTOGRAMS, MOST_DETAILED, about, controls, name_html, page, row, tiles
-from obs_profiles.profiles import ColumnProfile
 from obs_profiles.wording import apart, count_text, number_text, share_text, signed_text, visible
 
 __all__ = ["drift_html", "not_compared_html"]
@@ -31,7 +32,7 @@ _MEASURES = {
 }
 
 
-def drift_html(drift: Drift, *, title: str = "Drift", compared: str = "") -> str:
+def drift_html(drift: PlainDrift, *, title: str = "Drift", compared: str = "") -> str:
     """Write the page of a comparison.
 
     Args:
@@ -50,7 +51,7 @@ def drift_html(drift: Drift, *, title: str = "Drift", compared: str = "") -> str
     heads = "".join(f"<div>{head}</div>" for head in _HEADS)
     verdict = f'<b class="pill {"good" if drift.passed else "bad"}">{escape(word)}</b>'
     return page(
-        verdict_mark("passed" if drift.passed else "warned", word),
+        verdict_mark("passed" if drift.passed else "warned", f"{title}: {word}"),
         about(title, f"{verdict} {escape(compared)}"),
         tiles(_totals(drift)),
         _segments(drift),
@@ -75,10 +76,10 @@ def not_compared_html(problem: str, *, title: str = "Drift") -> str:
     """
     word = "Not compared"
     pill = f'<b class="pill bad">{word}</b> {escape(problem)}'
-    return page(verdict_mark("warned", f"{word}: {problem}"), about(title, pill))
+    return page(verdict_mark("warned", f"{title}: {word}: {problem}"), about(title, pill))
 
 
-def _word(drift: Drift) -> str:
+def _word(drift: PlainDrift) -> str:
     """Say in a few words what became of a data set, of its segments too."""
     if drift.emptied:
         return f"No rows, where there were {drift.rows:,}"
@@ -92,7 +93,7 @@ def _word(drift: Drift) -> str:
     return "; ".join(parts) or "No drift"
 
 
-def _totals(drift: Drift) -> Iterator[tuple[str, str, str]]:
+def _totals(drift: PlainDrift) -> Iterator[tuple[str, str, str]]:
     yield (
         _then(f"{drift.rows:,}", f"{drift.current_rows:,}"),
         "row" if drift.rows == drift.current_rows == 1 else "rows",
@@ -290,7 +291,7 @@ def _value(column: ColumnProfile | None, name: str) -> str:
     return escape(rough_writer_for(column)(float(known.quantiles.quantiles(levels[name]))))
 
 
-def _segments(drift: Drift) -> str:
+def _segments(drift: PlainDrift) -> str:
     """Draw which columns drifted in which segments, as a map of colours."""
     if not drift.segments:
         by = ", ".join(map(name_html, drift.by))
@@ -315,11 +316,11 @@ def _segments(drift: Drift) -> str:
     )
 
 
-def _has(segment: Drift, name: str) -> bool:
+def _has(segment: PlainDrift, name: str) -> bool:
     return any(column.name == name for column in segment)
 
 
-def _heat(segment: Drift, name: str) -> str:
+def _heat(segment: PlainDrift, name: str) -> str:
     if not _has(segment, name):
         return "<td></td>"
     column = segment.column(name)
@@ -335,7 +336,7 @@ def _heat(segment: Drift, name: str) -> str:
     )
 
 
-def _note(drift: Drift) -> str:
+def _note(drift: PlainDrift) -> str:
     pictures = f" Pictures are drawn of the first {MOST_DETAILED}." if len(drift) > MOST_DETAILED else ""
     return (
         '<p class="note">Drift is the Hellinger distance of the shares of values, missing ones included: 0 is the same,'

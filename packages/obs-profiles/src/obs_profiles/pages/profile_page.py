@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from obs_core.rendering import escape
 from obs_core.text.numbers import MISSING
+from obs_profiles.column_profiles import ColumnProfile, NumberProfile, TextProfile
 from obs_profiles.pages.charts import distribution_chart, meter, rough_writer_for, value_bars, writer_for
 from obs_profiles.pages.frame import HISTOGRAMS, MOST_DETAILED, about, controls, facts, name_html, page, row, tiles
-from obs_profiles.profiles import ColumnProfile, NumberProfile, Profile, TextProfile
+from obs_profiles.plain_profiles import PlainProfile
 from obs_profiles.wording import apart, count_text, number_text, share_text, visible
 
 __all__ = ["column_kind", "profile_html"]
@@ -21,7 +22,7 @@ _SHOWN_VALUES = 10
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def profile_html(profile: Profile, *, title: str = "Data profile") -> str:
+def profile_html(profile: PlainProfile, *, title: str = "Data profile") -> str:
     """Write the page of a profile.
 
     Args:
@@ -56,7 +57,7 @@ def column_kind(column: ColumnProfile) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in column.types.items())
 
 
-def _totals(profile: Profile) -> Iterator[tuple[str, str, str]]:
+def _totals(profile: PlainProfile) -> Iterator[tuple[str, str, str]]:
     columns = profile.columns.values()
     cells = sum(column.rows for column in columns)
     missing = sum(column.missing for column in columns)
@@ -283,7 +284,7 @@ def _patterns(texts: TextProfile) -> list[tuple[str, float]]:
     return [(p, counted[p] / len(patterns)) for p in sorted(counted, key=lambda p: (-counted[p], p))]
 
 
-def _segments(profile: Profile) -> str:
+def _segments(profile: PlainProfile) -> str:
     if not profile.segments:
         return ""
     largest = max(segment.rows for segment in profile.segments.values()) or 1

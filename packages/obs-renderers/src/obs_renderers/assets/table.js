@@ -353,7 +353,7 @@ window.obsTable = window.obsTable || (function () {
       view.style.height = "auto";
       if (count === shown.length || left) return;
       left = el("p", "note", root);
-      left.textContent = "Printed are the first " + count.toLocaleString("en") + " of " + shown.length.toLocaleString("en") + " rows.";
+      left.textContent = "This print has the first " + count.toLocaleString("en") + " of " + shown.length.toLocaleString("en") + " rows.";
     });
     document.addEventListener("obs:screen", function () {
       onPaper = false;

@@ -92,7 +92,7 @@
       bars.replaceChildren();
       if (!root.total) {
         bars.style.height = "0";
-        told.textContent = "Nothing was seen of this choice.";
+        told.textContent = "No samples match this choice.";
         return;
       }
       let deepest = 0;

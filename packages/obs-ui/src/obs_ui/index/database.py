@@ -83,7 +83,7 @@ def _cache_folder() -> Path:
             continue
         if os.access(folder, os.W_OK):
             return folder
-    raise IndexError_("no folder can be written in which the index could lie; say where: obs ui --index sqlite:///FILE")
+    raise IndexError_("there is no writable folder for the index; choose a file: obs ui --index sqlite:///FILE")
 
 
 def _user_cache() -> Path:
@@ -99,7 +99,7 @@ def _url(address: str) -> sa.URL:
     if url.drivername in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise IndexError_(f"an index lies in SQLite or PostgreSQL, not in {url.get_backend_name()!r}")
+        raise IndexError_(f"an index is kept in SQLite or PostgreSQL, not in {url.get_backend_name()!r}")
     return url
 
 

@@ -117,11 +117,11 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     except FileNotFoundError:
         return Manifest()
     except NotADirectoryError:
-        raise SiteFolderError(f"{path} is no folder") from None
+        raise SiteFolderError(f"{path} is not a folder") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise SiteFolderError(f"{file} cannot be read ({error}): remove the site and write it anew") from error
+        raise SiteFolderError(f"{file} cannot be read ({error}): remove the site and write it again") from error
     if manifest.format > FORMAT:
-        raise SiteFolderError(f"{file} was written by a later obs-ui: use that one, or remove the site")
+        raise SiteFolderError(f"{file} was written by a newer obs-ui: use that one, or remove the site")
     return manifest
 
 

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Set
+from itertools import zip_longest
 
 import msgspec
 
@@ -115,7 +116,7 @@ def changed_tasks(before: Side, after: Side) -> Iterator[Change]:
 
 
 def _ended(status: str, error: str | None) -> str:
-    return f"{status}: {error[:_LONGEST]}" if error else status
+    return f"{status}: {cut(error, _LONGEST)}" if error else status
 
 
 def _together(calls: list[TaskView], failed: int) -> str:
@@ -124,7 +125,7 @@ def _together(calls: list[TaskView], failed: int) -> str:
         return _ended(last.status, last.error)
     if not failed:
         return f"{len(calls):,} calls succeeded"
-    return f"{failed:,} of {len(calls):,} calls failed: {(last.error or last.status)[:_LONGEST]}"
+    return f"{failed:,} of {len(calls):,} calls failed: {cut(last.error or last.status, _LONGEST)}"
 
 
 def _called(calls: list[TaskView]) -> str | None:
@@ -142,8 +143,7 @@ def _raised_at(side: Side, task_id: str) -> str:
 def changed_checks(before: Side, after: Side) -> Iterator[Change]:
     """Go through the checks that found something else."""
     was, now = _checks(before), _checks(after)
-    for key in dict.fromkeys([*now, *was]):
-        old, new = was.get(key), now.get(key)
+    for key, old, new in _paired(was, now):
         outcomes = ["" if one is None else one.outcome for one in (old, new)]
         if outcomes[0] == outcomes[1]:
             continue
@@ -163,15 +163,30 @@ def changed_checks(before: Side, after: Side) -> Iterator[Change]:
         )
 
 
-def _checks(side: Side) -> dict[tuple[str, str], Verdict]:
-    """Return the worst verdict by the task's name and what was checked."""
-    found: dict[tuple[str, str], Verdict] = {}
+def _checks(side: Side) -> dict[tuple[str, str], dict[str, Verdict]]:
+    """Return the worst verdicts by the task's name and what was checked, of a deck by its title for them."""
+    found: dict[tuple[str, str], dict[str, Verdict]] = {}
     for task_id in {**side.assembly.decks, **side.assembly.verdicts.by_task}:
         for one in side.assembly.verdicts_of(task_id):
-            key = side.names.get(task_id, ""), one.name
-            if key not in found or worst_first(one.outcome) < worst_first(found[key].outcome):
-                found[key] = one
+            known = found.setdefault((side.names.get(task_id, ""), one.name), {})
+            title = one.found.partition(": ")[0] if one.deck and ": " in one.found else ""
+            if title not in known or worst_first(one.outcome) < worst_first(known[title].outcome):
+                known[title] = one
     return found
+
+
+def _paired(
+    was: dict[tuple[str, str], dict[str, Verdict]], now: dict[tuple[str, str], dict[str, Verdict]]
+) -> Iterator[tuple[tuple[str, str], Verdict | None, Verdict | None]]:
+    """Pair the verdicts of both sides: a deck may show several, each of another check under a title of its own."""
+    for key in dict.fromkeys([*now, *was]):
+        old, new = was.get(key, {}), now.get(key, {})
+        gone, came = old.keys() - new.keys(), new.keys() - old.keys()
+        if len(gone) == len(came) == 1 and "" in gone | came:  # one of both has no title
+            yield key, old[gone.pop()], new[came.pop()]
+        else:
+            yield from ((key, old.get(title), new.get(title)) for title in sorted(gone | came))
+        yield from ((key, old[title], new[title]) for title in new if title in old)
 
 
 def _found(verdict: Verdict | None) -> str | None:
@@ -220,7 +235,7 @@ def _parameters(side: Side) -> dict[tuple[str, str], str]:
 
 def _value(value: object) -> str:
     """Return how a parameter reads; equal texts are equal values but for the last digits of a float."""
-    return (f"{value:.12g}" if isinstance(value, float) else str(value))[:_LONGEST]
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def changed_inputs(before: Side, after: Side) -> Iterator[Change]:
@@ -292,8 +307,9 @@ def _changed_argument(
 
 
 def _first_difference(before: str, after: str) -> str:
-    """Return the first word that differs, between what stands around it."""
-    was, now = before.split(), after.split()
+    """Return the first word that differs, between what stands around it in its row."""
+    rows = zip_longest(before.splitlines(), after.splitlines(), fillvalue="")
+    was, now = next(((one.split(), other.split()) for one, other in rows if one != other), ([], []))
     place = next((at for at, (one, other) in enumerate(zip(was, now, strict=False)) if one != other), len(was))
     around = slice(max(place - 2, 0), place + 3)
     return f"{cut(' '.join(was[around]), _LONGEST_PART)} -> {cut(' '.join(now[around]), _LONGEST_PART)}"

@@ -85,6 +85,7 @@ def causes(before: Side, after: Side) -> list[Change]:
     found = [
         *calls.changed_parameters(before, after, Earlier()),
         *calls.changed_inputs(before, after),
+        *calls.changed_profiles(before, after),
         *code.changed_sources(before, after)[0],
         *(one for one in surroundings.changed_dependencies(before, after, old, new) if one.what not in _IN_HEADS),
         *(one for one in surroundings.changed_machine(before, after, old, new) if one.what not in _IN_HEADS),
