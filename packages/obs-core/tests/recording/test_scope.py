@@ -560,9 +560,9 @@ def test_what_is_called_after_a_span_outside_any_execution_is_an_execution_of_it
 
     async def main() -> None:
         with span("set up"):
-            answered = asyncio.Event()
-            asyncio.get_running_loop().call_soon(lambda: (handle(), answered.set()))
-        await answered.wait()
+            answered = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(lambda: answered.set_result(handle()))
+        await answered
 
     asyncio.run(main())
     outside = ambient()

@@ -89,7 +89,7 @@ def _called_by(function: Any) -> Any:
         return function.__func__
     if isinstance(function, FunctionType):
         return None
-    inside = function.__init__ if isinstance(function, type) else attribute(type(function), "__call__")
+    inside = attribute(function, "__init__") if isinstance(function, type) else attribute(type(function), "__call__")
     return inside if isinstance(inside, FunctionType) else None
 
 
