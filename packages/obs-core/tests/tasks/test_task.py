@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import pickle
 import signal
 import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -587,3 +589,17 @@ def test_a_timeout_that_comes_while_the_result_is_drawn_fails_the_task_that_rais
     [recorded] = store.last().tasks
     assert (recorded.status, recorded.error) == ("failed", "JobTimeout: its time is over")
     assert store.last().status == "failed"
+
+
+@pytest.mark.parametrize("decorate", [task, task(enable_deck=False), span("deep")])
+def test_a_decorated_function_that_calls_itself_takes_two_calls_each_time(
+    store: RecordingStore, decorate: Callable[[Callable[[int], list[int]]], Callable[[int], list[int]]]
+) -> None:
+    def deep(calls: int) -> list[int]:
+        here = sum(1 for _ in traceback.walk_stack(None))
+        return [here, *(again(calls - 1) if calls else [])]
+
+    again = decorate(deep)
+    again(0)  # the first call looks up what the annotations ask for
+    depths = again(3)
+    assert [later - earlier for earlier, later in itertools.pairwise(depths)] == [2, 2, 2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from obs_core import clock
 from obs_core.decks.deck import Deck
@@ -33,14 +33,14 @@ class _TimeInfo(list[dict[str, Any]]):
         for info in infos:
             self._append(info)
 
-    def __iadd__(self, infos: Iterable[dict[str, Any]]) -> Self:
+    def __iadd__(self, infos: Any) -> Any:  # type: ignore[misc]  # `__add__` gives another list
         self.extend(infos)
         return self
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("bars of a TimeLineDeck cannot be changed or removed, only appended: they are written already")
 
-    insert = __setitem__ = __delitem__ = __imul__ = pop = remove = clear = sort = reverse = _refuse  # type: ignore[assignment]
+    insert = __setitem__ = __delitem__ = __imul__ = pop = remove = clear = sort = reverse = _refuse
 
 
 class TimeLineDeck(Deck):

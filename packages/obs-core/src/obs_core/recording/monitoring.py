@@ -15,7 +15,7 @@ __all__ = ["give_back", "monitoring", "tool"]
 monitoring: Any = getattr(sys, "monitoring", None)
 
 _OF_NO_KIND = (4, 3)
-"""Numbers that Python means for no kind of tool. A program that wants one for itself is likely to begin with the first."""
+"""Numbers that Python means for no kind of tool. A program that wants one of its own is likely to take the lower."""
 
 _lock = new_rlock()
 _tool: int | None = None

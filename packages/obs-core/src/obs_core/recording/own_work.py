@@ -70,7 +70,7 @@ def undecorated(function: Any) -> Any:
 
 
 def layers(function: Any) -> Iterator[Any]:
-    """Go from a callable to what it calls, and so on: the function inside a decorator, a partial, a method, an object."""
+    """Go from a callable to what it calls, and so on: through decorators, partials, methods and objects."""
     for _ in range(_MOST_DECORATORS):
         yield function
         function = _called_by(function)
@@ -89,7 +89,7 @@ def _called_by(function: Any) -> Any:
         return function.__func__
     if isinstance(function, FunctionType):
         return None
-    inside = function.__init__ if isinstance(function, type) else attribute(type(function), "__call__")
+    inside = attribute(function, "__init__") if isinstance(function, type) else attribute(type(function), "__call__")
     return inside if isinstance(inside, FunctionType) else None
 
 

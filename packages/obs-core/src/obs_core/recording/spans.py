@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from obs_core import clock
 from obs_core.failsafe import keep_away
+from obs_core.journal.records import Ref
 from obs_core.recording.here import innermost
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.run import Scope, TaskState
@@ -64,6 +65,22 @@ def follow(followed: bool) -> None:
 def _set_visibly(scope: Scope | None) -> None:
     current.set(scope)
     show(threading.get_ident(), scope)
+
+
+class _Former:
+    """What a span was begun in, after that has ended: its number is all that is kept of it."""
+
+    __slots__ = ("number", "task")
+
+    parent = outside = None
+    over = True
+
+    def __init__(self, number: Ref, task: TaskState) -> None:
+        self.number = number
+        self.task = task
+
+    def stands_in(self, around: Scope | None) -> None:
+        """Nobody stands in it any more."""
 
 
 class span:
@@ -231,16 +248,14 @@ class span:
 
     def stands_in(self, around: Scope | None) -> None:
         """Stand in something else from now on: what was around it has ended."""
+        self.adopter = _Former(self.parent.number, self.task)  # it is written once more, under the same parent
         self.outside = around
-        if around is None:
-            self.adopter = self.task.run.root
 
     def _outside_what_ended(self, outside: Scope) -> TaskState:
         """Stand in what is still open around a span, task or execution that has ended; returns the task of that."""
         self.outside = going_on(outside)
-        if self.outside is None:
-            self.adopter = innermost()
-        self.task = self.parent.task
+        self.adopter = self.outside or innermost()
+        self.task = self.adopter.task
         return self.task
 
     def _stand_nowhere(self) -> None:

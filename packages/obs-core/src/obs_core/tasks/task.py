@@ -201,7 +201,7 @@ def _as_task(settings: TaskSettings) -> Callable[..., Any]:
     annotated = attribute(settings.function, "__annotations__")
     if annotated and isinstance(annotated, dict):  # some objects answer to any name
         remember_names(settings.function)
-    body = _AnnotatedBody(settings.function) if isinstance(annotated, dict) and annotated else None
+    body = _AnnotatedBody(settings) if isinstance(annotated, dict) and annotated else None
     wrapper = wrap(settings.function, functools.partial(_Call, settings), body)
     settings.wrapper, settings.is_decorated = wrapper, body is not None
     wrapper.__obs_task__ = settings  # type: ignore[attr-defined]
@@ -209,12 +209,16 @@ def _as_task(settings: TaskSettings) -> Callable[..., Any]:
 
 
 class _AnnotatedBody:
-    """A task's function inside the decorators that its annotations ask for, which its first call looks up."""
+    """A task's function inside the decorators that its annotations ask for, which its first call looks up.
 
-    __slots__ = ("_decorated", "_function")
+    From then on the task calls what was found itself: each call in between takes depth from a function that calls
+    itself.
+    """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+    __slots__ = ("_decorated", "_settings")
+
+    def __init__(self, settings: TaskSettings) -> None:
+        self._settings = settings
         self._decorated: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -222,8 +226,15 @@ class _AnnotatedBody:
         if self._decorated is None:
             from obs_core.tasks.decorators import decorated
 
-            self._decorated = decorated(self._function)
+            self._decorated = decorated(self._settings.function)
+            self._step_aside(self._decorated)
         return self._decorated(*args, **kwargs)
+
+    def _step_aside(self, decorated: Callable[..., Any]) -> None:
+        wrapper: Any = self._settings.wrapper
+        for cell in getattr(wrapper, "__func__", wrapper).__closure__ or ():
+            if cell.cell_contents is self:
+                cell.cell_contents = decorated
 
 
 _LEFT_EARLY = "This generator was closed before it came to its end."
