@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from weakref import WeakSet, WeakValueDictionary
 
 from obs_core import clock, settings
@@ -97,6 +97,9 @@ class Mirror(Protocol):
             values: What the task was set up with, by name.
         """
 
+
+_NOTICEABLE = 10_000_000
+"""Nanoseconds between a call and its function beyond which it is written at once when the function begins."""
 
 _NOT_READ = -1
 """Stands for what the clock of the process said where that was not asked."""
@@ -241,7 +244,10 @@ class TaskState:
         """
         self.spent = None
         if self.may_begin:
-            self.start, self.cpu = clock.wall(), clock.process()
+            called, self.start, self.cpu = self.start, clock.wall(), clock.process()
+            if self.start - called > _NOTICEABLE and is_of_this_process(self):
+                self.append(records.TaskBegun(cast("int", self.number), self.start))
+                self.journal.flush()  # a kill leaves it, as it leaves the call's beginning
 
     def body_ends(self) -> None:
         """Take the task's time up to here, unless that was done since its function was called last."""

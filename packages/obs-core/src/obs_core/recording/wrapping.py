@@ -6,7 +6,7 @@ import contextlib
 import functools
 import gc
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from sys import getrefcount
 from threading import get_ident
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from obs_core.recording.run import Scope
 
-__all__ = ["Manage", "Replacing", "kind_of", "wrap"]
+__all__ = ["Manage", "Replacing", "calls_in", "kind_of", "wrap"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -461,6 +461,18 @@ def _references_to_new() -> int:
 
 _UNSHARED = _references_to_new()
 """What `sys.getrefcount` tells of an object that only a local variable refers to."""
+
+
+def calls_in(frame: FrameType | None) -> Iterator[Any]:
+    """Go through the decorated calls that a thread is in the midst of: what their managers returned, innermost first.
+
+    Args:
+        frame: The innermost frame of the thread.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename == __file__ and (managed := frame.f_locals.get("managed")) is not None:
+            yield managed
+        frame = frame.f_back
 
 
 def _arguments(managed: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

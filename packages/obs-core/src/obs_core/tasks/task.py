@@ -22,7 +22,7 @@ from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import is_decorated, layers, own_work, record_own_work
 from obs_core.recording.process_end import closes_generator, ended_well
-from obs_core.recording.raised import raised_at
+from obs_core.recording.raised import others_raised, raised_at
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process
 from obs_core.recording.scope import active, current, entered, going_on, leave, let_go, show
 from obs_core.recording.visibility import make_task_visible, make_visible
@@ -268,6 +268,11 @@ class _Call:
         self._thread = 0
         self.seen_before: Scope | None = None  # where others saw the thread
 
+    @property
+    def task(self) -> TaskState | None:
+        """The task while it runs; None if it cannot be recorded."""
+        return self._task
+
     def __enter__(self) -> _Call:
         try:
             self._begin()
@@ -482,7 +487,7 @@ class _Call:
             with guarded(f"noting where task {task.name!r} failed", task.note):
                 if self._raised is None:
                     self._raised = raised_at(error)
-                journal.append(records.Raised(_number(task), self._raised))
+                journal.append(records.Raised(_number(task), self._raised, others_raised(error)))
         journal.append(
             records.TaskEnd(
                 _number(task),

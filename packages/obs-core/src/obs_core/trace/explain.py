@@ -99,7 +99,8 @@ def _standing(tree: SpanTree) -> str:
     if execution.status == "failed":
         return _joined("failed", execution.error or tree.table.errors.get(0, ""))
     if execution.status == "lost":
-        says = "lost: it ended without saying so (killed, out of memory, or its machine went away)"
+        says = execution.error and f"lost: {execution.error}"
+        says = says or "lost: it ended without saying so (killed, out of memory, or its machine went away)"
         return f"{says}{_open(tree)}; obs why {execution.id} tells more"
     if execution.status == "running":
         return "running" + _open(tree)
@@ -164,14 +165,16 @@ _WORTH_SAYING = 1_000_000
 
 
 def _own_work(tree: SpanTree, root: int) -> str:
-    """Say what obs did itself beside the pipeline's work: it is in none of the tasks' times."""
+    """Say what obs did itself beside the pipeline's work: it took the time of what called the task that it was for."""
     steps = tree.own_work(root)
     if not steps:
         return ""
     spent = sum(map(tree.table.durations.__getitem__, steps))
     share = _share(spent, tree.table.durations[root])
-    took = f"{format_duration(spent)} ({share}) in {_counted(len(steps), 'step')}"
-    return f"{took}: not part of the tasks' time or the span count"
+    return (
+        f"{format_duration(spent)} ({share}) in {_counted(len(steps), 'step')},"
+        f" {'each ' if len(steps) > 1 else ''}in the time of what it is shown under"
+    )
 
 
 def _origin(tree: SpanTree) -> dict[str, str]:
