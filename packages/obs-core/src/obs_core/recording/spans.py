@@ -284,7 +284,7 @@ class span:
         """Return what is left here of all that this object was entered as; None if nothing is open any more."""
         entries = getattr(self, "_entries", {})
         here: Any = _get()
-        entry = innermost_of(entries, here)
+        entry = here if here in entries and not here.over else innermost_of(entries, here)
         if entry is not None:
             entries.pop(entry, None)
         return entry
