@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, cast
-from weakref import WeakSet
+
+from obs_core.locks import Register
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -56,7 +57,7 @@ only its own thread. Spans are here too while somebody asks for that (`obs_core.
 active: set[TaskState] = set()
 """The running tasks and executions of this process."""
 
-operation_logs: WeakSet[OperationHolder] = WeakSet()
+operation_logs: Register[OperationHolder] = Register()
 """What holds the running operations of engines in this process."""
 
 

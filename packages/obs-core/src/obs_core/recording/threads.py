@@ -136,7 +136,8 @@ def _take_tool_id() -> bool:
     for tool in (4, 3) if _monitoring is not None else ():
         try:
             _monitoring.use_tool_id(tool, "obs_core")
-        except ValueError:  # somebody else's
+        except ValueError as error:  # somebody else's
+            let_pass(error)
             continue
         _monitoring.register_callback(tool, _monitoring.events.PY_START, _note_maker)
         _tool = tool
