@@ -468,13 +468,18 @@ class LogWriter:
     def _close(self) -> None:
         self._look()
         file, self._file, self._straight = self._file, None, None
+        kept = sum([each.written for each in list(self._earlier.values())])
         if file is not None:
             if isinstance(file, Appended) and not self._is_there(file.number):
                 self.lost += file.written  # and there could be no other file
+            else:
+                kept += file.written
             self._earlier[file.number] = file
             with ignoring(OSError):
                 file.close()  # what a straggling thread says goes to a file of its own
         untold = self.lost - self._lost_told
+        if kept or untold:
+            self._journal.append(records.Said(kept, untold))
         if untold:
             self._lost_told += untold
             lines = "1 line" if untold == 1 else f"{untold:,} lines"

@@ -171,7 +171,8 @@ def end(run: Run, error: BaseException | None = None) -> None:
             _write_end(run, error, said)
     except BaseException as late:
         # A timeout came meanwhile, say: the end is written all the same.
-        _write_end(run, late if error is None and not ended_well(late) else error, said)
+        with guarded(f"ending execution {run.name!r}"):
+            _write_end(run, late if error is None and not ended_well(late) else error, said)
         raise
     finally:
         forget(run)

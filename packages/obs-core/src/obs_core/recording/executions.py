@@ -90,8 +90,9 @@ class execution:
             try:
                 keep_away(error, f"beginning execution {self.name!r}")
             except BaseException:  # the block is not entered, so nobody leaves it
-                if self._run is not None:
-                    self._end(self._run, error)
+                with guarded(f"ending execution {self.name!r}"):
+                    if self._run is not None:
+                        self._end(self._run, error)
                 raise
         return self
 
@@ -103,8 +104,9 @@ class execution:
         try:
             self._end(self._run, error)
         except BaseException as failure:
-            if live.get(self._run.id) is self._run and is_of_this_process(self._run.root):
-                end(self._run, failure if error is None else error)
+            with guarded(f"ending execution {self.name!r}"):
+                if live.get(self._run.id) is self._run and is_of_this_process(self._run.root):
+                    end(self._run, failure if error is None else error)
             keep_away(failure, f"ending execution {self.name!r}")
 
     async def __aenter__(self) -> execution:
@@ -175,8 +177,9 @@ def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | No
             run.journal.append(run.begun)
             at_sigterm(run, functools.partial(terminate, run))
     except BaseException as error:  # a timeout's, say: nobody hears of this execution, so nobody would end it
-        if run.is_recorded:
-            end(run, error)
+        with guarded(f"ending execution {name!r}"):
+            if run.is_recorded:
+                end(run, error)
         raise
     return run
 

@@ -243,7 +243,7 @@ class span:
     def _end_after(self, late: BaseException) -> None:
         """End where something came in the midst of that: a timeout's exception, say."""
         if not self.end:
-            self.error = None if ended_well(late) else type(late)
+            self.error = type(late)
             self.cpu = 0
             self.end = clock.wall()
             if self.announced:

@@ -302,16 +302,17 @@ class _Call:
             error: What the call had raised, if anything.
         """
         task, run = self._task, self._own_run
-        if task is None or not is_of_this_process(task):
-            return
-        if error is None and not ended_well(late):
-            error = late
-        if not self._has_ended:
-            task.failure = None if error is None else describe_error(error)
-            self._leave(task)
-            self._end(task, error)
-        elif run is not None and live.get(run.id) is run:
-            end(run, error)
+        with guarded(f"ending task {self._settings.name!r}"):
+            if task is None or not is_of_this_process(task):
+                return
+            if error is None and not ended_well(late):
+                error = late
+            if not self._has_ended:
+                task.failure = None if error is None else describe_error(error)
+                self._leave(task)
+                self._end(task, error)
+            elif run is not None and live.get(run.id) is run:
+                end(run, error)
 
     def _end_unrecorded(self, error: BaseException | None) -> None:
         """End what was begun of a call that could not be recorded."""
