@@ -75,24 +75,32 @@ def test_the_last_one_is_the_newest_that_can_be_read(
     """A shared store has folders that are not ours to read."""
     monkeypatch.setenv("OBS_STRICT", "0")
     with execution("elsewhere", store=folder) as newer:
-        pass
+        add(1, 2)
     (folder / "executions" / newer.id).rename(tmp_path / "elsewhere")
     (folder / "executions" / newer.id).symlink_to(tmp_path / "elsewhere")
-    capsys.readouterr()
-    assert obs([command, "last"]) == 0
-    assert f"execution '{newer.id}' cannot be read" in capsys.readouterr().err
+    with pytest.warns(ObsWarning, match=f"execution '{newer.id}' cannot be read: .* symbolic link"):
+        assert obs([command, "last"]) == 0
     with pytest.warns(ObsWarning, match="cannot be read"):
         assert find_execution("last", folder) == run_id
+    capsys.readouterr()
     assert obs([command, newer.id]) == 2
     assert "symbolic link" in capsys.readouterr().err
 
 
 def test_what_is_missing_at_the_end_of_a_record_is_told_before_any_cause(
-    run_id: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, run_script: Callable[..., object], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (journal,) = (folder / "executions" / run_id).glob("main-*.jsonl")
+    run_script("""
+from obs_core import execution, task
+@task
+def work():
+    pass
+with execution("night"):
+    work()
+""")
+    (journal,) = folder.glob("executions/*/main-*.jsonl")
     os.truncate(journal, journal.stat().st_size * 2 // 3)
-    assert obs(["why", run_id]) == 0
+    assert obs(["why", "last"]) == 0
     assert capsys.readouterr().out.startswith("Its record is damaged: at least ")
     assert obs(["ls"]) == 0
     assert "(at least " in capsys.readouterr().out
