@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from obs_core import check, clock, execution
+from obs_core import check, clock, execution, list_executions
 from obs_core.journal import flusher
 from obs_core.testing import FixedClock
 
@@ -67,6 +67,11 @@ def test_what_needs_attention_comes_first_and_is_told(serve: Callable[..., Any],
     expect(rows.nth(1).locator(".status")).to_have_text("Failed")
     expect(rows.nth(1)).to_contain_text("87.5 %")
     expect(rows.nth(2).locator(".main .verdict")).to_have_attribute("title", "1 check failed\nrows > 0: 0 rows")
+    last = {one.name: one.id for one in reversed(list(list_executions()))}
+    for row, name in zip(rows.all()[:3], ("billing", "weather", "airports"), strict=True):
+        assert row.locator(".when a").get_attribute("href").endswith(f"/executions/{last[name]}")
+    expect(rows.filter(has_text="flights").locator(".number").first).to_contain_text("40.0 s")
+    expect(rows.nth(0).locator(".number").first).to_contain_text("10.0 s")
     slow = rows.filter(has_text="flights")
     expect(slow).to_contain_text("longer")
     expect(slow).to_contain_text("10.0 s")

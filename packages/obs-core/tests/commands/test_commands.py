@@ -155,6 +155,53 @@ def test_show_as_text_tells_what_the_decks_say(folder: Path, capsys: pytest.Capt
     assert "\nadd succeeded in " in capsys.readouterr().out
 
 
+def test_show_as_text_tells_a_long_source_to_its_last_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = "\n".join(f'<span class="k">line</span> <span class="n">{number}</span>' for number in range(300))
+
+    @task
+    def join() -> None:
+        Deck("Code").append(f"<pre>{code}</pre>")
+
+    with execution("flights", store=folder):
+        join()
+    assert obs(["show", "--text", "--deck", "Code"]) == 0
+    assert capsys.readouterr().out.splitlines()[-300:] == [f"line {number}" for number in range(300)]
+    assert obs(["show", "--text"]) == 0
+    assert "line 39\n… and 260 more lines; --deck 'Code' shows all" in capsys.readouterr().out
+
+
+def test_show_as_text_names_the_summary_as_its_tab_and_tells_notes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @task
+    def join() -> None:
+        current_context().default_deck.append("<p>12 rows</p>")
+        current_context().state.note("the tracker is away")
+
+    with execution("flights", store=folder):
+        join()
+    for name in ("Summary", "default"):
+        assert obs(["show", "--text", "--deck", name]) == 0
+        assert "[Summary]\n12 rows\n" in capsys.readouterr().out
+    assert obs(["show", "--text"]) == 0
+    assert "\nNote: the tracker is away\n" in capsys.readouterr().out
+
+
+def test_show_as_text_tells_defaults_and_of_a_deck_that_is_an_argument_its_name(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @task
+    def join(deck: Deck, /, rows: int = 5, *rest: int, how: str = "left", **more: int) -> None:
+        pass
+
+    with execution("flights", store=folder):
+        join(Deck("Speeds", "<p>fast</p>"), how="inner")
+    assert obs(["show", "--text", "--deck", "Input"]) == 0
+    assert capsys.readouterr().out.splitlines()[-6:] == [
+        "deck  Deck", "(page: Speeds)", "rows  int, default", "5", "how  str", "inner",
+    ]  # fmt: skip
+
+
 def test_show_as_text_puts_the_cells_of_a_table_below_each_other(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -251,7 +251,7 @@ def _scaled(image: Any, limit: int) -> _Embedded:
 def _plain(image: Any) -> Any:
     """Bring an image to grey or colour, with or without transparency, of 8 bits: what browsers show."""
     mode = image.mode
-    if mode in ("L", "RGB", "P", "1") and "transparency" in image.info:
+    if mode in ("L", "RGB", "P", "1") and image.has_transparency_data:
         return image.convert("RGBA")
     if mode in ("L", "LA", "RGB", "RGBA"):
         return image

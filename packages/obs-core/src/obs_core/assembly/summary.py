@@ -77,6 +77,7 @@ _FEW = 8 * 1024
 _SUMMARY_LINES = (
     b'["execution"',
     b'["execution-end"',
+    b'["replaced"',
     b'["metrics"',
     b'["verdicts"',
     b'["lost"',

@@ -117,11 +117,12 @@ def encode(
         announced = item.announced
         if announced is False:
             number = item._number = number_of()
+            outside = item.outside
         else:
             number = item._number
             if announced and taken.was_written(item, open_spans, early):
                 continue
-        outside = item.outside
+            outside = None if hasattr(item, "adopter") else item.outside
         parent = item.adopter.number if outside is None else outside.number
         if relocated and parent.__class__ is int:
             parent = parent_of(parent)

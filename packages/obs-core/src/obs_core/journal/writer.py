@@ -62,9 +62,9 @@ _PATIENCE_AT_END = 30.0
 _BEAT = 10_000_000_000
 """Nanoseconds of silence after which a writer gives a sign of life."""
 
-_BEAT_OF_TASK = 900_000_000
-"""The same while a task or a span is open, in a store to which that costs nothing: each second, by the flusher's
-clock."""
+_BEAT_OF_TASK = 100_000_000
+"""The same while a task or a span is open, in a store to which that costs nothing: in each round of the flusher, unless
+something was written right before."""
 
 _FILES_AT_ONCE = 8
 """Files that are uploaded side by side."""

@@ -19,7 +19,7 @@ from obs_core.recording import faults, logs, samplers, status_line, threads
 from obs_core.recording.ends import end, leave_to_parent, terminate
 from obs_core.recording.naming import new_id
 from obs_core.recording.run import Run, is_of_this_process, live
-from obs_core.recording.scope import active, current, leave
+from obs_core.recording.scope import active, current, going_on, leave
 from obs_core.recording.sigterm import at_sigterm
 from obs_core.recording.supervised import follow_the_end, gone_on_with
 from obs_core.recording.tqdm_bars import watched
@@ -121,7 +121,7 @@ class execution:
         self._run = None
         run = self._run = begin(self.name, self.tags, self._store)
         root = run.root
-        root.outside = current.get()
+        root.outside = going_on(current.get())
         current.set(root)
         active.add(root)
         make_visible(run)

@@ -212,13 +212,16 @@ def _end_at_last() -> None:
 
 
 def _note_what_is_open() -> None:
+    """Say of each execution that this process began that it is open; of those it joined, whoever began them knows."""
     global _noted
     if _noted:
         return
     _noted = True
     for run in live.values():
-        if not run.root.over and run.is_recorded and is_of_this_process(run.root):
-            run.journal.append(records.Note(run.root.own_ref(), records.LEFT_OPEN))
+        if run.begun is None or run.root.over or not is_of_this_process(run.root):
+            continue
+        if run.is_recorded:
+            run.root.note(records.LEFT_OPEN)
 
 
 def _before_fork() -> None:

@@ -36,9 +36,10 @@ class RemoteSpan:
 
     Attributes:
         outside: What was current where it was attached.
+        for_good: Whether it was attached for the rest of the process, rather than for a block.
     """
 
-    __slots__ = ("number", "outside", "task")
+    __slots__ = ("__weakref__", "for_good", "number", "outside", "task")
 
     parent = None
 
@@ -46,11 +47,16 @@ class RemoteSpan:
         self.number = number
         self.task = task
         self.outside: Scope | None = None
+        self.for_good = False
 
     @property
     def over(self) -> bool:
         """Whether it was left, or its execution has ended here."""
         return self.task.over
+
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended."""
+        self.outside = around
 
 
 def described(task: TaskState, parent: str) -> dict[str, str]:
@@ -108,17 +114,22 @@ def joined(carried: Mapping[str, str], source: str = "") -> RemoteSpan:
     return RemoteSpan(carried["obs-parent"], task)
 
 
-def detach(span: RemoteSpan) -> None:
-    """Write what was recorded where a span was attached that is left now.
+def detach(task: TaskState, *, write: bool = True) -> None:
+    """Leave a task that was carried here, and write what was recorded in it.
 
     A worker may attach to a new execution for each message that it gets. Those that it left last are kept open, since
     the next message may be of one of them; others are left for good.
+
+    Args:
+        task: The task.
+        write: Whether to write at once, rather than with what comes next.
     """
-    run = span.task.run
-    logs.end(span.task)
-    span.task.over = True
+    run = task.run
+    logs.end(task)
+    task.over = True
     run.attached -= 1
-    run.journal.flush(wait=True)
+    if write:
+        run.journal.flush(wait=True)
     if run.attached or run.id not in _joined_runs:
         return
     forget(run)

@@ -146,7 +146,7 @@ def end(task: TaskState) -> None:
 def scope_here() -> Scope | None:
     """Return the innermost span or task here; None if there is none whose lines are kept."""
     scope = current.get()
-    if scope is None or scope.task.over:
+    if scope is None or scope.over or scope.task.over:
         scope = going_on(scope) or _starter() or _only_execution()
     return scope
 
@@ -319,7 +319,7 @@ def _printed(name: str, text: str, thread: int) -> None:
     if thread in _logging_now:
         return
     scope = current.get()
-    if scope is None or scope.task.over:
+    if scope is None or scope.over or scope.task.over:
         scope = scope_here()
         if scope is None:
             return
@@ -477,7 +477,7 @@ def _unhook_logging() -> None:
 
 def _logged(record: Any) -> None:
     scope = current.get()
-    if scope is None or scope.task.over:
+    if scope is None or scope.over or scope.task.over:
         scope = scope_here()
     if scope is None or not scope.task.logs:
         return

@@ -77,7 +77,7 @@ def log_metric(name: str, value: Any, step: int | None = None, *, mirror: bool =
     if scope is None:
         scope = innermost()
     task = scope.task
-    if task.over:
+    if scope.over or task.over:
         scope = going_on(scope) or innermost()
         task = scope.task
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from obs_core import clock, settings
 from obs_core.failsafe import guarded
@@ -50,6 +50,13 @@ class Scope(Protocol):
     def over(self) -> bool:
         """Whether it has ended, or was left for good."""
 
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended.
+
+        Args:
+            around: What is open around that; None if nothing is.
+        """
+
 
 class TaskDeck(Protocol):
     """A tab of a task, as its report needs it."""
@@ -90,6 +97,9 @@ class Mirror(Protocol):
         """
 
 
+_NOTICEABLE = 10_000_000
+"""Nanoseconds between a call and its function beyond which it is written at once when the function begins."""
+
 _NOT_READ = -1
 """Stands for what the clock of the process said where that was not asked."""
 
@@ -111,6 +121,7 @@ class TaskState:
         spent: Wall and process time of its function in nanoseconds, once that has ended: what obs and its decorators do
             before and after is not the task's.
         body: The function itself, inside all decorators.
+        in_body: Whether that was called, so that no decorator which is entered now stands around it.
         ended: When it ended; None while it runs, and while obs is still at work on it.
         outside: What was current where it was called.
         depth: How many tasks it was called within; 0 for the execution itself.
@@ -142,6 +153,7 @@ class TaskState:
         "face",
         "failure",
         "function",
+        "in_body",
         "journal",
         "links",
         "logs",
@@ -201,6 +213,7 @@ class TaskState:
         self.failure: str | None = None
         self.face: Any = None
         self.body: Any = None
+        self.in_body = True
         self.logs: int | None = None
         self.said = 0
         self.said_from = (0, 0)
@@ -219,6 +232,10 @@ class TaskState:
         self.decks: list[TaskDeck] = []
         self.verdicts: list[tuple[str, str, str]] = []
 
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended."""
+        self.outside, self.parent = around, around or self.run.root
+
     def body_begins(self) -> None:
         """Take the task's time from here: its function is about to be called, unless more decorators stand before it.
 
@@ -226,7 +243,10 @@ class TaskState:
         """
         self.spent = None
         if self.may_begin:
-            self.start, self.cpu = clock.wall(), clock.process()
+            called, self.start, self.cpu = self.start, clock.wall(), clock.process()
+            if self.start - called > _NOTICEABLE and is_of_this_process(self):
+                self.append(records.TaskBegun(cast("int", self.number), self.start))
+                self.journal.flush()  # a kill leaves it, as it leaves the call's beginning
 
     def body_ends(self) -> None:
         """Take the task's time up to here, unless that was done since its function was called last."""
