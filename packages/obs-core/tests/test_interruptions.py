@@ -1,5 +1,6 @@
 """What a renderer or a repr raises is a note; what a signal's handler raises meanwhile is the task's."""
 
+import ast
 import asyncio
 import decimal
 import functools
@@ -9,9 +10,11 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+import obs_core
 from obs_core import ObsWarning, TaskDecorator, execution, load_execution, task
 from obs_core.failsafe import guarded
 from obs_core.interruptions import let_pass
@@ -321,3 +324,55 @@ def test_a_panic_in_a_guarded_block_is_told(monkeypatch):
     monkeypatch.delenv("OBS_STRICT", raising=False)
     with pytest.warns(ObsWarning, match="obs failed at drawing: Panic: index out of bounds"), guarded("drawing"):
         panic()
+
+
+OF_A_TASK = (
+    "journal/encoding",
+    "journal/log_files",
+    "journal/log_writer",
+    "journal/writer",
+    "store/folder",
+    "store/descriptors",
+    "store/remote",
+    "tasks",
+    "decks",
+    "recording",
+)
+IN_THREADS_AND_PROCESSES_OF_OBS = (
+    "recording/row_guard",
+    "recording/samplers",
+    "recording/sigterm",
+    "recording/status_line",
+    "recording/supervisor",
+    "recording/process_end",
+    "recording/logs",
+    "recording/trackers",
+)
+LOOKED_THROUGH = {"let_pass", "keep_away", "interruption", "keeps_away"}
+
+
+def expects_errors_of_the_system(kinds):
+    names = {ast.unparse(each) for each in (kinds.elts if isinstance(kinds, ast.Tuple) else [kinds])}
+    return bool(names & {"OSError", "TimeoutError", "ConnectionError", "FileNotFoundError", "NotADirectoryError"})
+
+
+@pytest.mark.parametrize("part", OF_A_TASK)
+def test_obs_takes_no_timeout_for_an_error_of_the_system(part):
+    """`TimeoutError` is an `OSError`: who expects one asks whether a signal's handler raised it."""
+    root = Path(obs_core.__file__).parent
+    files = [root / f"{part}.py"] if "/" in part else sorted((root / part).glob("*.py"))
+    found = []
+    for file in files:
+        name = str(file.relative_to(root).with_suffix(""))
+        for node in ast.walk(ast.parse(file.read_text())) if name not in IN_THREADS_AND_PROCESSES_OF_OBS else ():
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+                forgets = any(map(expects_errors_of_the_system, node.args))
+            elif isinstance(node, ast.ExceptHandler) and node.type is not None:
+                calls = {ast.unparse(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
+                raises = isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
+                forgets = expects_errors_of_the_system(node.type) and not raises and not calls & LOOKED_THROUGH
+            else:
+                continue
+            if forgets:
+                found.append(f"{name}:{node.lineno}")
+    assert found == []

@@ -13,6 +13,10 @@ happens to be, and they are the task's. The rule, for an exception and those tha
   sends (`PyThreadState_SetAsyncExc`).
 
 Anything else is of the code that was called.
+
+A timeout may be of any class, often the builtin `TimeoutError`, which is an `OSError`: wherever obs itself expects an
+error (a file that is not there, a full disk), it asks too. `let_pass` comes first in such an ``except``, and
+`ignoring` stands for `contextlib.suppress`.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ import sys
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 
-__all__ = ["Overdue", "interruption", "let_pass"]
+__all__ = ["Overdue", "ignoring", "interruption", "let_pass"]
 
 _MOST_LINKED = 20
 _OF_A_FUNCTION = 0x01  # inspect.CO_OPTIMIZED
@@ -51,6 +55,33 @@ def let_pass(error: BaseException) -> None:
     found = interruption(error, sys._getframe(1))
     if found is not None:
         raise found
+
+
+class ignoring:
+    """Go on after errors of some classes, as `contextlib.suppress` does, but not after what ended the task meanwhile.
+
+    Args:
+        kinds: The classes of errors that the block may raise.
+
+    Examples:
+        >>> with ignoring(OSError):
+        ...     os.unlink(scratch)
+    """
+
+    __slots__ = ("_kinds",)
+
+    def __init__(self, *kinds: type[BaseException]) -> None:
+        self._kinds = kinds
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, self._kinds):
+            return False
+        return interruption(error, sys._getframe(1)) is not error
 
 
 def interruption(error: BaseException, inside: FrameType) -> BaseException | None:
@@ -131,16 +162,19 @@ def _parameters(frame: FrameType) -> int:
 
 def _appeared(error: BaseException, last: TracebackType) -> bool:
     """Tell whether nothing at the innermost place could have raised this."""
-    import dis
+    import opcode
 
     code = last.tb_frame.f_code
     if last.tb_lasti < 0 or not code.co_flags & _OF_A_FUNCTION:
         return False  # compiled code (Cython's) puts frames into tracebacks whose instructions mean nothing
-    operation = dis.opname[code.co_code[last.tb_lasti]]
+    operation = opcode.opname[code.co_code[last.tb_lasti]]
     if operation == "RESUME" or operation.startswith("JUMP_BACKWARD"):
         return True
     if operation == "RAISE_VARARGS" or error.args or isinstance(error, SystemExit):
         return False
-    # C code raises classes of its own, or says what happened: one written in Python without a word was sent.
+    # C code raises classes of its own, or says what happened: one written in Python without a word was sent, and so
+    # was an error of the system that does not say which.
+    if isinstance(error, OSError):
+        return True
     name = type(error).__module__
     return name == "__main__" or str(getattr(sys.modules.get(name), "__file__", "")).endswith(".py")

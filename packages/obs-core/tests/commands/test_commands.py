@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from obs_core import Deck, check, current_context, execution, load_execution, span, task
+from obs_core import Deck, ObsWarning, check, current_context, execution, load_execution, span, task
+from obs_core.assembly.loading import find_execution
 from obs_core.commands import main as obs
 from obs_core.commands.builtin import NAMES, OF_AN_EXECUTION
 from obs_core.commands.main import _parser_for
@@ -60,6 +61,49 @@ def test_ls_shows_the_newest_first(folder: Path, capsys: pytest.CaptureFixture[s
     assert header.split() == ["ID", "STATUS", "STARTED", "DURATION", "NAME"]
     assert (second.split()[:2], second.split()[-1]) == ([ids[1], "succeeded"], "second")
     assert first.split()[0] == ids[0]
+
+
+@pytest.mark.parametrize("command", ["explain", "why", "logs", "show"])
+def test_the_last_one_is_the_newest_that_can_be_read(
+    command: str,
+    run_id: str,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A shared store has folders that are not ours to read."""
+    monkeypatch.setenv("OBS_STRICT", "0")
+    with execution("elsewhere", store=folder) as newer:
+        add(1, 2)
+    (folder / "executions" / newer.id).rename(tmp_path / "elsewhere")
+    (folder / "executions" / newer.id).symlink_to(tmp_path / "elsewhere")
+    with pytest.warns(ObsWarning, match=f"execution '{newer.id}' cannot be read: .* symbolic link"):
+        assert obs([command, "last"]) == 0
+    with pytest.warns(ObsWarning, match="cannot be read"):
+        assert find_execution("last", folder) == run_id
+    capsys.readouterr()
+    assert obs([command, newer.id]) == 2
+    assert "symbolic link" in capsys.readouterr().err
+
+
+def test_what_is_missing_at_the_end_of_a_record_is_told_before_any_cause(
+    folder: Path, run_script: Callable[..., object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_script("""
+from obs_core import execution, task
+@task
+def work():
+    pass
+with execution("night"):
+    work()
+""")
+    (journal,) = folder.glob("executions/*/main-*.jsonl")
+    os.truncate(journal, journal.stat().st_size * 2 // 3)
+    assert obs(["why", "last"]) == 0
+    assert capsys.readouterr().out.startswith("Its record is damaged: at least ")
+    assert obs(["ls"]) == 0
+    assert "(at least " in capsys.readouterr().out
 
 
 def test_an_empty_store_is_told_with_its_place(

@@ -6,7 +6,6 @@ import functools
 import html
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -15,6 +14,7 @@ from obs_core.decks.deck import Deck
 from obs_core.decks.timeline import own_timeline
 from obs_core.failsafe import guarded
 from obs_core.installed import installed
+from obs_core.interruptions import ignoring, let_pass
 from obs_core.recording import samplers
 from obs_core.rendering import render, renderer_for_annotation
 from obs_core.store.content import digest_of, masked_bytes
@@ -177,7 +177,7 @@ def _bound(
         function, args, kwargs = partial.func, (*partial.args, *args), {**partial.keywords, **kwargs}
     bound: inspect.BoundArguments | None = None
     if answers_truly(function):
-        with suppress(TypeError, ValueError):
+        with ignoring(TypeError, ValueError):
             bound = _signature(function).bind(*args, **kwargs)
     if bound is None:
         named = {**{f"argument {place}": value for place, value in enumerate(args, 1)}, **kwargs}
@@ -223,7 +223,8 @@ def _drawn_source(named: Any) -> str:
     try:
         lines, first = inspect.getsourcelines(named)
         file = inspect.getsourcefile(named) or ""
-    except (OSError, TypeError):
+    except (OSError, TypeError) as error:
+        let_pass(error)
         return ""
     return render(SourceCode("".join(lines), file, first))
 

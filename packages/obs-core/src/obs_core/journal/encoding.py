@@ -283,7 +283,8 @@ def _line_of_any(row: _Row) -> bytes:
         row = _masked(row) if masks_anything() else row
         try:
             return _encoder.encode(row) + b"\n"
-        except (TypeError, ValueError, OverflowError, RecursionError):
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            let_pass(error)
             cells = row if type(row) is tuple else (row.__struct_config__.tag, *msgspec.structs.astuple(row))
             return _encoder.encode([_plain(cell) for cell in cells]) + b"\n"
     except MemoryError:

@@ -7,7 +7,6 @@ gone without a word.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import os
@@ -18,6 +17,7 @@ from typing import Protocol
 from zlib import crc32
 
 from obs_core import clock
+from obs_core.interruptions import ignoring, let_pass
 from obs_core.journal.writer import Journal
 from obs_core.store.base import Store
 from obs_core.store.descriptors import NO_LINK, file_id, largest_file, may_write, open_high
@@ -125,7 +125,8 @@ class Appended:
                 return False
             if file_id(self._descriptor) != self._file_id:
                 self._open_again()
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             return False
         if largest_file() >= 0:
             self.put = None
@@ -133,7 +134,7 @@ class Appended:
 
     def added(self) -> bytes:
         """Return the lines that were added since `checks` was last called, also if the file was removed meanwhile."""
-        with contextlib.suppress(OSError):
+        with ignoring(OSError):
             if file_id(self._descriptor) == self._file_id:
                 lines = self._read(self.reached)
                 return lines[: lines.rfind(b"\n") + 1]
@@ -141,7 +142,7 @@ class Appended:
 
     def content(self) -> bytes:
         """Return all that is in the file."""
-        with contextlib.suppress(OSError):
+        with ignoring(OSError):
             if file_id(self._descriptor) == self._file_id:
                 return self._read(0)
         return b""
@@ -174,7 +175,7 @@ class Appended:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor < 0:
             return
-        with contextlib.suppress(OSError):
+        with ignoring(OSError):
             self._file.close()  # who still has its `put` gets a ValueError
         if file_id(descriptor) == self._file_id:
             os.close(descriptor)
@@ -182,7 +183,7 @@ class Appended:
     def __del__(self) -> None:
         """Give the descriptor back where nobody closed it."""
         if not sys.is_finalizing():
-            with contextlib.suppress(Exception):
+            with ignoring(Exception):
                 self.close()
 
 
@@ -295,7 +296,8 @@ def content_of(store: Store, path: str) -> bytes:
     """Read a file of a log; nothing if it is not there, or cannot be read."""
     try:
         return store.get(path)
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return b""
 
 
@@ -303,7 +305,8 @@ def names_in(store: Store, folder: str) -> list[str]:
     """List a folder; nothing if it is none of ours, such as a link to another one."""
     try:
         return store.names(folder)
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         if not store.local:
             raise  # nobody can tell a folder that cannot be read from a network that is down
         return []

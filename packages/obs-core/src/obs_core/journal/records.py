@@ -378,6 +378,14 @@ class Lost(Record, tag="lost"):
     count: Int
 
 
+class Said(Record, tag="said"):
+    """How many lines this writer's log holds now that it is closed, so that a reader can tell how many are gone."""
+
+    kept: Int
+    lost: Int = 0
+    """Lines that the store did not take, and of which the log itself says nothing."""
+
+
 class Check(Record, tag="check"):
     """Ends a batch of lines, so that a reader can tell whether it is as it was written."""
 
@@ -508,6 +516,7 @@ AnyRecord = (
     | Stacks
     | Profile
     | Lost
+    | Said
     | Check
     | Torn
 )

@@ -22,6 +22,7 @@ from obs_core.reading.last_success import LastSuccess, last_success
 from obs_core.reading.listing import list_within
 from obs_core.store.base import Store
 from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.numbers import plural
 
 __all__ = ["SpanAtEnd", "Why", "sections_of", "spans_at_end", "why"]
 
@@ -387,6 +388,11 @@ def _sentences(
     found: Why, ending: Ending, assembly: Assembly, good: LastSuccess | None, inner: list[str]
 ) -> Iterable[str]:
     view = assembly.view
+    if found.status == "lost" and not ending.known and (view.damaged_records or view.damaged_beginning):
+        are = "is" if view.damaged_records == 1 else "are"
+        missing = plural(view.damaged_records, "record")
+        yield f"Its record is damaged: at least {missing} {are} missing, and how it ended may have been among them."
+        yield "As far as it can be read:"
     subject = _named(found.task or view.name)
     of = f" of {_named(view.name)}" if found.task and found.task != view.name else ""
     says, detail = ending.says, ending.detail

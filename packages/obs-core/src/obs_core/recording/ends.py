@@ -117,7 +117,7 @@ def _note_where(run: Run, error: Terminated) -> None:
 
 def _take_part_in_child() -> None:
     """Let SIGTERM end what a forked child does of its parent's executions."""
-    for run in list(live.values()):
+    for run in live.values():
         if not is_of_this_process(run.root):
             take_part(run)
 
@@ -168,6 +168,11 @@ def end(run: Run, error: BaseException | None = None) -> None:
             except BaseException as failure:
                 keep_away(failure, f"finishing execution {run.name!r}")
             _write_end(run, error, said)
+    except BaseException as late:
+        # A timeout came meanwhile, say: the end is written all the same.
+        with guarded(f"ending execution {run.name!r}"):
+            _write_end(run, late if error is None and not ended_well(late) else error, said)
+        raise
     finally:
         forget(run)
 
@@ -223,9 +228,11 @@ def _finish(run: Run, error: BaseException | None) -> None:
 
 def _write_end(run: Run, error: BaseException | None, said: list[records.ExecutionEnd]) -> None:
     run.root.over = True  # whatever failed before
-    said.append(end_record(run, error))
-    run.journal.append(said[0])
-    live.pop(run.id, None)
+    if not said:
+        record, append = end_record(run, error), run.journal.append
+        said[:] = (record,)  # no signal is handled between these two
+        append(record)
+    live.pop(run.id)
     try:
         faults.unfollow(run)
         run.log.close()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from weakref import WeakSet
 
 from obs_core import identity
 from obs_core.failsafe import warn
+from obs_core.interruptions import let_pass
+from obs_core.locks import Register
 from obs_core.recording import faults, logs, samplers, threads
 from obs_core.recording.ends import take_part
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
@@ -107,7 +108,7 @@ def joined(carried: Mapping[str, str], source: str = "") -> RemoteSpan:
         take_part(run)
     run.attached += 1
     if run.carried is None:
-        run.carried = WeakSet()
+        run.carried = Register()
     run.carried.add(task)
     logs.begin(task)
     return RemoteSpan(carried["obs-parent"], task)
@@ -145,7 +146,7 @@ def leave(execution_id: str) -> None:
     """Write all that this process has of an execution that it joined, and keep nothing of it."""
     run = _joined_runs.pop(execution_id, None)
     if run is not None:
-        live.pop(execution_id, None)
+        live.pop(execution_id)
         forget(run)
         for task in list(run.carried or ()):
             logs.end(task)
@@ -161,6 +162,7 @@ def span_of_environment(text: str) -> RemoteSpan | None:
     try:
         return joined(json.loads(text))
     except (ValueError, TypeError, AttributeError) as error:
+        let_pass(error)
         warn(f"OBS_CARRIER is not a carrier: {error}; going on with an execution of its own")
         return None
 

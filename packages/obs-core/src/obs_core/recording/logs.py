@@ -26,6 +26,7 @@ from obs_core.failsafe import strict
 from obs_core.interruptions import let_pass
 from obs_core.journal.log_lines import encoded_rest
 from obs_core.journal.log_writer import LogWriter
+from obs_core.locks import Attached
 from obs_core.recording.run import Scope, TaskState
 from obs_core.recording.scope import current, going_on
 from obs_core.recording.threads import UNKNOWN, concluded_starter, starter_of_this_thread
@@ -64,7 +65,7 @@ _within: dict[int, TaskState] = {}
 """The tasks and executions that this process is inside of, as far as their lines are kept."""
 
 _tapped: dict[str, Any] = {}
-_taps: weakref.WeakKeyDictionary[Any, weakref.ref[Callable[..., Any]]] = weakref.WeakKeyDictionary()
+_taps: Attached[Any, weakref.ref[Callable[..., Any]]] = Attached()
 """What stands in place of each stream's ``write``, or below what somebody else put there later. Known by what it is: a
 wrapper of somebody's may carry all attributes of what it wraps."""
 

@@ -6,14 +6,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
-from weakref import WeakSet, WeakValueDictionary
 
 from obs_core import clock, settings
 from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.journal.log_writer import LogWriter
 from obs_core.journal.writer import Journal
-from obs_core.locks import members
+from obs_core.locks import Named, Register
 from obs_core.model import Link
 from obs_core.recording.verdict_log import VerdictLog
 from obs_core.store.base import Store
@@ -402,7 +401,7 @@ class Run:
         self.root = TaskState(self, name, None, enable_deck=settings.decks_enabled())
         self.begun: records.ExecutionStart | None = None
         self.participants: list[Participant] = []
-        self.carried: WeakSet[TaskState] | None = None
+        self.carried: Register[TaskState] | None = None
         self.attached = 0
         self.metrics: MetricLog | None = None
         self.progress: list[ProgressLog] = []
@@ -422,7 +421,7 @@ class Run:
     def over(self) -> None:
         """Let nothing be recorded in it any more by contexts that still name it."""
         self.root.over = True
-        for state in members(self.carried) if self.carried else ():
+        for state in self.carried or ():
             state.over = True
 
     def tell_children(self) -> None:
@@ -470,9 +469,8 @@ _PAGE = 4096
 def _before_fork() -> None:
     """Give each execution a byte that the child shares, by which it is told of the end."""
     global _page, _places
-    for reference in live.valuerefs():
-        run = reference()
-        if run is None or run.told is not None:
+    for run in live.values():
+        if run.told is not None:
             continue
         place = next(_places, None)
         if place is None:
@@ -496,5 +494,5 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
-live: WeakValueDictionary[str, Run] = WeakValueDictionary()
+live: Named[Run] = Named()
 """The executions in which this process takes part, by id."""

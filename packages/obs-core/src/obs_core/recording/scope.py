@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar, cast
-from weakref import WeakSet
+
+from obs_core.locks import Register
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Set
@@ -80,7 +81,7 @@ class Innermost:
 active: set[TaskState] = set()
 """The running tasks and executions of this process."""
 
-operation_logs: WeakSet[OperationHolder] = WeakSet()
+operation_logs: Register[OperationHolder] = Register()
 """What holds the running operations of engines in this process."""
 
 

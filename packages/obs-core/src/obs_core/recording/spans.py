@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from obs_core import clock
 from obs_core.failsafe import keep_away
+from obs_core.interruptions import let_pass
 from obs_core.journal.records import Ref
 from obs_core.recording.here import innermost
 from obs_core.recording.process_end import ended_well
@@ -148,7 +149,8 @@ class span:
         """The span's number in its journal, which gives it when it encodes the span."""
         try:
             return self._number
-        except AttributeError:
+        except AttributeError as error:
+            let_pass(error)
             if not self.task.journal.encode() or not hasattr(self, "_number"):
                 # A signal handler or a finalizer asks while the journal is being encoded: it is numbered here.
                 self.announced = None
@@ -213,18 +215,17 @@ class span:
                 _read_at = now
             self.cpu = _process_time - self.cpu
             self.error = kind if kind is None or not ended_well(error) else None
-            self.end = now
+            self.end = now  # no signal is handled from here until it is in the journal
+            if self.announced:
+                self.task.append(self)
             self.over = True
             if _get() is self:
                 _set(self.outside)
             else:
                 leave(self, _set)
-            if self.announced:
-                self.task.append(self)
         except BaseException as failure:
+            self._end_after(failure)
             keep_away(failure, f"ending span {self.name!r}")
-            if _get() is self:
-                current.set(self.outside)
 
     async def __aenter__(self) -> span:
         return self.__enter__()
@@ -263,6 +264,18 @@ class span:
         if not hasattr(self, "start"):
             self.outside, self.adopter, self.task = None, unrecorded, unrecorded
             self.start = self.cpu = 0
+
+    def _end_after(self, late: BaseException) -> None:
+        """End where something came in the midst of that: a timeout's exception, say."""
+        if not self.end:
+            self.error = type(late)
+            self.cpu = 0
+            self.end = clock.wall()
+            if self.announced:
+                self.task.append(self)
+        self.over = True
+        if _get() is self:
+            current.set(self.outside)
 
     def _twin(self) -> span:
         return span(self.name, **(getattr(self, "_given", self.attributes) or {}))

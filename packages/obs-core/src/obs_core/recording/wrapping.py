@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import gc
 import sys
@@ -14,7 +13,7 @@ from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, Genera
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 from weakref import getweakrefcount
 
-from obs_core.interruptions import let_pass
+from obs_core.interruptions import ignoring, let_pass
 from obs_core.recording.scope import Innermost, show
 from obs_core.values.remembered import attribute, underlying
 
@@ -141,7 +140,7 @@ def _take_attributes(wrapper: Any, function: Any, names: Iterable[str]) -> None:
     for name in names:
         value = attribute(function, name, _MISSING)
         if value is not _MISSING:
-            with contextlib.suppress(TypeError):
+            with ignoring(TypeError):
                 setattr(wrapper, name, value)
 
 
@@ -174,12 +173,26 @@ def _wrap_function(function: Callable[..., Any], manage: Manage) -> Callable[...
                 return _Unfinished(manager, managed, outside).given(result, kind)
             _returned(managed, result)
         except BaseException as error:
-            manager.__exit__(type(error), error, error.__traceback__)
+            try:
+                manager.__exit__(type(error), error, error.__traceback__)
+            except BaseException as late:
+                _end_after(late, managed, error)
+                raise
             raise
-        manager.__exit__(None, None, None)
+        try:
+            manager.__exit__(None, None, None)
+        except BaseException as late:
+            _end_after(late, managed)
+            raise
         return _final(managed, result)
 
     return call
+
+
+def _end_after(late: BaseException, managed: Any, error: BaseException | None = None) -> None:
+    """End a call whose end was interrupted, by a signal's handler, before it so much as began."""
+    if hasattr(managed, "end_after"):
+        managed.end_after(late, error)
 
 
 def _wrap_coroutine(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
@@ -286,7 +299,7 @@ def _left_to_its_wrapper(generator: Any) -> None:
 
 def _reset(token: Token[Scope | None]) -> None:
     """Put back what was current before, unless that was in another context: an awaiting body may be closed in any."""
-    with contextlib.suppress(ValueError):
+    with ignoring(ValueError):
         Innermost.current.reset(token)
 
 

@@ -23,7 +23,7 @@ from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import is_decorated, layers, own_work, record_own_work
 from obs_core.recording.process_end import closes_generator, ended_well
 from obs_core.recording.raised import others_raised, raised_at
-from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process
+from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
 from obs_core.recording.scope import active, current, entered, going_on, leave, let_go, show
 from obs_core.recording.visibility import make_task_visible, make_visible
 from obs_core.recording.wrapping import kind_of, wrap
@@ -246,6 +246,7 @@ class _Call:
     __slots__ = (
         "_arguments",
         "_error_html",
+        "_has_ended",
         "_is_outermost",
         "_own_run",
         "_raised",
@@ -264,6 +265,7 @@ class _Call:
         self._is_outermost = False  # of this process, in an execution of another one
         self._result: Any = _NOTHING
         self._error_html = ""
+        self._has_ended = False  # and that is in the journal
         self._raised: list[tuple[str, str]] | None = None
         self._thread = 0
         self.seen_before: Scope | None = None  # where others saw the thread
@@ -312,7 +314,28 @@ class _Call:
                 self._leave(task)
                 leave_to_parent(task, error)
         except BaseException as failure:
+            self.end_after(failure, error)
             keep_away(failure, f"ending task {self._settings.name!r}")
+
+    def end_after(self, late: BaseException, error: BaseException | None) -> None:
+        """Write how the call ended, where something came before that was written.
+
+        Args:
+            late: What came.
+            error: What the call had raised, if anything.
+        """
+        task, run = self._task, self._own_run
+        with guarded(f"ending task {self._settings.name!r}"):
+            if task is None or not is_of_this_process(task):
+                return
+            if error is None and not ended_well(late):
+                error = late
+            if not self._has_ended:
+                task.failure = None if error is None else describe_error(error)
+                self._leave(task)
+                self._end(task, error)
+            elif run is not None and live.get(run.id) is run:
+                end(run, error)
 
     def _end_unrecorded(self, error: BaseException | None) -> None:
         """End what was begun of a call that could not be recorded."""
@@ -335,8 +358,6 @@ class _Call:
         finally:
             self._leave(task)
             self._end(task, error)
-            if self._is_outermost:
-                leave_part(task)
 
     def _take_end(self, task: TaskState, error: BaseException | None) -> None:
         task.body_ends()
@@ -390,18 +411,20 @@ class _Call:
             enable_deck=settings.enable_deck and environment.decks_enabled(),
             function=settings.qualified_name,
         )
-        run.journal.append(_start_of(settings, task))
+        start = _start_of(settings, task)
+        task.outside = outside
+        # No signal is handled between these two: what was announced is ended, also by what interrupts its beginning.
+        self._task = task
+        task.append(start)
         if not run.has_tasks:
             surroundings.follow(run)
         if self._own_run is not None:
             make_visible(run)
         else:
             make_task_visible(run)
-        self._task = task
         if not is_of_this_process(parent.task):
             self._is_outermost = True
             take_part_with(task)
-        task.outside = outside
         threads.remember_older(task, pauses=settings.pauses)
         active.add(task)
         current.set(task)
@@ -488,22 +511,18 @@ class _Call:
                 if self._raised is None:
                     self._raised = raised_at(error)
                 journal.append(records.Raised(_number(task), self._raised, others_raised(error)))
-        journal.append(
-            records.TaskEnd(
-                _number(task),
-                wall_time,
-                process_time,
-                "succeeded" if error is None else "failed",
-                task.failure,
-                task.start,
-            )
-        )
+        status = "succeeded" if error is None else "failed"
+        ended = records.TaskEnd(_number(task), wall_time, process_time, status, task.failure, task.start)
+        self._has_ended = True  # no signal is handled between these two
+        task.append(ended)
         if task.run.ended_tasks is not None:
             task.run.ended_tasks.append(error is None)
         if self._own_run is not None:
             end(self._own_run, error)
         else:
             journal.flush()
+        if self._is_outermost:
+            leave_part(task)
 
 
 _NOTHING = object()
