@@ -598,14 +598,14 @@ def test_names_of_no_argument_are_refused_when_decorating(options: Any) -> None:
     ],
 )
 def test_names_of_what_is_not_profiled_are_refused(options: Any) -> None:
-    with pytest.raises(ValueError, match="is named, and is not profiled"):
+    with pytest.raises(ValueError, match="is named but not profiled"):
         profile_data(**options)
 
 
 @pytest.mark.parametrize("expected", [expect("delay").present(), [5], {"flights": "delay"}])
 def test_expect_takes_expectations(expected: Any) -> None:
     if isinstance(expected, list | dict):
-        with pytest.raises(TypeError, match="what is expected is made by expect"):
+        with pytest.raises(TypeError, match="expectations are made with expect"):
             profile_data(expect=expected)
     else:
         profile_data(expect=expected)

@@ -493,7 +493,7 @@ def test_the_ends_of_quantiles_are_the_ends_of_the_numbers(random: np.random.Gen
 def test_one_expectation_is_checked_alone_and_what_is_none_is_refused() -> None:
     assert check(FLIGHTS, expect("origin").present()).passed
     for wrong in (["origin"], [None], "origin"):
-        with pytest.raises(TypeError, match="what is expected is made by expect"):
+        with pytest.raises(TypeError, match="expectations are made with expect"):
             check(FLIGHTS, wrong)  # type: ignore[arg-type]
 
 

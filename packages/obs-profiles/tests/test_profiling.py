@@ -430,7 +430,7 @@ def test_half_a_file_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "half.profile"
     for size in (0, 3, 5, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
-        with pytest.raises(ProfileFormatError, match=r"half\.profile: .*(no profile|cut off)"):
+        with pytest.raises(ProfileFormatError, match=r"half\.profile: .*(not a profile|cut off)"):
             Profile.load(path)
 
 
@@ -444,8 +444,8 @@ def test_profiles_can_be_pickled_saved_and_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "0 bytes are no profile"),
-        (b"hello", "no profile: one begins with b'OBSP'"),
+        (b"", "0 bytes are not a profile"),
+        (b"hello", "not a profile: one begins with b'OBSP'"),
         (b"OBSP\x09" + zlib.compress(b""), "version 9, and this obs-profiles reads version 2: upgrade"),
         (b"OBSP\x01" + zlib.compress(b""), "version 1, and this obs-profiles reads version 2: profile the data again"),
         (b"OBSP\x02", "cut off"),
@@ -807,7 +807,7 @@ def test_a_mapping_in_batches_is_cut_by_place_and_its_columns_are_of_one_length(
     known = profile({"it": pd.Series(np.arange(250), index=labels)})["it"]
     assert (known.rows, known.distinct_count.estimate) == (250, 250)
     # Of as many whole batches nothing was missed in the first ones, and the rest of the second column was.
-    with pytest.raises(ValueError, match="of one length; these are of several: one: 200, other: 300"):
+    with pytest.raises(ValueError, match="must have one length; these have several: one: 200, other: 300"):
         profile({"one": np.arange(200), "other": np.arange(300)})
 
 
@@ -882,7 +882,7 @@ def test_a_file_that_is_no_profile_and_no_data_is_refused_by_name(tmp_path: Path
     pd.DataFrame({"it": [1]}).to_parquet(parquet)
     for take in (profile, lambda file: drift(file, {"it": [1]}), lambda file: merge([file])):
         with pytest.raises(
-            ProfileFormatError, match=r"other\.profile: it is no profile, and no file of Parquet: .*a,b"
+            ProfileFormatError, match=r"other\.profile: it is neither a profile nor a Parquet file: .*a,b"
         ):
             take(other)
     with pytest.raises(TypeError, match=r"merge takes profiles, .* not (Posix|Windows)Path"):

@@ -129,3 +129,17 @@ def test_process_time_is_a_column_where_a_bar_has_one():
     bar = {"Start": datetime(2026, 1, 1), "Finish": datetime(2026, 1, 2), "Name": "load"}
     assert "Process time" not in GanttChartRenderer().to_html([bar])
     assert "Process time" in GanttChartRenderer().to_html([{**bar, "ProcessTime": 1.5}, bar])
+
+
+@pytest.mark.browser
+def test_it_is_drawn_in_the_colours_of_paper_before_the_browser_looks(browser):
+    page = browser.new_context(offline=True).new_page()
+    page.set_content(GanttChartRenderer().to_html(pd.DataFrame([bar("load", 0, 2)])))
+    page.locator("canvas").wait_for()
+    assert page.evaluate("""() => {
+      const canvas = document.querySelector("canvas"), before = canvas.toDataURL();
+      document.documentElement.style.setProperty("--obs-fg", "#ff0000");
+      document.dispatchEvent(new Event("obs:theme"));
+      return canvas.toDataURL() !== before;
+    }""")
+    page.context.close()

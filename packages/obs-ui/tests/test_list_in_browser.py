@@ -99,6 +99,19 @@ def test_one_row_is_whole(width: int, serve: Callable[..., Any], open_page: Call
     assert page.locator(".more-tags").get_attribute("title").splitlines()[19].startswith("a_tag_with_a_long_name_19: ")
 
 
+def test_on_paper_a_whole_date_stays_in_its_column(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    record("hourly", year="2013")
+    flusher.flush_all()
+    page = open_page(serve().url, width=794, color_scheme="dark")  # A4
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert re.search(r"\d{4}", page.locator("td.when time").inner_text())
+    assert listed(page, 1) == []
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
 def test_the_borders_of_500_rows_align(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
     names = ["short", LONG, "two words", WORDS, "x" * 200]
     for number in range(500):

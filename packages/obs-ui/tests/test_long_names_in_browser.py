@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from obs_core import check, execution, log_metric, task
+from obs_core import Deck, check, execution, log_metric, task
 from obs_core.journal import flusher
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python brings axe-core")
@@ -32,6 +32,7 @@ def record(rows: int = 1) -> str:
         for step in range(3):
             log_metric(f"metric_{LONG}", rows / (step + 1))
         check(f"check_{LONG}", True, LONG)
+        Deck(f"deck_{LONG}").append(LONG)
         return {LONG: rows}
 
     with execution(LONG, tags={LONG: LONG, "year": "2013"}) as run:
@@ -78,6 +79,9 @@ def test_a_task_s_duration_is_seen_beside_its_long_name(
     name = page.locator(".tree .main a").first.bounding_box()
     assert status["y"] < name["y"] + 20
     assert status["x"] + status["width"] <= name["x"]
+    deck = page.locator(".decks-of bdi[title]").first
+    assert deck.get_attribute("title") == f"deck_{LONG}"
+    assert deck.evaluate("one => [one.clientHeight < 30, one.scrollWidth > one.clientWidth]") == [True, True]
     page.locator(".tree .main a").first.click()
     side = page.locator(".side").bounding_box()
     took = page.locator(".side .took").first.bounding_box()

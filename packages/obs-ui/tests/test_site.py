@@ -190,7 +190,7 @@ def test_a_site_of_a_later_version_is_left_alone(write_site: Callable[..., Path]
     record()
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / MANIFEST).write_text('{"format": 99}')
-    with pytest.raises(SiteFolderError, match="later obs-ui"):
+    with pytest.raises(SiteFolderError, match="newer obs-ui"):
         write_site()
     assert files(tmp_path / "site").keys() == {MANIFEST}
 

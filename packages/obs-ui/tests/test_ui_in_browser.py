@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -75,6 +77,20 @@ def test_from_the_list_to_a_deck(serve: Callable[..., Any], open_page: Callable[
     expect(page.get_by_role("tab", name="Quality")).to_have_attribute("aria-selected", "true")
     expect(deck_frame(page).get_by_role("heading", name="336,776 rows")).to_be_visible()
     assert page.locator(".panel iframe").get_attribute("sandbox") == "allow-scripts"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="obs run needs Linux")
+def test_an_execution_says_in_one_line_that_obs_run_started_it(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    program = "from obs_core import execution\nwith execution('flights'): pass"
+    subprocess.run(
+        [sys.executable, "-m", "obs_core", "run", "--", sys.executable, "-c", program], check=True, timeout=120
+    )
+    page = open_page(serve().url)
+    started_by = page.get_by_role("link", name="in obs run")
+    expect(started_by).to_be_visible()
+    assert started_by.evaluate("one => one.scrollHeight <= one.clientHeight && one.scrollWidth <= one.clientWidth")
 
 
 def test_a_failed_task_opens_its_error(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:

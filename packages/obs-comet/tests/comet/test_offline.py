@@ -313,7 +313,7 @@ def test_what_is_missing_is_said_when_the_function_is_decorated(missing: str, mo
 
 
 def test_a_key_that_comet_would_refuse_is_refused_when_decorated() -> None:
-    with pytest.raises(ValueError, match="32 to 50 letters and digits, unlike 'mine'"):
+    with pytest.raises(ValueError, match="32 to 50 letters and digits, not 'mine'"):
         comet_ml_init(**ACCOUNT, experiment_key="mine")
     with pytest.raises(ValueError, match="on_busy is 'wait' or 'skip'"):
         comet_ml_init(**{**ACCOUNT, "on_busy": "never"})

@@ -128,6 +128,26 @@ def test_a_failure_is_told_first_and_once() -> None:
     assert broken.after_task
 
 
+def test_a_long_error_and_a_long_line_say_that_they_are_cut() -> None:
+    def break_long() -> None:
+        say(f"{'wind ' * 50}17")
+        raise ValueError("no airport " * 30)
+
+    broken = task(break_long, name="break_at")
+    run(lambda: break_at(2))
+    changes = run(lambda: broken()).changes()
+    for kind in ("status", "task", "log"):
+        texts = [after for _, _, after in told(changes, kind) if after is not None and len(after) > 150]
+        assert texts, kind
+        assert all(text.endswith("…") for text in texts), texts
+
+
+def test_parameters_that_differ_only_in_their_end_are_not_the_same() -> None:
+    run(lambda: log_params(rules=f"{'a' * 300} seven"))
+    changes = run(lambda: log_params(rules=f"{'a' * 300} eight")).changes()
+    assert [what for what, _, _ in told(changes, "parameter")] == ["rules"]
+
+
 def test_a_failure_that_bubbles_up_is_told_of_the_inner_task() -> None:
     outer = task(lambda rows: break_at(rows), name="outer")
     run(lambda: outer(2))

@@ -230,6 +230,24 @@ def test_a_difference_is_told_once_and_a_message_ends_in_one_full_stop(folder: P
     assert "ValueError: Too few epochs. It was raised at " in found.paragraph
 
 
+def test_of_a_long_error_the_sentence_has_the_beginning_and_the_list_all(folder: Path) -> None:
+    def lookup() -> None:
+        try:
+            raise KeyError("no row " * 40)
+        except KeyError as error:
+            raise ValueError("no airport " * 30) from error
+
+    with pytest.raises(ValueError, match="no airport"), execution("train", store=folder):
+        task(lookup, name="lookup")()
+    found = newest(folder)
+    failed, _, rest = found.paragraph.partition(" It was raised at ")
+    assert failed.endswith("no airport no…"), failed
+    assert len(failed) < 250
+    assert "It was caused by KeyError: 'no row" in rest
+    assert len(found.paragraph) < 700
+    assert found.error[0][0] == f"ValueError: {('no airport ' * 30).strip()}"
+
+
 def test_a_list_tells_when_one_that_was_killed_was_last_heard_of(
     train: Callable[..., subprocess.Popen[str]], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

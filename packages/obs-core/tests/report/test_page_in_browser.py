@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from obs_core.decks import DeckField
-from obs_core.model import DeckView, ExecutionView, Link, LogLine, TaskView, Verdict
+from obs_core.model import DeckView, ExecutionView, Link, LogLine, TaskView, Verdict, VerdictCounts
 from obs_core.report import render_notebook, render_report, script_text
 from obs_core.report.logs import render_log
 from obs_core.report.shared import extract
@@ -999,6 +999,27 @@ def test_a_report_of_one_task_opens_on_it(show: Callable[..., Any]) -> None:
     expect(open_frame(page).get_by_text("all in all")).to_be_visible()
 
 
+def test_the_only_task_tells_what_ended_the_execution_and_one_of_several_does_not(show: Callable[..., Any]) -> None:
+    killed = task(deck("a", "<p>its own</p>"), status="lost")
+    run, why = execution(status="lost"), "clean ended without saying so: a signal killed it."
+    page = show(report(killed, run=run, overview="<p>all in all</p>", why=why))
+    expect(page.locator(".task:not(.away) .why")).to_contain_text(why)
+    other = task(deck("b", "<p>other</p>"), name="other", id="a.2")
+    page = show(report(killed, other, run=run, overview="<p>all in all</p>", why=why), "#task=a.2")
+    expect(open_frame(page).get_by_text("other")).to_be_visible()
+    expect(page.locator(".task:not(.away) .why")).to_have_count(0)
+
+
+def test_on_a_phone_the_name_has_room_beside_status_and_checks(show: Callable[..., Any]) -> None:
+    run = execution(verdicts=VerdictCounts(failed=2, said=[("failed", "rows", ""), ("failed", "drift", "")]))
+    page = show(report(task(deck("a", "1")), run=run, overview="<p>all in all</p>"), width=390)
+    expect(page.locator(".bar .verdict")).to_be_visible()
+    assert page.locator(".bar strong").evaluate("name => [name.textContent, name.scrollWidth <= name.clientWidth]") == [
+        "flights",
+        True,
+    ]
+
+
 def test_what_was_recorded_outside_tasks_is_listed_and_not_counted(show: Callable[..., Any]) -> None:
     tasks = [task(name=name, id=f"a.{number}", is_execution=name == "night") for number, name in enumerate(NAMES)]
     page = show(report(*tasks, overview="<p>overview</p>"))
@@ -1110,6 +1131,27 @@ def on_the_way_to_the_menu(page: Any) -> int:
 
 def printed(page: Any, pdfium: Any) -> Any:
     return pdfium.PdfDocument(page.pdf(prefer_css_page_size=True))
+
+
+PAINTED = """<canvas width="400" height="200"></canvas><script>
+  const paint = () => {
+    const pen = document.querySelector("canvas").getContext("2d");
+    pen.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--obs-bg").trim();
+    pen.fillRect(0, 0, 400, 200);
+    document.querySelector("canvas").dataset.painted = pen.fillStyle;
+  };
+  document.addEventListener("obs:theme", paint);
+  paint();
+</script>"""
+
+
+def test_what_a_script_draws_is_printed_for_white_paper(show: Callable[..., Any], pdfium: Any) -> None:
+    page = show(report(task(deck("a", PAINTED))), color_scheme="dark")
+    canvas = open_frame(page).locator("canvas")
+    expect(canvas).to_have_attribute("data-painted", "#101317")
+    sheet = printed(page, pdfium)[0].render().to_pil().convert("RGB")
+    assert sum(count for count, colour in sheet.getcolors(1 << 24) if max(colour) < 40) < 4_000  # letters alone
+    expect(canvas).to_have_attribute("data-painted", "#101317")
 
 
 @pytest.mark.parametrize("html", [LINES, WHOLE.format(LINES)], ids=["items", "document"])

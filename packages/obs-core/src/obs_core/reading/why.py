@@ -32,6 +32,9 @@ _MOST_LINES = 10
 _MOST_LOOPS = 10
 _MOST_WITHIN_TOLD = 3
 _LONGEST_LINE = 500
+_LONGEST_TOLD = 160
+"""Characters of an exception's message in a sentence: the whole is in the list below it, or in the box beside it."""
+
 _LARGEST_COMPARED = 4 * 1024 * 1024
 """Bytes of the last good execution's journal beyond which it is not compared: all of it has to be read."""
 
@@ -254,7 +257,7 @@ def _runs_within(store: Store, execution_id: str) -> Iterable[str]:
     for inner in list_within(store, execution_id):
         if inner.status in ("failed", "lost"):
             how = inner.error or "it ended without saying so"
-            yield _sentence(f"It ran the execution {_named(inner.name)} ({inner.id}), which tells more: {how}")
+            yield _sentence(f"It ran the execution {_named(inner.name)} ({inner.id}), which tells more: {_told(how)}")
 
 
 # Which task, and where
@@ -356,7 +359,7 @@ def _sentences(
     of = f" of {_named(view.name)}" if found.task and found.task != view.name else ""
     says, detail = ending.says, ending.detail
     if found.error and ending.cause in ("exit", "exception"):
-        says, detail = "failed", found.error[0][0]
+        says, detail = "failed", _told(found.error[0][0])
     when = f" at {format_moment(ending.at, 0)}" if ending.at else ""
     yield _sentence(f"{subject}{of} {says}{when}{': ' if detail else ''}{detail}")
     yield from _where(found, ending)
@@ -365,7 +368,7 @@ def _sentences(
     yield from inner[:_MOST_WITHIN_TOLD]
     if len(found.error) > 1:
         cause, place = found.error[-1]
-        yield _sentence(f"It was caused by {cause}{_at(place)}")
+        yield _sentence(f"It was caused by {_told(cause)}{_at(place)}")
     if ending.at is None and found.status == "lost":
         yield f"The last sign of life came at {format_moment(found.at, 0)}."
     if found.lines and ending.cause != "exception":
@@ -413,6 +416,14 @@ def _compared(found: Why, assembly: Assembly, good: LastSuccess) -> Iterable[str
 def _sentence(text: str) -> str:
     """End it with a full stop, unless the message of an exception at its end has one."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _told(text: str) -> str:
+    """Cut it between two words, if it is long."""
+    if len(text) <= _LONGEST_TOLD:
+        return text
+    head = text[: _LONGEST_TOLD + 1]
+    return f"{(head.rpartition(' ')[0] or head[:-1]).rstrip()}…"
 
 
 def _at(place: str) -> str:

@@ -54,6 +54,16 @@
     if (changed) document.dispatchEvent(new CustomEvent("obs:theme", { detail: { theme } }));
   };
   if (ownsTheme) root.setAttribute("data-theme", theme);
+  // Paper is white: what is drawn by a script, not by a style, is drawn again for it before the browser looks.
+  let onScreen = null;
+  addEventListener("beforeprint", () => {
+    onScreen = theme;
+    applyTheme("light");
+  });
+  addEventListener("afterprint", () => {
+    if (onScreen) applyTheme(onScreen);
+    onScreen = null;
+  });
 
   // The frame is made as high as the content. Content measured in the frame's height (100vh) would then grow for ever:
   // what grows just after the frame did, with nothing changed in the document, is measured once more and then left.

@@ -249,6 +249,9 @@ const taskSection = (task, { execution, ofList }) => {
   section.append(group.strip, group.panels);
   return { section, show: (deck) => (group.shown && !deck ? null : group.open(group.first(deck, task.status))) };
 };
+// What ended an execution is told on its overview, and by the page of a task that is all there is: it opens on that.
+const whyOf = (execution, ofList) =>
+  ofList && contents.tasks.filter((task) => !task.isExecution).length > 1 ? "" : execution.why;
 const taskHeader = (task, execution, ofList) => element("header", { class: "head" },
   titleOf(task, task.told ? element("span", { class: "apart" }, name(task.told)) : null, checksBadge(countsOf(task.said))),
   facts(
@@ -260,7 +263,7 @@ const taskHeader = (task, execution, ofList) => element("header", { class: "head
   ),
   ofList ? null : details(execution),
   contents.live && task.status === "running" ? liveNote(task) : null,
-  problems(task, ofList ? task.notes : [...task.notes, ...execution.notes], ofList ? "" : execution.why),
+  problems(task, ofList ? task.notes : [...task.notes, ...execution.notes], whyOf(execution, ofList)),
   checksOf(task.said, countsOf(task.said)[0]),
 );
 const machineFacts = (execution) => [

@@ -170,9 +170,8 @@ def _own_work(tree: SpanTree, root: int) -> str:
         return ""
     spent = sum(map(tree.table.durations.__getitem__, steps))
     share = _share(spent, tree.table.durations[root])
-    return (
-        f"{format_duration(spent)} ({share}) in {_counted(len(steps), 'step')}: neither the tasks' time nor among the spans"
-    )
+    took = f"{format_duration(spent)} ({share}) in {_counted(len(steps), 'step')}"
+    return f"{took}: not part of the tasks' time or the span count"
 
 
 def _origin(tree: SpanTree) -> dict[str, str]:

@@ -98,7 +98,7 @@ def read(data: bytes, kind: type[P]) -> P:
         if not inflate.eof:
             raise ProfileFormatError(f"this profile of {len(data):,} bytes is cut off, or too large")
         if inflate.unused_data:
-            raise ProfileFormatError(f"behind this profile are {len(inflate.unused_data):,} bytes that are none of it")
+            raise ProfileFormatError(f"{len(inflate.unused_data):,} bytes follow the end of this profile")
         return _profile(msgspec.msgpack.decode(content, type=ProfileRecord), len(data), kind)
     except ProfileFormatError:
         raise

@@ -261,7 +261,7 @@ window.obsGantt = window.obsGantt || (function () {
     view.addEventListener("scroll", function () { requestAnimationFrame(draw); });
 
     function repaint() { readColours(); draw(); }
-    document.addEventListener("obs:theme", function () { setTimeout(repaint, 0); });
+    document.addEventListener("obs:theme", repaint); // at once: a browser that prints does not wait
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
     brush.hidden = tip.hidden = true;
     readColours();

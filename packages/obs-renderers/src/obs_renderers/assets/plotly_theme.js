@@ -36,7 +36,7 @@ window.obsPlotly = window.obsPlotly || (function () {
     });
   }
 
-  document.addEventListener("obs:theme", function () { setTimeout(redraw, 0); });
+  document.addEventListener("obs:theme", redraw); // at once: a browser that prints does not wait
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
   return function (root) {

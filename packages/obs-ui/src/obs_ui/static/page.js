@@ -1,7 +1,7 @@
 // What every page does: theme, times in the reader's zone, durations that run, parts that follow what happens.
 
 import { changes, narrowHere, part as partOf, text } from "./asking.js";
-import { switchesTheme } from "./report/theme.js";
+import { applyTheme, currentTheme, switchesTheme } from "./report/theme.js";
 
 const root = document.documentElement;
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -39,13 +39,19 @@ const writeTime = (time) => {
   const utc = `${when.toISOString().slice(0, 19).replace("T", " ")} UTC`;
   time.title = form === "short" ? `${WHOLE.format(when)} · ${utc}` : `${ago(when)} · ${utc}`;
 };
-let onPaper = false; // where "4 min ago" would soon be wrong
-for (const [event, begins] of [["beforeprint", true], ["afterprint", false]]) {
-  addEventListener(event, () => {
-    onPaper = begins;
-    writeTimes(document);
-  });
-}
+let onPaper = false; // where "4 min ago" would soon be wrong, and what a script draws would be pale
+let themeOnScreen = currentTheme();
+addEventListener("beforeprint", () => {
+  onPaper = true;
+  writeTimes(document);
+  themeOnScreen = currentTheme();
+  applyTheme("light");
+});
+addEventListener("afterprint", () => {
+  onPaper = false;
+  writeTimes(document);
+  applyTheme(themeOnScreen);
+});
 const writeTimes = (within) => {
   for (const time of all("time[datetime]", within)) writeTime(time);
 };

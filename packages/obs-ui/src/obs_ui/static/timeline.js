@@ -386,7 +386,7 @@ const fromAddress = () => {
 };
 addEventListener("hashchange", fromAddress);
 
-document.addEventListener("obs:theme", () => { colours.clear(); drawSoon(); });
+document.addEventListener("obs:theme", () => { colours.clear(); draw(); }); // at once: a browser that prints does not wait
 document.addEventListener("obs:changed", askSoon);
 new ResizeObserver(() => { draw(); askSoon(); }).observe(holder);
 ask().catch(() => { shownText.textContent = "The timeline cannot be read just now."; });

@@ -116,7 +116,7 @@ def changed_tasks(before: Side, after: Side) -> Iterator[Change]:
 
 
 def _ended(status: str, error: str | None) -> str:
-    return f"{status}: {error[:_LONGEST]}" if error else status
+    return f"{status}: {cut(error, _LONGEST)}" if error else status
 
 
 def _together(calls: list[TaskView], failed: int) -> str:
@@ -125,7 +125,7 @@ def _together(calls: list[TaskView], failed: int) -> str:
         return _ended(last.status, last.error)
     if not failed:
         return f"{len(calls):,} calls succeeded"
-    return f"{failed:,} of {len(calls):,} calls failed: {(last.error or last.status)[:_LONGEST]}"
+    return f"{failed:,} of {len(calls):,} calls failed: {cut(last.error or last.status, _LONGEST)}"
 
 
 def _called(calls: list[TaskView]) -> str | None:
@@ -235,7 +235,7 @@ def _parameters(side: Side) -> dict[tuple[str, str], str]:
 
 def _value(value: object) -> str:
     """Return how a parameter reads; equal texts are equal values but for the last digits of a float."""
-    return (f"{value:.12g}" if isinstance(value, float) else str(value))[:_LONGEST]
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def changed_inputs(before: Side, after: Side) -> Iterator[Change]:

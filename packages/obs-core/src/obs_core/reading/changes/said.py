@@ -11,6 +11,7 @@ from obs_core.journal.log_reader import read_log
 from obs_core.model import LogLine
 from obs_core.reading.changes.change import Change
 from obs_core.reading.changes.sides import Side
+from obs_core.text.terminal import cut
 
 __all__ = ["changed_logs"]
 
@@ -53,7 +54,7 @@ def _problems(side: Side) -> dict[tuple[str, str], _Lines]:
 def _told(side: Side, lines: _Lines, *, is_new: bool) -> Change:
     first = lines.first
     task = side.names.get(first.task, "")
-    text = first.text[:_LONGEST] + (f" (and {lines.count - 1:,} more like it)" if lines.count > 1 else "")
+    text = cut(first.text, _LONGEST) + (f" (and {lines.count - 1:,} more like it)" if lines.count > 1 else "")
     error = first.severity >= _ERROR
     return Change(
         kind="log",
