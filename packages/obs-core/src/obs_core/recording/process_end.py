@@ -25,7 +25,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, cast
 
 __all__ = [
     "ProcessEnd",
@@ -51,7 +51,7 @@ def ended_well(error: BaseException | None) -> bool:
 
     That is nothing, ``sys.exit()`` with the code of a success, or the end of a generator that its consumer left.
     """
-    if error is None or (isinstance(error, SystemExit) and exit_status(error) == 0):
+    if error is None or (issubclass(type(error), SystemExit) and exit_status(cast("SystemExit", error)) == 0):
         return True
     return closes_generator(error)
 
@@ -154,7 +154,7 @@ class ProcessEnd:
     def _unwound(self, outermost: CodeType, code: CodeType, _offset: int, error: BaseException) -> None:
         if code is outermost and threading.current_thread() is threading.main_thread():
             self._left_by, self._hook_exit = error, None
-        elif self._left_by is not None and isinstance(error, SystemExit) and code is _code_of(sys.excepthook):
+        elif self._left_by is not None and issubclass(type(error), SystemExit) and code is _code_of(sys.excepthook):
             self._hook_exit = error
 
     # Python 3.11

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 
+from obs_core.interruptions import cause_of, context_of, suppresses_context, traceback_of
 from obs_core.provenance import code_name
 from obs_core.text.bounded_repr import describe_error
 
@@ -34,13 +36,13 @@ def told(chain: list[tuple[str, str]]) -> Told | None:
 
 def raised_at(error: BaseException) -> list[tuple[str, str]]:
     """Return an exception and what caused it, at most five: each as one line, and where the user's code raised it."""
-    if isinstance(error, Told):
-        return error.chain
+    if issubclass(type(error), Told):
+        return cast("Told", error).chain
     found: list[tuple[str, str]] = []
     following: BaseException | None = error
     while following is not None and len(found) < _MOST_CAUSES:
         found.append((describe_error(following), _place(following)))
-        following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)
+        following = cause_of(following) or (None if suppresses_context(following) else context_of(following))
     return found
 
 
@@ -51,7 +53,7 @@ def _place(error: BaseException) -> str:
 
     Empty if all are obs's own: a decorator refused the call, and the line that does so is nobody's concern.
     """
-    innermost, own, at = "", "", error.__traceback__
+    innermost, own, at = "", "", traceback_of(error)
     while at is not None:
         place = f"{code_name(at.tb_frame.f_code.co_filename)}:{at.tb_lineno}"
         innermost = innermost if place.startswith(_OBS) else place

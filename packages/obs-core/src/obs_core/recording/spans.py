@@ -121,7 +121,11 @@ class span:
 
     def __init__(self, name: str, /, **attributes: Any) -> None:
         self.name = name if type(name) is str else as_text(name)
-        self.attributes: dict[str, Any] | None = plain(attributes) if attributes else None
+        try:
+            self.attributes: dict[str, Any] | None = plain(attributes) if attributes else None
+        except RecursionError as error:
+            self.attributes = None
+            keep_away(error, f"keeping the attributes of span {self.name!r}")
         self.task = _NOT_ENTERED
         self.end = 0
         self.announced: bool | None = False  # None: it is numbered, and not written yet
@@ -145,7 +149,10 @@ class span:
         Args:
             attributes: As for the span itself; an earlier one of the same name is replaced.
         """
-        self.attributes = {**(self.attributes or {}), **plain(attributes)}
+        try:
+            self.attributes = {**(self.attributes or {}), **plain(attributes)}
+        except RecursionError as error:
+            keep_away(error, f"keeping the attributes of span {self.name!r}")
 
     def __enter__(self) -> span:
         global _read_at, _process_time
