@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from obs_core import clock
-from obs_core.failsafe import keep_away
+from obs_core.failsafe import guarded, keep_away
 from obs_core.interruptions import let_pass
 from obs_core.recording.here import innermost
 from obs_core.recording.process_end import ended_well
@@ -204,7 +204,8 @@ class span:
             else:
                 leave(self)
         except BaseException as failure:
-            self._end_after(failure)
+            with guarded(f"ending span {self.name!r}"):
+                self._end_after(failure)
             keep_away(failure, f"ending span {self.name!r}")
         return None
 

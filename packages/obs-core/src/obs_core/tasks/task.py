@@ -294,7 +294,8 @@ class _Call:
                 self._leave(task)
                 leave_to_parent(task, error)
         except BaseException as failure:
-            self.end_after(failure, error)
+            with guarded(f"ending task {self._settings.name!r}"):
+                self.end_after(failure, error)
             keep_away(failure, f"ending task {self._settings.name!r}")
 
     def end_after(self, late: BaseException, error: BaseException | None) -> None:
