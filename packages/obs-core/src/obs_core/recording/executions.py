@@ -104,7 +104,8 @@ class execution:
             self._end(self._run, error)
         except BaseException as failure:
             if live.get(self._run.id) is self._run and is_of_this_process(self._run.root):
-                end(self._run, failure if error is None else error)
+                with guarded(f"ending execution {self.name!r}"):
+                    end(self._run, failure if error is None else error)
             keep_away(failure, f"ending execution {self.name!r}")
 
     async def __aenter__(self) -> execution:
