@@ -385,10 +385,8 @@ class Untold(Exception):
         raise RuntimeError(name)
 
 
-class Lying(Exception):
-    """What it came from, and where, are no such things."""
-
-    __cause__ = __context__ = __traceback__ = __notes__ = args = 5
+Lying = type("Lying", (Exception,), dict.fromkeys(("__cause__", "__context__", "__traceback__", "args"), 5))
+"""What it came from, and where, are no such things."""
 
 
 @pytest.mark.filterwarnings("ignore::obs_core.ObsWarning")

@@ -100,7 +100,7 @@ class ignoring:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        if kind is None or not issubclass(kind, self._kinds):
+        if error is None or not issubclass(type(error), self._kinds):
             return False
         return interruption(error, sys._getframe(1)) is not error
 

@@ -154,7 +154,7 @@ class ProcessEnd:
     def _unwound(self, outermost: CodeType, code: CodeType, _offset: int, error: BaseException) -> None:
         if code is outermost and threading.current_thread() is threading.main_thread():
             self._left_by, self._hook_exit = error, None
-        elif self._left_by is not None and issubclass(type(error), SystemExit) and code is _code_of(sys.excepthook):
+        elif self._left_by is not None and isinstance(error, SystemExit) and code is _code_of(sys.excepthook):
             self._hook_exit = error
 
     # Python 3.11

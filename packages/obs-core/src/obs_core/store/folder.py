@@ -222,7 +222,7 @@ class _FolderSegment:
         """
         descriptor, self._descriptor = self._descriptor, None
         # This module's own names are None once the interpreter has taken it apart.
-        if descriptor is None or sys is None or sys.is_finalizing():
+        if descriptor is None or globals()["sys"] is None or sys.is_finalizing():
             return
         if file_id(descriptor) == self._file_id:
             os.close(descriptor)
