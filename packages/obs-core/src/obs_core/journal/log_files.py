@@ -182,7 +182,7 @@ class Appended:
 
     def __del__(self) -> None:
         """Give the descriptor back where nobody closed it."""
-        if globals()["sys"] is not None and not sys.is_finalizing():  # None: the interpreter has taken this module apart
+        if globals()["sys"] is not None and not sys.is_finalizing():  # None where it is taken apart
             with ignoring(Exception):
                 self.close()
 
