@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import obs_core
-from obs_core import ObsWarning, TaskDecorator, execution, load_execution, task
+from obs_core import ObsWarning, TaskDecorator, execution, load_execution, span, task
 from obs_core.failsafe import guarded
 from obs_core.interruptions import let_pass
 from obs_core.rendering import bounded_repr, render
@@ -376,3 +376,87 @@ def test_obs_takes_no_timeout_for_an_error_of_the_system(part):
             if forgets:
                 found.append(f"{name}:{node.lineno}")
     assert found == []
+
+
+class Untold(Exception):
+    """Answers to no name at all."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError(name)
+
+
+Lying = type("Lying", (Exception,), dict.fromkeys(("__cause__", "__context__", "__traceback__", "args"), 5))
+"""What it came from, and where, are no such things."""
+
+
+@pytest.mark.filterwarnings("ignore::obs_core.ObsWarning")
+@pytest.mark.parametrize("kind", [Untold, Lying])
+def test_an_exception_that_hides_or_lies_changes_nothing(folder, monkeypatch, kind):
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+
+    class Thing:
+        def __repr__(self):
+            raise kind
+
+    @task
+    def given(thing):
+        return 1
+
+    @task
+    def fails():
+        with span("inside"):
+            raise kind
+
+    def outcome(call, *arguments):
+        try:
+            return call(*arguments)
+        except BaseException as error:
+            return type(error)  # pytest could not print it
+
+    with execution("night"):
+        assert outcome(given, Thing()) == 1
+        assert isinstance(outcome(lambda: span("of it", thing=Thing())), span)
+        assert outcome(fails) is kind
+    assert [task.status for task in load_execution("last").tasks] == ["succeeded", "failed"]
+
+
+NEAR_THE_LIMIT = """
+    import sys
+    from obs_core import log_metric, span, task
+
+    @task
+    def of_task():
+        return 7
+
+    def of_span():
+        with span("x"):
+            return 7
+
+    def of_attributes():
+        with span("x", a=[1, {"b": 2}]):
+            return 7
+
+    def of_metric():
+        log_metric("m", 1.0)
+        return 7
+
+    def at(depth, call):
+        return call() if depth == 0 else at(depth - 1, call)
+
+    for call in (of_span, of_task, of_attributes, of_metric):
+        if warm:
+            call()
+        for depth in range(sys.getrecursionlimit() - 120, sys.getrecursionlimit() - 9):
+            assert at(depth, call) == 7
+    print("all")
+"""
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_what_is_recorded_where_calls_are_nested_as_deep_as_they_may_be_ends_nothing(folder, monkeypatch, warm):
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+    script = f"warm = {warm}\n{textwrap.dedent(NEAR_THE_LIMIT)}"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.returncode) == ("all\n", 0), done.stderr

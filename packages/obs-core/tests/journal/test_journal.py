@@ -72,8 +72,9 @@ def test_it_says_where_an_exception_was_raised_and_what_caused_it(store: Recordi
 
     with counted_ids(), pytest.raises(RuntimeError), execution("night"):
         parse()
-    ((_, number, chain), (_, root, same)) = [line for line in lines(store, "execution-1") if line[0] == "raised"]
-    assert (number, root, same) == (2, 1, chain)
+    (of_task, of_root) = [line for line in lines(store, "execution-1") if line[0] == "raised"]
+    (_, number, chain, others) = of_task
+    assert (number, others, of_root) == (2, [], ["raised", 1, chain, []])
     line = parse.__wrapped__.__code__.co_firstlineno  # type: ignore[attr-defined]
     assert chain == [
         ["RuntimeError: no such airport", f"{__file__}:{line + 5}"],

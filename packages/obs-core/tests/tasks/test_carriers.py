@@ -284,7 +284,7 @@ def test_a_worker_that_attaches_for_good_time_and_again_keeps_what_it_attached_l
             run.journal.flush(wait=True)  # what waits to be written names where it belongs
         with attach(carried):
             gc.collect()
-            assert len(run.carried or ()) < 10
+            assert len(list(run.carried or ())) < 10
         with span("after the block"):
             pass
 

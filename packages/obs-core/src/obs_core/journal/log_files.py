@@ -182,7 +182,7 @@ class Appended:
 
     def __del__(self) -> None:
         """Give the descriptor back where nobody closed it."""
-        if not sys.is_finalizing():
+        if globals()["sys"] is not None and not sys.is_finalizing():  # None where it is taken apart
             with ignoring(Exception):
                 self.close()
 
@@ -234,6 +234,9 @@ class Uploaded:
 
 # the lines by which others can be checked
 
+_MOST_LOOKS = 8
+"""How many times as many bytes as a log has are looked at, to find out which of them are as they were written."""
+
 _CHECKS = re.compile(rb'^(?:\["check",\d{1,12},\d{1,12},\d{1,12},\d{1,10}\]\n)+', re.MULTILINE)
 
 
@@ -268,16 +271,25 @@ def _parts(content: bytes) -> Iterator[tuple[int, int, int]]:
 
     A part is found though bytes are missing before it, or were added: where it stands is told by where it began, and by
     the lines that check it, which stand right after the last part of theirs in all but a few cases.
+
+    However much the lines that check claim, no more is looked at than `_MOST_LOOKS` times the log; what they claim
+    beyond that counts as not as it was written.
     """
-    shift = 0
+    shift = reached = 0
+    room = _MOST_LOOKS * len(content)
+    view = memoryview(content)
     for group in _CHECKS.finditer(content):
         checks = [tuple(map(int, line[9:-1].split(b","))) for line in group[0].splitlines()]
         after = sum(size for _, size, _, _ in checks)
         for begin, size, said, crc in checks:
             for start in (begin + shift, group.start() - after):
-                if start >= 0 and crc32(content[start : start + size]) == crc:
-                    shift = start - begin
-                    yield start, start + size, said
+                if start < reached or room <= 0:
+                    continue
+                part = view[start : start + size]
+                room -= len(part)
+                if crc32(part) == crc:
+                    shift, reached = start - begin, start + len(part)
+                    yield start, reached, said
                     break
             else:
                 yield -1, -1, said

@@ -198,7 +198,7 @@ def _finish(run: Run, error: BaseException | None) -> None:
     root.ended = clock.wall()
     root.failure = None if error is None else describe_error(error)
     status_line.erase()
-    if not isinstance(error, Terminated):  # others may never answer while a signal is handled
+    if not issubclass(type(error), Terminated):  # others may never answer while a signal is handled
         run.collect(root, ended=True)
         surroundings.write_at_end(run)
     with guarded(f"ending execution {run.name!r}"):

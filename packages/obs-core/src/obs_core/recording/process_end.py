@@ -25,7 +25,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import CodeType, FrameType, TracebackType
-from typing import Any
+from typing import Any, cast
 
 from obs_core.recording.monitoring import give_back, monitoring, tool
 
@@ -50,7 +50,7 @@ def ended_well(error: BaseException | None) -> bool:
 
     That is nothing, ``sys.exit()`` with the code of a success, or the end of a generator that its consumer left.
     """
-    if error is None or (isinstance(error, SystemExit) and exit_status(error) == 0):
+    if error is None or (issubclass(type(error), SystemExit) and exit_status(cast("SystemExit", error)) == 0):
         return True
     return closes_generator(error)
 

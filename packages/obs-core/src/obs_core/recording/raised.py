@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from typing import cast
 
+from obs_core.interruptions import cause_of, context_of, suppresses_context, traceback_of
 from obs_core.provenance import code_name
 from obs_core.text.bounded_repr import describe_error
 
@@ -40,8 +42,8 @@ def raised_at(error: BaseException) -> list[tuple[str, str]]:
 
     A group of exceptions, as `asyncio.TaskGroup` raises it, was caused by the first of them.
     """
-    if isinstance(error, Told):
-        return error.chain
+    if issubclass(type(error), Told):
+        return cast("Told", error).chain
     found: list[tuple[str, str]] = []
     following: BaseException | None = error
     while following is not None and len(found) < _MOST_CAUSES:
@@ -52,24 +54,24 @@ def raised_at(error: BaseException) -> list[tuple[str, str]]:
 
 def others_raised(error: BaseException) -> list[tuple[str, str]]:
     """Return the exceptions of a group that `raised_at` does not tell, at most four; none of any other exception."""
-    if not isinstance(error, BaseExceptionGroup):
+    if not issubclass(type(error), BaseExceptionGroup):
         return []
     others = itertools.islice(_leaves(error), 1, 1 + _MOST_OTHERS)
     return [(describe_error(one), _place(one)) for one in others]
 
 
 def _cause_of(error: BaseException) -> BaseException | None:
-    if isinstance(error, BaseExceptionGroup):
-        return error.exceptions[0]
-    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if issubclass(type(error), BaseExceptionGroup):
+        return cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return cause_of(error) or (None if suppresses_context(error) else context_of(error))
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
     waiting: list[BaseException] = [group]
     while waiting:
         error = waiting.pop()
-        if isinstance(error, BaseExceptionGroup):
-            waiting.extend(reversed(error.exceptions))
+        if issubclass(type(error), BaseExceptionGroup):
+            waiting.extend(reversed(cast("BaseExceptionGroup[BaseException]", error).exceptions))
         else:
             yield error
 
@@ -81,7 +83,7 @@ def _place(error: BaseException) -> str:
 
     Empty if all are obs's own: a decorator refused the call, and the line that does so is nobody's concern.
     """
-    innermost, own, at = "", "", error.__traceback__
+    innermost, own, at = "", "", traceback_of(error)
     while at is not None:
         place = f"{code_name(at.tb_frame.f_code.co_filename)}:{at.tb_lineno}"
         innermost = innermost if place.startswith(_OBS) else place

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from obs_core import clock
-from obs_core.failsafe import keep_away
+from obs_core.failsafe import guarded, keep_away
 from obs_core.interruptions import let_pass
 from obs_core.journal.records import Ref
 from obs_core.recording.here import innermost
@@ -138,7 +138,11 @@ class span:
 
     def __init__(self, name: str, /, **attributes: Any) -> None:
         self.name = name if type(name) is str else as_text(name)
-        self.attributes: dict[str, Any] | None = plain(attributes) if attributes else None
+        try:
+            self.attributes: dict[str, Any] | None = plain(attributes) if attributes else None
+        except RecursionError as error:
+            self.attributes = None
+            keep_away(error, f"keeping the attributes of span {self.name!r}")
         self.task = _NOT_ENTERED
         self.end = 0
         self.over = False
@@ -165,7 +169,10 @@ class span:
         """
         if self.task is not _NOT_ENTERED and not hasattr(self, "_given"):
             self._given = self.attributes
-        self.attributes = {**(self.attributes or {}), **plain(attributes)}
+        try:
+            self.attributes = {**(self.attributes or {}), **plain(attributes)}
+        except RecursionError as error:
+            keep_away(error, f"keeping the attributes of span {self.name!r}")
 
     def __enter__(self) -> span:
         global _read_at, _process_time
@@ -224,7 +231,8 @@ class span:
             else:
                 leave(self, _set)
         except BaseException as failure:
-            self._end_after(failure)
+            with guarded(f"ending span {self.name!r}"):
+                self._end_after(failure)
             keep_away(failure, f"ending span {self.name!r}")
 
     async def __aenter__(self) -> span:

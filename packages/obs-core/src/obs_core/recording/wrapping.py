@@ -13,7 +13,7 @@ from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, Genera
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 from weakref import getweakrefcount
 
-from obs_core.interruptions import ignoring, let_pass
+from obs_core.interruptions import ignoring, let_pass, traceback_of
 from obs_core.recording.scope import Innermost, show
 from obs_core.values.remembered import attribute, underlying
 
@@ -174,7 +174,7 @@ def _wrap_function(function: Callable[..., Any], manage: Manage) -> Callable[...
             _returned(managed, result)
         except BaseException as error:
             try:
-                manager.__exit__(type(error), error, error.__traceback__)
+                manager.__exit__(type(error), error, traceback_of(error))
             except BaseException as late:
                 _end_after(late, managed, error)
                 raise
@@ -380,7 +380,7 @@ class _Unfinished:
             _returned(self._managed, future.result())
             self.__exit__(None, None, None)
         else:
-            self.__exit__(type(error), error, error.__traceback__)
+            self.__exit__(type(error), error, traceback_of(error))
         show(thread, before)
 
 

@@ -221,7 +221,10 @@ class _FolderSegment:
         It runs in forked children too, for what they have of their parent's.
         """
         descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None and not sys.is_finalizing() and file_id(descriptor) == self._file_id:
+        # This module's own names are None once the interpreter has taken it apart.
+        if descriptor is None or globals()["sys"] is None or sys.is_finalizing():
+            return
+        if file_id(descriptor) == self._file_id:
             os.close(descriptor)
 
     def _look_at_file(self, descriptor: int, closely: bool) -> None:

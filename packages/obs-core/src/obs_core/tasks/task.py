@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from obs_core import clock
 from obs_core import settings as environment
 from obs_core.failsafe import guarded, keep_away, strict, warn
-from obs_core.interruptions import interruption
+from obs_core.interruptions import cause_of, interruption, traceback_of
 from obs_core.journal import records
 from obs_core.recording import logs, surroundings, threads, wrapping
 from obs_core.recording.ends import end, leave_part, leave_to_parent, take_part_with
@@ -282,13 +282,16 @@ class _Call:
             sent = interruption(error, sys._getframe())
             if sent is not None:
                 # A timeout that struck while the arguments were drawn ends the task, not the recording of it.
-                self.__exit__(type(sent), sent, sent.__traceback__)
+                self.__exit__(type(sent), sent, traceback_of(sent))
                 if sent is error:
                     raise
-                raise sent from sent.__cause__
+                raise sent from cause_of(sent)
             if strict():
                 raise
-            warn(f"obs cannot record task {self._settings.name!r}: {describe_error(error)}")
+            try:
+                warn(f"obs cannot record task {self._settings.name!r}: {describe_error(error)}")
+            except RecursionError:
+                return self  # there is no room left to tell of it
         return self
 
     def returned(self, result: Any) -> None:
@@ -314,7 +317,8 @@ class _Call:
                 self._leave(task)
                 leave_to_parent(task, error)
         except BaseException as failure:
-            self.end_after(failure, error)
+            with guarded(f"ending task {self._settings.name!r}"):
+                self.end_after(failure, error)
             keep_away(failure, f"ending task {self._settings.name!r}")
 
     def end_after(self, late: BaseException, error: BaseException | None) -> None:
@@ -457,7 +461,7 @@ class _Call:
         What was found out about the exception there is not found out again: it may pass through hundreds of tasks.
         """
         calls: list[tuple[str, int, str]] = []
-        at = error.__traceback__
+        at = traceback_of(error)
         while at is not None:
             code = at.tb_frame.f_code
             if code.co_filename == wrapping.__file__:
