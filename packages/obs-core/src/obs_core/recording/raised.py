@@ -66,7 +66,7 @@ def _cause_of(error: BaseException) -> BaseException | None:
     return cause_of(error) or (None if suppresses_context(error) else context_of(error))
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+def _leaves(group: BaseException) -> Iterator[BaseException]:
     waiting: list[BaseException] = [group]
     while waiting:
         error = waiting.pop()
