@@ -537,12 +537,11 @@ def _in_numbers(compared: Drift) -> dict[str, float]:
 
 
 def _drifted_text(compared: Drift) -> str:
-    by = ", ".join(compared.by)
     parts = [
-        f"{', '.join(map(str, columns[:_NAMED]))} where {by} is {value}"
+        f"{', '.join(map(str, columns[:_NAMED]))} {compared.where(value)}"
         for value, columns in compared.drifted_segments.items()
     ]
-    return "; ".join(filter(None, (_listed(compared.drifted, ", "), _listed(parts, "; "))))
+    return "; ".join(filter(None, (_listed([*map(compared.text_of, compared.drifted)], ", "), _listed(parts, "; "))))
 
 
 def _listed(found: Sequence[Any], between: str) -> str:
