@@ -453,6 +453,17 @@ def test_expectations_that_mean_nothing_are_refused(make: Any, error: type[Excep
         make()
 
 
+@pytest.mark.parametrize(("most", "passed"), [(0.25, True), (0.2, False)])
+def test_the_mean_of_booleans_is_the_share_that_is_true(most: float, passed: bool) -> None:
+    (verdict,) = check({"flag": [True, False, None, False, False]}, expect("flag").mean(at_most=most))
+    assert (verdict.passed, verdict.certain, verdict.found) == (passed, True, "0.25")
+
+
+def test_the_mean_of_booleans_among_others_is_not_known() -> None:
+    (verdict,) = check({"flag": [True, False, "x", False]}, expect("flag").mean(at_most=1))
+    assert not verdict.passed
+
+
 def test_checked_says_what_failed() -> None:
     checked = check(FLIGHTS, [expect.rows(at_least=1), expect("delay").present()])
     assert not checked.passed

@@ -12,7 +12,7 @@ from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.journal.log_reader import read_log
 from obs_core.journal.reader import segment_names
-from obs_core.model import ExecutionView, SpanTable, Status, TaskView
+from obs_core.model import SpanTable, Status, TaskView
 from obs_core.provenance import command_name
 from obs_core.reading.changes.change import Change
 from obs_core.reading.endings import Cause, Ending, Memory, ending_of, writer_that_ended

@@ -159,7 +159,7 @@ def changed_checks(before: Side, after: Side) -> Iterator[Change]:
             task=task,
             after_task=_last_id(after, task),
             before_task=_last_id(before, task),
-            weight={"failed": 92, "warned": 72}.get(outcomes[1], 30) if worse else 42 if outcomes[0] != outcomes[1] else 38,
+            weight={"failed": 92, "warned": 72}.get(outcomes[1], 30) if worse else 42,
         )
 
 
