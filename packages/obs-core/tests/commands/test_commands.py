@@ -284,7 +284,7 @@ def test_show_as_text_leaves_out_controls_and_what_a_browser_hides_and_lists_no_
         bar = (
             '<div class="bar"><b>Rows</b><span class="note">3 lines</span><button data-copy="code">Copy</button></div>'
         )
-        bar += '<label>sorted by <select><option>name</option></select></label><label><input type="checkbox"> new</label>'
+        bar += "<label>sorted by <select><option>name</option></select></label><label><input> new</label>"
         Deck("Rows").append(f'{bar}<p><span>seen</span><span class="path" hidden>/home/x.py</span></p>')
 
     with execution("flights", store=folder):
