@@ -356,6 +356,23 @@ def test_a_file_is_a_reference(store: RecordingStore, tmp_path: Any) -> None:
             make_clean(reference=pinned, on_drift="warn")(AFTER)
 
 
+@pytest.mark.parametrize("on_failure", ["warn", None])
+def test_a_call_that_was_not_as_expected_is_no_reference_of_later_ones(
+    store: RecordingStore, on_failure: str | None
+) -> None:
+    clean = make_clean(expect=expect("delay").present(), on_failure=on_failure)
+    good, bad = pd.DataFrame({"delay": [3.0] * 9}), pd.DataFrame({"delay": [3.0, None, None]})
+    ids, references = [], []
+    for data in (bad, good, bad, good):
+        with execution("flights") as run, warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExpectationWarning)
+            clean(data)
+        ids.append(run.id)
+        found = re.search(r"Compared with execution ([\w-]+)", decks(store)["Data Profile: flights"])
+        references.append(found and found[1])
+    assert references == [None, ids[0], ids[1], ids[1]]  # the first is better than none
+
+
 def test_what_changed_since_the_last_good_run_names_the_columns(store: RecordingStore) -> None:
     @task(deck_fields=())
     @profile_data()

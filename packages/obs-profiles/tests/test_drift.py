@@ -403,6 +403,25 @@ def test_what_drifted_in_a_segment_alone_is_told_apart() -> None:
     assert not found.passed
 
 
+def test_a_column_that_drifted_slightly_names_the_segment_where_it_drifted_far() -> None:
+    before = {"origin": ["BOS"] * 100 + ["JFK"] * 9_900, "delay": [1] * 10_000}
+    after = {**before, "delay": [5] * 100 + [1] * 9_900}
+    found = drift(profile(before, by="origin"), profile(after, by="origin"))
+    (delay,) = found.drifted
+    farthest = found.farthest(delay)
+    assert farthest is not None
+    assert (farthest[0], delay.severity, farthest[1].severity) == ("BOS", "slight", "strong")
+    assert found.text_of(delay) == "delay (0.07; 1.00 where origin is BOS)"
+    assert "delay farthest where origin is BOS (1.00)" in found._repr_html_()
+    assert found.farthest(found.column("origin")) is None
+
+
+def test_a_column_that_drifted_alike_everywhere_names_no_segment() -> None:
+    before = {"origin": ["BOS", "JFK"] * 500, "delay": [1] * 1_000}
+    found = drift(profile(before, by="origin"), profile({**before, "delay": [1, 1, 5, 5] * 250}, by="origin"))
+    assert [found.text_of(column) for column in found.drifted] == ["delay (0.54)"]
+
+
 def test_no_rows_where_there_were_some_is_no_pass() -> None:
     found = drift({"it": [1.0]}, {"it": []})
     assert (found.emptied, found.passed, found.drifted) == (True, False, [])

@@ -430,8 +430,8 @@ def test_more_values_than_are_counted_are_no_proof() -> None:
         (lambda: expect("it").missing(at_most="0.5"), TypeError, "not str: '0.5'"),  # type: ignore[arg-type]
         (lambda: expect("it").missing(at_most=5), ValueError, "a share, from 0 to 1, not 5"),
         (lambda: expect("it").between(math.nan, 3), ValueError, "not NaN"),
-        (lambda: expect("it").between(0, 10**400), ValueError, "that a float reaches, up to 1.8e308"),
-        (lambda: expect("it").mean(at_most=decimal.Decimal("1e500")), ValueError, "that a float reaches"),  # type: ignore[arg-type]
+        (lambda: expect("it").between(0, 10**400), ValueError, "within a float's range, up to 1.8e308"),
+        (lambda: expect("it").mean(at_most=decimal.Decimal("1e500")), ValueError, "within a float's range"),  # type: ignore[arg-type]
         (lambda: expect("it").between(None, decimal.Decimal("sNaN")), ValueError, "not sNaN"),
         (lambda: expect("it").between(EARLIEST, None), ValueError, r"1 to 9999, in UTC, and 0001-01-01 .*05:00 is not"),
         (lambda: expect("it").between(None, np.datetime64("20000-01-01")), ValueError, "years 1 to 9999"),  # type: ignore[arg-type]
@@ -451,6 +451,17 @@ def test_more_values_than_are_counted_are_no_proof() -> None:
 def test_expectations_that_mean_nothing_are_refused(make: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         make()
+
+
+@pytest.mark.parametrize(("most", "passed"), [(0.25, True), (0.2, False)])
+def test_the_mean_of_booleans_is_the_share_that_is_true(most: float, passed: bool) -> None:
+    (verdict,) = check({"flag": [True, False, None, False, False]}, expect("flag").mean(at_most=most))
+    assert (verdict.passed, verdict.certain, verdict.found) == (passed, True, "0.25")
+
+
+def test_the_mean_of_booleans_among_others_is_not_known() -> None:
+    (verdict,) = check({"flag": [True, False, "x", False]}, expect("flag").mean(at_most=1))
+    assert not verdict.passed
 
 
 def test_checked_says_what_failed() -> None:

@@ -12,6 +12,7 @@ import pytest
 from obs_core import Deck, load_execution, task
 from obs_core.rendering import render
 from obs_core.testing import RecordingStore, RendererContract
+from obs_core.text.verdicts import verdicts_in
 from obs_profiles import CheckedRenderer, DriftRenderer, ProfileTransformer, check, drift, expect, profile
 from obs_profiles.pages import profile_html
 from obs_profiles.wording import duration_text, number_text, rough_time_text, share_text, time_text
@@ -151,6 +152,18 @@ def test_expectations_that_failed_are_first() -> None:
     page = text_of(check(mixed(), [expect.rows(at_least=1), expect("word").among("EWR")])._repr_html_())
     assert "1 of 2 failed" in page
     assert page.index("word") < page.index("(the whole data set)")
+
+
+def test_the_verdict_names_the_first_expectations_that_failed_with_what_was_found() -> None:
+    expected = [expect.rows(at_least=1), *(expect(name).missing(at_most=0) for name in ("a", "b", "c"))]
+    checked = check({"a": [1, None], "b": [None, None], "c": [1, None]}, expected)
+    assert verdicts_in(checked._repr_html_()) == [
+        (
+            "failed",
+            "Expectations: 3 of 4 failed: a: missing ≤ 0 %, found 50.0 %; b: missing ≤ 0 %, found 100 %; and 1 more",
+        )
+    ]
+    assert verdicts_in(check({"a": [1]}, expected[:2])._repr_html_()) == [("passed", "Expectations: All passed")]
 
 
 def test_decks_and_notebooks_draw_profiles_and_comparisons(store: RecordingStore) -> None:

@@ -374,11 +374,19 @@ def test_profiles_tell_how_they_differ() -> None:
     after = profile(pd.DataFrame({"origin": ["EWR"] * 100 + ["JFK"] * 900, "gate": range(1_000)}))
     told = {where: (was, now) for where, was, now in ProfileTransformer().differences(before, after)}
     assert told == {
-        "column delay": ("integer", None),
+        "column delay": ("integer", "removed"),
         "column gate": (None, "integer"),
         "column origin": ("EWR: 90.0 %", "EWR: 10.0 %"),
     }
     assert list(ProfileTransformer().differences(before, before)) == []
+
+
+@pytest.mark.parametrize("share", [200, 20], ids=["in the segment alone", "farther in the segment"])
+def test_profiles_tell_where_a_column_drifted_farthest(share: int) -> None:
+    frame = pd.DataFrame({"origin": (["BOS"] + ["JFK"] * (share - 1)) * (20_000 // share), "state": "late"})
+    moved = frame.assign(state=frame.state.where(frame.origin != "BOS", "early"))
+    told = list(ProfileTransformer().differences(profile(frame, by="origin"), profile(moved, by="origin")))
+    assert told == [("column state where origin is BOS", "early: 0 %", "early: 100 %")]
 
 
 class TestProfileTransformer(TransformerContract):

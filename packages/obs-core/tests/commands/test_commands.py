@@ -276,7 +276,7 @@ def test_show_as_text_tells_the_lines_that_a_task_logged(folder: Path, capsys: p
     assert capsys.readouterr().out.endswith("\n[Logs]\nWARNING 7 rows < 8 & dropped\njoined\n")
 
 
-def test_show_as_text_leaves_out_what_a_browser_hides_and_lists_no_dependencies(
+def test_show_as_text_leaves_out_controls_and_what_a_browser_hides_and_lists_no_dependencies(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     @task
@@ -284,6 +284,7 @@ def test_show_as_text_leaves_out_what_a_browser_hides_and_lists_no_dependencies(
         bar = (
             '<div class="bar"><b>Rows</b><span class="note">3 lines</span><button data-copy="code">Copy</button></div>'
         )
+        bar += "<label>sorted by <select><option>name</option></select></label><label><input> new</label>"
         Deck("Rows").append(f'{bar}<p><span>seen</span><span class="path" hidden>/home/x.py</span></p>')
 
     with execution("flights", store=folder):

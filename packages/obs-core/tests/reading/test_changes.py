@@ -239,6 +239,18 @@ def test_checks() -> None:
     assert changes.found[0].kind == "check"
 
 
+def test_a_check_that_warned_before_and_finds_something_else_is_a_change() -> None:
+    run(lambda: look("warned", "4 of 18 columns"))
+    changes = run(lambda: look("warned", "delay where origin is BOS")).changes()
+    assert told(changes, "check") == [
+        ("look: Checked", "warned: 4 of 18 columns", "warned: delay where origin is BOS"),
+    ]
+    assert "checks" not in changes.same
+    again = run(lambda: look("warned", "delay where origin is BOS")).changes()
+    assert told(again, "check") == []
+    assert "checks" in again.same
+
+
 @task
 def look_at(*marks: tuple[Any, str]) -> None:
     Deck("Checked").append("".join(verdict_mark(outcome, what) for outcome, what in marks))

@@ -502,6 +502,20 @@ def test_of_a_good_execution_checks_that_failed_or_warned_are_told(folder: Path)
     assert "Rows" not in paragraph
 
 
+def test_a_check_of_an_execution_of_several_tasks_is_told_with_its_task(folder: Path) -> None:
+    @task
+    def checked() -> None:
+        Deck("Rules").append(verdict_mark("failed", "1 of 5 failed"))
+
+    @task
+    def loaded() -> None: ...
+
+    with execution("checks", store=folder):
+        loaded()
+        checked()
+    assert "The check 'Rules' of checked failed: 1 of 5 failed." in newest(folder).paragraph
+
+
 def test_a_good_execution_is_compared_once_there_is_another(folder: Path) -> None:
     for number in range(2):
         with execution("train", store=folder):

@@ -99,7 +99,7 @@ class _Call:
 class profile_data(TaskDecorator):
     """Profile the frames that a task takes and returns, keep the profiles, and show what drifted since the last time.
 
-    The reference is what the last successful call of the same task had, in any execution of the store, unless one is
+    The reference is what the last good call of the same task had, in any execution of the store, unless one is
     pinned; a frame without rows is never one. Each frame has a deck "Data Profile: <argument>", also those in tuples,
     lists, sets and mappings: "Data Profile: frames[0]". In an annotation, ``flights: Annotated[DataFrame,
     profile_data()]``, it is about that argument (or result) alone.
@@ -403,7 +403,9 @@ class profile_data(TaskDecorator):
         if reference is not None and not problem:
             problem = self._missing_segments(reference, known)
         with guarded(f"keeping the profile of {place.text(call)}", call.note):
-            call.keep(artifact, known, as_last=known.rows > 0)
+            # What is not as expected is no measure for later calls, unless there is no other.
+            is_measure = known.rows > 0 and (checked.passed or reference is None)
+            call.keep(artifact, known, as_last=is_measure)
             if compared is not None:
                 call.keep(f"drift: {place.name}", _in_numbers(compared), as_last=False)
         if call.context.enable_deck:
@@ -537,12 +539,11 @@ def _in_numbers(compared: Drift) -> dict[str, float]:
 
 
 def _drifted_text(compared: Drift) -> str:
-    by = ", ".join(compared.by)
     parts = [
-        f"{', '.join(map(str, columns[:_NAMED]))} where {by} is {value}"
+        f"{', '.join(map(str, columns[:_NAMED]))} {compared.where(value)}"
         for value, columns in compared.drifted_segments.items()
     ]
-    return "; ".join(filter(None, (_listed(compared.drifted, ", "), _listed(parts, "; "))))
+    return "; ".join(filter(None, (_listed([*map(compared.text_of, compared.drifted)], ", "), _listed(parts, "; "))))
 
 
 def _listed(found: Sequence[Any], between: str) -> str:

@@ -102,7 +102,7 @@ class ColumnExpectations:
         return Expectation(self._column, "among", values=values)
 
     def mean(self, *, at_least: float | None = None, at_most: float | None = None) -> Expectation:
-        """Expect a mean within limits."""
+        """Expect a mean within limits: of booleans, the share that is true."""
         return self._made("mean", at_least, at_most)
 
     def deviation(self, *, at_least: float | None = None, at_most: float | None = None) -> Expectation:
@@ -335,6 +335,8 @@ def _missing(column: ColumnProfile, _: Expectation) -> _Found:
 
 
 def _mean(column: ColumnProfile, _: Expectation) -> _Found | None:
+    if column.types.keys() == {"boolean"}:
+        return _exactly(column.true / column.types["boolean"])
     known, (below, above) = _known(column), _infinities(column)
     if below or above:
         return _exactly(math.nan if below and above else math.inf if above else -math.inf)

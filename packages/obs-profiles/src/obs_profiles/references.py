@@ -86,7 +86,7 @@ def reference_for(call: TaskCall, reference: Any, artifact: str) -> Reference | 
 
     Args:
         call: The call that has the data.
-        reference: What is pinned for it; None for what the last successful call had.
+        reference: What is pinned for it; None for what the last good call had.
         artifact: The name under which profiles of it are kept.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any
 
 from obs_core import TypeTransformer
 from obs_core.text.numbers import count, share
-from obs_profiles.comparison import Drift, drift
+from obs_profiles.comparison import ColumnDrift, Drift, drift
 from obs_profiles.expectations import Checked
 from obs_profiles.pages import checked_html, drift_html, profile_html
 from obs_profiles.profiles import Profile
@@ -39,20 +39,20 @@ class ProfileTransformer(TypeTransformer[Profile]):
         return Profile.from_bytes(data)
 
     def differences(self, before: Profile, after: Profile) -> Iterator[tuple[str, str | None, str | None]]:
-        """Tell which columns drifted, the farthest first, and what of them moved most.
+        """Tell which columns drifted, the farthest first, and what of them moved most; in a segment, if farther there.
 
         Args:
             before: The profile of an earlier execution.
             after: That of a later one.
         """
-        for column in drift(before, after).drifted:
-            moved = column.facets[0].movements[0] if column.facets and column.facets[0].movements else None
+        for where, column in _told(drift(before, after)):
+            moved = column.movements[0] if column.movements else None
             if column.reference is None or column.current is None or moved is None:
-                here = [None if side is None else side.kind for side in (column.reference, column.current)]
-                yield f"column {column.name}", here[0], here[1]
+                was, now = (None if side is None else side.kind for side in (column.reference, column.current))
+                yield f"column {column.name}", was, "removed" if now is None else now
             else:
                 shares = [f"{moved.what}: {share(part, 1)}" for part in (moved.before, moved.after)]
-                yield f"column {column.name}", shares[0], shares[1]
+                yield f"column {column.name}{where}", shares[0], shares[1]
         if before.rows != after.rows:
             yield "rows", count(before.rows), count(after.rows)
 
@@ -65,6 +65,17 @@ class ProfileTransformer(TypeTransformer[Profile]):
         if not isinstance(value, Profile):
             raise TypeError(f"ProfileTransformer takes a Profile, not {type(value).__name__}")
         return profile_html(value)
+
+
+def _told(found: Drift) -> list[tuple[str, ColumnDrift]]:
+    """Return the columns that drifted, those that came or went first, each where it drifted farthest."""
+    told = []
+    for column in found:
+        if (worst := found.farthest(column)) is not None:
+            told.append((f" {found.where(worst[0])}", worst[1]))
+        elif column.drifted:
+            told.append(("", column))
+    return sorted(told, key=lambda one: -2.0 if one[1].distance is None else -one[1].distance)
 
 
 class DriftRenderer:

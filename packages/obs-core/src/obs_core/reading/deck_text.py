@@ -27,10 +27,11 @@ _FEWER_LINES = {"Dependencies": 1}
 
 _NOT_READ = re.compile(
     r"<(script|style|svg|noscript|option)\b.*?(?:</\1\s*>|$)"
-    r"|<(span|button)\b(?=[^>]{0,200}\s(?:hidden|data-copy)[\s=>])[^>]{0,200}>.{0,2000}?</\2\s*>",
+    r"|<(span|button)\b(?=[^>]{0,200}\s(?:hidden|data-copy)[\s=>])[^>]{0,200}>.{0,2000}?</\2\s*>"
+    r"|<label\b[^>]{0,200}>[^<]{0,200}<(?:input|select)\b.{0,2000}?</label\s*>",
     re.DOTALL | re.IGNORECASE,
 )
-"""What a browser does not show, and its buttons that copy."""
+"""What a browser does not show, its buttons that copy, and controls with their labels: text does not have them."""
 
 _NEW_LINE = re.compile(r"</?(?:tr|p|div|li|h[1-6]|pre|br|summary|details|table|dl|ul|ol)\b[^>]{0,200}>", re.IGNORECASE)
 

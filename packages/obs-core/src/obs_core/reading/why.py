@@ -12,7 +12,7 @@ from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.journal.log_reader import read_log
 from obs_core.journal.reader import segment_names
-from obs_core.model import ExecutionView, SpanTable, Status, TaskView
+from obs_core.model import SpanTable, Status, TaskView
 from obs_core.provenance import command_name
 from obs_core.reading.changes.change import Change
 from obs_core.reading.endings import Cause, Ending, Memory, ending_of, writer_that_ended
@@ -181,7 +181,7 @@ def why(store: Store, assembly: Assembly, spans: Sequence[SpanAtEnd] | None = No
         evidence=ending.evidence,
     )
     if view.status == "succeeded":
-        found.paragraph = " ".join(_of_a_success(view, last_success(store, assembly)))
+        found.paragraph = " ".join(_of_a_success(assembly, last_success(store, assembly)))
         return found
     task = _failed_task(assembly) if view.status == "failed" else None
     if task is None:
@@ -256,14 +256,30 @@ def _loops_of(assembly: Assembly, task: TaskView | None) -> Iterator[str]:
                 yield f"{bar.name or 'progress'}: {bar.told()}"
 
 
-def _of_a_success(view: ExecutionView, good: LastSuccess | None) -> Iterator[str]:
+def _of_a_success(assembly: Assembly, good: LastSuccess | None) -> Iterator[str]:
+    view = assembly.view
     yield f"{_named(view.name)} succeeded after {format_duration(view.duration)}."
     checks = view.verdicts
     for outcome, what, found in checks.said[:_MOST_WITHIN_TOLD]:
         if outcome != "passed":
-            yield _sentence(f"The check {what!r} {outcome}{f': {found}' if found else ''}")
+            where = _where_checked(assembly, outcome, what, found)
+            yield _sentence(f"The check {what!r}{where} {outcome}{f': {found}' if found else ''}")
     if good is not None:
         yield f"{command_name()} diff {view.id} shows what is different from the last good run."
+
+
+def _where_checked(assembly: Assembly, outcome: str, what: str, found: str) -> str:
+    """Name the tasks in which a check found something, where there are several to choose from."""
+    tasks = assembly.tasks
+    names = dict.fromkeys(
+        task.name
+        for task in tasks
+        if any((one.outcome, one.name, one.found) == (outcome, what, found) for one in assembly.verdicts_of(task.id))
+    )
+    if not names or len({task.name for task in tasks}) == 1:
+        return ""
+    more = f" and {len(names) - _MOST_WITHIN_TOLD:,} more" if len(names) > _MOST_WITHIN_TOLD else ""
+    return f" of {', '.join([*names][:_MOST_WITHIN_TOLD])}{more}"
 
 
 def _runs_within(store: Store, execution_id: str) -> Iterable[str]:

@@ -42,7 +42,7 @@ def verdict_mark(outcome: Outcome, what: str = "") -> str:
     if outcome not in OUTCOMES:
         raise ValueError(f"a verdict is 'passed', 'warned' or 'failed', not {outcome!r}")
     # Two dashes, or one at the end, would end the comment early.
-    said = masked_text(what, _LONGEST).translate(_NOT_IN_COMMENT).replace("--", "- -").strip(" -")
+    said = masked_text(what, _LONGEST).translate(_NOT_IN_COMMENT).replace("--", "\N{EN DASH}" * 2).strip(" -")
     return f"{_BEGINNING}{outcome}{' ' if said else ''}{said}-->"
 
 

@@ -106,13 +106,49 @@ class PlainDrift(Sequence[ColumnDrift]):
 
     @property
     def drifted_segments(self) -> dict[str, list[ColumnDrift]]:
-        """The columns that drifted in a segment and not in the whole, by the segment."""
+        """The columns that drifted in a segment and not in the whole, by the segment; see `farthest` for the others."""
         known = {column.name for column in self.drifted}
         found = {
             value: [column for column in segment.drifted if column.name not in known]
             for value, segment in self.segments.items()
         }
         return {value: columns for value, columns in found.items() if columns}
+
+    def farthest(self, column: ColumnDrift) -> tuple[str, ColumnDrift] | None:
+        """Return the segment where a column drifted farthest, and what became of it there.
+
+        Args:
+            column: One of `columns`.
+
+        Returns:
+            The segment's value and the column in it; None if the column drifted in none, or in none farther than in the
+            whole by more than its threshold.
+        """
+        if column.drifted and column.distance is None:
+            return None
+        known = column.distance + column.threshold if column.drifted and column.distance is not None else -1.0
+        found = [
+            (one.distance, value, one)
+            for value, segment in self.segments.items()
+            for one in segment.drifted
+            if one.name == column.name and one.distance is not None and one.distance > known
+        ]
+        if not found:
+            return None
+        _, value, one = max(found, key=lambda each: each[0])  # of several, the one with the most rows
+        return value, one
+
+    def where(self, value: str) -> str:
+        """Name a segment: ``where origin is BOS``."""
+        return mask(f"where {', '.join(self.by)} is {value}")
+
+    def text_of(self, column: ColumnDrift) -> str:
+        """Say how far a column drifted, and where farther: ``delay (0.07; 0.91 where origin is BOS)``."""
+        found = self.farthest(column) if column.drifted else None
+        if found is None or column.distance is None:
+            return str(column)
+        value, one = found
+        return f"{mask(column.name)} ({column.distance:.2f}; {one.distance:.2f} {self.where(value)})"
 
     @property
     def passed(self) -> bool:
@@ -145,5 +181,5 @@ class PlainDrift(Sequence[ColumnDrift]):
         return iter(self.columns)
 
     def __repr__(self) -> str:
-        named = ", ".join(map(str, self.drifted[:5]))
+        named = ", ".join(map(self.text_of, self.drifted[:5]))
         return f"<Drift: {len(self.drifted)} of {len(self.columns)} columns{': ' if named else ''}{named}>"

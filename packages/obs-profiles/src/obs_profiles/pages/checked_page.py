@@ -12,6 +12,7 @@ from obs_profiles.wording import visible
 
 __all__ = ["checked_html"]
 
+_NAMED = 2
 _HEADS = ("Column", "Result", "Expected", "Found")
 _ORDERS = (("order", "result"), ("name", "name"))
 
@@ -33,7 +34,8 @@ def checked_html(verdicts: Sequence[Verdict], rows: int, *, title: str = "Expect
     ordered = sorted(verdicts, key=lambda verdict: (verdict.passed, verdict.certain))
     lines = "".join(_row(verdict, place) for place, verdict in enumerate(ordered))
     heads = "".join(f"<div>{head}</div>" for head in _HEADS)
-    mark = verdict_mark("failed" if failed else "passed", f"{title}: {word}") if verdicts else ""
+    named = _named([verdict for verdict in ordered if not verdict.passed])
+    mark = verdict_mark("failed" if failed else "passed", f"{title}: {word}{named}") if verdicts else ""
     return page(
         mark,
         about(title, pill),
@@ -41,6 +43,19 @@ def checked_html(verdicts: Sequence[Verdict], rows: int, *, title: str = "Expect
         f'<div class="rows checked"><div class="heads line">{heads}</div>{lines}</div>' if verdicts else "",
         script=len(verdicts) > 1,
     )
+
+
+def _named(failed: Sequence[Verdict]) -> str:
+    """Name the first that failed, with what was found, for whoever reads what the check says and not the page."""
+    if not failed:
+        return ""
+    texts = []
+    for verdict in failed[:_NAMED]:
+        column = f"{visible(verdict.expectation.column)}: " if verdict.expectation.column else ""
+        expected = verdict.expected or str(verdict.expectation)
+        texts.append(f"{column}{visible(expected)}, found {visible(verdict.found)}")
+    more = f"; and {len(failed) - _NAMED:,} more" if len(failed) > _NAMED else ""
+    return f": {'; '.join(texts)}{more}"
 
 
 def _row(verdict: Verdict, place: int) -> str:

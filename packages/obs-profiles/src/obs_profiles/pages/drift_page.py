@@ -18,6 +18,7 @@ __all__ = ["drift_html", "not_compared_html"]
 _HEADS = ("Column", "Drift", "Distribution", "What moved")
 _ORDERS = (("order", "drift"), ("name", "name"), ("missing", "missing"))
 _KEYS = (("reference", "reference"), ("current", "current"))
+_NAMED = 5
 _SHOWN = 8
 _HEAT_COLUMNS = 12
 _SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
@@ -49,7 +50,7 @@ def drift_html(drift: PlainDrift, *, title: str = "Drift", compared: str = "") -
         for place, column in enumerate(drift)
     )
     heads = "".join(f"<div>{head}</div>" for head in _HEADS)
-    verdict = f'<b class="pill {"good" if drift.passed else "bad"}">{escape(word)}</b>'
+    verdict = f'<b class="pill {"good" if drift.passed else "bad"}">{escape(word)}</b>{_named(drift)}'
     return page(
         verdict_mark("passed" if drift.passed else "warned", f"{title}: {word}"),
         about(title, f"{verdict} {escape(compared)}"),
@@ -88,9 +89,20 @@ def _word(drift: PlainDrift) -> str:
     if segments:
         names = sorted({column.name for columns in segments.values() for column in columns})
         named = visible(names[0]) if len(names) == 1 else f"{len(names):,} columns"
-        where = f"where {', '.join(drift.by)} is {next(iter(segments))}" if len(segments) == 1 else ""
+        where = drift.where(next(iter(segments))) if len(segments) == 1 else ""
         parts.append(f"{named} drifted {visible(where) or f'in {len(segments):,} of {len(drift.segments):,} segments'}")
+    worst = [(column, found) for column in drift.drifted if (found := drift.farthest(column)) is not None]
+    if worst:
+        column, (value, there) = max(worst, key=lambda one: one[1][1].distance or 0.0)
+        parts.append(f"{visible(column.name)} farthest {visible(drift.where(value))} ({there.distance:.2f})")
     return "; ".join(parts) or "No drift"
+
+
+def _named(drift: PlainDrift) -> str:
+    """Name the first columns that drifted, so that whoever reads the beginning alone knows which."""
+    named = [visible(drift.text_of(column)) for column in drift.drifted[:_NAMED]]
+    more = f" and {len(drift.drifted) - _NAMED:,} more" if len(drift.drifted) > _NAMED else ""
+    return f"<span>{escape(', '.join(named) + more)}</span>" if named else ""
 
 
 def _totals(drift: PlainDrift) -> Iterator[tuple[str, str, str]]:

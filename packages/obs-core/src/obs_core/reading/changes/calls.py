@@ -145,7 +145,7 @@ def changed_checks(before: Side, after: Side) -> Iterator[Change]:
     was, now = _checks(before), _checks(after)
     for key, old, new in _paired(was, now):
         outcomes = ["" if one is None else one.outcome for one in (old, new)]
-        if outcomes[0] == outcomes[1]:
+        if outcomes[0] == outcomes[1] and not _is_another_finding(old, new):
             continue
         if new is None and after.view.status != "succeeded":
             continue
@@ -161,6 +161,13 @@ def changed_checks(before: Side, after: Side) -> Iterator[Change]:
             before_task=_last_id(before, task),
             weight={"failed": 92, "warned": 72}.get(outcomes[1], 30) if worse else 42,
         )
+
+
+def _is_another_finding(old: Verdict | None, new: Verdict | None) -> bool:
+    """Tell whether a check that did not pass, nor did before, found something else."""
+    if old is None or new is None or "passed" in (old.outcome, new.outcome):
+        return False
+    return old.found != new.found
 
 
 def _checks(side: Side) -> dict[tuple[str, str], dict[str, Verdict]]:
