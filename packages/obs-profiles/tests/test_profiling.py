@@ -14,6 +14,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -616,8 +617,8 @@ def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch: pytest.Monkey
     deep = b"\x83\xa4rows\0\xa7columns\x90\xa4made" + b"\x91" * 100_000
     with pytest.raises(ProfileFormatError, match="damaged"):
         Profile.from_bytes(b"OBSP\x02" + zlib.compress(deep))
-    many = header + b"\xdd" + (20_000).to_bytes(4, "big") + name * 20_000
-    with pytest.raises(ProfileFormatError, match=r"20,000 columns in all segments, of which so small a file"):
+    many = header + b"\xdd" + (40_000).to_bytes(4, "big") + name * 40_000
+    with pytest.raises(ProfileFormatError, match=r"40,000 columns in all segments, of which so small a file"):
         Profile.from_bytes(b"OBSP\x02" + zlib.compress(many))
     lists: list[dict[str, Any]] = [
         {"numbers": {"least": 0, "most": 0, "count": 0, "mean": 0.0, "frequent": {"counts": [1] * 9_000}}},
@@ -627,9 +628,40 @@ def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch: pytest.Monkey
         content = msgspec.msgpack.encode({"rows": 1, "columns": [{"name": "", "rows": 1} | column]})
         with pytest.raises(ProfileFormatError, match="of length <="):
             Profile.from_bytes(b"OBSP\x02" + zlib.compress(content))
-    monkeypatch.setattr("obs_profiles.files.reading._MOST", 1 << 20)
+    monkeypatch.setattr("obs_profiles.files.bounds._MOST", 1 << 20)
     with pytest.raises(ProfileFormatError, match="cut off, or too large"):
         Profile.from_bytes(b"OBSP\x02" + zlib.compress(bytes(2**20 + 1)))
+
+
+@pytest.mark.parametrize(
+    "names", [["a" * 30_000_000], [f"{number}{'a' * 200_000}" for number in range(200)]], ids=["one", "many"]
+)
+def test_long_names_are_read_again(names: list[str]) -> None:
+    known = profile({name: [1] for name in names})
+    assert list(Profile.from_bytes(known.to_bytes())) == names
+
+
+def test_many_columns_by_many_segments_are_read_again() -> None:
+    empty = profile({"": [None]})[""]
+    columns = {name: replace(empty, name=name) for name in (f"feature_{number}" for number in range(1_300))}
+    known = Profile(columns, 1, segments={f"s{number}": Profile(columns, 1) for number in range(50)}, by=("feature_0",))
+    assert len(Profile.from_bytes(known.to_bytes()).segments) == 50
+
+
+def test_what_no_file_takes_is_refused_when_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = profile({"": [None]})[""]
+    wide = Profile({str(number): empty for number in range(65_537)}, 1)
+    with pytest.raises(ProfileFormatError, match="has 65,537 columns, and a file takes 65,536"):
+        wide.save(tmp_path / "wide.profile")
+    assert not list(tmp_path.iterdir())
+    narrow = Profile({str(number): empty for number in range(11_000)}, 1)
+    with pytest.raises(ProfileFormatError, match="has 561,000 columns with those of its segments"):
+        Profile(narrow.columns, 1, segments={str(number): narrow for number in range(50)}, by=("0",)).to_bytes()
+    with pytest.raises(ProfileFormatError, match="has 65 columns that it is by"):
+        Profile({}, 1, by=tuple(map(str, range(65)))).to_bytes()
+    monkeypatch.setattr("obs_profiles.files.bounds._MOST", 100)
+    with pytest.raises(ProfileFormatError, match=r"this profile has [\d,]+ bytes, and a file takes 100"):
+        profile({"a": range(100)}).to_bytes()
 
 
 def test_a_file_of_this_version_is_read_for_ever() -> None:

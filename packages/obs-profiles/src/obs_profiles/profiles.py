@@ -11,7 +11,7 @@ from typing import Any
 from obs_profiles.column_profiles import ColumnProfile, DistinctCount, NumberProfile, TextProfile, TimeProfile
 from obs_profiles.damage import ProfileFormatError
 from obs_profiles.files.reading import is_profile, read
-from obs_profiles.files.writing import written
+from obs_profiles.files.writing import content_of, written
 from obs_profiles.merging import merged
 from obs_profiles.plain_profiles import PlainProfile
 from obs_profiles.sketches.frequent import CAPACITY
@@ -53,7 +53,7 @@ class Profile(PlainProfile):
         return merge([self, other])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Profile) and self.to_bytes() == other.to_bytes()
+        return isinstance(other, Profile) and content_of(self) == content_of(other)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -69,7 +69,11 @@ class Profile(PlainProfile):
         return profile_html(self)
 
     def to_bytes(self) -> bytes:
-        """Write the profile; docs/profiles.md tells how. `from_bytes` reads it."""
+        """Write the profile; docs/profiles.md tells how. `from_bytes` reads it.
+
+        Raises:
+            ProfileFormatError: It is larger than what a file takes, as that of 100,000 columns is.
+        """
         return written(self)
 
     @staticmethod
@@ -90,6 +94,7 @@ class Profile(PlainProfile):
             path: The file; one that is there is replaced.
 
         Raises:
+            ProfileFormatError: It is larger than what a file takes, as that of 100,000 columns is.
             OSError: It cannot be written.
 
         Examples:
