@@ -7,6 +7,7 @@ import decimal
 import functools
 import itertools
 import math
+import os
 import pickle
 import random as random_module
 import subprocess
@@ -682,6 +683,26 @@ def test_a_field_of_a_newer_version_is_skipped() -> None:
     record = msgspec.msgpack.decode(zlib.decompress(known.to_bytes()[5:]))
     record["invented"] = record["columns"][0]["invented"] = {"x": 1}
     assert Profile.from_bytes(b"OBSP\x02" + zlib.compress(msgspec.msgpack.encode(record))) == known
+
+
+def test_sets_look_the_same_in_every_process() -> None:
+    source = (
+        "import dataclasses, obs_profiles as o\n"
+        "@dataclasses.dataclass\n"
+        "class Role:\n"
+        "    may: set\n"
+        "tags = {'alpha', 'beta', 'gamma', frozenset({'delta', 'epsilon', ('zeta', frozenset('xyz'))})}\n"
+        "rows = [tags, {'tags': tags}, [tags], (1, {'a': [tags]}), Role(tags), {str(n) for n in range(5_000)}]\n"
+        "p = o.profile({'c': rows}, by='c')\n"
+        "print(sorted(p['c'].frequent.values), sorted(p.segments))"
+    )
+    looks = set()
+    for seed in "123":
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        command = [sys.executable, "-c", source]
+        looks.add(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+    assert len(looks) == 1
+    assert "{'alpha', 'beta', 'gamma', frozenset({'delta', 'epsilon', ('zeta', frozenset({'x', 'y', 'z'}))})}" in looks.pop()
 
 
 def test_equal_data_makes_equal_bytes_in_every_process() -> None:
