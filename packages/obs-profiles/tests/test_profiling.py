@@ -685,6 +685,23 @@ def test_a_field_of_a_newer_version_is_skipped() -> None:
     assert Profile.from_bytes(b"OBSP\x02" + zlib.compress(msgspec.msgpack.encode(record))) == known
 
 
+def test_names_that_are_written_alike_are_two_columns() -> None:
+    known = profile({"\ud800": [1], "\\ud800": ["x"]})
+    assert {name: column.kind for name, column in known.columns.items()} == {"\\ud800": "integer", "\\ud800.1": "text"}
+    assert Profile.from_bytes(known.to_bytes()) == known
+
+
+def test_renamed_columns_have_their_name_in_segments_too_and_none_is_lost() -> None:
+    known = profile({"a": [1, 2], "b": ["x", "y"]}, by="b")
+    renamed = known.renamed({"a": "b", "b": "a"})
+    assert (renamed.by, {name: column.kind for name, column in renamed.columns.items()}) == (
+        ("a",), {"b": "integer", "a": "text"}
+    )
+    assert [list(part) for part in renamed.segments.values()] == [["b", "a"]] * 2
+    with pytest.raises(ValueError, match="two columns would be called 'b'"):
+        known.renamed({"a": "b"})
+
+
 def test_sets_look_the_same_in_every_process() -> None:
     source = (
         "import dataclasses, obs_profiles as o\n"

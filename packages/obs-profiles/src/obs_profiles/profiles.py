@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from obs_core.secrets import mask
 from obs_profiles.column_profiles import ColumnProfile, DistinctCount, NumberProfile, TextProfile, TimeProfile
 from obs_profiles.damage import ProfileFormatError
 from obs_profiles.files.reading import is_profile, read
@@ -131,14 +132,22 @@ class Profile(PlainProfile):
         return {name: _summary(column) for name, column in self.columns.items()}
 
     def renamed(self, names: Mapping[str, str]) -> Profile:
-        """Return the same profile with other names of columns."""
-        columns = {names.get(name, name): column for name, column in self.columns.items()}
-        columns = {name: replace(column, name=name) for name, column in columns.items()}
+        """Return the same profile with other names of columns, also in its segments.
+
+        Raises:
+            ValueError: Two columns would have one name.
+        """
+        columns: dict[str, ColumnProfile] = {}
+        for name, column in self.columns.items():
+            new = names.get(name, name)
+            if new in columns:
+                raise ValueError(f"two columns would be called {mask(new)!r}: rename the other one, too")
+            columns[new] = replace(column, name=new)
         return Profile(
             columns,
             self.rows,
-            segments=self.segments,
-            by=self.by,
+            segments={value: segment.renamed(names) for value, segment in self.segments.items()},
+            by=tuple(names.get(name, name) for name in self.by),
             made=self.made,
             segment_slack=self.segment_slack,
         )

@@ -64,13 +64,13 @@ def record_of(profile: PlainProfile) -> ProfileRecord:
         columns=_columns(profile),
         made=profile.made,
         by=list(map(mask, profile.by)),
-        segments={mask(value): msgspec.Raw(_segment(segment)) for value, segment in profile.segments.items()},
+        segments=dict(zip(unique_names(profile.segments), map(_segment, profile.segments.values()), strict=True)),
         segment_slack=profile.segment_slack,
     )
 
 
-def _segment(profile: PlainProfile) -> bytes:
-    return msgspec.msgpack.encode(SegmentRecord(profile.rows, _columns(profile), profile.made))
+def _segment(profile: PlainProfile) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.msgpack.encode(SegmentRecord(profile.rows, _columns(profile), profile.made)))
 
 
 def _columns(profile: PlainProfile) -> list[ColumnRecord]:
