@@ -685,6 +685,18 @@ def test_a_field_of_a_newer_version_is_skipped() -> None:
     assert Profile.from_bytes(b"OBSP\x02" + zlib.compress(msgspec.msgpack.encode(record))) == known
 
 
+def test_texts_that_are_kept_alike_are_counted_by_their_hashes() -> None:
+    pa = pytest.importorskip("pyarrow")
+    ends = pa.py_buffer(np.array([0, 1, 5], np.int32).tobytes())
+    undecodable = pa.Array.from_buffers(pa.string(), 2, [None, ends, pa.py_buffer(b"\xff\\xff")])
+    for values in (["\ud800", "\\ud800"], undecodable):
+        column = profile({"c": values})["c"]
+        assert (column.distinct_count, column.all_different) == ((2, 2, 2), True)
+    half = profile({"c": ["\ud800"] * 40 + ["sixsix"]})
+    (verdict,) = check(half, expect("c").among("\\ud800", "sixsix"))
+    assert (verdict.passed, verdict.certain) == (False, True)
+
+
 def test_names_that_are_written_alike_are_two_columns() -> None:
     known = profile({"\ud800": [1], "\\ud800": ["x"]})
     assert {name: column.kind for name, column in known.columns.items()} == {"\\ud800": "integer", "\\ud800.1": "text"}

@@ -19,7 +19,7 @@ from obs_profiles.batches import hashes_in, profile_batch
 from obs_profiles.column_profiles import ColumnProfile
 from obs_profiles.columns import columns_of
 from obs_profiles.columns.objects import as_float, is_missing
-from obs_profiles.columns.texts import LONGEST, MASKED
+from obs_profiles.columns.texts import LONGEST
 from obs_profiles.comparison.sequences import number_writer
 from obs_profiles.limits import micros_of, moment_of
 from obs_profiles.sketches import FrequentItems
@@ -146,9 +146,7 @@ class AllowedValues:
         hashed = None if others else self._other_hashes(column)
         if hashed:
             others = [f"{plural(hashed, 'other value')}, of which no more is known"]
-        # Two secrets look alike once they are masked.
-        masked = any(MASKED in value for value in (column.texts.frequent.values if column.texts else ()))
-        doubt = doubt or (masked and hashed is None)
+        doubt = doubt or (column.holds_texts_alike and hashed is None)
         complete = hashed == 0 or not any(items.missed for items, _ in tables.values())
         return others, complete, bool(others) or not doubt
 

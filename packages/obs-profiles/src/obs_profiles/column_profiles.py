@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from obs_core.secrets import mask
-from obs_profiles.columns.texts import MASKED
+from obs_profiles.columns.texts import may_be_several
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 from obs_profiles.sketches.numbers import least_of, most_of
 
@@ -256,7 +256,7 @@ class ColumnProfile:
     def _all_different_by_table(self) -> bool | None:
         """Tell by the frequent values, if those are of one kind that is known by value."""
         counts = self.frequent
-        if counts is None or len(self.types) != 1 or self.kind not in _COUNTED or self._holds_masked:
+        if counts is None or len(self.types) != 1 or self.kind not in _COUNTED or self.holds_texts_alike:
             return None
         if len(counts) and int(counts.counts.max()) > 1:
             return False
@@ -264,9 +264,9 @@ class ColumnProfile:
         return True if at_most <= 1 else None
 
     @property
-    def _holds_masked(self) -> bool:
-        """Whether some texts that are counted as one may have differed, since secrets in them are masked."""
-        return self.texts is not None and any(MASKED in text for text in self.texts.frequent.values)
+    def holds_texts_alike(self) -> bool:
+        """Whether some texts that are counted as one may have differed: secrets are masked, what is no UTF-8 escaped."""
+        return self.texts is not None and any(map(may_be_several, self.texts.frequent.values))
 
     @property
     def distinct_count(self) -> DistinctCount:
@@ -300,7 +300,7 @@ class ColumnProfile:
         if self.types.keys() == {"boolean"}:
             return int(self.true > 0) + int(self.types["boolean"] > self.true)
         if self.types.keys() == {"text"} and self.texts:
-            return None if self.texts.frequent.missed or self._holds_masked else len(self.texts.frequent)
+            return None if self.texts.frequent.missed or self.holds_texts_alike else len(self.texts.frequent)
         if not self.types.keys() <= {"integer", "number"} or (self.numbers and self.numbers.frequent.missed):
             return None
         signs = [count for count in (self.negative_infinite, self.infinite - self.negative_infinite) if count]
