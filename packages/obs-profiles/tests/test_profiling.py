@@ -697,6 +697,49 @@ def test_texts_that_are_kept_alike_are_counted_by_their_hashes() -> None:
     assert (verdict.passed, verdict.certain) == (False, True)
 
 
+def test_types_of_many_parts_are_cut_whatever_their_order() -> None:
+    column = profile({"a": [1]})["a"]
+    parts = [Profile({"a": replace(column, dtype=f"Enum(categories=['zz{number}'])")}, 1) for number in range(50)]
+    whole = merge(parts)["a"].dtype
+    assert len(whole) <= 104
+    assert whole.startswith("Enum(categories=['zz0'])")
+    assert whole.endswith(" | …")
+    for grouped in ([merge(parts[:7]), merge(parts[7:])], [merge(parts[30:]), *parts[:30]]):
+        assert merge(grouped)["a"].dtype == whole
+
+
+def test_the_outermost_quantiles_are_the_extremes() -> None:
+    values = np.random.default_rng(0).normal(size=20_001)
+    for known in (profile({"a": values}), merge([profile({"a": values[:9]}), profile({"a": values[9:]})])):
+        numbers = Profile.from_bytes(known.to_bytes())["a"].numbers
+        assert numbers is not None
+        assert numbers.quantiles.quantiles([0, 1]).tolist() == [values.min(), values.max()]
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "kept.profile"
+    profile({"a": [1]}).save(path)
+    path.chmod(0o600)
+    profile({"a": [2]}).save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_segments_are_lost_where_a_part_has_none() -> None:
+    parts = [profile({"a": [1, 2, 2]}, by="a"), profile({"a": [1, 5]}), profile({"a": []})]
+    for whole in map(merge, itertools.permutations(parts)):
+        assert {value: part.rows for value, part in whole.segments.items()} == {"2": 2, "1": 1, OTHERS: 2}
+        assert (whole.by, whole.segment_slack) == (("a",), 2)
+    with pytest.raises(ValueError, match="these are by: a; b"):
+        merge([profile({"a": [1], "b": [2]}, by=name) for name in "ab"])
+
+
+def test_intervals_of_arrow_are_no_lists() -> None:
+    pa = pytest.importorskip("pyarrow")
+    values = pa.array([(1, 15, -30), None, (1, 15, -30)], pa.month_day_nano_interval())
+    column = profile(pa.table({"a": values}))["a"]
+    assert (column.kind, column.missing, column.distinct_count.estimate) == ("object", 1, 1)
+
+
 def test_names_that_are_written_alike_are_two_columns() -> None:
     known = profile({"\ud800": [1], "\\ud800": ["x"]})
     assert {name: column.kind for name, column in known.columns.items()} == {"\\ud800": "integer", "\\ud800.1": "text"}

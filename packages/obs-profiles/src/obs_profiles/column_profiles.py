@@ -6,12 +6,12 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from obs_core.secrets import mask
+from obs_profiles.columns.objects import as_float
 from obs_profiles.columns.texts import may_be_several
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 from obs_profiles.sketches.numbers import least_of, most_of
@@ -23,6 +23,9 @@ __all__ = ["ColumnProfile", "DistinctCount", "NumberProfile", "TextProfile", "Ti
 
 _COUNTED = ("integer", "number", "text")
 """Kinds of which each value is known by itself: times are known to the microsecond, and objects by their looks."""
+
+_LONGEST, _MORE = 100, "…"
+"""Characters of joined texts, and what stands for those that have no room."""
 
 _HASHED_APART = ({"boolean", "integer", "number", "text"}, {"bytes"}, {"time"}, {"duration"})
 """Types of which two values that differ have hashes that differ, but for chance: a text and bytes may have one."""
@@ -68,6 +71,9 @@ class NumberProfile:
     moments: Moments
     quantiles: QuantileSketch
     frequent: FrequentItems
+
+    def __post_init__(self) -> None:
+        self.quantiles.ends = as_float(self.least), as_float(self.most)
 
     @classmethod
     def merged(cls, parts: Sequence[NumberProfile], *, capacity: int) -> NumberProfile:
@@ -346,5 +352,9 @@ def by_count(types: Mapping[str, int]) -> dict[str, int]:
 
 def _joined(texts: Iterable[str]) -> str:
     """Join texts that differ, in an order that does not depend on that of the parts."""
-    parts: set[str] = reduce(lambda known, text: known | set(text.split(" | ")), set(texts), set())
-    return " | ".join(sorted(parts - {""}))
+    parts = {part for text in set(texts) for part in text.split(" | ")} - {""}
+    kept = sorted(parts - {_MORE})
+    ends = np.cumsum([len(part) + len(" | ") for part in kept])
+    # The first ones that have room together: of parts whose own last ones were left out that is the same.
+    room = max(1, int(np.searchsorted(ends, _LONGEST + len(" | "), side="right")))
+    return " | ".join(kept[:room] + [_MORE] * (len(kept) > room or _MORE in parts))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +94,7 @@ class Profile(PlainProfile):
         A process that ends meanwhile leaves the file as it was, and so does a full disk.
 
         Args:
-            path: The file; one that is there is replaced.
+            path: The file; one that is there is replaced, and its permissions are kept.
 
         Raises:
             ProfileFormatError: It is larger than what a file takes, as that of 100,000 columns is.
@@ -104,7 +106,15 @@ class Profile(PlainProfile):
         target = os.path.realpath(path)  # of a link, what it leads to is replaced
         scratch = Path(f"{target}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
         try:
-            scratch.write_bytes(self.to_bytes())
+            mode: int | None = stat.S_IMODE(os.stat(target).st_mode)
+        except FileNotFoundError:
+            mode = None
+        try:
+            # Never more open than what it replaces, not even while it is written.
+            with open(scratch, "xb", opener=partial(os.open, mode=0o666 if mode is None else mode)) as file:
+                file.write(self.to_bytes())
+            if mode is not None:
+                scratch.chmod(mode)
             scratch.replace(target)
         except BaseException:
             scratch.unlink(missing_ok=True)
@@ -181,11 +191,13 @@ def merge(profiles: Iterable[Profile | str | os.PathLike[str]]) -> Profile:
         profiles: The parts, or the paths of their files, also of whylogs. They stay as they are.
 
     Returns:
-        The profile of all rows. A column that a part lacks is one of the parts that have it.
+        The profile of all rows. A column that a part lacks is one of the parts that have it. The rows of a part that
+        was profiled without `by` are among all others, if the other parts have segments.
 
     Raises:
         TypeError: There is something else among them.
-        ValueError: There are none, or a file is no profile (`ProfileFormatError`).
+        ValueError: There are none; some are by other columns than others; or a file is no profile
+            (`ProfileFormatError`).
 
     Examples:
         >>> whole = merge(profile(frame) for frame in pd.read_csv("flights.csv", chunksize=100_000))
@@ -196,6 +208,10 @@ def merge(profiles: Iterable[Profile | str | os.PathLike[str]]) -> Profile:
     parts = [_part(part) for part in profiles]
     if not parts:
         raise ValueError("there are no profiles to merge")
+    by = {part.by for part in parts if part.by}
+    if len(by) > 1:
+        named = "; ".join(sorted(mask(", ".join(names)) for names in by))
+        raise ValueError(f"profiles to merge are by the same columns, or their segments were lost; these are by: {named}")
     return merged(parts, capacity=CAPACITY) if len(parts) > 1 else parts[0]
 
 

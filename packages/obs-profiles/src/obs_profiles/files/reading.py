@@ -44,7 +44,7 @@ _DAMAGES = (
     msgspec.MsgspecError,
     ValueError,
     IndexError,
-    OverflowError,
+    ArithmeticError,
     RecursionError,
     TypeError,
     struct.error,
