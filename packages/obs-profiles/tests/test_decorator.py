@@ -492,7 +492,7 @@ def test_a_profile_that_no_file_takes_is_not_lost_until_the_next_call(monkeypatc
     def load(frame: pd.DataFrame) -> None: ...
 
     monkeypatch.setattr("obs_profiles.files.bounds.MOST_COLUMNS", 1)
-    with pytest.raises(UncheckedError, match="frame of load was not checked: .*has 2 columns, and a file takes 1"):
+    with pytest.raises(UncheckedError, match=r"frame of load was not checked: .*has 2 columns, and a file takes 1"):
         load(pd.DataFrame({"a": [1], "b": [2]}))
 
 

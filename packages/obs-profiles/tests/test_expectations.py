@@ -430,8 +430,8 @@ def test_more_values_than_are_counted_are_no_proof() -> None:
         (lambda: expect("it").missing(at_most="0.5"), TypeError, "not str: '0.5'"),  # type: ignore[arg-type]
         (lambda: expect("it").missing(at_most=5), ValueError, "a share, from 0 to 1, not 5"),
         (lambda: expect("it").between(math.nan, 3), ValueError, "not NaN"),
-        (lambda: expect("it").between(0, 10**400), ValueError, "that a float reaches, up to 1.8e308"),
-        (lambda: expect("it").mean(at_most=decimal.Decimal("1e500")), ValueError, "that a float reaches"),  # type: ignore[arg-type]
+        (lambda: expect("it").between(0, 10**400), ValueError, "within a float's range, up to 1.8e308"),
+        (lambda: expect("it").mean(at_most=decimal.Decimal("1e500")), ValueError, "within a float's range"),  # type: ignore[arg-type]
         (lambda: expect("it").between(None, decimal.Decimal("sNaN")), ValueError, "not sNaN"),
         (lambda: expect("it").between(EARLIEST, None), ValueError, r"1 to 9999, in UTC, and 0001-01-01 .*05:00 is not"),
         (lambda: expect("it").between(None, np.datetime64("20000-01-01")), ValueError, "years 1 to 9999"),  # type: ignore[arg-type]
@@ -537,3 +537,13 @@ def test_a_date_limits_times_by_its_midnight() -> None:
     column = {"it": [MIDNIGHT, MIDNIGHT.replace(hour=12)]}
     assert check(column, expect("it").between(NEW_YEAR, None)).passed
     assert not check(column, expect("it").between(None, NEW_YEAR)).passed
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32"])
+def test_a_limit_is_what_a_column_of_few_bits_has_of_it(kind: str) -> None:
+    for limit in (0.1, 0.7, -0.1):
+        rules = (expect("c").between(limit, limit), expect("c").mean(at_least=limit, at_most=limit))
+        column = {"c": np.array([limit], kind)}
+        assert check(column, [*rules, expect("c").among(limit)]).passed
+        above = {"c": np.nextafter(np.array([limit], kind), np.array([1], kind))}
+        assert not check(above, expect("c").between(None, limit)).passed

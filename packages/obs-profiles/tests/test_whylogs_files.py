@@ -248,7 +248,7 @@ def test_a_damaged_file_of_whylogs_is_refused() -> None:
 
 def test_a_file_of_whylogs_whose_sketch_has_no_room_is_refused() -> None:
     data = zlib.decompress(base64.b85decode(KEPT.replace("\n", "")))
-    damaged = re.sub(rb"(\x05\x01\x0f.)\x00\x01", rb"\1\x00\x00", data, flags=re.DOTALL)
+    damaged = re.sub(rb"(\x06\x01\x0f.)\x00\x04", lambda found: found[1] + bytes(2), data, flags=re.DOTALL)
     assert damaged != data
     with pytest.raises(ProfileFormatError, match="has room for none"):
         Profile.from_bytes(damaged)

@@ -211,7 +211,7 @@ def merge(profiles: Iterable[Profile | str | os.PathLike[str]]) -> Profile:
     by = {part.by for part in parts if part.by}
     if len(by) > 1:
         named = "; ".join(sorted(mask(", ".join(names)) for names in by))
-        raise ValueError(f"profiles to merge are by the same columns, or their segments were lost; these are by: {named}")
+        raise ValueError(f"profiles to merge must be by the same columns, or segments are lost; these are by: {named}")
     return merged(parts, capacity=CAPACITY) if len(parts) > 1 else parts[0]
 
 
