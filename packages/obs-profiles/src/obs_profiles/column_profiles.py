@@ -271,7 +271,7 @@ class ColumnProfile:
 
     @property
     def holds_texts_alike(self) -> bool:
-        """Whether some texts that are counted as one may have differed: secrets are masked, what is no UTF-8 escaped."""
+        """Whether some texts that are counted as one may have differed: secrets are masked, no UTF-8 is escaped."""
         return self.texts is not None and any(map(may_be_several, self.texts.frequent.values))
 
     @property

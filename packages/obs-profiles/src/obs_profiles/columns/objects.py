@@ -359,7 +359,7 @@ def _is_small(value: Any) -> bool:
 
 
 def look(value: Any) -> str:
-    """Write how a value looks, the same in each process: an address in memory, or a set's order, is none of its content."""
+    """Write how a value looks, the same in each process: no address in memory, no order of a set."""
     kind: Any = type(value)
     try:
         if kind.__repr__ is object.__repr__:
