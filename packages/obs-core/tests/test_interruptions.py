@@ -1,5 +1,6 @@
 """What a renderer or a repr raises is a note; what a signal's handler raises meanwhile is the task's."""
 
+import ast
 import asyncio
 import decimal
 import functools
@@ -9,10 +10,12 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from obs_core import ObsWarning, TaskDecorator, execution, load_execution, task
+import obs_core
+from obs_core import ObsWarning, TaskDecorator, execution, load_execution, span, task
 from obs_core.failsafe import guarded
 from obs_core.interruptions import let_pass
 from obs_core.rendering import bounded_repr, render
@@ -321,3 +324,139 @@ def test_a_panic_in_a_guarded_block_is_told(monkeypatch):
     monkeypatch.delenv("OBS_STRICT", raising=False)
     with pytest.warns(ObsWarning, match="obs failed at drawing: Panic: index out of bounds"), guarded("drawing"):
         panic()
+
+
+OF_A_TASK = (
+    "journal/encoding",
+    "journal/log_files",
+    "journal/log_writer",
+    "journal/writer",
+    "store/folder",
+    "store/descriptors",
+    "store/remote",
+    "tasks",
+    "decks",
+    "recording",
+)
+IN_THREADS_AND_PROCESSES_OF_OBS = (
+    "recording/row_guard",
+    "recording/samplers",
+    "recording/sigterm",
+    "recording/status_line",
+    "recording/supervisor",
+    "recording/process_end",
+    "recording/logs",
+    "recording/trackers",
+)
+LOOKED_THROUGH = {"let_pass", "keep_away", "interruption", "keeps_away"}
+
+
+def expects_errors_of_the_system(kinds):
+    names = {ast.unparse(each) for each in (kinds.elts if isinstance(kinds, ast.Tuple) else [kinds])}
+    return bool(names & {"OSError", "TimeoutError", "ConnectionError", "FileNotFoundError", "NotADirectoryError"})
+
+
+@pytest.mark.parametrize("part", OF_A_TASK)
+def test_obs_takes_no_timeout_for_an_error_of_the_system(part):
+    """`TimeoutError` is an `OSError`: who expects one asks whether a signal's handler raised it."""
+    root = Path(obs_core.__file__).parent
+    files = [root / f"{part}.py"] if "/" in part else sorted((root / part).glob("*.py"))
+    found = []
+    for file in files:
+        name = str(file.relative_to(root).with_suffix(""))
+        for node in ast.walk(ast.parse(file.read_text())) if name not in IN_THREADS_AND_PROCESSES_OF_OBS else ():
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+                forgets = any(map(expects_errors_of_the_system, node.args))
+            elif isinstance(node, ast.ExceptHandler) and node.type is not None:
+                calls = {ast.unparse(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
+                raises = isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
+                forgets = expects_errors_of_the_system(node.type) and not raises and not calls & LOOKED_THROUGH
+            else:
+                continue
+            if forgets:
+                found.append(f"{name}:{node.lineno}")
+    assert found == []
+
+
+class Untold(Exception):
+    """Answers to no name at all."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError(name)
+
+
+Lying = type("Lying", (Exception,), dict.fromkeys(("__cause__", "__context__", "__traceback__", "args"), 5))
+"""What it came from, and where, are no such things."""
+
+
+@pytest.mark.filterwarnings("ignore::obs_core.ObsWarning")
+@pytest.mark.parametrize("kind", [Untold, Lying])
+def test_an_exception_that_hides_or_lies_changes_nothing(folder, monkeypatch, kind):
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+
+    class Thing:
+        def __repr__(self):
+            raise kind
+
+    @task
+    def given(thing):
+        return 1
+
+    @task
+    def fails():
+        with span("inside"):
+            raise kind
+
+    def outcome(call, *arguments):
+        try:
+            return call(*arguments)
+        except BaseException as error:
+            return type(error)  # pytest could not print it
+
+    with execution("night"):
+        assert outcome(given, Thing()) == 1
+        assert isinstance(outcome(lambda: span("of it", thing=Thing())), span)
+        assert outcome(fails) is kind
+    assert [task.status for task in load_execution("last").tasks] == ["succeeded", "failed"]
+
+
+NEAR_THE_LIMIT = """
+    import sys
+    from obs_core import log_metric, span, task
+
+    @task
+    def of_task():
+        return 7
+
+    def of_span():
+        with span("x"):
+            return 7
+
+    def of_attributes():
+        with span("x", a=[1, {"b": 2}]):
+            return 7
+
+    def of_metric():
+        log_metric("m", 1.0)
+        return 7
+
+    def at(depth, call):
+        return call() if depth == 0 else at(depth - 1, call)
+
+    for call in (of_span, of_task, of_attributes, of_metric):
+        if warm:
+            call()
+        for depth in range(sys.getrecursionlimit() - 120, sys.getrecursionlimit() - 9):
+            assert at(depth, call) == 7
+    print("all")
+"""
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_what_is_recorded_where_calls_are_nested_as_deep_as_they_may_be_ends_nothing(folder, monkeypatch, warm):
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+    script = f"warm = {warm}\n{textwrap.dedent(NEAR_THE_LIMIT)}"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.returncode) == ("all\n", 0), done.stderr

@@ -28,9 +28,8 @@ LAYERS = """
     failsafe
     text
     limits
-    interruptions
     model locks settings identity cgroups provenance clock lazy installed __about__
-    outcomes
+    interruptions outcomes
 """
 """From top to bottom. What stands in one line does not know of each other, but for `__init__`, which offers all names,
 and for `transformers`, which are drawn."""

@@ -5,63 +5,66 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-import weakref
 from types import FrameType
 
-from obs_core import execution, span, task
-from obs_core.locks import Register, members
+from obs_core import Deck, check, execution, log_metric, log_params, span, task, track
+from obs_core.locks import Attached, Named, Register
 
 
-class Named:
+class Thing:
     pass
 
 
-def test_a_weak_set_can_be_looked_through_while_another_thread_adds_to_it() -> None:
-    shared: weakref.WeakSet[Named] = weakref.WeakSet()
-    kept = [Named() for _ in range(500)]
-    shared.update(kept)
-    over = threading.Event()
-
-    def come_and_go() -> None:
-        while not over.is_set():
-            some = [Named() for _ in range(100)]
-            shared.update(some)
-            del some
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    thread = threading.Thread(target=come_and_go)
-    thread.start()
-    try:
-        for _ in range(100):
-            assert set(kept) <= set(members(shared))
-    finally:
-        over.set()
-        thread.join()
-        sys.setswitchinterval(interval)
-
-
 def test_a_register_holds_what_is_alive_and_is_tidied() -> None:
-    register: Register[Named] = Register()
-    kept = [Named() for _ in range(10)]
+    register: Register[Thing] = Register()
+    kept = [Thing() for _ in range(10)]
     for each in (*kept, *kept):
         register.add(each)
     for _ in range(1_000):
-        register.add(Named())
+        register.add(Thing())
     assert list(register) == kept
     assert len(register._members) < 300
 
 
+def test_named_things_are_found_while_they_live() -> None:
+    named: Named[Thing] = Named()
+    kept = {f"kept {number}": Thing() for number in range(10)}
+    for name, thing in kept.items():
+        named[name] = thing
+    for number in range(1_000):
+        named[str(number)] = Thing()
+    assert {name: named.get(name) for name in kept} == kept
+    assert named.values() == list(kept.values())
+    assert named.get("999") is None
+    assert len(named._entries) < 100
+    named.pop("kept 0")
+    named.pop("kept 0")
+    assert named.get("kept 0") is None
+
+
+def test_what_is_attached_goes_after_its_owner_and_is_never_that_of_another() -> None:
+    attached: Attached[Thing, list[int]] = Attached()
+    kept = [Thing() for _ in range(10)]
+    for number, thing in enumerate(kept):
+        attached.setdefault(thing, []).append(number)
+    for _ in range(1_000):
+        assert attached.setdefault(Thing(), []) == []  # it may stand where an earlier one did
+    assert attached.items() == [(thing, [number]) for number, thing in enumerate(kept)]
+    assert attached.setdefault(kept[3], []) == [3]
+    assert attached.get(Thing()) is None
+    assert len(attached._entries) < 100
+
+
 def test_threads_that_add_to_a_register_lose_none() -> None:
-    register: Register[Named] = Register()
-    kept: list[Named] = []
+    register: Register[Thing] = Register()
+    kept: list[Thing] = []
 
     def add() -> None:
         for _ in range(2_000):
-            named = Named()
+            named = Thing()
             register.add(named)
             kept.append(named)
-            register.add(Named())
+            register.add(Thing())
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -85,6 +88,11 @@ def test_no_callback_runs_where_a_timeout_would_be_lost() -> None:
     @task
     def work() -> None:
         with span("step"):
+            log_metric("loss", 0.5)
+        log_params(rate=0.1)
+        Deck("Chart").append(f"<script>{'draw();' * 5_000}</script>")
+        check("fine", True)
+        for _ in track(range(3), "rows"):
             pass
 
     with execution("first"):

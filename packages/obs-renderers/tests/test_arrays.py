@@ -1,6 +1,7 @@
 """Numpy arrays."""
 
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -92,3 +93,31 @@ def test_the_sample_of_a_large_array_is_of_all_its_columns():
 )
 def test_arrays_of_every_kind_are_shown(array):
     assert 'class="obs-r obs-array"' in ArrayRenderer().to_html(array)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        np.broadcast_to(np.float64(1), (6000, 5001)),
+        np.zeros((6000, 5001)).T,
+        np.ma.array(np.broadcast_to(np.float64(1), (6000, 5001)), mask=np.broadcast_to(False, (6000, 5001))),
+        np.broadcast_to(np.array((1, 2), dtype="f8,f8"), (6000, 5001)),
+    ],
+    ids=["one number", "transposed", "masked", "records"],
+)
+def test_a_view_is_not_copied_whole(view):
+    ArrayRenderer().to_html(np.arange(6.0))
+    tracemalloc.start()
+    try:
+        html = ArrayRenderer().to_html(view)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "6,000" in html
+    assert peak < 160_000_000 < view.size * 8
+
+
+def test_a_program_that_makes_numpys_warnings_errors_sees_its_arrays_all_the_same():
+    with np.errstate(all="raise"):
+        html = ArrayRenderer().to_html(np.array([1e308, -1e308, 1e-320, np.nan]))
+    assert shown(html)["max"] == "1e+308"

@@ -164,10 +164,31 @@ def test_the_page_shows_one_box_and_one_folded_line(serve: Callable[..., Any], o
     assert "tests/test_failures.py:" in boxes.inner_text()
     folded = page.locator("details.handled")
     assert folded.locator("summary").inner_text().strip() == (
-        "30 ConnectionErrors raised in flaky, handled by their callers"
+        "ConnectionError raised 30 times in flaky, handled by its callers"
     )
     assert not folded.locator("li").first.is_visible()
     folded.locator("summary").click()
     folded.get_by_role("link", name="flaky").first.click()
     page.get_by_role("tab", name="Error", selected=True).wait_for()
     assert "refused: 0" in page.locator(".head .error").inner_text()
+
+
+def failed(id: str, name: str, parent: str | None, started: int, error: str = "Terminated: SIGTERM") -> TaskView:
+    return TaskView(id, name, "failed", started, 10, parent=parent, error=error)
+
+
+def test_a_signal_ends_what_runs_and_is_raised_and_handled_by_nobody() -> None:
+    view = ExecutionView("x", "night", "failed", 0, 20, error="Terminated: SIGTERM")
+    tasks = [failed("1", "main", None, 0), failed("2", "fits", "1", 1), failed("3", "waits", "1", 2)]
+    came = [("Terminated: SIGTERM", "night.py:10")]
+    waits = [("Terminated: SIGTERM", "")]
+    (failure,), handled = failures_of(view, tasks, {"": came, "1": waits, "2": came, "3": waits})
+    assert (names(failure.path), failure.place, handled) == (["fits", "main"], "night.py:10", [])
+
+
+def test_a_signal_that_ended_a_worker_was_not_handled_by_its_caller() -> None:
+    view = ExecutionView("x", "night", "succeeded", 0, 20)
+    caller = TaskView("1", "pool", "succeeded", 0, 20)
+    tasks = [caller, failed("2", "leaf", "1", 1)]
+    failures, (handled,) = failures_of(view, tasks, {"2": [("Terminated: SIGTERM", "night.py:10")]})
+    assert (failures, handled.by_signal, handled.task) == ([], True, "leaf")

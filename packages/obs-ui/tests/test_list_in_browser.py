@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
+import os
 import re
+import subprocess
+import sys
 import zoneinfo
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from obs_core import execution
+from obs_core import carrier, execution
 from obs_core.journal import flusher
 
 pytestmark = pytest.mark.browser
@@ -97,6 +101,23 @@ def test_one_row_is_whole(width: int, serve: Callable[..., Any], open_page: Call
     assert name.get_attribute("title") == LONG
     assert "no such airport" in page.locator(".why div").get_attribute("title")
     assert page.locator(".more-tags").get_attribute("title").splitlines()[19].startswith("a_tag_with_a_long_name_19: ")
+
+
+@pytest.mark.parametrize("name", ["nightly", LONG])
+def test_what_began_in_another_execution_names_it_on_its_line(
+    name: str, serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    with execution(name) as around:
+        program = "from obs_core import execution\nwith execution('own'): pass"
+        environment = {**os.environ, "OBS_CARRIER": json.dumps(carrier())}
+        subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    flusher.flush_all()
+    page = open_page(serve().url, width=1300)
+    assert listed(page, 2) == []
+    (link,) = page.locator("a.started-by").all()
+    assert link.inner_text() == f"in {name}"
+    assert link.get_attribute("href").endswith(f"/executions/{around.id}")
+    assert link.bounding_box()["height"] < 30
 
 
 def test_on_paper_a_whole_date_stays_in_its_column(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:

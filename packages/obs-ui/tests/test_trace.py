@@ -371,3 +371,16 @@ def table_of(lines: bytes) -> list[tuple[Any, ...]]:
         )
         for row in range(1, len(trace))
     )
+
+
+def test_self_times_end_with_the_execution_as_in_explain() -> None:
+    with execution("night") as run:
+        late = span("late")
+        late.__enter__()
+        time.sleep(0.005)
+    time.sleep(0.01)
+    late.__exit__(None, None, None)
+    flusher.flush_all()
+    snapshot = look(run.id)
+    (one,) = snapshot.operations
+    assert one.own <= snapshot.view.duration < one.total

@@ -88,7 +88,7 @@ def test_an_execution_says_in_one_line_that_obs_run_started_it(
         [sys.executable, "-m", "obs_core", "run", "--", sys.executable, "-c", program], check=True, timeout=120
     )
     page = open_page(serve().url)
-    started_by = page.get_by_role("link", name="in obs run")
+    started_by = page.locator("a.started-by")
     expect(started_by).to_be_visible()
     assert started_by.evaluate("one => one.scrollHeight <= one.clientHeight && one.scrollWidth <= one.clientWidth")
 

@@ -99,13 +99,22 @@ class guarded:
         Raises:
             BaseException: What ended the task meanwhile.
         """
-        if strict() or (inside.f_code.co_flags & _PAUSES and not isinstance(error, Exception)):
+        if strict() or (inside.f_code.co_flags & _PAUSES and not issubclass(type(error), Exception)):
             return False  # a body that pauses is cancelled or closed by whoever resumes it
         sent = interruption(error, inside)
         if sent is not None:  # by a signal's handler or another thread: it is not of the guarded block's making
             raise sent
         if sys.is_finalizing():
             return True  # modules are gone already: nobody can be told any more
+        try:
+            self._tell(error)
+        except BaseException as untold:  # no room for deeper calls, or in memory; the program cleared `sys.modules`
+            sent = interruption(untold, sys._getframe())
+            if sent is not None:
+                raise sent from None
+        return True
+
+    def _tell(self, error: BaseException) -> None:
         from obs_core.text.bounded_repr import describe_error
         from obs_core.text.masking import mask
 
@@ -114,7 +123,6 @@ class guarded:
         if self._note is not None:
             with guarded("noting that"):
                 self._note(message)
-        return True
 
 
 def keep_away(error: BaseException, doing: str, note: Callable[[str], None] | None = None) -> None:
@@ -128,5 +136,11 @@ def keep_away(error: BaseException, doing: str, note: Callable[[str], None] | No
     Raises:
         BaseException: What was caught, or what ended the task meanwhile, if that is to go on.
     """
-    if not guarded(doing, note).keeps_away(error, sys._getframe(1)):
+    try:
+        kept = guarded(doing, note).keeps_away(error, sys._getframe(1))
+    except RecursionError as deeper:
+        if deeper is error:
+            raise
+        return  # there is no room left to tell of it
+    if not kept:
         raise error

@@ -9,6 +9,8 @@ import time
 
 from msgspec import Struct
 
+from obs_core.interruptions import let_pass
+
 _ALPHABET = b"0123456789abcdefghjkmnpqrstvwxyz"
 _LETTERS = _ALPHABET * 8
 """A letter for each byte, all equally often."""
@@ -52,7 +54,8 @@ def made_at(execution_id: str) -> int:
 
     try:
         second = calendar.timegm(time.strptime(execution_id[:15], "%Y%m%d-%H%M%S"))
-    except ValueError:  # no such day
+    except ValueError as error:  # no such day
+        let_pass(error)
         return 0
     return (second * 1_000_000 + int(execution_id[16:22])) * 1_000
 
@@ -111,7 +114,8 @@ def _machine_of(_pid: int) -> str:
     boot = _first_line("/proc/sys/kernel/random/boot_id")
     try:
         namespace = os.readlink("/proc/self/ns/pid")
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         namespace = ""
     return "/".join((host_name(), boot, namespace))
 
@@ -154,10 +158,11 @@ else:
     def _is_running(pid: int) -> bool:
         try:
             os.kill(pid, 0)
-        except (ProcessLookupError, OverflowError):
+        except (ProcessLookupError, OverflowError) as error:
+            let_pass(error)
             return False
-        except OSError:
-            pass  # another user's
+        except OSError as error:
+            let_pass(error)  # else another user's
         return True
 
 
@@ -174,7 +179,8 @@ def _first_line(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.readline().strip()
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return ""
 
 

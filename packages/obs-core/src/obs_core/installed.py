@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from obs_core.interruptions import let_pass
+
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
@@ -104,7 +106,8 @@ def installed() -> dict[str, Installed]:
 def _changed(folder: str) -> int:
     try:
         return os.stat(folder or ".").st_mtime_ns
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return 0
 
 
@@ -122,10 +125,12 @@ _kept = functools.lru_cache(maxsize=1)(_read)
 def _of_folder(folder: str) -> Iterator[Installed]:
     try:
         entries = sorted(os.listdir(folder or "."))
-    except NotADirectoryError:
+    except NotADirectoryError as error:
+        let_pass(error)
         yield from _of_archive(folder)
         return
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return
     for entry in entries:
         if entry == "EGG-INFO" and folder.endswith(".egg"):
@@ -170,5 +175,6 @@ def _text_of(path: str, size: int = -1) -> str:
     try:
         with open(path, "rb", buffering=0) as file:
             return file.read(size).decode("utf-8", "replace").replace("\r\n", "\n")
-    except OSError:  # there is none, or it is a folder
+    except OSError as error:  # there is none, or it is a folder
+        let_pass(error)
         return ""

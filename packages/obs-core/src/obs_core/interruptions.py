@@ -13,15 +13,40 @@ happens to be, and they are the task's. The rule, for an exception and those tha
   sends (`PyThreadState_SetAsyncExc`).
 
 Anything else is of the code that was called.
+
+A timeout may be of any class, often the builtin `TimeoutError`, which is an `OSError`: wherever obs itself expects an
+error (a file that is not there, a full disk), it asks too. `let_pass` comes first in such an ``except``, and
+`ignoring` stands for `contextlib.suppress`.
 """
 
 from __future__ import annotations
 
+import opcode
 import sys
-from collections.abc import Iterator
-from types import FrameType, TracebackType
+from collections.abc import Callable, Iterator
+from types import FrameType, ModuleType, TracebackType
+from typing import Any, cast
 
-__all__ = ["Overdue", "interruption", "let_pass"]
+__all__ = [
+    "Overdue",
+    "cause_of",
+    "context_of",
+    "ignoring",
+    "interruption",
+    "let_pass",
+    "suppresses_context",
+    "traceback_of",
+]
+
+# A class of exceptions may answer to any name with whatever it likes, or raise: these ask `BaseException`. For the same
+# reason the class of an error is asked below and not `isinstance`, which looks for its `__class__`.
+traceback_of: Callable[[BaseException], TracebackType | None] = vars(BaseException)["__traceback__"].__get__
+cause_of: Callable[[BaseException], BaseException | None] = vars(BaseException)["__cause__"].__get__
+context_of: Callable[[BaseException], BaseException | None] = vars(BaseException)["__context__"].__get__
+suppresses_context: Callable[[BaseException], bool] = vars(BaseException)["__suppress_context__"].__get__
+_args_of: Callable[[BaseException], tuple[Any, ...]] = vars(BaseException)["args"].__get__
+_module_of: Callable[[type], Any] = vars(type)["__module__"].__get__
+_names_in: Callable[[ModuleType], dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
 
 _MOST_LINKED = 20
 _OF_A_FUNCTION = 0x01  # inspect.CO_OPTIMIZED
@@ -53,6 +78,33 @@ def let_pass(error: BaseException) -> None:
         raise found
 
 
+class ignoring:
+    """Go on after errors of some classes, as `contextlib.suppress` does, but not after what ended the task meanwhile.
+
+    Args:
+        kinds: The classes of errors that the block may raise.
+
+    Examples:
+        >>> with ignoring(OSError):
+        ...     os.unlink(scratch)
+    """
+
+    __slots__ = ("_kinds",)
+
+    def __init__(self, *kinds: type[BaseException]) -> None:
+        self._kinds = kinds
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if error is None or not issubclass(type(error), self._kinds):
+            return False
+        return interruption(error, sys._getframe(1)) is not error
+
+
 def interruption(error: BaseException, inside: FrameType) -> BaseException | None:
     """Find the exception that was not raised by the code that was called, among an error and those that it came from.
 
@@ -61,14 +113,22 @@ def interruption(error: BaseException, inside: FrameType) -> BaseException | Non
         inside: The frame that made the call; what was raised before it was, is no business of this one.
 
     Returns:
-        The exception that is to go on; None when the called code raised them all.
+        The exception that is to go on; None when the called code raised them all, and where the calls are so deep that
+        there is no room to look closer.
     """
     if sys.is_finalizing():
-        return None  # nothing can be imported to look closer, and no task is left to be ended
+        return None  # no task is left to be ended
+    try:
+        return _sent_among(error, inside)
+    except RecursionError:
+        return None
+
+
+def _sent_among(error: BaseException, inside: FrameType) -> BaseException | None:
     calls = _calls(error)
     begun = next((place for place, call in enumerate(calls) if call.tb_frame is inside), -1)
     within = {call.tb_frame for call in calls[begun + 1 :]}
-    late: Overdue | None = None
+    late: BaseException | None = None
     for each in _linked(error):
         calls = _calls(each)
         if each is not error:
@@ -76,7 +136,7 @@ def interruption(error: BaseException, inside: FrameType) -> BaseException | Non
             if not calls or calls[0].tb_frame not in within:
                 continue
             within.update(call.tb_frame for call in calls)
-        if isinstance(each, Overdue):
+        if issubclass(type(each), Overdue):
             late = each  # unless a timeout of the task's is behind it, that goes on
         elif _is_sent(each, calls):
             return each
@@ -92,18 +152,18 @@ def _linked(error: BaseException) -> Iterator[BaseException]:
         if each is not None and id(each) not in seen:
             seen.add(id(each))
             yield each
-            waiting += [each.__cause__, each.__context__]
+            waiting += [cause_of(each), context_of(each)]
 
 
 def _is_sent(error: BaseException, calls: list[TracebackType]) -> bool:
-    if isinstance(error, KeyboardInterrupt):
+    if issubclass(type(error), KeyboardInterrupt):
         return True
     return any(_is_handler(call.tb_frame) for call in calls) or (bool(calls) and _appeared(error, calls[-1]))
 
 
 def _calls(error: BaseException) -> list[TracebackType]:
     calls = []
-    call = error.__traceback__
+    call = traceback_of(error)
     while call is not None:
         calls.append(call)
         call = call.tb_next
@@ -131,16 +191,25 @@ def _parameters(frame: FrameType) -> int:
 
 def _appeared(error: BaseException, last: TracebackType) -> bool:
     """Tell whether nothing at the innermost place could have raised this."""
-    import dis
-
     code = last.tb_frame.f_code
     if last.tb_lasti < 0 or not code.co_flags & _OF_A_FUNCTION:
         return False  # compiled code (Cython's) puts frames into tracebacks whose instructions mean nothing
-    operation = dis.opname[code.co_code[last.tb_lasti]]
+    operation = opcode.opname[code.co_code[last.tb_lasti]]
     if operation == "RESUME" or operation.startswith("JUMP_BACKWARD"):
         return True
-    if operation == "RAISE_VARARGS" or error.args or isinstance(error, SystemExit):
+    kind = type(error)
+    if operation == "RAISE_VARARGS" or _args_of(error) or issubclass(kind, SystemExit):
         return False
-    # C code raises classes of its own, or says what happened: one written in Python without a word was sent.
-    name = type(error).__module__
-    return name == "__main__" or str(getattr(sys.modules.get(name), "__file__", "")).endswith(".py")
+    # C code raises classes of its own, or says what happened: one written in Python without a word was sent, and so
+    # was an error of the system that does not say which.
+    if issubclass(kind, OSError):
+        return True
+    name = _module_of(kind)
+    return type(name) is str and (name == "__main__" or _is_of_python(sys.modules.get(name)))
+
+
+def _is_of_python(module: object) -> bool:
+    if not issubclass(type(module), ModuleType):
+        return False
+    file = _names_in(cast("ModuleType", module)).get("__file__")
+    return type(file) is str and file.endswith(".py")

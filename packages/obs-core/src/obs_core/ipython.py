@@ -19,7 +19,7 @@ from obs_core.decks.default import SourceCode
 from obs_core.failsafe import guarded
 from obs_core.reading.execution import load_execution
 from obs_core.recording import ends, executions
-from obs_core.recording.scope import active, current, leave
+from obs_core.recording.scope import active, current, going_on, leave
 from obs_core.recording.sigterm import at_sigterm, forget
 from obs_core.report import script_text
 
@@ -85,7 +85,7 @@ class _Extension:
             self._source = info.raw_cell or ""
             name = _name_in(self._source) or self._notebook() or provenance.script_name()
             run = executions.begin_unwritten(name, {})
-            run.root.outside = current.get()
+            run.root.outside = going_on(current.get())
             current.set(run.root)
             active.add(run.root)
             at_sigterm(run, functools.partial(_terminate, run))

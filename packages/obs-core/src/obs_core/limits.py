@@ -29,7 +29,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
 
-from obs_core.interruptions import Overdue, interruption
+from obs_core.interruptions import Overdue, interruption, traceback_of
 from obs_core.settings import render_timeout
 
 __all__ = ["RenderTimeout", "limited"]
@@ -102,7 +102,7 @@ def limited(draw: Callable[[], T]) -> T:
 
 def _where_it_hung(error: BaseException) -> str:
     """Return the innermost place at which a drawing was ended, in somebody's own code."""
-    traceback, frame = error.__traceback__, None
+    traceback, frame = traceback_of(error), None
     while traceback is not None:
         if traceback.tb_frame.f_code is not _end_drawing.__code__:
             frame, line = traceback.tb_frame, traceback.tb_lineno

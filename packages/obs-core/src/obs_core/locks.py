@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Register", "members", "new_lock", "new_rlock"]
+__all__ = ["Attached", "Named", "Register", "new_lock", "new_rlock"]
 
 Member = TypeVar("Member")
+Value = TypeVar("Value")
+
+# The collections of `weakref` call a function of Python's when something in them goes away, in whatever thread that
+# happens. What a signal's handler raises just then (a timeout of the task's) Python prints and forgets. The ones here
+# call nothing: they drop what is gone once they have grown to twice the size.
+
+_TIDY_FROM = 16
 
 
 class Register(Generic[Member]):
-    """Objects that live no longer for standing in it.
-
-    Unlike a `weakref.WeakSet` it calls nothing when one of them goes away: what a signal's handler raises just then (a
-    timeout of the task's) Python would print and forget.
-    """
+    """Objects that live no longer for standing in it."""
 
     def __init__(self) -> None:
         self._members: list[weakref.ref[Member]] = []
@@ -37,6 +41,16 @@ class Register(Generic[Member]):
             finally:
                 self._tidying.release()
 
+    def discard(self, member: Member) -> None:
+        """Take an object out, if it is here."""
+        for each in list(self._members):
+            if each() is member:
+                with contextlib.suppress(ValueError):  # another thread did
+                    self._members.remove(each)
+
+    def __contains__(self, member: object) -> bool:
+        return any(each() is member for each in list(self._members))
+
     def __iter__(self) -> Iterator[Member]:
         """Give those that are alive, each once."""
         alive = (each() for each in list(self._members))
@@ -45,6 +59,80 @@ class Register(Generic[Member]):
     def after_fork(self) -> None:
         """Go on in a forked child, whose parent may have been tidying."""
         self._tidying = threading.Lock()
+
+
+class Named(Generic[Member]):
+    """Objects by name that live no longer for standing in it; any thread may use it, and a handler in the midst."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, weakref.ref[Member]] = {}
+        self._tidy_from = _TIDY_FROM
+
+    def get(self, name: str) -> Member | None:
+        """Return the object of this name, if it is alive."""
+        entry = self._entries.get(name)
+        return None if entry is None else entry()
+
+    def __setitem__(self, name: str, member: Member) -> None:
+        self._entries[name] = weakref.ref(member)
+        if len(self._entries) > self._tidy_from:
+            _tidy(self._entries, lambda entry: entry() is None)
+            self._tidy_from = 2 * len(self._entries) + _TIDY_FROM
+
+    def pop(self, name: str) -> None:
+        """Let a name go, if it is here."""
+        self._entries.pop(name, None)
+
+    def values(self) -> list[Member]:
+        """Return the objects that are alive."""
+        return [member for entry in list(self._entries.values()) if (member := entry()) is not None]
+
+
+class Attached(Generic[Member, Value]):
+    """What belongs to objects that do not know of it, and goes some time after them; any thread may use it.
+
+    What belongs to an object must not hold it, or neither ever goes.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[int, tuple[weakref.ref[Member], Value]] = {}
+        self._tidy_from = _TIDY_FROM
+
+    def get(self, owner: Member) -> Value | None:
+        """Return what belongs to an object, if anything does."""
+        entry = self._entries.get(id(owner))
+        return entry[1] if entry is not None and entry[0]() is owner else None
+
+    def setdefault(self, owner: Member, value: Value) -> Value:
+        """Return what belongs to an object: from now on this, if nothing did."""
+        found = self.get(owner)
+        if found is None:
+            self[owner] = found = value
+        return found
+
+    def __setitem__(self, owner: Member, value: Value) -> None:
+        self._entries[id(owner)] = weakref.ref(owner), value
+        if len(self._entries) > self._tidy_from:
+            _tidy(self._entries, lambda entry: entry[0]() is None)
+            self._tidy_from = 2 * len(self._entries) + _TIDY_FROM
+
+    def items(self) -> list[tuple[Member, Value]]:
+        """Return the objects that are alive, with what belongs to them."""
+        alive = [(entry[0](), entry[1]) for entry in list(self._entries.values())]
+        return [(owner, value) for owner, value in alive if owner is not None]
+
+    def clear(self) -> None:
+        """Let all of it go."""
+        self._entries.clear()
+
+
+_Key = TypeVar("_Key")
+
+
+def _tidy(entries: dict[_Key, Value], is_gone: Callable[[Value], bool]) -> None:
+    for key, entry in list(entries.items()):
+        if is_gone(entry) and (taken := entries.pop(key, entry)) is not entry:
+            entries.setdefault(key, taken)  # another thread gave the key to something new just now
 
 
 _locks: Register[threading.Lock] = Register()
@@ -66,19 +154,6 @@ def new_rlock() -> threading.RLock:
     lock = threading.RLock()
     _rlocks.add(lock)
     return lock
-
-
-def members(of: weakref.WeakSet[Member]) -> list[Member]:
-    """Return what a weak set holds, though other threads may add to it: iterating it alone is an error then.
-
-    Args:
-        of: The set.
-    """
-    while True:
-        try:
-            return list(of)
-        except RuntimeError:  # it changed its size meanwhile
-            continue
 
 
 def _after_fork() -> None:

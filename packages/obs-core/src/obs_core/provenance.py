@@ -6,6 +6,8 @@ import functools
 import os
 import sys
 
+from obs_core.interruptions import let_pass
+
 
 def command() -> str:
     """Return the command line of this process."""
@@ -42,7 +44,8 @@ def working_folder() -> str:
     """Return the working folder; empty if it was removed meanwhile."""
     try:
         return os.getcwd()
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return ""
 
 
@@ -56,7 +59,8 @@ def user() -> str:
         import pwd
 
         return pwd.getpwuid(os.getuid()).pw_name
-    except (ImportError, KeyError):
+    except (ImportError, KeyError) as error:
+        let_pass(error)
         return ""
 
 
@@ -102,7 +106,8 @@ def _read(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read().strip()
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return ""
 
 
@@ -117,7 +122,8 @@ def other_program() -> str:
     try:
         with open(found, "rb") as file:
             return "" if os.path.realpath(found).startswith(own) or b"obs_core" in file.read(4096) else found
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return found
 
 

@@ -249,6 +249,7 @@ def _looked_up(secret: Secret, read: Callable[[bytes | str], T]) -> T:
         try:
             found = read(content)
         except ValueError as error:
+            let_pass(error)
             found, why_not = None, f"cannot be read ({type(error).__name__})"
         if found:
             _mask_from_now_on(secret, content)
@@ -273,7 +274,8 @@ def _check_name(role: str, name: object) -> None:
 def _mask_from_now_on(secret: Secret, content: bytes | str) -> None:
     try:
         value = _as_text(content)
-    except ValueError:
+    except ValueError as error:
+        let_pass(error)
         value = repr(content.strip())[2:-1]  # as a report would show what is no text
     if register_secret_value(value) or secret in _warned:
         return
@@ -327,9 +329,11 @@ def _in_file(secret: Secret, path: str) -> _Found:
     try:
         with open(path, "rb") as file:
             return file.read(), "empty"
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        let_pass(error)
         return b"", "no such file"
     except (OSError, ValueError) as error:
+        let_pass(error)
         return b"", f"cannot be read ({type(error).__name__})"
 
 

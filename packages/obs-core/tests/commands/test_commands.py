@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from obs_core import Deck, check, current_context, execution, load_execution, span, task
+from obs_core import Deck, ObsWarning, check, current_context, execution, load_execution, span, task
+from obs_core.assembly.loading import find_execution
 from obs_core.commands import main as obs
 from obs_core.commands.builtin import NAMES, OF_AN_EXECUTION
 from obs_core.commands.main import _parser_for
@@ -60,6 +61,49 @@ def test_ls_shows_the_newest_first(folder: Path, capsys: pytest.CaptureFixture[s
     assert header.split() == ["ID", "STATUS", "STARTED", "DURATION", "NAME"]
     assert (second.split()[:2], second.split()[-1]) == ([ids[1], "succeeded"], "second")
     assert first.split()[0] == ids[0]
+
+
+@pytest.mark.parametrize("command", ["explain", "why", "logs", "show"])
+def test_the_last_one_is_the_newest_that_can_be_read(
+    command: str,
+    run_id: str,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A shared store has folders that are not ours to read."""
+    monkeypatch.setenv("OBS_STRICT", "0")
+    with execution("elsewhere", store=folder) as newer:
+        add(1, 2)
+    (folder / "executions" / newer.id).rename(tmp_path / "elsewhere")
+    (folder / "executions" / newer.id).symlink_to(tmp_path / "elsewhere")
+    with pytest.warns(ObsWarning, match=f"execution '{newer.id}' cannot be read: .* symbolic link"):
+        assert obs([command, "last"]) == 0
+    with pytest.warns(ObsWarning, match="cannot be read"):
+        assert find_execution("last", folder) == run_id
+    capsys.readouterr()
+    assert obs([command, newer.id]) == 2
+    assert "symbolic link" in capsys.readouterr().err
+
+
+def test_what_is_missing_at_the_end_of_a_record_is_told_before_any_cause(
+    folder: Path, run_script: Callable[..., object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_script("""
+from obs_core import execution, task
+@task
+def work():
+    pass
+with execution("night"):
+    work()
+""")
+    (journal,) = folder.glob("executions/*/main-*.jsonl")
+    os.truncate(journal, journal.stat().st_size * 2 // 3)
+    assert obs(["why", "last"]) == 0
+    assert capsys.readouterr().out.startswith("Its record is damaged: at least ")
+    assert obs(["ls"]) == 0
+    assert "(at least " in capsys.readouterr().out
 
 
 def test_an_empty_store_is_told_with_its_place(
@@ -109,6 +153,53 @@ def test_show_as_text_tells_what_the_decks_say(folder: Path, capsys: pytest.Capt
     assert told.count("color: red") == 1  # in the source alone
     assert obs(["show", "--text"]) == 0
     assert "\nadd succeeded in " in capsys.readouterr().out
+
+
+def test_show_as_text_tells_a_long_source_to_its_last_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = "\n".join(f'<span class="k">line</span> <span class="n">{number}</span>' for number in range(300))
+
+    @task
+    def join() -> None:
+        Deck("Code").append(f"<pre>{code}</pre>")
+
+    with execution("flights", store=folder):
+        join()
+    assert obs(["show", "--text", "--deck", "Code"]) == 0
+    assert capsys.readouterr().out.splitlines()[-300:] == [f"line {number}" for number in range(300)]
+    assert obs(["show", "--text"]) == 0
+    assert "line 39\n… and 260 more lines; --deck 'Code' shows all" in capsys.readouterr().out
+
+
+def test_show_as_text_names_the_summary_as_its_tab_and_tells_notes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @task
+    def join() -> None:
+        current_context().default_deck.append("<p>12 rows</p>")
+        current_context().state.note("the tracker is away")
+
+    with execution("flights", store=folder):
+        join()
+    for name in ("Summary", "default"):
+        assert obs(["show", "--text", "--deck", name]) == 0
+        assert "[Summary]\n12 rows\n" in capsys.readouterr().out
+    assert obs(["show", "--text"]) == 0
+    assert "\nNote: the tracker is away\n" in capsys.readouterr().out
+
+
+def test_show_as_text_tells_defaults_and_of_a_deck_that_is_an_argument_its_name(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @task
+    def join(deck: Deck, /, rows: int = 5, *rest: int, how: str = "left", **more: int) -> None:
+        pass
+
+    with execution("flights", store=folder):
+        join(Deck("Speeds", "<p>fast</p>"), how="inner")
+    assert obs(["show", "--text", "--deck", "Input"]) == 0
+    assert capsys.readouterr().out.splitlines()[-6:] == [
+        "deck  Deck", "(page: Speeds)", "rows  int, default", "5", "how  str", "inner",
+    ]  # fmt: skip
 
 
 def test_show_as_text_puts_the_cells_of_a_table_below_each_other(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -420,3 +422,43 @@ def test_what_a_check_found_is_kept_with_the_deck_that_shows_it(store: Recording
     assert found["Large"] == [Verdict("warned", "drift")]
     assert found["Late"] == [Verdict("failed", "late")]
     assert found["None"] == []
+
+
+def test_what_is_appended_to_time_info_is_drawn(store: RecordingStore) -> None:
+    @task(enable_deck=True)
+    def work() -> TimeLineDeck:
+        timeline = TimeLineDeck("Steps")
+        infos = [{"Start": moment(n), "Finish": moment(n + 1), "Name": f"Operation {n}"} for n in range(4)]
+        timeline.time_info.append(infos[0])
+        timeline.time_info.extend(infos[1:3])
+        timeline.time_info += infos[3:]
+        assert timeline.time_info == infos
+        with pytest.raises(ValueError, match="Name"):
+            timeline.time_info.append({"Start": moment(0), "Finish": moment(1)})
+        return timeline
+
+    html = work().html
+    (deck,) = [deck for deck in store.last().tasks[0].decks if deck.name == "Steps"]
+    for number in range(4):
+        assert f"Operation {number}" in html
+        assert f"Operation {number}" in "".join(deck.items)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda infos: infos.clear(),
+        lambda infos: infos.pop(),
+        lambda infos: infos.insert(0, {}),
+        lambda infos: infos.__setitem__(0, {}),
+        lambda infos: infos.__delitem__(0),
+        lambda infos: infos.sort(key=str),
+    ],
+)
+def test_bars_that_are_written_cannot_be_changed(store: RecordingStore, change: Callable[[Any], Any]) -> None:
+    with execution("night"):
+        timeline = TimeLineDeck("Steps")
+        timeline.append_time_info({"Start": moment(0), "Finish": moment(1), "Name": "Operation"})
+        with pytest.raises(TypeError, match="only appended"):
+            change(timeline.time_info)
+        assert len(timeline.time_info) == 1

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
+import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from obs_core import current_context, execution, load_execution, span, task
+from obs_core import current_context, execution, list_executions, load_execution, span, task
 from obs_core.journal import encoding, flusher, writer
 from obs_core.store.folder import FolderStore
 from obs_core.testing import RecordingStore
@@ -124,6 +127,139 @@ def test_timeouts_lose_nothing_and_write_nothing_twice(folder: Path, run_script:
     assert {number for number in told["appended"] if spans[number] != 1} == set()
     assert {number for number in told["appended"] if items[f"<p>{number}</p>"] != 1} == set()
     assert max(spans.values()) == max(items.values()) == 1
+
+
+OF_ANY_CLASS = [
+    TimeoutError,
+    ConnectionResetError,
+    FileNotFoundError,
+    OSError,
+    MemoryError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+    AttributeError,
+    Exception,
+]
+
+
+@needs_alarms
+@pytest.mark.parametrize("kind", OF_ANY_CLASS)
+@pytest.mark.parametrize("system_call", ["fstat", "lstat", "write"])
+def test_a_timeout_of_any_class_is_raised_out_of_a_call_of_the_system(
+    system_call: str, kind: type[Exception], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`TimeoutError` is an `OSError`, as a full disk is."""
+    monkeypatch.setenv("OBS_STRICT", "0")
+    with alarms_that_raise(kind), execution("night", store=folder) as run:
+        with span("before"):
+            pass
+        journal = current_context().state.journal
+        journal.flush()
+        with span("after"):
+            pass
+        own = getattr(os, system_call)
+
+        def interrupted(*args: Any, **kwargs: Any) -> Any:
+            signal.raise_signal(signal.SIGALRM)
+            return own(*args, **kwargs)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, system_call, interrupted)
+            patch.setattr(journal._segment, "_looked_at", 0)
+            with pytest.raises(kind):
+                journal.flush()
+    recorded = load_execution(run.id, folder)
+    assert [one.name for one in recorded.span.children] == ["before", "after"]
+    assert (recorded.status, recorded.view.lost_records, recorded.view.damaged_records) == ("succeeded", 0, 0)
+
+
+@needs_alarms
+@pytest.mark.parametrize("in_own_execution", [False, True])
+def test_a_task_is_ended_wherever_a_timeout_strikes(
+    in_own_execution: bool, store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each call and after each call into C of a task's beginning and end, in turn."""
+    monkeypatch.setenv("OBS_STRICT", "0")
+
+    @task
+    def work(number: int) -> int:
+        with span("step"):
+            print(number)
+        return number
+
+    def rounds() -> int:
+        work(0)  # what is imported once is not gone through again
+        number = 0
+        while interrupted_at(number, lambda: work(1), TimeoutError):
+            number += 1
+        return number
+
+    with alarms_that_raise(TimeoutError), contextlib.nullcontext() if in_own_execution else execution("night"):
+        assert rounds() > 100
+    recorded = list(list_executions(store))
+    statuses = Counter(one.status for one in recorded) + Counter(
+        one.status for each in recorded for one in load_execution(each.id, store).tasks
+    )
+    assert set(statuses) == {"succeeded", "failed"}
+
+
+@needs_alarms
+def test_an_execution_that_a_timeout_kept_from_beginning_is_ended(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBS_STRICT", "0")
+
+    def begin_only() -> None:
+        begun.append(execution("night"))
+        begun[-1].__enter__()
+
+    begun: list[execution] = []
+    with alarms_that_raise(TimeoutError):
+        with execution("night"):
+            pass
+        number = 0
+        while interrupted_at(number, begin_only, TimeoutError):
+            number += 1
+    begun[-1].__exit__(None, None, None)
+    assert {one.status for one in list_executions(store)} == {"succeeded", "failed"}
+
+
+@contextlib.contextmanager
+def alarms_that_raise(kind: type[BaseException]) -> Iterator[None]:
+    def handler(_number: int, _frame: Any) -> None:
+        raise kind
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def interrupted_at(number: int, call: Callable[[], object], kind: type[BaseException]) -> bool:
+    """Call something; whether as many calls as that were made in it, at which an alarm came. It must be raised."""
+    left, came, place = number, False, ""
+
+    def look(_frame: Any, event: str, _what: Any) -> None:
+        nonlocal left, came, place
+        if event in ("call", "c_return"):
+            left -= 1
+            if left < 0 and not came:
+                came, place = True, "".join(traceback.format_stack()[-6:])
+                sys.setprofile(None)
+                signal.raise_signal(signal.SIGALRM)
+
+    sys.setprofile(look)
+    try:
+        call()
+    except kind:
+        assert came
+        return True
+    finally:
+        sys.setprofile(None)
+    assert not came, f"swallowed at call {number}:\n{place}"
+    return False
 
 
 @needs_alarms

@@ -72,8 +72,9 @@ def test_it_says_where_an_exception_was_raised_and_what_caused_it(store: Recordi
 
     with counted_ids(), pytest.raises(RuntimeError), execution("night"):
         parse()
-    ((_, number, chain), (_, root, same)) = [line for line in lines(store, "execution-1") if line[0] == "raised"]
-    assert (number, root, same) == (2, 1, chain)
+    (of_task, of_root) = [line for line in lines(store, "execution-1") if line[0] == "raised"]
+    (_, number, chain, others) = of_task
+    assert (number, others, of_root) == (2, [], ["raised", 1, chain, []])
     line = parse.__wrapped__.__code__.co_firstlineno  # type: ignore[attr-defined]
     assert chain == [
         ["RuntimeError: no such airport", f"{__file__}:{line + 5}"],
@@ -205,6 +206,19 @@ def test_silence_is_broken_by_a_sign_of_life(store: RecordingStore) -> None:
         clock.advance(11)
         journal.beat()
     assert ["beat", 11_000_000_000] in lines(store, "execution-1")
+
+
+def test_what_is_open_gives_a_sign_of_life_a_second_after_it_was_written(folder: Path) -> None:
+    with FixedClock() as clock, execution("night", store=folder) as run, span("read"):
+        journal = run._run.journal  # type: ignore[union-attr]
+        journal.beat()  # writes what began, as a task does between two rounds of the flusher
+        clock.advance(0.5)
+        journal.beat()
+        clock.advance(1)
+        journal.beat()
+    (segment,) = (folder / "executions" / run.id).glob("main-*.jsonl")
+    beats = [json.loads(line)[1] for line in segment.read_text().splitlines() if line.startswith('["beat"')]
+    assert beats[1] - beats[0] == 1_000_000_000
 
 
 def test_segments_in_the_folder_where_they_lay_before_are_read_with_those_of_today(folder: Path) -> None:

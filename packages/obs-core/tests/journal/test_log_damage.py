@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from obs_core import execution
 from obs_core.commands import main as obs
+from obs_core.journal import log_files
 from obs_core.journal.log_damage import log_damage
 from obs_core.reading import load_execution
 
@@ -50,6 +55,48 @@ def test_what_is_no_log_spoils_nothing_and_is_counted(
         assert obs([command, "last", "--store", str(folder)]) == 0
     assert "of the log can no longer be read" in capsys.readouterr().err
     assert [line.text for line in load_execution("last", folder).log()] == (["said"] if damage == "no line" else [])
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "a link", "removed", "its folder removed"])
+def test_how_many_lines_are_gone_is_told_as_the_process_counted_them(
+    folder: Path, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with execution("night", store=folder) as run:
+        for number in range(1_000):
+            print("line", number)
+    (log,) = folder.glob("executions/*/logs/main-0000.jsonl")
+    content, left = log.read_bytes(), 0
+    if damage == "cut":
+        left = 100
+        log.write_bytes(content[: content.index(b'"line 100"')].rpartition(b"\n")[0] + b"\n")
+    elif damage == "emptied":
+        log.write_bytes(b"")
+    else:
+        log.rename(tmp_path / "elsewhere.jsonl")
+        if damage == "a link":
+            log.symlink_to(tmp_path / "elsewhere.jsonl")
+        elif damage == "its folder removed":
+            log.parent.rmdir()
+    told = f"At least {1_000 - left:,} lines of the log can no longer be read."
+    assert load_execution(run.id, folder).missing == [told]
+    capsys.readouterr()
+    assert obs(["logs", run.id, "--store", str(folder)]) == 0
+    assert capsys.readouterr().err == f"obs: {told}\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits")
+def test_lines_that_the_store_did_not_take_are_told_as_those(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OBS_STRICT", "0")
+
+    def is_full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with warnings.catch_warnings(), execution("night", store=folder) as run:
+        warnings.simplefilter("ignore")
+        monkeypatch.setattr(log_files.Appended, "write", is_full)
+        for _ in range(50):
+            print("lost")
+    assert load_execution(run.id, folder).missing == ["50 more lines were said and are not kept."]
 
 
 def test_a_flipped_bit_and_a_line_that_is_taken_out_are_told(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -34,7 +35,7 @@ from obs_core.text.durations import format_duration, format_moment
 
 SOURCE = """
 import ctypes, os, signal, sys, time
-from obs_core import execution, span, task
+from obs_core import execution, list_executions, load_execution, span, task
 
 @task
 def fit(rows):
@@ -661,3 +662,64 @@ def test_how_far_the_loop_of_a_task_that_failed_came_is_told(folder: Path) -> No
     with pytest.raises(ValueError, match="infinite"), execution("night", store=folder):
         fit()
     assert [loop.split(" it, ")[0] for loop in newest(folder).loops] == ["epoch: 20 of 30"]
+
+
+BECOMES = """
+import contextlib, os, sys
+from obs_core import task
+@task
+def fit():
+    with contextlib.suppress(OSError):
+        os.execv("/no/such/program", ["no"])
+    if sys.argv[1:]:
+        os.execv(sys.executable, [sys.executable, "-c", "print('other', flush=True); input()"])
+fit()
+"""
+
+
+@pytest.mark.posix
+def test_a_process_that_becomes_another_program_is_over_while_that_runs(folder: Path) -> None:
+    environment = {**os.environ, "OBS_STORE": str(folder)}
+    command = [sys.executable, "-c", BECOMES, "becomes"]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"other\n"
+        (view,) = list_executions(folder)
+        found = newest(folder)
+        (fit,) = load_execution(view.id, folder).tasks
+        process.communicate(b"\n")
+    assert (view.status, view.error) == ("lost", "the process became another program (os.execv)")
+    assert (found.status, found.cause, found.known, found.task) == ("lost", "replaced", True, "fit")
+    assert found.paragraph.startswith("fit did not end: its process became another program (os.execv) at ")
+    assert (fit.status, len(fit.notes)) == ("lost", 1)
+
+
+@pytest.mark.posix
+def test_a_program_that_could_not_become_another_one_goes_on(folder: Path) -> None:
+    subprocess.run([sys.executable, "-c", BECOMES], env={**os.environ, "OBS_STORE": str(folder)}, check=True)
+    assert newest(folder).status == "succeeded"
+
+
+def test_of_a_group_of_exceptions_each_is_told_with_its_place_and_its_span_or_task(folder: Path) -> None:
+    @task
+    async def load() -> None:
+        raise OSError("no disk")
+
+    async def parse() -> None:
+        with span("parse"):
+            raise ValueError("bad row")
+
+    async def all_of_it() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(parse())
+            group.create_task(load())
+
+    with pytest.raises(ExceptionGroup), execution("night", store=folder):
+        asyncio.run(all_of_it())
+    found = newest(folder)
+    first, second = found.causes
+    assert first.startswith("ValueError: bad row at test_why.py:")
+    assert first.endswith(' in the span "parse"')
+    assert second.startswith("OSError: no disk at test_why.py:")
+    assert second.endswith(' in the task "load"')
+    assert f"It was caused by {first}. Raised together with it: {second}." in found.paragraph

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,44 @@ def test_what_another_process_checked_is_in_the_list(folder: Path) -> None:
     (view,) = list_executions(folder)
     assert view.verdicts.said == [("failed", "part is whole", "2 rows missing")]
     assert [one.name for one in load_execution("last", folder).tasks[0].verdicts] == ["part is whole"]
+
+
+@pytest.mark.parametrize("joins", ["", "attach(json.loads(os.environ['OBS_CARRIER']))"], ids=["environment", "attach"])
+def test_a_process_that_took_part_ends_without_a_warning(
+    folder: Path, capsys: pytest.CaptureFixture[str], joins: str
+) -> None:
+    child = f"import json, os\nfrom obs_core import *\n{joins}\nwith span('in the child'): pass"
+    with execution("night", store=folder):
+        environment = {**os.environ, "OBS_CARRIER": json.dumps(carrier())}
+        subprocess.run([sys.executable, "-c", child], env=environment, check=True)
+    assert obs(["check", "--store", str(folder), "--strict"]) == 0
+    assert "night succeeded, no checks" in capsys.readouterr().out
+    assert [child.name for child in load_execution("last", folder).span.children] == ["in the child"]
+
+
+def test_a_note_of_what_began_nowhere_is_the_executions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with execution("night", store=folder) as run:
+        run._run.journal.append(records.Note("gone.7", "the tracker is away"))  # type: ignore[union-attr]
+    assert obs(["check", "--store", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "1 check warned" in said
+    assert "note: the tracker is away" in said
+    (view,) = load_execution("last", folder).tasks
+    assert (view.is_execution, view.notes) == (True, ["the tracker is away"])
+
+
+def test_one_that_is_open_when_its_process_ends_counts_alike_in_the_list(folder: Path) -> None:
+    source = """
+from obs_core import *
+opened = execution("night")
+opened.__enter__()
+for number in range(500):  # a list does not read all of it
+    with span(f"part {number}"):
+        pass
+"""
+    subprocess.run([sys.executable, "-c", source], env={**os.environ, "OBS_STORE": str(folder)}, check=True)
+    (view,) = list_executions(folder)
+    assert view.verdicts.warned == load_execution(view.id, folder).view.verdicts.warned == 1
 
 
 class TestTheCommand:

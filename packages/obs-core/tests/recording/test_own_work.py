@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import functools
 import io
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from obs_core import TaskCall, TaskDecorator, execution, span, task
+from obs_core import TaskCall, TaskDecorator, execution, load_execution, span, task
 from obs_core.assembly.assembly import Assembly
-from obs_core.journal import records
+from obs_core.journal import flusher, records
 from obs_core.reading.execution import Execution
 from obs_core.testing import FixedClock, RecordingStore
+
+RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
 SECOND = 1_000_000_000
 
@@ -171,7 +175,7 @@ def test_explain_counts_obs_own_work_apart(store: RecordingStore) -> None:
         store.last().span.explain(text)
         head, tree, hottest, _path = text.getvalue().split("\n\n")
         assert "Took       4.00 s, in 3 spans" in head
-        assert "obs itself 1.00 s (25 %) in 2 steps" in head
+        assert "obs itself 1.00 s (25 %) in 2 steps, each in the time of what it is shown under" in head
         assert "obs: draw the inputs" in tree
         assert [line.split("  ")[0] for line in hottest.splitlines()[1:]] == ["compute", "night", "night (execution)"]
 
@@ -193,3 +197,110 @@ def test_a_journal_from_before_reads_as_it_did(store: RecordingStore) -> None:
     assembly.finish()
     (view,) = assembly.tasks
     assert (view.started, view.duration, assembly.table.kinds) == (100, 50, ["workflow", "task", "operation"])
+
+
+def ways_to_a_decorated_body(clock: FixedClock) -> dict[str, Callable[..., Any]]:
+    def work() -> None:
+        clock.advance(1)
+
+    class Steps:
+        @slow(clock)
+        def __call__(self) -> None:
+            clock.advance(1)
+
+        @slow(clock)
+        def method(self) -> None:
+            clock.advance(1)
+
+        partial_method = functools.partialmethod(method)
+
+    class Made:
+        @slow(clock)
+        def __init__(self) -> None:
+            clock.advance(1)
+
+    return {
+        "function": slow(clock)(work),
+        "partial": functools.partial(slow(clock)(work)),
+        "partial of a partial": functools.partial(functools.partial(slow(clock)(work))),
+        "decorated partial": slow(clock)(functools.partial(work)),
+        "method": Steps().method,
+        "partial method": Steps().partial_method,
+        "object": Steps(),
+        "class": Made,
+        "cached": functools.lru_cache(slow(clock)(work)),
+    }
+
+
+@pytest.mark.parametrize("way", ways_to_a_decorated_body(FixedClock()))
+def test_decorators_are_not_the_tasks_time_whatever_leads_to_its_function(store: RecordingStore, way: str) -> None:
+    with FixedClock() as clock:
+        task(name="work", enable_deck=False)(ways_to_a_decorated_body(clock)[way])()
+        assert task_span(store.last(), "work").duration == 1.0
+
+
+def test_a_decorated_function_that_calls_itself_began_with_the_first_call(store: RecordingStore) -> None:
+    with FixedClock() as clock:
+
+        @slow(clock)
+        def walk(steps: int) -> None:
+            clock.advance(1)
+            if steps:
+                walk(steps - 1)
+            clock.advance(10)
+
+        task(enable_deck=False)(walk)(2)
+        one = task_span(store.last(), "walk")
+        assert (one.duration, one.self_time) == (3 * 11 + 2 * 6, 33.0)
+        assert [child.duration for child in one.own_work] == [2.0, 2.0, 4.0, 4.0]
+
+
+def test_a_function_that_calls_itself_decorated_began_with_the_first_call(store: RecordingStore) -> None:
+    with FixedClock() as clock:
+
+        def walk(steps=1):  # type: ignore[no-untyped-def]
+            clock.advance(1)
+            if steps:
+                slow(clock)(walk)(steps - 1)
+
+        task(enable_deck=False)(walk)()
+        one = task_span(store.last(), "walk")
+        assert (one.duration, one.self_time) == (2 + 6, 2.0)
+
+
+def test_a_task_that_still_runs_began_with_its_function(store: RecordingStore) -> None:
+    seen: list[Any] = []
+    with FixedClock() as clock:
+
+        @task(deck_fields=["Input"])
+        def work(value: Slow) -> None:
+            clock.advance(1)
+            flusher.flush_all()
+            found = store.last()
+            seen.extend((found.tasks[0], task_span(found, "work"), found.span))
+
+        work(Slow(clock, 8))
+    view, one, whole = seen
+    (drawing,) = whole.own_work
+    assert (view.status, one.start_ns, drawing.name) == ("running", view.started, "obs: draw the inputs")
+    assert view.started - drawing.start_ns == 8 * SECOND
+
+
+def test_a_task_that_is_killed_lasted_since_its_function_began(folder: Path, run_script: RunScript) -> None:
+    script = """
+import os, signal, time
+from obs_core import task
+class Slow:
+    def __repr__(self):
+        time.sleep(0.5)
+        return "slow"
+@task
+def work(value):
+    print(time.time(), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+work(Slow())
+"""
+    began = float(run_script(script, check=False).stdout)
+    (view,) = load_execution("last", folder).tasks
+    assert view.status == "lost"
+    assert abs(view.started / 1e9 - began) < 0.4  # it took longer than that to draw the input

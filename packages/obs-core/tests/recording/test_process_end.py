@@ -447,3 +447,45 @@ os._exit(status=7)
         check=False,
     )
     assert (said.stdout.split(), said.returncode) == (["True", "FileNotFoundError", "TypeError", "TypeError"], 7)
+
+
+@pytest.mark.skipif(not LATER, reason="from Python 3.12 on there is sys.monitoring")
+@pytest.mark.parametrize(
+    ("before", "held"),
+    [
+        ("", [None, None, None, None, "obs", None]),
+        ("sys.monitoring.use_tool_id(4, 'mine')", [None, None, None, "obs", "mine", None]),
+        (
+            "sys.monitoring.use_tool_id(3, 'mine'); sys.monitoring.use_tool_id(4, 'mine')",
+            [None, None, None, "mine", "mine", None],
+        ),
+    ],
+)
+def test_obs_takes_one_monitoring_tool_for_all_that_it_listens_to(
+    folder: Path, tmp_path: Path, before: str, held: list[str | None]
+) -> None:
+    told = tmp_path / "told"
+    status_of(
+        folder,
+        f"{before}\n{LOAD}@task\ndef alone(): pass\nwith span('around'): alone()\n"
+        f"import pathlib; pathlib.Path({str(told)!r}).write_text(repr([*map(sys.monitoring.get_tool, range(6))]))",
+    )
+    assert told.read_text() == repr(held)
+
+
+@pytest.mark.skipif(not LATER, reason="from Python 3.12 on there is sys.monitoring")
+def test_what_listens_to_threads_goes_on_when_what_listens_to_exceptions_ends(folder: Path) -> None:
+    status, _ = status_of(
+        folder,
+        "import threading, pathlib\n"
+        "with span('ambient'): pass\n"
+        "from obs_core.recording import here\n"
+        "here._process_end.close()\n"
+        "with span('around'):\n"
+        "    thread = threading.Thread(target=lambda: span('in a thread').__enter__().__exit__(None, None, None))\n"
+        "    thread.start(); thread.join()\n",
+    )
+    (found,) = list_executions(folder)
+    ambient, around = load_execution(found.id, folder).span.children
+    assert [child.name for child in around.children] == ["in a thread"]
+    assert (ambient.name, status) == ("ambient", "succeeded")

@@ -30,7 +30,9 @@ from obs_core import (
     span,
     task,
 )
-from obs_core.recording import here
+from obs_core.recording import here, spans
+from obs_core.recording.scope import current
+from obs_core.recording.threads import scope_of_thread
 from obs_core.testing import RecordingStore
 
 knows_submitters = pytest.mark.skipif(
@@ -434,7 +436,7 @@ with execution("of the parent"):
     assert named["of the parent"].span.children == named["meanwhile"].span.children == []
 
 
-def test_an_asynchronous_task_that_outlives_its_span_still_belongs_to_it(store: RecordingStore) -> None:
+def test_what_outlives_its_span_belongs_to_what_is_still_open_around_that(store: RecordingStore) -> None:
     async def main() -> None:
         ended = asyncio.Event()
 
@@ -445,14 +447,284 @@ def test_an_asynchronous_task_that_outlives_its_span_still_belongs_to_it(store: 
             with span("two"):
                 pass
 
-        with execution("night"):
+        with execution("night"), span("around"):
             with span("begin"):
                 running = asyncio.create_task(background())
             ended.set()
             await running
 
     asyncio.run(main())
-    assert shape(store.last().span) == [("begin", ["one", "two"])]
+    assert shape(store.last().span) == [("around", ["begin", "one", "two"])]
+
+
+@knows_submitters
+def test_a_thread_that_outlives_its_span_belongs_to_what_is_still_open_around_that(store: RecordingStore) -> None:
+    ended = threading.Event()
+
+    def work() -> None:
+        ended.wait(30)
+        with span("late"):
+            pass
+
+    with execution("night"), span("around"):
+        threads = [threading.Thread(target=work)]
+        with span("begin"):
+            context = contextvars.copy_context()
+            threads.append(threading.Thread(target=context.run, args=(work,)))
+            for thread in threads:
+                thread.start()
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert shape(store.last().span) == [("around", ["begin", "late", "late"])]
+
+
+def in_turn(begin: Callable[[Callable[[], None]], object], step: Callable[[int], Any], times: int) -> int:
+    """Let each step begin the next one inside itself, as a service that polls does.
+
+    Returns:
+        How many scopes the last one still names around it.
+    """
+
+    async def main() -> int:
+        last: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def tick(number: int) -> None:
+            with step(number):
+                if number == times:
+                    last.set_result(len(around()))
+                else:
+                    begin(functools.partial(tick, number + 1))
+
+        tick(1)
+        return await last
+
+    return asyncio.run(main())
+
+
+def around() -> list[Any]:
+    found, scope = [], current.get()
+    while scope is not None:
+        found.append(scope)
+        scope = scope.outside or scope.parent
+    return found
+
+
+def soon(work: Callable[[], None]) -> object:
+    return asyncio.get_running_loop().call_soon(work)
+
+
+def in_a_coroutine(work: Callable[[], None]) -> object:
+    async def run() -> None:
+        work()
+
+    return asyncio.ensure_future(run())
+
+
+@pytest.mark.parametrize("begin", [soon, in_a_coroutine], ids=lambda begin: begin.__name__)
+def test_a_span_that_lets_itself_be_begun_again_is_no_child_of_itself(
+    store: RecordingStore, begin: Callable[[Callable[[], None]], object]
+) -> None:
+    with execution("service"):
+        assert in_turn(begin, lambda number: span("tick", number=number), 50) == 2
+    assert shape(store.last().span) == ["tick"] * 50
+
+
+def test_a_task_that_lets_itself_be_begun_again_is_no_child_of_itself(store: RecordingStore) -> None:
+    async def main() -> None:
+        last = asyncio.get_running_loop().create_future()
+
+        @task(enable_deck=False)
+        async def poll(number: int) -> None:
+            if number == 20:
+                last.set_result(len(around()))
+                return
+            later = functools.partial(poll, number + 1)
+            asyncio.get_running_loop().call_soon(lambda: asyncio.ensure_future(later()))
+
+        await poll(1)
+        assert await last == 2
+
+    with execution("service"):
+        asyncio.run(main())
+    assert shape(store.last().span) == ["poll"] * 20
+
+
+def test_an_execution_that_lets_itself_be_begun_again_keeps_nothing_of_those_before(store: RecordingStore) -> None:
+    assert in_turn(soon, lambda number: execution(f"tick {number:02}"), 20) == 1
+    assert shapes(store) == [(f"tick {number:02}", []) for number in range(1, 21)]
+
+
+def test_what_is_called_after_a_span_outside_any_execution_is_an_execution_of_its_own(store: RecordingStore) -> None:
+    @task
+    def handle() -> None: ...
+
+    async def main() -> None:
+        with span("set up"):
+            answered = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(lambda: answered.set_result(handle()))
+        await answered
+
+    asyncio.run(main())
+    outside = ambient()
+    assert shapes(store) == sorted([("handle", ["handle"]), (outside, ["set up"])])
+
+
+@pytest.mark.parametrize("kind", [span, functools.partial(task, enable_deck=False)], ids=["span", "task"])
+def test_of_operations_that_each_begin_the_next_one_and_end_first_none_is_kept(
+    store: RecordingStore, kind: Callable[[str], Callable[[Any], Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spans, "_FRESH", -1)  # as if there were a while between them
+
+    async def main() -> None:
+        last = asyncio.get_running_loop().create_future()
+
+        @kind("hand over")
+        async def hand_over(number: int, begun: asyncio.Event) -> None:
+            begun.set()
+            if number == 500:
+                last.set_result(len(around()))
+                return
+            if number % 50 == 0:
+                around()[0].task.journal.flush(wait=True)
+            next_begun = asyncio.Event()
+            next_one = asyncio.ensure_future(hand_over(number + 1, next_begun))
+            handed_over.append(next_one)
+            await next_begun.wait()
+
+        handed_over: list[Any] = [asyncio.ensure_future(hand_over(1, asyncio.Event()))]
+        assert await last < 200
+        await asyncio.gather(*handed_over)
+
+    with execution("service"):
+        asyncio.run(main())
+    one, depth = store.last().span, 0
+    while one.children:
+        (one,) = one.children
+        depth += 1
+    assert depth == 500
+
+
+# ---- where others see a thread
+
+
+def seen_in() -> str | None:
+    """The task or span that a profiler sees this thread in."""
+    return getattr(scope_of_thread(threading.get_ident()), "name", None)
+
+
+@pytest.fixture
+def followed() -> Iterator[None]:
+    spans.follow(True)
+    yield
+    spans.follow(False)
+
+
+@span("rows")
+def rows_of_a_span(seen: list[Any]) -> Iterator[int]:
+    for number in range(2):
+        seen.append(seen_in())
+        yield number
+
+
+def rows_undecorated(seen: list[Any]) -> Iterator[int]:
+    for number in range(2):
+        seen.append(seen_in())
+        yield number
+
+
+rows_of_a_task = task(rows_undecorated, name="rows")
+
+
+@task(name="rows")
+def rows_of_a_plain_function(seen: list[Any]) -> Iterator[int]:
+    return rows_undecorated(seen)
+
+
+@span("rows")
+def rows_of_a_plain_functions_span(seen: list[Any]) -> Iterator[int]:
+    return rows_undecorated(seen)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [rows_of_a_span, rows_of_a_task, rows_of_a_plain_function, rows_of_a_plain_functions_span],
+    ids=["span", "task", "task of a plain function", "span of a plain function"],
+)
+@pytest.mark.usefixtures("followed")
+def test_a_thread_is_seen_in_a_generator_only_while_that_runs(rows: Callable[[list[Any]], Iterator[int]]) -> None:
+    seen: list[Any] = []
+
+    @task
+    def use() -> None:
+        made = rows(seen)
+        for _ in made:
+            seen.append(seen_in())
+            with span("work"):
+                seen.append(seen_in())
+        seen.append(seen_in())
+
+    with execution("night"):
+        use()
+    assert seen == ["rows", "use", "work", "rows", "use", "work", "use"]
+
+
+def test_a_thread_is_seen_in_a_task_that_is_a_generator_only_while_that_runs(store: RecordingStore) -> None:
+    seen: list[Any] = []
+
+    @task
+    def use() -> None:
+        for _ in rows_of_a_task(seen):
+            seen.append(seen_in())
+
+    use()
+    assert seen == ["rows", "use"] * 2
+
+
+@pytest.mark.parametrize(
+    "rows", [rows_of_a_span, rows_of_a_task, rows_of_a_plain_function], ids=["span", "task", "task of a plain function"]
+)
+@pytest.mark.usefixtures("followed")
+def test_a_generator_that_goes_on_in_another_thread_is_seen_there_alone(
+    rows: Callable[[list[Any]], Iterator[int]],
+) -> None:
+    seen: list[Any] = []
+    held: list[Any] = []
+    begun, ended = threading.Event(), threading.Event()
+
+    def begin() -> None:
+        with execution("elsewhere"):
+            held.append(rows(seen))
+            next(held[0])
+            begun.set()
+            ended.wait(30)
+
+    @task
+    def go_on(thread: threading.Thread) -> None:
+        begun.wait(30)
+        seen.append(getattr(scope_of_thread(thread.ident or 0), "name", None))
+        next(held[0])
+        seen.append(seen_in())
+        held[0].close()
+        seen.append(seen_in())
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    go_on(thread)
+    ended.set()
+    thread.join()
+    assert seen == ["rows", None, "rows", "go_on", "go_on"]
+
+
+@pytest.mark.usefixtures("followed")
+def test_a_thread_is_seen_where_it_is_after_spans_that_are_left_out_of_order() -> None:
+    with execution("night"):
+        first, second = span("first"), span("second")
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert seen_in() == "night"
+        second.__exit__(None, None, None)
 
 
 # ---- threads

@@ -381,3 +381,54 @@ with execution("night"):
     assert said.stdout == f"{-signal.SIGTERM}\n"
     recorded = load_execution("last", folder)
     assert [(one.name, one.status) for one in recorded.span.walk() if one.name == "part"] == [("part", "failed")]
+
+
+WAITING = """
+import asyncio
+@task
+async def waits():
+    with span("read"):
+        await asyncio.sleep(60)
+@task
+async def fits():
+    with span("fit"):
+        await asyncio.sleep(0.1)
+        print("ready", flush=True)
+        for _ in range(600): time.sleep(0.1)  # here
+@task
+async def night():
+    await asyncio.gather(fits(), waits())
+asyncio.run(night())
+"""
+IDLE = """
+import asyncio
+@task
+async def waits():
+    with span("read"):
+        await asyncio.sleep(60)
+@task
+async def night():
+    await asyncio.gather(waits(), waits())
+async def ticks():
+    await asyncio.sleep(0.1)
+    print("ready", flush=True)
+    while True: await asyncio.sleep(0.01)
+async def both():
+    await asyncio.gather(ticks(), night())
+asyncio.run(both())
+"""
+
+
+def test_the_coroutine_that_runs_is_told_with_its_line_and_none_that_waits(folder: Path) -> None:
+    terminated(folder, WAITING)
+    found = load_execution("last", folder).why()
+    line = WAITING[: WAITING.index("# here")].count("\n") + 3
+    assert (found.task, found.span) == ("fits", "fit")
+    assert os.path.basename(found.place) in (f"program.py:{line - 1}", f"program.py:{line}")  # it may still print
+
+
+def test_of_coroutines_that_all_wait_no_line_is_told(folder: Path) -> None:
+    terminated(folder, IDLE)
+    found = load_execution("last", folder).why()
+    assert (found.task, found.span, found.place) == ("waits", "read", "")
+    assert 'It was in "read", which had run for' in found.paragraph

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
+import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -135,6 +138,124 @@ def test_a_span_object_may_be_entered_again_and_within_itself(store: RecordingSt
         with step:
             pass
     assert [shape(child) for child in store.last().span.children] == [{"step": {}}, {}]
+
+
+def ends(store: RecordingStore) -> dict[str, list[tuple[str, float, str | None]]]:
+    """What each span at the top has below it: names, seconds and errors."""
+    return {
+        one.name: [(child.name, round(child.duration_ns / 1e9, 6), child.error) for child in one.children]
+        for one in store.last().span.children
+    }
+
+
+def test_one_span_object_that_coroutines_enter_at_once_is_a_span_of_each(store: RecordingStore) -> None:
+    read = span("read")
+
+    async def request(name: str, seconds: float, fails: bool) -> None:
+        with span(name):
+            async with read:
+                await turns[name].wait()
+                clock.advance(seconds)
+                if fails:
+                    raise ValueError("no such row")
+            with span("afterwards"):
+                pass
+
+    async def main() -> None:
+        turns.update({name: asyncio.Event() for name in ("first", "second", "third")})
+        running = [
+            asyncio.ensure_future(request("first", 1, fails=False)),
+            asyncio.ensure_future(request("second", 2, fails=True)),
+            asyncio.ensure_future(request("third", 4, fails=False)),
+        ]
+        for name, one in zip(turns, running, strict=True):
+            await asyncio.sleep(0)
+            turns[name].set()
+            await asyncio.wait([one])
+
+    turns: dict[str, asyncio.Event] = {}
+    with FixedClock() as clock, execution("night"):
+        asyncio.run(main())
+    assert ends(store) == {
+        "first": [("read", 1, None), ("afterwards", 0, None)],
+        "second": [("read", 3, "ValueError")],
+        "third": [("read", 7, None), ("afterwards", 0, None)],
+    }
+
+
+def test_one_span_object_that_threads_enter_at_once_is_a_span_of_each(store: RecordingStore) -> None:
+    read = span("read")
+    entered, turns = threading.Barrier(3), [threading.Event() for _ in range(2)]
+
+    def request(number: int) -> None:
+        with span(f"request {number}"), contextlib.suppress(ValueError), read:
+            entered.wait(30)
+            turns[number].wait(30)
+            clock.advance(1)
+            raise ValueError if number else KeyboardInterrupt
+
+    def quietly(number: int) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            request(number)
+
+    with FixedClock() as clock, execution("night"):
+        threads = [threading.Thread(target=quietly, args=(number,)) for number in range(2)]
+        for thread in threads:
+            thread.start()
+        entered.wait(30)
+        for turn, thread in zip(turns, threads, strict=True):
+            turn.set()
+            thread.join()
+    assert ends(store) == {
+        "request 0": [("read", 1, "KeyboardInterrupt")],
+        "request 1": [("read", 2, "ValueError")],
+    }
+
+
+def test_a_shared_span_that_is_left_in_another_context_is_the_one_of_who_leaves_it(store: RecordingStore) -> None:
+    read = span("read")
+    with FixedClock() as clock, execution("night"):
+        requests = {name: (span(name), contextvars.copy_context()) for name in ("first", "second")}
+        for request, context in requests.values():
+            context.run(request.__enter__)
+            context.copy().run(read.__enter__)
+        for request, context in requests.values():
+            clock.advance(1)
+            context.copy().run(read.__exit__, None, None, None)
+            context.run(request.__exit__, None, None, None)
+    assert ends(store) == {"first": [("read", 1, None)], "second": [("read", 2, None)]}
+
+
+def test_what_is_set_on_a_shared_span_is_a_fact_about_that_entry_alone(store: RecordingStore) -> None:
+    read = span("read", path="a.csv")
+    read.set(kind="csv")
+    with execution("night"):
+        with read as first:
+            first.set(rows=1)
+            first.set(columns=2)
+        with read as second:
+            second.set(rows=3)
+        with read:
+            pass
+    given = {"path": "a.csv", "kind": "csv"}
+    assert [one.attributes for one in store.last().span.children] == [
+        {**given, "rows": 1, "columns": 2},
+        {**given, "rows": 3},
+        given,
+    ]
+
+
+def test_leaving_a_span_more_often_than_it_was_entered_changes_nothing(store: RecordingStore) -> None:
+    with FixedClock() as clock, execution("night"):
+        step = span("step")
+        with step:
+            clock.advance(1)
+        clock.advance(1)
+        step.__exit__(None, None, None)
+        with step:
+            clock.advance(1)
+        step.__exit__(None, None, None)
+    assert [one.duration_ns for one in store.last().span.children] == [1_000_000_000] * 2
 
 
 def test_a_decorated_function_is_a_span_each_time_it_is_called(store: RecordingStore) -> None:

@@ -17,7 +17,7 @@ from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 
 import pytest
 
-from obs_core import current_context, execution, span, task
+from obs_core import TaskCall, TaskDecorator, current_context, execution, span, task
 from obs_core.testing import RecordingStore
 
 
@@ -366,3 +366,95 @@ def test_what_is_only_referred_to_weakly_is_handed_on_as_it_is() -> None:
         return made
 
     assert known.get(remembered()) == 5
+
+
+class surrounding(TaskDecorator):
+    def around(self, call: TaskCall) -> Iterator[None]:
+        yield
+
+
+WRAPPED: list[Callable[..., Any]] = [
+    task,
+    lambda function: task(span("rows")(function)),
+    lambda function: task(surrounding()(span("rows")(function))),
+    lambda function: task(lambda: function()),  # whose kind is known once it is called
+]
+
+
+async def held_to_the_end(make: Callable[[], Any], held: list[Any]) -> None:
+    held.append(make())
+    await anext(held[0])
+
+
+async def left_to_the_garbage_collector(make: Callable[[], Any], held: list[Any]) -> None:
+    cycle: list[Any] = [make()]
+    cycle.append(cycle)
+    await anext(cycle[0])
+    del cycle
+    gc.collect()
+    await asyncio.sleep(0.01)
+    held.append("the loop goes on")
+
+
+async def left_by_its_consumer(make: Callable[[], Any], held: list[Any]) -> None:
+    async for _ in make():
+        break
+    await asyncio.sleep(0.01)
+    held.append("the loop goes on")
+
+
+async def left_by_one_that_is_cancelled(make: Callable[[], Any], held: list[Any]) -> None:
+    async def consume() -> None:
+        async for _ in make():
+            await asyncio.sleep(60)
+
+    held.append(asyncio.ensure_future(consume()))
+    await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED, ids=["one", "two", "three", "returned"])
+@pytest.mark.parametrize(
+    "leave",
+    [held_to_the_end, left_to_the_garbage_collector, left_by_its_consumer, left_by_one_that_is_cancelled],
+    ids=lambda leave: leave.__name__,
+)
+def test_an_async_generator_that_is_left_is_closed_as_without_obs(
+    store: RecordingStore, wrapped: Callable[..., Any], leave: Callable[[Callable[[], Any], list[Any]], Awaitable[None]]
+) -> None:
+    def seen(decorate: Callable[..., Any]) -> list[str]:
+        said: list[str] = []
+
+        @decorate
+        async def rows() -> AsyncIterator[int]:
+            try:
+                yield 1
+                yield 2
+            finally:
+                said.append("closing")
+                await asyncio.sleep(0)
+                said.append("closed")
+
+        async def main() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda _, told: said.append(told["message"]))
+            await leave(rows, held)
+
+        held: list[Any] = []
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(sys, "unraisablehook", lambda raised: said.append(repr(raised.exc_value)))
+            asyncio.run(main())
+            held.clear()
+            gc.collect()
+        return said
+
+    assert seen(wrapped) == seen(lambda function: function)
+    assert [(one.status, one.error) for one in store.last().tasks] == [("succeeded", None)]
+
+
+def test_a_generator_of_a_plain_function_that_is_garbage_in_a_cycle_has_not_failed(store: RecordingStore) -> None:
+    cycle: list[Any] = [task(lambda: numbers())()]
+    cycle.append(cycle)
+    assert next(cycle[0]) == 0
+    del cycle
+    gc.collect()
+    (left,) = store.last().tasks
+    assert (left.status, left.notes) == ("succeeded", ["This generator was closed before it came to its end."])

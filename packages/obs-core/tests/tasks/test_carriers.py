@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextvars
+import gc
 import gzip
 import json
 import os
@@ -271,3 +273,84 @@ def test_the_context_names_the_execution_and_its_address(folder: Path, monkeypat
         assert context.execution_url == f"file://{folder}/executions/{run.id}"
         monkeypatch.setenv("OBS_UI_URL", "https://obs.example.com/")
         assert context.execution_url == f"https://obs.example.com/executions/{run.id}"
+
+
+def test_a_worker_that_attaches_for_good_time_and_again_keeps_what_it_attached_last(store: RecordingStore) -> None:
+    def work() -> None:
+        for number in range(100):
+            attach(carried)
+            with span("message", number=number):
+                pass
+            run.journal.flush(wait=True)  # what waits to be written names where it belongs
+        with attach(carried):
+            gc.collect()
+            assert len(list(run.carried or ())) < 10
+        with span("after the block"):
+            pass
+
+    with execution("night"):
+        with span("calling"):
+            carried = carrier()
+        run = current_context().state.run
+        contextvars.copy_context().run(work)
+        with span("own"):
+            pass
+    calling, own = store.last().span.children
+    assert [child.name for child in calling.children] == ["message"] * 100 + ["after the block"]
+    assert own.name == "own"
+
+
+def test_work_that_goes_on_where_it_was_attached_for_good_stays_there(store: RecordingStore) -> None:
+    with execution("night"):
+        carried = []
+        for name in ("first", "second"):
+            with span(name):
+                carried.append(carrier())
+
+        def work() -> contextvars.Context:
+            attach(carried[0])
+            still_in_first = contextvars.copy_context()
+            for _ in range(5):
+                attach(carried[1])
+            return still_in_first
+
+        def record() -> None:
+            with span("late"):
+                pass
+
+        contextvars.copy_context().run(work).run(record)
+    first, second = store.last().span.children
+    assert [child.name for child in first.children] == ["late"]
+    assert second.children == []
+
+
+def test_one_attach_that_threads_enter_at_once_is_left_by_each_for_itself(store: RecordingStore) -> None:
+    turns, entered = [threading.Event() for _ in range(2)], threading.Barrier(3)
+
+    def work(attached: attach, number: int) -> None:
+        with attached, span(f"inside {number}"):
+            entered.wait(30)
+            turns[number].wait(30)
+        with attached, span(f"again {number}"):
+            pass
+
+    with execution("night"):
+        with span("carried"):
+            carried = carrier()
+            with span("starts"):
+                attached = attach(carried)
+                threads = [threading.Thread(target=work, args=(attached, number)) for number in range(2)]
+                for thread in threads:
+                    thread.start()
+                entered.wait(30)
+                for turn, thread in zip(turns, threads, strict=True):
+                    turn.set()
+                    thread.join()
+        run = current_context().state.run
+        assert run.attached == 1  # here, for good
+    (found,) = store.last().span.children
+    assert sorted(one.name for one in found.children) == [
+        *("again 0", "again 1"),
+        *("inside 0", "inside 1"),
+        "starts",
+    ]

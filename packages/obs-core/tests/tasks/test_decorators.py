@@ -102,6 +102,38 @@ def test_one_decorator_object_may_be_entered_twice_at_a_time() -> None:
     assert len(log) == 4
 
 
+def test_one_decorator_object_that_coroutines_enter_at_once_ends_for_each_what_it_began_for_it() -> None:
+    def who() -> str:
+        running = asyncio.current_task()
+        assert running is not None
+        return running.get_name()
+
+    class connected(TaskDecorator):
+        def around(self, call: TaskCall) -> Iterator[str]:
+            name = who()
+            yield name
+            log.append(f"{name} is closed by {who()}")
+
+    connection = connected()
+
+    async def request(turn: asyncio.Event) -> None:
+        async with connection as name:
+            await turn.wait()
+            log.append(f"{name} is used")
+
+    async def main() -> None:
+        turns = [asyncio.Event() for _ in range(2)]
+        requests = [asyncio.create_task(request(turn), name=str(number)) for number, turn in enumerate(turns)]
+        for turn, running in zip(turns, requests, strict=True):
+            await asyncio.sleep(0)
+            turn.set()
+            await running
+
+    with execution("night"):
+        asyncio.run(main())
+    assert log == ["0 is used", "0 is closed by 0", "1 is used", "1 is closed by 1"]
+
+
 def test_coroutines_generators_and_async_generators_are_surrounded() -> None:
     @task
     @bare

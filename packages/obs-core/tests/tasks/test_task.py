@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import pickle
 import signal
 import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -199,14 +201,78 @@ def test_a_generator_task_that_fails_while_it_is_closed_failed(store: RecordingS
     assert (left.status, left.error) == ("failed", "ValueError: cannot clean up")
 
 
-def test_an_exit_that_a_function_raises_itself_is_a_failure(store: RecordingStore) -> None:
-    @task
-    def odd() -> None:
-        raise GeneratorExit
+def raises_it() -> Iterator[int]:
+    yield 1
+    raise GeneratorExit
 
+
+def raises_it_while_closed() -> Iterator[int]:
+    try:
+        yield 1
+    finally:
+        raise GeneratorExit("mine")
+
+
+def uses_up_one_that_raises_it() -> None:
+    list(raises_it())
+
+
+def throws_it_into_another() -> None:
+    other: Any = raises_it()
+    next(other)
+    other.throw(GeneratorExit)
+
+
+def use_up(made: Any) -> None:
+    for _ in made or ():
+        pass
+
+
+def close_with_an_error(made: Any) -> None:
+    next(made)
+    made.throw(ValueError)
+
+
+@pytest.mark.parametrize(
+    ("function", "use"),
+    [
+        (raises_it, use_up),
+        (raises_it_while_closed, close_with_an_error),
+        (uses_up_one_that_raises_it, use_up),
+        (throws_it_into_another, use_up),
+    ],
+)
+def test_an_exit_that_a_function_raises_itself_is_a_failure(
+    store: RecordingStore, function: Callable[[], Any], use: Callable[[Any], None]
+) -> None:
     with execution("night"), pytest.raises(GeneratorExit):
-        odd()
-    assert store.last().tasks[0].status == "failed"
+        use(task(span("inside")(function))())
+    (failed,) = store.last().tasks
+    assert (failed.status, failed.notes) == ("failed", [])
+    assert [one.error for one in store.last().span.walk() if one.name == "inside"] == ["GeneratorExit"]
+
+
+@pytest.mark.parametrize("raises_again", [False, True])
+def test_a_generator_that_cleans_up_and_passes_its_closing_on_has_not_failed(
+    store: RecordingStore, raises_again: bool
+) -> None:
+    @task
+    @span("outer")
+    def produce() -> Iterator[int]:
+        try:
+            with span("inner"):
+                yield from (1, 2)
+        except GeneratorExit as error:
+            if raises_again:
+                raise error
+            raise
+
+    with execution("night"):
+        numbers: Any = produce()
+        next(numbers)
+        numbers.close()
+    assert store.last().tasks[0].status == "succeeded"
+    assert {one.error for one in store.last().span.walk()} == {None}
 
 
 def test_an_async_generator_task_is_recorded(store: RecordingStore) -> None:
@@ -523,3 +589,17 @@ def test_a_timeout_that_comes_while_the_result_is_drawn_fails_the_task_that_rais
     [recorded] = store.last().tasks
     assert (recorded.status, recorded.error) == ("failed", "JobTimeout: its time is over")
     assert store.last().status == "failed"
+
+
+@pytest.mark.parametrize("decorate", [task, task(enable_deck=False), span("deep")])
+def test_a_decorated_function_that_calls_itself_takes_two_calls_each_time(
+    store: RecordingStore, decorate: Callable[[Callable[[int], list[int]]], Callable[[int], list[int]]]
+) -> None:
+    def deep(calls: int) -> list[int]:
+        here = sum(1 for _ in traceback.walk_stack(None))
+        return [here, *(again(calls - 1) if calls else [])]
+
+    again = decorate(deep)
+    again(0)  # the first call looks up what the annotations ask for
+    depths = again(3)
+    assert [later - earlier for earlier, later in itertools.pairwise(depths)] == [2, 2, 2]

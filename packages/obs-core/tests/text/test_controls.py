@@ -1,6 +1,9 @@
 """Control characters that a reader sees."""
 
+import pytest
+
 from obs_core.text.controls import visible, visible_lines
+from obs_core.text.masking import MASK, forget_secret_values, register_secret_value
 
 
 def test_every_control_character_is_seen_and_told_from_others() -> None:
@@ -28,3 +31,12 @@ def test_joiners_stay_since_words_and_emoji_need_them() -> None:
 
 def test_lines_keep_their_breaks_tabs_and_spaces() -> None:
     assert visible_lines(" a\r\n\tb\x1b[0m\u202ec ") == " a\n\tb␛[0m\\u202ec "
+
+
+@pytest.mark.parametrize("secret", ["hunter2abc\tsecret99", "hunter2abc\nsecret99def", "hunter2abc\x1bsecret99"])
+def test_a_secret_that_holds_a_control_character_is_masked_before_that_is_shown(secret: str) -> None:
+    register_secret_value(secret)
+    try:
+        assert visible(f"key {secret}.") == visible_lines(f"key {secret}.") == f"key {MASK}."
+    finally:
+        forget_secret_values()

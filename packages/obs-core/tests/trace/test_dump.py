@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -167,3 +168,23 @@ def test_a_trace_is_dumped_to_standard_output_and_to_a_path(
     trace.dump()
     trace.dump(tmp_path / "trace.yaml")
     assert capsys.readouterr().out == (tmp_path / "trace.yaml").read_text(encoding="utf-8") == dumped(trace)
+
+
+@pytest.mark.parametrize(("levels", "nested"), [(64, 1), (66, 65), (10_000, 9_999)])
+def test_a_tree_of_any_depth_is_json_that_can_be_read(
+    synthetic: Callable[[int, str], SpanTable], levels: int, nested: int
+) -> None:
+    out = io.StringIO()
+    ExecutionSpan(synthetic(levels, "deep")).to_json(out)
+    read = json.loads(out.getvalue())
+    assert len(read["spans"]) == nested
+    if nested > 1:
+        assert [(span["id"], span["parent"]) for span in read["spans"]] == [
+            (f"ada.{n}", f"ada.{n - 1}") for n in range(1, levels)
+        ]
+
+
+def test_json_reads_back_as_the_dict(trace_of: TraceOf, tmp_path: Path) -> None:
+    trace = trace_of(TRACE, tags={"team": "ml"})
+    trace.to_json(tmp_path / "trace.json")
+    assert json.loads((tmp_path / "trace.json").read_text()) == trace.to_dict()

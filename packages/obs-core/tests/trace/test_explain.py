@@ -167,7 +167,9 @@ def test_a_failed_execution_gives_its_error(tree_of: TreeOf) -> None:
 
 def test_clocks_that_disagree_give_a_negative_start(tree_of: TreeOf) -> None:
     text = explanation(tree_of("flights: 0-100\n  remote: -20-300"))
-    assert section(text, 1)[2] == "└─ remote  -20.0 ms    320 ms  320 ms  320 %  ━━━━━━━━━━━━━━━━━━━━━━━━"
+    start, *rest = section(text, 1)[2].split("-20.0 ms")
+    assert start.split("  ") == ["└─ remote", "until 200 ms after the end", ""]
+    assert rest == ["    320 ms  320 ms  100 %  ━━━━━━━━━━━━━━━━━━━━━━━━"]
 
 
 def test_up_to_three_siblings_of_a_name_are_shown_one_by_one_and_more_as_one_line(tree_of: TreeOf) -> None:
@@ -294,3 +296,41 @@ def test_explain_writes_to_a_path(trace_of: Callable[..., ExecutionSpan], tmp_pa
     text = (tmp_path / "text.txt").read_text(encoding="utf-8")
     assert "└─ train" in text
     assert text == (tmp_path / "again.txt").read_text(encoding="utf-8")
+
+
+def test_what_goes_on_after_the_end_counts_up_to_the_end_and_is_marked(tree_of: TreeOf) -> None:
+    tree = tree_of("""
+flights: 0-100
+  upload: 50-1050
+    part: 60-560
+    part: 560-1040
+  many: 10-20
+  many: 90-200
+  many: 95-400
+  many: 96-97
+  late: 300-400
+""")
+    text = explanation(tree, screen=Screen(width=120))
+    assert [" ".join(line.rstrip("━╍ ").split()) for line in section(text, 1)] == [
+        "Trace start duration self share",
+        "flights +0 s 100 ms 40.0 ms 100 %",
+        "├─ many ×4 until 300 ms after the end mean 106 ms max 305 ms +10.0 ms 426 ms 426 ms 26 %",
+        "├─ upload until 950 ms after the end +50.0 ms 1.00 s 20.0 ms 50 %",
+        "│ ├─ part until 460 ms after the end +60.0 ms 500 ms 500 ms 40 %",
+        "│ └─ part until 940 ms after the end +560 ms 480 ms 480 ms 0 %",
+        "└─ late until 300 ms after the end +300 ms 100 ms 100 ms 0 %",
+    ]
+    assert [" ".join(line.split()) for line in section(text, 2)] == [
+        "Hottest operations count self time share mean max",
+        "flights 1 40.0 ms 40 % 40.0 ms 40.0 ms",
+        "part 2 40.0 ms 40 % 20.0 ms 40.0 ms",
+        "many 4 26.0 ms 26 % 6.5 ms 10.0 ms",
+        "upload 1 10.0 ms 10 % 10.0 ms 10.0 ms",
+        "late 1 0 s 0 % 0 s 0 s",
+    ]
+    upload = explanation(tree, 1)
+    assert "after the end" not in upload
+
+
+def test_what_runs_beyond_the_last_sign_of_life_of_a_running_execution_is_not_after_its_end(tree_of: TreeOf) -> None:
+    assert "after the end" not in explanation(tree_of("flights: 0-100\n  load: 10-500 open", status="running"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from obs_core.engines import WHOLE
 from obs_core.failsafe import guarded, warn
-from obs_core.locks import members
+from obs_core.locks import Register
 from obs_dask import collecting
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Cluster:
     def __init__(self, client: Client, whole: int = WHOLE) -> None:
         self.whole = whole
         self._client = weakref.ref(client)
-        self._runs: weakref.WeakSet[Run] = weakref.WeakSet()
+        self._runs: Register[Run] = Register()
         self._submitted: set[int] = set()
 
     def takes_part_in(self, task: TaskState) -> None:
@@ -49,13 +49,13 @@ class Cluster:
 
     def collect_all(self) -> None:
         """Let the workers write what they hold back of every execution that submitted here."""
-        self._collect([run.id for run in members(self._runs)], ended=False)
+        self._collect([run.id for run in self._runs], ended=False)
 
     async def collect_all_async(self) -> None:
         """As `collect_all`, for a client whose methods are awaited."""
         client = self._client()
         if client is not None and client.status == "running":
-            ids = [run.id for run in members(self._runs)]
+            ids = [run.id for run in self._runs]
             await asyncio.wait_for(self._ask(client, ids, False), _PATIENCE)
 
     def _collect(self, execution_ids: list[str], ended: bool) -> None:

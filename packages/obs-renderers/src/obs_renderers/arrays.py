@@ -45,7 +45,11 @@ class ArrayRenderer:
         """
         if not is_a(array, "numpy.ndarray"):
             reject(self, array, "a numpy array")
-        return fragment("array", _facts(array) + _statistics(array) + _values(array), styles=("table", "box"))
+        import numpy as np
+
+        with np.errstate(all="ignore"):  # the program may have asked that overflows are errors, in its own sums
+            body = _facts(array) + _statistics(array) + _values(array)
+        return fragment("array", body, styles=("table", "box"))
 
 
 def _facts(array: Any) -> str:
@@ -64,9 +68,10 @@ def _statistics(array: Any) -> str:
         return ""
     import numpy as np
 
-    flat = array.ravel() if isinstance(array, np.ma.MaskedArray) else np.asarray(array).ravel()
-    step = stride(flat.size, _EXACT, *array.shape[1:])
-    sample = flat[::step]
+    plane = array if isinstance(array, np.ma.MaskedArray) else np.asarray(array)
+    step = stride(array.size, _EXACT, *array.shape[1:])
+    # Laid out in a row, a view (a transposed array, one number as a million) would be copied whole before.
+    sample = plane.ravel() if step == 1 else plane.flat[::step]
     known = sample.compressed() if isinstance(sample, np.ma.MaskedArray) else sample
     if known.dtype.kind == "b" or known.dtype.itemsize > 8:
         plain = known.astype(np.float64)
@@ -107,10 +112,11 @@ def _values(array: Any) -> str:
     if not array.size:
         return '<p class="note">No values.</p>'
     if array.dtype.names:
-        flat, places = array.ravel(), _ends(array.size)
-        return _grid([[None if place is None else flat[place]] for place in places], places, None)
+        places = _ends(array.size)
+        rows = [[None if place is None else array.flat[place]] for place in places]
+        return _grid(rows, places, None)
     if array.ndim < 2:
-        flat = array.ravel()
+        flat = array.reshape(-1)  # of one dimension at most: a view
         places = _ends(array.size)
         return _grid([[None if p is None else _value(flat[p]) for p in places]], ["value"], places)
     return _plane(array)

@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from msgspec import Struct, field
 
 from obs_core import settings
 from obs_core.failsafe import warn
 from obs_core.journal import records
+from obs_core.locks import Attached
 from obs_core.model import Series
 from obs_core.recording.run import is_of_this_process
 from obs_resources.children import Children, descendants
@@ -62,7 +62,7 @@ class ResourceSampler:
         self._container = Container()
         self._gpus: Gpus | None = None
         self._count = 0
-        self._kept: WeakKeyDictionary[Run, _Kept] = WeakKeyDictionary()
+        self._kept: Attached[Run, _Kept] = Attached()
         _profile_if_asked()
 
     def sample(self, runs: Sequence[Run]) -> None:

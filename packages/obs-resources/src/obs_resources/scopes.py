@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from obs_core.recording.run import Scope
-from obs_core.recording.scope import active, current
+from obs_core.recording.scope import active, current, going_on
 from obs_core.recording.threads import scope_of_thread
 
 __all__ = ["ref_of", "scope_in_loop", "scope_of"]
@@ -34,10 +34,7 @@ def scope_in_loop(running: Any) -> Scope | None:
     """
     get_context = getattr(running, "get_context", None)
     if get_context is not None:
-        scope: Scope | None = get_context().get(current)
-        while scope is not None and scope.over:
-            scope = scope.outside or scope.parent
-        return scope
+        return going_on(get_context().get(current))
     alone = [task for task in list(active) if task.parent is not None]
     return alone[0] if len(alone) == 1 else None
 

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from obs_core.journal import records
+from obs_core.locks import Attached
 from obs_core.model import Call
 from obs_core.recording import wrapping
 
@@ -100,7 +100,7 @@ class CallTable:
         return tuple(reversed(found))
 
 
-_tables: WeakKeyDictionary[Run, CallTable] = WeakKeyDictionary()
+_tables: Attached[Run, CallTable] = Attached()
 
 
 def table_of(run: Run) -> CallTable:

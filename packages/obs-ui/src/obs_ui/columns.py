@@ -175,6 +175,8 @@ class SpanColumns:
             self._add_one(name, record, "task")
         elif isinstance(record, records.OpenSpan):
             self._add_one(name, record, "operation")
+        elif isinstance(record, records.TaskBegun):
+            self._begin_task(writer, record)
         elif isinstance(record, records.TaskEnd):
             self._end_task(writer, record)
         elif isinstance(record, records.ExecutionStart):
@@ -226,6 +228,11 @@ class SpanColumns:
                 self._columns["flags"][row] |= KEYED
         elif record.attempt != 1:
             self.attributes[row] = {"attempt": record.attempt}
+
+    def _begin_task(self, writer: _Writer, record: records.TaskBegun) -> None:
+        row = int(writer.rows[record.number]) if 0 <= record.number < len(writer.rows) else -1
+        if row >= 0 and self._columns["flags"][row] & OPEN:
+            self._columns["starts"][row] = writer.epoch + record.at
 
     def _end_task(self, writer: _Writer, record: records.TaskEnd) -> None:
         row = int(writer.rows[record.number]) if 0 <= record.number < len(writer.rows) else -1

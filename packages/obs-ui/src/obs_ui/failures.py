@@ -35,7 +35,7 @@ class Handled(Struct, frozen=True):
     """Exceptions of one type that ended calls of one task, whose callers went on.
 
     Attributes:
-        kind: The exception's type.
+        kind: The exception's type; ``"Terminated"`` for a signal that ended the process of the calls.
         task: The task's name.
         calls: The calls that it ended.
         still_running: Whether a caller has not ended yet, so that it may still fail.
@@ -45,6 +45,11 @@ class Handled(Struct, frozen=True):
     task: str
     calls: list[TaskView]
     still_running: bool
+
+    @property
+    def by_signal(self) -> bool:
+        """Whether nothing was raised: a signal ended the process of the calls, and not that of their callers."""
+        return self.kind == SIGNAL
 
 
 def failures_of(
@@ -62,7 +67,7 @@ def failures_of(
     handled: dict[tuple[str, str], list[TaskView]] = {}
     for task in tree.tasks:
         caller = tree.caller_of(task)
-        if tree.brought_down(caller) is task:
+        if tree.brought_down(caller) is task or tree.ended_with(caller, task):
             continue  # told with its caller's
         if tree.may_have_ended(caller):
             failures.append(tree.failure(task.id))
@@ -80,10 +85,12 @@ class _FailedTasks:
     def __init__(self, execution: ExecutionView, tasks: Sequence[TaskView], chains: Chains) -> None:
         self.tasks = [task for task in tasks if task.status == "failed" and task.error]
         self._shown: dict[str, ExecutionView | TaskView] = {task.id: task for task in tasks} | {"": execution}
+        self._tasks = {task.id: task for task in tasks}
         self._chains = chains
         self._called_by: dict[str, list[TaskView]] = {}
         for task in self.tasks:
             self._called_by.setdefault(self.caller_of(task), []).append(task)
+        self._where_it_came = self._around_signals()
         self._let_through = {caller: self._last_of(calls, caller) for caller, calls in self._called_by.items()}
 
     def caller_of(self, task: TaskView) -> str:
@@ -103,7 +110,26 @@ class _FailedTasks:
             return None
         texts = {error, *(text for text, _ in self._chains.get(caller, ()))}
         found = [call for call in calls if call.error in texts]
+        if _is_signal(error):  # it ended all that ran, and came in one of them
+            found = [call for call in found if call.id in self._where_it_came]
         return max(found, key=lambda call: call.started + call.duration, default=None)
+
+    def _around_signals(self) -> set[str]:
+        """Return the tasks in which a signal came, with those that called them, which may have waited."""
+        own = {place for _, place in self._chains.get("", ()) if place}
+        found: set[str] = set()
+        for task in self.tasks:
+            places = {place for _, place in self._chains.get(task.id, ()) if place} if _is_signal(task.error) else set()
+            if places and (not own or places & own):
+                around = task.id
+                while around and around not in found:
+                    found.add(around)
+                    around = self.caller_of(self._tasks[around]) if around in self._tasks else ""
+        return found
+
+    def ended_with(self, caller: str, call: TaskView) -> bool:
+        """Tell whether one signal ended a call and its caller: neither raised anything, and neither handled it."""
+        return _is_signal(call.error) and call.error == self._shown[caller].error
 
     def may_have_ended(self, caller: str) -> bool:
         """Tell whether an exception may have ended its caller, though that does not say so."""
@@ -123,5 +149,12 @@ class _FailedTasks:
         own = [task] if isinstance(task := self._shown[outermost], TaskView) else []
         return Failure(error, place, [*reversed(path), *own], [text for text in known if text != error])
 
+
+def _is_signal(error: str | None) -> bool:
+    return (error or "").partition(":")[0] == SIGNAL
+
+
+SIGNAL = "Terminated"
+"""What stands for the exception where a signal ended the process."""
 
 _DEEPEST = 100

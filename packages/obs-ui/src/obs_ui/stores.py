@@ -152,6 +152,7 @@ class Stores(Shown):
             has_previous=more if backwards else behind,
             has_next=behind if backwards else more,
             stores=[name for name, _ in found],
+            around={id: name for page in pages.values() for id, name in page.around.items()},
         )
 
     def _placed(self, query: ListQuery) -> tuple[ListQuery, int, tuple[object, ...] | None]:

@@ -136,6 +136,7 @@ class Trace:
                 int(self.durations[row]),
                 int(self.kinds[row]) == task,
                 self.errors.get(row, ""),
+                self.ref(int(self.owners[row])),
             )
             for row in sorted(rows, key=lambda row: (int(self.starts[row]), row))
         ]
@@ -254,13 +255,31 @@ class Trace:
     @functools.cached_property
     def own_times(self) -> Ints:
         """Nanoseconds in which a span ran and none of its children did."""
-        own = self.durations.copy()
+        own = self._own_times(self.ends)
+        for row, counted in self.counted.items():
+            own[row] = counted.total
+        return own
+
+    @functools.cached_property
+    def own_times_within(self) -> Ints:
+        """The same as far as it lies before the end of the execution, as `explain` adds it up."""
+        end = int(self.ends[0])
+        if self.running or not (self.ends > end).any():
+            return self.own_times
+        own = self._own_times(np.minimum(self.ends, end))
+        for row, counted in self.counted.items():
+            later = max(0, int(self.ends[row]) - max(end, int(self.starts[row])))
+            own[row] = counted.total - later * counted.total // max(1, int(self.durations[row]))
+        return own
+
+    def _own_times(self, all_ends: Ints) -> Ints:
+        own: Ints = np.maximum(all_ends - self.starts, 0)
         order = np.lexsort((self.starts, self.parents))[1:]  # row 0 has no parent and comes first
         if not len(order):
             return own
         parents = self.parents[order]
         starts = np.maximum(self.starts[order], self.starts[parents])
-        ends = np.minimum(self.ends[order], self.ends[parents])
+        ends = np.minimum(all_ends[order], all_ends[parents])
         begun = starts.copy()
         overlap = (parents[1:] == parents[:-1]) & (starts[1:] < ends[:-1])
         if overlap.any():  # where children ran side by side, a time counts once
@@ -270,9 +289,7 @@ class Trace:
             same = parents[later] == parents[earlier]
             begun[later[same]] = np.maximum(starts[later], covered[:-1])[same]
         np.subtract.at(own, parents, np.maximum(0, ends - begun))
-        for row, counted in self.counted.items():
-            own[row] = counted.total
-        return np.maximum(own, 0)
+        return np.maximum(own, 0, out=own)
 
     @functools.cached_property
     def owners(self) -> NDArray[np.int32]:
@@ -303,7 +320,7 @@ class Trace:
         families, numbers = self._families()
         numbers = numbers[1:]
         count = _sums(numbers, np.where(self.flags[1:] & OF_OBS, 0, self.stands_for[1:]), len(families))
-        own = _sums(numbers, self.own_times[1:], len(families))
+        own = _sums(numbers, self.own_times_within[1:], len(families))
         total = _sums(numbers, self.ran_for[1:], len(families))
         failed = np.bincount(numbers, (self.flags[1:] & FAILED) > 0, len(families))
         longest = self._longest(numbers, len(families))

@@ -34,6 +34,12 @@ LOST_NOTE = (
     " Shown is what had been recorded until then."
 )
 
+REPLACED = "the process became another program (os.execv)"
+REPLACED_NOTE = "This task did not end: its process became another program (os.execv), which obs does not record."
+
+NOT_CHECKED = (LOST_NOTE, REPLACED_NOTE)
+"""Notes that tell how a task ended: the status tells that too, and nobody checked it."""
+
 
 class Assembly:
     """An execution while its journal is read: `add` every segment, then `finish`.
@@ -55,6 +61,7 @@ class Assembly:
         metrics: What tasks logged: metrics, parameters, progress.
         unfinished: Captures whose writer is gone before their decks were made.
         raised: The exception that ended a task and what caused it, by task id: each as one line, and ``"file:line"``.
+        raised_too: What else was in the group of exceptions that ended a task, by task id.
         ended_processes: What the processes that supervised others said of their ends, with who said it.
         within: The execution of another process that this one's process is a part of; empty if there is none.
         surroundings: What it ran in, as its program said last; None if that is not known.
@@ -74,6 +81,7 @@ class Assembly:
         self.metrics = MetricAssembly(store, execution_id)
         self.unfinished: list[UnfinishedCapture] = []
         self.raised: dict[str, list[tuple[str, str]]] = {}
+        self.raised_too: dict[str, list[tuple[str, str]]] = {}
         self.ended_processes: list[tuple[Writer, records.ProcessEnded]] = []
         self.within = ""
         self.surroundings: records.Surroundings | None = None
@@ -155,7 +163,7 @@ class Assembly:
         """Resolve what refers to each other, once every segment is there."""
         writing = set() if self._is_over else self._writing()
         for writer in self.writers.values():
-            writer.alive = writer.name in writing and writer.head is not None
+            writer.alive = writer.name in writing and writer.head is not None and not writer.replaced
         self._take_beginning()
         self._take_end()
         for writer in self.writers.values():
@@ -246,10 +254,13 @@ class Assembly:
     def _take_raised(self, writer: Writer, record: records.Raised) -> None:
         task = writer.global_ref(record.task)
         if writer.name != SUPERVISOR or task not in self.raised:  # which saw an exit code
-            self.raised[task] = record.chain
+            self.raised[task], self.raised_too[task] = record.chain, record.others
 
     def _take_process_ended(self, writer: Writer, record: records.ProcessEnded) -> None:
         self.ended_processes.append((writer, record))
+
+    def _take_replaced(self, writer: Writer, record: records.ProcessReplaced) -> None:
+        writer.replaced = record.happens
 
     def _take_worker(self, writer: Writer, record: records.WorkerJoined) -> None:
         at = record.at + writer.epoch
@@ -283,6 +294,11 @@ class Assembly:
         task = self._task_of(writer, record.number)  # another writer's part of it may have been read first
         task.name, task.started, task.attempt = record.name, record.start + writer.epoch, record.attempt
         self._starts[task.id] = record
+
+    def _take_task_begun(self, writer: Writer, record: records.TaskBegun) -> None:
+        task = self._tasks.get(f"{writer.name}.{record.number}")
+        if task is not None and self.spans.take_task_begun(writer, record):
+            task.started = record.at + writer.epoch
 
     def _take_task_end(self, writer: Writer, record: records.TaskEnd) -> None:
         task = self._tasks.get(f"{writer.name}.{record.number}")
@@ -366,6 +382,8 @@ class Assembly:
         if self._ended is None:
             end = clock.epoch() if alive else self.last_sign
             view.duration = max(0, end - view.started)
+        if view.status == "lost" and self.program is not None and self.program.replaced:
+            view.error = REPLACED
 
     def _finish_root(self) -> None:
         table, view = self.table, self.view
@@ -374,7 +392,7 @@ class Assembly:
         table.names[0], table.starts[0], table.durations[0] = view.name, view.started, view.duration
         if self._ended is None:
             table.open.add(0)
-        if view.error is not None:
+        if view.error is not None and self._ended is not None:
             table.errors[0] = view.error.partition(":")[0]
 
     def _finish_workers(self) -> None:
@@ -398,10 +416,21 @@ class Assembly:
             if task.status == "running":
                 task.duration = self.table.durations[row]
                 self._finish_unended(task, writer)
+        self._adopt_what_has_no_task()
         begun = [task for ref, task in self._tasks.items() if ref in self._starts]
         for task in begun:
             task.verdicts = self.verdicts_of(task.id)
         self.tasks = [*self._of_execution_itself(), *sorted(begun, key=lambda task: task.started)]
+
+    def _adopt_what_has_no_task(self) -> None:
+        """Give the execution itself what was noted of tasks whose beginning is not there: it counts, so it is told."""
+        root = self._root_ref
+        for ref in [ref for ref in (*self._tasks, *self.verdicts.by_task) if ref not in self._starts and ref != root]:
+            if (task := self._tasks.pop(ref, None)) is not None and (task.notes or task.links):
+                own = self._tasks.setdefault(root, TaskView(root, "", "running", 0, 0))
+                own.notes += task.notes
+                own.links += task.links
+            self.verdicts.adopt(root, ref)
 
     def _unfinished(self, task: str, record: records.CaptureMade) -> UnfinishedCapture:
         ended = task in self._tasks and self._tasks[task].status in ("succeeded", "failed")
@@ -411,7 +440,7 @@ class Assembly:
         if writer.alive and self._ended is None:
             return
         task.status = "lost"
-        task.notes.insert(0, LOST_NOTE)
+        task.notes.insert(0, REPLACED_NOTE if writer.replaced else LOST_NOTE)
 
     def _of_execution_itself(self) -> list[TaskView]:
         """Return what was recorded outside of any task, if there is any: shown as a task of the execution's name."""
@@ -436,6 +465,7 @@ _HANDLERS: dict[type[records.Record], Callable[[Assembly, Writer, Any], None]] =
     records.ExecutionEnd: Assembly._take_execution_end,
     records.OpenSpan: Assembly._take_open,
     records.TaskStart: Assembly._take_task,
+    records.TaskBegun: Assembly._take_task_begun,
     records.TaskEnd: Assembly._take_task_end,
     records.Raised: Assembly._take_raised,
     records.ProcessEnded: Assembly._take_process_ended,
@@ -447,6 +477,7 @@ _HANDLERS: dict[type[records.Record], Callable[[Assembly, Writer, Any], None]] =
     records.Artifact: Assembly._take_artifact,
     records.CaptureMade: Assembly._take_capture,
     records.CaptureDone: Assembly._take_capture_done,
+    records.ProcessReplaced: Assembly._take_replaced,
     records.WorkerJoined: Assembly._take_worker,
     records.WorkerLeft: Assembly._take_worker_left,
     records.Lost: Assembly._take_lost,

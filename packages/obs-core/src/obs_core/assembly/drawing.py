@@ -9,6 +9,7 @@ from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck, DeckItem
 from obs_core.assembly.metrics import MetricAssembly
+from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.model import DeckView, TaskView
 from obs_core.rendering import render
@@ -147,9 +148,11 @@ def read_deck_blob(store: Store, path: str) -> str:
     """Return the HTML of a deck item that is kept in a file; a note if it cannot be read."""
     try:
         return blob_at(store, path).decode("utf-8", "replace")
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        let_pass(error)
         what = "is not in the store: it is still being written, could not be written, or was removed"
     except OSError as error:
+        let_pass(error)
         what = f"cannot be read: {error}"
     return f"<p><em>This part {html.escape(what)} ({html.escape(path)})</em></p>"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.summary import read_summary
-from obs_core.failsafe import ObsError
+from obs_core.failsafe import ObsError, warn
 from obs_core.journal import flusher
 from obs_core.journal.reader import decode, read_segments, segment_names, writer_of
 from obs_core.provenance import command_name
@@ -32,7 +32,8 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
     """Return the whole id that a person means.
 
     Args:
-        text: An id, the beginning or the end of one, the name of an execution, which means its newest, or ``"last"``.
+        text: An id, the beginning or the end of one, the name of an execution, which means its newest, or ``"last"``
+            for the newest that can be read; a warning tells of newer ones that cannot.
         store: Where it is kept. Default: `OBS_STORE`, or ``.obs``.
 
     Raises:
@@ -45,7 +46,7 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
             f"no executions in the store {described(place)}; OBS_STORE, or --store of a command, names another"
         )
     if text == "last":
-        return ids[-1]
+        return next((one for one in reversed(ids) if _can_be_read(place, one)), ids[-1])
     meant = [text] if text in ids else [one for one in ids if text and (one.startswith(text) or one.endswith(text))]
     if len(meant) == 1:
         return meant[0]
@@ -59,6 +60,19 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
         )
     shown = ", ".join(meant[-3:])
     raise ExecutionNotFoundError(f"{text!r} matches {len(meant)} executions ({shown} ...); type more of it")
+
+
+def _can_be_read(store: Store, execution_id: str) -> bool:
+    """Tell whether an execution is no other user's, and no link to somewhere else; warns if it is."""
+    if not store.local:
+        return True  # who may read one there may read all
+    try:
+        for path in segment_names(store, execution_id)[:1]:
+            store.get(path, 0, 1)
+    except OSError as error:
+        warn(f"execution {execution_id!r} cannot be read: {error}")
+        return False
+    return True
 
 
 _LOOKED_THROUGH = 10_000, 500

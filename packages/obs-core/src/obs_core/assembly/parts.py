@@ -14,7 +14,7 @@ from obs_core.values.curves import Curves
 __all__ = ["PartsOfTask", "metrics_of_all", "parts_of_task"]
 
 _DECK_LINES = (b'["deck"', b'["items"', b'["blob"', b'["times"', b'["verdict"', b'["link"', b'["note"')
-_SPAN_LINES = (b'["execution"', b'["span"', b'["open"', b'["task"', b'["task-end"')
+_SPAN_LINES = (b'["execution"', b'["span"', b'["open"', b'["task"', b'["task-begun"', b'["task-end"')
 _METRIC_LINES = (b'["points"', b'["outline"', b'["params"', b'["progress"')
 
 _MOST_SPAN_LINES = 16_000_000

@@ -132,6 +132,14 @@ class SpanAssembly:
         if record.attempt != 1:
             self.table.attributes[row] = {"attempt": record.attempt}
 
+    def take_task_begun(self, writer: Writer, record: records.TaskBegun) -> bool:
+        """Let a task begin with its function; False if its own beginning is missing, or its end was read before."""
+        row = writer.rows.get(record.number)
+        if row is None or row not in self.table.open:
+            return False
+        self.table.starts[row] = record.at + writer.epoch
+        return True
+
     def take_task_end(self, writer: Writer, record: records.TaskEnd) -> bool:
         """Complete a task; False if its beginning is missing."""
         row = writer.rows.get(record.number)

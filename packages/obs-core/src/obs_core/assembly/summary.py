@@ -7,6 +7,7 @@ import functools
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.writers import Writer
 from obs_core.failsafe import warn
+from obs_core.interruptions import let_pass
 from obs_core.journal.numbering import MAIN, SUPERVISOR
 from obs_core.journal.reader import chosen, decode, ends_of_segments, segment_names, writer_of
 from obs_core.journal.records import AnyRecord, Beat, VerdictSummary
@@ -36,6 +37,7 @@ def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
             _add_verdicts_of_others(assembly, store, others)
         assembly.finish()
     except OSError as error:
+        let_pass(error)
         if not store.local:
             raise  # the next ones would fail too
         warn(f"execution {execution_id!r} cannot be read: {error}")
@@ -75,6 +77,7 @@ _FEW = 8 * 1024
 _SUMMARY_LINES = (
     b'["execution"',
     b'["execution-end"',
+    b'["replaced"',
     b'["metrics"',
     b'["verdicts"',
     b'["lost"',

@@ -51,6 +51,13 @@ class VerdictAssembly:
         counts.warned += 1
         counts.said.append(("warned", "Note", record.text[:_LONGEST_NOTE]))
 
+    def adopt(self, task: str, other: str) -> None:
+        """Give a task what was said of another one, by their global names."""
+        if (found := self.by_task.pop(other, None)) is not None:
+            self.by_task.setdefault(task, []).extend(found)
+        for text in [text for ref, text in self.told if ref == other]:
+            self.told.add((task, text))
+
     def take_summary(self, writer: Writer, record: records.VerdictSummary) -> None:
         """Take what a writer says of all its checks; the last one counts."""
         self._told[writer.name] = record

@@ -71,6 +71,7 @@ class Writer(Struct):
         last_segment: The path of its newest segment.
         read: How many of its records were read, as far as the lines that check batches tell.
         torn: How many records at the end of its last segment cannot be read.
+        replaced: Whether its process became another program.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Writer(Struct):
     last_segment: str = ""
     read: int = 0
     torn: int = 0
+    replaced: bool = False
 
     @property
     def host(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from obs_core.assembly.assembly import LOST_NOTE
+from obs_core.assembly.assembly import NOT_CHECKED
 from obs_core.commands.base import OfOneExecution
 from obs_core.commands.printed_json import execution_as_json, json_document
 from obs_core.model import Verdict
@@ -93,7 +93,7 @@ def _found(execution: Execution) -> _Found:
     told = execution._assembly.verdicts.told
     for task in execution.tasks:
         # The status tells that it was lost, and nobody checked that.
-        notes = [note for note in task.notes if note != LOST_NOTE and (task.id, note) not in told]
+        notes = [note for note in task.notes if note not in NOT_CHECKED and (task.id, note) not in told]
         said += [_Said("warned", "note", note, task.name, task.id, "", "", 1) for note in notes]
     said.sort(key=lambda one: worst_first(one.outcome))
     return _Found(view.id, view.name, view.status, counts.outcome, counts.passed, counts.warned, counts.failed, said)

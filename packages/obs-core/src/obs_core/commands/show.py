@@ -21,6 +21,7 @@ from obs_core.provenance import command_name
 from obs_core.reading.deck_text import decks_as_text
 from obs_core.reading.execution import Execution, load_execution
 from obs_core.reading.listing import list_executions
+from obs_core.report.tabs import tab_label
 from obs_core.text.durations import format_duration, format_iso
 from obs_core.text.terminal import Screen
 from obs_core.text.verdicts import counted_verdicts
@@ -97,9 +98,9 @@ def _with_deck(tasks: Sequence[TaskView], name: str | None) -> Sequence[TaskView
     """Return the tasks that have a deck of this name; all of them, if none is named."""
     if name is None:
         return tasks
-    found = [task for task in tasks if any(deck.name == name for deck in task.decks)]
+    found = [task for task in tasks if any(name in (deck.name, tab_label(deck.name)) for deck in task.decks)]
     if not found:
-        there = ", ".join(dict.fromkeys(deck.name for task in tasks for deck in task.decks)) or "none"
+        there = ", ".join(dict.fromkeys(tab_label(deck.name) for task in tasks for deck in task.decks)) or "none"
         raise CommandError(f"no deck {name!r}; there are: {there}")
     return found
 
@@ -112,6 +113,8 @@ def _print_text(tasks: Sequence[TaskView], deck: str | None) -> None:
         if number:
             print()
         print(screen.paint(title, "bold"))
+        for note in () if deck else task.notes:
+            print(screen.draw(screen.name(f"Note: {note}")))
         for line in decks_as_text(task, deck):
             print(screen.draw(screen.name(line)))
 
@@ -218,8 +221,7 @@ class Dump(OfOneExecution):
         elif arguments.format in _OF_PROFILES:
             _dump_profile(execution, arguments.format)
         else:
-            json.dump(execution.span.to_dict(), sys.stdout, indent=2)
-            print()
+            execution.span.to_json()
         return 0
 
 

@@ -6,7 +6,6 @@ import functools
 import html
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -15,6 +14,7 @@ from obs_core.decks.deck import Deck
 from obs_core.decks.timeline import own_timeline
 from obs_core.failsafe import guarded
 from obs_core.installed import installed
+from obs_core.interruptions import ignoring, let_pass
 from obs_core.recording import samplers
 from obs_core.rendering import render, renderer_for_annotation
 from obs_core.store.content import digest_of, masked_bytes
@@ -71,15 +71,15 @@ class Dependencies(Struct, frozen=True):
 
 
 def show_inputs(task: TaskState, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Render a call's arguments into the Input deck."""
+    """Render a call's arguments into the Input deck, and the defaults that stand for those that are not given."""
     with guarded(f"rendering the inputs of task {task.name!r}", task.note):
-        arguments = _bound(function, args, kwargs)
+        arguments, given = _bound(function, args, kwargs)
         if not arguments:
             return
         deck = Deck.of(task, "Input")
         for name, value in arguments.items():
             with guarded(f"rendering input {name!r} of task {task.name!r}", task.note):
-                _append_titled(deck, name, value, _renderer_of(function, name))
+                _append_titled(deck, name, value, _renderer_of(function, name), is_default=name not in given)
 
 
 def show_output(task: TaskState, function: Callable[..., Any], result: Any) -> None:
@@ -139,8 +139,8 @@ def _show_sampled(task: TaskState) -> None:
                     Deck.of(task, name).append(drawn)
 
 
-def _append_titled(deck: Deck, name: str, value: Any, renderer: Renderable | None) -> None:
-    kind = html.escape(type(value).__qualname__)
+def _append_titled(deck: Deck, name: str, value: Any, renderer: Renderable | None, *, is_default: bool) -> None:
+    kind = html.escape(type(value).__qualname__) + (", default" if is_default else "")
     deck.append(f'<h3 class="obs-argument"><code>{html.escape(name)}</code> <small>{kind}</small></h3>')
     deck.append(render(value, renderer))
 
@@ -168,21 +168,35 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
     return remembered(function, "signature", lambda: inspect.signature(function))
 
 
-def _bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return a call's arguments by name (by position where it does not fit), without ``self``."""
+def _bound(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return a call's arguments by name (by position where it does not fit), without ``self``; and which were given."""
     while isinstance(function, functools.partial):
         partial: functools.partial[Any] = function
         function, args, kwargs = partial.func, (*partial.args, *args), {**partial.keywords, **kwargs}
-    arguments: dict[str, Any] | None = None
+    bound: inspect.BoundArguments | None = None
     if answers_truly(function):
-        with suppress(TypeError, ValueError):
-            arguments = dict(_signature(function).bind(*args, **kwargs).arguments)
-    if arguments is None:
-        return {**{f"argument {place}": value for place, value in enumerate(args, 1)}, **kwargs}
+        with ignoring(TypeError, ValueError):
+            bound = _signature(function).bind(*args, **kwargs)
+    if bound is None:
+        named = {**{f"argument {place}": value for place, value in enumerate(args, 1)}, **kwargs}
+        return named, frozenset(named)
+    arguments, given = bound.arguments, frozenset(bound.arguments)
+    if len(arguments) < len(bound.signature.parameters):
+        from inspect import Parameter
+
+        bound.apply_defaults()
+        # What takes any further arguments has no default: there were none.
+        arguments = {
+            name: value
+            for name, value in bound.arguments.items()
+            if name in given or bound.signature.parameters[name].default is not Parameter.empty
+        }
     first = next(iter(arguments), None)
     if first in ("self", "cls"):
         del arguments[first]
-    return arguments
+    return arguments, given
 
 
 def _renderer_of(function: Callable[..., Any], name: str) -> Renderable | None:
@@ -209,7 +223,8 @@ def _drawn_source(named: Any) -> str:
     try:
         lines, first = inspect.getsourcelines(named)
         file = inspect.getsourcefile(named) or ""
-    except (OSError, TypeError):
+    except (OSError, TypeError) as error:
+        let_pass(error)
         return ""
     return render(SourceCode("".join(lines), file, first))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from obs_core import clock
 from obs_core.decks.deck import Deck
@@ -18,6 +19,30 @@ if TYPE_CHECKING:
     from obs_core.recording.run import TaskState
 
 
+class _TimeInfo(list[dict[str, Any]]):
+    """What a deck draws, which only grows: bars are written to the journal at once."""
+
+    def __init__(self, deck: TimeLineDeck) -> None:
+        super().__init__()
+        self._append = deck.append_time_info
+
+    def append(self, info: dict[str, Any]) -> None:
+        self._append(info)
+
+    def extend(self, infos: Iterable[dict[str, Any]]) -> None:
+        for info in infos:
+            self._append(info)
+
+    def __iadd__(self, infos: Any) -> Any:  # type: ignore[misc]  # `__add__` gives another list
+        self.extend(infos)
+        return self
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("bars of a TimeLineDeck cannot be changed or removed, only appended: they are written already")
+
+    insert = __setitem__ = __delitem__ = __imul__ = pop = remove = clear = sort = reverse = _refuse
+
+
 class TimeLineDeck(Deck):
     """A deck that draws pieces of time as a Gantt chart, with wall and process time in a table below.
 
@@ -29,7 +54,7 @@ class TimeLineDeck(Deck):
         auto_add_to_deck: As for `Deck`.
 
     Attributes:
-        time_info: What was given to `append_time_info`, in order.
+        time_info: What was given to `append_time_info`, in order; what is appended here is drawn too.
 
     Examples:
         >>> timeline = TimeLineDeck("Steps")
@@ -41,7 +66,7 @@ class TimeLineDeck(Deck):
     def _set_up(self, task: TaskState, name: str) -> None:
         super()._set_up(task, name)
         self._bars: list[Bar] = []
-        self.time_info: list[dict[str, Any]] = []
+        self.time_info: list[dict[str, Any]] = _TimeInfo(self)
         self._shows_spans = False
 
     def append_time_info(self, info: dict[str, Any]) -> None:
@@ -60,7 +85,7 @@ class TimeLineDeck(Deck):
         if not self._task.enable_deck:
             return
         self._bars.append(bar)
-        self.time_info.append(info)
+        list.append(self.time_info, info)
         with guarded(f"appending to deck {self.name!r}"):
             journal = self._task.journal
             self.announce()

@@ -14,7 +14,7 @@ from typing import Any
 
 from obs_core.failsafe import guarded
 
-__all__ = ["no_longer_precede", "precede"]
+__all__ = ["no_longer_precede", "precede", "when_replaced"]
 
 _NAMES = ("_exit", "abort", "execv", "execve")
 """The other functions of the exec family call one of these, as attributes of `os`."""
@@ -24,6 +24,9 @@ _MAY_COME_BACK = frozenset(("execv", "execve"))
 
 _works: list[Callable[[bool], None]] = []
 """What is called, in this order."""
+
+_tells: list[Callable[[bool], None]] = []
+"""What is told that another program begins, and that it did not after all."""
 
 _is_replaced = False
 
@@ -41,7 +44,18 @@ def precede(work: Callable[[bool], None]) -> None:
     if not _is_replaced:
         _is_replaced = True
         for name in _NAMES:
-            setattr(os, name, _after_works(getattr(os, name), name not in _MAY_COME_BACK))
+            ends = _after_works(getattr(os, name), name not in _MAY_COME_BACK)
+            setattr(os, name, _told(ends) if name in _MAY_COME_BACK else ends)
+
+
+def when_replaced(tell: Callable[[bool], None]) -> None:
+    """Call something right before this process becomes another program, and once more if it did not.
+
+    Args:
+        tell: What is called, with True before, and with False afterwards: there is no such program.
+    """
+    if tell not in _tells:
+        _tells.append(tell)
 
 
 def no_longer_precede(work: Callable[[bool], None]) -> None:
@@ -59,3 +73,21 @@ def _after_works(end: Callable[..., Any], is_certain: bool) -> Callable[..., Any
         return end(*args, **kwargs)
 
     return ends
+
+
+def _told(replace: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(replace)
+    def replaces(*args: Any, **kwargs: Any) -> Any:
+        _tell(True)
+        try:
+            return replace(*args, **kwargs)
+        finally:
+            _tell(False)
+
+    return replaces
+
+
+def _tell(happens: bool) -> None:
+    for tell in () if sys.is_finalizing() else _tells:
+        with guarded("writing that the process becomes another program"):
+            tell(happens)

@@ -117,11 +117,12 @@ def encode(
         announced = item.announced
         if announced is False:
             number = item._number = number_of()
+            outside = item.outside
         else:
             number = item._number
             if announced and taken.was_written(item, open_spans, early):
                 continue
-        outside = item.outside
+            outside = None if hasattr(item, "adopter") else item.outside
         parent = item.adopter.number if outside is None else outside.number
         if relocated and parent.__class__ is int:
             parent = parent_of(parent)
@@ -282,7 +283,8 @@ def _line_of_any(row: _Row) -> bytes:
         row = _masked(row) if masks_anything() else row
         try:
             return _encoder.encode(row) + b"\n"
-        except (TypeError, ValueError, OverflowError, RecursionError):
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            let_pass(error)
             cells = row if type(row) is tuple else (row.__struct_config__.tag, *msgspec.structs.astuple(row))
             return _encoder.encode([_plain(cell) for cell in cells]) + b"\n"
     except MemoryError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from obs_core.identity import is_alive
+from obs_core.interruptions import let_pass
 from obs_core.journal.records import Head
 from obs_core.store.base import Store
 
@@ -31,5 +32,6 @@ def silence_of(store: Store, last_segment: str) -> float | None:
     """Return for how many seconds a writer was not heard of, both times by the store's clock; None if nobody knows."""
     try:
         return store.now() - store.modified(last_segment)
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return None

@@ -7,7 +7,6 @@ gone without a word.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import os
@@ -18,6 +17,7 @@ from typing import Protocol
 from zlib import crc32
 
 from obs_core import clock
+from obs_core.interruptions import ignoring, let_pass
 from obs_core.journal.writer import Journal
 from obs_core.store.base import Store
 from obs_core.store.descriptors import NO_LINK, file_id, largest_file, may_write, open_high
@@ -125,7 +125,8 @@ class Appended:
                 return False
             if file_id(self._descriptor) != self._file_id:
                 self._open_again()
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             return False
         if largest_file() >= 0:
             self.put = None
@@ -133,7 +134,7 @@ class Appended:
 
     def added(self) -> bytes:
         """Return the lines that were added since `checks` was last called, also if the file was removed meanwhile."""
-        with contextlib.suppress(OSError):
+        with ignoring(OSError):
             if file_id(self._descriptor) == self._file_id:
                 lines = self._read(self.reached)
                 return lines[: lines.rfind(b"\n") + 1]
@@ -141,7 +142,7 @@ class Appended:
 
     def content(self) -> bytes:
         """Return all that is in the file."""
-        with contextlib.suppress(OSError):
+        with ignoring(OSError):
             if file_id(self._descriptor) == self._file_id:
                 return self._read(0)
         return b""
@@ -174,15 +175,15 @@ class Appended:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor < 0:
             return
-        with contextlib.suppress(OSError):
+        with ignoring(OSError):
             self._file.close()  # who still has its `put` gets a ValueError
         if file_id(descriptor) == self._file_id:
             os.close(descriptor)
 
     def __del__(self) -> None:
         """Give the descriptor back where nobody closed it."""
-        if not sys.is_finalizing():
-            with contextlib.suppress(Exception):
+        if globals()["sys"] is not None and not sys.is_finalizing():  # None where it is taken apart
+            with ignoring(Exception):
                 self.close()
 
 
@@ -233,6 +234,9 @@ class Uploaded:
 
 # the lines by which others can be checked
 
+_MOST_LOOKS = 8
+"""How many times as many bytes as a log has are looked at, to find out which of them are as they were written."""
+
 _CHECKS = re.compile(rb'^(?:\["check",\d{1,12},\d{1,12},\d{1,12},\d{1,10}\]\n)+', re.MULTILINE)
 
 
@@ -267,16 +271,25 @@ def _parts(content: bytes) -> Iterator[tuple[int, int, int]]:
 
     A part is found though bytes are missing before it, or were added: where it stands is told by where it began, and by
     the lines that check it, which stand right after the last part of theirs in all but a few cases.
+
+    However much the lines that check claim, no more is looked at than `_MOST_LOOKS` times the log; what they claim
+    beyond that counts as not as it was written.
     """
-    shift = 0
+    shift = reached = 0
+    room = _MOST_LOOKS * len(content)
+    view = memoryview(content)
     for group in _CHECKS.finditer(content):
         checks = [tuple(map(int, line[9:-1].split(b","))) for line in group[0].splitlines()]
         after = sum(size for _, size, _, _ in checks)
         for begin, size, said, crc in checks:
             for start in (begin + shift, group.start() - after):
-                if start >= 0 and crc32(content[start : start + size]) == crc:
-                    shift = start - begin
-                    yield start, start + size, said
+                if start < reached or room <= 0:
+                    continue
+                part = view[start : start + size]
+                room -= len(part)
+                if crc32(part) == crc:
+                    shift, reached = start - begin, start + len(part)
+                    yield start, reached, said
                     break
             else:
                 yield -1, -1, said
@@ -295,7 +308,8 @@ def content_of(store: Store, path: str) -> bytes:
     """Read a file of a log; nothing if it is not there, or cannot be read."""
     try:
         return store.get(path)
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return b""
 
 
@@ -303,7 +317,8 @@ def names_in(store: Store, folder: str) -> list[str]:
     """List a folder; nothing if it is none of ours, such as a link to another one."""
     try:
         return store.names(folder)
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         if not store.local:
             raise  # nobody can tell a folder that cannot be read from a network that is down
         return []

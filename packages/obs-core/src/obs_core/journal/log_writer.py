@@ -6,7 +6,6 @@ describes the files. What is too much is left out in the middle: the first and t
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import threading
@@ -18,7 +17,7 @@ import msgspec
 
 from obs_core import clock
 from obs_core.failsafe import warn
-from obs_core.interruptions import let_pass
+from obs_core.interruptions import ignoring, let_pass
 from obs_core.journal import flusher, records
 from obs_core.journal.log_files import Appended, LogFile, Uploaded, content_of, count_said
 from obs_core.journal.log_lines import (
@@ -147,7 +146,8 @@ class LogWriter:
             return
         try:
             line = encode_line((clock.wall() + self._epoch, kind, task, span, text, *rest)) + b"\n"
-        except (UnicodeEncodeError, OverflowError):  # it has lone surrogates
+        except (UnicodeEncodeError, OverflowError) as error:  # it has lone surrogates
+            let_pass(error)
             self.write(kind, task, span, text, *decode_row(b"[%b]" % bytes(rest[0]) if rest else b"[]"))
             return
         self._write(line)
@@ -156,7 +156,8 @@ class LogWriter:
         file, size = self._straight, len(line)
         try:
             taken = file.put(line)
-        except (AttributeError, TypeError, ValueError):  # nothing is open, or another thread closed it
+        except (AttributeError, TypeError, ValueError) as error:  # nothing is open, or another thread closed it
+            let_pass(error)
             self._write_with_care(line)
             return
         except OSError as error:  # the disk is full, or the program closed all descriptors
@@ -253,7 +254,7 @@ class LogWriter:
         self._straight = None
         if not self._warned and isinstance(error, OSError):
             self._warned = True
-            with contextlib.suppress(Warning):
+            with ignoring(Warning):
                 warn(f"cannot keep what is logged and printed in {self._journal.store.url!r}: {error}")
 
     # files
@@ -296,7 +297,7 @@ class LogWriter:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
             file.close()
-            with contextlib.suppress(OSError):
+            with ignoring(OSError):
                 os.unlink(path)
             raise
         return file
@@ -333,14 +334,14 @@ class LogWriter:
 
     def _finish(self, file: LogFile) -> None:
         """Write the last lines by which the others can be checked, count those that are gone, and close the file."""
-        with contextlib.suppress(OSError, ValueError, MemoryError):
+        with ignoring(OSError, ValueError, MemoryError):
             if isinstance(file, Appended):
                 written = file.written
                 checks = file.checks()
                 gone = max(0, written - file.said)
                 self.lost += gone
                 file.write(checks)
-        with contextlib.suppress(OSError):
+        with ignoring(OSError):
             file.close()  # what a straggling thread says goes to the next one
 
     def look(self) -> None:
@@ -413,7 +414,8 @@ class LogWriter:
         store = self._journal.store
         try:
             return store.exists(log_path(self._journal.execution_id, self._journal.writer, number))
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             return False
 
     def _content(self, file: LogFile | None, number: int) -> bytes:
@@ -424,7 +426,7 @@ class LogWriter:
     def _remove(self, path: str) -> None:
         store = self._journal.store
         if store.local:
-            with contextlib.suppress(OSError):
+            with ignoring(OSError):
                 store.remove(path)
             return
         self._journal.put(path, b"")  # an upload in the background; nobody waits for the store here
@@ -466,13 +468,18 @@ class LogWriter:
     def _close(self) -> None:
         self._look()
         file, self._file, self._straight = self._file, None, None
+        kept = sum([each.written for each in list(self._earlier.values())])
         if file is not None:
             if isinstance(file, Appended) and not self._is_there(file.number):
                 self.lost += file.written  # and there could be no other file
+            else:
+                kept += file.written
             self._earlier[file.number] = file
-            with contextlib.suppress(OSError):
+            with ignoring(OSError):
                 file.close()  # what a straggling thread says goes to a file of its own
         untold = self.lost - self._lost_told
+        if kept or untold:
+            self._journal.append(records.Said(kept, untold))
         if untold:
             self._lost_told += untold
             lines = "1 line" if untold == 1 else f"{untold:,} lines"

@@ -123,6 +123,13 @@ class TaskStart(Record, tag="task"):
     enable_deck: bool
 
 
+class TaskBegun(Record, tag="task-begun"):
+    """A task's function began, noticeably later than the call: of a task that ends, `TaskEnd` tells it too."""
+
+    number: Number
+    at: Time
+
+
 class TaskEnd(Record, tag="task-end"):
     """A task's call ended."""
 
@@ -141,7 +148,10 @@ class Raised(Record, tag="raised"):
 
     task: Ref
     chain: list[tuple[str, str]]
-    """The exception, then what caused it, and so on: each as one line, and ``"file:line"`` of the user's code."""
+    """The exception, then what caused it, and so on: each as one line, and ``"file:line"`` of the user's code. A group
+    of exceptions is followed by the first of them."""
+    others: list[tuple[str, str]] = []
+    """Of a group, what else is in it."""
 
 
 class ProcessEnded(Record, tag="process-ended"):
@@ -168,6 +178,14 @@ class ProcessEnded(Record, tag="process-ended"):
     user_time: Time
     system_time: Time
     core_dumped: bool = False
+
+
+class ProcessReplaced(Record, tag="replaced"):
+    """This writer's process becomes another program, as `os.execv` does: nothing of it goes on."""
+
+    at: Time
+    happens: bool = True
+    """False takes it back: there was no such program."""
 
 
 class DeckMade(Record, tag="deck"):
@@ -360,6 +378,14 @@ class Lost(Record, tag="lost"):
     count: Int
 
 
+class Said(Record, tag="said"):
+    """How many lines this writer's log holds now that it is closed, so that a reader can tell how many are gone."""
+
+    kept: Int
+    lost: Int = 0
+    """Lines that the store did not take, and of which the log itself says nothing."""
+
+
 class Check(Record, tag="check"):
     """Ends a batch of lines, so that a reader can tell whether it is as it was written."""
 
@@ -460,9 +486,11 @@ AnyRecord = (
     | SpanRecord
     | OpenSpan
     | TaskStart
+    | TaskBegun
     | TaskEnd
     | Raised
     | ProcessEnded
+    | ProcessReplaced
     | DeckMade
     | DeckItems
     | DeckBlob
@@ -488,6 +516,7 @@ AnyRecord = (
     | Stacks
     | Profile
     | Lost
+    | Said
     | Check
     | Torn
 )

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from obs_core.interruptions import let_pass
+
 __all__ = ["PATIENCE", "Uploads", "uploads_to"]
 
 PATIENCE = 30.0
@@ -47,7 +49,8 @@ class Uploads:
         thread = threading.Thread(target=work, name="obs-upload", daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # the interpreter is ending, or threads are used up
+        except RuntimeError as error:  # the interpreter is ending, or threads are used up
+            let_pass(error)
             work()
             return None
         self._threads.add(thread)

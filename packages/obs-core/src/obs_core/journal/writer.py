@@ -28,7 +28,7 @@ from msgspec import Struct
 from obs_core import clock, identity
 from obs_core.__about__ import __version__
 from obs_core.failsafe import ObsError, ObsWarning, guarded, keep_away, strict, warn
-from obs_core.interruptions import let_pass
+from obs_core.interruptions import ignoring, let_pass
 from obs_core.journal import encoding, flusher, records, shared_content
 from obs_core.journal.batches import sealed
 from obs_core.journal.numbering import ROOT, Numbering
@@ -62,9 +62,9 @@ _PATIENCE_AT_END = 30.0
 _BEAT = 10_000_000_000
 """Nanoseconds of silence after which a writer gives a sign of life."""
 
-_BEAT_OF_TASK = 900_000_000
-"""The same while a task or a span is open, in a store to which that costs nothing: each second, by the flusher's
-clock."""
+_BEAT_OF_TASK = 100_000_000
+"""The same while a task or a span is open, in a store to which that costs nothing: in each round of the flusher, unless
+something was written right before."""
 
 _FILES_AT_ONCE = 8
 """Files that are uploaded side by side."""
@@ -508,7 +508,8 @@ class Journal:
             lines = sealed(self._head(), 0, frames[0].before, self.epoch) + lines
         try:
             segment.append(lines)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            let_pass(error)
             if segment.size == 0:
                 raise
             self._begin_anew()
@@ -545,7 +546,8 @@ class Journal:
             file.tries += 1
             file.next_try = now + _RETRY
             self._refused(path, file, error)
-        except MemoryError:
+        except MemoryError as error:
+            let_pass(error)
             file.next_try = now + _RETRY
         else:
             if self._files.get(path) is file:  # else a newer content waits under its name
@@ -625,6 +627,7 @@ class Journal:
             try:
                 self._write_lines()
             except OSError as error:
+                let_pass(error)
                 self._failures += 1
                 self._unreported = self._unreported or self._failure is None
                 self._refuses(error)
@@ -741,7 +744,7 @@ class Journal:
             message = f"{self.lost} {are.format(self.execution_id)} lost: {self.store.url}: {reason}"
             if strict():
                 raise ObsError(message)
-            with contextlib.suppress(OSError, ValueError, AttributeError):  # it may be closed, full or missing
+            with ignoring(OSError, ValueError, AttributeError):  # it may be closed, full or missing
                 sys.stderr.write(f"obs: {message}\n")
 
     def _write_what_fits(self) -> int:

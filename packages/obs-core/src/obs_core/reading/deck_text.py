@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from obs_core.model import TaskView
-from obs_core.reading.inputs import kept_apart, plain_text
+from obs_core.reading.inputs import kept_apart, plain_text, without_pages
 from obs_core.report.logs import logged_text
+from obs_core.report.tabs import tab_label
 from obs_core.text.terminal import columns
 
 __all__ = ["decks_as_text"]
@@ -46,20 +47,20 @@ def decks_as_text(task: TaskView, only: str | None = None) -> Iterator[str]:
 
     Args:
         task: The task.
-        only: The name of the one deck that is told, and told whole.
+        only: The name of the one deck that is told, and told whole; that of its tab means it too.
     """
     for deck in task.decks:
-        if only not in (None, deck.name):
+        if only not in (None, deck.name, tab_label(deck.name)):
             continue
         lines = [line for item in deck.items for line in _lines(item)]
         if not lines:
             continue
         yield ""
-        yield f"[{deck.name}]"
+        yield f"[{tab_label(deck.name)}]"
         shown = len(lines) if only else _FEWER_LINES.get(deck.name, _MOST_LINES)
         yield from lines[:shown]
         if len(lines) > shown:
-            yield f"… and {len(lines) - shown:,} more lines; --deck {deck.name!r} shows all"
+            yield f"… and {len(lines) - shown:,} more lines; --deck {tab_label(deck.name)!r} shows all"
 
 
 def _lines(html: str) -> Iterator[str]:
@@ -68,7 +69,7 @@ def _lines(html: str) -> Iterator[str]:
         yield from said
         return
     depth = 0
-    for part in _TABLE.split(kept_apart(_NOT_READ.sub("", html[:_LONGEST_READ]))):
+    for part in _TABLE.split(kept_apart(_NOT_READ.sub("", without_pages(html)[:_LONGEST_READ]))):
         if _TABLE.fullmatch(part):
             depth = max(0, depth + (-1 if part.startswith("</") else 1))
         else:
@@ -77,9 +78,22 @@ def _lines(html: str) -> Iterator[str]:
 
 def _texts(html: str) -> Iterator[str]:
     for part in _NEW_LINE.split(html):
-        for line in plain_text(part[:_LONGEST_PART], lines=True).splitlines():
-            if line.strip():
-                yield line.rstrip()
+        for piece in _pieces(part):
+            for line in plain_text(piece, lines=True).splitlines():
+                if line.strip():
+                    yield line.rstrip()
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut what is too long to be parsed at once at the ends of lines; where there are none, behind a tag."""
+    start = 0
+    while len(text) - start > _LONGEST_PART:
+        last = start + _LONGEST_PART
+        end = max(text.rfind("\n", start, last), text.rfind(">", start, last) if "\n" not in text[start:last] else -1)
+        end = last if end <= start else end + 1
+        yield text[start:end]
+        start = end
+    yield text[start:]
 
 
 def _rows(html: str) -> Iterator[str]:

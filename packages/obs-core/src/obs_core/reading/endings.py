@@ -36,12 +36,13 @@ Cause = Literal[
     "timed-out",
     "crashed",
     "signal",
+    "replaced",
     "vanished",
     "machine-restarted",
     "unknown",
 ]
-"""`vanished`: the process is gone while its machine runs on, by SIGKILL or `os._exit`; `unknown`: the machine cannot be
-asked."""
+"""`replaced`: the process became another program; `vanished`: it is gone while its machine runs on, by SIGKILL or
+`os._exit`; `unknown`: the machine cannot be asked."""
 
 _CRASHES = {
     "SIGSEGV": "Segmentation fault",
@@ -131,6 +132,9 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
         ending.detail = "a thread ran it that nobody waits for, or its block was never left"
     elif supervised is not None:
         ending = _seen(*supervised, assembly.is_cut_short, view.error)
+        if writer is not None and writer.replaced:
+            ending.says = f"became another program (os.execv), which {ending.says}"
+            ending.detail = "" if ending.cause == "exit" else ending.detail
         if view.status == "failed":  # its process went on for a while
             ending.at = min(supervised[0], view.started + view.duration)
     elif view.status == "running":
@@ -138,6 +142,10 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     elif view.status == "failed":
         ending = _recorded(view.error or "")
         ending.at = view.started + view.duration
+    elif writer is not None and writer.replaced:
+        says = "did not end: its process became another program (os.execv)"
+        ending = Ending("replaced", True, says, at=writer.last + writer.epoch)
+        ending.evidence = ["It wrote that right before. What the other program does is not recorded."]
     elif fault is not None:
         ending = _left_word(fault, writer)
     else:

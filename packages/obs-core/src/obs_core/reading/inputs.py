@@ -13,7 +13,7 @@ from obs_core.assembly.drawing import read_deck_blob
 from obs_core.journal.records import DeckBlob
 from obs_core.store.base import Store
 
-__all__ = ["Argument", "arguments_of", "kept_apart", "plain_text", "text_of_item"]
+__all__ = ["Argument", "arguments_of", "kept_apart", "plain_text", "text_of_item", "without_pages"]
 
 _LONGEST = 200
 _LONGEST_READ = 64 * _LONGEST
@@ -100,7 +100,25 @@ def text_of_item(store: Store, content: str | DeckBlob) -> str:
 
 
 def _html_of(store: Store, content: str | DeckBlob) -> str:
-    return content if isinstance(content, str) else read_deck_blob(store, content.path)
+    return without_pages(content if isinstance(content, str) else read_deck_blob(store, content.path))
+
+
+def without_pages(html: str) -> str:
+    """Return HTML with the titles of the pages that are embedded in it, as a deck that is an argument is.
+
+    Args:
+        html: The HTML.
+    """
+    return _PAGE.sub(_title_of_page, html) if "<iframe" in html else html
+
+
+_PAGE = re.compile(r'<iframe\b((?:[^>"]|"[^"]*(?:"|\Z))*)(?:>.*?(?:</iframe\s*>|\Z)|\Z)', re.DOTALL | re.IGNORECASE)
+_TITLE = re.compile(r'\stitle="([^"]{1,200})"')
+
+
+def _title_of_page(page: re.Match[str]) -> str:
+    title = _TITLE.search(page[1][:_LONGEST_READ])
+    return f"<p>(page: {title[1]})</p>" if title else "<p>(page)</p>"
 
 
 def plain_text(text: str, *, lines: bool = False) -> str:

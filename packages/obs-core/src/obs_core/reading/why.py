@@ -22,6 +22,7 @@ from obs_core.reading.last_success import LastSuccess, last_success
 from obs_core.reading.listing import list_within
 from obs_core.store.base import Store
 from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.numbers import plural
 
 __all__ = ["SpanAtEnd", "Why", "sections_of", "spans_at_end", "why"]
 
@@ -53,6 +54,7 @@ class SpanAtEnd(Struct, frozen=True):
         duration: Nanoseconds, up to the last sign of life.
         is_task: Whether it is a task.
         error: The type of the exception that ended it; empty for one that was open.
+        task: The id of the task that it is a part of; its own, for a task.
     """
 
     id: str
@@ -61,6 +63,7 @@ class SpanAtEnd(Struct, frozen=True):
     duration: int
     is_task: bool = False
     error: str = ""
+    task: str = ""
 
 
 class Why(Struct, kw_only=True):
@@ -80,6 +83,8 @@ class Why(Struct, kw_only=True):
         span: The innermost span in it; empty if there was none.
         place: ``"file:line"`` of the user's code where it was; empty if it is not known.
         error: The exception, then what caused it: each as one line, and ``"file:line"``.
+        causes: What caused it in the end, and what else was in the same group of exceptions: each as one line, with
+            the file, the line, and the task or span that it ended.
         stack: The calls under way when it crashed or got SIGTERM, the innermost first.
         memory: What is known of the memory.
         open: What was open, the outermost first.
@@ -104,6 +109,7 @@ class Why(Struct, kw_only=True):
     span: str = ""
     place: str = ""
     error: list[tuple[str, str]] = field(default_factory=list)
+    causes: list[str] = field(default_factory=list)
     stack: list[Frame] = field(default_factory=list)
     memory: Memory | None = None
     open: list[SpanAtEnd] = field(default_factory=list)
@@ -216,9 +222,17 @@ def spans_at_end(table: SpanTable) -> list[SpanAtEnd]:
             table.durations[row],
             table.kinds[row] == "task",
             table.errors.get(row, ""),
+            table.ids[_task_around(table, row)],
         )
         for row in rows
     ]
+
+
+def _task_around(table: SpanTable, row: int) -> int:
+    """Return the row of the task, or of the execution, that a span is a part of; a task's own, for a task."""
+    while row > 0 and table.kinds[row] != "task":
+        row = table.parents[row]
+    return max(row, 0)
 
 
 def _last_lines(store: Store, execution_id: str, task: TaskView | None) -> list[str]:
@@ -281,7 +295,19 @@ def _failed_task(assembly: Assembly) -> TaskView | None:
         outermost = [task for task in failed if task.parent in (None, assembly.root_id)]
         last = max(outermost, key=lambda task: task.started + task.duration, default=None)
         wanted = [] if last is None else [task for task in failed if task.error == last.error]
-    return max(wanted, key=lambda task: task.started, default=None)
+    # A signal ends all that runs. It came where the execution was at work, and not in what waited then.
+    came = _places_of(assembly, assembly.root_id)[-1:]
+
+    def nearness(task: TaskView) -> tuple[bool, bool, int]:
+        places = _places_of(assembly, task.id)
+        return places[-1:] == came != [], bool(places), task.started
+
+    return max(wanted, key=nearness, default=None)
+
+
+def _places_of(assembly: Assembly, task_id: str) -> list[str]:
+    """Return where the exception that ended a task, and what caused it, was raised; of a signal, where that came."""
+    return [place for _, place in assembly.raised.get(task_id, ()) if place]
 
 
 def _tell_failure(found: Why, assembly: Assembly, task: TaskView | None, spans: Sequence[SpanAtEnd]) -> None:
@@ -289,10 +315,22 @@ def _tell_failure(found: Why, assembly: Assembly, task: TaskView | None, spans: 
     found.error = list(assembly.raised.get(key, ())) or [((task.error if task else assembly.view.error) or "", "")]
     found.place = found.error[0][1]
     kind = found.error[0][0].partition(":")[0]
-    ended = [one for one in spans if one.error == kind and not one.is_task]
-    if task is not None:
-        ended = [one for one in ended if one.start >= task.started]
-    found.span = ended[-1].name if ended else ""
+    ended = [one for one in spans if one.error and not one.is_task and (task is None or one.start >= task.started)]
+    found.span = next((one.name for one in reversed(ended) if one.error == kind), "")
+    others = assembly.raised_too.get(key) or assembly.raised_too.get(assembly.root_id) or []
+    all_told = [*found.error[1:][-1:], *others]
+    found.causes = [
+        f"{_told(text)}{_at(place)}{_inside(text, place, assembly, task, ended)}" for text, place in all_told
+    ]
+
+
+def _inside(text: str, place: str, assembly: Assembly, task: TaskView | None, ended: Sequence[SpanAtEnd]) -> str:
+    """Say which other task an exception ended, else which span, if that is the only one that its type ended."""
+    for one in reversed(assembly.tasks):
+        if one is not task and one.error == text and place in _places_of(assembly, one.id):
+            return f" in the task {_quoted(one.name)}"
+    spans = [one.name for one in ended if one.error == text.partition(":")[0]]
+    return f" in the span {_quoted(spans[0])}" if len(spans) == 1 else ""
 
 
 def _tell_where(
@@ -302,21 +340,16 @@ def _tell_where(
     if ending.at is not None:
         left_open = [_until(one, ending.at) for one in left_open]
     found.open = left_open[-_MOST_OPEN:]
-    innermost = next((one for one in reversed(left_open) if not one.is_task), None)
-    if innermost is not None and (task is None or innermost.start >= task.started):
-        found.span = innermost.name
+    own = [one for one in left_open if not one.is_task and (task is None or one.task in ("", task.id))]
+    if own and (task is None or own[-1].start >= task.started):
+        found.span = own[-1].name
     stack = ending.fault.stack if ending.fault is not None else _last_seen_stack(found, assembly, task)
     found.stack = (without_obs(stack) or stack)[:_MOST_FRAMES]
-    frame = innermost_own(stack)
-    found.place = "" if frame is None else f"{frame.file}:{frame.line}"
-    if not found.place and ending.cause == "terminated":
-        found.place = _place_of_handler(assembly, task)
-
-
-def _place_of_handler(assembly: Assembly, task: TaskView | None) -> str:
-    """Return where the handler of SIGTERM saw the task, or what ran outside any."""
-    raised = assembly.raised.get(assembly.root_id if task is None else task.id, ())
-    return next((place for _, place in raised if place), "")
+    key = assembly.root_id if task is None else task.id
+    if ending.cause == "terminated" and key in assembly.raised:  # its handler looked where each task was
+        found.place = next(iter(_places_of(assembly, key)), "")
+    elif (frame := innermost_own(stack)) is not None:
+        found.place = f"{frame.file}:{frame.line}"
 
 
 def _until(one: SpanAtEnd, end: int) -> SpanAtEnd:
@@ -355,6 +388,11 @@ def _sentences(
     found: Why, ending: Ending, assembly: Assembly, good: LastSuccess | None, inner: list[str]
 ) -> Iterable[str]:
     view = assembly.view
+    if found.status == "lost" and not ending.known and (view.damaged_records or view.damaged_beginning):
+        are = "is" if view.damaged_records == 1 else "are"
+        missing = plural(view.damaged_records, "record")
+        yield f"Its record is damaged: at least {missing} {are} missing, and how it ended may have been among them."
+        yield "As far as it can be read:"
     subject = _named(found.task or view.name)
     of = f" of {_named(view.name)}" if found.task and found.task != view.name else ""
     says, detail = ending.says, ending.detail
@@ -367,8 +405,9 @@ def _sentences(
         yield f"Its loop had reached {found.loops[0]}."
     yield from inner[:_MOST_WITHIN_TOLD]
     if len(found.error) > 1:
-        cause, place = found.error[-1]
-        yield _sentence(f"It was caused by {_told(cause)}{_at(place)}")
+        yield _sentence(f"It was caused by {found.causes[0]}")
+    for other in found.causes[len(found.error) > 1 :]:
+        yield _sentence(f"Raised together with it: {other}")
     if ending.at is None and found.status == "lost":
         yield f"The last sign of life came at {format_moment(found.at, 0)}."
     if found.lines and ending.cause != "exception":

@@ -9,6 +9,7 @@ import msgspec
 
 from obs_core import clock, provenance
 from obs_core.failsafe import guarded
+from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.recording.outputs import restored, written
 from obs_core.store.base import Store
@@ -86,7 +87,8 @@ def execution_pointed_to(store: Store, path: str) -> str | None:
     """Return the execution whose artifact is the newest of its name; None if the file does not say."""
     try:
         return _decoder.decode(store.get(path)).execution
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError) as error:
+        let_pass(error)
         return None
 
 
@@ -96,9 +98,11 @@ def last(task: TaskState, name: str, *, sure: bool = False) -> Kept | None:
     try:
         pointer = _decoder.decode(store.get(_place(task, name)))
         gone = not sure and pointer.artifact.path is not None and not store.exists(pointer.artifact.path)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        let_pass(error)
         return None
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError) as error:
+        let_pass(error)
         if sure:
             raise
         return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, Literal
 
 from obs_core.failsafe import strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import records
+from obs_core.locks import Attached
 from obs_core.recording.here import innermost
 from obs_core.recording.run import TaskState
 from obs_core.text.bounded_repr import bounded_repr, describe_error
@@ -91,4 +91,4 @@ def _record(task: TaskState, span: records.Ref, outcome: str, name: str, found: 
     task.take_verdict(outcome, name, found, said_in)
 
 
-_told: weakref.WeakKeyDictionary[TaskState, dict[tuple[str, str], int]] = weakref.WeakKeyDictionary()
+_told: Attached[TaskState, dict[tuple[str, str], int]] = Attached()

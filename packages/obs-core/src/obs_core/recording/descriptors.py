@@ -12,7 +12,6 @@ written before is passed on first.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import io
 import os
 import sys
@@ -21,7 +20,7 @@ import threading
 import time
 
 from obs_core.failsafe import guarded
-from obs_core.interruptions import let_pass
+from obs_core.interruptions import ignoring, let_pass
 from obs_core.journal import abrupt_ends
 from obs_core.journal.log_files import RAW
 from obs_core.locks import new_rlock
@@ -111,9 +110,9 @@ class _Kept:
 
     def close(self) -> None:
         for descriptor in (self.file, *self.old.values()):
-            with contextlib.suppress(OSError):
+            with ignoring(OSError):
                 os.close(descriptor)
-        with contextlib.suppress(OSError):
+        with ignoring(OSError):
             os.unlink(self.path)
 
 
@@ -198,7 +197,8 @@ class _Keeping:
     def has_more(self) -> bool:
         try:
             return any(os.fstat(kept.file).st_size > kept.read for kept in self.kept)
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             return False
 
     def pass_on(self, last: bool = False) -> None:
@@ -254,14 +254,15 @@ class _Keeping:
                 if self.has_more():
                     pause = _PAUSE_AFTER_OUTPUT
                     self.pass_on()
-            except Exception:
+            except Exception as error:
+                let_pass(error)
                 time.sleep(_LONGEST_PAUSE)
 
     def after_fork(self) -> None:
         """Let a forked child write to the old places: its parent may end before it does."""
         for kept in self.kept:
             for number, old in kept.old.items():
-                with contextlib.suppress(OSError):
+                with ignoring(OSError):
                     # What waits in a stream's buffer is in its parent's too, which writes it.
                     _move_stream(old, number, flush=False)
                     if kept.is_at(number):
@@ -272,7 +273,7 @@ class _Keeping:
 
 def _flush_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
+        with ignoring(Exception):
             stream.flush()
 
 
@@ -293,14 +294,16 @@ def _move_stream(number: int, other: int, flush: bool = True) -> None:
 def _read(descriptor: int, start: int) -> bytes:
     try:
         return os.pread(descriptor, _CHUNK, start)
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return b""
 
 
 def _size(descriptor: int) -> int:
     try:
         return os.fstat(descriptor).st_size
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return 0
 
 
@@ -309,9 +312,11 @@ def _write_all(descriptor: int, content: bytes) -> None:
     while content:
         try:
             content = content[os.write(descriptor, content) :]
-        except BlockingIOError:
+        except BlockingIOError as error:
+            let_pass(error)
             time.sleep(0.01)
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             return
 
 

@@ -11,12 +11,12 @@ from typing import cast
 
 from obs_core import clock
 from obs_core.failsafe import guarded, keep_away
-from obs_core.journal import flusher, records
-from obs_core.recording import closing_line, faults, status_line, surroundings
+from obs_core.journal import abrupt_ends, flusher, records
+from obs_core.recording import closing_line, faults, status_line, surroundings, wrapping
 from obs_core.recording.process_end import ended_well
-from obs_core.recording.raised import raised_at
+from obs_core.recording.raised import others_raised, raised_at
 from obs_core.recording.run import Run, TaskState, is_of_this_process, live
-from obs_core.recording.scope import active, close, current, entered
+from obs_core.recording.scope import active, close, current
 from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget, instead, traceback_to
 from obs_core.recording.supervised import gone_on_with
 from obs_core.text.bounded_repr import describe_error
@@ -117,7 +117,7 @@ def _note_where(run: Run, error: Terminated) -> None:
 
 def _take_part_in_child() -> None:
     """Let SIGTERM end what a forked child does of its parent's executions."""
-    for run in list(live.values()):
+    for run in live.values():
         if not is_of_this_process(run.root):
             take_part(run)
 
@@ -140,20 +140,19 @@ def _fail_what_runs(run: Run, error: Terminated) -> int:
 
 
 def _stacks_of_tasks(error: Terminated) -> dict[TaskState, Terminated]:
-    """Return the signal as each running task would see it: where its own thread is.
+    """Return the signal as each task would see it that a thread is in the midst of: where that thread is.
 
-    Of a coroutine that waits nobody knows a place.
+    What waits, a coroutine or a task that threads of its own go on with, is nowhere.
     """
     found: dict[TaskState, Terminated] = {}
+    if (scope := current.get()) is not None:
+        found[scope.task] = error  # the signal is handled in its context
     for ident, frame in sys._current_frames().items():
-        scope, seen = entered.get(ident), error
-        if ident == threading.main_thread().ident:
-            scope = current.get()  # the signal is handled in its context
-        else:
-            seen = Terminated(*error.args).with_traceback(traceback_to(frame))
-        while scope is not None:
-            found.setdefault(scope.task, seen)
-            scope = scope.task.parent
+        is_main = ident == threading.main_thread().ident
+        seen = error if is_main else Terminated(*error.args).with_traceback(traceback_to(frame))
+        for call in wrapping.calls_in(frame):
+            if isinstance(task := getattr(call, "task", None), TaskState):
+                found.setdefault(task, seen)
     return found
 
 
@@ -169,6 +168,11 @@ def end(run: Run, error: BaseException | None = None) -> None:
             except BaseException as failure:
                 keep_away(failure, f"finishing execution {run.name!r}")
             _write_end(run, error, said)
+    except BaseException as late:
+        # A timeout came meanwhile, say: the end is written all the same.
+        with guarded(f"ending execution {run.name!r}"):
+            _write_end(run, late if error is None and not ended_well(late) else error, said)
+        raise
     finally:
         forget(run)
 
@@ -194,7 +198,7 @@ def _finish(run: Run, error: BaseException | None) -> None:
     root.ended = clock.wall()
     root.failure = None if error is None else describe_error(error)
     status_line.erase()
-    if not isinstance(error, Terminated):  # others may never answer while a signal is handled
+    if not issubclass(type(error), Terminated):  # others may never answer while a signal is handled
         run.collect(root, ended=True)
         surroundings.write_at_end(run)
     with guarded(f"ending execution {run.name!r}"):
@@ -213,7 +217,7 @@ def _finish(run: Run, error: BaseException | None) -> None:
     if error is not None:
         with guarded(f"noting where execution {run.name!r} failed"):
             raised = raised_at(error)
-            journal.append(records.Raised(root.own_ref(), raised))
+            journal.append(records.Raised(root.own_ref(), raised, others_raised(error)))
     if run.id not in gone_on_with:  # of which obs run tells, once the process has ended
         closing_line.keep(run.name, run.id, clock.wall() - root.start, raised, run.verdicts.failed)
     if run.metrics is not None:
@@ -224,9 +228,11 @@ def _finish(run: Run, error: BaseException | None) -> None:
 
 def _write_end(run: Run, error: BaseException | None, said: list[records.ExecutionEnd]) -> None:
     run.root.over = True  # whatever failed before
-    said.append(end_record(run, error))
-    run.journal.append(said[0])
-    live.pop(run.id, None)
+    if not said:
+        record, append = end_record(run, error), run.journal.append
+        said[:] = (record,)  # no signal is handled between these two
+        append(record)
+    live.pop(run.id)
     try:
         faults.unfollow(run)
         run.log.close()
@@ -238,9 +244,18 @@ def _write_end(run: Run, error: BaseException | None, said: list[records.Executi
             tell(run)
 
 
+def _note_replacement(happens: bool) -> None:
+    """Write of what this process began and has not ended that it becomes another program, or that it did not."""
+    for run in list(live.values()):
+        is_own = is_of_this_process(run.root) and run.is_recorded
+        if is_own or any(task.run is run and is_of_this_process(task) for task in list(active)):
+            run.journal.append(records.ProcessReplaced(run.journal.now(), happens))
+
+
 def _after_fork() -> None:
     flusher.in_main_thread(_take_part_in_child)  # a child that records nothing is left as it is
 
 
+abrupt_ends.when_replaced(_note_replacement)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

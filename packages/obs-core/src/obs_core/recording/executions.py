@@ -18,8 +18,8 @@ from obs_core.journal.numbering import MAIN
 from obs_core.recording import faults, logs, samplers, status_line, threads
 from obs_core.recording.ends import end, leave_to_parent, terminate
 from obs_core.recording.naming import new_id
-from obs_core.recording.run import Run, is_of_this_process
-from obs_core.recording.scope import active, current, leave
+from obs_core.recording.run import Run, is_of_this_process, live
+from obs_core.recording.scope import active, current, going_on, leave
 from obs_core.recording.sigterm import at_sigterm
 from obs_core.recording.supervised import follow_the_end, gone_on_with
 from obs_core.recording.tqdm_bars import watched
@@ -90,7 +90,9 @@ class execution:
             try:
                 keep_away(error, f"beginning execution {self.name!r}")
             except BaseException:  # the block is not entered, so nobody leaves it
-                self._leave()
+                with guarded(f"ending execution {self.name!r}"):
+                    if self._run is not None:
+                        self._end(self._run, error)
                 raise
         return self
 
@@ -102,6 +104,9 @@ class execution:
         try:
             self._end(self._run, error)
         except BaseException as failure:
+            with guarded(f"ending execution {self.name!r}"):
+                if live.get(self._run.id) is self._run and is_of_this_process(self._run.root):
+                    end(self._run, failure if error is None else error)
             keep_away(failure, f"ending execution {self.name!r}")
 
     async def __aenter__(self) -> execution:
@@ -116,7 +121,7 @@ class execution:
         self._run = None
         run = self._run = begin(self.name, self.tags, self._store)
         root = run.root
-        root.outside = current.get()
+        root.outside = going_on(current.get())
         current.set(root)
         active.add(root)
         make_visible(run)
@@ -166,10 +171,16 @@ def _call_of(
 def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | None = None) -> Run:
     """Begin an execution and write so."""
     run = (_handed_over(name) if store is None else None) or new_run(name, None if store is None else open_store(store))
-    with guarded(f"beginning execution {name!r}"):
-        run.begun = start_record(name, tags, run.id)
-        run.journal.append(run.begun)
-        at_sigterm(run, functools.partial(terminate, run))
+    try:
+        with guarded(f"beginning execution {name!r}"):
+            run.begun = start_record(name, tags, run.id)
+            run.journal.append(run.begun)
+            at_sigterm(run, functools.partial(terminate, run))
+    except BaseException as error:  # a timeout's, say: nobody hears of this execution, so nobody would end it
+        with guarded(f"ending execution {name!r}"):
+            if run.is_recorded:
+                end(run, error)
+        raise
     return run
 
 
@@ -278,6 +289,7 @@ def _carried(carrier: str) -> Mapping[str, str]:
 
     try:
         found = json.loads(carrier)
-    except ValueError:
+    except ValueError as error:
+        let_pass(error)
         return {}
     return {key: one for key, one in found.items() if isinstance(one, str)} if isinstance(found, dict) else {}

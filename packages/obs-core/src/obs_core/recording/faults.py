@@ -20,6 +20,7 @@ import sys
 from collections.abc import Iterator
 
 from obs_core.failsafe import guarded
+from obs_core.interruptions import ignoring, let_pass
 from obs_core.locks import new_rlock
 from obs_core.recording.run import Run, live
 from obs_core.store.descriptors import NO_LINK, file_id, open_high
@@ -60,7 +61,7 @@ class _Later:
         # This is called before a fork too, which must wait for no other thread: the next round comes soon.
         if (run.journal.used or run.root.over) and _lock.acquire(blocking=False):
             try:
-                with contextlib.suppress(ValueError):
+                with ignoring(ValueError):
                     run.journal.sources.remove(self)
                 follow(run)
             finally:
@@ -83,7 +84,7 @@ def follow(run: Run) -> None:
         path = run.store.file_path(faults_path(run.id, run.journal.writer))
         if path is not None:
             # A full disk, a store that is gone: the journal says so.
-            with contextlib.suppress(OSError), _lock:
+            with ignoring(OSError), _lock:
                 _point_to(path)
                 _watch.runs[run.id] = path
                 _listen()
@@ -93,7 +94,7 @@ def unfollow(run: Run) -> None:
     """Leave an execution that ends: what comes now belongs to the one around it, if there is any."""
     path = _watch.runs.pop(run.id, None)
     if path is not None:
-        with guarded("closing the file for what a crash leaves"), contextlib.suppress(OSError), _lock:
+        with guarded("closing the file for what a crash leaves"), ignoring(OSError), _lock:
             _point_to(next(reversed(_watch.runs.values()), os.devnull))
             _remove_empty(path)
             if _watch.children:
@@ -149,7 +150,8 @@ def handled_below_python() -> bool:
     try:
         with open("/proc/self/status", "rb") as file:  # as bytes: a codec is imported, which may fail by now
             caught = next((line.partition(b":")[2] for line in file if line.startswith(b"SigCgt:")), b"0")
-    except OSError:  # not Linux
+    except OSError as error:  # not Linux
+        let_pass(error)
         return False
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
@@ -182,7 +184,7 @@ def aside() -> Iterator[None]:
 
 
 def _remove_empty(path: str) -> None:
-    with contextlib.suppress(OSError):
+    with ignoring(OSError):
         if not os.path.getsize(path):
             os.remove(path)
 
@@ -220,7 +222,7 @@ def _after_fork() -> None:
     _watch.runs.clear()
     _watch.children = False
     if _watch.descriptor >= 0:
-        with contextlib.suppress(OSError, ValueError):
+        with ignoring(OSError, ValueError):
             if _is_still_ours():
                 _unregister()
                 _point_to(os.devnull)

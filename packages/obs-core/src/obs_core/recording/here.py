@@ -19,7 +19,7 @@ from typing import Any
 from obs_core import provenance, settings
 from obs_core.failsafe import guarded, keep_away
 from obs_core.journal import flusher, records
-from obs_core.locks import members, new_rlock
+from obs_core.locks import new_rlock
 from obs_core.recording import ends, executions, joining, supervised
 from obs_core.recording.process_end import ProcessEnd, is_child_of_multiprocessing, outermost_frame
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
@@ -57,7 +57,7 @@ def of_this_thread() -> Scope | None:
 
 def _only_operation() -> Scope | None:
     """Return the only operation that an engine runs here, or what several have in common."""
-    running = [operation for log in members(operation_logs) for operation in list(log.running)]
+    running = [operation for log in operation_logs for operation in list(log.running)]
     if len(running) <= 1:
         return running[0] if running else None
     parents = [operation.parent for operation in running if operation.parent is not None]
@@ -212,14 +212,16 @@ def _end_at_last() -> None:
 
 
 def _note_what_is_open() -> None:
+    """Say of each execution that this process began that it is open; of those it joined, whoever began them knows."""
     global _noted
     if _noted:
         return
     _noted = True
-    for reference in live.valuerefs():
-        run = reference()
-        if run is not None and not run.root.over and run.is_recorded and is_of_this_process(run.root):
-            run.journal.append(records.Note(run.root.own_ref(), records.LEFT_OPEN))
+    for run in live.values():
+        if run.begun is None or run.root.over or not is_of_this_process(run.root):
+            continue
+        if run.is_recorded:
+            run.root.note(records.LEFT_OPEN)
 
 
 def _before_fork() -> None:

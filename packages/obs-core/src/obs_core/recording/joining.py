@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from weakref import WeakSet
 
 from obs_core import identity
 from obs_core.failsafe import warn
+from obs_core.interruptions import let_pass
+from obs_core.locks import Register
 from obs_core.recording import faults, logs, samplers, threads
 from obs_core.recording.ends import take_part
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
@@ -35,9 +36,10 @@ class RemoteSpan:
 
     Attributes:
         outside: What was current where it was attached.
+        for_good: Whether it was attached for the rest of the process, rather than for a block.
     """
 
-    __slots__ = ("number", "outside", "task")
+    __slots__ = ("__weakref__", "for_good", "number", "outside", "task")
 
     parent = None
 
@@ -45,11 +47,16 @@ class RemoteSpan:
         self.number = number
         self.task = task
         self.outside: Scope | None = None
+        self.for_good = False
 
     @property
     def over(self) -> bool:
         """Whether it was left, or its execution has ended here."""
         return self.task.over
+
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended."""
+        self.outside = around
 
 
 def described(task: TaskState, parent: str) -> dict[str, str]:
@@ -101,23 +108,28 @@ def joined(carried: Mapping[str, str], source: str = "") -> RemoteSpan:
         take_part(run)
     run.attached += 1
     if run.carried is None:
-        run.carried = WeakSet()
+        run.carried = Register()
     run.carried.add(task)
     logs.begin(task)
     return RemoteSpan(carried["obs-parent"], task)
 
 
-def detach(span: RemoteSpan) -> None:
-    """Write what was recorded where a span was attached that is left now.
+def detach(task: TaskState, *, write: bool = True) -> None:
+    """Leave a task that was carried here, and write what was recorded in it.
 
     A worker may attach to a new execution for each message that it gets. Those that it left last are kept open, since
     the next message may be of one of them; others are left for good.
+
+    Args:
+        task: The task.
+        write: Whether to write at once, rather than with what comes next.
     """
-    run = span.task.run
-    logs.end(span.task)
-    span.task.over = True
+    run = task.run
+    logs.end(task)
+    task.over = True
     run.attached -= 1
-    run.journal.flush(wait=True)
+    if write:
+        run.journal.flush(wait=True)
     if run.attached or run.id not in _joined_runs:
         return
     forget(run)
@@ -134,7 +146,7 @@ def leave(execution_id: str) -> None:
     """Write all that this process has of an execution that it joined, and keep nothing of it."""
     run = _joined_runs.pop(execution_id, None)
     if run is not None:
-        live.pop(execution_id, None)
+        live.pop(execution_id)
         forget(run)
         for task in list(run.carried or ()):
             logs.end(task)
@@ -150,6 +162,7 @@ def span_of_environment(text: str) -> RemoteSpan | None:
     try:
         return joined(json.loads(text))
     except (ValueError, TypeError, AttributeError) as error:
+        let_pass(error)
         warn(f"OBS_CARRIER is not a carrier: {error}; going on with an execution of its own")
         return None
 

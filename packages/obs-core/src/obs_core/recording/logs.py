@@ -26,6 +26,7 @@ from obs_core.failsafe import strict
 from obs_core.interruptions import let_pass
 from obs_core.journal.log_lines import encoded_rest
 from obs_core.journal.log_writer import LogWriter
+from obs_core.locks import Attached
 from obs_core.recording.run import Scope, TaskState
 from obs_core.recording.scope import current, going_on
 from obs_core.recording.threads import UNKNOWN, concluded_starter, starter_of_this_thread
@@ -64,7 +65,7 @@ _within: dict[int, TaskState] = {}
 """The tasks and executions that this process is inside of, as far as their lines are kept."""
 
 _tapped: dict[str, Any] = {}
-_taps: weakref.WeakKeyDictionary[Any, weakref.ref[Callable[..., Any]]] = weakref.WeakKeyDictionary()
+_taps: Attached[Any, weakref.ref[Callable[..., Any]]] = Attached()
 """What stands in place of each stream's ``write``, or below what somebody else put there later. Known by what it is: a
 wrapper of somebody's may carry all attributes of what it wraps."""
 
@@ -145,7 +146,7 @@ def end(task: TaskState) -> None:
 def scope_here() -> Scope | None:
     """Return the innermost span or task here; None if there is none whose lines are kept."""
     scope = current.get()
-    if scope is None or scope.task.over:
+    if scope is None or scope.over or scope.task.over:
         scope = going_on(scope) or _starter() or _only_execution()
     return scope
 
@@ -318,7 +319,7 @@ def _printed(name: str, text: str, thread: int) -> None:
     if thread in _logging_now:
         return
     scope = current.get()
-    if scope is None or scope.task.over:
+    if scope is None or scope.over or scope.task.over:
         scope = scope_here()
         if scope is None:
             return
@@ -476,7 +477,7 @@ def _unhook_logging() -> None:
 
 def _logged(record: Any) -> None:
     scope = current.get()
-    if scope is None or scope.task.over:
+    if scope is None or scope.over or scope.task.over:
         scope = scope_here()
     if scope is None or not scope.task.logs:
         return

@@ -11,7 +11,6 @@ import itertools
 import math
 import operator
 import os
-import weakref
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -21,6 +20,7 @@ from obs_core.failsafe import guarded, warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.journal.points import packed, packed_times
+from obs_core.locks import Attached, Register
 from obs_core.recording.here import innermost
 from obs_core.recording.metrics_deck import announce
 from obs_core.recording.run import Mirror, Run, TaskState
@@ -77,13 +77,14 @@ def log_metric(name: str, value: Any, step: int | None = None, *, mirror: bool =
     if scope is None:
         scope = innermost()
     task = scope.task
-    if task.over:
+    if scope.over or task.over:
         scope = going_on(scope) or innermost()
         task = scope.task
     try:
         try:
             series = task.metrics[name]
-        except (KeyError, TypeError):
+        except (KeyError, TypeError) as error:
+            let_pass(error)
             found = _new_series(task, name)
             if found is None:
                 return
@@ -311,7 +312,7 @@ class _MetricLog:
     def __init__(self, run: Run) -> None:
         self.journal = run.journal
         self.most = _HELD_BACK
-        self.params: weakref.WeakKeyDictionary[TaskState, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self.params: Attached[TaskState, dict[str, Any]] = Attached()
         self._series: list[Series] = []
         self._summary: dict[str, Series] = {}
         self._told = (0, clock.wall() - _SUMMARY_EVERY)
@@ -322,7 +323,7 @@ class _MetricLog:
     def curves_of(self, task: TaskState) -> tuple[list[Curve], dict[str, Any]]:
         """Return the metrics and parameters that this process logged in a task, for its report."""
         self.write()
-        return [series.curve() for series in list(task.metrics.values())], self.params.get(task, {})
+        return [series.curve() for series in list(task.metrics.values())], self.params.get(task) or {}
 
     def add(self, series: Series) -> None:
         """Write a further metric from now on."""
@@ -374,7 +375,8 @@ def _whole(steps: list[int]) -> array[int]:
     """Return steps as integers of 64 bits; those beyond are taken for the last."""
     try:
         return array("q", steps)
-    except OverflowError:
+    except OverflowError as error:
+        let_pass(error)
         return array("q", [max(-_LARGEST_STEP, min(step, _LARGEST_STEP)) for step in steps])
 
 
@@ -443,7 +445,8 @@ def _as_number(value: Any) -> float | None:
 def _float_of(value: int) -> float:
     try:
         return float(value)
-    except OverflowError:
+    except OverflowError as error:
+        let_pass(error)
         return math.inf if value > 0 else -math.inf
 
 
@@ -489,7 +492,7 @@ def _complain(task: TaskState, about: str, message: str) -> None:
 
 
 _MOST_TOLD = 20
-_told: weakref.WeakKeyDictionary[TaskState, set[str]] = weakref.WeakKeyDictionary()
+_told: Attached[TaskState, set[str]] = Attached()
 
 # ---- the experiments of trackers
 
@@ -522,7 +525,7 @@ def _tell(task: TaskState, what: Callable[[Mirror], None]) -> None:
         within = within.parent.task if within.parent is not None else None
 
 
-_logs: weakref.WeakSet[_MetricLog] = weakref.WeakSet()
+_logs: Register[_MetricLog] = Register()
 _current = current.get
 
 

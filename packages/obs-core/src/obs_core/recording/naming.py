@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from obs_core import clock, identity
+from obs_core.interruptions import let_pass
 from obs_core.store.base import Store
 from obs_core.store.paths import EXECUTIONS
 
@@ -31,7 +32,8 @@ def new_id(store: Store) -> str:
         try:
             if store.modified(EXECUTIONS) > time.time_ns() / 1e9 + 1:
                 _newest = max([_newest, *filter(identity.is_dated, store.names(EXECUTIONS))])
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             pass  # there is no such folder yet
     made = identity.later(made, _newest)
     if identity.is_dated(made):

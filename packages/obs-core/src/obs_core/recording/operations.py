@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from obs_core import clock
 from obs_core.journal import records
 from obs_core.locks import new_rlock
-from obs_core.recording.scope import current, leave, operation_logs
+from obs_core.recording.scope import current, going_on, leave, operation_logs
 from obs_core.text.bounded_repr import describe_error
 
 if TYPE_CHECKING:
@@ -200,6 +200,10 @@ class Operation:
         self.over = False
         self.outside: Scope | None = None
 
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended."""
+        self.outside = around
+
     @property
     def task(self) -> TaskState:
         """The task that it is a part of; whoever asks records something in it, so that it will be written whole."""
@@ -228,7 +232,7 @@ class Operation:
         return self._failure is not None
 
     def __enter__(self) -> Operation:
-        self.outside = current.get()
+        self.outside = going_on(current.get())
         self.start = clock.wall()
         self._log.running.add(self)
         current.set(self)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from functools import partial
+from types import FunctionType, MethodType, TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from obs_core import clock
 from obs_core.journal import records
@@ -12,7 +14,9 @@ from obs_core.values.remembered import attribute
 if TYPE_CHECKING:
     from obs_core.recording.run import TaskState
 
-__all__ = ["OWN_WORK", "own_work", "record_own_work", "undecorated"]
+__all__ = ["OWN_WORK", "is_decorated", "layers", "mark_decorated", "own_work", "record_own_work", "undecorated"]
+
+T = TypeVar("T")
 
 OWN_WORK = "obs"
 """The kind of these spans."""
@@ -62,9 +66,42 @@ def record_own_work(task: TaskState, name: str, begun: int, cpu: int) -> None:
 
 def undecorated(function: Any) -> Any:
     """Return the function inside all decorators, as far as they say what they are around."""
+    return [*layers(function)][-1]
+
+
+def layers(function: Any) -> Iterator[Any]:
+    """Go from a callable to what it calls, and so on: through decorators, partials, methods and objects."""
     for _ in range(_MOST_DECORATORS):
-        inside = attribute(function, "__dict__", {}).get("__wrapped__")
-        if inside is None:
-            break
-        function = inside
-    return function
+        yield function
+        function = _called_by(function)
+        if function is None:
+            return
+
+
+def _called_by(function: Any) -> Any:
+    """Return what calling an object calls, as far as it says so; None for a function."""
+    wrapped = attribute(function, "__dict__", {}).get("__wrapped__")
+    if wrapped is not None:
+        return wrapped
+    if isinstance(function, partial):
+        return function.func
+    if isinstance(function, (MethodType, staticmethod)):
+        return function.__func__
+    if isinstance(function, FunctionType):
+        return None
+    inside = attribute(function, "__init__") if isinstance(function, type) else attribute(type(function), "__call__")
+    return inside if isinstance(inside, FunctionType) else None
+
+
+_MARK = "__obs_decorated__"
+
+
+def mark_decorated(wrapper: T) -> T:
+    """Note that a decorator of obs stands here; whatever takes over the attributes of a function, notes it too."""
+    setattr(wrapper, _MARK, True)
+    return wrapper
+
+
+def is_decorated(layer: Any) -> bool:
+    """Tell whether a decorator of obs is a layer of a callable, or stands inside it."""
+    return _MARK in attribute(layer, "__dict__", {})

@@ -24,8 +24,10 @@ import functools
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import CodeType, FrameType
-from typing import Any
+from types import CodeType, FrameType, TracebackType
+from typing import Any, cast
+
+from obs_core.recording.monitoring import give_back, monitoring, tool
 
 __all__ = [
     "ProcessEnd",
@@ -35,9 +37,6 @@ __all__ = [
     "is_child_of_multiprocessing",
     "outermost_frame",
 ]
-
-_OBS_TOOLS = (3, 4)
-"""Numbers of monitoring tools that no kind of tool is meant for."""
 
 _STATUS = 0xFFFFFFFF if sys.platform == "win32" else 0xFF
 """What of an exit code whoever waits for the process gets to see."""
@@ -51,18 +50,26 @@ def ended_well(error: BaseException | None) -> bool:
 
     That is nothing, ``sys.exit()`` with the code of a success, or the end of a generator that its consumer left.
     """
-    if error is None or (isinstance(error, SystemExit) and exit_status(error) == 0):
+    if error is None or (issubclass(type(error), SystemExit) and exit_status(cast("SystemExit", error)) == 0):
         return True
     return closes_generator(error)
 
 
 def closes_generator(error: BaseException | None) -> bool:
-    """Tell whether this closes a generator that was not used up: a `GeneratorExit` out of its ``yield``."""
+    """Tell whether this closes a generator that was not used up: a `GeneratorExit` that came in at its ``yield``.
+
+    One that the generator raises itself, or that leaves who threw it into another one, is a failure like any other.
+    """
     traceback = error.__traceback__ if type(error) is GeneratorExit else None
-    if traceback is None:
+    if traceback is None or not _is_of_generator(traceback):
         return False
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
+    code, at = traceback.tb_frame.f_code, traceback.tb_lasti
+    return _is_of_generator(traceback) and code.co_code[at] == _PAUSED
+
+
+def _is_of_generator(traceback: TracebackType) -> bool:
     flags = traceback.tb_frame.f_code.co_flags
     return bool(flags & _GENERATORS) and not flags & _ITERABLE_COROUTINE
 
@@ -70,6 +77,16 @@ def closes_generator(error: BaseException | None) -> bool:
 # As `inspect` names them, whose import takes longer than all that is looked at here.
 _GENERATORS = 0x20 | 0x200
 _ITERABLE_COROUTINE = 0x100
+
+
+def _instruction_of_a_pause() -> int:
+    paused: Any = (number for number in (1, 2))
+    next(paused)
+    return int(paused.gi_code.co_code[paused.gi_frame.f_lasti])
+
+
+_PAUSED = _instruction_of_a_pause()
+"""The instruction at which a generator stands between two items; its number and kind differ between Pythons."""
 
 
 def exit_status(error: SystemExit) -> int:
@@ -128,9 +145,9 @@ class ProcessEnd:
         """Give back what was taken."""
         if self._tool is not None:
             with contextlib.suppress(Exception):
-                monitoring: Any = sys.monitoring  # type: ignore[attr-defined]  # from Python 3.12 on
                 monitoring.set_events(self._tool, 0)
-                monitoring.free_tool_id(self._tool)
+                monitoring.register_callback(self._tool, monitoring.events.PY_UNWIND, None)
+                give_back()
         for namespace, name, stand_in, original in self._stand_ins:
             if namespace.get(name) is stand_in:  # else somebody has put something over it: that stays
                 namespace[name] = original
@@ -138,21 +155,22 @@ class ProcessEnd:
     # Python 3.12
 
     def _monitor(self) -> int | None:
-        monitoring: Any = getattr(sys, "monitoring", None)
-        if monitoring is None or self._frame is None:
+        number = None if self._frame is None else tool()
+        if self._frame is None or number is None:
             return None
-        code = self._frame.f_code
-        for tool in _OBS_TOOLS:
-            if monitoring.get_tool(tool) is None:
-                monitoring.use_tool_id(tool, "obs")
-                event = monitoring.events.PY_UNWIND
-                monitoring.register_callback(tool, event, functools.partial(self._unwound, code))
-                monitoring.set_events(tool, event)
-                return tool
-        return None
+        outermost = self._frame.f_code
 
-    def _unwound(self, outermost: CodeType, code: CodeType, _offset: int, error: BaseException) -> None:
-        if code is outermost and threading.current_thread() is threading.main_thread():
+        # Python calls it for each frame that an exception leaves, whosever it is: most are none of the two.
+        def unwound(code: CodeType, _offset: int, error: BaseException) -> None:
+            if code is outermost or self._left_by is not None:
+                self._unwound(code is outermost, code, error)
+
+        monitoring.register_callback(number, monitoring.events.PY_UNWIND, unwound)
+        monitoring.set_events(number, monitoring.events.PY_UNWIND)
+        return number
+
+    def _unwound(self, is_outermost: bool, code: CodeType, error: BaseException) -> None:
+        if is_outermost and threading.current_thread() is threading.main_thread():
             self._left_by, self._hook_exit = error, None
         elif self._left_by is not None and isinstance(error, SystemExit) and code is _code_of(sys.excepthook):
             self._hook_exit = error

@@ -6,7 +6,6 @@ import copy
 import os
 import sys
 import threading
-import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, overload
@@ -15,6 +14,7 @@ from obs_core import clock, settings
 from obs_core.failsafe import guarded
 from obs_core.interruptions import let_pass
 from obs_core.journal import records
+from obs_core.locks import Attached, Register
 from obs_core.recording.here import innermost
 from obs_core.recording.metrics_deck import announce
 from obs_core.recording.run import Run, TaskState
@@ -285,7 +285,7 @@ class _ProgressLog:
 
     def __init__(self, run: Run) -> None:
         self._journal = run.journal
-        self._loops: weakref.WeakKeyDictionary[TaskState, dict[str, track[Any]]] = weakref.WeakKeyDictionary()
+        self._loops: Attached[TaskState, dict[str, track[Any]]] = Attached()
         self._writing = False
         run.journal.sources.append(self.write)
         _logs.add(self)
@@ -307,7 +307,7 @@ class _ProgressLog:
 
     def let_go(self, task: TaskState, loop: track[Any]) -> None:
         """Keep of a loop that has ended how far it came, not its items, which are the program's, nor its task."""
-        loops = self._loops.get(task, {})
+        loops = self._loops.get(task) or {}
         for name, one in list(loops.items()):
             if one is loop:
                 kept = loops[name] = copy.copy(loop)
@@ -315,7 +315,7 @@ class _ProgressLog:
 
     def bars_of(self, task: TaskState) -> list[ProgressBar]:
         """Return the loops of a task."""
-        bars = [loop.state() for loop in list(self._loops.get(task, {}).values())]
+        bars = [loop.state() for loop in list((self._loops.get(task) or {}).values())]
         for bar in bars:
             if task.ended is not None and bar.status == "running":
                 bar.status = "stopped"
@@ -327,7 +327,7 @@ class _ProgressLog:
             return
         self._writing = True
         try:
-            for task, loops in list(self._loops.items()):
+            for task, loops in self._loops.items():
                 for loop in list(loops.values()):
                     loop._next = 0  # a loop that has become slow draws at its next item
                     self._write_one(task, loop)
@@ -363,7 +363,7 @@ class _ProgressLog:
         self._journal.sources.append(self.write)
 
 
-_logs: weakref.WeakSet[_ProgressLog] = weakref.WeakSet()
+_logs: Register[_ProgressLog] = Register()
 
 
 def progress_of(run: Run) -> _ProgressLog:
@@ -472,7 +472,8 @@ class _TerminalBar(_Display):
         try:
             self._file.write(text)
             self._file.flush()
-        except (OSError, ValueError, UnicodeError):
+        except (OSError, ValueError, UnicodeError) as error:
+            let_pass(error)
             self.due = sys.maxsize  # it is closed, or cannot show this
         finally:
             _drawing.release()
@@ -501,7 +502,8 @@ class _LogLines(_Display):
         try:
             self._file.write(f"{name}{loop.state().told()}{values}\n")
             self._file.flush()
-        except (OSError, ValueError, UnicodeError):
+        except (OSError, ValueError, UnicodeError) as error:
+            let_pass(error)
             self.due = sys.maxsize
 
 
@@ -550,7 +552,8 @@ def _display_for(loop: track[Any]) -> _Display | None:
 def _width_of(file: Any) -> int:
     try:
         return max(20, os.get_terminal_size(file.fileno()).columns or 80)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError) as error:
+        let_pass(error)
         return 80
 
 

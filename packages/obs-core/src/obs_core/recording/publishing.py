@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
 
@@ -13,6 +12,7 @@ from obs_core.assembly.drawing import TIMELINE
 from obs_core.assembly.parts import parts_of_task
 from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.failsafe import guarded, warn
+from obs_core.interruptions import ignoring
 from obs_core.journal.log_reader import read_log
 from obs_core.journal.records import Ref
 from obs_core.journal.writer import Journal
@@ -92,7 +92,7 @@ def _body(store: Store, digest: str) -> str | None:
     """Return a script or style of a deck, which another process may have made; None if it is not in the store yet."""
     body = shared_body(digest)
     if body is None:
-        with contextlib.suppress(OSError):
+        with ignoring(OSError):
             body = blob_at(store, shared_path(digest)).decode("utf-8", "replace")
     return body
 

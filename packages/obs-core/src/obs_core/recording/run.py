@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
-from weakref import WeakSet, WeakValueDictionary
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from obs_core import clock, settings
 from obs_core.failsafe import guarded
 from obs_core.journal import records
 from obs_core.journal.log_writer import LogWriter
 from obs_core.journal.writer import Journal
-from obs_core.locks import members
+from obs_core.locks import Named, Register
 from obs_core.model import Link
 from obs_core.recording.verdict_log import VerdictLog
 from obs_core.store.base import Store
@@ -50,6 +49,13 @@ class Scope(Protocol):
     @property
     def over(self) -> bool:
         """Whether it has ended, or was left for good."""
+
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended.
+
+        Args:
+            around: What is open around that; None if nothing is.
+        """
 
 
 class TaskDeck(Protocol):
@@ -91,6 +97,9 @@ class Mirror(Protocol):
         """
 
 
+_NOTICEABLE = 10_000_000
+"""Nanoseconds between a call and its function beyond which it is written at once when the function begins."""
+
 _NOT_READ = -1
 """Stands for what the clock of the process said where that was not asked."""
 
@@ -112,6 +121,7 @@ class TaskState:
         spent: Wall and process time of its function in nanoseconds, once that has ended: what obs and its decorators do
             before and after is not the task's.
         body: The function itself, inside all decorators.
+        in_body: Whether that was called, so that no decorator which is entered now stands around it.
         ended: When it ended; None while it runs, and while obs is still at work on it.
         outside: What was current where it was called.
         depth: How many tasks it was called within; 0 for the execution itself.
@@ -143,6 +153,7 @@ class TaskState:
         "face",
         "failure",
         "function",
+        "in_body",
         "journal",
         "links",
         "logs",
@@ -202,6 +213,7 @@ class TaskState:
         self.failure: str | None = None
         self.face: Any = None
         self.body: Any = None
+        self.in_body = True
         self.logs: int | None = None
         self.said = 0
         self.said_from = (0, 0)
@@ -220,6 +232,10 @@ class TaskState:
         self.decks: list[TaskDeck] = []
         self.verdicts: list[tuple[str, str, str]] = []
 
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended."""
+        self.outside, self.parent = around, around or self.run.root
+
     def body_begins(self) -> None:
         """Take the task's time from here: its function is about to be called, unless more decorators stand before it.
 
@@ -227,7 +243,10 @@ class TaskState:
         """
         self.spent = None
         if self.may_begin:
-            self.start, self.cpu = clock.wall(), clock.process()
+            called, self.start, self.cpu = self.start, clock.wall(), clock.process()
+            if self.start - called > _NOTICEABLE and is_of_this_process(self):
+                self.append(records.TaskBegun(cast("int", self.number), self.start))
+                self.journal.flush()  # a kill leaves it, as it leaves the call's beginning
 
     def body_ends(self) -> None:
         """Take the task's time up to here, unless that was done since its function was called last."""
@@ -382,7 +401,7 @@ class Run:
         self.root = TaskState(self, name, None, enable_deck=settings.decks_enabled())
         self.begun: records.ExecutionStart | None = None
         self.participants: list[Participant] = []
-        self.carried: WeakSet[TaskState] | None = None
+        self.carried: Register[TaskState] | None = None
         self.attached = 0
         self.metrics: MetricLog | None = None
         self.progress: list[ProgressLog] = []
@@ -402,7 +421,7 @@ class Run:
     def over(self) -> None:
         """Let nothing be recorded in it any more by contexts that still name it."""
         self.root.over = True
-        for state in members(self.carried) if self.carried else ():
+        for state in self.carried or ():
             state.over = True
 
     def tell_children(self) -> None:
@@ -450,9 +469,8 @@ _PAGE = 4096
 def _before_fork() -> None:
     """Give each execution a byte that the child shares, by which it is told of the end."""
     global _page, _places
-    for reference in live.valuerefs():
-        run = reference()
-        if run is None or run.told is not None:
+    for run in live.values():
+        if run.told is not None:
             continue
         place = next(_places, None)
         if place is None:
@@ -476,5 +494,5 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
-live: WeakValueDictionary[str, Run] = WeakValueDictionary()
+live: Named[Run] = Named()
 """The executions in which this process takes part, by id."""

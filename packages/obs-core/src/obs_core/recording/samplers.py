@@ -14,11 +14,12 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
-from weakref import WeakKeyDictionary, WeakSet
 
 from obs_core import settings
 from obs_core.failsafe import ObsWarning, strict, warn
+from obs_core.interruptions import ignoring, let_pass
 from obs_core.journal import flusher
+from obs_core.locks import Attached, Register
 from obs_core.recording.run import Run, TaskState, live
 from obs_core.recording.scope import active, entered
 from obs_core.text.bounded_repr import describe_error
@@ -51,8 +52,8 @@ _thread: threading.Thread | None = None
 _loading = threading.RLock()
 """Held while samplers are imported: a process that forks meanwhile would leave its child a half-imported module."""
 
-_inherited_tasks: WeakSet[TaskState] = WeakSet()
-_inherited_runs: WeakKeyDictionary[Run, int] = WeakKeyDictionary()
+_inherited_tasks: Register[TaskState] = Register()
+_inherited_runs: Attached[Run, int] = Attached()
 """What a forked child has of its parent: tasks, and how often that had joined executions. The parent samples itself."""
 
 
@@ -94,6 +95,7 @@ def _made() -> list[Sampler]:
             try:
                 made.append(load(point)())
             except Exception as error:
+                let_pass(error)
                 _tell(f"obs goes on without the samples of {point.name!r}: {describe_error(error)}")
     return made
 
@@ -122,9 +124,9 @@ def recorded_runs() -> list[Run]:
     """Return the executions in which this process records something now."""
     # A notebook's cell may record nothing: samples alone do not make it an execution.
     runs = {task.run for task in list(active) if task not in _inherited_tasks and task.run.is_recorded}
-    with contextlib.suppress(RuntimeError):  # one began just now: the next look sees it
-        for run in list(live.values()):
-            if run.journal.has_open or run.attached > _inherited_runs.get(run, 0):
+    with ignoring(RuntimeError):  # one began just now: the next look sees it
+        for run in live.values():
+            if run.journal.has_open or run.attached > (_inherited_runs.get(run) or 0):
                 runs.add(run)
     return sorted(runs, key=lambda run: run.id)
 
@@ -134,7 +136,7 @@ def _keep_running() -> None:
     global _thread
     if (_thread is None or not _thread.is_alive()) and recorded_runs() and loaded() and not sys.is_finalizing():
         thread = threading.Thread(target=_sample_while_recorded, name="obs-sampler", daemon=True)
-        with contextlib.suppress(RuntimeError):  # threads are used up, or the interpreter is ending
+        with ignoring(RuntimeError):  # threads are used up, or the interpreter is ending
             thread.start()
             _thread = thread
 
@@ -149,7 +151,7 @@ def _sample_while_recorded() -> None:
             _sample(sampler, runs, samplers)
         for run in runs:
             # What was sampled is in the store at once: the next flush may be a second away, and a kill nearer.
-            with contextlib.suppress(BaseException):
+            with ignoring(BaseException):
                 run.journal.beat()
         behind = time.monotonic() - begun
         time.sleep(INTERVAL - behind % INTERVAL)
@@ -158,9 +160,11 @@ def _sample_while_recorded() -> None:
 def _sample(sampler: Sampler, runs: list[Run], samplers: list[Sampler]) -> None:
     try:
         sampler.sample(runs)
-    except MemoryError:
+    except MemoryError as error:
+        let_pass(error)
         return  # it passes
     except Exception as error:
+        let_pass(error)
         if sys.is_finalizing():
             return
         samplers.remove(sampler)
@@ -183,8 +187,9 @@ def _after_fork() -> None:
     entered.clear()  # the other threads are the parent's, and their idents will be given away again
     if here is not None:
         entered[threading.get_ident()] = here
-    _inherited_tasks.update(list(active))
-    for run in list(live.values()):
+    for task in list(active):
+        _inherited_tasks.add(task)
+    for run in live.values():
         _inherited_runs[run] = run.attached
 
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
+from obs_core.interruptions import ignoring
 from obs_core.journal import flusher
 from obs_core.recording import faults
 from obs_core.recording.process_end import is_child_of_multiprocessing
@@ -72,7 +73,7 @@ def at_sigterm(of: object, end: Callable[[Terminated], None]) -> None:
 
 def _take() -> None:
     if _endings:
-        with contextlib.suppress(ValueError, OSError):  # another interpreter's main thread; no signals here
+        with ignoring(ValueError, OSError):  # another interpreter's main thread; no signals here
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and not faults.handled_below_python():
                 with faults.aside():
                     signal.signal(signal.SIGTERM, _terminated)
@@ -99,7 +100,7 @@ def forget(of: object) -> None:
 
 
 def _give_back() -> None:
-    with contextlib.suppress(ValueError, OSError):
+    with ignoring(ValueError, OSError):
         if signal.getsignal(signal.SIGTERM) is _terminated:
             faults.stand_aside()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -11,11 +11,13 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from obs_core import clock
-from obs_core.failsafe import keep_away
+from obs_core.failsafe import guarded, keep_away
+from obs_core.interruptions import let_pass
+from obs_core.journal.records import Ref
 from obs_core.recording.here import innermost
 from obs_core.recording.process_end import ended_well
 from obs_core.recording.run import Scope, TaskState
-from obs_core.recording.scope import current, entered, going_on, leave, look_after
+from obs_core.recording.scope import current, going_on, innermost_of, leave, let_go, look_after, show
 from obs_core.recording.unrecorded import unrecorded
 from obs_core.recording.wrapping import wrap
 from obs_core.text.bounded_repr import as_text
@@ -31,7 +33,7 @@ _FRESH = 50_000
 times what the wall clock does."""
 
 _ENTERED_AGAIN = -1
-"""The end of a span that is still open, but was entered for a second time meanwhile."""
+"""The end of a span that is still open, but whose object was entered for a second time meanwhile."""
 
 _NOT_ENTERED: TaskState = cast("TaskState", None)
 
@@ -63,10 +65,23 @@ def follow(followed: bool) -> None:
 
 def _set_visibly(scope: Scope | None) -> None:
     current.set(scope)
-    if scope is None:
-        entered.pop(threading.get_ident(), None)
-    else:
-        entered[threading.get_ident()] = scope
+    show(threading.get_ident(), scope)
+
+
+class _Former:
+    """What a span was begun in, after that has ended: its number is all that is kept of it."""
+
+    __slots__ = ("number", "task")
+
+    parent = outside = None
+    over = True
+
+    def __init__(self, number: Ref, task: TaskState) -> None:
+        self.number = number
+        self.task = task
+
+    def stands_in(self, around: Scope | None) -> None:
+        """Nobody stands in it any more."""
 
 
 class span:
@@ -95,7 +110,8 @@ class span:
     """
 
     __slots__ = (
-        "_again",
+        "_entries",
+        "_given",
         "_number",
         "adopter",
         "announced",
@@ -105,12 +121,14 @@ class span:
         "error",
         "name",
         "outside",
+        "over",
         "start",
         "task",
     )
 
     # What comes later is not set to None before: stores are a good part of what a span costs.
-    _again: list[span]
+    _entries: dict[span, None]
+    _given: dict[str, Any] | None
     _number: int
     outside: Scope | None
     adopter: Scope
@@ -120,9 +138,14 @@ class span:
 
     def __init__(self, name: str, /, **attributes: Any) -> None:
         self.name = name if type(name) is str else as_text(name)
-        self.attributes: dict[str, Any] | None = plain(attributes) if attributes else None
+        try:
+            self.attributes: dict[str, Any] | None = plain(attributes) if attributes else None
+        except RecursionError as error:
+            self.attributes = None
+            keep_away(error, f"keeping the attributes of span {self.name!r}")
         self.task = _NOT_ENTERED
         self.end = 0
+        self.over = False
         self.announced: bool | None = False  # None: it is numbered, and not written yet
 
     @property
@@ -130,7 +153,8 @@ class span:
         """The span's number in its journal, which gives it when it encodes the span."""
         try:
             return self._number
-        except AttributeError:
+        except AttributeError as error:
+            let_pass(error)
             if not self.task.journal.encode() or not hasattr(self, "_number"):
                 # A signal handler or a finalizer asks while the journal is being encoded: it is numbered here.
                 self.announced = None
@@ -143,24 +167,33 @@ class span:
         Args:
             attributes: As for the span itself; an earlier one of the same name is replaced.
         """
-        self.attributes = {**(self.attributes or {}), **plain(attributes)}
+        if self.task is not _NOT_ENTERED and not hasattr(self, "_given"):
+            self._given = self.attributes
+        try:
+            self.attributes = {**(self.attributes or {}), **plain(attributes)}
+        except RecursionError as error:
+            keep_away(error, f"keeping the attributes of span {self.name!r}")
 
     def __enter__(self) -> span:
         global _read_at, _process_time
         try:
+            outside = _get()
+            # No other thread comes in between this question and the answer that it gets from now on.
             if self.task is not _NOT_ENTERED:
                 return self._enter_again()
-            outside = self.outside = _get()
+            self.outside = outside
             if outside is None:
+                self.task = unrecorded
                 outside = self.adopter = innermost()
             task = self.task = outside.task
-            if task.over:
+            if outside.over or task.over:
                 task = self._outside_what_ended(outside)
             now = clock.wall()
             if now - _read_at > _FRESH:
                 _process_time = clock.process()
                 _read_at = now
                 task.journal.relieve()
+                let_go(self.parent)
                 if task.run.told is not None:
                     look_after(task.run)
                     if task.over:
@@ -179,26 +212,28 @@ class span:
     ) -> None:
         global _read_at, _process_time
         try:
-            if self.end:
-                return self._exit_again(kind, error, traceback)
+            if self.end and (entry := self._entry_to_leave()) is not self:
+                if entry is not None:
+                    entry.__exit__(kind, error, traceback)
+                return
             now = clock.wall()
             if now - _read_at > _FRESH:
                 _process_time = clock.process()
                 _read_at = now
             self.cpu = _process_time - self.cpu
             self.error = kind if kind is None or not ended_well(error) else None
-            self.end = now
+            self.end = now  # no signal is handled from here until it is in the journal
+            if self.announced:
+                self.task.append(self)
+            self.over = True
             if _get() is self:
                 _set(self.outside)
             else:
-                leave(self)
-            if self.announced:
-                self.task.append(self)
+                leave(self, _set)
         except BaseException as failure:
+            with guarded(f"ending span {self.name!r}"):
+                self._end_after(failure)
             keep_away(failure, f"ending span {self.name!r}")
-            if _get() is self:
-                current.set(self.outside)
-        return None
 
     async def __aenter__(self) -> span:
         return self.__enter__()
@@ -220,17 +255,16 @@ class span:
         """What it is recorded under."""
         return self.adopter if self.outside is None else self.outside
 
-    @property
-    def over(self) -> bool:
-        """Whether it has ended."""
-        return self.end > 0
+    def stands_in(self, around: Scope | None) -> None:
+        """Stand in something else from now on: what was around it has ended."""
+        self.adopter = _Former(self.parent.number, self.task)  # it is written once more, under the same parent
+        self.outside = around
 
     def _outside_what_ended(self, outside: Scope) -> TaskState:
-        """Stand where code stands whose task has ended; returns the task of that."""
+        """Stand in what is still open around a span, task or execution that has ended; returns the task of that."""
         self.outside = going_on(outside)
-        if self.outside is None:
-            self.adopter = innermost()
-        self.task = self.parent.task
+        self.adopter = self.outside or innermost()
+        self.task = self.adopter.task
         return self.task
 
     def _stand_nowhere(self) -> None:
@@ -239,27 +273,42 @@ class span:
             self.outside, self.adopter, self.task = None, unrecorded, unrecorded
             self.start = self.cpu = 0
 
+    def _end_after(self, late: BaseException) -> None:
+        """End where something came in the midst of that: a timeout's exception, say."""
+        if not self.end:
+            self.error = type(late)
+            self.cpu = 0
+            self.end = clock.wall()
+            if self.announced:
+                self.task.append(self)
+        self.over = True
+        if _get() is self:
+            current.set(self.outside)
+
     def _twin(self) -> span:
-        return span(self.name, **(self.attributes or {}))
+        return span(self.name, **(getattr(self, "_given", self.attributes) or {}))
 
     def _enter_again(self) -> span:
-        """Enter a span object for a second time: a record of its own, since the first one stands."""
+        """Enter a span object that was entered before: a record of its own, since the first one stands."""
         twin = self._twin()
         if not self.end:
             self.end = _ENTERED_AGAIN
-        if not hasattr(self, "_again"):
-            self._again = []
-        self._again.append(twin)
+            self._entries = {self: None}
+        try:
+            entries = self._entries
+        except AttributeError:  # asked for in this way, no other thread can make one meanwhile
+            entries = self._entries = {}
+        entries[twin] = None
         return twin.__enter__()
 
-    def _exit_again(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._again:
-            self._again.pop().__exit__(kind, error, traceback)
-            return
-        self.end = 0
-        self.__exit__(kind, error, traceback)
+    def _entry_to_leave(self) -> span | None:
+        """Return what is left here of all that this object was entered as; None if nothing is open any more."""
+        entries = getattr(self, "_entries", {})
+        here: Any = _get()
+        entry = here if here in entries and not here.over else innermost_of(entries, here)
+        if entry is not None:
+            entries.pop(entry, None)
+        return entry
 
 
 def _call_of(decorating: span, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> AbstractContextManager[span | None]:

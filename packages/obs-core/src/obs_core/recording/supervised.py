@@ -8,7 +8,7 @@ from types import FrameType
 from obs_core.journal import flusher, records
 from obs_core.journal.numbering import ROOT
 from obs_core.recording.process_end import ProcessEnd
-from obs_core.recording.raised import raised_at
+from obs_core.recording.raised import others_raised, raised_at
 from obs_core.recording.run import Run
 
 __all__ = ["follow_the_end", "gone_on_with"]
@@ -43,7 +43,7 @@ def _tell() -> None:
     error = known.error()
     known.close()
     if error is not None:
-        _run.journal.append(records.Raised(ROOT, raised_at(error)))
+        _run.journal.append(records.Raised(ROOT, raised_at(error), others_raised(error)))
         _run.journal.flush(wait=True)
 
 

@@ -16,6 +16,7 @@ import msgspec
 from obs_core import clock, identity, provenance
 from obs_core.cgroups import memory_cgroup
 from obs_core.failsafe import guarded
+from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.recording.run import Run
 from obs_core.store.content import digest_of, masked_bytes
@@ -103,7 +104,8 @@ def _cpus() -> int | None:
 def _memory() -> int | None:
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
+    except (AttributeError, ValueError, OSError) as error:
+        let_pass(error)
         return None
 
 

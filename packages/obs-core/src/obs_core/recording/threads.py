@@ -17,7 +17,8 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from obs_core.interruptions import let_pass
-from obs_core.recording.scope import active, current, entered, has_ended
+from obs_core.recording.monitoring import monitoring, tool
+from obs_core.recording.scope import active, current, entered, going_on
 
 if TYPE_CHECKING:
     from obs_core.recording.run import Scope, TaskState
@@ -47,20 +48,19 @@ _NOTE = "_obs_started_in"
 _threads: dict[int, threading.Thread] = getattr(threading, "_active", {})
 """The running threads that Python made, by their idents: `threading.enumerate` without its lock."""
 
-_monitoring: Any = getattr(sys, "monitoring", None)
-_tool = 0
-_watching = False
+_tool: int | None = None
 _run_of_work_item: CodeType | None = None
 
 
 def watch() -> None:
     """Take note from now on of who starts threads and who gives pools their work, where Python can tell."""
-    global _watching
-    if not _watching:
-        _watching = _take_tool_id()
-        if _watching:
+    global _tool
+    if _tool is None:
+        _tool = tool()
+        if _tool is not None:
+            monitoring.register_callback(_tool, monitoring.events.PY_START, _note_maker)
             _follow(threading.Thread.start)
-    if _watching:
+    if _tool is not None:
         _watch_pools()
 
 
@@ -75,9 +75,7 @@ def starter_of_this_thread() -> Scope | Literal[Unknown.UNKNOWN] | None:
         item = _work_item(sys._getframe(1))
         if item is not None:
             starter = getattr(item, _NOTE, starter)
-    while starter is not None and starter is not UNKNOWN and (starter.over or has_ended(starter)):
-        starter = starter.parent
-    return starter
+    return starter if starter is UNKNOWN else going_on(starter)
 
 
 def scope_of_thread(ident: int) -> Scope | None:
@@ -89,9 +87,7 @@ def scope_of_thread(ident: int) -> Scope | None:
     if scope is None:
         starter = getattr(_threads.get(ident), _NOTE, None)
         scope = None if starter is UNKNOWN else starter
-    while scope is not None and (scope.over or has_ended(scope)):
-        scope = scope.outside or scope.parent
-    return scope
+    return going_on(scope)
 
 
 def remember_older(task: TaskState, pauses: bool = True) -> None:
@@ -101,7 +97,7 @@ def remember_older(task: TaskState, pauses: bool = True) -> None:
         task: The task, which is about to begin.
         pauses: Whether its thread may do other things while it runs, if that has an event loop.
     """
-    if _watching or _this_thread() is not threading.main_thread():
+    if _tool is not None or _this_thread() is not threading.main_thread():
         return
     if pauses and (events := sys.modules.get("asyncio.events")) and events._get_running_loop() is not None:
         return
@@ -130,22 +126,8 @@ def _this_thread() -> threading.Thread | None:
     return _threads.get(threading.get_ident())
 
 
-def _take_tool_id() -> bool:
-    """Become one of the tools that Python tells of events, if it knows such; the ids that are of no kind are tried."""
-    global _tool
-    for tool in (4, 3) if _monitoring is not None else ():
-        try:
-            _monitoring.use_tool_id(tool, "obs_core")
-        except ValueError:  # somebody else's
-            continue
-        _monitoring.register_callback(tool, _monitoring.events.PY_START, _note_maker)
-        _tool = tool
-        return True
-    return False
-
-
 def _follow(function: Any) -> None:
-    _monitoring.set_local_events(_tool, function.__code__, _monitoring.events.PY_START)
+    monitoring.set_local_events(_tool, function.__code__, monitoring.events.PY_START)
 
 
 def _watch_pools() -> None:
@@ -161,7 +143,7 @@ def _note_maker(_code: CodeType, _offset: int) -> None:
     """Write on a thread that is started, or on a work item that is made, in which scope that happens."""
     try:
         made = sys._getframe(1).f_locals["self"]
-        here = current.get() or starter_of_this_thread()
+        here = going_on(current.get()) or starter_of_this_thread()
         setattr(made, _NOTE, None if here is UNKNOWN else here)
         _watch_pools()
     except Exception as error:  # whatever it was, the user's thread starts

@@ -75,7 +75,7 @@ _ID = "unrecorded"
 
 def _nowhere() -> TaskState:
     run = Run(NOWHERE, _ID, _ID, MAIN, journal=_NoJournal())
-    live.pop(_ID, None)
+    live.pop(_ID)
     run.root.enable_deck = False  # nobody ends it and draws them
     run.root.logs = 0
     return run.root

@@ -75,9 +75,8 @@ def _make_visible_soon(run: Run) -> None:
 def _write_what_began() -> None:
     global _is_due
     _is_due = False
-    for reference in live.valuerefs():
-        run = reference()
-        if run is not None and run.journal.items:
+    for run in live.values():
+        if run.journal.items:
             run.journal.beat()
 
 

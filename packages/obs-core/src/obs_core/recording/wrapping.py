@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import gc
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from sys import getrefcount
+from threading import get_ident
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 from weakref import getweakrefcount
 
-from obs_core.interruptions import let_pass
-from obs_core.recording.scope import Innermost
+from obs_core.interruptions import ignoring, let_pass, traceback_of
+from obs_core.recording.scope import Innermost, show
 from obs_core.values.remembered import attribute, underlying
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from obs_core.recording.run import Scope
 
-__all__ = ["Manage", "Replacing", "kind_of", "wrap"]
+__all__ = ["Manage", "Replacing", "calls_in", "kind_of", "wrap"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -140,7 +140,7 @@ def _take_attributes(wrapper: Any, function: Any, names: Iterable[str]) -> None:
     for name in names:
         value = attribute(function, name, _MISSING)
         if value is not _MISSING:
-            with contextlib.suppress(TypeError):
+            with ignoring(TypeError):
                 setattr(wrapper, name, value)
 
 
@@ -173,12 +173,26 @@ def _wrap_function(function: Callable[..., Any], manage: Manage) -> Callable[...
                 return _Unfinished(manager, managed, outside).given(result, kind)
             _returned(managed, result)
         except BaseException as error:
-            manager.__exit__(type(error), error, error.__traceback__)
+            try:
+                manager.__exit__(type(error), error, traceback_of(error))
+            except BaseException as late:
+                _end_after(late, managed, error)
+                raise
             raise
-        manager.__exit__(None, None, None)
+        try:
+            manager.__exit__(None, None, None)
+        except BaseException as late:
+            _end_after(late, managed)
+            raise
         return _final(managed, result)
 
     return call
+
+
+def _end_after(late: BaseException, managed: Any, error: BaseException | None = None) -> None:
+    """End a call whose end was interrupted, by a signal's handler, before it so much as began."""
+    if hasattr(managed, "end_after"):
+        managed.end_after(late, error)
 
 
 def _wrap_coroutine(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
@@ -194,14 +208,16 @@ def _wrap_coroutine(function: Callable[..., Any], manage: Manage) -> Callable[..
 
 # Python runs the body of a generator in the context of whoever resumes it. What is current there is put aside for as
 # long as the body runs, and put back by the token of that resumption, whatever the body entered or left meanwhile: a
-# token knows which context it is of, and is refused in any other.
+# token knows which context it is of, and is refused in any other. The same is done to where others see the thread,
+# which may be another one at each item.
 
 
 def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         __tracebackhide__ = True
-        current = Innermost.current
-        token = current.set(current.get())
+        current, entered = Innermost.current, Innermost.entered
+        token, thread = current.set(current.get()), get_ident()
+        outside = entered.get(thread)
         try:
             with manage(args, kwargs) as managed:
                 args, kwargs = _arguments(managed, args, kwargs)
@@ -213,18 +229,22 @@ def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..
                     except StopIteration as stop:
                         result = _returned(managed, stop.value)
                         break
-                    inside = current.get()
+                    inside, seen = current.get(), entered.get(thread)
                     current.reset(token)
+                    if seen is not outside:
+                        entered[thread] = outside
                     try:
                         sent = yield value
-                    except BaseException as error:  # one that closes it too: it may catch that, return or go on
-                        token = current.set(inside)
-                        step = functools.partial(generator.throw, error)
-                    else:
-                        token = current.set(inside)
                         step = functools.partial(generator.send, sent)
+                    except BaseException as error:  # one that closes it too: it may catch that, return or go on
+                        step = functools.partial(generator.throw, error)
+                    token, thread = current.set(inside), get_ident()
+                    outside = entered.get(thread)
+                    if seen is not outside:
+                        entered[thread] = seen
         finally:
             current.reset(token)
+            show(thread, outside)
         return _final(managed, result)
 
     return call
@@ -239,7 +259,7 @@ def _wrap_async_generator(function: Callable[..., Any], manage: Manage) -> Calla
             with manage(args, kwargs) as managed:
                 args, kwargs = _arguments(managed, args, kwargs)
                 generator = function(*args, **kwargs)
-                step: Callable[[], Any] = generator.__anext__
+                step: Callable[[], Any] = functools.partial(_first_step, generator)
                 while True:
                     try:
                         value = await step()
@@ -249,21 +269,37 @@ def _wrap_async_generator(function: Callable[..., Any], manage: Manage) -> Calla
                     _reset(token)
                     try:
                         sent = yield value
-                    except BaseException as error:
-                        token = current.set(inside)
-                        step = functools.partial(generator.athrow, error)
-                    else:
-                        token = current.set(inside)
                         step = functools.partial(generator.asend, sent)
+                    except BaseException as error:
+                        step = functools.partial(generator.athrow, error)
+                    token = current.set(inside)
         finally:
             _reset(token)
 
     return call
 
 
+def _first_step(generator: Any) -> Any:
+    """Return the first step of an async generator that is known to its wrapper alone.
+
+    An event loop closes the generators that it knows when it shuts down, all at the same time, and each when it is
+    garbage. It knows the wrapper, which closes what it is around: closed by both, that would be closed twice at a time.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, _left_to_its_wrapper)
+    try:
+        return generator.__anext__()
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _left_to_its_wrapper(generator: Any) -> None:
+    """Leave an async generator that is garbage as it is: with no hook at all, Python closes it without awaiting."""
+
+
 def _reset(token: Token[Scope | None]) -> None:
     """Put back what was current before, unless that was in another context: an awaiting body may be closed in any."""
-    with contextlib.suppress(ValueError):
+    with ignoring(ValueError):
         Innermost.current.reset(token)
 
 
@@ -273,7 +309,7 @@ class _Unfinished:
     It is entered when that is begun. What is never begun ends the call as a generator does that is closed early.
     """
 
-    __slots__ = ("_inside", "_later", "_managed", "_manager", "_outside", "_token")
+    __slots__ = ("_inside", "_is_begun", "_later", "_managed", "_manager", "_outside", "_seen", "_token")
 
     def __init__(self, manager: AbstractContextManager[Any], managed: Any, outside: Scope | None) -> None:
         self._manager: AbstractContextManager[Any] | None = manager
@@ -281,6 +317,8 @@ class _Unfinished:
         self._inside = Innermost.current.get()
         self._outside = outside
         self._later: Any = None
+        self._is_begun = False
+        self._seen: Scope | None = None
 
     def given(self, result: Any, kind: Kind) -> Any:
         """Return what the caller gets instead of the function's result: the same for a future, its like otherwise."""
@@ -292,12 +330,26 @@ class _Unfinished:
             self._later = result
             for name in ("__name__", "__qualname__"):
                 setattr(given, name, getattr(result, name, kind))
-        Innermost.current.set(self._outside)
+        self._step_out()
         return given
+
+    def _step_out(self) -> None:
+        """Leave what the call has entered until its result is begun."""
+        Innermost.current.set(self._outside)
+        thread, scope = get_ident(), self._inside
+        seen = Innermost.entered.get(thread)
+        while scope is not None and scope is not self._outside:
+            if scope is seen:
+                self._seen = show(thread, getattr(self._manager, "seen_before", self._outside))
+                return
+            scope = scope.outside
 
     def __enter__(self) -> Any:
         self._later = None
+        self._is_begun = True
         self._token = Innermost.current.set(self._inside)
+        if self._seen is not None:
+            show(get_ident(), self._seen)
         return self._managed
 
     def __exit__(
@@ -309,6 +361,8 @@ class _Unfinished:
         _reset(self._token)
 
     def __del__(self) -> None:
+        if self._is_begun:
+            return  # it is garbage together with a generator around it, which may be closed only after this
         manager, self._manager = self._manager, None
         if isinstance(self._later, CoroutineType):
             self._later.close()  # Python says of what it was wrapped in that nobody awaited it, if that is so
@@ -319,12 +373,15 @@ class _Unfinished:
     def _done(self, future: Any) -> None:
         """End the call with the future; its exception is only looked at, since whoever awaits it is to be told."""
         error = _cancelled() if future.cancelled() else getattr(future, "_exception", None)
+        thread = get_ident()
+        before = Innermost.entered.get(thread)
         self.__enter__()
         if error is None:
             _returned(self._managed, future.result())
             self.__exit__(None, None, None)
         else:
-            self.__exit__(type(error), error, error.__traceback__)
+            self.__exit__(type(error), error, traceback_of(error))
+        show(thread, before)
 
 
 def _cancelled() -> BaseException:
@@ -417,6 +474,18 @@ def _references_to_new() -> int:
 
 _UNSHARED = _references_to_new()
 """What `sys.getrefcount` tells of an object that only a local variable refers to."""
+
+
+def calls_in(frame: FrameType | None) -> Iterator[Any]:
+    """Go through the decorated calls that a thread is in the midst of: what their managers returned, innermost first.
+
+    Args:
+        frame: The innermost frame of the thread.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename == __file__ and (managed := frame.f_locals.get("managed")) is not None:
+            yield managed
+        frame = frame.f_back
 
 
 def _arguments(managed: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

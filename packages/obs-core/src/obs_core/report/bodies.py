@@ -5,8 +5,7 @@ A body is kept as long as a deck that holds it: a process that draws charts for 
 
 from __future__ import annotations
 
-from weakref import WeakValueDictionary
-
+from obs_core.locks import Named
 from obs_core.report.shared import extract
 from obs_core.text.masking import mask
 
@@ -25,7 +24,7 @@ class Body:
         self.text = text
 
 
-_bodies: WeakValueDictionary[str, Body] = WeakValueDictionary()
+_bodies: Named[Body] = Named()
 """Body by the hash that stands for it."""
 
 _unowned: dict[str, Body] = {}

@@ -7,6 +7,8 @@ import itertools
 import os
 from typing import Any
 
+from obs_core.interruptions import let_pass
+
 __all__ = ["NO_LINK", "file_id", "largest_file", "may_write", "moved_up", "open_high"]
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -41,7 +43,8 @@ def moved_up(descriptor: int) -> int:
 
         most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST)
         high = _duplicate(descriptor, max(most - _ROOM, 0), fcntl)
-    except (ImportError, OSError):
+    except (ImportError, OSError) as error:
+        let_pass(error)
         return descriptor
     os.close(descriptor)
     return high
@@ -51,7 +54,8 @@ def _duplicate(descriptor: int, lowest: int, fcntl: Any) -> int:
     first = lowest + next(_turns) % (_ROOM // 2)
     try:
         return int(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, first))
-    except OSError:  # so many are open, or few are allowed
+    except OSError as error:  # so many are open, or few are allowed
+        let_pass(error)
         return int(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest))
 
 
@@ -82,6 +86,7 @@ def file_id(descriptor: int) -> tuple[int, int] | None:
     """Return what tells the file of a descriptor from all others; None if it is closed."""
     try:
         found = os.fstat(descriptor)
-    except OSError:
+    except OSError as error:
+        let_pass(error)
         return None
     return found.st_dev, found.st_ino

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
+from obs_core.interruptions import let_pass
 from obs_core.store.base import Store
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def fetch_each(store: Store, fetch: Callable[[str], Fetched], paths: Iterable[st
 def _begun(pool: ThreadPoolExecutor, fetch: Callable[[str], Fetched], path: str) -> Future[Fetched]:
     try:
         return pool.submit(fetch, path)
-    except RuntimeError:  # no thread can be started while the interpreter shuts down
+    except RuntimeError as error:  # no thread can be started while the interpreter shuts down
+        let_pass(error)
         from concurrent.futures import Future
 
         here: Future[Fetched] = Future()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from obs_core import clock
+from obs_core.interruptions import ignoring, let_pass
 from obs_core.store.base import Outliner, Segment, StoreError
 from obs_core.store.descriptors import NO_LINK, file_id, may_write, open_high
 from obs_core.store.packing import member
@@ -46,7 +46,8 @@ class FolderStore:
         self.url = path
         try:
             self._root = os.path.abspath(path)
-        except OSError:  # the working folder was removed: so it is told, once, when something is written
+        except OSError as error:  # the working folder was removed: so it is told, once, when something is written
+            let_pass(error)
             self._root = path
         self._ahead: float | None = None
 
@@ -83,7 +84,8 @@ class FolderStore:
     def names(self, path: str) -> list[str]:
         try:
             return sorted(os.listdir(self._full(path)))
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError) as error:
+            let_pass(error)
             return []
 
     def exists(self, path: str) -> bool:
@@ -96,7 +98,7 @@ class FolderStore:
         # The folder may lie on a server with a clock of its own: a file says what time it is there.
         if self._ahead is None:
             self._ahead = 0.0
-            with contextlib.suppress(OSError):
+            with ignoring(OSError):
                 scratch = os.path.join(self._root, f".clock.{os.getpid()}.{os.urandom(4).hex()}.tmp")
                 os.close(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
                 self._ahead = os.stat(scratch).st_mtime - time.time()
@@ -185,7 +187,7 @@ class _FolderSegment:
                 written += os.write(self._descriptor, lines[written:])
         except OSError:
             # A full disk may have taken half of it. Readers shall not see that until the next try.
-            with contextlib.suppress(OSError):
+            with ignoring(OSError):
                 os.ftruncate(self._descriptor, self.size)
             if not self.size:
                 self._remove_empty(self._descriptor)
@@ -198,14 +200,14 @@ class _FolderSegment:
             return
         is_ours = file_id(descriptor) == self._file_id
         if self.size >= _COMPRESS_FROM:
-            with contextlib.suppress(OSError):  # somebody removed it, or the disk is full: it is read as it is
+            with ignoring(OSError):  # somebody removed it, or the disk is full: it is read as it is
                 _compress(self._path, outline)
         if is_ours:
             os.close(descriptor)
 
     def _remove_empty(self, descriptor: int) -> None:
         """Remove a file that took no line: a reader would miss what it never had."""
-        with contextlib.suppress(OSError):
+        with ignoring(OSError):
             found = os.lstat(self._path)  # never a device or a link of that name, whose size is zero too
             is_ours = stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) == self._file_id
             if is_ours and found.st_size == 0 and file_id(descriptor) == self._file_id:
@@ -219,14 +221,18 @@ class _FolderSegment:
         It runs in forked children too, for what they have of their parent's.
         """
         descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None and not sys.is_finalizing() and file_id(descriptor) == self._file_id:
+        # This module's own names are None once the interpreter has taken it apart.
+        if descriptor is None or globals()["sys"] is None or sys.is_finalizing():
+            return
+        if file_id(descriptor) == self._file_id:
             os.close(descriptor)
 
     def _look_at_file(self, descriptor: int, closely: bool) -> None:
         """Make sure that the descriptor is still that of our file, and that the file is still there."""
         try:
             found = os.fstat(descriptor)
-        except OSError:
+        except OSError as error:
+            let_pass(error)
             self._open_again()
             return
         if (found.st_dev, found.st_ino) != self._file_id:
@@ -239,10 +245,12 @@ class _FolderSegment:
     def _seen(self) -> tuple[int, int] | None:
         try:
             found = os.lstat(self._path)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError) as error:
+            let_pass(error)
             return None
-        except OSError:  # the program gave up its right to look there, as daemons do: we have the file all the same
-            return self._seen_as
+        except OSError as error:
+            let_pass(error)
+            return self._seen_as  # the program gave up its right to look there, as daemons do: we have the file
         return found.st_dev, found.st_ino
 
     def _open_again(self) -> None:
@@ -282,7 +290,8 @@ def _opened(path: str) -> tuple[int, int]:
 def _open_new(path: str) -> int:
     try:
         return open_high(path, _APPENDED)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        let_pass(error)
         _make_parent(path)
         return open_high(path, _APPENDED)
 
@@ -301,7 +310,7 @@ def _compress(path: str, outline: Outliner | None) -> None:
             os.fsync(target.fileno())
         os.replace(scratch, f"{path}.gz")
     except OSError:
-        with contextlib.suppress(OSError):
+        with ignoring(OSError):
             _remove_file(scratch)
         raise
     os.unlink(path)
@@ -334,5 +343,6 @@ def _make_parent(path: str) -> None:
 def _remove_file(path: str) -> None:
     try:
         os.unlink(path)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        let_pass(error)
         return

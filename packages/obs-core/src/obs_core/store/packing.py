@@ -19,6 +19,9 @@ terabytes."""
 _PER_BYTE = 64
 """Bytes that each stored byte may be inflated to whatever the limit: a large output is as large as it is."""
 
+_PIECE = 256 * 1024
+"""Bytes that are given to zlib at once, and taken from it."""
+
 _ANY = b"\x1f\x8b\x08"
 _OURS = re.compile(rb"\x1f\x8b\x08\x04\0\0\0\0\0\xff..OB\x04\0", re.DOTALL)
 """A gzip header (RFC 1952) with an extra field of ours, in which the size of the whole member follows."""
@@ -130,7 +133,8 @@ def members(content: bytes, room: int = MOST_INFLATED, *, outlines: bool = False
 
     Args:
         content: Of a file, or from any place in it on.
-        room: Bytes that are inflated in all; the last member is given as damaged where that is not enough.
+        room: Bytes that are inflated in all, damaged members included; where that is not enough, what is left of the
+            file is given as one damaged member.
         outlines: Whether to take the outline of each member that has one and is not damaged, and not inflate it.
     """
     at, size = 0, len(content)
@@ -140,9 +144,12 @@ def members(content: bytes, room: int = MOST_INFLATED, *, outlines: bool = False
             continue
         found = _outline_of(content, at) if outlines else None
         if found is None:
-            end, part, whole = _inflate_one(content, at, room)
+            if room <= 0:
+                yield Member(at, size, None, False, 0)
+                return
+            end, part, whole, spent = _inflate_one(content, at, room)
             found = Member(at, end if whole else _next_of_ours(content, at + 1), part, whole, len(part or b""))
-            room -= found.size
+            room -= spent
         yield found
         at = found.end
 
@@ -168,29 +175,39 @@ def _outline_of(content: bytes, at: int) -> Member | None:
     return Member(at, end, outline, True, int.from_bytes(content[end - 4 : end], "little"), has_outline=True)
 
 
-def _inflate_one(content: bytes, at: int, room: int) -> tuple[int, bytes | None, bool]:
-    """Inflate the member that begins somewhere; returns where it ends, what it holds, and whether it is whole."""
+def _inflate_one(content: bytes, at: int, room: int) -> tuple[int, bytes | None, bool, int]:
+    """Inflate the member that begins somewhere.
+
+    Returns:
+        Where it ends, what it holds, whether it is whole, and what finding that out took, in bytes.
+    """
     view, size = memoryview(content), len(content)
     # What is given to zlib beyond a member's end is copied, so a member whose size is not known gets little at first:
     # a file of a million small ones takes linear time.
-    step = 4096
+    step, claimed = 4096, False
     if _OURS.match(content, at) and at + 20 <= size:
-        step = max(20, struct.unpack_from("<I", content, at + 16)[0])
+        step, claimed = max(20, struct.unpack_from("<I", content, at + 16)[0]), True
     inflate = zlib.decompressobj(wbits=31)
     parts: list[bytes] = []
     reached, left = at, room
-    while reached < size and not inflate.eof:
-        chunk = view[reached : reached + step]
+    given: bytes | memoryview = b""
+    is_full = False  # there may be more to come of what was given
+    while not inflate.eof and (given or is_full or reached < size):
+        if not given and not is_full:
+            given = view[reached : reached + min(step, _PIECE)]
+            reached += len(given)
+            step = 2 * step
+        most = min(left + 1, _PIECE)
         try:
-            part = inflate.decompress(chunk, left + 1)
+            part = inflate.decompress(given, most)
         except zlib.error:
-            return size, None, False
+            return size, None, False, room - left + most  # how much it was until there, zlib does not tell
         left -= len(part)
         if left < 0:
-            return size, None, False
+            return size, None, False, room
         parts.append(part)
-        reached += len(chunk)
-        step = min(2 * step, 1 << 20)
+        given, is_full = inflate.unconsumed_tail, len(part) == most
+    spent = max(room - left, reached - at if claimed else 0)
     if not inflate.eof and content.endswith(bytes(4)):
-        return size, None, False  # a power failure leaves zeros, which may inflate to something that was never written
-    return reached - len(inflate.unused_data), b"".join(parts), inflate.eof
+        return size, None, False, spent  # a power failure leaves zeros, which may inflate to what was never written
+    return reached - len(inflate.unused_data), b"".join(parts), inflate.eof, spent

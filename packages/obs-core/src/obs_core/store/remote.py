@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
 from typing import Any
 
-from obs_core.interruptions import interruption
+from obs_core.interruptions import ignoring, interruption, let_pass
 from obs_core.store.base import Outliner, Segment, StoreError
 from obs_core.store.packing import member
 from obs_core.store.passwords import without_password
@@ -66,7 +65,8 @@ class RemoteStore:
             files.invalidate_cache()
             try:
                 found = files.ls(full, detail=False)
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                let_pass(error)
                 return []
         return sorted({name.rstrip("/").rpartition("/")[2] for name in found if name.rstrip("/") != full})
 
@@ -87,7 +87,7 @@ class RemoteStore:
         if self._ahead is None:
             self._ahead = 0.0
             scratch = f"clock/{os.urandom(8).hex()}"
-            with contextlib.suppress(OSError, NotImplementedError):
+            with ignoring(OSError, NotImplementedError):
                 self.put(scratch, b"")
                 self._ahead = self.modified(scratch) - time.time()
                 self.remove(scratch)
@@ -104,7 +104,8 @@ class RemoteStore:
         with _oserrors(self.url):
             try:
                 files.rm(full, recursive=True)
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                let_pass(error)
                 return
 
     def file_path(self, path: str) -> str | None:  # noqa: ARG002
@@ -164,7 +165,7 @@ def _import_client(url: str) -> None:
     """Import what serves a URL now: a process that writes for the first time while it ends could no longer do so."""
     import fsspec
 
-    with contextlib.suppress(ImportError, ValueError):  # `_open` reports it
+    with ignoring(ImportError, ValueError):  # `_open` reports it
         fsspec.get_filesystem_class(url.partition("://")[0])
 
 
@@ -175,6 +176,7 @@ def _open(url: str) -> tuple[Any, str]:
     try:
         files, root = fsspec.core.url_to_fs(url, **_IMPATIENT.get(protocol, {}))
     except (ImportError, ValueError) as error:
+        let_pass(error)
         hint = ' (try: pip install "obs-core[s3]")' if protocol.startswith("s3") else ""
         shown = without_password(url)
         raise StoreError(f"cannot open the store {shown!r}: {mask(str(error).replace(url, shown))}{hint}") from error

@@ -6,12 +6,12 @@ execution then makes the decks. What makes them is declared by the entry point g
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from obs_core.interruptions import ignoring
 from obs_core.journal import records
 from obs_core.store.paths import capture_path
 
@@ -54,7 +54,7 @@ class Capture:
             self._uploader.stop()
         self._task.append(records.CaptureDone(self._task.journal.ref(self._number)))
         self._task.journal.flush()
-        with contextlib.suppress(OSError):
+        with ignoring(OSError):
             self._task.run.store.remove(self._stored)
         if self._folder is not None:
             self._folder.cleanup()
@@ -94,7 +94,7 @@ class _Uploader:
             size = os.path.getsize(self._path) if os.path.exists(self._path) else 0
             if size != uploaded:
                 began = time.monotonic()
-                with contextlib.suppress(OSError):
+                with ignoring(OSError):
                     self._upload()
                     uploaded = size
                 pause = max(_UPLOAD_EACH, 10 * (time.monotonic() - began))

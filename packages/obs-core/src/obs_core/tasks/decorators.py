@@ -6,13 +6,14 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 from obs_core.failsafe import guarded
-from obs_core.recording.own_work import own_work, undecorated
-from obs_core.recording.scope import current
+from obs_core.recording.own_work import is_decorated, layers, mark_decorated, own_work, undecorated
+from obs_core.recording.scope import current, innermost_of, new_variable
 from obs_core.recording.wrapping import Replacing, wrap
 from obs_core.tasks.context import TaskContext, current_context
 from obs_core.values.hints import hints_of, members_of, parts_of, remember_names, types_of
@@ -244,8 +245,6 @@ class TaskDecorator:
         ... def train() -> None: ...
     """
 
-    _open: Any = None
-
     def __new__(cls, function: Any = None, /, *args: Any, **kwargs: Any) -> Any:
         """Make a decorator; called with nothing but a function, decorate that at once (``@announced``)."""
         if callable(function) and not args and not kwargs:
@@ -275,16 +274,28 @@ class TaskDecorator:
         return self._wrapped(function)
 
     def __enter__(self) -> Any:
-        stack = self._open = self._open or []
-        manager = _Surrounded(self, TaskCall(current_context()))
-        stack.append(manager)
-        manager.__enter__()
-        return manager.value
+        block = _Block(self, TaskCall(current_context()))
+        block.__enter__()
+        block.outside = _innermost_block()
+        _block.set(block)
+        self._blocks()[block] = None
+        return block.value
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._open.pop().__exit__(kind, error, traceback)
+        blocks = self._blocks()
+        block = innermost_of(blocks, _innermost_block())
+        if block is not None:
+            blocks.pop(block, None)
+            block.over = True
+            _block.set(_innermost_block())
+            block.__exit__(kind, error, traceback)
+
+    def _blocks(self) -> dict[_Block, None]:
+        """Return the blocks that this object was entered as and that were not left yet, whoever is in them."""
+        blocks: dict[_Block, None] = vars(self).setdefault("_open", {})
+        return blocks
 
     async def __aenter__(self) -> Any:
         return self.__enter__()
@@ -295,7 +306,7 @@ class TaskDecorator:
         self.__exit__(kind, error, traceback)
 
     def _wrapped(self, function: Callable[P, T]) -> Callable[P, T]:
-        return wrap(function, partial(_surrounded, self, function))
+        return mark_decorated(wrap(function, partial(_surrounded, self, function)))
 
 
 def _surrounded(
@@ -307,7 +318,7 @@ def _surrounded(
 class _Surrounded(Replacing):
     """A call inside a decorator's `around`: the call's own exception always comes out of it as it was."""
 
-    __slots__ = ("_manager", "_name", "value")
+    __slots__ = ("_is_around_body", "_manager", "_name", "value")
 
     def __init__(self, decorator: TaskDecorator, call: TaskCall) -> None:
         self.call = call
@@ -317,13 +328,14 @@ class _Surrounded(Replacing):
 
     def __enter__(self) -> _Surrounded:
         task = self.call.context.state
-        around_body = self._is_around_body_of(task)
-        if around_body:
+        is_around_body = self._is_around_body = self._is_around_body_of(task)
+        if is_around_body:
             task.body_ends()
         with _survived(self.call, "beginning"), own_work(task, f"begin {self._name}"):
             self._begin()
-        if around_body:
+        if is_around_body:
             task.body_begins()
+            task.in_body = not any(map(is_decorated, layers(self.call.function)))
         return self
 
     def returned(self, result: Any) -> None:
@@ -336,16 +348,18 @@ class _Surrounded(Replacing):
         if self._manager is None:
             return
         task = self.call.context.state
-        if self._is_around_body_of(task):
+        if self._is_around_body:
             task.body_ends()
-            task.may_begin = False
+            task.may_begin = task.in_body = False
         with _survived(self.call, "ending", error), own_work(task, f"end {self._name}"):
             self._end(self._manager, kind, error, traceback)
 
     def _is_around_body_of(self, task: TaskState) -> bool:
         """Tell whether this stands around the task's own function, rather than in it."""
         function = self.call.function
-        return function is not None and undecorated(function) is task.body and current.get() is task
+        if function is None or task.in_body or current.get() is not task:
+            return False
+        return undecorated(function) is task.body
 
     def _begin(self) -> None:
         manager, self._manager = self._manager, None
@@ -359,6 +373,33 @@ class _Surrounded(Replacing):
         except BaseException as raised:
             if raised is not error:
                 raise
+
+
+class _Block(_Surrounded):
+    """A ``with`` block inside a decorator's `around`; one object may be entered by several contexts at a time.
+
+    Attributes:
+        outside: The block that it was entered in, of whatever decorator.
+        over: Whether it was left.
+    """
+
+    __slots__ = ("outside", "over")
+
+    def __init__(self, decorator: TaskDecorator, call: TaskCall) -> None:
+        super().__init__(decorator, call)
+        self.outside: _Block | None = None
+        self.over = False
+
+
+_block: ContextVar[_Block | None] = new_variable("obs_core.block")
+
+
+def _innermost_block() -> _Block | None:
+    """Return the innermost block of this context that was not left: a copy of the context may name one that was."""
+    block = _block.get()
+    while block is not None and block.over:
+        block = block.outside
+    return block
 
 
 class _survived:

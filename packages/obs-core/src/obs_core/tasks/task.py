@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from obs_core import clock
 from obs_core import settings as environment
 from obs_core.failsafe import guarded, keep_away, strict, warn
-from obs_core.interruptions import interruption
+from obs_core.interruptions import cause_of, interruption, traceback_of
 from obs_core.journal import records
 from obs_core.recording import logs, surroundings, threads, wrapping
 from obs_core.recording.ends import end, leave_part, leave_to_parent, take_part_with
 from obs_core.recording.executions import begin
 from obs_core.recording.here import carried, of_this_thread
 from obs_core.recording.logs import mode_of
-from obs_core.recording.own_work import own_work, record_own_work, undecorated
+from obs_core.recording.own_work import is_decorated, layers, own_work, record_own_work
 from obs_core.recording.process_end import closes_generator, ended_well
-from obs_core.recording.raised import raised_at
-from obs_core.recording.run import Run, TaskState, is_of_this_process
-from obs_core.recording.scope import active, current, entered, going_on, leave
+from obs_core.recording.raised import others_raised, raised_at
+from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
+from obs_core.recording.scope import active, current, entered, going_on, leave, let_go, show
 from obs_core.recording.visibility import make_task_visible, make_visible
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import as_text, describe_error
@@ -48,6 +48,7 @@ class TaskSettings:
         name: The task's name.
         body: The function inside all decorators, found out by the first call: decorators that stand above `task` may be
             put around `function` until then.
+        is_decorated: Whether decorators of obs stand between the two, or may be put there by annotations.
         deck_fields: The default decks to make, by title.
         pauses: Whether other code of its thread may run while it does: a coroutine or a generator.
     """
@@ -58,6 +59,7 @@ class TaskSettings:
         "deck_fields",
         "enable_deck",
         "function",
+        "is_decorated",
         "logs",
         "name",
         "pauses",
@@ -83,6 +85,7 @@ class TaskSettings:
         self.logs = logs
         self.wrapper: Callable[..., Any] | None = None
         self.body: Any = None
+        self.is_decorated = False
         self.qualified_name = f"{attribute(named, '__module__', '')}.{attribute(named, '__qualname__', named.__name__)}"
         self.pauses = kind_of(function) != "function"
 
@@ -198,20 +201,24 @@ def _as_task(settings: TaskSettings) -> Callable[..., Any]:
     annotated = attribute(settings.function, "__annotations__")
     if annotated and isinstance(annotated, dict):  # some objects answer to any name
         remember_names(settings.function)
-    body = _AnnotatedBody(settings.function) if isinstance(annotated, dict) and annotated else None
+    body = _AnnotatedBody(settings) if isinstance(annotated, dict) and annotated else None
     wrapper = wrap(settings.function, functools.partial(_Call, settings), body)
-    settings.wrapper = wrapper
+    settings.wrapper, settings.is_decorated = wrapper, body is not None
     wrapper.__obs_task__ = settings  # type: ignore[attr-defined]
     return wrapper
 
 
 class _AnnotatedBody:
-    """A task's function inside the decorators that its annotations ask for, which its first call looks up."""
+    """A task's function inside the decorators that its annotations ask for, which its first call looks up.
 
-    __slots__ = ("_decorated", "_function")
+    From then on the task calls what was found itself: each call in between takes depth from a function that calls
+    itself.
+    """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+    __slots__ = ("_decorated", "_settings")
+
+    def __init__(self, settings: TaskSettings) -> None:
+        self._settings = settings
         self._decorated: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -219,8 +226,15 @@ class _AnnotatedBody:
         if self._decorated is None:
             from obs_core.tasks.decorators import decorated
 
-            self._decorated = decorated(self._function)
+            self._decorated = decorated(self._settings.function)
+            self._step_aside(self._decorated)
         return self._decorated(*args, **kwargs)
+
+    def _step_aside(self, decorated: Callable[..., Any]) -> None:
+        wrapper: Any = self._settings.wrapper
+        for cell in getattr(wrapper, "__func__", wrapper).__closure__ or ():
+            if cell.cell_contents is self:
+                cell.cell_contents = decorated
 
 
 _LEFT_EARLY = "This generator was closed before it came to its end."
@@ -229,7 +243,19 @@ _LEFT_EARLY = "This generator was closed before it came to its end."
 class _Call:
     """One call of a task: opened before the function runs, closed after it, come what may."""
 
-    __slots__ = ("_arguments", "_error_html", "_is_outermost", "_own_run", "_raised", "_result", "_settings", "_task")
+    __slots__ = (
+        "_arguments",
+        "_error_html",
+        "_has_ended",
+        "_is_outermost",
+        "_own_run",
+        "_raised",
+        "_result",
+        "_settings",
+        "_task",
+        "_thread",
+        "seen_before",
+    )
 
     def __init__(self, settings: TaskSettings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._settings = settings
@@ -239,7 +265,15 @@ class _Call:
         self._is_outermost = False  # of this process, in an execution of another one
         self._result: Any = _NOTHING
         self._error_html = ""
+        self._has_ended = False  # and that is in the journal
         self._raised: list[tuple[str, str]] | None = None
+        self._thread = 0
+        self.seen_before: Scope | None = None  # where others saw the thread
+
+    @property
+    def task(self) -> TaskState | None:
+        """The task while it runs; None if it cannot be recorded."""
+        return self._task
 
     def __enter__(self) -> _Call:
         try:
@@ -248,13 +282,16 @@ class _Call:
             sent = interruption(error, sys._getframe())
             if sent is not None:
                 # A timeout that struck while the arguments were drawn ends the task, not the recording of it.
-                self.__exit__(type(sent), sent, sent.__traceback__)
+                self.__exit__(type(sent), sent, traceback_of(sent))
                 if sent is error:
                     raise
-                raise sent from sent.__cause__
+                raise sent from cause_of(sent)
             if strict():
                 raise
-            warn(f"obs cannot record task {self._settings.name!r}: {describe_error(error)}")
+            try:
+                warn(f"obs cannot record task {self._settings.name!r}: {describe_error(error)}")
+            except RecursionError:
+                return self  # there is no room left to tell of it
         return self
 
     def returned(self, result: Any) -> None:
@@ -280,7 +317,29 @@ class _Call:
                 self._leave(task)
                 leave_to_parent(task, error)
         except BaseException as failure:
+            with guarded(f"ending task {self._settings.name!r}"):
+                self.end_after(failure, error)
             keep_away(failure, f"ending task {self._settings.name!r}")
+
+    def end_after(self, late: BaseException, error: BaseException | None) -> None:
+        """Write how the call ended, where something came before that was written.
+
+        Args:
+            late: What came.
+            error: What the call had raised, if anything.
+        """
+        task, run = self._task, self._own_run
+        with guarded(f"ending task {self._settings.name!r}"):
+            if task is None or not is_of_this_process(task):
+                return
+            if error is None and not ended_well(late):
+                error = late
+            if not self._has_ended:
+                task.failure = None if error is None else describe_error(error)
+                self._leave(task)
+                self._end(task, error)
+            elif run is not None and live.get(run.id) is run:
+                end(run, error)
 
     def _end_unrecorded(self, error: BaseException | None) -> None:
         """End what was begun of a call that could not be recorded."""
@@ -303,8 +362,6 @@ class _Call:
         finally:
             self._leave(task)
             self._end(task, error)
-            if self._is_outermost:
-                leave_part(task)
 
     def _take_end(self, task: TaskState, error: BaseException | None) -> None:
         task.body_ends()
@@ -328,13 +385,23 @@ class _Call:
         task.over, task.older_threads = True, None
         active.discard(task)
         leave(task)
-        _leave_thread(task)
+        self._leave_thread(task)
+
+    def _leave_thread(self, task: TaskState) -> None:
+        """Let nobody see the thread in a task any more in which that began, whichever thread this is."""
+        if entered.get(self._thread) is task:
+            before = self.seen_before
+            while before is not None and before.over:  # what was interleaved with it has ended meanwhile
+                before = before.outside
+            show(self._thread, before)
 
     def _begin(self) -> None:
         if sys.is_finalizing():
             return  # called by a finalizer: what renders and writes is gone already
         settings = self._settings
         outside = going_on(current.get())
+        if outside is not None:
+            let_go(outside)
         parent = outside or of_this_thread() or carried()
         if parent is None:
             self._own_run = begin(settings.name, {})
@@ -348,31 +415,35 @@ class _Call:
             enable_deck=settings.enable_deck and environment.decks_enabled(),
             function=settings.qualified_name,
         )
-        run.journal.append(_start_of(settings, task))
+        start = _start_of(settings, task)
+        task.outside = outside
+        # No signal is handled between these two: what was announced is ended, also by what interrupts its beginning.
+        self._task = task
+        task.append(start)
         if not run.has_tasks:
             surroundings.follow(run)
         if self._own_run is not None:
             make_visible(run)
         else:
             make_task_visible(run)
-        self._task = task
         if not is_of_this_process(parent.task):
             self._is_outermost = True
             take_part_with(task)
-        task.outside = outside
         threads.remember_older(task, pauses=settings.pauses)
         active.add(task)
         current.set(task)
         if settings.logs is not None:
             task.logs = settings.logs
         logs.begin(task)
-        entered[threading.get_ident()] = task
+        self._thread = threading.get_ident()
+        self.seen_before = show(self._thread, task)
         if task.enable_deck and _has_room(task):
             self._prepare_decks(task)
             record_own_work(task, "obs: draw the inputs", task.start, task.cpu)
         if settings.body is None:
-            settings.body = undecorated(settings.function)
-        task.body = settings.body
+            *around, settings.body = layers(settings.function)
+            settings.is_decorated |= any(map(is_decorated, [*around, settings.body]))
+        task.body, task.in_body = settings.body, not settings.is_decorated
         task.body_begins()
 
     def _prepare_decks(self, task: TaskState) -> None:
@@ -390,7 +461,7 @@ class _Call:
         What was found out about the exception there is not found out again: it may pass through hundreds of tasks.
         """
         calls: list[tuple[str, int, str]] = []
-        at = error.__traceback__
+        at = traceback_of(error)
         while at is not None:
             code = at.tb_frame.f_code
             if code.co_filename == wrapping.__file__:
@@ -443,33 +514,19 @@ class _Call:
             with guarded(f"noting where task {task.name!r} failed", task.note):
                 if self._raised is None:
                     self._raised = raised_at(error)
-                journal.append(records.Raised(_number(task), self._raised))
-        journal.append(
-            records.TaskEnd(
-                _number(task),
-                wall_time,
-                process_time,
-                "succeeded" if error is None else "failed",
-                task.failure,
-                task.start,
-            )
-        )
+                journal.append(records.Raised(_number(task), self._raised, others_raised(error)))
+        status = "succeeded" if error is None else "failed"
+        ended = records.TaskEnd(_number(task), wall_time, process_time, status, task.failure, task.start)
+        self._has_ended = True  # no signal is handled between these two
+        task.append(ended)
         if task.run.ended_tasks is not None:
             task.run.ended_tasks.append(error is None)
         if self._own_run is not None:
             end(self._own_run, error)
         else:
             journal.flush()
-
-
-def _leave_thread(task: TaskState) -> None:
-    """Take back that this thread is in a task, which was entered in another one if it is asynchronous."""
-    ident = threading.get_ident()
-    if entered.get(ident) is task:
-        if task.outside is None:
-            del entered[ident]
-        else:
-            entered[ident] = task.outside
+        if self._is_outermost:
+            leave_part(task)
 
 
 _NOTHING = object()

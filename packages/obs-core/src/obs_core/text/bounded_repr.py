@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Iterable, Iterator
@@ -10,7 +9,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any, cast
 
-from obs_core.interruptions import let_pass
+from obs_core.interruptions import ignoring, let_pass
 from obs_core.limits import limited
 from obs_core.text.masking import mask, mask_value
 
@@ -296,7 +295,7 @@ def int_text(value: int) -> str:
         >>> int_text(2**70), int_text(-10**5000)
         ('1180591620717411303424', '<negative int of about 5,000 digits>')
     """
-    with contextlib.suppress(ValueError):  # a limit of the user's own (`sys.set_int_max_str_digits`) may be lower
+    with ignoring(ValueError):  # a limit of the user's own (`sys.set_int_max_str_digits`) may be lower
         if int.bit_length(value) <= _LONGEST_INT:
             return int.__repr__(value)
     sign = "negative " if int.__lt__(value, 0) else ""

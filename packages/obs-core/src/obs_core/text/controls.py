@@ -1,6 +1,11 @@
-"""Control characters as a reader can see them: two values that differ by one must not look the same."""
+"""Control characters as a reader can see them: two values that differ by one must not look the same.
+
+Secrets are masked here, before: one that holds a tab or a line break would not be known any more afterwards.
+"""
 
 from __future__ import annotations
+
+from obs_core.text.masking import mask
 
 __all__ = ["visible", "visible_lines"]
 
@@ -32,7 +37,7 @@ def visible(text: str) -> str:
         >>> visible("two\nlines\x05"), visible("JFK ")
         ('two↵lines␅', 'JFK␠')
     """
-    text = text.replace("\r\n", "\n").translate(_VISIBLE)
+    text = mask(text).replace("\r\n", "\n").translate(_VISIBLE)
     inner = text.strip(" ")
     if len(inner) == len(text):
         return text
@@ -47,4 +52,4 @@ def visible_lines(text: str) -> str:
         >>> visible_lines("two\n\tlines\x1b")
         'two\n\tlines␛'
     """
-    return text.replace("\r\n", "\n").translate(_IN_LINES)
+    return mask(text).replace("\r\n", "\n").translate(_IN_LINES)

@@ -31,13 +31,13 @@ def missing_lines(dropped: int, damaged: int, changed: int) -> Iterator[str]:
 
     Args:
         dropped: Lines that were said and are not kept.
-        damaged: Lines that were kept and can no longer be read.
+        damaged: Lines that were kept and can no longer be read, as far as that is known.
         changed: Lines among which some are not as they were written.
     """
     if dropped:
         yield f"{plural(dropped, 'more line')} {'was' if dropped == 1 else 'were'} said and {_are(dropped)} not kept."
     if damaged:
-        yield f"{plural(damaged, 'line')} of the log can no longer be read."
+        yield f"At least {plural(damaged, 'line')} of the log can no longer be read."
     if changed:
         yield (
             f"The log was changed after it was written, among {plural(changed, 'line')}: not all of them are what was"
@@ -52,4 +52,5 @@ def _are(count: int) -> str:
 def counted_missing(execution: ExecutionView) -> str:
     """Return how many records are missing, for a list; empty if none is known to be."""
     count = execution.lost_records + execution.damaged_records
-    return f"{plural(count, 'record')} missing" if count else ""
+    at_least = "at least " if execution.damaged_records else ""
+    return f"{at_least}{plural(count, 'record')} missing" if count else ""

@@ -9,6 +9,8 @@ from typing import IO, Any
 
 from msgspec import Struct
 
+from obs_core.interruptions import let_pass
+
 __all__ = ["Screen", "aligned", "columns", "cut", "is_terminal", "opened", "printable", "without_escapes"]
 
 Destination = IO[str] | str | os.PathLike[str] | None
@@ -85,7 +87,8 @@ class Screen(Struct, frozen=True):
         text = self.draw(text)
         try:
             return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
-        except LookupError:
+        except LookupError as error:
+            let_pass(error)
             return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
@@ -164,7 +167,8 @@ def is_terminal(stream: Any) -> bool:
     """Tell whether a stream is connected to a terminal; one that is closed, None, or knows only `write` is not."""
     try:
         return bool(stream.isatty())
-    except (AttributeError, ValueError):
+    except (AttributeError, ValueError) as error:
+        let_pass(error)
         return False
 
 
@@ -174,7 +178,8 @@ def _terminal_width(stream: Any) -> int:
         return _bounded(int(asked))
     try:
         return _bounded(os.get_terminal_size(stream.fileno()).columns or 80)
-    except (OSError, AttributeError, ValueError):
+    except (OSError, AttributeError, ValueError) as error:
+        let_pass(error)
         return _UNKNOWN
 
 
@@ -185,7 +190,8 @@ def _bounded(width: int) -> int:
 def _can_show(encoding: str) -> bool:
     try:
         "├│─━╍×µ…›".encode(encoding)
-    except (UnicodeEncodeError, LookupError):
+    except (UnicodeEncodeError, LookupError) as error:
+        let_pass(error)
         return False
     return True
 

@@ -12,7 +12,7 @@ from typing import IO, Any
 from obs_core.text.durations import format_iso
 from obs_core.trace.tree import SpanTree
 
-__all__ = ["dump", "to_dict", "yaml_flow"]
+__all__ = ["dump", "to_dict", "to_readable_dict", "yaml_flow"]
 
 _DEEPEST = 64
 """Levels of a tree that is still written nested: the indentation grows with the depth, and readers recurse."""
@@ -40,6 +40,18 @@ def to_dict(tree: SpanTree, root: int = 0) -> dict[str, Any]:
     return path[0][1]
 
 
+def to_readable_dict(tree: SpanTree, root: int = 0) -> dict[str, Any]:
+    """Return what `to_dict` returns; of a tree of more than 64 levels all spans in a flat list below the root.
+
+    Args:
+        tree: The spans.
+        root: The outermost of them.
+    """
+    if not _is_deep(tree, root):
+        return to_dict(tree, root)
+    return {**_record(tree, root), "spans": [_flat_record(tree, span) for span in tree.walk(root) if span != root]}
+
+
 def dump(tree: SpanTree, root: int, stream: IO[str]) -> None:
     """Write what `to_dict` returns as YAML; a tree of more than 64 levels as a flat list.
 
@@ -48,8 +60,7 @@ def dump(tree: SpanTree, root: int, stream: IO[str]) -> None:
         root: The outermost of them.
         stream: Where to write.
     """
-    flat = any(depth >= _DEEPEST for _, depth in _with_depth(tree, root))
-    lines = _flat_lines(tree, root) if flat else _nested_lines(tree, root)
+    lines = _flat_lines(tree, root) if _is_deep(tree, root) else _nested_lines(tree, root)
     stream.writelines(lines)
 
 
@@ -109,6 +120,14 @@ def _execution(tree: SpanTree) -> dict[str, Any]:
     }
 
 
+def _flat_record(tree: SpanTree, span: int) -> dict[str, Any]:
+    return {**_record(tree, span), "parent": tree.table.ids[tree.parents[span]]}
+
+
+def _is_deep(tree: SpanTree, root: int) -> bool:
+    return any(depth >= _DEEPEST for _, depth in _with_depth(tree, root))
+
+
 def _with_depth(tree: SpanTree, root: int) -> Iterator[tuple[int, int]]:
     """Go through a span and all below it, parents first, with how far below each is."""
     path: list[int] = []
@@ -132,7 +151,7 @@ def _flat_lines(tree: SpanTree, root: int) -> Iterator[str]:
             yield _block(_record(tree, span), 0)
             yield "spans:\n"
         else:
-            yield _block({**_record(tree, span), "parent": tree.table.ids[tree.parents[span]]}, 1)
+            yield _block(_flat_record(tree, span), 1)
 
 
 def _block(record: dict[str, Any], depth: int) -> str:

@@ -219,6 +219,21 @@ class ExecutionSpan:
         with opened(file) as stream:
             dump(self._tree, self._index, stream)
 
+    def to_json(self, file: Destination = None) -> None:
+        """Write what `to_dict` returns as JSON; a tree of more than 64 levels as `dump` does.
+
+        Args:
+            file: A stream or a path. Default: standard output.
+        """
+        import json
+
+        from obs_core.text.terminal import opened
+        from obs_core.trace.dump import to_readable_dict
+
+        with opened(file) as stream:
+            json.dump(to_readable_dict(self._tree, self._index), stream, indent=2)
+            stream.write("\n")
+
     def to_dict(self) -> dict[str, Any]:
         """Return this span and all below it as nested dicts of plain values.
 

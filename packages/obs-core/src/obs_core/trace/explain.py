@@ -99,7 +99,8 @@ def _standing(tree: SpanTree) -> str:
     if execution.status == "failed":
         return _joined("failed", execution.error or tree.table.errors.get(0, ""))
     if execution.status == "lost":
-        says = "lost: it ended without saying so (killed, out of memory, or its machine went away)"
+        says = execution.error and f"lost: {execution.error}"
+        says = says or "lost: it ended without saying so (killed, out of memory, or its machine went away)"
         return f"{says}{_open(tree)}; obs why {execution.id} tells more"
     if execution.status == "running":
         return "running" + _open(tree)
@@ -164,14 +165,16 @@ _WORTH_SAYING = 1_000_000
 
 
 def _own_work(tree: SpanTree, root: int) -> str:
-    """Say what obs did itself beside the pipeline's work: it is in none of the tasks' times."""
+    """Say what obs did itself beside the pipeline's work: it took the time of what called the task that it was for."""
     steps = tree.own_work(root)
     if not steps:
         return ""
     spent = sum(map(tree.table.durations.__getitem__, steps))
     share = _share(spent, tree.table.durations[root])
-    took = f"{format_duration(spent)} ({share}) in {_counted(len(steps), 'step')}"
-    return f"{took}: not part of the tasks' time or the span count"
+    return (
+        f"{format_duration(spent)} ({share}) in {_counted(len(steps), 'step')},"
+        f" {'each ' if len(steps) > 1 else ''}in the time of what it is shown under"
+    )
 
 
 def _origin(tree: SpanTree) -> dict[str, str]:
@@ -212,7 +215,7 @@ def _trace(tree: SpanTree, root: int, screen: Screen, depth: int | None, absolut
     shown = slice(1 if screen.width < _NARROW else 0, 4)
     widths = [max(len(cell) for cell in column) for column in zip(heads, *(line.cells for line in lines), strict=True)]
     room = screen.width - sum(width + 2 for width in widths[shown])
-    labels = [_label(line, room, screen) for line in lines]
+    labels = [_label(line, top.end, room, screen) for line in lines]
     label_width = max(columns(label) for label in ["Trace", *labels])
     bar = room - label_width - 2
     yield screen.paint(_spread("Trace", label_width, heads[shown], widths[shown]), "bold")
@@ -229,23 +232,23 @@ def _lines(row: Row, top: Row, prefix: str, lead: str, depth: int, absolute: boo
     else:
         offset = format_duration(row.start - top.start)
         start = offset if offset.startswith("-") else f"+{offset}"
-    share = _share(row.total, top.total)
+    share = _share(row.total - row.outside, top.total)
     yield _Line(prefix, depth, row, False, (start, format_duration(row.total), format_duration(row.own), share))
     for child in row.children:
         last = child is row.children[-1] and not row.hidden
         branch, beside = ("└─ ", "   ") if last else ("├─ ", "│  ")
         yield from _lines(child, top, lead + branch, lead + beside, depth + 1, absolute)
     if row.hidden:
-        share = _share(row.hidden_total, top.total)
+        share = _share(row.hidden_total - row.hidden_outside, top.total)
         yield _Line(lead + "└─ ", depth + 1, row, True, ("", format_duration(row.hidden_total), "", share))
 
 
-def _label(line: _Line, room: int, screen: Screen) -> str:
+def _label(line: _Line, end: int, room: int, screen: Screen) -> str:
     """Write the first column: as much as there is room for, at the name's cost last."""
     prefix = _shortened(line.prefix, line.depth, room // 3)
     if line.hidden:
         return f"{prefix}… {line.row.hidden:,} more"
-    name, marks = screen.name(line.row.name), _marks(line.row, screen) + line.used
+    name, marks = screen.name(line.row.name), _marks(line.row, end, screen) + line.used
     label = f"{prefix}{name}{marks}"
     statistics = _statistics(line.row)
     if columns(label + statistics) <= room:
@@ -264,10 +267,16 @@ def _shortened(prefix: str, depth: int, limit: int) -> str:
     return mark + prefix[-max(limit - len(mark), 3) :]
 
 
-def _marks(row: Row, screen: Screen) -> str:
+_WORTH_A_MARK = 1_000_000
+"""Nanoseconds: clocks of several processes differ by less."""
+
+
+def _marks(row: Row, end: int, screen: Screen) -> str:
     marks = f" ×{row.count:,}" if row.gathered or row.count > 1 else ""
     if row.failed:
         marks += f"  {_some(row.failed, row)}FAILED {screen.name(row.error)}"
+    if row.outside and row.end - end >= _WORTH_A_MARK:
+        marks += f"  until {format_duration(row.end - end)} after the end"
     if row.open:
         marks += f"  {_some(row.open, row)}still open"
     logged = [_counted(count, noun) for count, noun in ((row.errors, "error"), (row.warnings, "warning")) if count]

@@ -40,6 +40,7 @@ def _row(row: Row) -> dict[str, Any]:
         "start": format_iso(row.start),
         "duration": row.total / 1e9,
         "self": row.own / 1e9,
+        "outside": row.outside / 1e9,
         "longest": row.longest / 1e9,
         "count": row.count,
         "failed": row.failed,

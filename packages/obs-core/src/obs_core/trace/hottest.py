@@ -24,8 +24,8 @@ def hottest(totals: dict[str, Totals], most: int = 10) -> list[tuple[str, Totals
 
 
 def totals_by_name(tree: SpanTree, root: int) -> dict[str, Totals]:
-    """Add up for each name: how many spans, their self time, the longest self time."""
-    names, own = _names_to_add_up(tree, root), tree.self_times
+    """Add up for each name: how many spans, their self time within that of the root, the longest self time."""
+    names, own = _names_to_add_up(tree, root), tree.self_times_within(root)
     totals: dict[str, Totals] = {}
     for span in tree.below(root):
         time = own[span]
@@ -37,7 +37,7 @@ def totals_by_name(tree: SpanTree, root: int) -> dict[str, Totals]:
         found[1] += time
         if time > found[2]:
             found[2] = time
-    _correct_counted(tree, root, names, totals)
+    _correct_counted(tree, root, names, totals, own)
     totals.pop(_OF_OBS, None)
     return totals
 
@@ -60,13 +60,14 @@ def _names_to_add_up(tree: SpanTree, root: int) -> Sequence[str]:
     return names
 
 
-def _correct_counted(tree: SpanTree, root: int, names: Sequence[str], totals: dict[str, Totals]) -> None:
+def _correct_counted(
+    tree: SpanTree, root: int, names: Sequence[str], totals: dict[str, Totals], own: Sequence[int]
+) -> None:
     """Let entries that stand for several operations count as so many, none longer than the longest of them."""
     counted = tree.table.counted
     if not counted:
         return
     longest: dict[str, int] = {}
-    own = tree.self_times
     for span in tree.below(root):
         time = counted[span].longest if span in counted else own[span]
         longest[names[span]] = max(longest.get(names[span], 0), time)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -25,6 +25,7 @@ class Row(Struct, eq=False):
         count: How many operations these stand for.
         gathered: Whether it stands for all spans of that name there, were it only one.
         total: Sum of their durations, nanoseconds.
+        outside: What of that lies outside the time of the span on the first line.
         own: Sum of their self times.
         longest: The longest duration.
         start: When the first of them started.
@@ -38,6 +39,7 @@ class Row(Struct, eq=False):
         children: The lines below this one.
         hidden: Spans that would be further lines below this one.
         hidden_total: Sum of their durations.
+        hidden_outside: What of that lies outside the time of the span on the first line.
     """
 
     name: str
@@ -53,11 +55,13 @@ class Row(Struct, eq=False):
     error: str
     open: int
     of_obs: bool
+    outside: int = 0
     warnings: int = 0
     errors: int = 0
     children: list[Row] = field(default_factory=list)
     hidden: int = 0
     hidden_total: int = 0
+    hidden_outside: int = 0
 
 
 def outline(tree: SpanTree, root: int, lines: int = 100, depth: int | None = None) -> Row:
@@ -72,8 +76,8 @@ def outline(tree: SpanTree, root: int, lines: int = 100, depth: int | None = Non
         lines: How many lines there may be, those that only count what is hidden included.
         depth: How many levels below the first line there may be. Default: any.
     """
-    troubled = _troubled(tree)
-    top = _row(tree, [root], gathered=False)
+    troubled, outside = _troubled(tree), tree.outside(root)
+    top = _row(tree, [root], outside, gathered=False)
     room = lines - 1
     waiting = [(_rank(top, troubled), 0, top, 0)]
     number = 0
@@ -81,21 +85,21 @@ def outline(tree: SpanTree, root: int, lines: int = 100, depth: int | None = Non
         _, _, row, level = heapq.heappop(waiting)
         if level == depth:
             continue
-        room -= _open(tree, row, troubled, room)
+        room -= _open(tree, row, troubled, outside, room)
         for child in row.children:
             number += 1
             heapq.heappush(waiting, (_rank(child, troubled), number, child, level + 1))
     return top
 
 
-def _open(tree: SpanTree, row: Row, troubled: bytearray, room: int) -> int:
+def _open(tree: SpanTree, row: Row, troubled: bytearray, outside: Mapping[int, int], room: int) -> int:
     """Put lines below a line; returns how many it took."""
     groups = _groups(tree, row)
     allowed = min(max(room // 2, _BREADTH), room)
     if len(groups) > allowed:
         groups = _foremost(tree, groups, troubled, allowed - 1)
-        row.hidden, row.hidden_total = _rest(tree, row, groups)
-    row.children = [_row(tree, _spans(group), row.gathered or _is_many(group)) for group in groups]
+        row.hidden, row.hidden_total, row.hidden_outside = _rest(tree, row, groups, outside)
+    row.children = [_row(tree, _spans(group), outside, row.gathered or _is_many(group)) for group in groups]
     row.children.sort(key=lambda child: child.start)
     return len(row.children) + bool(row.hidden)
 
@@ -144,21 +148,18 @@ def _foremost(tree: SpanTree, groups: list[int | list[int]], troubled: bytearray
     return heapq.nlargest(count, groups, key=weight)
 
 
-def _rest(tree: SpanTree, row: Row, shown: list[int | list[int]]) -> tuple[int, int]:
+def _rest(tree: SpanTree, row: Row, shown: list[int | list[int]], outside: Mapping[int, int]) -> tuple[int, int, int]:
     """Count the children of a line that are not shown, and add up their durations."""
-    durations = tree.times
-    count = total = 0
-    for span in row.spans:
-        for child in tree.children(span):
-            count += tree.count(child)
-            total += durations[child]
-    for group in shown:
-        count -= tree.count_of(_spans(group))
-        total -= sum(map(durations.__getitem__, _spans(group)))
-    return count, total
+    are_shown = {span for group in shown for span in _spans(group)}
+    rest = [child for span in row.spans for child in tree.children(span) if child not in are_shown]
+    return tree.count_of(rest), sum(map(tree.times.__getitem__, rest)), _sum_of(outside, rest)
 
 
-def _row(tree: SpanTree, spans: list[int], gathered: bool) -> Row:
+def _sum_of(outside: Mapping[int, int], spans: list[int]) -> int:
+    return sum(outside.get(span, 0) for span in spans) if outside else 0
+
+
+def _row(tree: SpanTree, spans: list[int], outside: Mapping[int, int], gathered: bool) -> Row:
     table = tree.table
     failed = [span for span in spans if span in table.errors] if table.errors else []
     logged = [table.logged[span] for span in spans if span in table.logged] if table.logged else []
@@ -176,6 +177,7 @@ def _row(tree: SpanTree, spans: list[int], gathered: bool) -> Row:
         error=table.errors[failed[0]] if failed else "",
         open=sum(span in table.open for span in spans) if table.open else 0,
         of_obs=table.kinds[spans[0]] == "obs",
+        outside=_sum_of(outside, spans),
         warnings=sum(warnings for warnings, _ in logged),
         errors=sum(errors for _, errors in logged),
     )

@@ -160,8 +160,43 @@ class SpanTree:
     @functools.cached_property
     def self_times(self) -> list[int]:
         """Nanoseconds in which a span ran and none of its children did."""
-        starts, ends, parents = self.table.starts, self.ends, self.parents
-        own = list(self.table.durations)
+        own = self._self_times(self.table.starts, self.ends)
+        for span, group in self.table.counted.items():
+            own[span] = group.total
+        return own
+
+    def outside(self, root: int) -> dict[int, int]:
+        """Return for how many nanoseconds the spans below one ran before or after it: that is no part of its time.
+
+        What is still running has no end to go on after.
+        """
+        if root in self.table.open or self.status(root) == "running":
+            return {}
+        ends, starts, start, end = self.ends, self.table.starts, self.table.starts[root], self.ends[root]
+        found = {
+            span: ends[span] - starts[span] - max(min(ends[span], end) - max(starts[span], start), 0)
+            for span in self.below(root)
+            if ends[span] > end or starts[span] < start
+        }
+        for span in self.table.counted.keys() & found.keys():
+            found[span] = found[span] * self.times[span] // max(self.table.durations[span], 1)
+        return found
+
+    def self_times_within(self, root: int) -> list[int]:
+        """Return the self times as far as they lie within the time of a span."""
+        outside = self.outside(root)
+        if not outside:
+            return self.self_times
+        first, end = self.table.starts[root], self.ends[root]
+        starts = [max(one, first) for one in self.table.starts]
+        own = self._self_times(starts, [min(one, end) for one in self.ends])
+        for span in self.table.counted:
+            own[span] = self.times[span] - outside.get(span, 0)
+        return own
+
+    def _self_times(self, starts: Sequence[int], ends: list[int]) -> list[int]:
+        parents = self.parents
+        own = [max(end - start, 0) for start, end in zip(starts, ends, strict=True)]
         covered = list(starts)
         for span in self.order:
             parent = parents[span]
@@ -175,8 +210,6 @@ class SpanTree:
             if start < end:
                 own[parent] -= end - start
                 covered[parent] = end
-        for span, group in self.table.counted.items():
-            own[span] = group.total
         return own
 
     @property

@@ -60,7 +60,8 @@ def remembered(function: Any, what: Hashable, make: Callable[[], T]) -> T:
         setattr(home, _MEMORY, memory)
     try:
         made: T = memory[what]
-    except KeyError:
+    except KeyError as error:
+        let_pass(error)
         made = memory[what] = make()
     return made
 

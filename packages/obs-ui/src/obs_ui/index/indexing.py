@@ -47,6 +47,7 @@ _SUMMARY_KINDS = (
     b'["head"',
     b'["execution"',
     b'["execution-end"',
+    b'["replaced"',
     b'["metrics"',
     b'["verdicts"',
     b'["lost"',

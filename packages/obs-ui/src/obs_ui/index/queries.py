@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import collections
 import datetime
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from obs_core.model import ExecutionView, VerdictCounts
 from obs_ui.index import schema
@@ -101,6 +102,7 @@ class ListPage(Struct):
         has_previous: Whether there are any before this page.
         has_next: Whether there are any after it.
         stores: Of several stores, the name of the one that holds each of `executions`.
+        around: The names of the executions that any of `executions` began in, by id.
     """
 
     executions: list[ExecutionView]
@@ -109,6 +111,7 @@ class ListPage(Struct):
     has_previous: bool
     has_next: bool
     stores: list[str] = []
+    around: dict[str, str] = {}
 
     @property
     def total(self) -> int:
@@ -143,8 +146,17 @@ def list_executions(
                 counts = collections.Counter(row.status for row in rows)
             else:
                 counts = _counts(connection, narrowed, limited=query.narrows)
+        around = _names(connection, store, {row.within for row in rows} - {""})
     counted = not query.narrows or sum(counts.values()) < _COUNTED
-    return ListPage(list(map(_view, rows)), counts, counted, has_previous, has_next)
+    return ListPage(list(map(_view, rows)), counts, counted, has_previous, has_next, around=around)
+
+
+def _names(connection: Connection, store: int, ids: Collection[str]) -> dict[str, str]:
+    """Return the names of executions by id, as far as they are known."""
+    if not ids:
+        return {}
+    query = sa.select(_table.id, _table.name).where(_table.store == store, _table.id.in_(ids))
+    return {row.id: row.name for row in connection.execute(query)}
 
 
 def place_of(engine: Engine, store: int, query: ListQuery) -> tuple[Any, ...] | None:

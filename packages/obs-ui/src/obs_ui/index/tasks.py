@@ -37,6 +37,7 @@ _LINES = (
     b'["execution"',
     b'["execution-end"',
     b'["task"',
+    b'["task-begun"',
     b'["task-end"',
     b'["verdict"',
     b'["deck"',

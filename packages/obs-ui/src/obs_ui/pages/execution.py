@@ -123,7 +123,6 @@ def operations(request: Request) -> Response:
         snapshot=snapshot,
         operations=found,
         most=max((one.own for one in found), default=0),
-        all_own=int(snapshot.trace.own_times.sum()),
         own_work=snapshot.trace.own_work,
         of_obs=int(snapshot.trace.durations[snapshot.trace.own_work].sum()),
         steps=snapshot.critical_path,
