@@ -496,7 +496,6 @@ def test_a_profile_that_no_file_takes_is_not_lost_until_the_next_call(monkeypatc
         load(pd.DataFrame({"a": [1], "b": [2]}))
 
 
-
 @pytest.mark.parametrize("damage", ["damaged", "gone"])
 def test_behind_an_unreadable_last_profile_is_the_one_before(store: RecordingStore, damage: str) -> None:
     def night(clean: Any, data: pd.DataFrame) -> None:

@@ -750,7 +750,8 @@ def test_renamed_columns_have_their_name_in_segments_too_and_none_is_lost() -> N
     known = profile({"a": [1, 2], "b": ["x", "y"]}, by="b")
     renamed = known.renamed({"a": "b", "b": "a"})
     assert (renamed.by, {name: column.kind for name, column in renamed.columns.items()}) == (
-        ("a",), {"b": "integer", "a": "text"}
+        ("a",),
+        {"b": "integer", "a": "text"},
     )
     assert [list(part) for part in renamed.segments.values()] == [["b", "a"]] * 2
     with pytest.raises(ValueError, match="two columns would be called 'b'"):
