@@ -502,6 +502,17 @@ def test_an_unreadable_last_profile_refuses_the_call_and_says_how_to_begin_anew(
         make_clean(on_drift="raise")(AFTER)
 
 
+@pytest.mark.usefixtures("store")
+def test_a_profile_that_no_file_takes_is_not_lost_until_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    @task
+    @profile_data(on_drift="raise", outputs=False)
+    def load(frame: pd.DataFrame) -> None: ...
+
+    monkeypatch.setattr("obs_profiles.files.bounds.MOST_COLUMNS", 1)
+    with pytest.raises(UncheckedError, match=r"frame of load was not checked: .*has 2 columns, and a file takes 1"):
+        load(pd.DataFrame({"a": [1], "b": [2]}))
+
+
 @pytest.mark.parametrize("damage", ["damaged", "gone"])
 def test_behind_an_unreadable_last_profile_is_the_one_before(store: RecordingStore, damage: str) -> None:
     def night(clean: Any, data: pd.DataFrame) -> None:

@@ -548,3 +548,13 @@ def test_a_date_limits_times_by_its_midnight() -> None:
     column = {"it": [MIDNIGHT, MIDNIGHT.replace(hour=12)]}
     assert check(column, expect("it").between(NEW_YEAR, None)).passed
     assert not check(column, expect("it").between(None, NEW_YEAR)).passed
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32"])
+def test_a_limit_is_what_a_column_of_few_bits_has_of_it(kind: str) -> None:
+    for limit in (0.1, 0.7, -0.1):
+        rules = (expect("c").between(limit, limit), expect("c").mean(at_least=limit, at_most=limit))
+        column = {"c": np.array([limit], kind)}
+        assert check(column, [*rules, expect("c").among(limit)]).passed
+        above = {"c": np.nextafter(np.array([limit], kind), np.array([1], kind))}
+        assert not check(above, expect("c").between(None, limit)).passed

@@ -111,3 +111,11 @@ def test_what_a_task_says_of_its_data_holds_no_secret(store: RecordingStore) -> 
     shown = str(load_execution("last", store=store).tasks[0].notes)
     for text in (str(refused.value), shown, *(str(one.message) for one in warned)):
         assert SECRET not in text
+
+
+def test_segments_that_hold_a_secret_by_now_stay_two() -> None:
+    known = profile({"key": ["sesame-open-1", "sesame-open-2"] * 2}, by="key")
+    register_secret_value("sesame-open-1")
+    register_secret_value("sesame-open-2")
+    read = Profile.from_bytes(known.to_bytes())
+    assert {name: part.rows for name, part in read.segments.items()} == {"***": 2, "***.1": 2}

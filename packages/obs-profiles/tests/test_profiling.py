@@ -7,6 +7,7 @@ import decimal
 import functools
 import itertools
 import math
+import os
 import pickle
 import random as random_module
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -624,8 +626,8 @@ def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch: pytest.Monkey
     deep = b"\x83\xa4rows\0\xa7columns\x90\xa4made" + b"\x91" * 100_000
     with pytest.raises(ProfileFormatError, match="damaged"):
         Profile.from_bytes(b"OBSP\x02" + zlib.compress(deep))
-    many = header + b"\xdd" + (20_000).to_bytes(4, "big") + name * 20_000
-    with pytest.raises(ProfileFormatError, match=r"20,000 columns in all segments, of which so small a file"):
+    many = header + b"\xdd" + (40_000).to_bytes(4, "big") + name * 40_000
+    with pytest.raises(ProfileFormatError, match=r"40,000 columns in all segments, of which so small a file"):
         Profile.from_bytes(b"OBSP\x02" + zlib.compress(many))
     lists: list[dict[str, Any]] = [
         {"numbers": {"least": 0, "most": 0, "count": 0, "mean": 0.0, "frequent": {"counts": [1] * 9_000}}},
@@ -635,9 +637,40 @@ def test_a_file_that_would_fill_the_memory_is_refused(monkeypatch: pytest.Monkey
         content = msgspec.msgpack.encode({"rows": 1, "columns": [{"name": "", "rows": 1} | column]})
         with pytest.raises(ProfileFormatError, match="of length <="):
             Profile.from_bytes(b"OBSP\x02" + zlib.compress(content))
-    monkeypatch.setattr("obs_profiles.files.reading._MOST", 1 << 20)
+    monkeypatch.setattr("obs_profiles.files.bounds._MOST", 1 << 20)
     with pytest.raises(ProfileFormatError, match="cut off, or too large"):
         Profile.from_bytes(b"OBSP\x02" + zlib.compress(bytes(2**20 + 1)))
+
+
+@pytest.mark.parametrize(
+    "names", [["a" * 30_000_000], [f"{number}{'a' * 200_000}" for number in range(200)]], ids=["one", "many"]
+)
+def test_long_names_are_read_again(names: list[str]) -> None:
+    known = profile({name: [1] for name in names})
+    assert list(Profile.from_bytes(known.to_bytes())) == names
+
+
+def test_many_columns_by_many_segments_are_read_again() -> None:
+    empty = profile({"": [None]})[""]
+    columns = {name: replace(empty, name=name) for name in (f"feature_{number}" for number in range(1_300))}
+    known = Profile(columns, 1, segments={f"s{number}": Profile(columns, 1) for number in range(50)}, by=("feature_0",))
+    assert len(Profile.from_bytes(known.to_bytes()).segments) == 50
+
+
+def test_what_no_file_takes_is_refused_when_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = profile({"": [None]})[""]
+    wide = Profile({str(number): empty for number in range(65_537)}, 1)
+    with pytest.raises(ProfileFormatError, match="has 65,537 columns, and a file takes 65,536"):
+        wide.save(tmp_path / "wide.profile")
+    assert not list(tmp_path.iterdir())
+    narrow = Profile({str(number): empty for number in range(11_000)}, 1)
+    with pytest.raises(ProfileFormatError, match="has 561,000 columns with those of its segments"):
+        Profile(narrow.columns, 1, segments={str(number): narrow for number in range(50)}, by=("0",)).to_bytes()
+    with pytest.raises(ProfileFormatError, match="has 65 columns that it is by"):
+        Profile({}, 1, by=tuple(map(str, range(65)))).to_bytes()
+    monkeypatch.setattr("obs_profiles.files.bounds._MOST", 100)
+    with pytest.raises(ProfileFormatError, match=r"this profile has [\d,]+ bytes, and a file takes 100"):
+        profile({"a": range(100)}).to_bytes()
 
 
 def test_a_file_of_this_version_is_read_for_ever() -> None:
@@ -658,6 +691,100 @@ def test_a_field_of_a_newer_version_is_skipped() -> None:
     record = msgspec.msgpack.decode(zlib.decompress(known.to_bytes()[5:]))
     record["invented"] = record["columns"][0]["invented"] = {"x": 1}
     assert Profile.from_bytes(b"OBSP\x02" + zlib.compress(msgspec.msgpack.encode(record))) == known
+
+
+def test_texts_that_are_kept_alike_are_counted_by_their_hashes() -> None:
+    pa = pytest.importorskip("pyarrow")
+    ends = pa.py_buffer(np.array([0, 1, 5], np.int32).tobytes())
+    undecodable = pa.Array.from_buffers(pa.string(), 2, [None, ends, pa.py_buffer(b"\xff\\xff")])
+    for values in (["\ud800", "\\ud800"], undecodable):
+        column = profile({"c": values})["c"]
+        assert (column.distinct_count, column.all_different) == ((2, 2, 2), True)
+    half = profile({"c": ["\ud800"] * 40 + ["sixsix"]})
+    (verdict,) = check(half, expect("c").among("\\ud800", "sixsix"))
+    assert (verdict.passed, verdict.certain) == (False, True)
+
+
+def test_types_of_many_parts_are_cut_whatever_their_order() -> None:
+    column = profile({"a": [1]})["a"]
+    parts = [Profile({"a": replace(column, dtype=f"Enum(categories=['zz{number}'])")}, 1) for number in range(50)]
+    whole = merge(parts)["a"].dtype
+    assert len(whole) <= 104
+    assert whole.startswith("Enum(categories=['zz0'])")
+    assert whole.endswith(" | …")
+    for grouped in ([merge(parts[:7]), merge(parts[7:])], [merge(parts[30:]), *parts[:30]]):
+        assert merge(grouped)["a"].dtype == whole
+
+
+def test_the_outermost_quantiles_are_the_extremes() -> None:
+    values = np.random.default_rng(0).normal(size=20_001)
+    for known in (profile({"a": values}), merge([profile({"a": values[:9]}), profile({"a": values[9:]})])):
+        numbers = Profile.from_bytes(known.to_bytes())["a"].numbers
+        assert numbers is not None
+        assert numbers.quantiles.quantiles([0, 1]).tolist() == [values.min(), values.max()]
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "kept.profile"
+    profile({"a": [1]}).save(path)
+    path.chmod(0o600)
+    profile({"a": [2]}).save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_segments_are_lost_where_a_part_has_none() -> None:
+    parts = [profile({"a": [1, 2, 2]}, by="a"), profile({"a": [1, 5]}), profile({"a": []})]
+    for whole in map(merge, itertools.permutations(parts)):
+        assert {value: part.rows for value, part in whole.segments.items()} == {"2": 2, "1": 1, OTHERS: 2}
+        assert (whole.by, whole.segment_slack) == (("a",), 2)
+    with pytest.raises(ValueError, match="these are by: a; b"):
+        merge([profile({"a": [1], "b": [2]}, by=name) for name in "ab"])
+
+
+def test_intervals_of_arrow_are_no_lists() -> None:
+    pa = pytest.importorskip("pyarrow")
+    values = pa.array([(1, 15, -30), None, (1, 15, -30)], pa.month_day_nano_interval())
+    column = profile(pa.table({"a": values}))["a"]
+    assert (column.kind, column.missing, column.distinct_count.estimate) == ("object", 1, 1)
+
+
+def test_names_that_are_written_alike_are_two_columns() -> None:
+    known = profile({"\ud800": [1], "\\ud800": ["x"]})
+    assert {name: column.kind for name, column in known.columns.items()} == {"\\ud800": "integer", "\\ud800.1": "text"}
+    assert Profile.from_bytes(known.to_bytes()) == known
+
+
+def test_renamed_columns_have_their_name_in_segments_too_and_none_is_lost() -> None:
+    known = profile({"a": [1, 2], "b": ["x", "y"]}, by="b")
+    renamed = known.renamed({"a": "b", "b": "a"})
+    assert (renamed.by, {name: column.kind for name, column in renamed.columns.items()}) == (
+        ("a",),
+        {"b": "integer", "a": "text"},
+    )
+    assert [list(part) for part in renamed.segments.values()] == [["b", "a"]] * 2
+    with pytest.raises(ValueError, match="two columns would be called 'b'"):
+        known.renamed({"a": "b"})
+
+
+def test_sets_look_the_same_in_every_process() -> None:
+    source = (
+        "import dataclasses, obs_profiles as o\n"
+        "@dataclasses.dataclass\n"
+        "class Role:\n"
+        "    may: set\n"
+        "tags = {'alpha', 'beta', 'gamma', frozenset({'delta', 'epsilon', ('zeta', frozenset('xyz'))})}\n"
+        "rows = [tags, {'tags': tags}, [tags], (1, {'a': [tags]}), Role(tags), {str(n) for n in range(5_000)}]\n"
+        "p = o.profile({'c': rows}, by='c')\n"
+        "print(sorted(p['c'].frequent.values), sorted(p.segments))"
+    )
+    looks = set()
+    for seed in "123":
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        command = [sys.executable, "-c", source]
+        looks.add(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
+    assert len(looks) == 1
+    inner = "frozenset({'delta', 'epsilon', ('zeta', frozenset({'x', 'y', 'z'}))})"
+    assert f"{{'alpha', 'beta', 'gamma', {inner}}}" in looks.pop()
 
 
 def test_equal_data_makes_equal_bytes_in_every_process() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import zlib
 from typing import Any
 
@@ -243,6 +244,14 @@ def test_a_damaged_file_of_whylogs_is_refused() -> None:
     for length in [*range(4, 200, 7), *range(200, len(data), 501)]:
         with pytest.raises(ProfileFormatError, match="whylogs"):
             Profile.from_bytes(data[:length])
+
+
+def test_a_file_of_whylogs_whose_sketch_has_no_room_is_refused() -> None:
+    data = zlib.decompress(base64.b85decode(KEPT.replace("\n", "")))
+    damaged = re.sub(rb"(\x06\x01\x0f.)\x00\x04", lambda found: found[1] + bytes(2), data, flags=re.DOTALL)
+    assert damaged != data
+    with pytest.raises(ProfileFormatError, match="has room for none"):
+        Profile.from_bytes(damaged)
 
 
 @pytest.mark.parametrize("data", [b"WHY1" + bytes(2), b"WHY1" + bytes(4_000), b"WHY1\x00\x02\x0a\x00"])

@@ -205,3 +205,9 @@ def test_a_value_whose_text_raises_is_told_all_the_same() -> None:
 
     assert as_told(Mute()).endswith("its repr raised ValueError: no>")
     assert [as_told("a"), as_told(3), as_told(10**5000)] == ["a", "3", "<int of about 5,000 digits>"]
+
+
+def test_sets_are_sorted_where_that_is_asked_for() -> None:
+    value = {"b": {10, 2, (frozenset("zyx"),)}, "a": set(range(20_000))}
+    written = "{'b': {(frozenset({'x', 'y', 'z'}),), 10, 2}, 'a': {... 20,000 more}}"
+    assert bounded_repr(value, sort_sets=True) == written

@@ -19,14 +19,14 @@ from obs_profiles.batches import hashes_in, profile_batch
 from obs_profiles.column_profiles import ColumnProfile
 from obs_profiles.columns import columns_of
 from obs_profiles.columns.objects import as_float, is_missing
-from obs_profiles.columns.texts import LONGEST, MASKED
+from obs_profiles.columns.texts import LONGEST
 from obs_profiles.comparison.sequences import number_writer
 from obs_profiles.limits import micros_of, moment_of
 from obs_profiles.sketches import FrequentItems
 from obs_profiles.sketches.hashing import coupons_of_numbers
 from obs_profiles.wording import duration_text, number_text, time_text
 
-__all__ = ["AllowedValues"]
+__all__ = ["AllowedValues", "narrowed"]
 
 _AT_ONCE = 100
 """Values that are profiled together: of no more than that are all kept though each is there but once."""
@@ -87,7 +87,7 @@ class AllowedValues:
                 "lengths": {len(value) for value in values if _is_plain(value)},
             }
         rest = [value for value in values if not _is_plain(value)]
-        rest += _narrowed(rest, dtype)
+        rest += narrowed(rest, dtype)
         found.prepared = [value for value in values if _is_plain(value)] + rest
         groups: dict[str, list[Any]] = {}
         for value in rest:
@@ -146,9 +146,7 @@ class AllowedValues:
         hashed = None if others else self._other_hashes(column)
         if hashed:
             others = [f"{plural(hashed, 'other value')}, of which no more is known"]
-        # Two secrets look alike once they are masked.
-        masked = any(MASKED in value for value in (column.texts.frequent.values if column.texts else ()))
-        doubt = doubt or (masked and hashed is None)
+        doubt = doubt or (column.holds_texts_alike and hashed is None)
         complete = hashed == 0 or not any(items.missed for items, _ in tables.values())
         return others, complete, bool(others) or not doubt
 
@@ -214,7 +212,7 @@ def _is_plain(value: Any) -> bool:
     return type(value) is str and value.isascii() and len(value) <= LONGEST
 
 
-def _narrowed(values: Iterable[Any], dtype: str) -> list[Any]:
+def narrowed(values: Iterable[Any], dtype: str) -> list[Any]:
     """Return Python's numbers as a column of few bits has them: numpy, pandas and polars compare them as such."""
     widths = {int(bits or 8 * int(size)) for bits, size in _NARROW.findall(dtype.lower())}
     plain = [value for value in values if type(value) is float or (type(value) is int and abs(value) < 1 << 1023)]

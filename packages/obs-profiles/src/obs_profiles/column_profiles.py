@@ -6,13 +6,13 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from obs_core.secrets import mask
-from obs_profiles.columns.texts import MASKED
+from obs_profiles.columns.objects import as_float
+from obs_profiles.columns.texts import may_be_several
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
 from obs_profiles.sketches.numbers import least_of, most_of
 
@@ -23,6 +23,9 @@ __all__ = ["ColumnProfile", "DistinctCount", "NumberProfile", "TextProfile", "Ti
 
 _COUNTED = ("integer", "number", "text")
 """Kinds of which each value is known by itself: times are known to the microsecond, and objects by their looks."""
+
+_LONGEST, _MORE = 100, "…"
+"""Characters of joined texts, and what stands for those that have no room."""
 
 _HASHED_APART = ({"boolean", "integer", "number", "text"}, {"bytes"}, {"time"}, {"duration"})
 """Types of which two values that differ have hashes that differ, but for chance: a text and bytes may have one."""
@@ -68,6 +71,9 @@ class NumberProfile:
     moments: Moments
     quantiles: QuantileSketch
     frequent: FrequentItems
+
+    def __post_init__(self) -> None:
+        self.quantiles.ends = as_float(self.least), as_float(self.most)
 
     @classmethod
     def merged(cls, parts: Sequence[NumberProfile], *, capacity: int) -> NumberProfile:
@@ -256,7 +262,7 @@ class ColumnProfile:
     def _all_different_by_table(self) -> bool | None:
         """Tell by the frequent values, if those are of one kind that is known by value."""
         counts = self.frequent
-        if counts is None or len(self.types) != 1 or self.kind not in _COUNTED or self._holds_masked:
+        if counts is None or len(self.types) != 1 or self.kind not in _COUNTED or self.holds_texts_alike:
             return None
         if len(counts) and int(counts.counts.max()) > 1:
             return False
@@ -264,9 +270,9 @@ class ColumnProfile:
         return True if at_most <= 1 else None
 
     @property
-    def _holds_masked(self) -> bool:
-        """Whether some texts that are counted as one may have differed, since secrets in them are masked."""
-        return self.texts is not None and any(MASKED in text for text in self.texts.frequent.values)
+    def holds_texts_alike(self) -> bool:
+        """Whether some texts that are counted as one may have differed: secrets are masked, no UTF-8 is escaped."""
+        return self.texts is not None and any(map(may_be_several, self.texts.frequent.values))
 
     @property
     def distinct_count(self) -> DistinctCount:
@@ -300,7 +306,7 @@ class ColumnProfile:
         if self.types.keys() == {"boolean"}:
             return int(self.true > 0) + int(self.types["boolean"] > self.true)
         if self.types.keys() == {"text"} and self.texts:
-            return None if self.texts.frequent.missed or self._holds_masked else len(self.texts.frequent)
+            return None if self.texts.frequent.missed or self.holds_texts_alike else len(self.texts.frequent)
         if not self.types.keys() <= {"integer", "number"} or (self.numbers and self.numbers.frequent.missed):
             return None
         signs = [count for count in (self.negative_infinite, self.infinite - self.negative_infinite) if count]
@@ -346,5 +352,9 @@ def by_count(types: Mapping[str, int]) -> dict[str, int]:
 
 def _joined(texts: Iterable[str]) -> str:
     """Join texts that differ, in an order that does not depend on that of the parts."""
-    parts: set[str] = reduce(lambda known, text: known | set(text.split(" | ")), set(texts), set())
-    return " | ".join(sorted(parts - {""}))
+    parts = {part for text in set(texts) for part in text.split(" | ")} - {""}
+    kept = sorted(parts - {_MORE})
+    ends = np.cumsum([len(part) + len(" | ") for part in kept])
+    # The first ones that have room together: of parts whose own last ones were left out that is the same.
+    room = max(1, int(np.searchsorted(ends, _LONGEST + len(" | "), side="right")))
+    return " | ".join(kept[:room] + [_MORE] * (len(kept) > room or _MORE in parts))

@@ -16,6 +16,7 @@ from obs_core.values.hints import parts_of
 from obs_profiles.columns import is_frame
 from obs_profiles.comparison import DEFAULT_THRESHOLD, Drift, Thresholds, check_thresholds, drift
 from obs_profiles.expectations import Checked, Expectation, check, expectations_of
+from obs_profiles.files.bounds import check_profile
 from obs_profiles.pages import checked_html, drift_html, not_compared_html, profile_html
 from obs_profiles.places import (
     RESULT,
@@ -391,6 +392,8 @@ class profile_data(TaskDecorator):
         call, artifact = seen.call, f"data profile: {place.name}"
         seen.saw(place)
         known = profile_by(place.data, self._by)
+        if self._on_drift is not None:
+            check_profile(known)  # of one that cannot be kept the next call would know nothing
         seen.columns.update(known.columns)
         checked = check(known, self._expected_of(place))
         reference, problem = self._reference_of(call, place, artifact)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, overload
 
-from obs_profiles.allowed_values import AllowedValues
+from obs_profiles.allowed_values import AllowedValues, narrowed
 from obs_profiles.column_profiles import ColumnProfile, NumberProfile
 from obs_profiles.comparison.sequences import number_writer
 from obs_profiles.expected import Expectation, Verdict, expected_text
@@ -246,15 +246,16 @@ def _verdict_on(column: ColumnProfile, expected: Expectation, may_be_empty: _May
     found = _MEASURES[expected.measure](column, expected)
     if found is None:
         return Verdict(expected, False, True, f"no values of which there is one: {column.kind}")
-    return _within(expected, found, _writer(expected, column))
+    in_values = expected.measure in ("mean", "quantile")
+    return _within(expected, found, _writer(expected, column), column.dtype if in_values else "")
 
 
 def _writer(expected: Expectation, column: ColumnProfile) -> Callable[[float], str]:
     return value_writer(expected.limits, names=number_writer(column) is digits_text)
 
 
-def _within(expected: Expectation, found: _Found, write: Callable[[float], str]) -> Verdict:
-    low, high = _numbers(expected)
+def _within(expected: Expectation, found: _Found, write: Callable[[float], str], dtype: str = "") -> Verdict:
+    low, high = _numbers(expected, dtype)
     passed = low <= found.value <= high
     # The true value is somewhere in between: it is certain if both ends are on the same side as the estimate.
     inside = low <= found.least and found.most <= high
@@ -267,10 +268,16 @@ def _within(expected: Expectation, found: _Found, write: Callable[[float], str])
     return Verdict(expected, passed, inside or outside, about + text)
 
 
-def _numbers(expected: Expectation) -> tuple[float, float]:
-    """Return the limits as numbers: of moments, microseconds since 1970."""
+def _numbers(expected: Expectation, dtype: str) -> tuple[float, float]:
+    """Return the limits as numbers: of moments, microseconds since 1970.
+
+    Args:
+        expected: What has limits.
+        dtype: What the column of the limited values is called: one of few bits has no 0.1, but what is nearest to it.
+    """
     low, high = (micros_of(limit) if isinstance(limit, datetime.datetime) else limit for limit in expected.limits)
-    return -math.inf if low is None else low, math.inf if high is None else high
+    least = -math.inf if low is None else min([low, *narrowed([low], dtype)])
+    return least, math.inf if high is None else max([high, *narrowed([high], dtype)])
 
 
 def _between(expected: Expectation, column: ColumnProfile) -> Verdict:
@@ -281,7 +288,7 @@ def _between(expected: Expectation, column: ColumnProfile) -> Verdict:
         kinds = ("duration",) if column.kind == "duration" else ("integer", "number")
     others = [f"{count:,} {kind}" for kind, count in column.types.items() if kind not in kinds]
     ends = _ends(column, kinds[0])
-    low, high = _numbers(expected)
+    low, high = _numbers(expected, column.dtype)
     write = _writer(expected, column)
     texts = [" to ".join(found_text(end, expected.measure, expected.limits, write) for end in ends)] if ends else []
     passed = not others and ends is not None and low <= ends[0] and ends[1] <= high

@@ -30,7 +30,8 @@ def merged(parts: Sequence[P], *, capacity: int, most_segments: int = MOST_SEGME
     names = list(parts[0].columns)
     if any(list(part.columns) != names for part in parts):
         names = sorted(columns)
-    by = parts[0].by if all(part.by == parts[0].by for part in parts) else ()
+    by_names = {part.by for part in parts if part.by}
+    by = by_names.pop() if len(by_names) == 1 else ()
     segments, slack = _merged_segments(parts, capacity, most_segments) if by else ({}, 0)
     return type(parts[0])(
         {name: ColumnProfile.merged(columns[name], capacity=capacity) for name in names},
@@ -50,7 +51,7 @@ def _merged_segments(parts: Sequence[P], capacity: int, most: int) -> tuple[dict
     """
     found: dict[str, list[P]] = {}
     for part in parts:
-        for value, segment in part.segments.items():
+        for value, segment in _segments_of(part).items():
             found.setdefault(value, []).append(segment)
     others = found.pop(OTHERS, [])
     rows = {value: sum(segment.rows for segment in segments) for value, segments in found.items()}
@@ -63,18 +64,24 @@ def _merged_segments(parts: Sequence[P], capacity: int, most: int) -> tuple[dict
     return made | ({OTHERS: merged(others, capacity=capacity)} if others else {}), slack
 
 
+def _segments_of(part: P) -> Mapping[str, P]:
+    """Return the segments of a part; all rows of one that was made without are among the others."""
+    return part.segments if part.by or not part.rows else {OTHERS: part}
+
+
 def _slack(parts: Sequence[PlainProfile], rows: Mapping[str, int], least: int) -> int:
     """Return how many rows a segment may lack; one that is none has so many more than the least of them at most."""
     unknown = 0  # rows, in all parts, of a value that no part has a segment of
     lacking = dict.fromkeys(rows, 0)
     for part in parts:
-        of_others = part.segments.get(OTHERS)
-        named = [segment.rows for value, segment in part.segments.items() if value not in (OTHERS, MISSING)]
+        segments = _segments_of(part)
+        of_others = segments.get(OTHERS)
+        named = [segment.rows for value, segment in segments.items() if value not in (OTHERS, MISSING)]
         hidden = (
             0 if of_others is None else min(of_others.rows, min(named, default=of_others.rows) + part.segment_slack)
         )
         unknown += hidden
         for value in rows:
-            lacking[value] += part.segment_slack if value in part.segments else hidden
+            lacking[value] += part.segment_slack if value in segments else hidden
     lacking.pop(MISSING, None)  # rows without a value are never among the others
     return max([0, unknown - least, *lacking.values()])

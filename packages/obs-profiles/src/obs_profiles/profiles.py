@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from obs_core.secrets import mask
 from obs_profiles.column_profiles import ColumnProfile, DistinctCount, NumberProfile, TextProfile, TimeProfile
 from obs_profiles.damage import ProfileFormatError
 from obs_profiles.files.reading import is_profile, read
-from obs_profiles.files.writing import written
+from obs_profiles.files.writing import content_of, written
 from obs_profiles.merging import merged
 from obs_profiles.plain_profiles import PlainProfile
 from obs_profiles.sketches.frequent import CAPACITY
@@ -53,7 +56,7 @@ class Profile(PlainProfile):
         return merge([self, other])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Profile) and self.to_bytes() == other.to_bytes()
+        return isinstance(other, Profile) and content_of(self) == content_of(other)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -69,7 +72,11 @@ class Profile(PlainProfile):
         return profile_html(self)
 
     def to_bytes(self) -> bytes:
-        """Write the profile; docs/profiles.md tells how. `from_bytes` reads it."""
+        """Write the profile; docs/profiles.md tells how. `from_bytes` reads it.
+
+        Raises:
+            ProfileFormatError: It is larger than what a file takes, as that of 100,000 columns is.
+        """
         return written(self)
 
     @staticmethod
@@ -87,9 +94,10 @@ class Profile(PlainProfile):
         A process that ends meanwhile leaves the file as it was, and so does a full disk.
 
         Args:
-            path: The file; one that is there is replaced.
+            path: The file; one that is there is replaced, and its permissions are kept.
 
         Raises:
+            ProfileFormatError: It is larger than what a file takes, as that of 100,000 columns is.
             OSError: It cannot be written.
 
         Examples:
@@ -98,7 +106,15 @@ class Profile(PlainProfile):
         target = os.path.realpath(path)  # of a link, what it leads to is replaced
         scratch = Path(f"{target}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
         try:
-            scratch.write_bytes(self.to_bytes())
+            mode: int | None = stat.S_IMODE(os.stat(target).st_mode)
+        except FileNotFoundError:
+            mode = None
+        try:
+            # Never more open than what it replaces, not even while it is written.
+            with open(scratch, "xb", opener=partial(os.open, mode=0o666 if mode is None else mode)) as file:
+                file.write(self.to_bytes())
+            if mode is not None:
+                scratch.chmod(mode)
             scratch.replace(target)
         except BaseException:
             scratch.unlink(missing_ok=True)
@@ -126,14 +142,22 @@ class Profile(PlainProfile):
         return {name: _summary(column) for name, column in self.columns.items()}
 
     def renamed(self, names: Mapping[str, str]) -> Profile:
-        """Return the same profile with other names of columns."""
-        columns = {names.get(name, name): column for name, column in self.columns.items()}
-        columns = {name: replace(column, name=name) for name, column in columns.items()}
+        """Return the same profile with other names of columns, also in its segments.
+
+        Raises:
+            ValueError: Two columns would have one name.
+        """
+        columns: dict[str, ColumnProfile] = {}
+        for name, column in self.columns.items():
+            new = names.get(name, name)
+            if new in columns:
+                raise ValueError(f"two columns would be called {mask(new)!r}: rename the other one, too")
+            columns[new] = replace(column, name=new)
         return Profile(
             columns,
             self.rows,
-            segments=self.segments,
-            by=self.by,
+            segments={value: segment.renamed(names) for value, segment in self.segments.items()},
+            by=tuple(names.get(name, name) for name in self.by),
             made=self.made,
             segment_slack=self.segment_slack,
         )
@@ -167,11 +191,13 @@ def merge(profiles: Iterable[Profile | str | os.PathLike[str]]) -> Profile:
         profiles: The parts, or the paths of their files, also of whylogs. They stay as they are.
 
     Returns:
-        The profile of all rows. A column that a part lacks is one of the parts that have it.
+        The profile of all rows. A column that a part lacks is one of the parts that have it. The rows of a part that
+        was profiled without `by` are among all others, if the other parts have segments.
 
     Raises:
         TypeError: There is something else among them.
-        ValueError: There are none, or a file is no profile (`ProfileFormatError`).
+        ValueError: There are none; some are by other columns than others; or a file is no profile
+            (`ProfileFormatError`).
 
     Examples:
         >>> whole = merge(profile(frame) for frame in pd.read_csv("flights.csv", chunksize=100_000))
@@ -182,6 +208,10 @@ def merge(profiles: Iterable[Profile | str | os.PathLike[str]]) -> Profile:
     parts = [_part(part) for part in profiles]
     if not parts:
         raise ValueError("there are no profiles to merge")
+    by = {part.by for part in parts if part.by}
+    if len(by) > 1:
+        named = "; ".join(sorted(mask(", ".join(names)) for names in by))
+        raise ValueError(f"profiles to merge must be by the same columns, or segments are lost; these are by: {named}")
     return merged(parts, capacity=CAPACITY) if len(parts) > 1 else parts[0]
 
 

@@ -112,9 +112,11 @@ def _text(value: Any) -> str:
     try:
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # integers beside missing ones are floats to pandas
+        kind: Any = type(value)
+        plain = isinstance(value, str | int | float)
         text = str.__str__(value) if isinstance(value, str) else str(value)
-        if not isinstance(value, str) and " at 0x" in text:
-            text = look(value)  # an address in memory is another one in each process
+        if not plain and (kind.__str__ is object.__str__ or " at 0x" in text):
+            text = look(value)  # an address in memory, and a set's order, is another one in each process
     except BaseException as error:
         let_pass(error)
         text = look(value)

@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _MOST_ITEMS = 200
+_MOST_SORTED = 10_000
 _DEEPEST = 12
 _LONGEST_TEXT = 2_000
 _LONGEST_MESSAGE = 500
@@ -55,13 +56,15 @@ _AROUND_OTHERS = frozenset((UserDict.__repr__, UserList.__repr__, MappingProxyTy
 _TEXTS = (str.__repr__, bytes.__repr__, bytearray.__repr__)
 
 
-def bounded_repr(value: object, limit: int = 20_000, *, lines: bool = False) -> str:
+def bounded_repr(value: object, limit: int = 20_000, *, lines: bool = False, sort_sets: bool = False) -> str:
     """Write a value as `repr` does, but bounded: in length, depth and in the number of items looked at.
 
     Args:
         value: Anything: containers that hold themselves or millions of items, objects whose `repr` raises.
         limit: The most characters.
         lines: Write each item of the outermost container on a line of its own.
+        sort_sets: Sort what sets hold by how it is written: their own order is another one in each process. Of one of
+            more than 10,000 items only their number is written.
 
     Returns:
         Text in which ``...`` and "N more" tell what was left out.
@@ -71,7 +74,7 @@ def bounded_repr(value: object, limit: int = 20_000, *, lines: bool = False) -> 
         '[0, 1, 2, 3,...'
     """
     try:
-        return limited(lambda: _joined(_pieces(value, _Nest(lines)), limit))
+        return limited(lambda: _joined(_pieces(value, _Nest(lines, sort_sets)), limit))
     except BaseException as error:
         let_pass(error)
         return untold(value, error)
@@ -118,14 +121,21 @@ def _joined(pieces: Iterator[str], limit: int) -> str:
 class _Nest:
     """Where in the value the writing is: which containers are around it."""
 
-    __slots__ = ("around", "lines")
+    __slots__ = ("around", "lines", "sort_sets")
 
-    def __init__(self, lines: bool) -> None:
+    def __init__(self, lines: bool, sort_sets: bool) -> None:
         self.lines = lines
+        self.sort_sets = sort_sets
         self.around: list[int] = []
 
     def refuses(self, value: object) -> bool:
         return len(self.around) >= _DEEPEST or id(value) in self.around
+
+    def within(self, value: object) -> _Nest:
+        """Begin to write an item of a container by itself."""
+        inner = _Nest(False, self.sort_sets)
+        inner.around = [*self.around, id(value)]
+        return inner
 
     def line_break(self) -> str:
         return "\n    " if self.lines and len(self.around) == 1 else ""
@@ -150,8 +160,17 @@ def _sequence(value: Any, brackets: tuple[str, str], nest: _Nest) -> Iterator[st
     first, last = brackets
     if isinstance(value, tuple) and len(value) == 1:
         last = f",{last}"
+    if nest.sort_sets and isinstance(value, set | frozenset):
+        shown = _sorted_items(value, nest)
+        return _container(value, first, map(iter, ([text] for text in shown)), last, nest, len(value) - len(shown))
     items = (_pieces(item, nest) for item in list(islice(iter(value), _MOST_ITEMS)))
     return _container(value, first, items, last, nest, len(value) - _MOST_ITEMS)
+
+
+def _sorted_items(value: set[Any] | frozenset[Any], nest: _Nest) -> list[str]:
+    if len(value) > _MOST_SORTED or nest.refuses(value):
+        return []
+    return sorted(_joined(_pieces(item, nest.within(value)), _LONGEST_TEXT) for item in list(value))[:_MOST_ITEMS]
 
 
 def _mapping(value: Any, brackets: tuple[str, str], nest: _Nest) -> Iterator[str]:
@@ -188,11 +207,12 @@ def _container(
     nest.around.append(id(value))
     gap = nest.line_break()
     yield first
+    index = -1
     for index, item in enumerate(items):
         yield f",{gap or ' '}" if index else gap
         yield from item
     if more > 0:
-        yield f",{gap or ' '}... {more:,} more"
+        yield f"{'' if index < 0 else ','}{gap or ' ' * (index >= 0)}... {more:,} more"
     nest.around.pop()
     yield f"\n{last}" if gap else last
 

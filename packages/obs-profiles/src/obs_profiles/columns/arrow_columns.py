@@ -82,6 +82,8 @@ def _read(column: Any, dtype: str) -> ColumnValues:
         return _read_texts(column, dtype, "text")
     if _is_a(kind, "is_binary", "is_large_binary", "is_binary_view", "is_fixed_size_binary"):
         return _read_texts(column, dtype, "bytes")
+    if _is_a(kind, "is_interval"):  # as Python has them they are tuples of three numbers, and no lists
+        return read_objects([value and _Shown(repr(value)) for value in python_values(column)], dtype)
     return read_objects(python_values(column), dtype)
 
 
@@ -103,6 +105,16 @@ def _refuse_damaged(column: Any, *, full: bool) -> None:
         if "UTF8" not in str(error):
             problem = str(error)[:LONGEST_PROBLEM]
             raise ProfileFormatError(f"a column of {column.type} is damaged: {problem}") from error
+
+
+class _Shown:
+    """Stands for a value of which it is known how it looks."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
 
 
 class _Unreadable:

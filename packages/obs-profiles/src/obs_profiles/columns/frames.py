@@ -138,9 +138,10 @@ def unique_names(names: Iterable[Any]) -> list[str]:
 
     Secrets in them are masked.
     """
-    texts = [" / ".join(map(_name, name)) if isinstance(name, tuple) else _name(name) for name in names]
+    # What becomes one text when it is written must differ before.
+    texts = [storable(" / ".join(map(_name, name)) if isinstance(name, tuple) else _name(name)) for name in names]
     if len(set(texts)) == len(texts):
-        return [storable(text) for text in texts]
+        return texts
     taken, seen = set(texts), set[str]()
     numbers: dict[str, int] = {}
     for place, text in enumerate(texts):
@@ -152,7 +153,7 @@ def unique_names(names: Iterable[Any]) -> list[str]:
             texts[place] = f"{text}.{number}"
             taken.add(texts[place])
         seen.add(text)
-    return [storable(text) for text in texts]
+    return texts
 
 
 def _name(value: Any) -> str:
@@ -221,7 +222,7 @@ def _sequences(frame: Mapping[Any, Any]) -> dict[Any, Any]:
     """
     columns = {name: _sequence(name, values) for name, values in frame.items()}
     if len({len(values) for values in columns.values()}) > 1:
-        named = ", ".join(f"{name}: {len(values)}" for name, values in list(columns.items())[:5])
+        named = ", ".join(f"{_name(name)}: {len(values)}" for name, values in list(columns.items())[:5])
         raise ValueError(f"columns must have one length; these have several: {named}")
     return columns
 
@@ -238,7 +239,7 @@ def rows_of(column: Any, rows: slice | NDArray[np.int64]) -> Any:
 def _sequence(name: Any, values: Any) -> Any:
     has_columns = hasattr(type(values), "columns")  # a frame of any library, or a profile, which yields their names
     if has_columns or isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise TypeError(f"column {name!r} is a sequence of values, not {type(values).__name__}")
+        raise TypeError(f"column {_name(name)!r} is a sequence of values, not {type(values).__name__}")
     return values if _library_of(values) or isinstance(values, np.ndarray | list) else list(values)
 
 

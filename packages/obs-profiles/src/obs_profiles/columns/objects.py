@@ -359,12 +359,12 @@ def _is_small(value: Any) -> bool:
 
 
 def look(value: Any) -> str:
-    """Write how a value looks, the same in each process: an address in memory is none of its content."""
+    """Write how a value looks, the same in each process: no address in memory, no order of a set."""
     kind: Any = type(value)
     try:
         if kind.__repr__ is object.__repr__:
             return f"<{kind.__module__}.{kind.__qualname__}>"
-        text = str(bounded_repr(value, _LONGEST)).encode("utf-8", "backslashreplace").decode()
+        text = str(bounded_repr(value, _LONGEST, sort_sets=True)).encode("utf-8", "backslashreplace").decode()
         return _ADDRESS.sub("", text)
     except BaseException as error:  # of a type that does not even tell its name
         let_pass(error)

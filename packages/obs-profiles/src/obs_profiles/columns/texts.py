@@ -14,13 +14,13 @@ from obs_core.secrets import mask, masked_text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LONGEST", "MASKED", "PackedTexts"]
+__all__ = ["LONGEST", "PackedTexts", "may_be_several"]
 
 LONGEST = 100
 """Bytes of a text that profiles keep."""
 
-MASKED = "***"
-"""What stands in place of a secret: texts that hold it may have differed."""
+_STANDS_FOR_OTHERS = re.compile(r"\*\*\*|\\x[89a-f][0-9a-f]|\\ud[89a-f][0-9a-f]{2}")
+"""What stands in place of a secret, and of what is no UTF-8: texts that hold it may have differed."""
 
 _HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 """Half of a surrogate pair, as `PackedTexts.of` keeps it."""
@@ -113,6 +113,11 @@ class PackedTexts:
         if not len(self.starts):
             return self.data[:0]
         return self.data[int(self.starts.min()) : int((self.starts + self.lengths).max())]
+
+
+def may_be_several(text: str) -> bool:
+    """Tell whether texts that differ may all be kept as this one."""
+    return _STANDS_FOR_OTHERS.search(text) is not None
 
 
 def _named_half(half: re.Match[bytes]) -> bytes:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from obs_profiles.column_profiles import ColumnProfile, NumberProfile
-from obs_profiles.columns.texts import LONGEST, MASKED, PackedTexts
+from obs_profiles.columns.texts import LONGEST, PackedTexts, may_be_several
 from obs_profiles.comparison.distance import distance_between
 from obs_profiles.comparison.sequences import number_writer
 from obs_profiles.sketches.hashing import coupons_of, coupons_of_numbers, hashes_of_texts
@@ -324,7 +324,7 @@ class _Counted:
 
 
 def _is_whole(text: str) -> bool:
-    return "\\" not in text and MASKED not in text and len(text.encode()) <= LONGEST
+    return not may_be_several(text) and len(text.encode()) <= LONGEST
 
 
 def _common_values(one: _Counted, other: _Counted) -> list[tuple[Any, float, float]]:

@@ -51,6 +51,8 @@ def read_kll(data: bytes) -> KllSketch:
         number = np.frombuffer(data, "<f8", 1, 8)
         return KllSketch(QuantileSketch([_finite(number)]), 1, float(number[0]), float(number[0]))
     k = _unpack("<H", data, 4)
+    if not k:
+        raise ValueError("a KLL sketch that holds numbers has room for none")
     count = _unpack("<Q", data, 8)
     levels = data[18]
     place = 4 * data[0]

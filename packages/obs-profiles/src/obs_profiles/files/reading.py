@@ -13,6 +13,7 @@ import numpy as np
 from obs_profiles.column_profiles import ColumnProfile, NumberProfile, TextProfile, TimeProfile
 from obs_profiles.damage import ProfileFormatError
 from obs_profiles.files.arrays import unpacked_floats, unpacked_integers
+from obs_profiles.files.bounds import most_columns, most_inflated
 from obs_profiles.files.records import (
     MAGIC,
     MOST,
@@ -38,25 +39,12 @@ __all__ = ["is_profile", "read"]
 P = TypeVar("P", bound=PlainProfile)
 
 _WHYLOGS = b"WHY1"
-_MOST = 1 << 29
-"""Bytes that a profile is inflated to at most: a small file must not fill the memory. 10,000 columns have 70 MB."""
-
-_SMALL_MOST, _MOST_RATIO = 24 << 20, 32
-"""Bytes that a small file is inflated to at most, and a larger one for each of its own: a profile of 10,000 constant
-columns has 5 MB in 37 kB, others have six times their file."""
-
-_FEW_COLUMNS, _LEAST_OF_A_COLUMN = 4096, 2
-"""Columns that a small file may have, and how many bytes each further one takes of a file at least."""
-
-_MOST_COLUMNS = 1 << 19
-"""Columns of a profile and all of its segments: 10,000 of it and of each of 51 are fewer."""
-
 _DAMAGES = (
     zlib.error,
     msgspec.MsgspecError,
     ValueError,
     IndexError,
-    OverflowError,
+    ArithmeticError,
     RecursionError,
     TypeError,
     struct.error,
@@ -93,8 +81,7 @@ def read(data: bytes, kind: type[P]) -> P:
         )
     try:
         inflate = zlib.decompressobj()
-        most = min(_MOST, max(_SMALL_MOST, _MOST_RATIO * len(data)))
-        content = inflate.decompress(data[len(MAGIC) + 1 :], most)
+        content = inflate.decompress(data[len(MAGIC) + 1 :], most_inflated(len(data)))
         if not inflate.eof:
             raise ProfileFormatError(f"this profile of {len(data):,} bytes is cut off, or too large")
         if inflate.unused_data:
@@ -119,7 +106,7 @@ def _read_whylogs(data: bytes, kind: type[P]) -> P:
 
 
 def _profile(record: ProfileRecord, size: int, kind: type[P]) -> P:
-    most = min(_MOST_COLUMNS, _FEW_COLUMNS + size // _LEAST_OF_A_COLUMN)
+    most = most_columns(size)
     columns = len(record.columns)
     parts = []
     for value, content in record.segments.items():

@@ -10,6 +10,8 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
+from obs_profiles.files.bounds import MOST_COLUMNS, MOST_NAMES, MOST_SEGMENTS
+
 __all__ = [
     "MAGIC",
     "MOST",
@@ -42,8 +44,8 @@ FrequentNumbers = Annotated[list[int | float], Meta(max_length=8192)]
 Sampled = Annotated[list[str], Meta(max_length=256)]
 SampledPlaces = Annotated[list[Annotated[int, Meta(ge=0, lt=256)]], Meta(max_length=256)]
 Types = Annotated[dict[str, Count], Meta(max_length=64)]
-Names = Annotated[list[str], Meta(max_length=64)]
-Segments = Annotated[dict[str, Raw], Meta(max_length=256)]
+Names = Annotated[list[str], Meta(max_length=MOST_NAMES)]
+Segments = Annotated[dict[str, Raw], Meta(max_length=MOST_SEGMENTS)]
 HugeInteger = Annotated[str, Meta(pattern="^-?[0-9]{1,309}$")]
 """An integer that has no 64 bits."""
 
@@ -134,7 +136,7 @@ class ColumnRecord(Struct, frozen=True, omit_defaults=True):
     sizes: NumberRecord | None = None
 
 
-Columns = Annotated[list[ColumnRecord], Meta(max_length=1 << 16)]
+Columns = Annotated[list[ColumnRecord], Meta(max_length=MOST_COLUMNS)]
 
 
 class SegmentRecord(Struct, frozen=True, omit_defaults=True):

@@ -52,9 +52,12 @@ class QuantileSketch:
         certain: By how many ranks a rank may be wrong for certain.
         merges: The sum of squares of what merging may have added to that, half of it up and half of it down.
         worst: The sum of what merging may have added.
+
+    Attributes:
+        ends: The smallest and the largest number, where they are known beside the sketch, which may have lost both.
     """
 
-    __slots__ = ("_cumulated", "certain", "levels", "merges", "worst")
+    __slots__ = ("_cumulated", "certain", "ends", "levels", "merges", "worst")
 
     def __init__(
         self, levels: Sequence[NDArray[np.float64]] = (), certain: float = 0.0, merges: float = 0.0, worst: float = 0.0
@@ -63,6 +66,7 @@ class QuantileSketch:
         self.certain = certain
         self.merges = merges
         self.worst = worst
+        self.ends: tuple[float, float] | None = None
         self._cumulated: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
 
     @classmethod
@@ -166,7 +170,10 @@ class QuantileSketch:
         if not len(items):
             return np.full(wanted.shape, math.nan)
         places = np.minimum(np.searchsorted(ends, wanted * ends[-1], side="left"), len(items) - 1)
-        return np.asarray(items[places], np.float64)
+        found = np.asarray(items[places], np.float64)
+        if self.ends is not None:
+            found = np.where(wanted <= 0, self.ends[0], np.where(wanted >= 1, self.ends[1], found))
+        return found
 
     def _ordered(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return all numbers, ascending, and for how many each and those before it stand."""
