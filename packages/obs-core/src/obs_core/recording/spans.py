@@ -256,7 +256,11 @@ class span:
         return self.adopter if self.outside is None else self.outside
 
     def stands_in(self, around: Scope | None) -> None:
-        """Stand in something else from now on: what was around it has ended."""
+        """Stand in something else from now on: what was around it has ended.
+
+        Args:
+            around: What is still open; None outside of any execution.
+        """
         self.adopter = _Former(self.parent.number, self.task)  # it is written once more, under the same parent
         self.outside = around
 
