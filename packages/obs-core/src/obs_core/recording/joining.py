@@ -55,7 +55,11 @@ class RemoteSpan:
         return self.task.over
 
     def stands_in(self, around: Scope | None) -> None:
-        """Stand in something else from now on: what was around it has ended."""
+        """Stand in something else from now on: what was around it has ended.
+
+        Args:
+            around: What is still open; None outside of any execution.
+        """
         self.outside = around
 
 

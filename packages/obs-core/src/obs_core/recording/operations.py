@@ -201,7 +201,11 @@ class Operation:
         self.outside: Scope | None = None
 
     def stands_in(self, around: Scope | None) -> None:
-        """Stand in something else from now on: what was around it has ended."""
+        """Stand in something else from now on: what was around it has ended.
+
+        Args:
+            around: What is still open; None outside of any execution.
+        """
         self.outside = around
 
     @property
