@@ -90,7 +90,7 @@ def test_an_execution_that_went_well_can_be_asked_too(serve: Callable[..., Any],
 def test_without_a_good_run_one_chooses(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
     first, second = record(2, broken=True), record(3, broken=True)
     page = open_page(f"{serve().url}executions/{second}/changes")
-    expect(page.get_by_role("status").filter(has_text="there is no last good run")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="no earlier good run of this name")).to_be_visible()
     page.locator(".executions .names a").first.click()
     expect(page).to_have_url(re.compile(f"left={first}&right={second}"))
     expect(row(page, "input", "fit's rows")).to_contain_text("3")
