@@ -315,7 +315,7 @@ def shown_fields(value: object) -> dict[str, Any] | None:
         None for anything else.
     """
     form: Any = type(value).__repr__
-    owner: Any = next((each for each in type(value).__mro__ if "__repr__" in vars(each)), object)
+    owner = _owner_of_repr(type(value))
     made_in = getattr(getattr(form, "__code__", None), "co_filename", "")
     if hasattr(owner, "_fields") and getattr(form, "__module__", "") == "collections":
         return {name: getattr(value, name, None) for name in owner._fields}
@@ -331,6 +331,13 @@ def shown_fields(value: object) -> dict[str, Any] | None:
         known = type(value).model_fields.items()  # type: ignore[attr-defined]
         return {name: getattr(value, name, None) for name, field in known if field.repr}
     return None
+
+
+def _owner_of_repr(kind: type) -> Any:
+    for each in kind.__mro__:  # no generator: what a signal raises while one is closed is lost
+        if "__repr__" in vars(each):
+            return each
+    return object
 
 
 def _is_generated_by_dataclasses(form: Any) -> bool:
