@@ -173,7 +173,8 @@ def _calls(error: BaseException) -> list[TracebackType]:
 def _is_handler(frame: FrameType) -> bool:
     """Tell whether a call was given its caller's frame, as signal handlers are."""
     caller = frame.f_back
-    if caller is None:
+    # Before Python 3.13, a frame keeps the locals that are asked for: a circle with the error that one of ours caught.
+    if caller is None or frame.f_code.co_filename.startswith(_OBS):
         return False
     given = frame.f_locals
     names = frame.f_code.co_varnames[: _parameters(frame)]
@@ -182,6 +183,9 @@ def _is_handler(frame: FrameType) -> bool:
         if value is caller or (type(value) is tuple and any(each is caller for each in value)):
             return True
     return False
+
+
+_OBS = __file__.removesuffix("interruptions.py")
 
 
 def _parameters(frame: FrameType) -> int:
