@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import contextlib
 import decimal
 import functools
 import signal
@@ -51,7 +52,54 @@ def raise_timeout(signum, frame):
     raise Timeout("exceeded maximum timeout value (1 seconds)")
 
 
+def raise_after_a_walk(signum, frame):
+    """As handlers that log where the program is."""
+    while frame is not None:
+        frame = frame.f_back
+    raise Timeout("walked")
+
+
+def raise_after_deleting(signum, frame):
+    del signum, frame
+    raise Timeout("deleted")
+
+
+def raise_after_rebinding(*args):
+    args = args[0]
+    raise Timeout(f"got signal {args}")
+
+
+def logged(function):
+    @functools.wraps(function)
+    def call(*args):
+        first, *args = args
+        return function(first, *args)
+
+    return call
+
+
+class Deletes:
+    def __call__(self, signum, frame):
+        del frame
+        raise_later(signum)
+
+    def handle(self, *args):
+        del args
+        raise_later(0)
+
+
+def raise_later(signum):
+    raise Timeout(f"got signal {signum}")
+
+
 HANDLERS = {
+    "a function that walks the stack": (raise_after_a_walk, Timeout),
+    "a function that deletes its arguments": (raise_after_deleting, Timeout),
+    "a function that rebinds its arguments": (raise_after_rebinding, Timeout),
+    "a decorated function": (logged(raise_after_deleting), Timeout),
+    "a method that deletes its arguments": (Deletes().handle, Timeout),
+    "a partial of a callable that deletes them": (functools.partial(Deletes()), Timeout),
+    "a task": (task(raise_after_deleting), Timeout),
     "a function": (raise_timeout, Timeout),
     "a method": (Enforcer().handle, Failed),
     "a callable that exits": (Enforcer(), SystemExit),
@@ -134,6 +182,45 @@ def test_a_timeout_while_arguments_are_drawn_ends_the_task(monkeypatch, tmp_path
     assert [each.status for each in load_execution("last").tasks] == ["failed"]
     work(1)
     assert load_execution("last").tasks[-1].status == "succeeded"
+
+
+class SharesCode:
+    """What it raises in its repr comes of code that is a signal handler's too, but not of that handler."""
+
+    def __init__(self, how):
+        self.how = how
+
+    def handle(self, *_):
+        raise Panic("of a method")
+
+    def __call__(self, *_):
+        raise Panic("of a call")
+
+    @logged
+    def decorated(self, *_):
+        raise Panic("of a decorated function")
+
+    def __repr__(self):
+        return getattr(self, self.how)() if self.how else "a handler"
+
+
+@pytest.mark.parametrize("how", ["handle", "__call__", "decorated"])
+def test_what_only_shares_the_code_of_a_signal_handler_is_none(alarm, how):
+    other = {"handle": SharesCode("").handle, "__call__": SharesCode(""), "decorated": logged(raise_timeout)}[how]
+    alarm(other)
+    assert "its repr raised Panic" in bounded_repr(SharesCode(how))
+
+
+def test_what_a_with_block_of_a_generator_raised_is_not_taken_for_a_signals():
+    @contextlib.contextmanager
+    def held():
+        try:
+            yield
+        except BaseException as error:
+            let_pass(error)
+
+    with held():
+        panic()
 
 
 RAISING = {
@@ -250,7 +337,7 @@ def test_a_decorator_that_raises_anything_leaves_a_note(monkeypatch, store, rais
     def work():
         return 42
 
-    with pytest.warns(ObsWarning, match=r"obs failed at (beginning|ending) a decorator of 'work'"):
+    with pytest.warns(ObsWarning, match=r"obs failed while (beginning|ending) a decorator of 'work'"):
         assert work() == 42
     assert store.last().status == "succeeded"
 
@@ -322,11 +409,12 @@ def test_what_ends_a_body_that_pauses_goes_through_its_guard():
 
 def test_a_panic_in_a_guarded_block_is_told(monkeypatch):
     monkeypatch.delenv("OBS_STRICT", raising=False)
-    with pytest.warns(ObsWarning, match="obs failed at drawing: Panic: index out of bounds"), guarded("drawing"):
+    with pytest.warns(ObsWarning, match="obs failed while drawing: Panic: index out of bounds"), guarded("drawing"):
         panic()
 
 
 OF_A_TASK = (
+    "files",
     "journal/encoding",
     "journal/log_files",
     "journal/log_writer",
@@ -376,6 +464,47 @@ def test_obs_takes_no_timeout_for_an_error_of_the_system(part):
             if forgets:
                 found.append(f"{name}:{node.lineno}")
     assert found == []
+
+
+IN_THE_TASKS_THREAD = (*OF_A_TASK, "provenance", "cgroups")
+TAKE_ALL_FOR_AN_ANSWER = {
+    "os.makedirs",
+    "os.removedirs",
+    "os.walk",
+    *(f"os.path.{name}" for name in ("exists", "isdir", "isfile", "islink", "ismount", "lexists", "realpath")),
+}
+"""What gives an answer, or goes on, whatever `OSError` is raised in it."""
+AS_THEY_ARE = {
+    "store/folder:FolderStore.size_of",
+    "tasks/capture:_Uploader._run",
+    "provenance:.other_program",
+}
+"""What readers ask, a thread of obs's own, and what is said when the program ends."""
+
+
+@pytest.mark.parametrize("part", IN_THE_TASKS_THREAD)
+def test_obs_asks_for_files_so_that_a_timeout_goes_on(part):
+    root = Path(obs_core.__file__).parent
+    found = set()
+    for file in [root / f"{part}.py"] if (root / f"{part}.py").exists() else sorted((root / part).glob("*.py")):
+        name = str(file.relative_to(root).with_suffix(""))
+        tree = ast.parse(file.read_text())
+        for owner in ast.walk(tree):
+            for method in getattr(owner, "body", ()) if isinstance(owner, ast.ClassDef | ast.Module) else ():
+                calls = {ast.unparse(each.func) for each in ast.walk(method) if isinstance(each, ast.Call)}
+                if isinstance(method, ast.FunctionDef) and calls & TAKE_ALL_FOR_AN_ANSWER:
+                    found.add(f"{name}:{getattr(owner, 'name', '')}.{method.name}")
+    assert found - AS_THEY_ARE == set()
+
+
+def test_obs_has_no_finalizer_where_tasks_end():
+    root = Path(obs_core.__file__).parent
+    found = set()
+    for file in sorted(root.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef):
+                found |= {node.name for each in node.body if getattr(each, "name", "") == "__del__"}
+    assert found == {"_Unfinished"}, "that is of results which nobody awaits"
 
 
 class Untold(Exception):

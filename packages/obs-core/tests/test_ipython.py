@@ -38,6 +38,18 @@ await slow()""",
     "own": "with execution('own'):\n    double(1)",
     "span": "with span('only'):\n    pass",
     "failing": "%%obs bad\n\ndouble(4)\n1 / 0",
+    "drawn": """%%obs drawn
+from obs_core import executions
+
+class Drawn(Exception):
+    def _render_traceback_(self):
+        return [executions(name="drawn")[0].status]
+
+@task
+def fails():
+    raise Drawn
+
+fails()""",
     "report": "%obs night",
     "deck": "Deck('Table').append('<table><tr><td>three</td></tr></table><script>1</script>')",
     "chart": """chart = Deck('Chart').append(f"<script data-obs-once>{'/' * 5000}</script>")
@@ -49,6 +61,8 @@ display(chart)
 cell["cellId"] = "first"
 display(chart)
 del cell["cellId"]
+display(chart)
+get_ipython().get_parent()["content"]["allow_stdin"] = True
 display(chart)""",
     "again": "%unload_ext obs_core\ndouble(5)",
 }
@@ -94,6 +108,7 @@ def test_a_cell_that_records_nothing_shows_and_leaves_nothing(outputs: dict[str,
         "own",
         "Delays of 2013",  # a span
         "bad",
+        "drawn",
         "Delays of 2013",  # a deck
         "Delays of 2013",  # a chart
         "double",
@@ -128,6 +143,14 @@ def test_a_cell_that_raises_is_a_failed_execution(outputs: dict[str, list[Any]],
     assert load_execution(bad.id, folder / "store").why().place == "In[7]:4"
 
 
+def test_a_cell_that_raises_ends_before_its_traceback_is_drawn(outputs: dict[str, list[Any]], folder: Path) -> None:
+    (error,) = [output for output in outputs["drawn"] if output.output_type == "error"]
+    assert error.traceback == ["failed"]
+    assert lines(outputs["drawn"]) == ["drawn failed in "]
+    (view,) = executions(folder / "store", name="drawn")
+    assert view.error == "Drawn"
+
+
 def test_the_report_is_shown_in_a_sandboxed_frame(outputs: dict[str, list[Any]]) -> None:
     (shown,) = outputs["report"]
     assert 'sandbox="allow-scripts allow-popups allow-downloads"' in shown.data["text/html"]
@@ -137,6 +160,19 @@ def test_the_report_is_shown_in_a_sandboxed_frame(outputs: dict[str, list[Any]])
 def test_the_report_is_a_line_where_scripts_are_off(outputs: dict[str, list[Any]]) -> None:
     (still,) = re.findall(r"<noscript>(.*?)</noscript>", outputs["report"][0].data["text/html"], re.DOTALL)
     assert "<summary><b>night</b> succeeded in " in still
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("cell", ["report", "deck"])
+def test_where_scripts_are_off_there_is_no_empty_frame(
+    outputs: dict[str, list[Any]], browser: Any, tmp_path: Path, cell: str
+) -> None:
+    (tmp_path / "notebook.html").write_text(outputs[cell][0].data["text/html"])
+    page = browser.new_page(java_script_enabled=False)
+    page.goto((tmp_path / "notebook.html").as_uri())
+    assert page.locator("iframe").count() == 1
+    assert not page.locator("iframe").is_visible()
+    page.close()
 
 
 def test_a_deck_is_legible_where_scripts_are_off(outputs: dict[str, list[Any]]) -> None:
@@ -149,10 +185,23 @@ def test_a_deck_is_legible_where_scripts_are_off(outputs: dict[str, list[Any]]) 
 def test_a_large_script_is_in_one_cell_of_a_notebook(outputs: dict[str, list[Any]]) -> None:
     """JupyterLab and VS Code tell which cell runs: the first that needs it brings it, also when it is run again."""
     shown = [output.data["text/html"] for output in outputs["chart"] if "Chart" in output.data.get("text/html", "")]
-    first, second, again, without_an_id = shown[:4]
-    assert ["data-obs-body" in html for html in (first, second, again, without_an_id)] == [True, False, True, False]
+    first, second, again, run_by_a_program, without_an_id = shown[:5]
+    assert ["data-obs-body" in html for html in (first, second, again)] == [True, False, True]
+    assert "data-obs-body" not in run_by_a_program + without_an_id
     assert "obs-shared-" in without_an_id
-    assert "obs-shared-" not in first + second + again
+    assert "obs-shared-" not in first + second + again + run_by_a_program
+
+
+def test_a_notebook_that_a_program_runs_has_it_once_too(folder: Path) -> None:
+    """As nbconvert, papermill and this test do: no cell has an id, and nobody can answer."""
+    source = CELLS["chart"].partition("cell =")[0] + "display(chart)"
+    cells = [nbformat.v4.new_code_cell(text) for text in ("from obs_core import Deck", source, "display(chart)")]
+    client = nbclient.NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=120, kernel_name="python3")
+    with client.setup_kernel(cwd=str(folder), env=os.environ | {"OBS_STORE": str(folder / "other")}):
+        for number, cell in enumerate(cells):
+            client.execute_cell(cell, number)
+    brought = ["data-obs-body" in one.data["text/html"] for cell in cells for one in cell.outputs]
+    assert brought == [True, False]
 
 
 def test_unloaded_it_leaves_cells_alone(outputs: dict[str, list[Any]]) -> None:

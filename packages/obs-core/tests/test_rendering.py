@@ -197,7 +197,7 @@ def test_what_is_no_renderer_is_refused(renderer: Any) -> None:
 def test_a_failing_renderer_leaves_the_repr_a_note_and_a_warning() -> None:
     with (
         register_renderer(Plane, Failing()),
-        pytest.warns(ObsWarning, match="obs failed at rendering a Plane with Failing: ValueError: cannot draw"),
+        pytest.warns(ObsWarning, match="obs failed while rendering a Plane with Failing: ValueError: cannot draw"),
     ):
         html = render(Plane())
     assert elements(html) == {"p", "pre"}

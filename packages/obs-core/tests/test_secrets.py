@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -265,4 +267,49 @@ if child == 0:
 raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """,
         env={"TOKEN": "0123456789"},
+    )
+
+
+@pytest.mark.posix
+def test_a_secret_is_resolved_in_a_folder_that_is_gone(tmp_path: Path) -> None:
+    program = (
+        "import os\n"
+        "from obs_core import Secret\n"
+        "os.rmdir(os.getcwd())\n"
+        "print(Secret(key='KEY', env_var='KEY').resolve())\n"
+    )
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    environment = {**os.environ, "KEY": "abcdefgh"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=gone, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("abcdefgh\n", "")
+
+
+@pytest.mark.posix
+def test_a_secret_is_resolved_and_masked_where_no_descriptor_is_left(run_script: Callable[..., object]) -> None:
+    run_script(
+        """
+import base64, json, os, resource, urllib.parse
+from obs_core import Secret
+from obs_core.secrets import SecretNotFoundError, mask
+resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))
+kept = []
+try:
+    while True:
+        kept.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+value = Secret(key="TOKEN").resolve()
+forms = [value, json.dumps(value)[1:-1], urllib.parse.quote(value, safe=""), base64.b64encode(value.encode()).decode()]
+assert [mask(form).rstrip("=") for form in forms] == ["***"] * 4
+try:
+    Secret(key="NOWHERE").resolve()
+except SecretNotFoundError as error:
+    assert "keyring, service 'obs', user 'NOWHERE'" in str(error)
+else:
+    raise AssertionError("nothing is there")
+""",
+        env={"TOKEN": 'a"b/c d\n0123456789'},
     )

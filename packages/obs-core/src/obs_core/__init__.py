@@ -15,7 +15,8 @@ Examples:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 from obs_core.__about__ import __version__
 from obs_core.lazy import lazy_names
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from obs_core.store import open_store
     from obs_core.tasks.carriers import attach, carrier
     from obs_core.tasks.context import TaskContext, current_context, link
-    from obs_core.tasks.decorators import TaskCall, TaskDecorator, register_task_decorator
+    from obs_core.tasks.decorators import TaskCall, TaskDecorator, register_task_decorator, usable_bare
     from obs_core.tasks.task import task
     from obs_core.trace.execution_span import ExecutionSpan
     from obs_core.trackers import Origin, Tracker
@@ -100,6 +101,7 @@ _MODULES = {
         "TaskCall",
         "TaskDecorator",
         "register_task_decorator",
+        "usable_bare",
     ),
     "tasks.task": ("task",),
     "trace.execution_span": ("ExecutionSpan",),
@@ -156,6 +158,27 @@ __all__ = [
     "span",
     "task",
     "track",
+    "usable_bare",
 ]
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+_load, __dir__ = lazy_names(__name__, _HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    value = _load(name)
+    _take_part_in_obs_run()
+    return value
+
+
+def _take_part_in_obs_run() -> None:
+    """Keep what a program under ``obs run`` says from the moment it has anything of obs, not from its first task."""
+    from obs_core import settings
+
+    if '"obs-supervisor"' in settings.carrier_text():
+        from obs_core.recording.here import join_supervisor
+
+        join_supervisor()
+
+
+if sys.version_info < (3, 12):
+    from obs_core.recording import exits as exits  # before the program takes `sys.exit` for `sys.exit(main())`

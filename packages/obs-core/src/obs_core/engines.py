@@ -17,6 +17,8 @@ from obs_core.recording.joining import RemoteSpan, joined, leave
 from obs_core.recording.operations import WHOLE, Operation, OperationLog
 from obs_core.recording.run import Participant, Run, Scope, TaskState, live
 from obs_core.recording.scope import current
+from obs_core.text.bounded_repr import as_text
+from obs_core.text.plain_values import plain
 
 __all__ = [
     "WHOLE",
@@ -54,7 +56,7 @@ def record_span(
     Args:
         parent: What it ran in: `innermost`, or what `joined` returned.
         name: What was done.
-        start: When it began, in nanoseconds since the epoch.
+        start: When it began, in nanoseconds since the epoch. What is over 70 years off is taken for that.
         duration: Nanoseconds.
         process_time: CPU time in nanoseconds.
         error: The type of the exception that left it, if one did.
@@ -64,14 +66,34 @@ def record_span(
         Its number in this process's journal.
 
     Examples:
-        >>> record_span(innermost(), "GET /flights", began_ns, took_ns, attributes={"status": 200})
+        >>> import time
+        >>> number = record_span(innermost(), "GET /flights", time.time_ns(), 2_000_000, attributes={"status": 200})
     """
     journal = parent.task.journal
     number = journal.next_number()
     ref = journal.ref(parent.number) if isinstance(parent.number, int) else parent.number
-    begun = start - journal.epoch
-    journal.append(records.SpanRecord(number, ref, name, begun, duration, process_time, error, attributes))
+    facts = None if attributes is None else plain(dict(attributes))
+    journal.append(
+        records.SpanRecord(
+            number,
+            ref,
+            as_text(name),
+            _held(int(start) - journal.epoch),
+            _held(duration),
+            _held(process_time),
+            None if error is None else as_text(error),
+            facts,
+        )
+    )
     return number
+
+
+def _held(number: int) -> int:
+    """Return a number as a record can hold it: what other systems tell may be a scalar of numpy, or decades off."""
+    return max(-_LONGEST, min(int(number), _LONGEST))
+
+
+_LONGEST = 2**61
 
 
 def worker_joined(run: Run, name: str, threads: int) -> None:
@@ -82,9 +104,9 @@ def worker_joined(run: Run, name: str, threads: int) -> None:
         name: What the engine calls the worker.
         threads: How many operations it runs at a time.
     """
-    run.journal.append(records.WorkerJoined(name, run.journal.now(), threads))
+    run.journal.append(records.WorkerJoined(as_text(name), run.journal.now(), _held(threads)))
 
 
 def worker_left(run: Run, name: str) -> None:
     """Say that a worker in this process is done with an execution."""
-    run.journal.append(records.WorkerLeft(name, run.journal.now()))
+    run.journal.append(records.WorkerLeft(as_text(name), run.journal.now()))

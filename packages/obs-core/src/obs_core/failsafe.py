@@ -9,8 +9,9 @@ from types import FrameType, TracebackType
 
 from obs_core.interruptions import interruption
 from obs_core.settings import strict
+from obs_core.standard_error import written_at_once
 
-__all__ = ["ObsError", "ObsWarning", "guarded", "keep_away", "strict", "warn"]
+__all__ = ["ObsError", "ObsWarning", "guarded", "has_room", "keep_away", "strict", "warn"]
 
 
 class ObsError(Exception):
@@ -31,14 +32,19 @@ def warn(message: str) -> None:
         message: What went wrong, in a sentence.
     """
     try:
-        warnings.warn(message, ObsWarning, stacklevel=_place())
+        level = _place()
+        with written_at_once():
+            warnings.warn(message, ObsWarning, stacklevel=level)
     except ObsWarning:
         if strict():
             raise
     except BaseException as error:
         sent = interruption(error, sys._getframe(0))
         if sent is not None:
-            raise sent from None
+            try:
+                raise sent from None
+            finally:
+                del sent  # as in `let_pass`
 
 
 def _place() -> int:
@@ -67,12 +73,12 @@ class guarded:
     the timeouts of RQ, Celery and pytest.
 
     Args:
-        doing: What is being tried, as it reads after "obs failed at": ``"rendering input x"``.
+        doing: What is being tried, as it reads after "obs failed while": ``"rendering input x"``.
         note: Is told the message too, so that the report can show it.
 
     Examples:
         >>> with guarded("rendering input x"):
-        ...     html = renderer.to_html(value)
+        ...     html = f"<p>{7}</p>"
     """
 
     __slots__ = ("_doing", "_note")
@@ -90,7 +96,7 @@ class guarded:
         return error is not None and self.keeps_away(error, sys._getframe(1))
 
     def keeps_away(self, error: BaseException, inside: FrameType) -> bool:
-        """Tell of an exception, and whether it ends here; for context managers that do more than this one.
+        """Report an exception, and return whether it ends here; for context managers that do more than this one.
 
         Args:
             error: What was raised in the block.
@@ -102,8 +108,13 @@ class guarded:
         if strict() or (inside.f_code.co_flags & _PAUSES and not issubclass(type(error), Exception)):
             return False  # a body that pauses is cancelled or closed by whoever resumes it
         sent = interruption(error, inside)
-        if sent is not None:  # by a signal's handler or another thread: it is not of the guarded block's making
-            raise sent
+        if sent is error:  # by a signal's handler or another thread: it is not of the guarded block's making
+            return False
+        if sent is not None:
+            try:
+                raise sent
+            finally:
+                del sent, error  # as in `let_pass`
         if sys.is_finalizing():
             return True  # modules are gone already: nobody can be told any more
         try:
@@ -111,14 +122,17 @@ class guarded:
         except BaseException as untold:  # no room for deeper calls, or in memory; the program cleared `sys.modules`
             sent = interruption(untold, sys._getframe())
             if sent is not None:
-                raise sent from None
+                try:
+                    raise sent from None
+                finally:
+                    del sent, error
         return True
 
     def _tell(self, error: BaseException) -> None:
         from obs_core.text.bounded_repr import describe_error
         from obs_core.text.masking import mask
 
-        message = mask(f"obs failed at {self._doing}: {describe_error(error)}")
+        message = mask(f"obs failed while {self._doing}: {describe_error(error)}")
         warn(message)
         if self._note is not None:
             with guarded("noting that"):
@@ -143,4 +157,25 @@ def keep_away(error: BaseException, doing: str, note: Callable[[str], None] | No
             raise
         return  # there is no room left to tell of it
     if not kept:
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # as in `let_pass`
+
+
+_ROOM = 200
+"""Calls within calls that obs may need for one thing that it does."""
+
+
+def has_room() -> bool:
+    """Tell whether obs can do something here without a `RecursionError`."""
+    try:
+        _sink(_ROOM)
+    except RecursionError:
+        return False
+    return True
+
+
+def _sink(calls: int) -> None:
+    if calls:
+        _sink(calls - 1)

@@ -12,9 +12,10 @@ from msgspec import Struct
 from obs_core.interruptions import let_pass
 
 _ALPHABET = b"0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32: no letter that is mistaken for another. Source: https://www.crockford.com/base32.html."""
+
 _LETTERS = _ALPHABET * 8
 """A letter for each byte, all equally often."""
-"""Crockford's base 32: no letter that is mistaken for another. Source: https://www.crockford.com/base32.html."""
 
 
 class Process(Struct, frozen=True, array_like=True):

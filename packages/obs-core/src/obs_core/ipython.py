@@ -10,6 +10,7 @@ import functools
 import html
 import importlib
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from obs_core import provenance
@@ -36,7 +37,7 @@ _extensions: dict[int, _Extension] = {}
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Make cells executions; IPython calls it for ``%load_ext obs_core``.
+    """Turn cells into executions; IPython calls it for ``%load_ext obs_core``.
 
     Args:
         shell: IPython's `InteractiveShell`.
@@ -68,6 +69,9 @@ class _Extension:
         shell.events.register("pre_run_cell", self._begin)
         shell.events.register("post_run_cell", self._end)
         shell.register_magic_function(show_report, "line", "obs")
+        self._replaced = shell.__dict__.get("showtraceback")
+        self._show = shell.showtraceback
+        shell.showtraceback = self._show_traceback
         ends.told_of_ends.append(self._note_end)
 
     def close(self) -> None:
@@ -75,7 +79,12 @@ class _Extension:
         self._shell.events.unregister("pre_run_cell", self._begin)
         self._shell.events.unregister("post_run_cell", self._end)
         self._shell.magics_manager.magics["line"].pop("obs", None)
-        self._end_run(f"In [{self._shell.execution_count}]", None)  # the cell that says so
+        if self._shell.__dict__.get("showtraceback") == self._show_traceback:  # nobody else stands before it
+            if self._replaced is None:
+                del self._shell.showtraceback
+            else:
+                self._shell.showtraceback = self._replaced
+        self._end_run(self._place(), None)  # the cell that says so
         ends.told_of_ends.remove(self._note_end)
 
     def _begin(self, info: Any) -> None:
@@ -97,6 +106,15 @@ class _Extension:
         with guarded("showing what a cell ran"):
             for ended in self._ended:
                 _display(load_execution(ended.id, ended.store))
+
+    def _show_traceback(self, *arguments: Any, **options: Any) -> Any:
+        """End the execution of a cell that failed before IPython draws the traceback: that may take longer than it."""
+        if options.get("running_compiled_code"):  # as IPython calls it for a cell, and not for what goes on afterwards
+            self._end_run(self._place(), sys.exc_info()[1])
+        return self._show(*arguments, **options)
+
+    def _place(self) -> str:
+        return f"In [{self._shell.execution_count}]"
 
     def _end_run(self, place: str, error: BaseException | None) -> None:
         run, self._run = self._run, None
@@ -157,10 +175,12 @@ def show_report(line: str) -> None:
         print(error)
         return
     page = html.escape(execution.report())
-    frame = '<iframe sandbox="allow-scripts allow-popups allow-downloads" style="width:100%;height:640px;border:0"'
+    allowed = 'sandbox="allow-scripts allow-popups allow-downloads"'
+    frame = f'<iframe class="obs-deck" {allowed} style="width:100%;height:640px;border:0" srcdoc="{page}"></iframe>'
     beside = f"<script>{script_text('notebook.js')}</script>"
-    plain = f"<noscript>{execution._repr_html_()}</noscript>"  # for a notebook that nobody trusts yet
-    shown = f'<div>{frame} srcdoc="{page}"></iframe>{beside}</div>{plain}'
+    hidden = "<style>.obs-deck { display: none !important }</style>"
+    plain = f"<noscript>{hidden}{execution._repr_html_()}</noscript>"  # for a notebook that nobody trusts yet
+    shown = f"<div>{frame}{beside}</div>{plain}"
     _display(_Html(shown, f"{provenance.command_name()} open {execution.id} shows the report"))
 
 

@@ -41,6 +41,10 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
         from importlib import import_module
 
         _import_typing_extensions()
+        if package != __package__:  # of ours, others are imported while tasks run
+            from obs_core.undisturbed import import_undisturbed
+
+            import_undisturbed(f"{package}.{home}")
         value = getattr(import_module(f"{package}.{home}"), name)
         setattr(module, name, value)
         return value

@@ -19,7 +19,6 @@ or, for what was sent, the thread that drew waits for it to arrive.
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import os
 import sys
@@ -29,8 +28,10 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
 
+from obs_core.background import start_bare
 from obs_core.interruptions import Overdue, interruption, traceback_of
 from obs_core.settings import render_timeout
+from obs_core.standard_error import written_at_once
 
 __all__ = ["RenderTimeout", "limited"]
 
@@ -138,7 +139,7 @@ def _look_on(me: int) -> None:
     if _watcher is None and not sys.is_finalizing():
         with contextlib.suppress(RuntimeError):  # the interpreter is ending, or threads are used up: no limit then
             # `Thread.start` waits for the thread: a timeout of the task's that comes meanwhile spoils its books.
-            _watcher = _thread.start_new_thread(_watch, ())
+            _watcher = start_bare(_watch)
 
 
 def _listen() -> None:
@@ -206,7 +207,9 @@ def _end(thread: int, drawing: _Drawing) -> None:
 
         if not drawing.over:
             drawing.sent = True
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Overdue))
+            # By its attribute, `obs_core.interruptions` knows that the program sends exceptions.
+            send = ctypes.pythonapi["PyThreadState_SetAsyncExc"]
+            send(ctypes.c_ulong(thread), ctypes.py_object(Overdue))
     finally:
         drawing.sending = False
 
@@ -222,7 +225,8 @@ def _signalled() -> bool:
 
 def _tell_hanging(frame: FrameType | None) -> None:
     place = "" if frame is None else _place(frame, frame.f_lineno)
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # it may be closed, full or missing
+    # It may be closed, full or missing.
+    with contextlib.suppress(OSError, ValueError, AttributeError), written_at_once():
         sys.stderr.write(f"obs: drawing a value takes longer than OBS_RENDER_TIMEOUT and cannot be ended{place}\n")
 
 

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Attached", "Named", "Register", "new_lock", "new_rlock"]
+__all__ = ["Attached", "Named", "Register", "new_lock", "new_rlock", "take"]
 
 Member = TypeVar("Member")
 Value = TypeVar("Value")
@@ -32,14 +32,20 @@ class Register(Generic[Member]):
     def add(self, member: Member) -> None:
         """Add an object; any thread may, and a handler in the midst of it."""
         self._members.append(weakref.ref(member))
-        if len(self._members) > self._tidy_from and self._tidying.acquire(blocking=False):
+        if len(self._members) > self._tidy_from:
+            taken: list[bool] = []
             try:
-                count = len(self._members)
-                # Others add at the end meanwhile.
-                self._members[:count] = [each for each in self._members[:count] if each() is not None]
-                self._tidy_from = 2 * len(self._members) + 64
+                if take(self._tidying, taken):
+                    self._tidy()
             finally:
-                self._tidying.release()
+                if True in taken:
+                    self._tidying.release()
+
+    def _tidy(self) -> None:
+        count = len(self._members)
+        # Others add at the end meanwhile.
+        self._members[:count] = [each for each in self._members[:count] if each() is not None]
+        self._tidy_from = 2 * len(self._members) + 64
 
     def discard(self, member: Member) -> None:
         """Take an object out, if it is here."""
@@ -154,6 +160,35 @@ def new_rlock() -> threading.RLock:
     lock = threading.RLock()
     _rlocks.add(lock)
     return lock
+
+
+def take(lock: threading.Lock | threading.RLock, taken: list[bool], patience: float = 0.0) -> bool:
+    """Take a lock if that can be done in time, and never without a word of it.
+
+    What a signal's handler raises strikes as a call returns: of ``if lock.acquire(timeout=1):`` nobody learns then that
+    the lock is taken, and the next thread waits for ever. Here that is noted before any handler runs. (A ``with`` has
+    no such gap: where it suits, it is simpler.)
+
+    Args:
+        lock: The lock.
+        taken: Empty; gets whether the lock is taken.
+        patience: Seconds to wait for who has it.
+
+    Returns:
+        Whether it is taken.
+
+    Example:
+        >>> lock, taken = new_lock(), []
+        >>> try:
+        ...     if take(lock, taken):
+        ...         print("only one thread at a time")
+        ... finally:
+        ...     if True in taken:
+        ...         lock.release()
+        only one thread at a time
+    """
+    taken.extend(map(lock.acquire, (True,), (patience,)))
+    return taken[0]
 
 
 def _after_fork() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from msgspec import Struct, field
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Status = Literal["running", "succeeded", "failed", "lost"]
-"""`lost`: it ended without saying so (killed, out of memory, machine gone)."""
+"""`lost`: it ended without saying so; why, `obs why` tells as far as it is known."""
+
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 SpanKind = Literal["workflow", "task", "operation", "obs"]
 """`obs`: what obs itself did around a task: drawing, reports, what a decorator begins and ends; not the task's time."""
@@ -41,7 +43,7 @@ class Link(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """What a check found: of a validation, of expectations, of a comparison of data, or what `check` was told.
+    """What a check found: a validation, expectations, a comparison of data, or a call of `check`.
 
     Attributes:
         outcome: ``"passed"``, ``"warned"`` or ``"failed"``.
@@ -103,12 +105,22 @@ class DeckView(Struct):
             `obs_core.report.shared`).
         of_workers: Whether all of it was appended by an engine's workers.
         verdicts: What the checks found that it shows.
+        draw: Draws it for a notebook, with the bodies that its store keeps apart; None where it was not read from one.
     """
 
     name: str
     items: list[str] = field(default_factory=list)
     of_workers: bool = False
     verdicts: list[Verdict] = field(default_factory=list)
+    draw: Callable[[DeckView], str] | None = None
+
+    def __repr__(self) -> str:
+        """Name it in a line: its items are pages of HTML."""
+        return f"<DeckView {self.name[:120]!r}, {len(self.items):,} item{'s' * (len(self.items) != 1)}>"
+
+    def _repr_html_(self) -> str | None:
+        """Show it in a notebook, as a `Deck` is shown."""
+        return None if self.draw is None else self.draw(self)
 
 
 class DecksWhenRead(MutableSequence[DeckView]):
@@ -216,7 +228,8 @@ class TaskView(Struct):
         name: The task's name, unescaped.
         status: How it stands.
         started: Nanoseconds since the epoch.
-        duration: Nanoseconds; up to the last sign of life when it has not ended.
+        duration: Nanoseconds; when it has not ended, up to the end of its process if that was seen, else up to the last
+            sign of life.
         attempt: 1 for the first try.
         parent: The id of the task (or workflow) that called it, if any.
         error: One line, ``"ValueError: no such airport"``, when it failed.
@@ -225,6 +238,8 @@ class TaskView(Struct):
         said: Where `log` reads; None where no execution was read back.
         verdicts: What was checked in it: by `check`, and what its decks show.
         is_execution: Whether it is no task, but the execution itself: what was recorded outside any task.
+        cut: How the process ended that cut it short, as ``obs run`` saw it: ``"ended by SIGKILL"``; empty if it was not
+            cut short, or nobody saw that.
     """
 
     id: str
@@ -241,11 +256,11 @@ class TaskView(Struct):
     said: LogWhenRead | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     is_execution: bool = False
+    cut: str = ""
 
     def __repr__(self) -> str:
         """Name it in a line: its decks are pages of HTML."""
-        failed = f", {self.error}" if self.error else ""
-        return f"<TaskView {self.name!r} {self.id} {self.status}, {self.duration / 1e9:.3g} s{failed[:200]}>"
+        return f"<TaskView {self.name[:120]!r} {self.id} {_told(self)}>"
 
     def log(
         self, *, level: str | int | None = None, grep: str = "", since: int = 0, last: int | None = None
@@ -263,8 +278,18 @@ class TaskView(Struct):
         Examples:
             >>> for line in load_execution("last").task("train").log(last=50):
             ...     print(line.text)
+            3 steps
+            the delay of 1 flight is missing
         """
         return [] if self.said is None else self.said.read(level=level, grep=grep, since=since, last=last)
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: how it stands and what is known of it. No deck is drawn for that."""
+        checks = "; ".join(f"{one.name}: {one.outcome}" for one in self.verdicts[:_MOST_SHOWN])
+        known = [("Attempt", str(self.attempt) if self.attempt > 1 else ""), ("Checks", checks)]
+        known += [(link.name, link.url) for link in self.links[:_MOST_SHOWN]]
+        known += [("Note", note) for note in self.notes[:_MOST_SHOWN]]
+        return _shown(self, known)
 
     @property
     def start(self) -> datetime:
@@ -275,6 +300,27 @@ class TaskView(Struct):
     def seconds(self) -> float:
         """How long it took, in seconds: `duration` as people and plots want it."""
         return self.duration / 1_000_000_000
+
+
+_MOST_SHOWN = 20
+"""Of each kind of facts."""
+
+
+def _told(view: TaskView | ExecutionView) -> str:
+    from obs_core.text.durations import format_standing
+
+    error = view.error or ""
+    failed = f", {error if error.isprintable() else repr(error)}" if error else ""
+    return f"{format_standing(view.duration, view.status, ', ')}{failed[:200]}"
+
+
+def _shown(view: TaskView | ExecutionView, known: Iterable[tuple[str, str]]) -> str:
+    from obs_core.text.durations import format_moment, format_standing
+    from obs_core.text.html_tables import cell_text, facts
+
+    error = f"<p><code>{cell_text(view.error, 500)}</code></p>" if view.error else ""
+    head = f"<p><b>{cell_text(view.name, 120)}</b> {format_standing(view.duration, view.status)}</p>"
+    return f"{head}{error}{facts([('Id', view.id), ('Started', format_moment(view.started)), *known])}"
 
 
 class ExecutionView(Struct):
@@ -314,6 +360,25 @@ class ExecutionView(Struct):
     within: str = ""
     damaged_beginning: bool = False
     log_notes: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        """Name it in a line."""
+        return f"<ExecutionView {self.name[:120]!r} {self.id} {_told(self)}>"
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: how it stands and what is known of it."""
+        from obs_core.text.missing import missing_from
+        from obs_core.text.numbers import precise
+        from obs_core.text.verdicts import counted_verdicts
+
+        verdicts = self.verdicts
+        checks = counted_verdicts(verdicts.passed, verdicts.warned, verdicts.failed)
+        known = [("Checks", checks), ("Tags", ", ".join(f"{name}={value}" for name, value in self.tags.items()))]
+        known += [("Command", self.command), ("Commit", self.git_commit), ("Host", self.host), ("User", self.user)]
+        last = [(name, found[0]) for name, found in [*self.metrics.items()][:_MOST_SHOWN]]
+        known += [(name, "not finite" if value is None else precise(value)) for name, value in last]
+        known += [("Note", note) for note in missing_from(self)]
+        return _shown(self, known)
 
     @property
     def start(self) -> datetime:

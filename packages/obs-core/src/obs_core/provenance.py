@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from collections.abc import Sequence
 
+from obs_core.files import is_file, is_folder
 from obs_core.interruptions import let_pass
 
 
@@ -22,6 +24,36 @@ def script_name() -> str:
     name = os.path.basename(str(next(iter(_arguments()), "")))
     stem = os.path.splitext(name)[0]
     return stem if stem not in ("", "-c", "-m", "ipykernel_launcher", "colab_kernel_launcher") else "python"
+
+
+_WITH_A_VALUE = ("-W", "-X", "--check-hash-based-pycs")
+"""Options of Python's that the next word belongs to."""
+
+
+def run_by_python(command: Sequence[str]) -> tuple[str, list[str]] | None:
+    """Return what a command lets Python run; None if it is not one of Python's.
+
+    Args:
+        command: Its words.
+
+    Returns:
+        ``"-m"`` or ``"-c"`` if it is a module or code, else an empty text; and the words that are left: the module or
+        the script, and the arguments that it is given.
+
+    Examples:
+        >>> run_by_python(["python3", "-W", "ignore", "jobs/train.py", "--fast"])
+        ('', ['jobs/train.py', '--fast'])
+        >>> run_by_python(["python", "-c", "print(1)", "a"]), run_by_python(["bash", "night.sh"])
+        (('-c', ['a']), None)
+    """
+    if not command or not os.path.basename(command[0]).startswith("python"):
+        return None
+    at = 1
+    while at < len(command) and command[at].startswith("-"):
+        if command[at] in ("-m", "-c"):
+            return command[at], list(command[at + (1 if command[at] == "-m" else 2) :])
+        at += 2 if command[at] in _WITH_A_VALUE else 1
+    return "", list(command[at:])
 
 
 def code_name(file: str) -> str:
@@ -80,9 +112,9 @@ def git_commit(folder: str) -> str:
 def _git_folder(folder: str) -> str | None:
     while True:
         candidate = os.path.join(folder, ".git")
-        if os.path.isdir(candidate):
+        if is_folder(candidate):
             return candidate
-        if os.path.isfile(candidate):
+        if is_file(candidate):
             pointer = _read(candidate).removeprefix("gitdir: ")
             return os.path.normpath(os.path.join(folder, pointer))
         above = os.path.dirname(folder)

@@ -63,7 +63,7 @@ class Renderable(Protocol):
 
 
 def register_renderer(python_type: type | str, renderer: Renderable | type[Renderable]) -> Registration:
-    """Draw values of a type, and of its subclasses, with a renderer from now on.
+    """Use a renderer for a type and its subclasses from now on.
 
     Args:
         python_type: The type, or its dotted name (``"pandas.DataFrame"``), which is not imported.
@@ -198,21 +198,24 @@ def display_html(value: object) -> str | None:
     if shown is None:
         return None
     kind, data, about = shown
-    if kind == "text/html" or (kind == "image/svg+xml" and isinstance(data, str)):
-        hosts = loaded_hosts(data)
+    if kind in ("text/html", "image/svg+xml"):
+        html = str.__str__(data) if isinstance(data, str) else data.decode("utf-8", "replace")
+        hosts = loaded_hosts(html)
         told = f"This display loads from {', '.join(hosts)}: without a network it may be blank." if hosts else ""
-        return str.__str__(data) + (note(told) if told else "")
-    if kind == "image/svg+xml":
-        return str(data.decode("utf-8", "replace"))
+        return html + (note(told) if told else "")
     if kind.startswith("image/"):
         return picture(kind, data, about)
     return render(MarkdownText(data)) if kind == "text/markdown" else _plain_html(str(data))
 
 
 def _plain_html(value: object) -> str:
-    served = (PLAIN_RENDERERS[kind] for kind in type(value).__mro__ if kind in PLAIN_RENDERERS)
-    html: str = next(served, _REPR).to_html(value)
+    served = (_plain.get(id(kind)) for kind in type(value).__mro__)
+    html: str = next(filter(None, served), _REPR).to_html(value)
     return html
+
+
+_plain = {id(kind): renderer for kind, renderer in PLAIN_RENDERERS.items()}
+"""By the ids of classes, whose metaclasses may refuse to be hashed."""
 
 
 def _shows_itself(value: object) -> bool:
@@ -266,7 +269,7 @@ def _failure_html(value: object, name: str, error: BaseException) -> str:
     # Its own type may refuse to give its name: object's repr asks nobody.
     kind = object.__repr__(value)[1:].partition(" object at ")[0].rpartition(".")[2]
     reason = mask(describe_error(error))
-    warn(f"obs failed at rendering a {kind} with {name}: {reason}")
+    warn(f"obs failed while rendering a {kind} with {name}: {reason}")
     style = 'style="border-left:3px solid var(--obs-warn, #9a6700);padding-left:.6em"'
     told = f"{name} failed on this {kind}: {reason}"
     if isinstance(error, RenderTimeout):  # its repr may take as long

@@ -94,7 +94,7 @@ class Secret(Struct, frozen=True, repr_omit_defaults=True):
             )
 
     def resolve(self) -> str:
-        """Look the value up, and mask it from now on in all that obs writes.
+        """Look the value up, and mask it from now on in everything that obs writes.
 
         The places, in this order: the environment variable `env_var`; the environment variables
         ``OBS_SECRET_<GROUP>_<KEY>``, ``_FSEC_<GROUP>_<KEY>`` (Flyte's; the version stands between both) and ``<KEY>``;
@@ -213,7 +213,7 @@ class SecretGroup:
             SecretNotFoundError: No place holds it.
 
         Examples:
-            >>> current_context().secrets.wandb.get("api-key")
+            >>> current_context().secrets.wandb.get("api-key")  # doctest: +SKIP
         """
         return Secret(group=self._group, key=key).resolve()
 
@@ -347,6 +347,9 @@ def _in_keyring(service: str, user: str) -> _Found:
         keyring = import_module("keyring")
     except ImportError:
         return "", "the package keyring is not installed"
+    except OSError as error:  # no descriptor is left
+        let_pass(error)
+        return "", f"cannot be asked ({type(error).__name__})"
     try:
         return keyring.get_password(service, user) or "", "no such entry"
     except Exception as error:

@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from obs_core.failsafe import ObsError, guarded, strict, warn
 from obs_core.interruptions import let_pass
+from obs_core.recording.exit_status import ended_well
 from obs_core.recording.metrics import mirroring, record_metrics, record_params
-from obs_core.recording.process_end import ended_well
 from obs_core.recording.run import Mirror
 from obs_core.secrets import Secret, SecretNotFoundError, as_secret, mask
 from obs_core.store.content import digest_of
@@ -129,11 +129,11 @@ class Tracker(TaskDecorator):
         self._timeout = timeout
 
     def is_online(self) -> bool:
-        """Tell whether the experiment will talk to its service: only then a key is needed."""
+        """Return whether the experiment will talk to its service; only then is a key needed."""
         raise NotImplementedError(f"{type(self).__name__} must define is_online()")
 
     def has_credentials(self) -> bool:
-        """Tell whether the client has its own key, for when the secret is not found."""
+        """Return whether the client has its own key, for when the secret is not found."""
         return False
 
     def begin(self, call: TaskCall, origin: Origin, key: str | None) -> Any:
@@ -179,7 +179,7 @@ class Tracker(TaskDecorator):
         return contextlib.nullcontext(experiment)
 
     def mirror(self, call: TaskCall, experiment: Any) -> Mirror | None:  # noqa: ARG002
-        """Return what passes on to the experiment what the task logs with `log_metric`; by default nothing does.
+        """Return a mirror that passes what the task logs with `log_metric` on to the experiment; none by default.
 
         It is also the place to let what the experiment's client is told be recorded in the task (`record_metrics`).
 
@@ -190,21 +190,34 @@ class Tracker(TaskDecorator):
         return None
 
     def around(self, call: TaskCall) -> Iterator[Any]:
-        """Start the experiment, run the task, end the experiment with its true end state."""
-        experiment = self._begun(call)
-        if experiment is None:
-            yield None
-            return
+        """Start the experiment, run the task, end the experiment with its true end state.
+
+        A timeout of the task's own may strike at any line: what was begun by then is ended.
+        """
+        begun: list[Any] = []
         failed = True
         try:
-            with self.active(experiment), self._mirroring(call, experiment):
-                yield experiment
-            failed = False
-        except (SystemExit, GeneratorExit) as error:
-            failed = not ended_well(error)
-            raise
-        finally:
-            self._finish(call, experiment, failed=failed)
+            try:
+                self._begin(call, begun)
+                with self._running(call, begun):
+                    yield begun[0] if begun else None
+                failed = False
+            except (SystemExit, GeneratorExit) as error:
+                failed = not ended_well(error)
+                raise
+            finally:
+                self._finish(call, begun, failed=failed)
+        finally:  # the timeout may have struck in there
+            self._finish(call, begun, failed=failed)
+
+    @contextlib.contextmanager
+    def _running(self, call: TaskCall, begun: list[Any]) -> Iterator[None]:
+        """Be in the experiment, if there is one."""
+        with contextlib.ExitStack() as stack:
+            for experiment in begun:
+                stack.enter_context(self.active(experiment))
+                stack.enter_context(self._mirroring(call, experiment))
+            yield
 
     def _mirroring(self, call: TaskCall, experiment: Any) -> contextlib.AbstractContextManager[None]:
         made: Mirror | None = None
@@ -212,25 +225,31 @@ class Tracker(TaskDecorator):
             made = self.mirror(call, experiment)
         return contextlib.nullcontext() if made is None else mirroring(call.context.state, made)
 
-    def _begun(self, call: TaskCall) -> Any:
-        """Start the experiment and link to it; None if the task runs untracked."""
+    def _begin(self, call: TaskCall, begun: list[Any]) -> None:
+        """Start the experiment and link to it.
+
+        Args:
+            call: The task's call.
+            begun: Gets the experiment as soon as there is one; none if the task runs untracked.
+        """
         wanted, key = self._key(call)
         if not wanted:
-            return None
+            return
         origin = origin_of(call, self.service, self._on_retry)
         try:
-            experiment = within(
+            within(
                 self._timeout,
                 lambda: self.begin(call, origin, key),
                 f"starting the {self.link_name}",
+                in_time=begun.append,
                 too_late=lambda late: self.finish(call, late, failed=True),
             )
         except Exception as error:
             let_pass(error)
             self._untracked(call, f"the {self.link_name} could not be started: {describe_error(error)}")
-            return None
-        call.link(self.link_name, self.address(experiment))
-        return experiment
+            return
+        with guarded(f"linking to the {self.link_name}", call.note):
+            call.link(self.link_name, self.address(begun[0]))
 
     def _key(self, call: TaskCall) -> tuple[bool, str | None]:
         """Tell whether to track, and with which key."""
@@ -252,12 +271,23 @@ class Tracker(TaskDecorator):
         mask_from_now_on(key)
         return True, key
 
-    def _finish(self, call: TaskCall, experiment: Any, *, failed: bool) -> None:
+    def _finish(self, call: TaskCall, begun: list[Any], *, failed: bool) -> None:
+        """End the experiment, if there is one that nobody ended."""
+
+        def finish() -> None:
+            try:
+                experiment = begun.pop()
+            except IndexError:  # another thread of a moment ago ends it
+                return
+            self.finish(call, experiment, failed=failed)
+
+        if not begun:
+            return
         try:
-            within(self._timeout, lambda: self.finish(call, experiment, failed=failed), f"ending the {self.link_name}")
+            within(self._timeout, finish, f"ending the {self.link_name}")
         except Exception as error:
             let_pass(error)
-            message = mask(f"the {self.link_name} was not ended well: {describe_error(error)}")
+            message = mask(f"the {self.link_name} did not end properly: {describe_error(error)}")
             call.note(message)
             if strict() and not isinstance(error, TimeoutError):
                 raise
@@ -323,16 +353,17 @@ def _may_be_retried(task: TaskView, attempt: int) -> bool:
 
 @contextlib.contextmanager
 def handing_on() -> Iterator[None]:
-    """Do what a client is told on obs's own behalf: what hooks the client records none of it."""
-    token = _handing_on.set(True)
+    """Mark calls of a client as obs's own, so that hooks of the client record none of them."""
+    before = _handing_on.get()
     try:
+        _handing_on.set(True)
         yield
     finally:
-        _handing_on.reset(token)
+        _handing_on.set(before)
 
 
 def is_handed_on() -> bool:
-    """Tell whether a client is told something by `handing_on`."""
+    """Return whether a call of a client comes from `handing_on`."""
     return _handing_on.get()
 
 
@@ -348,7 +379,7 @@ def mask_from_now_on(key: str) -> None:
 
 @contextlib.contextmanager
 def exported(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """Set environment variables for a while: a login of a client may write the key into the user's home.
+    """Set environment variables for a while, since a client's login may write the key into the user's home.
 
     Args:
         variables: Their values; one that is None stays as it is.
@@ -365,13 +396,24 @@ def exported(variables: Mapping[str, str | None]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def within(seconds: float, work: Callable[[], T], doing: str, *, too_late: Callable[[T], None] | None = None) -> T:
+def within(
+    seconds: float,
+    work: Callable[[], T],
+    doing: str,
+    *,
+    in_time: Callable[[T], None] | None = None,
+    too_late: Callable[[T], None] | None = None,
+) -> T:
     """Do work in a thread that can be left behind: some clients hang for minutes.
+
+    Exactly one of `in_time` and `too_late` is called with a result, in that thread, wherever a timeout of the caller's
+    own ends the waiting: what the work made is never without an owner.
 
     Args:
         seconds: How long to wait.
         work: What to do.
         doing: What that is, as it reads before "took longer than".
+        in_time: What to do with a result that is waited for, before it is returned.
         too_late: What to do with a result that nobody waited for.
 
     Raises:
@@ -379,7 +421,7 @@ def within(seconds: float, work: Callable[[], T], doing: str, *, too_late: Calla
         Exception: Whatever the work raised.
     """
     outcome: list[tuple[T | None, BaseException | None]] = []
-    done, abandoned = threading.Event(), threading.Event()
+    waited_for, done = [True], threading.Event()
 
     def run() -> None:
         try:
@@ -387,26 +429,43 @@ def within(seconds: float, work: Callable[[], T], doing: str, *, too_late: Calla
         except BaseException as error:
             outcome.append((None, error))
         else:
-            outcome.append((result, None))
-            if abandoned.is_set() and too_late is not None:
+            in_the_end = in_time if _taken(waited_for) else too_late
+            if in_the_end is not None:
                 with contextlib.suppress(Exception):  # nobody is left to be told
-                    too_late(result)
+                    in_the_end(result)
+            outcome.append((result, None))
         done.set()
 
     context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(run,), name="obs-tracker", daemon=True).start()
+    # Not one of obs's own (`obs_core.background`): the client may start threads and a process of its own, which get the
+    # mask of signals that they would have without obs.
+    thread = threading.Thread(target=context.run, args=(run,), name="obs-tracker", daemon=True)
     answered = False
     try:
+        thread.start()
         answered = done.wait(seconds)
     finally:
-        if not answered:  # in time; or a timeout of the task's own ends the waiting
-            abandoned.set()
+        # In vain; or a timeout of the task's own ends the waiting. A result that comes just now is the caller's still.
+        if not answered and not _taken(waited_for):
+            answered = done.wait()
     if not answered:
         raise TimeoutError(f"{doing} took longer than {seconds:g} s")
     result, error = outcome[0]
     if error is not None:
-        raise error
+        outcome.clear()
+        try:
+            raise error
+        finally:
+            del error  # as in `let_pass`
     return result  # type: ignore[return-value]
+
+
+def _taken(token: list[bool]) -> bool:
+    """Take what only one of two threads can take; tell whether it was this one."""
+    try:
+        return token.pop()
+    except IndexError:
+        return False
 
 
 def _check(secret: Any, on_retry: str, timeout: float) -> None:

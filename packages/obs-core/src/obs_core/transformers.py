@@ -70,7 +70,7 @@ class TypeTransformer(Generic[T]):
     media_type: str = "application/octet-stream"
 
     def can_transform(self, value: T) -> bool:  # noqa: ARG002
-        """Tell whether this value can be kept so that an equal one comes back.
+        """Return whether this value can be kept so that an equal one is loaded.
 
         Args:
             value: A value of the type.
@@ -97,7 +97,7 @@ class TypeTransformer(Generic[T]):
         raise NotImplementedError(f"{type(self).__name__} must define from_bytes(data) -> value")
 
     def differences(self, before: T, after: T) -> Iterable[tuple[str, str | None, str | None]]:  # noqa: ARG002
-        """Tell how two values differ, for ``obs diff``: where, and how it was and is, the most telling first.
+        """Return how two values differ, for ``obs diff``: where, before and now, the most telling first.
 
         Args:
             before: What an earlier execution kept.
@@ -200,7 +200,7 @@ class BytesTransformer(TypeTransformer[bytes]):
 def register_transformer(
     transformer: TypeTransformer[Any] | type[TypeTransformer[Any]], python_type: type | str | None = None
 ) -> Registration:
-    """Keep values of a type, and of its subclasses, with a transformer from now on.
+    """Use a transformer for a type and its subclasses from now on.
 
     Args:
         transformer: The transformer, or its class, which is then called without arguments; it replaces an

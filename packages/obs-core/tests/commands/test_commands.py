@@ -20,12 +20,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from obs_core import Deck, ObsWarning, check, current_context, execution, load_execution, span, task
+from obs_core import Deck, ObsWarning, check, current_context, execution, list_executions, load_execution, span, task
 from obs_core.assembly.loading import find_execution
 from obs_core.commands import main as obs
 from obs_core.commands.builtin import NAMES, OF_AN_EXECUTION
 from obs_core.commands.main import _parser_for
 from obs_core.journal import flusher
+from obs_core.provenance import command_name
+from obs_core.reading.garbage import Keep, sweep
+from obs_core.store import open_store
+from obs_core.store.packing import member, unpacked
 from obs_core.testing import FixedClock, RecordingStore
 
 
@@ -104,6 +108,9 @@ with execution("night"):
     assert capsys.readouterr().out.startswith("Its record is damaged: at least ")
     assert obs(["ls"]) == 0
     assert "(at least " in capsys.readouterr().out
+    os.truncate(journal, 0)
+    assert obs(["why", "last"]) == 0
+    assert "0 record" not in capsys.readouterr().out
 
 
 def test_an_empty_store_is_told_with_its_place(
@@ -224,6 +231,31 @@ def test_show_as_text_puts_the_cells_of_a_table_below_each_other(
     ]
 
 
+def test_show_as_text_knows_a_table_by_its_roles(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @task
+    def join() -> None:
+        head = '<div role="row"><div role="columnheader">column</div><div role=columnheader>found</div></div>'
+        cells = '<div role="cell"><div>delay</div></div><div role="cell">5</div>'
+        body = f'<div class="row"><div role="row">{cells}</div></div>'
+        Deck("Checked").append(f'<p>before</p><div class="rows" role="table">{head}{body}</div><div>after</div></div>')
+
+    with execution("flights", store=folder):
+        join()
+    assert obs(["show", "--text", "--deck", "Checked"]) == 0
+    assert capsys.readouterr().out.splitlines()[-4:] == ["before", "  column  found", "  delay   5", "after"]
+
+
+def test_show_as_text_writes_a_space_of_the_layout_as_a_space(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @task
+    def join() -> None:
+        Deck("Shares").append("<p>50\u00a0% → 3&nbsp;%</p>")
+
+    with execution("flights", store=folder):
+        join()
+    assert obs(["show", "--text", "--deck", "Shares"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "50 % → 3 %"
+
+
 def test_show_as_text_tells_one_deck_whole(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     @task
     def join() -> None:
@@ -243,7 +275,7 @@ def test_show_as_text_tells_one_deck_whole(folder: Path, capsys: pytest.CaptureF
     assert obs(["show", "--deck", "Rows"]) == 2
     no_deck, no_text = capsys.readouterr().err.splitlines()
     assert no_deck.startswith("obs: no deck 'Columns'; there are: Rows, ")
-    assert no_text.startswith("obs: --deck goes with --text")
+    assert no_text.startswith("obs: --deck needs --text")
 
 
 def test_show_as_text_keeps_apart_what_only_the_style_keeps_apart(
@@ -370,6 +402,9 @@ def test_doctor_leaves_no_folder_that_was_not_there(tmp_path: Path, capsys: pyte
         (["lss"], "there is no command 'lss'; did you mean "),
         (["version"], "there is no command 'version'; did you mean obs --version? (try: obs --help)"),
         (["ls", "flights"], " ls --help)"),
+        (["ls", "--stauts", "failed"], "unrecognized arguments: --stauts failed; did you mean --status? (try: "),
+        (["why", "--jsno"], "unrecognized arguments: --jsno; did you mean --json? (try: "),
+        (["completion"], "the following arguments are required: SHELL (try: "),
         (["completion", "tcsh"], "obs completes in bash, zsh, fish, not in 'tcsh'"),
         (["export", "-o", "/"], "cannot write '/': it is a folder"),
         (["why", "--store", "/typo"], "there is no folder '/typo'"),
@@ -446,7 +481,8 @@ def test_check_tells_by_its_exit_code_though_nobody_reads(folder: Path) -> None:
 
 @pytest.mark.parametrize("command", ["ls", "explain", "logs", "dump", "dump --format json", "--help"])
 def test_output_that_is_closed_is_no_error(command: str, run_id: str) -> None:
-    assert in_a_shell(f"obs {command} >&-") == (0, "")
+    nothing = f"obs: no line was logged or printed in {run_id}" if command == "logs" else ""
+    assert in_a_shell(f"obs {command} >&-") == (0, nothing)
 
 
 def test_wrong_input_is_exit_code_2_though_no_complaint_can_be_written(run_id: str) -> None:
@@ -481,7 +517,7 @@ def test_a_warning_of_a_command_shows_no_code(
     folder: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     with execution("kept", store=folder) as run:
-        pass
+        add(1, 2)
     (folder / "executions" / run.id / "run-0000.jsonl").symlink_to("run-0000.jsonl")
     source = "from obs_core.commands.main import main; main(['gc', '--older-than', '1d'])"
     said = run_script(source, env={"OBS_STRICT": "0"}).stderr.splitlines()
@@ -512,6 +548,33 @@ def test_gc_removes_shared_content_only_when_it_is_old_and_unneeded(folder: Path
     assert obs(["gc", "--older-than", "1d"]) == 0
     assert set((folder / "shared").iterdir()) == needed | {fresh}
     assert len(needed) == 3  # the source, the dependencies, and what it ran in
+
+
+def flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("damage", [flipped, lambda content: bytes(len(content)), lambda content: b""])
+def test_gc_removes_no_shared_content_that_a_damaged_part_may_name(
+    folder: Path, damage: Callable[[bytes], bytes], compressed: bool
+) -> None:
+    with execution("kept", store=folder) as run:
+        add(1, 2)
+    (segment,) = (folder / "executions" / run.id).glob("main-0000.jsonl*")
+    content = segment.read_bytes()
+    segment.unlink()
+    whole = unpacked(content) if segment.suffix == ".gz" else content
+    segment = segment.with_name("main-0000.jsonl.gz" if compressed else "main-0000.jsonl")
+    segment.write_bytes(damage(member(whole) if compressed else whole))
+    needed = set((folder / "shared").iterdir())
+    two_days_ago = time.time() - 2 * 86400
+    for path in needed:
+        os.utime(path, (two_days_ago, two_days_ago))
+    with pytest.warns(ObsWarning, match=r"shared content is left as it is.* a part of .* is damaged"):
+        sweep(open_store(str(folder)), Keep(count=100))
+    assert set((folder / "shared").iterdir()) == needed != set()
 
 
 def make(folder: Path, clock: FixedClock, name: str, ends: str = "well") -> str:
@@ -678,10 +741,38 @@ def test_ls_shows_what_was_asked_for(
     assert found or lines == ["no execution matches"]
 
 
+def test_what_may_mean_several_names_them_and_says_when_there_are_more(folder: Path) -> None:
+    ids = []
+    for _ in range(4):
+        with execution("night", store=folder) as run:
+            ids.append(run.id)
+        if len(ids) == 3:
+            with pytest.raises(LookupError, match=rf"matches 3 executions \({', '.join(ids)}\);"):
+                find_execution("20", folder)
+    with pytest.raises(LookupError, match=rf"matches 4 executions \(\.\.\., {', '.join(ids[1:])}\);"):
+        find_execution("20", folder)
+
+
+def test_text_of_a_deck_has_no_colours_of_a_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @task
+    def fit() -> None:
+        print("\x1b[31mred\x1b[0m  67%\x1b[K")
+
+    fit()
+    assert obs(["show", "--text", "--deck", "Logs"]) == 0
+    assert capsys.readouterr().out.endswith("\n[Logs]\nred  67%\n")
+
+
 def test_ls_says_that_there_are_more_than_it_shows(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    for options, more in (([], False), (["--limit", "2"], True), (["--limit", "0"], False)):
+    for options, more in (
+        ([], ""),
+        (["--limit", "2"], "the newest 2 are shown"),
+        (["--limit", "1"], "the newest is shown"),
+        (["--limit", "0"], ""),
+    ):
         assert obs(["ls", *options]) == 0
-        assert ("only the newest 2 are shown, -n 0 shows all" in capsys.readouterr().out) == more
+        said = capsys.readouterr().out.splitlines()[-1]
+        assert said == f"… and older ones: only {more}, -n 0 shows all" if more else "older ones" not in said
     assert obs(["ls", "--json", "--limit", "2"]) == 0
     assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == three[:0:-1]
 
@@ -741,11 +832,40 @@ def test_export_into_a_folder_that_is_not_there(run_id: str, capsys: pytest.Capt
     )
 
 
-def test_what_failed_says_how_to_learn_why(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    obs(["explain", three[0]])
-    assert f" why {three[0][-6:]} says why" in capsys.readouterr().out
-    obs(["explain", three[1]])
+def test_what_failed_says_how_to_learn_why_and_where_its_report_is(
+    three: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed, good = three[0], three[1]
+    obs(["explain", failed])
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.endswith(f" why {failed[-6:]} says why, {command_name()} open {failed[-6:]} shows the report")
+    obs(["explain", good])
     assert "says why" not in capsys.readouterr().out
+    obs(["show", failed])
+    report = capsys.readouterr().out.strip()
+    obs(["explain", failed])
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f" says why, the report is {report}")
+
+
+def test_explain_names_the_report_of_the_task_that_failed_and_none_from_before_the_end(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @task
+    def fit() -> None:
+        Deck("Rows", "100")
+        Deck.publish()
+        raise ValueError("no rows")
+
+    def told() -> str:
+        obs(["explain", "--json"])
+        return str(json.loads(capsys.readouterr().out)["report"])
+
+    with pytest.raises(ValueError, match="no rows"), execution("night", store=folder):
+        fit()
+    report = told()
+    assert (os.path.basename(report), "no rows" in Path(report).read_text()) == ("fit-2.html", True)
+    os.utime(report, (1, 1))
+    assert told() == ""
 
 
 def test_open_shows_the_newest_failure(
@@ -759,13 +879,42 @@ def test_open_shows_the_newest_failure(
     assert capsys.readouterr().out.splitlines() == [address.removeprefix("file://") for address in opened]
 
 
+def test_open_says_that_what_failed_is_not_the_newest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+
+    def opens(address: str) -> bool:
+        opened.append(address)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", opens)
+    with pytest.raises(KeyError), execution("flights", store=folder) as failed:
+        raise KeyError("BQN")
+    assert obs(["open", "--store", str(folder)]) == 0
+    assert capsys.readouterr().err == ""
+    for _ in range(2):
+        with execution("flights", store=folder) as newest:
+            pass
+    assert obs(["open", "--store", str(folder)]) == 0
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"flights failed .+ ago; since then, 2 succeeded: .+ open last opens the newest\n", said), said
+    with execution("night", store=folder):
+        flusher.flush_all()
+        assert obs(["open", "--store", str(folder)]) == 0
+        assert "; since then, 2 succeeded and 1 still runs: " in capsys.readouterr().err
+    assert obs(["open", newest.id, "--store", str(folder)]) == 0
+    assert capsys.readouterr().err == ""
+    assert [address.split("/")[-3] for address in opened] == [failed.id] * 3 + [newest.id]
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
         (["exp"], ["explain", "export"]),
         (["ls", "--st"], ["--store", "--status"]),
         (["ls", "--status", "f"], ["failed"]),
-        (["why", "fl"], ["flights"]),
+        (["why", "flig"], ["flights"]),
         (["nonsense", ""], []),
     ],
 )
@@ -774,6 +923,51 @@ def test_shells_complete(
 ) -> None:
     assert obs(["completion", "words", *words]) == 0
     assert capsys.readouterr().out.split() == offered
+
+
+def test_logs_without_lines_say_so_beside_the_lines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with execution("night", store=folder) as run:
+        task(lambda: print("three rows"), name="fit")()
+    capsys.readouterr()
+    for options, said in (([], ""), (["-n", "0"], ""), (["--grep", "airport"], f"obs: no line matches in {run.id}\n")):
+        assert obs(["logs", *options]) == 0
+        assert capsys.readouterr().err == said
+    with execution("night", store=folder) as run:
+        pass
+    assert obs(["logs", "--json"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert obs(["logs"]) == 0
+    assert capsys.readouterr() == ("", f"obs: no line was logged or printed in {run.id}\n")
+
+
+def test_shells_complete_the_last_part_of_an_id(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    short = three[0].rpartition("-")[2]
+    assert obs(["completion", "words", "why", short[:5]]) == 0
+    assert short in capsys.readouterr().out.split()
+    assert obs(["why", short]) == 0
+
+
+def test_shells_complete_names_of_old_executions_levels_and_tasks(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with execution("nightly", store=folder):
+        task(lambda: None, name="fit")()
+    with execution("it's $5", store=folder), execution("it's", store=folder):
+        pass
+    for _ in range(30):
+        with execution("hourly", store=folder):
+            task(lambda: None, name="load")()
+    for words, offered in (
+        (["show", "nig"], ["nightly"]),
+        (["show", "it"], []),  # a shell would take the quotes away
+        (["logs", "nightly", "--task", ""], ["fit"]),
+        (["logs", "--task", "l"], ["load"]),
+        (["logs", "--level", "warning", "--task", ""], ["load"]),
+        (["logs", "--level", "w"], ["warning"]),
+        (["logs", "nonsense", "--task", ""], []),
+    ):
+        assert obs(["completion", "words", *words]) == 0
+        assert capsys.readouterr().out.split() == offered
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
@@ -790,6 +984,31 @@ def test_bash_completes_what_the_script_tells_it(three: list[str], tmp_path: Pat
         check=True,
     )
     assert told.stdout == "weather\n"
+
+
+def test_another_program_called_obs_is_not_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "obs").write_text("#!/bin/sh\necho OBS Studio\n")
+    (tmp_path / "obs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for shell in ("bash", "zsh", "fish"):
+        assert obs(["completion", shell]) == 2
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert f"`obs` is another program here ({tmp_path / 'obs'})" in told.err
+
+
+def test_examples_are_as_one_types_them_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [os.path.join("obs_core", "__main__.py")])
+    for arguments in ([], ["run"], ["completion"]):
+        with pytest.raises(SystemExit):
+            obs([*arguments, "--help"])
+        typed = [line.strip() for line in capsys.readouterr().out.partition("examples:\n")[2].splitlines()]
+        assert typed
+        assert all("python -m obs_core " in line for line in typed)
 
 
 def test_doctor_ends_in_a_verdict_and_knows_another_obs(
@@ -942,6 +1161,22 @@ def test_explain_as_json_tells_what_the_text_tells(folder: Path, capsys: pytest.
     assert sum(step["duration"] for step in told["critical_path"]) == pytest.approx(told["execution"]["duration"])
     assert obs(["explain", "--json", "--depth", "0"]) == 0
     assert json.loads(capsys.readouterr().out)["trace"]["children"] == []
+
+
+def test_explain_as_json_tells_where_the_exception_was_raised(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def fails() -> None:
+        raise ValueError("no such airport")
+
+    with execution("flights", store=folder):
+        pass
+    with contextlib.suppress(ValueError), execution("flights", store=folder):
+        fails()
+    place = f"{__file__}:{fails.__code__.co_firstlineno + 1}"
+    newest, before = (one.id for one in list_executions(folder))
+    for which, told in ((newest, ("ValueError: no such airport", place)), (before, (None, ""))):
+        assert obs(["explain", which, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["error"], found["place"]) == told
 
 
 def test_what_is_pinned_is_a_line_of_json_each(three: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -68,13 +68,13 @@ def pipeline(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 class Watching:
     """``obs watch`` in a terminal."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, program: Sequence[str] = ("-m", "obs_core")) -> None:
         self.ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         without = ("COLUMNS", "LINES", "CI")
         environment = {name: value for name, value in os.environ.items() if name not in without}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "obs_core", "watch", *arguments, "--store", str(folder)],
+            [sys.executable, *program, "watch", *arguments, "--store", str(folder)],
             env={**environment, "TERM": "xterm", "PYTHONIOENCODING": "utf-8"},
             stdin=theirs,
             stdout=theirs,
@@ -124,7 +124,7 @@ def test_it_shows_what_runs_and_ends_with_how_it_went(folder: Path, pipeline: su
     (folder.parent / "go").touch()
     assert watching.end() == 0
     last = watching.shown.splitlines()[-1]
-    assert last.startswith("flights failed: ValueError: no such airport (")
+    assert last.startswith("flights failed in fit: ValueError: no such airport (")
     assert "× fit" in watching.shown
 
 
@@ -140,6 +140,30 @@ def test_it_is_left_by_a_key_and_the_execution_goes_on(
     else:
         watching.process.send_signal(signal.SIGINT)
     assert watching.end() == (0 if how == "q" else 130)
+    assert pipeline.poll() is None
+
+
+FORGETFUL = """
+import os, signal, sys
+from obs_core.commands import main, watch
+drawn = watch._picture
+def forgets(*given):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        pass
+    return drawn(*given)
+watch._picture = forgets
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_ctrl_c_leaves_it_though_what_it_interrupted_forgets_that(
+    folder: Path, pipeline: subprocess.Popen[bytes]
+) -> None:
+    """As a finalizer does, or the callback of a weak reference."""
+    watching = Watching(folder, program=("-c", FORGETFUL))
+    assert watching.end() == 130
     assert pipeline.poll() is None
 
 

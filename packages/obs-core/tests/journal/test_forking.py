@@ -207,3 +207,37 @@ with execution("night"):
 """
     run(code, folder)
     assert [found.name for found in load_execution("last", folder).tasks] == ["work"]
+
+
+def test_a_child_does_not_wait_for_what_a_thread_of_its_parent_was_importing_in_obs(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "first.py").write_text("import obs_core.slow\n")
+    (folder / "slow.py").write_text(
+        "import builtins, time\n"
+        "builtins.imports.set()\n"
+        "builtins.forks.wait()\n"
+        "time.sleep(0.5)  # the fork comes meanwhile, unless it waits\n"
+    )
+    code = f"""
+import builtins, importlib, os, signal, threading
+import obs_core
+from obs_core import execution
+
+with execution("night"):
+    pass
+obs_core.__path__.append({str(folder)!r})
+builtins.imports, builtins.forks = threading.Event(), threading.Event()
+os.register_at_fork(before=builtins.forks.set)
+thread = threading.Thread(target=importlib.import_module, args=("obs_core.first",))
+thread.start()
+builtins.imports.wait()
+child = os.fork()
+if not child:
+    signal.alarm(20)
+    import obs_core.first
+    os._exit(3)
+_, status = os.waitpid(child, 0)
+thread.join()
+assert os.waitstatus_to_exitcode(status) == 3, status
+"""
+    run(code, folder)

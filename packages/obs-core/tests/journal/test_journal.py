@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import datetime
 import gzip
 import json
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +19,8 @@ import pytest
 from obs_core import current_context, execution, load_execution, span, task
 from obs_core.journal import flusher, records
 from obs_core.journal.reader import decode, segment_names
+from obs_core.recording.here import innermost
+from obs_core.secrets import forget_secret_values, register_secret_value
 from obs_core.store.base import Outliner
 from obs_core.store.packing import inflated, unpacked
 from obs_core.testing import FixedClock, RecordingStore, counted_ids
@@ -62,6 +67,27 @@ def test_the_journal_is_what_the_format_says(store: RecordingStore) -> None:
     assert end == ["execution-end", 1_000_000_000, "succeeded", None, 1_000_000_000, 0]
 
 
+def test_a_journal_is_read_whatever_the_year_until_2116(store: RecordingStore) -> None:
+    begins = datetime.datetime(2116, 1, 1, tzinfo=datetime.UTC)
+    with FixedClock(begins.timestamp()) as clock, execution("night") as run:
+        clock.advance(1)
+        work()
+    read = load_execution(run.id)
+    assert read.status == "succeeded"
+    assert [child.start for child in read.span.children] == [begins + datetime.timedelta(seconds=1)]
+
+
+def test_no_time_of_a_line_goes_beyond_what_64_bits_hold() -> None:
+    longest = 2**61
+    latest = b'["head",1,"night","main",%d,["","",0,0],"",""]'
+    assert not [record for record in decode(latest % 2**62) if isinstance(record, records.Head)]
+    (head,) = decode(latest % (2**62 - 1))
+    (record,) = decode(b'["span",3,2,"step",%d,%d,0]' % (longest, longest))
+    assert isinstance(head, records.Head)
+    assert isinstance(record, records.SpanRecord)
+    assert head.clock + record.start + record.duration == 2**63 - 1
+
+
 def test_it_says_where_an_exception_was_raised_and_what_caused_it(store: RecordingStore) -> None:
     @task(enable_deck=False)
     def parse() -> None:
@@ -73,8 +99,10 @@ def test_it_says_where_an_exception_was_raised_and_what_caused_it(store: Recordi
     with counted_ids(), pytest.raises(RuntimeError), execution("night"):
         parse()
     (of_task, of_root) = [line for line in lines(store, "execution-1") if line[0] == "raised"]
-    (_, number, chain, others) = of_task
-    assert (number, others, of_root) == (2, [], ["raised", 1, chain, []])
+    (_, number, chain, *more) = of_task
+    assert (number, more) == (2, [[], [], [], False])
+    told_of_root = ["raised", 1, chain, [], [], ["main.2", None], False]
+    assert of_root == told_of_root, "the task that it ended; its cause ended none"
     line = parse.__wrapped__.__code__.co_firstlineno  # type: ignore[attr-defined]
     assert chain == [
         ["RuntimeError: no such airport", f"{__file__}:{line + 5}"],
@@ -334,3 +362,38 @@ def test_an_execution_whose_beginning_is_damaged_is_shown_as_far_as_its_id_tells
     assert [one.name for one in recorded.tasks] == ["work"]
     assert recorded.missing[0].startswith("The beginning of its record is damaged or missing")
     assert recorded.missing[0] in recorded.report()
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_what_cannot_be_encoded_for_want_of_room_on_the_stack_waits_until_there_is_some(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch, masks: bool
+) -> None:
+    monkeypatch.setenv("OBS_STRICT", "0")
+    # The collector may run at the limit, where no finalizer has room, nor has pytest to tell of that.
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    noted = 0
+
+    @task
+    def deep() -> None:
+        here = innermost().task
+
+        def down() -> None:
+            nonlocal noted
+            with contextlib.suppress(RecursionError):
+                down()
+            with contextlib.suppress(RecursionError):  # at each depth, from the limit up
+                here.append(records.Note(here.own_ref(), "far down"))
+                noted += 1
+                here.journal.flush()
+
+        down()
+
+    try:
+        if masks:
+            register_secret_value("k9-very-secret")
+        deep()
+    finally:
+        forget_secret_values()
+    assert noted > 100
+    assert store.last().missing == []
+    assert store.last().tasks[0].notes == ["far down"] * noted

@@ -96,7 +96,7 @@ def test_lines_that_the_store_did_not_take_are_told_as_those(folder: Path, monke
         monkeypatch.setattr(log_files.Appended, "write", is_full)
         for _ in range(50):
             print("lost")
-    assert load_execution(run.id, folder).missing == ["50 more lines were said and are not kept."]
+    assert load_execution(run.id, folder).missing == ["50 more lines were logged or printed but not kept."]
 
 
 def test_a_flipped_bit_and_a_line_that_is_taken_out_are_told(
@@ -117,7 +117,7 @@ with execution("night"):
     unreadable, changed = log_damage(execution.store, execution.id)
     assert (unreadable, 0 < changed < 500) == (0, True)
     obs(["logs", "last", "--store", str(folder)])
-    told = f"The log was changed after it was written, among {changed} lines: not all of them are what was said."
+    told = f"The log was changed after it was written: some of {changed} lines are not as the program wrote them."
     assert capsys.readouterr().err == f"obs: {told}\n"
     for command in ("show", "explain"):
         obs([command, "last", "--store", str(folder)])

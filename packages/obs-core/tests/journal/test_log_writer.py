@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
+import itertools
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
-from obs_core import execution
+from obs_core import ObsWarning, execution
 from obs_core.journal import log_writer
-from obs_core.journal.log_damage import damaged_lines, dropped_lines
+from obs_core.journal.log_damage import damaged_lines, dropped_lines, log_notes
 from obs_core.journal.log_reader import read_log
 from obs_core.journal.log_writer import LogWriter
 from obs_core.journal.writer import Journal
@@ -51,7 +56,7 @@ work()
 def test_a_full_disk_hurts_nobody(run_script: RunScript, folder: Path) -> None:
     result = run_script("""
 import resource, signal
-from obs_core import execution
+from obs_core import ObsWarning, execution
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with execution("night"):
     print("first")
@@ -70,10 +75,60 @@ with execution("night"):
     assert dropped_lines(execution.store, execution.id) == 102 + warned - len(lines)
 
 
+class Disk(io.FileIO):
+    """A file on a disk with so much room, for each of the next writes."""
+
+    room: ClassVar[list[int]] = []
+
+    def write(self, content: Any, /) -> int:
+        if not self.room:
+            return super().write(content)
+        taken = self.room.pop(0)
+        if not taken:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(content[:taken])
+
+
+@pytest.mark.parametrize("after", [[], [0], [0, 0, 0], [1], [1, 1, 1], [2, 0], [9], [9, 0, 1]])
+@pytest.mark.filterwarnings("ignore:cannot keep what is logged:obs_core.ObsWarning")
+def test_a_line_that_a_full_disk_took_in_part_is_told_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, after: list[int]
+) -> None:
+    monkeypatch.setattr(io, "FileIO", Disk)
+    store = open_store(folder)
+    line = '[1767225600000000000,"out",1,1,"said 1"]\n'
+    for cut in range(1, len(line) + 1):
+        execution_id = f"20130101-000000-{cut:06}-aaaaaa"
+        writer = LogWriter(Journal(store, execution_id, "main"))
+        writer.write("out", 1, 1, "said 0")
+        Disk.room[:] = [cut, *after]
+        for number in range(1, 6):
+            writer.write("out", 1, 1, f"said {number}")
+        Disk.room.clear()
+        writer.close()
+        said = [line.text for line in read_log(store, execution_id)]
+        assert said == sorted(set(said)), cut
+        assert (damaged_lines(store, execution_id), dropped_lines(store, execution_id)) == (0, 6 - len(said)), cut
+
+
+def test_half_a_line_at_the_end_of_a_disk_that_stays_full_is_told_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(io, "FileIO", Disk)
+    with pytest.warns(ObsWarning, match="cannot keep what is logged"), execution("night", store=folder) as run:
+        sys.stdout.write("first\n")
+        Disk.room[:] = [30, *[0] * 1_000]
+        sys.stdout.write("second\n")
+    Disk.room.clear()
+    read = load_execution(run.id, folder)
+    assert [line.text for line in read.log()] == ["first"]
+    assert log_notes(read.store, run.id) == ["1 more line was logged or printed but not kept."]
+
+
 def test_lines_of_many_threads_are_whole_and_all_there(run_script: RunScript, folder: Path) -> None:
     run_script("""
 import threading
-from obs_core import execution
+from obs_core import ObsWarning, execution
 
 def say(number):
     for line in range(2000):
@@ -134,7 +189,7 @@ def test_whatever_is_done_to_a_log_the_program_goes_on_and_each_line_is_kept_or_
 ) -> None:
     result = run_script(f"""
 import glob, os, shutil, time
-from obs_core import execution
+from obs_core import ObsWarning, execution
 from obs_core.journal import log_writer
 
 open("own", "wb").write(b"mine" + b"\\0" * 1000)
@@ -171,7 +226,7 @@ def test_a_limit_to_the_size_of_files_that_ends_programs_does_not_end_this_one(
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
-from obs_core import execution
+from obs_core import ObsWarning, execution
 with execution("night"):
     for number in range(5_000):
         print("number", number)
@@ -187,7 +242,7 @@ def test_lines_that_the_store_refused_are_told_though_nothing_is_said_afterwards
 ) -> None:
     run_script("""
 import resource, signal
-from obs_core import execution
+from obs_core import ObsWarning, execution
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with execution("night"):
@@ -207,7 +262,7 @@ with execution("night"):
 def test_where_there_can_be_no_other_file_the_open_one_grows_on(run_script: RunScript, folder: Path) -> None:
     run_script("""
 import resource
-from obs_core import execution
+from obs_core import ObsWarning, execution
 from obs_core.store.folder import FolderStore
 
 FolderStore.segment_limit = 10_000
@@ -222,13 +277,22 @@ with execution("night"):
     assert texts_in(folder) == ["first", *(f"number {number}" for number in range(5_000))]
 
 
+def replace_folder(folder: Path, scratch: Path) -> None:
+    """Put a file in a folder's place; obs's thread, which makes the folder anew, may come in between."""
+    file = scratch / "a file"
+    file.write_text("in the folder's place")
+    for attempt in itertools.count():
+        folder.rename(scratch / f"moved away {attempt}")
+        with contextlib.suppress(IsADirectoryError):
+            file.rename(folder)
+            return
+
+
 def test_what_can_be_said_nowhere_in_the_log_is_said_in_the_journal(tmp_path: Path, folder: Path) -> None:
     with execution("night", store=folder):
         print("first")
         [log] = folder.glob("executions/*/logs/*.jsonl")
-        log.unlink()
-        log.parent.rmdir()
-        log.parent.write_text("a file in the folder's place")
+        replace_folder(log.parent, tmp_path)
         print("second")
     [root] = load_execution("last", folder).tasks
     [note] = root.notes

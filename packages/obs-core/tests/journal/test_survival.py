@@ -122,7 +122,7 @@ def assert_survived(folder: Path, killed_at: float, capsys: pytest.CaptureFixtur
 
 def test_a_killed_execution_is_lost_at_once_and_a_running_one_is_running(folder: Path) -> None:
     victim = start_victim(folder)
-    while not list(list_executions(folder)):
+    while not (folder.is_dir() and list(list_executions(folder))):
         time.sleep(0.05)
     assert [one.status for one in list_executions(folder)] == ["running"]
     kill(victim)
@@ -133,7 +133,7 @@ def test_the_report_of_a_killed_task_is_made_when_it_is_asked_for(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     victim = start_victim(folder)
-    while not list(list_executions(folder)):
+    while not (folder.is_dir() and list(list_executions(folder))):
         time.sleep(0.05)
     kill(victim)
     assert obs(["show", "last", "--store", str(folder)]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -19,6 +20,7 @@ from obs_core import Deck, Execution, check, execution, load_execution, log_metr
 from obs_core.commands import main as obs
 from obs_core.journal import flusher
 from obs_core.journal.reader import segment_names
+from obs_core.model import SpanTable
 from obs_core.reading.changes import earlier as earlier_ones
 from obs_core.reading.changes import reading
 from obs_core.reading.changes.calls import _first_difference
@@ -30,7 +32,7 @@ from obs_core.reading.changes.sides import Operation, Side, operations_of
 from obs_core.reading.changes.times import changed_times
 from obs_core.rendering import verdict_mark
 from obs_core.store.paths import sums_path
-from obs_core.testing import RecordingStore
+from obs_core.testing import FixedClock, RecordingStore
 from obs_core.transformers import TypeTransformer, register_transformer
 
 MS = 1_000_000
@@ -121,7 +123,7 @@ def test_a_failure_is_told_first_and_once() -> None:
     changes = run(lambda: break_at(5)).changes()
     kinds = [one.kind for one in changes.found]
     assert kinds[:2] == ["status", "task"]
-    assert told(changes, "status") == [("train", "succeeded", "failed: ValueError: no such airport")]
+    assert told(changes, "status") == [("train", "succeeded", "failed")]  # the task tells by what
     broken = changes.found[1]
     assert (broken.what, broken.after) == ("break_at", "failed: ValueError: no such airport")
     assert "test_changes.py" in broken.note
@@ -135,8 +137,8 @@ def test_a_long_error_and_a_long_line_say_that_they_are_cut() -> None:
 
     broken = task(break_long, name="break_at")
     run(lambda: break_at(2))
-    changes = run(lambda: broken()).changes()
-    for kind in ("status", "task", "log"):
+    in_task, outside = run(lambda: broken()).changes(), run(break_long).changes()
+    for kind, changes in (("status", outside), ("task", in_task), ("log", in_task)):
         texts = [after for _, _, after in told(changes, kind) if after is not None and len(after) > 150]
         assert texts, kind
         assert all(text.endswith("…") for text in texts), texts
@@ -201,7 +203,39 @@ def test_what_is_another_one_in_each_run_is_hardly_a_change() -> None:
     changes = run(lambda: fit(6, rate=6)).changes()
     varying = [one for one in changes.found if one.kind in ("output", "parameter")]
     assert varying
-    assert all("another one in each earlier run" in one.note and one.weight < 40 for one in varying)
+    assert all("different in each earlier run" in one.note and one.weight < 40 for one in varying)
+
+
+@task
+def publish(model: object, shift: int = 0) -> None: ...
+
+
+def test_what_is_handed_on_and_another_one_in_each_run_stands_behind_what_changed() -> None:
+    for loss in (0.11, 0.42, 0.23, 0.74):
+        run(partial(publish, {"loss": loss}, shift=0))
+    changes = run(partial(publish, {"loss": 0.35}, shift=1)).changes()
+    inputs = [one for one in changes.found if one.kind == "input"]
+    assert [(one.what, one.note) for one in inputs] == [
+        ("publish's shift", ""),
+        ("publish's model", "it was different in each earlier run"),
+    ]
+    assert inputs[1].weight < 40
+
+
+def test_calls_that_come_in_another_order_each_time_do_not_vary() -> None:
+    for order in ("abc", "bca", "cab", "abc"):
+        run(*(partial(publish, letter) for letter in order))
+    (changed,) = [one for one in run(*(partial(publish, one) for one in "abd")).changes().found if one.kind == "input"]
+    assert (changed.before, changed.after, changed.note) == ("c", "d", "")
+
+
+def test_what_varies_in_each_run_is_not_told_of_a_failure() -> None:
+    for rows, shift in ((1, 0), (2, 0), (3, 0)):
+        run(partial(publish, f"model of {rows}", shift), partial(break_at, 0))
+    failed = run(partial(publish, "model of 4", 1), partial(break_at, 5))
+    said = str(failed.why())
+    assert "publish's shift was 0, now 1" in said
+    assert "publish's model" not in said
 
 
 def test_a_metric_within_the_usual_is_none() -> None:
@@ -217,8 +251,10 @@ def test_a_metric_within_the_usual_is_none() -> None:
 
 def test_before_four_good_runs_nothing_is_said_to_be_usual() -> None:
     said = []
-    for _ in range(5):
-        said.append(next((line for line in summary(run(lambda: fit(1000)).changes()) if "usual" in line), ""))
+    with FixedClock() as clock:
+        for seconds in (1.0, 1.1, 1.0, 1.1, 1.0):
+            ran = run(lambda: fit(1000), partial(clock.advance, seconds))
+            said.append(next((line for line in summary(ran.changes()) if "usual" in line), ""))
     assert "perhaps no more than usual (1 earlier good run; it takes 4 to tell)." in said[1]
     assert "perhaps no more than usual (3 earlier good runs; it takes 4 to tell)." in said[3]
     assert said[4].endswith(" no more than usual (4 earlier good runs).")
@@ -284,6 +320,27 @@ def test_of_a_table_the_row_that_differs_is_told() -> None:
     run(lambda: mean(Frame(3.0)))
     (change,) = (one for one in run(lambda: mean(Frame(9.0))).changes().found if one.kind == "input")
     assert change.note == "its contents differ, first: 0 3.0 -> 0 9.0"
+
+
+def test_of_a_table_whose_column_is_of_another_type_that_column_is_told() -> None:
+    class Frame:
+        def __init__(self, kind: str, fails: bool) -> None:
+            self.kind, self.fails = kind, fails
+
+        def _repr_html_(self) -> str:
+            head = "".join(f"<th>{name}</th>" for name in ("country", "str", "price", self.kind, "pieces", "int64"))
+            return f"<p>2 rows</p><table><tr>{head}</tr><tr><td>de</td></tr></table>"
+
+    @task
+    def revenue(orders: Frame) -> None:
+        if orders.fails:
+            raise ValueError("free")
+
+    run(lambda: revenue(Frame("float64", fails=False)))
+    failed = run(lambda: revenue(Frame("str", fails=True)))
+    (change,) = (one for one in failed.changes().found if one.kind == "input")
+    assert change.note == "its contents differ, first: price float64 -> price str"
+    assert "revenue's orders has other contents: price float64 -> price str" in failed.why().differences
 
 
 def test_new_warnings_whose_numbers_alone_differ_are_one() -> None:
@@ -449,6 +506,14 @@ def test_what_takes_longer_than_it_ever_did_is_a_change() -> None:
     assert change.note == "usually 70.4 ms to 158 ms (10 earlier runs)"
 
 
+def test_what_took_long_in_the_other_run_alone_is_a_change() -> None:
+    slow = {"merge": 900, "read": 500}
+    found, _ = changed_times(side(slow), side(NOISY[0]), earlier(slow, *NOISY))
+    (change,) = (one for one in found if one.what == "merge")
+    assert (change.before, change.after, change.sure) == ("900 ms", "100 ms", "certain")
+    assert change.note == "unusual before, usually 71.5 ms to 156 ms (11 earlier runs)"
+
+
 def test_little_time_is_no_change_however_many_times_it_is() -> None:
     assert times_of({"merge": 4, "read": 5000}, [{"merge": 1, "read": 5000}] * 6) == []
 
@@ -465,6 +530,24 @@ def test_with_few_earlier_runs_only_what_is_far_off_is_told() -> None:
 def test_what_failed_before_its_end_is_no_quicker() -> None:
     assert times_of({"merge": 3}, NOISY, status="failed") == []
     assert [one.what for one in times_of({"merge": 3, "read": 500}, NOISY)] == ["merge"]
+
+
+def test_what_never_ended_took_at_least_so_long() -> None:
+    lost = side({}, "lost")
+    lost.operations = operations_of(
+        SpanTable(
+            execution=lost.view,
+            ids=["main.1", "main.2"],
+            parents=[-1, 0],
+            names=["train", "merge"],
+            kinds=["workflow", "operation"],
+            starts=[0, 0],
+            durations=[900 * MS, 900 * MS],
+            open={0, 1},
+        )
+    )
+    found, _ = changed_times(side({"merge": 100}), lost, Earlier())
+    assert [(one.what, one.before, one.after) for one in found] == [("merge", "100 ms", "≥ 900 ms")]
 
 
 def test_a_new_operation() -> None:
@@ -554,6 +637,16 @@ def test_long_texts_are_shown_where_they_differ() -> None:
     assert any(line.endswith("aaa eight") and "+ …a" in line for line in lines)
 
 
+def test_contents_with_one_summary_are_shown_once_with_all_of_what_differs() -> None:
+    summary = "200,000 rows × 3 columns · pandas DataFrame · missing values counted in 1,981 rows"
+    note = f"its contents differ, first: {'str price float64 ' * 3} -> {'str price str ' * 3}the end"
+    change = Change(kind="input", what="revenue's orders", before=summary, after=summary, note=note)
+    view = run(lambda: None).view
+    lines = str(Changes(execution=view, other=view, found=[change])).splitlines()
+    assert sum("200,000 rows" in line for line in lines) == 1
+    assert any(line.endswith("the end") for line in lines)
+
+
 def test_what_was_returned_and_not_kept_is_not_called_the_same(folder: Path) -> None:
     @task
     def load(rows: int) -> object:
@@ -568,7 +661,12 @@ def test_what_was_returned_and_not_kept_is_not_called_the_same(folder: Path) -> 
 
 
 def test_of_contents_that_differ_the_first_is_told() -> None:
-    assert _first_difference("0 AA 430.0 1 B6 425.0", "0 AA 430.0 1 b6 425.0") == "430.0 1 B6 425.0 -> 430.0 1 b6 425.0"
+    assert _first_difference("0 AA 430.0 1 B6 425.0", "0 AA 430.0 1 b6 425.0") == "1 B6 -> 1 b6"
+    assert _first_difference("0 3.0 AA 5", "0 9.0 BB 5") == "0 3.0 AA -> 0 9.0 BB"
+    assert _first_difference("x x", "x x x") == "x x -> x x x"
+    assert _first_difference("delay float64 n int64", "delay float64 9 % missing n int64") == (
+        "delay float64 -> delay float64 9 % missing"
+    )
     assert _first_difference("a", "a b") == "a -> a b"
 
 
@@ -670,6 +768,42 @@ def test_what_neither_has_or_one_lacks_is_not_called_the_same() -> None:
     assert not {"outputs", "metrics", "checks", "data profiles", "engine"} & set(changes.same)
     assert {"parameters", "warnings and errors"} <= set(changes.same)
     assert "Not all compared: outputs, metrics. One execution has some that the other lacks." in changes.unknown
+
+
+def test_what_varies_is_not_called_the_same() -> None:
+    logs = task(lambda value: log_metric("loss", value), name="logs")
+    for value in (1.0, 1.0002, 0.9998, 1.0001):
+        run(partial(logs, value))
+    varied = run(partial(logs, 1.0003)).changes()
+    assert told(varied, "metric") == []
+    assert not {"times", "metrics"} & set(varied.same)
+    alike = run(partial(logs, 1.0003)).changes()
+    assert "metrics" in alike.same
+    run(partial(logs, 7.0))
+    (metric,) = (one for one in run(partial(logs, 1.0)).changes().found if one.kind == "metric")
+    assert (metric.before, metric.after) == ("7", "1")
+    assert metric.note.startswith("unusual before, usually 0.99")
+
+
+def test_what_differs_and_is_not_told_is_not_called_the_same() -> None:
+    def handles(message: str) -> None:
+        with contextlib.suppress(ValueError):
+            fails(message)
+
+    @task
+    def fails(message: str) -> None:
+        raise ValueError(message)
+
+    look = task(lambda *rows: None, name="look")
+    run(lambda: handles("a"), lambda: look(1), lambda: look(2), lambda: say("odd"))
+    changes = run(lambda: handles("b"), lambda: look(1), lambda: break_at(5)).changes()
+    assert not {"tasks", "inputs", "warnings and errors"} & set(changes.same)
+
+    run(lambda: None, name="other")
+    going_on = execution("other")
+    with going_on:
+        say()
+        assert "status" not in load_execution(going_on.id).changes().same
 
 
 def test_times_of_one_name_are_told_apart() -> None:

@@ -76,6 +76,22 @@ def test_what_runs_on_working_days_is_not_late_on_a_sunday() -> None:
     assert found.expected == ns(29)
 
 
+def test_what_runs_each_minute_is_expected_and_a_burst_is_not() -> None:
+    minute = 60 * 10**9
+    found = rhythm([number * minute for number in range(10)])
+    assert found is not None
+    assert found.expected == 10 * minute
+    assert rhythm([number * 30_000_000 for number in range(10)]) is None
+    assert rhythm([number * 30 * 10**9 for number in range(10)]) is None
+
+
+def test_a_loop_of_long_runs_is_no_rhythm() -> None:
+    starts = [number * 300 * 10**9 for number in range(10)]
+    assert rhythm(starts, [299_900_000_000] * 10) is None
+    for took in (40, 280, 320):  # the next one waits, or begins before the end of the one before
+        assert rhythm(starts, [took * 10**9] * 10) is not None
+
+
 def test_runs_by_hand_follow_no_rhythm() -> None:
     assert rhythm([ns(day) for day in (0, 1, 5, 6, 13, 14, 15, 25)]) is None
     assert rhythm([ns(0), ns(1)]) is None

@@ -99,7 +99,7 @@ def test_an_error_in_the_log_warns_once_for_each_task(store: RecordingStore) -> 
             logging.getLogger("night").error("no answer from %s", number)
 
     load()
-    assert load_execution("last", store).view.verdicts.said == [("warned", "no errors logged", "no answer from 0")]
+    assert load_execution("last", store).view.verdicts.said == [("warned", "errors logged", "no answer from 0")]
 
 
 class Untellable:
@@ -173,6 +173,27 @@ load()
     assert run_script(script, check=False).returncode == -signal.SIGKILL
     (view,) = list_executions(folder)
     assert (view.status, view.verdicts.outcome) == ("lost", "failed")
+
+
+def test_a_run_that_is_killed_early_tells_lists_what_passed(folder: Path, run_script: RunScript) -> None:
+    script = """
+import os, signal
+from obs_core import check, span, task
+from obs_core.journal import flusher
+@task
+def load():
+    check("rows > 0", True)
+    check("no gaps", True)
+    for number in range(5_000):
+        with span("row", number=number, text="x" * 50):
+            pass
+    flusher.flush_all()
+    os.kill(os.getpid(), signal.SIGKILL)
+load()
+"""
+    assert run_script(script, check=False).returncode == -signal.SIGKILL
+    (view,) = list_executions(folder)
+    assert (view.status, view.verdicts.outcome, view.verdicts.passed) == ("lost", "passed", 2)
 
 
 def test_a_note_counts_though_its_writer_did_not_come_to_say_so() -> None:

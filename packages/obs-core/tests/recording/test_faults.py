@@ -198,3 +198,94 @@ for number in range(60):
 print(len(list(pathlib.Path({str(folder)!r}).glob("executions/*/faults-*"))))
 """
     assert int(run_script(source).stdout) <= 16  # so many stay open
+
+
+def test_at_sigterm_the_stacks_of_other_threads_are_left_alone(run_script: Run, folder: Path) -> None:
+    """They run on while they are read, and what is read of a frame that is gone ends the process."""
+    source = f"""{BEGIN}
+import threading
+def elsewhere():
+    time.sleep(300)
+with execution("a"):
+    threading.Thread(target=elsewhere, daemon=True).start()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(300)
+"""
+    assert run_script(source, check=False).returncode == -signal.SIGTERM
+    (file,) = left(folder)
+    text = file.read_text()
+    assert text.count("most recent call first") == 1
+    assert "script.py" in text
+    assert "elsewhere" not in text
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells who handles a signal")
+@pytest.mark.parametrize("handled", [False, True])
+def test_a_library_that_handles_segmentation_faults_keeps_them(run_script: Run, handled: bool) -> None:
+    source = f"""{BEGIN}
+import ctypes
+from obs_core import fault_handlers
+from obs_core.recording import faults
+from obs_core.recording.executions import begin
+handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda number: None)
+if {handled}:
+    ctypes.CDLL(None).signal(signal.SIGSEGV, handler)
+run = begin("a", {{}})
+run.journal.flush()
+faults.follow(run)
+print(fault_handlers.is_enabled_by_anyone())
+"""
+    assert run_script(source).stdout == f"{not handled}\n"
+
+
+@pytest.mark.posix
+def test_an_abort_is_told_of_though_a_handler_was_set_before(tmp_path: Path) -> None:
+    program = (
+        "import faulthandler, os, signal\n"
+        "from obs_core import task\n"
+        "signal.signal(signal.SIGABRT, lambda *at: None)\n"
+        "faulthandler.enable()\n"
+        "task(lambda: 1)()\n"
+        "os.abort()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "Fatal Python error: Aborted" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="obs run needs Linux")
+def test_what_a_program_began_gets_its_stack_though_more_is_written_of_obs_run_meanwhile(
+    run_script: Run, folder: Path
+) -> None:
+    source = f"""{BEGIN}
+import ctypes, threading
+from obs_core import span
+from obs_core.recording import faults
+
+def beside():
+    inner.wait()
+    with span("beside"):  # which belongs to the execution of obs run
+        pass
+
+def until_followed(count):
+    while len(faults._watch.runs) < count:
+        time.sleep(0.01)
+
+inner = threading.Event()
+thread = threading.Thread(target=beside)
+if len(sys.argv) == 1:
+    command = [sys.executable, "-m", "obs_core", "run", "--", sys.executable, __file__, "crash"]
+    os.execv(sys.executable, command)
+thread.start()
+with execution("inner"):
+    with span("within"):
+        pass
+    until_followed(1)
+    inner.set()
+    thread.join()
+    until_followed(2)
+    ctypes.string_at(0)
+"""
+    run_script(source, check=False)
+    found = load_execution("inner", folder).why()
+    assert "string_at" in [frame.function for frame in found.stack]
+    assert found.cause == "crashed"

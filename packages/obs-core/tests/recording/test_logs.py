@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from obs_core import list_executions
 from obs_core.journal.log_damage import dropped_lines
 from obs_core.reading import load_execution
+from obs_core.recording import logs
 
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -93,6 +97,11 @@ work()
     assert line.where.endswith("script.py:14")
     assert line.exception.splitlines()[-1] == "KeyError: 'key'"
     assert line.fields == {"table": "flights", "tried": 3}
+
+
+def test_the_attributes_of_a_record_without_any_of_the_programs_are_known() -> None:
+    record = logging.LogRecord("app", logging.INFO, __file__, 1, "a row", (), None)
+    assert len(vars(record)) == logs._attributes_of_a_record
 
 
 def test_logging_is_set_up_as_without_obs(run_script: RunScript, folder: Path) -> None:
@@ -387,6 +396,193 @@ work()
     assert said(folder) == [("stderr", "1000/1000"), ("stdout", "DOS"), ("stdout", "not ended")]
 
 
+NESTED = """
+import logging, os, sys
+from obs_core import execution, task
+from tqdm import tqdm
+
+@task
+def fit():
+    logging.error("out of memory, half the batch is tried")
+    for epoch in tqdm(range(4), desc="epoch", mininterval=0):
+        for batch in tqdm(range(20), desc="batch", leave=False, mininterval=0):
+            if KILL and epoch == 2:
+                os.kill(os.getpid(), 9)
+        tqdm.write(f"said {epoch}", file=sys.stderr)
+
+with execution("night"):
+    fit()
+"""
+
+
+@pytest.mark.parametrize("mode", ["streams", "all"])
+def test_bars_of_tqdm_below_each_other_are_kept_once_in_their_last_state(
+    run_script: RunScript, folder: Path, mode: str
+) -> None:
+    pytest.importorskip("tqdm")
+    run_script(NESTED.replace("KILL", "False"), env={"OBS_LOGS": mode})
+    (_, error), *others, (_, last) = said(folder)
+    assert error == "out of memory, half the batch is tried"
+    assert others == [("stderr", f"said {epoch}") for epoch in range(4)]
+    assert last.startswith("epoch: 100%")
+    assert "\x1b" not in last
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs signals of POSIX")
+def test_bars_of_a_killed_task_do_not_hide_what_it_said(run_script: RunScript, folder: Path) -> None:
+    pytest.importorskip("tqdm")
+    run_script(NESTED.replace("KILL", "True"), check=False)
+    texts = ["out of memory, half the batch is tried", "said 0", "said 1"]
+    assert [text for _, text in said(folder)] == texts
+    assert load_execution("last", folder).why().lines == [f"ERROR {texts[0]}", *texts[1:]]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="descriptors are kept on POSIX systems")
+def test_bars_of_a_subprocess_are_kept_in_their_last_state(run_script: RunScript, folder: Path) -> None:
+    run_script(r"""
+import subprocess, sys
+from obs_core import task
+
+SOURCE = r'''
+import os
+os.write(2, b"\repoch 0")
+for epoch in range(1, 5):
+    for batch in range(50):
+        os.write(2, f"\n\rbatch {batch}\x1b[A\repoch {epoch}".encode())
+os.write(2, b"\n\r        \x1b[A\n")
+os.write(2, b"done\n")
+'''
+
+@task(logs="all")
+def fit():
+    subprocess.run([sys.executable, "-c", SOURCE], check=True)
+
+fit()
+""")
+    assert [text for _, text in said(folder)] == ["epoch 4", "done"]
+
+
+def test_a_bar_around_tasks_is_kept_once_where_it_was_begun(run_script: RunScript, folder: Path) -> None:
+    run_script(r"""
+import sys
+from obs_core import execution, task
+
+@task
+def one(number):
+    print("one", number)
+
+with execution("night"):
+    for number in range(3):
+        sys.stderr.write(f"\r{number} of 3")
+        one(number)
+    sys.stderr.write("\r3 of 3")
+""")
+    assert [text for _, text in said(folder)] == ["one 0", "one 1", "one 2", "3 of 3"]
+
+
+def test_a_very_long_line_is_one_line_that_says_how_much_is_left_out(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import sys
+from obs_core import current_context, task
+
+@task
+def work():
+    value = current_context().secrets.get("db", "password")
+    print("begins" + "x" * 1_000_000 + "ends")
+    for _ in range(500):
+        sys.stdout.write(value * 100)
+    print()
+    print("short")
+    sys.stdout.write("y" * 300_000)
+
+work()
+""", env={"OBS_SECRET_DB_PASSWORD": "k9-very-secret"})  # fmt: skip
+    whole, masked, short, unended = (text for _, text in said(folder))
+    assert whole == f"begins{'x' * 8_186} … 983,626 characters left out … {'x' * 8_188}ends"
+    assert set(masked.partition(" … ")[0]) == set(masked.rpartition(" … ")[2]) == {"*"}
+    assert short == "short"
+    assert unended == f"{'y' * 8_192} … 283,616 characters left out … {'y' * 8_192}"
+
+
+def test_what_is_printed_after_a_redirection_around_a_task_is_kept(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import contextlib, sys, warnings
+from obs_core import execution, task
+
+@task
+def work(number):
+    print(f"work {number}")
+
+with execution("night"):
+    print("before")
+    for number in range(3):
+        with open(f"{number}.txt", "w") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+            work(number)
+            print("in the file")
+        if number != 1:
+            print("after", number)
+            warnings.warn(f"warned {number}")
+    print("last")
+assert "write" not in vars(sys.stdout)
+assert "write" not in vars(sys.stderr)
+""")
+    assert result.stdout.splitlines() == ["before", "after 0", "after 2", "last"]
+    kept = [
+        "before",
+        *("work 0", "in the file", "after 0", "UserWarning: warned 0"),
+        *("work 1", "in the file"),
+        *("work 2", "in the file", "after 2", "UserWarning: warned 2"),
+        "last",
+    ]
+    assert [text for _, text in said(folder)] == kept
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs signals of POSIX")
+def test_a_line_without_an_end_is_kept_wherever_a_timeout_strikes_the_task_s_end(
+    run_script: RunScript, folder: Path
+) -> None:
+    run_script("""
+import signal, sys
+from obs_core import execution, task
+
+class Timeout(TimeoutError):
+    pass
+
+def stop(*_):
+    raise Timeout
+
+def strike(frame, event, _):
+    global left
+    if event in ("call", "c_return") and frame.f_code.co_filename.endswith(("logs.py", "log_writer.py")):
+        left -= 1
+        if left == 0:
+            sys.setprofile(None)
+            signal.raise_signal(signal.SIGALRM)
+
+@task(enable_deck=False)
+def work():
+    sys.stdout.write(f"place {places}")
+    sys.setprofile(strike)
+
+signal.signal(signal.SIGALRM, stop)
+places = left = 0
+with execution("night"):
+    while left <= 0:
+        places += 1
+        left = places
+        try:
+            work()
+        except Timeout:
+            pass
+        sys.setprofile(None)
+    print(f"last {places}")
+""")
+    texts = [text for _, text in said(folder)]
+    places = int(texts[-1].removeprefix("last "))
+    assert places > 10
+    assert [place for place in range(1, places + 1) if f"place {place}" not in texts] == []
+
+
 def test_a_bar_that_goes_on_and_on_costs_no_more_than_what_is_to_be_seen_of_it(
     run_script: RunScript, folder: Path
 ) -> None:
@@ -399,7 +595,7 @@ from obs_core.recording import logs
 def work():
     for number in range(100_000):
         sys.stdout.write(f"\\rstep {number}")
-        assert len(next(iter(logs._waiting["out"].values()))) < 20
+        assert all(len(line) < 20 for bars in logs._bars["out"].values() for line in bars.shown())
     sys.stdout.write("\\rdone\\r\\n")
 
 work()
@@ -513,6 +709,24 @@ work()
     assert result.stdout.splitlines()[:2] == ["first", "second"]
     assert result.stdout.splitlines()[2:] == (["afterwards"] if "execv" in ending else [])
     assert [text for _, text in said(folder)][:2] == ["first", "second"]
+
+
+@needs_fork
+def test_all_passes_everything_on_before_sigterm_ends_the_program(run_script: RunScript, folder: Path) -> None:
+    result = run_script("""
+import os, signal
+from obs_core import task
+
+@task
+def work():
+    os.system("echo first")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+work()
+""", env=ALL, check=False)  # fmt: skip
+    assert result.returncode == -signal.SIGTERM
+    assert result.stdout == "first\n"
+    assert [text for _, text in said(folder)] == ["first"]
 
 
 @needs_fork
@@ -708,3 +922,431 @@ task(say)()
     innermost = [[line for line in lines if line.startswith("  File ")][-1] for lines in calls]
     assert "logs.py" not in inside
     assert innermost == ['  File "<string>", line 6, in say'] * 2
+
+
+OF_LESS = """
+import os, signal, subprocess, sys
+from obs_core import execution, task
+
+def say(text):
+    subprocess.run(["echo", text])
+    os.write(1, (text + " by itself\\n").encode())
+
+@task(logs=False)
+def private():
+    say("secret")
+    print("secret print")
+    callee()
+    os.write(1, b"secret without an end")
+    if "kill" in sys.argv:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+@task
+def callee():
+    say("secret of the callee")
+
+@task(logs="logging")
+def quiet():
+    say("secret too")
+
+@task
+def plain():
+    say("plain")
+
+with execution("logs") as run:
+    os.write(1, b"before")
+    private()
+    os.write(1, b"\\nbetween\\n")
+    quiet()
+    plain()
+    if "kill at last" in sys.argv:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@needs_fork
+@pytest.mark.parametrize("ending", ["", "kill", "kill at last"])
+def test_all_keeps_nothing_of_a_task_that_says_so_nor_of_what_it_calls(
+    tmp_path: Path, folder: Path, ending: str
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(OF_LESS)
+    environment = {**os.environ, "OBS_LOGS": "all"}
+    subprocess.run([sys.executable, str(script), ending], env=environment, capture_output=True, timeout=120)
+    read = load_execution("last", folder)
+    said = [(line.task, line.text) for line in read.log()]
+    assert not [text for _, text in said if "secret" in text]
+    root = "main.1"
+    expected = [(root, "before")]
+    if ending != "kill":
+        plain = read.task("plain").id
+        expected += [(root, ""), (root, "between"), (plain, "plain"), (plain, "plain by itself")]
+    assert said == expected
+
+
+@needs_fork
+def test_all_keeps_a_subprocess_that_is_given_a_stream_of_python_and_the_order(
+    run_script: RunScript, folder: Path
+) -> None:
+    source = """
+import os, subprocess, sys
+from obs_core import execution, task
+
+@task
+def fit():
+    subprocess.run(["echo", "first"])
+    subprocess.run(["echo", "second"], stdout=sys.stdout)
+    subprocess.run(["echo", "third"], stdout=sys.__stdout__)
+    subprocess.run(["sh", "-c", "echo fourth >&2"], stderr=subprocess.STDOUT)
+    subprocess.run(["sh", "-c", "echo to the other >&2"], stderr=sys.stderr)
+    subprocess.run(["echo", "fifth"])
+    os.write(sys.stdout.fileno(), b"not kept\\n")
+    subprocess.run(["echo", "sixth"])
+
+with execution("streams"):
+    fit()
+assert sys.stdout.fileno() == 1 and "fileno" not in vars(sys.stdout)
+"""
+    done = run_script(source, env={"OBS_LOGS": "all"})
+    words = ["first", "second", "third", "fourth", "fifth", "sixth"]
+    assert done.stdout.splitlines() == [*words[:5], "not kept", "sixth"]
+    assert done.stderr == "to the other\n"
+    said = load_execution("last", folder).task("fit").log()
+    assert [line.text for line in said if line.stream == "stdout"] == words
+    assert [line.text for line in said if line.stream == "stderr"] == ["to the other"]
+
+
+def test_what_a_stream_refuses_is_not_said_and_glued_to_nothing(run_script: RunScript, folder: Path) -> None:
+    source = """
+import logging, sys
+from obs_core import execution, task
+
+class Hostile:
+    def __str__(self):
+        raise ValueError("no text")
+
+def refused(function, *arguments):
+    try:
+        function(*arguments)
+    except (UnicodeEncodeError, ValueError):
+        return
+    raise AssertionError("it was taken")
+
+@task
+def fit():
+    sys.stdout.reconfigure(encoding="ascii", errors="strict")
+    print("begun", end=" ")
+    refused(print, "caf\\u00e9")
+    refused(sys.stdout.write, "caf\\u00e9\\n")
+    print("and done")
+    sys.stderr.reconfigure(encoding="utf-8", errors="strict")
+    refused(print, "half \\udce9\\nof it")
+    logging.warning(Hostile())
+    logging.warning("%d", "many")
+    sys.stdout.close()
+    refused(print, "closed")
+    refused(sys.stdout.write, "closed\\n")
+
+with execution("refused"):
+    fit()
+"""
+    source = source.replace('refused(print, "half', 'refused(lambda text: print(text, file=sys.stderr), "half')
+    done = run_script(source)
+    assert done.stdout == "begun and done\n"
+    first, hostile, wrong = [line.text for line in load_execution("last", folder).task("fit").log()]
+    assert first == "begun and done"
+    assert "Hostile" in hostile
+    assert wrong == "%d (its arguments cannot be put into it: TypeError)"
+
+
+@pytest.mark.parametrize("factory", ["PrintLoggerFactory", "WriteLoggerFactory"])
+def test_events_of_structlog_of_several_lines_are_kept_once(run_script: RunScript, folder: Path, factory: str) -> None:
+    pytest.importorskip("structlog")
+    source = f"""
+import structlog
+from obs_core import execution, task
+structlog.configure(logger_factory=structlog.{factory}())
+log = structlog.get_logger()
+
+@task
+def fit():
+    log.error("one")
+    log.error("two\\nlines")
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        log.exception("divided")
+    log.warning("with a stack", stack_info=True)
+    log.warning("last")
+
+with execution("events"):
+    fit()
+"""
+    run_script(source)
+    said = load_execution("last", folder).task("fit").log()
+    assert [(line.level, line.text) for line in said] == [
+        ("ERROR", "one"),
+        ("ERROR", "two\nlines"),
+        ("ERROR", "divided"),
+        ("WARNING", "with a stack"),
+        ("WARNING", "last"),
+    ]
+
+
+def test_names_and_texts_that_no_utf_8_holds_are_found(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import logging
+
+    from obs_core import execution, log_metric, task
+    from obs_core.commands import main
+
+    name = b"caf\xe9".decode("utf-8", "surrogateescape")  # as a shell hands it over
+
+    log = logging.Logger("of its own")  # what pytest caught of it, it could not show
+    log.addHandler(logging.NullHandler())
+
+    def fit() -> int:
+        log.warning("read %s", name)
+        log_metric("loss", 1.0)
+        return 7
+
+    fit.__name__ = name
+    with execution(name) as run:
+        task(fit)()
+    read = load_execution(name)
+    assert read.id == run.id
+    assert read.task(name).name == "caf\\udce9"
+    assert read.output(name) == 7
+    assert list(read.metrics("loss", task=name).value) == [1.0]
+    assert len(read.log(grep=name)) == 1
+    assert main(["logs", name, "--task", name, "--grep", name]) == 0
+    assert "read caf\\udce9" in capsys.readouterr().out
+    assert main(["show", name, "--text"]) == 0
+    assert main(["logs", "-n", "-1"]) == 2
+    assert capsys.readouterr().err == "obs: --last must be 0 or more, got -1\n"
+
+
+@needs_fork
+def test_all_gives_lines_to_the_innermost_execution_and_task(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import os
+from obs_core import execution, task
+
+@task
+def work(text):
+    os.system(f"echo {text}")
+    os.write(1, f"half of {text}".encode())
+
+with execution("outer"):
+    os.system("echo in outer")
+    with execution("inner"):
+        os.system("echo in inner")
+        work("task")
+        os.write(1, b"\\nafter it\\n")
+    work("outer task")
+    os.system("echo in outer again")
+""", env=ALL)  # fmt: skip
+    inner, outer = list_executions(folder)
+    assert (inner.name, outer.name) == ("inner", "outer")
+    texts = {}
+    for view in (inner, outer):
+        read = load_execution(view.id, folder)
+        names = {one.id: one.name for one in read.tasks}
+        texts[view.name] = [(names.get(line.task, view.name), line.text) for line in read.log()]
+    assert texts == {
+        "inner": [
+            ("inner", "in inner"), ("work", "task"), ("work", "half of task"), ("inner", ""), ("inner", "after it"),
+        ],
+        "outer": [
+            ("outer", "in outer"), ("work", "outer task"), ("work", "half of outer task"), ("outer", "in outer again"),
+        ],
+    }  # fmt: skip
+
+
+def test_all_keeps_what_is_read_while_an_execution_begins(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import os
+from obs_core import execution
+from obs_core.recording import descriptors, threads
+
+remember = threads.remember_older
+
+def beginning(root):
+    descriptors.pass_on()  # as the background thread may just then
+    remember(root)
+
+threads.remember_older = beginning
+with execution("outer"):
+    os.write(1, b"in outer\\n")
+    with execution("inner"):
+        pass
+""", env=ALL)  # fmt: skip
+    views = list_executions(folder)
+    kept = {view.name: [line.text for line in load_execution(view.id, folder).log()] for view in views}
+    assert kept == {"inner": [], "outer": ["in outer"]}
+
+
+@needs_fork
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="obs run needs Linux")
+def test_all_gives_what_was_written_before_sigterm_to_its_task_under_obs_run(folder: Path) -> None:
+    source = """
+import os, signal
+from obs_core import task
+
+@task
+def work():
+    os.write(1, b"first\\nhalf")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+work()
+"""
+    command = [sys.executable, "-m", "obs_core", "run", "--", sys.executable, "-c", source]
+    environment = {**os.environ, **ALL, "OBS_STORE": str(folder)}
+    result = subprocess.run(command, capture_output=True, check=False, env=environment, timeout=120)
+    assert (result.returncode, result.stdout) == (-signal.SIGTERM, b"first\nhalf")
+    read = load_execution("last", folder)
+    assert [line.text for line in read.task("work").log()] == ["first", "half"]
+
+
+UNFLUSHED = """
+import os, subprocess, sys
+WITH_OBS
+sys.stdout.write("before")
+
+@task
+def work():
+    print("printed in the task")
+    subprocess.run(["echo", "subprocess"])
+    sys.stderr.write("half a line of stderr")
+    ENDS
+
+work()
+print("printed after it")
+os._exit(3)
+"""
+
+
+@needs_fork
+@pytest.mark.parametrize("ends", ["pass", "os._exit(3)", "os.execv('/bin/echo', ['echo', 'another program'])"])
+def test_an_abrupt_end_loses_of_the_output_what_it_would_lose_without_obs(
+    run_script: RunScript, folder: Path, ends: str
+) -> None:
+    source = UNFLUSHED.replace("ENDS", ends)
+    buffered = {**ALL, "PYTHONUNBUFFERED": ""}
+    without = run_script(source.replace("WITH_OBS", "task = lambda function: function"), env=buffered, check=False)
+    with_obs = run_script(source.replace("WITH_OBS", "from obs_core import task"), env=buffered, check=False)
+    assert (with_obs.stdout, with_obs.stderr) == (without.stdout, without.stderr)
+    assert without.stdout.splitlines()[0] == "subprocess"  # all else was still in the buffer
+
+
+def test_what_a_task_prints_that_a_handler_of_logging_calls_is_kept(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import logging
+from obs_core import execution, task
+
+@task
+def alert(message):
+    print("alert:", message)
+    logging.getLogger("inner").info("sent")
+
+class Alerts(logging.Handler):
+    def emit(self, record):
+        if record.name != "inner":
+            print("a handler says", record.getMessage())
+            alert(record.getMessage())
+            print("said")
+
+logging.basicConfig(level=logging.INFO, handlers=[Alerts()])
+with execution("night"):
+    logging.error("disk full")
+    print("afterwards")
+""")
+    assert named(folder) == [
+        ("night", "night", "disk full"),
+        ("alert", "alert", "alert: disk full"),
+        ("alert", "alert", "sent"),
+        ("night", "night", "afterwards"),
+    ]
+
+
+def test_what_a_tee_of_the_program_lets_through_is_kept_once(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import contextlib, io, sys
+from obs_core import execution, task
+
+class Tee:
+    def __init__(self, *streams):
+        self.streams = streams
+    def write(self, text):
+        for stream in self.streams:
+            stream.write(text)
+        return len(text)
+    def flush(self):
+        pass
+
+sys.stdout = Tee(sys.stdout, io.StringIO())
+
+@task
+def load():
+    print("inner")
+
+with execution("night"):
+    print("first")
+    load()
+    with contextlib.redirect_stdout(io.StringIO()):
+        print("into a buffer")
+        load()
+    print("last")
+""")
+    assert said(folder) == [("stdout", "first"), ("stdout", "inner"), ("stdout", "last")]
+
+
+def test_what_a_thread_of_a_pool_prints_without_a_line_break_is_kept(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+from concurrent.futures import ThreadPoolExecutor
+from obs_core import execution
+
+with execution("night"):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(print, "found 42", end="").result()
+    print("done")
+""")
+    assert said(folder) == [("stdout", "done"), ("stdout", "found 42")]
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("ends", ["os.kill(os.getpid(), signal.SIGTERM)", "os._exit(3)"])
+def test_the_line_that_an_abrupt_end_interrupts_is_kept(ends: str, run_script: RunScript, folder: Path) -> None:
+    run_script(
+        f"""
+import os, signal
+from obs_core import execution, task
+
+@task
+def load():
+    print("loading the model ... ", end="", flush=True)
+    {ends}
+
+with execution("night"):
+    load()
+""",
+        check=False,
+    )
+    assert named(folder) == [("load", "load", "loading the model ... ")]
+
+
+def test_of_a_long_traceback_the_beginning_and_the_end_are_kept(run_script: RunScript, folder: Path) -> None:
+    run_script("""
+import logging
+from obs_core import execution
+
+with execution("long"):
+    try:
+        raise ValueError("first " + "x" * 9_000_000 + " last")
+    except ValueError:
+        logging.exception("it failed")
+""")
+    (line,) = [line for line in load_execution("last", folder).log() if line.stream == "logging"]
+    assert len(line.exception) < 70_000
+    assert line.exception.startswith("Traceback (most recent call last):\n")
+    assert line.exception.endswith("x last")
+    assert " characters left out " in line.exception

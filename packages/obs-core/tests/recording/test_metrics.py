@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import decimal
 import linecache
 import math
 import os
@@ -31,6 +32,7 @@ from obs_core import (
     task,
 )
 from obs_core.testing import FixedClock, RecordingStore
+from obs_core.values.curves import curves_json
 
 
 def unpacked_documents(page: bytes) -> list[bytes]:
@@ -80,7 +82,7 @@ def test_without_a_step_it_counts_on_from_the_last_one(store: RecordingStore) ->
 def test_what_is_not_finite_stays_what_it_is(store: RecordingStore) -> None:
     @task
     def fit() -> None:
-        log_metrics({"a": math.nan, "b": math.inf, "c": -math.inf, "d": 10**400, "e": True})
+        log_metrics({"a": math.nan, "b": math.inf, "c": -math.inf, "d": 1e400, "e": True})
 
     fit()
     read = load_execution("last", store)
@@ -115,9 +117,23 @@ def test_a_value_that_is_no_number_is_named_and_stops_nothing(store: RecordingSt
     assert type(value).__name__ in str(caught[0].message)
     read = load_execution("last", store)
     assert any("metric 'loss' takes a number" in note for note in read.task("fit").notes)
+    assert read.view.metrics == {}
+    assert not len(read.metrics())
 
 
-@pytest.mark.parametrize("step", ["7", 1.5, [1]])
+def test_what_is_no_number_takes_no_name_from_other_metrics(store: RecordingStore) -> None:
+    @task
+    def fit() -> None:
+        for number in range(1_100):
+            log_metric(f"text {number}", "none")
+        log_metrics({"loss": 1.0, "gap": None})
+
+    with pytest.warns(ObsWarning, match="takes a number"):
+        fit()
+    assert set(load_execution("last", store).view.metrics) == {"loss"}
+
+
+@pytest.mark.parametrize("step", ["7", 1.5, [1], 2**62 + 1, -(2**63), 10**400])
 def test_a_step_that_is_no_whole_number_is_named_and_the_value_kept(store: RecordingStore, step: Any) -> None:
     @task
     def fit() -> None:
@@ -126,6 +142,43 @@ def test_a_step_that_is_no_whole_number_is_named_and_the_value_kept(store: Recor
     with pytest.warns(ObsWarning, match="the step of metric 'loss' is a whole number"):
         fit()
     assert list(load_execution("last", store).metrics("loss").step) == [0]
+
+
+def test_steps_may_be_times_and_are_counted_on_from_the_largest(store: RecordingStore) -> None:
+    @task
+    def fit() -> None:
+        for step in (-(2**62), 1_790_000_000_000_000_000, 2**62, None, None):
+            log_metric("loss", 1.0, step=step)
+
+    fit()
+    read = load_execution("last", store)
+    expected = [-(2**62), 1_790_000_000_000_000_000, 2**62, 2**62 + 1, 2**62 + 2]
+    assert list(read.metrics("loss").step) == expected
+    assert read.task("fit").notes == []
+
+
+def test_a_step_that_is_too_large_costs_no_other_point(store: RecordingStore) -> None:
+    @task
+    def fit() -> None:
+        for step in (0, 1, 2**63, 2):
+            log_metric("loss", 1.0, step=step)
+
+    with pytest.warns(ObsWarning, match="counted as 2"):
+        fit()
+    assert list(load_execution("last", store).metrics("loss").step) == [0, 1, 2, 2]
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), decimal.Decimal("1e400")])
+def test_a_value_beyond_a_float_is_named_and_kept_as_infinity(store: RecordingStore, value: Any) -> None:
+    @task
+    def fit() -> None:
+        log_metric("loss", value)
+        log_metric("fine", decimal.Decimal("Infinity"))
+
+    with pytest.warns(ObsWarning, match="metric 'loss' is kept as a float of 64 bits, which cannot hold") as caught:
+        fit()
+    assert len(caught) == 1
+    assert list(load_execution("last", store).metrics("loss").value) == [math.inf if value > 0 else -math.inf]
 
 
 def test_a_name_that_is_none_is_named(store: RecordingStore) -> None:
@@ -336,7 +389,7 @@ fit()
     (deck,) = [deck for deck in read.task("fit").decks if deck.name == "Metrics"]
     assert "epoch 3" in deck.items[0]
     assert "41 of 100 it" in deck.items[0]
-    assert 'class="progress stopped"' in deck.items[0]
+    assert 'class="progress lost"' in deck.items[0]
     (listed,) = list_executions(folder)
     assert listed.metrics == read.view.metrics == {"loss": (1 / 42, 1 / 42, 1.0)}
 
@@ -406,7 +459,7 @@ def test_times_more_than_seconds_apart_are_kept_to_the_nanosecond(store: Recordi
     assert list(read.metrics("loss").time) == early
 
 
-def _many_points(folder: Path) -> str:
+def _many_points(folder: Path | str) -> str:
     """Log four closed segments of two metrics, with a peak and a gap each, and return the id of their execution."""
 
     @task
@@ -425,11 +478,16 @@ def _many_points(folder: Path) -> str:
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("obs_core.store.folder.FolderStore.segment_limit", 300_000)
+    monkeypatch.setattr("obs_core.store.remote.RemoteStore.segment_limit", 300_000)
 
 
 @pytest.mark.usefixtures("small_segments")
-def test_a_long_curve_is_drawn_without_inflating_it_and_every_point_is_there_when_asked_for(folder: Path) -> None:
-    read = load_execution(_many_points(folder), folder)
+@pytest.mark.parametrize("shared", [False, True], ids=["folder", "shared store"])
+def test_a_long_curve_is_drawn_without_inflating_it_and_every_point_is_there_when_asked_for(
+    folder: Path, shared: bool
+) -> None:
+    store = f"memory://{folder.parent.name}" if shared else folder
+    read = load_execution(_many_points(store), store)
     (task_view,) = (one for one in read.tasks if one.name == "fit")
     metric = read._assembly.metrics.metrics[task_view.id]["loss"]
     outlined = [part for part in metric.parts if part.outline is not None]
@@ -446,6 +504,28 @@ def test_a_long_curve_is_drawn_without_inflating_it_and_every_point_is_there_whe
     assert whole.value[34_567] == math.sin(34_567)
     assert list(read.metrics("accuracy").value) == [step / 7 for step in range(40_000)]
     assert read._assembly.view.damaged_records == 0
+
+
+def test_a_curve_of_which_outlines_know_too_few_points_is_drawn_from_all_of_them(folder: Path) -> None:
+    @task
+    def fit() -> None:
+        for step in range(20_000):
+            log_metric("loss", 5 if step == 7_777 else math.sin(step))
+
+    with execution("long", store=folder):
+        fit()
+    read = load_execution("last", folder)
+    (task_view,) = read.tasks
+    (metric,) = read._assembly.metrics.metrics[task_view.id].values()
+    assert any(part.outline is not None for part in metric.parts)
+    (curve,) = read.curves_of(task_view)
+    (drawn,) = curves_json([curve])["curves"]
+    assert drawn["count"] == 20_000
+    assert 1_900 <= len(drawn["steps"]) <= 2_000
+    steps = [step for step in drawn["steps"] if abs(step - 7_777) < 50]
+    assert steps[0] < 7_760
+    assert steps[-1] > 7_790
+    assert 7_777 in steps
 
 
 @pytest.mark.usefixtures("small_segments")
@@ -490,3 +570,37 @@ def test_logging_loads_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+def test_metrics_and_parameters_in_a_dict_whose_class_cannot_be_hashed_are_logged(store: RecordingStore) -> None:
+    class Unhashable(type):
+        def __eq__(cls, other: object) -> bool:
+            return cls is other
+
+    table = Unhashable("Table", (dict,), {})
+    with execution("night", tags=table(year=2013)):
+        log_metrics(table(loss=0.5))
+        log_params(table(lr=1))
+    night = store.last()
+    assert night.metrics().names == ["loss"]
+    assert night.params() == {"lr": 1}
+
+
+def test_a_task_that_was_not_called_is_what_is_unknown(store: RecordingStore) -> None:
+    @task
+    def fit() -> None:
+        log_metric("loss", 1.0)
+
+    @task
+    def quiet() -> None: ...
+
+    with execution("tasks") as run:
+        fit()
+        quiet()
+    read = load_execution(run.id, store)
+    for name in ("loss", None):
+        with pytest.raises(KeyError, match="no task 'nope' in execution"):
+            read.metrics(name, task="nope")
+    with pytest.raises(KeyError, match="no metric 'loss'"):
+        read.metrics("loss", task="quiet")
+    assert len(read.metrics(task="quiet")) == 0

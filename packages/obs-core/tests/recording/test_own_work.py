@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from obs_core import TaskCall, TaskDecorator, execution, load_execution, span, task
+from obs_core import Deck, TaskCall, TaskDecorator, execution, load_execution, span, task
 from obs_core.assembly.assembly import Assembly
 from obs_core.journal import flusher, records
 from obs_core.reading.execution import Execution
@@ -76,6 +76,43 @@ def test_drawing_inputs_and_output_is_not_the_tasks_time(store: RecordingStore) 
         assert found.span.self_time == 0.0
         assert [child.name for child in found.span.children] == ["work"]
         assert [child.name for child in found.span.own_work] == ["obs: draw the inputs", "obs: finish the decks"]
+
+
+def test_drawing_what_is_appended_to_a_deck_is_told_where_it_happens(store: RecordingStore) -> None:
+    with FixedClock() as clock:
+
+        @task(deck_fields=[])
+        def work() -> None:
+            Deck("Quality").append(Slow(clock, 2)).append("<p>text</p>")
+            with span("compute"):
+                clock.advance(1)
+                Deck("Charts", Slow(clock, 4)).append("<p>text</p>").append(5)
+
+        work()
+        one = task_span(store.last(), "work")
+        (compute,) = [child for child in one.children if child.name == "compute"]
+        drawing = "obs: draw for a deck"
+        assert (one.duration, one.self_time) == (7.0, 0.0)
+        assert (compute.duration, compute.self_time) == (5.0, 1.0)
+        assert [(child.name, child.duration) for child in one.own_work if child.duration] == [(drawing, 2.0)]
+        assert [(child.name, child.duration) for child in compute.own_work] == [(drawing, 4.0)]
+
+
+def test_what_a_decorator_draws_is_told_once(store: RecordingStore) -> None:
+    with FixedClock() as clock:
+
+        class drawing(TaskDecorator):
+            def around(self, call: TaskCall) -> Iterator[None]:
+                yield
+                call.deck("Quality").append(Slow(clock, 2))
+
+        @task(deck_fields=[])
+        @drawing()
+        def work() -> None:
+            clock.advance(1)
+
+        work()
+        assert own_work(store.last()) == [("obs: end drawing", 2.0)]
 
 
 def test_decorators_above_and_below_are_not_the_tasks_time(store: RecordingStore) -> None:
@@ -175,7 +212,7 @@ def test_explain_counts_obs_own_work_apart(store: RecordingStore) -> None:
         store.last().span.explain(text)
         head, tree, hottest, _path = text.getvalue().split("\n\n")
         assert "Took       4.00 s, in 3 spans" in head
-        assert "obs itself 1.00 s (25 %) in 2 steps, each in the time of what it is shown under" in head
+        assert "obs itself 1.00 s (25 %) in 2 steps, included in the time of the span around each" in head
         assert "obs: draw the inputs" in tree
         assert [line.split("  ")[0] for line in hottest.splitlines()[1:]] == ["compute", "night", "night (execution)"]
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from obs_core import ExecutionNotFoundError, list_executions, load_execution
-from obs_core.recording.process_end import ended_well, exit_status
+from obs_core.recording.exit_status import ended_well, exit_status
 
 LATER = sys.version_info >= (3, 12)
 
@@ -73,6 +74,7 @@ IN_CONSOLE = "import code\ncode.InteractiveInterpreter().runcode(compile('1 / 0'
         (f"{LOAD}sys.excepthook = lambda *_: sys.exit(0)\n1 / 0", SUCCEEDED),
         (f"{LOAD}sys.excepthook = lambda *_: sys.exit(3)\n1 / 0", DIVIDED),
         (f"{LOAD}{HOOK_OBJECT}", SUCCEEDED),
+        (f"{LOAD}sys.excepthook = lambda *_: sys.exit(3)\ntry: 1 / 0\nexcept ZeroDivisionError: raise", DIVIDED),
         (f"{LOAD}sys.excepthook = lambda *_: sys.exit(0)\nsys.exit(3)", ("failed", "SystemExit: 3")),
         (f"{LOAD}import atexit\natexit.register(sys.exit, 0)\n1 / 0", DIVIDED),
         (f"{LOAD}{IN_THREAD}", SUCCEEDED),
@@ -121,10 +123,172 @@ def test_what_a_process_makes_of_an_exit_code_is_how_it_ended() -> None:
         )
 
 
-@pytest.mark.skipif(not LATER, reason="Python 3.11 does not tell")
-def test_an_exit_raised_by_a_function_is_known(folder: Path) -> None:
-    source = "def main():\n    with span('load'): pass\n    return 7\nraise SystemExit(main())"
-    assert status_of(folder, source) == ("failed", "SystemExit: 7")
+CAUGHT = "try:\n    sys.exit(2)\nexcept SystemExit: pass\n"
+RAISES = "def main(*_):\n    with span('load'): pass\n    raise SystemExit({})\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("def main(*_):\n    with span('load'): pass\n    return {}\nraise SystemExit(main())", 7),
+        ("def main(*_):\n    with span('load'): pass\n    return {}\nraise SystemExit(main(1, 2))", 7),
+        (f"def main():\n    with span('load'): pass\n    return {{}}\n{CAUGHT}raise SystemExit(main())", 0),
+        (f"{LOAD}{CAUGHT}{RAISES}main()", 0),
+        (f"{LOAD}{RAISES}main(5)", 0),
+        (f"{LOAD}{RAISES}main()", 7),
+    ],
+)
+def test_an_exit_raised_by_a_function_is_known_or_said_not_to_be(folder: Path, source: str, code: int) -> None:
+    status = status_of(folder, source.format(code))
+    notes = [note for one in load_execution("last", folder).tasks for note in one.notes]
+    if LATER:
+        assert (status, notes) == (("failed", f"SystemExit: {code}") if code else SUCCEEDED, [])
+    else:
+        assert status == SUCCEEDED
+        assert [note for note in notes if "does not tell with which code" in note] == notes != []
+
+
+@pytest.mark.parametrize("raised", ["SystemExit(code)", "SystemExit(code) from None", "SystemExit(4)", "error"])
+def test_an_exit_that_the_script_raises_is_known_whatever_was_caught_before(folder: Path, raised: str) -> None:
+    source = f"{LOAD}{CAUGHT}code = len('four')\nerror = SystemExit(code)\nraise {raised}"
+    assert status_of(folder, source) == ("failed", "SystemExit: 4")
+
+
+@pytest.mark.parametrize("again", ["raise", "raise error"])
+def test_an_exit_that_is_caught_and_raised_again_is_known(folder: Path, again: str) -> None:
+    source = f"{LOAD}try:\n    sys.exit(len('four'))\nexcept SystemExit as error:\n    {again}"
+    assert status_of(folder, source) == ("failed", "SystemExit: 4")
+
+
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [
+        ("try: sys.exit(3)\nexcept SystemExit as error:\n    error.code = 0\n    raise", "succeeded"),
+        ("try: sys.exit(0)\nexcept SystemExit as error:\n    error.code = 3\n    raise", "failed"),
+        ("kept = []\ntry: sys.exit(3)\nexcept SystemExit as error:\n    kept.append(error)\n    raise", "failed"),
+        ("kept = []\ntry: sys.exit(3)\nexcept SystemExit as error: kept.append(error)\nsys.exit(0)", "succeeded"),
+        ("import asyncio\nasync def main(): sys.exit(len('four'))\nasyncio.run(main())", "failed"),
+    ],
+)
+def test_the_code_that_an_exit_has_when_it_ends_the_process_counts(folder: Path, source: str, status: str) -> None:
+    assert status_of(folder, f"{LOAD}{source}")[0] == status
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("def main():\n    {0}:\n        sys.exit(3)\nmain()", 3),
+        ("def main():\n    try: sys.exit(3)\n    finally:\n        {0}: pass\nmain()", 3),
+        ("def main():\n    try: sys.exit(3)\n    except SystemExit: sys.exit(0)\n{0}: main()", 0),
+        ("def main():\n    try: sys.exit(0)\n    except SystemExit: sys.exit(4)\n{0}: main()", 4),
+        ("def leave():\n    try: sys.exit(2)\n    except SystemExit: pass\n    sys.exit(6)\n{0}: leave()", 6),
+        ("{0}:\n    try: sys.exit(8)\n    except ValueError: pass", 8),
+        ("{0}:\n    try: sys.exit(9)\n    finally: print()", 9),
+        ("class Ends:\n    def __del__(self): sys.exit(3)\nEnds()\n{0}: sys.exit(7)", 7),
+    ],
+)
+def test_the_exit_that_left_is_told_from_those_that_were_caught(folder: Path, source: str, code: int) -> None:
+    expected = ("failed", f"SystemExit: {code}") if code else SUCCEEDED
+    before = f"import sys\n{LOAD}"
+    for place, block in (("plain", "if True"), ("within", "with span('save')")):
+        assert status_of(folder / place, before + source.format(block)) == expected
+
+
+def test_the_code_of_an_exit_that_another_thread_began_is_known_from_python_3_12_on(folder: Path) -> None:
+    source = "import sys\nfrom concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)\n"
+    found = status_of(folder, f"{source}{LOAD}pool.submit(sys.exit, 5).result()")
+    assert found == (("failed", "SystemExit: 5") if sys.version_info >= (3, 12) else SUCCEEDED)
+    notes = [note for one in load_execution("last", folder).tasks for note in one.notes]
+    assert bool(notes) == (sys.version_info < (3, 12))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def main():\n    try: sys.exit(1)\n    except SystemExit: raise SystemExit(0)\nmain()",
+        "def main():\n    try: sys.exit(1)\n    finally: raise SystemExit(0)\nmain()",
+        "def exit(code): raise SystemExit(0)\nexit(5)",
+        "class Leave(SystemExit):\n    def __init__(self, _): super().__init__(0)\nraise Leave(5)",
+        "class A:\n    __enter__ = print\n    def __exit__(self, *_): raise SystemExit(0)\nwith A(): sys.exit(2)",
+        "try: sys.exit(1)\nexcept SystemExit: raise SystemExit(0)",
+    ],
+)
+def test_an_exit_that_never_ended_the_process_is_no_failure(folder: Path, source: str) -> None:
+    assert status_of(folder, f"import sys\n{LOAD}{source}") == SUCCEEDED
+
+
+@pytest.mark.parametrize("raised", ["SystemExit", "SystemExit()", "SystemExit(None)"])
+def test_an_exit_without_a_code_is_a_success(folder: Path, raised: str) -> None:
+    assert status_of(folder, f"{LOAD}{CAUGHT}raise {raised}") == SUCCEEDED
+    assert [note for one in load_execution("last", folder).tasks for note in one.notes] == []
+
+
+MAIN = "def main():\n    with span('load'): pass\n    return {}\n"
+
+
+@pytest.mark.parametrize(
+    ("returned", "expected"),
+    [("0", SUCCEEDED), ("None", SUCCEEDED), ("3", ("failed", "SystemExit: 3")), ("'no'", ("failed", "SystemExit: no"))],
+)
+@pytest.mark.parametrize("leave", ["sys.exit(main())", "exit(main())", "from sys import exit\nexit(main())"])
+def test_an_exit_with_what_a_function_returns_is_known_though_that_records_first(
+    folder: Path, leave: str, returned: str, expected: tuple[str, str | None]
+) -> None:
+    assert status_of(folder, f"{MAIN.format(returned)}{leave}") == expected
+
+
+def test_an_exit_that_the_script_took_before_it_imported_obs_is_known(folder: Path) -> None:
+    source = f"from sys import exit\nfrom obs_core import span\n{MAIN.format(3)}exit(main())"
+    assert status_of(folder, "", "-c", source) == ("failed", "SystemExit: 3")
+
+
+def test_an_exit_within_a_function_that_records_first_is_known(folder: Path) -> None:
+    source = f"import argparse\n{MAIN.format('argparse.ArgumentParser().error(0)')}sys.exit(main())"
+    assert status_of(folder, source) == ("failed", "SystemExit: 2")
+
+
+def test_exits_do_what_they_did_before_obs_was_imported(run_script: Callable[..., Any]) -> None:
+    source = """
+import builtins, copy, pickle, subprocess, sys, threading, traceback
+before = repr(sys.exit), repr(exit), sys.exit.__doc__
+import obs_core
+class Command:
+    leave, quit = sys.exit, quit
+def code_of(function, *args, **named):
+    try:
+        function(*args, **named)
+    except BaseException as error:
+        return type(error).__name__, str(error)
+assert (repr(sys.exit), repr(exit), sys.exit.__doc__) == before
+assert code_of(Command().leave) == ("SystemExit", "")
+assert code_of(Command().leave, 3) == code_of(Command().quit, code=3) == ("SystemExit", "3")
+assert code_of(sys.exit, 1, 2)[0] == code_of(sys.exit, code=1)[0] == code_of(exit, 1, 2)[0] == "TypeError"
+assert pickle.loads(pickle.dumps(sys.exit)) is copy.deepcopy(sys.exit) is sys.exit
+assert sys.exit.__name__ == "exit" and exit.name == "exit"
+assert sys.exit.__text_signature__ == "($module, status=None, /)"
+def raised_at(leave, *args):
+    try:
+        leave(*args)
+    except SystemExit as error:
+        return traceback.extract_tb(error.__traceback__)
+assert [frame.name for frame in raised_at(sys.exit, 3)] == ["raised_at", *["__call__"] * (sys.version_info < (3, 12))]
+assert [frame.name for frame in raised_at(exit, 3)] == ["raised_at", "__call__"]
+own = SystemExit(3)
+try:
+    sys.exit(own)
+except SystemExit as error:
+    assert error is own
+def ends(source):
+    return subprocess.run([sys.executable, "-c", source], stderr=subprocess.PIPE)
+for code in ("()", "(0,)", "(1, 2)", "None", "ValueError()", "''"):
+    plain, with_obs = (ends(f"import sys; {imports} sys.exit({code})") for imports in ("", "import obs_core;"))
+    assert (plain.returncode, plain.stderr) == (with_obs.returncode, with_obs.stderr), code
+try:
+    sys.exit(3)
+except SystemExit as error:
+    assert pickle.loads(pickle.dumps(error)).code == copy.copy(error).code == 3
+"""
+    run_script(source)
 
 
 def test_a_script_and_a_module_end_likewise(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,6 +298,18 @@ def test_a_script_and_a_module_end_likewise(folder: Path, tmp_path: Path, monkey
     assert status_of(folder, "", str(tmp_path / "nightly.py")) == ("failed", "SystemExit: 6")
     monkeypatch.chdir(tmp_path)
     assert status_of(tmp_path / "second", "", "-m", "nightly") == ("failed", "SystemExit: 6")
+
+
+def test_an_exit_that_a_module_or_an_archive_raises_is_known(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "from obs_core import span\nwith span('load'): pass\nraise SystemExit(6)\n"
+    (tmp_path / "nightly.py").write_text(source)
+    with zipfile.ZipFile(tmp_path / "nightly.pyz", "w") as archive:
+        archive.writestr("__main__.py", source)
+    monkeypatch.chdir(tmp_path)
+    assert status_of(folder / "module", "", "-m", "nightly") == ("failed", "SystemExit: 6")
+    assert status_of(folder / "archive", "", "nightly.pyz") == ("failed", "SystemExit: 6")
 
 
 @pytest.mark.parametrize(("code", "expected"), [("0", "succeeded"), ("False", "succeeded"), ("1", "failed")])
@@ -205,8 +381,145 @@ if __name__ == "__main__":
     )
     found = list(list_executions(folder))
     assert {one.status for one in found} == {"succeeded"}
+    assert [note for run in found for one in load_execution(run.id, folder).tasks for note in one.notes] == []
     parts = [one for run in found for one in load_execution(run.id, folder).span.walk() if one.name == "part"]
     assert sorted(one.attributes["number"] for one in parts) == [0, 0, 1, 1, 2, 3]
+
+
+ENDS_OF_A_WORKER = {
+    "pass": SUCCEEDED,
+    "sys.exit()": SUCCEEDED,
+    "sys.exit(0)": SUCCEEDED,
+    "sys.exit(3)": ("failed", "SystemExit: 3"),
+    "sys.exit('no input')": ("failed", "SystemExit: no input" if LATER else "SystemExit: 1"),
+    "1 / 0": DIVIDED if LATER else ("failed", "SystemExit: 1"),
+    "raise KeyboardInterrupt": ("failed", "KeyboardInterrupt" if LATER else "SystemExit: 1"),
+    "raise type('Coded', (SystemExit,), {'code': property(lambda _: 1 / 0)})(3)": (
+        "failed",
+        "Coded: 3" if LATER else "SystemExit: 1",
+    ),
+}
+WORKERS = """
+import multiprocessing, sys
+from obs_core import span
+
+def work(source):
+    with span(source): pass
+    exec(source)
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("{method}")
+    for source in {sources}:
+        worker = context.Process(target=work, args=(source,))
+        worker.start()
+        worker.join()
+"""
+
+
+def ends_of_workers(folder: Path) -> dict[str, tuple[str, str | None]]:
+    """Return how the execution in which each worker's span stands has ended, by the span's name."""
+    found = [(one, load_execution(one.id, folder)) for one in list_executions(folder)]
+    return {each.name: (one.status, one.error) for one, recorded in found for each in recorded.span.children}
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    "method", ["fork", *(pytest.param(one, marks=pytest.mark.slow) for one in ("spawn", "forkserver"))]
+)
+def test_a_worker_ends_as_what_leaves_its_function_says(
+    folder: Path, run_script: Callable[..., subprocess.CompletedProcess[str]], method: str
+) -> None:
+    run_script(WORKERS.format(method=method, sources=list(ENDS_OF_A_WORKER)))
+    assert ends_of_workers(folder) == ENDS_OF_A_WORKER
+
+
+def test_a_worker_whose_module_records_while_it_is_imported_ends_as_its_exit_code_says(
+    folder: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    source = WORKERS.format(method="spawn", sources=["pass", "sys.exit(3)", "1 / 0"])
+    run_script(f"{source}else:\n    with span('imported'): pass\n")
+    found = ends_of_workers(folder)
+    assert {name: found[name] for name in ("pass", "sys.exit(3)", "1 / 0")} == {
+        "pass": SUCCEEDED,
+        "sys.exit(3)": ("failed", "SystemExit: 3"),
+        "1 / 0": ("failed", "SystemExit: 1"),
+    }
+
+
+HANDLED_IN_A_WORKER = {
+    "a decorated run": """
+class Worker(multiprocessing.Process):
+    @span("run")
+    def run(self):
+        load()
+
+@span("load")
+def load():
+    try: parse("x")
+    except ValueError: pass
+
+@span("parse")
+def parse(text): return int(text)
+""",
+    "a run within a run": """
+def parse(): return int("x")
+
+def load():
+    try: multiprocessing.Process(target=parse).run()
+    except ValueError: pass
+
+class Worker(multiprocessing.Process):
+    def __init__(self): super().__init__(target=load)
+    def run(self):
+        with span("run"): pass
+        super().run()
+""",
+}
+
+
+@pytest.mark.parametrize("worker", HANDLED_IN_A_WORKER.values(), ids=HANDLED_IN_A_WORKER)
+def test_what_a_worker_handles_does_not_end_it(
+    folder: Path, run_script: Callable[..., subprocess.CompletedProcess[str]], worker: str
+) -> None:
+    run_script(f"""
+import multiprocessing
+from obs_core import span
+{worker}
+if __name__ == "__main__":
+    worker = Worker()
+    worker.start()
+    worker.join()
+    assert worker.exitcode == 0
+""")
+    (found,) = list_executions(folder)
+    assert (found.status, found.error) == SUCCEEDED
+
+
+IN_A_GREENLET = """
+from greenlet import greenlet
+
+def step(number):
+    with span("step"): pass
+    if number: raise ValueError("of a greenlet")
+
+greenlet(step).switch(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("try: greenlet(step).switch(1)\nexcept ValueError: pass", SUCCEEDED),
+        ("greenlet(step).switch(1)", ("failed", "ValueError: of a greenlet")),
+        ("1 / 0", DIVIDED),
+        ("sys.exit(3)", ("failed", "SystemExit: 3")),
+    ],
+)
+def test_what_leaves_the_script_ends_it_though_a_greenlet_recorded_first(
+    folder: Path, rest: str, expected: tuple[str, str | None]
+) -> None:
+    pytest.importorskip("greenlet")
+    assert status_of(folder, IN_A_GREENLET + rest) == expected
 
 
 @pytest.mark.posix
@@ -376,6 +689,7 @@ def test_what_began_is_written_long_before_the_next_round(folder: Path, case: st
     work, name, tasks = FIRST_SECOND[case]
     source = f"""
 import time
+import zipfile
 from obs_core import *
 from obs_core.journal import flusher
 flusher.INTERVAL = 3600  # nothing waits for the next round
@@ -428,6 +742,82 @@ def test_what_was_recorded_before_an_end_that_python_does_not_tell_of_is_written
     assert [one.name for one in load_execution(found.id, folder).span.children] == ["before", "until"]
 
 
+KERNEL = """
+import multiprocessing, os, signal, sys
+from obs_core import Deck, span
+
+def kernel(pipe):
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    deck = Deck("seen")
+    deck.append("<p>of the cell</p>")
+    with span("cell"): pass
+    pipe.send("done")
+    while True: signal.pause()
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    ours, theirs = context.Pipe()
+    process = context.Process(target=kernel, args=(theirs,))
+    process.start()
+    assert ours.recv() == "done"
+    process.terminate()
+    process.join()
+    print(process.exitcode)
+"""
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_kernel_that_is_told_to_end_and_exits_with_0_has_succeeded(folder: Path, tmp_path: Path, method: str) -> None:
+    """As marimo does with the one that exports a notebook."""
+    script = tmp_path / "kernel.py"
+    script.write_text(KERNEL)
+    environment = {**os.environ, "OBS_STORE": str(folder)}
+    said = subprocess.run(
+        [sys.executable, str(script), method], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert said.stdout == "0\n"
+    (found,) = list_executions(folder)
+    recorded = load_execution(found.id, folder)
+    assert recorded.status == "succeeded"
+    assert [one.name for one in recorded.span.children] == ["cell"]
+    assert [deck.name for task in recorded.tasks for deck in task.decks] == ["seen"]
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    ("ends", "statuses"),
+    [
+        ("os._exit(0)", ["succeeded"]),
+        ("os._exit(status=0)", ["succeeded"]),
+        ("os.fork() and os.wait(); os._exit(0)", ["succeeded"]),
+        ("os._exit(3)", ["lost"]),
+        ("os.abort()", ["lost"]),
+        ("with span('open'): os._exit(0)", ["lost"]),
+        ("with execution('open'): log_metric('x', 1); os._exit(0)", ["lost", "lost"]),
+    ],
+)
+def test_only_an_exit_with_0_and_nothing_open_is_a_success(folder: Path, ends: str, statuses: list[str]) -> None:
+    source = f"import os\nfrom obs_core import execution, log_metric, span\nwith span('done'): pass\n{ends}"
+    environment = {**os.environ, "OBS_STORE": str(folder)}
+    subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, timeout=120)
+    assert [one.status for one in list_executions(folder)] == statuses
+
+
+@pytest.mark.posix
+def test_exporting_a_marimo_notebook_leaves_nothing_lost(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("marimo")
+    notebook = tmp_path / "seen.py"
+    notebook.write_text(
+        "import marimo\napp = marimo.App()\n@app.cell\ndef _():\n    import obs_core\n"
+        "    with obs_core.span('cell'): pass\n"
+    )
+    command = [sys.executable, "-m", "marimo", "export", "html", str(notebook), "-o", str(tmp_path / "seen.html")]
+    subprocess.run(command, env={**os.environ, "OBS_STORE": str(folder)}, check=True, capture_output=True, timeout=300)
+    (found,) = list_executions(folder)
+    assert (found.name, found.status) == ("seen", "succeeded")
+
+
 @pytest.mark.posix
 def test_ends_that_python_does_not_tell_of_do_and_raise_what_they_did(run_script: Callable[..., Any]) -> None:
     said = run_script(
@@ -447,6 +837,12 @@ os._exit(status=7)
         check=False,
     )
     assert (said.stdout.split(), said.returncode) == (["True", "FileNotFoundError", "TypeError", "TypeError"], 7)
+
+
+@pytest.mark.skipif(not LATER, reason="from Python 3.12 on there is sys.monitoring")
+def test_an_exit_is_known_if_others_have_taken_all_monitoring_tools(folder: Path) -> None:
+    taken = "for number in (3, 4): sys.monitoring.use_tool_id(number, 'mine')\n"
+    assert status_of(folder, f"{taken}{LOAD}sys.exit(len('four'))") == ("failed", "SystemExit: 4")
 
 
 @pytest.mark.skipif(not LATER, reason="from Python 3.12 on there is sys.monitoring")
@@ -489,3 +885,16 @@ def test_what_listens_to_threads_goes_on_when_what_listens_to_exceptions_ends(fo
     ambient, around = load_execution(found.id, folder).span.children
     assert [child.name for child in around.children] == ["in a thread"]
     assert (ambient.name, status) == ("ambient", "succeeded")
+
+
+EXITS_IN_A_THREAD = """
+import sys, threading
+import obs_core
+thread = threading.Thread(target=sys.exit)
+thread.start()
+thread.join()
+"""
+
+
+def test_an_exit_of_a_thread_is_silent(run_script: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    assert run_script(EXITS_IN_A_THREAD).stderr == ""

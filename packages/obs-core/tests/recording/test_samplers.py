@@ -105,6 +105,60 @@ assert samplers._samplers[0].count == before
     )
 
 
+@pytest.mark.posix
+def test_no_two_samples_follow_each_other_at_once_when_c_code_gives_the_lock_back(run_script: Run) -> None:
+    run_script(
+        SAMPLER
+        + """
+import ctypes
+class Timing:
+    times = []
+    def decks(self, task):
+        return ()
+    def sample(self, runs):
+        self.times.append(time.monotonic())
+samplers._made = lambda: [Timing()]
+hold = ctypes.PyDLL(None).usleep  # with Python's lock
+@task
+def holding():
+    for _ in range(3):
+        before = len(Timing.times)
+        wait_for(lambda: len(Timing.times) > before)
+        for _ in range(2):
+            hold(900_000)
+    before = len(Timing.times)
+    wait_for(lambda: len(Timing.times) >= before + 2)
+holding()
+apart = [later - earlier for earlier, later in zip(Timing.times, Timing.times[1:])]
+assert len(apart) >= 4 and min(apart) > 0.4, apart
+"""
+    )
+
+
+def test_samples_go_on_while_something_holds_up_the_thread_that_writes(run_script: Run, folder: Path) -> None:
+    run_script(
+        SAMPLER
+        + """
+import threading
+from obs_core.journal import flusher
+held, end = threading.Event(), threading.Event()
+def hold():
+    held.set()
+    end.wait()
+@task
+def waiting():
+    wait_for(lambda: sampled(1))
+    flusher.each_round(hold)
+    assert held.wait(30)
+    wait_for(lambda: sampled(3))
+    assert sampled(3)
+    end.set()
+waiting()
+"""
+    )
+    assert load_execution("last", folder).resources.peak("count") == 3
+
+
 def test_a_forked_child_samples_itself_once_it_records(run_script: Run, folder: Path) -> None:
     run_script(
         SAMPLER

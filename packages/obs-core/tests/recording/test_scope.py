@@ -669,6 +669,70 @@ def test_a_thread_is_seen_in_a_generator_only_while_that_runs(rows: Callable[[li
     assert seen == ["rows", "use", "work", "rows", "use", "work", "use"]
 
 
+@span("rows")
+async def arows_of_a_span(seen: list[Any]) -> AsyncIterator[int]:
+    for number in range(2):
+        seen.append(seen_in())
+        await asyncio.sleep(0)
+        yield number
+
+
+@task(name="rows")
+async def arows_of_a_task(seen: list[Any]) -> AsyncIterator[int]:
+    for number in range(2):
+        seen.append(seen_in())
+        await asyncio.sleep(0)
+        yield number
+
+
+@pytest.mark.parametrize("rows", [arows_of_a_span, arows_of_a_task], ids=lambda rows: rows.__name__)
+@pytest.mark.usefixtures("followed")
+def test_a_thread_is_seen_in_an_async_generator_only_while_that_runs(
+    rows: Callable[[list[Any]], AsyncIterator[int]],
+) -> None:
+    seen: list[Any] = []
+
+    @task
+    async def use() -> None:
+        async for _ in rows(seen):
+            seen.append(seen_in())
+            with span("work"):
+                seen.append(seen_in())
+        seen.append(seen_in())
+
+    with execution("night"):
+        asyncio.run(use())
+    assert seen == ["rows", "use", "work", "rows", "use", "work", "use"]
+
+
+def test_what_another_coroutine_is_seen_in_stays_while_an_async_generator_is_paused(store: RecordingStore) -> None:
+    seen: list[Any] = []
+    begun = asyncio.Event()
+
+    @task
+    async def beside() -> None:
+        begun.set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    @task(name="rows")
+    async def rows() -> AsyncIterator[int]:
+        await begun.wait()
+        yield 1
+
+    @task
+    async def use() -> None:
+        async for _ in rows():
+            seen.append(seen_in())
+
+    async def both() -> None:
+        await asyncio.gather(use(), beside())
+
+    with execution("night"):
+        asyncio.run(both())
+    assert seen == ["beside"]
+
+
 def test_a_thread_is_seen_in_a_task_that_is_a_generator_only_while_that_runs(store: RecordingStore) -> None:
     seen: list[Any] = []
 
@@ -725,6 +789,84 @@ def test_a_thread_is_seen_where_it_is_after_spans_that_are_left_out_of_order() -
         first.__exit__(None, None, None)
         assert seen_in() == "night"
         second.__exit__(None, None, None)
+
+
+@pytest.fixture
+def handed_to_a_loop() -> Iterator[Callable[[], None]]:
+    """Lets a loop in a thread of its own, which the first call starts, run a task."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+
+    @task
+    async def handed() -> None:
+        await asyncio.sleep(0)
+
+    def hand_over() -> None:
+        if not thread.ident:
+            thread.start()
+        asyncio.run_coroutine_threadsafe(handed(), loop).result(30)
+
+    yield hand_over
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+def test_what_is_handed_to_a_loop_belongs_to_the_span_that_hands_it_over(
+    store: RecordingStore, handed_to_a_loop: Callable[[], None]
+) -> None:
+    @task
+    def use(name: str) -> None:
+        with span(name):
+            handed_to_a_loop()
+
+    with execution("night"):
+        use("first")  # which starts the loop's thread
+        use("second")
+    assert shape(store.last().span) == [("use", [("first", ["handed"])]), ("use", [("second", ["handed"])])]
+
+
+def test_what_a_thread_without_a_context_hands_to_a_loop_belongs_to_nothing(
+    store: RecordingStore, handed_to_a_loop: Callable[[], None]
+) -> None:
+    begun, done = threading.Event(), threading.Event()
+
+    def outside() -> None:
+        begun.wait(30)
+        handed_to_a_loop()
+        done.set()
+
+    @task
+    def waits() -> None:
+        begun.set()
+        done.wait(30)
+
+    handed_to_a_loop()
+    thread = threading.Thread(target=outside)
+    thread.start()
+    with execution("night"):
+        waits()
+    thread.join()
+    assert shapes(store) == [("handed", ["handed"])] * 2 + [("night", ["waits"])]
+
+
+@knows_submitters
+def test_what_a_thread_without_a_context_hands_to_a_loop_belongs_to_who_started_the_loops_thread_while_that_runs(
+    store: RecordingStore, handed_to_a_loop: Callable[[], None]
+) -> None:
+    def outside() -> None:
+        thread = threading.Thread(target=contextvars.Context().run, args=(handed_to_a_loop,))
+        thread.start()
+        thread.join()
+
+    @task
+    def serve() -> None:
+        handed_to_a_loop()
+        outside()
+
+    serve()
+    outside()
+    assert shapes(store) == [("handed", ["handed"]), ("serve", [("serve", ["handed"] * 2)])]
 
 
 # ---- threads
@@ -853,6 +995,89 @@ def test_a_thread_that_was_there_before_stands_by_itself_while_a_task_runs(store
     work()
     thread.join()
     assert shapes(store) == [("part", ["part"]), ("work", ["work"])]
+
+
+def started(of: Callable[..., Any] = part) -> None:
+    thread = threading.Thread(target=of, args=(1,))
+    thread.start()
+    thread.join()
+
+
+def runs(of: Callable[[], object]) -> bool:
+    of()
+    return True
+
+
+@task(name="source")
+def task_source() -> Iterator[int]:
+    started()
+    yield 1
+    started(span("later")(part))
+    yield 2
+
+
+@task(name="source")
+def handed_on_source() -> Iterator[int]:
+    return (number for number in (1, 2) if runs(started))
+
+
+@execution("source")
+def execution_source() -> Iterator[int]:
+    started(span("mine")(int))
+    yield 1
+    yield 2
+
+
+@task
+def nested_source() -> Iterator[int]:
+    yield from task_source()
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (task_source, [("source", ["part", ("later", ["part"])]), "part", "part"]),
+        (handed_on_source, [("source", ["part", "part"]), "part", "part"]),
+        (nested_source, [("nested_source", [("source", ["part", ("later", ["part"])])]), "part", "part"]),
+        # Before Python 3.12, they are of no execution where two go on.
+        pytest.param(execution_source, ["part", "part"], marks=knows_submitters),
+    ],
+)
+def test_threads_that_the_consumer_of_a_generator_starts_are_the_consumers(
+    store: RecordingStore, source: Callable[[], Iterator[int]], expected: list[Any]
+) -> None:
+    @task
+    def use() -> None:
+        for _ in source():
+            started()
+
+    use()
+    assert next(children for name, children in shapes(store) if name == "use") == [("use", expected)]
+
+
+def test_a_thread_that_outlives_the_turn_of_a_generator_in_which_it_began_is_its(store: RecordingStore) -> None:
+    go_on = threading.Event()
+
+    def late() -> None:
+        go_on.wait()
+        part(1)
+
+    @task
+    def source() -> Iterator[threading.Thread]:
+        thread = threading.Thread(target=late)
+        thread.start()
+        yield thread
+        yield thread
+
+    @task
+    def use() -> None:
+        for number, thread in enumerate(source()):
+            if number:
+                go_on.set()
+                thread.join()
+
+    use()
+    assert shapes(store) == [("use", [("use", [("source", ["part"])])])]
 
 
 @knows_submitters

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # obs's own handler is seen there alone
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -217,11 +220,11 @@ def test_a_child_that_records_nothing_leaves_sigterm_to_the_system(
 ) -> None:
     said = run_script(
         """
-import os, signal
+import _signal, os, signal
 from obs_core import execution, span
 with execution("night"), span("forking"):
     if not os.fork():
-        print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, flush=True)
+        print(_signal.getsignal(signal.SIGTERM) == _signal.SIG_DFL, flush=True)
         os._exit(0)
     os.wait()
 """
@@ -234,14 +237,14 @@ def test_sigterm_is_the_systems_again_once_a_worker_is_done(
 ) -> None:
     said = run_script(
         """
-import os, signal
+import _signal, os, signal
 from obs_core import execution, task
 @task
 def part():
-    return signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    return _signal.getsignal(signal.SIGTERM) == _signal.SIG_DFL
 with execution("night"):
     if not os.fork():
-        print([part(), signal.getsignal(signal.SIGTERM) is signal.SIG_DFL], flush=True)
+        print([part(), _signal.getsignal(signal.SIGTERM) == _signal.SIG_DFL], flush=True)
         os._exit(0)
     os.wait()
 """
@@ -303,10 +306,10 @@ def test_the_systems_action_is_back_when_nothing_runs_and_a_handler_set_meanwhil
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         with execution("night", store=folder):
-            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+            assert callable(_signal.getsignal(signal.SIGTERM))
             task(lambda: None)()
-            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+            assert callable(_signal.getsignal(signal.SIGTERM))
+        assert _signal.getsignal(signal.SIGTERM) == _signal.SIG_DFL
         with execution("night", store=folder):
             signal.signal(signal.SIGTERM, theirs)
         assert signal.getsignal(signal.SIGTERM) is theirs
@@ -432,3 +435,96 @@ def test_of_coroutines_that_all_wait_no_line_is_told(folder: Path) -> None:
     found = load_execution("last", folder).why()
     assert (found.task, found.span, found.place) == ("waits", "read", "")
     assert 'It was in "read", which had run for' in found.paragraph
+
+
+def ended(folder: Path, handling: str) -> tuple[int, str, str | None]:
+    """Run a task that handles SIGTERM, and tells itself to end; returns exit code, output, and the task's error."""
+    program = folder.parent / "program.py"
+    program.write_text(
+        f"""
+import os, signal, sys
+from obs_core import task
+
+@task
+def train():
+{textwrap.indent(textwrap.dedent(handling), "    ")}
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(100_000): pass
+    print("went on")
+
+train()
+"""
+    )
+    ran = subprocess.run(
+        [sys.executable, program], env={**os.environ, "OBS_STORE": str(folder)}, capture_output=True, text=True
+    )
+    assert ran.stderr == ""
+    (found,) = list_executions(folder)
+    return ran.returncode, ran.stdout, load_execution(found.id, folder).tasks[0].error
+
+
+CALLS_THE_ONE_BEFORE = """
+before = signal.getsignal(signal.SIGTERM)
+def handle(number, frame):
+    print("saved", flush=True)
+    if callable(before):
+        before(number, frame)
+    elif before == signal.SIG_DFL:
+        {otherwise}
+signal.signal(signal.SIGTERM, handle)
+"""
+
+
+@pytest.mark.parametrize(
+    ("handling", "code", "said", "error"),
+    [
+        (CALLS_THE_ONE_BEFORE.format(otherwise="sys.exit(143)"), 143, "saved\n", "SystemExit: 143"),
+        (
+            CALLS_THE_ONE_BEFORE.format(
+                otherwise="signal.signal(number, signal.SIG_DFL); os.kill(os.getpid(), number)"
+            ),
+            -signal.SIGTERM,
+            "saved\n",
+            "Terminated: SIGTERM",
+        ),
+        (
+            """
+            if signal.getsignal(signal.SIGTERM) in (None, signal.SIG_DFL):
+                signal.signal(signal.SIGTERM, lambda *_: print("saved", flush=True))
+            """,
+            0,
+            "saved\nwent on\n",
+            None,
+        ),
+        (
+            """
+            before = signal.signal(signal.SIGTERM, lambda *_: None)
+            signal.signal(signal.SIGTERM, before)
+            """,
+            -signal.SIGTERM,
+            "",
+            "Terminated: SIGTERM",
+        ),
+    ],
+    ids=[
+        "exits by itself",
+        "sets the system's action back",
+        "sets one if none is there",
+        "puts back what was there",
+    ],
+)
+def test_a_program_finds_the_systems_action_where_obs_handles_sigterm(
+    folder: Path, handling: str, code: int, said: str, error: str | None
+) -> None:
+    assert ended(folder, handling) == (code, said, error)
+
+
+def test_the_functions_that_do_not_tell_of_it_are_like_those_of_python(folder: Path) -> None:
+    with execution("night", store=folder):
+        for function in (signal.signal, signal.getsignal):
+            assert pickle.loads(pickle.dumps(function)) is function
+            assert function.__module__ == "signal"
+        with pytest.raises(ValueError, match="out of range"):
+            signal.getsignal(100_000)
+        with pytest.raises(TypeError):
+            signal.signal(signal.SIGTERM, "no handler")  # type: ignore[arg-type]

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+import traceback
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 
 from obs_core import Execution, ExecutionSpan, current_context, execution, span, task
+from obs_core.recording.scope import current
+from obs_core.secrets import forget_secret_values, register_secret_value
 from obs_core.testing import FixedClock, RecordingStore
 
 
@@ -63,6 +68,33 @@ def test_an_integer_that_is_too_large_to_be_written_costs_no_span(store: Recordi
     }
     assert store.last().view.tags == {"large": "<int of about 5,000 digits>"}
     assert store.last().view.lost_records == 0
+
+
+def test_of_a_long_text_the_beginning_and_the_end_are_kept_and_how_much_is_left_out(store: RecordingStore) -> None:
+    text = "SELECT" + "x" * 10_000_000 + "LIMIT 5"
+    with execution("night"), span("query", sql=text, fits="y" * 16_384, several=["a", text]) as query:
+        query.set(later=text)
+    attributes = store.last().span.children[0].attributes
+    for name in ("sql", "later"):
+        assert attributes[name].startswith("SELECTxxx")
+        assert attributes[name].endswith("xxxLIMIT 5")
+        assert " … 9,983,629 characters left out … " in attributes[name]
+        assert len(attributes[name]) < 17_000
+    assert attributes["fits"] == "y" * 16_384
+    assert attributes["several"].startswith("['a', 'SELECTxxx")
+    assert len(attributes["several"]) < 17_000
+
+
+def test_no_half_of_a_secret_is_left_where_an_attribute_is_cut(
+    store: RecordingStore, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(forget_secret_values)
+    register_secret_value("k9-very-secret")
+    text = "x" * 8_185 + "k9-very-secret" + "y" * 20_000
+    with execution("night"), span("query", sql=text):
+        pass
+    kept = store.last().span.children[0].attributes["sql"]
+    assert kept.startswith("x" * 8_185 + "***yyyy … ")
 
 
 def test_attributes_are_kept_as_given_and_as_set(store: RecordingStore) -> None:
@@ -354,3 +386,160 @@ def _flushed(store: RecordingStore) -> Execution:
 
     flusher.flush_all()
     return store.last()
+
+
+def test_what_a_fixed_clock_said_is_not_compared_with_the_real_one(store: RecordingStore) -> None:
+    with FixedClock() as clock, execution("in a year"):
+        clock.advance(366 * 86_400)
+        with span("step"):
+            pass
+    with execution("now"):
+        journal = current_context().state.run.journal
+        for _ in range(10_000):
+            with span("step"):
+                pass
+        assert len(journal.items) < 5_000  # a burst is written meanwhile, rather than kept in memory
+
+
+entered = [0]
+"""How many bodies of spans were entered below; counted without a call, for which there may be no room."""
+
+
+def block() -> None:
+    with span("step", level=1):
+        entered[0] += 1
+        block()
+
+
+again = span("step")
+
+
+def same_block() -> None:
+    with again:
+        entered[0] += 1
+        same_block()
+
+
+def two_blocks() -> None:
+    with span("step"):
+        entered[0] += 1
+    with span("step"):
+        entered[0] += 1
+        two_blocks()
+
+
+@span("step")
+def decorated() -> None:
+    entered[0] += 1
+    decorated()
+
+
+@span("step")
+def caught() -> None:
+    entered[0] += 1
+    with contextlib.suppress(RecursionError):
+        caught()
+
+
+@span("step")
+def generator() -> Iterator[int]:
+    entered[0] += 1
+    yield 1
+    yield from generator()
+
+
+def use_up_generator() -> None:
+    for _ in generator():
+        pass
+
+
+@span("step")
+async def coroutine() -> None:
+    entered[0] += 1
+    await coroutine()
+
+
+async def async_block() -> None:
+    async with span("step"):
+        entered[0] += 1
+        await async_block()
+
+
+@span("step")
+async def async_generator() -> AsyncIterator[int]:
+    entered[0] += 1
+    yield 1
+    async for each in async_generator():
+        yield each
+
+
+async def use_up_async_generator() -> None:
+    async for _ in async_generator():
+        pass
+
+
+def all_below(one: ExecutionSpan) -> Iterator[ExecutionSpan]:
+    waiting = [*one.children]
+    while waiting:
+        one = waiting.pop()
+        waiting += one.children
+        yield one
+
+
+def without_a_loop(function: Callable[[], Any]) -> Callable[[], None]:
+    def run() -> None:
+        awaited = function()
+        try:
+            awaited.send(None)
+        finally:
+            awaited.close()
+
+    return run
+
+
+@pytest.mark.parametrize("masks", [False, True])
+@pytest.mark.parametrize(
+    "endless",
+    [
+        block,
+        same_block,
+        two_blocks,
+        decorated,
+        caught,
+        use_up_generator,
+        without_a_loop(coroutine),
+        without_a_loop(async_block),
+        without_a_loop(use_up_async_generator),
+    ],
+    ids=["block", "same", "two", "decorated", "caught", "generator", "coroutine", "async-block", "async-generator"],
+)
+def test_each_span_of_an_endless_recursion_ends_or_is_missed(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch, endless: Callable[[], None], masks: bool
+) -> None:
+    monkeypatch.setenv("OBS_STRICT", "0")
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+
+    def with_room(calls: int) -> None:
+        endless() if calls == 0 else with_room(calls - 1)
+
+    depth = sum(1 for _ in traceback.walk_stack(None))
+    try:
+        if masks:
+            register_secret_value("k9-very-secret")
+        for room in range(40, 90):
+            entered[0] = 0
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                with execution("night"), contextlib.suppress(RecursionError):
+                    with_room(sys.getrecursionlimit() - depth - room)
+                recorded = store.last()
+            steps = list(all_below(recorded.span))
+            assert recorded.status == "succeeded"
+            assert {one.status for one in steps} <= {"succeeded", "failed"}
+            missed = entered[0] - len(steps)
+            assert [text.partition(" record")[0] for text in recorded.missing] == [str(missed)] * (missed > 0)
+            said = [str(each.message) for each in told]
+            assert said.count("obs had no room left on the stack to record span 'step'") == missed
+            assert current.get() is None
+    finally:
+        forget_secret_values()

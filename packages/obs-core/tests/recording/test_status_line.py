@@ -242,9 +242,10 @@ def test_it_shows_the_last_metric_and_when_a_loop_ends(terminal: Terminal, folde
     body = """
 def body():
     log_metric("loss", 0.5)
-    with track(total=1000, show=False) as bar:
-        bar.update(1)
-        wait_for_go()
+    for _ in track(range(1000), show=False):
+        time.sleep(0.05)
+        if os.path.exists("go"):
+            break
 with execution("flights"):
     fit(body)
 """
@@ -417,3 +418,83 @@ os._exit(0)
     while terminal.read():
         pass
     process.wait()
+
+
+PRINTING = """
+import logging, threading
+
+@task
+def step(number):
+    print("in the task", number)
+    for _ in track(range(3), "inner", leave=False):
+        time.sleep(0.11)
+        logging.warning("warned")
+        print("part", end="")
+        sys.stdout.flush()
+        time.sleep(0.11)
+        print(" and rest")
+    sys.stderr.write("two\\nlines\\n")
+    other = threading.Thread(target=print, args=("from a thread",))
+    other.start()
+    other.join()
+
+for number in track(range(2), "outer"):
+    step(number)
+    time.sleep(0.11)
+    print("beside it")
+print("after", ["write" in vars(stream) for stream in (sys.stdout, sys.stderr)])
+"""
+
+
+@pytest.mark.parametrize("logs", ["streams", "all", "0"])
+def test_what_is_printed_while_bars_stand_stands_above_them(terminal: Terminal, folder: Path, logs: str) -> None:
+    with started(terminal, folder, PRINTING, OBS_LOGS=logs) as process:
+        while terminal.read():
+            pass
+        assert process.wait() == 0
+    said = [line for number in range(2) for line in (f"in the task {number}", *INNER, *OUTER)]
+    *printed, bar, after = [line for line in terminal.text() if not line.startswith("step succeeded")]
+    assert printed == said
+    assert re.fullmatch(r"outer: 100%\|█+\| 2/2 \[\d\d:\d\d, .*\]", bar)
+    assert after == "after [False, False]"
+    assert terminal.raw.count(b"inner:  33%|") >= 2
+    assert terminal.raw.count(b"outer:  50%|") >= 2
+
+
+INNER = ("WARNING:root:warned", "part and rest") * 3
+OUTER = ("two", "lines", "from a thread", "beside it")
+
+
+def test_a_bar_that_ends_leaves_what_was_printed_without_a_line_break(terminal: Terminal, folder: Path) -> None:
+    body = """
+with track(total=4, description="half") as bar:
+    bar.update(2)
+    print("no end", end="", flush=True)
+print("next")
+"""
+    with started(terminal, folder, body) as process:
+        while terminal.read():
+            pass
+        assert process.wait() == 0
+    first, bar, *rest = terminal.text()
+    assert (first, rest[0]) == ("no end", "next")
+    assert bar.startswith("half:  50%|")
+
+
+def test_a_forked_child_prints_beside_no_bar_of_its_parent(terminal: Terminal, folder: Path) -> None:
+    body = """
+import warnings
+warnings.simplefilter("ignore")  # Python 3.12 on warns in the parent of a fork beside other threads, among its bars
+with track(total=4, description="half") as bar:
+    bar.update(2)
+    if not (child := os.fork()):
+        print("from the child", flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+    bar.update(2)
+"""
+    with started(terminal, folder, body) as process:
+        while terminal.read():
+            pass
+        assert process.wait() == 0
+    assert b"half:  50%|" not in terminal.raw.partition(b"from the child")[2]

@@ -262,6 +262,40 @@ def test_a_callable_that_answers_to_any_name_is_called_and_nothing_else(
     assert "argument 2" in "".join(inputs.items) or "args" in "".join(inputs.items)
 
 
+class Tripled:
+    def __init__(self, function: Callable[..., int]) -> None:
+        self.function = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> int:
+        return 3 * self.function(*args, **kwargs)
+
+
+def test_objects_of_one_class_around_different_functions_are_drawn_each_as_its_own(store: RecordingStore) -> None:
+    def weigh(grams: int) -> int:
+        return grams
+
+    assert (task(Tripled(weigh))(2), task(Tripled(grow))(1, 2), task(Tripled(weigh))(5)) == (6, 9, 15)
+    drawn = ["".join(deck.items) for each in store.last().tasks for deck in each.decks if deck.name == "Input"]
+    names = [re.findall(r'obs-argument"><code>(\w+)', html) for html in drawn]
+    assert names == [["grams"], ["number", "by"], ["grams"]]
+
+
+def test_the_source_of_each_class_of_a_metaclass_is_its_own(store: RecordingStore) -> None:
+    class Counted(type):
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            return super().__call__(*args, **kwargs)
+
+    class Plane(metaclass=Counted): ...
+
+    class Train(metaclass=Counted): ...
+
+    task(Plane)()
+    task(Train)()
+    sources = ["".join(deck.items) for each in store.last().tasks for deck in each.decks if deck.name == "Source Code"]
+    assert ["Train" in source for source in sources] == [False, True]
+
+
 def test_mocks_of_async_functions_are_awaited(store: RecordingStore) -> None:
     for mock in (AsyncMock(return_value=7), create_autospec(fetched, return_value=7)):
         assert asyncio.run(task(mock, name="fetch")(False)) == 7
@@ -457,4 +491,42 @@ def test_a_generator_of_a_plain_function_that_is_garbage_in_a_cycle_has_not_fail
     del cycle
     gc.collect()
     (left,) = store.last().tasks
-    assert (left.status, left.notes) == ("succeeded", ["This generator was closed before it came to its end."])
+    assert (left.status, left.notes) == ("succeeded", ["This generator was closed before its end."])
+
+
+class Unhashable(type):
+    def __eq__(cls, other: object) -> bool:
+        return cls is other
+
+
+class Incomparable(type):
+    def __hash__(cls) -> int:
+        raise ValueError("no")
+
+    def __eq__(cls, other: object) -> bool:
+        raise ValueError("no")
+
+
+@pytest.mark.parametrize("metaclass", [Unhashable, Incomparable])
+@pytest.mark.parametrize("decorate", [task, span("work"), execution("work")], ids=["task", "span", "execution"])
+def test_a_result_whose_class_cannot_be_hashed_is_a_result_like_any_other(decorate: Any, metaclass: type[type]) -> None:
+    frame = metaclass("Frame", (), {})
+    made = frame()
+    assert decorate(lambda: made)() is made
+    assert isinstance(decorate(frame)(), frame)
+
+
+@pytest.mark.parametrize("metaclass", [Unhashable, Incomparable])
+def test_attributes_whose_classes_cannot_be_hashed_are_told_as_others_are(
+    metaclass: type[type], store: RecordingStore
+) -> None:
+    shown = {"__repr__": lambda self: "<a frame>"}
+    frame, number, table = (metaclass("Odd", bases, shown if not bases else {}) for bases in ((), (int,), (dict,)))
+    with execution("day"), span("read", frame=frame(), parts=[frame(), {"rows": number(7)}], table=table(rows=1)) as it:
+        it.set(more=number(8))
+    assert store.last().span.children[0].attributes == {
+        "frame": "<a frame>",
+        "parts": ["<a frame>", {"rows": 7}],
+        "table": {"rows": 1},
+        "more": 8,
+    }

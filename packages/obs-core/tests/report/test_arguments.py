@@ -42,6 +42,25 @@ def test_several_that_differ_are_named(store: RecordingStore) -> None:
     assert labels(store) == ["url=a, tries=1", "url=b, tries=2"]
 
 
+def test_long_values_that_begin_alike_are_told_apart_by_where_they_differ(store: RecordingStore) -> None:
+    lake = "s3://our-company-datalake-production/flights/year=2013/month=01/part-0000"
+    with execution("night"):
+        for number in range(3):
+            fetch(f"{lake}{number}-of-a-long-name.parquet", tries=number)
+        fetch("elsewhere", tries=3)
+    assert labels(store) == [
+        *(f"url=…th=01/part-0000{number}-of-a-long-name.parquet, tries={number}" for number in range(3)),
+        "url=elsewhere, tries=3",
+    ]
+
+
+def test_a_value_that_another_one_goes_on_from_is_shown_by_its_end(store: RecordingStore) -> None:
+    with execution("night"):
+        fetch("a" * 80)
+        fetch("a" * 80 + "/b")
+    assert labels(store) == ["…" + "a" * 16, "…" + "a" * 15 + "/b"]
+
+
 def test_calls_that_are_alike_say_nothing(store: RecordingStore) -> None:
     with execution("night"):
         fetch("a")

@@ -39,6 +39,8 @@ def test_what_was_killed_ran_at_least_so_long() -> None:
     execution = ExecutionView(id="x", name="flights", status="lost", started=0, duration=2_000_000_000)
     assert _timing(shown)["duration"] == "at least 1.50 s"
     assert _timing(execution)["duration"] == "at least 2.00 s"
+    shown.duration = 0
+    assert _timing(shown)["duration"] == "unknown"
 
 
 def test_a_clock_that_was_set_back_gives_no_negative_duration() -> None:
@@ -108,3 +110,21 @@ def test_the_page_is_told_what_is_no_task(store: RecordingStore) -> None:
     found = load_execution("last", store).tasks
     told = [task_contents(one, 0, Payloads(nothing)) for one in found]
     assert [(one["name"], one["isExecution"]) for one in told] == [("night", True), ("fit", False)]
+
+
+def test_what_obs_run_saw_of_the_process_is_told_once_by_the_reason() -> None:
+    killed = ExecutionView("x", "night", "failed", 0, 10, error="Terminated: SIGKILL")
+    assert execution_contents(killed)["error"] == "Terminated: SIGKILL"
+    assert execution_contents(killed, "night was killed by SIGKILL.")["error"] is None
+    killed.error = "ValueError: no such airport"
+    assert execution_contents(killed, "night failed: ValueError: …")["error"] == "ValueError: no such airport"
+
+
+def test_a_task_whose_process_was_seen_to_end_took_as_long_as_until_then() -> None:
+    seen = TaskView("1", "merge", "lost", 0, 2_600_000_000, cut="killed by the kernel for its memory")
+    unseen = TaskView("2", "merge", "lost", 0, 894_000_000)
+    found = [task_contents(one, 0, Payloads(nothing)) for one in (seen, unseen)]
+    assert [(one["duration"], one["cut"]) for one in found] == [
+        ("2.60 s", "killed by the kernel for its memory"),
+        ("at least 894 ms", ""),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ NOTED = """() => {
     const { width } = this.measureText(text);
     const { e, f } = this.getTransform();
     const at = { left: 0, start: 0, center: width / 2, right: width, end: width }[this.textAlign];
-    window.texts.push({ text, left: where[0] + e - at, side: this.textAlign });
+    window.texts.push({ text, left: where[0] + e - at, top: where[1] + f, side: this.textAlign });
     return fillText.call(this, text, ...where);
   };
 }"""
@@ -82,10 +83,67 @@ def test_labels_of_an_axis_are_not_cut(show: Callable[..., Any], value: float) -
         assert [one for one in ticks if one["left"] < 0] == []
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ((1e301, 2e301, 3e301), {"1e+301", "2e+301", "3e+301"}),
+        ((-1.5e308, 1.5e308), {"-1e+308", "0", "1e+308"}),
+        ((1e-299, 2e-299), {"1e-299", "2e-299"}),
+        ((1e301, math.nan, math.inf, 2e301), {"1e+301", "2e+301"}),
+    ],
+)
+def test_the_axis_of_huge_and_of_tiny_values_has_labels(
+    show: Callable[..., Any], values: tuple[float, ...], told: set[str]
+) -> None:
+    ticks = ticks_of(show(*values))
+    assert {one["text"] for one in ticks} >= told
+    assert [one for one in ticks if one["left"] < 0] == []
+
+
+@pytest.mark.parametrize("values", [(math.nan,), (math.nan, math.inf, math.nan)])
+def test_a_chart_of_nothing_that_can_be_drawn_says_so(show: Callable[..., Any], values: tuple[float, ...]) -> None:
+    page = show(*values)
+    assert ticks_of(page) == []
+    told = page.locator(".plot").evaluate("place => getComputedStyle(place, '::after').content")
+    assert told == '"No value can be drawn: none is finite"'
+
+
+def test_a_chart_of_values_says_nothing_of_the_kind(show: Callable[..., Any]) -> None:
+    page = show(1.0, math.nan)
+    assert page.locator(".plot").evaluate("place => getComputedStyle(place, '::after').content") == "none"
+    page.get_by_label("log scale").check()
+    assert page.locator(".plot").get_attribute("data-nothing") == ""
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 30])
+def test_steps_are_whole(show: Callable[..., Any], count: int) -> None:
+    written = show(*map(float, range(count))).evaluate("window.texts")
+    steps = {one["text"] for one in written if one["side"] == "center" and one["text"]}
+    assert {"0", "1" if count < 9 else "10"} <= steps
+    assert all(text.isdecimal() for text in steps)
+
+
 def test_ticks_of_values_that_hardly_differ_are_told_apart(show: Callable[..., Any]) -> None:
     ticks = {one["text"] for one in ticks_of(show(1_000_000.25, 1_000_000.75))}
     assert len(ticks) > 2
     assert ticks >= {"1,000,000.4", "1,000,000.6"}
+
+
+def test_a_curve_of_large_values_that_hardly_differ_fills_its_chart(show: Callable[..., Any]) -> None:
+    page = show(*(1e9 + number / 1000 for number in range(20)))
+    ticks = ticks_of(page)
+    assert {"1,000,000,000.005", "1,000,000,000.010", "1,000,000,000.015"} <= {one["text"] for one in ticks}
+    assert len({one["text"] for one in ticks}) == len(ticks) < 10
+    assert [one for one in ticks if one["left"] < 0] == []
+    page.locator(".u-over").hover()
+    assert re.fullmatch(r"1,000,000,000\.0(09|1)", page.locator(".u-legend .u-value").nth(1).text_content())
+
+
+@pytest.mark.parametrize("value", [1.0, 1e9, -1e9, 1e14, 1e-9])
+def test_neighbouring_floats_are_drawn_apart(show: Callable[..., Any], value: float) -> None:
+    ticks = ticks_of(show(value, math.nextafter(value, math.inf)))
+    assert 0 < len(ticks) < 10
+    assert len({one["top"] for one in ticks}) == len(ticks)
 
 
 @pytest.mark.parametrize("value", [1e6, 20_000.0, 1e-3, 1e-5, -2e15, 0.2, 2000.0, -1e6])

@@ -7,6 +7,7 @@ import contextvars
 import datetime
 import os
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,20 @@ def fill_own_timeline() -> None:
     with span("read"):
         pass
     current_context().timeline_deck.append_time_info({"Start": BEGAN, "Finish": BEGAN, "Name": "added"})
+
+
+def fill_tried_again() -> None:
+    with span("load"), contextlib.suppress(TimeoutError), span("fetch"), span("connect"):
+        raise TimeoutError
+    with contextlib.suppress(TimeoutError), span("read"):
+        raise TimeoutError
+
+
+def fail_while_trying() -> None:
+    with contextlib.suppress(TimeoutError), span("read"):
+        raise TimeoutError
+    with span("write"):
+        raise ValueError("boom")
 
 
 def fill_itself() -> None:
@@ -138,6 +153,8 @@ FILLS = (
     fill_default,
     fill_steps,
     fill_own_timeline,
+    fill_tried_again,
+    fail_while_trying,
     fill_itself,
     fill_of_one_name,
     fill_kept_back,
@@ -184,6 +201,34 @@ def test_a_report_made_again_is_the_same_byte_by_byte(folder: Path, monkeypatch:
     written, again = written_and_made_again(folder)
     assert len(written) > 50_000
     assert again == written
+
+
+@pytest.mark.parametrize("fill", [fill_tried_again, fail_while_trying])
+def test_a_time_line_tells_errors_that_were_handled_from_those_that_failed_the_task(
+    folder: Path, fill: Callable[[], None]
+) -> None:
+    @task
+    def work() -> str:
+        fill()
+        flush_all()
+        return current_context().timeline_deck.html
+
+    with execution("night", store=folder), contextlib.suppress(ValueError):
+        # What may yet fail the task that it is in is not called handled while that runs.
+        assert kinds(work()) == {"connect": "handled", "fetch": "handled", "load": "", "read": "failed"}
+    (recorded,) = load_execution("last", folder).tasks
+    (timeline,) = [deck for deck in recorded.decks if deck.name == "Timeline"]
+    drawn = kinds("".join(timeline.items))
+    if recorded.status == "succeeded":
+        assert drawn == {"connect": "handled", "fetch": "handled", "load": "", "read": "handled"}
+    else:
+        assert drawn == {"read": "failed", "write": "failed"}
+
+
+def kinds(drawn: str) -> dict[str, str]:
+    """Return of each row how its only bar stands."""
+    rows = re.findall(r'class="name" title="(\w+)".*?<rect [^>]*?(?: class="(\w+)")?>', drawn)
+    return dict(rows)
 
 
 def test_so_is_that_of_decks_outside_any_task(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from obs_core import report
 from obs_core.model import DeckView, ExecutionView, Status, TaskView
 from obs_core.report import render_notebook, render_report
 from obs_core.report.shared import extract
@@ -97,6 +101,20 @@ def test_a_hostile_name_in_a_notebook_stays_in_its_attributes() -> None:
     assert dict(reader.attributes)["title"] == HOSTILE
 
 
+def still(*items: str) -> str:
+    """What a notebook shows of a deck where scripts are off."""
+    _, _, shown = render_notebook("Quality", list(items), nothing).rpartition("</style>")
+    return shown.removesuffix("\n").removesuffix("</noscript>")
+
+
+def test_where_scripts_are_off_a_notebook_says_what_needs_them() -> None:
+    chart = "<div class=chart><style>p { color: red }</style><script>draw()</script><div></div></div>"
+    assert "scripts are off here" in still(chart)
+    assert "scripts are off here" not in still("<div></div>")
+    for shown in ("<table><td>3</td></table>", '<img src="data:,">', "<svg><rect/></svg>"):
+        assert still(f"<script>1</script>{shown}") == shown
+
+
 def test_any_name_can_be_written_as_utf_8() -> None:
     shown = task("a\ud800b\0", DeckView("\udfff", ["\ud800"]))
     page = render_report(execution("\ud800"), [shown], nothing).encode()
@@ -141,8 +159,26 @@ def test_frames_never_get_the_origin_of_the_page() -> None:
 
 def test_nothing_in_our_own_files_ends_the_element_that_holds_it() -> None:
     reader = Reader(render_report(execution(), [task()], nothing))
-    assert reader.scripts["obs-frame-js"].endswith("})();\n")
+    style, script = json.loads(gzip.decompress(base64.b64decode(reader.scripts["obs-frame"])))
+    assert style.endswith("}\n")
+    assert script.endswith("})();\n")
     assert reader.scripts["None"].endswith("})();\n")
+
+
+def test_the_page_carries_no_comments_and_no_indentation() -> None:
+    page = render_report(execution(), [task()], nothing)
+    frame = gzip.decompress(base64.b64decode(Reader(page).scripts["obs-frame"])).decode()
+    beginnings = [line[:2] for line in re.split(r"\n|\\n", Reader(page).scripts["None"] + frame)]
+    assert {"//", "/*", "  "}.isdisjoint(beginnings)
+    assert len(page) < 90_000
+
+
+def test_no_script_of_the_page_has_a_text_of_several_lines() -> None:
+    # Its indentation would be a part of it, and the page leaves indentation out.
+    folder = Path(report.__file__).parent
+    for script in folder.glob("*.js"):
+        code = re.sub(r"^\s*//.*$", "", script.read_text(), flags=re.MULTILINE)
+        assert not [text for text in code.split("`")[1::2] if "\n" in text], script.name
 
 
 def test_the_page_says_without_javascript_what_came_of_the_task() -> None:

@@ -26,7 +26,7 @@ from obs_core.testing.hostile import (
     Listener,
 )
 from obs_core.testing.hostile import WHOLE_DOCUMENT as WHOLE
-from obs_core.text.durations import format_duration
+from obs_core.text.durations import format_duration, moment_html
 from obs_core.values.gantt import colour_number
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
@@ -168,14 +168,14 @@ def test_a_failed_task_opens_its_error(show: Callable[..., Any]) -> None:
         status="failed",
         error="ValueError: no such airport: 'XYZ'",
         attempt=3,
-        notes=["obs failed at rendering output o0"],
+        notes=["obs failed while rendering output o0"],
     )
     page = show(report(failed, run=execution(lost_records=12)))
     assert selected(page) == "Error"
     expect(page.locator(".badge")).to_have_text("Failed")
     expect(page.locator(".error")).to_have_text("ValueError: no such airport: 'XYZ'")
     expect(page.locator(".fact", has_text="Attempt")).to_contain_text("3")
-    expect(page.locator(".note")).to_contain_text("obs failed at rendering output o0")
+    expect(page.locator(".note")).to_contain_text("obs failed while rendering output o0")
     expect(page.locator(".note")).to_contain_text("12 records of this execution could not be written")
 
 
@@ -198,6 +198,16 @@ def test_a_tab_is_marked_with_the_worst_that_its_checks_found(show: Callable[...
         "Drift, warning: 3 of 19 columns drifted",
         "Plain",
     ]
+
+
+def test_on_a_phone_what_failed_is_told_whole(show: Callable[..., Any]) -> None:
+    name, found = "Checks of the flights", "2 of 7 expectations failed: delay: missing ≤ 10 %, found 37.5 %; rows ≥ 1"
+    told = task(verdicts=[Verdict("failed", name, found)])
+    page = show(report(told), width=390)
+    for text in (name, found):
+        shown = page.locator(".chip bdi").filter(has_text=text)
+        assert shown.evaluate("one => one.scrollWidth <= one.clientWidth")
+    assert page.locator(".chip").evaluate("one => one.getBoundingClientRect().right <= innerWidth")
 
 
 def test_what_is_to_be_typed_is_shown_whole_and_copied_from_the_command_on(show: Callable[..., Any]) -> None:
@@ -537,7 +547,7 @@ def test_a_script_that_was_not_kept_is_said_to_be_missing(show: Callable[..., An
 
 def test_a_damaged_tab_leaves_the_others_alone(show: Callable[..., Any]) -> None:
     html = report(task(deck("a", "<p>1</p>"), deck("b", "<p>2</p>")))
-    page = show(re.sub(r'("application/gzip" id="[\w-]+">).{20}', r"\1" + "A" * 20, html, count=1))
+    page = show(re.sub(r'("application/gzip" id="obs-deck-\w+">).{20}', r"\1" + "A" * 20, html, count=1))
     expect(page.locator(".panel:not(.away) .note")).to_contain_text("This tab cannot be shown")
     tab(page, "b").click()
     expect(open_frame(page).get_by_text("2")).to_be_visible()
@@ -566,7 +576,10 @@ def test_the_theme_follows_the_system_and_then_the_user(show: Callable[..., Any]
     page.emulate_media(color_scheme="light")
     page.wait_for_function(f"{theme} === 'light'")
     page.get_by_role("button", name="Switch to the dark theme").click()
-    page.reload()
+    for _ in range(20):  # a busy browser hands on what was kept a moment later, if a new process shows the page
+        page.reload()
+        if page.evaluate(theme) == "dark":
+            break
     assert page.evaluate(theme) == "dark"
     page.get_by_role("button", name="Switch to the light theme").click()
     page.emulate_media(color_scheme="dark")
@@ -852,6 +865,27 @@ def test_a_tab_that_never_ends_can_be_closed_and_the_others_still_open(show: Cal
     expect(page.get_by_role("button", name="Open it again")).to_be_visible()
 
 
+@pytest.mark.parametrize("way", ["location", "refresh"])
+@pytest.mark.parametrize("kind", ["{}", WHOLE], ids=["items", "document"])
+def test_a_tab_that_leads_its_frame_elsewhere_says_so(show: Callable[..., Any], way: str, kind: str) -> None:
+    leaves = HOSTILE_NAVIGATIONS[way].format("http://127.0.0.1:9")
+    page = show(report(task(deck("leaves", kind.format(leaves)), deck("fine", "<p>all is well</p>"))), complains=True)
+    told = page.get_by_text("This deck has led its frame elsewhere: what is below is not what was recorded.")
+    expect(told).to_be_visible()
+    tab(page, "fine").click()
+    expect(open_frame(page).get_by_text("all is well")).to_be_visible()
+    expect(told).to_be_hidden()
+
+
+def test_a_tab_that_led_its_frame_elsewhere_is_shown_again(show: Callable[..., Any]) -> None:
+    leaves = "<p>as recorded</p><button onclick='location = \"http://127.0.0.1:9\"'>away</button>"
+    page = show(report(task(deck("leaves", leaves))), complains=True)
+    open_frame(page).get_by_role("button", name="away").click()
+    page.get_by_role("button", name="Show it again").click()
+    expect(open_frame(page).get_by_text("as recorded")).to_be_visible()
+    expect(page.get_by_text("has led its frame elsewhere")).to_have_count(0)
+
+
 FEW_AND_LARGE = """<script>
 const large = "a".repeat(5e6)
 setInterval(() => parent.postMessage({ obs: "open", url: large }, "*"), 50)
@@ -997,6 +1031,71 @@ def test_a_report_of_one_task_opens_on_it(show: Callable[..., Any]) -> None:
     expect(open_frame(page).get_by_text("its own")).to_be_visible()
     page.get_by_role("button", name="Overview").click()
     expect(open_frame(page).get_by_text("all in all")).to_be_visible()
+
+
+def test_moments_in_what_it_says_are_of_the_reader_s_zone_as_all_others(show: Callable[..., Any]) -> None:
+    why = "clean of flights failed at 2026-11-22 23:42:37.5 UTC. The last good run began 2026-11-21 23:42:37 UTC."
+    page = show(report(run=execution(status="failed"), why=why), timezone_id="Asia/Tokyo", locale="en-US")
+    expect(page.locator(".why").first).to_have_text(
+        "clean of flights failed at Nov 23, 2026, 08:42:37 AM GMT+9. "
+        "The last good run began Nov 22, 2026, 08:42:37 AM GMT+9."
+    )
+    expect(page.locator(".why time").first).to_have_attribute("datetime", "2026-11-22T23:42:37.500Z")
+
+
+def test_a_moment_of_obs_in_a_tab_is_of_the_reader_s_zone_and_the_user_s_stays(show: Callable[..., Any]) -> None:
+    data = "<table><td>2026-11-22 23:42:37</td><td><time datetime='2026-11-22T23:42:37Z'>half past</time></td></table>"
+    decks = deck("Other", "<p>first</p>"), deck("Timeline", f"<p>from {moment_html(STARTED)}</p>{data}")
+    page = show(report(task(*decks)), timezone_id="Asia/Tokyo", locale="en-US")
+    frame = open_frame(page)
+    # A process of frames that has just begun knows nothing yet of the zone that the test asks for.
+    frame.get_by_text("first").wait_for()
+    tab(page, "Timeline").click()
+    expect(frame.locator("p")).to_have_text("from Nov 23, 2026, 08:42:37.417 AM GMT+9")
+    expect(frame.locator("p time")).to_have_attribute("title", "2026-11-22 23:42:37.417 UTC")
+    assert frame.locator("td").all_inner_texts() == ["2026-11-22 23:42:37", "half past"]
+
+
+TURNED = "safe\u202egpj.exe \u2066rtl"
+IN_ORDER = r"safe\u202egpj.exe \u2066rtl"
+
+
+def test_no_name_turns_the_direction_of_what_follows_it(show: Callable[..., Any]) -> None:
+    run = execution(name=f"run {TURNED}", tags={"tag": f"tagged {TURNED}"}, status="failed")
+    said = Verdict("failed", f"check {TURNED}", f"found {TURNED}")
+    one = task(
+        deck(f"deck {TURNED}", "<p>content</p>"),
+        name=f"task {TURNED}",
+        status="failed",
+        error=f"error {TURNED}",
+        notes=[f"note {TURNED}"],
+        links=[Link(f"link {TURNED}", "https://example.com/")],
+        verdicts=[said],
+    )
+    page = show(report(one, run=run, why=f"It failed: {TURNED}"))
+    expect(page).to_have_title(re.compile(re.escape(IN_ORDER)))
+    for what in ("run", "task", "deck", "error", "note", "link", "check", "found", "It failed:"):
+        expect(page.get_by_text(f"{what} {IN_ORDER}").first).to_be_attached()
+    turning = (
+        "[...document.querySelectorAll('body *:not(script)')].filter(one => /[\\u202a-\\u202e\\u2066-\\u2069]/.test("
+        "one.title + one.ariaLabel + [...one.childNodes].map(child => child.nodeType === 3 ? child.data : '')))"
+    )
+    assert page.evaluate(f"{turning}.map(one => one.outerHTML)") == []
+
+
+def test_a_line_of_the_log_is_shown_in_the_order_in_which_it_was_said(show: Callable[..., Any]) -> None:
+    page = show(report(logs(line(TURNED), line(f"{TURNED} שלום", "ERROR", logger=TURNED, exception=TURNED))))
+    rows = [IN_ORDER, f"{IN_ORDER}: {IN_ORDER} שלום", IN_ORDER]
+    expect(open_frame(page).locator(".row .text")).to_have_text(rows, use_inner_text=True)
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+def test_long_lines_of_a_log_scroll_by_themselves(show: Callable[..., Any], width: int) -> None:
+    page = show(report(logs(line("x" * 3_000, "ERROR"), line("short"))), width=width)
+    frame = open_frame(page)
+    expect(frame.locator(".row .text").last).to_have_text("short")
+    assert frame.locator("html").evaluate("root => root.scrollWidth <= root.clientWidth")
+    assert frame.locator(".lines").evaluate("lines => lines.scrollWidth > lines.clientWidth")
 
 
 def test_the_only_task_tells_what_ended_the_execution_and_one_of_several_does_not(show: Callable[..., Any]) -> None:
@@ -1301,6 +1400,55 @@ def test_paper_keeps_the_colours_of_bars_and_cuts_no_card(show: Callable[..., An
     assert page.locator(".badge").first.evaluate(style, "printColorAdjust") == "exact"
 
 
+def test_a_table_drawn_of_boxes_is_made_smaller_as_a_whole_so_that_no_column_is_cut_off(
+    show: Callable[..., Any],
+) -> None:
+    cells = "".join(f"<div role='cell'>column {number}</div>" for number in range(10))
+    row = f"<div role='row' style='display:grid;grid-template-columns:repeat(10,140px)'>{cells}</div>"
+    grid = f"<div role='table' style='overflow:auto'><div style='min-width:1400px'>{row * 3}</div></div>"
+    page = show(report(task(deck("a", grid))))
+    table = open_frame(page).get_by_role("table")
+    expect(table.get_by_text("column 9").first).to_be_visible()
+    prepared_for_paper(page)
+    assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
+    sizes = "cells => cells.map(cell => cell.currentCSSZoom)"
+    assert len(set(table.get_by_role("cell").evaluate_all(sizes))) == 1
+
+
+def test_of_a_table_that_is_wider_than_paper_it_says_how_many_columns_are_missing(
+    show: Callable[..., Any], pdfium: Any
+) -> None:
+    cells = "".join(f"<td>column{number}</td>" for number in range(60))
+    names = f"<table><thead><tr><th colspan=60>all</th></tr></thead><tr>{cells}</tr></table>"
+    page = show(report(task(deck("a", f"<p>first</p><div style='overflow:auto'>{names}</div><p>last</p>"))))
+    body = open_frame(page).locator("body")
+    expect(body.get_by_text("column59")).to_be_attached()
+    before = body.evaluate("body => body.innerHTML")
+    prepared_for_paper(page)
+    text = "".join(sheet.get_textpage().get_text_bounded() for sheet in printed(page, pdfium))
+    (missing,) = re.findall(r"The last (\d+) columns do not fit on paper\.", text)
+    assert 20 < int(missing) < 50
+    whole = 60 - int(missing)
+    assert f"column{whole - 1}" in text
+    assert f"column{whole + 1}" not in text  # the next one may stand there in part
+    page.mouse.move(200, 200)  # the reader is back
+    page.wait_for_function("!document.documentElement.classList.contains('for-paper')")
+    expect(body.get_by_text("do not fit on paper")).to_have_count(0)
+    assert body.evaluate("body => body.innerHTML") == before
+
+
+@pytest.mark.parametrize(
+    "html", ["<pre>" + "word " * 2_000 + "</pre>", f"<table><tr>{'<td>1234567890</td>' * 15}</table>"]
+)
+def test_of_what_fits_on_paper_made_smaller_or_in_more_lines_nothing_is_said(
+    show: Callable[..., Any], html: str
+) -> None:
+    page = show(report(task(deck("a", html))))
+    expect(open_frame(page).locator("pre, table")).to_be_visible()
+    prepared_for_paper(page)
+    assert "fit on paper" not in open_frame(page).locator("body").inner_text()
+
+
 def test_without_javascript_the_page_says_what_it_needs(show: Callable[..., Any]) -> None:
     page = show(report(task(status="failed", error="ValueError: x")), java_script_enabled=False)
     expect(page.get_by_role("heading", name="clean · failed · flights: ValueError: x")).to_be_visible()
@@ -1328,10 +1476,17 @@ def test_a_notebook_shows_a_deck_as_high_as_it_is(show: Callable[..., Any]) -> N
         page.frame_locator("body > iframe >> nth=0").frame_locator("iframe").get_by_text("in a notebook")
     ).to_be_visible()
     page.wait_for_function("document.querySelector('iframe').offsetHeight > 700")
-    frames.nth(1).scroll_into_view_if_needed()  # a browser may leave a frame undrawn that nobody sees
     page.wait_for_function("document.querySelectorAll('iframe')[1].offsetHeight < 200")
     assert frames.first.get_attribute("sandbox") == "allow-scripts allow-popups allow-downloads"
     assert frames.first.get_attribute("title") == "Quality"
+
+
+def test_decks_that_nobody_scrolled_to_are_drawn_for_paper_too(show: Callable[..., Any]) -> None:
+    """A browser draws no frame that is out of sight: a notebook that is converted and printed is not scrolled."""
+    chart = "<p>end</p><script>setTimeout(() => document.querySelector('p').style.paddingTop = '1500px', 300)</script>"
+    page = show(notebook_of(*(render_notebook(f"{number}", [chart], bodies.get) for number in range(6))))
+    page.wait_for_function("[...document.querySelectorAll('iframe')].every((frame) => frame.offsetHeight > 1500)")
+    assert page.evaluate("scrollY") == 0
 
 
 def test_what_a_notebook_shows_without_scripts_is_inert_with_them(show: Callable[..., Any]) -> None:
@@ -1463,12 +1618,14 @@ def test_a_hundred_thousand_lines_are_scrolled_and_searched(show: Callable[..., 
     page = show(report(logs(*(line(f"row {number}") for number in range(100_000)), missing=7)))
     frame = open_frame(page)
     expect(frame.locator(".count")).to_have_text("100,000 lines")
-    expect(frame.locator(".note")).to_have_text("7 more lines are not shown here.")
+    expect(frame.locator(".note")).to_have_text(
+        "7 more lines are not shown here, nor searched: obs logs --grep TEXT searches all that is kept."
+    )
     assert frame.locator(".row").count() < 100
     frame.get_by_role("button", name="Go to the end").click()
     expect(frame.get_by_text("row 99999", exact=True)).to_be_visible()
     frame.get_by_label("Search the lines").fill("row 4242")
-    expect(frame.locator(".count")).to_have_text("11 of 100,000 lines")
+    expect(frame.locator(".count")).to_have_text("11 of the 100,000 lines shown here")
 
 
 def test_nothing_that_was_logged_is_executed(show: Callable[..., Any]) -> None:

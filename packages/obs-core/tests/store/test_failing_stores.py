@@ -72,7 +72,7 @@ def test_a_store_that_recovers_gets_everything_once(tmp_path: Path, capsys: pyte
 
     recorded = load_execution(run.id, blocker)
     assert [found.name for found in recorded.tasks] == ["night", "add", "add"]
-    assert recorded.tasks[0].notes[0].endswith("What waited was written then.")
+    assert recorded.tasks[0].notes[0].endswith("What waited was written afterwards.")
     assert len(recorded.table.ids) == 5
     assert "lost" not in capsys.readouterr().err
 
@@ -351,3 +351,28 @@ with execution("night", store="memory://young") as run, span("step"):
     print(*names)
 """)
     assert ran.stdout.splitlines()[1].split() == ["logs", "main-0000.jsonl.gz"]
+
+
+def test_where_no_execution_can_begin_that_is_told_once(
+    run_script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = run_script(
+        """
+from obs_core import execution, span, task
+from obs_core.recording import executions
+def cannot(place):
+    raise OSError("no entropy")
+executions.new_id = cannot
+@task
+def add(a, b):
+    with span("add"):
+        return a + b
+with execution("night"):
+    print(add(1, 2))
+""",
+        env={"OBS_STRICT": "0"},
+    )
+    assert done.stdout == "3\n"
+    assert "obs cannot record execution 'night': OSError: no entropy; the pipeline goes on" in done.stderr
+    assert os.devnull not in done.stderr
+    assert "lost" not in done.stderr

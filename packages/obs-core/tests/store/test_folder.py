@@ -17,10 +17,13 @@ from obs_core import execution, list_executions, load_execution, task
 from obs_core.commands import main as obs
 from obs_core.identity import Process, is_alive, is_dated, later, this_machine
 from obs_core.journal import liveness
+from obs_core.journal.batches import sealed
 from obs_core.store import folder_of, open_store
 from obs_core.store.base import StoreError
+from obs_core.store.descriptors import close_what_is_left
 from obs_core.store.fetching import fetch_each
-from obs_core.store.packing import inflated, member, outlined, unpacked
+from obs_core.store.folder import FolderStore
+from obs_core.store.packing import CONTENT, SEGMENT, Bounds, compressed, inflated, member, outlined, unpacked
 from obs_core.store.paths import belongs_to
 from obs_core.testing import RecordingStore
 
@@ -121,8 +124,10 @@ def test_a_segment_that_nobody_closed_gives_its_descriptor_back(folder: Path) ->
 
     segment = open_store(folder).segment(path)
     segment.append(b'["x"]\n')
+    close_what_is_left()
     assert is_open()
     del segment
+    close_what_is_left()
     assert not is_open()
     assert (folder / path).read_bytes() == b'["x"]\n'
 
@@ -184,8 +189,33 @@ def test_many_compressed_segments_are_fetched_in_their_order(url: str, tmp_path:
 
 def test_a_small_file_cannot_fill_the_memory() -> None:
     bomb = zlib.compress(bytes(50_000_000), 9, wbits=31)
-    found, unused = inflated(bomb, limit=1_000_000)
-    assert (len(found), unused) == (0, len(bomb))
+    for bounds in (Bounds(1_000_000, 16), SEGMENT, CONTENT):
+        assert inflated(bomb, bounds) == (b"", len(bomb))
+    with pytest.raises(StoreError, match=f"{len(bomb)} of {len(bomb)} stored bytes are damaged, or hold more than"):
+        unpacked(bomb)
+
+
+def test_what_is_large_and_all_alike_stays_readable() -> None:
+    """No reader takes for an attack what obs wrote itself."""
+    for size in (CONTENT.most, CONTENT.most + 1, 3 * CONTENT.most):
+        content = compressed(bytes(size))
+        assert len(content) < size // 50
+        assert unpacked(content) == bytes(size)
+
+
+@pytest.mark.parametrize("url", ["folder", "memory://alike"])
+def test_a_segment_of_lines_that_are_all_alike_stays_readable(url: str, tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path / "store")) if url == "folder" else open_store(url)
+    path = "executions/20260101-000000-000000-aaaaaa/main-0000.jsonl"
+    segment = store.segment(path)
+    batch = sealed(b'["beat",1]\n' * 400_000, 400_000, 0, 0)
+    for _ in range(6):
+        segment.append(batch)
+        segment.size += len(batch)
+    segment.close()
+    content = store.get(f"{path}.gz")
+    assert len(content) < 2 * len(batch)
+    assert inflated(content) == (6 * batch, 0)
 
 
 def test_a_million_small_members_take_linear_time() -> None:
@@ -304,6 +334,20 @@ def test_a_folder_that_becomes_a_link_is_followed_no_more(tmp_path: Path) -> Non
         store.get("executions/e/logs/a.raw")
     with pytest.raises(StoreError, match="symbolic link: not followed"):
         store.put("executions/e/logs/a.raw", b"mine")
+
+
+@pytest.mark.posix
+def test_only_a_file_is_read_ahead(tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path))
+    store.put("executions/e/main-0000.jsonl", b"a line\n")
+    if hasattr(os, "posix_fadvise"):
+        store.read_ahead("executions/e/main-0000.jsonl", 1_000_000)
+    assert store.get("executions/e/main-0000.jsonl") == b"a line\n"
+    (tmp_path / "executions/e/main-0001.jsonl").symlink_to(tmp_path / "own")
+    os.mkfifo(tmp_path / "executions/e/main-0002.jsonl")
+    for name, error in (("main-0001", "symbolic link"), ("main-0002", "not a file"), ("main-0003", "No such file")):
+        with pytest.raises(OSError, match=error):
+            store.read_ahead(f"executions/e/{name}.jsonl", 1_000)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="making a link needs a privilege there")

@@ -86,7 +86,7 @@ with execution("night"):
     assert (recorded.view.lost_records, recorded.view.damaged_records) == (0, 0)
     (note,) = notes(recorded)
     assert note.startswith("For ")
-    assert "the store took nothing: [Errno 28] No space left on device" in note
+    assert "the store accepted nothing: [Errno 28] No space left on device" in note
     assert stderr.count("ObsWarning: cannot write to the store") == 1
     assert "lost" not in stderr
 

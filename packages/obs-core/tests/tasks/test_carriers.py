@@ -300,6 +300,182 @@ def test_a_worker_that_attaches_for_good_time_and_again_keeps_what_it_attached_l
     assert own.name == "own"
 
 
+ONE_EACH = """
+import asyncio, contextvars, os, resource, threading
+from obs_core import attach, carrier, execution, span
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+def work(carried):
+    attach(carried)
+    with span("work"):
+        pass
+
+def in_a_thread(carried):
+    thread = threading.Thread(target=work, args=(carried,))
+    thread.start()
+    thread.join()
+
+def in_a_context(carried):
+    contextvars.Context().run(work, carried)
+
+async def in_asyncio_tasks():
+    async def handle():
+        work(carried)
+    for number in range(300):
+        with execution("message"):
+            carried = carrier()
+        await asyncio.create_task(handle())
+
+if WAY == "in_asyncio_tasks":
+    asyncio.run(in_asyncio_tasks())
+else:
+    for number in range(300):
+        with execution("message"):
+            carried = carrier()
+        globals()[WAY](carried)
+assert len(os.listdir("/proc/self/fd")) < 50
+"""
+
+
+ONE_AFTER_ANOTHER = """
+import gc, os, resource
+from obs_core import attach, carrier, check, current_context, execution, link, log_metric, log_params, span, task, track
+
+carried = []
+for number in range(300):
+    with execution("message"):
+        carried.append(carrier())
+COLLECTING or gc.disable()
+resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
+
+@task
+def work(number):
+    log_metric("loss", number)
+    log_params({"number": number})
+    check("whole", True)
+    link("docs", "https://example.com")
+    current_context().default_deck.append("x")
+    print("said")
+    for _ in track(range(2)):
+        with span("step"):
+            pass
+
+for number, each in enumerate(carried):
+    attach(each)
+    work(number)
+assert len(os.listdir("/proc/self/fd")) < 140, len(os.listdir("/proc/self/fd"))
+"""
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("collecting", [True, False])
+def test_a_worker_lets_go_of_each_message_whatever_was_recorded_of_it(
+    run_script: RunScript, tmp_path: Path, collecting: bool
+) -> None:
+    script = ONE_AFTER_ANOTHER.replace("COLLECTING", repr(collecting))
+    done = run_script(script, env={"OBS_STORE": str(tmp_path / "store")})
+    assert done.stderr == ""
+    recorded = [load_execution(each.id, tmp_path / "store") for each in list_executions(tmp_path / "store")]
+    assert len(recorded) == 300
+    assert sorted(each.metrics("loss").value[0] for each in recorded) == list(range(300))
+    assert all([one.name for one in each.span.children] == ["work"] for each in recorded)
+
+
+IDLE = """
+import contextvars, gc, os, time
+from obs_core import attach, carrier, execution, task
+from obs_core.recording import joining
+
+@task
+def work():
+    print("a line")
+
+def message(carried):
+    attach(carried)
+    work()
+
+carriers = []
+for number in range(30):
+    with execution(f"night {number}"):
+        carriers.append(carrier())
+before = len(os.listdir("/proc/self/fd"))
+gc.set_threshold(1_000_000)  # it makes no garbage, and nobody else looks for any
+for carried in carriers:
+    contextvars.copy_context().run(message, carried)
+end = time.monotonic() + 60
+while len(joining._joined_runs) > joining._LEFT_OPEN + 2 and time.monotonic() < end:
+    time.sleep(0.05)
+print("open files per execution:", (len(os.listdir("/proc/self/fd")) - before) / joining._LEFT_OPEN < 3)
+print("executions:", len(joining._joined_runs) <= joining._LEFT_OPEN + 2)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="open files are listed by Linux")
+def test_what_was_attached_is_closed_though_the_program_is_idle_then(run_script: RunScript) -> None:
+    said = run_script(IDLE).stdout.splitlines()
+    assert said[-2:] == ["open files per execution: True", "executions: True"]
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("way", ["in_a_thread", "in_a_context", "in_asyncio_tasks"])
+def test_what_was_attached_for_good_is_left_when_its_thread_or_context_ends(
+    run_script: RunScript, tmp_path: Path, way: str
+) -> None:
+    done = run_script(ONE_EACH.replace("WAY", repr(way)), env={"OBS_STORE": str(tmp_path / "store")})
+    assert done.stderr == ""
+    recorded = [load_execution(each.id, tmp_path / "store") for each in list_executions(tmp_path / "store")]
+    assert len(recorded) == 300
+    assert all([child.name for child in each.span.children] == ["work"] for each in recorded)
+
+
+MANY_AT_ONCE = """
+import resource
+from obs_core import execution, span
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (150, 150))
+for number in range(MANY):
+    with execution("tiny"), span("x"):
+        pass
+    if number % 20 == 0:
+        open("/dev/null").close()
+"""
+
+
+@pytest.mark.posix
+def test_executions_that_follow_each_other_at_once_leave_the_program_its_files(
+    run_script: RunScript, tmp_path: Path
+) -> None:
+    many = 4_000  # they are closed by the hundred, each second
+    done = run_script(MANY_AT_ONCE.replace("MANY", str(many)), env={"OBS_STORE": str(tmp_path / "store")})
+    assert done.stderr == ""
+    assert sum(1 for _ in list_executions(tmp_path / "store")) == many
+
+
+def test_what_was_attached_for_good_stays_as_long_as_its_thread_does(store: RecordingStore) -> None:
+    attached, go_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        attach(carried)
+        attached.set()
+        go_on.wait()
+        with span("late"):
+            pass
+
+    with execution("night"):
+        with span("calling"):
+            carried = carrier()
+        thread = threading.Thread(target=work)
+        thread.start()
+        attached.wait()
+        with attach(carried):
+            gc.collect()
+        go_on.set()
+        thread.join()
+    (calling,) = store.last().span.children
+    assert [child.name for child in calling.children] == ["late"]
+
+
 def test_work_that_goes_on_where_it_was_attached_for_good_stays_there(store: RecordingStore) -> None:
     with execution("night"):
         carried = []

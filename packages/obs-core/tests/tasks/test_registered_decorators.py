@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import decimal
+import functools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -56,6 +58,65 @@ def test_a_decorator_in_an_annotation_surrounds_the_task() -> None:
 
     assert clean(3) == 3
     assert log == ["checked: clean ['rows', 'return']", "body"]
+
+
+class Copying:
+    """A decorator that is a class, as many are: what it makes of two functions is called by the same `__call__`."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
+def test_functions_inside_objects_of_one_class_have_each_their_own_decorators() -> None:
+    @task
+    @Copying
+    def plain(number: int) -> int:
+        return number
+
+    @task
+    @Copying
+    def clean(rows: Annotated[int, checked]) -> int:
+        return rows
+
+    @task
+    @Copying
+    def count(limit: int, rows: Annotated[int, noting("counted")]) -> int:
+        return rows
+
+    assert (plain(1), clean(2), count(9, 3), plain(4)) == (1, 2, 3, 4)
+    assert log == ["checked: clean ['rows']", "counted: count ['rows']"]
+
+
+def test_annotations_of_an_object_are_those_of_its_call_and_not_of_its_fields() -> None:
+    class Scaled:
+        rows: Annotated[int, noting("field")] = 2
+
+        def __call__(self, rows: Annotated[int, checked], by: int) -> int:
+            return self.rows * rows * by
+
+    class Plain(Scaled):
+        def __call__(self, rows: int, by: int) -> int:
+            return rows
+
+    assert (task(Scaled())(3, 5), task(Plain())(3, 5)) == (30, 3)
+    assert log == ["checked: Scaled ['rows']"]
+
+
+def test_a_mock_of_an_async_function_has_none() -> None:
+    assert asyncio.run(noting()(task(AsyncMock(return_value=7)))(3)) == 7
+    assert log == ["noted: AsyncMock []"]
+
+
+def test_annotations_of_a_function_in_a_partial_count() -> None:
+    def clean(limit: int, rows: Annotated[int, checked]) -> int:
+        return rows + limit
+
+    assert task(functools.partial(clean, 2))(3) == 5
+    assert log == ["checked: clean ['rows']"]
 
 
 def test_a_decorator_within_an_annotation_surrounds_the_task_too() -> None:

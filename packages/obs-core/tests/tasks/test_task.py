@@ -165,7 +165,7 @@ def test_a_generator_task_that_its_consumer_leaves_has_not_failed(store: Recordi
         numbers = None
     (left,) = store.last().tasks
     assert (left.status, left.error) == ("succeeded", None)
-    assert left.notes == ["This generator was closed before it came to its end."]
+    assert left.notes == ["This generator was closed before its end."]
     assert [each.error for each in load_execution("last", store).span.walk() if each.name == "read"] == [None]
 
 

@@ -17,6 +17,7 @@ from obs_core.trace.tree import SpanTree
 STARTED = 1_795_390_957_417_000_000
 MILLISECOND = 1_000_000
 
+_KINDS = ("task", "obs")
 _LINE = re.compile(r"(?P<indent> *)(?P<name>.+): (?P<start>-?[\d.]+)-(?P<end>[\d.]+)(?P<rest>.*)")
 
 
@@ -63,13 +64,14 @@ def table_of() -> Callable[..., SpanTable]:
             while path and path[-1][0] >= depth:
                 path.pop()
             start, end = (round(float(found[part]) * MILLISECOND) for part in ("start", "end"))
-            kind = "task" if " task" in found["rest"] else "operation" if path else "workflow"
+            words = found["rest"].split()
+            kind = next((word for word in words if word in _KINDS), "operation" if path else "workflow")
             span = append(table, path[-1][1] if path else -1, found["name"].strip(), start, end - start, kind)
             ids_of(table)[span] = f"{(writers or {}).get(found['name'].strip(), 'ada')}.{span}"
-            for word in found["rest"].split():
+            for word in words:
                 if word == "open":
                     table.open.add(span)
-                elif word != "task":
+                elif word not in _KINDS:
                     table.errors[span] = word
             path.append((depth, span))
         table.execution.duration = table.durations[0] if table.durations else 0

@@ -145,12 +145,35 @@ def test_a_lost_execution_and_lost_records_are_said_plainly(tree_of: TreeOf) -> 
     tree = tree_of("flights: 0-100 open\n  fit: 50-100 open", status="lost", lost_records=1_042)
     header = section(explanation(tree), 0)
     assert header[2:] == [
-        "Status     lost: it ended without saying so (killed, out of memory, or its machine went away); 2",
-        "           spans still open; obs why 20261122-234237-k3v9xq tells more",
+        "Status     lost: it ended without saying so; 2 spans still open; obs why 20261122-234237-k3v9xq",
+        "           tells more",
         "Started    2026-11-22 23:42:37.417 UTC",
         "Took       at least 100 ms up to its last sign of life, in 2 spans",
         "Incomplete 1,042 records of this execution could not be written, so something may be missing here.",
     ]
+
+
+def test_what_was_open_when_the_process_was_lost_took_at_least_as_long_as_it_was_heard_of(tree_of: TreeOf) -> None:
+    text = explanation(tree_of("flights: 0-100 open\n  load: 0-20\n  fit: 50-100 open", status="lost"))
+    trace = {line.split("  ")[0].strip("└├─ "): line for line in section(text, 1)[1:]}
+    assert "≥ 100 ms" in trace["flights"]
+    assert "≥ 50.0 ms" in trace["fit"]
+    assert "≥" not in trace["load"]
+    for table in (section(text, 2), section(text, 3)):
+        (fit,) = [line for line in table if line.startswith(("fit", "flights › fit"))]
+        (load,) = [line for line in table if line.startswith(("load", "flights › load"))]
+        assert "≥ 50.0 ms" in fit
+        assert "≥" not in load
+
+
+def test_what_ended_around_a_child_that_was_lost_took_at_most_the_rest_itself(tree_of: TreeOf) -> None:
+    tree = tree_of("flights: 0-100\n  load: 0-20\n  fit: 50-80 open\n    scale: 50-60", status="failed")
+    text = explanation(tree)
+    for place in (1, 2, 3):
+        (marked,) = [line for line in section(text, place) if "≤" in line]
+        assert marked.startswith("flights")
+        assert "≤ 50.0 ms" in marked
+    assert "100 ms  ≤ 50.0 ms  100 %" in section(text, 1)[1]
 
 
 def test_a_running_execution_shows_what_is_still_open(tree_of: TreeOf) -> None:
@@ -334,3 +357,28 @@ flights: 0-100
 
 def test_what_runs_beyond_the_last_sign_of_life_of_a_running_execution_is_not_after_its_end(tree_of: TreeOf) -> None:
     assert "after the end" not in explanation(tree_of("flights: 0-100\n  load: 10-500 open", status="running"))
+
+
+def test_what_obs_did_after_the_end_is_no_share_of_the_time(tree_of: TreeOf) -> None:
+    tree = tree_of("""
+flights: 0-100
+  obs: before: -20-0 obs
+  obs: draw: 90-110 obs
+  obs: decks: 110-510 obs
+""")
+    assert " ".join(" ".join(section(explanation(tree), 0)[5:]).split()) == (
+        "obs itself 440 ms in 3 steps: 10.0 ms (10 %) included in the time of the span around each, 430 ms before the"
+        " start or after the end"
+    )
+    late = explanation(tree_of("flights: 0-100\n  obs: decks: 110-510 obs"))
+    assert "obs itself 400 ms before the start or after the end, in 1 step" in late
+
+
+def test_threads_that_run_at_once_take_a_multiple_of_the_time_and_no_share(tree_of: TreeOf) -> None:
+    tree = tree_of("flights: 0-100\n" + "".join(f"  part: {n}-100\n    obs: draw: {n}-100 obs\n" for n in range(5)))
+    text = explanation(tree, screen=Screen(width=120))
+    assert [" ".join(line.rstrip("━╍ ").split()) for line in section(text, 1)][2] == (
+        "└─ part ×5 mean 98.0 ms max 100 ms +0 s 490 ms 0 s 4.9 times"
+    )
+    assert "obs itself 490 ms (4.9 times) in 5 steps" in text
+    assert max(int(found) for found in re.findall(r"(\d+) %", text)) <= 100

@@ -28,6 +28,14 @@ def test_collapsed_stacks_are_added_up_over_spans() -> None:
     ]
 
 
+def test_collapsed_stacks_of_different_rates_are_weighed_by_time() -> None:
+    seen = [
+        SeenStack("main", "MainThread", None, (OUTER,), 50, 50, 20_000_000),
+        SeenStack("main", "helper", None, (OUTER,), 500, 500, 2_000_000),
+    ]
+    assert [line.rpartition(" ")[2] for line in collapsed(seen)] == ["500\n", "500\n"]
+
+
 def test_speedscope_has_each_thread_with_and_without_waiting() -> None:
     made = speedscope(SEEN, "night")
     assert [profile["name"] for profile in made["profiles"]] == [

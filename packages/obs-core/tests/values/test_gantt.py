@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from obs_core.text.durations import moment_html
 from obs_core.values.gantt import Bar, render_gantt
 
 STARTED = 1_795_390_957_417_123_456
-ELEMENTS = {"style", "div", "figure", "svg", "text", "line", "span", "rect", "title", "figcaption"} | {
+ELEMENTS = {"style", "div", "figure", "svg", "text", "line", "span", "rect", "title", "figcaption", "time"} | {
     *("table", "thead", "tr", "th", "tbody", "td")
 }
 MILLISECOND = 1_000_000
@@ -122,13 +123,43 @@ def test_failed_and_open_bars_are_told_apart_by_more_than_colour() -> None:
     chart = Chart(html)
     assert [(bars[0][2], bars[0][3].split("\n")[-1], total) for _, bars, total in chart.rows] == [
         ("failed", "failed", "10.0 ms failed"),
-        ("open", "not ended", "990 ms not ended"),
+        ("open", "not ended", "≥ 990 ms not ended"),
     ]
     assert '<span class="key failed"></span>failed <span class="key open"></span>not ended' in html
 
 
+def test_of_a_failed_bar_whose_error_was_handled_that_is_told_and_shown() -> None:
+    tries = [bar("fetch", 0, 10, failed=True, handled=True), bar("fetch", 20, 30, failed=True), bar("fetch", 40, 50)]
+    alone = bar("check", 0, 10, failed=True, handled=True)
+    html = render_gantt([*tries, alone])
+    rows = {name: ([found[2] for found in bars], total) for name, bars, total in Chart(html).rows}
+    assert rows["fetch"] == (["handled", "failed", ""], "30.0 ms ×3 2 failed, 1 handled")
+    assert rows["check"] == (["handled"], "10.0 ms failed, handled")
+    assert '<span class="key failed"></span>failed <span class="key handled"></span>failed, handled' in html
+
+
+def test_bars_drawn_as_one_look_like_the_worst_of_them() -> None:
+    handled = [bar("read", n, n + 1, failed=True, handled=True) for n in range(3)]
+    whole = bar("all", 0, 1_000_000)
+    (row,) = [bars for name, bars, _ in Chart(render_gantt([*handled, whole])).rows if name == "read"]
+    assert [(kind, told.split("\n")[-1]) for *_, kind, told in row] == [("handled", "3 failed, handled")]
+    worse = bar("read", 3, 4, failed=True)
+    (row,) = [bars for name, bars, _ in Chart(render_gantt([*handled, worse, whole])).rows if name == "read"]
+    assert [(kind, told.split("\n")[-1]) for *_, kind, told in row] == [("failed", "4 failed, 3 handled")]
+
+
+def test_of_what_was_not_heard_of_after_its_beginning_no_time_is_told() -> None:
+    html = render_gantt([bar("fit", 0, 0, open=True)])
+    _, bars, total = Chart(html).rows[0]
+    assert (total, bars[0][3].split("\n")[0]) == ("not ended", "unknown")
+    assert "<td>unknown</td>" in html
+    assert "The last bar" not in html
+    assert "The last bar was last heard of 20.0 ms later." in render_gantt([bar("fit", 0, 20, open=True)])
+
+
 def test_the_start_of_the_axis_is_stated() -> None:
-    assert "0 s is 2026-11-22 23:42:37.417 UTC. The last bar ends 1.00 s later." in render_gantt([bar("a", 0, 1000)])
+    html = render_gantt([bar("a", 0, 1000)])
+    assert f"0 s is {moment_html(STARTED)}. The last bar ends 1.00 s later." in html
 
 
 @pytest.mark.parametrize(
@@ -272,3 +303,23 @@ def test_the_chart_alone_follows_the_preferred_colours(browser: Any) -> None:
         seen[scheme] = page.evaluate("getComputedStyle(document.querySelector('.obs-gantt')).backgroundColor")
         page.close()
     assert seen == {"light": "rgb(255, 255, 255)", "dark": "rgb(16, 19, 23)"}
+
+
+def test_the_axis_is_as_long_as_what_the_bars_are_parts_of() -> None:
+    whole = STARTED - 10 * SECOND, STARTED + 10 * SECOND
+    html = render_gantt([bar("load", 0, 5_000)], whole=whole)
+    (drawn,) = Chart(html).rows
+    assert drawn[1][0][:2] == (50.0, 25.0)
+    assert "The last bar ends 15.0 s later." in html
+
+
+@pytest.mark.browser
+def test_its_bars_are_seen_where_no_style_sheet_holds(browser: Any) -> None:
+    """An untrusted or converted notebook keeps the chart, and not its style: a figure has margins of 40 pixels then."""
+    html = re.sub(
+        r"<style>.*?</style>", "", render_gantt([Bar("load", 0, SECOND), Bar("fit", 0, 3 * SECOND)]), flags=re.S
+    )
+    page = browser.new_page()
+    page.set_content(f"<!doctype html><body style='width:600px'>{html}")
+    assert sorted((round(box["width"]), round(box["height"])) for box in boxes(page, "rect")) == [(173, 14), (520, 14)]
+    page.close()

@@ -265,3 +265,19 @@ def test_a_name_without_a_module_is_refused(target: str) -> None:
 def test_what_is_no_type_is_refused(target: object) -> None:
     with pytest.raises(TypeError, match="a type or its dotted name is needed, not"):
         registry().register(target, "entry")  # type: ignore[arg-type]
+
+
+class Unhashable(type):
+    def __eq__(cls, other: object) -> bool:
+        return cls is other
+
+
+def test_a_class_that_cannot_be_hashed_has_an_entry_like_any_other() -> None:
+    odd = Unhashable("Odd", (Dog,), {})
+    entries = registry({Animal: "built in"}, closed=frozenset([Animal]))
+    assert [entries.find(odd), entries.find(odd)] == ["built in", "built in"]
+    registered = entries.register(odd, "odd")
+    assert entries.find(odd) == "odd"
+    assert entries.find(Dog) == "built in"
+    registered.unregister()
+    assert entries.find(odd) == "built in"

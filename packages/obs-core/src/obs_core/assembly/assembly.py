@@ -10,6 +10,7 @@ from msgspec import structs
 
 from obs_core import clock, identity
 from obs_core.assembly import decks, metrics, sampled
+from obs_core.assembly.deck_files import DeckFiles
 from obs_core.assembly.decks import CollectedDeck, DeckAssembly
 from obs_core.assembly.metrics import MetricAssembly
 from obs_core.assembly.sampled import SampledAssembly
@@ -23,22 +24,14 @@ from obs_core.journal.signs_of_life import moment_of
 from obs_core.model import ExecutionView, Link, SpanTable, Status, TaskView, Verdict, WorkerView
 from obs_core.store.base import Store
 from obs_core.store.paths import belongs_to
+from obs_core.text.failures import is_exception, is_exit, signal_in
 
 __all__ = ["Assembly"]
 
 NOT_OWN = "not of this execution: /"
 """What stands before a path that a record must not name: no store has such a file."""
 
-LOST_NOTE = (
-    "This task ended without saying so: it was killed, ran out of memory, or its machine went away."
-    " Shown is what had been recorded until then."
-)
-
 REPLACED = "the process became another program (os.execv)"
-REPLACED_NOTE = "This task did not end: its process became another program (os.execv), which obs does not record."
-
-NOT_CHECKED = (LOST_NOTE, REPLACED_NOTE)
-"""Notes that tell how a task ended: the status tells that too, and nobody checked it."""
 
 
 class Assembly:
@@ -62,12 +55,20 @@ class Assembly:
         unfinished: Captures whose writer is gone before their decks were made.
         raised: The exception that ended a task and what caused it, by task id: each as one line, and ``"file:line"``.
         raised_too: What else was in the group of exceptions that ended a task, by task id.
+        raised_in: The innermost spans that these left on their way out of a task, by task id; empty for none.
+        raised_while_handling: The ids of those of which the last one was being handled when what it led to came.
+        raised_from: The innermost tasks that the exceptions of `raised`, for the execution itself, had ended before;
+            empty for none.
+        raised_by: Who told of these; empty if nobody did.
+        unended: Notes of tasks that did not come to their end, by task id: the status tells that too, and nobody
+            checked it.
         ended_processes: What the processes that supervised others said of their ends, with who said it.
         within: The execution of another process that this one's process is a part of; empty if there is none.
         surroundings: What it ran in, as its program said last; None if that is not known.
         writers: The processes that wrote it, by writer id.
         sampled: What samplers saw.
         verdicts: What checks found.
+        files: Reads what its decks keep in files.
     """
 
     def __init__(self, store: Store, execution_id: str) -> None:
@@ -82,12 +83,18 @@ class Assembly:
         self.unfinished: list[UnfinishedCapture] = []
         self.raised: dict[str, list[tuple[str, str]]] = {}
         self.raised_too: dict[str, list[tuple[str, str]]] = {}
+        self.raised_in: dict[str, list[str]] = {}
+        self.raised_while_handling: set[str] = set()
+        self.raised_from: list[str] = []
+        self.raised_by = ""
+        self.unended: dict[str, str] = {}
         self.ended_processes: list[tuple[Writer, records.ProcessEnded]] = []
         self.within = ""
         self.surroundings: records.Surroundings | None = None
         self.writers: dict[str, Writer] = {}
         self.sampled = SampledAssembly(self.spans.table.samples)
         self.verdicts = VerdictAssembly()
+        self.files = DeckFiles(store)
         self._collecting = DeckAssembly()
         self._captures: dict[str, tuple[Writer, records.CaptureMade]] = {}
         self._tasks: dict[str, TaskView] = {}
@@ -97,6 +104,8 @@ class Assembly:
         self._begun_by = ""
         self._ends: dict[str, tuple[int, records.ExecutionEnd]] = {}
         self._ended: Status | None = None
+        self._ended_by = ""
+        self._raised_by: dict[str, dict[str, records.Raised]] = {}
         self._root_ref = ROOT
 
     @property
@@ -166,6 +175,7 @@ class Assembly:
             writer.alive = writer.name in writing and writer.head is not None and not writer.replaced
         self._take_beginning()
         self._take_end()
+        self._finish_raised()
         for writer in self.writers.values():
             if writer.torn and (self._ended is not None or writer.name not in writing):  # else it writes that batch now
                 self.view.damaged_records += writer.torn
@@ -252,9 +262,7 @@ class Assembly:
         self.surroundings = record
 
     def _take_raised(self, writer: Writer, record: records.Raised) -> None:
-        task = writer.global_ref(record.task)
-        if writer.name != SUPERVISOR or task not in self.raised:  # which saw an exit code
-            self.raised[task], self.raised_too[task] = record.chain, record.others
+        self._raised_by.setdefault(writer.global_ref(record.task), {})[writer.name] = record
 
     def _take_process_ended(self, writer: Writer, record: records.ProcessEnded) -> None:
         self.ended_processes.append((writer, record))
@@ -361,7 +369,10 @@ class Assembly:
             view.started = identity.made_at(view.id)
 
     def _take_end(self) -> None:
-        """Tell how it ended: what ``obs run`` supervises goes on until its process ends, and failed if either did."""
+        """Tell how it ended: what ``obs run`` supervises goes on until its process ends, and failed if either did.
+
+        If both did, what ended the process counts. An exit code is no cause: that is what ended the block.
+        """
         own, seen = self._ends.get(MAIN), self._ends.get(SUPERVISOR)
         supervisor = self.writers.get(SUPERVISOR)
         if seen is None and supervisor is not None and supervisor.alive:
@@ -369,11 +380,50 @@ class Assembly:
         last = seen or own
         if last is None:
             return
-        told = own if own is not None and own[1].status == "failed" else last
+        told = last
+        if own is not None and own[1].status == "failed" and (last[1].status != "failed" or is_exit(last[1].error)):
+            told = own
         self._ended = "failed" if told[1].status == "failed" else "succeeded"
+        self._ended_by = MAIN if told is own else SUPERVISOR
         self.view.error = told[1].error
         self.view.duration = last[0] - self.view.started
         self.table.process_times[0] = (own or last)[1].process_time
+
+    def _finish_raised(self) -> None:
+        """Tell what ended each task, and the execution, of which several writers may have said something."""
+        for task, said in self._raised_by.items():
+            # An empty one takes back what its writer said before.
+            known = {name: record for name, record in said.items() if record.chain}
+            name = self._who_tells_the_end(known) if task == self._root_ref else next(iter(known), None)
+            if name is None:
+                continue
+            writer, record = self.writers[name], known[name]
+            self.raised[task], self.raised_too[task] = record.chain, record.others
+            self.raised_in[task] = ["" if ref is None else writer.global_ref(ref) for ref in record.spans]
+            if record.while_handling:
+                self.raised_while_handling.add(task)
+            if task == self._root_ref:
+                self.raised_by = name
+                self.raised_from = ["" if ref is None else writer.global_ref(ref) for ref in record.tasks]
+
+    def _who_tells_the_end(self, said: dict[str, records.Raised]) -> str | None:
+        """Return who tells best by what the execution ended, in whatever order they were read; None if nobody does.
+
+        The program may have handled what ended the block of the execution, and have gone on.
+
+        Args:
+            said: What each writer said: for the block (`MAIN`), as what left the program, and what ``obs run`` saw.
+        """
+        others = [self.writers[name] for name in said.keys() - {MAIN, SUPERVISOR}]
+        of_program = [one.name for one in sorted(others, key=lambda one: (one.epoch + one.last, one.name))]
+        seen = said.get(SUPERVISOR)
+        if seen is None or self._ended_by != SUPERVISOR:
+            return MAIN if MAIN in said else next(reversed(of_program), None)
+        what = seen.chain[0][0]
+        if MAIN in said and signal_in(said[MAIN].chain[0][0]) and not is_exception(what):
+            return MAIN  # a signal's handler saw where that came
+        same = [name for name in (*of_program, MAIN) if name in said and said[name].chain == seen.chain]
+        return same[-1] if same else SUPERVISOR  # they know the spans too
 
     def _finish_execution(self) -> None:
         view = self.view
@@ -440,7 +490,37 @@ class Assembly:
         if writer.alive and self._ended is None:
             return
         task.status = "lost"
-        task.notes.insert(0, REPLACED_NOTE if writer.replaced else LOST_NOTE)
+        if not writer.replaced and (seen := self._end_of(writer)) is not None:
+            task.cut = _told(seen[1])
+            task.duration = max(task.duration, seen[0] - task.started)
+        note = self.unended[task.id] = f"This task did not come to its end: {self._what_ended_first(writer)}."
+        task.notes.insert(0, note)
+
+    def _what_ended_first(self, writer: Writer) -> str:
+        """Tell what a task did not outlive, as far as that was seen; why it ended is for `obs why` to conclude."""
+        if writer.replaced:
+            return f"{REPLACED}, which obs does not record"
+        if (seen := self._end_of(writer)) is not None:
+            was = "was " if seen[1].signal else ""
+            return f"its process {was}{_told(seen[1])} before. Shown is what was recorded until then"
+        what = "its execution" if writer.alive else "its process"
+        return f"{what} ended before. Shown is what was recorded until then"
+
+    def _end_of(self, writer: Writer) -> tuple[int, records.ProcessEnded] | None:
+        """Return when a writer's process ended and how, as ``obs run`` saw it.
+
+        Returns:
+            The time in nanoseconds since the epoch, and the record; None if it is another process, or nobody looked.
+        """
+        of = None if writer.head is None else writer.head.process
+        return next(
+            (
+                (by.epoch + end.at, end)
+                for by, end in self.ended_processes
+                if of is not None and by.head is not None and (by.head.process.machine, end.pid) == (of.machine, of.pid)
+            ),
+            None,
+        )
 
     def _of_execution_itself(self) -> list[TaskView]:
         """Return what was recorded outside of any task, if there is any: shown as a task of the execution's name."""
@@ -456,6 +536,12 @@ class Assembly:
         root.name, root.status, root.started, root.duration = view.name, view.status, view.started, view.duration
         root.error, root.is_execution = view.error, True
         return [root]
+
+
+def _told(end: records.ProcessEnded) -> str:
+    if end.signal == "SIGKILL" and end.oom_kills:
+        return "killed by the kernel for its memory"  # as `obs why` says it
+    return f"ended by {end.signal}" if end.signal else f"ended with exit code {end.code}"
 
 
 _HANDLERS: dict[type[records.Record], Callable[[Assembly, Writer, Any], None]] = {

@@ -76,8 +76,10 @@ class DeckAssembly:
         self._deck_of(writer, record.deck).add(writer, record.at, record.source, record.items)
 
     def take_blob(self, writer: Writer, record: records.DeckBlob) -> None:
-        """Add an item that is kept in a file."""
-        self._deck_of(writer, record.deck).add(writer, record.at, record.source, [record])
+        """Add an item that is kept in a file; its record names its deck as the whole execution does from here on."""
+        deck = self._deck_of(writer, record.deck)
+        record.deck = writer.global_ref(record.deck)
+        deck.add(writer, record.at, record.source, [record])
 
     def take_times(self, writer: Writer, record: records.DeckTimes) -> None:
         """Add bars of a time line."""

@@ -9,13 +9,10 @@ from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck, DeckItem
 from obs_core.assembly.metrics import MetricAssembly
-from obs_core.interruptions import let_pass
 from obs_core.journal import records
-from obs_core.model import DeckView, TaskView
+from obs_core.model import DeckView, SpanTable, Status, TaskView
 from obs_core.rendering import render
 from obs_core.report.bodies import extracted
-from obs_core.store.base import Store
-from obs_core.store.content import blob_at
 from obs_core.values.curves import METRICS, Curves
 from obs_core.values.gantt import Bar, Timeline
 
@@ -27,7 +24,6 @@ __all__ = [
     "drawn_bars",
     "drawn_deck",
     "drawn_metrics",
-    "read_deck_blob",
     "span_bars",
 ]
 
@@ -54,7 +50,7 @@ def decks_of_task(assembly: Assembly, task: TaskView) -> list[DeckView]:
     made = []
     metrics = drawn_metrics(assembly, task)
     for deck in collected:
-        view = drawn_deck(assembly.store, deck, of_spans=spans if deck is timeline else (), total=total)
+        view = drawn_deck(deck, assembly.files.html_of, spans if deck is timeline else (), total)
         if deck.name == METRICS and not deck.items:
             view.items, metrics = metrics, []
         made.append(view)
@@ -74,39 +70,31 @@ def drawn_metrics(assembly: Assembly, task: TaskView) -> list[str]:
     """
     if not assembly.has_metrics(task):
         return []
-    return [extracted(render(curves_of(assembly.metrics, task.id, running=task.status == "running")))]
+    return [extracted(render(curves_of(assembly.metrics, task.id, status=task.status)))]
 
 
-def curves_of(logged: MetricAssembly, task_id: str, *, running: bool) -> Curves:
+def curves_of(logged: MetricAssembly, task_id: str, *, status: Status) -> Curves:
     """Return what a task's Metrics deck shows.
 
     Args:
         logged: What was logged in its execution.
         task_id: The task's global name.
-        running: Whether it goes on.
+        status: How it stands.
     """
     curves = [metric.curve() for metric in logged.metrics.get(task_id, {}).values()]
-    return Curves(curves, logged.params.get(task_id, {}), logged.bars_of(task_id, running, clock.epoch()))
+    return Curves(curves, logged.params.get(task_id, {}), logged.bars_of(task_id, status, clock.epoch()))
 
 
-def drawn_deck(
-    store: Store,
-    deck: CollectedDeck,
-    read_blob: ReadBlob | None = None,
-    of_spans: Sequence[Bar] = (),
-    total: int = 0,
-) -> DeckView:
+def drawn_deck(deck: CollectedDeck, read_blob: ReadBlob, of_spans: Sequence[Bar] = (), total: int = 0) -> DeckView:
     """Draw one deck, items of each worker below its name.
 
     Args:
-        store: Where its files are.
         deck: The deck.
-        read_blob: Gives the HTML of an item that is kept in a file. Default: it is read.
+        read_blob: Gives the HTML of an item that is kept in a file.
         of_spans: As for `drawn_bars`.
         total: Likewise.
     """
-    read = read_blob or (lambda blob: read_deck_blob(store, blob.path))
-    items = _by_source(deck.items, read) + drawn_bars(deck, of_spans, total)
+    items = _by_source(deck.items, read_blob) + drawn_bars(deck, of_spans, total)
     return DeckView(deck.name or "(unnamed)", items, deck.of_workers, deck.verdicts)
 
 
@@ -131,30 +119,27 @@ def span_bars(assembly: Assembly, task_id: str) -> list[Bar]:
         assembly: A finished one.
         task_id: The task's global name.
     """
-    table = assembly.table
+    table, top = assembly.table, assembly.row_of_task(task_id)
     return [
         Bar(
             name=table.names[row] if row not in table.counted else f"{table.names[row]} (counted)",
             start=table.starts[row],
             finish=table.starts[row] + table.durations[row],
-            process_time=table.process_times[row],
+            process_time=None if row in table.open else table.process_times[row],
             failed=row in table.errors,
+            open=row in table.open,
+            handled=row in table.errors and _was_handled(row, top, table),
         )
-        for row in assembly.spans.longest_below(assembly.row_of_task(task_id), MOST_BARS)
+        for row in assembly.spans.longest_below(top, MOST_BARS)
     ]
 
 
-def read_deck_blob(store: Store, path: str) -> str:
-    """Return the HTML of a deck item that is kept in a file; a note if it cannot be read."""
-    try:
-        return blob_at(store, path).decode("utf-8", "replace")
-    except FileNotFoundError as error:
-        let_pass(error)
-        what = "is not in the store: it is still being written, could not be written, or was removed"
-    except OSError as error:
-        let_pass(error)
-        what = f"cannot be read: {error}"
-    return f"<p><em>This part {html.escape(what)} ({html.escape(path)})</em></p>"
+def _was_handled(row: int, top: int, table: SpanTable) -> bool:
+    """Tell whether what is around a failed span, up to its task, went well: what has not ended may fail yet."""
+    above = table.parents[row]
+    while above != top and above in table.errors:
+        above = table.parents[above]
+    return above not in table.errors and above not in table.open
 
 
 def _by_source(items: list[DeckItem], read: ReadBlob) -> list[str]:

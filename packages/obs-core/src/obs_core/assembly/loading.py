@@ -11,11 +11,12 @@ from obs_core.failsafe import ObsError, warn
 from obs_core.journal import flusher
 from obs_core.journal.reader import decode, read_segments, segment_names, writer_of
 from obs_core.provenance import command_name
-from obs_core.store import described, open_store
-from obs_core.store.base import Store
+from obs_core.store import described, folder_of, open_store
+from obs_core.store.base import Store, StoreError
 from obs_core.store.paths import EXECUTIONS
+from obs_core.text.plain_values import storable_name
 
-__all__ = ["ExecutionNotFoundError", "assembled", "find_execution", "opened"]
+__all__ = ["ExecutionNotFoundError", "assembled", "existing", "find_execution", "opened"]
 
 
 class ExecutionNotFoundError(ObsError, LookupError):
@@ -26,6 +27,22 @@ def opened(store: Store | str | os.PathLike[str] | None) -> Store:
     """Return the store to read from, after this process has written what it still holds."""
     flusher.finish_before_reading()
     return open_store(store) if store is None or isinstance(store, (str, os.PathLike)) else store
+
+
+def existing(store: Store | str | os.PathLike[str] | None) -> Store:
+    """Return the store to read from, as `opened` does; a folder that was named must be there.
+
+    One that is mistyped would look like a store without executions.
+
+    Raises:
+        StoreError: There is no such folder.
+    """
+    place = opened(store)
+    if isinstance(store, (str, os.PathLike)):
+        folder = folder_of(os.fspath(store))
+        if folder is not None and not os.path.isdir(folder):
+            raise StoreError(f"there is no folder {os.fspath(store)!r}")
+    return place
 
 
 def find_execution(text: str, store: Store | str | os.PathLike[str] | None = None) -> str:
@@ -39,7 +56,7 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
     Raises:
         ExecutionNotFoundError: None is meant, or more than one.
     """
-    place = opened(store)
+    place, text = opened(store), storable_name(text)
     ids = place.names(EXECUTIONS)
     if not ids:
         raise ExecutionNotFoundError(
@@ -58,8 +75,8 @@ def find_execution(text: str, store: Store | str | os.PathLike[str] | None = Non
             f"no execution with the id or the name {text!r} in the store {place.url!r};{_similar(text, newest)}"
             f" `{command_name()} ls` shows them"
         )
-    shown = ", ".join(meant[-3:])
-    raise ExecutionNotFoundError(f"{text!r} matches {len(meant)} executions ({shown} ...); type more of it")
+    shown = ", ".join(["...", *meant[-3:]] if len(meant) > 3 else meant)
+    raise ExecutionNotFoundError(f"{text!r} matches {len(meant)} executions ({shown}); type more of it")
 
 
 def _can_be_read(store: Store, execution_id: str) -> bool:

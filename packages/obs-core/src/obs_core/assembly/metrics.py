@@ -14,11 +14,15 @@ from obs_core.journal import records
 from obs_core.journal.numbering import MAIN
 from obs_core.journal.outlines import outlined_points
 from obs_core.journal.points import are_sound, steps_of, times_of, unpacked
+from obs_core.model import Status
 from obs_core.store.base import Store
 from obs_core.store.paths import execution_path
 from obs_core.values.curves import Columns, Curve, ProgressBar, thinned
 
 __all__ = ["CollectedMetric", "MetricAssembly", "Part"]
+
+_MOST_READ = 1_000_000
+"""Points that an execution may have in all so that they are read where outlines have too few: 0.4 s of CPU time."""
 
 _MOST_SERIES = 100_000
 """Metrics of an execution that are collected; a writer keeps far below that for each task."""
@@ -71,19 +75,31 @@ class CollectedMetric(Struct):
         task: The id of its task.
         name: Its name, unescaped.
         count: How many points there are.
+        outlined: Reads all points of outlines.
         parts: What was written.
-        whole: Reads all points of an outline.
     """
 
     task: str
     name: str
-    whole: Callable[[Part], list[Part]]
+    outlined: OutlinedPoints
     count: int = 0
     parts: list[Part] = field(default_factory=list)
 
     def all_parts(self) -> list[Part]:
         """Return all that was written, without outlines: these are read now."""
-        return [one for part in self.parts for one in ([part] if part.outline is None else self.whole(part))]
+        return [one for part in self.parts for one in ([part] if part.outline is None else self.outlined.whole(part))]
+
+    def parts_for(self, most: int) -> list[Part]:
+        """Return what a chart is drawn from: of a long curve outlines, unless they have far too few points for it.
+
+        Args:
+            most: About how many points are wanted.
+        """
+        if self.count > 4 * most:
+            known = sum(len(part.points.values) // 8 for part in self.parts)
+            if 2 * known > most or self.outlined.count > _MOST_READ:
+                return self.parts
+        return self.all_parts()
 
     def columns(self) -> Columns:
         """Return all its points in the order in which they were logged; times are nanoseconds since the epoch."""
@@ -101,9 +117,10 @@ class CollectedMetric(Struct):
         """
         if self.count <= 4 * most:
             return Curve.of(self.name, self.columns())
-        share = max(8, 4 * most // len(self.parts))
+        parts = self.parts_for(most)
+        share = max(8, 4 * most // len(parts))
         found, odd = Columns(), 0
-        for part in self.parts:
+        for part in parts:
             few, odd_ones = part.thinned(share)
             found.extend(few.steps, few.times, few.values)
             odd += odd_ones
@@ -122,9 +139,13 @@ class OutlinedPoints:
     Args:
         store: Where they are.
         execution_id: Of which execution.
+
+    Attributes:
+        count: How many points the execution has in all.
     """
 
     def __init__(self, store: Store, execution_id: str) -> None:
+        self.count = 0
         self._store = store
         self._folder = execution_path(execution_id)
         self._read: dict[str, dict[tuple[int, records.Ref, str], list[records.Points]]] = {}
@@ -147,6 +168,7 @@ class OutlinedPoints:
 
 
 class _Loop(Struct):
+    writer: Writer
     epoch: int
     record: records.Progress
 
@@ -190,8 +212,9 @@ class MetricAssembly:
             if self._count >= _MOST_SERIES:
                 return
             self._count += 1
-            metric = of_task[record.name] = CollectedMetric(task, record.name, self._outlined.whole)
+            metric = of_task[record.name] = CollectedMetric(task, record.name, self._outlined)
         metric.count += count
+        self._outlined.count += count
         metric.parts.append(Part(writer.epoch, writer.name, record, outline))
 
     def take_params(self, writer: Writer, record: records.Params) -> None:
@@ -201,7 +224,7 @@ class MetricAssembly:
     def take_progress(self, writer: Writer, record: records.Progress) -> None:
         """Take note of how far a loop is."""
         loops = self._loops.setdefault(writer.global_ref(record.task), {})
-        loops[f"{writer.name}.{record.number}"] = _Loop(writer.epoch, record)
+        loops[f"{writer.name}.{record.number}"] = _Loop(writer, writer.epoch, record)
 
     def take_summary(self, writer: Writer, record: records.MetricSummary) -> None:
         """Take note of what a list shows."""
@@ -212,21 +235,26 @@ class MetricAssembly:
         """Return the ids of the tasks that logged anything."""
         return {*self.metrics, *self.params, *self._loops}
 
-    def bars_of(self, task: str, running: bool, now: int) -> list[ProgressBar]:
+    def bars_of(self, task: str, status: Status, now: int) -> list[ProgressBar]:
         """Return the loops of a task.
 
         Args:
             task: Its id.
-            running: Whether it goes on.
+            status: How it stands.
             now: Nanoseconds since the epoch.
         """
         found = []
         for loop in self._loops.get(task, {}).values():
             one = loop.record
-            status = "ended" if one.ended else "running" if running else "stopped"
-            end = now if status == "running" else loop.epoch + one.at
+            stands = "ended" if one.ended else status if status in ("running", "lost") else "stopped"
+            end = now if stands == "running" else loop.epoch + one.at
             elapsed = max(0, end - loop.epoch - one.start)
-            found.append(ProgressBar(one.name, one.done, one.total, one.unit, elapsed, status))
+            # Up to the last sign of life: what came after it is not known yet.
+            idle = max(0, loop.writer.last - one.at) if stands == "running" else 0
+            counted = max(0, one.at - one.start)
+            found.append(
+                ProgressBar(one.name, one.done, one.total, one.unit, elapsed, stands, idle, counted, one.initial)
+            )
         return found
 
 

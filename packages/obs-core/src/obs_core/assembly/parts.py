@@ -7,7 +7,7 @@ from msgspec import Struct
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.drawing import curves_of, decks_of_task
 from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
-from obs_core.model import DeckView, Link, Verdict
+from obs_core.model import DeckView, Link, Status, Verdict
 from obs_core.store.base import Store
 from obs_core.values.curves import Curves
 
@@ -39,19 +39,19 @@ class PartsOfTask(Struct):
     with_spans: bool
 
 
-def metrics_of_all(store: Store, execution_id: str, task_id: str, *, running: bool) -> Curves:
+def metrics_of_all(store: Store, execution_id: str, task_id: str, *, status: Status) -> Curves:
     """Read what all writers of an execution logged in a task.
 
     Args:
         store: Where the execution is kept.
         execution_id: Its id.
         task_id: The task's global name.
-        running: Whether the task goes on.
+        status: How the task stands.
     """
     logged = Assembly(store, execution_id)
     for path, lines in read_segments(store, segment_names(store, execution_id), outlines=True):
         logged.add(writer_of(path), decode(chosen(lines, _METRIC_LINES)), path)
-    return curves_of(logged.metrics, task_id, running=running)
+    return curves_of(logged.metrics, task_id, status=status)
 
 
 def parts_of_task(store: Store, execution_id: str, task_id: str) -> PartsOfTask:

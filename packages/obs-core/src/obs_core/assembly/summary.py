@@ -22,33 +22,32 @@ __all__ = ["read_summary"]
 def read_summary(store: Store, execution_id: str) -> ExecutionView | None:
     """Read only the beginning and the end of an execution; None if there is nothing that can be read."""
     try:
-        every = segment_names(store, execution_id)
         assembly = Assembly(store, execution_id)
-        others = list(every)
+        by_writer: dict[str, list[str]] = {}
+        for path in segment_names(store, execution_id):
+            by_writer.setdefault(writer_of(path), []).append(path)
         for writer in (MAIN, SUPERVISOR):
-            segments = [path for path in every if writer_of(path) == writer]
-            others = [path for path in others if path not in segments]
+            segments = by_writer.pop(writer, ())
             for path, lines in ends_of_segments(store, segments) if segments else ():
                 few = len(lines) < _FEW and len(segments) == 1
-                assembly.add(writer, decode(lines) if few else _told(lines), path)
+                assembly.add(writer, _few(lines) if few else _told(lines), path)
         if assembly.program is None:
             return None
-        if others:
-            _add_verdicts_of_others(assembly, store, others)
+        if by_writer:
+            _add_verdicts_of_others(assembly, store, by_writer)
         assembly.finish()
-    except OSError as error:
+    except Exception as error:  # damage that nobody thought of, too, hides no other execution
         let_pass(error)
-        if not store.local:
+        if isinstance(error, OSError) and not store.local:
             raise  # the next ones would fail too
-        warn(f"execution {execution_id!r} cannot be read: {error}")
+        warn(f"execution {execution_id!r} cannot be read: {type(error).__name__}: {error}")
         return None
     return assembly.view
 
 
-def _add_verdicts_of_others(assembly: Assembly, store: Store, segments: list[str]) -> None:
+def _add_verdicts_of_others(assembly: Assembly, store: Store, by_writer: dict[str, list[str]]) -> None:
     """Add what the checks of other processes found: each says that again at its end."""
-    last = {writer_of(path): path for path in segments}
-    paths = list(last.values())[: _MOST_OTHERS[store.local]]
+    paths = [segments[-1] for segments in by_writer.values()][: _MOST_OTHERS[store.local]]
     for path, lines in zip(paths, fetch_each(store, functools.partial(_last_lines, store), paths), strict=True):
         told = [line for line in lines.split(b"\n") if line.startswith(b'["verdicts"')]
         for record in decode(told[-1]) if told else ():
@@ -71,8 +70,14 @@ def _told(lines: bytes) -> list[AnyRecord]:
     return found if last is None else [*found, Beat(last)]
 
 
+def _few(lines: bytes) -> list[AnyRecord]:
+    """Return the records of a small segment, which is read whole; of one that ended, only those that count here."""
+    ended = b'\n["execution",' in lines and b'\n["execution-end",' in lines
+    return decode(chosen(lines, (*_SUMMARY_LINES, b'["check"')) if ended else lines)
+
+
 _FEW = 8 * 1024
-"""Bytes of lines that are sooner decoded than looked through."""
+"""Bytes of lines that are all that there is, so that the lines that check them tell what is missing."""
 
 _SUMMARY_LINES = (
     b'["execution"',

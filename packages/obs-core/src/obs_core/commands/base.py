@@ -43,7 +43,7 @@ class Command:
         """
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Do it.
+        """Run the command.
 
         Args:
             arguments: What was typed; ``arguments.store`` may be None.
@@ -96,19 +96,18 @@ def check_folder(store: str | None) -> None:
     Raises:
         CommandError: There is no such folder.
     """
-    from obs_core.store import folder_of, open_store
+    from obs_core.store import StoreError, folder_of, open_store
 
     folder = None if store is None else folder_of(store)
     if folder is None or os.path.isdir(folder):
         return
-    from obs_core.assembly.loading import opened
+    from obs_core.assembly.loading import existing
     from obs_core.settings import store_url
 
-    opened(store)  # it may be this process's own, which has not written it yet
-    if not os.path.isdir(folder):
-        raise CommandError(
-            f"there is no folder {store!r}; without --store the store is {open_store(store_url()).url!r}"
-        )
+    try:
+        existing(store)  # it may be this process's own, which has not written it yet
+    except StoreError as error:
+        raise CommandError(f"{error}; without --store the store is {open_store(store_url()).url!r}") from None
 
 
 def age_in_seconds(text: str) -> float:

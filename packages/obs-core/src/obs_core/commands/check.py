@@ -11,7 +11,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from obs_core.assembly.assembly import NOT_CHECKED
 from obs_core.commands.base import OfOneExecution
 from obs_core.commands.printed_json import execution_as_json, json_document
 from obs_core.model import Verdict
@@ -41,7 +40,7 @@ class Check(OfOneExecution):
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
         parser.add_argument("--strict", action="store_true", help="exit with 1 if a check warned, too")
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         found = _found(execution)
@@ -90,10 +89,10 @@ def _found(execution: Execution) -> _Found:
         _Said(one.outcome, one.name, one.found, task, task_id, one.deck, one.span, count)
         for (task, task_id, one), count in same.items()
     ]
-    told = execution._assembly.verdicts.told
+    assembly = execution._assembly
+    told = {*assembly.verdicts.told, *assembly.unended.items()}
     for task in execution.tasks:
-        # The status tells that it was lost, and nobody checked that.
-        notes = [note for note in task.notes if note not in NOT_CHECKED and (task.id, note) not in told]
+        notes = [note for note in task.notes if (task.id, note) not in told]
         said += [_Said("warned", "note", note, task.name, task.id, "", "", 1) for note in notes]
     said.sort(key=lambda one: worst_first(one.outcome))
     return _Found(view.id, view.name, view.status, counts.outcome, counts.passed, counts.warned, counts.failed, said)

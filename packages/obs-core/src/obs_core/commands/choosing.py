@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterator
 
 from obs_core import clock
 from obs_core.commands.base import CommandError, age_in_seconds, check_folder
-from obs_core.model import ExecutionView
+from obs_core.model import STATUSES, ExecutionView
 from obs_core.outcomes import OUTCOMES
 from obs_core.reading.listing import list_executions
 
 __all__ = ["add_filters", "chosen", "narrows"]
-
-STATUSES = ("failed", "lost", "running", "succeeded")
 
 
 def add_filters(parser: argparse.ArgumentParser, limit: int) -> None:
@@ -29,10 +27,11 @@ def add_filters(parser: argparse.ArgumentParser, limit: int) -> None:
     )
     parser.add_argument(
         "--status",
-        choices=STATUSES,
+        choices=sorted(STATUSES),
         action="append",
         default=[],
-        help="only this status; repeat it for several. A killed execution is lost, not failed",
+        help="only this status; repeat it for several. A killed execution is lost; that of obs run, which saw the kill,"
+        " is failed",
     )
     parser.add_argument(
         "--verdict",

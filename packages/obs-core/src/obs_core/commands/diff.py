@@ -38,11 +38,13 @@ class Diff(Command):
             nargs="?",
             help="compare A with B, which came later; default: A with its last good one",
         )
-        parser.add_argument("-n", "--limit", type=int, default=20, metavar="N", help="how many changes (20; 0: all)")
+        parser.add_argument(
+            "-n", "--limit", type=int, default=20, metavar="N", help="how many changes (default 20; 0: all)"
+        )
         parser.add_argument("-p", "--patch", action="store_true", help="include the diffs of sources and commits")
         how = parser.add_mutually_exclusive_group()
-        how.add_argument("--json", action="store_true", help="as JSON")
-        how.add_argument("--markdown", action="store_true", help="as Markdown, such as for a pull request")
+        how.add_argument("--json", action="store_true", help="print JSON")
+        how.add_argument("--markdown", action="store_true", help="print Markdown, such as for a pull request")
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.limit < 0:

@@ -34,7 +34,7 @@ class CollectGarbage(Command):
         )
         which.add_argument("--older-than", metavar="AGE", help="remove everything older: 30d, 12h, 2w")
         parser.add_argument("--dry-run", action="store_true", help="only print what would be removed")
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, arguments: argparse.Namespace) -> int:
         check_folder(arguments.store)
@@ -76,7 +76,7 @@ class Pin(Command):
     )
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("id", metavar="ID", nargs="?", help=f"{EXECUTION_HELP}; default: list them")
+        parser.add_argument("id", metavar="ID", nargs="?", help=f"{EXECUTION_HELP}; default: list what is pinned")
         parser.add_argument("--remove", action="store_true", help="unpin it")
         parser.add_argument("--json", action="store_true", help="one JSON object per line")
 

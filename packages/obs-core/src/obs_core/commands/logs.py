@@ -19,6 +19,7 @@ from obs_core.journal.log_reader import LogTail, read_log
 from obs_core.model import LogLine
 from obs_core.reading.execution import Execution
 from obs_core.text.durations import format_iso
+from obs_core.text.plain_values import storable_name
 from obs_core.text.terminal import Screen, without_escapes
 
 _PAUSE = 0.25
@@ -57,14 +58,15 @@ class Logs(OfOneExecution):
         }
         show = _Json() if arguments.json else _Text(execution)
         if arguments.last is not None and arguments.last < 0:
-            raise CommandError(f"--last must be {arguments.last}")
+            raise CommandError(f"--last must be 0 or more, got {arguments.last}")
         tasks = _tasks(execution, arguments.task, running=arguments.follow)
         tail = LogTail(store, execution.id)
         if arguments.follow:
             found = tail.poll(**choice, tasks=tasks)
             show.lines(found if arguments.last is None else found[max(0, len(found) - arguments.last) :])
         else:
-            show.lines(read_log(store, execution.id, **choice, tasks=tasks, last=arguments.last))
+            found = read_log(store, execution.id, **choice, tasks=tasks, last=arguments.last)
+            show.lines(found)
         while arguments.follow:
             execution = Execution(store, execution.id)
             running = execution.status == "running"
@@ -73,7 +75,12 @@ class Logs(OfOneExecution):
                 break
             sys.stdout.flush()
             time.sleep(_PAUSE)
-        for note in log_notes(store, execution.id):
+        notes = log_notes(store, execution.id)
+        # Who reads JSON may read both streams as one, and sees that there is no line.
+        if not (found or notes or arguments.follow or arguments.json or arguments.last == 0):
+            said = "matches" if read_log(store, execution.id, last=1) else "was logged or printed"
+            notes = [f"no line {said} in {execution.id}"]
+        for note in notes:
             sys.stderr.write(f"obs: {note}\n")
         return 0
 
@@ -89,7 +96,8 @@ def _tasks(execution: Execution, name: str | None, running: bool) -> set[str] | 
     """Return the ids of a task's calls; None for all tasks."""
     if name is None:
         return None
-    found = {task.id for task in execution.tasks if task.name == name}
+    wanted = storable_name(name)
+    found = {task.id for task in execution.tasks if task.name == wanted}
     if not found and not running:
         try:
             execution.task(name)

@@ -12,7 +12,7 @@ from obs_core.commands.printed_json import execution_as_json, json_line
 from obs_core.model import ExecutionView
 from obs_core.outcomes import OUTCOMES
 from obs_core.store import described, open_store
-from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.durations import format_moment, format_took
 from obs_core.text.missing import counted_missing
 from obs_core.text.terminal import Screen, cut
 
@@ -51,7 +51,8 @@ class ListExecutions(Command):
         if shown:
             print("\n".join(_table(shown, Screen.of(sys.stdout))))
             if next(rest, None) is not None:
-                print(f"… and older ones: only the newest {len(shown)} are shown, -n 0 shows all")
+                newest = "newest is" if len(shown) == 1 else f"newest {len(shown)} are"
+                print(f"… and older ones: only the {newest} shown, -n 0 shows all")
         elif narrows(arguments):
             print("no execution matches")
         else:
@@ -124,18 +125,12 @@ def _checks(execution: ExecutionView) -> str:
     return f"{count:,} {verdicts.outcome}" if verdicts else ""
 
 
-def _duration(execution: ExecutionView) -> str:
-    """Tell how long it took: of one that was lost, how long it was heard of."""
-    least = "≥ " if execution.status == "lost" else ""
-    return f"{least}{format_duration(execution.duration)}"
-
-
 _CELLS: dict[str, _Cell] = {
     "ID": lambda execution: execution.id,
     "STATUS": lambda execution: execution.status,
     "CHECKS": _checks,
     "STARTED": lambda execution: format_moment(execution.started),
-    "DURATION": _duration,
+    "DURATION": lambda execution: format_took(execution.duration, execution.status),
 }
 
 _SHORT_CELLS: dict[str, _Cell] = {

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -126,11 +127,14 @@ def _run(arguments: list[str]) -> int:
     commands = commands or _commands()
     if arguments and not arguments[0].startswith("-") and arguments[0] not in commands:
         raise CommandError(f"there is no command {arguments[0]!r}{_meant(arguments[0], commands)}")
-    parsed, rest = _parser(commands).parse_known_args(arguments)
+    parser = _parser(commands)
+    parsed, rest = parser.parse_known_args(arguments)
     if parsed.command is None:
         raise CommandError(f"a command is needed: {', '.join(commands)} (try: {_typed_here()} --help)")
     if rest:
-        raise CommandError(f"unrecognized arguments: {' '.join(rest)} (try: {_typed_here()} {parsed.command} --help)")
+        meant = _meant_option(rest, parser, parsed.command)
+        tried = f"(try: {_typed_here()} {parsed.command} --help)"
+        raise CommandError(f"unrecognized arguments: {' '.join(rest)}{meant} {tried}")
     return commands[parsed.command].run(parsed)
 
 
@@ -146,6 +150,17 @@ def _meant(typed: str, commands: Iterable[str]) -> str:
     close = get_close_matches(typed, [*commands, "--version"], n=1)
     there = f"did you mean {_typed_here()} {close[0]}?" if close else f"there are {', '.join(commands)}"
     return f"; {there} (try: {_typed_here()} --help)"
+
+
+def _meant_option(rest: Iterable[str], parser: argparse.ArgumentParser, command: str) -> str:
+    """Name the option that is like the first of those that there are not."""
+    from difflib import get_close_matches
+
+    typed = next((word.partition("=")[0] for word in rest if word.startswith("--")), "")
+    subparsers = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    options = [option for action in subparsers.choices[command]._actions for option in action.option_strings]
+    close = get_close_matches(typed, options, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
@@ -196,8 +211,9 @@ def _typed_here() -> str:
 def _shown_examples(examples: Sequence[tuple[str, str]]) -> str | None:
     if not examples:
         return None
-    width = max(len(typed) for typed, _ in examples)
-    return "\n".join(["examples:", *(f"  {typed:<{width}}  {what}" for typed, what in examples)])
+    here = [(re.sub(r"\bobs ", f"{_typed_here()} ", typed), what) for typed, what in examples]
+    width = max(len(typed) for typed, _ in here)
+    return "\n".join(["examples:", *(f"  {typed:<{width}}  {what}" for typed, what in here)])
 
 
 def _named(name: str) -> dict[str, Command]:

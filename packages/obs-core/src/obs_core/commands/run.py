@@ -24,7 +24,9 @@ class Run(Command):
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.usage = "obs run [--name NAME] [--timeout SECONDS] [--grace SECONDS] [--store URL] -- PROGRAM [ARG ...]"
         parser.add_argument("--name", metavar="NAME", help="the execution's name; default: the script's or program's")
-        parser.add_argument("--timeout", type=float, metavar="SECONDS", help="when to send SIGTERM (exit code 124)")
+        parser.add_argument(
+            "--timeout", type=float, metavar="SECONDS", help="send SIGTERM after this time (exit code 124)"
+        )
         parser.add_argument(
             "--grace", type=float, default=10.0, metavar="SECONDS", help="time from SIGTERM to SIGKILL (default: 10)"
         )
@@ -32,7 +34,7 @@ class Run(Command):
 
     def run(self, arguments: argparse.Namespace) -> int:
         program = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
-        if not program:
+        if not program or not program[0]:
             raise CommandError("which program? obs run -- python train.py")
         for option in ("timeout", "grace"):
             seconds = getattr(arguments, option)

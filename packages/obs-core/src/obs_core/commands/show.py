@@ -16,13 +16,15 @@ import msgspec
 from obs_core import clock
 from obs_core.commands.base import EXECUTION_HELP, Command, CommandError, OfOneExecution, check_folder
 from obs_core.commands.printed_json import execution_as_json, json_document
-from obs_core.model import SeenStack, TaskView, ThreadStack
+from obs_core.model import ExecutionView, SeenStack, TaskView, ThreadStack
 from obs_core.provenance import command_name
 from obs_core.reading.deck_text import decks_as_text
+from obs_core.reading.endings import ended_by
 from obs_core.reading.execution import Execution, load_execution
 from obs_core.reading.listing import list_executions
 from obs_core.report.tabs import tab_label
-from obs_core.text.durations import format_duration, format_iso
+from obs_core.store.paths import execution_path, report_path
+from obs_core.text.durations import format_duration, format_iso, format_standing
 from obs_core.text.terminal import Screen
 from obs_core.text.verdicts import counted_verdicts
 
@@ -47,14 +49,16 @@ class Show(OfOneExecution):
         how.add_argument(
             "--text", action="store_true", help="print what the decks say: inputs, tables, errors, sources"
         )
-        how.add_argument("--json", action="store_true", help="as JSON")
+        how.add_argument("--json", action="store_true", help="print JSON")
         parser.add_argument("--deck", metavar="NAME", help="with --text: only this deck, in full")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         task = None if arguments.task is None else _task(execution, arguments.task)
         if arguments.deck is not None and not arguments.text:
-            raise CommandError("--deck goes with --text: without it, the whole report is made")
+            raise CommandError("--deck needs --text; without --text, obs makes the whole report")
         if arguments.text:
+            if not execution.tasks:
+                _print_end(execution)
             _print_text(_with_deck(execution.tasks if task is None else [task], arguments.deck), arguments.deck)
             _tell_missing(execution)
             return 0
@@ -105,11 +109,19 @@ def _with_deck(tasks: Sequence[TaskView], name: str | None) -> Sequence[TaskView
     return found
 
 
+def _print_end(execution: Execution) -> None:
+    """Print how an execution stands of which there is no task to tell it."""
+    screen, view = Screen.of(sys.stdout), execution.view
+    ended = ended_by(execution.store, execution._assembly)[0] if view.status in ("failed", "lost") else ""
+    stands = f"{view.name} {format_standing(view.duration, view.status)}{f': {ended}' if ended else ''}"
+    print(screen.paint(screen.draw(screen.name(stands)), "bold"))
+
+
 def _print_text(tasks: Sequence[TaskView], deck: str | None) -> None:
     screen = Screen.of(sys.stdout)
     for number, task in enumerate(tasks):
         error = f": {task.error}" if task.error else ""
-        title = screen.name(f"{task.name} {task.status} in {format_duration(task.duration)}{error}")
+        title = screen.name(f"{task.name} {format_standing(task.duration, task.status)}{error}")
         if number:
             print()
         print(screen.paint(title, "bold"))
@@ -135,17 +147,39 @@ class Open(Command):
 
     def run(self, arguments: argparse.Namespace) -> int:
         check_folder(arguments.store)
-        wanted = arguments.id or _newest_failure(arguments.store) or "last"
-        execution = load_execution(wanted, arguments.store)
+        newest = None if arguments.id else _newest_failure(arguments.store)
+        execution = load_execution(newest[0].id if newest else arguments.id or "last", arguments.store)
+        if newest and newest[1]:
+            _tell_what_came_later(*newest)
         task = None if arguments.task is None else _task(execution, arguments.task)
         _tell_report(self.name, execution, task, as_json=arguments.json, opens=True)
         return 0
 
 
-def _newest_failure(store: str | None) -> str | None:
-    newest = itertools.islice(list_executions(store), _LOOKED_THROUGH)
-    return next((view.id for view in newest if view.status in ("failed", "lost")), None)
+def _newest_failure(store: str | None) -> tuple[ExecutionView, list[ExecutionView]] | None:
+    """Return the execution that failed or was lost last, and those that began after it."""
+    later: list[ExecutionView] = []
+    for view in itertools.islice(list_executions(store), _LOOKED_THROUGH):
+        if view.status in ("failed", "lost"):
+            return view, later
+        later.append(view)
+    return None
 
+
+def _tell_what_came_later(failure: ExecutionView, later: Sequence[ExecutionView]) -> None:
+    """Say that it is an older execution that is opened, and how to open the newest one."""
+    running = sum(view.status == "running" for view in later)
+    counts = [(len(later) - running, "succeeded"), (running, "still run" if running > 1 else "still runs")]
+    since = " and ".join(f"{count:,} {verb}" for count, verb in counts if count)
+    ago = format_duration(max(0, clock.epoch() - failure.started - failure.duration))
+    screen = Screen.of(sys.stderr)
+    sys.stderr.write(
+        f"{screen.name(failure.name)} {_ENDED[failure.status]} {ago} ago; since then, {since}:"
+        f" {command_name()} open last opens the newest\n"
+    )
+
+
+_ENDED = {"failed": "failed", "lost": "was lost"}
 
 _LOOKED_THROUGH = 1000
 """Executions among which a failure is looked for."""
@@ -167,7 +201,7 @@ class Explain(OfOneExecution):
         parser.add_argument("--depth", type=int, metavar="N", help="levels of the tree below the execution")
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--absolute", action="store_true", help="show the time of day instead of offsets")
-        how.add_argument("--json", action="store_true", help="as JSON")
+        how.add_argument("--json", action="store_true", help="print JSON")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         if arguments.depth is not None and arguments.depth < 0:
@@ -177,14 +211,35 @@ class Explain(OfOneExecution):
             from obs_core.trace.tree import SpanTree
 
             summary = explained(SpanTree(execution.table), depth=arguments.depth)
-            told = {"execution": execution_as_json(execution.view), "error": execution.view.error, **summary}
-            print(json_document(self.name, told))
+            error = {"error": execution.view.error, "place": execution._ended.place}
+            told = {"execution": execution_as_json(execution.view), **error, **summary}
+            print(json_document(self.name, {**told, "report": _report_of_failure(execution)}))
             return 0
-        execution.span.explain(depth=arguments.depth, absolute=arguments.absolute)
+        execution._explain(sys.stdout, arguments.depth, arguments.absolute)
         if execution.status in ("failed", "lost"):
             short, obs = execution.id.rpartition("-")[2], command_name()
-            print(f"\n{obs} why {short} says why, {obs} open {short} shows the report")
+            report = _report_of_failure(execution)
+            shown = f"the report is {report}" if report else f"{obs} open {short} shows the report"
+            print(f"\n{obs} why {short} says why, {shown}")
         return 0
+
+
+def _report_of_failure(execution: Execution) -> str:
+    """Return where the report of what did not end well is: the whole execution's, or a failed task's; empty if none is.
+
+    One that was made while it still ran does not show how it ended, so it counts as none.
+    """
+    from obs_core.recording.publishing import report_name
+
+    view, store = execution.view, execution.store
+    ends = {"execution": view.started + view.duration}
+    ends |= {report_name(one): one.started + one.duration for one in execution.tasks if one.status in _ENDED}
+    there = set(store.names(f"{execution_path(view.id)}/reports"))
+    for name, ended in ends.items() if view.status in _ENDED else ():
+        path = report_path(view.id, name)
+        if f"{name}.html" in there and store.modified(path) * 1e9 >= ended:
+            return store.address(path)
+    return ""
 
 
 class Dump(OfOneExecution):
@@ -201,7 +256,7 @@ class Dump(OfOneExecution):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
-        parser.add_argument("--format", choices=_FORMATS, default="yaml")
+        parser.add_argument("--format", choices=_FORMATS, default="yaml", help="default: yaml")
         parser.add_argument(
             "--against",
             metavar="ID",
@@ -278,12 +333,12 @@ class Stacks(OfOneExecution):
     """Print what every thread of an execution is doing, or was doing when it was last heard of."""
 
     name = "stacks"
-    summary = "print what each thread is doing, or did last"
+    summary = "print what each thread is doing, or was doing last"
     examples = (("obs stacks", "the last execution"), ("obs stacks flights --json", "for another program"))
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         from obs_core.trace.stacks import described

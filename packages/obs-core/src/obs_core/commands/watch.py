@@ -8,9 +8,11 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from obs_core import clock
@@ -18,9 +20,10 @@ from obs_core.commands.base import CommandError, OfOneExecution
 from obs_core.journal.log_reader import LogTail
 from obs_core.model import LogLine, TaskView
 from obs_core.provenance import command_name
+from obs_core.reading.endings import ended_by
 from obs_core.reading.execution import Execution
-from obs_core.recording.closing_line import line_of
-from obs_core.text.durations import format_duration
+from obs_core.recording.closing_line import Failure, line_of
+from obs_core.text.durations import format_standing, format_took
 from obs_core.text.numbers import byte_size, plural, statistic
 from obs_core.text.terminal import Screen, cut, is_terminal, printable
 
@@ -66,13 +69,15 @@ class Watch(OfOneExecution):
         console, tail = Console(highlight=False), LogTail(execution.store, execution.id)
         lines: deque[LogLine] = deque(maxlen=200)
         if execution.status == "running":
-            with _keys() as keys, Live(console=console, screen=True, auto_refresh=False) as live, _stopping(live, keys):
+            screen = Live(console=console, screen=True, auto_refresh=False)
+            with _interruptible() as go_on, _keys() as keys, screen as live, _stopping(live, keys):
                 while execution.status == "running":
                     begun = time.monotonic()
                     lines.extend(tail.poll())
                     live.update(_picture(execution, lines, console.width, console.height - 1), refresh=True)
                     if keys.left(max(_PAUSE, (time.monotonic() - begun) / _SHARE_OF_LOOKING)):
                         return 0
+                    go_on()
                     execution = Execution(execution.store, execution.id)
         lines.extend(tail.poll())
         console.print(_picture(execution, lines, console.width, console.height - 2))
@@ -82,9 +87,15 @@ class Watch(OfOneExecution):
 
 def _closing_line(execution: Execution, screen: Screen) -> str:
     view = execution.view
-    failed = view.status != "succeeded"
-    raised = list(execution.why().error) or [(view.error or "it ended without saying so", "")] if failed else []
-    return line_of(view.name, view.id, view.duration, raised, screen, "lost" if view.status == "lost" else "failed")
+    if view.status == "succeeded":
+        return line_of(view.name, view.id, view.duration, None, screen)
+    why = execution.why()
+    if why.error:
+        (error, place), *_ = why.error
+        failure = Failure(error, place, why.task if place == why.place else "")
+    else:
+        failure = Failure(ended_by(execution.store, execution._assembly)[0], task=why.task)
+    return line_of(view.name, view.id, view.duration, failure, screen, "lost" if view.status == "lost" else "failed")
 
 
 class _Keys:
@@ -132,6 +143,35 @@ def _keys() -> Iterator[_Keys]:
         yield keys
     finally:
         keys.give_back()
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[Callable[[], None]]:
+    """Let ctrl-c leave for certain: Python prints and forgets an exception that comes while a finalizer runs, say.
+
+    Yields:
+        Raises what came meanwhile.
+    """
+    came = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        signal.default_int_handler(number, frame)
+
+    def go_on() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield go_on
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield go_on
+        go_on()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
@@ -186,7 +226,7 @@ def _head(execution: Execution, tasks: Sequence[TaskView]) -> Iterator[_Row]:
     called = [task for task in tasks if not task.is_execution]
     ended = sum(task.status != "running" for task in called)
     now = clock.epoch() - view.started if view.status == "running" else view.duration
-    told = f"{view.status}, {format_duration(now)}, {ended} of {plural(len(called), 'task')} ended"
+    told = f"{format_standing(now, view.status, ', ')}, {ended} of {plural(len(called), 'task')} ended"
     yield f"{printable(view.name)}  {told}", f"bold {_STYLES[view.status]}"
     yield f"{view.id} on {printable(view.host)}", "dim"
 
@@ -217,7 +257,8 @@ def _task(depth: int, task: TaskView) -> _Row:
     took = clock.epoch() - task.started if task.status == "running" else task.duration
     again = f" (attempt {task.attempt})" if task.attempt > 1 else ""
     error = f"  {printable(task.error)}" if task.error else ""
-    text = f"{'  ' * depth}{_SIGNS[task.status]} {printable(task.name)}{again}  {format_duration(took)}{error}"
+    said = format_took(took, "" if task.cut else task.status)
+    text = f"{'  ' * depth}{_SIGNS[task.status]} {printable(task.name)}{again}  {said}{error}"
     return text, _STYLES[task.status]
 
 

@@ -35,7 +35,7 @@ class WhyItEnded(OfOneExecution):
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         super().configure(parser)
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run_on(self, execution: Execution, arguments: argparse.Namespace) -> int:
         found = execution.why()
@@ -49,7 +49,7 @@ class WhyItEnded(OfOneExecution):
 
 def _as_json(execution: Execution, found: Why) -> dict[str, Any]:
     told = msgspec.structs.asdict(found)
-    for repeated in ("name", "status"):
+    for repeated in ("name", "status", "beyond"):
         del told[repeated]
     return {
         **told,
@@ -90,6 +90,6 @@ def _wrapped(text: str, screen: Screen, indent: str = "") -> list[str]:
         initial_indent=indent,
         subsequent_indent=f"{indent}  " if indent else "",
         break_on_hyphens=False,
-        max_lines=12,
+        max_lines=20,
         placeholder=" …",
     ) or [""]

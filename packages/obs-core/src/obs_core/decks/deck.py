@@ -10,6 +10,7 @@ from obs_core.failsafe import guarded, keep_away
 from obs_core.journal import records
 from obs_core.limits import limited
 from obs_core.recording.here import innermost
+from obs_core.recording.own_work import record_own_work
 from obs_core.rendering import render
 from obs_core.report.bodies import Body, extracted, raw_body
 from obs_core.report.shared import MARK, references, restore
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _LARGE = 16 * 1024
 """Characters from which an item is kept in a file of its own instead of a line of the journal."""
 
+
+_NOTICEABLE = 100_000
+"""Nanoseconds from which drawing a value is told in the trace."""
 
 _MAY_SHARE = 4096
 """Characters below which nothing in an item is worth keeping apart."""
@@ -40,7 +44,7 @@ class DeckField(enum.StrEnum):
 
 
 class Deck:
-    """A named tab of the current task's report, holding HTML in the order in which it was appended.
+    """A named tab of the current task's report, which shows HTML in the order you append it.
 
     Two decks of one name are two tabs. With decks disabled (``enable_deck=False`` or ``OBS_ENABLE_DECK=0``)
     nothing is rendered or kept.
@@ -55,8 +59,7 @@ class Deck:
         TypeError: The name is not a string.
 
     Examples:
-        >>> deck = Deck("Quality")
-        >>> deck.append("<h2>Rows</h2>").append(frame)
+        >>> deck = Deck("Quality").append("<h2>Rows</h2>").append([3, -1, 4])
     """
 
     __slots__ = ("_bodies", "_draws_itself", "_items", "_keeps", "_settled", "_task", "name", "number", "verdicts")
@@ -125,7 +128,7 @@ class Deck:
         try:
             if type(html) is not str:
                 # A subclass of str may do anything when it is asked for its length.
-                html = str.__str__(html) if issubclass(type(html), str) else render(html)
+                html = str.__str__(html) if issubclass(type(html), str) else self._draw(html)
             for verdict in verdicts_in(html):
                 self._take_verdict(*verdict)
             if len(html) > _MAY_SHARE or MARK in html:
@@ -141,9 +144,20 @@ class Deck:
             keep_away(error, f"appending to deck {self.name!r}")
         return self
 
+    def _draw(self, value: Any) -> str:
+        """Draw a value, which is obs's own work in the time of the function that appends it."""
+        task = self._task
+        begun, cpu = clock.wall(), clock.process()
+        try:
+            return render(value)
+        finally:
+            if clock.wall() - begun >= _NOTICEABLE and not task.at_own_work:
+                here = innermost()
+                record_own_work(task, "obs: draw for a deck", begun, cpu, here if here.task is task else task)
+
     @property
     def html(self) -> str:
-        """Everything appended so far, as one string. A subclass that overrides it is shown as it says."""
+        """Everything appended so far, as one string. A subclass may override it."""
         return "\n".join(restore(item, lambda digest: raw_body(digest) or "") for item in self._shown_items())
 
     @staticmethod
@@ -178,7 +192,7 @@ class Deck:
         return journal.ref(self.number)
 
     def current_items(self) -> list[str]:
-        """Return its items as they stand, with references in place of large scripts and styles."""
+        """Return its current items, with references in place of large scripts and styles."""
         if not self._draws_itself:
             return self._shown_items()
         drawn = ""
@@ -187,7 +201,7 @@ class Deck:
         return [drawn] if drawn else []
 
     def settle(self) -> None:
-        """Write to the journal what it shows in the end, if only it knows that: its task has ended."""
+        """Write to the journal what only the deck itself knows that it shows, once its task has ended."""
         if self._draws_itself and self.number and not self._settled:
             self._settled = True
             for item in self.current_items():
@@ -197,7 +211,7 @@ class Deck:
         return list(self._items)
 
     def announce(self) -> None:
-        """Write this deck to the journal, with what it holds by now, unless that is done."""
+        """Write this deck and its current content to the journal, unless that has been done."""
         task = self._task
         if self.number or not task.enable_deck:
             return

@@ -133,7 +133,7 @@ def add_details(task: TaskState, function: Callable[..., Any], fields: frozenset
 def _show_sampled(task: TaskState) -> None:
     """Append what samplers draw, but for what the task has shown itself: a decorator may know better."""
     for sampler in samplers.running():
-        with guarded(f"drawing what was sampled of task {task.name!r}", task.note):
+        with guarded(f"drawing the samples of task {task.name!r}", task.note):
             for name, drawn in sampler.decks(task):
                 if all(deck.name != name for deck in task.decks):
                     Deck.of(task, name).append(drawn)

@@ -19,8 +19,9 @@ def brought_here() -> Callable[[str], bool] | None:
     A cell that is run again brings it again: its output is a new one.
 
     Returns:
-        None where each output is a page of its own, as far as anybody knows (marimo, Colab, converters): there each
-        brings all. JupyterLab, Notebook 7 and VS Code put outputs on one page, and tell the kernel the cell's id.
+        None where each output is a page of its own, as far as anybody knows (marimo, Colab): there each brings all.
+        JupyterLab, Notebook 7 and VS Code put outputs on one page, and tell the kernel the cell's id. So do programs
+        that run a notebook from top to bottom (nbconvert, papermill): they tell nothing, and that nobody can answer.
     """
     cell = _cell()
     return None if cell is None else lambda digest: _bringers.setdefault(digest, cell) == cell
@@ -31,8 +32,11 @@ def _cell() -> str | None:
     if ipython is None:
         return None
     try:
-        cell = ipython.get_ipython().get_parent()["metadata"]["cellId"]
-    except Exception as error:  # a shell without a kernel, or a page that says no id
+        request = ipython.get_ipython().get_parent()
+        cell = request["metadata"].get("cellId")
+        if cell is None and request["content"]["allow_stdin"] is False:
+            cell = request["header"]["msg_id"]
+    except Exception as error:  # a shell without a kernel
         let_pass(error)
         return None
     return cell if isinstance(cell, str) and "google.colab" not in sys.modules else None

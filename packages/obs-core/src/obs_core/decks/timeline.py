@@ -57,8 +57,9 @@ class TimeLineDeck(Deck):
         time_info: What was given to `append_time_info`, in order; what is appended here is drawn too.
 
     Examples:
-        >>> timeline = TimeLineDeck("Steps")
-        >>> timeline.append_time_info({"Start": began, "Finish": ended, "Name": "Operation A"})
+        >>> from datetime import datetime
+        >>> timeline, start = TimeLineDeck("Steps"), datetime.now()
+        >>> timeline.append_time_info({"Start": start, "Finish": datetime.now(), "Name": "Operation A"})
     """
 
     __slots__ = ("_bars", "_shows_spans", "time_info")
@@ -78,7 +79,8 @@ class TimeLineDeck(Deck):
                 ``"ProcessTime"`` (seconds of CPU time).
 
         Raises:
-            ValueError: A key is missing, or it finishes before it starts.
+            ValueError: A key is missing, it finishes before it starts, or it is beyond the years 1678 to 2262, which 64
+                bits of nanoseconds hold.
             TypeError: A value is of the wrong type.
         """
         bar = _bar(info)
@@ -134,12 +136,14 @@ def _bar(info: dict[str, Any]) -> Bar:
     if finish < start:
         raise ValueError(f"{info['Name']!r} finishes before it starts: {info!r}")
     seconds = info.get("ProcessTime")
-    return Bar(
-        name=info["Name"],
-        start=start,
-        finish=finish,
-        process_time=None if seconds is None else int(float(seconds) * 1e9),
-    )
+    process_time = None if seconds is None else int(float(seconds) * 1e9)
+    if not all(-_LARGEST <= number < _LARGEST for number in (start, finish, process_time or 0)):
+        raise ValueError(f"{info['Name']!r} is beyond the years 1678 to 2262: {info!r}")
+    return Bar(name=info["Name"], start=start, finish=finish, process_time=process_time)
+
+
+_LARGEST = 2**63
+"""Nanoseconds that an integer of 64 bits holds."""
 
 
 def _nanoseconds(info: dict[str, Any], key: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ __all__ = ["checks_of", "is_checked", "sealed", "sound", "torn"]
 
 _BEGINNING = b'["check",'
 _CHECK = re.compile(rb'\["check",(\d{1,12}),(\d{1,12}),(\d{1,10}),(\d{1,15}),(-?\d{1,19})\]\n')
+_CLOCK = re.compile(rb'^\["check",\d{1,12},\d{1,12},\d{1,10},\d{1,15},(-?\d{1,19})\]\n', re.MULTILINE)
 _HEAD = b'["head",'
 
 
@@ -52,14 +52,14 @@ def sound(lines: bytes, *, lost: int = 0, whole: bool = True) -> bytes:
     kept: list[bytes | memoryview] = []
     reached = begun = 0  # what is good and not in `kept` yet stands from `begun` to `reached`
     seen = checked = 0
-    agreed = functools.cache(_agreed_clock)
+    clock, asked = None, False  # most need none: their head is there
     for start, end, (size, count, crc, before, _) in _checks(lines):
         begin, before_it, checked = start - size, checked, end
         # No batch goes beyond the line that checks the one before it: so no byte is looked at twice.
-        if begin < before_it or before < seen or crc32(view[begin:start]) != crc:
-            continue  # damaged, or there a second time
+        if size == 0 or begin < before_it or before < seen or crc32(view[begin:start]) != crc:
+            continue  # damaged, or there a second time; none is written of nothing
         if reached == 0 and whole and not lines.startswith(_HEAD, begin):
-            clock = agreed(lines)
+            clock, asked = clock if asked else _agreed_clock(lines), True
             if clock is None:
                 continue  # nobody knows when that was
             kept.append(b'["head",1,"","",%d,["","",0,0],"",""]\n' % clock)  # so that times can be placed all the same
@@ -89,7 +89,7 @@ def _agreed_clock(lines: bytes) -> int | None:
     Returns:
         None if as many tell another one.
     """
-    told = Counter(list(fields)[-1] for _, _, fields in _checks(lines))
+    told = Counter(map(int, _CLOCK.findall(lines)))
     (clock, most), *others = told.most_common(2)
     return clock if not others or others[0][1] < most else None
 

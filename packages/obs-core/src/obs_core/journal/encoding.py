@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from obs_core.failsafe import has_room
 from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.journal.numbering import Numbering
@@ -94,7 +95,7 @@ def encode(
         numbers: Of this journal; spans get theirs here.
         open_spans: Those that are written as open, by number.
         early: As `Encoded.early` of the batches before.
-        lost: Records that were lost since it was last written how many.
+        lost: How many lost records the journal has not told of yet.
         only_ends: Whether to refuse all but the records that say what began and how it ended.
     """
     taken = _Taken(numbers, lost)
@@ -256,6 +257,8 @@ def _encoded(rows: list[_Row]) -> tuple[bytes, int]:
         raise  # all of it is tried again later
     except Exception as error:
         let_pass(error)
+        if not has_room():
+            raise  # likewise: no row is to blame
     lines = [_line_of_any(row) for row in rows]
     return b"".join(lines), lines.count(b"")
 

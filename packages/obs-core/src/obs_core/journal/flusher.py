@@ -18,9 +18,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from obs_core import clock
+from obs_core.background import Background, are_greenlets
 from obs_core.failsafe import ObsError, guarded
 from obs_core.journal import abrupt_ends, uploads
 from obs_core.locks import Register
+from obs_core.quiet_handlers import undisturbed
+from obs_core.store.descriptors import close_what_is_left, most_files
+from obs_core.undisturbed import collect_as_before
 
 __all__ = [
     "Flushed",
@@ -37,6 +41,7 @@ __all__ = [
     "in_a_moment",
     "in_main_thread",
     "is_busy",
+    "keep",
     "keep_alive",
     "soon",
     "watch",
@@ -49,6 +54,7 @@ class Flushed(Protocol):
     """A journal, as the thread needs it."""
 
     forked: bool
+    used: bool
 
     @property
     def is_busy(self) -> bool:
@@ -87,10 +93,15 @@ _MOMENT = 0.25
 """Seconds after which a journal in a shared store is first written."""
 
 _journals: list[Flushed] = []
+_unused: Register[Flushed] = Register()
+"""Journals of which nothing is encoded yet. Who records in one holds it: a begin that a timeout strikes leaves one that
+nobody has."""
+
 _before_reading: list[Callable[[], None]] = []
-_each_round: list[Callable[[], None]] = []
-_MOST_CLOSING = 500
-"""Executions that wait for the thread to write and close them; whoever ends one more does it himself."""
+_each_round: list[Callable[[], None]] = [close_what_is_left, collect_as_before]
+_SHARE_CLOSING = 4
+"""Executions that wait for the thread to write and close them may have each fourth of the files that this process may
+have open; whoever ends one more closes it himself."""
 
 _LATE = 1_500_000_000
 """Nanoseconds after which the thread's next round is late."""
@@ -116,16 +127,26 @@ _survivor: _Survivor | None = None
 
 def watch(journal: Flushed) -> None:
     """Flush this journal each second from now on, and at the process's end."""
-    _journals.append(journal)
+    _unused.add(journal)
     if _thread is None:
-        _start()
         _flush_at_end_of_worker()
         abrupt_ends.precede(_write_what_is_there)
+        _start()  # last: once there is a thread, none of this is done again
+
+
+def keep(journal: Flushed) -> None:
+    """Hold a journal until it is closed, since something of it waits to be written."""
+    if journal not in _journals:
+        _journals.append(journal)
+
+
+def _open() -> list[Flushed]:
+    return [*_journals, *(journal for journal in _unused if not journal.used)]
 
 
 def _write_what_is_there(is_certain: bool) -> None:
     """Write what can be written at once: the process ends without a word."""
-    for journal in [*_journals, *_stragglers()]:
+    for journal in [*_open(), *_stragglers()]:
         with contextlib.suppress(ObsError):
             if is_certain:
                 journal.flush_at_last()
@@ -135,16 +156,30 @@ def _write_what_is_there(is_certain: bool) -> None:
 
 def keep_alive() -> None:
     """Start the thread again if something ended it."""
-    if _thread is None or not _thread.is_alive():
+    if not _is_running():
         _start()
 
 
+_threads: dict[int, threading.Thread] = getattr(threading, "_active", {})
+"""The running threads that Python made, by their idents."""
+
+
+def _is_running() -> bool:
+    """Tell whether there is the thread.
+
+    Before Python 3.13, a signal's handler that raises in the midst of `Thread.is_alive` makes Python take a thread that
+    runs for one that has ended.
+    """
+    return _thread is not None and _threads.get(_thread.ident or 0) is _thread
+
+
 def write_at_end() -> None:
-    """Flush when this process ends: a child may have cleared what was registered before it was forked."""
+    """Flush each second, and when this process ends: a child may have cleared what was registered before the fork."""
     global _is_child
     if _is_child:
         _is_child = False
         atexit.register(_flush_at_last)
+        keep_alive()
     if _for_main and threading.current_thread() is threading.main_thread():
         while _for_main:
             _for_main.pop()()
@@ -169,7 +204,7 @@ def close_soon(journal: Flushed) -> bool:
     A folder and a file for each of many tiny executions would otherwise be most of what a call costs. A thread that
     does not keep up, on a machine that is too busy for it, is helped by whoever ends one more.
     """
-    if _exits or _thread is None or len(_closing) >= _MOST_CLOSING:
+    if _exits or _thread is None or len(_closing) >= most_files() // _SHARE_CLOSING:
         return False
     if clock.wall() - last_round > _LATE:
         _close_waiting()
@@ -191,7 +226,7 @@ def before_reading(work: Callable[[], None]) -> None:
 
 def soon(work: Callable[[], None]) -> bool:
     """Call something in the thread within a twentieth of a second; False if there is no thread that could."""
-    if _thread is None or not _thread.is_alive():
+    if not _is_running():
         return False
     _hurried.append(work)
     _wake_up()
@@ -234,7 +269,7 @@ def has_an_end() -> bool:
 
 def is_busy() -> bool:
     """Tell whether this thread was interrupted in the midst of writing a journal."""
-    return any(journal.is_busy for journal in [*_journals, *_closed])
+    return any(journal.is_busy for journal in [*_open(), *_closed])
 
 
 def each_round(work: Callable[[], None]) -> None:
@@ -278,11 +313,15 @@ def flush_all() -> None:
     """Write out every journal of this process."""
     with contextlib.suppress(ObsError):
         _close_waiting()
-    for journal in [*_journals, *_stragglers()]:
+    for journal in [*_open(), *_stragglers()]:
         with contextlib.suppress(ObsError):  # the others are to be written all the same
             journal.flush(wait=True)
 
 
+_flush_all_at_end = undisturbed(flush_all)
+
+
+@undisturbed
 def _flush_at_last() -> None:
     """Do what is to be done when nothing else of the process will run that obs could wait for."""
     close_at_once()
@@ -315,12 +354,10 @@ def _start() -> None:
         return  # a thread that is started now never runs, and whoever starts it waits for it
     last_round = clock.wall()
     try:
-        thread = threading.Thread(target=_flush_forever, name="obs-flusher", daemon=True)
-        thread.start()
+        _thread = thread = Background(_flush_forever, "obs-flusher")
+        thread.start()  # known by now: a timeout may be raised in here once it runs
     except RuntimeError:  # the interpreter is ending, or threads are used up: tasks flush at their ends all the same
         _thread = None
-    else:
-        _thread = thread
 
 
 def _flush_forever() -> None:
@@ -332,7 +369,7 @@ def _flush_forever() -> None:
         # is. This thread lives on: each journal is tried again in a second.
         with contextlib.suppress(BaseException):
             _close_waiting()
-        for journal in [*_journals, *_stragglers()]:
+        for journal in [*_open(), *_stragglers()]:
             with contextlib.suppress(BaseException):
                 journal.beat()
         for work in _each_round:
@@ -400,7 +437,7 @@ def _after_fork() -> None:
 
     All that says which thread is at work is reset: the child would wait for threads that it does not have.
     """
-    global _thread, _is_child, _is_forked, _exits, _wake, _survivor
+    global _thread, _is_child, _is_forked, _exits, _wake, _survivor, _unused
     _thread, _is_child, _is_forked, _exits = None, True, True, False
     _wake = threading.Lock()
     _wake.acquire()
@@ -411,11 +448,17 @@ def _after_fork() -> None:
     _closing.clear()  # the parent does it
     _for_main.clear()
     _closed.after_fork()
-    for journal in [*_journals, *_closed]:
+    closed, unused = list(_closed), [journal for journal in _unused if not journal.used]
+    _unused = Register()  # in the child each is unused again, also what is closed
+    for journal in unused:
+        if journal not in closed:
+            _unused.add(journal)
+    for journal in [*_open(), *closed]:
         journal.after_fork()
-    if _journals:
+    close_what_is_left()  # of files that are the parent's
+    if _open():
         if not _starts_last:
-            _start()
+            _start_in_child()
         _flush_at_end_of_child()
 
 
@@ -432,16 +475,20 @@ def start_last_in_children() -> None:
 
 
 def _start_in_child() -> None:
-    if _journals:
+    """Start the thread, unless that lets the parent's other greenlets run here, in a child that is to become a program.
+
+    There the thread starts with what the child records first.
+    """
+    if _open() and not are_greenlets():
         keep_alive()
 
 
 def _flush_at_end_of_worker() -> None:
     """Workers of multiprocessing may end without running `atexit`, but with finalizers of its own."""
-    at_exit_of_threads(flush_all)
+    at_exit_of_threads(_flush_all_at_end)
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util.Finalize(None, flush_all, exitpriority=100)
+        util.Finalize(None, _flush_all_at_end, exitpriority=100)
 
 
 def _flush_at_end_of_child() -> None:
@@ -450,7 +497,7 @@ def _flush_at_end_of_child() -> None:
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         # Its finalizers are cleared when the child begins; what is registered here runs right after that.
-        util.register_after_fork(_Registered, lambda _: util.Finalize(None, flush_all, exitpriority=100))
+        util.register_after_fork(_Registered, lambda _: util.Finalize(None, _flush_all_at_end, exitpriority=100))
 
 
 class _Registered:
@@ -460,13 +507,14 @@ class _Registered:
 def _before_fork() -> None:
     """Stamp what was appended so far with a time before anything that the child appends."""
     global _forked_by_main
-    _forked_by_main = _survivor is None and threading.get_ident() == threading.main_thread().ident
-    for journal in _journals:
+    in_main = are_greenlets() or threading.get_ident() == threading.main_thread().ident
+    _forked_by_main = _survivor is None and in_main
+    for journal in _open():
         journal.encode()
 
 
 def _forked() -> None:
-    for journal in _journals:
+    for journal in _open():
         journal.forked = True
 
 

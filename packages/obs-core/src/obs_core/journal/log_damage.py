@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from obs_core.journal import records
-from obs_core.journal.log_files import content_of, count_said, doubtful, segments_of
-from obs_core.journal.log_lines import HEAD, count_told, end_of_lines, lost_in, row_in, rows_in, said_in
+from obs_core.journal.log_files import checked_parts, content_of, count_said, doubtful, segments_of, unchecked
+from obs_core.journal.log_lines import HEAD, count_told, end_of_lines, lost_in, row_in, rows_in, said_in, without_halves
 from obs_core.journal.reader import decode, ends_of_segments, segment_names, writer_of
 from obs_core.store.base import Store
 from obs_core.store.fetching import fetch_each
@@ -62,10 +62,10 @@ def log_damage(store: Store, execution_id: str) -> tuple[int, int]:
     unreadable = changed = 0
     for writer in {**logs, **said}:
         paths, told = logs.get(writer, ()), said.get(writer)
-        found = [_damaged_in(store, path) for path in paths]
+        found = [_damaged_in(store, path, ended=told is not None) for path in paths]
         damaged = sum(each for each, _ in found)
         if told is not None:  # else the process was killed, or runs
-            gone = told.kept - sum(count_said(content_of(store, path)) for path in paths)
+            gone = told.kept - sum(count_said(_whole_lines(content_of(store, path))) for path in paths)
             damaged = max(damaged, gone) if told.kept else 0
         unreadable += damaged
         changed += sum(each for _, each in found)
@@ -93,7 +93,11 @@ def _last_said(store: Store, segments: dict[str, list[str]], writer: str) -> rec
     return next((record for record in last if isinstance(record, records.Said)), None)
 
 
-def _damaged_in(store: Store, path: str) -> tuple[int, int]:
+def _whole_lines(content: bytes) -> bytes:
+    return content[: end_of_lines(content)]
+
+
+def _damaged_in(store: Store, path: str, ended: bool) -> tuple[int, int]:
     try:
         content = store.get(path)
     except FileNotFoundError:  # dropped between the listing and now
@@ -103,9 +107,13 @@ def _damaged_in(store: Store, path: str) -> tuple[int, int]:
     if not content:  # a file appears with its head
         return 1, 0
     end = end_of_lines(content)
-    unreadable, changed = int(bool(content[end:].strip(b"\0"))), 0
-    unreadable += _unreadable_in(content[:end])
-    for part, said in doubtful(content[:end]):
+    # Where a process that counted its lines left half of one, the disk was full: it counted it as lost.
+    unreadable, changed = int(not ended and bool(content[end:].strip(b"\0"))), 0
+    content = content[:end]
+    parts = list(checked_parts(content))
+    # What is as it was written can be read: a large log is not decoded to find that out.
+    unreadable += _unreadable_in(b"\n".join(unchecked(content, parts)))
+    for part, said in doubtful(content, parts):
         known = _unreadable_in(part)
         readable = sum(said_in(row, "") is not None for row in rows_in(part))
         unreadable += max(0, said - known - readable)
@@ -114,6 +122,7 @@ def _damaged_in(store: Store, path: str) -> tuple[int, int]:
 
 
 def _unreadable_in(lines: bytes) -> int:
+    lines = without_halves(lines)
     try:
         _decode_all(lines)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

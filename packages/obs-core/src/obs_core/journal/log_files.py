@@ -11,19 +11,31 @@ import errno
 import io
 import os
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 from zlib import crc32
 
 from obs_core import clock
 from obs_core.interruptions import ignoring, let_pass
+from obs_core.journal.log_lines import without_halves
 from obs_core.journal.writer import Journal
 from obs_core.store.base import Store
-from obs_core.store.descriptors import NO_LINK, file_id, largest_file, may_write, open_high
+from obs_core.store.descriptors import NO_LINK, file_id, hold, largest_file, let_go, may_write, open_high
 from obs_core.store.paths import logs_path
 
-__all__ = ["RAW", "Appended", "LogFile", "Uploaded", "content_of", "count_said", "doubtful", "names_in", "segments_of"]
+__all__ = [
+    "RAW",
+    "Appended",
+    "LogFile",
+    "Uploaded",
+    "checked_parts",
+    "content_of",
+    "count_said",
+    "doubtful",
+    "names_in",
+    "segments_of",
+    "unchecked",
+]
 
 RAW = ".raw"
 """How the name of a file ends that a descriptor points at."""
@@ -81,10 +93,15 @@ class Appended:
         self.written = self.said = self.reached = 0
         self._path = path
         self._checks = b""
-        self._descriptor = -1
-        self._use(open_high(path, _NEW))
-        self._file_id = file_id(self._descriptor)
-        self._seen_as = self._seen()
+        descriptor = self._descriptor = open_high(path, _NEW)
+        try:
+            self._use(descriptor)
+            self._file_id = file_id(descriptor)
+            self._seen_as = self._seen()
+        except BaseException:
+            os.close(descriptor)
+            let_go(descriptor, self)
+            raise
 
     def _seen(self) -> tuple[int, int]:
         """Return what tells apart what stands under our name; some file systems say otherwise of an open file."""
@@ -92,6 +109,7 @@ class Appended:
         return found.st_dev, found.st_ino
 
     def _use(self, descriptor: int) -> None:
+        hold(descriptor, self)
         self._descriptor = descriptor
         self._file = io.FileIO(descriptor, "ab", closefd=False)
         # A number that the program may get for a file of its own, and a limit that it may set to the size of files, are
@@ -179,12 +197,7 @@ class Appended:
             self._file.close()  # who still has its `put` gets a ValueError
         if file_id(descriptor) == self._file_id:
             os.close(descriptor)
-
-    def __del__(self) -> None:
-        """Give the descriptor back where nobody closed it."""
-        if globals()["sys"] is not None and not sys.is_finalizing():  # None where it is taken apart
-            with ignoring(Exception):
-                self.close()
+        let_go(descriptor, self)  # last: a timeout that strikes before leaves it to who closes what is left
 
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | NO_LINK | getattr(os, "O_BINARY", 0)
@@ -242,18 +255,20 @@ _CHECKS = re.compile(rb'^(?:\["check",\d{1,12},\d{1,12},\d{1,12},\d{1,10}\]\n)+'
 
 def count_said(lines: bytes) -> int:
     """Return how many lines say something: those that begin with a time."""
+    lines = without_halves(lines)
     begun = lines.count(b"\n[") - lines.count(b'\n["')
     return begun + (lines.startswith(b"[") and not lines.startswith(b'["'))
 
 
-def doubtful(content: bytes) -> Iterator[tuple[bytes, int]]:
+def doubtful(content: bytes, parts: Iterable[tuple[int, int, int]]) -> Iterator[tuple[bytes, int]]:
     """Yield the parts of a log that are not what was written, each with how many lines it had.
 
     Args:
         content: A log, to the end of its last whole line.
+        parts: What `checked_parts` gave of it.
     """
     reached = lost = 0
-    for start, end, said in _parts(content):
+    for start, end, said in parts:
         if start < 0:
             lost += said
             continue
@@ -266,7 +281,17 @@ def doubtful(content: bytes) -> Iterator[tuple[bytes, int]]:
         yield content[reached:last], lost
 
 
-def _parts(content: bytes) -> Iterator[tuple[int, int, int]]:
+def unchecked(content: bytes, parts: Iterable[tuple[int, int, int]]) -> Iterator[bytes]:
+    """Yield what stands before, between and after the parts of a log that are as they were written."""
+    reached = 0
+    for start, end, _ in parts:
+        if start >= 0:
+            yield content[reached:start]
+            reached = end
+    yield content[reached:]
+
+
+def checked_parts(content: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield where each part that can be checked begins and ends, and its lines; -1 where it is not as it was written.
 
     A part is found though bytes are missing before it, or were added: where it stands is told by where it began, and by

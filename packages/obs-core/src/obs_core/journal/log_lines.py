@@ -18,6 +18,7 @@ __all__ = [
     "FORMAT",
     "HEAD",
     "LONGEST_LINE",
+    "LONGEST_TRACEBACK",
     "STREAMS",
     "Choice",
     "count_told",
@@ -34,11 +35,17 @@ __all__ = [
     "rows_in",
     "said_in",
     "severity_of",
-    "shortened",
 ]
 
 LONGEST_LINE = 16 * 1024
 """Characters of a line that are kept; of a longer one the beginning and the end."""
+
+LONGEST_TRACEBACK = 64 * 1024
+"""Characters that are kept of a line's traceback, likewise."""
+
+HALF = b"\x18\n"
+"""ASCII's "cancel" ends the first half of a line of which a full disk took no more: the line follows, or is counted as
+lost. No other line has that byte."""
 
 HEAD, FORMAT = "log", 1
 STREAMS = {"out": "stdout", "err": "stderr", "raw": "output"}
@@ -63,12 +70,6 @@ decode_row = msgspec.json.Decoder(list).decode
 def encoded_rest(*values: Any) -> msgspec.Raw:
     """Encode values that stand in many lines alike, at their ends."""
     return msgspec.Raw(encode_line(encodable(values))[1:-1])
-
-
-def shortened(text: str) -> str:
-    """Return the beginning and the end of a long line, with how much is left out between them."""
-    half = LONGEST_LINE // 2
-    return f"{text[:half]} … {len(text) - 2 * half:,} characters left out … {text[-half:]}"
 
 
 def encodable(value: Any) -> Any:
@@ -98,6 +99,14 @@ def rows_in(content: bytes) -> Iterator[list[Any]]:
     """Decode each line that can be decoded."""
     for line in content.split(b"\n"):
         yield from row_in(line)
+
+
+def without_halves(lines: bytes) -> bytes:
+    """Leave out the halves of lines that a full disk took."""
+    return _HALVES.sub(b"", lines) if HALF in lines else lines
+
+
+_HALVES = re.compile(rb"^.*\x18\n", re.MULTILINE)
 
 
 def row_in(line: bytes) -> Iterator[list[Any]]:
@@ -206,7 +215,7 @@ class Choice:
     def __init__(self, tasks: Iterable[str] | None, level: str | int | None, grep: str, since: int) -> None:
         self._tasks = None if tasks is None else set(tasks)
         self._severity = severity_of(level)
-        self._grep = grep
+        self._grep = grep = encodable(grep)
         self._needle = encode_line(grep)[1:-1] if grep else b""
         self._since = since
 

@@ -24,6 +24,7 @@ from obs_core.journal.log_lines import (
 from obs_core.model import LogLine
 from obs_core.store.base import Store
 from obs_core.store.paths import logs_path
+from obs_core.text.redrawn import RedrawnLines
 
 __all__ = ["LogTail", "read_log"]
 
@@ -175,20 +176,25 @@ def _left_over(store: Store, execution_id: str, chosen: Choice) -> list[LogLine]
         writer, _, kind = name.removesuffix(RAW).rpartition("-")
         if not name.endswith(RAW):
             continue
-        task, at, read = "main.1", 0, 0
+        task: str | None = "main.1"
+        at = read = 0
         rows = [row for path in segments.get(writer, ()) for row in rows_in(content_of(store, path))]
         if any(row[0] == "masked" for row in rows):
             continue
         for row in rows:
             if row[0] == "in" and len(row) == 2:
-                task = global_name(row[1], writer)
+                task = None if row[1] is None else global_name(row[1], writer)
+            elif row[0] == "read" and len(row) == 3 and row[1] == kind and type(row[2]) is int:
+                read = max(0, row[2])
             elif len(row) == 6 and row[1] == kind and type(row[5]) is int and is_time(row[0]):
                 at, read = row[0], max(0, row[5])
+        if task is None:
+            continue
         path = f"{folder}/{name}"
         rest = _bounded_rest(store, path, read)
         if rest:
             at = max(at, int(store.modified(path) * 1e9))
-        for line in _bounded_lines(rest).decode("utf-8", "backslashreplace").splitlines():
+        for line in _lines_of(_bounded_lines(rest)):
             said = LogLine(at, "", 0, STREAMS.get(kind, kind), line, task, task, writer=writer)
             found += [said] if chosen.takes(said) else []
     return found
@@ -205,6 +211,13 @@ def _bounded_rest(store: Store, path: str, start: int) -> bytes:
         return store.get(path, start, half) + middle + store.get(path, start + left - half)
     except OSError:
         return b""
+
+
+def _lines_of(content: bytes) -> list[str]:
+    """Return lines as they stand in the end: a bar has one."""
+    drawn, text = RedrawnLines(), content.decode("utf-8", "backslashreplace").removesuffix("\n")
+    lines = [kept for line in text.split("\n") for kept in drawn.take(line)] if content else []
+    return lines + drawn.rest()
 
 
 def _bounded_lines(rest: bytes) -> bytes:

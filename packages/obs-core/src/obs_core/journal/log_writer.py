@@ -17,26 +17,29 @@ import msgspec
 
 from obs_core import clock
 from obs_core.failsafe import warn
+from obs_core.files import make_folder, mode_of
 from obs_core.interruptions import ignoring, let_pass
 from obs_core.journal import flusher, records
 from obs_core.journal.log_files import Appended, LogFile, Uploaded, content_of, count_said
 from obs_core.journal.log_lines import (
     FORMAT,
+    HALF,
     HEAD,
     LONGEST_LINE,
+    LONGEST_TRACEBACK,
     Choice,
     decode_row,
     encodable,
     encode_line,
     lost_in,
-    shortened,
 )
 from obs_core.journal.writer import Journal
-from obs_core.locks import Register, new_lock
+from obs_core.locks import Register, new_lock, take
 from obs_core.model import LogLine
 from obs_core.store.descriptors import largest_file
 from obs_core.store.paths import log_path
 from obs_core.text import masking
+from obs_core.text.bounded_repr import shortened
 from obs_core.text.masking import mask, mask_value, masks_anything
 
 __all__ = ["MOST_KEPT", "LogWriter"]
@@ -55,6 +58,10 @@ _SMALLEST_LIMIT = 64 * 1024
 
 _GONE = frozenset((errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ESTALE))
 """Errors that say that the file is not there any more, or something else in its place."""
+
+_NOT_PUT = (AttributeError, TypeError, ValueError, OSError)
+"""What putting a line straight into the file raises: nothing is open, another thread has closed it, the disk is full,
+or the program has closed all descriptors."""
 
 _OF_A_FILE = (b'["log",', b'["check",', b'["lost",')
 """How lines begin that tell of the file that they are in."""
@@ -122,7 +129,8 @@ class LogWriter:
         if masks_anything():
             text, more = mask(text), tuple(mask_value(each) for each in more)
         if len(text) > LONGEST_LINE:
-            text = shortened(text)
+            text = shortened(text, LONGEST_LINE)
+        more = tuple(shortened(each, LONGEST_TRACEBACK) if isinstance(each, str) else each for each in more)
         row = (clock.wall() + self._epoch, kind, task, span, text, *more)
         try:
             line = encode_line(row) + b"\n"
@@ -131,7 +139,7 @@ class LogWriter:
             line = encode_line(encodable(row)) + b"\n"
         self._write(line)
 
-    def say(self, kind: str | int, task: Any, span: Any, text: str, *rest: msgspec.Raw) -> None:
+    def say(self, kind: str | int, task: Any, span: Any, text: str, rest: msgspec.Raw | None = None) -> None:
         """Write a line that was printed, or logged without more: the same in fewer steps, since that is done most.
 
         Args:
@@ -142,32 +150,50 @@ class LogWriter:
             rest: For what was logged, the rest, by `encoded_rest`.
         """
         if len(text) > LONGEST_LINE or masking.sought:
-            self.write(kind, task, span, text, *decode_row(b"[%b]" % bytes(rest[0]) if rest else b"[]"))
+            self.write(kind, task, span, text, *_decoded(rest))
             return
+        file = self._straight
+        row: tuple[Any, ...] = (clock.wall() + self._epoch, kind, task, span, text)
+        if rest is not None:
+            row += (rest,)
         try:
-            line = encode_line((clock.wall() + self._epoch, kind, task, span, text, *rest)) + b"\n"
+            line = encode_line(row) + b"\n"
         except (UnicodeEncodeError, OverflowError) as error:  # it has lone surrogates
             let_pass(error)
-            self.write(kind, task, span, text, *decode_row(b"[%b]" % bytes(rest[0]) if rest else b"[]"))
+            self.write(kind, task, span, text, *_decoded(rest))
             return
-        self._write(line)
-
-    def _write(self, line: bytes) -> None:
-        file, size = self._straight, len(line)
         try:
             taken = file.put(line)
-        except (AttributeError, TypeError, ValueError) as error:  # nothing is open, or another thread closed it
+        except _NOT_PUT as error:
             let_pass(error)
             self._write_with_care(line)
             return
-        except OSError as error:  # the disk is full, or the program closed all descriptors
+        size = len(line)
+        if taken != size or file.left < size:
+            self._count_put(file, line, taken)
+            return
+        file.written += 1
+        file.left -= size
+
+    def _write(self, line: bytes) -> None:
+        file = self._straight
+        try:
+            taken = file.put(line)
+        except _NOT_PUT as error:
             let_pass(error)
             self._write_with_care(line)
-            return
+        else:
+            self._count_put(file, line, taken)
+
+    def _count_put(self, file: LogFile, line: bytes, taken: int) -> None:
+        """Count a line that was put into a file, unless it is not whole there; go on in another file if it is full."""
+        size = len(line)
         if taken != size:  # the disk became full in the midst of it
-            self._torn = b"\n"
-            self._write_with_care(line)
-            return
+            self._straight = None
+            self._torn = _end_after(line, taken)
+            if taken != size - 1:
+                self._write_with_care(line)
+                return
         file.written += 1
         file.left -= size
         if file.left < 0:
@@ -185,15 +211,18 @@ class LogWriter:
     def _alone(self, work: Callable[[], None], patience: float = 0.0) -> bool:
         """Do something that one thread at a time may do; False if another one is at it, or this one, interrupted."""
         me = threading.get_ident()
-        if self._holder == me or not self._lock.acquire(timeout=patience):
+        if self._holder == me:
             return False
-        self._holder = me
+        taken: list[bool] = []
         try:
-            work()
+            if take(self._lock, taken, patience):
+                self._holder = me
+                work()
         finally:
-            self._holder = 0
-            self._lock.release()
-        return True
+            if True in taken:
+                self._holder = 0
+                self._lock.release()
+        return True in taken
 
     def _write_with_care(self, line: bytes, counts: bool = True) -> None:
         """Write a line where there may be no file, no room in it, a full disk, or another thread at work on that."""
@@ -218,26 +247,39 @@ class LogWriter:
         """Write a line, after what is still to be told of lines that are lost."""
         lost = self.lost
         untold = lost - self._lost_told
-        if untold:
-            line = encode_line(("lost", untold)) + b"\n" + line
-        line = self._torn + line
+        told = encode_line(("lost", untold)) + b"\n" if untold else b""
+        lines = told + line
         file = self._file or self._begin()
         try:
-            taken = file.write(line)
+            reached = self._put(file, lines)
         except OSError as error:
             let_pass(error)
             file = self._another(error)
-            taken = file.write(line)
-        if taken != len(line):
-            self._torn = b"\n"
+            reached = self._put(file, lines)
+        if reached >= len(told):
+            self._lost_told = lost
+            self._told_here += untold
+        if reached != len(lines):
+            self._straight = None
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._torn, self._lost_told = b"", lost
-        self._told_here += untold
         file.written += counts
-        file.left -= taken
-        self._straight = file if file.put is not None and lost == self.lost else None
+        self._straight = file if file.put is not None and lost == self.lost and not self._torn else None
         if file.left < 0:
             self._turn_over()
+
+    def _put(self, file: LogFile, lines: bytes) -> int:
+        """Write lines, after what ends half a line before them.
+
+        Returns:
+            How many bytes of them are there. A whole line of which only the end is missing is there.
+        """
+        ending = self._torn
+        lines = ending + lines
+        taken = file.write(lines)
+        file.left -= taken
+        if taken:
+            self._torn = _end_after(lines, taken)
+        return taken + lines.startswith(b"\n", taken) - len(ending)
 
     def _another(self, error: OSError) -> LogFile:
         """Go on in another file, where ours is gone or may not grow; raise the error if that would be no better."""
@@ -269,7 +311,7 @@ class LogWriter:
         self._next = file.number + 1
         self._looked_at = self._told_here = 0
         self._file = file
-        self._straight = file if file.put is not None and self.lost == self._lost_told else None
+        self._straight = file if file.put is not None and self.lost == self._lost_told and not self._torn else None
 
     def _new_file(self) -> LogFile:
         """Make a file that begins with its head.
@@ -287,8 +329,8 @@ class LogWriter:
             if self.upload not in journal.sources:
                 journal.sources.append(self.upload)
             return uploaded
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        while os.path.lexists(path):  # we were interrupted right after making it; or it is somebody's
+        make_folder(os.path.dirname(path))
+        while mode_of(path, follow=False):  # we were interrupted right after making it; or it is somebody's
             self._next += 1
             path = os.path.join(os.path.dirname(path), f"{journal.writer}-{self._next:04d}.jsonl")
         file = Appended(path, self._next, self._limit)
@@ -336,11 +378,13 @@ class LogWriter:
         """Write the last lines by which the others can be checked, count those that are gone, and close the file."""
         with ignoring(OSError, ValueError, MemoryError):
             if isinstance(file, Appended):
+                if self._torn:
+                    self._put(file, b"")
                 written = file.written
                 checks = file.checks()
                 gone = max(0, written - file.said)
                 self.lost += gone
-                file.write(checks)
+                self._put(file, checks)
         with ignoring(OSError):
             file.close()  # what a straggling thread says goes to the next one
 
@@ -370,12 +414,14 @@ class LogWriter:
             return False
         if self._straight is not None and file.put is None:
             self._straight = None
+        if self._torn:
+            self._put(file, b"")
         checks = file.checks()
         if file.said < written:
             return False
         self._looked_at = written
         if checks:
-            file.left -= file.write(checks)
+            self._put(file, checks)
         return True
 
     def _leave_what_is_gone(self) -> None:
@@ -387,6 +433,7 @@ class LogWriter:
         if not isinstance(old, Appended):
             return
         file, told = self._new_file(), self._told_here
+        self._torn = b""
         self._use(file)
         kept, left = b"", 0
         if self._is_there(old.number) and old.is_there():  # it was cut off: what it holds stays
@@ -404,10 +451,14 @@ class LogWriter:
             gone += self._earlier.pop(number).written
         self.lost += gone
         self._lost_told -= told
+        rest = deque(kept.splitlines(True))
         try:
-            self._write_now(kept, left if kept else 0)
+            self._write_now(b"", 0)
+            while rest:
+                self._write_now(rest[0], count_said(rest[0]))
+                rest.popleft()
         except OSError:
-            self.lost += left if kept else 0
+            self.lost += sum(map(count_said, rest))
             raise
 
     def _is_there(self, number: int) -> bool:
@@ -491,6 +542,18 @@ class LogWriter:
         self._forget()
         if isinstance(file, Appended):
             file.close()
+
+
+def _decoded(rest: msgspec.Raw | None) -> list[Any]:
+    """Return the values that `encoded_rest` has encoded."""
+    return [] if rest is None else decode_row(b"[%b]" % bytes(rest))
+
+
+def _end_after(lines: bytes, taken: int) -> bytes:
+    """Return what must come after so many bytes of lines, before another one: nothing after a whole line."""
+    if lines.startswith(b"\n", taken):
+        return b"\n"
+    return b"" if lines.startswith(b"\n", taken - 1) else HALF
 
 
 _writers: Register[LogWriter] = Register()

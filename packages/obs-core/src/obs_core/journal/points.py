@@ -19,7 +19,8 @@ def are_sound(points: records.Points) -> bool:
     count, rest = divmod(len(points.values), 8)
     if rest or not count or len(points.steps) not in (0, 8 * count):
         return False
-    return len(points.times) in (4 * count, 8 * count) and abs(points.step) <= 2**62
+    counted_fit = bool(points.steps) or points.step + count <= 2**63
+    return len(points.times) in (4 * count, 8 * count) and counted_fit
 
 
 def unpacked(kind: str, column: bytes) -> array[Any]:

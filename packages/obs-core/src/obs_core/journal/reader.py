@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -19,6 +20,8 @@ __all__ = [
     "added_lines",
     "chosen",
     "decode",
+    "decoded_by",
+    "ends_of_closed",
     "ends_of_segments",
     "read_segments",
     "segment_lines",
@@ -35,6 +38,12 @@ _END = 256 * 1024
 
 _CHECK = b'["check",'
 
+_AT_ONCE = 64 * 1024
+"""Bytes of lines that are decoded together where not all of a segment's can be."""
+
+_MOST_UNREADABLE = 50_000
+"""Lines that cannot be read, after which the good ones are not looked for any more between those that follow."""
+
 _OLDER_FOLDER = "journal"
 """Where the segments of an execution lay until each execution had one folder less."""
 
@@ -50,7 +59,7 @@ def segment_names(store: Store, execution_id: str) -> list[str]:
         names += [f"{_OLDER_FOLDER}/{name}" for name in store.names(f"{folder}/{_OLDER_FOLDER}")]
     segments = {name for name in names if name.endswith((".jsonl", ".jsonl.gz"))}
     found = [f"{folder}/{name}" for name in segments if f"{name}.gz" not in segments]
-    return sorted(found, key=_writer_and_number)
+    return sorted(found, key=_writer_and_number) if len(found) > 1 else found
 
 
 def _writer_and_number(path: str) -> tuple[str, int, str]:
@@ -132,6 +141,21 @@ def ends_of_segments(store: Store, paths: Sequence[str]) -> Iterator[tuple[str, 
             yield path, segment_lines(store, path)
 
 
+def ends_of_closed(store: Store, path: str, size: int) -> bytes:
+    """Return the lines at both ends of a segment that nothing is added to any more; of a small one all lines.
+
+    Args:
+        store: Where it is.
+        path: Its path.
+        size: The size of its file.
+    """
+    if size > 2 * _END:
+        end = _part_of(path, store.get(path, size - _END))
+        if _CHECK in end:
+            return _part_of(path, store.get(path, 0, _END)) + end
+    return segment_lines(store, path)
+
+
 def _part_of(path: str, content: bytes) -> bytes:
     """Return the whole batches in a part of a segment; what is cut off at its ends is no damage."""
     lines = inflated(content)[0] if path.endswith(".gz") else content
@@ -180,10 +204,20 @@ def decode(lines: bytes) -> list[AnyRecord]:
 
     Records of kinds that this version does not know are left out; what is no record of any kind is counted in a `Torn`.
     """
+    return decoded_by(_decoder, lines)
+
+
+def decoded_by(decoder: msgspec.json.Decoder[Any], lines: bytes) -> list[Any]:
+    """Decode lines as `decode` does.
+
+    Args:
+        decoder: Knows all kinds of records, some of them maybe by types of its own.
+        lines: The lines.
+    """
     try:
-        return _decoder.decode_lines(lines)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return list(_decode_sound(lines))
+        return decoder.decode_lines(lines)
+    except _UNDECODABLE:
+        return list(_decode_sound(decoder, lines))
 
 
 def _lines_of(path: str, content: bytes, *, outlines: bool = False) -> bytes:
@@ -193,15 +227,33 @@ def _lines_of(path: str, content: bytes, *, outlines: bool = False) -> bytes:
     return sound(lines, lost=lost)
 
 
-def _decode_sound(lines: bytes) -> Iterator[AnyRecord]:
-    unreadable = size = 0
-    for line in lines.split(b"\n"):
+def _decode_sound(decoder: msgspec.json.Decoder[Any], lines: bytes) -> Iterator[Any]:
+    unreadable = size = at = 0
+    while at < len(lines):
+        end = lines.find(b"\n", at + _AT_ONCE) + 1 or len(lines)
+        part = lines[at:end]
+        at = end
+        known = b"\n".join(_KNOWN.findall(part))
         try:
-            yield _decoder.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            if line and not _is_of_unknown_kind(line):
-                unreadable += 1
-                size += len(line)
+            found = decoder.decode_lines(known)
+            # Lines of other kinds, a newer obs's, need only be lines.
+            others = _NOT_KNOWN.findall(part) if len(known) + 1 < len(part) else []
+            are_lines = all(map(_has_a_kind, others)) and len(_any_line.decode_lines(b"\n".join(others))) == len(others)
+        except _UNDECODABLE:
+            are_lines = False
+        if are_lines:
+            yield from found
+            continue
+        if unreadable > _MOST_UNREADABLE:
+            unreadable, size = unreadable + part.count(b"\n"), size + len(part)
+            continue
+        for line in part.split(b"\n"):
+            try:
+                yield decoder.decode(line)
+            except _UNDECODABLE:
+                if line and not _is_of_unknown_kind(line):
+                    unreadable += 1
+                    size += len(line)
     if unreadable:
         yield Torn(unreadable, size)
 
@@ -210,9 +262,14 @@ def _is_of_unknown_kind(line: bytes) -> bool:
     try:
         cells = _any_line.decode(line)
         kind = msgspec.json.decode(cells[0]) if cells else None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except _UNDECODABLE:
         return False
     return isinstance(kind, str) and kind not in _KINDS
 
 
+_UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _KINDS = frozenset(str(kind.__struct_config__.tag) for kind in AnyRecord.__args__)
+_OF_KNOWN_KIND = rb'\["(?:%b)"[,\]]' % "|".join(map(re.escape, sorted(_KINDS))).encode()
+_KNOWN = re.compile(rb"^%b.*$" % _OF_KNOWN_KIND, re.MULTILINE)
+_NOT_KNOWN = re.compile(rb"^(?!%b).+$" % _OF_KNOWN_KIND, re.MULTILINE)
+_has_a_kind = re.compile(rb'\["[\w-]+"[,\]]').match

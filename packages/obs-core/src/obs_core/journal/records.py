@@ -17,6 +17,10 @@ Number = Annotated[int, Meta(ge=0, le=2**53)]
 Time = Annotated[int, Meta(ge=-(2**61), le=2**61)]
 """Nanoseconds: a time by the writer's clock, or how long something took."""
 
+Moment = Annotated[int, Meta(ge=-(2**61), le=2**62 - 1)]
+"""Nanoseconds since the epoch, until 2116. With a `Time` from then on, and as long as another one, it is within the 64
+bits in which readers hold times: so a damaged line, or one that means harm, never goes beyond them."""
+
 Int = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """Another number that every reader can hold."""
 
@@ -34,7 +38,7 @@ class Head(Record, tag="head"):
     version: Int
     execution: str
     writer: str
-    clock: Time
+    clock: Moment
     """Nanoseconds since the epoch at which this writer's times are zero."""
     process: Process
     python: str
@@ -149,9 +153,21 @@ class Raised(Record, tag="raised"):
     task: Ref
     chain: list[tuple[str, str]]
     """The exception, then what caused it, and so on: each as one line, and ``"file:line"`` of the user's code. A group
-    of exceptions is followed by the first of them."""
+    of exceptions is followed by the first of them. In a long chain, a line before the last says how many are left
+    out."""
     others: list[tuple[str, str]] = []
     """Of a group, what else is in it."""
+    spans: list[Ref | None] = []
+    """The innermost span of the task that each of all these left, in this order; empty if none did."""
+    tasks: list[Ref | None] = []
+    """Of what ended the execution: the innermost task that each of all these had ended before, in this order; empty if
+    none had ended any in this process."""
+    while_handling: bool = False
+    """Whether the last of the chain was being handled when what it led to came, and is not named as its cause."""
+
+
+ASKED_TO_END = frozenset(("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"))
+"""Signals that ask a process to end. One that tidies up first may end itself by the same signal after that."""
 
 
 class ProcessEnded(Record, tag="process-ended"):
@@ -166,7 +182,7 @@ class ProcessEnded(Record, tag="process-ended"):
     timeout: Time | None
     """After how long it was told to end since it had not; None if it ended before."""
     passed_on: list[tuple[Time, str]]
-    """Signals that came for it while it ran, and when."""
+    """Signals that came for it while it ran and were passed on, and when."""
     oom_kills: Int
     """How many processes of its cgroup the kernel killed for memory while it ran."""
     memory_limit: Int | None
@@ -174,10 +190,12 @@ class ProcessEnded(Record, tag="process-ended"):
     memory_peak: Int | None
     """Bytes that its cgroup used at most since it exists; None where that is not counted."""
     max_rss: Int
-    """Bytes of memory that it, or the largest process that it waited for, held at most."""
+    """Bytes of memory that it, or the largest process that it waited for, held at most; 0 where that is not known."""
     user_time: Time
     system_time: Time
     core_dumped: bool = False
+    from_terminal: list[tuple[Time, str]] = []
+    """Signals that a terminal sent to the group of the supervisor, and so to the process if it was in that."""
 
 
 class ProcessReplaced(Record, tag="replaced"):
@@ -218,11 +236,14 @@ class DeckBlob(Record, tag="blob"):
 
 
 class DeckTimes(Record, tag="times"):
-    """Bars of a time line deck: name, start, finish (nanoseconds since the epoch), process time."""
+    """Bars of a time line deck: name, start, finish (nanoseconds since the epoch), process time.
+
+    They are the user's own, of any year: further than a `Moment` goes.
+    """
 
     deck: Ref
     at: Time
-    bars: list[tuple[str, Time, Time, Time | None]]
+    bars: list[tuple[str, Int, Int, Int | None]]
 
 
 class VerdictMade(Record, tag="verdict"):
@@ -397,7 +418,7 @@ class Check(Record, tag="check"):
     """CRC-32 of these bytes."""
     before: Int
     """Records that this writer wrote in earlier batches, of all its segments."""
-    clock: Time
+    clock: Moment
     """As in the head."""
 
 
@@ -457,17 +478,18 @@ class Params(Record, tag="params"):
 
 
 class Progress(Record, tag="progress"):
-    """How far a loop is; one of the same number that follows replaces it."""
+    """How far a loop is at a moment; one of the same number that follows replaces it."""
 
     number: Number
     task: Ref
     name: str
     at: Time
     start: Time
-    done: Int
-    total: Int | None = None
+    done: Int | float
+    total: Int | float | None = None
     unit: str = "it"
     ended: bool = False
+    initial: Int | float = 0
 
 
 class MetricSummary(Record, tag="metrics"):

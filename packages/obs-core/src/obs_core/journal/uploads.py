@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from obs_core.background import Background
 from obs_core.interruptions import let_pass
 
 __all__ = ["PATIENCE", "Uploads", "uploads_to"]
@@ -46,7 +47,7 @@ class Uploads:
         self._threads = {thread for thread in list(self._threads) if thread.is_alive()}
         if len(self._threads) >= _MOST_THREADS - spare:
             return None
-        thread = threading.Thread(target=work, name="obs-upload", daemon=True)
+        thread = Background(work, "obs-upload")
         try:
             thread.start()
         except RuntimeError as error:  # the interpreter is ending, or threads are used up

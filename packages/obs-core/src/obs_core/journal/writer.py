@@ -3,8 +3,8 @@
 A signal handler may interrupt it anywhere, raise anything (a timeout, Ctrl-C) and record something itself; a finalizer
 may record too, in whatever thread the garbage is collected. Three rules keep the journal sound:
 
-1. Nothing is taken away before what follows from it is in place. The buffer is encoded from a copy; that its lines are
-   there, and that it is gone, is put down in statements that call nothing, between which CPython neither runs handlers
+1. Nothing is taken away before what follows from it is in place. A copy of the buffer is encoded. Adjacent
+   statements that call nothing then store the lines and clear the buffer: between these CPython neither runs handlers
    nor switches threads. The same holds for lines that are written: a segment replaces what an interrupted write left.
 2. One thread at a time encodes, and one writes; it says so in a plain attribute, set by the same rule. Nobody waits
    long for it: what it has not taken is taken by the next flush. So a handler that waits for a thread that records, or
@@ -33,6 +33,7 @@ from obs_core.journal import encoding, flusher, records, shared_content
 from obs_core.journal.batches import sealed
 from obs_core.journal.numbering import ROOT, Numbering
 from obs_core.journal.uploads import Uploads, uploads_to
+from obs_core.standard_error import written_at_once
 from obs_core.store.base import Segment, Store
 from obs_core.store.content import compressed, digest_of
 from obs_core.store.paths import blob_path, segment_path, shared_path
@@ -425,6 +426,8 @@ class Journal:
             encoded += done.count
             if not used:
                 flusher.write_at_end()
+                if not self._is_over:
+                    flusher.keep(self)
                 used = True
         begun = done.begun or self._begun
         # All of it or nothing: no call stands between these lines, so neither a signal handler nor another thread runs
@@ -503,7 +506,7 @@ class Journal:
             self._segment = segment = None
         if segment is None:
             path = segment_path(self.execution_id, self.writer, next(self._segments))
-            self._segment = segment = self.store.segment(path)
+            self._segment = segment = self.store.segment(path, _outline)
         if segment.size == 0:
             lines = sealed(self._head(), 0, frames[0].before, self.epoch) + lines
         try:
@@ -533,12 +536,13 @@ class Journal:
     def _write_one_file(self) -> bool:
         """Write a file that waits, and is not being written by another thread; False if there is none."""
         now, me = clock.wall(), threading.get_ident()
-        for path, file in list(self._files.items()):
-            if file.next_try <= now and self._claimed.setdefault(path, me) == me:
-                break
-        else:
-            return False
+        path = ""
         try:
+            for path, file in list(self._files.items()):
+                if file.next_try <= now and self._claimed.setdefault(path, me) == me:
+                    break  # a timeout may strike right before
+            else:
+                return False
             self.store.put(path, file.content)
         except OSError as error:
             let_pass(error)
@@ -553,7 +557,8 @@ class Journal:
             if self._files.get(path) is file:  # else a newer content waits under its name
                 self._files.pop(path, None)
         finally:
-            self._claimed.pop(path, None)
+            if self._claimed.get(path) == me:
+                self._claimed.pop(path, None)
         return True
 
     def _refused(self, path: str, file: _File, error: OSError) -> None:
@@ -572,10 +577,7 @@ class Journal:
         """Write from the beginning again, since somebody removed what was written, or moved it away, and say so."""
         waiting = self._frames[:]
         begun = () if self._begun is None else (self._begun,)
-        note = (
-            "Somebody removed, or moved away, what had been recorded of this execution while it ran: it begins anew"
-            " here."
-        )
+        note = "Somebody removed or moved the record of this execution while it ran, so the record starts again here."
         again_anyway = {number for frame in waiting for number in encoding.begun_in(frame.lines)}
         tasks = {
             task.number: task
@@ -673,7 +675,7 @@ class Journal:
         try:
             while self._full_segments:
                 with guarded("closing a journal segment"):
-                    self._full_segments[0].close(_outline)
+                    self._full_segments[0].close()
                 del self._full_segments[0]
         finally:
             self._closing_in = 0
@@ -719,11 +721,7 @@ class Journal:
         return True
 
     def give_up(self) -> None:
-        """Do without what the store did not take, and say how much that is: in the record, if it takes that much.
-
-        What is left over in a store that takes things was appended a moment ago by another thread, which is about to
-        write it.
-        """
+        """Do without what the store did not take, and say how much that is: in the record, if it takes that much."""
         unwritten = 0
         if self._is_unreachable():
             unwritten = len(self._files)
@@ -735,8 +733,8 @@ class Journal:
                 if file.tries:
                     unwritten += self._files.pop(path, None) is not None
             self.lost += unwritten
-            if self.lost > self._lost_told:
-                self.flush(wait=True)
+            if self.items or self.lost > self._lost_told:
+                self.flush(wait=True)  # what is said of a store that takes things again, at the latest
         if self.lost:
             no_reason = "it did not answer in time" if unwritten else "it refused them"
             reason = self._failure or self._refusal or no_reason
@@ -744,7 +742,7 @@ class Journal:
             message = f"{self.lost} {are.format(self.execution_id)} lost: {self.store.url}: {reason}"
             if strict():
                 raise ObsError(message)
-            with ignoring(OSError, ValueError, AttributeError):  # it may be closed, full or missing
+            with ignoring(OSError, ValueError, AttributeError), written_at_once():  # it may be closed, full or missing
                 sys.stderr.write(f"obs: {message}\n")
 
     def _write_what_fits(self) -> int:
@@ -760,7 +758,7 @@ class Journal:
         left = sum([frame.count for frame in waiting])
         self._encoded = waiting[0].before
         ends = [line for frame in waiting for line in encoding.ends_in(frame.lines)]
-        why: list[Any] = [records.Note(ROOT, f"The store did not take all that was recorded: {self._failure}")]
+        why: list[Any] = [records.Note(ROOT, f"The store did not accept everything that was recorded: {self._failure}")]
         for kept, note in ((ends, why), (ends[-1:], [])):
             lost = self.lost + left - len(kept)
             told = encoding.lines_of([records.Lost(lost - self._lost_told), *note])
@@ -800,7 +798,7 @@ class Journal:
         failure, self._failure = self._failure, None
         if failure is not None:
             took = format_duration(clock.wall() - self._refusing_since)
-            self._note(f"For {took} the store took nothing: {failure}. What waited was written then.")
+            self._note(f"For {took} the store accepted nothing: {failure}. What waited was written afterwards.")
 
     def _note(self, text: str) -> None:
         if self.used and self._notes < _MOST_NOTES:

@@ -39,6 +39,10 @@ _TABLE = re.compile(r"(</?table\b[^>]{0,200}>)", re.IGNORECASE)
 _ROW = re.compile(r"<tr\b[^>]{0,200}>", re.IGNORECASE)
 _CELL = re.compile(r"<t[dh]\b[^>]{0,200}>", re.IGNORECASE)
 
+_DIV = re.compile(r"<div\b([^>]{0,400})>|</div\s*>", re.IGNORECASE)
+_ROLE = re.compile(r"""\brole=["']?(table|row|cell|columnheader)\b""", re.IGNORECASE)
+_TAGS = {"table": "table", "row": "tr", "cell": "td", "columnheader": "td"}
+
 _WIDEST_CELL = 40
 """Columns of a terminal up to which shorter cells are padded."""
 
@@ -70,17 +74,35 @@ def _lines(html: str) -> Iterator[str]:
         yield from said
         return
     depth = 0
-    for part in _TABLE.split(kept_apart(_NOT_READ.sub("", without_pages(html)[:_LONGEST_READ]))):
+    for part in _TABLE.split(kept_apart(_as_tables(_NOT_READ.sub("", without_pages(html)[:_LONGEST_READ])))):
         if _TABLE.fullmatch(part):
             depth = max(0, depth + (-1 if part.startswith("</") else 1))
         else:
             yield from _rows(part) if depth == 1 else _texts(part)
 
 
+def _as_tables(html: str) -> str:
+    """Write elements that have the roles of a table, its rows and its cells as such."""
+    if _ROLE.search(html) is None:
+        return html
+    opened: list[str] = []
+
+    def tag(found: re.Match[str]) -> str:
+        if found[1] is None:
+            name = opened.pop() if opened else "div"
+            return f"</{name}>"
+        role = _ROLE.search(found[1])
+        opened.append("div" if role is None else _TAGS[role[1].lower()])
+        return found[0] if role is None else f"<{opened[-1]}>"
+
+    return _DIV.sub(tag, html)
+
+
 def _texts(html: str) -> Iterator[str]:
     for part in _NEW_LINE.split(html):
         for piece in _pieces(part):
-            for line in plain_text(piece, lines=True).splitlines():
+            # A space at which a page breaks no line is one of its layout: a terminal would write it as an escape.
+            for line in plain_text(piece, lines=True).replace("\N{NO-BREAK SPACE}", " ").splitlines():
                 if line.strip():
                     yield line.rstrip()
 

@@ -2,6 +2,17 @@
 
 Known is what somebody saw: an exception that was recorded, the wait status that ``obs run`` got, a signal of which a
 handler wrote. All else is concluded from the last sign of life and the machine, and said as such.
+
+What ended an execution, the strongest evidence first:
+
+1. Its own word, where the process is not its own: one that ``obs run`` did not begin ended when its block did, by an
+   exception or an exit. What became of its process later did not end it.
+2. What ``obs run`` saw of the process: that its time was over, SIGKILL, a crash.
+3. The exception that left the program, if that is known: also if a signal that asks a process to end came after it.
+4. Any other signal that ``obs run`` saw end the process, whatever the program had handled before.
+5. The exception that ended the block of the same name, also if the program handled it: an exit code names no cause.
+6. The exit code.
+7. Without ``obs run``: the execution's own word; what a handler of a signal wrote; the last sign of life.
 """
 
 from __future__ import annotations
@@ -21,9 +32,10 @@ from obs_core.model import Series
 from obs_core.reading.fault_files import Fault, fault_files, innermost_own
 from obs_core.store.base import Store
 from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.failures import is_end_of_process, is_exception, is_exit, signal_in
 from obs_core.text.numbers import byte_size, share
 
-__all__ = ["Cause", "Ending", "Memory", "ending_of", "writer_that_ended"]
+__all__ = ["AT_ONCE", "Cause", "Ending", "Memory", "ended_by", "ending_of", "writers_of_what_ended"]
 
 Cause = Literal[
     "succeeded",
@@ -57,8 +69,8 @@ _NS = 1_000_000_000
 _NEARLY_ALL = 0.9
 """The part of the memory in use from which on a process that is gone was probably killed for it."""
 
-_AT_ONCE = 2_000_000_000
-"""Nanoseconds within which the last sign of life follows a signal that ended a process: it is written each second."""
+AT_ONCE = 500_000_000
+"""Nanoseconds within which the last sign of life follows a signal that ended a process."""
 
 _MOST_OTHERS = 3
 """Other processes of an execution whose crashes are told."""
@@ -122,26 +134,30 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
     view = assembly.view
     if view.status == "succeeded":
         return Ending("succeeded", True, "succeeded", at=view.started + view.duration)
-    writer = writer_that_ended(assembly)
+    own = writers_of_what_ended(assembly)
+    writer = assembly.writers[own[0]] if own else None
     faults = fault_files(store, view.id)
-    fault = next((one for one in faults if writer is not None and one.writer == writer.name), None)
+    fault = max((one for one in faults if one.writer in own), key=lambda one: one.at, default=None)
     supervised = _supervised(store, assembly, writer)
     if view.status == "lost" and assembly.was_left_open and (supervised is None or not supervised[1].signal):
         evidence = ["Its process said so when it came to its end."]
         ending = Ending("exit", True, "was open when its process ended", evidence=evidence)
         ending.detail = "a thread ran it that nobody waits for, or its block was never left"
+    elif view.status == "failed" and (supervised is None or _ended_by_itself(assembly, supervised[1])):
+        ending = _recorded(view.error or "")
+        ending.at = view.started + view.duration
+        if supervised is not None:
+            ending.evidence, ending.memory = _told_of(*supervised, "its process"), _memory_of(supervised[1])
     elif supervised is not None:
-        ending = _seen(*supervised, assembly.is_cut_short, view.error)
-        if writer is not None and writer.replaced:
+        is_replaced = writer is not None and writer.replaced  # then its error tells of that, and not of the end
+        ending = _seen(*supervised, assembly.is_cut_short, None if is_replaced else view.error)
+        if is_replaced:
             ending.says = f"became another program (os.execv), which {ending.says}"
             ending.detail = "" if ending.cause == "exit" else ending.detail
         if view.status == "failed":  # its process went on for a while
             ending.at = min(supervised[0], view.started + view.duration)
     elif view.status == "running":
         return _running(assembly)
-    elif view.status == "failed":
-        ending = _recorded(view.error or "")
-        ending.at = view.started + view.duration
     elif writer is not None and writer.replaced:
         says = "did not end: its process became another program (os.execv)"
         ending = Ending("replaced", True, says, at=writer.last + writer.epoch)
@@ -158,17 +174,37 @@ def ending_of(store: Store, assembly: Assembly) -> Ending:
         place = "" if frame is None else f" at {frame.file}:{frame.line}"
         ending.evidence.append(f"Another process of it ({other.writer}) crashed{place}: {other.fatal}.")
     if fault is not None and not fault.fatal:
-        ending.evidence.insert(0, f"SIGTERM came at {format_moment(fault.at)}; its handler wrote the stack.")
+        ending.evidence.insert(0, f"SIGTERM came at {format_moment(fault.at)}; its handler wrote a stack.")
     return ending
 
 
-def writer_that_ended(assembly: Assembly) -> Writer | None:
-    """Return the process whose end is asked for: the one that was supervised, else the one that began the execution."""
-    for _, record in assembly.ended_processes:
-        for writer in assembly.writers.values():
-            if writer.head is not None and writer.head.process.pid == record.pid:
-                return writer
-    return assembly.program
+def ended_by(store: Store, assembly: Assembly) -> tuple[str, str]:
+    """Tell by what an execution ended that did not end well, in a clause, and where an exception was raised.
+
+    Args:
+        store: Where it is kept.
+        assembly: It, put together.
+    """
+    ending, error = ending_of(store, assembly), assembly.view.error
+    _, place = next(iter(assembly.raised.get(assembly.root_id, ())), ("", ""))
+    # An exit code that obs run alone saw is no exception: nobody raised it anywhere.
+    was_raised = place or not is_end_of_process(error) or not assembly.ended_processes
+    if error and was_raised and ending.cause in ("exception", "exit"):
+        return error, place
+    says = ending.says.removeprefix("was ")
+    return f"{says}: {ending.detail}" if ending.detail else says, ""
+
+
+def writers_of_what_ended(assembly: Assembly) -> list[str]:
+    """Return the writers of the process whose end is asked for: the supervised one, else what began the execution.
+
+    One that ``obs run`` began writes as two, if it has a block of the execution's name. The one heard of last is first.
+    """
+    supervised = {record.pid for _, record in assembly.ended_processes}
+    own = [one for one in assembly.writers.values() if one.head is not None and one.head.process.pid in supervised]
+    if not own:
+        return [] if assembly.program is None else [assembly.program.name]
+    return [one.name for one in sorted(own, key=lambda one: (one.epoch + one.last, one.name), reverse=True)]
 
 
 # What is known
@@ -197,58 +233,69 @@ def _ends_in(store: Store, execution_id: str) -> list[tuple[Writer, records.Proc
     return around.ended_processes
 
 
+def _ended_by_itself(assembly: Assembly, end: records.ProcessEnded) -> bool:
+    """Tell whether an execution that failed did so before its process ended, which is not its own."""
+    return not assembly.ended_processes and (not signal_in(assembly.view.error) or not (end.signal or end.timeout))
+
+
 def _seen(at: int, end: records.ProcessEnded, lost: bool, error: str | None) -> Ending:
     memory = _memory_of(end)
-    evidence = [f"obs run saw it end at {format_moment(at)}: {_status(end)}."]
+    cause, says, detail = _judged(end, lost, error, memory)
+    return Ending(cause, True, says, detail, at, _told_of(at, end, "it"), memory)
+
+
+def _told_of(at: int, end: records.ProcessEnded, what: str) -> list[str]:
+    """Tell what ``obs run`` saw of a process, a sentence each."""
+    evidence = [f"obs run saw {what} end at {format_moment(at)}: {_status(end)}."]
     for when, name in end.passed_on:
         evidence.append(f"obs run passed on {name}, {format_duration(max(0, end.at - when))} before the end.")
+    for when, name in end.from_terminal:
+        before = format_duration(max(0, end.at - when))
+        evidence.append(f"The terminal sent {name} to the process group of obs run, {before} before the end.")
     if end.oom_kills:
         processes = "a process" if end.oom_kills == 1 else f"{end.oom_kills:,} processes"
         evidence.append(f"The kernel killed {processes} of its cgroup for memory while it ran.")
-    evidence.append(
-        f"It held at most {byte_size(end.max_rss)} of memory, and used {format_duration(end.user_time)} of CPU time"
-        f" and {format_duration(end.system_time)} of system time."
-    )
-    cause, says, detail = _judged(end, lost, error, memory)
-    return Ending(cause, True, says, detail, at, evidence, memory)
+    held = f"held at most {byte_size(end.max_rss)} of memory, and " if end.max_rss else ""
+    times = f"{format_duration(end.user_time)} of CPU time and {format_duration(end.system_time)} of system time"
+    evidence.append(f"It {held}used {times}.")
+    return evidence
 
 
 def _status(end: records.ProcessEnded) -> str:
     return f"ended by {end.signal}" if end.signal else f"exit code {end.code}"
 
 
-def _memory_of(end: records.ProcessEnded) -> Memory:
+def _memory_of(end: records.ProcessEnded) -> Memory | None:
     if end.memory_peak is not None and end.memory_limit is not None:
         return Memory(end.memory_peak, end.memory_limit, "the peak of its cgroup")
-    return Memory(end.max_rss, end.memory_limit, "the peak of its largest process")
+    return Memory(end.max_rss, end.memory_limit, "the peak of its largest process") if end.max_rss else None
 
 
-def _judged(end: records.ProcessEnded, lost: bool, error: str | None, memory: Memory) -> tuple[Cause, str, str]:
+def _judged(end: records.ProcessEnded, lost: bool, error: str | None, memory: Memory | None) -> tuple[Cause, str, str]:
     if end.timeout is not None:
         return "timed-out", f"had not ended after {format_duration(end.timeout)} and was ended by obs run", _status(end)
     if end.signal == "SIGKILL":
         if end.oom_kills:
-            size = f"{memory} were in use" if memory.limit is not None else ""
+            size = f"{memory} were in use" if memory is not None and memory.limit is not None else ""
             return "out-of-memory", "was killed by the kernel for its memory", size
-        told = next((f" after {name} had come" for _, name in end.passed_on), "")
+        told = next((f" after {name} had come" for _, name in sorted([*end.passed_on, *end.from_terminal])), "")
         return "killed", f"was killed by SIGKILL{told}", ""
     if end.signal in _CRASHES:
         return "crashed", "crashed", f"{_CRASHES[end.signal]} ({end.signal})"
+    if error is not None and is_exception(error) and (not end.signal or end.signal in records.ASKED_TO_END):
+        return "exception", "failed", error
     if end.signal:
         return ("terminated" if end.signal == "SIGTERM" else "signal"), f"was ended by {end.signal}", ""
-    if lost:
-        return "exit", f"ended with exit code {end.code}", "by os._exit or in C code, since Python noticed nothing"
-    if error is not None and not error.startswith("SystemExit"):
-        return "exception", "failed", error
-    return "exit", f"ended with exit code {end.code}", ""
+    by = "by os._exit or in C code, since Python noticed nothing" if lost else ""
+    return "exit", f"ended with exit code {end.code}", by
 
 
 def _recorded(error: str) -> Ending:
-    kind, _, message = error.partition(": ")
-    if kind == "SystemExit":
-        return Ending("exit", True, "ended by sys.exit", f"exit code {message}" if message.isdecimal() else message)
-    if kind == "Terminated":
-        return Ending("terminated", True, f"was ended by {message}")
+    if is_exit(error):
+        code = error.partition(": ")[2]
+        return Ending("exit", True, "ended by sys.exit", f"exit code {code}" if code.isdecimal() else code)
+    if by := signal_in(error):
+        return Ending("terminated" if by == "SIGTERM" else "signal", True, f"was ended by {error.partition(': ')[2]}")
     return Ending("exception", True, "failed", error)
 
 
@@ -257,11 +304,12 @@ def _left_word(fault: Fault, writer: Writer | None) -> Ending:
         evidence = [f"faulthandler wrote its stack at {format_moment(fault.at)}."]
         return Ending("crashed", True, "crashed", fault.fatal, fault.at, evidence)
     last = 0 if writer is None else writer.last + writer.epoch
-    if last - fault.at <= _AT_ONCE:
-        evidence = ["Nothing was heard of it after that, so it ended by SIGTERM."]
-        return Ending("terminated", False, "was ended by SIGTERM", at=fault.at, evidence=evidence)
-    says = f"did not end by SIGTERM and was gone {format_duration(last - fault.at)} later"
-    return Ending("killed", False, says, "probably killed by whoever had told it to end")
+    if last - fault.at <= AT_ONCE:
+        evidence = ["It gave no sign of life half a second after that or later, so it probably ended by SIGTERM."]
+        return Ending("terminated", False, "was probably ended by SIGTERM", at=fault.at, evidence=evidence)
+    says = f"did not end by SIGTERM and was last heard of {format_duration(last - fault.at)} later"
+    detail = "probably killed by whoever had told it to end, unless it ended itself (os._exit)"
+    return Ending("killed", False, says, detail)
 
 
 # What is concluded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING, Any, overload
+from typing import IO, TYPE_CHECKING, Any, overload
 
 from obs_core import clock
 from obs_core.assembly.assembly import Assembly
@@ -28,13 +28,15 @@ from obs_core.model import (
     ThreadStack,
 )
 from obs_core.reading.captures import add_decks
-from obs_core.recording.artifacts import storable_name
+from obs_core.reading.endings import ended_by
+from obs_core.reading.notebook import TaskList, shown_deck
 from obs_core.recording.outputs import restored
 from obs_core.report.bodies import extracted, raw_body
 from obs_core.store.base import Store
 from obs_core.store.content import blob_at
 from obs_core.store.paths import execution_path, report_path, shared_path
 from obs_core.text.missing import missing_from
+from obs_core.text.plain_values import storable_name
 from obs_core.values.registry import declared, load
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from obs_core.reading.metrics import Metric, MetricTable
     from obs_core.reading.why import Why
     from obs_core.trace.execution_span import ExecutionSpan
+    from obs_core.trace.explain import Ended
     from obs_core.trace.profile_changes import ProfileChange
     from obs_core.trace.resources import Resources
     from obs_core.values.curves import Curve, ProgressBar
@@ -66,8 +69,8 @@ def load_execution(execution_id: str = "last", store: Store | str | os.PathLike[
         ExecutionNotFoundError: No execution matches, or more than one does.
 
     Examples:
-        >>> load_execution("last").output("fit")
-        {'rmse': 17.3}
+        >>> load_execution("last").output("train")
+        {'rmse': 17.5}
     """
     place = opened(store)
     return Execution(place, find_execution(execution_id, place))
@@ -105,7 +108,7 @@ class Execution:
 
     @property
     def table(self) -> SpanTable:
-        """All its spans, as columns."""
+        """All its spans, in columns."""
         return self._assembly.table
 
     @property
@@ -121,7 +124,7 @@ class Execution:
 
     @property
     def missing(self) -> list[str]:
-        """What is known to be missing or damaged in its record and its log, a sentence each."""
+        """What is known to be missing or damaged in its record and its log, one sentence each."""
         self._look_at_log()
         return list(missing_from(self.view))
 
@@ -132,7 +135,7 @@ class Execution:
 
     @property
     def resources(self) -> Resources:
-        """What its processes used: CPU, memory, I/O, as far as that was sampled; of a task, see `resources_of`."""
+        """What its processes used: CPU, memory, I/O, as far as sampled. For one task, see `resources_of`."""
         return self.span.resources
 
     def resources_of(self, task: TaskView) -> Resources:
@@ -153,11 +156,11 @@ class Execution:
 
     @property
     def profile(self) -> list[SeenStack]:
-        """The stacks that a sampling profiler saw, and how often; empty where none ran."""
+        """The stacks that a sampling profiler saw, and how often; empty if none ran."""
         return list(self._assembly.sampled.seen_stacks())
 
     def profile_changes(self, earlier: Execution) -> list[ProfileChange]:
-        """Tell which functions became slower and faster since another execution; both have a CPU profile.
+        """Return which functions became slower and faster since another execution; both need a CPU profile.
 
         Args:
             earlier: The execution to compare with.
@@ -166,8 +169,9 @@ class Execution:
             All functions that used the CPU, by how much they themselves changed.
 
         Examples:
-            >>> change = load_execution("last").profile_changes(load_execution("20260101"))[0]
-            >>> print(change.function, change.before, change.after)
+            >>> before = load_execution("20260101")  # doctest: +SKIP
+            >>> change = load_execution("last").profile_changes(before)[0]  # doctest: +SKIP
+            >>> print(change.function, change.before, change.after)  # doctest: +SKIP
             parse 1.21 4.75
         """
         from obs_core.trace.profile_changes import profile_changes
@@ -175,7 +179,7 @@ class Execution:
         return profile_changes(earlier.profile, self.profile)
 
     @functools.cached_property
-    def tasks(self) -> list[TaskView]:
+    def tasks(self) -> TaskList:
         """Its tasks in the order in which they began, with their decks and links.
 
         Decks are drawn when they are looked at; those that a killed process left unmade then come of its captures.
@@ -184,7 +188,7 @@ class Execution:
         for task in found:
             task.decks = DecksWhenRead(functools.partial(self._decks_of, task))
             task.said = LogWhenRead(functools.partial(read_log, self.store, self.id, tasks=(task.id,)))
-        return found
+        return TaskList(found)
 
     def task(self, name: str) -> TaskView:
         """Return the last call of a task.
@@ -195,7 +199,8 @@ class Execution:
         Raises:
             KeyError: No task of this name was called.
         """
-        found = [one for one in self.tasks if one.name == name]
+        wanted = storable_name(name)
+        found = [one for one in self.tasks if one.name == wanted]
         if not found:
             names = ", ".join(sorted({repr(one.name) for one in self.tasks}))
             there = f"there are: {names}" if names else "it called no task"
@@ -218,12 +223,12 @@ class Execution:
 
         Examples:
             >>> [line.text for line in load_execution("last").log(level="warning")]
-            ['UserWarning: 3 airports have no coordinates']
+            ['the delay of 1 flight is missing']
         """
         return read_log(self.store, self.id, level=level, grep=grep, since=since, last=last)
 
     def output(self, task: str, attempt: int | None = None) -> Any:
-        """Return what a task returned, in its last call that was kept.
+        """Return the result of a task, from its last call that was kept.
 
         Args:
             task: The task's name.
@@ -233,16 +238,16 @@ class Execution:
             KeyError: No such task was called, or its output was not kept: it failed, or no transformer knows
                 its type.
         """
-        kept = self._assembly.outputs
+        kept, task = self._assembly.outputs, storable_name(task)
         called = [one for one in self._assembly.tasks if one.name == task and attempt in (None, one.attempt)]
         calls = [one for one in called if one.id in kept]
         if not calls:
             self.task(task)
-            raise KeyError(f"no output of task {task!r} is kept: it returned none, or no transformer knows its type")
+            raise KeyError(f"no output of task {task!r} is kept: it did not return, or no transformer knows its type")
         return restored(self.store, kept[calls[-1].id])
 
     def artifact(self, task: str, name: str) -> Any:
-        """Return what a task kept under a name, in its last call that kept it.
+        """Return what a task kept under a name, from the last call that kept it.
 
         Args:
             task: The task's name.
@@ -251,7 +256,7 @@ class Execution:
         Raises:
             KeyError: No such task was called, or it kept nothing of this name.
         """
-        name, kept = storable_name(name), self._assembly.artifacts
+        name, task, kept = storable_name(name), storable_name(task), self._assembly.artifacts
         found = [kept[one.id] for one in self._assembly.tasks if one.name == task and name in kept.get(one.id, ())]
         if not found:
             self.task(task)
@@ -275,47 +280,51 @@ class Execution:
     def metrics(self, name: str, task: str | None = ...) -> Metric: ...
 
     def metrics(self, name: str | None = None, task: str | None = None) -> Metric | MetricTable:
-        """Return what `log_metric` recorded, of a task that was killed too.
+        """Return what `log_metric` recorded, even if the task was killed.
 
         Args:
             name: Which metric. Default: all of them, as one table.
             task: Only what tasks of this name logged. Default: all tasks, in the order of time.
 
         Raises:
-            KeyError: No such metric was logged.
+            KeyError: No such metric was logged, or no such task was called.
 
         Examples:
-            >>> load_execution("last").metrics("loss").to_pandas()
-               step                                time  value
-            0     0 2026-11-28 18:13:03.120000000+00:00   0.12
+            >>> losses = load_execution("last").metrics("loss").to_pandas()
+            >>> losses["value"].tolist()
+            [1.0, 0.5, 0.25]
         """
         from obs_core.reading.metrics import MetricTable, read, told_names
 
         names = {one.id: one.name for one in self._assembly.tasks}
+        task = None if task is None else storable_name(task)
         logged = [
             metric
             for of_task, metrics in self._assembly.metrics.metrics.items()
             for metric in metrics.values()
             if task is None or names.get(of_task) == task
         ]
+        if task is not None and not logged:
+            self.task(task)
         if name is None:
             return MetricTable(logged, names)
-        found = [metric for metric in logged if metric.name == name]
+        wanted = storable_name(name)
+        found = [metric for metric in logged if metric.name == wanted]
         if not found:
             raise KeyError(f"no metric {name!r} in execution {self.id}; {told_names(name, logged)}")
-        whole = CollectedMetric("", name, found[0].whole, parts=[part for metric in found for part in metric.parts])
+        whole = CollectedMetric("", name, found[0].outlined, parts=[part for metric in found for part in metric.parts])
         return read(whole, in_order=len(found) > 1)
 
     def progress_of(self, task: TaskView) -> list[ProgressBar]:
-        """Return how far the loops of a task are, or were when it ended.
+        """Return how far the loops of a task have come, or had come when it ended.
 
         Args:
             task: One of `tasks`.
         """
-        return self._assembly.metrics.bars_of(task.id, task.status == "running", clock.epoch())
+        return self._assembly.metrics.bars_of(task.id, task.status, clock.epoch())
 
     def curves_of(self, task: TaskView, most: int = 2_000) -> list[Curve]:
-        """Return the metrics of a task as they are drawn: each with its last value and few enough points.
+        """Return the metrics of a task as charts draw them: each with its last value and few enough points.
 
         Args:
             task: One of `tasks`.
@@ -324,7 +333,7 @@ class Execution:
         return [metric.curve(most) for metric in self._assembly.metrics.metrics.get(task.id, {}).values()]
 
     def params(self, task: str | None = None) -> dict[str, Any]:
-        """Return what `log_params` recorded; of one name the value that was logged last.
+        """Return what `log_params` recorded: for each name, the value that was logged last.
 
         Args:
             task: Only what tasks of this name logged. Default: all tasks.
@@ -337,10 +346,10 @@ class Execution:
         return found
 
     def why(self) -> Why:
-        """Tell why it ended as it did: cause, place, memory, what was open, and what differs from the last good run.
+        """Say why it ended as it did: cause, place, memory, what was open, and what differs from the last good run.
 
         Examples:
-            >>> load_execution("last").why().paragraph
+            >>> load_execution("last").why().paragraph  # doctest: +SKIP
             'fit of train failed: ValueError: no such airport. It was raised at train.py:41.'
         """
         from obs_core.reading.why import why
@@ -348,7 +357,7 @@ class Execution:
         return why(self.store, self._assembly)
 
     def changes(self, other: Execution | str | None = None) -> Changes:
-        """Tell what changed between another execution and this one, the most telling first.
+        """Return what changed between another execution and this one, the most telling first.
 
         Times and metrics are told apart from noise by up to 20 earlier good executions of the same name.
 
@@ -364,8 +373,9 @@ class Execution:
 
         Examples:
             >>> print(load_execution("last").changes())
-            train 20261128-214227-040522-ztn6qa (failed, 562 ms), compared with the last good run: ...
-            >>> load_execution("last").changes("7mva").to_markdown()
+            flights ... (succeeded, ...), compared with the last good run:
+            ...
+            >>> table = load_execution("last").changes().to_markdown()
         """
         from obs_core.reading.changes.comparing import compare
         from obs_core.reading.changes.reading import read_side
@@ -437,7 +447,7 @@ class Execution:
         return self.store.address(path)
 
     def __repr__(self) -> str:
-        return f"<Execution {self.name!r} {self.id} {self.status}>"
+        return f"<Execution {self.name[:120]!r} {self.id} {self.status}>"
 
     def _repr_html_(self) -> str:
         """Show it in a notebook: how it stands, its tasks, and where the time went. It needs no script and no style."""
@@ -446,10 +456,23 @@ class Execution:
         from obs_core.reading.notebook import shown
 
         trace = io.StringIO()
-        self.span.explain(trace)
+        self._explain(trace)
         said = self.log(level="warning")
         errors = sum(line.severity >= _ERROR for line in said)
-        return shown(self.view, self.tasks, trace.getvalue(), len(said) - errors, errors)
+        metrics = self.metrics()
+        measured = metrics._repr_html_() if metrics else ""
+        return shown(self.view, self.tasks, trace.getvalue(), len(said) - errors, errors, measured, self._ended.says)
+
+    def _explain(self, stream: IO[str], depth: int | None = None, absolute: bool = False) -> None:
+        """Print where its time went, as its trace does, and how it ended: the spans alone do not tell that."""
+        self.span._explain(stream, depth, absolute, self._ended)
+
+    @functools.cached_property
+    def _ended(self) -> Ended:
+        """By what it ended that did not end well."""
+        from obs_core.trace.explain import Ended
+
+        return Ended(*ended_by(self.store, self._assembly)) if self.status in ("failed", "lost") else Ended()
 
     @functools.cached_property
     def _assembly(self) -> Assembly:
@@ -462,7 +485,10 @@ class Execution:
                 add_decks(decks, capture)
         for name, html in self.sampled_decks(task):
             add_sampled_deck(decks, name, extracted(html))
-        return [*decks, *self._log_decks_of(task.id)]
+        decks = [*decks, *self._log_decks_of(task.id)]
+        for deck in decks:
+            deck.draw = functools.partial(shown_deck, self.shared_body)
+        return decks
 
     def _warnings_and_errors(self) -> dict[int, tuple[int, int]]:
         """Count the warnings and errors that were logged in each span, by its row."""
@@ -504,7 +530,7 @@ class Execution:
         return [own, *tasks]
 
     def sampled_decks(self, task: TaskView | None = None) -> list[tuple[str, str]]:
-        """Let packages draw what was sampled: names of tabs, and their HTML.
+        """Let packages draw the samples: names of tabs, and their HTML.
 
         Args:
             task: Of which task. Default: of all of it, as for the overview.
@@ -513,7 +539,7 @@ class Execution:
             return []
         drawn: list[tuple[str, str]] = []
         for point in declared("obs.record_decks"):
-            with guarded(f"drawing what was sampled ({point.name})"):
+            with guarded(f"drawing the samples of {point.name}"):
                 drawn += load(point)(self, task)
         return drawn
 

@@ -92,9 +92,10 @@ def _parsed(writer: str, at: int, text: str) -> Fault:
 
 
 def innermost_own(stack: list[Frame]) -> Frame | None:
-    """Return the innermost call of the user's own code; of any file if there is none, None of no calls."""
+    """Return the innermost call of the user's own code, else of any file but obs's; None if there is none."""
+    others = without_obs(stack)
     for wanted in (is_own_code, lambda file: not file.startswith("<")):
-        for frame in stack:
+        for frame in others:
             if wanted(frame.file):
                 return frame
     return None

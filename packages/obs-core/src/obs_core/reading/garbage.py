@@ -11,11 +11,13 @@ from obs_core import clock
 from obs_core.assembly.loading import opened
 from obs_core.assembly.summary import read_summary
 from obs_core.failsafe import warn
+from obs_core.journal import records
+from obs_core.journal.batches import is_checked, sound
 from obs_core.journal.liveness import silence_of
-from obs_core.journal.reader import segment_names
+from obs_core.journal.reader import decode, segment_names
 from obs_core.model import ExecutionView
 from obs_core.recording.artifacts import execution_pointed_to
-from obs_core.store import Store
+from obs_core.store import Store, StoreError
 from obs_core.store.packing import inflated
 from obs_core.store.paths import EXECUTIONS, LATEST, PINS, SHARED, execution_path, pin_path
 from obs_core.text.durations import parse_age
@@ -227,14 +229,23 @@ def _references(store: Store, execution_id: str) -> set[str]:
     """Return the shared content that an execution needs.
 
     Raises:
-        OSError: It cannot be read, so nobody knows: nothing shared may be removed.
+        OSError: It cannot be read, or not all of it, so nobody knows: nothing shared may be removed.
     """
     found: set[str] = set()
     for path in segment_names(store, execution_id):
         content = store.get(path)
-        lines = inflated(content)[0] if path.endswith(".gz") else content
+        lines, unused = inflated(content) if path.endswith(".gz") else (content, 0)
+        if unused or not _is_whole(lines):
+            raise StoreError(f"a part of {path!r} is damaged")
         found.update(digest.decode() for digest in _REFERENCES.findall(lines))
     return found
+
+
+def _is_whole(lines: bytes) -> bool:
+    """Tell whether nothing of a segment is damaged: a damaged part may name what nothing else names."""
+    if is_checked(lines):
+        return sound(lines) == lines
+    return bool(lines) and not any(isinstance(record, records.Torn) for record in decode(lines))
 
 
 def _remove(store: Store, path: str, swept: Swept, dry_run: bool) -> None:

@@ -5,18 +5,31 @@ from __future__ import annotations
 import functools
 import html.parser
 import re
+from collections.abc import Iterable
 
 from msgspec import Struct, field
 
 from obs_core.assembly.assembly import Assembly
-from obs_core.assembly.drawing import read_deck_blob
+from obs_core.assembly.deck_files import DeckFiles
+from obs_core.assembly.decks import CollectedDeck
 from obs_core.journal.records import DeckBlob
-from obs_core.store.base import Store
+from obs_core.report.arguments import INPUT
 
-__all__ = ["Argument", "arguments_of", "kept_apart", "plain_text", "text_of_item", "without_pages"]
+__all__ = [
+    "Argument",
+    "arguments_in",
+    "arguments_of",
+    "kept_apart",
+    "plain_text",
+    "text_of_item",
+    "without_pages",
+]
 
 _LONGEST = 200
 _LONGEST_READ = 64 * _LONGEST
+_MOST_READ = 100
+"""Parts of an argument that are read: a value is drawn as one or a few."""
+
 _HEADING = '<h3 class="obs-argument">'
 _BESIDE = re.compile(
     r"(?=<(?:small|sup|button|th|td)\b)|(?:(?<=</span>)|(?<=</label>)|(?<=</[bq]>))(?=<[a-z])", re.IGNORECASE
@@ -47,21 +60,21 @@ class Argument(Struct):
             _ADDRESS.sub("0x", item) if isinstance(item, str) else item.path.rpartition("/")[2] for item in self.items
         )
 
-    def text(self, store: Store) -> str:
+    def text(self, files: DeckFiles) -> str:
         """Return how it reads, in one line; of a table its kind and size.
 
         Args:
-            store: Where its files are.
+            files: Reads those of its execution.
         """
-        return " ".join(text_of_item(store, item) for item in self.items).strip()[:_LONGEST]
+        return " ".join(text_of_item(files, item) for item in self.items[:_MOST_READ]).strip()[:_LONGEST]
 
-    def whole_text(self, store: Store) -> str:
+    def whole_text(self, files: DeckFiles) -> str:
         """Return how it reads with the cells of tables, each row on a line, as far as they are looked at.
 
         Args:
-            store: Where its files are.
+            files: Reads those of its execution.
         """
-        rows = (row for item in self.items for row in _html_of(store, item)[:_LONGEST_READ].split("</tr>"))
+        rows = (row for item in self.items[:_MOST_READ] for row in _html_of(files, item)[:_LONGEST_READ].split("</tr>"))
         return "\n".join(plain_text(kept_apart(row)) for row in rows)
 
 
@@ -72,7 +85,16 @@ def arguments_of(assembly: Assembly, task_id: str) -> list[Argument]:
         assembly: Its execution.
         task_id: Its id.
     """
-    deck = next((one for one in assembly.decks.get(task_id, ()) if one.name == "Input"), None)
+    return arguments_in(assembly.decks.get(task_id, ()))
+
+
+def arguments_in(decks: Iterable[CollectedDeck]) -> list[Argument]:
+    """Return a task's arguments; none if it has no Input deck.
+
+    Args:
+        decks: Those of the task.
+    """
+    deck = next((one for one in decks if one.name == INPUT), None)
     found: list[Argument] = []
     for item in sorted(deck.items, key=lambda item: item.at) if deck is not None else ():
         if isinstance(item.content, str) and item.content.startswith(_HEADING):
@@ -87,20 +109,20 @@ def _name_in(heading: str) -> str:
     return plain_text(heading)
 
 
-def text_of_item(store: Store, content: str | DeckBlob) -> str:
+def text_of_item(files: DeckFiles, content: str | DeckBlob) -> str:
     """Return how an item of a deck reads, in one line.
 
     Args:
-        store: Where its file is.
+        files: Reads those of its execution.
         content: The item.
     """
-    text = _html_of(store, content)[:_LONGEST_READ]
+    text = _html_of(files, content)[:_LONGEST_READ]
     # What stands before a table tells its kind and size; its cells, one after another, tell nothing.
     return plain_text(text.partition("<table")[0]) or plain_text(text)
 
 
-def _html_of(store: Store, content: str | DeckBlob) -> str:
-    return without_pages(content if isinstance(content, str) else read_deck_blob(store, content.path))
+def _html_of(files: DeckFiles, content: str | DeckBlob) -> str:
+    return without_pages(content if isinstance(content, str) else files.html_of(content))
 
 
 def without_pages(html: str) -> str:

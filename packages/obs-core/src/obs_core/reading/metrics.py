@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from obs_core.assembly.metrics import CollectedMetric
+from obs_core.text.html_tables import cell_text, table
+from obs_core.text.numbers import plural
+from obs_core.values.curve_pictures import curve_picture
+from obs_core.values.curves import written
 
 if TYPE_CHECKING:
     import pandas
@@ -33,8 +37,8 @@ class Metric(Struct):
     Examples:
         >>> loss = load_execution("last").metrics("loss")
         >>> loss.value[-1]
-        0.12
-        >>> loss.to_pandas().plot(x="step", y="value")
+        0.25
+        >>> frame = loss.to_pandas()
     """
 
     name: str
@@ -74,6 +78,14 @@ class Metric(Struct):
     def __repr__(self) -> str:
         last = f", last {self.value[-1]:.6g}" if self.value else ""
         return f"<Metric {self.name!r}: {len(self):,} points{last}>"
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: its curve, as a picture, and in a line what its values are."""
+        if not self.value:
+            return f"<p><b>{cell_text(self.name, 120)}</b> has no points</p>"
+        told = f"{plural(len(self), 'point')}, last {written(self.value[-1])}"
+        picture = curve_picture(self.name, self.step, self.value)
+        return f"<p><b>{cell_text(self.name, 120)}</b> {told}</p>{picture}"
 
 
 class MetricTable(Sequence[Metric]):
@@ -144,7 +156,29 @@ class MetricTable(Sequence[Metric]):
         return task, name, all_points
 
     def __repr__(self) -> str:
-        return f"<MetricTable: {', '.join(repr(name) for name in self.names[:20]) or 'no metrics'}>"
+        names = self.names
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        return f"<MetricTable: {', '.join(map(repr, names[:_NAMED])) or 'no metrics'}{more}>"
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: a row for each metric, with a picture of its curve."""
+        if not self._collected:
+            return "<p>No metric was logged.</p>"
+        more = len(self) - _NAMED
+        rest = f"<p>and {plural(more, 'more metric')}</p>" if more > 0 else ""
+        rows = map(self._row, self._collected[:_NAMED])
+        return table(("Task", "Metric", *_NUMBERS, "Curve"), rows, numbers=_NUMBERS) + rest
+
+    def _row(self, collected: CollectedMetric) -> Sequence[str]:
+        curve = collected.curve(_DRAWN)
+        picture = curve_picture(curve.name, curve.columns.steps, curve.columns.values, width=120, height=24)
+        numbers = map(written, (curve.last, curve.low, curve.high))
+        return (self._names.get(collected.task, ""), curve.name, f"{curve.count:,}", *numbers, picture)
+
+
+_NUMBERS = ("Points", "Last", "Least", "Greatest")
+_DRAWN = 250
+"""Points of a curve in a table."""
 
 
 def read(collected: CollectedMetric, *, in_order: bool = False) -> Metric:
@@ -191,4 +225,4 @@ def told_names(wanted: str, metrics: Sequence[CollectedMetric]) -> str:
 
 
 _NAMED = 20
-"""Names of metrics that an error lists."""
+"""Names of metrics that an error lists, and metrics that a notebook shows."""

@@ -6,15 +6,16 @@ import itertools
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from obs_core import clock
-from obs_core.model import ExecutionView, Status
+from obs_core.model import STATUSES, ExecutionView, Status
+from obs_core.outcomes import OUTCOMES, Outcome
 from obs_core.reading.listing import list_executions
-from obs_core.reading.notebook import LEFT
 from obs_core.store import Store
-from obs_core.text.durations import format_duration, format_moment, parse_age
+from obs_core.text.durations import format_moment, format_took, parse_age
+from obs_core.text.html_tables import table
+from obs_core.text.numbers import plural
 
 if TYPE_CHECKING:
     import pandas
@@ -31,6 +32,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = 10
 """Rows of its representation."""
 
+_LONGEST_NAME = 120
+
 
 def executions(
     store: Store | str | os.PathLike[str] | None = None,
@@ -39,7 +42,7 @@ def executions(
     status: Status | Collection[Status] | None = None,
     tags: Mapping[str, str] | None = None,
     since: datetime | timedelta | str | None = None,
-    verdict: str | None = None,
+    verdict: Outcome | Literal["none"] | None = None,
 ) -> ExecutionTable:
     """Return the executions of a store, newest first, as a lazy table: only the rows that you look at are read.
 
@@ -50,19 +53,33 @@ def executions(
         tags: Only those with these tags.
         since: Only those that began after this moment (an aware datetime), or at most this long ago: a timedelta, or
             text such as ``"7d"`` with the units s, m, h, d and w.
-        verdict: Only those with this worst verdict: ``"failed"``, ``"warned"`` or ``"passed"``.
+        verdict: Only those with this worst verdict: ``"failed"``, ``"warned"`` or ``"passed"``; ``"none"``: nothing was
+            checked.
 
     Raises:
-        ValueError: `since` is a datetime without a zone, or a text that is not an age.
+        StoreError: `store` is a folder that is not there.
+        ValueError: There is no such status or verdict; `since` is a datetime without a zone, or a text that is not an
+            age.
 
     Examples:
-        >>> executions(name="flights")[0].status
-        'succeeded'
-        >>> executions(status=["failed", "lost"], since="7d").to_pandas().groupby("name").duration.median()
+        >>> last = load_execution("last")
+        >>> executions(name="flights")[0].id == last.id
+        True
+        >>> frame = executions(status=["failed", "lost"], since="7d").to_pandas()
     """
     chosen = {status} if isinstance(status, str) else None if status is None else set(status)
+    for one in chosen or ():
+        _check("status", one, STATUSES)
+    if verdict is not None:
+        _check("verdict", verdict, (*OUTCOMES, "none"))
     begin = None if since is None else _moment(since)
     return ExecutionTable(store, name=name, statuses=chosen, tags=tags or {}, begin=begin, verdict=verdict)
+
+
+def _check(name: str, given: object, known: Collection[str]) -> None:
+    if given not in known:
+        *others, last = map(repr, known)
+        raise ValueError(f"{name}={given!r} is none of {', '.join(others)} and {last}")
 
 
 def _moment(since: datetime | timedelta | str) -> int:
@@ -81,7 +98,7 @@ class ExecutionTable(Sequence[ExecutionView]):
 
     Get it from `executions`. As a frame it has the columns ``id``, ``name``, ``status``, ``started`` (UTC),
     ``duration`` (seconds), ``error``, ``host``, ``user``, ``command``, ``git_commit``, ``verdict`` (what the checks
-    found at worst), and one ``tag:NAME`` for each tag.
+    found at worst), one ``tag:NAME`` for each tag, and one ``metric:NAME`` for each metric, its last value.
     """
 
     def __init__(
@@ -118,6 +135,8 @@ class ExecutionTable(Sequence[ExecutionView]):
             self._read_to(None if None in ends[1:] or any((end or 0) < 0 for end in ends) else max(index.stop, 0))
         else:
             self._read_to(index + 1 if index >= 0 else None)
+            if not -len(self._read) <= index < len(self._read):
+                raise IndexError(f"no row {index} in a table of {plural(len(self._read), 'execution')}")
         return self._read[index]
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -132,36 +151,44 @@ class ExecutionTable(Sequence[ExecutionView]):
         """Return all of it as a frame, ``started`` as nanoseconds in UTC; needs polars."""
         import polars
 
-        text = dict.fromkeys((name for name in self._columns() if name not in ("started", "duration")), polars.String)
-        schema = {**text, "started": polars.Int64, "duration": polars.Float64}
-        frame = polars.DataFrame(self._columns(), schema_overrides=schema)
+        columns = self._columns()
+        kinds = {int: polars.Int64, float: polars.Float64, str: polars.String}
+        frame = polars.DataFrame(columns, schema_overrides={name: kinds[_kind_of(name)] for name in columns})
         return frame.with_columns(polars.col("started").cast(polars.Datetime("ns", "UTC")))
 
     def to_arrow(self) -> pyarrow.Table:
         """Return all of it as a table, ``started`` as ``timestamp[ns, UTC]``; needs pyarrow."""
         import pyarrow
 
-        kinds = {"started": pyarrow.timestamp("ns", "UTC"), "duration": pyarrow.float64()}
+        kinds = {int: pyarrow.timestamp("ns", "UTC"), float: pyarrow.float64(), str: pyarrow.string()}
         columns = self._columns().items()
-        return pyarrow.table({name: pyarrow.array(all_, kinds.get(name, pyarrow.string())) for name, all_ in columns})
+        return pyarrow.table({name: pyarrow.array(all_, kinds[_kind_of(name)]) for name, all_ in columns})
 
     def __repr__(self) -> str:
         first = self[:_SHOWN]
         lines = [
-            f"{view.id}  {view.status:<9}  {format_duration(view.duration):>9}  {view.name[:60]!r}" for view in first
+            f"{view.id}  {view.status:<9}  {format_took(view.duration, view.status):>11}  {view.name[:60]!r}"
+            for view in first
         ]
         more = ["..."] if self._read_to(_SHOWN + 1) else []
         return "\n".join([f"<ExecutionTable, newest first{'' if first else ': empty'}>", *lines, *more])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th {LEFT}>{title}</th>" for title in ("Name", "Status", "Started", "Duration"))
-        rows = "".join(
-            f"<tr><td {LEFT}>{escape(view.name[:120])}</td><td {LEFT}>{view.status}</td>"
-            f"<td {LEFT}>{format_moment(view.started)}</td><td {LEFT}>{format_duration(view.duration)}</td></tr>"
-            for view in self[:_SHOWN]
-        )
+        first = self[:_SHOWN]
+        if not first:
+            return "<p>No execution matches.</p>"
+        rows = [
+            (
+                view.name[:_LONGEST_NAME],
+                view.status,
+                view.verdicts.outcome,
+                format_moment(view.started),
+                format_took(view.duration, view.status),
+            )
+            for view in first
+        ]
         more = "<p>Older ones are read when you ask for them.</p>" if self._read_to(_SHOWN + 1) else ""
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+        return table(("Name", "Status", "Checks", "Started", "Duration"), rows) + more
 
     def _read_to(self, count: int | None) -> bool:
         """Read up to so many, or all; tell whether there are as many."""
@@ -176,7 +203,7 @@ class ExecutionTable(Sequence[ExecutionView]):
         return (
             self._name in (None, view.name)
             and (self._statuses is None or view.status in self._statuses)
-            and self._verdict in (None, view.verdicts.outcome)
+            and self._verdict in (None, view.verdicts.outcome or "none")
             and all(view.tags.get(name) == value for name, value in self._tags.items())
         )
 
@@ -187,4 +214,13 @@ class ExecutionTable(Sequence[ExecutionView]):
         columns["duration"] = [nanoseconds / 1e9 for nanoseconds in columns["duration"]]
         for tag in dict.fromkeys(tag for view in views for tag in view.tags):
             columns[f"tag:{tag}"] = [view.tags.get(tag) for view in views]
+        for metric in dict.fromkeys(metric for view in views for metric in view.metrics):
+            columns[f"metric:{metric}"] = [view.metrics.get(metric, (None,))[0] for view in views]
         return columns
+
+
+def _kind_of(column: str) -> type:
+    """Return of what type a column of the table is."""
+    if column == "started":
+        return int
+    return float if column == "duration" or column.startswith("metric:") else str

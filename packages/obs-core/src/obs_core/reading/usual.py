@@ -30,6 +30,12 @@ _WIDER_OF_FEW = 4.0
 
 _FEWEST_INTERVALS = 6
 _REGULAR = 0.2
+_SHORTEST = 60 * 10**9
+"""Nanoseconds between runs that cron and its like begin at least."""
+
+_AT_ONCE = 0.02
+"""Which part of an interval lies at most between the end of a run and the beginning of the next one in a loop."""
+
 _DAY = 86_400 * 10**9
 
 
@@ -106,13 +112,15 @@ class Rhythm(Struct, frozen=True):
     late_after: int
 
 
-def rhythm(starts: Sequence[int]) -> Rhythm | None:
+def rhythm(starts: Sequence[int], durations: Sequence[int] = ()) -> Rhythm | None:
     """Tell when a pipeline usually runs, from when its runs began.
 
-    A pipeline that runs once a day, but not on each day of the week, is expected on its days only.
+    A pipeline that runs once a day, but not on each day of the week, is expected on its days only. Calls in a loop are
+    no rhythm: they begin more often than schedulers begin anything, or each as soon as the one before has ended.
 
     Args:
         starts: Nanoseconds since the epoch, the newest last.
+        durations: How long each took, in nanoseconds. Default: that is not looked at.
 
     Returns:
         None if there are too few runs, or they follow no rhythm.
@@ -121,8 +129,12 @@ def rhythm(starts: Sequence[int]) -> Rhythm | None:
     if len(intervals) < _FEWEST_INTERVALS:
         return None
     every = statistics.median(intervals)
+    pauses = [interval - took for interval, took in zip(intervals, durations, strict=False)]
+    at_once = sum(0 <= pause <= _AT_ONCE * every for pause in pauses)
+    if every < _SHORTEST * (1 - _REGULAR) or at_once > len(intervals) / 2:
+        return None
     near = sum(abs(interval - every) <= _REGULAR * every for interval in intervals)
-    if every <= 0 or near < 0.6 * len(intervals):
+    if near < 0.6 * len(intervals):
         return None
     expected = starts[-1] + int(every)
     if abs(every - _DAY) <= _REGULAR * _DAY:

@@ -16,12 +16,13 @@ from obs_core.store.base import Store
 from obs_core.store.content import digest_of
 from obs_core.store.paths import latest_path
 from obs_core.text.masking import mask_value
+from obs_core.text.plain_values import storable_name
 from obs_core.transformers import find_transformer
 
 if TYPE_CHECKING:
     from obs_core.recording.run import TaskState
 
-__all__ = ["Kept", "execution_pointed_to", "keep", "last", "point_to", "storable_name"]
+__all__ = ["Kept", "execution_pointed_to", "keep", "last", "point_to"]
 
 
 class Kept:
@@ -114,11 +115,6 @@ def point_to(task: TaskState) -> None:
     for name, artifact in task.artifacts.items():
         pointer = _Pointer(task.run.id, task.global_ref(), clock.epoch(), artifact)
         task.journal.put(_place(task, name), mask_value(msgspec.json.encode(pointer)))
-
-
-def storable_name(name: str) -> str:
-    """Write halves of surrogate pairs, which no record takes, in escapes: a file's name may have them."""
-    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode()
 
 
 def _place(task: TaskState, name: str) -> str:

@@ -44,10 +44,11 @@ def check(name: str, passed: object, detail: object = "", *, severity: Literal["
         Whether it passed.
 
     Examples:
-        >>> check("rows > 0", len(flights) > 0, f"{len(flights):,} rows")
+        >>> delays = [3.0, None, 12.0]
+        >>> check("rows > 0", len(delays) > 0, f"{len(delays):,} rows")
         True
-        >>> if not check("delays are known", missing < 0.05, f"{missing:.1%} missing", severity="warn"):
-        ...     flights = flights.dropna()
+        >>> if not check("delays are known", None not in delays, severity="warn"):
+        ...     delays = [delay for delay in delays if delay is not None]
     """
     try:
         has_passed, found = _asked(passed), detail if isinstance(detail, str) else bounded_repr(detail, _LONGEST_DETAIL)
@@ -63,7 +64,7 @@ def check(name: str, passed: object, detail: object = "", *, severity: Literal["
         let_pass(error)
         if strict():
             raise
-        warn(f"obs failed at recording a check: {describe_error(error)}")
+        warn(f"obs failed while recording a check: {describe_error(error)}")
     return has_passed
 
 

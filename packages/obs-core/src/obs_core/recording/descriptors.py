@@ -12,25 +12,33 @@ written before is passed on first.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import io
 import os
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
+from obs_core.background import Background
 from obs_core.failsafe import guarded
+from obs_core.files import make_folder
 from obs_core.interruptions import ignoring, let_pass
 from obs_core.journal import abrupt_ends
 from obs_core.journal.log_files import RAW
-from obs_core.locks import new_rlock
-from obs_core.recording.run import TaskState
+from obs_core.locks import new_rlock, take
+from obs_core.quiet_handlers import undisturbed
+from obs_core.recording import sigterm
+from obs_core.recording.run import ALL, TaskState
 from obs_core.recording.scope import active
 from obs_core.store.descriptors import NO_LINK, file_id, moved_up
 from obs_core.store.paths import logs_path
 from obs_core.text.masking import masks_anything
+from obs_core.text.redrawn import RedrawnLines
 
-__all__ = ["begin", "end", "pass_on"]
+__all__ = ["begin", "divide", "end", "pass_on"]
 
 _PAUSE_AFTER_OUTPUT, _LONGEST_PAUSE = 0.01, 0.1
 _CHUNK = 256 * 1024
@@ -59,7 +67,7 @@ def begin(task: TaskState) -> None:
                 raise
             _keeping = made
         else:
-            _keeping.pass_on()
+            _keeping.pass_on(last=True, without=task)
         _keeping.tasks.add(task)
         _keeping.mark()
 
@@ -70,23 +78,43 @@ def end(task: TaskState) -> None:
     with guarded("giving the descriptors 1 and 2 back"), _lock:
         if _keeping is None:
             return
-        _keeping.pass_on()
+        _keeping.ending = task
+        try:
+            _keeping.pass_on(last=True)
+        finally:
+            _keeping.ending = None
         _keeping.tasks.discard(task)
         if not _keeping.tasks:
-            ended, _keeping = _keeping, None
-            ended.restore()
+            _keeping.restore()
+            _keeping = None
         else:
-            _keeping.mark()
+            _keeping.mark(task)
+
+
+def divide(task: TaskState, ended: bool) -> None:
+    """Give what was written so far to who wrote it: a task begins, or has ended, of which that is not kept.
+
+    Args:
+        task: The task.
+        ended: Whether it has ended.
+    """
+    with guarded("sorting what is written to the descriptors 1 and 2"), _lock:
+        if _keeping is not None:
+            _keeping.pass_on(last=True, without=None if ended else task)
+            _keeping.mark(task if ended else None)
 
 
 def pass_on() -> None:
     """Pass on what others have written, before Python writes; if a thread is at it, wait for that, but not for long."""
     keeping = _keeping
-    if keeping is not None and keeping.has_more() and _lock.acquire(timeout=_LONGEST_PAUSE):
+    if keeping is not None and keeping.has_more():
+        taken: list[bool] = []
         try:
-            keeping.pass_on()
+            if take(_lock, taken, _LONGEST_PAUSE):
+                keeping.pass_on()
         finally:
-            _lock.release()
+            if True in taken:
+                _lock.release()
 
 
 class _Kept:
@@ -100,8 +128,15 @@ class _Kept:
         if remove:
             os.unlink(path)
         self.old: dict[int, int] = {}
+        self._opened = [self.file]
         self.read = 0
         self.rest = b""
+        self.lines = RedrawnLines()
+
+    def keep_old(self, number: int) -> None:
+        """Keep where a descriptor points at."""
+        self.old[number] = old = moved_up(os.dup(number))
+        self._opened.append(old)
 
     def is_at(self, number: int) -> bool:
         """Tell whether a descriptor still points at the file: the program may point it elsewhere, as daemons do."""
@@ -109,9 +144,9 @@ class _Kept:
         return found is not None and found == file_id(self.file)
 
     def close(self) -> None:
-        for descriptor in (self.file, *self.old.values()):
+        while self._opened:  # none is closed twice, whatever comes meanwhile: the number may be somebody else's by then
             with ignoring(OSError):
-                os.close(descriptor)
+                os.close(self._opened.pop())
         with ignoring(OSError):
             os.unlink(self.path)
 
@@ -125,8 +160,15 @@ class _Keeping:
 
     def __init__(self, task: TaskState) -> None:
         self.tasks: set[TaskState] = set()
+        self.ending: TaskState | None = None
+        """The one whose last lines are being read: an execution is not active any more by then."""
         self._run = task.run
-        self._stopped = threading.Event()
+        self._task = task
+        """The first of them. It stands for an execution that another process began, if that was carried here."""
+        self._stopped = False
+        self._wake = threading.Lock()  # held until then; an `Event` in which a handler raises stays locked
+        self._wake.acquire()
+        self._is_restored = False
         self._pid = os.getpid()
         self._masked = False
         self.kept: list[_Kept] = []
@@ -139,43 +181,50 @@ class _Keeping:
             descriptor, path = tempfile.mkstemp(prefix="obs-output-")
             os.close(descriptor)
             return path, True
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        make_folder(os.path.dirname(path))
         return path, False
 
     def redirect(self) -> None:
         """Let the descriptors point at files; first comes what may fail: descriptors may be used up, and threads."""
-        _flush_streams()
         same = os.path.samestat(os.fstat(1), os.fstat(2))
         for numbers in ((1, 2),) if same else ((1,), (2,)):
             kept = _Kept(numbers, *self._place(numbers))
             self.kept.append(kept)
             for number in numbers:
-                kept.old[number] = moved_up(os.dup(number))
-        threading.Thread(target=self._follow, name="obs-output", daemon=True).start()
+                kept.keep_old(number)
+        Background(self._follow, "obs-output").start()
         for kept in self.kept:
             for number, old in kept.old.items():
                 _move_stream(number, old)
                 os.dup2(kept.file, number)
+                _show_subprocesses(kept, number, old)
         abrupt_ends.precede(self._before_an_abrupt_end)
-        atexit.register(self.restore)
+        sigterm.first.append(pass_on)
+        atexit.register(self._restore_at_exit)
 
     def _before_an_abrupt_end(self, _is_certain: bool) -> None:
-        if os.getpid() == self._pid and not self._stopped.is_set():
+        if os.getpid() == self._pid and not self._stopped:
             self.pass_on()
             self._give_back()
 
     def restore(self) -> None:
         """Pass on what is left, and leave the descriptors as they were."""
-        if self._stopped.is_set() or os.getpid() != self._pid:
+        if self._is_restored or os.getpid() != self._pid:
             return
-        self._stopped.set()
-        atexit.unregister(self.restore)
+        self._stop()
+        atexit.unregister(self._restore_at_exit)
         abrupt_ends.no_longer_precede(self._before_an_abrupt_end)
-        _flush_streams()
+        with contextlib.suppress(ValueError):  # it failed before that
+            sigterm.first.remove(pass_on)
         self._give_back()
         self.pass_on(last=True)
         for kept in self.kept:
             kept.close()
+        self._is_restored = True  # last: what a timeout keeps from being done is done when this is called again
+
+    @undisturbed
+    def _restore_at_exit(self) -> None:
+        self.restore()
 
     def _give_back(self) -> None:
         for kept in self.kept:
@@ -183,10 +232,18 @@ class _Keeping:
                 _move_stream(old, number)
                 if kept.is_at(number):
                     os.dup2(old, number)
+        _show_as_they_are()
 
-    def mark(self) -> None:
-        """Say in the log where the process is, for who reads what it wrote last after a kill."""
-        self._run.log.mark("in", self._whose().own_ref())
+    def mark(self, without: TaskState | None = None) -> None:
+        """Say in the log where the process is, for who reads what it wrote last after a kill.
+
+        Args:
+            without: A task that it is in no longer.
+        """
+        task = self._whose(without)
+        if task is not None and task.run is not self._run:
+            task = self._run.root  # what is left after a kill is told of the first execution, beside whose log it is
+        self._run.log.mark("in", None if task is None else task.own_ref())
         self._mark_masked()
 
     def _mark_masked(self) -> None:
@@ -201,7 +258,13 @@ class _Keeping:
             let_pass(error)
             return False
 
-    def pass_on(self, last: bool = False) -> None:
+    def pass_on(self, last: bool = False, without: TaskState | None = None) -> None:
+        """Pass on what there is, and keep it.
+
+        Args:
+            last: Whether to keep the beginning of a line too: the rest comes from somebody else, or never.
+            without: A task in which none of it was written: it begins just now.
+        """
         with _lock:
             for kept in self.kept:
                 while chunk := _read(kept.file, start := kept.read):
@@ -214,11 +277,13 @@ class _Keeping:
                     if _size(kept.file) - kept.read > _MOST_BEHIND:
                         self._skip(kept, chunk)
                     else:
-                        self._keep(kept, chunk)
+                        self._keep(kept, chunk, without)
                 if last and kept.rest:
-                    self._keep(kept, b"\n")
+                    self._keep(kept, b"\n", without)
+                if last and (drawn := kept.lines.rest()) and (task := self._whose(without)) is not None:
+                    self._write(kept, drawn, kept.read, task)
 
-    def _keep(self, kept: _Kept, chunk: bytes) -> None:
+    def _keep(self, kept: _Kept, chunk: bytes, without: TaskState | None) -> None:
         self._mark_masked()
         at = kept.read - len(chunk) - len(kept.rest)
         lines = (kept.rest + chunk).split(b"\n")
@@ -226,29 +291,58 @@ class _Keeping:
         if len(kept.rest) > _CHUNK:
             lines.append(kept.rest)
             kept.rest = b""
-        task = self._whose()
-        ref = task.own_ref()
+        task = self._whose(without)
+        if task is None:
+            self._run.log.mark("read", kept.kind, kept.read)  # who reads the rest after a kill begins behind it
+            return
         for line in lines:
-            text = line.decode("utf-8", "backslashreplace").rstrip("\r")
-            task.said += 1
             at = min(at + len(line) + 1, kept.read)
-            self._run.log.write(kept.kind, ref, ref, text[text.rfind("\r") + 1 :], at)
+            self._write(kept, kept.lines.take(line.decode("utf-8", "backslashreplace")), at, task)
+        if task.run.log is not self._run.log:
+            self._run.log.mark("read", kept.kind, kept.read - len(kept.rest))
+
+    def _write(self, kept: _Kept, lines: list[str], at: int, task: TaskState) -> None:
+        """Write lines in a task.
+
+        Args:
+            kept: Where they come from.
+            lines: What they say.
+            at: Up to where that was read.
+            task: The task.
+        """
+        ref, log = task.own_ref(), task.run.log
+        for text in lines:
+            task.said += 1
+            # The file that was read is beside the log of the first execution alone.
+            log.write(kept.kind, ref, ref, text, *([at] if log is self._run.log else ()))
 
     def _skip(self, kept: _Kept, chunk: bytes) -> None:
         """Keep nothing of output that comes faster than its lines can be kept: nobody shall wait for that."""
         kept.rest = b""
         self._run.log.lose(chunk.count(b"\n"))
 
-    def _whose(self) -> TaskState:
-        """Return the task that waited for who wrote: the only one that runs and has called no other."""
-        running = [task for task in list(active) if task.run is self._run and task.parent is not None]
-        callers = {task.parent.task for task in running if task.parent is not None}
+    def _whose(self, without: TaskState | None) -> TaskState | None:
+        """Return the task that waited for who wrote: the only one that runs and has called no other.
+
+        It may be of an execution within the first one, or that execution itself. None if that is a task of which it is
+        not kept, or one of several may be: nobody can tell which of them it was.
+        """
+        running = [task for task in {*active, self.ending} if task is not None and task is not without]
+        running = [task for task in running if task.logs is not None]  # else it begins just now: it wrote none of it
+        callers = {around.task for task in running if (around := task.parent or task.outside) is not None}
         innermost = [task for task in running if task not in callers]
-        return innermost[0] if len(innermost) == 1 else self._run.root
+        if any(task.logs != ALL for task in innermost):
+            return None
+        if len(innermost) == 1:
+            return innermost[0]
+        runs = {task.run for task in innermost}
+        if len(runs) == 1 and (root := runs.pop().root) in active:
+            return root
+        return self._task if isinstance(self._task.number, str) else self._run.root
 
     def _follow(self) -> None:
         pause = _PAUSE_AFTER_OUTPUT
-        while not self._stopped.wait(pause):
+        while not self._stopped and not self._wake.acquire(timeout=pause):
             pause = min(pause * 1.5, _LONGEST_PAUSE)
             try:
                 if self.has_more():
@@ -258,37 +352,69 @@ class _Keeping:
                 let_pass(error)
                 time.sleep(_LONGEST_PAUSE)
 
+    def _stop(self) -> None:
+        self._stopped = True
+        with contextlib.suppress(RuntimeError):  # it was called before
+            self._wake.release()
+
     def after_fork(self) -> None:
         """Let a forked child write to the old places: its parent may end before it does."""
         for kept in self.kept:
             for number, old in kept.old.items():
                 with ignoring(OSError):
-                    # What waits in a stream's buffer is in its parent's too, which writes it.
-                    _move_stream(old, number, flush=False)
+                    _move_stream(old, number)
                     if kept.is_at(number):
                         os.dup2(old, number)
+        _show_as_they_are()
         abrupt_ends.no_longer_precede(self._before_an_abrupt_end)
-        self._stopped.set()
+        self._stop()
 
 
-def _flush_streams() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with ignoring(Exception):
-            stream.flush()
+def _move_stream(number: int, other: int) -> None:
+    """Let Python's streams that write to a descriptor write to another one, staying the objects that they are.
 
-
-def _move_stream(number: int, other: int, flush: bool = True) -> None:
-    """Let Python's streams that write to a descriptor write to another one, staying the objects that they are."""
+    What waits in their buffers waits on: both descriptors are of one place, and a process that ends by `os._exit`, or a
+    forked child, does not write it.
+    """
     for stream in {id(each): each for each in (sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr)}.values():
         buffer = getattr(stream, "buffer", None)
         raw = getattr(buffer, "raw", buffer)  # without a buffer where Python runs with -u
         try:
             if isinstance(raw, io.FileIO) and raw.fileno() == number:
-                if flush:
-                    stream.flush()  # type: ignore[union-attr]
                 raw.__init__(other, "wb", closefd=False)  # type: ignore[misc]
         except (OSError, ValueError) as error:
             let_pass(error)
+
+
+_shown: list[tuple[Any, Callable[[], int]]] = []
+"""The streams that show another descriptor to some, and by which function they do."""
+
+
+def _show_subprocesses(kept: _Kept, number: int, old: int) -> None:
+    """Let `subprocess` hand on the descriptor that is kept where it is given one of Python's streams.
+
+    Whoever else asks a stream for its descriptor may want to know whether it is a terminal, and how wide: that gets the
+    old one, to which it may also write, so what others have written before is passed on first.
+    """
+
+    def fileno() -> int:
+        if sys._getframe(1).f_globals.get("__name__") == "subprocess" and kept.is_at(number):
+            return number
+        pass_on()
+        return old
+
+    for stream in {id(each): each for each in (sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr)}.values():
+        with ignoring(OSError, ValueError, AttributeError):
+            if isinstance(stream, io.TextIOWrapper) and stream.fileno() == old and "fileno" not in vars(stream):
+                stream.fileno = fileno  # type: ignore[method-assign]
+                _shown.append((stream, fileno))
+
+
+def _show_as_they_are() -> None:
+    while _shown:
+        stream, fileno = _shown.pop()
+        if vars(stream).get("fileno") is fileno:
+            del stream.fileno
 
 
 def _read(descriptor: int, start: int) -> bytes:

@@ -10,16 +10,27 @@ from collections.abc import Callable
 from typing import cast
 
 from obs_core import clock
-from obs_core.failsafe import guarded, keep_away
+from obs_core.failsafe import guarded, has_room, keep_away
 from obs_core.journal import abrupt_ends, flusher, records
-from obs_core.recording import closing_line, faults, status_line, surroundings, wrapping
-from obs_core.recording.process_end import ended_well
-from obs_core.recording.raised import others_raised, raised_at
+from obs_core.recording import closing_line, faults, logs, status_line, surroundings, wrapping
+from obs_core.recording.exit_status import ended_well
+from obs_core.recording.raised import (
+    EndedTask,
+    Told,
+    came_while_handling,
+    left_first,
+    others_raised,
+    raised_at,
+    refs_of,
+    tasks_ended_by,
+)
 from obs_core.recording.run import Run, TaskState, is_of_this_process, live
 from obs_core.recording.scope import active, close, current
 from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget, instead, traceback_to
-from obs_core.recording.supervised import gone_on_with
+from obs_core.recording.supervised import gone_on_with, tell_at_last
+from obs_core.recording.unended import end_unended
 from obs_core.text.bounded_repr import describe_error
+from obs_core.text.failures import is_exit
 
 __all__ = [
     "end",
@@ -37,10 +48,18 @@ told_of_ends: list[Callable[[Run], None]] = []
 """Called with each execution of this process that has ended, in the thread that ended it."""
 
 
-def terminate(run: Run, error: Terminated) -> None:
-    """Write that a signal ended an execution, the tasks that run in it, and their spans."""
+def terminate(run: Run, error: Terminated, before: Told | None = None) -> None:
+    """Write that a signal ended an execution, the tasks that run in it, and their spans.
+
+    Args:
+        run: The execution.
+        error: Stands for the signal.
+        before: What the process ended by when the signal came, if it did already. An exception is the execution's end.
+    """
+    logs.write_what_waits()
     _fail_what_runs(run, error)
-    end(run, error)
+    is_by_signal = before is None or is_exit(raised_at(before)[0][0])
+    end(run, error if is_by_signal else before, waits=False)
 
 
 def take_part(run: Run) -> None:
@@ -98,6 +117,8 @@ _left_by = 0
 
 def _terminate_part(run: Run, error: Terminated) -> None:
     """Write that a signal ended what this process did of an execution that another one began and ends."""
+    tell_at_last()
+    logs.write_what_waits()
     if _fail_what_runs(run, error):
         with guarded("noting where a worker was ended"):
             _note_where(run, error)
@@ -140,7 +161,7 @@ def _fail_what_runs(run: Run, error: Terminated) -> int:
 
 
 def _stacks_of_tasks(error: Terminated) -> dict[TaskState, Terminated]:
-    """Return the signal as each task would see it that a thread is in the midst of: where that thread is.
+    """Map each task that a thread is running to the signal, with that thread's stack as its traceback.
 
     What waits, a coroutine or a task that threads of its own go on with, is nowhere.
     """
@@ -156,25 +177,32 @@ def _stacks_of_tasks(error: Terminated) -> dict[TaskState, Terminated]:
     return found
 
 
-def end(run: Run, error: BaseException | None = None) -> None:
-    """Write an execution's end, and what its own decks show."""
-    said: list[records.ExecutionEnd] = []
+def end(run: Run, error: BaseException | None = None, *, waits: bool = True) -> None:
+    """Write an execution's end, and what its own decks show, as far as that is not done.
+
+    Args:
+        run: The execution.
+        error: What ends it.
+        waits: Whether to wait for what others hold of it: they may never answer while a signal is handled.
+    """
+    if run.closed:
+        return
     error = None if ended_well(error) else error
     try:
-        instead(run, functools.partial(_cut_short, run, said))
+        instead(run, functools.partial(_cut_short, run))
         with ending():
-            try:
-                _finish(run, error)
-            except BaseException as failure:
-                keep_away(failure, f"finishing execution {run.name!r}")
-            _write_end(run, error, said)
-    except BaseException as late:
-        # A timeout came meanwhile, say: the end is written all the same.
-        with guarded(f"ending execution {run.name!r}"):
-            _write_end(run, late if error is None and not ended_well(late) else error, said)
-        raise
+            if not run.end_said:
+                try:
+                    _finish(run, error, waits)
+                except BaseException as failure:
+                    keep_away(failure, f"finishing execution {run.name!r}")
+            _write_end(run, error)
     finally:
-        forget(run)
+        try:
+            forget(run)
+        except BaseException:  # a timeout came meanwhile, say
+            forget(run)
+            raise
 
 
 def end_record(run: Run, error: BaseException | None) -> records.ExecutionEnd:
@@ -184,22 +212,31 @@ def end_record(run: Run, error: BaseException | None) -> records.ExecutionEnd:
     return records.ExecutionEnd(run.journal.now(), "failed" if failure else "succeeded", failure, process_time, 0)
 
 
-def _cut_short(run: Run, said: list[records.ExecutionEnd], error: Terminated) -> None:
+def _cut_short(run: Run, error: Terminated) -> None:
     """Write what is there of an end that takes longer than a signal waits."""
-    if not said:
-        run.journal.append(end_record(run, error))
+    _say_end(run, error)
     run.journal.close_now()
 
 
-def _finish(run: Run, error: BaseException | None) -> None:
+def _say_end(run: Run, error: BaseException | None) -> None:
+    record, append = end_record(run, error), run.journal.append
+    if not run.end_said:
+        run.end_said = True  # neither a signal's handler nor another thread runs between these
+        append(record)
+
+
+def _finish(run: Run, error: BaseException | None, waits: bool) -> None:
     journal, root = run.journal, run.root
+    end_unended()
     close(run)
     run.tell_children()
     root.ended = clock.wall()
     root.failure = None if error is None else describe_error(error)
     status_line.erase()
-    if not issubclass(type(error), Terminated):  # others may never answer while a signal is handled
-        run.collect(root, ended=True)
+    if waits:
+        if not run.asked:
+            run.asked = True
+            run.collect(root, ended=True)
         surroundings.write_at_end(run)
     with guarded(f"ending execution {run.name!r}"):
         if root.decks:
@@ -214,24 +251,30 @@ def _finish(run: Run, error: BaseException | None) -> None:
         with guarded(f"keeping the artifacts of execution {run.name!r}"):
             point_to(root)
     raised: list[tuple[str, str]] = []
+    others: list[tuple[str, str]] = []
+    tasks: list[EndedTask | None] = []
     if error is not None:
         with guarded(f"noting where execution {run.name!r} failed"):
-            raised = raised_at(error)
-            journal.append(records.Raised(root.own_ref(), raised, others_raised(error)))
+            raised, others, tasks = raised_at(error), others_raised(error), tasks_ended_by(error)
+            where = left_first(root, error)
+            refs, handled = refs_of(tasks, run.id), came_while_handling(error)
+            journal.append(records.Raised(root.own_ref(), raised, others, where, refs, handled))
     if run.id not in gone_on_with:  # of which obs run tells, once the process has ended
-        closing_line.keep(run.name, run.id, clock.wall() - root.start, raised, run.verdicts.failed)
+        failure = None
+        if error is not None:
+            names = [None if one is None else one.name for one in tasks]
+            failure = closing_line.failure_of(raised or [(type(error).__name__, "")], names, len(others))
+        closing_line.keep(run.name, run.id, clock.wall() - root.start, failure, run.verdicts.failed)
     if run.metrics is not None:
         journal.encode()  # what was held back is summed up too
         run.metrics.summarize()
     run.verdicts.summarize()
 
 
-def _write_end(run: Run, error: BaseException | None, said: list[records.ExecutionEnd]) -> None:
+def _write_end(run: Run, error: BaseException | None) -> None:
     run.root.over = True  # whatever failed before
-    if not said:
-        record, append = end_record(run, error), run.journal.append
-        said[:] = (record,)  # no signal is handled between these two
-        append(record)
+    _say_end(run, error)
+    run.root.left = None  # a span in it has the task; what is told again is told in full until then
     live.pop(run.id)
     try:
         faults.unfollow(run)
@@ -240,8 +283,11 @@ def _write_end(run: Run, error: BaseException | None, said: list[records.Executi
         keep_away(failure, f"closing the log of execution {run.name!r}")
     with guarded(f"ending execution {run.name!r}"):
         run.journal.close()
+        run.closed = True
         for tell in told_of_ends:
             tell(run)
+    if not run.closed and not has_room():
+        raise RecursionError  # whoever ends it does so again where there is room
 
 
 def _note_replacement(happens: bool) -> None:

@@ -5,35 +5,42 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from obs_core import clock, provenance, settings
-from obs_core.failsafe import guarded, keep_away, strict, warn
+from obs_core.failsafe import guarded, has_room, keep_away, strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.journal.numbering import MAIN
+from obs_core.quiet_handlers import entered_for_certain
 from obs_core.recording import faults, logs, samplers, status_line, threads
 from obs_core.recording.ends import end, leave_to_parent, terminate
 from obs_core.recording.naming import new_id
-from obs_core.recording.run import Run, is_of_this_process, live
+from obs_core.recording.run import Run, Scope, is_of_this_process
 from obs_core.recording.scope import active, current, going_on, leave
 from obs_core.recording.sigterm import at_sigterm
 from obs_core.recording.supervised import follow_the_end, gone_on_with
 from obs_core.recording.tqdm_bars import watched
-from obs_core.recording.unrecorded import NOWHERE
+from obs_core.recording.unended import LEFT, Unended, end_unended
+from obs_core.recording.unrecorded import unrecorded_run
 from obs_core.recording.visibility import make_visible
 from obs_core.recording.wrapping import wrap
 from obs_core.store import Store, open_store
 from obs_core.store.passwords import without_password
 from obs_core.text.bounded_repr import as_text, describe_error
+from obs_core.undisturbed import import_undisturbed
+from obs_core.values.remembered import is_instance
 
-__all__ = ["begin", "begin_unwritten", "execution", "new_run", "start_record"]
+__all__ = ["begin", "begin_unwritten", "count_missed", "execution", "new_run", "start_record"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+count_missed: list[Callable[[Scope | None, str], None]] = []
+"""Told where there was no room to begin an execution, and what it was: `obs_core.recording.here` counts it."""
 
 
 class execution:
@@ -54,7 +61,8 @@ class execution:
 
     Examples:
         >>> with execution("flights", tags={"year": 2013}) as run:
-        ...     clean(load())
+        ...     with span("load"):
+        ...         rows = [3, -1, 4]
         >>> load_execution(run.id).status
         'succeeded'
     """
@@ -64,12 +72,14 @@ class execution:
     ) -> None:
         if not isinstance(name, str):
             raise TypeError(f'an execution needs a name, as in @execution("nightly"), not {name!r}')
-        if tags is not None and not isinstance(tags, Mapping):
+        if tags is not None and not is_instance(tags, (dict, Mapping)):
             raise TypeError(f"an execution's tags must be a mapping, not {type(tags).__name__}: {tags!r}")
         self.name = name
         self.tags = {as_text(key): as_text(value) for key, value in (tags or {}).items()}
         self._store = None if store is None else without_password(os.fspath(store))
         self._run: Run | None = None
+        self._outside: Scope | None = None
+        self._is_missed = False  # there was no room to begin it, and that is not counted yet
 
     @property
     def id(self) -> str:
@@ -85,41 +95,52 @@ class execution:
         if self._run is not None and self._run.root in active:
             raise RuntimeError(f"execution {self.name!r} is running already; make a new one for each run")
         try:
+            self._outside = current.get()
             self._begin()
         except BaseException as error:
+            if error.__class__ is RecursionError and (self._run is None or self._run.begun is None):
+                self._is_missed = True  # no call stands here: there may be no room for one
+                Unended.calls += ((self, error),)
+                return self
             try:
                 keep_away(error, f"beginning execution {self.name!r}")
-            except BaseException:  # the block is not entered, so nobody leaves it
-                with guarded(f"ending execution {self.name!r}"):
-                    if self._run is not None:
-                        self._end(self._run, error)
+            except BaseException as sent:  # the block is not entered, so nobody leaves it
+                if self._run is not None:
+                    Unended.calls += ((self._run.ending, sent),)
+                    end_unended()
                 raise
         return self
 
+    @entered_for_certain
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._run is None:
             return  # it could not begin
+        ending = self._run.ending
         try:
-            self._end(self._run, error)
+            ending.end_later(error)
         except BaseException as failure:
-            with guarded(f"ending execution {self.name!r}"):
-                if live.get(self._run.id) is self._run and is_of_this_process(self._run.root):
-                    end(self._run, failure if error is None else error)
+            # That obs had no room is not how the block ended.
+            Unended.calls += ((ending, error if error is not None or failure.__class__ is RecursionError else failure),)
+            end_unended()
             keep_away(failure, f"ending execution {self.name!r}")
 
     async def __aenter__(self) -> execution:
         return self.__enter__()
 
-    async def __aexit__(
+    @entered_for_certain
+    def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    ) -> Awaitable[None]:
         self.__exit__(kind, error, traceback)
+        return LEFT
 
     def _begin(self) -> None:
         self._run = None
         run = self._run = begin(self.name, self.tags, self._store)
+        if run.begun is None and not has_room():
+            raise RecursionError
         root = run.root
         root.outside = going_on(current.get())
         current.set(root)
@@ -128,23 +149,18 @@ class execution:
         threads.remember_older(root)
         logs.begin(root)
 
-    def _leave(self) -> None:
-        if self._run is not None:
-            active.discard(self._run.root)
-            leave(self._run.root)
+    def end_later(self, error: BaseException | None) -> None:
+        """Do what is left of the end of a function's call, or count that there was no room to begin it.
 
-    def _end(self, run: Run, error: BaseException | None) -> None:
-        root = run.root
-        root.older_threads = None
-        self._leave()
-        try:
-            logs.end(root)
-        except BaseException as failure:
-            keep_away(failure, f"keeping the log of execution {self.name!r}")
-        if is_of_this_process(root):
-            end(run, error)
-        else:
-            leave_to_parent(root, error)
+        Args:
+            error: What it raised, or what kept it from ending.
+        """
+        if self._is_missed:
+            self._is_missed = False
+            for count in count_missed:
+                count(self._outside, f"execution {self.name!r}")
+        if self._run is not None:
+            self._run.ending.end_later(error)
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Make each call of a function an execution of its own."""
@@ -171,17 +187,51 @@ def _call_of(
 def begin(name: str, tags: Mapping[str, str], store: str | os.PathLike[str] | None = None) -> Run:
     """Begin an execution and write so."""
     run = (_handed_over(name) if store is None else None) or new_run(name, None if store is None else open_store(store))
+    run.ending = ending = _Ending(run)
     try:
         with guarded(f"beginning execution {name!r}"):
-            run.begun = start_record(name, tags, run.id)
-            run.journal.append(run.begun)
+            run.begun = begun = start_record(name, tags, run.id)
+            run.journal.append(begun)
             at_sigterm(run, functools.partial(terminate, run))
     except BaseException as error:  # a timeout's, say: nobody hears of this execution, so nobody would end it
-        with guarded(f"ending execution {name!r}"):
-            if run.is_recorded:
-                end(run, error)
+        if run.begun is not None:
+            if error.__class__ is RecursionError:
+                return run  # its beginning is written: what is missing is that SIGTERM ends it
+            Unended.calls += ((ending, error),)
+            end_unended()
         raise
     return run
+
+
+class _Ending:
+    """Ends an execution, however often that is begun."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def end_later(self, error: BaseException | None) -> None:
+        """Do what is left of the end.
+
+        Args:
+            error: What its block was left by, or what kept it from beginning or ending.
+        """
+        run, root = self._run, self._run.root
+        root.older_threads = None
+        active.discard(root)
+        leave(root)
+        try:
+            logs.end(root)
+        except BaseException as failure:
+            keep_away(failure, f"keeping the log of execution {run.name!r}")
+        if is_of_this_process(root):
+            end(run, error)
+        else:
+            leave_to_parent(root, error)
+
+    def __repr__(self) -> str:
+        return f"execution {self._run.name!r}"
 
 
 def begin_unwritten(name: str, tags: Mapping[str, str]) -> Run:
@@ -199,7 +249,7 @@ def _handed_over(name: str) -> Run | None:
 
     What the program does after that, or a process that it starts, is none of it.
     """
-    with guarded(f"going on with the execution {name!r} of obs run"):
+    with guarded(f"continuing the execution {name!r} of obs run"):
         given = _carried(settings.carrier_text())
         mine = given.get("obs-supervisor") == str(os.getppid()) and given.get("obs-task-name") == name
         execution_id = given.get("obs-execution", "")
@@ -209,7 +259,7 @@ def _handed_over(name: str) -> Run | None:
             store = open_store(given["obs-store"])
             if not any(writer_of(path) == MAIN for path in segment_names(store, execution_id)):  # before an exec
                 run = new_run(name, store, execution_id=execution_id)
-                follow_the_end(run)
+                follow_the_end(run.root)
                 return run
     return None
 
@@ -231,6 +281,7 @@ def new_run(
         execution_id: Its id. Default: a new one.
         writer: What this process writes as.
     """
+    import_undisturbed(*_NEEDED)
     try:
         threads.watch()
         samplers.watch()
@@ -247,7 +298,11 @@ def new_run(
             if strict():
                 raise
             warn(f"obs cannot record execution {name!r}: {describe_error(error)}; the pipeline goes on")
-    return Run(NOWHERE, "unrecorded", name, writer, preamble)  # what is written there is counted as lost
+    return unrecorded_run(name)
+
+
+_NEEDED = ("pwd", "fcntl", "resource", "faulthandler")
+"""What the first execution imports, where there is such a thing."""
 
 
 def _follow(run: Run) -> None:

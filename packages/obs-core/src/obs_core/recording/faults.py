@@ -6,11 +6,14 @@ empty is removed.
 
 Nothing changes for the program. The handler stands below Python's own, which `signal.getsignal` does not see, and hands
 every signal on to what was there before: the system's action, or the program's handler. A program that has
-`faulthandler` enabled keeps it as it is, and so does one that handles SIGTERM later on: then nothing is written.
+`faulthandler` enabled, or whose C libraries handle SIGSEGV, keeps that as it is, and so does one that handles SIGTERM
+later on: then nothing is written. What it asks of `faulthandler` while obs uses that is as if obs did not
+(`obs_core.fault_handlers`).
 """
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # obs's own handler is seen there alone
 import atexit
 import contextlib
 import functools
@@ -19,11 +22,15 @@ import signal
 import sys
 from collections.abc import Iterator
 
+from obs_core import fault_handlers
 from obs_core.failsafe import guarded
+from obs_core.files import open_into
 from obs_core.interruptions import ignoring, let_pass
-from obs_core.locks import new_rlock
+from obs_core.journal.numbering import MAIN
+from obs_core.locks import new_rlock, take
+from obs_core.quiet_handlers import undisturbed
 from obs_core.recording.run import Run, live
-from obs_core.store.descriptors import NO_LINK, file_id, open_high
+from obs_core.store.descriptors import NO_LINK, file_id, open_high_into
 from obs_core.store.paths import faults_path
 
 __all__ = ["aside", "follow", "follow_later", "handled_below_python", "stand_aside", "unfollow"]
@@ -32,12 +39,12 @@ __all__ = ["aside", "follow", "follow_later", "handled_below_python", "stand_asi
 class _Watch:
     """The descriptor that the handlers write to, and the executions that run, the innermost last."""
 
-    __slots__ = ("children", "descriptor", "enabled", "file_id", "registered", "runs")
+    __slots__ = ("children", "descriptor", "files", "runs")
 
     def __init__(self) -> None:
         self.descriptor = -1
-        self.file_id: tuple[int, int] | None = None
-        self.enabled = self.registered = False
+        self.files: tuple[tuple[int, int] | None, ...] = ()
+        """What tells its file; while it is pointed at another, both: a timeout may come in between."""
         self.children = False
         """Whether this process has forked, so that there may be files of others."""
         self.runs: dict[str, str] = {}
@@ -59,12 +66,16 @@ class _Later:
     def __call__(self) -> None:
         run = self._run
         # This is called before a fork too, which must wait for no other thread: the next round comes soon.
-        if (run.journal.used or run.root.over) and _lock.acquire(blocking=False):
-            try:
+        if not run.journal.used and not run.root.over:
+            return
+        taken: list[bool] = []
+        try:
+            if take(_lock, taken):
                 with ignoring(ValueError):
                     run.journal.sources.remove(self)
                 follow(run)
-            finally:
+        finally:
+            if True in taken:
                 _lock.release()
 
 
@@ -85,9 +96,18 @@ def follow(run: Run) -> None:
         if path is not None:
             # A full disk, a store that is gone: the journal says so.
             with ignoring(OSError), _lock:
+                if run.journal.writer != MAIN and _follows_own():
+                    # It is around that: the one of obs run, say, of which is written later than of the program's own.
+                    _watch.runs = {run.id: path, **_watch.runs}
+                    return
                 _point_to(path)
                 _watch.runs[run.id] = path
                 _listen()
+
+
+def _follows_own() -> bool:
+    """Tell whether one of those that are followed was begun by this process, and not joined."""
+    return any(run is not None and run.journal.writer == MAIN for run in map(live.get, _watch.runs))
 
 
 def unfollow(run: Run) -> None:
@@ -104,56 +124,58 @@ def unfollow(run: Run) -> None:
 def _point_to(path: str) -> None:
     """Let the handlers write to another file, through the descriptor that they were given."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK
-    if _is_still_ours():
-        opened = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
-        try:
-            os.dup2(opened, _watch.descriptor, inheritable=False)
-        finally:
-            os.close(opened)
-    else:
-        _watch.descriptor = open_high(path, flags)
-        _watch.enabled = _watch.registered = False
-    _watch.file_id = file_id(_watch.descriptor)
+    opened: list[int] = []
+    try:
+        if _is_still_ours():
+            open_into(opened, path, flags)
+            _watch.files = file_id(_watch.descriptor), file_id(opened[0])
+            os.dup2(opened[0], _watch.descriptor, inheritable=False)
+            _watch.files = _watch.files[1:]
+        else:
+            open_high_into(opened, path, flags)
+            fault_handlers.stop_listening()  # to what is closed
+            found = file_id(opened[0])
+            _watch.descriptor, _watch.files, opened = opened[0], (found,), []
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 def _is_still_ours() -> bool:
     """Tell whether the descriptor is what it was: a program that becomes a daemon may have closed all there were."""
-    return _watch.descriptor >= 0 and file_id(_watch.descriptor) == _watch.file_id
+    return _watch.descriptor >= 0 and file_id(_watch.descriptor) in _watch.files
 
 
 def _listen() -> None:
-    import faulthandler
-
-    if not _watch.enabled and not faulthandler.is_enabled():
-        faulthandler.enable(_watch.descriptor)
-        _watch.enabled = True
+    if not fault_handlers.is_enabled_by_anyone() and not handled_below_python(signal.SIGSEGV):
+        fault_handlers.enable(_watch.descriptor)
     _register()
 
 
 def _register() -> None:
-    import faulthandler
-
-    register = getattr(faulthandler, "register", None)  # Windows has none
-    if _watch.registered or _watch.descriptor < 0 or register is None:
+    if fault_handlers.is_listening() or _watch.descriptor < 0:
         return
-    handler = signal.getsignal(signal.SIGTERM)
-    if handler is not signal.SIG_IGN and not (handler is signal.SIG_DFL and handled_below_python()):
-        # Other threads' stacks are read while these may run, which is for a process that ends anyway.
-        ends = handler is signal.SIG_DFL or getattr(handler, "__module__", "") == "obs_core.recording.sigterm"
-        register(signal.SIGTERM, file=_watch.descriptor, all_threads=ends, chain=True)
-        _watch.registered = True
+    handler = _signal.getsignal(signal.SIGTERM)
+    if handler != _signal.SIG_IGN and not (handler == _signal.SIG_DFL and handled_below_python()):
+        fault_handlers.listen(_watch.descriptor)
 
 
 @functools.cache
-def handled_below_python() -> bool:
-    """Tell whether something below Python handled SIGTERM before obs did: `faulthandler.register`, a C library."""
+def handled_below_python(number: int = signal.SIGTERM) -> bool:
+    """Tell whether something below Python handled a signal before obs did.
+
+    `faulthandler.register` may, a C library, or Java's virtual machine, for which a segmentation fault is no end.
+
+    Args:
+        number: The signal's.
+    """
     try:
         with open("/proc/self/status", "rb") as file:  # as bytes: a codec is imported, which may fail by now
             caught = next((line.partition(b":")[2] for line in file if line.startswith(b"SigCgt:")), b"0")
     except OSError as error:  # not Linux
         let_pass(error)
         return False
-    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def stand_aside() -> None:
@@ -162,24 +184,17 @@ def stand_aside() -> None:
     Staying registered would cost each execution of many four calls of the system, to write to nowhere in between.
     """
     if not _watch.runs:
-        _unregister()
-
-
-def _unregister() -> None:
-    if _watch.registered:
-        import faulthandler
-
-        faulthandler.unregister(signal.SIGTERM)
-        _watch.registered = False
+        fault_handlers.stop_listening()
 
 
 @contextlib.contextmanager
 def aside() -> Iterator[None]:
-    """Let obs set a handler for SIGTERM, and stand below that one again."""
-    registered = _watch.registered
-    _unregister()
-    yield
-    if registered:
+    """Let obs set a handler of Python's for SIGTERM, and stand below that one again; so does what the program has."""
+    listening = fault_handlers.is_listening()
+    fault_handlers.stop_listening()
+    with fault_handlers.aside():
+        yield
+    if listening:
         _register()
 
 
@@ -189,6 +204,7 @@ def _remove_empty(path: str) -> None:
             os.remove(path)
 
 
+@undisturbed
 def _at_exit() -> None:
     for path in list(_watch.runs.values()):
         _remove_empty(path)
@@ -224,9 +240,9 @@ def _after_fork() -> None:
     if _watch.descriptor >= 0:
         with ignoring(OSError, ValueError):
             if _is_still_ours():
-                _unregister()
+                fault_handlers.stop_listening()
                 _point_to(os.devnull)
-                if followed and _watch.enabled:
+                if followed and fault_handlers.is_enabled_by_obs():
                     _take_own_file(followed[-1])
 
 

@@ -14,7 +14,10 @@ import threading
 from collections import OrderedDict
 from contextvars import ContextVar
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
+
+from obs_core.background import are_greenlets
 
 __all__ = ["Guarded"]
 
@@ -25,8 +28,8 @@ _seen: Any = None
 _phases: OrderedDict[str, None] = OrderedDict(start=None, stop=None)
 """The phases of a collection, the last one last."""
 
-_of_thread = threading.local()
-"""As `start`, of the collections of each thread."""
+_of_thread: Any = SimpleNamespace() if are_greenlets() else threading.local()
+"""As `start`, of the collections of each thread. Greenlets are in one, and what is local to them is code of others'."""
 
 # No Python code may run here: a signal handler might run in it, and what that raises would go nowhere, as in a
 # finalizer. So the collector calls three functions of C with a phase and a dict about it.

@@ -17,18 +17,40 @@ from collections.abc import Callable
 from typing import Any
 
 from obs_core import provenance, settings
-from obs_core.failsafe import guarded, keep_away
-from obs_core.journal import flusher, records
+from obs_core.failsafe import guarded, keep_away, warn
+from obs_core.journal import abrupt_ends, flusher, records
 from obs_core.locks import new_rlock
-from obs_core.recording import ends, executions, joining, supervised
-from obs_core.recording.process_end import ProcessEnd, is_child_of_multiprocessing, outermost_frame
+from obs_core.quiet_handlers import undisturbed
+from obs_core.recording import ends, executions, joining, logs, supervised
+from obs_core.recording.process_end import (
+    ProcessEnd,
+    exit_of_worker,
+    follow_process_end,
+    is_child_of_multiprocessing,
+    outermost_frame,
+)
+from obs_core.recording.raised import Told
 from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
 from obs_core.recording.scope import current, going_on, look_after, operation_logs
 from obs_core.recording.sigterm import Terminated, at_sigterm, ending, forget
 from obs_core.recording.threads import Unknown, concluded_starter, starter_of_this_thread
+from obs_core.recording.unended import end_unended_at_last
 from obs_core.recording.unrecorded import unrecorded
 
-__all__ = ["ambient", "carried", "innermost", "of_this_thread"]
+__all__ = ["ambient", "carried", "count_missed", "innermost", "join_supervisor", "of_this_thread"]
+
+
+def count_missed(outside: Scope | None, what: str) -> None:
+    """Count what there was no room on the stack to record, where it was called, and say so.
+
+    Args:
+        outside: What was innermost there. Whoever calls this may be in another execution by now, or in none.
+        what: What it is, for the warning.
+    """
+    missed_in = (outside or innermost()).task
+    missed_in.append(records.Lost(1))
+    missed_in.journal.flush()
+    warn(f"obs had no room left on the stack to record {what}")
 
 
 def innermost() -> Scope:
@@ -87,9 +109,18 @@ def carried() -> joining.RemoteSpan | None:
     """Return the span that `OBS_CARRIER` names, of which this process is a part; None if there is none."""
     text = settings.carrier_text()
     found = joining.span_of_environment(text) if text else None
-    if found is not None and joining.is_supervised(text):
-        supervised.follow_the_end(found.task.run, _outermost)
+    if found is not None:
+        logs.belong_to(found.task)
+        if joining.is_supervised(text):
+            supervised.follow_the_end(found.task, _outermost)
     return found
+
+
+def join_supervisor() -> None:
+    """Take part in the execution of ``obs run`` from now on, if that started this very process."""
+    with guarded("taking part in the execution of obs run"):
+        if joining.is_supervised(settings.carrier_text()):
+            carried()
 
 
 _ambient: TaskState | None = None
@@ -109,9 +140,15 @@ class _Ended:
         run: Its ambient execution, if anything was recorded in that.
     """
 
-    def __init__(self, error: BaseException | None, run: Run | None) -> None:
+    def __init__(self, error: Told | None, run: Run | None) -> None:
         self.error = error
         self.run = run
+
+
+_UNKNOWN_EXIT = (
+    "The program ended by a SystemExit. This Python does not tell with which code, so obs counts it as a success. Call"
+    " sys.exit(code) instead of raise SystemExit(code), and obs knows the code."
+)
 
 
 def _begin_ambient() -> TaskState:
@@ -120,12 +157,12 @@ def _begin_ambient() -> TaskState:
         return _go_on_after_the_end(_process_ended)
     run = _new_ambient()
     with guarded("following how this process ends"):
-        _process_end = ProcessEnd(_outermost)
+        _process_end = follow_process_end(_outermost)
         at_sigterm(run, functools.partial(_end_ambient, run))
         if os.getpid() != _registered_in:
-            atexit.register(_end_ambient, run)  # a forked child may have cleared what was registered
+            atexit.register(_end_ambient_at_exit, run)  # a forked child may have cleared what was registered
         if not run.store.local or is_child_of_multiprocessing():
-            flusher.at_exit_of_threads(functools.partial(_end_ambient, run))
+            flusher.at_exit_of_threads(functools.partial(_end_ambient_at_exit, run))
     if run.store.local:  # in another one it is due in a moment anyway
         flusher.soon(run.journal.beat)  # a kill leaves what begins now, as it leaves a task
     return run.root
@@ -164,30 +201,35 @@ def _write_at_once(task: TaskState, then: Callable[[], None] = lambda: None) -> 
     journal.append = task.append = append_and_write
 
 
-def _end_ambient(run: Run, terminated: Terminated | None = None) -> None:
+def _end_ambient(run: Run, terminated: Terminated | None = None, *, waits: bool = True) -> None:
     with ending():
-        _end_ambient_now(run, terminated)
+        _end_ambient_now(run, terminated, waits)
 
 
-def _end_ambient_now(run: Run, terminated: Terminated | None) -> None:
+_end_ambient_at_exit = undisturbed(_end_ambient)
+
+
+def _end_ambient_now(run: Run, terminated: Terminated | None, waits: bool) -> None:
     global _ambient, _process_end, _process_ended
     if _ambient is not run.root or _process_ended is not None:
         return
     _ambient = None
     flusher.close_at_once()
     known, _process_end = _process_end, None
-    error: BaseException | None = terminated
+    error: Told | None = None
     if known is not None:
-        error = terminated or known.error()
+        error = known.error() or exit_of_worker()
         known.close()
+        if known.is_unknown and error is None and run.is_recorded:
+            run.root.note(_UNKNOWN_EXIT)
     if terminated is None:
         _process_ended = _Ended(error, run if run.is_recorded else None)
     if not run.is_recorded:
         forget(run)
     elif terminated is None or _is_idle_worker(run):
-        ends.end(run, error if terminated is None else None)
+        ends.end(run, error, waits=waits)
     else:
-        ends.terminate(run, terminated)
+        ends.terminate(run, terminated, error)
     if terminated is not None:
         flusher.flush_all()  # what else ends with the process has no later moment
 
@@ -198,15 +240,32 @@ def _is_idle_worker(run: Run) -> bool:
     return is_child_of_multiprocessing() and not run.journal.has_open
 
 
+def _left_by_exit(status: object) -> None:
+    """End the ambient execution where `os._exit(0)` ends a process that has nothing open, as a success.
+
+    So end kernels of notebooks, in a handler of SIGTERM. What has something open stays lost, and what is in a shared
+    store too: that may take long to answer.
+    """
+    run = None if _ambient is None else _ambient.run
+    if run is None or not (is_of_this_process(run.root) and run.is_recorded and run.store.local):
+        return
+    is_success = isinstance(status, int) and status == 0
+    if is_success and not run.journal.has_open and not any(one is not run and one.is_recorded for one in live.values()):
+        _end_ambient(run, waits=False)  # a signal's handler may have called it
+
+
 def _end_at_last() -> None:
     """End the ambient execution, and take note of how the process ended for what still comes."""
     global _process_ended, _outermost
+    end_unended_at_last()  # the background thread may have much of it to do: it dies with this process
     if _ambient is not None and is_of_this_process(_ambient):
         _end_ambient(_ambient.run)
     elif (elsewhere := _ambient or (carried() if carried.cache_info().currsize else None)) is not None:
+        with guarded("keeping the last line"):
+            logs.write_unfinished(elsewhere.task)
         _write_at_once(elsewhere.task)
     if _process_ended is None:
-        _process_ended = _Ended(ProcessEnd(_outermost).error(), None)
+        _process_ended = _Ended(follow_process_end(_outermost).error(), None)
     _outermost = None
     _note_what_is_open()
 
@@ -241,12 +300,14 @@ def _after_fork() -> None:
         _process_end.close()
         _process_end = None
     if _ambient is not None:
-        atexit.unregister(_end_ambient)
+        atexit.unregister(_end_ambient_at_exit)
         if _unwritten_before_fork:
             _ambient = None
 
 
 _outermost = outermost_frame()
+executions.count_missed.append(count_missed)
 flusher.at_last(_end_at_last)
+abrupt_ends.when_left(_left_by_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

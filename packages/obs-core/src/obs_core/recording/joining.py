@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import weakref
 from collections.abc import Mapping
 
 from obs_core import identity
 from obs_core.failsafe import warn
 from obs_core.interruptions import let_pass
+from obs_core.journal import flusher
 from obs_core.locks import Register
 from obs_core.recording import faults, logs, samplers, threads
 from obs_core.recording.ends import take_part
@@ -36,10 +39,11 @@ class RemoteSpan:
 
     Attributes:
         outside: What was current where it was attached.
-        for_good: Whether it was attached for the rest of the process, rather than for a block.
+        for_good: Whether it was attached for the rest of its thread or asyncio task, rather than for a block.
+        abandoned: Sees to it once no code is inside of it any more that nobody has left.
     """
 
-    __slots__ = ("__weakref__", "for_good", "number", "outside", "task")
+    __slots__ = ("__weakref__", "abandoned", "for_good", "number", "outside", "task")
 
     parent = None
 
@@ -48,6 +52,7 @@ class RemoteSpan:
         self.task = task
         self.outside: Scope | None = None
         self.for_good = False
+        self.abandoned: weakref.finalize[..., RemoteSpan] | None = None
 
     @property
     def over(self) -> bool:
@@ -167,7 +172,7 @@ def span_of_environment(text: str) -> RemoteSpan | None:
         return joined(json.loads(text))
     except (ValueError, TypeError, AttributeError) as error:
         let_pass(error)
-        warn(f"OBS_CARRIER is not a carrier: {error}; going on with an execution of its own")
+        warn(f"OBS_CARRIER is not a carrier: {error}; this process starts an execution of its own")
         return None
 
 
@@ -198,13 +203,66 @@ _LEFT_OPEN = 16
 _left: dict[str, None] = {}
 """Their ids, the one that was left last at the end."""
 
+_since_release = 0
+"""Executions joined since `_release_ended` was called."""
+
+_collect_from = 2 * _LEFT_OPEN
+"""Executions that something is attached to, from which on it is looked whether that is garbage."""
+
 
 def _join(execution_id: str, store: str) -> Run:
+    global _since_release, _joined
+    _joined += 1
+    flusher.each_round(_collect_when_idle)
     threads.watch()
     samplers.watch()
+    _since_release += 1
+    if _since_release >= max(_LEFT_OPEN, len(_joined_runs) // 2):
+        _since_release = 0
+        _release_ended()
     run = _joined_runs[execution_id] = Run(open_store(store), execution_id, "", identity.new_writer_id())
     faults.follow_later(run)
     return run
+
+
+def _release_ended() -> None:
+    """Let go of what nobody is inside of any more: a span that waits to be written holds what it was attached in.
+
+    The background thread does so too, but a worker may get hundreds of messages within its second, each of another
+    execution, and each of those keeps a file open until it is left.
+
+    A task that has ended and what it was attached in are circles to Python, which looks for such garbage now and then,
+    and not at all after ``gc.disable()``. Here only young objects are looked at: those of a large program take long.
+    """
+    global _collect_from
+    for run in list(_joined_runs.values()):
+        run.journal.encode()
+    attached = sum(run.attached > 0 for run in list(_joined_runs.values()))
+    if attached <= 2 * _LEFT_OPEN:
+        _collect_from = 2 * _LEFT_OPEN
+    elif attached > _collect_from:
+        gc.collect(1)
+        _collect_from = 2 * attached  # they may be in use
+
+
+_joined = 0
+"""Executions joined so far."""
+
+_joined_before = _looked_at = 0
+"""How many that were in the last round of the background thread, and when it last looked for garbage."""
+
+
+def _collect_when_idle() -> None:
+    """Look for garbage once, as `_release_ended` does, in the first second in which nothing is joined any more.
+
+    What was attached last would stay open otherwise, in a program that waits for its next message and makes no garbage.
+    """
+    global _joined_before, _looked_at
+    is_idle, _joined_before = _joined == _joined_before, _joined
+    if is_idle and _looked_at != _joined:
+        _looked_at = _joined
+        if gc.isenabled() and any(run.attached > 0 for run in list(_joined_runs.values())):
+            gc.collect(1)
 
 
 def _portable(store: Store) -> str:

@@ -5,8 +5,8 @@ Nothing is put in anybody's place. While a task or an execution runs in this pro
 - ``logging.Logger.callHandlers``, through which each record of each logger goes, tells us the record first. A handler
   of ours would change the user's program: `logging.basicConfig` does nothing where the root logger has one, and a
   warning without any handler would no longer be printed.
-- ``write`` of ``sys.stdout`` and ``sys.stderr`` tells us the text and writes as it did. The streams stay the
-  objects that they are, with their terminal, encoding and buffer.
+- a tap (`obs_core.recording.taps`) of ``sys.stdout`` and ``sys.stderr`` tells us the text. The streams stay the objects
+  that they are, with their terminal, encoding and buffer.
 
 So the program's output takes the way that it always took: nothing that happens to obs, and no kill, can hold it up.
 """
@@ -17,33 +17,43 @@ import io
 import os
 import sys
 import threading
-import weakref
 from collections.abc import Callable
+from functools import partial
+from types import FrameType
 from typing import Any
 
 from obs_core import settings
 from obs_core.failsafe import strict
 from obs_core.interruptions import let_pass
-from obs_core.journal.log_lines import encoded_rest
+from obs_core.journal import abrupt_ends
+from obs_core.journal.log_lines import LONGEST_LINE, encoded_rest
 from obs_core.journal.log_writer import LogWriter
-from obs_core.locks import Attached
-from obs_core.recording.run import Scope, TaskState
+from obs_core.locks import new_rlock
+from obs_core.recording.run import ALL, LOGGING, NOTHING, STREAMS, Scope, TaskState
 from obs_core.recording.scope import current, going_on
+from obs_core.recording.taps import Listener, is_tapped, leave, listen, writer_of
 from obs_core.recording.threads import UNKNOWN, concluded_starter, starter_of_this_thread
+from obs_core.text.bounded_repr import as_text
 from obs_core.text.masking import mask, masked_text
 from obs_core.text.plain_values import plain
+from obs_core.text.redrawn import RedrawnRows, redraws
 
-__all__ = ["ALL", "LOGGING", "NOTHING", "STREAMS", "begin", "end", "mode_of", "scope_here"]
-
-NOTHING, LOGGING, STREAMS, ALL = range(4)
-"""What is kept: nothing; what is logged; what Python prints too; what anything writes to descriptors 1 and 2 too."""
+__all__ = [
+    "begin",
+    "belong_to",
+    "end",
+    "is_kept",
+    "mode_of",
+    "write_unfinished",
+    "write_what_waits",
+]
 
 _MODES = {
     "0": NOTHING, "false": NOTHING, "no": NOTHING, "off": NOTHING, "logging": LOGGING,
     "": STREAMS, "streams": STREAMS, "1": STREAMS, "true": STREAMS, "all": ALL,
 }  # fmt: skip
 
-NO_ERRORS = "no errors logged"
+ERRORS = "errors logged"
 """What is checked of each task without being asked for: its first line of an error's level is a warning."""
 
 _ERROR = 40
@@ -64,13 +74,45 @@ _MOST_NAMES = 10_000
 _within: dict[int, TaskState] = {}
 """The tasks and executions that this process is inside of, as far as their lines are kept."""
 
+_elsewhere: TaskState | None = None
+"""What this whole process is a part of, since another one said so in its environment."""
+
 _tapped: dict[str, Any] = {}
-_taps: Attached[Any, weakref.ref[Callable[..., Any]]] = Attached()
-"""What stands in place of each stream's ``write``, or below what somebody else put there later. Known by what it is: a
-wrapper of somebody's may carry all attributes of what it wraps."""
+"""The streams that are listened to, by the names that they have."""
+
+_heard: dict[str, Any] = {}
+"""The same, each once: under the name that it had first."""
+
+_stood: dict[str, tuple[Any, Listener]] = {}
+"""The streams that had a name before others took it, in a task or an execution that goes on: they may stand again."""
+
+_listening = new_rlock()
+"""Who begins and ends to listen holds it: two threads at once would listen twice to one stream, and leave it once. A
+handler or finalizer that begins an execution in the midst of it goes on."""
+
+_ATTRIBUTES = {"out": "stdout", "err": "stderr"}
 
 _waiting: dict[str, dict[int, str]] = {"out": {}, "err": {}}
-"""What each thread has written to a stream since its last line break."""
+"""What each thread has written to a stream since its last line break; empty for nothing."""
+
+
+class _Bars(RedrawnRows):
+    """What a thread draws again and again.
+
+    Attributes:
+        task: The task that began it: others may come and go meanwhile. None outside of all.
+    """
+
+    def __init__(self, task: TaskState | None) -> None:
+        super().__init__()
+        self.task = task
+
+
+_bars: dict[str, dict[int, _Bars]] = {"out": {}, "err": {}}
+"""What each thread draws on a stream, while it does."""
+
+_begun: dict[str, dict[int, tuple[str, int]]] = {"out": {}, "err": {}}
+"""The beginnings of lines that are too long to wait for their end, and how many characters after them are left out."""
 
 _NOBODY: tuple[Any, ...] = (object(), None, None, None, None)
 _before: dict[str, tuple[Any, ...]] = {"out": _NOBODY, "err": _NOBODY}
@@ -79,13 +121,19 @@ _before: dict[str, tuple[Any, ...]] = {"out": _NOBODY, "err": _NOBODY}
 _before_writing: Callable[[], None] | None = None
 """Passes on what others have written, where the descriptors are kept."""
 
-_logging_now: set[int] = set()
-"""The threads in which handlers of `logging` are at work: what they print is kept already."""
+_logging_now: dict[int, Scope | None] = {}
+"""The threads in which handlers of `logging` are at work, and where: what they print there is kept already. What a task
+prints that one of them calls is not."""
+
+_ends_to_come: set[int] = set()
+"""The threads in which a library has printed several lines that are kept as one event, and not yet its line break."""
 
 _original: Callable[..., None] | None = None
 _hook: Callable[..., None] | None = None
 _warned: set[tuple[int, str]] = set()
-_attributes_of_a_record = 0
+_attributes_of_a_record = 21 if sys.version_info >= (3, 12) else 20
+"""Of one without any of the program's. A record is not made to count them: that forgets a timeout that comes then."""
+
 _plain_record: Any = None
 _sites: dict[tuple[Any, ...], Any] = {}
 
@@ -108,6 +156,8 @@ def begin(task: TaskState) -> None:
     if task.logs is None:
         inherited = None if task.parent is None else task.parent.task.logs
         task.logs = _MODES.get(settings.logs_text().lower(), STREAMS) if inherited is None else inherited
+    if task.logs != ALL and _before_writing is not None:
+        _divide(task, ended=False)
     if task.logs == NOTHING:
         return
     _within[id(task)] = task
@@ -122,28 +172,93 @@ def begin(task: TaskState) -> None:
 
 def end(task: TaskState) -> None:
     """Write what waits for a line break, and leave streams and loggers as they were once no task is left."""
-    if _within.pop(id(task), None) is None:
-        return
+    try:
+        _end(task)
+    except BaseException:  # a timeout's, say: what was put in place is taken away all the same
+        _end(task)
+        raise
+
+
+def _end(task: TaskState) -> None:
+    if task.logs != ALL and _before_writing is not None:
+        _divide(task, ended=True)
+    if is_kept(task):
+        write_unfinished(task)
+        if task.logs == ALL:
+            from obs_core.recording import descriptors
+
+            descriptors.end(task)
+        _within.pop(id(task), None)
+        if not _within:
+            _write_of_others(task)
     _forget_before()
+    if not _within:
+        with _listening:
+            if not _within:
+                _release()
+        for other in list(_within.values()):  # begun by another thread meanwhile
+            _ensure(other)
+
+
+def is_kept(task: TaskState) -> bool:
+    """Tell whether what is said in a task is kept now: it has begun here, and was not ended."""
+    return id(task) in _within
+
+
+def _divide(task: TaskState, ended: bool) -> None:
+    """Tell what others write before a task of which less is kept from what they write in it, and that from the rest."""
+    from obs_core.recording import descriptors
+
+    descriptors.divide(task, ended)
+
+
+def write_unfinished(task: TaskState) -> None:
+    """Write in a task what this thread has printed since its last line break: no more of it will come."""
     if task.logs is not None and task.logs >= STREAMS:
         me = threading.get_ident()
         for stream, waiting in _waiting.items():
-            if waiting and (rest := waiting.pop(me, "")):
-                _guarded(_write, stream, task, task, _folded(rest))
-    if task.logs == ALL:
-        from obs_core.recording import descriptors
+            if waiting and (rest := waiting.get(me)):
+                _guarded(_write, stream, task, task, _whole(_begun[stream].get(me), rest))
+                waiting.pop(me, None)  # only now: what a timeout of the task's strikes is done again
+                _begun[stream].pop(me, None)
+            bars = _bars[stream].get(me)
+            if bars is not None and bars.task is task:
+                for line in bars.shown():
+                    _guarded(_write, stream, task, task, line)
+                _bars[stream].pop(me, None)
 
-        descriptors.end(task)
-    if not _within:
-        _release()
-        for other in list(_within.values()):  # begun by another thread meanwhile
-            _ensure(other)
+
+def write_what_waits(*_: object) -> None:
+    """Write what was printed since the last line breaks, in all threads: this process ends, and no more of it comes."""
+    scope = _scope_of_what_is_printed()
+    if scope is not None:
+        write_unfinished(scope.task)
+        _write_of_others(scope.task.run.root)
+
+
+def _write_of_others(task: TaskState) -> None:
+    """Write what other threads have printed since their last line breaks: no task tells where, and none ends there."""
+    for stream, waiting in _waiting.items():
+        for thread, rest in list(waiting.items()):
+            if rest and thread != threading.get_ident() and task.logs is not None and task.logs >= STREAMS:
+                waiting.pop(thread, None)
+                _guarded(_write, stream, task, task, _whole(_begun[stream].pop(thread, None), rest))
+
+
+def belong_to(task: TaskState) -> None:
+    """Keep what is said outside of all tasks and executions of this process in one of another process.
+
+    Args:
+        task: That one, as it was carried here.
+    """
+    global _elsewhere
+    _elsewhere = task
 
 
 # where it is said
 
 
-def scope_here() -> Scope | None:
+def _scope_here() -> Scope | None:
     """Return the innermost span or task here; None if there is none whose lines are kept."""
     scope = current.get()
     if scope is None or scope.over or scope.task.over:
@@ -158,8 +273,16 @@ def _starter() -> Scope | None:
 
 def _only_execution() -> Scope | None:
     """Return the execution that runs here, if there is just one: a thread of unknown origin can belong to no other."""
-    runs = {task.run for task in list(_within.values())}
-    return runs.pop().root if len(runs) == 1 else None
+    here = list(_within.values())
+    if len(here) == 1 and here[0] is here[0].run.root and here[0] is not _elsewhere:
+        return here[0]
+    runs = {task.run for task in here if task is not _elsewhere}
+    if len(runs) > 1:
+        return None
+    run = runs.pop() if runs else None
+    if run is not None and (run.root in here or _elsewhere is None or _elsewhere.run is not run):
+        return run.root
+    return _elsewhere
 
 
 def _ref(scope: Scope, log: LogWriter) -> Any:
@@ -192,8 +315,8 @@ def _write(kind: str | int, task: TaskState, scope: Scope, text: str, *more: Any
 def _erred(task: TaskState, text: str, span: Any) -> None:
     """Record that a task has logged an error: the first one tells."""
     task.erred = True
-    task.run.verdicts.add("warned", NO_ERRORS, text)
-    task.take_verdict("warned", NO_ERRORS, masked_text(text, _LONGEST_FINDING), span)
+    task.run.verdicts.add("warned", ERRORS, text)
+    task.take_verdict("warned", ERRORS, masked_text(text, _LONGEST_FINDING), span)
 
 
 def _guarded(function: Callable[..., None], *arguments: Any) -> None:
@@ -216,146 +339,276 @@ def _ensure(task: TaskState) -> None:
         elif _look_again not in task.journal.sources:
             task.journal.sources.append(_look_again)
     if task.logs is not None and task.logs >= STREAMS:
-        for name, attribute in (("out", "stdout"), ("err", "stderr")):
+        for name, attribute in _ATTRIBUTES.items():
             stream = getattr(sys, attribute, None)
-            if stream is not _tapped.get(name):
-                _guarded(_tap, name, stream)
+            if stream is not _tapped.get(name) or not is_tapped(stream):
+                _guarded(_take_up, name, stream)
+
+
+def _take_up(name: str, stream: Any) -> None:
+    with _listening:
+        if _within:  # else another thread has ended it meanwhile: nobody would leave the stream
+            abrupt_ends.precede(write_what_waits)
+            _tap(name, stream)
 
 
 def _tap(name: str, stream: Any) -> None:
-    """Let a stream tell us what is written to it: one that shows what a program prints, not a buffer of somebody's."""
-    if not isinstance(stream, io.TextIOWrapper) and type(stream).__name__ != "OutStream":
-        return
-    _untap(name)
-    own = stream.write
-    if "write" in vars(stream) and _tap_of(stream) is not None:  # it has both names, or somebody wraps it since
-        _tapped[name] = stream
-        return
-    within, waiting, this_thread, here = _within, _waiting[name], threading.get_ident, current.get
-    modules, logging_now = sys.modules, _logging_now
-    before = _before
-    is_plain = type(stream).write is io.TextIOWrapper.write
-    passed_on = own if is_plain else _nothing
+    """Listen to a stream: one that shows what a program prints, not a buffer of somebody's.
 
-    def write(text: str, /) -> Any:
-        # Called several times for each `print`: as short as can be. The end of a line in the span in which the one
-        # before it was said goes straight to the log.
-        # What is told comes first, so that a kill leaves no line in the terminal that is not in the log.
+    Behind an object of the program's own, such as a tee, Python's first stream gets what it lets through.
+    """
+    if not isinstance(stream, io.TextIOWrapper) and type(stream).__name__ != "OutStream":
+        stream = getattr(sys, f"__{_ATTRIBUTES[name]}__")
+        if not isinstance(stream, io.TextIOWrapper) or _tapped.get(name) is not None:
+            return
+    if stream is not _tapped.get(name):
+        if len(_within) > 1:
+            _await(name)
+        _untap(name)
+        if name in _stood and _stood[name][0] is stream:
+            _await_no_more(name)
+    heard_as = next((other for other in _ATTRIBUTES if _heard.get(other) is stream), name)  # it may have both names
+    # First, so that it is taken away whatever comes meanwhile; one that a signal's handler has made stays.
+    stream = _heard.setdefault(heard_as, stream)
+    listen(stream, _LISTENERS[heard_as])
+    _tapped[name] = stream
+
+
+def _await(name: str) -> None:
+    """Watch a stream in whose place another one is put (`redirect_stdout`), and tap it again once it is back.
+
+    Nothing needs to begin then: the end of `contextlib.redirect_stdout` tells nobody.
+    """
+    stream = _heard.get(name)
+    if stream is None or name in _stood:
+        return
+    attribute = _ATTRIBUTES[name]
+
+    def hear_if_it_stands(text: Any) -> None:
+        if getattr(sys, attribute, None) is stream:
+            _guarded(_take_up, name, stream)
+            if _heard.get(name) is stream:
+                _LISTENERS[name].before(text)
+
+    listener = Listener(hear_if_it_stands)
+    _stood[name] = stream, listener
+    listen(stream, listener)
+
+
+def _await_no_more(name: str) -> None:
+    stream, listener = _stood.get(name, (None, None))
+    if listener is not None:
+        leave(stream, listener)
+        _stood.pop(name, None)
+
+
+def _ear(name: str) -> Callable[[Any], None]:
+    """Return what is told each text before a stream takes it, so that a kill leaves no line that is not in the log."""
+    waiting, this_thread, here = _waiting[name], threading.get_ident, current.get
+    before, modules, logging_now = _before, sys.modules, _logging_now
+    drawn, begun = _bars[name], _begun[name]
+
+    def hear(text: Any) -> None:
+        # Called twice for each `print`: as short as can be. The end of a line in the span in which the one before it
+        # was said goes straight to the log.
         try:
             if _before_writing is not None:
                 _before_writing()
-            if within:
-                me = this_thread()
-                if text == "\n" and me in waiting:
-                    said = waiting.pop(me)
-                    scope, task, log, whose, where = before[name]
-                    if (
-                        here() is scope
-                        and not task.over
-                        and not logging_now
-                        and "\r" not in said
-                        and stream is not sys.stderr
-                        and "structlog._output" not in modules
-                    ):
-                        task.said += 1
-                        log.say(name, whose, where, said)
-                    else:
-                        _printed(name, said + text, me)
-                elif isinstance(text, str):
+            me = this_thread()
+            if drawn and me in drawn and _is_drawn(name, text, me):
+                return
+            said = waiting.get(me)
+            if said and text == "\n":
+                waiting[me] = ""  # a dict whose entries come and go is made anew all the time
+                scope, task, log, whose, where = before[name]
+                if (
+                    here() is scope
+                    and not task.over
+                    and not logging_now
+                    and not begun
+                    and "structlog._output" not in modules
+                ):
+                    task.said += 1
+                    log.say(name, whose, where, said)
+                else:
+                    _printed(name, said + text, me)
+            elif isinstance(text, str):
+                if ("\r" in text or "\x1b" in text) and redraws(text) and _is_drawn(name, text, me):
+                    return
+                if said:
+                    waiting[me] = ""
+                    said += text  # in place: nobody else holds it
+                else:
                     said = text
-                    if me in waiting:
-                        said = waiting.pop(me)
-                        said += text  # in place: nobody else holds it
-                    if "\n" in text or (said is not text and len(said) > _LONGEST_WAITING):
+                if "\n" in text or (said is not text and len(said) > _LONGEST_WAITING):
+                    if _takes(_heard.get(name), text):
                         _printed(name, said, me)
                     else:
-                        waiting[me] = _last_state(said) if "\r" in text else said
+                        waiting[me] = said
+                else:
+                    waiting[me] = said
         except Exception as error:
             let_pass(error)
             if strict():
                 raise
-        return passed_on(text)
 
-    def write_as_told(text: str, /, *more: Any, **named: Any) -> Any:
-        write(text)
-        return own(text, *more, **named)
-
-    tapped = write if is_plain else write_as_told
-    stream.write = tapped
-    _taps[stream] = weakref.ref(tapped)
-    _tapped[name] = stream
+    return hear
 
 
-def _nothing(text: str) -> None:
-    """Write nothing."""
+def _takes(stream: Any, text: str) -> bool:
+    """Tell whether a stream can write a text: one that cannot raises, and nothing is said."""
+    if getattr(stream, "closed", False):
+        return False
+    if not text.isascii():
+        try:
+            text.encode(stream.encoding or "utf-8", stream.errors or "strict")
+        except (UnicodeError, LookupError, AttributeError, TypeError) as error:
+            let_pass(error)
+            return not isinstance(error, UnicodeError)
+    return True
+
+
+def _take_back(waiting: dict[int, str], text: object) -> None:
+    """Forget what this thread was about to print when its stream did not take it."""
+    said = waiting.get(me := threading.get_ident())
+    if said and isinstance(text, str) and said.endswith(text):
+        waiting[me] = said[: len(said) - len(text)]
 
 
 def _untap(name: str) -> None:
-    """Give a stream its own ``write`` back; what somebody has put over ours meanwhile stays, and ours below it."""
-    stream = _tapped.pop(name, None)
-    if stream is None or stream in _tapped.values():
-        return
-    tap = _tap_of(stream)
-    if tap is not None and vars(stream).get("write") is tap:
-        del stream.write
+    """Listen no more to the stream that had a name."""
+    _tapped.pop(name, None)
+    stream = _heard.get(name)
+    if stream is not None:
+        for other in [other for other, tapped in _tapped.items() if tapped is stream]:
+            _tapped.pop(other, None)  # it is listened to under that name from now on
+        leave(stream, _LISTENERS[name])
+        _heard.pop(name, None)
 
 
-def _tap_of(stream: Any) -> Callable[..., Any] | None:
-    tap = _taps.get(stream)
-    return None if tap is None else tap()
+_LISTENERS = {name: Listener(_ear(name), refused=partial(_take_back, waiting)) for name, waiting in _waiting.items()}
 
 
 def _release() -> None:
     global _before_writing
     _before_writing = None
-    for name in list(_tapped):
+    for name in list(_waiting):
         _guarded(_untap, name)
+        _guarded(_await_no_more, name)
     _unhook_logging()
     _forget_waiting()
     _warned.clear()
 
 
 def _printed(name: str, text: str, thread: int) -> None:
-    if thread in _logging_now:
+    begun = _begun[name].pop(thread, None) if "\n" in text else None
+    scope = _scope_of_what_is_printed()
+    if scope is None or _is_of_a_handler(thread):
         return
-    scope = current.get()
-    if scope is None or scope.over or scope.task.over:
-        scope = scope_here()
-        if scope is None:
-            return
     task = scope.task
-    if (task.logs or 0) < STREAMS or (text.__class__ is not str and _is_of_loguru(text, scope)):
+    if text.__class__ is not str and _is_of_loguru(text, scope):
         return
-    caller = sys._getframe(2)  # beyond the stream's write, which is one function or two
-    if caller.f_code.co_name == "write_as_told":
-        caller = caller.f_back or caller
-    known = _KNOWN_CALLERS.get(caller.f_globals.get("__name__", ""))
-    if known is not None and known(caller, scope):
-        return
+    known = _KNOWN_CALLERS.get(_module_of(_caller()))
+    if known is not None:
+        if text == "\n" and thread in _ends_to_come:
+            _ends_to_come.discard(thread)
+            return
+        if known(_caller(), scope):
+            if "\n" in text[:-1]:  # `print` writes its line break by itself, even after one
+                _ends_to_come.add(thread)
+            return
     *lines, rest = text.split("\n")
-    if not lines:  # very long
-        text = mask(_folded(text))  # before it is cut: half of a secret would be known to nobody
-        lines, rest = [text[:-_LONGEST_SECRET]], text[-_LONGEST_SECRET:]
+    if begun:
+        lines[0] = _whole(begun, lines[0])
     if rest:
-        _waiting[name][thread] = rest
+        _waiting[name][thread] = _end_of_long(name, thread, rest) if len(rest) > _LONGEST_WAITING else rest
     log = task.run.log
     whose = _ref(task, log)
     where = whose if scope is task else _ref(scope, log)
     for line in lines:
         task.said += 1
-        log.say(name, whose, where, _folded(line) if "\r" in line else line)
+        log.say(name, whose, where, line.rstrip("\r") if "\r" in line else line)
     _before[name] = scope, task, log, whose, where
 
 
-def _last_state(text: str) -> str:
-    """Return what is still to be seen of a progress bar; a line break may follow a carriage return at the end."""
-    return text[text.rfind("\r", 0, len(text.rstrip("\r"))) + 1 :]
+def _is_of_a_handler(thread: int) -> bool:
+    """Tell whether a handler of `logging` prints, and not a task or a span that began in it."""
+    return thread in _logging_now and _logging_now[thread] is current.get()
 
 
-def _folded(line: str) -> str:
-    """Return what a progress bar showed last."""
-    line = line.rstrip("\r")
-    return line[line.rfind("\r") + 1 :]
+def _scope_of_what_is_printed() -> Scope | None:
+    scope = current.get()
+    if scope is None or scope.over or scope.task.over:
+        scope = _scope_here()
+    return None if scope is None or (scope.task.logs or 0) < STREAMS else scope
+
+
+def _caller() -> FrameType:
+    """Return the frame that writes to a stream, from within what the tap calls."""
+    frame = sys._getframe(1)
+    while frame.f_globals is globals() and frame.f_back is not None:
+        frame = writer_of(frame.f_back)
+    return frame
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _end_of_long(name: str, thread: int, text: str) -> str:
+    """Keep the beginning of a line that is too long to wait for its end, and return the end of it that waits on."""
+    text = mask(text)  # before it is cut: half of a secret would be known to nobody
+    beginning, left_out = _begun[name].get(thread, ("", 0))
+    if not beginning:
+        beginning, text = text[: LONGEST_LINE // 2], text[LONGEST_LINE // 2 :]
+    waits = text[-(LONGEST_LINE // 2 + _LONGEST_SECRET) :]
+    _begun[name][thread] = beginning, left_out + len(text) - len(waits)
+    return waits
+
+
+def _whole(begun: tuple[str, int] | None, end: str) -> str:
+    """Return a line whose end has come: of a very long one what is kept of it."""
+    if begun is None:
+        return end
+    beginning, left_out = begun
+    end = mask(end)
+    kept = end[-(LONGEST_LINE // 2) :]
+    return f"{beginning} … {left_out + len(end) - len(kept):,} characters left out … {kept}"
+
+
+def _is_drawn(name: str, text: Any, thread: int) -> bool:
+    """Take what moves the cursor, and what follows it in the rows that it draws; False for what is no part of them."""
+    if text.__class__ is not str:
+        return False
+    caller = _caller()
+    if _module_of(caller) in _KNOWN_CALLERS:
+        return False
+    scope = _scope_of_what_is_printed()
+    bars = _bars[name].get(thread)
+    if bars is None:
+        bars = _bars[name][thread] = _Bars(None if scope is None else scope.task)
+        bars.take(_whole(_begun[name].pop(thread, None), _waiting[name].pop(thread, "")))
+    if _is_of_a_handler(thread) or not _takes(_heard.get(name), text):
+        return True
+    lines = bars.take(text, _moves_down(caller) if text and not text.strip("\n") else None)
+    if scope is not None:
+        for line in lines:
+            _write(name, scope.task, scope, line)
+    if bars.is_empty:
+        _bars[name].pop(thread, None)
+    return True
+
+
+def _moves_down(caller: FrameType) -> bool | None:
+    """Tell whether tqdm writes a line break to come to a bar below, or at the end of one; None if it is not tqdm."""
+    frame: FrameType | None = caller
+    for _ in range(3):
+        if frame is None or not _module_of(frame).startswith("tqdm."):
+            return None
+        if frame.f_code.co_name == "moveto":
+            return True
+        frame = frame.f_back
+    return False
 
 
 # lines of libraries that print: with the level and the fields that they had before they were made text
@@ -433,12 +686,11 @@ def _look_again() -> None:
 
 
 def _hook_logging() -> None:
-    global _original, _hook, _attributes_of_a_record, _plain_record
+    global _original, _hook, _plain_record
     import logging
 
-    original = _original = logging.Logger.callHandlers
+    original = logging.Logger.callHandlers
     get_ident, _plain_record = threading.get_ident, logging.LogRecord
-    _attributes_of_a_record = len(vars(logging.LogRecord("", 0, "", 0, "", (), None)))
 
     def callHandlers(self: logging.Logger, record: logging.LogRecord) -> None:
         if _within:
@@ -449,22 +701,24 @@ def _hook_logging() -> None:
                 if strict():
                     raise
         me = get_ident()
-        if me in _logging_now:
-            original(self, record)
-            return
-        _logging_now.add(me)  # what handlers print is this record
+        is_within, around = me in _logging_now, _logging_now.get(me)
         try:
+            _logging_now[me] = current.get()  # what handlers print is this record
             original(self, record)
         finally:
-            _logging_now.discard(me)
+            if is_within:  # one of them has logged itself
+                _logging_now[me] = around
+            else:
+                _logging_now.pop(me, None)
 
     # A call with wrong arguments prints the call stack from the first frame outside of logging's files: the caller's.
     place = original.__code__
     callHandlers.__code__ = callHandlers.__code__.replace(
         co_filename=place.co_filename, co_firstlineno=place.co_firstlineno
     )
-    _hook = callHandlers
-    logging.Logger.callHandlers = callHandlers  # type: ignore[method-assign]
+    if _original is None:  # no signal is handled from here on, nor does another thread get its turn
+        _original, _hook = original, callHandlers
+        logging.Logger.callHandlers = callHandlers  # type: ignore[method-assign]
 
 
 def _unhook_logging() -> None:
@@ -478,10 +732,12 @@ def _unhook_logging() -> None:
 def _logged(record: Any) -> None:
     scope = current.get()
     if scope is None or scope.over or scope.task.over:
-        scope = scope_here()
+        scope = _scope_here()
     if scope is None or not scope.task.logs:
         return
-    task, message = scope.task, record.msg
+    task, message, level = scope.task, record.msg, record.levelno
+    if level.__class__ is not int:  # a class of somebody's, which is no number in JSON
+        level = int(level)
     text = _message(record)
     if (
         type(message) is str
@@ -493,8 +749,8 @@ def _logged(record: Any) -> None:
         log = task.run.log
         whose = log.refs.get(task.number) or _ref(task, log)
         where = whose if scope is task else _ref(scope, log)
-        log.say(record.levelno, whose, where, text, _site(record))
-        if record.levelno >= _ERROR and not task.erred:
+        log.say(level, whose, where, text, _site(record))
+        if level >= _ERROR and not task.erred:
             _erred(task, text, None if scope is task else where)
         return
     fields: dict[str, Any] = {}
@@ -507,7 +763,7 @@ def _logged(record: Any) -> None:
     if record.stack_info:
         exception = f"{exception}\n{record.stack_info}".lstrip("\n")
     _write(
-        record.levelno, task, scope, text,
+        level, task, scope, text,
         record.levelname, record.name, f"{record.pathname}:{record.lineno}", exception, plain(fields) if fields else {},
     )  # fmt: skip
 
@@ -530,7 +786,9 @@ def _message(record: Any) -> str:
         return str(record.getMessage())
     except Exception as error:
         let_pass(error)
-        return f"{record.msg} (its arguments cannot be put into it: {type(error).__name__})"
+        if record.args:
+            return f"{as_text(record.msg)} (its arguments cannot be put into it: {type(error).__name__})"
+        return as_text(record.msg)
 
 
 def _extra(record: Any) -> dict[str, Any]:
@@ -549,8 +807,9 @@ def _traceback(exc_info: Any) -> str:
 
 
 def _forget_waiting() -> None:
-    for waiting in _waiting.values():
-        waiting.clear()
+    for each in (_waiting, _bars, _begun):
+        for of_threads in each.values():
+            of_threads.clear()
 
 
 def _forget_before() -> None:
@@ -561,6 +820,7 @@ def _after_fork() -> None:
     _forget_waiting()
     _forget_before()  # a child names them anew
     _logging_now.clear()
+    _ends_to_come.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -29,15 +29,17 @@ from obs_core.text.bounded_repr import bounded_repr, describe_error
 from obs_core.text.masking import mask, mask_value, masked_name, masked_text
 from obs_core.text.plain_values import plain
 from obs_core.values.curves import Columns, Curve
+from obs_core.values.remembered import is_instance
 
-__all__ = ["log_metric", "log_metrics", "log_params", "mirroring", "record_metrics", "record_params"]
+__all__ = ["complain", "log_metric", "log_metrics", "log_params", "mirroring", "record_metrics", "record_params"]
 
 _MOST_NAMES = 1_000
 """Metrics of a task; a name made of a step or an id would otherwise fill memory and pages."""
 
 _LONGEST_NAME = 200
 _MOST_PARAMS = 1_000
-_LARGEST_STEP = 2**53
+_LARGEST_STEP = 2**62
+"""Further ones may be counted from there, and yet be integers of 64 bits."""
 
 _OF_A_POINT = 4
 _HELD_BACK = 4_096 * _OF_A_POINT
@@ -65,13 +67,16 @@ def log_metric(name: str, value: Any, step: int | None = None, *, mirror: bool =
         name: What is measured, such as ``"loss"`` or ``"val/accuracy"``. A task may have 1,000 names.
         value: A number: int, float, bool, or a scalar of numpy, torch, jax and the like. It is kept as a float of 64
             bits; not-a-number and infinity stay what they are.
-        step: Where on the curve it lies: a batch, an epoch. Default: one more than the step before, from 0 on.
+        step: Where on the curve it lies: a batch, an epoch, a time; a whole number from -2**62 to 2**62. Default: one
+            more than the step before, from 0 on.
         mirror: Whether the experiment of a tracker in which the task runs (`wandb_init`, `comet_ml_init`) gets it too.
 
     Examples:
-        >>> for epoch in range(10):
-        ...     log_metric("loss", train(epoch), step=epoch)
-        >>> load_execution("last").metrics("loss").to_pandas()
+        >>> with execution("training") as run:
+        ...     for epoch in range(10):
+        ...         log_metric("loss", 0.5**epoch, step=epoch)
+        >>> load_execution(run.id).metrics("loss").value[2]
+        0.25
     """
     scope = _current()
     if scope is None:
@@ -85,7 +90,7 @@ def log_metric(name: str, value: Any, step: int | None = None, *, mirror: bool =
             series = task.metrics[name]
         except (KeyError, TypeError) as error:
             let_pass(error)
-            found = _new_series(task, name)
+            found = _new_series(task, name, value)
             if found is None:
                 return
             series = found
@@ -96,7 +101,7 @@ def log_metric(name: str, value: Any, step: int | None = None, *, mirror: bool =
             value = number
         if step is None:
             step = series.next_step()
-        elif step.__class__ is int:
+        elif step.__class__ is int and -_LARGEST_STEP <= step <= _LARGEST_STEP:
             series.given = step
         else:
             step = _step(task, series, step)
@@ -107,7 +112,7 @@ def log_metric(name: str, value: Any, step: int | None = None, *, mirror: bool =
     except Exception as error:  # a name that cannot be hashed or compared, a value without a class
         let_pass(error)
         with guarded("logging a metric"):
-            _complain(task, "log_metric", f"a metric is not recorded: {describe_error(error)}")
+            complain(task, "log_metric", f"a metric is not recorded: {describe_error(error)}")
         return
     if mirrored and mirror:
         _tell(task, lambda experiment: experiment.metrics({series.name: value}, step))
@@ -126,8 +131,8 @@ def log_metrics(metrics: Mapping[str, Any], step: int | None = None, *, mirror: 
     """
     task = innermost().task
     given: Any = metrics
-    if not isinstance(given, Mapping):
-        _complain(task, "log_metrics", f"log_metrics takes a mapping of names to numbers, got {_shown(given)}")
+    if not is_instance(given, (dict, Mapping)):
+        complain(task, "log_metrics", f"log_metrics takes a mapping of names to numbers, got {_shown(given)}")
         return
     logged: dict[str, float] = {}
     with guarded(f"logging metrics of task {task.name!r}", task.note):
@@ -142,7 +147,7 @@ def log_metrics(metrics: Mapping[str, Any], step: int | None = None, *, mirror: 
 
 
 def log_params(params: Mapping[str, Any] | None = None, /, *, mirror: bool = True, **more: Any) -> None:
-    """Record named values of the task: what it was set up with.
+    """Record named values of the task: its settings.
 
     Args:
         params: Values by name: scalars, and small lists and dicts of them; anything else is kept as text.
@@ -150,14 +155,15 @@ def log_params(params: Mapping[str, Any] | None = None, /, *, mirror: bool = Tru
         **more: More of them.
 
     Examples:
-        >>> log_params(lr=1e-3, batch_size=64)
-        >>> load_execution("last").params()
+        >>> with execution("training") as run:
+        ...     log_params(lr=1e-3, batch_size=64)
+        >>> load_execution(run.id).params()
         {'lr': 0.001, 'batch_size': 64}
     """
     task = innermost().task
     named: Any = {} if params is None else params
-    if not isinstance(named, Mapping):
-        _complain(task, "log_params", f"log_params takes a mapping of names to values, got {_shown(named)}")
+    if not is_instance(named, (dict, Mapping)):
+        complain(task, "log_params", f"log_params takes a mapping of names to values, got {_shown(named)}")
         named = {}
     values = record_params(task, {**named, **more})
     if mirrored and mirror and values:
@@ -174,7 +180,7 @@ def record_params(task: TaskState, params: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     with guarded(f"logging parameters of task {task.name!r}", task.note):
         if len(params) > _MOST_PARAMS:
-            _complain(task, "params", f"log_params keeps {_MOST_PARAMS:,} values at a time, got {len(params):,}")
+            complain(task, "params", f"log_params keeps {_MOST_PARAMS:,} values at a time, got {len(params):,}")
         first = itertools.islice(params.items(), _MOST_PARAMS)
         values = plain({masked_name(str(name), _LONGEST_NAME): value for name, value in first})
         if values:
@@ -198,12 +204,36 @@ def record_metrics(task: TaskState, metrics: Mapping[str, Any], step: int | None
     now = clock.wall()
     for name, value in metrics.items():
         number = _as_number(value)
-        series = None if number is None else task.metrics.get(name) or _new_series(task, name)
+        series = None if number is None else task.metrics.get(name) or _new_series(task, name, number)
         if number is None or series is None:
             continue
-        place = series.next_step() if step is None else step
-        series.given = place
+        place = series.next_step() if step is None else _step(task, series, step)
         series.points.extend((place, now, number, task))
+
+
+class _Figures:
+    """The last, least and greatest of a metric's values. They outlive its task, and so know nothing of it."""
+
+    __slots__ = ("count", "high", "last", "low", "odd")
+
+    def __init__(self) -> None:
+        self.count = self.odd = 0
+        self.last, self.low, self.high = math.nan, math.inf, -math.inf
+
+    def take(self, values: Any) -> None:
+        """Count further values in.
+
+        Args:
+            values: An array of float64, one at least.
+        """
+        self.count += len(values)
+        self.last = values[-1]
+        if not math.isfinite(sum(values)):
+            finite = [value for value in values if math.isfinite(value)]
+            self.odd += len(values) - len(finite)
+            values = finite
+        if values:
+            self.low, self.high = min(self.low, min(values)), max(self.high, max(values))
 
 
 class Series:
@@ -217,9 +247,10 @@ class Series:
             each would keep the garbage collector busy.
         given: The last step that was given; None while steps are counted.
         kept: What a report of the running task shows.
+        figures: What a list of executions shows.
     """
 
-    __slots__ = ("_count", "count", "given", "high", "kept", "last", "log", "low", "name", "odd", "points", "task")
+    __slots__ = ("_count", "figures", "given", "kept", "log", "name", "points", "task")
 
     def __init__(self, log: _MetricLog, task: TaskState, name: str) -> None:
         self.name = name
@@ -228,8 +259,7 @@ class Series:
         self.points: list[Any] = []
         self.given: int | None = None
         self.kept = Columns()
-        self.count = self.odd = 0
-        self.last, self.low, self.high = math.nan, math.inf, -math.inf
+        self.figures = _Figures()
         self._count = itertools.count()
 
     def next_step(self) -> int:
@@ -256,7 +286,7 @@ class Series:
     def _record(self, points: list[Any]) -> tuple[Columns, records.Points]:
         steps, times, scopes = points[0::_OF_A_POINT], points[1::_OF_A_POINT], points[3::_OF_A_POINT]
         task = self.task
-        columns = Columns(_whole(steps), array("q", times), array("d", points[2::_OF_A_POINT]))
+        columns = Columns(array("q", steps), array("q", times), array("d", points[2::_OF_A_POINT]))
         first, last = columns.steps[0], columns.steps[-1]
         counted = last - first == len(steps) - 1 and columns.steps == array("q", range(first, last + 1))
         spans: list[tuple[records.Ref, int]] = []
@@ -278,14 +308,7 @@ class Series:
 
     def _note(self, added: Columns) -> None:
         """Take note of what a list shows and, if the task has decks, of what its report does."""
-        values: Any = added.values
-        self.count += len(values)
-        self.last = values[-1]
-        if not math.isfinite(sum(values)):
-            values = [value for value in values if math.isfinite(value)]
-            self.odd += len(added) - len(values)
-        if values:
-            self.low, self.high = min(self.low, min(values)), max(self.high, max(values))
+        self.figures.take(added.values)
         if self.task.enable_deck and not self.task.source:
             self.kept.steps += added.steps
             self.kept.times += added.times
@@ -295,10 +318,10 @@ class Series:
 
     def curve(self) -> Curve:
         """Return what a report shows."""
-        epoch, kept = self.task.journal.epoch, self.kept
+        epoch, kept, figures = self.task.journal.epoch, self.kept, self.figures
         columns = Columns(kept.steps[:], array("q", map(epoch.__add__, kept.times)), kept.values[:])
-        low, high = (self.low, self.high) if self.low <= self.high else (math.nan, math.nan)
-        return Curve(mask(self.name), columns, self.count, self.last, low, high, self.odd)
+        low, high = (figures.low, figures.high) if figures.low <= figures.high else (math.nan, math.nan)
+        return Curve(mask(self.name), columns, figures.count, figures.last, low, high, figures.odd)
 
 
 class _MetricLog:
@@ -314,7 +337,7 @@ class _MetricLog:
         self.most = _HELD_BACK
         self.params: Attached[TaskState, dict[str, Any]] = Attached()
         self._series: list[Series] = []
-        self._summary: dict[str, Series] = {}
+        self._summary: dict[str, _Figures] = {}
         self._told = (0, clock.wall() - _SUMMARY_EVERY)
         self._writing = False
         run.journal.sources.append(self.write)
@@ -330,7 +353,7 @@ class _MetricLog:
         self._series.append(series)
         self.most = min(_HELD_BACK, max(64 * _OF_A_POINT, _HELD_BACK_IN_ALL // len(self._series)))
         if len(self._summary) < _MOST_SUMMARIZED or series.name in self._summary:
-            self._summary[series.name] = series
+            self._summary[series.name] = series.figures
 
     def write(self) -> None:
         """Append what waits to the journal; what another thread is at already, that one appends."""
@@ -352,16 +375,17 @@ class _MetricLog:
 
     def summarize(self) -> None:
         """Write the last, least and greatest value of each metric, unless that is done."""
-        count = sum(series.count for series in self._summary.values())
+        count = sum(figures.count for figures in self._summary.values())
         if count == self._told[0]:
             return
         now = clock.wall()
         values = {
-            mask(name): (_finite(series.last), _finite(series.low), _finite(series.high))
-            for name, series in self._summary.items()
+            mask(name): (_finite(figures.last), _finite(figures.low), _finite(figures.high))
+            for name, figures in self._summary.items()
         }
-        self._told = count, now
-        self.journal.append(records.MetricSummary(now, values))
+        summary, append = records.MetricSummary(now, values), self.journal.append
+        self._told = count, now  # no signal is handled between these two
+        append(summary)
 
     def after_fork(self) -> None:
         """Go on in a forked child: what waited, the parent writes."""
@@ -371,15 +395,6 @@ class _MetricLog:
         self.journal.sources.append(self.write)
 
 
-def _whole(steps: list[int]) -> array[int]:
-    """Return steps as integers of 64 bits; those beyond are taken for the last."""
-    try:
-        return array("q", steps)
-    except OverflowError as error:
-        let_pass(error)
-        return array("q", [max(-_LARGEST_STEP, min(step, _LARGEST_STEP)) for step in steps])
-
-
 def _log_of(run: Run) -> _MetricLog:
     log = run.metrics
     if not isinstance(log, _MetricLog):
@@ -387,22 +402,24 @@ def _log_of(run: Run) -> _MetricLog:
     return log
 
 
-def _new_series(task: TaskState, name: Any) -> Series | None:
-    """Return the metric of a name, made when it is first logged; None if it cannot be one."""
+def _new_series(task: TaskState, name: Any, value: Any) -> Series | None:
+    """Return the metric of a name, made when a number is first logged; None if it cannot be one."""
     if not isinstance(name, str):
-        _complain(task, "name", f"a metric's name is a string, got {_shown(name)}")
+        complain(task, "name", f"a metric's name is a string, got {_shown(name)}")
         return None
     given, name = name, masked_name(name, _LONGEST_NAME)
     known: Series | None = task.metrics.get(name)
     if known is not None:
         return known
     if len(task.metrics) >= _MOST_NAMES:
-        _complain(
+        complain(
             task,
             "names",
             f"metric {masked_text(given, 80)!r} is not recorded: a task may have {_MOST_NAMES:,} metrics, and this one"
-            " has them. Names are for what is measured; which batch or item it was of is the step",
+            " has them. Name what is measured, and put the number of the batch or item into the step",
         )
+        return None
+    if value.__class__ is not float and _number(task, name, value) is None:
         return None
     announce(task)
     log = _log_of(task.run)
@@ -413,15 +430,29 @@ def _new_series(task: TaskState, name: Any) -> Series | None:
 
 
 def _number(task: TaskState, name: str, value: Any) -> float | None:
-    """Return a value as a float; complain if it is none."""
+    """Return a value as a float; complain if it is none, or becomes infinite by that."""
     number = _as_number(value)
     if number is None:
-        _complain(
+        complain(
             task,
             name,
             f"metric {name!r} takes a number (int, float, or a scalar of numpy, torch or jax), got {_shown(value)}",
         )
+    elif math.isinf(number) and not _is_infinite(value):
+        complain(
+            task,
+            f"size of {name}",
+            f"metric {name!r} is kept as a float of 64 bits, which cannot hold {_shown(value)}; it is kept as {number}",
+        )
     return number
+
+
+def _is_infinite(value: Any) -> bool:
+    try:
+        return bool(value == math.inf or value == -math.inf)
+    except BaseException as error:
+        let_pass(error)
+        return True
 
 
 def _as_number(value: Any) -> float | None:
@@ -436,13 +467,13 @@ def _as_number(value: Any) -> float | None:
     try:
         item = getattr(value, "item", None)
         found = value if item is None else item()
-        return None if isinstance(found, (str, bytes, complex)) else float(found)
+        return None if isinstance(found, (str, bytes, complex)) else _float_of(found)
     except BaseException as error:
         let_pass(error)
         return None
 
 
-def _float_of(value: int) -> float:
+def _float_of(value: Any) -> float:
     try:
         return float(value)
     except OverflowError as error:
@@ -460,10 +491,10 @@ def _step(task: TaskState, series: Series, step: Any) -> int:
     except BaseException as error:
         let_pass(error)
     counted = series.next_step()
-    _complain(
+    complain(
         task,
         f"step of {series.name}",
-        f"the step of metric {series.name!r} is a whole number below 2**53, got {_shown(step)}; counted as {counted}",
+        f"the step of metric {series.name!r} is a whole number up to 2**62, got {_shown(step)}; counted as {counted}",
     )
     return counted
 
@@ -481,8 +512,14 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _complain(task: TaskState, about: str, message: str) -> None:
-    """Tell what was wrong, once for each thing and task: a loop would tell it a million times."""
+def complain(task: TaskState, about: str, message: str) -> None:
+    """Tell what was wrong, once for each thing and task: a loop would tell it a million times.
+
+    Args:
+        task: In which it was.
+        about: What it was wrong of.
+        message: What it was, in a sentence.
+    """
     told = _told.setdefault(task, set())
     if about in told or len(told) >= _MOST_TOLD:
         return

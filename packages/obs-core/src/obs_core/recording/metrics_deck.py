@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from obs_core.failsafe import guarded
 from obs_core.journal import records
+from obs_core.model import Status
 from obs_core.recording.run import TaskState
 
 __all__ = ["announce"]
@@ -48,8 +49,8 @@ class _MetricsDeck:
         drawn = ""
         with guarded(f"drawing the metrics of task {task.name!r}", task.note):
             if task.shared or task.journal.forked:  # whoever draws the report has had all processes write theirs
-                running = task.ended is None
-                logged = metrics_of_all(run.store, run.id, task.global_ref(), running=running)
+                status: Status = "running" if task.ended is None else "succeeded"  # either has come to its end
+                logged = metrics_of_all(run.store, run.id, task.global_ref(), status=status)
                 return [extracted(render(logged))]
             curves, params = ([], {}) if run.metrics is None else run.metrics.curves_of(task)
             bars = [bar for log in run.progress for bar in log.bars_of(task)]

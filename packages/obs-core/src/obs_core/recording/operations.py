@@ -60,8 +60,10 @@ class OperationLog:
         used: When an operation ended last, as `obs_core.clock.wall` tells it.
 
     Examples:
+        >>> parent = obs_core.engines.joined(obs_core.carrier(), source="gpu-3")
+        >>> log = OperationLog(parent.task.run.journal)
         >>> with log.operation(parent, "resize", key="resize-17", attributes={"worker": "gpu-3"}):
-        ...     resize(17)
+        ...     image = bytes(17)
     """
 
     def __init__(self, journal: Journal, whole: int = WHOLE, signals: tuple[type[BaseException], ...] = ()) -> None:

@@ -12,7 +12,7 @@ from obs_core.journal import records
 from obs_core.values.remembered import attribute
 
 if TYPE_CHECKING:
-    from obs_core.recording.run import TaskState
+    from obs_core.recording.run import Scope, TaskState
 
 __all__ = ["OWN_WORK", "is_decorated", "layers", "mark_decorated", "own_work", "record_own_work", "undecorated"]
 
@@ -34,23 +34,25 @@ class own_work:
         doing: What is done, such as ``"draw the inputs"``.
     """
 
-    __slots__ = ("_begun", "_cpu", "_name", "_task")
+    __slots__ = ("_around", "_begun", "_cpu", "_name", "_task")
 
     def __init__(self, task: TaskState, doing: str) -> None:
         self._task = task
         self._name = f"obs: {doing}"
 
     def __enter__(self) -> own_work:
+        self._around, self._task.at_own_work = self._task.at_own_work, True
         self._begun, self._cpu = clock.wall(), clock.process()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._task.at_own_work = self._around
         record_own_work(self._task, self._name, self._begun, self._cpu)
 
 
-def record_own_work(task: TaskState, name: str, begun: int, cpu: int) -> None:
+def record_own_work(task: TaskState, name: str, begun: int, cpu: int, within: Scope | None = None) -> None:
     """Record work of obs that ends now.
 
     Args:
@@ -58,8 +60,10 @@ def record_own_work(task: TaskState, name: str, begun: int, cpu: int) -> None:
         name: What was done.
         begun: When it began, by `obs_core.clock.wall`.
         cpu: What `obs_core.clock.process` said then.
+        within: The span of the task that it was done in; None for the task itself.
     """
-    number, parent = task.next_number(), task.own_ref()
+    above = task.number if within is None else within.number
+    number, parent = task.next_number(), task.journal.ref(above) if isinstance(above, int) else above
     spent, used = clock.wall() - begun, clock.process() - cpu
     task.append(records.SpanRecord(number, parent, name, begun, spent, used, kind=OWN_WORK))
 

@@ -2,256 +2,126 @@
 
 What counts is what leaves the outermost frame of the main thread (the script, or what ``python -m`` or a console script
 runs in). An exception that a console, a notebook or a test runner caught and printed left no such frame, whatever
-``sys.last_exc`` says. Nothing is replaced but `sys.exit` (and what `site` calls ``exit`` and ``quit``), and that in
-Python 3.11 alone:
+``sys.last_exc`` says. The last word is that of ``sys.excepthook``: one that exits by itself decides with which code.
 
-- From Python 3.12 on `sys.monitoring` tells which exception leaves that frame, `SystemExit` included.
-- Python 3.11, or a process whose monitoring tools are all taken, tells an uncaught exception by the traceback of
-  ``sys.last_value``, which begins in that frame. What `sys.exit` was called with is kept by a function that stands in
-  its place as long as the ambient execution lasts; of a ``raise SystemExit(...)`` there, a constant is read.
+A child of multiprocessing ends as the ``run`` of its `Process` does: multiprocessing catches what leaves that, prints
+it, and makes an exit code of it.
 
-The last word is that of ``sys.excepthook``: one that exits by itself decides with which code.
+From Python 3.12 on `sys.monitoring` tells which exception leaves that frame, `SystemExit` included. In Python 3.11, and
+where others have taken all monitoring tools, it is guessed (`obs_core.recording.guessed_end`).
 
-Not known is the code of ``os._exit``, and in Python 3.11 that of a ``raise SystemExit(main())`` at the top of a script,
-which is taken for a success.
+What ends the process is kept in words alone. Python lets go of it before the process is over, and with it of the locals
+of every call that it left: files are completed then that nobody has closed, and what waits for that may go on.
 """
 
 from __future__ import annotations
 
-import builtins
 import contextlib
-import functools
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from types import CodeType, FrameType, TracebackType
-from typing import Any, cast
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any, Protocol, cast
 
+from obs_core.quiet_handlers import entered_for_certain
+from obs_core.recording.exit_status import ended_well
+from obs_core.recording.guessed_end import GuessedEnd
 from obs_core.recording.monitoring import give_back, monitoring, tool
+from obs_core.recording.raised import Told, failure_of
 
-__all__ = [
-    "ProcessEnd",
-    "closes_generator",
-    "ended_well",
-    "exit_status",
-    "is_child_of_multiprocessing",
-    "outermost_frame",
-]
+__all__ = ["ProcessEnd", "exit_of_worker", "follow_process_end", "is_child_of_multiprocessing", "outermost_frame"]
 
-_STATUS = 0xFFFFFFFF if sys.platform == "win32" else 0xFF
-"""What of an exit code whoever waits for the process gets to see."""
-
-_LONG = 1 << (31 if sys.platform == "win32" else 63)
-"""The first number that is too large for a ``long`` of C."""
+_MULTIPROCESSING = ("multiprocessing.process", "multiprocess.process", "billiard.process")
+"""The standard library's module, and those of pathos and of Celery that were made of it."""
 
 
-def ended_well(error: BaseException | None) -> bool:
-    """Tell whether what left a block is no failure.
+class ProcessEnd(Protocol):
+    """Learns how this process ends, from its making on."""
 
-    That is nothing, ``sys.exit()`` with the code of a success, or the end of a generator that its consumer left.
-    """
-    if error is None or (issubclass(type(error), SystemExit) and exit_status(cast("SystemExit", error)) == 0):
-        return True
-    return closes_generator(error)
+    @property
+    def is_unknown(self) -> bool:
+        """Whether `error` found that an exit ended the process, and not with which code."""
 
-
-def closes_generator(error: BaseException | None) -> bool:
-    """Tell whether this closes a generator that was not used up: a `GeneratorExit` that came in at its ``yield``.
-
-    One that the generator raises itself, or that leaves who threw it into another one, is a failure like any other.
-    """
-    traceback = error.__traceback__ if type(error) is GeneratorExit else None
-    if traceback is None or not _is_of_generator(traceback):
-        return False
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    code, at = traceback.tb_frame.f_code, traceback.tb_lasti
-    return _is_of_generator(traceback) and code.co_code[at] == _PAUSED
-
-
-def _is_of_generator(traceback: TracebackType) -> bool:
-    flags = traceback.tb_frame.f_code.co_flags
-    return bool(flags & _GENERATORS) and not flags & _ITERABLE_COROUTINE
-
-
-# As `inspect` names them, whose import takes longer than all that is looked at here.
-_GENERATORS = 0x20 | 0x200
-_ITERABLE_COROUTINE = 0x100
-
-
-def _instruction_of_a_pause() -> int:
-    paused: Any = (number for number in (1, 2))
-    next(paused)
-    return int(paused.gi_code.co_code[paused.gi_frame.f_lasti])
-
-
-_PAUSED = _instruction_of_a_pause()
-"""The instruction at which a generator stands between two items; its number and kind differ between Pythons."""
-
-
-def exit_status(error: SystemExit) -> int:
-    """Return the status that a process ends with when this is what ends it.
-
-    Any kind of int counts as the number that it is, as far as a status can hold it; what is no int is printed and
-    counts as 1.
-
-    Source: ``handle_system_exit`` in CPython's Python/pythonrun.c.
-    """
-    code: Any = getattr(error, "code", error)
-    if code is None:
-        return 0
-    if not issubclass(type(code), int):  # as C code asks: what its `__class__` says is not asked
-        return 1
-    number = int.__int__(code)
-    if not -_LONG <= number < _LONG:
-        number = -1  # as C code reads what it cannot hold
-    return number & _STATUS
-
-
-def is_child_of_multiprocessing() -> bool:
-    """Tell whether another process may end this one by a signal, or let it end without running `atexit`."""
-    process = sys.modules.get("multiprocessing.process")
-    return process is not None and process.parent_process() is not None
-
-
-class ProcessEnd:
-    """Learns how this process ends, from its making on; make it in any thread.
-
-    Args:
-        early: The outermost frame of the main thread as it was before, which is asked if this is made while the process
-            ends already. Of an exit, only a constant is known then.
-    """
-
-    def __init__(self, early: FrameType | None = None) -> None:
-        ends = getattr(threading, "_SHUTTING_DOWN", False) or not threading.main_thread().is_alive()
-        self._frame = early if ends else outermost_frame()
-        self._left_by: BaseException | None = None
-        self._exit: SystemExit | None = None
-        self._hook_exit: SystemExit | None = None  # by which `sys.excepthook` ended the process
-        self._stand_ins: list[tuple[dict[str, Any], str, Any, Any]] = []
-        """Where each is put, under which name, and what was there."""
-        self._tool = None if ends else self._monitor()
-        if self._tool is None and self._frame is not None and not ends:
-            self._stand_in_for_exit()
-
-    def error(self) -> BaseException | None:
+    def error(self) -> Told | None:
         """Return what ends this process as a failure, to be asked while it ends; None if nothing does."""
-        found = self._left_by if self._tool is not None else self._guessed()
-        if ended_well(found) or (found is not None and self._hook_exit is not None and ended_well(self._hook_exit)):
-            return None
-        return found
 
     def close(self) -> None:
         """Give back what was taken."""
-        if self._tool is not None:
-            with contextlib.suppress(Exception):
-                monitoring.set_events(self._tool, 0)
-                monitoring.register_callback(self._tool, monitoring.events.PY_UNWIND, None)
-                give_back()
-        for namespace, name, stand_in, original in self._stand_ins:
-            if namespace.get(name) is stand_in:  # else somebody has put something over it: that stays
-                namespace[name] = original
 
-    # Python 3.12
 
-    def _monitor(self) -> int | None:
-        number = None if self._frame is None else tool()
-        if self._frame is None or number is None:
-            return None
-        outermost = self._frame.f_code
+def follow_process_end(early: FrameType | None = None, tell: Callable[[Told | None], None] | None = None) -> ProcessEnd:
+    """Begin to learn how this process ends, in any thread.
 
-        # Python calls it for each frame that an exception leaves, whosever it is: most are none of the two.
-        def unwound(code: CodeType, _offset: int, error: BaseException) -> None:
-            if code is outermost or self._left_by is not None:
-                self._unwound(code is outermost, code, error)
+    Args:
+        early: The outermost frame of the main thread as it was before, which is asked if this process ends already. Of
+            an exit, only a constant is known then.
+        tell: Called in the main thread as soon as a failure leaves the outermost frame, long before the process is
+            over; and with None if that proves to be none. Python 3.11 does not tell, so it is never called there.
+
+    Returns:
+        What knows it in the end. Close it.
+    """
+    if getattr(threading, "_SHUTTING_DOWN", False) or not threading.main_thread().is_alive():
+        return GuessedEnd(early, early, listens=False)
+    outermost = outermost_frame()
+    number = None if outermost is None else tool()
+    if outermost is None or number is None:
+        return GuessedEnd(outermost, _script_frame(), listens=outermost is not None)
+    return _MonitoredEnd(_run_of_worker() or outermost, number, tell or _tell_nobody)
+
+
+def _tell_nobody(_error: Told | None) -> None:
+    """Wait to be asked."""
+
+
+class _MonitoredEnd:
+    """Is told by `sys.monitoring` what leaves the outermost frame."""
+
+    is_unknown = False
+
+    def __init__(self, outermost: FrameType, number: int, tell: Callable[[Told | None], None]) -> None:
+        self._outermost = code = outermost.f_code
+        self._tell = tell
+        self._tool = number
+        self._left_by: Told | None = None
+        frame_id = id(outermost)  # the frame itself would keep its locals
+
+        # Python calls it for each frame that an exception leaves, whosever it is: most are not this one. The code alone
+        # does not tell: what a decorator makes of many functions has one. Nor is any of them one in which a signal's
+        # handler may run.
+        @entered_for_certain
+        def unwound(left: CodeType, _offset: int, error: BaseException) -> None:
+            if left is code and id(sys._getframe(1)) == frame_id:
+                self._outermost_unwound(error)
 
         monitoring.register_callback(number, monitoring.events.PY_UNWIND, unwound)
         monitoring.set_events(number, monitoring.events.PY_UNWIND)
-        return number
 
-    def _unwound(self, is_outermost: bool, code: CodeType, error: BaseException) -> None:
-        if is_outermost and threading.current_thread() is threading.main_thread():
-            self._left_by, self._hook_exit = error, None
-        elif self._left_by is not None and isinstance(error, SystemExit) and code is _code_of(sys.excepthook):
-            self._hook_exit = error
+    def error(self) -> Told | None:
+        """Return what ends this process as a failure; None if nothing does."""
+        return self._left_by
 
-    # Python 3.11
+    def close(self) -> None:
+        """Give back the tool."""
+        with contextlib.suppress(Exception):
+            monitoring.set_events(self._tool, 0)
+            monitoring.register_callback(self._tool, monitoring.events.PY_UNWIND, None)
+            give_back()
 
-    def _stand_in_for_exit(self) -> None:
-        original = sys.exit
-
-        @functools.wraps(original)
-        def exit(status: Any = None, /) -> Any:
-            self._is_called_with(status)
-            original(status)
-
-        self._put(vars(sys), "exit", exit)
-        main = vars(sys.modules["__main__"])
-        for name in [name for name, value in main.items() if value is original]:  # ``from sys import exit``
-            self._put(main, name, exit)
-        for name in ("exit", "quit"):  # those that `site` makes, for consoles; scripts call them all the same
-            if type(found := vars(builtins).get(name)).__name__ == "Quitter":
-                self._put(vars(builtins), name, _Quitter(found, self._is_called_with))
-
-    def _put(self, namespace: dict[str, Any], name: str, stand_in: Any) -> None:
-        self._stand_ins.append((namespace, name, stand_in, namespace[name]))
-        namespace[name] = stand_in
-
-    def _is_called_with(self, status: Any) -> None:
+    def _outermost_unwound(self, error: BaseException) -> None:
         if threading.current_thread() is threading.main_thread():
-            error = SystemExit() if status is None else SystemExit(status)
-            if self._frame is None or _is_running(self._frame):
-                self._exit = error
-            elif _is_running_code(_code_of(sys.excepthook)):
-                self._hook_exit = error
+            self._left_by = failure_of(error)
+            self._tell(self._left_by)
+            monitoring.register_callback(self._tool, monitoring.events.PY_UNWIND, self._unwound_later)
 
-    def _guessed(self) -> BaseException | None:
-        frame = self._frame
-        if frame is None or _is_running(frame) or _has_returned(frame):
-            return None
-        last: Any = getattr(sys, "last_value", None)
-        traceback = getattr(last, "__traceback__", None)
-        if traceback is not None and traceback.tb_frame is frame:
-            return last  # type: ignore[no-any-return]
-        return self._exit or _constant_exit(frame)
-
-
-class _Quitter:
-    """Stands in for what `site` calls ``exit`` and ``quit``."""
-
-    def __init__(self, original: Any, tell: Callable[[Any], None]) -> None:
-        self._original = original
-        self._tell = tell
-
-    def __call__(self, code: Any = None) -> Any:
-        self._tell(code)
-        self._original(code)
-
-    def __repr__(self) -> str:
-        return repr(self._original)
-
-
-def outermost_frame() -> FrameType | None:
-    """Return the frame of the script, or of what ``python -m`` or a console script runs in."""
-    frame = sys._current_frames().get(threading.main_thread().ident or 0)
-    while frame is not None and frame.f_back is not None:
-        frame = frame.f_back
-    return frame
-
-
-def _is_running(outermost: FrameType) -> bool:
-    return any(frame is outermost for frame in _frames())
-
-
-def _is_running_code(code: CodeType | None) -> bool:
-    return any(frame.f_code is code for frame in _frames())
-
-
-def _frames() -> Iterator[FrameType]:
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
+    @entered_for_certain
+    def _unwound_later(self, left: CodeType, _offset: int, error: BaseException) -> None:
+        """Look out for what ends ``sys.excepthook``, or for another exception that leaves the outermost frame."""
+        if left is self._outermost and _is_outermost(sys._getframe(1)):
+            self._outermost_unwound(error)
+        elif isinstance(error, SystemExit) and ended_well(error) and left is _code_of(sys.excepthook):
+            self._left_by = None
+            self._tell(None)
 
 
 def _code_of(function: Any) -> CodeType | None:
@@ -262,22 +132,68 @@ def _code_of(function: Any) -> CodeType | None:
     return code if isinstance(code, CodeType) else None
 
 
-def _has_returned(frame: FrameType) -> bool:
-    """Tell whether a frame that has ended ended by its return: that is its last instruction then."""
-    import dis
-
-    return frame.f_lasti >= 0 and dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("RETURN")
-
-
-def _constant_exit(frame: FrameType) -> SystemExit | None:
-    """Return what a constant in ``raise SystemExit(1)`` or ``exit(1)`` left a frame with."""
-    import dis
-
-    before = [one for one in dis.get_instructions(frame.f_code) if one.offset <= frame.f_lasti]
-    while before and before[-1].opname in _OF_A_CALL:
-        before.pop()
-    return SystemExit(before[-1].argval) if before and before[-1].opname == "LOAD_CONST" else None
+def is_child_of_multiprocessing() -> bool:
+    """Tell whether another process may end this one by a signal, or let it end without running `atexit`."""
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
 
 
-_OF_A_CALL = ("RAISE_VARARGS", "CALL", "PRECALL", "CACHE")
-"""What comes after the last argument of a call."""
+def exit_of_worker() -> Told | None:
+    """Return the exit code with which multiprocessing is ending this process, if that is a failure.
+
+    It is read where multiprocessing keeps it: in the frame that called ``run``, which waits for the other threads now.
+    """
+    frame, called = cast("FrameType | None", sys._getframe()), None
+    while frame is not None and not _calls_run(frame):
+        frame, called = frame.f_back, frame
+    # It keeps none if asking the exit for its code raised: Python makes 1 of that.
+    unkept = 1 if _code_of(threading._shutdown) is (called and called.f_code) else None  # type: ignore[attr-defined]
+    code = None if frame is None else frame.f_locals.get("exitcode", unkept)
+    return failure_of(SystemExit(code)) if isinstance(code, int) else None
+
+
+def _run_of_worker() -> FrameType | None:
+    """Return the frame of the ``run`` of a `Process`, if that runs in the main thread."""
+    frame, called = _frame_of_main_thread(), None
+    while frame is not None and not _calls_run(frame):
+        frame, called = frame.f_back, frame
+    return None if frame is None else called
+
+
+def _calls_run(frame: FrameType) -> bool:
+    return frame.f_code.co_name == "_bootstrap" and frame.f_globals.get("__name__") in _MULTIPROCESSING
+
+
+def _is_outermost(frame: FrameType) -> bool:
+    return frame.f_back is None or _calls_run(frame.f_back)
+
+
+def outermost_frame() -> FrameType | None:
+    """Return the frame of the script, or of what ``python -m`` or a console script runs in."""
+    frame = _frame_of_main_thread()
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _script_frame() -> FrameType | None:
+    """Return the frame of the script; of what ``python -m`` runs that of its module, and not that of `runpy`."""
+    frame, found = _frame_of_main_thread(), None
+    while frame is not None:
+        if frame.f_globals.get("__name__") != "runpy":
+            found = frame
+        frame = frame.f_back
+    return found
+
+
+def _frame_of_main_thread() -> FrameType | None:
+    """Return the frame in which the main thread runs, or stands while a greenlet runs in its place."""
+    greenlets = sys.modules.get("greenlet")
+    if greenlets is not None and threading.current_thread() is threading.main_thread():
+        current = greenlets.getcurrent()
+        while current.parent is not None:
+            current = current.parent
+        if current.gr_frame is not None:  # else it runs itself
+            return cast("FrameType", current.gr_frame)
+    # Perhaps this function's own, which would keep itself and all that called it alive in a variable of its own.
+    return sys._current_frames().get(threading.main_thread().ident or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import os
 import sys
 import threading
@@ -15,12 +16,17 @@ from obs_core.failsafe import guarded
 from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.locks import Attached, Register
+from obs_core.quiet_handlers import entered_for_certain
+from obs_core.recording.amounts import amount
+from obs_core.recording.bar_rows import rows_of
 from obs_core.recording.here import innermost
+from obs_core.recording.metrics import complain
 from obs_core.recording.metrics_deck import announce
 from obs_core.recording.run import Run, TaskState
+from obs_core.text.bounded_repr import bounded_repr
 from obs_core.text.masking import mask, masked_text
-from obs_core.text.terminal import is_terminal, printable
-from obs_core.values.curves import ProgressBar
+from obs_core.text.terminal import columns, cut, is_terminal, printable
+from obs_core.values.curves import ProgressBar, told_amount
 
 __all__ = ["progress_of", "track"]
 
@@ -39,21 +45,22 @@ _LONG = 1_000_000_000
 _LOOK_EVERY = 50_000_000
 """Nanoseconds between two looks at the clock, as estimated from the loop's rate: an item costs next to nothing."""
 
-_MOST_NAMES = 200
-"""Loops of a task that are recorded; one of the same name replaces the one before."""
+_MOST_LOOPS = 200
+"""Loops of a task that are recorded while none of them has ended: a program may close none."""
 
 
 class track(Generic[T]):
-    """Show how far a loop is: in the terminal, in a notebook, as lines in a log file, in the UI and in the report.
+    """Show the progress of a loop: in the terminal, in a notebook, as lines in a log file, in the UI and in the report.
 
     Use it like `tqdm`; loops may be nested. The record of a killed task shows how far its loops were.
 
     Args:
         items: What to iterate over: any iterable, or an asynchronous one for ``async for``. Without it, call `update`.
         description: What the loop is called, such as ``"epoch 3"``.
-        total: How many items there are. Default: their length; a loop without one shows no share and no estimate.
+        total: How many items there are, or a fraction. Default: their length; a loop without one shows no share and no
+            estimate.
         unit: What an item is called.
-        leave: Whether the bar stays in the terminal when the loop has ended. Default: the outermost does.
+        leave: Whether the bar stays in the terminal or the cell when the loop has ended. Default: the outermost does.
         show: Whether it is shown in the terminal or notebook; it is recorded anyway. Default: unless ``OBS_QUIET=1``.
 
     Attributes:
@@ -61,10 +68,10 @@ class track(Generic[T]):
         total: How many there are; None if that is not known.
 
     Examples:
-        >>> for batch in track(batches, "epoch 3"):
-        ...     train(batch)
-        >>> with track(total=size, description="download", unit="B") as bar:
-        ...     for chunk in chunks:
+        >>> for batch in track(range(100), "epoch 3"):
+        ...     loss = 0.5**batch
+        >>> with track(total=2_000, description="download", unit="B") as bar:
+        ...     for chunk in (bytes(1_500), bytes(500)):
         ...         bar.update(len(chunk))
     """
 
@@ -72,9 +79,11 @@ class track(Generic[T]):
         "__weakref__",
         "_elapsed",
         "_ended",
+        "_initial",
         "_items",
         "_leaves",
         "_looked",
+        "_moved",
         "_next",
         "_number",
         "_seen",
@@ -96,9 +105,9 @@ class track(Generic[T]):
         self,
         items: Iterable[T],
         description: str | None = ...,
-        total: int | None = ...,
+        total: float | None = ...,
         *,
-        unit: str = ...,
+        unit: str | None = ...,
         leave: bool | None = ...,
         show: bool | None = ...,
     ) -> None: ...
@@ -108,9 +117,9 @@ class track(Generic[T]):
         self,
         items: AsyncIterable[T],
         description: str | None = ...,
-        total: int | None = ...,
+        total: float | None = ...,
         *,
-        unit: str = ...,
+        unit: str | None = ...,
         leave: bool | None = ...,
         show: bool | None = ...,
     ) -> None: ...
@@ -120,9 +129,9 @@ class track(Generic[T]):
         self: track[Any],
         items: None = ...,
         description: str | None = ...,
-        total: int | None = ...,
+        total: float | None = ...,
         *,
-        unit: str = ...,
+        unit: str | None = ...,
         leave: bool | None = ...,
         show: bool | None = ...,
     ) -> None: ...
@@ -131,17 +140,19 @@ class track(Generic[T]):
         self,
         items: Any = None,
         description: str | None = None,
-        total: int | None = None,
+        total: float | None = None,
         *,
-        unit: str = "it",
+        unit: str | None = "it",
         leave: bool | None = None,
         show: bool | None = None,
     ) -> None:
         self._items = items
-        self.description = str(description or "")
-        self.total = _length_of(items) if total is None else _whole(total)
-        self.unit = str(unit)
-        self.done = 0
+        self.description = "" if description is None else str(description)
+        self.total: int | float | None = None
+        with guarded("taking note of how long a loop is"):
+            self.total = _length_of(items) if total is None else _total(total)
+        self.unit = "it" if unit is None else str(unit)
+        self.done: int | float = 0
         self._leaves = leave
         self._wanted = show
         self._values = ""
@@ -149,10 +160,12 @@ class track(Generic[T]):
         self._shown: _Display | None = None
         self._ended = False
         self._number = 0
-        self._written: tuple[int, int | None, str, bool] | None = None
-        self._start = self._looked = self._elapsed = 0
-        self._next = self._step = 1
-        self._seen = 0
+        self._written: tuple[int | float, int | float | None, str, bool] | None = None
+        self._start = self._looked = self._moved = self._elapsed = 0
+        self._next: int | float = 1
+        self._step: int | float = 1
+        self._seen: int | float = 0
+        self._initial: int | float = 0
 
     def __iter__(self) -> Iterator[T]:
         self._begin()
@@ -165,8 +178,13 @@ class track(Generic[T]):
                     with guarded("showing progress"):
                         self._look()
         finally:
-            with guarded("recording progress"):
-                self.close()
+            try:
+                with guarded("recording progress"):
+                    self.close()
+            finally:
+                if self._shown or not self._elapsed:  # a timeout of the task's has struck
+                    with guarded("recording progress"):
+                        self.close()
 
     async def __aiter__(self) -> AsyncIterator[T]:
         self._begin()
@@ -175,13 +193,21 @@ class track(Generic[T]):
                 yield item
                 self.update()
         finally:
-            with guarded("recording progress"):
-                self.close()
+            try:
+                with guarded("recording progress"):
+                    self.close()
+            finally:
+                if self._shown or not self._elapsed:  # a timeout of the task's has struck
+                    with guarded("recording progress"):
+                        self.close()
 
     def __len__(self) -> int:
-        if self.total is None:
+        length = _length_of(self._items)
+        if length is not None:
+            return length  # `list` makes room for so many, and a total may be anything
+        if self.total is None or self.total > sys.maxsize:
             raise TypeError("the length of this loop is not known")
-        return self.total
+        return int(self.total)
 
     def __bool__(self) -> bool:
         return self.total is None or self.total > 0
@@ -190,27 +216,53 @@ class track(Generic[T]):
         self._begin()
         return self
 
+    @entered_for_certain
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with guarded("recording progress"):
-            self.close(ended=error is None)
+        try:
+            with guarded("recording progress"):
+                self.close(error is None)
+        finally:
+            if self._shown or not self._elapsed:
+                with guarded("recording progress"):
+                    self.close(error is None)
 
-    def update(self, count: int = 1) -> None:
-        """Say that more items are done.
+    def update(self, count: float = 1) -> None:
+        """Report that more items are done.
 
         Args:
-            count: How many.
+            count: How many, or a fraction of one: an int, a float, or a scalar of numpy and the like. What is no finite
+                number is ignored, with a warning.
         """
         if self._task is None:
             self._begin()
-        self.done += count
-        if self.done >= self._next or count < 0:
+        given: Any = count
+        if given.__class__ is int and self.done.__class__ is int:
+            self.done += given
+        else:
+            given = self._add(given)
+        if self.done >= self._next or given < 0:
             with guarded("showing progress"):
                 self._look()
 
+    def _add(self, count: Any) -> int | float:
+        """Add what is no plain int, and return it as one or as a float."""
+        added: int | float | None = None
+        with guarded("showing progress"):
+            added = amount(count)
+            if added is not None:
+                before, _ = self._done_of_total()
+                done = amount(before + added)
+                self.done = before if done is None else done
+            elif self._task is not None:
+                told = masked_text(f"{type(count).__name__}: {bounded_repr(count)}", 120)
+                loop = f"loop {mask(self.description)!r}"
+                complain(self._task, loop, f"{loop}: update takes a number of items, got {told}; it is ignored")
+        return added or 0
+
     def set_description(self, description: str) -> None:
-        """Call the loop something else from now on.
+        """Rename the loop.
 
         Args:
             description: Its new name, shown in front of the bar.
@@ -224,32 +276,54 @@ class track(Generic[T]):
             values: What is shown, by name.
 
         Examples:
-            >>> epochs.set_postfix(loss=0.12)
+            >>> with track(range(3), "epochs") as epochs:
+            ...     for epoch in epochs:
+            ...         epochs.set_postfix(loss=0.5**epoch)
         """
         self._values = ", ".join(f"{name}={_brief(value)}" for name, value in values.items())
 
     def close(self, ended: bool = True) -> None:
-        """End the loop here; done when it has gone through its items, and by ``with``.
+        """End the loop; this happens automatically after its last item, and at the end of a ``with`` block.
 
         Args:
             ended: Whether it came to its end, rather than being stopped.
         """
-        if self._task is None or self._elapsed:
+        if self._task is None or (self._elapsed and self._shown is None):
             return
-        self._elapsed = max(1, clock.wall() - self._start)
-        self._ended = ended
+        if not self._elapsed:
+            self._ended = ended
+            self._elapsed = max(1, clock.wall() - self._start)
         with guarded("recording progress", self._task.note):
             progress_of(self._task.run).let_go(self._task, self)
-        display, self._shown = self._shown, None
-        if display is not None:
+        if self._shown is not None:
             with guarded("showing progress"):
-                display.end(self)
+                self._shown.end(self)
+            self._shown = None  # only now: what a timeout of the task's strikes is done again
 
     def state(self) -> ProgressBar:
-        """Return how far it is."""
-        elapsed = self._elapsed or clock.wall() - self._start
+        """Return how far the loop has come."""
+        now = clock.wall()
+        elapsed = self._elapsed or now - self._start
         status = "running" if not self._elapsed else "ended" if self._ended else "stopped"
-        return ProgressBar(mask(self.description), self.done, self.total, self.unit, elapsed, status)
+        done, total = self._done_of_total()
+        idle = 0 if self._elapsed else max(0, now - max(self._looked, self._moved))
+        counted = elapsed if self._elapsed else self._counted(done, now) - self._start
+        return ProgressBar(
+            mask(self.description), done, total, self.unit, elapsed, status, idle, counted, self._initial
+        )
+
+    def _counted(self, done: int | float, now: int) -> int:
+        """Return when so many were done: a slow loop looks at the clock at each item, a fast one is at the next one."""
+        if done == self._seen:
+            return self._looked
+        if self._written is not None and done == self._written[0]:
+            return self._moved
+        return now
+
+    def _done_of_total(self) -> tuple[int | float, int | float | None]:
+        """Return both as the journal can hold them, whatever the program has made of these attributes."""
+        done = amount(self.done)
+        return 0 if done is None else done, _total(self.total)
 
     def __repr__(self) -> str:
         return f"<track {self.description!r} {self.state().told()}>"
@@ -257,10 +331,11 @@ class track(Generic[T]):
     def _begin(self) -> None:
         if self._task is not None and not self._elapsed:
             return
-        self._start = self._looked = clock.wall()
+        self._start = self._looked = self._moved = clock.wall()
         self._elapsed, self._next, self._step, self._seen = 0, self.done + 1, 1, self.done
         task = self._task = innermost().task
         with guarded("recording progress", task.note):
+            self._initial, _ = self._done_of_total()
             progress_of(task.run).add(task, self)
         if self._wanted or (self._wanted is None and not settings.quiet()):
             with guarded("showing progress"):
@@ -285,33 +360,45 @@ class _ProgressLog:
 
     def __init__(self, run: Run) -> None:
         self._journal = run.journal
-        self._loops: Attached[TaskState, dict[str, track[Any]]] = Attached()
+        self._loops: Attached[TaskState, dict[tuple[int, str, int], track[Any]]] = Attached()
         self._writing = False
         run.journal.sources.append(self.write)
         _logs.add(self)
 
     def add(self, task: TaskState, loop: track[Any]) -> None:
-        """Record a loop from now on."""
+        """Record a loop from now on, in the place of one of the same name and thread that has ended.
+
+        So the inner one of nested loops has one place, and loops that run at the same time are told apart. Where there
+        is no place left, it takes that of any that has ended, and then of the oldest one of its name.
+        """
         loops = self._loops.setdefault(task, {})
-        before = loops.get(loop.description)
-        if before is not None and before is not loop and before._elapsed:
-            loop._number = before._number  # it takes its place
-        if before is None and len(loops) >= _MOST_NAMES:
-            ended = next((name for name, one in loops.items() if one._elapsed), None)
-            if ended is None:
+        thread, name = _number_of_this_thread(), loop.description
+        place, before = (thread, name, 0), None
+        for number in itertools.count():
+            place = (thread, name, number)
+            before = loops.get(place)
+            if before is None or before is loop or before._elapsed:
+                break
+        if before is None and len(loops) >= _MOST_LOOPS:
+            given_up = next((key for key, one in loops.items() if one._elapsed), None)
+            given_up = given_up or next((key for key in loops if key[:2] == place[:2]), None)
+            if given_up is None:
                 return
-            loop._number = loops.pop(ended)._number
-        loops[loop.description] = loop
+            before = loops.pop(given_up)
+            place = given_up if given_up[:2] == place[:2] else place
+        if before is not None and before is not loop:
+            loop._number = before._number
+        loops[place] = loop
         announce(task)
         task.journal.relieve()
 
     def let_go(self, task: TaskState, loop: track[Any]) -> None:
         """Keep of a loop that has ended how far it came, not its items, which are the program's, nor its task."""
         loops = self._loops.get(task) or {}
-        for name, one in list(loops.items()):
+        for place, one in list(loops.items()):
             if one is loop:
-                kept = loops[name] = copy.copy(loop)
-                kept._items = kept._task = None
+                kept = loops[place] = copy.copy(loop)
+                kept._items = kept._task = kept._shown = None
 
     def bars_of(self, task: TaskState) -> list[ProgressBar]:
         """Return the loops of a task."""
@@ -335,13 +422,15 @@ class _ProgressLog:
             self._writing = False
 
     def _write_one(self, task: TaskState, loop: track[Any]) -> None:
-        now = (loop.done, loop.total, loop.description, bool(loop._elapsed))
+        done, total = loop._done_of_total()
+        now = (done, total, loop.description, bool(loop._elapsed))
         if now == loop._written:
             return
+        at = loop._start + loop._elapsed if loop._elapsed else loop._counted(done, clock.wall())
         loop._written = now
         if not loop._number:
             loop._number = task.next_number()
-        at = loop._start + loop._elapsed if loop._elapsed else clock.wall()
+        loop._moved = at
         self._journal.append(
             records.Progress(
                 loop._number,
@@ -349,10 +438,11 @@ class _ProgressLog:
                 loop.description,
                 at,
                 loop._start,
-                loop.done,
-                loop.total,
+                done,
+                total,
                 loop.unit,
                 bool(loop._elapsed) and loop._ended,
+                loop._initial,
             )
         )
 
@@ -384,12 +474,21 @@ def _length_of(items: Any) -> int | None:
         return None
 
 
-def _whole(total: Any) -> int | None:
-    try:
-        return max(0, int(total))
-    except BaseException as error:
-        let_pass(error)
-        return None
+def _total(total: Any) -> int | float | None:
+    found = amount(total)
+    return None if found is None else max(0, found)
+
+
+_numbers_of_threads = threading.local()
+_next_number = itertools.count(1)
+
+
+def _number_of_this_thread() -> int:
+    """Return what tells this thread from all others: Python gives the identifier of one that has ended to another."""
+    number: int = getattr(_numbers_of_threads, "number", 0)
+    if not number:
+        number = _numbers_of_threads.number = next(_next_number)
+    return number
 
 
 def _brief(value: Any) -> str:
@@ -430,53 +529,46 @@ class _TerminalBar(_Display):
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self._row = next(row for row in range(len(_rows) + 1) if row not in _rows)
-        _rows.add(self._row)
+        self._rows = rows_of(file)
+        self._row = self._rows.take()
 
     def draw(self, loop: track[Any], now: int) -> None:
         self.due = now + _DRAW_EVERY
-        self._write("\n" * self._row + f"\r{self._text(loop)}\x1b[K" + "\x1b[A" * self._row)
+        if not self._rows.draw(self._row, self._text(loop)):
+            self.due = sys.maxsize
 
     def end(self, loop: track[Any]) -> None:
         leaves = self._row == 0 if loop._leaves is None else loop._leaves
-        _rows.discard(self._row)
-        text = f"{self._text(loop)}\x1b[K\n" if leaves else "\x1b[K"
-        back = self._row + 1 if leaves and self._row else self._row
-        self._write("\n" * self._row + f"\r{text}" + ("\x1b[A" * back if self._row else ("" if leaves else "\r")))
+        self._rows.end(self._row, self._text(loop) if leaves else None)
 
     def _text(self, loop: track[Any]) -> str:
         width = _width_of(self._file)
         name = f"{printable(mask(loop.description))}: " if loop.description else ""
         state = loop.state()
         elapsed, left = _clock(state.elapsed), "?" if state.remaining is None else _clock(state.remaining)
-        times = f"{elapsed}<{left}" if state.status == "running" and loop.total is not None else elapsed
-        rate = state.rate
-        speed = f"{rate:.2f}{loop.unit}/s" if rate >= 1 or not rate else f"{1 / rate:.2f}s/{loop.unit}"
+        times = f"{elapsed}<{left}" if state.status == "running" and state.total is not None else elapsed
+        rate, unit = state.rate, printable(mask(state.unit))
+        speed = f"{rate:.2f}{unit}/s" if abs(rate) >= 1 or not rate else f"{1 / rate:.2f}s/{unit}"
         facts = f"[{times}, {speed}{', ' + printable(mask(loop._values)) if loop._values else ''}]"
-        if loop.total is None:
-            return f"{name}{loop.done:,}{loop.unit} {facts}"[: width - 1]
-        share = min(1.0, loop.done / loop.total) if loop.total else 1.0
-        before, after = f"{name}{100 * share:3.0f}%|", f"| {loop.done:,}/{loop.total:,} {facts}"
-        room = max(0, min(40, width - 1 - len(before) - len(after)))
-        return f"{before}{self._blocks(share, room)}{after}"[: width - 1]
+        done = told_amount(state.done)
+        if state.total is None:
+            return self._cut(f"{name}{done}{unit} {facts}", width)
+        before, after = f"{name}{100 * state.share:3.0f}%|", f"| {done}/{told_amount(state.total)} {facts}"
+        room = max(0, min(40, width - 1 - columns(before) - columns(after)))
+        return self._cut(f"{before}{self._blocks(state.share, room)}{after}", width)
+
+    def _cut(self, text: str, width: int) -> str:
+        shown = cut(text, width - 1)
+        return shown if shown == text or self._shows_any() else f"{shown[:-1]}~"
+
+    def _shows_any(self) -> bool:
+        return "utf" in (getattr(self._file, "encoding", "") or "").lower()
 
     def _blocks(self, share: float, room: int) -> str:
-        if "utf" not in (getattr(self._file, "encoding", "") or "").lower():
+        if not self._shows_any():
             return ("#" * int(share * room)).ljust(room)
         eighths = int(share * room * 8)
         return ("█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")).ljust(room)
-
-    def _write(self, text: str) -> None:
-        if not _drawing.acquire(blocking=False):
-            return
-        try:
-            self._file.write(text)
-            self._file.flush()
-        except (OSError, ValueError, UnicodeError) as error:
-            let_pass(error)
-            self.due = sys.maxsize  # it is closed, or cannot show this
-        finally:
-            _drawing.release()
 
 
 class _LogLines(_Display):
@@ -513,6 +605,8 @@ class _NotebookBar(_Display):
     def __init__(self, loop: track[Any]) -> None:
         shown: Any = sys.modules["IPython.display"]
         self._html = shown.HTML
+        self._is_inner = bool(_in_notebook)
+        _in_notebook.append(self)
         self._handle = shown.display(self._html(_html_of(loop)), display_id=True)
 
     def draw(self, loop: track[Any], now: int) -> None:
@@ -521,7 +615,17 @@ class _NotebookBar(_Display):
             self._handle.update(self._html(_html_of(loop)))
 
     def end(self, loop: track[Any]) -> None:
-        self.draw(loop, clock.wall())
+        if self in _in_notebook:
+            _in_notebook.remove(self)
+        leaves = not self._is_inner if loop._leaves is None else loop._leaves
+        if leaves:
+            self.draw(loop, clock.wall())
+        elif self._handle is not None:
+            self._handle.update(self._html(""))
+
+
+_in_notebook: list[_NotebookBar] = []
+"""The bars that stand in a notebook, the outermost first."""
 
 
 def _html_of(loop: track[Any]) -> str:
@@ -563,13 +667,7 @@ def _clock(nanoseconds: int) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
 
 
-_rows: set[int] = set()
-_drawing = threading.Lock()
-
-
 def _after_fork() -> None:
-    global _drawing
-    _drawing = threading.Lock()
     for log in list(_logs):
         log.after_fork()
 

@@ -135,7 +135,7 @@ def _view(task: TaskState) -> TaskView:
 def _add_sampled(task: TaskState, view: TaskView) -> None:
     """Add what samplers draw, behind the time line, but for what the task has made itself."""
     for sampler in samplers.running():
-        with guarded(f"drawing what was sampled of task {task.name!r}", task.note):
+        with guarded(f"drawing the samples of task {task.name!r}", task.note):
             for name, html in sampler.decks(task):
                 add_sampled_deck(view.decks, name, mask(extracted(html)))
 

@@ -4,27 +4,81 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterator
-from typing import cast
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, cast
 
+from obs_core.failsafe import guarded
 from obs_core.interruptions import cause_of, context_of, suppresses_context, traceback_of
+from obs_core.journal.records import Ref
 from obs_core.provenance import code_name
+from obs_core.recording.exit_status import ended_well
+from obs_core.recording.wrapping import managed_by
 from obs_core.text.bounded_repr import describe_error
+from obs_core.text.failures import left_out
 
-__all__ = ["Told", "others_raised", "raised_at", "told"]
+if TYPE_CHECKING:
+    from obs_core.recording.run import Scope, TaskState
 
-_MOST_CAUSES = 5
-_MOST_OTHERS = 4
+__all__ = [
+    "MOST_OTHERS",
+    "EndedTask",
+    "Told",
+    "as_told",
+    "came_while_handling",
+    "failure_of",
+    "left_first",
+    "note_left",
+    "others_raised",
+    "raised_at",
+    "refs_of",
+    "tasks_ended_by",
+    "told",
+]
+
+_MOST_FIRST = 5
+"""Exceptions of a chain that are told before its last one."""
+
+_MOST_HANDLED = 5
+"""Exceptions that obs was handling, one within the other, when another came."""
+
+MOST_OTHERS = 4
+"""Exceptions of a group that are told beside the first."""
+
+
+Passage = tuple[int, frozenset[tuple[int, int]]]
+"""An exception's id; and the ids of the frames that it has left, each with the instruction there."""
+
+
+class EndedTask(NamedTuple):
+    """A task that an exception has ended.
+
+    Attributes:
+        execution: The id of its execution.
+        ref: Its name in any writer's journal of that.
+        name: Its own name.
+    """
+
+    execution: str
+    ref: str
+    name: str
 
 
 class Told(Exception):
-    """An exception of another process, as that has told it.
+    """An exception as it was told: one of another process, or one that is not to be kept alive.
 
     Attributes:
-        chain: What `raised_at` returned there.
+        chain: What `raised_at` returned.
+        others: What `others_raised` returned.
+        passages: Where each of them has passed, if that was in this process.
+        tasks: What `tasks_ended_by` returned, likewise.
     """
 
     chain: list[tuple[str, str]]
+    others: list[tuple[str, str]]
+    passages: list[Passage]
+    tasks: list[EndedTask | None]
 
 
 def told(chain: list[tuple[str, str]]) -> Told | None:
@@ -33,37 +87,232 @@ def told(chain: list[tuple[str, str]]) -> Told | None:
         return None
     kind, _, message = chain[0][0].partition(": ")
     error: Told = type(kind, (Told,), {})(message)
-    error.chain = chain
+    error.chain, error.others, error.passages, error.tasks = chain, [], [], []
     return error
 
 
-def raised_at(error: BaseException) -> list[tuple[str, str]]:
-    """Return an exception and what caused it, at most five: each as one line, and where the user's code raised it.
+def as_told(error: BaseException) -> Told:
+    """Return what stands for an exception that is to be spoken of once nobody keeps it, nor the locals of its calls."""
+    chain = raised_at(error)
+    stands_for = cast("Told", told(chain))
+    stands_for.others, stands_for.passages = others_raised(error), _passages_of(error)
+    stands_for.tasks = tasks_ended_by(error)
+    return stands_for
 
+
+def failure_of(error: BaseException | None) -> Told | None:
+    """Return what stands for an exception that ends the process, if it is a failure."""
+    if error is None or ended_well(error):
+        return None
+    with guarded("noting what ends this process"):
+        return as_told(error)
+    return told([(type(error).__name__, "")])
+
+
+def raised_at(error: BaseException) -> list[tuple[str, str]]:
+    """Return an exception and what caused it: each as one line, and where the user's code raised it.
+
+    Of a long chain these are the first and the last, which caused them all; a line between says how many are left out.
     A group of exceptions, as `asyncio.TaskGroup` raises it, was caused by the first of them.
     """
     if issubclass(type(error), Told):
         return cast("Told", error).chain
-    found: list[tuple[str, str]] = []
-    following: BaseException | None = error
-    while following is not None and len(found) < _MOST_CAUSES:
-        found.append((describe_error(following), _place(following)))
-        following = _cause_of(following)
-    return found
+    return [
+        (left_out(one.count) if type(one) is _LeftOut else describe_error(one), _place(one)) for one in _chain_of(error)
+    ]
+
+
+def came_while_handling(error: BaseException) -> bool:
+    """Tell whether the last of `raised_at` was only being handled when the one before came: no ``raise from`` names it.
+
+    Args:
+        error: The exception.
+    """
+    before_last = _whole_chain_of(error)[-2:-1]
+    return any(not issubclass(type(one), BaseExceptionGroup) and cause_of(one) is None for one in before_last)
 
 
 def others_raised(error: BaseException) -> list[tuple[str, str]]:
     """Return the exceptions of a group that `raised_at` does not tell, at most four; none of any other exception."""
-    if not issubclass(type(error), BaseExceptionGroup):
+    if issubclass(type(error), Told):
+        return cast("Told", error).others
+    return [(describe_error(one), _place(one)) for one in _others_of(error)]
+
+
+def tasks_ended_by(error: BaseException) -> list[EndedTask | None]:
+    """Return the innermost tasks that exceptions have ended: those of `raised_at`, then those of `others_raised`.
+
+    Their tracebacks tell: they lead through the calls of these tasks. So no other exception is taken for one of them,
+    though it reads the same.
+
+    Args:
+        error: What ends an execution.
+
+    Returns:
+        None for one that ended no task.
+    """
+    if issubclass(type(error), Told):
+        return cast("Told", error).tasks
+    return [_task_ended_by(one) for one in (*_chain_of(error), *_others_of(error))]
+
+
+def _task_ended_by(error: BaseException) -> EndedTask | None:
+    found, at = None, traceback_of(error)
+    while at is not None:
+        found = getattr(managed_by(at.tb_frame), "failed_task", None) or found
+        at = at.tb_next
+    return None if found is None else EndedTask(found.run.id, found.global_ref(), found.name)
+
+
+def refs_of(tasks: list[EndedTask | None], execution: str) -> list[Ref | None]:
+    """Return how a record names the tasks of an execution that exceptions have ended; nothing if all were of others.
+
+    Args:
+        tasks: What `tasks_ended_by` returned.
+        execution: The id of the execution.
+    """
+    found: list[Ref | None] = [one.ref if one is not None and one.execution == execution else None for one in tasks]
+    return found if any(found) else []
+
+
+Left = tuple[int, int, int, "Scope"]
+"""How an exception left a span: the id of the frame with the ``with`` block, the instruction there; when the span
+began, and the span.
+
+Kept by the exception's id: nothing of this keeps it or its frames alive. One that is made later may have the id of one
+that was handled, and so may its frames; but it is not at the same instruction in such a frame, unless it left the same
+block.
+"""
+
+_MOST_LEFT = 16
+"""Exceptions that are known to have left a span of a task."""
+
+
+def note_left(of: Scope, start: int, error: BaseException, traceback: TracebackType) -> None:
+    """Note in the task of a span that an exception leaves that, unless it has left another one before.
+
+    Args:
+        of: The span.
+        start: When it began.
+        error: The exception.
+        traceback: From the frame with the ``with`` block on.
+    """
+    task = of.task
+    which, frame, instruction = id(error), id(traceback.tb_frame), traceback.tb_lasti
+    left: dict[int, Left] | None = getattr(task, "left", None)
+    if left is None:
+        left = task.left = {}
+    before = left.get(which)
+    if before is not None:
+        is_same_block = before[0] == frame and before[1] == instruction
+        # If the same block was entered again, what left it before was another exception, and was handled.
+        if before[2] >= start if is_same_block else _has_passed(before, traceback.tb_next):
+            return
+    elif len(left) >= _MOST_LEFT:
+        oldest, *_ = list(left)  # one step, whatever other threads note meanwhile
+        left.pop(oldest, None)
+    left[which] = frame, instruction, start, of
+
+
+def _has_passed(left: Left, traceback: TracebackType | None) -> bool:
+    """Tell whether a traceback goes through the block that was left."""
+    while traceback is not None:
+        if id(traceback.tb_frame) == left[0] and traceback.tb_lasti == left[1]:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def left_first(task: TaskState, error: BaseException) -> list[Ref | None]:
+    """Return the innermost spans of a task that exceptions left: those of `raised_at`, then those of `others_raised`.
+
+    Args:
+        task: The task.
+        error: What ends it.
+
+    Returns:
+        None for one that was raised outside any; nothing if all were.
+    """
+    left: dict[int, Left] | None = getattr(task, "left", None)
+    if not left:
         return []
-    others = itertools.islice(_leaves(error), 1, 1 + _MOST_OTHERS)
-    return [(describe_error(one), _place(one)) for one in others]
+    found: list[Ref | None] = []
+    for which, places in _passages_of(error):
+        known = left.get(which)
+        number = known[3].number if known is not None and known[:2] in places else None
+        found.append(task.journal.ref(number) if isinstance(number, int) else number)
+    return found if any(found) else []
+
+
+def _passages_of(error: BaseException) -> list[Passage]:
+    if issubclass(type(error), Told):
+        return cast("Told", error).passages
+    return [(id(one), frozenset(_places_left(one))) for one in (*_chain_of(error), *_others_of(error))]
+
+
+def _places_left(error: BaseException) -> Iterator[tuple[int, int]]:
+    at = traceback_of(error)
+    while at is not None:
+        yield id(at.tb_frame), at.tb_lasti
+        at = at.tb_next
+
+
+class _LeftOut(Exception):
+    """Stands for those of a chain that are not told."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+
+def _chain_of(error: BaseException) -> list[BaseException]:
+    """Return an exception and what caused it: the first ones and the last, and how many were left out between."""
+    chain = _whole_chain_of(error)
+    between = len(chain) - 1 - _MOST_FIRST
+    return chain if between <= 0 else [*chain[:_MOST_FIRST], _LeftOut(between), chain[-1]]
+
+
+def _whole_chain_of(error: BaseException) -> list[BaseException]:
+    """Return an exception and what caused it, each once: one may be a cause of its own cause."""
+    chain: list[BaseException] = []
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        chain.append(following)
+        following = _cause_of(following)
+    return chain
+
+
+def _others_of(error: BaseException) -> Iterator[BaseException]:
+    if issubclass(type(error), BaseExceptionGroup):
+        yield from itertools.islice(_leaves(error), 1, 1 + MOST_OTHERS)
 
 
 def _cause_of(error: BaseException) -> BaseException | None:
     if issubclass(type(error), BaseExceptionGroup):
         return cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-    return cause_of(error) or (None if suppresses_context(error) else context_of(error))
+    cause = cause_of(error)
+    if cause is not None and _is_of_other_process(cause):
+        return None
+    return _context_of(error) if cause is None else cause
+
+
+def _context_of(error: BaseException) -> BaseException | None:
+    """Return what was being handled when an exception came, but for what obs handled itself: an interrupt came then."""
+    for _ in range(_MOST_HANDLED):
+        found = None if suppresses_context(error) else context_of(error)
+        if found is None or not _is_of_obs(found):
+            return found
+        error = found
+    return None
+
+
+def _is_of_obs(error: BaseException) -> bool:
+    """Tell whether an exception has left no frame but obs's own."""
+    at = first = traceback_of(error)
+    while at is not None and at.tb_frame.f_code.co_filename.startswith(_OBS):
+        at = at.tb_next
+    return first is not None and at is None
 
 
 def _leaves(group: BaseException) -> Iterator[BaseException]:
@@ -89,7 +338,35 @@ def _place(error: BaseException) -> str:
         innermost = innermost if place.startswith(_OBS) else place
         own = own if _is_installed(place) else place
         at = at.tb_next
-    return own or innermost
+    return _place_in_other_process(error) or own or innermost
+
+
+def _is_of_other_process(cause: BaseException) -> bool:
+    """Tell whether it is no exception, but the text of a traceback: a pool brings it along from the worker.
+
+    `multiprocessing`, `concurrent.futures` and what was made of them (loky, pathos, billiard) each have such a class.
+    """
+    return type(cause).__name__ in ("RemoteTraceback", "_RemoteTraceback")
+
+
+def _place_in_other_process(error: BaseException) -> str:
+    """Return where the user's code raised what came from another process; empty if none did, or that is not known.
+
+    Its own traceback begins where the copy arrived.
+    """
+    cause = cause_of(error)
+    if cause is None or not _is_of_other_process(cause):
+        return ""
+    text = getattr(cause, "tb", None)
+    last = text[-_LONGEST_READ:].rpartition("Traceback (most recent call last):")[2] if isinstance(text, str) else ""
+    places = [f"{code_name(file)}:{line}" for file, line in _FRAME.findall(last)]
+    return next((place for place in reversed(places) if not _is_installed(place)), "")
+
+
+_LONGEST_READ = 100_000
+"""Characters at the end of another process's traceback that are looked at."""
+
+_FRAME = re.compile(r'^  File "(.+)", line (\d+), in ', re.MULTILINE)
 
 
 def _is_installed(file: str) -> bool:

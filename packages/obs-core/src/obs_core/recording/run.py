@@ -22,6 +22,7 @@ from obs_core.text.masking import mask
 
 if TYPE_CHECKING:
     from obs_core.recording.span_bars import SpanBars
+    from obs_core.recording.unended import Ending
     from obs_core.values.curves import Curve, ProgressBar
 
 __all__ = ["Mirror", "Participant", "Run", "Scope", "TaskDeck", "TaskState", "is_of_this_process", "live"]
@@ -97,6 +98,10 @@ class Mirror(Protocol):
         """
 
 
+NOTHING, LOGGING, STREAMS, ALL = range(4)
+"""What is kept of what a task says: nothing; what is logged; what Python prints too; what anything writes to
+descriptors 1 and 2 too."""
+
 _NOTICEABLE = 10_000_000
 """Nanoseconds between a call and its function beyond which it is written at once when the function begins."""
 
@@ -112,6 +117,7 @@ class TaskState:
     Attributes:
         name: The task's name; the execution's name outside any task.
         attempt: 1 for the first try.
+        left: Which spans exceptions left first (`obs_core.recording.raised`); not set before one did.
         enable_deck: Whether anything is rendered and a report is written.
         function: The task's function with its module, ``"flights.clean"``; empty outside any task.
         source: The worker that this code runs on, if an engine's worker runs a part of the task.
@@ -126,12 +132,13 @@ class TaskState:
         outside: What was current where it was called.
         depth: How many tasks it was called within; 0 for the execution itself.
         over: Whether no code is inside of it any more: it has ended, and its report is made.
-        older_threads: The threads that were there before it began, where only that tells which ones it started.
+        older_threads: The threads that it did not start, where only those that were there before tell which these are.
         face: The `TaskContext` of it, once somebody asked for that.
-        logs: What is kept of what it logs and prints (`obs_core.recording.logs`); None until that is decided.
+        logs: What is kept of what it logs and prints, `NOTHING` to `ALL`; None until that is decided.
         said: How many lines it has logged and printed.
         said_from: Where they begin in this process's log.
         erred: Whether it has logged an error.
+        at_own_work: Whether obs does something for it that is told as that; what it draws meanwhile is a part of it.
         metrics: Its metrics by name, as far as they were logged by this process.
         mirrors: What is told its metrics too: the experiments of trackers that it runs in.
         verdicts: What was checked in it, without what its decks show: outcome, what was checked, what was found.
@@ -141,6 +148,7 @@ class TaskState:
         "__weakref__",
         "append",
         "artifacts",
+        "at_own_work",
         "attempt",
         "bars",
         "body",
@@ -155,6 +163,7 @@ class TaskState:
         "function",
         "in_body",
         "journal",
+        "left",
         "links",
         "logs",
         "may_begin",
@@ -179,6 +188,8 @@ class TaskState:
         "task",
         "verdicts",
     )
+
+    left: dict[int, tuple[int, int, int, Scope]] | None
 
     def __init__(
         self,
@@ -218,6 +229,7 @@ class TaskState:
         self.said = 0
         self.said_from = (0, 0)
         self.erred = False
+        self.at_own_work = False
         self.metrics: dict[str, Any] = {}
         self.mirrors: tuple[Mirror, ...] = ()
         self.may_begin = True
@@ -354,6 +366,10 @@ class Run:
         metrics: What holds back the metrics that were logged last, once there are any.
         progress: What holds how far its loops are.
         reaped: Seconds of CPU time that children of this process had used which it had waited for before.
+        ending: Ends it, however often that is begun; not set unless it began by `obs_core.recording.executions.begin`.
+        asked: Whether others were asked for what they hold of it as it ends: they may never answer.
+        end_said: Whether this process wrote that it has ended.
+        closed: Whether nothing is left to be done for that.
         ended_tasks: Whether each task that ended since the status line was drawn succeeded; None if there is no line.
         has_tasks: Whether a task of it began in this process.
         surroundings: What was written of what it runs in.
@@ -363,10 +379,14 @@ class Run:
 
     __slots__ = (
         "__weakref__",
+        "asked",
         "attached",
         "begun",
         "carried",
+        "closed",
+        "end_said",
         "ended_tasks",
+        "ending",
         "has_tasks",
         "id",
         "journal",
@@ -382,6 +402,8 @@ class Run:
         "told",
         "verdicts",
     )
+
+    ending: Ending
 
     def __init__(
         self,
@@ -407,6 +429,7 @@ class Run:
         self.progress: list[ProgressLog] = []
         times = os.times()
         self.reaped = times.children_user + times.children_system
+        self.asked = self.end_said = self.closed = False
         self.ended_tasks: list[bool] | None = None
         self.has_tasks = False
         self.told: tuple[Any, int] | None = None

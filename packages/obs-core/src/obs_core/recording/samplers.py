@@ -2,7 +2,8 @@
 
 A package names a class in the entry point group ``obs.samplers``; nothing is imported before a process has recorded for
 a second, so that short programs pay nothing. One thread serves all samplers. It ends when nothing is open any more, and
-is started again by the flusher's thread, which lives as long as the process.
+is started again by the flusher's thread, which lives as long as the process and calls for each sample right after its
+own round: what a processor has forgotten within a second is fetched once for both.
 """
 
 from __future__ import annotations
@@ -16,18 +17,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from obs_core import settings
+from obs_core.background import Background
 from obs_core.failsafe import ObsWarning, strict, warn
 from obs_core.interruptions import ignoring, let_pass
 from obs_core.journal import flusher
-from obs_core.locks import Attached, Register
+from obs_core.locks import Attached, Register, take
 from obs_core.recording.run import Run, TaskState, live
 from obs_core.recording.scope import active, entered
 from obs_core.text.bounded_repr import describe_error
 
 __all__ = ["Sampler", "importing", "loaded", "recorded_runs", "running", "watch"]
 
-INTERVAL = 1.0
-"""Seconds between two samples."""
+_LATE = 1.25
+"""Seconds after which a sample is taken though the flusher, which a slow folder may hold up, has not called for it."""
+
+_TOO_SOON = 0.5
+"""Seconds after a sample within which none is taken. Where C code held Python's lock for longer than `_LATE`, the
+flusher calls right after the sample that nobody called for: both threads go on at that moment."""
 
 
 class Sampler(Protocol):
@@ -49,6 +55,8 @@ class Sampler(Protocol):
 
 _samplers: list[Sampler] | None = None
 _thread: threading.Thread | None = None
+_turn = threading.Lock()  # held, unless the flusher calls for a sample
+_turn.acquire()
 _loading = threading.RLock()
 """Held while samplers are imported: a process that forks meanwhile would leave its child a half-imported module."""
 
@@ -132,17 +140,20 @@ def recorded_runs() -> list[Run]:
 
 
 def _keep_running() -> None:
-    """Start the thread if there is something to look at; called by the flusher's thread."""
+    """Call for a sample, or start the thread if there is something to look at; called by the flusher's thread."""
     global _thread
-    if (_thread is None or not _thread.is_alive()) and recorded_runs() and loaded() and not sys.is_finalizing():
-        thread = threading.Thread(target=_sample_while_recorded, name="obs-sampler", daemon=True)
+    if _thread is not None and _thread.is_alive():
+        with ignoring(RuntimeError):  # it has not come to its turn yet
+            _turn.release()
+    elif recorded_runs() and loaded() and not sys.is_finalizing():
+        thread = Background(_sample_while_recorded, "obs-sampler")
         with ignoring(RuntimeError):  # threads are used up, or the interpreter is ending
             thread.start()
             _thread = thread
 
 
 def _sample_while_recorded() -> None:
-    begun = time.monotonic()
+    _turn.acquire(blocking=False)  # one that was called for as the thread before this one ended
     while runs := recorded_runs():
         samplers = loaded()
         if not samplers or sys.is_finalizing():
@@ -153,8 +164,9 @@ def _sample_while_recorded() -> None:
             # What was sampled is in the store at once: the next flush may be a second away, and a kill nearer.
             with ignoring(BaseException):
                 run.journal.beat()
-        behind = time.monotonic() - begun
-        time.sleep(INTERVAL - behind % INTERVAL)
+        taken = time.monotonic()
+        while time.monotonic() - taken < _TOO_SOON:
+            _turn.acquire(timeout=_LATE)
 
 
 def _sample(sampler: Sampler, runs: list[Run], samplers: list[Sampler]) -> None:
@@ -180,8 +192,9 @@ def _tell(message: str) -> None:
 
 def _after_fork() -> None:
     """Let a forked child begin anew, for what it records itself."""
-    global _samplers, _thread, _loading
-    _thread, _loading = None, threading.RLock()
+    global _samplers, _thread, _loading, _turn
+    _thread, _loading, _turn = None, threading.RLock(), threading.Lock()
+    _turn.acquire()
     _samplers = None
     here = entered.get(threading.get_ident())
     entered.clear()  # the other threads are the parent's, and their idents will be given away again
@@ -193,16 +206,16 @@ def _after_fork() -> None:
         _inherited_runs[run] = run.attached
 
 
-_held = False
+_taken: list[bool] = []
 
 
 def _before_fork() -> None:
-    global _held
-    _held = _loading.acquire(timeout=5)
+    _taken.clear()
+    take(_loading, _taken, 5.0)
 
 
 def _after_fork_in_parent() -> None:
-    if _held:
+    if True in _taken:
         _loading.release()
 
 

@@ -10,7 +10,7 @@ what it interrupts could not be finished any more, and would be lost. So come th
 
 from __future__ import annotations
 
-import _thread
+import _signal  # type: ignore[import-not-found]  # obs's own handler is seen there alone
 import contextlib
 import os
 import signal
@@ -19,22 +19,28 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
+from obs_core import fault_handlers
+from obs_core.background import start_bare
 from obs_core.interruptions import ignoring
 from obs_core.journal import flusher
 from obs_core.recording import faults
 from obs_core.recording.process_end import is_child_of_multiprocessing
+from obs_core.recording.unseen_handler import hide
 from obs_core.store.descriptors import moved_up
 
-__all__ = ["Terminated", "at_sigterm", "ending", "forget", "instead", "traceback_to"]
+__all__ = ["Terminated", "at_sigterm", "ending", "first", "forget", "instead", "traceback_to"]
 
 
 class Terminated(BaseException):
     """The process was told to end by a signal."""
 
 
+first: list[Callable[[], None]] = []
+"""What is called when the signal comes, before anything is ended by it."""
+
 _endings: dict[object, Callable[[Terminated], None]] = {}
 _first_process = _process = os.getpid()
-_ends_in: list[int] = []  # the threads that write an end
+_ends_written: set[object] = set()  # those that are being written
 _came = 0.0
 _calls = 0
 """How often the handler was called."""
@@ -49,12 +55,12 @@ _PAUSE = 0.02
 @contextlib.contextmanager
 def ending() -> Iterator[None]:
     """Let a signal wait while this thread writes an end."""
-    me = threading.get_ident()
-    _ends_in.append(me)
+    this_one = object()
     try:
+        _ends_written.add(this_one)
         yield
     finally:
-        _ends_in.remove(me)
+        _ends_written.discard(this_one)
 
 
 def at_sigterm(of: object, end: Callable[[Terminated], None]) -> None:
@@ -74,11 +80,16 @@ def at_sigterm(of: object, end: Callable[[Terminated], None]) -> None:
 def _take() -> None:
     if _endings:
         with ignoring(ValueError, OSError):  # another interpreter's main thread; no signals here
-            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and not faults.handled_below_python():
+            if _signal.getsignal(signal.SIGTERM) == _signal.SIG_DFL and not _is_handled_below():
+                hide(_terminated, _take)
                 with faults.aside():
-                    signal.signal(signal.SIGTERM, _terminated)
+                    _signal.signal(signal.SIGTERM, _terminated)
                 if os.getpid() != _first_process or is_child_of_multiprocessing():
                     _listen()
+
+
+def _is_handled_below() -> bool:
+    return faults.handled_below_python() or fault_handlers.is_registered_by_program()
 
 
 def instead(of: object, end: Callable[[Terminated], None]) -> None:
@@ -101,39 +112,42 @@ def forget(of: object) -> None:
 
 def _give_back() -> None:
     with ignoring(ValueError, OSError):
-        if signal.getsignal(signal.SIGTERM) is _terminated:
+        if _signal.getsignal(signal.SIGTERM) is _terminated:
             faults.stand_aside()
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            with faults.aside():
+                _signal.signal(signal.SIGTERM, _signal.SIG_DFL)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
     global _calls
     _calls += 1
-    if signal.getsignal(number) is not _terminated:
+    if _signal.getsignal(number) is not _terminated:
         return  # a handler set later calls the one before: that would be the system's action, which nobody can call
     if os.getpid() == _process and _waits(number):
         return
     error = Terminated(signal.Signals(number).name).with_traceback(traceback_to(frame))
     try:
+        for work in tuple(first) if os.getpid() == _process else ():
+            work()
         # A forked child may be told to end before it has forgotten what is its parent's.
         while _endings and os.getpid() == _process:
             _endings.popitem()[1](error)
     finally:
-        signal.signal(number, signal.SIG_DFL)
+        _signal.signal(number, _signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
 
 def _waits(number: int) -> bool:
     """Let the signal come again in a moment if it interrupted what has to be finished."""
     global _came
-    if not (_ends_in or flusher.is_busy()):
+    if not (_ends_written or flusher.is_busy()):
         return False
     now = time.monotonic()
     _came = _came or now
     if now - _came >= _PATIENCE:
         return False
     try:
-        _thread.start_new_thread(_send_again, (number, _calls))  # takes no lock that the interrupted code may hold
+        start_bare(_send_again, number, _calls)  # takes no lock that the interrupted code may hold
     except RuntimeError:  # threads are used up, or the interpreter is ending
         return False
     return True
@@ -147,7 +161,7 @@ def _send_again(number: int, calls: int) -> None:
         if calls != _calls:
             return
         os.kill(os.getpid(), number)
-        if signal.getsignal(number) not in (_terminated, signal.SIG_DFL):
+        if _signal.getsignal(number) not in (_terminated, _signal.SIG_DFL):
             return  # a handler set meanwhile has it
         pause *= 2  # each one may write a stack
 
@@ -188,8 +202,8 @@ def _repeat_what_is_unseen() -> None:
     _calls_before = calls
     with contextlib.suppress(OSError):  # nothing came, or the program closed it
         came = signal.SIGTERM in os.read(_ear, 65536)
-        if came and calls == before and signal.getsignal(signal.SIGTERM) is _terminated:
-            _thread.start_new_thread(_send_again, (signal.SIGTERM, calls))
+        if came and calls == before and _signal.getsignal(signal.SIGTERM) is _terminated:
+            start_bare(_send_again, signal.SIGTERM, calls)
 
 
 def _stop_listening() -> None:
@@ -239,7 +253,8 @@ def _after_fork() -> None:
     _process, _came = os.getpid(), 0.0
     _calls = _calls_before = 0
     _endings.clear()
-    _ends_in.clear()
+    first.clear()
+    _ends_written.clear()
     _give_back()
     _stop_listening()
     _let_through()

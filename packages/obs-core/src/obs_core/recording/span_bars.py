@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from obs_core.values.gantt import Bar
 
@@ -19,6 +19,10 @@ class EndedSpan(Protocol):
     cpu: int
     error: type[BaseException] | None
 
+    @property
+    def parent(self) -> Any:
+        """What it was in: a `Scope`, of which this file cannot know, since a task knows its bars."""
+
 
 class SpanBars:
     """A task's longest ended spans, in bounded memory.
@@ -31,7 +35,7 @@ class SpanBars:
 
     def __init__(self, epoch: int) -> None:
         self._epoch = epoch
-        self._bars: list[tuple[int, int, str, int, bool]] = []
+        self._bars: list[_Kept] = []
         self._shortest = -1
         self.total = 0
 
@@ -41,15 +45,18 @@ class SpanBars:
         duration = ended.end - ended.start
         if duration <= self._shortest:
             return
-        self._bars.append((duration, ended.start, ended.name, ended.cpu, ended.error is not None))
+        failed = ended.error is not None
+        # Only of what failed: what is around it tells, once that has ended, whether the error was handled.
+        around = ended.parent if failed else None
+        self._bars.append((duration, ended.start, ended.name, ended.cpu, failed, around))
         if len(self._bars) >= 2 * _KEPT:
-            self._bars.sort(reverse=True)
+            self._bars.sort(key=_without_scope, reverse=True)
             del self._bars[_KEPT:]
             self._shortest = self._bars[-1][0]
 
     def bars(self) -> list[Bar]:
         """Return the bars, in the order in which the spans began."""
-        kept = sorted(self._bars, reverse=True)[:_KEPT]
+        kept = sorted(self._bars, key=_without_scope, reverse=True)[:_KEPT]
         kept.sort(key=lambda bar: bar[1])
         return [
             Bar(
@@ -58,6 +65,25 @@ class SpanBars:
                 finish=start + self._epoch + duration,
                 process_time=process_time,
                 failed=failed,
+                handled=_went_well(around),
             )
-            for duration, start, name, process_time, failed in kept
+            for duration, start, name, process_time, failed, around in kept
         ]
+
+
+_Kept = tuple[int, int, str, int, bool, Any]
+
+
+def _without_scope(bar: _Kept) -> tuple[object, ...]:
+    return bar[:5]  # scopes have no order
+
+
+def _went_well(around: Any) -> bool:
+    """Tell whether what is around a failed span, up to its task, went well: what has not ended may fail yet."""
+    while around is not None and around is not around.task:
+        if getattr(around, "end", 0) <= 0:  # it is open, or only its number is known
+            return False
+        if around.error is None:
+            return True
+        around = around.parent
+    return around is not None and around.ended is not None and around.failure is None

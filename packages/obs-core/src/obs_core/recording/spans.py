@@ -5,19 +5,22 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from obs_core import clock
-from obs_core.failsafe import guarded, keep_away
+from obs_core.failsafe import keep_away
 from obs_core.interruptions import let_pass
 from obs_core.journal.records import Ref
-from obs_core.recording.here import innermost
-from obs_core.recording.process_end import ended_well
+from obs_core.quiet_handlers import entered_for_certain
+from obs_core.recording.exit_status import ended_well
+from obs_core.recording.here import count_missed, innermost
+from obs_core.recording.raised import note_left
 from obs_core.recording.run import Scope, TaskState
 from obs_core.recording.scope import current, going_on, innermost_of, leave, let_go, look_after, show
+from obs_core.recording.unended import LEFT, end_unended, unended
 from obs_core.recording.unrecorded import unrecorded
 from obs_core.recording.wrapping import wrap
 from obs_core.text.bounded_repr import as_text
@@ -34,6 +37,9 @@ times what the wall clock does."""
 
 _ENTERED_AGAIN = -1
 """The end of a span that is still open, but whose object was entered for a second time meanwhile."""
+
+_NEVER = -1
+"""The start of a span that there was no room to begin."""
 
 _NOT_ENTERED: TaskState = cast("TaskState", None)
 
@@ -101,7 +107,7 @@ class span:
 
     Examples:
         >>> with span("read", path="flights.csv") as reading:
-        ...     rows = read()
+        ...     rows = [3, -1, 4]
         ...     reading.set(rows=len(rows))
         >>> @span("fit")
         ... def fit(rows): ...
@@ -175,12 +181,12 @@ class span:
             keep_away(error, f"keeping the attributes of span {self.name!r}")
 
     def __enter__(self) -> span:
-        global _read_at, _process_time
+        global _read_at, _process_time, unended
+        outside = _get()
+        # No other thread comes in between this question and the answer that it gets from now on.
+        if self.task is not _NOT_ENTERED:
+            return self._enter_again()
         try:
-            outside = _get()
-            # No other thread comes in between this question and the answer that it gets from now on.
-            if self.task is not _NOT_ENTERED:
-                return self._enter_again()
             self.outside = outside
             if outside is None:
                 self.task = unrecorded
@@ -201,16 +207,29 @@ class span:
             self.cpu = _process_time
             self.start = now
             task.append(self)
+        except BaseException as error:
+            if error.__class__ is RecursionError:
+                # Its block may need less room than this. No call stands here: there may be no room for one.
+                self.outside, self.adopter, self.task = outside, unrecorded, unrecorded
+                self.start, self.cpu = _NEVER, 0
+                self.over = True
+                unended += ((self, None),)
+                return self
+            self._keep_begin_away(error)
+            self._stand_nowhere()
+            return self
+        try:
             _set(self)
         except BaseException as error:
-            keep_away(error, f"recording span {self.name!r}")
-            self._stand_nowhere()
+            if error.__class__ is not RecursionError:  # else it is written, and its end will be
+                self._keep_begin_away(error)
         return self
 
+    @entered_for_certain
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        global _read_at, _process_time
+        global _read_at, _process_time, unended
         try:
             if self.end and (entry := self._entry_to_leave()) is not self:
                 if entry is not None:
@@ -221,7 +240,11 @@ class span:
                 _process_time = clock.process()
                 _read_at = now
             self.cpu = _process_time - self.cpu
-            self.error = kind if kind is None or not ended_well(error) else None
+            self.error = None
+            if error is not None and not ended_well(error):
+                self.error = type(error)
+                if traceback is not None:
+                    note_left(self, self.start, error, traceback)
             self.end = now  # no signal is handled from here until it is in the journal
             if self.announced:
                 self.task.append(self)
@@ -231,17 +254,27 @@ class span:
             else:
                 leave(self, _set)
         except BaseException as failure:
-            with guarded(f"ending span {self.name!r}"):
-                self._end_after(failure)
+            if failure.__class__ is RecursionError:
+                if not self.over:  # else it is written. No call stands here, as above
+                    self.over = True
+                    unended += ((self, error),)
+                return
+            unended += ((self, failure if error is None else error),)
+            end_unended()
             keep_away(failure, f"ending span {self.name!r}")
+        else:
+            if unended:
+                end_unended()
 
     async def __aenter__(self) -> span:
         return self.__enter__()
 
-    async def __aexit__(
+    @entered_for_certain
+    def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    ) -> Awaitable[None]:
         self.__exit__(kind, error, traceback)
+        return LEFT
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """Record each call of a function (async, generator and async generator functions too) as a span."""
@@ -277,24 +310,59 @@ class span:
             self.outside, self.adopter, self.task = None, unrecorded, unrecorded
             self.start = self.cpu = 0
 
-    def _end_after(self, late: BaseException) -> None:
-        """End where something came in the midst of that: a timeout's exception, say."""
-        if not self.end:
-            self.error = type(late)
+    def _keep_begin_away(self, error: BaseException) -> None:
+        """Tell of what came as it began, unless that goes on: then nobody enters the block, and nobody leaves it."""
+        global unended
+        try:
+            keep_away(error, f"recording span {self.name!r}")
+        except BaseException as sent:
+            if self.task is not _NOT_ENTERED:
+                unended += ((self, sent),)
+                end_unended()
+            raise
+
+    def end_later(self, error: BaseException | None) -> None:
+        """Write how it ended, or that it is missing, as far as that is not done.
+
+        Args:
+            error: What it was left by, if anything.
+        """
+        if self.task is _NOT_ENTERED:
+            return
+        start = getattr(self, "start", None)
+        if start is None:
+            return  # it was not written
+        if start == _NEVER:
+            self.start = 0
+            count_missed(self.outside, f"span {self.name!r}")
+            return
+        if self.over and self.end > 0:
+            return
+        if self.end <= 0:
+            self.error = None if error is None or ended_well(error) else type(error)
             self.cpu = 0
-            self.end = clock.wall()
+            self.end = clock.wall()  # as in `__exit__`
             if self.announced:
                 self.task.append(self)
         self.over = True
         if _get() is self:
             current.set(self.outside)
+        self.task.journal.flush()
 
     def _twin(self) -> span:
-        return span(self.name, **(getattr(self, "_given", self.attributes) or {}))
+        twin = span(self.name)
+        twin.attributes = getattr(self, "_given", self.attributes)  # copies already, which nobody changes
+        return twin
 
     def _enter_again(self) -> span:
         """Enter a span object that was entered before: a record of its own, since the first one stands."""
-        twin = self._twin()
+        try:
+            twin = self._twin()
+        except BaseException as error:
+            if error.__class__ is RecursionError:
+                raise  # the block is not entered
+            keep_away(error, f"recording span {self.name!r}")
+            return self
         if not self.end:
             self.end = _ENTERED_AGAIN
             self._entries = {self: None}
@@ -307,9 +375,17 @@ class span:
 
     def _entry_to_leave(self) -> span | None:
         """Return what is left here of all that this object was entered as; None if nothing is open any more."""
-        entries = getattr(self, "_entries", {})
+        try:
+            entries = self._entries
+        except AttributeError as error:
+            let_pass(error)
+            return None
         here: Any = _get()
-        entry = here if here in entries and not here.over else innermost_of(entries, here)
+        last = next(reversed(entries), None)
+        if last is not None and last.over:
+            entry: span | None = last  # it had no room to begin, so nobody is in it, and is left before all others
+        else:
+            entry = here if here in entries and not here.over else innermost_of(entries, here)
         if entry is not None:
             entries.pop(entry, None)
         return entry
@@ -319,5 +395,7 @@ def _call_of(decorating: span, _args: tuple[Any, ...], _kwargs: dict[str, Any]) 
     try:
         return decorating._twin()
     except BaseException as error:
+        if error.__class__ is RecursionError:
+            raise  # the function is not called
         keep_away(error, f"recording span {decorating.name!r}")
         return nullcontext()

@@ -19,10 +19,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from obs_core import clock, settings
+from obs_core.background import Background
 from obs_core.failsafe import guarded
 from obs_core.interruptions import let_pass
 from obs_core.journal import flusher
-from obs_core.locks import new_rlock
+from obs_core.locks import new_rlock, take
+from obs_core.quiet_handlers import undisturbed
 from obs_core.recording import samplers
 from obs_core.recording.process_end import is_child_of_multiprocessing
 from obs_core.recording.row_guard import GIVE_BACK, RowGuard
@@ -59,7 +61,7 @@ def watch(run: Run) -> None:
     global _line
     if _is_child or not is_terminal(sys.stderr) or settings.quiet() or os.environ.get("CI"):
         return
-    with guarded("showing how it goes in the terminal"):
+    with guarded("showing the status line"):
         if _line is None and not _is_part_of_another():
             terminal = _terminal_of(sys.stderr)
             if terminal is not None:
@@ -73,12 +75,14 @@ def watch(run: Run) -> None:
 def erase() -> None:
     """Take the line away if nothing runs any more: an execution has ended."""
     line = _line
-    if line is not None and line.height and _lock.acquire(timeout=1):
+    if line is not None and line.height:
+        taken: list[bool] = []
         try:
-            if not _running():
+            if take(_lock, taken, 1.0) and not _running():
                 line.erase()
         finally:
-            _lock.release()
+            if True in taken:
+                _lock.release()
 
 
 def _is_part_of_another() -> bool:
@@ -105,18 +109,25 @@ def _running() -> list[TaskState]:
 
 def _draw() -> None:
     line = _line
-    if line is None or not _lock.acquire(blocking=False):
+    if line is None:
         return
+    taken: list[bool] = []
     try:
-        tasks = _running()
-        if not tasks or _others_show_progress():
-            line.erase()
-        elif clock.wall() - tasks[0].run.root.start >= _SHORTEST:
-            line.draw(tasks)
+        if take(_lock, taken):
+            _draw_what_runs(line)
     except Exception as error:
         let_pass(error)
     finally:
-        _lock.release()
+        if True in taken:
+            _lock.release()
+
+
+def _draw_what_runs(line: _Line) -> None:
+    tasks = _running()
+    if not tasks or _others_show_progress():
+        line.erase()
+    elif clock.wall() - tasks[0].run.root.start >= _SHORTEST:
+        line.draw(tasks)
 
 
 def _others_show_progress() -> bool:
@@ -216,9 +227,10 @@ class _Line:
         for task in tasks:
             for name, series in list(task.metrics.items()):
                 key = id(task), name
-                if series.count != self._counts.get(key):
-                    self._counts[key] = series.count
-                    shown = statistic(series.last) if math.isfinite(series.last) else str(series.last)
+                count, last = series.figures.count, series.figures.last
+                if count != self._counts.get(key):
+                    self._counts[key] = count
+                    shown = statistic(last) if math.isfinite(last) else str(last)
                     self._metric = f"{masked_text(name, _MOST_OF_A_NAME)} {shown}"
         return self._metric
 
@@ -228,7 +240,7 @@ class _Line:
                 return f"{_whole(left)} to go"
         if not self._looked_back and elapsed >= _BEFORE_LOOKING_BACK and run.store.local:
             self._looked_back = True
-            threading.Thread(target=self._look_back, args=(run,), name="obs-status", daemon=True).start()
+            Background(self._look_back, "obs-status", (run,)).start()
         usual = self._usual
         if usual is None:
             return ""
@@ -288,14 +300,19 @@ _lock = new_rlock()
 _is_child = False
 
 
+@undisturbed
 def _leave() -> None:
     global _line
     line, _line = _line, None
-    if line is not None and _lock.acquire(timeout=1):
-        try:
+    if line is None:
+        return
+    taken: list[bool] = []
+    try:
+        if take(_lock, taken, 1.0):
             line.erase()
             line.leave()
-        finally:
+    finally:
+        if True in taken:
             _lock.release()
 
 

@@ -7,9 +7,11 @@ that lasts for less than a second and runs no task goes without: it would double
 
 from __future__ import annotations
 
+import _imp
 import functools
 import os
 import sys
+import threading
 
 import msgspec
 
@@ -37,7 +39,7 @@ class _Later:
 
     def __call__(self) -> None:
         run = self._run
-        if clock.wall() - run.root.start > _LATE and self in run.journal.sources:
+        if clock.wall() - run.root.start > _LATE and self in run.journal.sources and _may_import():
             run.journal.sources.remove(self)
             _write(run)
 
@@ -63,8 +65,18 @@ def write_at_end(run: Run) -> None:
         _write(run)
 
 
+def _may_import() -> bool:
+    """Tell whether this thread waits for nobody if it imports something.
+
+    A timeout that strikes an import may leave Python's own lock to the main thread for good.
+    """
+    return not _imp.lock_held() or threading.current_thread() is threading.main_thread()
+
+
 def _write(run: Run) -> None:
     """Write what an execution runs in, unless that is written already."""
+    if not _may_import():
+        return
     with guarded(f"noting what execution {run.name!r} runs in"):
         content, digest = _described(os.getpid(), len(sys.modules))
         record = records.Surroundings(provenance.working_folder(), digest)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import enum
 import sys
 import threading
+from collections.abc import Container
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -27,7 +28,10 @@ __all__ = [
     "UNKNOWN",
     "Unknown",
     "concluded_starter",
+    "noting",
+    "paused",
     "remember_older",
+    "resumed",
     "scope_of_thread",
     "starter_of_this_thread",
     "watch",
@@ -102,6 +106,42 @@ def remember_older(task: TaskState, pauses: bool = True) -> None:
     if pauses and (events := sys.modules.get("asyncio.events")) and events._get_running_loop() is not None:
         return
     task.older_threads = tuple(_threads.values())
+
+
+class _AllBut(tuple[threading.Thread, ...]):
+    """All threads but these: those that a generator started before it paused are its own, others are its consumer's."""
+
+    def __contains__(self, thread: object) -> bool:
+        return not super().__contains__(thread)
+
+
+def noting(scope: Scope | None, outside: Scope | None) -> TaskState | None:
+    """Return the task that a generator is, if it took note of the threads before it; None if it is none.
+
+    Args:
+        scope: What the generator's body begins in.
+        outside: What the generator was begun in.
+    """
+    task = None if scope is None else scope.task
+    if task is None or task.older_threads is None or (outside is not None and outside.task is task):
+        return None
+    return task
+
+
+def paused(task: TaskState) -> None:
+    """Take note that a generator pauses, since its consumer may start threads meanwhile.
+
+    Args:
+        task: What `noting` returned of it.
+    """
+    older: Container[threading.Thread] = task.older_threads or ()
+    task.older_threads = _AllBut(thread for thread in tuple(_threads.values()) if thread not in older)
+
+
+def resumed(task: TaskState) -> None:
+    """Take note that a generator goes on; see `paused`."""
+    older: Container[threading.Thread] = task.older_threads or ()
+    task.older_threads = tuple(thread for thread in tuple(_threads.values()) if thread in older)
 
 
 def concluded_starter() -> TaskState | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from msgspec import Struct
 from obs_core import clock
 from obs_core.interruptions import let_pass
 from obs_core.journal import records
+from obs_core.recording.amounts import amount
 from obs_core.recording.metrics_deck import announce
 from obs_core.recording.run import Run, TaskState
 from obs_core.recording.scope import active
@@ -32,7 +34,7 @@ class _Seen(Struct):
         bar: The bar: what it ended with is read from it.
         task: The task that it is taken to belong to.
         number: Its number in the journal.
-        start: When it was seen first, by `obs_core.clock.wall`.
+        start: When it began, by `obs_core.clock.wall`: as tqdm knows it, or else when it was seen first.
         written: What was written of it last.
     """
 
@@ -40,9 +42,10 @@ class _Seen(Struct):
     task: TaskState
     number: int
     start: int
-    written: tuple[int, int | None, str, bool] | None = None
+    written: tuple[int | float, int | float | None, str, bool] | None = None
     unit: str = "it"
-    elapsed: int = 0
+    counted: int = 0
+    initial: int | float = 0
 
 
 class _Watch:
@@ -71,7 +74,7 @@ class _Watch:
         self._looked = now
         run = self._run()
         try:
-            if run is not None:
+            if run is not None and run.is_recorded:  # a bar by itself, in a cell say, begins no execution
                 self._take(run, list(getattr(tqdm.tqdm, "_instances", ())), now)
         except Exception as error:
             # Another thread makes a bar just now, or this is a tqdm that nobody has seen yet: next time, or never.
@@ -93,25 +96,63 @@ class _Watch:
 
     def _write(self, seen: _Seen, now: int, ended: bool) -> None:
         bar = seen.bar
-        total = None if bar.total is None else int(bar.total)
-        state = (int(bar.n), total, str(bar.desc or "").removesuffix(": "), ended)
+        done = amount(bar.n)
+        state = (0 if done is None else done, amount(bar.total), str(bar.desc or "").removesuffix(": "), ended)
         if state == seen.written:
             return
-        seen.written, seen.unit, seen.elapsed = state, str(bar.unit), now - seen.start
+        began = _seconds(bar, "start_t")
+        if began is not None:  # again each time: `reset` and `unpause` change it
+            seen.start = now - _since(bar, began)
+            seen.initial = amount(getattr(bar, "initial", 0)) or 0
+        seen.written, seen.unit, at = state, str(bar.unit), _counted(bar, state[0], now, ended)
+        seen.counted = max(0, at - seen.start)
         announce(seen.task)
         seen.task.append(
             records.Progress(
                 seen.number,
                 seen.task.own_ref(),
                 state[2],
-                now,
+                at,
                 seen.start,
                 state[0],
-                total,
+                state[1],
                 seen.unit,
                 ended,
+                seen.initial,
             )
         )
+
+
+def _seconds(bar: Any, name: str) -> float | None:
+    """Return a time of tqdm's own clock; None where there is none."""
+    found = getattr(bar, name, None)
+    return found if isinstance(found, float) and math.isfinite(found) else None
+
+
+def _since(bar: Any, moment: float) -> int:
+    """Return nanoseconds since a time of tqdm's own clock, which the program may give it."""
+    return max(0, int((bar._time() - moment) * 1e9))
+
+
+def _counted(bar: Any, done: int | float, now: int, ended: bool) -> int:
+    """Return when so many were done, as far as tqdm knows it.
+
+    tqdm looks at its clock now and then. It counts items only then, but for the last ones: these took about as long as
+    those before them.
+    """
+    looked, began, counted = (
+        _seconds(bar, "last_print_t"),
+        _seconds(bar, "start_t"),
+        amount(getattr(bar, "last_print_n", None)),
+    )
+    if looked is None or began is None or counted is None:
+        return now
+    at, came = now - _since(bar, looked), counted - (amount(bar.initial) or 0)
+    if done == counted:
+        return at
+    if ended and came > 0 and done > counted:
+        return min(now, at + int((looked - began) * 1e9 / came * (done - counted)))
+    return now
 
 
 def _bar(seen: _Seen) -> ProgressBar:
@@ -119,7 +160,12 @@ def _bar(seen: _Seen) -> ProgressBar:
 
     assert seen.written is not None
     done, total, name, ended = seen.written
-    return ProgressBar(mask(name), done, total, seen.unit, seen.elapsed, "ended" if ended else "running")
+    if ended:
+        counted = seen.counted
+        return ProgressBar(mask(name), done, total, seen.unit, counted, "ended", 0, counted, seen.initial)
+    elapsed = max(seen.counted, clock.wall() - seen.start)
+    idle = elapsed - seen.counted
+    return ProgressBar(mask(name), done, total, seen.unit, elapsed, "running", idle, seen.counted, seen.initial)
 
 
 def _task_of(run: Run) -> TaskState | None:

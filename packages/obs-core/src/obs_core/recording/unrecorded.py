@@ -1,4 +1,4 @@
-"""Where code stands when obs has failed at finding out where it stands: what is recorded there goes nowhere."""
+"""Where code stands when obs has failed to find out where it stands: what is recorded there goes nowhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from obs_core.journal.writer import Journal
 from obs_core.recording.run import Run, TaskState, live
 from obs_core.store.folder import FolderStore
 
-__all__ = ["NOWHERE", "unrecorded"]
+__all__ = ["unrecorded", "unrecorded_run"]
 
 NOWHERE = FolderStore(os.path.join(os.devnull, "obs"))
 """A folder that can never be."""
@@ -66,6 +66,12 @@ class _NoJournal(Journal):
     def close(self) -> None:
         """Write no end."""
 
+    def flush_at_last(self) -> None:
+        """The same."""
+
+    def give_up(self) -> None:
+        """Count nothing."""
+
     def close_now(self) -> None:
         """The same."""
 
@@ -73,11 +79,23 @@ class _NoJournal(Journal):
 _ID = "unrecorded"
 
 
+def unrecorded_run(name: str) -> Run:
+    """Return an execution that is recorded nowhere.
+
+    Whoever began it was warned of that, and need not hear of a store that nobody named.
+
+    Args:
+        name: Its name.
+    """
+    run = Run(NOWHERE, _ID, name, MAIN, journal=_NoJournal())
+    run.root.logs = 0
+    return run
+
+
 def _nowhere() -> TaskState:
-    run = Run(NOWHERE, _ID, _ID, MAIN, journal=_NoJournal())
+    run = unrecorded_run(_ID)
     live.pop(_ID)
     run.root.enable_deck = False  # nobody ends it and draws them
-    run.root.logs = 0
     return run.root
 
 

@@ -17,7 +17,8 @@ _MOST_SAID = 50
 _LONGEST = 200
 
 _SOON, _LATER = 0, 5_000_000_000
-"""Nanoseconds between two summaries: what failed is told with the next flush, more of what passed now and then."""
+"""Nanoseconds between two summaries: the first one, and what failed, is told with the next flush; more of what passed
+now and then."""
 
 
 class VerdictLog:
@@ -76,7 +77,7 @@ class VerdictLog:
     def write(self) -> None:
         """Tell the journal, with the next of what is written, if there is something new."""
         count, at, urgent = self._told
-        if clock.wall() - at >= (_SOON if urgent else _LATER) and sum(self._counts.values()) != count:
+        if clock.wall() - at >= (_SOON if urgent or not count else _LATER) and sum(self._counts.values()) != count:
             self.summarize()
 
     def summarize(self) -> None:

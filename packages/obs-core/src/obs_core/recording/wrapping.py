@@ -7,6 +7,7 @@ import gc
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
+from contextvars import Token
 from sys import getrefcount
 from threading import get_ident
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType, MethodType, TracebackType
@@ -15,14 +16,14 @@ from weakref import getweakrefcount
 
 from obs_core.interruptions import ignoring, let_pass, traceback_of
 from obs_core.recording.scope import Innermost, show
+from obs_core.recording.threads import noting, paused, resumed
+from obs_core.recording.unended import Unended, end_unended
 from obs_core.values.remembered import attribute, underlying
 
 if TYPE_CHECKING:
-    from contextvars import Token
-
     from obs_core.recording.run import Scope
 
-__all__ = ["Manage", "Replacing", "calls_in", "kind_of", "wrap"]
+__all__ = ["Manage", "Replacing", "calls_in", "kind_of", "managed_by", "wrap"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -168,39 +169,49 @@ def _wrap_function(function: Callable[..., Any], manage: Manage) -> Callable[...
         try:
             args, kwargs = _arguments(managed, args, kwargs)
             result = function(*args, **kwargs)
-            kind = None if type(result) in _NEVER_LATER else _later_kind(getrefcount(result), result)
+            try:
+                is_done = type(result) in _NEVER_LATER
+            except BaseException as error:  # a metaclass may refuse to be hashed
+                let_pass(error)
+                is_done = False
+            kind = None if is_done else _later_kind(getrefcount(result), result)
             if kind is not None:
                 return _Unfinished(manager, managed, outside).given(result, kind)
             _returned(managed, result)
         except BaseException as error:
             try:
                 manager.__exit__(type(error), error, traceback_of(error))
-            except BaseException as late:
-                _end_after(late, managed, error)
+            except BaseException:
+                Unended.calls += ((managed, error),)
+                end_unended()
                 raise
             raise
         try:
             manager.__exit__(None, None, None)
         except BaseException as late:
-            _end_after(late, managed)
+            Unended.calls += ((managed, late),)
+            end_unended()
             raise
         return _final(managed, result)
 
     return call
 
 
-def _end_after(late: BaseException, managed: Any, error: BaseException | None = None) -> None:
-    """End a call whose end was interrupted, by a signal's handler, before it so much as began."""
-    if hasattr(managed, "end_after"):
-        managed.end_after(late, error)
-
-
 def _wrap_coroutine(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        with manage(args, kwargs) as managed:
-            args, kwargs = _arguments(managed, args, kwargs)
-            result = _returned(managed, await function(*args, **kwargs))
+        managed: Any = None
+        try:
+            with manage(args, kwargs) as managed:
+                args, kwargs = _arguments(managed, args, kwargs)
+                result = _returned(managed, await function(*args, **kwargs))
+        except BaseException as late:
+            Unended.calls += ((managed, late),)
+            try:  # noqa: SIM105  # it may be resumed where there is no room for any call
+                end_unended()
+            except RecursionError:
+                pass
+            raise
         return _final(managed, result)
 
     return call
@@ -216,13 +227,19 @@ def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         __tracebackhide__ = True
         current, entered = Innermost.current, Innermost.entered
-        token, thread = current.set(current.get()), get_ident()
+        around = current.get()
+        token, thread = current.set(around), get_ident()
         outside = entered.get(thread)
+        inside = around
+        managed: Any = None
+        is_seen = False
+        step: Any = None
         try:
             with manage(args, kwargs) as managed:
                 args, kwargs = _arguments(managed, args, kwargs)
                 generator = function(*args, **kwargs)
-                step: Callable[[], Any] = functools.partial(next, generator)
+                step = following = functools.partial(next, generator)
+                noted = noting(current.get(), around)
                 while True:
                     try:
                         value = step()
@@ -231,20 +248,35 @@ def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..
                         break
                     inside, seen = current.get(), entered.get(thread)
                     current.reset(token)
-                    if seen is not outside:
+                    # Most are spans that nobody follows: then the thread is seen in the caller all the time.
+                    is_seen = seen is not outside and inside is not None and (inside is seen or inside.task is seen)
+                    if is_seen:
                         entered[thread] = outside
+                    if noted is not None:
+                        paused(noted)
                     try:
                         sent = yield value
-                        step = functools.partial(generator.send, sent)
+                        step = following if sent is None else functools.partial(generator.send, sent)
                     except BaseException as error:  # one that closes it too: it may catch that, return or go on
                         step = functools.partial(generator.throw, error)
-                    token, thread = current.set(inside), get_ident()
-                    outside = entered.get(thread)
-                    if seen is not outside:
-                        entered[thread] = seen
+                    token = current.set(inside)
+                    if is_seen:
+                        thread = get_ident()
+                        outside, entered[thread] = entered.get(thread), seen
+                    if noted is not None:
+                        resumed(noted)
+        except BaseException as late:
+            Unended.calls += ((managed, late),)
+            try:  # noqa: SIM105  # it may be resumed where there is no room for any call
+                end_unended()
+            except RecursionError:
+                pass
+            raise
         finally:
-            current.reset(token)
-            show(thread, outside)
+            step = None  # it may name what the generator was left by, whose traceback keeps this frame
+            _reset(token, inside)
+            if is_seen:
+                show(thread, outside)
         return _final(managed, result)
 
     return call
@@ -253,28 +285,47 @@ def _wrap_generator(function: Callable[..., Any], manage: Manage) -> Callable[..
 def _wrap_async_generator(function: Callable[..., Any], manage: Manage) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         __tracebackhide__ = True
-        current = Innermost.current
-        token = current.set(current.get())
+        current, entered = Innermost.current, Innermost.entered
+        inside = current.get()
+        managed: Any = None
+        token, thread = current.set(inside), get_ident()
+        outside = entered.get(thread)
+        step: Any = None
         try:
             with manage(args, kwargs) as managed:
                 args, kwargs = _arguments(managed, args, kwargs)
                 generator = function(*args, **kwargs)
-                step: Callable[[], Any] = functools.partial(_first_step, generator)
+                step = functools.partial(_first_step, generator)
                 while True:
                     try:
                         value = await step()
                     except StopAsyncIteration:
                         return
-                    inside = current.get()
+                    inside, seen = current.get(), entered.get(thread)
                     _reset(token)
+                    # What the event loop ran while the body awaited may be seen there instead: it stays.
+                    is_seen = seen is not outside and inside is not None and (inside is seen or inside.task is seen)
+                    if is_seen:
+                        entered[thread] = outside
                     try:
                         sent = yield value
-                        step = functools.partial(generator.asend, sent)
+                        step = generator.__anext__ if sent is None else functools.partial(generator.asend, sent)
                     except BaseException as error:
                         step = functools.partial(generator.athrow, error)
                     token = current.set(inside)
+                    if is_seen:
+                        thread = get_ident()
+                        outside, entered[thread] = entered.get(thread), seen
+        except BaseException as late:
+            Unended.calls += ((managed, late),)
+            try:  # noqa: SIM105  # it may be resumed where there is no room for any call
+                end_unended()
+            except RecursionError:
+                pass
+            raise
         finally:
-            _reset(token)
+            step = None
+            _reset(token, inside)
 
     return call
 
@@ -297,19 +348,32 @@ def _left_to_its_wrapper(generator: Any) -> None:
     """Leave an async generator that is garbage as it is: with no hook at all, Python closes it without awaiting."""
 
 
-def _reset(token: Token[Scope | None]) -> None:
-    """Put back what was current before, unless that was in another context: an awaiting body may be closed in any."""
-    with ignoring(ValueError):
+def _reset(token: Token[Scope | None], inside: Scope | None = None) -> None:
+    """Put back what was current before, unless that was in another context: an awaiting body may be closed in any.
+
+    Args:
+        token: Of the last resumption.
+        inside: What was current in the body. It may be current still without a token of it, or no longer: what a
+            signal's handler raised came between a pause and the next resumption.
+    """
+    try:  # a `with` block would cost as much as all of this
         Innermost.current.reset(token)
+    except ValueError as error:
+        let_pass(error)
+    except RuntimeError as error:
+        let_pass(error)
+        if inside is not None and Innermost.current.get() is inside:
+            Innermost.current.set(None if token.old_value is Token.MISSING else token.old_value)
 
 
-class _Unfinished:
-    """A call whose function has returned what is still to be awaited or iterated over: its context manager.
+class _Begun:
+    """A call whose function has returned what was to be awaited or iterated over, and is by now: its context manager.
 
-    It is entered when that is begun. What is never begun ends the call as a generator does that is closed early.
+    It has no `__del__`, which would run where a task has ended: what a signal's handler raises there, Python forgets.
+    And where it is garbage together with a generator around it, that may be closed only later.
     """
 
-    __slots__ = ("_inside", "_is_begun", "_later", "_managed", "_manager", "_outside", "_seen", "_token")
+    __slots__ = ("_inside", "_later", "_managed", "_manager", "_outside", "_seen", "_token")
 
     def __init__(self, manager: AbstractContextManager[Any], managed: Any, outside: Scope | None) -> None:
         self._manager: AbstractContextManager[Any] | None = manager
@@ -317,7 +381,6 @@ class _Unfinished:
         self._inside = Innermost.current.get()
         self._outside = outside
         self._later: Any = None
-        self._is_begun = False
         self._seen: Scope | None = None
 
     def given(self, result: Any, kind: Kind) -> Any:
@@ -336,6 +399,8 @@ class _Unfinished:
     def _step_out(self) -> None:
         """Leave what the call has entered until its result is begun."""
         Innermost.current.set(self._outside)
+        if (noted := noting(self._inside, self._outside)) is not None:
+            paused(noted)
         thread, scope = get_ident(), self._inside
         seen = Innermost.entered.get(thread)
         while scope is not None and scope is not self._outside:
@@ -346,10 +411,12 @@ class _Unfinished:
 
     def __enter__(self) -> Any:
         self._later = None
-        self._is_begun = True
+        self.__class__ = _Begun
         self._token = Innermost.current.set(self._inside)
         if self._seen is not None:
             show(get_ident(), self._seen)
+        if (noted := noting(self._inside, self._outside)) is not None:
+            resumed(noted)
         return self._managed
 
     def __exit__(
@@ -358,17 +425,7 @@ class _Unfinished:
         manager, self._manager = self._manager, None
         if manager is not None:
             manager.__exit__(kind, error, traceback)
-        _reset(self._token)
-
-    def __del__(self) -> None:
-        if self._is_begun:
-            return  # it is garbage together with a generator around it, which may be closed only after this
-        manager, self._manager = self._manager, None
-        if isinstance(self._later, CoroutineType):
-            self._later.close()  # Python says of what it was wrapped in that nobody awaited it, if that is so
-        if manager is not None:
-            error = GeneratorExit("it was never awaited or iterated over")
-            manager.__exit__(GeneratorExit, error, None)
+        _reset(self._token, self._inside)
 
     def _done(self, future: Any) -> None:
         """End the call with the future; its exception is only looked at, since whoever awaits it is to be told."""
@@ -382,6 +439,20 @@ class _Unfinished:
         else:
             self.__exit__(type(error), error, traceback_of(error))
         show(thread, before)
+
+
+class _Unfinished(_Begun):
+    """The same before it is begun. What never is ends the call as a generator does that is closed early."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        manager, self._manager = self._manager, None
+        if isinstance(self._later, CoroutineType):
+            self._later.close()  # Python says of what it was wrapped in that nobody awaited it, if that is so
+        if manager is not None:
+            error = GeneratorExit("it was never awaited or iterated over")
+            manager.__exit__(GeneratorExit, error, None)
 
 
 def _cancelled() -> BaseException:
@@ -408,7 +479,7 @@ def _later_kind(references: int, result: Any) -> Kind | None:
             first: an argument before it would be one reference more.
         result: What a function returned.
     """
-    made = _MADE_LATER.get(type(result))
+    made = _MADE_LATER.get(id(type(result)))
     if made is not None:
         kind, frame, paused = made
         is_held = getweakrefcount(result) > 0 or (
@@ -456,12 +527,13 @@ def _is_begun(result: Any, frame: str, paused: tuple[str, ...]) -> bool:
     return any(getattr(result, name) for name in paused)
 
 
-_MADE_LATER: dict[type, tuple[Kind, str, tuple[str, ...]]] = {
-    CoroutineType: ("coroutine", "cr_frame", ("cr_running", "cr_suspended")),
-    GeneratorType: ("generator", "gi_frame", ("gi_running", "gi_suspended")),
-    AsyncGeneratorType: ("async generator", "ag_frame", ("ag_running", "ag_suspended")),
+_MADE_LATER: dict[int, tuple[Kind, str, tuple[str, ...]]] = {
+    id(CoroutineType): ("coroutine", "cr_frame", ("cr_running", "cr_suspended")),
+    id(GeneratorType): ("generator", "gi_frame", ("gi_running", "gi_suspended")),
+    id(AsyncGeneratorType): ("async generator", "ag_frame", ("ag_running", "ag_suspended")),
 }
-"""What is still to be awaited or iterated over, and the attributes that tell how far it is."""
+"""What is still to be awaited or iterated over, by the ids of the classes, since a metaclass may refuse to be hashed;
+and the attributes that tell how far it is."""
 
 _RETURN_GENERATOR = 75
 """In Python 3.11, the instruction at which a generator stands that was made and is not begun."""
@@ -486,6 +558,21 @@ def calls_in(frame: FrameType | None) -> Iterator[Any]:
         if frame.f_code.co_filename == __file__ and (managed := frame.f_locals.get("managed")) is not None:
             yield managed
         frame = frame.f_back
+
+
+def managed_by(frame: FrameType) -> Any:
+    """Return what the manager of a decorated call returned, by a frame that an exception has left; None of any other.
+
+    Args:
+        frame: One of a traceback of this thread.
+    """
+    if frame.f_code.co_filename != __file__ or frame.f_code.co_name != "call":
+        return None
+    variables = frame.f_locals
+    managed = variables.get("managed")
+    if isinstance(variables, dict):
+        variables.clear()  # before Python 3.13 it is a copy that the frame keeps, in a circle with the exception
+    return managed
 
 
 def _arguments(managed: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

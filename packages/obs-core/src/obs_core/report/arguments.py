@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 
 from obs_core.model import TaskView
+from obs_core.text.alike import alike_at_first
 
 __all__ = ["INPUT", "arguments_in", "told_apart"]
 
@@ -16,13 +18,16 @@ _HEADING = '<h3 class="obs-argument">'
 _NOT_TEXT = re.compile(r"<(style|script)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _LONGEST_READ = 4_096
 _LONGEST_VALUE = 60
+_BEFORE = 15
+"""Letters that are shown of what is the same, before what is not."""
+
 _LONGEST = 100
 _MOST_TASKS = 500
 """Tasks of a list that are looked at: nobody reads more rows."""
 
 
 def arguments_in(items: Iterable[str]) -> dict[str, str]:
-    """Return a call's arguments as its Input deck shows them: name and text, shortened.
+    """Return a call's arguments as its Input deck shows them: name and text, as far as they are read.
 
     Args:
         items: The HTML items of the deck; they are masked already.
@@ -38,7 +43,7 @@ def arguments_in(items: Iterable[str]) -> dict[str, str]:
             name = _plain(item.partition("</code>")[0])
         elif name and name not in found:
             # What stands before a table tells its kind and size.
-            found[name] = _cut(_plain(item[:_LONGEST_READ].partition("<table")[0]), _LONGEST_VALUE)
+            found[name] = _plain(item[:_LONGEST_READ].partition("<table")[0])
     return found
 
 
@@ -58,9 +63,10 @@ def told_apart(tasks: Sequence[TaskView], items_of: Callable[[TaskView], Iterabl
             continue
         given = {call.id: arguments_in(items_of(call)) for call in calls}
         names = dict.fromkeys(name for one in given.values() for name in one)
-        telling = [name for name in names if len({one.get(name) for one in given.values()}) > 1]
+        texts = {name: {one.get(name, "") for one in given.values()} for name in names}
+        shown = {name: _shortened(those) for name, those in texts.items() if len(those) > 1}
         for call_id, one in given.items():
-            if said := _said([(name, one[name]) for name in telling if one.get(name)], len(telling)):
+            if said := _said([(name, shown[name][one[name]]) for name in shown if one.get(name)], len(shown)):
                 found[call_id] = said
     return found
 
@@ -69,6 +75,20 @@ def _said(telling: list[tuple[str, str]], differing: int) -> str:
     if differing == 1:
         return telling[0][1] if telling else ""
     return _cut(", ".join(f"{name}={value}" for name, value in telling), _LONGEST)
+
+
+def _shortened(texts: Iterable[str]) -> dict[str, str]:
+    """Cut each text so that what tells it from the one most like it is seen, with a little before that."""
+    ordered = sorted(texts)
+    alike = [alike_at_first(*pair) for pair in itertools.pairwise(ordered)]
+    found = {}
+    for text, before, after in zip(ordered, [0, *alike], [*alike, 0], strict=True):
+        first = min(max(before, after), len(text) - 1) - _BEFORE
+        if len(text) <= _LONGEST_VALUE or first < _LONGEST_VALUE // 2:
+            found[text] = _cut(text, _LONGEST_VALUE)
+        else:
+            found[text] = f"…{_cut(text[first:], _LONGEST_VALUE - 1)}"
+    return found
 
 
 def _plain(markup: str) -> str:

@@ -10,7 +10,8 @@ from obs_core.model import ExecutionView, TaskView, Verdict, VerdictCounts
 from obs_core.outcomes import worst_first
 from obs_core.report.payloads import Payloads
 from obs_core.report.tabs import tab_label, tabs_of
-from obs_core.text.durations import format_duration
+from obs_core.text.durations import format_took
+from obs_core.text.failures import is_end_of_process
 from obs_core.text.missing import missing_from
 
 __all__ = ["execution_contents", "said_of", "shown_verdicts", "task_contents", "tree_order"]
@@ -28,8 +29,10 @@ def execution_contents(execution: ExecutionView, why: str = "", *, checks: bool 
         What becomes JSON; times in milliseconds since the epoch.
     """
     verdicts = execution.verdicts if checks else VerdictCounts()
+    told = bool(why) and is_end_of_process(execution.error)
     return {
         **_timing(execution),
+        "error": None if told else execution.error,
         "user": execution.user,
         "host": execution.host,
         "command": execution.command,
@@ -60,6 +63,7 @@ def task_contents(task: TaskView, depth: int, payloads: Payloads, told: str = ""
         "depth": depth,
         "attempt": task.attempt,
         "told": told,
+        "cut": task.cut,
         "links": [[link.name, link.url] for link in task.links],
         "notes": task.notes,
         "said": [list(one) for one in shown_verdicts(task.verdicts)],
@@ -70,8 +74,7 @@ def task_contents(task: TaskView, depth: int, payloads: Payloads, told: str = ""
 def _timing(shown: ExecutionView | TaskView) -> dict[str, Any]:
     # A clock that was set back while it ran is no reason to show a time before the start.
     duration = max(shown.duration, 0)
-    # What was killed ran on after the last that was heard of it.
-    least = "at least " if shown.status == "lost" else ""
+    is_seen = isinstance(shown, TaskView) and bool(shown.cut)
     return {
         "id": shown.id,
         "name": shown.name,
@@ -79,7 +82,8 @@ def _timing(shown: ExecutionView | TaskView) -> dict[str, Any]:
         "error": shown.error,
         "started": shown.started // 1_000_000,
         "ended": (shown.started + duration) // 1_000_000,
-        "duration": least + format_duration(duration),
+        # What was killed ran on after the last that was heard of it, unless its end was seen.
+        "duration": format_took(duration, "" if is_seen else shown.status, "at least"),
     }
 
 

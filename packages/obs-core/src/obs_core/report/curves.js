@@ -6,6 +6,7 @@
     dark: ["#86a8ff", "#ff9d66", "#56cc8b", "#e58cf5", "#e2ab45", "#5fd0e6", "#ff8078", "#b4bcc8"],
   };
   const HEIGHT = 220;
+  const STEPS = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((each) => each * 10 ** power)).flat(); // none is half a step
   const root = document.documentElement;
   const made = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
@@ -15,32 +16,7 @@
   };
   const colour = (name, otherwise) => getComputedStyle(root).getPropertyValue(name).trim() || otherwise;
   const isDark = () => root.dataset.theme === "dark";
-  const { fixed, number } = globalThis.obsNumbers;
-  // Labels of an axis tell its ticks apart, however little lies between them.
-  const SHORTEST_AXIS = 46;
-  const placesOf = (step) => {
-    const least = Math.max(0, Math.ceil(-Math.log10(step)));
-    const says = (places) => Math.abs(step * 10 ** places - Math.round(step * 10 ** places)) < 1e-6;
-    return [least, least + 1].find((places) => places <= 12 && says(places));
-  };
-  const labels = (ticks, step) => {
-    const places = step > 0 ? placesOf(step) : undefined;
-    return ticks.map((tick) => {
-      if (tick == null) return "";
-      const short = number(tick);
-      const suffices = places === undefined || Math.abs(tick) >= 1e15 || Math.abs(Number(short.replaceAll(",", "")) - tick) < step / 100;
-      return suffices ? short : fixed(tick, places, places);
-    });
-  };
-  const sizeOf = (plot, texts) => {
-    if (!texts?.length) return SHORTEST_AXIS;
-    const { ctx } = plot;
-    ctx.save();
-    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-    const widest = Math.max(...texts.map((text) => ctx.measureText(text ?? "").width));
-    ctx.restore();
-    return Math.max(SHORTEST_AXIS, Math.ceil(widest / devicePixelRatio) + 18);
-  };
+  const { number, powerOf, labels, telling, widened, roomFor } = globalThis.obsNumbers;
   // A line has no width at a point that has no neighbour: that is drawn as a dot.
   const alone = (values) => {
     const found = [];
@@ -55,6 +31,25 @@
     if (last >= 0 && before === null) found.push(last);
     return found;
   };
+  // Nor has a level line whose points share a pixel.
+  const narrow = (plot, values) => {
+    const first = values.findIndex((value) => value != null);
+    const last = values.findLastIndex((value) => value != null);
+    const at = (place) => plot.valToPos(plot.data[0][place], "x");
+    return first >= 0 && at(last) - at(first) < 2 ? [last] : [];
+  };
+  // Of an axis with one step there is nothing else to tell.
+  const theOnly = (plot, ticks) => {
+    const [first] = plot.data[0];
+    return plot.data[0].length === 1 && ticks.includes(first) ? ticks.map((tick) => (tick === first ? tick : null)) : ticks;
+  };
+
+  // uPlot takes values for one that lie ten powers of ten closer together than they are large.
+  const heights = (low, high) => {
+    if (!low && !high) return [0, 1];
+    const areClose = high > low && high - low < 1e-8 * Math.max(Math.abs(low), Math.abs(high));
+    return areClose ? widened(low, high, 0.1) : uPlot.rangeNum(low, high, 0.1, true);
+  };
 
   const seconds = (value) => {
     if (value < 120) return `${Number(value.toFixed(value < 10 ? 2 : 0))} s`;
@@ -64,6 +59,9 @@
 
   // Ticks that are close together have as many digits as tell them apart.
   const moments = (ticks, step) => {
+    const most = Math.max(...ticks.map((tick) => Math.abs(tick ?? 0)));
+    const [factor, unit] = most && most < 1e-3 ? [1e6, "µs"] : most && most < 1 ? [1e3, "ms"] : [1, "s"];
+    if (factor > 1) return labels(ticks.map((tick) => tick && tick * factor), step * factor).map((text) => text && `${text} ${unit}`);
     const fine = step < 1 || ticks.every((tick) => tick == null || tick < 120);
     return fine ? labels(ticks, step).map((text) => text && `${text} s`) : ticks.map((tick) => (tick == null ? "" : seconds(tick)));
   };
@@ -106,20 +104,27 @@
 
     draw(curves) {
       const { view } = this.panel;
-      const tables = curves.map((curve) => columns(curve, view));
+      const power = powerOf(curves.flatMap((curve) => curve.values));
+      this.written = telling(curves.flatMap((curve) => curve.values));
+      const tables = curves.map((curve) => {
+        const [x, y] = columns(curve, view);
+        return power === 1 ? [x, y] : [x, y.map((value) => value && value / power)];
+      });
       const data = tables.length === 1 ? tables[0] : uPlot.join(tables);
       const points = curves.reduce((sum, curve) => sum + curve.count, 0);
       const drawn = curves.reduce((sum, curve) => sum + curve.values.length, 0);
       const gaps = curves.reduce((sum, curve) => sum + curve.values.filter((value) => typeof value !== "number" || (view.log && value <= 0)).length, 0);
+      this.isEmpty = !data.slice(1).some((values) => values.some((value) => value != null));
+      this.canvas.dataset.nothing = this.isEmpty ? `No value can be drawn: ${view.log ? "none is positive and finite" : "none is finite"}` : "";
       this.aside.textContent = [
         `${points.toLocaleString("en")} ${points === 1 ? "point" : "points"}${drawn < points ? `, ${drawn.toLocaleString("en")} of them drawn, with all extremes` : ""}`,
         ...(gaps ? [`${gaps.toLocaleString("en")} not drawn: ${view.log ? "zero, negative or not finite" : "not finite"}`] : []),
       ].join(" · ");
-      const shape = JSON.stringify([curves.map((curve) => curve.label), view.axis, view.log, isDark()]);
+      const shape = JSON.stringify([curves.map((curve) => curve.label), view.axis, view.log, isDark(), power]);
       if (this.plot && shape === this.shape) {
-        const zoomed = this.panel.zoomed;
-        this.plot.setData(data, !zoomed);
-        if (zoomed) this.plot.setScale("x", zoomed);
+        const shown = this.panel.shown(data[0]);
+        this.plot.setData(data, !shown);
+        if (shown) this.plot.setScale("x", shown);
         return;
       }
       this.shape = shape;
@@ -130,14 +135,13 @@
       this.plot = new uPlot({
         width: this.width(),
         height: HEIGHT,
-        scales: { x: { time: false, range: (_, least, most) => (least === most ? [least - 1, most + 1] : [least, most]) }, y: view.log ? { distr: 3, log: 10 } : {} },
+        scales: { x: { time: false, range: (_, least, most) => this.panel.range(least, most) }, y: view.log ? { distr: 3, log: 10 } : { range: (_, low, high) => heights(low, high) } },
         axes: [
-          { ...axis, space: view.axis === "time" ? 80 : 50, values: (plot, ticks, _, __, step) => {
-            const [first] = plot.data[0];
-            const shown = plot.data[0].length === 1 && ticks.includes(first) ? ticks.map((tick) => (tick === first ? tick : null)) : ticks;
+          { ...axis, grid: { ...axis.grid, filter: theOnly }, space: view.axis === "time" ? 80 : 50, incrs: view.axis === "time" ? undefined : STEPS, values: (plot, ticks, _, __, step) => {
+            const shown = theOnly(plot, ticks);
             return view.axis === "time" ? moments(shown, step) : labels(shown, step);
           } },
-          { ...axis, size: sizeOf, values: (_, ticks, __, ___, step) => labels(ticks, view.log ? 0 : step) },
+          { ...axis, size: (plot, texts) => roomFor(plot, texts, 46), values: (_, ticks, __, ___, step) => this.isEmpty ? ticks.map(() => "") : labels(power === 1 ? ticks : ticks.map((tick) => tick && tick * power), view.log ? 0 : step * power) },
         ],
         legend: { live: true },
         cursor: { sync: { key: this.panel.key, setSeries: false }, drag: { x: true, y: false, setScale: true } },
@@ -148,13 +152,26 @@
             stroke: colours[index % colours.length],
             width: 1.5,
             dash: index >= colours.length ? [6, 4] : undefined,
-            value: (_, value) => number(value),
-            points: { size: 7, fill: colours[index % colours.length], filter: (plot, series, shown) => (shown ? null : alone(plot.data[series])) },
+            value: (_, value) => this.written(value && value * power),
+            points: { size: 7, fill: colours[index % colours.length], filter: (plot, series, shown) => (shown ? null : [...alone(plot.data[series]), ...narrow(plot, plot.data[series])]) },
           })),
         ],
-        hooks: { setScale: [(plot, scale) => { if (scale === "x") this.panel.follow(this, plot); }] },
+        // Values are said of the point under the pointer; while there is none, the names alone.
+        hooks: { setLegend: [(plot) => this.canvas.classList.toggle("resting", plot.legend.idx == null)], setScale: [(plot, scale) => {
+          if (scale !== "x") return;
+          this.say(plot.scales.x);
+          this.panel.follow(this, plot);
+        }] },
       }, data, this.canvas);
-      if (this.panel.zoomed) this.plot.setScale("x", this.panel.zoomed);
+      const shown = this.panel.shown(data[0]);
+      if (shown) this.plot.setScale("x", shown);
+    }
+
+    // What of it is in view, for those who do not see it.
+    say({ min, max }) {
+      if (min == null) return;
+      const ends = this.panel.view.axis === "time" ? [min, max].map((end) => moments([end], 0)[0]) : [min, max].map(number);
+      this.element.setAttribute("aria-label", `Curve of ${this.name}, ${this.panel.view.axis === "time" ? "" : "steps "}${ends.join(" to ")}`);
     }
 
     width() {
@@ -174,6 +191,7 @@
       this.options = options;
       this.charts = new Map();
       this.zoomed = null;
+      this.whole = options.whole ?? null;
       this.data = { curves: [] };
       this.view = { axis: options.axis ?? "step", log: false, smoothing: 0, start: 0 };
       this.place = place;
@@ -186,12 +204,14 @@
     }
 
     tools() {
-      const axis = made("select", { "aria-label": "Horizontal axis" }, made("option", { value: "step" }, "by step"), made("option", { value: "time" }, "by time"));
+      const axes = this.options.axes ?? ["step", "time"];
+      const axis = made("select", { "aria-label": "Horizontal axis" }, ...axes.map((name) => made("option", { value: name }, `by ${name}`)));
+      axis.hidden = axes.length === 1;
       axis.value = this.view.axis;
       axis.addEventListener("change", () => {
         this.view.axis = axis.value;
         this.zoomed = null;
-        this.whole.hidden = true;
+        this.showAll.hidden = true;
         this.draw();
         this.options.onZoom?.(null, true);
       });
@@ -209,7 +229,7 @@
         this.zoom(null);
         this.options.onZoom?.(null, true);
       });
-      this.whole = whole;
+      this.showAll = whole;
       whole.hidden = true;
       return made("div", { class: "tools" }, axis, made("label", {}, log, " log scale"), made("label", {}, "smoothing ", smoothing), said, whole);
     }
@@ -246,23 +266,50 @@
       // uPlot tells later of what it was told here: then nothing has changed.
       const slack = 1e-6 * (max - min);
       if (this.zoomed && Math.abs(min - this.zoomed.min) <= slack && Math.abs(max - this.zoomed.max) <= slack) return;
-      const all = min <= xs[0] && max >= xs[xs.length - 1];
+      // A double click shows what the curve has: where the axis is longer, all of that.
+      const [first, last] = [xs[0], xs[xs.length - 1]];
+      const { min: begin, max: end } = this.axis() ?? { min: first, max: last };
+      const all = (min <= begin && max >= end) || (min === first && max === last);
       const before = this.zoomed;
       this.zoomed = all ? null : { min, max };
-      this.whole.hidden = all;
+      this.showAll.hidden = all;
       if (!before && !this.zoomed) return;
-      for (const chart of this.charts.values()) if (chart !== source) this.scale(chart.plot);
+      for (const chart of this.charts.values()) if (all || chart !== source) this.scale(chart.plot);
       this.options.onZoom?.(this.zoomed, true);
     }
 
     scale(plot) {
-      const xs = plot?.data[0];
-      if (xs?.length) plot.setScale("x", this.zoomed ?? { min: xs[0], max: xs[xs.length - 1] });
+      if (!plot) return;
+      const xs = plot.data[0];
+      const shown = this.shown(xs) ?? (xs.length ? { min: xs[0], max: xs[xs.length - 1] } : null);
+      if (shown) plot.setScale("x", shown);
+    }
+
+    // What the axis shows, if that is not as much as the curve has.
+    shown(xs) {
+      const shown = this.zoomed ?? this.axis();
+      return xs.length ? shown : null;
+    }
+
+    range(least, most) {
+      if (least !== most) return [least, most];
+      const shown = least == null ? this.zoomed ?? this.axis() : null; // nothing was recorded in this part
+      return shown ? [shown.min, shown.max] : [least - 1, most + 1];
+    }
+
+    // The axis of the page that the curves are on, in seconds: from its beginning to its end, whatever was logged when.
+    axis() {
+      return this.view.axis === "time" ? this.whole : null;
+    }
+
+    reach(range) {
+      this.whole = range;
+      if (!this.zoomed) for (const chart of this.charts.values()) this.scale(chart.plot);
     }
 
     zoom(range) {
       this.zoomed = range;
-      this.whole.hidden = !range;
+      this.showAll.hidden = !range;
       for (const chart of this.charts.values()) this.scale(chart.plot);
     }
   }

@@ -9,6 +9,8 @@
   let theme = self.dataset.theme;
   self.remove();
 
+  addEventListener("load", () => tellParent({ obs: "loaded" }));
+
   // An opaque origin has no storage, and a document that only asks for it would die of that.
   const storageInMemory = () => {
     const kept = new Map();
@@ -65,6 +67,20 @@
     onScreen = null;
   });
 
+  // Moments of obs's own are of the reader's zone, as in the page around; those of the user's data stay as they are.
+  const writeMoment = (made) => {
+    const when = new Date(made.dateTime);
+    if (Number.isNaN(when.getTime())) return;
+    const digits = Number(made.dataset.obsMoment);
+    const fraction = digits > 0 && digits < 4 ? { fractionalSecondDigits: digits } : {};
+    made.title = made.textContent;
+    made.textContent = new Intl.DateTimeFormat(undefined, {
+      year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", ...fraction,
+      timeZoneName: "short",
+    }).format(when);
+  };
+  document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("time[data-obs-moment]").forEach(writeMoment));
+
   // The frame is made as high as the content. Content measured in the frame's height (100vh) would then grow for ever:
   // what grows just after the frame did, with nothing changed in the document, is measured once more and then left.
   let sent = 0;
@@ -73,6 +89,8 @@
   let changedSince = true;
   let settling = null;
   let settled = false;
+  let slowEnds = 0;
+  const MOST_SLOW_ENDS = 3;
   const contentHeight = () => {
     const scroller = document.scrollingElement || root;
     const scrollbar = Math.max(0, innerHeight - root.clientHeight);
@@ -100,14 +118,31 @@
   const noteChange = () => {
     changedSince = true;
     settled = false;
+    slowEnds = 0;
+  };
+  // What opens slowly, by a transition, may have grown on since it was measured for the last time: on a busy machine.
+  const onSlowEnd = () => {
+    if (!settled || slowEnds >= MOST_SLOW_ENDS) return;
+    slowEnds += 1;
+    settled = false;
+    measure();
   };
   const onResize = () => {
     if (innerWidth !== width) return void ((width = innerWidth), noteChange());
     stretchedAt = performance.now();
     changedSince = false;
   };
+  // Of a frame that is out of sight, in a notebook, no change of size is told: what was changed may have made it higher.
+  let measuring = null;
+  const onChange = () => {
+    noteChange();
+    measuring ??= setTimeout(() => {
+      measuring = null;
+      measure();
+    }, 200);
+  };
   const watch = () => {
-    new MutationObserver(noteChange).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    new MutationObserver(onChange).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
     const sizes = new ResizeObserver(measure);
     sizes.observe(root);
     sizes.observe(document.body);
@@ -115,6 +150,7 @@
   };
   addEventListener("resize", onResize);
   document.addEventListener("toggle", noteChange, true);
+  for (const kind of ["transitionend", "animationend"]) document.addEventListener(kind, onSlowEnd, true);
   document.addEventListener("DOMContentLoaded", watch);
   addEventListener("load", measure);
   document.addEventListener("load", (event) => {

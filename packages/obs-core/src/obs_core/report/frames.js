@@ -9,6 +9,7 @@ const TALLEST = 500000; // pixels
 const LONGEST_ADDRESS = 8000;
 const READABLE_AFTER = 600; // milliseconds: who clicks fast in a deck must not hit what has just come up
 const SILENT = 8000; // milliseconds after which a frame that does not answer is offered to be closed
+const SILENT_ANEW = 2000; // the same for one that has loaded what says nothing: not the document that it was given
 const MOST_MESSAGES = 2000; // of a frame in a second
 const MOST_TAKEN = 3; // times that a frame out of sight took the focus
 const MOST_SENT = 1e6; // characters and bytes of a frame in a second; a file to save is handed over, not copied
@@ -50,9 +51,11 @@ addEventListener("message", (event) => {
   if (!known) return;
   const message = event.data;
   known.heard = performance.now();
-  known.silence?.remove();
+  known.isEmpty ||= known.sent && message?.obs === "waiting"; // led to the page that waits for a document
+  if (!known.isEmpty) known.silence?.remove();
   if (!message || typeof message !== "object") return;
   if (message.obs === "waiting") known.onWaiting?.();
+  if (message.obs === "loaded") known.unsaid -= 1;
   if (message.obs === "height") known.onHeight(message.height);
   if (message.obs === "measured") known.onMeasured?.();
   if (message.obs === "on-paper") known.onPaper?.();
@@ -151,13 +154,20 @@ const close = (culprit, reason) => {
     panel?.dispatchEvent(new CustomEvent("obs:closed", { detail: { reason: culprit === nobody || known === culprit ? reason : "" } }));
   }
 };
-const offerToClose = (known) => {
-  known.silence = note("This deck does not answer: it is still computing, or will never finish. ");
+const offer = (known, text, label, reason) => {
+  known.silence = note(`${text} `);
   known.silence.classList.add("silence");
-  const onclick = () => close(known, "It was closed because it did not answer.");
-  known.silence.append(element("button", { type: "button", onclick }, "Close it"));
+  known.silence.append(element("button", { type: "button", onclick: () => close(known, reason) }, label));
   known.frame.before(known.silence);
 };
+const offerToClose = (known) =>
+  offer(known, "This deck does not answer: it is still computing, or will never finish.", "Close it",
+    "It was closed because it did not answer.");
+const offerToReturn = (known) =>
+  offer(known, "This deck has led its frame elsewhere: what is below is not what was recorded.", "Show it again", "");
+// A document that computes as soon as it is loaded has said before that it is; its word may come before or after.
+const isElsewhere = ({ isEmpty, unsaid, loaded, heard }, now) =>
+  isEmpty || (unsaid > 0 && heard < loaded && now - loaded > SILENT_ANEW);
 // Nothing keeps a frame that is out of sight from taking the focus, and with it what is typed: it is taken back.
 let focused = null;
 addEventListener("focusin", ({ target }) => { if (target.localName !== "iframe") focused = target; });
@@ -180,7 +190,9 @@ setInterval(() => {
   for (const known of frames.values()) {
     if (slept || known.frame.closest(".away")) known.heard = now;
     else known.frame.contentWindow?.postMessage({ obs: "ping" }, "*");
-    if (now - known.heard > SILENT && !known.silence?.isConnected) offerToClose(known);
+    if (known.silence?.isConnected) continue;
+    if (isElsewhere(known, now)) offerToReturn(known);
+    else if (now - known.heard > SILENT) offerToClose(known);
   }
 }, 1000);
 /** Put a note in the place of a frame that was closed, with a way to open it again. */
@@ -200,8 +212,11 @@ export const replaceContent = (panel, ...children) => {
 const missingNote = (count) =>
   note(`${counted(count, "script or style", "scripts or styles")} that this deck needs `
     + `${count === 1 ? "was" : "were"} not kept, so parts of it may be missing.`);
-// A frame that has its size before it has its document: a chart drawn at once must not find a width of 0.
-const laidOut = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+// A frame that has its size before it has its document: a chart drawn at once must not find a width of 0. A browser draws
+// no frame of a notebook that is out of sight: what is to be printed must be there all the same.
+const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+const drawn = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+const laidOut = () => (parent === self ? drawn() : Promise.race([drawn(), pause(250)]));
 
 /**
  * Show a deck in a panel. What was shown before stays until the new document has its height, so nothing jumps.
@@ -218,7 +233,10 @@ export const show = async (panel, title, { items, missing }, parts, begin) => {
   panel.append(frame);
   await laidOut();
   return new Promise((resolve) => {
-    const known = { frame, sent: false, heard: performance.now(), second: 0, messages: 0, size: 0, taken: 0 };
+    const known = {
+      frame, sent: false, isEmpty: false, loaded: 0, unsaid: 0, heard: performance.now(),
+      second: 0, messages: 0, size: 0, taken: 0,
+    };
     known.onHeight = (height) => {
       if (Number.isFinite(height) && height > 0) {
         panel.style.setProperty("--content-height", `${Math.min(Math.ceil(height), TALLEST)}px`);
@@ -232,6 +250,10 @@ export const show = async (panel, title, { items, missing }, parts, begin) => {
       tellTheme(frame);
       resolve(true);
     };
+    frame.addEventListener("load", () => {
+      known.loaded = performance.now();
+      known.unsaid += 1;
+    });
     known.onSent = () => {
       known.sent = true;
       setTimeout(known.onHeight, 4000); // one that never says how high it is
@@ -254,7 +276,6 @@ const PAPERS = {
 };
 const LETTER_LANDS = new Set(["US", "CA", "MX", "PH", "CL", "CO", "VE", "CR", "GT", "PA", "DO", "PR", "SV", "NI"]);
 const LONGEST_WAIT = 60e3; // milliseconds
-const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
 const paper = () => {
   try {
     return LETTER_LANDS.has(new Intl.Locale(navigator.language).region) ? PAPERS.letter : PAPERS.a4;
@@ -304,7 +325,13 @@ const scaleToPaper = () => {
     style.setProperty("--print-scale", String(Math.min(1, PAPER_WIDTH / frame.offsetWidth)));
   }
 };
-const pageStyle = () => element("style", {}, `@page { ${paper().page} }`);
+// A sheet of rules, and not an element with them: the UI's pages take no inline style. Gives what takes it away again.
+const setPaper = () => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`@page { ${paper().page} }`);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  return () => { document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => one !== sheet); };
+};
 const printedFrames = () => [...frames.values()].filter(({ frame }) => frame.offsetParent && !frame.closest(".away"));
 // Where frames will stand on paper is measured under the rules for paper, which are gone again before anything is drawn.
 const onPaper = (measure) => {
@@ -340,8 +367,7 @@ let printedByMenu = null;
 addEventListener("beforeprint", () => {
   scaleToPaper();
   if (document.documentElement.classList.contains("for-paper")) return;
-  const format = pageStyle();
-  document.head.append(format);
+  const unsetPaper = setPaper();
   const given = [];
   for (const { frame, rehearsed } of printedFrames()) {
     const { style } = frame.parentElement;
@@ -352,7 +378,7 @@ addEventListener("beforeprint", () => {
   }
   printedByMenu = () => {
     printedByMenu = null;
-    format.remove();
+    unsetPaper();
     for (const each of given) each();
   };
 });
@@ -367,7 +393,7 @@ const layOutPage = () => {
   const theme = currentTheme();
   const { height } = paper();
   const rules = [...document.styleSheets].flatMap((sheet) => printRules(sheet.cssRules));
-  const format = pageStyle();
+  const unsetPaper = setPaper();
   const [left, top] = [scrollX, scrollY];
   const listening = new AbortController();
   toScreen = () => {
@@ -375,7 +401,7 @@ const layOutPage = () => {
     listening.abort();
     root.classList.remove("for-paper");
     for (const rule of rules) rule.mediaText = "print";
-    format.remove();
+    unsetPaper();
     for (const { frame } of frames.values()) frame.contentWindow?.postMessage({ obs: "screen" }, "*");
     applyTheme(theme);
     scrollTo(left, top);
@@ -391,7 +417,6 @@ const layOutPage = () => {
   for (const { frame } of frames.values()) {
     if (!frame.classList.contains("whole")) frame.parentElement.style.removeProperty("--print-width");
   }
-  document.head.append(format);
   applyTheme("light");
   scaleToPaper();
   return height;

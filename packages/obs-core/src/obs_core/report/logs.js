@@ -3,7 +3,7 @@
 (() => {
   const source = [...document.querySelectorAll(".obs-log-lines")].pop();
   const place = [...document.querySelectorAll(".obs-logs")].pop();
-  const { spans, rows, missing, atEnd } = JSON.parse(source.textContent);
+  const { spans, rows, missing, notes, atEnd } = JSON.parse(source.textContent);
   source.remove();
   const HEIGHT = 20;
   const MOST_HEIGHT = 640;
@@ -20,11 +20,9 @@
   };
   const number = (count) => count.toLocaleString("en");
   const severityOf = (row) => (row[SEVERITY] >= 40 ? "error" : row[SEVERITY] >= 30 ? "warning" : "");
-  const two = (value) => String(value).padStart(2, "0");
-  const time = (ms) => {
-    const at = new Date(ms);
-    return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")}`;
-  };
+  // As the reader writes times, like the rest of the page.
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+  const time = (ms) => clock.format(new Date(ms));
 
   // ANSI: colours are drawn, anything else is left out.
   const ESCAPE = /\x1b(?:\[([0-9;:]*)m|\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_-])/g;
@@ -97,7 +95,8 @@
       const parts = row[EXCEPTION] || row[TEXT].includes("\n") ? partsOf(row).length : 1;
       for (let part = 0; part < parts; part += 1) shown.push([index, part]);
     });
-    counted.textContent = count === rows.length ? `${number(count)} lines` : `${number(count)} of ${number(rows.length)} lines`;
+    const all = missing ? `the ${number(rows.length)} lines shown here` : `${number(rows.length)} lines`;
+    counted.textContent = count === rows.length ? `${number(count)} lines` : `${number(count)} of ${all}`;
     filler.style.height = `${shown.length * HEIGHT}px`;
     lines.style.height = `${Math.min(Math.max(shown.length, 1) * HEIGHT + 2, MOST_HEIGHT)}px`;
     draw();
@@ -114,7 +113,7 @@
     const about = [row[WHERE], row[WRITER] && `process ${row[WRITER]}`].filter(Boolean).join("\n");
     if (about) line.title = about;
     line.append(
-      make("span", { className: "time" }, first ? time(row[AT]) : " ".repeat(12)),
+      make("span", { className: "time" }, first ? time(row[AT]) : " ".repeat(time(row[AT]).length)),
       make("span", { className: "level" }, first ? row[LEVEL] || (row[STREAM] === "stderr" ? "stderr" : "") : ""),
     );
     if (spans.length > 1) line.append(make("span", { className: "span", title: spans[row[SPAN]] }, first ? spans[row[SPAN]] : ""));
@@ -172,7 +171,11 @@
     place.append(make("details", { className: "problems", open: true }, make("summary", {}, title + first), list));
   }
   place.append(tools);
-  if (missing) place.append(make("p", { className: "note" }, `${number(missing)} more lines are not shown here.`));
+  // Who finds nothing must know that not all was searched.
+  const [are, more] = missing === 1 ? ["is", "line"] : ["are", "lines"];
+  const elsewhere = `${number(missing)} more ${more} ${are} not shown here, nor searched: obs logs --grep TEXT searches all that is kept.`;
+  const left = missing ? [elsewhere] : [];
+  for (const text of [...left, ...notes]) place.append(make("p", { className: "note" }, text));
   place.append(lines);
   let waiting = 0;
   search.addEventListener("input", () => {

@@ -11,6 +11,8 @@ import msgspec
 
 from obs_core.model import LogLine
 from obs_core.report.payloads import encoded_json
+from obs_core.text.controls import in_order
+from obs_core.text.terminal import without_escapes
 
 __all__ = ["LOGS", "MOST_LINES", "logged_text", "render_log"]
 
@@ -24,7 +26,14 @@ _MOST_PROBLEMS = 10_000
 _WARNING = 30
 
 
-def render_log(lines: Sequence[LogLine], spans: Mapping[str, str], missing: int = 0, *, at_end: bool = False) -> str:
+def render_log(
+    lines: Sequence[LogLine],
+    spans: Mapping[str, str],
+    missing: int = 0,
+    *,
+    at_end: bool = False,
+    notes: Sequence[str] = (),
+) -> str:
     """Draw the lines of a task.
 
     Args:
@@ -32,6 +41,7 @@ def render_log(lines: Sequence[LogLine], spans: Mapping[str, str], missing: int 
         spans: The names of spans by their ids; a line's span that is not among them is the task itself.
         missing: How many lines more were said.
         at_end: Whether the last lines are in view first, as of a task that runs.
+        notes: What else the reader must know of the log, a sentence each: lines that were not kept.
 
     Returns:
         An HTML fragment; nothing if there are no lines.
@@ -49,17 +59,18 @@ def render_log(lines: Sequence[LogLine], spans: Mapping[str, str], missing: int 
             line.severity,
             line.level,
             line.stream,
-            names.setdefault(spans.get(line.span, ""), len(names)),
-            line.text,
-            line.logger,
+            names.setdefault(in_order(spans.get(line.span, "")), len(names)),
+            in_order(line.text),
+            in_order(line.logger),
             line.where,
-            line.exception,
-            " ".join(f"{name}={value}" for name, value in line.fields.items()),
+            in_order(line.exception),
+            in_order(" ".join(f"{name}={value}" for name, value in line.fields.items())),
             line.writer if line.writer != "main" else "",
         )
         for line in shown
     ]
-    contents = {"spans": list(names), "rows": rows, "missing": missing + len(lines) - len(shown), "atEnd": at_end}
+    missing += len(lines) - len(shown)
+    contents = {"spans": list(names), "rows": rows, "missing": missing, "notes": list(notes), "atEnd": at_end}
     json = encoded_json(contents).decode("utf-8")
     # In no script, whose large bodies are kept in memory and in the store for as long as either lasts.
     return (
@@ -69,7 +80,7 @@ def render_log(lines: Sequence[LogLine], spans: Mapping[str, str], missing: int 
 
 
 def logged_text(tab: str) -> list[str] | None:
-    """Return the lines of a Logs tab as text, each with its level; None of any other HTML.
+    """Return the lines of a Logs tab as text, each with its level and without colours; None of any other HTML.
 
     Args:
         tab: What `render_log` returned.
@@ -78,7 +89,7 @@ def logged_text(tab: str) -> list[str] | None:
     if not begins:
         return None
     contents = msgspec.json.decode(html.unescape(rest.partition(_AFTER)[0]))
-    return [f"{level} {text}".strip() for _, _, level, _, _, text, *_ in contents["rows"]]
+    return [without_escapes(f"{level} {text}").strip() for _, _, level, _, _, text, *_ in contents["rows"]]
 
 
 _BEFORE, _AFTER = '<pre class="obs-log-lines" hidden>', "</pre>"

@@ -8,15 +8,10 @@ import { obeyTheme, switchesTheme } from "./theme.js";
 
 const NOTES_SHOWN = 5;
 const STATUS = { running: "Running", succeeded: "Succeeded", failed: "Failed", lost: "Lost" };
-const LOST = "It ended without saying so: it was killed, ran out of memory, or its machine went away. "
-  + "What was recorded up to then is shown.";
+const LOST = "It ended without saying so. What was recorded up to then is shown.";
 const root = document.documentElement;
 const byId = (id) => document.getElementById(id);
 const contents = JSON.parse(byId("obs-contents").textContent);
-const parts = {
-  style: byId("obs-theme-css").textContent + byId("obs-frame-css").textContent,
-  script: byId("obs-frame-js").textContent,
-};
 
 const name = (text) => element("bdi", {}, text);
 
@@ -65,6 +60,11 @@ const sharedBody = (digest) => {
   if (!bodies.has(digest)) bodies.set(digest, inflated(`shared-${digest}`, () => ofNotebook(digest)));
   return bodies.get(digest);
 };
+let parts; // the style and the script that every frame gets
+const partsOfFrames = async () => {
+  const [style, script] = JSON.parse(await inflated("frame"));
+  return { style: byId("obs-theme-css").textContent + style, script };
+};
 const itemsOf = async (payload) => {
   await loaded;
   return restored(JSON.parse(await inflated(payload)), sharedBody);
@@ -92,7 +92,7 @@ const fill = async (panel, title, payload) => {
     else setTimeout(again);
   }, { once: true });
   try {
-    await show(panel, title, await itemsOf(payload), parts, begin);
+    await show(panel, title, await itemsOf(payload), await (parts ??= partsOfFrames()), begin);
   } catch (error) {
     panel.removeAttribute("aria-busy");
     replaceContent(panel, note(`This tab cannot be shown: ${error.message || error}. The file may have been cut off; make it again.`));
@@ -101,8 +101,10 @@ const fill = async (panel, title, payload) => {
 
 // ---- Small parts
 
-const badge = (status) =>
-  element("span", { class: "badge", "data-status": status }, icon(status), STATUS[status] ?? status);
+// What is known to have ended a task says more than that it is lost.
+const statusWords = ({ status, cut }) => (cut ? cut[0].toUpperCase() + cut.slice(1) : STATUS[status] ?? status);
+const badge = (shown) =>
+  element("span", { class: "badge", "data-status": shown.status }, icon(shown.status), statusWords(shown));
 const MOMENT = new Intl.DateTimeFormat(undefined, {
   year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
 });
@@ -161,7 +163,11 @@ const duration = (shown) => fact(DURATION[shown.status] ?? "Duration", shown.dur
 const factIf = (value, label, ...values) => (value ? fact(label, ...values) : null);
 const errorBox = (error) => element("p", { class: "error" }, icon("failed"), element("code", {}, name(error)),
   copyButton(error, "the error"));
-const whyBox = (why) => element("p", { class: "why" }, name(why), " ", copyButton(why, "why it ended"));
+// Moments that a sentence gives in UTC are of the reader's zone, like all others of the page.
+const MOMENT_IN_TEXT = /(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? UTC)/;
+const withMoments = (text) => element("bdi", {}, text.split(MOMENT_IN_TEXT).map((part, index) =>
+  (index % 2 ? moment(Date.parse(part.replace(" UTC", "Z").replace(" ", "T").replace(/(\.\d{3})\d*/, "$1"))) : part)));
+const whyBox = (why) => element("p", { class: "why" }, withMoments(why), " ", copyButton(why, "why it ended"));
 const CHECKS = { failed: "failed", warned: "warned", passed: "passed" };
 const CHECK_ICONS = { failed: "failed", warned: "warning", passed: "succeeded" };
 const chip = ([outcome, what, found, count]) => element("li", { class: "chip verdict", "data-outcome": outcome },
@@ -197,7 +203,7 @@ const checkMark = (counts) => {
 const problems = (shown, notes, why = "") => [
   why ? whyBox(why) : null,
   shown.error && !why.includes(shown.error) ? errorBox(shown.error) : null,
-  shown.status === "lost" && !why ? note(LOST) : null,
+  shown.status === "lost" && !why && !notes.length ? note(LOST) : null,
   notes.length ? notesBox(notes) : null,
 ];
 const notesBox = (notes) => {
@@ -211,7 +217,7 @@ const liveNote = (shown) => element("p", { class: "live" }, icon("running"),
   element("span", {}, "Still running. This is how it stood on ", moment(shown.ended), "."),
   element("button", { type: "button", onclick: () => location.reload() }, "Reload"));
 const titleOf = (shown, ...more) =>
-  element("div", { class: "title" }, element("h1", { title: shown.name }, name(shown.name || "Untitled")), badge(shown.status), more.filter((each) => each));
+  element("div", { class: "title" }, element("h1", { title: shown.name }, name(shown.name || "Untitled")), badge(shown), more.filter((each) => each));
 const executionId = (execution) =>
   element("span", { class: "id" }, element("code", {}, name(execution.id)), copyButton(execution.id, "the execution's id"));
 
@@ -289,7 +295,10 @@ const drawDeck = () => {
   root.classList.add("bare");
   page.append(element("div", { class: "panels" }, panel));
   fill(panel, label, payload);
-  new ResizeObserver(() => parent.postMessage({ obs: "height", height: page.offsetHeight }, "*")).observe(page);
+  const tell = () => parent.postMessage({ obs: "height", height: page.offsetHeight }, "*");
+  new ResizeObserver(tell).observe(page);
+  // No change of size is told in a frame that is out of sight: its content is as high as this page was told.
+  new MutationObserver(tell).observe(page, { subtree: true, childList: true, attributes: true });
 };
 const drawTask = () => {
   const { execution, tasks: [task] } = contents;
@@ -344,15 +353,15 @@ const topBar = (execution, sidebar) => {
   toggle.addEventListener("click", () => { sidebar.classList.toggle("open"); mark(); });
   new MutationObserver(mark).observe(sidebar, { attributes: true, attributeFilter: ["class"] });
   return element("header", { class: "bar" }, toggle,
-    element("strong", { title: execution.name }, name(execution.name || "Untitled")), badge(execution.status), checksBadge(execution.checks),
+    element("strong", { title: execution.name }, name(execution.name || "Untitled")), badge(execution), checksBadge(execution.checks),
     executionId(execution), themeButton());
 };
 const choice = ({ id, task, depth }, onclick) => {
   const label = id === null ? "Overview" : task.name || "Untitled";
   const button = element("button", { type: "button", title: task?.told ? `${label} ${task.told}` : label, style: `--depth: ${Math.min(depth, 10)}`, onclick },
-    id === null ? icon("overview") : element("span", { class: "status", "data-status": task.status, title: STATUS[task.status] }, icon(task.status)),
+    id === null ? icon("overview") : element("span", { class: "status", "data-status": task.status, title: statusWords(task) }, icon(task.status)),
     element("span", { class: "name" }, name(label), task?.told ? element("span", { class: "apart" }, " ", name(task.told)) : null),
-    id === null ? null : element("span", { class: "hidden" }, `, ${STATUS[task.status]}, `),
+    id === null ? null : element("span", { class: "hidden" }, `, ${statusWords(task)}, `),
     id === null ? null : checkMark(countsOf(task.said)),
     id === null ? null : element("span", { class: "took" }, task.duration));
   return element("li", {}, button);

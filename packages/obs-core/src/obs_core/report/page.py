@@ -15,8 +15,9 @@ from typing import Any
 from obs_core.model import ExecutionView, Status, TaskView
 from obs_core.report.arguments import INPUT, told_apart
 from obs_core.report.contents import execution_contents, task_contents, tree_order
-from obs_core.report.payloads import Payloads, SharedBody, encoded_json
+from obs_core.report.payloads import Payloads, SharedBody, encoded_json, packed
 from obs_core.report.shared import extract
+from obs_core.text.controls import in_order
 
 __all__ = ["render_notebook", "render_report", "script_text"]
 
@@ -31,6 +32,10 @@ _COLOURS: dict[Status, str] = {
 _LONGEST_TITLE = 120
 _BETWEEN_MODULES = re.compile(r"^(?:import [^;]*;\n|export (?=const ))", re.MULTILINE)
 """obs-ui serves the same scripts as modules; in a file they stand in one scope, since a file may import nothing."""
+
+_NOT_READ_IN_SCRIPTS = re.compile(r"^[ \t]*(?://.*\n|/\*\*(?s:.*?)\*/\n)?", re.MULTILINE)
+_NOT_READ_IN_STYLES = re.compile(r"^[ \t]+|\s*/\*(?s:.*?)\*/", re.MULTILINE)
+"""Comments and indentation, a tenth of what each page carries. No script has a text of several lines."""
 
 
 def render_report(
@@ -61,8 +66,7 @@ def render_report(
         The page. Encode it as UTF-8.
 
     Examples:
-        >>> page = render_report(execution, [task], bodies.get)
-        >>> Path("report.html").write_text(page, encoding="utf-8")
+        >>> page = render_report(execution, [task], bodies.get)  # doctest: +SKIP
     """
     item, bodies = extract(overview)
     payloads = Payloads(lambda digest: bodies.get(digest) or shared(digest))
@@ -109,6 +113,10 @@ def render_notebook(
 
 
 _MOVING = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_UNSEEN = re.compile(r"<(?!img\b|svg\b|video\b|audio\b)[^<>]*>|\s+", re.IGNORECASE)
+"""Tags that show nothing by themselves."""
+
+_NEEDS_SCRIPTS = "<p>This is drawn by a script, and scripts are off here. Trust the notebook, or run it, to see it.</p>"
 _MOST_STILL = 100_000
 """Characters of a deck that are shown where scripts are off."""
 
@@ -117,7 +125,10 @@ def _still(items: list[str]) -> str:
     """Return what can be shown without scripts, to be put into ``<noscript>``, which is text where scripts are on."""
     shown: list[str] = []
     room = _MOST_STILL
-    for still in (_MOVING.sub("", item) for item in items):
+    for item in items:
+        still = _MOVING.sub("", item)
+        if still != item and not _UNSEEN.sub("", still):
+            still = _NEEDS_SCRIPTS
         room -= len(still)
         if room < 0:
             return "\n".join([*shown, "<p>The rest is shown where scripts are on.</p>"])
@@ -135,15 +146,21 @@ def _page(about: ExecutionView | TaskView, execution: ExecutionView, contents: A
         title = f"{title} · {execution.name[:_LONGEST_TITLE]}"
     return _filled(
         "page.html",
-        title=_text(title),
+        title=_text(in_order(title)),
         icon=_COLOURS[about.status],
-        summary=_text(f"{title}: {about.error}" if about.error else title),
+        summary=_text(in_order(f"{title}: {about.error}" if about.error else title)),
         **_embedded(contents, payloads),
     )
 
 
 def _embedded(contents: Any, payloads: Payloads) -> dict[str, str]:
-    return {"contents": _script_json(contents), "payloads": payloads.html()}
+    return {"contents": _script_json(contents), "payloads": payloads.html(), "frame": _parts_of_frames()}
+
+
+@cache
+def _parts_of_frames() -> str:
+    """Return the style and the script that every tab's frame gets, packed as tabs are."""
+    return packed(encoded_json([_asset("frame.css"), _asset("frame.js") + _asset("paper.js")]))
 
 
 def _script_json(value: Any) -> str:
@@ -180,4 +197,6 @@ def _asset(name: str) -> str:
     # importlib.resources takes longer to import than everything else here together.
     with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
         text = file.read()
-    return _BETWEEN_MODULES.sub("", text) if name.endswith(".js") else text
+    if name.endswith(".css"):
+        return _NOT_READ_IN_STYLES.sub("", text)
+    return _NOT_READ_IN_SCRIPTS.sub("", _BETWEEN_MODULES.sub("", text)) if name.endswith(".js") else text

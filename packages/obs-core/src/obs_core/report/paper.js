@@ -64,19 +64,38 @@
     for (const element of document.body.querySelectorAll(BOXES)) {
       const { overflowX, position } = getComputedStyle(element);
       if (/absolute|fixed/.test(position)) continue; // what a script puts somewhere is as wide as what it is put in
+      if (element.parentElement.closest('[role="table"]')) continue; // cells are made smaller with their table
       const { left, right } = element.getBoundingClientRect();
       const scrolls = /auto|scroll/.test(overflowX);
       const needed = Math.max(right - left, scrolls ? element.scrollWidth : 0);
       const room = Math.min(right, end) - left;
-      if (room > 0 && needed > room + 1) shares.set(element, room / needed);
+      if (room > 0 && needed > room + 1) shares.set(element, { share: room / needed, limit: left + room });
     }
-    for (const [element, share] of shares) {
+    const cut = [];
+    for (const [element, { share, limit }] of shares) {
       // The innermost: what is around it then is as wide as it should be.
       if (![...element.querySelectorAll(BOXES)].some((inner) => shares.has(inner))) {
         if (element.localName === "pre" && share < SMALL) style(element, "white-space", "pre-wrap");
         else style(element, "zoom", String(Math.max(SMALLEST, share)));
+        if (element.localName !== "pre" && share < SMALLEST) cut.push([element, lostBeyond(element, limit)]);
       }
     }
+    for (const [element, told] of cut) if (told) tellOfCut(element, told);
+  };
+  // What does not fit on a sheet is missing there: whoever reads it on paper is told.
+  const lostBeyond = (element, limit) => {
+    const rows = [...element.querySelectorAll("tr, [role='row']")].slice(0, 9); // heads of several levels have long cells
+    if (!rows.length) return "What lies farther to the right";
+    const cells = rows.reduce((most, row) => (row.children.length > most.children.length ? row : most)).children;
+    const lost = [...cells].filter((cell) => cell.getBoundingClientRect().right > limit + 1).length;
+    return lost && (lost > 1 ? `The last ${lost.toLocaleString("en-US")} columns` : "The last column");
+  };
+  const tellOfCut = (element, told) => {
+    let whole = element; // not within a box that scrolls, or lays out what is in it
+    while (whole.parentElement !== document.body && whole.parentElement.children.length === 1) whole = whole.parentElement;
+    const note = insert(document.createElement("p"), whole);
+    note.textContent = `${told} ${/columns$/.test(told) ? "do" : "does"} not fit on paper.`;
+    note.style.cssText = "margin: 0 0 6px; font: 12.5px/1.5 var(--obs-font, sans-serif); color: var(--obs-warn, #8a5a00)";
   };
 
   // ---- Sheets. `sheet` is the height of one, and `first` how much of the first one is taken above this document.

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Payloads", "SharedBody", "encoded_json"]
+__all__ = ["Payloads", "SharedBody", "encoded_json", "packed"]
 
 SharedBody = str | bytes | None
 """The text of a shared body, the same as UTF-8 in a gzip member, or None when it was not kept."""
@@ -55,7 +55,7 @@ class Payloads:
         digest = sha256(content).hexdigest()[:32]
         key = f"deck-{digest}"
         if key not in self._by_id:
-            self._by_id[key] = _recent.payload(key, None, lambda: _payload(content))
+            self._by_id[key] = _recent.payload(key, None, lambda: packed(content))
             self._add_shared(content)
         return key
 
@@ -111,10 +111,11 @@ def encoded_json(value: Any) -> bytes:
 def _body_payload(body: str | bytes) -> str:
     if isinstance(body, bytes):
         return _base64(body)
-    return _payload(body.encode("utf-8", "surrogatepass"))
+    return packed(body.encode("utf-8", "surrogatepass"))
 
 
-def _payload(content: bytes) -> str:
+def packed(content: bytes) -> str:
+    """Return what a page unpacks: compressed, and as text."""
     return _base64(zlib.compress(content, _LEVEL, wbits=31))
 
 

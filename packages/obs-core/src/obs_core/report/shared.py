@@ -69,6 +69,7 @@ def restore(html: str, lookup: Callable[[str], str]) -> str:
         The text as it was before.
 
     Examples:
+        >>> html = "<style>" + "x" * 5000 + "</style>"
         >>> slim, bodies = extract(html)
         >>> restore(slim, bodies.__getitem__) == html
         True

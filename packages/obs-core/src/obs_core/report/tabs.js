@@ -1,6 +1,6 @@
 // Decks as tabs: a strip of tabs, the list of all where they do not fit, and their panels.
 
-import { element, icon } from "./elements.js";
+import { element, icon, inOrder } from "./elements.js";
 import { printWell } from "./frames.js";
 
 let groups = 0;
@@ -55,10 +55,10 @@ export const tabsOf = (task, { fill, chosen, tools = [] }) => {
   /** Mark a tab with what a check found, as far as anything was; `what` says it in words. */
   group.mark = (tab, outcome, what) => {
     tab.button.querySelector(".verdict")?.remove();
-    tab.button.title = tab.label;
+    tab.button.title = inOrder(tab.label);
     if (!VERDICTS[outcome]) return;
     const said = what ? `${VERDICTS[outcome]}: ${what}` : VERDICTS[outcome];
-    tab.button.title = `${tab.label}, ${said}`;
+    tab.button.title = inOrder(`${tab.label}, ${said}`);
     tab.button.append(element("span", { class: "verdict", "data-outcome": outcome }, icon(VERDICT_ICONS[outcome]),
       element("span", { class: "hidden" }, `, ${said}`)));
   };

@@ -32,12 +32,8 @@ class Segment(Protocol):
             FileNotFoundError: Somebody removed the file since it was begun.
         """
 
-    def close(self, outline: Outliner | None = None) -> None:
-        """Finish the file; what is large is compressed.
-
-        Args:
-            outline: What gives the compressed parts their outlines, in stores that compress only now.
-        """
+    def close(self) -> None:
+        """Finish the file; what is large is compressed."""
 
 
 class Store(Protocol):
@@ -54,8 +50,13 @@ class Store(Protocol):
     segment_limit: int
     """Bytes after which a journal goes on in a new segment."""
 
-    def segment(self, path: str) -> Segment:
-        """Begin a segment; the file appears with its first lines."""
+    def segment(self, path: str, outline: Outliner | None = None) -> Segment:
+        """Begin a segment; the file appears with its first lines.
+
+        Args:
+            path: Of the file.
+            outline: What gives the compressed parts their outlines.
+        """
 
     def put(self, path: str, content: bytes) -> None:
         """Write a whole file, so that a reader sees all of it or nothing."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
-
 from obs_core.secrets import mask
 from obs_core.store.base import Store, StoreError
-from obs_core.store.packing import unpacked
+from obs_core.store.packing import compressed, unpacked
+
+__all__ = ["blob_at", "compressed", "digest_of", "masked_bytes"]
 
 
 def digest_of(content: bytes) -> str:
@@ -14,11 +14,6 @@ def digest_of(content: bytes) -> str:
     import hashlib  # loads OpenSSL: five milliseconds, which a pipeline that only times spans need not pay
 
     return hashlib.sha256(content).hexdigest()[:32]
-
-
-def compressed(content: bytes) -> bytes:
-    """Return content as gzip, the same for the same content."""
-    return zlib.compress(content, level=6, wbits=31)
 
 
 def masked_bytes(text: str) -> bytes:

@@ -5,11 +5,25 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import weakref
 from typing import Any
 
+from obs_core.files import open_into
 from obs_core.interruptions import let_pass
 
-__all__ = ["NO_LINK", "file_id", "largest_file", "may_write", "moved_up", "open_high"]
+__all__ = [
+    "NO_LINK",
+    "close_what_is_left",
+    "file_id",
+    "hold",
+    "largest_file",
+    "let_go",
+    "may_write",
+    "most_files",
+    "moved_up",
+    "open_high",
+    "open_high_into",
+]
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 """Flag that makes opening a symbolic link an error."""
@@ -32,31 +46,70 @@ def open_high(path: str, flags: int) -> int:
         path: The file.
         flags: As for `os.open`.
     """
-    return moved_up(os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o666))
+    opened: list[int] = []
+    try:
+        open_high_into(opened, path, flags)
+    except BaseException:
+        for descriptor in opened:
+            os.close(descriptor)
+        raise
+    return opened[0]
+
+
+def open_high_into(opened: list[int], path: str, flags: int) -> None:
+    """Open a file with a high descriptor, as `open_into` does.
+
+    Args:
+        opened: Gets the descriptor, and is to be closed also if this raises.
+        path: The file.
+        flags: As for `os.open`.
+    """
+    open_into(opened, path, flags)
+    _move_up(opened)
 
 
 def moved_up(descriptor: int) -> int:
     """Give a file a high descriptor in place of its own; the same one where there is none, or no such thing."""
+    opened = [descriptor]
+    try:
+        _move_up(opened)
+    except BaseException:
+        for descriptor in opened:
+            os.close(descriptor)
+        raise
+    return opened[0]
+
+
+def _move_up(opened: list[int]) -> None:
     try:
         import fcntl
-        import resource
 
-        most = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST)
-        high = _duplicate(descriptor, max(most - _ROOM, 0), fcntl)
+        _duplicate(opened, max(most_files() - _ROOM, 0), fcntl)
     except (ImportError, OSError) as error:
         let_pass(error)
-        return descriptor
-    os.close(descriptor)
-    return high
+        return
+    low = opened[0]
+    del opened[0]  # before it is closed: the number may be somebody else's right after
+    os.close(low)
 
 
-def _duplicate(descriptor: int, lowest: int, fcntl: Any) -> int:
+def _duplicate(opened: list[int], lowest: int, fcntl: Any) -> None:
     first = lowest + next(_turns) % (_ROOM // 2)
     try:
-        return int(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, first))
+        opened.extend(map(fcntl.fcntl, opened[:1], (fcntl.F_DUPFD_CLOEXEC,), (first,)))
     except OSError as error:  # so many are open, or few are allowed
         let_pass(error)
-        return int(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest))
+        opened.extend(map(fcntl.fcntl, opened[:1], (fcntl.F_DUPFD_CLOEXEC,), (lowest,)))
+
+
+def most_files() -> int:
+    """Return how many files this process may have open (`RLIMIT_NOFILE`), 1,024 at most."""
+    try:
+        import resource
+    except ImportError:
+        return _MOST
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _MOST if most == resource.RLIM_INFINITY else min(most, _MOST)
 
 
 def largest_file() -> int:
@@ -90,3 +143,40 @@ def file_id(descriptor: int) -> tuple[int, int] | None:
         let_pass(error)
         return None
     return found.st_dev, found.st_ino
+
+
+_held: dict[int, tuple[weakref.ref[Any], tuple[int, int] | None]] = {}
+"""The descriptors in use, each with who uses it and what tells its file."""
+
+
+def hold(descriptor: int, owner: object) -> None:
+    """Let a descriptor be closed some time after an object is gone that did not close it.
+
+    No method of the object does that, nor a callback of a weak reference: they would run wherever it goes away, at the
+    end of a task say, and what a signal's handler raises in one of them Python prints and forgets.
+
+    Args:
+        descriptor: The descriptor.
+        owner: The object; it calls `let_go` where it closes it itself.
+    """
+    _held[descriptor] = weakref.ref(owner), file_id(descriptor)
+
+
+def let_go(descriptor: int, owner: object) -> None:
+    """Leave a descriptor to who has it.
+
+    Args:
+        descriptor: The descriptor. It may be closed, and be somebody else's by now.
+        owner: Who held it.
+    """
+    held = _held.get(descriptor)
+    if held is not None and held[0]() is owner:
+        _held.pop(descriptor, None)
+
+
+def close_what_is_left() -> None:
+    """Close the descriptors of objects that are gone, but for numbers that are another file's by now."""
+    for descriptor, held in list(_held.items()):
+        owner, file = held
+        if owner() is None and _held.pop(descriptor, None) is held and file_id(descriptor) == file:
+            os.close(descriptor)

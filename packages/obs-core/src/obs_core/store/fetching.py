@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
+from obs_core.background import unstruck
 from obs_core.interruptions import let_pass
 from obs_core.store.base import Store
 
@@ -20,7 +21,7 @@ _AT_ONCE = 16
 Fetched = TypeVar("Fetched")
 
 
-def fetch_each(store: Store, fetch: Callable[[str], Fetched], paths: Iterable[str]) -> Iterator[Fetched]:
+def fetch_each(store: Store, fetch: Callable[[str], Fetched], paths: Iterable[str]) -> Generator[Fetched, None, None]:
     """Yield what is fetched for each path, in the order of the paths.
 
     An execution of a thousand workers has a thousand segments: of a shared store several are fetched at a time.
@@ -50,7 +51,7 @@ def fetch_each(store: Store, fetch: Callable[[str], Fetched], paths: Iterable[st
 
 def _begun(pool: ThreadPoolExecutor, fetch: Callable[[str], Fetched], path: str) -> Future[Fetched]:
     try:
-        return pool.submit(fetch, path)
+        return unstruck(pool.submit, fetch, path)
     except RuntimeError as error:  # no thread can be started while the interpreter shuts down
         let_pass(error)
         from concurrent.futures import Future

@@ -10,14 +10,45 @@ from typing import NamedTuple
 
 from obs_core.store.base import StoreError
 
-__all__ = ["LONGEST_OUTLINE", "MOST_INFLATED", "Member", "inflated", "member", "members", "outlined", "unpacked"]
+__all__ = [
+    "CONTENT",
+    "LONGEST_OUTLINE",
+    "SEGMENT",
+    "Bounds",
+    "Member",
+    "compressed",
+    "inflated",
+    "level_within",
+    "member",
+    "members",
+    "outlined",
+    "unpacked",
+]
 
-MOST_INFLATED = 512 * 1024 * 1024
-"""Bytes beyond which no content that is read as text or lines is inflated: a few megabytes may be made to hold
-terabytes."""
 
-_PER_BYTE = 64
-"""Bytes that each stored byte may be inflated to whatever the limit: a large output is as large as it is."""
+class Bounds(NamedTuple):
+    """How far a file is inflated: half a megabyte may be made to hold half a gigabyte.
+
+    What obs writes stays within them, since what would not is stored as it is: see `level_within` and `compressed`.
+
+    Attributes:
+        most: Bytes, if the file is not so large itself.
+        per_byte: Bytes that each stored byte may be inflated to whatever the limit: what is large is as large as it is.
+    """
+
+    most: int
+    per_byte: int
+
+    def room(self, size: int) -> int:
+        """Return how many bytes a file of some size may hold."""
+        return max(self.most, self.per_byte * size)
+
+
+SEGMENT = Bounds(16 * 1024 * 1024, 16)
+"""Of a journal's segment, which ends at eight megabytes and one write."""
+
+CONTENT = Bounds(32 * 1024 * 1024, 64)
+"""Of what stands in a file of its own: a part of a deck, what a task returned, a script that many decks share."""
 
 _PIECE = 256 * 1024
 """Bytes that are given to zlib at once, and taken from it."""
@@ -75,19 +106,43 @@ def member(content: bytes | memoryview, level: int = 1, outline: bytes = b"") ->
     return b"%b%b%b" % (head, extra, body)
 
 
+def level_within(inflated: int, stored: int) -> int:
+    """Return how much zlib is to try at the next member of a segment, so that readers inflate the whole of it.
+
+    Args:
+        inflated: Bytes that the segment holds with that member.
+        stored: Bytes that it has in the file without it.
+    """
+    return 1 if inflated <= max(SEGMENT.most, SEGMENT.per_byte * stored) else 0
+
+
+def compressed(content: bytes) -> bytes:
+    """Return the content of a file as gzip, the same for the same content.
+
+    Of what is large and compresses so well that readers would take it for an attack, the beginning is stored as it is,
+    in a member of its own.
+    """
+    packed = zlib.compress(content, level=6, wbits=31)
+    if len(content) <= CONTENT.room(len(packed)):
+        return packed
+    begin = len(content) // CONTENT.per_byte + 1
+    return zlib.compress(content[:begin], level=0, wbits=31) + zlib.compress(content[begin:], level=6, wbits=31)
+
+
 def unpacked(content: bytes) -> bytes:
     """Decompress a whole file of gzip members.
 
     Raises:
         StoreError: It is damaged, or holds more than anybody wrote.
     """
-    whole, unused = inflated(content)
+    whole, unused = inflated(content, CONTENT)
     if unused or not content:
-        raise StoreError(f"{unused} of {len(content)} stored bytes are damaged")
+        too_much = f", or hold more than {CONTENT.room(len(content)):,}" if unused else ""
+        raise StoreError(f"{unused} of {len(content)} stored bytes are damaged{too_much}")
     return whole
 
 
-def inflated(content: bytes, limit: int = MOST_INFLATED) -> tuple[bytes, int]:
+def inflated(content: bytes, bounds: Bounds = SEGMENT) -> tuple[bytes, int]:
     """Decompress gzip members one after the other.
 
     A damaged member is left out whole, since nothing tells which of its bytes are right. One that breaks off gives
@@ -95,29 +150,28 @@ def inflated(content: bytes, limit: int = MOST_INFLATED) -> tuple[bytes, int]:
 
     Args:
         content: The file.
-        limit: Bytes to inflate at most, if the file is not so large itself.
+        bounds: How far it is inflated.
 
     Returns:
         What they hold, and how many bytes of the file could not be used.
     """
-    lines, unused, _ = _inflated(content, limit, outlines=False)
+    lines, unused, _ = _inflated(content, bounds, outlines=False)
     return lines, unused
 
 
-def outlined(content: bytes, limit: int = MOST_INFLATED) -> tuple[bytes, int, int]:
+def outlined(content: bytes) -> tuple[bytes, int, int]:
     """Decompress gzip members as `inflated` does, but of those that have an outline take that.
 
     Returns:
         What they hold, how many bytes of the file could not be used, and how many bytes all of it is, uncompressed.
     """
-    return _inflated(content, limit, outlines=True)
+    return _inflated(content, SEGMENT, outlines=True)
 
 
-def _inflated(content: bytes, limit: int, *, outlines: bool) -> tuple[bytes, int, int]:
-    room = max(limit, _PER_BYTE * len(content))
+def _inflated(content: bytes, bounds: Bounds, *, outlines: bool) -> tuple[bytes, int, int]:
     parts: list[bytes] = []
     unused = reached = size = 0
-    for one in members(content, room, outlines=outlines):
+    for one in members(content, bounds, outlines=outlines):
         unused += one.start - reached
         reached = one.end
         if not one.whole:
@@ -128,16 +182,17 @@ def _inflated(content: bytes, limit: int, *, outlines: bool) -> tuple[bytes, int
     return b"".join(parts), unused + len(content) - reached, size
 
 
-def members(content: bytes, room: int = MOST_INFLATED, *, outlines: bool = False) -> Iterator[Member]:
+def members(content: bytes, bounds: Bounds = SEGMENT, *, outlines: bool = False) -> Iterator[Member]:
     """Yield the gzip members of a file.
 
     Args:
         content: Of a file, or from any place in it on.
-        room: Bytes that are inflated in all, damaged members included; where that is not enough, what is left of the
+        bounds: How far it is inflated in all, damaged members included; where that is not enough, what is left of the
             file is given as one damaged member.
         outlines: Whether to take the outline of each member that has one and is not damaged, and not inflate it.
     """
     at, size = 0, len(content)
+    room = bounds.room(size)
     while at < size:
         if not content.startswith(_ANY, at):
             at = _next_of_ours(content, at + 1)

@@ -14,7 +14,7 @@ _known: dict[str, str] = {}
 """URLs with their passwords, by what is shown of them."""
 
 _IN_QUERY = re.compile(
-    r"[?&](?:[^=&#]*(?:pass|pwd|secret|token|credential|signature)[^=&#]*|sig|[^=&#]*[_-]key|key)=([^&#]+)",
+    r"[?&](?:[^=&#]*(?:pass|pwd|secret|token|credential|signature)[^=&#]*|sig|sas|[^=&#]*[_-]key|key)=([^&#]+)",
     re.IGNORECASE,
 )
 """What a query says to be secret: ``?password=``, ``&aws_secret_access_key=``, ``&sig=`` of Azure."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from obs_core.interruptions import ignoring, interruption, let_pass
 from obs_core.store.base import Outliner, Segment, StoreError
-from obs_core.store.packing import member
+from obs_core.store.packing import inflated, level_within, member
 from obs_core.store.passwords import without_password
 from obs_core.store.paths import parts_of
 from obs_core.text.masking import mask
@@ -45,8 +45,8 @@ class RemoteStore:
         self._ahead: float | None = None
         _import_client(url)
 
-    def segment(self, path: str) -> Segment:
-        return _RemoteSegment(self, path)
+    def segment(self, path: str, outline: Outliner | None = None) -> Segment:
+        return _RemoteSegment(self, path, outline)
 
     def put(self, path: str, content: bytes) -> None:
         files, full = self._at(path)
@@ -126,8 +126,9 @@ class RemoteStore:
 class _RemoteSegment:
     """A segment kept compressed in memory and uploaded whole with each append."""
 
-    def __init__(self, store: RemoteStore, path: str) -> None:
+    def __init__(self, store: RemoteStore, path: str, outline: Outliner | None) -> None:
         self._store = store
+        self._outline = outline
         self._path = f"{path}.gz"
         self._kept = self._sent = b""
         self._kept_size = 0
@@ -136,17 +137,32 @@ class _RemoteSegment:
     def append(self, lines: bytes) -> None:
         if self.size != self._kept_size:  # whoever appends has taken note of what was sent last
             self._kept, self._kept_size = self._sent, self.size
-        # gzip allows several members in one file: what was uploaded before need not be compressed again.
-        content = self._kept + member(lines)
+        size = self.size + len(lines)
+        content = self._with_outline(lines) if size >= self._store.segment_limit else b""
+        if not content:
+            # gzip allows several members in one file: what was uploaded before need not be compressed again.
+            content = self._kept + member(lines, level_within(size, len(self._kept)))
         self._store.put(self._path, content)
         self._sent = content
 
-    def close(self, outline: Outliner | None = None) -> None:  # noqa: ARG002
+    def _with_outline(self, lines: bytes) -> bytes:
+        """Return all of a segment that is full as one member with an outline; nothing where that gains too little."""
+        before, damaged = inflated(self._kept)
+        whole = before + lines
+        name = self._path.rpartition("/")[2]
+        seen = self._outline(whole, name, 0) if self._outline is not None and not damaged else b""
+        return member(whole, level_within(len(whole), 0), seen) if seen else b""
+
+    def close(self) -> None:
         self._kept = self._sent = b""
 
 
 class _oserrors:
-    """Let every failure of a client be an OSError, since each client has its own; what ends the task goes on."""
+    """Let every failure of a client be an OSError that names the store, since each client has its own.
+
+    Python's own (FileNotFoundError, PermissionError) stay as they are: callers tell them apart. What ends the task goes
+    on.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -155,10 +171,24 @@ class _oserrors:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        if error is None or isinstance(error, OSError):
+        if error is None:
             return
-        if interruption(error, sys._getframe(1)) is None:
-            raise OSError(f"store {self._url}: {type(error).__name__}: {error}") from error
+        said = str(error)
+        hidden = mask(said)  # clients tell what they could not read, which may be a part of the URL
+        if isinstance(error, OSError) and type(error).__module__ == "builtins":
+            if hidden != said:
+                _hide_secrets(error)
+        elif interruption(error, sys._getframe(1)) is None:
+            cause = error if hidden == said else None
+            raise OSError(f"store {self._url}: {type(error).__name__}: {hidden}") from cause
+
+
+def _hide_secrets(error: OSError) -> None:
+    error.args = tuple(mask(one) if isinstance(one, str) else one for one in error.args)
+    if error.strerror is not None:
+        error.strerror = mask(error.strerror)
+    if isinstance(error.filename, str):
+        error.filename = mask(error.filename)
 
 
 def _import_client(url: str) -> None:

@@ -11,6 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from obs_core.background import Background
+from obs_core.files import make_folder
 from obs_core.interruptions import ignoring
 from obs_core.journal import records
 from obs_core.store.paths import capture_path
@@ -70,7 +72,7 @@ class Capture:
         path = self._task.run.store.file_path(self._stored)
         if self._folder is not None or path is None:
             return os.path.join(self._folder.name if self._folder else "", f"capture{suffix}")
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        make_folder(os.path.dirname(path))
         return path
 
 
@@ -82,7 +84,7 @@ class _Uploader:
         self._path = path
         self._stored = stored
         self._stopped = threading.Event()
-        threading.Thread(target=self._run, name="obs-capture-upload", daemon=True).start()
+        Background(self._run, "obs-capture-upload").start()
 
     def stop(self) -> None:
         """Upload it no more."""

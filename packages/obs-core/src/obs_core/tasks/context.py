@@ -42,7 +42,7 @@ class TaskContext:
 
     @property
     def attempt(self) -> int:
-        """1 for the first try."""
+        """The number of this attempt, from 1."""
         return self.state.attempt
 
     @property
@@ -84,7 +84,7 @@ class TaskContext:
 
     @property
     def timeline_deck(self) -> TimeLineDeck:
-        """The task's own time line, filled from its spans; more bars may be added."""
+        """The task's own timeline, filled from its spans; more bars may be added."""
         if self._timeline_deck is None:
             from obs_core.decks.timeline import own_timeline
 
@@ -131,9 +131,13 @@ class TaskContext:
             TypeError: No transformer can keep it.
 
         Examples:
-            >>> current_context().keep("columns", list(frame.columns))
-            >>> load_execution("last").artifact("clean", "columns")
-            ['origin', 'dest']
+            >>> @task
+            ... def clean(rows: list[int]) -> None:
+            ...     current_context().keep("kept", len(rows))
+            >>> with execution("flights") as run:
+            ...     clean([3, -1, 4])
+            >>> load_execution(run.id).artifact("clean", "kept")
+            3
         """
         from obs_core.recording.artifacts import keep
 
@@ -159,7 +163,7 @@ class TaskContext:
         return last(self.state, name, sure=sure)
 
     def capture(self, kind: str, *, suffix: str = ".bin", options: dict[str, Any] | None = None) -> Capture:
-        """Begin a file from which decks of this task are made later: by whoever writes it, or after a kill by a reader.
+        """Begin a file from which decks of this task are made later, by its writer or, after a kill, by a reader.
 
         Args:
             kind: What writes it; the entry point of this name in the group ``obs.captures`` makes the decks.
@@ -187,12 +191,13 @@ class TaskContext:
         return False
 
     def defer(self, work: Callable[[], None]) -> None:
-        """Do work for this task's decks in the background, though not after the end of the process.
+        """Do work for this task's decks in the background, before the process ends.
 
         The task's report has what it appends.
 
         Args:
-            work: What appends to decks that were made before.
+            work: What appends to decks that were made before. All signals are blocked in the thread that it runs in,
+                and in a process that it starts there.
         """
         from obs_core.tasks.deferred import defer
 

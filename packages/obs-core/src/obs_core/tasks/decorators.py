@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, overload
 
 from obs_core.failsafe import guarded
 from obs_core.recording.own_work import is_decorated, layers, mark_decorated, own_work, undecorated
@@ -21,12 +21,14 @@ from obs_core.values.registry import Registration, check_target, imported_class
 from obs_core.values.remembered import attribute
 
 if TYPE_CHECKING:
+    from typing import Protocol, Self
+
     from obs_core.decks.deck import Deck
     from obs_core.recording.artifacts import Kept
     from obs_core.recording.run import TaskState
     from obs_core.values.gantt import Bar
 
-__all__ = ["TaskCall", "TaskDecorator", "decorated", "register_task_decorator"]
+__all__ = ["TaskCall", "TaskDecorator", "decorated", "register_task_decorator", "usable_bare"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,7 +82,7 @@ class TaskCall:
             text: A sentence of plain text. It counts as a check that warned.
 
         Examples:
-            >>> call.note("12 of 336,776 rows had no tail number")
+            >>> call.note("12 of 336,776 rows had no tail number")  # doctest: +SKIP
         """
         self.context.note(text)
 
@@ -96,7 +98,7 @@ class TaskCall:
                 that warned.
 
         Examples:
-            >>> call.warn("3 of 200 rows are empty", RuntimeWarning)
+            >>> call.warn("3 of 200 rows are empty", RuntimeWarning)  # doctest: +SKIP
         """
         import inspect
 
@@ -131,7 +133,7 @@ class TaskCall:
         return {} if self.function is None else dict(self._bound().arguments)
 
     def replace_argument(self, name: str, value: Any) -> None:
-        """Let the function get another value for one of its parameters; to be called before the ``yield``.
+        """Give the function another value for one of its parameters; call it before the ``yield``.
 
         Args:
             name: The parameter, as in `arguments`.
@@ -147,11 +149,11 @@ class TaskCall:
         self.args, self.kwargs = bound.args, bound.kwargs
 
     def hints(self) -> dict[str, Any]:
-        """Return the function's type hints by parameter and ``"return"``, with what `Annotated` adds."""
+        """Return the function's type hints by parameter and ``"return"``, including `Annotated` metadata."""
         return {} if self.function is None else dict(hints_of(self.function))
 
     def may_be_none(self, name: str) -> bool:
-        """Tell whether a value may be None by its hint or its default.
+        """Return whether the hint or the default of a parameter allows None.
 
         Args:
             name: A parameter, or ``"return"`` for the result.
@@ -193,7 +195,7 @@ class TaskCall:
         return [] if state.bars is None else state.bars.bars()
 
     def report_html(self) -> str:
-        """Return the task's report as it stands, as one HTML file."""
+        """Return the task's current report as one HTML file."""
         from obs_core.recording.publishing import page_of
 
         return page_of(self.context.state)
@@ -209,7 +211,7 @@ class TaskCall:
             error: The error to raise.
 
         Examples:
-            >>> if not schema.accepts(call.result):
+            >>> if not schema.accepts(call.result):  # doctest: +SKIP
             ...     call.reject(ValueError(f"{call.name} returned what {schema} does not allow"))
         """
         self.rejection = error
@@ -245,14 +247,20 @@ class TaskDecorator:
         ... def train() -> None: ...
     """
 
-    def __new__(cls, function: Any = None, /, *args: Any, **kwargs: Any) -> Any:
+    @overload
+    def __new__(cls, function: Callable[P, T], /) -> Callable[P, T]: ...  # type: ignore[misc]  # no instance
+
+    @overload
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Make a decorator; called with nothing but a function, decorate that at once (``@announced``)."""
-        if callable(function) and not args and not kwargs:
-            return cls()(function)
+        if len(args) == 1 and callable(args[0]) and not kwargs:
+            return cls()(args[0])
         return super().__new__(cls)
 
     def around(self, call: TaskCall) -> Iterator[Any]:
-        """Do what comes before, yield once, do what comes after.
+        """Run code before the task, yield once, then run code after it.
 
         The task's exception is raised at the ``yield``; it goes on to the caller whether or not it is caught
         here. An exception of this method's own never reaches the caller: it leaves a warning and a note, and the
@@ -307,6 +315,42 @@ class TaskDecorator:
 
     def _wrapped(self, function: Callable[P, T]) -> Callable[P, T]:
         return mark_decorated(wrap(function, partial(_surrounded, self, function)))
+
+
+if TYPE_CHECKING:
+    Q = ParamSpec("Q")
+    D = TypeVar("D", bound=TaskDecorator, covariant=True)
+
+    class _UsableBare(Protocol[Q, D]):
+        """A decorator's class, as a type checker sees it: it takes a function, or the options."""
+
+        @overload
+        def __call__(self, function: Callable[P, T], /) -> Callable[P, T]: ...  # type: ignore[overload-overlap]
+
+        @overload
+        def __call__(self, *args: Q.args, **kwargs: Q.kwargs) -> D: ...
+
+
+def usable_bare(decorator: Callable[Q, D]) -> _UsableBare[Q, D]:
+    """Tell mypy that a `TaskDecorator` with its own ``__init__`` works bare too; return it unchanged.
+
+    Where a class has an ``__init__``, mypy takes its parameters for all that the class can be called with, and refuses
+    ``@announced`` without parentheses. Other type checkers need no help.
+
+    Args:
+        decorator: The class.
+
+    Examples:
+        >>> class Announced(TaskDecorator):
+        ...     def __init__(self, *, channel: str = "general") -> None:
+        ...         self.channel = channel
+        ...
+        ...     def around(self, call: TaskCall) -> Iterator[None]:
+        ...         print("begins", call.name)
+        ...         yield
+        >>> announced = usable_bare(Announced)
+    """
+    return decorator  # type: ignore[return-value]  # `TaskDecorator.__new__` takes functions
 
 
 def _surrounded(
@@ -373,6 +417,9 @@ class _Surrounded(Replacing):
         except BaseException as raised:
             if raised is not error:
                 raise
+        finally:
+            if error is not None:  # else it keeps the frame of `around`, in a circle with those that handed it there
+                BaseException.with_traceback(error, traceback)
 
 
 class _Block(_Surrounded):
@@ -420,6 +467,7 @@ class _survived:
     ) -> bool:
         if raised is not None and raised is self._call.rejection:
             raised.__traceback__ = None  # how the decorator came to it would bury the line that made the call
+            self._call.rejection = None  # its traceback has the call from here on
             return self._error is not None  # the function's own exception goes on instead
         guard = guarded(f"{self._doing} a decorator of {self._call.name!r}", self._call.context.note)
         return raised is not None and guard.keeps_away(raised, sys._getframe(1))
@@ -446,7 +494,7 @@ def register_task_decorator(python_type: type | str, decorator: TaskDecorator) -
         ValueError: `python_type` is text that is no dotted name.
 
     Examples:
-        >>> register_task_decorator("pandera.typing.DataFrame", validated())
+        >>> register_task_decorator("pandera.typing.DataFrame", validated())  # doctest: +SKIP
     """
     check_target(python_type)
     if not isinstance(decorator, TaskDecorator):

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from obs_core.background import Background
 from obs_core.failsafe import guarded
 from obs_core.journal import flusher
 from obs_core.locks import new_lock
@@ -61,7 +62,7 @@ def _start() -> None:
     if _thread is None:
         flusher.at_exit_of_threads(_end)
         flusher.before_reading(wait)
-    _thread = threading.Thread(target=_work, name="obs-deferred", daemon=True)
+    _thread = Background(_work, "obs-deferred")
     _thread.start()
 
 

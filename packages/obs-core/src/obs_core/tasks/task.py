@@ -12,23 +12,26 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from obs_core import clock
 from obs_core import settings as environment
-from obs_core.failsafe import guarded, keep_away, strict, warn
-from obs_core.interruptions import cause_of, interruption, traceback_of
+from obs_core.failsafe import guarded, has_room, keep_away, strict, warn
+from obs_core.interruptions import cause_of, interruption, let_pass, traceback_of
 from obs_core.journal import records
+from obs_core.quiet_handlers import entered_for_certain
 from obs_core.recording import logs, surroundings, threads, wrapping
 from obs_core.recording.ends import end, leave_part, leave_to_parent, take_part_with
 from obs_core.recording.executions import begin
-from obs_core.recording.here import carried, of_this_thread
+from obs_core.recording.exit_status import closes_generator, ended_well
+from obs_core.recording.here import carried, count_missed, of_this_thread
 from obs_core.recording.logs import mode_of
 from obs_core.recording.own_work import is_decorated, layers, own_work, record_own_work
-from obs_core.recording.process_end import closes_generator, ended_well
-from obs_core.recording.raised import others_raised, raised_at
-from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process, live
+from obs_core.recording.raised import came_while_handling, left_first, others_raised, raised_at
+from obs_core.recording.run import Run, Scope, TaskState, is_of_this_process
 from obs_core.recording.scope import active, current, entered, going_on, leave, let_go, show
+from obs_core.recording.unended import end_unended, unended
 from obs_core.recording.visibility import make_task_visible, make_visible
 from obs_core.recording.wrapping import kind_of, wrap
 from obs_core.text.bounded_repr import as_text, describe_error
-from obs_core.values.hints import remember_names
+from obs_core.undisturbed import import_undisturbed
+from obs_core.values.hints import is_annotated, remember_names
 from obs_core.values.remembered import attribute, underlying
 
 if TYPE_CHECKING:
@@ -177,9 +180,11 @@ def task(
 
     Examples:
         >>> @task(deck_fields=[DeckField.TIMELINE])
-        ... def clean(frame: DataFrame) -> DataFrame:
-        ...     with span("drop duplicates"):
-        ...         return frame.drop_duplicates()
+        ... def clean(rows: list[int]) -> list[int]:
+        ...     with span("drop negatives"):
+        ...         return [row for row in rows if row >= 0]
+        >>> clean([3, -1, 4])
+        [3, 4]
     """
     _check_attempt(attempt)
     kept = None if logs is None else mode_of(logs)
@@ -198,10 +203,10 @@ def task(
 
 
 def _as_task(settings: TaskSettings) -> Callable[..., Any]:
-    annotated = attribute(settings.function, "__annotations__")
-    if annotated and isinstance(annotated, dict):  # some objects answer to any name
+    body = None
+    if is_annotated(settings.function):
         remember_names(settings.function)
-    body = _AnnotatedBody(settings) if isinstance(annotated, dict) and annotated else None
+        body = _AnnotatedBody(settings)
     wrapper = wrap(settings.function, functools.partial(_Call, settings), body)
     settings.wrapper, settings.is_decorated = wrapper, body is not None
     wrapper.__obs_task__ = settings  # type: ignore[attr-defined]
@@ -237,7 +242,7 @@ class _AnnotatedBody:
                 cell.cell_contents = decorated
 
 
-_LEFT_EARLY = "This generator was closed before it came to its end."
+_LEFT_EARLY = "This generator was closed before its end."
 
 
 class _Call:
@@ -248,6 +253,8 @@ class _Call:
         "_error_html",
         "_has_ended",
         "_is_outermost",
+        "_is_over",
+        "_outside",
         "_own_run",
         "_raised",
         "_result",
@@ -260,12 +267,14 @@ class _Call:
     def __init__(self, settings: TaskSettings, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._settings = settings
         self._arguments = (args, kwargs)
+        self._outside = current.get()
         self._task: TaskState | None = None
         self._own_run: Run | None = None
         self._is_outermost = False  # of this process, in an execution of another one
         self._result: Any = _NOTHING
         self._error_html = ""
         self._has_ended = False  # and that is in the journal
+        self._is_over = False  # and nothing else is left to be done
         self._raised: list[tuple[str, str]] | None = None
         self._thread = 0
         self.seen_before: Scope | None = None  # where others saw the thread
@@ -275,93 +284,107 @@ class _Call:
         """The task while it runs; None if it cannot be recorded."""
         return self._task
 
+    @property
+    def failed_task(self) -> TaskState | None:
+        """The task, once an exception has ended it."""
+        return None if self._raised is None else self._task
+
     def __enter__(self) -> _Call:
+        global unended
         try:
             self._begin()
+        except RecursionError as error:  # there is no room left to tell of it
+            if self._task is None:
+                unended += ((self, error),)
         except BaseException as error:
-            sent = interruption(error, sys._getframe())
+            try:
+                sent = interruption(error, sys._getframe())
+            except BaseException as another:
+                unended += ((self, another),)
+                end_unended()
+                raise
             if sent is not None:
                 # A timeout that struck while the arguments were drawn ends the task, not the recording of it.
-                self.__exit__(type(sent), sent, traceback_of(sent))
-                if sent is error:
-                    raise
-                raise sent from cause_of(sent)
+                self.__exit__(None, sent, None)
+                try:
+                    if sent is error:
+                        raise
+                    raise sent from cause_of(sent)
+                finally:
+                    del sent  # as in `let_pass`
             if strict():
                 raise
-            try:
-                warn(f"obs cannot record task {self._settings.name!r}: {describe_error(error)}")
-            except RecursionError:
-                return self  # there is no room left to tell of it
+            warn(f"obs cannot record task {self._settings.name!r}: {describe_error(error)}")
         return self
 
     def returned(self, result: Any) -> None:
         """Take note of the function's result."""
         self._result = result
 
+    @entered_for_certain
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        global unended
         task, self._arguments = self._task, ((), {})
-        if task is None:
-            self._end_unrecorded(error)
-            return
         try:
-            if is_of_this_process(task):
-                if error is not None:
-                    if closes_generator(error):
-                        task.note(_LEFT_EARLY)
-                    error = None if ended_well(error) else error
-                self._close(task, error)
+            if task is None:  # where there was no room to begin, there may be none to count that
+                self._end_own_run(error)
+            elif is_of_this_process(task):
+                if error is not None and closes_generator(error):
+                    task.note(_LEFT_EARLY)
+                self._close(task, None if error is None or ended_well(error) else error)
             else:
-                logs.end(task)
                 self._leave(task)
                 leave_to_parent(task, error)
         except BaseException as failure:
-            with guarded(f"ending task {self._settings.name!r}"):
-                self.end_after(failure, error)
-            keep_away(failure, f"ending task {self._settings.name!r}")
+            # No call stands here: there may be no room. That obs had none is not how the task ended.
+            unended += ((self, error if error is not None or failure.__class__ is RecursionError else failure),)
+            end_unended()
+            if failure.__class__ is RecursionError and not strict():
+                let_pass(failure)  # nothing else is told: it has ended by now, or does so where there is room
+            else:
+                keep_away(failure, f"ending task {self._settings.name!r}")
+        else:
+            if unended:
+                end_unended()
 
-    def end_after(self, late: BaseException, error: BaseException | None) -> None:
-        """Write how the call ended, where something came before that was written.
+    def end_later(self, error: BaseException | None) -> None:
+        """Write how the call ended, or that it is missing, as far as that is not done.
 
         Args:
-            late: What came.
-            error: What the call had raised, if anything.
+            error: What it raised, or what kept it from being recorded.
         """
-        task, run = self._task, self._own_run
-        with guarded(f"ending task {self._settings.name!r}"):
-            if task is None or not is_of_this_process(task):
-                return
-            if error is None and not ended_well(late):
-                error = late
+        task = self._task
+        if self._is_over:
+            return
+        if task is None:
+            self._end_own_run(error)
+            if error.__class__ is RecursionError and not self._has_ended:  # it may wait twice: for its beginning too
+                self._has_ended = True
+                count_missed(self._outside, f"task {self._settings.name!r}")
+        elif not is_of_this_process(task):
+            self._leave(task)
+        else:
+            error = None if ended_well(error) else error
             if not self._has_ended:
+                task.body_ends()
                 task.failure = None if error is None else describe_error(error)
                 self._leave(task)
-                self._end(task, error)
-            elif run is not None and live.get(run.id) is run:
-                end(run, error)
+            self._end(task, error)
 
-    def _end_unrecorded(self, error: BaseException | None) -> None:
-        """End what was begun of a call that could not be recorded."""
-        run, self._own_run = self._own_run, None
-        if run is not None:
-            with guarded(f"ending execution {run.name!r}"):
-                end(run, error)
+    def _end_own_run(self, error: BaseException | None) -> None:
+        if self._own_run is not None:
+            end(self._own_run, error)
 
     def _close(self, task: TaskState, error: BaseException | None) -> None:
         try:
-            try:
-                self._take_end(task, error)
-            except BaseException as failure:
-                keep_away(failure, f"finishing task {task.name!r}", task.note)
-        except BaseException as late:
-            # A timeout of the task's came while its result was drawn: the call raises it.
-            if error is None and not ended_well(late):
-                error, task.failure = late, describe_error(late)
-            raise
-        finally:
-            self._leave(task)
-            self._end(task, error)
+            self._take_end(task, error)
+        except BaseException as failure:
+            # A timeout of the task's that came while its result was drawn goes on: the call raises it.
+            keep_away(failure, f"finishing task {task.name!r}", task.note)
+        self._leave(task)
+        self._end(task, error)
 
     def _take_end(self, task: TaskState, error: BaseException | None) -> None:
         task.body_ends()
@@ -382,6 +405,8 @@ class _Call:
             record_own_work(task, "obs: keep the output", ended, task.cpu + used)
 
     def _leave(self, task: TaskState) -> None:
+        if logs.is_kept(task):  # something came before that was over
+            logs.end(task)
         task.over, task.older_threads = True, None
         active.discard(task)
         leave(task)
@@ -399,7 +424,7 @@ class _Call:
         if sys.is_finalizing():
             return  # called by a finalizer: what renders and writes is gone already
         settings = self._settings
-        outside = going_on(current.get())
+        outside = going_on(self._outside)
         if outside is not None:
             let_go(outside)
         parent = outside or of_this_thread() or carried()
@@ -447,6 +472,8 @@ class _Call:
         task.body_begins()
 
     def _prepare_decks(self, task: TaskState) -> None:
+        if not _prepared:
+            _prepare()
         from obs_core.decks import default as default_decks
         from obs_core.recording.span_bars import SpanBars
 
@@ -465,7 +492,7 @@ class _Call:
         while at is not None:
             code = at.tb_frame.f_code
             if code.co_filename == wrapping.__file__:
-                managed = at.tb_frame.f_locals.get("managed")
+                managed = wrapping.managed_by(at.tb_frame)
                 if isinstance(managed, _Call) and managed is not self:
                     return (managed, calls) if managed._raised is not None else (None, calls)
             else:
@@ -497,6 +524,8 @@ class _Call:
         in_file = False
         if self._result is not _NOTHING:
             with guarded(f"keeping the output of task {task.name!r}", task.note):
+                if not _prepared:
+                    import_undisturbed("obs_core.recording.outputs")
                 from obs_core.recording.outputs import keep_output
 
                 in_file = keep_output(task, self._result)
@@ -508,25 +537,57 @@ class _Call:
         return in_file
 
     def _end(self, task: TaskState, error: BaseException | None) -> None:
-        journal = task.journal
+        if not self._has_ended:
+            self._say_end(task, error)
+        if self._own_run is not None:
+            end(self._own_run, error)
+        else:
+            task.journal.flush()
+        if self._is_outermost:
+            leave_part(task)
+        self._is_over = True
+
+    def _say_end(self, task: TaskState, error: BaseException | None) -> None:
         wall_time, process_time = task.spent or (0, 0)
         if error is not None:
             with guarded(f"noting where task {task.name!r} failed", task.note):
                 if self._raised is None:
                     self._raised = raised_at(error)
-                journal.append(records.Raised(_number(task), self._raised, others_raised(error)))
+                where = left_first(task, error)
+                others, handled = others_raised(error), came_while_handling(error)
+                task.append(records.Raised(_number(task), self._raised, others, where, while_handling=handled))
         status = "succeeded" if error is None else "failed"
         ended = records.TaskEnd(_number(task), wall_time, process_time, status, task.failure, task.start)
         self._has_ended = True  # no signal is handled between these two
         task.append(ended)
+        task.left = None  # a span in it has the task; what is told again is told in full until then
         if task.run.ended_tasks is not None:
             task.run.ended_tasks.append(error is None)
-        if self._own_run is not None:
-            end(self._own_run, error)
-        else:
-            journal.flush()
-        if self._is_outermost:
-            leave_part(task)
+
+
+_prepared = False
+
+_NEEDED = (
+    "obs_core.decks.default",
+    "obs_core.recording.span_bars",
+    "obs_core.tasks.context",
+    "obs_core.tasks.decorators",
+    "obs_core.recording.publishing",
+    "obs_core.recording.outputs",
+    "obs_core.report.logs",
+    "importlib.metadata",
+    "hashlib",
+    "inspect",
+    "json",
+)
+"""What a task with decks imports that was not needed before the first one."""
+
+
+def _prepare() -> None:
+    """Import what the first task with decks needs; no timeout is lost by that."""
+    global _prepared
+    import_undisturbed(*_NEEDED)
+    _prepared = True
 
 
 _NOTHING = object()
@@ -534,24 +595,10 @@ _NOTHING = object()
 _DEEP = 20
 """Tasks within tasks from which it is looked whether the stack has room for rendering."""
 
-_ROOM = 200
-"""Calls within calls that rendering may need."""
-
 
 def _has_room(task: TaskState) -> bool:
     """Tell whether decks can be made without a RecursionError: a task that calls itself for ever fails fast."""
-    if task.depth < _DEEP:
-        return True
-    try:
-        _sink(_ROOM)
-    except RecursionError:
-        return False
-    return True
-
-
-def _sink(calls: int) -> None:
-    if calls:
-        _sink(calls - 1)
+    return task.depth < _DEEP or has_room()
 
 
 def _number(task: TaskState) -> int:

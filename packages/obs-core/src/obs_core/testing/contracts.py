@@ -1,6 +1,8 @@
 """What every renderer, transformer and integration promises, as tests to inherit.
 
 Examples:
+    >>> import pandas
+    >>> from obs_renderers import TopFrameRenderer
     >>> class TestTopFrameRenderer(RendererContract):
     ...     renderer = TopFrameRenderer()
     ...     values = (pandas.DataFrame({"delay": [1.0, None]}),)
@@ -78,7 +80,7 @@ class RendererContract:
         raise NotImplementedError(f"{type(self).__name__} must define hostile(text): a value that carries the text")
 
     def snapshot(self, value: Any) -> object:
-        """Tell a value's content, to see whether rendering changed it; override it where pickles differ."""
+        """Return a value's content, to see whether rendering changed it; override it if pickles differ."""
         return pickle.dumps(value)
 
     def test_each_value_becomes_a_str_that_utf8_can_hold(self) -> None:

@@ -16,7 +16,7 @@ Behaviour = Literal["answers", "refuses", "hangs", "fails"]
 
 
 class Request(NamedTuple):
-    """What a service was asked.
+    """A request that a service received.
 
     Attributes:
         path: The address, without the host.
@@ -46,7 +46,8 @@ class LoopbackService:
         ...     def answer(self, path: str, body: str) -> dict[str, Any]:
         ...         return {"ok": True}
         >>> with Tracker.serving("hangs") as service:
-        ...     client = Client(service.url)
+        ...     print(service.url)
+        http://127.0.0.1:...
     """
 
     refusal: ClassVar[tuple[int, dict[str, Any]]] = (401, {})
@@ -58,7 +59,7 @@ class LoopbackService:
         self.url = ""
 
     def answer(self, path: str, body: str) -> dict[str, Any]:
-        """Return what a request is answered with, as JSON."""
+        """Return the answer to a request, as JSON."""
         raise NotImplementedError(f"{type(self).__name__} must define answer(path, body)")
 
     @classmethod

@@ -52,7 +52,7 @@ class RecordingStore:
 
         return load_execution("last", self)
 
-    def segment(self, path: str) -> _MemorySegment:
+    def segment(self, path: str, outline: Outliner | None = None) -> _MemorySegment:  # noqa: ARG002
         return _MemorySegment(self, path)
 
     def put(self, path: str, content: bytes) -> None:
@@ -105,7 +105,7 @@ class _MemorySegment:
     def append(self, lines: bytes) -> None:
         self._store.put(self._path, self._store.files.get(self._path, b"")[: self.size] + lines)
 
-    def close(self, outline: Outliner | None = None) -> None:
+    def close(self) -> None:
         """Nothing is left to do."""
 
 
@@ -115,7 +115,8 @@ def recording() -> Iterator[RecordingStore]:
 
     Examples:
         >>> with recording() as store:
-        ...     clean([1, -2])
+        ...     with execution("nightly"), span("load"):
+        ...         rows = [3, -1, 4]
         >>> store.last().status
         'succeeded'
     """

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from obs_core.interruptions import ignoring, let_pass
 from obs_core.limits import limited
+from obs_core.text.arrow_damage import refuse_damaged
 from obs_core.text.masking import mask, mask_value
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "describe_error",
     "hides_itself",
     "int_text",
+    "shortened",
     "shown_fields",
     "shows_items",
     "untold",
@@ -33,24 +35,25 @@ _LONGEST_TEXT = 2_000
 _LONGEST_MESSAGE = 500
 _LONGEST_INT = 8_000  # bits; Python refuses to write much longer ones in decimal
 
-# How a container is written, by the `__repr__` that its class has or inherits: a class with its own keeps it.
-_SEQUENCES: dict[object, tuple[str, str]] = {
-    list.__repr__: ("[", "]"),
-    tuple.__repr__: ("(", ")"),
-    set.__repr__: ("{", "}"),
-    frozenset.__repr__: ("frozenset({", "})"),
-    deque.__repr__: ("deque([", "])"),
-    type({}.keys()).__repr__: ("dict_keys([", "])"),
-    type({}.values()).__repr__: ("dict_values([", "])"),
-    type({}.items()).__repr__: ("dict_items([", "])"),
+# How a container is written, by the `__repr__` that its class has or inherits: a class with its own keeps it. By its
+# id, since one of somebody's own may refuse to be hashed.
+_SEQUENCES: dict[int, tuple[str, str]] = {
+    id(list.__repr__): ("[", "]"),
+    id(tuple.__repr__): ("(", ")"),
+    id(set.__repr__): ("{", "}"),
+    id(frozenset.__repr__): ("frozenset({", "})"),
+    id(deque.__repr__): ("deque([", "])"),
+    id(type({}.keys()).__repr__): ("dict_keys([", "])"),
+    id(type({}.values()).__repr__): ("dict_values([", "])"),
+    id(type({}.items()).__repr__): ("dict_items([", "])"),
 }
-_MAPPINGS: dict[object, tuple[str, str]] = {
-    dict.__repr__: ("{", "}"),
-    OrderedDict.__repr__: ("OrderedDict({", "})"),
-    Counter.__repr__: ("Counter({", "})"),
-    defaultdict.__repr__: ("defaultdict({", "})"),
+_MAPPINGS: dict[int, tuple[str, str]] = {
+    id(dict.__repr__): ("{", "}"),
+    id(OrderedDict.__repr__): ("OrderedDict({", "})"),
+    id(Counter.__repr__): ("Counter({", "})"),
+    id(defaultdict.__repr__): ("defaultdict({", "})"),
 }
-_AROUND_OTHERS = frozenset((UserDict.__repr__, UserList.__repr__, MappingProxyType.__repr__))
+_AROUND_OTHERS = frozenset(map(id, (UserDict.__repr__, UserList.__repr__, MappingProxyType.__repr__)))
 """How containers are written that show another one's `repr`."""
 
 _TEXTS = (str.__repr__, bytes.__repr__, bytearray.__repr__)
@@ -86,7 +89,7 @@ def untold(value: object, error: BaseException) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """Tell an exception in one bounded line, ``"ValueError: no such airport"``; never raises.
+    """Describe an exception in one bounded line, ``"ValueError: no such airport"``; never raises.
 
     Args:
         error: The exception.
@@ -143,13 +146,13 @@ class _Nest:
 
 def _pieces(value: Any, nest: _Nest) -> Iterator[str]:
     form: Any = type(value).__repr__
-    if form in _AROUND_OTHERS:
+    if id(form) in _AROUND_OTHERS:
         before, inside, after = _around(value)
         return _framed(before, inside, after, nest)
-    if form in _SEQUENCES:
-        return _sequence(value, _SEQUENCES[form], nest)
-    if form in _MAPPINGS:
-        return _mapping(value, _MAPPINGS[form], nest)
+    if id(form) in _SEQUENCES:
+        return _sequence(value, _SEQUENCES[id(form)], nest)
+    if id(form) in _MAPPINGS:
+        return _mapping(value, _MAPPINGS[id(form)], nest)
     fields = shown_fields(value)
     return _record(value, fields, nest) if fields else iter((_leaf(value, form),))
 
@@ -235,9 +238,9 @@ def shows_items(value: object) -> bool:
         value: Anything.
     """
     form: Any = type(value).__repr__
-    if form in _AROUND_OTHERS:
+    if id(form) in _AROUND_OTHERS:
         return shows_items(_around(value)[1])
-    return form in _SEQUENCES or form in _MAPPINGS
+    return id(form) in _SEQUENCES or id(form) in _MAPPINGS
 
 
 def hides_itself(value: object) -> bool:
@@ -265,8 +268,11 @@ def as_shown(value: object) -> str:
     So does a class of the user's, or of a library, that has a ``__repr__`` of its own: an URL without its password.
     What Python and the data libraries bring (a path, a date, a number) hides nothing.
     """
+    if shows_items(value):
+        return bounded_repr(value)  # each item that is shown, as it may be
     order = type(value).__mro__
     newer = next(each for each in order if "__repr__" in vars(each) or "__str__" in vars(each))
+    refuse_damaged(value)
     told = "__str__" in vars(newer) and (_home(value) in sys.stdlib_module_names or shown_fields(value) is not None)
     return str.__str__(str(value) if told or not hides_itself(value) else repr(value))
 
@@ -378,6 +384,7 @@ def _leaf(value: Any, form: object) -> str:
     if type(value) is int:
         return int_text(value)
     try:
+        refuse_damaged(value)
         return mask(str.__str__(repr(value)))
     except BaseException as error:
         let_pass(error)
@@ -389,3 +396,16 @@ def _text(value: Any) -> str:
     value = mask_value(value)
     more = len(value) - _LONGEST_TEXT
     return repr(value) if more <= 0 else f"{value[:_LONGEST_TEXT]!r}... {more:,} more"
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return the beginning and the end of a text that is too long, with how much is left out between them.
+
+    Args:
+        text: Masked before, since half of a secret would not be known any more.
+        longest: How many characters are kept.
+    """
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]} … {len(text) - 2 * half:,} characters left out … {text[-half:]}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from obs_core.text.masking import mask
 
-__all__ = ["visible", "visible_lines"]
+__all__ = ["in_order", "visible", "visible_lines"]
 
 _NAMED = {"\n": "↵", "\t": "⇥", "\x7f": "␡"}
 """As editors show them."""
@@ -22,10 +22,26 @@ _UNSEEN = (0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, *range(0x2028, 0x202F), 
 The joiners U+200C and U+200D stay: Persian words and emoji need them.
 """
 
+_TURNING = (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Those of them that turn the direction: what follows one may be shown in front of what it follows."""
+
 _ESCAPED = {chr(code): f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _UNSEEN}
 _VISIBLE = str.maketrans({**_C1, **_ESCAPED, **_C0, **_NAMED})
 _IN_LINES = str.maketrans({char: text for char, text in {**_C1, **_ESCAPED, **_C0}.items() if char not in "\r\n\t"})
+_IN_ORDER = str.maketrans({chr(code): f"\\u{code:04x}" for code in _TURNING})
 _SPACE = "␠"
+
+
+def in_order(text: str) -> str:
+    r"""Write the marks that turn the direction of text as escapes: characters then stand as they follow each other.
+
+    Text of a language that is written from right to left stays as it is.
+
+    Examples:
+        >>> in_order("safe\u202egpj.exe")
+        'safe\\u202egpj.exe'
+    """
+    return text if text.isascii() else text.translate(_IN_ORDER)
 
 
 def visible(text: str) -> str:

@@ -6,7 +6,15 @@ import functools
 import re
 from datetime import UTC, datetime
 
-__all__ = ["format_duration", "format_iso", "format_moment", "parse_age"]
+__all__ = [
+    "format_duration",
+    "format_iso",
+    "format_moment",
+    "format_standing",
+    "format_took",
+    "moment_html",
+    "parse_age",
+]
 
 MICROSECOND = 1_000
 MILLISECOND = 1_000_000
@@ -39,6 +47,40 @@ def format_duration(ns: int) -> str:
     return _composed(ns)
 
 
+def format_took(ns: int, status: str, least: str = "≥") -> str:
+    """Write how long something took; of what was lost it is known only how long it was heard of, if it was.
+
+    Args:
+        ns: Nanoseconds.
+        status: How it stands.
+        least: What tells that it was no less.
+
+    Examples:
+        >>> [format_took(3_400_000, status) for status in ("succeeded", "lost")]
+        ['3.4 ms', '≥ 3.4 ms']
+        >>> format_took(0, "lost")
+        'unknown'
+    """
+    if status != "lost":
+        return format_duration(ns)
+    return f"{least} {format_duration(ns)}" if ns > 0 else "unknown"
+
+
+def format_standing(ns: int, status: str, between: str = " in ") -> str:
+    """Write how something stands, and how long it took as far as that is known.
+
+    Args:
+        ns: Nanoseconds.
+        status: How it stands.
+        between: What stands between the two.
+
+    Examples:
+        >>> format_standing(3_400_000, "failed"), format_standing(0, "lost")
+        ('failed in 3.4 ms', 'lost')
+    """
+    return status if status == "lost" and ns <= 0 else f"{status}{between}{format_took(ns, status)}"
+
+
 def format_moment(ns: int, digits: int = 3) -> str:
     """Write a moment in UTC, to be read by people.
 
@@ -53,6 +95,25 @@ def format_moment(ns: int, digits: int = 3) -> str:
     seconds, fraction = divmod(ns, SECOND)
     tail = f".{fraction:09d}"[: digits + 1] if digits else ""
     return f"{_second(seconds).replace('T', ' ')}{tail} UTC"
+
+
+def moment_html(ns: int, digits: int = 3) -> str:
+    """Write a moment of obs's own for a deck: a browser shows it in the reader's time zone, with UTC in a tooltip.
+
+    It stays in UTC where no script runs, and in text that is made of the HTML. Moments of the user's data are not
+    written like this: they stay what they are.
+
+    Args:
+        ns: Nanoseconds since the epoch.
+        digits: How many digits of the second's fraction to show, 0 to 3.
+
+    Examples:
+        >>> moment_html(1_795_390_957_417_123_456, digits=0)
+        '<time datetime="2026-11-22T23:42:37.417Z" data-obs-moment="0">2026-11-22 23:42:37 UTC</time>'
+    """
+    seconds, fraction = divmod(ns, SECOND)
+    at = f"{_second(seconds)}.{fraction // MILLISECOND:03d}Z"
+    return f'<time datetime="{at}" data-obs-moment="{digits}">{format_moment(ns, digits)}</time>'
 
 
 def format_iso(ns: int) -> str:

@@ -4,11 +4,16 @@ A value is looked for as it is and as URLs, HTML, JSON, Python's `repr`, CSV, sh
 Most of its characters are the same in all of them: their longest stretch, the *anchor*, is looked for first,
 which passes over megabytes in milliseconds. Only where it occurs does a regular expression look closely. Where each
 character is written as a number (hexadecimal, ``%73``, ``&#115;``), the whole is looked for as one text.
+
+A secret is often the first thing that a program asks for, and nothing says that a file can still be opened then: what
+writes JSON and URLs here imports nothing.
 """
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator
+from heapq import merge
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +47,15 @@ _LINE = 60  # base64 is broken after 60, 64 or 76 digits
 _LONGEST_FORM = 40  # characters that one of a secret's may take, such as "&amp;amp;#x22;"
 _MOST_PIECES = 1_000
 _DEEPEST = 64
+_CP1252 = dict(enumerate("€�‚ƒ„…†‡ˆ‰Š‹Œ�Ž��‘’“”•–—˜™š›œ�žŸ", 0x80))  # noqa: RUF001 (that is what they are)
+"""What Windows shows in place of Latin-1's control characters; a codec's name would make Python import the codec."""
 _LONGEST_INT = 8_000  # bits; Python refuses to write much longer ones in decimal
 _COMMON = "0 123456789etaoinshrdlcumfpgwybvk"  # the most common first
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _BASE64_DIGITS = frozenset(_LETTERS + "+/-_")
 _NEVER_ESCAPED = frozenset(_LETTERS)
+_SAFE_IN_URLS = frozenset(f"{_LETTERS}_.-~".encode())
+_JSON_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 
 _values: set[str] = set()
 sought: dict[str, tuple[_Needle, ...]] = {}
@@ -60,7 +69,7 @@ def masks_anything() -> bool:
 
 
 def register_secret_value(value: str) -> bool:
-    """Mask a value from now on in all that obs writes in this process, and in processes forked from it.
+    """Mask a value from now on in everything that obs writes in this process and in processes forked from it.
 
     A value of several lines (a PEM key) is masked as a whole, and so are its lines of 16 or more characters.
 
@@ -113,8 +122,6 @@ def mask(text: str) -> str:
         return found[0].blanked(text)
     if len(found) == 1:
         return _blanked(text, found[0].spans(text))
-    from heapq import merge
-
     return _blanked(text, merge(*(needle.spans(text) for needle in found)))
 
 
@@ -341,7 +348,7 @@ def _spelled_out(text: str) -> dict[str, None]:
         "".join(f"&#{ord(char)};" for char in text),
         "".join(f"\\{byte:03o}" for byte in raw),
         ", ".join(map(str, raw)),
-        _bytes_of(text, "utf-16-le").hex(),
+        _bytes_of(text, codecs.utf_16_le_encode).hex(),
         "\0".join(text),  # UTF-16 that was read as bytes
     )
     return dict.fromkeys((*lower, *upper, *others))
@@ -367,21 +374,20 @@ def _in_base64(text: str) -> Iterator[tuple[str, bool, bool]]:
     Together with whether a digit before, and one after it, holds some of its bits. What was encoded may be a JSON text
     that holds it, or be in the encodings that Windows uses.
     """
-    from base64 import b64encode
-    from json import dumps
+    from msgspec.json import encode  # it writes bytes as base64
 
     raw = _bytes_of(text)
     raws = (
         raw,
-        _bytes_of(dumps(text)[1:-1]),
-        _bytes_of(text, "utf-16-le"),
+        _bytes_of(_as_json(text)),
+        _bytes_of(text, codecs.utf_16_le_encode),
         text.encode("latin-1", "replace"),
     )
     for raw in dict.fromkeys(raws):
         for shift in range(3):
             bits = 8 * (shift + len(raw))
             first, last = -(-8 * shift // 6), bits // 6
-            yield b64encode(bytes(shift) + raw).decode()[first:last], shift > 0, bits % 6 > 0
+            yield encode(bytes(shift) + raw).decode()[1:-1][first:last], shift > 0, bits % 6 > 0
 
 
 def _anchor_of(text: str) -> str:
@@ -473,9 +479,7 @@ def _written_in_text(char: str) -> set[str]:
     for _ in range(2):  # JSON in JSON, a repr of a repr
         plain |= {form for each in plain if each in "'\"" or "\\" in each for form in _escaped_again(each)}
     if char not in _LETTERS:
-        from urllib.parse import quote
-
-        plain |= {quote(_bytes_of(form), safe="") for form in (*_in_html(char), *_in_json(char))}
+        plain |= {_quoted(form) for form in (*_in_html(char), *_in_json(char))}
     named = {form for each in plain for form in _in_html(each)}
     for _ in range(2):  # a document in an attribute
         named |= {form.replace("&", "&amp;") for form in named if "&" in form}
@@ -499,7 +503,7 @@ def _in_code(char: str) -> Iterator[str]:
         yield f"\\{char}"
     if not char.isascii():
         yield _bytes_of(char).decode("latin-1")
-        yield _bytes_of(char).decode("cp1252", "replace")
+        yield _bytes_of(char).decode("latin-1").translate(_CP1252)
         yield char.encode("ascii", "namereplace").decode()
     yield "".join(f"={byte:02X}" for byte in _bytes_of(char))
 
@@ -512,11 +516,28 @@ def _in_url(text: str) -> Iterator[str]:
         yield "+"
 
 
-def _in_json(char: str) -> Iterator[str]:
-    import json
+def _quoted(text: str) -> str:
+    """Write a text as `urllib.parse.quote` does that takes no character for safe."""
+    return "".join(chr(byte) if byte in _SAFE_IN_URLS else f"%{byte:02X}" for byte in _bytes_of(text))
 
-    yield json.dumps(char)[1:-1]
-    yield json.dumps(char, ensure_ascii=False)[1:-1]
+
+def _as_json(text: str, ascii_only: bool = True) -> str:
+    """Write a text as `json.dumps` does, without the quotes around it."""
+    return "".join(_json_character(char, ascii_only) for char in text)
+
+
+def _json_character(char: str, ascii_only: bool) -> str:
+    if char in _JSON_ESCAPES:
+        return _JSON_ESCAPES[char]
+    if " " <= char <= "~" or (char > "~" and not ascii_only):
+        return char
+    units = codecs.utf_16_be_encode(char, "surrogatepass")[0].hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def _in_json(char: str) -> Iterator[str]:
+    yield _as_json(char)
+    yield _as_json(char, ascii_only=False)
     if len(char) == 1 and ord(char) < 0x10000:
         yield f"\\u{ord(char):04x}"
         yield f"\\u{ord(char):04X}"
@@ -538,8 +559,9 @@ def _in_html(text: str) -> Iterator[str]:
         yield escaped.replace('"', quotes[0]).replace("'", quotes[1])
 
 
-def _bytes_of(text: str, encoding: str = "utf-8") -> bytes:
+def _bytes_of(text: str, encode: Callable[[str, str], tuple[bytes, int]] = codecs.utf_8_encode) -> bytes:
+    """Encode by a function of Python's own: a codec's name makes it import, which may fail in a deleted folder."""
     try:
-        return text.encode(encoding, "surrogateescape")  # undecodable bytes of an environment variable come back
+        return encode(text, "surrogateescape")[0]  # undecodable bytes of an environment variable come back
     except UnicodeEncodeError:
-        return text.encode(encoding, "surrogatepass")
+        return encode(text, "surrogatepass")[0]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from obs_core.text.numbers import plural
-
-if TYPE_CHECKING:
-    from obs_core.model import ExecutionView
 
 __all__ = ["counted_missing", "missing_from", "missing_lines"]
 
 
-def missing_from(execution: ExecutionView) -> Iterator[str]:
+class _Record(Protocol):
+    """What an `ExecutionView` knows of it."""
+
+    damaged_beginning: bool
+    lost_records: int
+    damaged_records: int
+    log_notes: Sequence[str]
+
+
+def missing_from(execution: _Record) -> Iterator[str]:
     """Say what is missing in the record of an execution, a sentence each."""
     if execution.damaged_beginning:
-        yield "The beginning of its record is damaged or missing: what is not shown of it is not known."
+        yield "The beginning of its record is damaged or missing, so some of it may not be shown here."
     if execution.lost_records:
         records = plural(execution.lost_records, "record")
         yield f"{records} of this execution could not be written, so something may be missing here."
@@ -35,21 +41,19 @@ def missing_lines(dropped: int, damaged: int, changed: int) -> Iterator[str]:
         changed: Lines among which some are not as they were written.
     """
     if dropped:
-        yield f"{plural(dropped, 'more line')} {'was' if dropped == 1 else 'were'} said and {_are(dropped)} not kept."
+        yield f"{plural(dropped, 'more line')} {'was' if dropped == 1 else 'were'} logged or printed but not kept."
     if damaged:
         yield f"At least {plural(damaged, 'line')} of the log can no longer be read."
     if changed:
-        yield (
-            f"The log was changed after it was written, among {plural(changed, 'line')}: not all of them are what was"
-            " said."
-        )
+        lines = plural(changed, "line")
+        yield f"The log was changed after it was written: some of {lines} are not as the program wrote them."
 
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def counted_missing(execution: ExecutionView) -> str:
+def counted_missing(execution: _Record) -> str:
     """Return how many records are missing, for a list; empty if none is known to be."""
     count = execution.lost_records + execution.damaged_records
     at_least = "at least " if execution.damaged_records else ""

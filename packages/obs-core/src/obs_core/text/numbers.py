@@ -10,7 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["MISSING", "byte_size", "count", "plural", "precise", "share", "statistic", "statistics", "told_apart"]
+__all__ = [
+    "MISSING",
+    "byte_size",
+    "count",
+    "multiple",
+    "plural",
+    "precise",
+    "share",
+    "statistic",
+    "statistics",
+    "told_apart",
+]
 
 MISSING = "NA"
 """What stands where there is no value."""
@@ -68,6 +79,20 @@ def share(part: float, whole: float, *, about: bool = False) -> str:
     return f"about {text}" if about else text
 
 
+def multiple(part: float, whole: float) -> str:
+    """Write how often something holds what is no share of it: times of threads that ran at once exceed the clock's.
+
+    Args:
+        part: What is more than `whole`.
+        whole: More than 0.
+
+    Examples:
+        >>> [multiple(part, 1000) for part in (1001, 4_400, 15_800)]
+        ['1.0 times', '4.4 times', '15.8 times']
+    """
+    return f"{part / whole:,.1f} times"
+
+
 def statistic(value: float) -> str:
     """Write a statistic: an integer whole, anything else with four significant digits.
 
@@ -94,16 +119,33 @@ def precise(value: float) -> str:
     return _written(value, grouped=abs(value) >= _GROUPED, digits=6)
 
 
-def statistics(values: Iterable[float]) -> list[str]:
+def statistics(values: Iterable[float], apart: Sequence[float] = ()) -> list[str]:
     """Write statistics that are read side by side: thousands are grouped in all of them or in none.
+
+    Args:
+        values: The statistics.
+        apart: Those of them, such as the least and the greatest, that do not look the same unless they are: there
+            are more digits in all of them then.
 
     Examples:
         >>> statistics([8255, 336_776]), statistics([1999, 2013])
         (['8,255', '336,776'], ['1999', '2013'])
+        >>> statistics([17.00012, 17.0002, 17.00034], apart=(17.00012, 17.00034))
+        ['17.0001', '17.0002', '17.0003']
     """
     known: Sequence[float] = list(values)
     grouped = any(abs(value) >= _GROUPED for value in known)
-    return [_written(value, grouped=grouped) for value in known]
+    digits = _digits_for(apart)
+    return [_written(value, grouped=grouped, digits=digits) for value in known]
+
+
+def _digits_for(values: Sequence[float]) -> int:
+    """Find how many digits tell values apart."""
+    different = len(set(values))
+    for digits in range(_SIGNIFICANT, _MOST_SIGNIFICANT):
+        if len({_written(value, grouped=False, digits=digits) for value in values}) == different:
+            return digits
+    return _MOST_SIGNIFICANT
 
 
 def told_apart(left: float, right: float) -> tuple[str, str]:
@@ -113,11 +155,9 @@ def told_apart(left: float, right: float) -> tuple[str, str]:
         >>> told_apart(16_589_932.5, 336_776), told_apart(17.00012, 17.00034)
         (('16,589,932', '336,776'), ('17.0001', '17.0003'))
     """
-    for digits in range(_SIGNIFICANT, _MOST_SIGNIFICANT + 1):
-        texts = tuple(_written(one, grouped=abs(one) >= _GROUPED, digits=digits) for one in (left, right))
-        if texts[0] != texts[1] or left == right:
-            break
-    return texts[0], texts[1]
+    digits = _digits_for((left, right))
+    first, second = (_written(one, grouped=abs(one) >= _GROUPED, digits=digits) for one in (left, right))
+    return first, second
 
 
 _MOST_SIGNIFICANT = 17

@@ -9,19 +9,25 @@ import msgspec
 
 from obs_core.interruptions import let_pass
 from obs_core.limits import RenderTimeout, limited
-from obs_core.text.bounded_repr import as_shown, bounded_repr, hides_itself, shows_items, untold
+from obs_core.text.bounded_repr import as_shown, bounded_repr, hides_itself, shortened, shows_items, untold
+from obs_core.text.masking import mask
 
-__all__ = ["plain"]
+__all__ = ["plain", "storable_name"]
 
-_SCALARS = frozenset((str, int, float, bool, type(None)))
-
-_ALWAYS_JSON = _SCALARS - {float}
+_ALWAYS_JSON = frozenset((str, int, bool, type(None)))
 """Types of which JSON knows every value."""
+
+_SCALARS = frozenset(map(id, (*_ALWAYS_JSON, float)))
+_CONTAINERS = frozenset(map(id, (list, tuple, set, frozenset)))
+"""Types by their ids: a metaclass may refuse to be hashed."""
 
 _MOST_VALUES = 1_000
 """Values in a container up to which it is copied; a larger one is told by a bounded text."""
 
 _DEEPEST = 12
+
+_LONGEST_TEXT = 16 * 1024
+"""Characters that are kept of a text, and of all in a container; one with more is told by a bounded text."""
 
 _TAKEN_APART = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__")
 """What marks classes that msgspec would take apart, and with them the fields that a class hides from its `repr`."""
@@ -39,18 +45,35 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
         The dict itself if all its values are scalars, else a copy.
 
     Examples:
+        >>> from pathlib import PurePosixPath
         >>> plain({"rows": 3, "shape": (3, 2), "path": PurePosixPath("a.csv")})
         {'rows': 3, 'shape': [3, 2], 'path': "PurePosixPath('a.csv')"}
     """
-    for value in values.values():
-        # Not its __class__, which may be code of its own, and raise.
-        if type(value) not in _ALWAYS_JSON and not (type(value) is float and value - value == 0.0):
-            return {name: _plain(value) for name, value in values.items()}
-    return values
+    try:
+        for value in values.values():
+            # Not its __class__, which may be code of its own, and raise.
+            kind = type(value)
+            if kind is str:
+                if len(value) > _LONGEST_TEXT:
+                    break
+            elif kind not in _ALWAYS_JSON and not (kind is float and value - value == 0.0):
+                break
+        else:
+            return values
+    except BaseException as error:  # a metaclass may refuse to be hashed; asking for an id takes longer than to hash
+        let_pass(error)
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def storable_name(name: str) -> str:
+    """Write halves of surrogate pairs, which no record takes, in escapes: a file's name may have them."""
+    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: Any) -> Any:
-    if type(value) in _SCALARS:
+    if type(value) is str:
+        return shortened(mask(value), _LONGEST_TEXT) if len(value) > _LONGEST_TEXT else value
+    if id(type(value)) in _SCALARS:
         return _in_json(value)
     try:
         return limited(lambda: _copied(value, _Room()))
@@ -68,10 +91,17 @@ class _TooLarge(Exception):
 class _Room:
     """How much of a value may still be copied."""
 
-    __slots__ = ("left",)
+    __slots__ = ("characters", "left")
 
     def __init__(self) -> None:
         self.left = _MOST_VALUES
+        self.characters = _LONGEST_TEXT
+
+    def take_text(self, text: str) -> str:
+        self.characters -= len(text)
+        if self.characters < 0:
+            raise _TooLarge
+        return text
 
     def take(self, count: int, depth: int) -> None:
         self.left -= count
@@ -81,7 +111,9 @@ class _Room:
 
 def _copied(value: Any, room: _Room, depth: int = 0) -> Any:
     kind = type(value)
-    if kind in _SCALARS:
+    if kind is str:
+        return room.take_text(value)
+    if id(kind) in _SCALARS:
         return _in_json(value)
     if isinstance(value, (str, int, float, Enum)) and hides_itself(value):
         return bounded_repr(value)
@@ -93,9 +125,9 @@ def _copied(value: Any, room: _Room, depth: int = 0) -> Any:
         room.take(len(value), depth)
         copied: dict[str, Any] = {}
         for key, entry in dict.items(value):
-            copied[_name(key, copied)] = _copied(entry, room, depth + 1)
+            copied[room.take_text(_name(key, copied))] = _copied(entry, room, depth + 1)
         return copied
-    if kind in (list, tuple, set, frozenset):
+    if id(kind) in _CONTAINERS:
         room.take(len(value), depth)
         return [_copied(entry, room, depth + 1) for entry in list(value)]
     if any(hasattr(kind, mark) for mark in _TAKEN_APART) or isinstance(value, _TOLD):

@@ -31,6 +31,8 @@ _PLAIN = str.maketrans(
         "…": "~",
         "·": "-",
         "›": ">",
+        "≤": "<",
+        "≥": ">",
     }
 )
 
@@ -189,7 +191,7 @@ def _bounded(width: int) -> int:
 
 def _can_show(encoding: str) -> bool:
     try:
-        "├│─━╍×µ…›".encode(encoding)
+        "├│─━╍×µ…›≥".encode(encoding)
     except (UnicodeEncodeError, LookupError) as error:
         let_pass(error)
         return False

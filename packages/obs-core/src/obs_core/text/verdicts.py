@@ -21,7 +21,7 @@ _NOT_IN_COMMENT = str.maketrans({"<": "‹", ">": "›", "\n": " ", "\r": " "})
 
 
 def verdict_mark(outcome: Outcome, what: str = "") -> str:
-    """Write a verdict as something to put anywhere into a renderer's HTML.
+    """Return a verdict as a mark to put anywhere into a renderer's HTML.
 
     The tab of the deck to which the HTML is appended then carries a mark.
 

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from obs_core.model import SpanKind, SpanTable, Status, moment
-from obs_core.text.durations import format_duration
+from obs_core.text.durations import format_standing
 from obs_core.trace.tree import SpanTree
 
 if TYPE_CHECKING:
     from obs_core.store import Store
+    from obs_core.trace.explain import Ended
     from obs_core.trace.resources import Resources
 
 __all__ = ["ExecutionSpan"]
@@ -32,7 +33,10 @@ class ExecutionSpan:
     Examples:
         >>> trace = ExecutionSpan.load("last")
         >>> trace.explain()
-        >>> [child.name for child in trace.children if child.duration > 1]
+        flights
+        Execution ...
+        >>> [child.name for child in trace.children]
+        ['clean', 'train']
     """
 
     __slots__ = ("_index", "_tree")
@@ -198,11 +202,17 @@ class ExecutionSpan:
             depth: How many levels below this span the tree goes. Default: as deep as there is room for.
             absolute: Say when each span started (UTC), rather than how long after this one.
         """
+        self._explain(file, depth, absolute)
+
+    def _explain(
+        self, file: Destination = None, depth: int | None = None, absolute: bool = False, ended: Ended | None = None
+    ) -> None:
+        """Print the summary, and how the execution ended: the spans alone do not tell that."""
         from obs_core.text.terminal import opened
         from obs_core.trace.explain import explain
 
         with opened(file) as stream:
-            explain(self._tree, self._index, stream, depth, absolute)
+            explain(self._tree, self._index, stream, depth, absolute, ended)
 
     def dump(self, file: Destination = None) -> None:
         """Print what `to_dict` returns as YAML, a span at a time.
@@ -273,7 +283,7 @@ class ExecutionSpan:
         return hash((id(self._tree.table), self._index))
 
     def __repr__(self) -> str:
-        return f"<ExecutionSpan {self.name!r} {self.kind}, {self.status}, {format_duration(self.duration_ns)}>"
+        return f"<ExecutionSpan {self.name!r} {self.kind}, {format_standing(self.duration_ns, self.status, ', ')}>"
 
     def _repr_html_(self) -> str:
         """Show in a notebook what `explain` prints."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import IO
+from typing import IO, NamedTuple
 
 from msgspec import Struct
 
 from obs_core.model import moment
-from obs_core.text.durations import format_duration, format_moment
+from obs_core.provenance import command_name
+from obs_core.text.durations import format_duration, format_moment, format_took
 from obs_core.text.missing import missing_from
-from obs_core.text.numbers import byte_size
+from obs_core.text.numbers import byte_size, multiple
 from obs_core.text.terminal import Screen, aligned, columns, cut
 from obs_core.text.verdicts import counted_verdicts
 from obs_core.trace.busy_workers import BusyWorker, busy_workers
@@ -20,7 +21,7 @@ from obs_core.trace.resources import used_by
 from obs_core.trace.steps import Steps
 from obs_core.trace.tree import SpanTree
 
-__all__ = ["explain", "explanation"]
+__all__ = ["Ended", "explain", "explanation"]
 
 _WORKERS, _LEAST_BUSY = 12, 4
 """Lines for workers: the busiest, and so many of the least busy."""
@@ -29,7 +30,26 @@ _NARROW = 72
 """Screens narrower than this get no columns for the start and for the mean."""
 
 
-def explain(tree: SpanTree, root: int, stream: IO[str], depth: int | None = None, absolute: bool = False) -> None:
+class Ended(NamedTuple):
+    """How an execution ended that did not end well.
+
+    Attributes:
+        says: By what: an exception, or what is known or concluded of its process.
+        place: ``"file:line"`` where an exception was raised.
+    """
+
+    says: str = ""
+    place: str = ""
+
+
+def explain(
+    tree: SpanTree,
+    root: int,
+    stream: IO[str],
+    depth: int | None = None,
+    absolute: bool = False,
+    ended: Ended | None = None,
+) -> None:
     """Write a summary of a span and all below it, made to measure for the stream.
 
     Args:
@@ -38,12 +58,18 @@ def explain(tree: SpanTree, root: int, stream: IO[str], depth: int | None = None
         stream: Where to write.
         depth: As for `explanation`.
         absolute: Likewise.
+        ended: Likewise.
     """
-    stream.write(explanation(tree, root, Screen.of(stream), depth, absolute))
+    stream.write(explanation(tree, root, Screen.of(stream), depth, absolute, ended))
 
 
 def explanation(
-    tree: SpanTree, root: int = 0, screen: Screen | None = None, depth: int | None = None, absolute: bool = False
+    tree: SpanTree,
+    root: int = 0,
+    screen: Screen | None = None,
+    depth: int | None = None,
+    absolute: bool = False,
+    ended: Ended | None = None,
 ) -> str:
     """Return the summary as text of some 130 lines at most, however many spans there are.
 
@@ -53,10 +79,11 @@ def explanation(
         screen: What the text is for. Default: 100 columns of UTF-8 without colours.
         depth: How many levels below the span the tree goes. Default: as deep as there is room for.
         absolute: Say when each span started, rather than how long after the first line's.
+        ended: How the execution ended, if more is known than its spans tell.
     """
     screen = screen or Screen()
     sections = [
-        list(_header(tree, root, screen)),
+        list(_header(tree, root, screen, ended or Ended())),
         list(_trace(tree, root, screen, depth, absolute)),
         list(_hottest(tree, root, screen)),
         list(_workers(tree, root, screen)),
@@ -65,13 +92,14 @@ def explanation(
     return screen.draw("\n\n".join("\n".join(lines) for lines in sections if lines)) + "\n"
 
 
-def _header(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
+def _header(tree: SpanTree, root: int, screen: Screen, ended: Ended) -> Iterator[str]:
     execution = tree.table.execution
     if root == 0:
         yield screen.paint(screen.name(execution.name), "bold")
         facts = {
             "Execution": execution.id,
-            "Status": _standing(tree),
+            "Status": _standing(tree, ended.says),
+            "Place": ended.place,
             "Checks": _checks(tree),
             **_times(tree, root),
             **_origin(tree),
@@ -93,15 +121,14 @@ def _fact(label: str, value: str, screen: Screen) -> list[str]:
     return [f"{head:<11}{line}" for head, line in zip([label, "", ""], lines, strict=False)]
 
 
-def _standing(tree: SpanTree) -> str:
+def _standing(tree: SpanTree, ended: str) -> str:
     """Say how the execution stands, and plainly so if it did not end well."""
     execution = tree.table.execution
     if execution.status == "failed":
-        return _joined("failed", execution.error or tree.table.errors.get(0, ""))
+        return _joined("failed", ended or execution.error or tree.table.errors.get(0, ""))
     if execution.status == "lost":
-        says = execution.error and f"lost: {execution.error}"
-        says = says or "lost: it ended without saying so (killed, out of memory, or its machine went away)"
-        return f"{says}{_open(tree)}; obs why {execution.id} tells more"
+        says = f"lost: {ended or execution.error or 'it ended without saying so'}{_open(tree)}"
+        return says if ended else f"{says}; {command_name()} why {execution.id} tells more"
     if execution.status == "running":
         return "running" + _open(tree)
     return execution.status
@@ -127,11 +154,11 @@ def _open(tree: SpanTree) -> str:
 def _times(tree: SpanTree, root: int) -> dict[str, str]:
     table = tree.table
     is_open = root in table.open or tree.status(root) in ("running", "lost")
-    least, until = ("at least ", " up to its last sign of life") if is_open else ("", "")
-    count = tree.size(root)
+    took, count = format_took(table.durations[root], "lost" if is_open else "", "at least"), tree.size(root)
+    until = " up to its last sign of life" if is_open and table.durations[root] else ""
     return {
         "Started": format_moment(table.starts[root]),
-        "Took": f"{least}{format_duration(table.durations[root])}{until}, in {_counted(count, 'span')}",
+        "Took": f"{took}{until}, in {_counted(count, 'span')}",
         "obs itself": _own_work(tree, root),
         **_resources(tree, root),
     }
@@ -146,6 +173,10 @@ def _resources(tree: SpanTree, root: int) -> dict[str, str]:
     cores, memory, limit = used.used("cpu"), used.peak("rss"), used.last("container.limit")
     if cores is not None:
         parts.append(f"CPU {cores.mean:.2f} cores, at most {cores.peak:.2f}")
+    # Those that run are looked at every five seconds; a shorter time has only what is known of those that have ended.
+    children = max(filter(None, map(used.mean, ("children.cpu", "reaped.cpu"))), default=0.0)
+    if children >= _CORES_WORTH_SAYING:
+        parts.append(f"its children {children:.2f} cores")
     if memory is not None:
         # A peak between two samples is seen by nobody: what the system counts, or a profiler, may be more.
         most = f"resident memory {byte_size(memory)} at most in samples each second"
@@ -156,9 +187,13 @@ def _resources(tree: SpanTree, root: int) -> dict[str, str]:
             parts.append(f"{verb} {byte_size(rate.mean)}/s")
     if used.waits:
         parts.append("waits most of the time")
+    if used.queueing:
+        parts.append(used.queueing)
     limits = "; ".join(dict.fromkeys(limit.text for limit in used.limits))
     return {"Used": ", ".join(parts), "At limit": limits}
 
+
+_CORES_WORTH_SAYING = 0.005
 
 _WORTH_SAYING = 1_000_000
 """Bytes a second."""
@@ -170,11 +205,16 @@ def _own_work(tree: SpanTree, root: int) -> str:
     if not steps:
         return ""
     spent = sum(map(tree.table.durations.__getitem__, steps))
-    share = _share(spent, tree.table.durations[root])
-    return (
-        f"{format_duration(spent)} ({share}) in {_counted(len(steps), 'step')},"
-        f" {'each ' if len(steps) > 1 else ''}in the time of what it is shown under"
-    )
+    outside = sum(tree.outside(root, steps).values())
+    within, count = spent - outside, _counted(len(steps), "step")
+    rest = f"{format_duration(outside)} before the start or after the end"
+    if not within:
+        return f"{rest}, in {count}"
+    share = _share(within, tree.table.durations[root])
+    where = "included in the time of the span around " + ("each" if len(steps) > 1 else "it")
+    if not outside:
+        return f"{format_duration(spent)} ({share}) in {count}, {where}"
+    return f"{format_duration(spent)} in {count}: {format_duration(within)} ({share}) {where}, {rest}"
 
 
 def _origin(tree: SpanTree) -> dict[str, str]:
@@ -205,7 +245,7 @@ class _Line(Struct):
 
 def _trace(tree: SpanTree, root: int, screen: Screen, depth: int | None, absolute: bool) -> Iterator[str]:
     top = outline(tree, root, depth=depth)
-    lines = list(_lines(top, top, "", "", 0, absolute))
+    lines = list(_lines(top, top, "", "", 0, absolute, _Took(tree)))
     if tree.table.samples:
         remarks: dict[int, str] = {}
         _remark(tree, top, remarks)
@@ -225,7 +265,25 @@ def _trace(tree: SpanTree, root: int, screen: Screen, depth: int | None, absolut
     yield from _unseen(tree, top, lines, screen)
 
 
-def _lines(row: Row, top: Row, prefix: str, lead: str, depth: int, absolute: bool) -> Iterator[_Line]:
+class _Took:
+    """Writes how long something took: of what was open when its process ended, only how long it was heard of.
+
+    What has ended took no longer itself than is known, if such was part of it: that may have gone on for longer.
+    """
+
+    def __init__(self, tree: SpanTree) -> None:
+        self._has_ended = tree.table.execution.status != "running"
+
+    def __call__(self, ns: int, is_open: object) -> str:
+        return format_took(ns, "lost" if self._has_ended and is_open else "")
+
+    def own(self, ns: int, is_open: object, is_around_open: object) -> str:
+        """Write how long it took itself."""
+        most = "≤ " if self._has_ended and is_around_open and not is_open else ""
+        return f"{most}{self(ns, is_open)}"
+
+
+def _lines(row: Row, top: Row, prefix: str, lead: str, depth: int, absolute: bool, took: _Took) -> Iterator[_Line]:
     """Go down the rows; `prefix` draws the row's own branch, `lead` what continues beside its children."""
     if absolute:
         start = f"{moment(row.start):%H:%M:%S.%f}"[:-3]
@@ -233,11 +291,12 @@ def _lines(row: Row, top: Row, prefix: str, lead: str, depth: int, absolute: boo
         offset = format_duration(row.start - top.start)
         start = offset if offset.startswith("-") else f"+{offset}"
     share = _share(row.total - row.outside, top.total)
-    yield _Line(prefix, depth, row, False, (start, format_duration(row.total), format_duration(row.own), share))
+    own = took.own(row.own, row.open, row.around_open)
+    yield _Line(prefix, depth, row, False, (start, took(row.total, row.open), own, share))
     for child in row.children:
         last = child is row.children[-1] and not row.hidden
         branch, beside = ("└─ ", "   ") if last else ("├─ ", "│  ")
-        yield from _lines(child, top, lead + branch, lead + beside, depth + 1, absolute)
+        yield from _lines(child, top, lead + branch, lead + beside, depth + 1, absolute, took)
     if row.hidden:
         share = _share(row.hidden_total - row.hidden_outside, top.total)
         yield _Line(lead + "└─ ", depth + 1, row, True, ("", format_duration(row.hidden_total), "", share))
@@ -292,6 +351,8 @@ def _remark(tree: SpanTree, row: Row, remarks: dict[int, str]) -> set[str]:
         return below
     used = [used for span in row.spans if (used := used_by(tree, span)) is not None]
     found = {f"{limit.name} at its limit" for one in used for limit in one.limits}
+    if any(one.queueing for one in used):
+        found.add("waited for a core")
     if used and len(used) == len(row.spans) and all(one.waits for one in used):
         found.add("waits")
     if new := sorted(found - below):
@@ -353,19 +414,26 @@ def _unseen(tree: SpanTree, top: Row, lines: list[_Line], screen: Screen) -> Ite
 def _share(part: int, whole: int) -> str:
     if whole <= 0 or part <= 0:
         return "0 %"
+    if part > whole:
+        return multiple(part, whole)
     if part * 100 < whole:
         return "<1 %"
     # Whole percents are enough beside bars; rounded as everywhere, but all is said of all alone.
     rounded = (part * 200 + whole) // (2 * whole)
-    return ">99 %" if rounded == 100 and part < whole else f"{rounded:,} %"
+    return ">99 %" if rounded == 100 and part < whole else f"{rounded} %"
 
 
 def _hottest(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
     whole = tree.table.durations[root]
     totals = totals_by_name(tree, root)
     rows = [["Hottest operations", "count", "self time", "share", "mean", "max"]]
+    took, still_open = _Took(tree), {tree.families[span] for span in tree.table.open}
+    around_open = {tree.families[span] for span in tree.around_open}
     for name, (count, own, longest) in hottest(totals):
-        times = [format_duration(own), _share(own, whole), format_duration(own // count), format_duration(longest)]
+        family = name.removesuffix(" (execution)")
+        is_open, is_around = family in still_open, family in around_open
+        times = [*(took.own(time, is_open, is_around) for time in (own, own // count, longest))]
+        times.insert(1, _share(own, whole))
         rows.append([screen.name(name), f"{count:,}", *times])
     if screen.width < _NARROW:
         rows = [[*row[:4], row[5]] for row in rows]
@@ -407,11 +475,13 @@ def _critical(tree: SpanTree, root: int, screen: Screen) -> Iterator[str]:
     whole = tree.table.durations[root]
     steps = Steps(tree, root)
     foremost = steps.foremost()
+    took = _Took(tree)
     rows = [["Critical path", "time", "share"]]
     room = screen.width - 24
     for step in foremost:
         time = steps.times[step]
-        rows.append([_path(steps, step, room, screen), format_duration(time), _share(time, whole)])
+        own = took.own(time, step in steps.open, step in steps.around_open)
+        rows.append([_path(steps, step, room, screen), own, _share(time, whole)])
     rest = sum(steps.times) - sum(steps.times[step] for step in foremost)
     if rest:
         more = f"… {_counted(len(steps.taken) - len(foremost), 'shorter step')}"

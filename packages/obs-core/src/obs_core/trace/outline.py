@@ -33,6 +33,7 @@ class Row(Struct, eq=False):
         failed: How many failed.
         error: The exception type of the first that failed.
         open: How many have not ended.
+        around_open: Whether any of them has ended before a child of its own did.
         of_obs: Whether it is what obs did itself.
         warnings: How many warnings were logged in it.
         errors: How many errors were.
@@ -54,6 +55,7 @@ class Row(Struct, eq=False):
     failed: int
     error: str
     open: int
+    around_open: bool
     of_obs: bool
     outside: int = 0
     warnings: int = 0
@@ -176,6 +178,7 @@ def _row(tree: SpanTree, spans: list[int], outside: Mapping[int, int], gathered:
         failed=len(failed),
         error=table.errors[failed[0]] if failed else "",
         open=sum(span in table.open for span in spans) if table.open else 0,
+        around_open=not tree.around_open.isdisjoint(spans) if table.open else False,
         of_obs=table.kinds[spans[0]] == "obs",
         outside=_sum_of(outside, spans),
         warnings=sum(warnings for warnings, _ in logged),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from obs_core.model import SeenStack
+from obs_core.model import Call, SeenStack
 from obs_core.text.durations import format_duration
 from obs_core.text.terminal import aligned, printable
 
@@ -97,7 +97,7 @@ def collapsed_changes(before: Sequence[SeenStack], after: Sequence[SeenStack]) -
     times: list[Counter[str]] = [Counter(), Counter()]
     for counted, seen in zip(times, (before, after), strict=True):
         for one in seen:
-            frames = [one.thread, *(f"{call.function} ({_end_of(call.file)})" for call in one.calls)]
+            frames = [one.thread, *map(_frame, one.calls)]
             counted[";".join(frame.replace(";", ",").replace("\n", " ") for frame in frames)] += (
                 one.running * one.interval
             )
@@ -105,6 +105,10 @@ def collapsed_changes(before: Sequence[SeenStack], after: Sequence[SeenStack]) -
         both = [round(counted[stack] / 1e6) for counted in times]
         if any(both):
             yield f"{stack} {both[0]} {both[1]}\n"
+
+
+def _frame(call: Call) -> str:
+    return f"{call.function} ({_end_of(call.file)})" if call.file else call.function
 
 
 def told_changes(changes: Sequence[ProfileChange], width: int) -> Iterator[str]:
@@ -118,7 +122,7 @@ def told_changes(changes: Sequence[ProfileChange], width: int) -> Iterator[str]:
     rows: list[tuple[str, ...]] = [("Function", "Change", "Self before", "after", "Total before", "after")]
     rows += [
         (
-            printable(f"{one.function} ({one.file})"),
+            printable(f"{one.function} ({one.file})" if one.file else one.function),
             f"{'+' if one.change > 0 else '-'}{_told(abs(one.change))}",
             *map(_told, (one.before, one.after, one.whole_before, one.whole_after)),
         )

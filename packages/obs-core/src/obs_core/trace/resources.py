@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -20,8 +21,21 @@ _WAITS = 0.1
 _QUEUES = 0.3
 """Share of the time ready to run from which others take what it needs."""
 
-_SHORTEST = 2 * _SECOND
+_SHORTEST = 3 * _SECOND // 2
 """What takes less has too few samples to say whether it waits."""
+
+_RATE_OVER = _SECOND // 4
+"""The shortest time of which a rate is told. Two samples may lie microseconds apart, where C code kept the sampler from
+running, and the counts of children grow in ticks of 10 ms."""
+
+_MOST_TOGETHER = 5
+"""Samples that are taken together for a rate at most."""
+
+_ROUNDING = 1.02
+"""How far cores in use may seem to exceed those that there are: two clocks are read one after the other."""
+
+_CORES = frozenset(("cpu", "children.cpu", "reaped.cpu"))
+"""Rates that cannot exceed how many cores there are."""
 
 
 class Limit(Struct, frozen=True):
@@ -41,7 +55,7 @@ class Used(Struct, frozen=True):
 
     Attributes:
         peak: The largest sample.
-        mean: The mean; of rates exactly between the first and the last sample.
+        mean: The mean of the samples; of rates, each for the time that it is the mean of.
         last: The last sample.
     """
 
@@ -67,7 +81,7 @@ class Resources:
 
     Examples:
         >>> used = load_execution("last").resources
-        >>> used.peak("rss")
+        >>> used.peak("rss")  # doctest: +SKIP
         412385280.0
     """
 
@@ -110,7 +124,8 @@ class Resources:
             writer: One of `writers`. Default: the first that has it.
 
         Returns:
-            Nanoseconds since the epoch, and the value; of a rate, the mean since the sample before.
+            Nanoseconds since the epoch, and the value; of a rate, the mean since the sample before, over a quarter of a
+            second at least.
         """
         for one in self._samples if writer is None else (writer,):
             if found := self._points(self._samples.get(one, {}), name):
@@ -163,7 +178,7 @@ class Resources:
     def waits(self) -> bool:
         """Whether it used less than a tenth of a core, children included: it waited for something else than the CPU.
 
-        False also where that is not known: it took less than two seconds, or it may not have waited for more than half
+        False also where that is not known: it took less than 1.5 seconds, or it may not have waited for more than half
         of the time, since so much of it was not sampled.
         """
         whole = self.end - self.start
@@ -181,6 +196,12 @@ class Resources:
         """What was at its limit: nearly all of it was used, at its peak or most of the time."""
         return [limit for one in self._samples.values() for limit in self._limits(one)]
 
+    @property
+    def queueing(self) -> str:
+        """Says for how much of the time the main thread waited for a core that others used; empty if it hardly did."""
+        queued = max(map(self._queued, self._samples.values()), default=0.0)
+        return f"waited {share(min(queued, 1), 1)} of the time for a core that others used" if queued > _QUEUES else ""
+
     def _queued(self, one: dict[str, Series]) -> float:
         """Return the share of the time for which the main thread could have run, and others did."""
         return self._rate(one["queued_total"]) or 0.0 if "queued_total" in one else 0.0
@@ -189,7 +210,7 @@ class Resources:
         own = one.get("cpu_total")
         if own is None or 2 * self._covered(own.times) < self.end - self.start:
             return None
-        # Children are seen while they run, and counted once they have ended: neither alone has all of it.
+        # Children are looked at every five seconds, and counted each second once they have ended: neither has all.
         below = [self._rate(one[name]) or 0.0 for name in ("children.cpu_total", "reaped.cpu_total") if name in one]
         return (self._rate(own) or 0.0) + max(below, default=0.0)
 
@@ -210,8 +231,6 @@ class Resources:
             yield Limit("cpu", f"CPU: {cpu:.1f} of {cores:.0f} cores")
         elif cpu is not None and 0.95 <= cpu <= 1.05:
             yield Limit("cpu", "CPU: one core, which one Python thread cannot exceed")
-        if (queued := self._queued(one)) > _QUEUES:
-            yield Limit("cpu", f"CPU: waited {share(min(queued, 1), 1)} of the time for a core that others used")
         free = self._used(one, "store.free")
         if free is not None and min(self._values(one["store.free"])) < 200e6:
             yield Limit("disk", f"disk of the store: {byte_size(min(self._values(one['store.free'])))} free")
@@ -233,7 +252,8 @@ class Resources:
             return None
         values = [value for _, value in points]
         mean = sum(values) / len(values)
-        if name not in one and (rate := self._rate(one[f"{name}_total"])) is not None:
+        # What comes after the last sample inside belongs to none of the points: without it no mean exceeds the peak.
+        if name not in one and (rate := self._rate(one[f"{name}_total"], until=points[-1][0])) is not None:
             mean = rate
         return Used(max(values), mean, values[-1])
 
@@ -243,22 +263,37 @@ class Resources:
             first, last = self._bounds(series.times)
             return list(zip(series.times[first:last], series.values[first:last], strict=True))
         series = one.get(f"{name}_total")
-        return [] if series is None else self._rates(series)
+        if series is None:
+            return []
+        most = self._standing(one, "machine.cores") if name in _CORES else None
+        return list(self._rates(series, math.inf if most is None else _ROUNDING * most))
 
-    def _rates(self, series: Series) -> list[tuple[int, float]]:
+    def _rates(self, series: Series, most: float) -> Iterator[tuple[int, float]]:
+        """Give the rate at each sample, over so much time that it is one.
+
+        Args:
+            series: A count since the beginning.
+            most: What no rate exceeds. One that seems to is of samples that were noted late, as the lock of Python was
+                not to be had when they were taken: the time before them counts too.
+        """
         times, values = series.times, series.values
         first, last = self._bounds(times)
-        found = []
         for place in range(max(first, 1), last):
-            passed = times[place] - times[place - 1]
-            if passed > 0:
-                # A count may begin anew: a child has gone, and what it had used went with it.
-                found.append((times[place], max(values[place] - values[place - 1], 0.0) * _SECOND / passed))
-        return found
+            rate, before = None, place
+            while before and place - before < _MOST_TOGETHER and (rate is None or rate > most):
+                before -= 1
+                passed = times[place] - times[before]
+                # The first samples are taken with those after them: the time between them would belong to no rate.
+                if passed >= _RATE_OVER and (not before or times[before] - times[0] >= _RATE_OVER):
+                    # A count may begin anew: a child has gone, and what it had used went with it.
+                    rate = max(values[place] - values[before], 0.0) * _SECOND / passed
+            if rate is not None:
+                yield times[place], rate
 
-    def _rate(self, series: Series) -> float | None:
-        """Return the mean rate over what the samples cover of this stretch of time."""
+    def _rate(self, series: Series, until: int | None = None) -> float | None:
+        """Return the mean rate over what the samples cover of this stretch of time, or of its beginning."""
         begin, end = self._covered_part(series.times)
+        end = end if until is None else min(end, until)
         if end <= begin:
             return None
         return max(self._interpolated(series, end) - self._interpolated(series, begin), 0.0) * _SECOND / (end - begin)

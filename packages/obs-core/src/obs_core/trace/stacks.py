@@ -17,19 +17,25 @@ __all__ = ["collapsed", "described", "speedscope"]
 def collapsed(seen: Sequence[SeenStack]) -> Iterator[str]:
     """Give a line for each stack: its calls from the outermost on, and how often it was seen.
 
-    Flame graph programs read that. Threads that waited are counted too.
+    Flame graph programs read that. Threads that waited are counted too. Where parts were sampled at different rates,
+    one of the slower samples counts for as many of the fastest as it stands for.
 
     Args:
         seen: The stacks.
 
     Source: https://github.com/brendangregg/FlameGraph.
     """
-    counts: Counter[str] = Counter()
+    times: Counter[str] = Counter()
     for one in seen:
-        frames = [one.thread, *(f"{call.function} ({call.file}:{call.line})" for call in one.calls)]
-        counts[";".join(frame.replace(";", ",").replace("\n", " ") for frame in frames)] += one.seen
-    for stack, count in sorted(counts.items()):
-        yield f"{stack} {count}\n"
+        frames = [one.thread, *map(_frame, one.calls)]
+        times[";".join(frame.replace(";", ",").replace("\n", " ") for frame in frames)] += one.seen * one.interval
+    shortest = max(1, min((one.interval for one in seen), default=1))
+    for stack, time in sorted(times.items()):
+        yield f"{stack} {max(1, round(time / shortest))}\n"
+
+
+def _frame(call: Call) -> str:
+    return f"{call.function} ({call.file}:{call.line})" if call.file else call.function
 
 
 def speedscope(seen: Sequence[SeenStack], name: str) -> dict[str, Any]:

@@ -19,6 +19,8 @@ class Steps:
         starts: When the first span of each started.
         counts: How many spans contribute.
         taken: The steps that contribute anything.
+        open: Those of them in which a span is still open.
+        around_open: Those in which a span has ended, and what is a part of it is still open.
     """
 
     def __init__(self, tree: SpanTree, root: int) -> None:
@@ -31,6 +33,9 @@ class Steps:
         self.starts: list[int] = []
         self._known[root] = self._numbered(-1, tree.families[root])
         parents, families, starts = tree.parents, tree.families, tree.table.starts
+        self.open: set[int] = set()
+        self.around_open: set[int] = set()
+        still_open, around_open = tree.table.open, tree.around_open
         last_parent, last_family, step = -2, "", 0  # a loop's million steps have one parent and one name
         for span, contribution in critical_path(tree, root):
             if contribution:
@@ -38,6 +43,10 @@ class Steps:
                     last_parent, last_family, step = parents[span], families[span], self._step(span)
                 self.times[step] += contribution
                 self.counts[step] += 1
+                if still_open and span in still_open:
+                    self.open.add(step)
+                elif around_open and span in around_open:
+                    self.around_open.add(step)
                 self.starts[step] = starts[span]  # the path goes back in time: the last is the first
         self.taken = [step for step, time in enumerate(self.times) if time]
 

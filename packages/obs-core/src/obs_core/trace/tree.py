@@ -165,17 +165,27 @@ class SpanTree:
             own[span] = group.total
         return own
 
-    def outside(self, root: int) -> dict[int, int]:
-        """Return for how many nanoseconds the spans below one ran before or after it: that is no part of its time.
+    @functools.cached_property
+    def around_open(self) -> set[int]:
+        """The spans that have ended before a child of theirs did."""
+        still_open = self.table.open
+        return {self.parents[span] for span in still_open} - {-1, *still_open}
+
+    def outside(self, root: int, spans: Iterable[int] | None = None) -> dict[int, int]:
+        """Return for how many nanoseconds spans ran before or after another one: that is no part of its time.
 
         What is still running has no end to go on after.
+
+        Args:
+            root: The other one.
+            spans: Which are asked for. Default: all below that one.
         """
         if root in self.table.open or self.status(root) == "running":
             return {}
         ends, starts, start, end = self.ends, self.table.starts, self.table.starts[root], self.ends[root]
         found = {
             span: ends[span] - starts[span] - max(min(ends[span], end) - max(starts[span], start), 0)
-            for span in self.below(root)
+            for span in (self.below(root) if spans is None else spans)
             if ends[span] > end or starts[span] < start
         }
         for span in self.table.counted.keys() & found.keys():

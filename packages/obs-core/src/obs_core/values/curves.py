@@ -17,7 +17,7 @@ from obs_core.text.durations import format_duration
 from obs_core.text.numbers import plural, precise
 from obs_core.text.terminal import printable
 
-__all__ = ["METRICS", "Columns", "Curve", "Curves", "ProgressBar", "curves_json", "thinned"]
+__all__ = ["METRICS", "Columns", "Curve", "Curves", "ProgressBar", "curves_json", "thinned", "told_amount"]
 
 METRICS = "Metrics"
 """The deck that shows them; like the time line, it is not written but drawn."""
@@ -91,10 +91,13 @@ def thinned(values: Sequence[float], most: int) -> list[int]:
     count = len(values)
     if not count:
         return []
-    size = math.ceil(count / max(1, (most - 2) // 2))
+    # Stretches differ by one point at most, so that about as many points are drawn as may be.
+    stretches = min(count, max(1, (most - 2) // 2))
+    size, longer = divmod(count, stretches)
     chosen = [0]
-    for start in range(0, count, size):
-        part = list(values[start : start + size])
+    for number in range(stretches):
+        start = number * size + min(number, longer)
+        part = list(values[start : start + size + (number < longer)])
         if not math.isfinite(sum(part)):
             numbers = [value for value in part if value == value]
             places = {part.index(extreme(numbers)) for extreme in (min, max) if numbers}
@@ -147,44 +150,113 @@ class ProgressBar(Struct):
 
     Attributes:
         name: What it is called, unescaped.
-        done: Items that are done.
+        done: Items that are done; a float where there are fractions, or more than 64 bits hold.
         total: How many there are; None if that is not known.
         unit: What they are called.
         elapsed: Nanoseconds since it began.
-        status: ``"running"``, ``"ended"``, or ``"stopped"`` if its process was gone before it ended.
+        status: ``"running"``, ``"ended"``, ``"stopped"`` if its task was over before it ended, or ``"lost"`` if the
+            process was gone: how far it was when it was last heard of.
+        idle: Nanoseconds since it was seen to get further, if it runs.
+        counted: Nanoseconds from its beginning to the moment at which so many were done; None for ``elapsed``.
+        initial: How many were done when it began.
     """
 
     name: str
-    done: int
-    total: int | None
+    done: int | float
+    total: int | float | None
     unit: str
     elapsed: int
     status: str
+    idle: int = 0
+    counted: int | None = None
+    initial: int | float = 0
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, from 0 to 1; of nothing all is done."""
+        return max(0.0, min(1.0, self.done / self.total)) if self.total else 1.0
 
     @property
     def rate(self) -> float:
-        """Items a second."""
-        return self.done / (self.elapsed / 1e9) if self.elapsed > 0 else 0.0
+        """Items a second, until the moment at which they were counted."""
+        took = self._took
+        return self._came / (took / 1e9) if took > 0 else 0.0
+
+    @property
+    def _took(self) -> int:
+        return self.elapsed if self.counted is None else self.counted
+
+    @property
+    def _came(self) -> int | float:
+        return self.done - self.initial
 
     @property
     def remaining(self) -> int | None:
         """Nanoseconds until the end, as estimated from the rate until now; None if that cannot be told."""
-        if self.status != "running" or self.total is None or self.done <= 0:
+        if self.status != "running" or self.total is None or self._came <= 0 or self.hangs:
             return None
-        return max(0, int(self.elapsed / self.done * (self.total - self.done)))
+        left = self._took / self._came * (self.total - self.done) - (self.elapsed - self._took)
+        if left < 0 and self.done < self.total:
+            return None  # it is over by now, or slower than it was: how far it is was not seen since
+        return max(0, int(left)) if left < _LONGEST else None
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the next item takes several times as long as those before it: what these took tells nothing now."""
+        if self.status != "running" or self._came <= 0:
+            return False
+        took = self.elapsed - self.idle if self.counted is None else self.counted
+        return self.idle > max(_SHORT, _MANY * took / self._came)
+
+    def _percent(self) -> int:
+        done, total = self.done, self.total
+        if isinstance(done, int) and isinstance(total, int):
+            return max(0, min(100, 100 * done // total))  # a float would make 28 % of 29 of 100
+        return int(100 * self.share)
 
     def told(self) -> str:
         """Say how far it is: ``"312 of 1,000 it, 31 %, 12.5 it/s, 55 s to go"``."""
-        parts = [f"{self.done:,}{f' of {self.total:,}' if self.total is not None else ''} {self.unit}"]
+        return ", ".join([*self._told_amount(), *self._told_time()])
+
+    def _told_amount(self) -> list[str]:
+        of = "" if self.total is None else f" of {told_amount(self.total)}"
+        parts = [f"{told_amount(self.done)}{of} {self.unit}"]
         if self.total:
-            parts.append(f"{min(100, 100 * self.done // self.total)} %")
-        if self.elapsed > 0 and self.done:
+            parts.append(f"{self._percent()} %")
+        if self._took > 0 and self._came and not self.hangs:
             parts.append(f"{self.rate:,.3g} {self.unit}/s" if self.rate < 1000 else f"{self.rate:,.0f} {self.unit}/s")
+        return parts
+
+    def _told_time(self) -> list[str]:
+        if self.hangs:
+            return [f"no progress for {format_duration(self.idle)}"]
         if (left := self.remaining) is not None:
-            parts.append(f"{format_duration(left)} to go")
-        elif self.elapsed > 0:
-            parts.append(f"{'stopped' if self.status == 'stopped' else 'took'} after {format_duration(self.elapsed)}")
-        return ", ".join(parts).replace("took after", "took")
+            return [f"{format_duration(left)} to go"]
+        if self.status == "lost":
+            return [f"when last heard of after {format_duration(self.elapsed)}"]
+        if self.elapsed <= 0 or (self.status == "running" and self.total is not None and self._came > 0):
+            return []
+        return [f"{'stopped after' if self.status == 'stopped' else 'took'} {format_duration(self.elapsed)}"]
+
+
+_SHORT = 2_000_000_000
+"""Nanoseconds without progress that tell nothing: it is looked at once a second."""
+
+_MANY = 5
+"""Times an item's time after which the next one hangs."""
+
+_LONGEST = 2**61
+"""Nanoseconds that an estimate may say: some seventy years."""
+
+
+def told_amount(amount: int | float) -> str:
+    """Write how many items: as many as there are, or of a fraction so many digits that sums of tenths read as such.
+
+    Examples:
+        >>> told_amount(336_776), told_amount(0.1 + 0.2)
+        ('336,776', '0.3')
+    """
+    return f"{amount:,}" if isinstance(amount, int) else f"{amount:,.10g}"
 
 
 class Curves(Struct):
@@ -284,7 +356,7 @@ def _param(value: Any) -> str:
 
 
 def _bar(bar: ProgressBar) -> str:
-    share = 100 * min(1.0, bar.done / bar.total) if bar.total else 100.0
+    share = 100 * bar.share
     known = f' aria-valuenow="{share:.0f}" aria-valuemin="0" aria-valuemax="100"' if bar.total else ""
     name = _text(bar.name) or "Progress"
     return (

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from obs_core.interruptions import let_pass
+from obs_core.text.arrow_damage import refuse_damaged
 
 __all__ = ["METHODS", "MarkdownText", "display_of", "first_method", "loaded_hosts", "picture"]
 
@@ -44,11 +45,22 @@ _TYPE_OF = {
 
 
 # A display may hold its page as text in an attribute (folium's does), so that its own quotes and brackets are escaped.
-_LOADING = re.compile(
-    r"""(?:<|&lt;)(?:script|link|img|iframe|source|video|embed)\b[^<>]*?"""
-    r"""\b(?:src|href)=(?:"|'|&quot;|&\#34;|&\#39;)https?://([^/"'\s&<>]+)""",
-    re.IGNORECASE,
+_QUOTE = r"""(?:["'`]|&quot;|&\#34;|&\#39;|&\#x27;)"""
+_TAGS = "audio|embed|feimage|iframe|image|img|input|link|object|script|source|track|use|video"
+_BEFORE_AN_ADDRESS = (
+    rf"(?:<|&lt;)(?:{_TAGS})\b[^<>]*?\b(?:src|href|data|poster)\s*=\s*{_QUOTE}?\s*",
+    rf"(?:<|&lt;)(?:img|source|link)\b[^<>]*?srcset\s*=\s*{_QUOTE}(?:[^<>\"']*?[\s,])?",
+    rf"\burl\(\s*{_QUOTE}?\s*",  # in a style
+    rf"@import\s+{_QUOTE}",
+    # In a script: the calls that load, and elements that are given an address there.
+    rf"\b(?:fetch|import|importScripts|Worker|WebSocket|EventSource|getScript|csv|json)\s*\(\s*{_QUOTE}",
+    rf"\bfrom\s*{_QUOTE}|\bimport\s+{_QUOTE}|\.(?:src|href)\s*=\s*{_QUOTE}",
+    rf"\.open\(\s*{_QUOTE}\w+{_QUOTE}\s*,\s*{_QUOTE}",
 )
+_LOADING = re.compile(rf"(?:{'|'.join(_BEFORE_AN_ADDRESS)})\Z", re.IGNORECASE)
+_ADDRESS = re.compile(r"""(?<=["'`(=,;\s])(?:(?:https?|wss?):)?//([^/"'`\s&<>()\\]+)""", re.IGNORECASE)
+_LOOKED_BACK = 300
+"""Characters before an address in which what loads it is looked for: a display may be megabytes of scripts."""
 
 
 class MarkdownText(str):
@@ -76,7 +88,9 @@ def display_of(value: object) -> tuple[str, Any, dict[str, Any]] | None:
 
     Raises:
         BaseException: What the first method that raised did raise, when no other one gave anything.
+        DamagedDataError: To be asked would end the process.
     """
+    refuse_damaged(value)
     failure: BaseException | None = None
     for name in METHODS:
         method = None if isinstance(value, type) else getattr(value, name, None)
@@ -91,7 +105,10 @@ def display_of(value: object) -> tuple[str, Any, dict[str, Any]] | None:
         if shown is not None:
             return shown
     if failure is not None:
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # as in `let_pass`
     return None
 
 
@@ -110,7 +127,9 @@ def _given(name: str, answer: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
 
 
 def _is_usable(data: Any, kind: str) -> bool:
-    return isinstance(data, str) or (isinstance(data, bytes) and kind.startswith("image/"))
+    if isinstance(data, str):
+        return bool(str.strip(data))
+    return isinstance(data, bytes) and bool(data) and kind.startswith("image/")
 
 
 def picture(kind: str, data: str | bytes, told: dict[str, Any]) -> str:
@@ -136,6 +155,9 @@ def loaded_hosts(html: str) -> list[str]:
         >>> loaded_hosts('<script src="https://cdn.example.com/a.js"></script><a href="https://example.org">a</a>')
         ['cdn.example.com']
     """
-    if "http" not in html:
-        return []
-    return list(dict.fromkeys(match[1] for match in _LOADING.finditer(html)))
+    found: dict[str, None] = {}
+    for address in _ADDRESS.finditer(html):
+        start = address.start()
+        if address[1] not in found and _LOADING.search(html[max(0, start - _LOOKED_BACK) : start]):
+            found[address[1]] = None
+    return list(found)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
-from typing import Literal
 
 from msgspec import Struct
 
-from obs_core.text.durations import DAY, HOUR, MINUTE, SECOND, format_duration, format_moment
+from obs_core.text.durations import DAY, HOUR, MINUTE, SECOND, format_duration, format_moment, format_took, moment_html
 from obs_core.text.terminal import cut, printable
 
 __all__ = ["Bar", "Timeline", "colour_number", "render_gantt"]
@@ -32,6 +31,7 @@ class Bar(Struct, frozen=True):
         process_time: CPU time in nanoseconds, if it is known.
         failed: Whether it ended with an error.
         open: Whether it had not ended; `finish` is then the last sign of life.
+        handled: Whether the error was handled above it, so that it failed nothing else; `failed` is true too.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Bar(Struct, frozen=True):
     process_time: int | None = None
     failed: bool = False
     open: bool = False
+    handled: bool = False
 
     @property
     def duration(self) -> int:
@@ -53,17 +54,20 @@ class Timeline(Struct, frozen=True):
     Attributes:
         bars: Named pieces of time.
         note: What the reader should know about them, such as how many there were in all.
+        whole: When what they are parts of began and ended, in nanoseconds since the epoch: the axis is as long as that.
+            Default: as long as the bars.
     """
 
     bars: list[Bar]
     note: str = ""
+    whole: tuple[int, int] | None = None
 
     def _repr_html_(self) -> str:
         note = f"<p>{escape(self.note)}</p>" if self.note else ""
-        return note + render_gantt(self.bars)
+        return note + render_gantt(self.bars, whole=self.whole)
 
 
-def render_gantt(bars: Sequence[Bar], *, title: str = "Timeline") -> str:
+def render_gantt(bars: Sequence[Bar], *, title: str = "Timeline", whole: tuple[int, int] | None = None) -> str:
     """Draw bars on a common time axis, with a table of the totals below.
 
     At most 60 rows are drawn, those with the longest total time, and 200 names listed. What is too close together to
@@ -72,6 +76,7 @@ def render_gantt(bars: Sequence[Bar], *, title: str = "Timeline") -> str:
     Args:
         bars: What to draw, in any order.
         title: What the chart is of, for those who cannot see it.
+        whole: When what they are parts of began and ended; see `Timeline`.
 
     Returns:
         An HTML fragment with its style and without scripts.
@@ -79,7 +84,7 @@ def render_gantt(bars: Sequence[Bar], *, title: str = "Timeline") -> str:
     if not bars:
         return f'{_STYLE}<div class="obs-gantt"><p class="note">Nothing was timed.</p></div>'
     rows = _rows(bars)
-    chart = _chart(rows, title)
+    chart = _chart(rows, title, whole)
     return f'{_STYLE}<div class="obs-gantt">{chart}{_table(rows)}</div>'
 
 
@@ -107,25 +112,30 @@ class _Row:
         known = [bar.process_time for bar in bars if bar.process_time is not None]
         self.process_time = sum(known) if known else None
 
-    def count(self, which: Literal["failed", "open"]) -> int:
-        """Return how many bars failed, or have not ended."""
-        return sum(getattr(bar, which) for bar in self.bars)
+    @property
+    def open(self) -> int:
+        """How many bars have not ended."""
+        return sum(bar.open for bar in self.bars)
 
 
 class _Axis:
-    """Where moments lie between the first start and the last finish.
+    """Where moments lie between the first start and the last finish, or those of what the bars are parts of.
 
     Attributes:
         start: Nanoseconds since the epoch.
         length: Nanoseconds.
+        last: Nanoseconds from the start to the end of the last bar.
     """
 
-    __slots__ = ("length", "start")
+    __slots__ = ("last", "length", "start")
 
-    def __init__(self, rows: Iterable[_Row]) -> None:
+    def __init__(self, rows: Iterable[_Row], whole: tuple[int, int] | None = None) -> None:
         bars = [bar for row in rows for bar in row.bars]
-        self.start = min(bar.start for bar in bars)
-        self.length = max(bar.start + bar.duration for bar in bars) - self.start
+        end = max(bar.start + bar.duration for bar in bars)
+        begun, ended = whole or (end, end)
+        self.start = min(begun, *(bar.start for bar in bars))
+        self.last = end - self.start
+        self.length = max(end, ended) - self.start
 
     def percent(self, ns: int) -> float:
         """Return how far a moment is along the axis."""
@@ -171,8 +181,8 @@ def _rows(bars: Sequence[Bar]) -> list[_Row]:
     return sorted(rows, key=lambda row: (-row.wall_time, row.start))
 
 
-def _chart(rows: list[_Row], title: str) -> str:
-    axis = _Axis(rows)
+def _chart(rows: list[_Row], title: str, whole: tuple[int, int] | None) -> str:
+    axis = _Axis(rows, whole)
     shown = sorted(rows[:_ROWS], key=lambda row: row.start)
     scale = _scale(axis)
     lines = "".join(_line(row, axis, max(_BARS // len(shown), 1)) for row in shown)
@@ -189,7 +199,8 @@ def _scale(axis: _Axis) -> str:
         for ns, percent in axis.ticks()
     )
     dense = " dense" if len(axis.ticks()) > 5 else ""
-    return f'<div class="row scale{dense}"><svg class="track" height="18" aria-hidden="true">{labels}</svg></div>'
+    look = f'class="track" width="100%" height="18" fill="{_STILL}"'
+    return f'<div class="row scale{dense}"><svg {look} aria-hidden="true">{labels}</svg></div>'
 
 
 def _anchor(percent: float) -> str:
@@ -201,14 +212,16 @@ def _line(row: _Row, axis: _Axis, most: int) -> str:
     name, lanes = _shown(row.name), _lanes(row.bars)
     grid = "".join(f'<line x1="{x:.6g}%" x2="{x:.6g}%" y2="100%"/>' for _, x in axis.ticks())
     bars = "".join(
-        _drawn(cluster, axis, f' y="{number * _LANE_HEIGHT + 3}"' if len(lanes) > 1 else "")
+        _drawn(
+            cluster, axis, f' y="{number * _LANE_HEIGHT + 3}" height="6"' if len(lanes) > 1 else ' y="5" height="14"'
+        )
         for number, lane in enumerate(lanes)
         for cluster in _clusters(lane, axis, _gap(lane, axis, max(most // len(lanes), 1)))
     )
     look, height = ("track lanes", _LANE_HEIGHT * len(lanes) + 5) if len(lanes) > 1 else ("track", 24)
     return (
         f'<div class="row"><span class="name" title="{name}">{name}</span>'
-        f'<svg class="{look} bar-{colour_number(row.name)}" height="{height}" role="img"'
+        f'<svg class="{look} bar-{colour_number(row.name)}" width="100%" height="{height}" fill="{_STILL}" role="img"'
         f' aria-label="{name}: {_total(row)}">{grid}{bars}</svg>'
         f'<span class="total">{_total(row)}</span></div>'
     )
@@ -232,11 +245,28 @@ def _lanes(bars: list[Bar]) -> list[list[Bar]]:
 
 
 def _total(row: _Row) -> str:
-    count, failed, open_ = len(row.bars), row.count("failed"), row.count("open")
-    parts = [format_duration(row.wall_time), f"×{count:,}" if count > 1 else ""]
-    parts += [f"{failed:,} failed" if count > 1 else "failed"] if failed else []
+    count, failed, open_ = len(row.bars), _failures(row.bars), row.open
+    heard_of = row.wall_time or not open_
+    parts = [_took(row.bars) if heard_of else "", f"×{count:,}" if count > 1 else ""]
+    parts += [failed] if failed else []
     parts += [f"{open_:,} not ended" if count > 1 else "not ended"] if open_ else []
     return " ".join(part for part in parts if part)
+
+
+def _failures(bars: Sequence[Bar]) -> str:
+    """Write how many bars failed, and of how many of these the error was handled; nothing if none failed."""
+    failed, handled = sum(bar.failed for bar in bars), sum(bar.handled for bar in bars)
+    if not failed:
+        return ""
+    told = "failed" if len(bars) == 1 else f"{failed:,} failed"
+    if not handled:
+        return told
+    return f"{told}, handled" if handled == failed else f"{told}, {handled:,} handled"
+
+
+def _took(bars: Sequence[Bar]) -> str:
+    """Write how long bars took together; with one that has not ended, it is known only for how long it was heard of."""
+    return format_took(sum(bar.duration for bar in bars), "lost" if any(bar.open for bar in bars) else "")
 
 
 def _gap(bars: list[Bar], axis: _Axis, most: int) -> float:
@@ -265,44 +295,55 @@ def _clusters(bars: list[Bar], axis: _Axis, gap: float) -> Iterator[list[Bar]]:
 def _drawn(cluster: list[Bar], axis: _Axis, place: str) -> str:
     start = axis.percent(cluster[0].start)
     end = axis.percent(max(bar.start + bar.duration for bar in cluster))
-    kind = "failed" if any(bar.failed for bar in cluster) else "open" if any(bar.open for bar in cluster) else ""
+    kind = next((kind for kind, is_one in _KINDS.items() if any(map(is_one, cluster))), "")
     marked = f' class="{kind}"' if kind else ""
     width = max(end - start, 0.001)
     return f'<rect x="{start:.6g}%" width="{width:.6g}%"{place}{marked}><title>{_told(cluster)}</title></rect>'
 
 
+_KINDS: dict[str, Callable[[Bar], bool]] = {
+    "failed": lambda bar: bar.failed and not bar.handled,
+    "handled": lambda bar: bar.handled,
+    "open": lambda bar: bar.open,
+}
+"""What sets a bar apart from others; one that stands for several looks like the worst of them."""
+
+
 def _told(cluster: list[Bar]) -> str:
     """Write what is shown while the pointer is over a bar."""
     first, finish = cluster[0], max(bar.start + bar.duration for bar in cluster)
-    lines = [format_duration(sum(bar.duration for bar in cluster))]
+    lines = [_took(cluster)]
     if len(cluster) > 1:
         lines[0] += f" in {len(cluster):,} bars"
     lines += [f"from {format_moment(first.start, 6)}", f"to {format_moment(finish, 6)}"]
     if len(cluster) == 1 and first.process_time is not None:
         lines.append(f"process time {format_duration(first.process_time)}")
-    for word, count in (
-        ("failed", sum(bar.failed for bar in cluster)),
-        ("not ended", sum(bar.open for bar in cluster)),
-    ):
-        if count:
-            lines.append(word if len(cluster) == 1 else f"{count:,} {word}")
+    if failures := _failures(cluster):
+        lines.append(failures)
+    if open_ := sum(bar.open for bar in cluster):
+        lines.append("not ended" if len(cluster) == 1 else f"{open_:,} not ended")
     return "\n".join(lines)
 
 
 def _caption(axis: _Axis, rows: list[_Row]) -> str:
-    legend = ""
-    if any(row.count("failed") for row in rows):
-        legend += '<span class="key failed"></span>failed '
-    if any(row.count("open") for row in rows):
-        legend += '<span class="key open"></span>not ended'
-    text = f"0 s is {format_moment(axis.start)}. The last bar ends {format_duration(axis.length)} later."
-    return f"<figcaption>{text} {legend}</figcaption>"
+    shown = [
+        f'<span class="key {kind}"></span>{_WORDS[kind]}'
+        for kind, is_one in _KINDS.items()
+        if any(is_one(bar) for row in rows for bar in row.bars)
+    ]
+    last = max((bar for row in rows for bar in row.bars), key=lambda bar: (bar.start + bar.duration, not bar.open))
+    verb = "was last heard of" if last.open else "ends"
+    later = f" The last bar {verb} {format_duration(axis.last)} later." if axis.last or not last.open else ""
+    return f"<figcaption>0 s is {moment_html(axis.start)}.{later} {' '.join(shown)}</figcaption>"
+
+
+_WORDS = {"failed": "failed", "handled": "failed, handled", "open": "not ended"}
 
 
 def _table(rows: list[_Row]) -> str:
     timed = any(row.process_time is not None for row in rows)
     lines = "".join(
-        f"<tr><td>{_shown(row.name)}</td><td>{len(row.bars):,}</td><td>{format_duration(row.wall_time)}</td>"
+        f"<tr><td>{_shown(row.name)}</td><td>{len(row.bars):,}</td><td>{_took(row.bars)}</td>"
         + (f"<td>{'' if row.process_time is None else format_duration(row.process_time)}</td>" if timed else "")
         + "</tr>"
         for row in rows[:_TABLE_ROWS]
@@ -326,6 +367,9 @@ def _attribute(text: str) -> str:
     return escape(text.encode("utf-8", "replace").decode(), quote=True)
 
 
+_STILL = "#4a78e0"
+"""Of bars where no style sheet holds, as in an untrusted notebook: it can be seen on white and on black."""
+
 _PALETTE = "\n".join(
     f".obs-gantt .bar-{number} {{ --g-fill: var(--obs-bar-{number}, var(--g-bar)); }}"
     for number in range(1, COLOURS + 1)
@@ -337,11 +381,13 @@ _STYLE = (
     + """
 .obs-gantt { --g-bg: var(--obs-bg, #fff); --g-fg: var(--obs-fg, #1f2328); --g-muted: var(--obs-muted, #59636e);
   --g-line: var(--obs-line, #d8dee4); --g-bar: var(--obs-accent, #2f5bd8); --g-bad: var(--obs-bad, #c4242b);
+  --g-warn: var(--obs-warn, #8a5a00);
   container-type: inline-size; background: var(--g-bg); color: var(--g-fg);
   font: 13px/1.5 var(--obs-font, system-ui, sans-serif); font-variant-numeric: tabular-nums; }
 @media (prefers-color-scheme: dark) { :root:not([data-theme]) .obs-gantt { --g-bg: var(--obs-bg, #101317);
   --g-fg: var(--obs-fg, #e6e9ee); --g-muted: var(--obs-muted, #9aa4b2); --g-line: var(--obs-line, #2b313a);
-  --g-bar: var(--obs-accent, #86a8ff); --g-bad: var(--obs-bad, #ff8078); } }
+  --g-bar: var(--obs-accent, #86a8ff); --g-bad: var(--obs-bad, #ff8078);
+  --g-warn: var(--obs-warn, #e2ab45); } }
 .obs-gantt figure { margin: 0 0 20px; }
 .obs-gantt .row { display: grid; grid-template-columns: 22% minmax(0, 1fr) 132px; column-gap: 12px; align-items: center;
   break-inside: avoid; }
@@ -350,16 +396,16 @@ _STYLE = (
 .obs-gantt .total { color: var(--g-muted); font-size: 12px; line-height: 1.3; }
 .obs-gantt text { fill: var(--g-muted); font-size: 11.5px; }
 .obs-gantt line { stroke: var(--g-line); stroke-width: 1px; shape-rendering: crispEdges; }
-.obs-gantt .track:not(.lanes) rect { y: 5px; height: 14px; }
-.obs-gantt .lanes rect { height: 6px; }
 .obs-gantt rect { fill: var(--g-fill, var(--g-bar));
   stroke: color-mix(in srgb, var(--g-fill, var(--g-bar)), var(--g-fg) 25%); stroke-width: 1px; rx: 2px; }
 .obs-gantt rect:hover { stroke: var(--g-fg); }
 .obs-gantt rect.failed { fill: var(--g-bad); stroke: var(--g-bad); }
+.obs-gantt rect.handled { fill: var(--g-warn); stroke: var(--g-warn); }
 .obs-gantt rect.open { fill-opacity: .2; stroke-dasharray: 4 3; }
 .obs-gantt .key { display: inline-block; width: 14px; height: 10px; margin: 0 5px 0 10px;
   border: 1px solid; border-radius: 2px; }
 .obs-gantt .key.failed { background: var(--g-bad); border-color: var(--g-bad); }
+.obs-gantt .key.handled { background: var(--g-warn); border-color: var(--g-warn); }
 .obs-gantt .key.open { border: 1px dashed var(--g-bar); }
 .obs-gantt figcaption, .obs-gantt .note { margin: 8px 0 0; color: var(--g-muted); font-size: 12.5px; }
 .obs-gantt table { border-collapse: collapse; font-size: 13px; }

@@ -6,6 +6,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from types import CodeType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from obs_core.interruptions import let_pass
@@ -14,7 +15,7 @@ from obs_core.values.remembered import answers_truly, remembered
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["extras_of", "hints_of", "members_of", "parts_of", "remember_names", "resolved", "types_of"]
+__all__ = ["extras_of", "hints_of", "is_annotated", "members_of", "parts_of", "remember_names", "resolved", "types_of"]
 
 
 def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -36,12 +37,17 @@ def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
 def _hints_of(innermost: Any) -> dict[str, Any]:
     namespace = _namespace(innermost)
     found: dict[str, Any] = {}
-    for name, annotation in getattr(innermost, "__annotations__", {}).items():
+    for name, annotation in _annotations(innermost).items():
         try:
             found[name] = resolved(annotation, namespace)
         except Exception as error:
             let_pass(error)
     return found
+
+
+def _annotations(innermost: Any) -> dict[str, Any]:
+    found = getattr(innermost, "__annotations__", None)
+    return found if isinstance(found, dict) else {}
 
 
 def resolved(annotation: object, namespace: Mapping[str, Any]) -> Any:
@@ -51,6 +57,11 @@ def resolved(annotation: object, namespace: Mapping[str, Any]) -> Any:
         Exception: Whatever evaluating the text raised.
     """
     return eval(annotation, {}, _Names(namespace)) if isinstance(annotation, str) else annotation
+
+
+def is_annotated(function: Any) -> bool:
+    """Tell whether a function has any annotation."""
+    return answers_truly(function) and bool(_annotations(_unwrapped(function)))
 
 
 def remember_names(function: Any) -> None:
@@ -64,7 +75,7 @@ def remember_names(function: Any) -> None:
     if not answers_truly(function):
         return
     innermost = _unwrapped(function)
-    texts = [text for text in getattr(innermost, "__annotations__", {}).values() if isinstance(text, str)]
+    texts = [text for text in _annotations(innermost).values() if isinstance(text, str)]
     code = getattr(innermost, "__code__", None)
     if not texts or code is None or "<locals>" not in getattr(innermost, "__qualname__", ""):
         return
@@ -141,17 +152,29 @@ def _spelled_out(hint: Any) -> Any:
 
 
 def _unwrapped(function: Any) -> Any:
+    """Return what has the annotations of a callable: the innermost function, or a class that is called."""
     while True:
         inner = function.func if isinstance(function, functools.partial) else getattr(function, "__wrapped__", None)
+        if inner is None:
+            inner = _called_by(function)
         if inner is None:
             return getattr(function, "__func__", function)
         function = inner
 
 
+def _called_by(function: Any) -> Any:
+    """Return the `__call__` of an object, whose own annotations are those of its fields; None of anything else."""
+    if isinstance(function, type | FunctionType | MethodType):
+        return None
+    called = type(function).__call__
+    return called if isinstance(called, FunctionType) else None
+
+
 def _namespace(function: Any) -> dict[str, Any]:
     """Return what names mean to a function: those of its module, and those of the functions around it."""
     names = {**getattr(function, "__globals__", {}), **getattr(function, "__obs_names__", {})}
-    free = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    code = getattr(function, "__code__", None)
+    free = code.co_freevars if type(code) is CodeType else ()  # a mock of a function has one of a code
     for name, cell in zip(free, getattr(function, "__closure__", None) or (), strict=False):
         with suppress(ValueError):  # not assigned yet
             names[name] = cell.cell_contents

@@ -12,6 +12,7 @@ from obs_core.failsafe import ObsError, strict, warn
 from obs_core.interruptions import let_pass
 from obs_core.locks import new_rlock
 from obs_core.text.bounded_repr import describe_error
+from obs_core.undisturbed import import_undisturbed
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -56,6 +57,8 @@ def load(point: EntryPoint) -> Any:
     Raises:
         ObsError: It cannot be imported; the message names the package and says what to type.
     """
+    if point.module.startswith("obs_"):
+        import_undisturbed(point.module)
     try:
         return point.load()
     except (RecursionError, MemoryError):
@@ -152,14 +155,15 @@ class TypeRegistry(Generic[E]):
     ) -> None:
         self._group = group
         self._accept = accept
-        self._built_in = built_in
+        # By the ids of classes, whose metaclasses may refuse to be hashed; each is kept alive beside its entry.
+        self._built_in = {id(kind): (kind, entry) for kind, entry in built_in.items()}
         self._own = own
-        self._closed = closed
+        self._closed = {id(kind): kind for kind in closed}
         self._registered: list[_Offer[E]] = []
         self._declared: list[_Offer[E]] | None = None
-        self._tables: tuple[dict[type, _Offer[E]], ...] = ({}, {})
+        self._tables: tuple[dict[int, _Offer[E]], ...] = ({}, {})
         self._pending: list[_Offer[E]] = []
-        self._cache: dict[type, E] = {}
+        self._cache: dict[int, tuple[type, E]] = {}
         self._modules_seen = 0
         self._lock = new_rlock()
 
@@ -186,13 +190,13 @@ class TypeRegistry(Generic[E]):
         """Find the entry for values of a type."""
         if len(sys.modules) != self._modules_seen:
             self._notice_imports()
-        entry = self._cache.get(kind)
-        return self._search(kind) if entry is None else entry
+        found = self._cache.get(id(kind))
+        return self._search(kind) if found is None else found[1]
 
     def entries(self) -> Iterator[E]:
         """Give each entry: those registered, the built-in, and those declared, loaded as they are reached."""
         yield from _supplied(reversed(self._registered))
-        yield from self._built_in.values()
+        yield from (entry for _, entry in self._built_in.values())
         self._read_declared()
         yield from _supplied(self._declared or ())
 
@@ -206,7 +210,7 @@ class TypeRegistry(Generic[E]):
         """Sort the offers by the classes that they are for; forget what was found before."""
         with self._lock:
             layers = (self._registered, (self._declared or [])[::-1])
-            self._tables = tuple({o.kind: o for o in layer if o.resolve() and o.kind} for layer in layers)
+            self._tables = tuple({id(o.kind): o for o in layer if o.resolve()} for layer in layers)
             self._pending = [offer for layer in layers for offer in layer if offer.kind is None]
             self._cache = {}
 
@@ -217,7 +221,7 @@ class TypeRegistry(Generic[E]):
             self._arrange()
 
     def _search(self, kind: type) -> E | None:
-        if kind not in self._closed:
+        if id(kind) not in self._closed:
             self._read_declared()
         self._notice_unusual_modules(kind)
         cache = self._cache if len(self._cache) < _MOST_CACHED else {}
@@ -227,18 +231,19 @@ class TypeRegistry(Generic[E]):
             if entry is not None:
                 # A class that a function made is to go with it, and there may be one for each call.
                 if "<locals>" not in kind.__qualname__:
-                    cache[kind] = entry
+                    cache[id(kind)] = kind, entry
                 return entry
         return None
 
     def _entry_of(self, kind: type) -> E | None:
-        for table in self._tables[: 1 if kind in self._closed else 2]:
-            offer = table.get(kind)
+        for table in self._tables[: 1 if id(kind) in self._closed else 2]:
+            offer = table.get(id(kind))
             entry = offer.supply() if offer else None
             if entry is not None:
                 return entry
         own = self._own(kind)
-        return self._built_in.get(kind) if own is None else own
+        _, built_in = self._built_in.get(id(kind), (kind, None))
+        return built_in if own is None else own
 
     def _notice_unusual_modules(self, kind: type) -> None:
         offers = [*self._registered, *(self._declared or ())]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from obs_core.interruptions import let_pass
 
-__all__ = ["answers_truly", "attribute", "remembered", "underlying"]
+__all__ = ["answers_truly", "attribute", "is_instance", "remembered", "underlying"]
 
 T = TypeVar("T")
 
@@ -44,11 +44,17 @@ def remembered(function: Any, what: Hashable, make: Callable[[], T]) -> T:
 
     Args:
         function: Any callable. Of some (classes, objects whose `__call__` is not Python's) nothing is remembered.
-        what: What it is, among all that is remembered of functions.
+        what: What it is, among all that is remembered of functions: something that a decorated function has in common
+            with the one inside, as its signature and its hints.
         make: Makes it.
     """
     home: Any = function
     if not isinstance(function, FunctionType | functools.partial):
+        if not isinstance(function, MethodType):
+            if isinstance(function, type) or attribute(function, "__signature__") is not None:
+                return make()
+            if (wrapped := attribute(function, "__wrapped__")) is not None:
+                return remembered(wrapped, what, make)  # objects of one class may be around different functions
         # A bound method is made anew each time, and an object is the user's: both leave it with their function.
         home = function.__func__ if isinstance(function, MethodType) else type(function).__call__
         what = (what, "bound")
@@ -73,6 +79,25 @@ def attribute(value: Any, name: str, default: Any = None) -> Any:
     except BaseException as error:
         let_pass(error)
         return default
+
+
+def is_instance(value: object, kinds: tuple[type, ...]) -> bool:
+    """Tell whether a value is of one of some classes, where one of these is abstract.
+
+    An abstract class keeps the class of each value that it was asked about, and so hashes it: a metaclass may refuse.
+
+    Args:
+        value: Anything.
+        kinds: The classes; put those that are not abstract first, which ask for nothing.
+
+    Returns:
+        False also where asking raises.
+    """
+    try:
+        return isinstance(value, kinds)
+    except BaseException as error:
+        let_pass(error)
+        return False
 
 
 def answers_truly(value: Any) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from itertools import zip_longest
 
 import msgspec
+from msgspec import structs
 
 from obs_core.assembly.metrics import CollectedMetric
 from obs_core.interruptions import let_pass
@@ -24,6 +25,7 @@ from obs_core.reading.changes.sides import Side
 from obs_core.reading.inputs import Argument, arguments_of, text_of_item
 from obs_core.reading.usual import OF_METRICS, usual
 from obs_core.store.base import Store
+from obs_core.text.alike import alike_at_first
 from obs_core.text.numbers import statistic, told_apart
 from obs_core.text.terminal import cut
 from obs_core.transformers import transformer_named
@@ -45,6 +47,7 @@ __all__ = [
     "parameters_of",
     "profiles_of",
     "tasks_of",
+    "told_once",
 ]
 
 _MOST_TOLD = 20
@@ -63,24 +66,43 @@ _LARGEST = 4 * 1024 * 1024
 # How it ended
 
 
-def changed_status(before: Side, after: Side) -> Iterator[Change]:
-    """Tell whether the execution ended in another way."""
+def changed_status(before: Side, after: Side) -> Iterator[Change | None]:
+    """Tell whether the execution ended in another way; None if it has not ended."""
     was, now = before.view, after.view
-    if now.status != "running" and (was.status != now.status or was.error != now.error):
+    if now.status == "running":
+        yield None
+    elif was.status != now.status or was.error != now.error:
         in_task = any(task.error == now.error for task in after.tasks)  # which then tells where
         place = "" if in_task else _raised_at(after, after.assembly.root_id)
         yield Change(
             kind="status",
             what=now.name,
-            before=_ended(was.status, was.error),
-            after=_ended(now.status, now.error),
+            before=_ended(was.status, before.error),
+            after=_ended(now.status, after.error),
             note=place,
             weight=100 if now.status in ("failed", "lost") else 60,
         )
 
 
-def changed_tasks(before: Side, after: Side) -> Iterator[Change]:
-    """Go through the tasks that failed as they did not before, or were called more or less often."""
+def told_once(found: Iterable[Change]) -> Iterator[Change]:
+    """Go through changes; that of the execution's status leaves an exception to the task that tells it, and where.
+
+    Args:
+        found: What changed.
+    """
+    changes = list(found)
+    of_tasks = tuple(change.after for change in changes if change.kind == "task" and change.after)
+    for change in changes:
+        status, colon, error = (change.after or "").partition(": ")
+        is_told = colon and change.kind == "status" and any(text.endswith(f": {error}") for text in of_tasks)
+        yield structs.replace(change, after=status) if is_told else change
+
+
+def changed_tasks(before: Side, after: Side) -> Iterator[Change | None]:
+    """Go through the tasks that failed as they did not before, or were called more or less often.
+
+    None stands for one that failed as often with other errors.
+    """
     of_children = {(task.parent, task.error) for task in after.tasks if task.error}
     for name in dict.fromkeys([*after.by_name, *before.by_name]):
         was, now = before.by_name.get(name, []), after.by_name.get(name, [])
@@ -113,6 +135,8 @@ def changed_tasks(before: Side, after: Side) -> Iterator[Change]:
                 after_task=now[-1].id if now else "",
                 weight=(60 if not was or not now else 50) if ended or len(now) > len(was) else 22,
             )
+        elif {one.error for one in was} != {one.error for one in now}:
+            yield None
 
 
 def _ended(status: str, error: str | None) -> str:
@@ -224,7 +248,7 @@ def changed_parameters(before: Side, after: Side, earlier: Earlier) -> Iterator[
             what=name,
             before=old,
             after=new,
-            note="it was another one in each earlier run" if varies else "",
+            note=_ANOTHER_EACH_TIME if varies else "",
             task=task,
             before_task=_last_id(before, task),
             after_task=_last_id(after, task),
@@ -245,15 +269,25 @@ def _value(value: object) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def changed_inputs(before: Side, after: Side) -> Iterator[Change]:
-    """Go through the arguments of tasks that are different, those of one name told once."""
+def changed_inputs(before: Side, after: Side, earlier: Earlier) -> Iterator[Change | None]:
+    """Go through the arguments of tasks that are different, those of one name told once.
+
+    None stands for calls and arguments that only one of the executions has.
+    """
     read = 0
     for name, now in after.by_name.items():
         was = before.by_name.get(name, [])
+        if len(was) != len(now) or len(now) > _MOST_CALLS:
+            yield None
         told: dict[str, list[Change]] = {}
+        varying: dict[str, set[int]] = {}
+        numbers = {one.id: number for number, one in enumerate(now, 1)}
         for old_call, new_call in _unlike_calls(before, was[:_MOST_CALLS], after, now[:_MOST_CALLS]):
             old = {one.name: one for one in arguments_of(before.assembly, old_call.id)}
-            for argument in arguments_of(after.assembly, new_call.id):
+            new = arguments_of(after.assembly, new_call.id)
+            if old.keys() != {one.name for one in new}:
+                yield None
+            for argument in new:
                 other = old.get(argument.name)
                 if other is None or other.key == argument.key:
                     continue
@@ -261,9 +295,14 @@ def changed_inputs(before: Side, after: Side) -> Iterator[Change]:
                 if read > _MOST_READ:
                     return
                 change = _changed_argument(before, after, old_call, new_call, other, argument)
-                if change is not None:
-                    told.setdefault(argument.name, []).append(change)
+                if change is None:
+                    continue
+                if argument.name not in varying:
+                    varying[argument.name] = earlier.calls_that_vary(name, argument.name)
+                varies = numbers[new_call.id] in varying[argument.name]
+                told.setdefault(argument.name, []).append(_that_varies(change) if varies else change)
         for found in told.values():
+            found.sort(key=lambda change: -change.weight)  # of many calls, one whose argument was the same until now
             more = f"in {len(found):,} calls" if len(found) > 1 else ""
             note = ", ".join(filter(None, (found[0].note, more)))
             yield msgspec.structs.replace(found[0], note=note)
@@ -295,8 +334,8 @@ def _unlike_calls(
 def _changed_argument(
     before: Side, after: Side, old_call: TaskView, new_call: TaskView, old: Argument, new: Argument
 ) -> Change | None:
-    texts = old.text(before.store), new.text(after.store)
-    whole = old.whole_text(before.store), new.whole_text(after.store)
+    texts = old.text(before.assembly.files), new.text(after.assembly.files)
+    whole = old.whole_text(before.assembly.files), new.whole_text(after.assembly.files)
     if texts[0] == texts[1] and whole[0] == whole[1]:
         return None
     alike = texts[0] == texts[1]
@@ -313,13 +352,24 @@ def _changed_argument(
     )
 
 
+def _that_varies(change: Change) -> Change:
+    note = "; ".join(filter(None, (change.note, _ANOTHER_EACH_TIME)))
+    return msgspec.structs.replace(change, note=note, weight=29)
+
+
+_ANOTHER_EACH_TIME = "it was different in each earlier run"
+
+
 def _first_difference(before: str, after: str) -> str:
-    """Return the first word that differs, between what stands around it in its row."""
+    """Return what differs in the first row that does, from the word before it on: that is often a column's name."""
     rows = zip_longest(before.splitlines(), after.splitlines(), fillvalue="")
     was, now = next(((one.split(), other.split()) for one, other in rows if one != other), ([], []))
-    place = next((at for at, (one, other) in enumerate(zip(was, now, strict=False)) if one != other), len(was))
-    around = slice(max(place - 2, 0), place + 3)
-    return f"{cut(' '.join(was[around]), _LONGEST_PART)} -> {cut(' '.join(now[around]), _LONGEST_PART)}"
+    first = alike_at_first(was, now)
+    same = alike_at_first(was[first:][::-1], now[first:][::-1])
+    # Of what came or went alone, the word before may be a mere type: the one before that is the name.
+    context = 2 if len(was) - same == first or len(now) - same == first else 1
+    was, now = (one[max(first - context, 0) : len(one) - same] for one in (was, now))
+    return f"{cut(' '.join(was), _LONGEST_PART)} -> {cut(' '.join(now), _LONGEST_PART)}"
 
 
 _LONGEST_PART = 60
@@ -361,7 +411,7 @@ def changed_outputs(before: Side, after: Side, earlier: Earlier) -> Iterator[Cha
                 before=old,
                 after=new,
                 sure="possible" if varies else "certain",
-                note="; ".join(filter(None, (note, "it was another one in each earlier run" if varies else ""))),
+                note="; ".join(filter(None, (note, _ANOTHER_EACH_TIME if varies else ""))),
                 task=now.name,
                 before_task=was.id,
                 after_task=now.id,
@@ -430,7 +480,7 @@ def _drawn(side: Side, task: TaskView) -> str:
     """Return how an output reads in its deck: of a table what stands above it."""
     deck = next((one for one in side.assembly.decks.get(task.id, ()) if one.name == "Output"), None)
     items = [] if deck is None else deck.items
-    return " ".join(text_of_item(side.store, item.content) for item in items[:3])[:_LONGEST] or "(not shown)"
+    return " ".join(text_of_item(side.assembly.files, item.content) for item in items[:3])[:_LONGEST] or "(not shown)"
 
 
 def _share(change: float | None) -> str:
@@ -443,7 +493,7 @@ _MANY_TIMES = 9
 
 
 def changed_metrics(before: Side, after: Side, earlier: Earlier) -> tuple[list[Change], int]:
-    """Return the metrics whose last values are not as usual, and how many are."""
+    """Return the metrics whose last values are others, as far as they vary no more than usual; and how many do."""
     was, now = _metrics(before), _metrics(after)
     found: list[Change] = []
     usual = 0
@@ -456,6 +506,8 @@ def changed_metrics(before: Side, after: Side, earlier: Earlier) -> tuple[list[C
             )
             continue
         old = _last(other)
+        if old == new or (math.isnan(old) and math.isnan(new)):
+            continue
         sure, note, weight = _judged(old, new, earlier.metric(name))
         if sure is None:
             usual += 1
@@ -494,16 +546,17 @@ def _last(metric: CollectedMetric) -> float:
 
 def _judged(old: float, new: float, seen: list[float]) -> tuple[Sureness | None, str, float]:
     """Tell whether a metric's value is another one, how sure that is, what it rests on, and how telling it is."""
-    if math.isfinite(old) != math.isfinite(new):
+    if not math.isfinite(old) or not math.isfinite(new):
         return "certain", "it is not finite" if math.isfinite(old) else "", 88
-    if old == new or not math.isfinite(new):
-        return None, "", 0
     share = abs(new - old) / max(abs(old), abs(new))
     if (band := usual(seen, OF_METRICS)) is not None:
-        if band.judge(new) == "usual":
-            return None, "", 0
         note = f"usually {_number(band.low)} to {_number(band.high)} ({band.runs} earlier runs)"
-        return ("certain" if band.runs >= 8 else "likely"), note, 55 + 30 * min(1.0, share)
+        sure: Sureness = "certain" if band.runs >= 8 else "likely"
+        if band.judge(new) != "usual":
+            return sure, note, 55 + 30 * min(1.0, share)
+        if band.judge(old) != "usual":  # two values differ, whichever is unusual
+            return sure, f"unusual before, {note}", 33 + 18 * min(1.0, share)
+        return None, "", 0
     note = "it may vary that much: too few earlier good runs are known"
     return ("possible" if share > 0.01 else None), note, 34 + 20 * min(1.0, share)
 
@@ -515,8 +568,11 @@ def _number(value: float) -> str:
 # Data profiles
 
 
-def changed_profiles(before: Side, after: Side) -> Iterator[Change]:
-    """Go through the data profiles that tasks kept and that differ, as whoever made them tells it."""
+def changed_profiles(before: Side, after: Side) -> Iterator[Change | None]:
+    """Go through the data profiles that tasks kept and that differ, as whoever made them tells it.
+
+    None stands for one that differs in what nobody tells.
+    """
     for (name, _), now in after.calls.items():
         was = next(iter(reversed(before.by_name.get(name, []))), None)
         kept = after.assembly.artifacts.get(now.id, {})
@@ -526,7 +582,11 @@ def changed_profiles(before: Side, after: Side) -> Iterator[Change]:
             if other is None or was is None or "profile" not in artifact.transformer:
                 continue
             if other.transformer != artifact.transformer:
+                yield None
                 continue
+            if (artifact.text, _name(artifact.path)) == (other.text, _name(other.path)):
+                continue
+            yield None
             for where, left, right in _profile_differences(before, other, after, artifact):
                 yield Change(
                     kind="data",
@@ -543,8 +603,6 @@ def changed_profiles(before: Side, after: Side) -> Iterator[Change]:
 def _profile_differences(
     before: Side, old: Artifact, after: Side, new: Artifact
 ) -> list[tuple[str, str | None, str | None]]:
-    if (old.text, _name(old.path)) == (new.text, _name(new.path)):
-        return []
     try:
         contents = _content(before.store, old), _content(after.store, new)
         return _told_by_transformer(new.transformer, *contents)[:_MOST_PARTS]

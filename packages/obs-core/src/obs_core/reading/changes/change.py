@@ -37,7 +37,7 @@ Sureness = Literal["certain", "likely", "possible"]
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """Something that is different.
+    """One difference between two executions.
 
     Attributes:
         kind: What it is about.
@@ -69,7 +69,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
     @property
     def where(self) -> str:
-        """What tells it from others of the same name: ``"whole run"``, or such as ``"in fit"``; may be empty."""
+        """What sets it apart from others of that name: ``"whole run"``, or such as ``"in fit"``; may be empty."""
         if self.of == "execution":
             return "whole run"
         is_within = self.kind in ("time", "metric", "parameter") and self.of != "task"

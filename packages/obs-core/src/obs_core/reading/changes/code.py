@@ -6,10 +6,9 @@ import difflib
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from obs_core.assembly.decks import CollectedDeck
-from obs_core.assembly.drawing import read_deck_blob
 from obs_core.identity import host_name
 from obs_core.reading.changes.change import Change
 from obs_core.reading.changes.sides import Side
@@ -17,11 +16,15 @@ from obs_core.reading.inputs import plain_text
 from obs_core.text.masking import mask
 from obs_core.text.numbers import plural
 
-__all__ = ["changed_commit", "changed_sources"]
+__all__ = ["changed_commit", "changed_sources", "sources_of"]
 
 _MOST_SOURCES = 100
 _MOST_LINES = 400
 """Lines of a diff that are kept."""
+
+_MOST_ITEMS = 100
+_LONGEST_SOURCE = 1024 * 1024
+"""Characters of HTML in which a task's source is looked for."""
 
 _LONGEST_LINE = 400
 _LARGEST_DIFF = 4 * 1024 * 1024
@@ -76,6 +79,11 @@ def changed_sources(before: Side, after: Side) -> tuple[list[Change], int]:
     return found, compared
 
 
+def sources_of(side: Side) -> Set[object]:
+    """Return the tasks whose source is kept."""
+    return {name for name, called in side.by_name.items() if _source_deck(side, called[-1].id) is not None}
+
+
 def _source_deck(side: Side, task_id: str) -> CollectedDeck | None:
     return next((deck for deck in side.assembly.decks.get(task_id, ()) if deck.name == "Source Code"), None)
 
@@ -86,8 +94,9 @@ def _key(deck: CollectedDeck) -> list[str]:
 
 def _source(side: Side, deck: CollectedDeck) -> list[str]:
     """Return the lines of a source as its deck shows them, whatever drew it."""
-    items = [item.content for item in deck.items]
-    html = "".join(one if isinstance(one, str) else read_deck_blob(side.store, one.path) for one in items)
+    items = [item.content for item in deck.items[:_MOST_ITEMS]]
+    html = "".join(one if isinstance(one, str) else side.assembly.files.html_of(one) for one in items)
+    html = html[:_LONGEST_SOURCE]
     blocks = _PRE.findall(html) or [html]
     return plain_text("\n".join(blocks), lines=True).strip("\n").split("\n")
 
@@ -179,7 +188,6 @@ def _told_by_git(folder: str, before: str, after: str) -> tuple[str, str] | None
     return note, "\n".join(lines).strip("\n")
 
 
-_LOG = ("log", "--oneline", "--no-show-signature", "--no-decorate", "-n", "30")
 _DIFF = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--submodule=short")
 
 

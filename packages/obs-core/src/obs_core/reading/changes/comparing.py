@@ -51,7 +51,7 @@ def compare(
     usual = earlier(after.store, after.view)
     found.earlier = [view.id for view in usual.views]
     _Comparison(found, before, after, usual).run()
-    found.found = _ordered(found.found)
+    found.found = _ordered([*calls.told_once(found.found)])
     return found
 
 
@@ -72,7 +72,7 @@ def _ordered(found: list[Change]) -> list[Change]:
     return [change for _, change in ranked]
 
 
-def causes(before: Side, after: Side) -> list[Change]:
+def causes(before: Side, after: Side, usual: Earlier) -> list[Change]:
     """Return what may have made an execution end in another way: what it was given, its code, what is installed.
 
     What the heads of both tell (commit, command, tags, host, user, Python) is not among them.
@@ -80,17 +80,23 @@ def causes(before: Side, after: Side) -> list[Change]:
     Args:
         before: An earlier execution.
         after: The execution.
+        usual: Some of the good ones before it.
     """
     old, new = surroundings.described(before), surroundings.described(after)
     found = [
-        *calls.changed_parameters(before, after, Earlier()),
-        *calls.changed_inputs(before, after),
-        *calls.changed_profiles(before, after),
+        *calls.changed_parameters(before, after, usual),
+        *filter(None, calls.changed_inputs(before, after, usual)),
+        *filter(None, calls.changed_profiles(before, after)),
         *code.changed_sources(before, after)[0],
         *(one for one in surroundings.changed_dependencies(before, after, old, new) if one.what not in _IN_HEADS),
         *(one for one in surroundings.changed_machine(before, after, old, new) if one.what not in _IN_HEADS),
     ]
     return sorted(found, key=lambda change: -change.weight)
+
+
+def _never_the_same(_: Side) -> Set[object]:
+    """Times never are: how many vary as usual is told in a sentence of its own."""
+    return set()
 
 
 _IN_HEADS = ("Python", "obs-core", "host", "user")
@@ -110,14 +116,14 @@ class _Comparison:
         self._add("status", lambda: calls.changed_status(before, after))
         self._add("tasks", lambda: calls.changed_tasks(before, after), calls.tasks_of)
         self._add("checks", lambda: calls.changed_checks(before, after), calls.checks_of)
-        self._add("times", self._times)
+        self._add("times", self._times, _never_the_same)
         self._add("parameters", lambda: calls.changed_parameters(before, after, usual), calls.parameters_of)
-        self._add("inputs", lambda: calls.changed_inputs(before, after), calls.inputs_of)
+        self._add("inputs", lambda: calls.changed_inputs(before, after, usual), calls.inputs_of)
         self._add("outputs", self._outputs, calls.outputs_of)
         self._add("metrics", self._metrics, calls.metrics_of)
         self._add("data profiles", lambda: calls.changed_profiles(before, after), calls.profiles_of)
         self._add("warnings and errors", lambda: said.changed_logs(before, after))
-        self._add("sources", self._sources, calls.tasks_of)
+        self._add("sources", self._sources, code.sources_of)
         self._add("commit", self._commit)
         self._add(
             "dependencies",
@@ -138,13 +144,16 @@ class _Comparison:
             )
 
     def _add(
-        self, what: str, changes: Callable[[], Iterable[Change]], parts: Callable[[Side], Set[object]] | None = None
+        self,
+        what: str,
+        changes: Callable[[], Iterable[Change | None]],
+        parts: Callable[[Side], Set[object]] | None = None,
     ) -> None:
         """Compare one kind of thing; it is called the same only if both executions have it, and the same parts of it.
 
         Args:
             what: What it is called.
-            changes: Compares it.
+            changes: Compares it. None among them stands for something that differs and is not told.
             parts: Tells what an execution has of it. Default: both always have all of it.
         """
         told = len(self.found.unknown)
@@ -157,7 +166,7 @@ class _Comparison:
                 raise
             self.found.unknown.append(f"The {what} could not be compared: {describe_error(error)}.")
             return
-        self.found.found += made
+        self.found.found += filter(None, made)
         if made or len(self.found.unknown) > told:
             return
         if has != had:
@@ -171,11 +180,11 @@ class _Comparison:
         read, known = len(self.usual.runs), len(self.usual.views)
         if read < known:
             self.found.unknown.append(
-                f"{read} of {known} earlier good runs tell what is usual of times: the others are too large to be read"
+                f"{read} of {known} earlier good runs tell what is usual of times: the others are too large to read"
                 " at once. Each comparison reads some more."
             )
         if not known:
-            self.found.unknown.append("What is usual is not known: there are no earlier good runs.")
+            self.found.unknown.append("There are no earlier good runs, so it is not known what is usual.")
         return found
 
     def _outputs(self) -> list[Change]:
@@ -183,15 +192,18 @@ class _Comparison:
             self.found.unknown.append("What tasks returned was not compared: it is not kept in both executions.")
         return list(calls.changed_outputs(self.before, self.after, self.usual))
 
-    def _metrics(self) -> list[Change]:
+    def _metrics(self) -> list[Change | None]:
         found, usual = calls.changed_metrics(self.before, self.after, self.usual)
         self.found.usual += usual
-        return found
+        return [*found, *[None] * usual]
 
     def _sources(self) -> list[Change]:
         found, compared = code.changed_sources(self.before, self.after)
+        kept = len(code.sources_of(self.before) & code.sources_of(self.after))
         if not compared and self.after.tasks:
             self.found.unknown.append("The tasks' sources were not compared: they are not kept in both executions.")
+        elif compared < kept:
+            self.found.unknown.append(f"The sources of {compared:,} of {kept:,} tasks were compared.")
         return found
 
     def _commit(self) -> list[Change]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from html import escape
 
 from obs_core.reading.changes.change import Change, Comparison
-from obs_core.reading.notebook import LEFT
 from obs_core.reading.usual import FEWEST
-from obs_core.text.durations import format_duration
+from obs_core.text.durations import format_duration, format_standing
+from obs_core.text.html_tables import table
 from obs_core.text.numbers import plural
 from obs_core.text.terminal import Screen, columns, cut
 
@@ -17,6 +17,7 @@ __all__ = ["as_html", "as_markdown", "as_text", "headline", "summary"]
 
 _MOST = 20
 _STYLES = {"status": "red", "task": "red", "check": "red", "data": "yellow", "log": "yellow", "time": "cyan"}
+_MOST_LINES = 3
 _WIDEST_WHAT = 34
 _SURENESS = {"certain": "", "likely": "likely", "possible": "perhaps"}
 
@@ -28,14 +29,15 @@ def headline(changes: Comparison) -> str:
         changes: What changed.
     """
     view, other = changes.execution, changes.other
-    subject = f"{view.name or '(unnamed)'} {view.id} ({view.status}, {format_duration(view.duration)})"
+    subject = f"{view.name or '(unnamed)'} {view.id} ({format_standing(view.duration, view.status, ', ')})"
     if other is None:
         return f"{subject}: nothing to compare it with"
     kind = "compared with" if changes.chosen else "compared with the last good run"
     ago = abs(view.started - other.started)
     when = f"{format_duration(ago)} {'before' if other.started <= view.started else 'later'}"
     name = "" if other.name == view.name else f"{other.name} "
-    return f"{subject}, {kind}: {name}{other.id} ({other.status}, {format_duration(other.duration)}), {when}"
+    stands = format_standing(other.duration, other.status, ", ")
+    return f"{subject}, {kind}: {name}{other.id} ({stands}), {when}"
 
 
 def summary(changes: Comparison) -> Iterator[str]:
@@ -105,11 +107,13 @@ def _entry(change: Change, screen: Screen, kinds: int, what: int) -> Iterator[st
     room = max(screen.width - len(indent), 20)
     before, after = _sides(change, screen)
     line = f"{before} -> {after}" if before and after else after or f"{before} (gone)"
-    if before and not after:
+    if before == after:  # the note tells what differs
+        line = after
+    elif before and not after:
         line = f"was {before}"
-    elif after and not before and change.kind not in ("log", "time"):
+    elif after and not before and change.kind != "log":
         line = f"now {after}"
-    if columns(line) <= room or not (before and after):
+    if columns(line) <= room or before == after or not (before and after):
         yield f"{beginning}  {cut(line, room)}"
     else:
         before, after = _where_they_differ(before, after, room - 2)
@@ -117,7 +121,7 @@ def _entry(change: Change, screen: Screen, kinds: int, what: int) -> Iterator[st
         yield f"{indent}{screen.paint(cut(f'+ {after}', room), 'green')}"
     note = ", ".join(filter(None, (_SURENESS[change.sure], change.note)))
     if note:
-        yield f"{indent}{screen.paint(cut(screen.name(note), room), 'dim')}"
+        yield from (f"{indent}{screen.paint(line, 'dim')}" for line in _wrapped(note, screen, room, _MOST_LINES))
 
 
 def _where_they_differ(before: str, after: str, room: int) -> tuple[str, str]:
@@ -149,10 +153,12 @@ def _detail(text: str, screen: Screen) -> Iterator[str]:
         yield f"    {screen.paint(screen.name(line.expandtabs(4)), style)}"
 
 
-def _wrapped(text: str, screen: Screen) -> list[str]:
+def _wrapped(text: str, screen: Screen, width: int = 0, most: int | None = None) -> list[str]:
     import textwrap
 
-    return textwrap.wrap(screen.name(text), screen.width, break_on_hyphens=False)
+    return textwrap.wrap(
+        screen.name(text), width or screen.width, max_lines=most, placeholder=" …", break_on_hyphens=False
+    )
 
 
 # Markdown
@@ -222,15 +228,12 @@ def as_html(changes: Comparison) -> str:
     Args:
         changes: What changed.
     """
-    rows = "".join(map(_row, changes.found[:_MOST]))
     more = len(changes.found) - _MOST
     rest = f"<p>{more:,} more changes</p>" if more > 0 else ""
-    head = "".join(f"<th {LEFT}>{title}</th>" for title in ("", "What", "Before", "After", ""))
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else "<p>Nothing changed.</p>"
+    rows = [
+        (change.kind, _what(change), change.before or "", change.after or "", _told(change))
+        for change in changes.found[:_MOST]
+    ]
+    shown = table(("", "What", "Before", "After", ""), rows) if rows else "<p>Nothing changed.</p>"
     sentences = escape(" ".join(summary(changes)))
-    return f"<p>{escape(headline(changes))}</p>{table if changes.other else ''}{rest}<p><small>{sentences}</small></p>"
-
-
-def _row(change: Change) -> str:
-    cells: Iterable[str] = (change.kind, _what(change), change.before or "", change.after or "", _told(change))
-    return f"<tr>{''.join(f'<td {LEFT}>{escape(cell[:300])}</td>' for cell in cells)}</tr>"
+    return f"<p>{escape(headline(changes))}</p>{shown if changes.other else ''}{rest}<p><small>{sentences}</small></p>"

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct, field
 
+from obs_core.assembly.decks import DeckAssembly
 from obs_core.assembly.summary import read_summary
+from obs_core.assembly.writers import Writer
 from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
-from obs_core.journal.records import Output, Params, SpanRecord, TaskEnd, TaskStart
+from obs_core.journal.records import DeckBlob, DeckItems, DeckMade, Output, Params, SpanRecord, TaskEnd, TaskStart
 from obs_core.model import ExecutionView
+from obs_core.reading.inputs import arguments_in
 from obs_core.reading.usual import RUNS_LOOKED_AT, is_good
+from obs_core.report.arguments import INPUT
 from obs_core.store.base import Store
 from obs_core.store.paths import EXECUTIONS, sums_path
 
-__all__ = ["Earlier", "EarlierRun", "PastRuns", "content_key", "earlier_runs", "last_good"]
+__all__ = ["FEWEST_THAT_VARY", "Earlier", "EarlierRun", "PastRuns", "content_key", "earlier_runs", "last_good"]
 
 _T = TypeVar("_T")
 
@@ -30,13 +36,19 @@ _MOST_LOOKED_AT = {True: 400, False: 25}
 _MOST_BYTES = 64 * 1024 * 1024
 """Lines of earlier executions that are looked through: about half a second."""
 
+FEWEST_THAT_VARY = 3
+"""Earlier executions that must all differ before something is said to be another one each time."""
+
 _MOST_HELD = 2_000
 """Executions of which is kept what was read of them; those kept first are let go."""
 
 _LARGE = 256 * 1024
 """Bytes of lines of an execution from which what was read of it is kept for the next time."""
 
-_WANTED = (b'["span"', b'["task"', b'["task-end"', b'["output"', b'["params"')
+_WANTED = (
+    *(b'["span"', b'["task"', b'["task-end"', b'["output"', b'["params"'),
+    *(b'["deck"', b'["items"', b'["blob"'),  # what tasks were called with stands in decks
+)
 
 
 class EarlierRun(Struct):
@@ -46,11 +58,14 @@ class EarlierRun(Struct):
         times: Nanoseconds by operation; tasks have their own entries, see `Side.operations`.
         outputs: What tells what a task returned from anything else, by the task's name and which call it was.
         params: Named values as text, by task and name.
+        inputs: What tells an argument from any other value, of each call of a task in their order, by the task's name
+            and its own; empty where a call has none.
     """
 
     times: dict[tuple[bool, str], int] = field(default_factory=dict)
     outputs: dict[tuple[str, int], str] = field(default_factory=dict)
     params: dict[tuple[str, str], str] = field(default_factory=dict)
+    inputs: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
 
 class Earlier(Struct):
@@ -92,12 +107,31 @@ class Earlier(Struct):
     def output_varies(self, call: tuple[str, int]) -> bool:
         """Tell whether a call returned something else each time."""
         seen = [run.outputs[call] for run in self.runs if call in run.outputs]
-        return len(seen) > 2 and len(set(seen)) == len(seen)
+        return len(seen) >= FEWEST_THAT_VARY and len(set(seen)) == len(seen)
 
-    def parameter_varies(self, task: str, name: str) -> bool:
-        """Tell whether a parameter was another one each time."""
+    def parameter_varies(self, task: str, name: str, fewest: int = FEWEST_THAT_VARY) -> bool:
+        """Tell whether a parameter was another one each time, of so many executions at least."""
         seen = [run.params[task, name] for run in self.runs if (task, name) in run.params]
-        return len(seen) > 2 and len(set(seen)) == len(seen)
+        return len(seen) >= fewest and len(set(seen)) == len(seen)
+
+    def calls_that_vary(self, task: str, argument: str, fewest: int = FEWEST_THAT_VARY) -> set[int]:
+        """Return which calls of a task, from 1 on, had an argument that no call had in any other run.
+
+        Calls side by side may come in another order each time: what another run has too does not vary.
+
+        Args:
+            task: The task's name.
+            argument: The argument's name.
+            fewest: Earlier executions that must all differ.
+        """
+        seen = [run.inputs[task, argument] for run in self.runs if (task, argument) in run.inputs]
+        runs_with = Counter(itertools.chain.from_iterable(map(set, seen)))
+        found = set()
+        for number, column in enumerate(itertools.zip_longest(*seen, fillvalue=""), 1):
+            given = [value for value in column if value]
+            if len(given) >= fewest and all(runs_with[value] == 1 for value in given):
+                found.add(number)
+        return found
 
 
 _NUMBER = re.compile(r"[0-9]+")
@@ -125,14 +159,15 @@ class PastRuns:
         """Return the last good execution before one, with no failed check; None if none is near."""
         return next(self._good_ones(view), None)
 
-    def before(self, view: ExecutionView, most: int = RUNS_LOOKED_AT) -> Earlier:
+    def before(self, view: ExecutionView, most: int = RUNS_LOOKED_AT, room: int | None = None) -> Earlier:
         """Return the good executions before one.
 
         Args:
             view: The execution.
             most: How many at most.
+            room: Bytes of their lines that are read at most.
         """
-        found, room = Earlier(), _MOST_BYTES
+        found, room = Earlier(), _MOST_BYTES if room is None else room
         found.views = list(itertools.islice(self._good_ones(view), most))
         for one in found.views:
             run = self._runs.get(one.id)
@@ -182,15 +217,16 @@ def last_good(store: Store, view: ExecutionView) -> ExecutionView | None:
     return PastRuns(store).last_good(view)
 
 
-def earlier_runs(store: Store, view: ExecutionView, most: int = RUNS_LOOKED_AT) -> Earlier:
+def earlier_runs(store: Store, view: ExecutionView, most: int = RUNS_LOOKED_AT, room: int | None = None) -> Earlier:
     """Read the good executions of the same name before one.
 
     Args:
         store: Where they are kept.
         view: The execution.
         most: How many at most.
+        room: Bytes of their lines that are read at most.
     """
-    return PastRuns(store).before(view, most)
+    return PastRuns(store).before(view, most, room)
 
 
 def _size_of(store: Store, path: str) -> int:
@@ -208,17 +244,19 @@ class _Kept(Struct, array_like=True):
     times: list[tuple[bool, str, int]]
     outputs: list[tuple[str, int, str]]
     params: list[tuple[str, str, str]]
+    inputs: list[tuple[str, str, list[str]]]
 
 
 def _kept(store: Store, execution_id: str) -> EarlierRun | None:
     try:
         kept = msgspec.json.decode(store.get(sums_path(execution_id)), type=_Kept)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return EarlierRun(
         {(task, name): total for task, name, total in kept.times},
         {(name, number): key for name, number, key in kept.outputs},
         {(task, name): value for task, name, value in kept.params},
+        {(task, name): values for task, name, values in kept.inputs},
     )
 
 
@@ -227,6 +265,7 @@ def _keep(store: Store, execution_id: str, run: EarlierRun) -> None:
         [(*key, total) for key, total in run.times.items()],
         [(*key, content) for key, content in run.outputs.items()],
         [(*key, value) for key, value in run.params.items()],
+        [(*key, values) for key, values in run.inputs.items()],
     )
     with contextlib.suppress(OSError):  # whoever may only read the store adds it up again
         store.put(sums_path(execution_id), msgspec.json.encode(kept))
@@ -241,6 +280,7 @@ def _read(store: Store, paths: Sequence[str]) -> EarlierRun:
     outputs: list[Output] = []
     params: list[tuple[str, Params]] = []
     output_writers: list[str] = []
+    decks = DeckAssembly()
     counted: dict[tuple[str, int], tuple[str, int]] = {}
     times = found.times
     for path, lines in read_segments(store, paths):
@@ -260,6 +300,14 @@ def _read(store: Store, paths: Sequence[str]) -> EarlierRun:
                 starts.append((record.start + epoch, ref, record.name))
             elif type(record) is TaskEnd:
                 durations[f"{writer}.{record.number}"] = record.duration
+            elif type(record) is DeckMade:
+                decks.take_deck(Writer(writer, epoch), record)
+            elif type(record) is DeckItems:
+                if decks.name_of(Writer(writer, epoch), record.deck) == INPUT:
+                    decks.take_items(Writer(writer, epoch), record)
+            elif type(record) is DeckBlob:
+                if decks.name_of(Writer(writer, epoch), record.deck) == INPUT:
+                    decks.take_blob(Writer(writer, epoch), record)
             elif type(record) is Output:
                 outputs.append(record)
                 output_writers.append(writer)
@@ -280,7 +328,18 @@ def _read(store: Store, paths: Sequence[str]) -> EarlierRun:
     for writer, record in params:
         ref = record.task if isinstance(record.task, str) else f"{writer}.{record.task}"
         found.params.update({(names.get(ref, ""), name): str(value) for name, value in record.values.items()})
+    _add_inputs(found, calls, decks)
     return found
+
+
+def _add_inputs(found: EarlierRun, calls: dict[str, tuple[str, int]], decks: DeckAssembly) -> None:
+    for ref, of_task in decks.by_task().items():
+        task, number = calls.get(ref, ("", 0))
+        for argument in arguments_in(of_task) if number else ():
+            values = found.inputs.setdefault((task, argument.name), [])
+            values += [""] * (number - len(values))
+            key = "\0".join(argument.key).encode("utf-8", "surrogatepass")
+            values[number - 1] = hashlib.sha256(key).hexdigest()[:32]
 
 
 def numbered(starts: Iterable[tuple[int, str, str]]) -> dict[str, tuple[str, int]]:

@@ -25,8 +25,8 @@ class Changes(Comparison, kw_only=True):
     Examples:
         >>> for change in load_execution("last").changes().found:
         ...     print(change.kind, change.what, change.before, change.after)
-        parameter rows 100000 900000
-        time merge 1.21 s 9.80 s
+        parameter rows 2 4
+        ...
     """
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ class Changes(Comparison, kw_only=True):
         return as_html(self)
 
     def to_markdown(self, most: int = 30) -> str:
-        """Return it as Markdown, such as for a pull request.
+        """Return the changes as Markdown, for example for a pull request.
 
         Args:
             most: How many changes are listed at most.

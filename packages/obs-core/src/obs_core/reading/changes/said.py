@@ -29,17 +29,19 @@ class _Lines(Struct):
     count: int = 0
 
 
-def changed_logs(before: Side, after: Side) -> Iterator[Change]:
-    """Go through the warnings and errors that are new, then those that are gone."""
+def changed_logs(before: Side, after: Side) -> Iterator[Change | None]:
+    """Go through the warnings and errors that are new, then those that are gone.
+
+    None stands for those that an execution that did not succeed may not have come to.
+    """
     was, now = _problems(before), _problems(after)
     new = [lines for key, lines in now.items() if key not in was]
     new.sort(key=lambda lines: -lines.first.severity)
     for lines in new[:_MOST]:
         yield _told(after, lines, is_new=True)
-    if after.view.status == "succeeded":
-        gone = [lines for key, lines in was.items() if key not in now]
-        for lines in gone[:_MOST]:
-            yield _told(before, lines, is_new=False)
+    gone = [lines for key, lines in was.items() if key not in now]
+    for lines in gone[:_MOST]:
+        yield _told(before, lines, is_new=False) if after.view.status == "succeeded" else None
 
 
 def _problems(side: Side) -> dict[tuple[str, str], _Lines]:

@@ -10,7 +10,10 @@ from msgspec import Struct
 from obs_core.assembly.assembly import Assembly
 from obs_core.model import SpanTable, TaskView
 from obs_core.reading.changes.earlier import numbered
+from obs_core.reading.endings import ended_by
 from obs_core.store.base import Store
+from obs_core.text.durations import format_took
+from obs_core.text.failures import is_end_of_process
 
 __all__ = ["Operation", "Side", "operations_of"]
 
@@ -22,11 +25,18 @@ class Operation(Struct):
         total: Nanoseconds that they took together.
         count: How many there are.
         task: The name of the task in which the first of them ran; empty outside any.
+        is_open: Whether one of them never ended: they took at least so long.
     """
 
     total: int = 0
     count: int = 0
     task: str = ""
+    is_open: bool = False
+
+    @property
+    def took(self) -> str:
+        """How long they took, in words for people."""
+        return format_took(self.total, "lost" if self.is_open else "")
 
 
 class Side:
@@ -46,6 +56,12 @@ class Side:
         self.view = assembly.view
         self.tasks = [task for task in assembly.tasks if task.id != assembly.root_id]
         self.operations = operations_of(assembly.table) if operations is None else operations
+
+    @functools.cached_property
+    def error(self) -> str:
+        """By what it failed: an exception, or what is known of its process in words; empty if it did not."""
+        error = self.view.error or ""
+        return ended_by(self.store, self.assembly)[0] if is_end_of_process(error) else error
 
     @functools.cached_property
     def names(self) -> dict[str, str]:
@@ -87,6 +103,7 @@ def operations_of(table: SpanTable) -> dict[tuple[bool, str], Operation]:
         group = counted.get(row)
         operation.total += durations[row] if group is None else group.total
         operation.count += 1 if group is None else group.count
+        operation.is_open |= row in table.open
     return found
 
 

@@ -11,12 +11,24 @@ import msgspec
 from obs_core.installed import normalized
 from obs_core.interruptions import let_pass
 from obs_core.reading.changes.change import Change, Kind
+from obs_core.reading.changes.commands import alike, command_of
 from obs_core.reading.changes.sides import Side
 from obs_core.store.content import blob_at
 from obs_core.store.paths import shared_path
 from obs_core.text.numbers import byte_size
 
-__all__ = ["changed_command", "changed_dependencies", "changed_engine", "changed_machine", "described", "workers_of"]
+__all__ = [
+    "NOT_IMPORTED",
+    "changed_command",
+    "changed_dependencies",
+    "changed_engine",
+    "changed_machine",
+    "described",
+    "modules_of",
+    "workers_of",
+]
+
+NOT_IMPORTED = "not imported"
 
 _DIGEST = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _MOST_DEPENDENCIES = 40
@@ -42,8 +54,9 @@ def described(side: Side) -> Mapping[str, Any]:
 def changed_command(before: Side, after: Side) -> Iterator[Change]:
     """Tell whether the command, its folder or the tags are others."""
     was, now = before.view, after.view
-    if was.command != now.command:
-        yield _plain("command", "command", was.command, now.command, 76)
+    told, later = alike(command_of(before.assembly), command_of(after.assembly))
+    if told != later:
+        yield _plain("command", "command", told, later, 76)
     folders = [one.assembly.surroundings.folder if one.assembly.surroundings else "" for one in (before, after)]
     if all(folders) and folders[0] != folders[1]:
         yield _plain("command", "working folder", folders[0], folders[1], 44)
@@ -96,14 +109,14 @@ def changed_dependencies(before: Side, after: Side, old: Mapping[str, Any], new:
     for name in sorted({**installed[0], **installed[1]}):
         versions = installed[0].get(name), installed[1].get(name)
         if versions[0] != versions[1]:
-            is_imported = bool(imported & _modules_of(name))
+            is_imported = bool(imported & modules_of(name))
             found.append(
                 Change(
                     kind="dependency",
                     what=name,
                     before=versions[0],
                     after=versions[1],
-                    note="" if is_imported else "not imported",
+                    note="" if is_imported else NOT_IMPORTED,
                     weight=_weight(name, versions[0], versions[1]) - (0 if is_imported else 30),
                 )
             )
@@ -121,8 +134,12 @@ def _weight(name: str, before: str | None, after: str | None) -> float:
     return (66, 60, 55, 52)[min(place, 3)] - own
 
 
-def _modules_of(name: str) -> set[str]:
-    """Return the modules that a distribution brings, as far as that can be told: by its name, or as installed here."""
+def modules_of(name: str) -> set[str]:
+    """Return the modules that a distribution brings, as far as that can be told: by its name, or as installed here.
+
+    Args:
+        name: Its normalised name.
+    """
     found = {name.replace("-", "_")}
     from importlib.metadata import PackageNotFoundError, distribution
 

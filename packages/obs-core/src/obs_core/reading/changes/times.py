@@ -28,6 +28,9 @@ _TWICE = 1.5
 
 _MOST = 40
 
+_WEIGHT_OF_OTHER = 0.6
+"""How much less telling it is that the other execution's time is the unusual one."""
+
 Operations = Mapping[tuple[bool, str], Operation]
 
 Of = Literal["execution", "task", "operation"]
@@ -66,7 +69,8 @@ class Times:
     def _of_execution(self, before: ExecutionView, after: ExecutionView) -> Iterator[Change]:
         if not self._complete:
             return  # how long it lasted until it failed tells nothing
-        change = self._change(after.name, "execution", before.duration, after.duration, self.earlier.durations())
+        was, now = (Operation(view.duration, 1, is_open=view.status == "lost") for view in (before, after))
+        change = self._change(after.name, "execution", was, now, self.earlier.durations())
         if change is not None:
             yield change
 
@@ -75,33 +79,35 @@ class Times:
         if before is None:
             return None if key[0] else self._new(key[1], after)
         seen = self.earlier.times(key, self.folds)
-        counts = "" if before.count == after.count else f"{_calls(before.count)}, then {_calls(after.count)}"
-        of = _OF[key[0]]
-        return self._change(key[1], of, before.total, after.total, seen, after.task, counts)
+        return self._change(key[1], _OF[key[0]], before, after, seen, after.task)
 
     def _new(self, name: str, after: Operation) -> Change | None:
         """Tell of an operation that was not there; a new task is told elsewhere."""
         if after.total < max(_LEAST, _LEAST_SHARE * self._whole):
             return None
-        took = format_duration(after.total)
         return Change(
             kind="time",
             what=name,
             of="operation",
-            after=took,
+            after=after.took,
             task=after.task,
             after_task=self._ids.get(after.task, ""),
             weight=45 + 40 * min(1, after.total / self._whole),
         )
 
     def _change(
-        self, name: str, of: Of, before: int, after: int, seen: list[int], task: str = "", counts: str = ""
+        self, name: str, of: Of, before: Operation, after: Operation, seen: list[int], task: str = ""
     ) -> Change | None:
+        of_other = False
         if (band := usual(seen)) is None:
-            sure, note, typical = _without_spread(before, after, len(seen))
+            sure, note, typical = _without_spread(before.total, after.total, len(seen))
         else:
-            sure, note, typical = _beside(band, after), _usually(band), band.median
-        difference = after - typical
+            sure, note, typical = _beside(band, after.total), _usually(band), band.median
+            # Two times differ, whichever of them is the unusual one.
+            if sure is None and (sure := _beside(band, before.total)) is not None:
+                of_other, typical = True, before.total
+                note = f"unusual before, {note}"
+        difference = after.total - typical
         if sure is None or abs(difference) < max(_LEAST, _LEAST_SHARE * self._whole):
             self.usual += 1
             return None
@@ -109,11 +115,13 @@ class Times:
             return None  # what did not come to its end is no quicker
         share = min(1.0, abs(difference) / self._whole)
         weight = (50 if self._complete else 40) + 45 * share - (20 if sure == "possible" else 0)
+        weight *= _WEIGHT_OF_OTHER if of_other else 1
+        counts = "" if before.count == after.count else f"{_calls(before.count)}, then {_calls(after.count)}"
         return Change(
             kind="time",
             what=name,
-            before=format_duration(before),
-            after=format_duration(after),
+            before=before.took,
+            after=after.took,
             sure=sure,
             note="; ".join(filter(None, (note, counts))),
             of=of,
@@ -167,4 +175,5 @@ def _folded(operations: Operations) -> dict[tuple[bool, str], Operation]:
         sums = found.setdefault((task, folded(name)), Operation(task=one.task))
         sums.total += one.total
         sums.count += one.count
+        sums.is_open |= one.is_open
     return found
