@@ -548,13 +548,65 @@ def test_a_column_that_its_library_cannot_read_does_not_cost_the_others() -> Non
 
 
 def test_the_same_small_containers_look_the_same_as_one_by_one() -> None:
-    values: list[Any] = [[1, "a"], [1, "a"], [1.0, "a"], (1, "a"), {"k": None}, [[1], 2], [10**5000], []]
+    values: list[Any] = [[1, "a"], [1, "a"], [1.5, "a"], (1, "a"), {"k": None}, [[1], 2], [10**5000], []]
     column = column_of(values)
     assert column.texts is not None
     found = {text: least for text, least, _ in column.texts.frequent.sorted_by_count()}
     assert found["[1, 'a']"] == 2
-    assert {"[1.0, 'a']", "(1, 'a')", "{'k': None}", "[[1], 2]", "[]"} <= set(found)
+    assert {"[1.5, 'a']", "(1, 'a')", "{'k': None}", "[[1], 2]", "[]"} <= set(found)
     assert column.types == {"list": 7, "mapping": 1}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda i: [1] * i,
+        lambda i: [1.5, float(i)],
+        lambda i: [None, i],
+        lambda i: ["a", None] * i,
+        lambda i: [[i], None, [None, 3]],
+        lambda i: {"a": i, "b": [1, 2]},
+        lambda i: [{"a": i, "b": None}],
+        lambda i: [datetime.datetime(2024, 1, 1 + i)],
+        lambda i: [datetime.timedelta(seconds=i), None],
+        lambda i: [datetime.date(2024, 1, 1 + i)],
+        lambda i: [i] * 1_000,
+    ],
+)
+def test_a_list_is_one_value_in_each_library(make: Any) -> None:
+    pa, pl = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
+    values = [make(i) for i in range(5)] * 4
+    table = pa.table({"it": values})
+    frames = [table, table.to_pandas(), {"it": values}, pl.from_arrow(table)]
+    found = merge(map(profile, frames))["it"]
+    assert found.distinct_count.estimate == 5
+    assert found.distinct_count.least <= 5
+    assert len(found.texts.frequent) == 5  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_a_list_of_moments_is_one_value_in_each_unit(unit: str, zone: str | None) -> None:
+    pa = pytest.importorskip("pyarrow")
+    moments = [[MOMENT + datetime.timedelta(days=i), None] for i in range(5)]
+    table = pa.table({"it": pa.array(moments, pa.list_(pa.timestamp(unit, zone)))})
+    assert merge([profile(table), profile(table.to_pandas())])["it"].distinct_count.estimate == 5
+
+
+def test_a_list_of_whole_floats_is_that_of_integers() -> None:
+    floats, integers = column_of([[1.0, math.nan], (2.0,)]), column_of([[1, None], (2,)])
+    assert floats.distinct == integers.distinct
+    assert column_of([np.array([1.0, math.nan])]).distinct == column_of([[1, None]]).distinct
+
+
+def test_rows_of_an_array_are_lists() -> None:
+    array = np.arange(24).reshape(2, 3, 4)
+    assert profile({"it": array})["it"].distinct == column_of(array.tolist()).distinct
+
+
+def test_nanoseconds_in_lists_are_told_apart() -> None:
+    moments = np.array(["2024-01-01T00:00:00.000000001", "2024-01-01T00:00:00.000000002", "NaT"], "M8[ns]")
+    assert column_of([moments[:1], moments[1:2], moments[:0], moments[2:]]).distinct_count.estimate == 4
 
 
 def test_what_a_masked_array_masks_is_missing() -> None:
@@ -568,7 +620,10 @@ def test_what_a_masked_array_masks_is_missing() -> None:
 def test_values_that_python_cannot_hold_are_objects() -> None:
     pa = pytest.importorskip("pyarrow")
     far = pa.array([[2**62], [0], None], pa.list_(pa.timestamp("s")))
-    assert column_of(far).types == {"list": 1, "object": 1}
+    column = column_of(far)
+    assert column.types == {"list": 2}
+    assert column.texts is not None
+    assert column.texts.frequent.values[0].startswith("<a value of list<")
     dictionary = pa.DictionaryArray.from_arrays(pa.array([0, 1, 1, None]), pa.array([[1], [2, 3]]))
     column = profile(pa.table({"it": dictionary}))["it"]
     assert (column.types, column.missing) == ({"list": 3}, 1)
@@ -666,3 +721,101 @@ def test_a_column_named_by_half_a_pair_is_found_by_its_name() -> None:
     known = profile({"\ud800": [1]})
     assert "\ud800" in known
     assert known["\ud800"] is known["\\ud800"]
+
+
+NANOSECONDS = np.datetime64("2024-01-01T00:00:00.000000005")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [
+            [datetime.date(2024, 1, 1)],
+            [datetime.datetime(2024, 1, 1)],
+            [datetime.datetime(2024, 1, 1, 2, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))],
+            [np.datetime64("2024-01-01")],
+            [pd.Timestamp("2024-01-01")],
+            *(np.array(["2024-01-01"], f"M8[{unit}]") for unit in ("Y", "M", "D", "h", "s", "ms", "us")),
+            np.array(["2024-01-01"], "M8[ns]"),
+            np.array([datetime.date(2024, 1, 1)], object),
+        ],
+        [[NANOSECONDS], [pd.Timestamp(NANOSECONDS)], np.array([NANOSECONDS])],
+        [[pd.Timestamp(NANOSECONDS, tz="Europe/Berlin")], [pd.Timestamp(NANOSECONDS) - pd.Timedelta(hours=1)]],
+        [
+            [datetime.timedelta(days=1)],
+            [np.timedelta64(1, "D")],
+            [pd.Timedelta(days=1)],
+            *(np.array([np.timedelta64(1, "D")]).astype(f"m8[{unit}]") for unit in ("D", "h", "s", "ms", "us", "ns")),
+        ],
+        [[np.timedelta64(5, "ns")], [pd.Timedelta(5, "ns")], np.array([5], "m8[ns]")],
+        [[None], [pd.NaT], [np.datetime64("NaT", "s")], np.array(["NaT"], "M8[ns]"), np.array(["NaT"], "m8[s]")],
+        [[[datetime.date(2024, 1, 1)]], np.array([["2024-01-01"]], "M8[D]"), [np.array(["2024-01-01"], "M8[s]")]],
+        [np.array(["300000-01-01"], "M8[D]"), [np.datetime64("300000-01-01", "s")]],
+        [[(1, NANOSECONDS)], np.array([(1, NANOSECONDS)], [("a", int), ("b", "M8[ns]")])],
+    ],
+)
+def test_moments_within_others_are_alike_whatever_holds_them(cells: list[Any]) -> None:
+    for by_name in (False, True):
+        values = [{"a": cell} for cell in cells] if by_name else cells
+        column = profile({"it": values})["it"]
+        assert column.texts is not None
+        assert len(column.texts.frequent) == 1, column.texts.frequent.values
+
+
+def test_moments_within_lists_of_arrow_and_polars_are_those_of_python() -> None:
+    pa, pl = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
+    moment = pd.Timestamp(NANOSECONDS)
+    nanoseconds = pa.array([[moment]], pa.list_(pa.timestamp("ns")))
+    for column in (nanoseconds, pd.Series(nanoseconds.to_pandas())):
+        assert profile({"it": column})["it"].texts == profile({"it": [[moment]]})["it"].texts
+    days = [[datetime.date(2024, 1, 1)]]
+    for column in (pa.array(days), pl.Series(days)):
+        assert profile({"it": column})["it"].texts == profile({"it": [np.array(days[0], "M8[D]")]})["it"].texts
+
+
+@pytest.mark.parametrize("make", [pandas, arrow, polars, column_of])
+def test_elements_of_lists_are_profiled_as_a_column_of_them_is(make: Any) -> None:
+    elements = make([["a", "b"], ["c", None], [], None, ["a"]]).elements
+    assert (elements.types, elements.rows, elements.missing) == ({"text": 4}, 5, 1)
+    assert elements.frequent.sorted_by_count() == [("a", 2, 2), ("b", 1, 1), ("c", 1, 1)]
+    assert make([[], None]).elements.rows == 0
+    assert make([1, None]).elements is None
+
+
+@pytest.mark.parametrize("make", [pandas, arrow, polars, column_of])
+def test_elements_of_lists_within_lists_are_those_of_the_innermost(make: Any) -> None:
+    elements = make([[[1, 2], [3]], [[4], []], None]).elements
+    assert elements.numbers.frequent.values.tolist() == [1, 2, 3, 4]
+    assert elements.elements is None
+
+
+def test_elements_of_arrays_are_those_of_lists() -> None:
+    array = np.arange(600_000.0).reshape(3, 2, 100_000)
+    rows, cells = profile({"it": array})["it"].elements, column_of(list(array)).elements
+    for elements in (rows, cells):
+        assert elements is not None
+        assert elements.numbers is not None
+        assert (elements.rows, elements.numbers.least, elements.numbers.most) == (600_000, 0, 599_999)
+        assert abs(float(elements.numbers.quantiles.quantiles(0.5)) - 300_000) < 6_000
+
+
+def test_elements_of_lists_that_hold_themselves_and_of_what_raises() -> None:
+    class Items(list[int]):
+        def __iter__(self) -> Any:
+            raise RuntimeError
+
+    itself: list[Any] = [1]
+    itself.append(itself)
+    elements = column_of([itself, Items([2, 3]), {4}, (5, np.array([6, 7]))]).elements
+    assert elements is not None
+    assert elements.numbers is not None
+    assert list(elements.numbers.frequent.values) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_elements_of_parts_are_those_of_the_whole_if_all_know_theirs() -> None:
+    one, other = profile({"it": [["a"], ["b", "c"]]}), profile({"it": [["a", None]]})
+    assert merge([one, other])["it"].elements == profile({"it": [["a"], ["b", "c"], ["a", None]]})["it"].elements
+    unknown = Profile({"it": replace(other["it"], elements=None)}, 1)
+    assert merge([one, unknown])["it"].elements is None
+    assert Profile.from_bytes(one.to_bytes()) == one
+    assert "Elements: Most frequent" in one._repr_html_()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+import threading
 import warnings
 from collections import UserList, deque
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,6 +98,16 @@ def test_warnings_point_to_the_task(store: RecordingStore) -> None:
     line = inspect.unwrap(clean).__code__.co_firstlineno
     places = {(each.category, each.filename, each.lineno) for each in caught}
     assert places == {(kind, __file__, line) for kind in (DriftWarning, ExpectationWarning)}
+
+
+def test_drift_that_warns_is_told_before_a_broken_rule_refuses_the_call(store: RecordingStore) -> None:
+    rules = [expect.rows(at_most=1)]
+    clean = make_clean(reference=BEFORE, on_drift="warn", expect=rules, on_failure="raise")
+    with pytest.warns(DriftWarning, match="delay"), pytest.raises(ExpectationError):
+        clean(AFTER)
+    clean = make_clean(reference=BEFORE, on_drift="raise", expect=rules, on_failure="raise")
+    with pytest.raises(ExpectationError):
+        clean(AFTER)
 
 
 def test_raise_refuses_the_call_and_the_refused_data_is_no_reference(store: RecordingStore) -> None:
@@ -292,6 +304,36 @@ def test_what_is_not_as_expected_can_be_refused(store: RecordingStore) -> None:
     assert [verdict.expectation.measure for verdict in caught.value.failed] == ["rows"]
 
 
+def test_a_few_values_that_may_not_be_are_refused_among_many_that_may(store: RecordingStore) -> None:
+    words = [f"id{number}" for number in range(5_000)]
+
+    def returning_words(allowed: list[str]) -> pd.DataFrame:
+        @task(deck_fields=())
+        @profile_data(expect=[expect("it").among(*allowed)], on_failure="raise")
+        def load() -> pd.DataFrame:
+            return pd.DataFrame({"it": words * 2})
+
+        return load()
+
+    with pytest.raises(ExpectationError, match=r"id4950 \(2\), .* and 45 more"):
+        returning_words(words[:-50])
+    assert len(returning_words(words)) == 10_000
+
+
+def test_a_failure_within_the_error_of_an_estimate_says_so_and_comes_last(store: RecordingStore) -> None:
+    numbers = pd.DataFrame({"it": np.random.default_rng(5).normal(size=100_000)})
+    known = profile(numbers)["it"].numbers
+    assert known is not None
+    close = expect("it").quantile(0.5, at_most=float(known.quantiles.quantiles(0.5)) - 1e-6)
+    clean = make_clean(expect=[close, expect("it").between(-1, 1)], on_failure="raise")
+    with pytest.raises(
+        ExpectationError, match=r"it: values ≥ -1 .*; it: 50 % quantile .* \(within the estimate's error\)"
+    ):
+        clean(numbers)
+    (deck,) = (deck for name, deck in decks(store).items() if name.startswith("Data Profile"))
+    assert "within the estimate&#x27;s error" in deck or "within the estimate's error" in deck
+
+
 def test_expectations_of_another_argument_are_not_checked(store: RecordingStore) -> None:
     @task(deck_fields=())
     @profile_data(expect={"weather": [expect.rows(at_most=10)]}, on_failure="raise")
@@ -384,7 +426,7 @@ def test_what_changed_since_the_last_good_run_names_the_columns(store: Recording
     changes = load_execution("last", store=store).changes()
     told = {one.what: (one.before, one.after) for one in changes.found if one.kind == "data"}
     assert set(told) == {"clean: Data Profile: flights", "clean's flights: column delay"}
-    assert all(text and text.endswith("%") for text in told["clean's flights: column delay"])
+    assert all(text and text.endswith("% of rows") for text in told["clean's flights: column delay"])
 
 
 def test_why_drift_ended_an_execution_is_told_by_what_moved(store: RecordingStore) -> None:
@@ -395,7 +437,8 @@ def test_why_drift_ended_an_execution_is_told_by_what_moved(store: RecordingStor
         clean(AFTER)
     found = load_execution("last", store=store).why()
     assert "DriftError: argument flights of clean drifted" in found.paragraph
-    assert re.search(r"clean's flights: column delay was .+: [\d.]+ %, now .+: [\d.]+ %", found.differences[0])
+    share = r"in [\d.]+ % of rows"
+    assert re.search(f"clean's flights: column delay was .+ {share}, now .+ {share}", found.differences[0])
 
 
 def test_how_far_data_drifted_is_kept_in_numbers(store: RecordingStore) -> None:
@@ -459,6 +502,20 @@ def test_a_missing_reference_is_told_where_nothing_is_refused(store: RecordingSt
     assert load_execution("last", store=store).artifact("clean", "data profile: flights").rows == 200
 
 
+@pytest.mark.parametrize("on_drift", ["warn", "raise"])
+def test_that_rows_are_too_few_to_compare_is_told_once(store: RecordingStore, on_drift: str) -> None:
+    clean = make_clean(on_drift=on_drift)
+    clean(BEFORE.head(2))
+    with pytest.warns(
+        UncheckedWarning, match=r"flights of clean was not compared with .*: too few rows to tell, 2 and 3"
+    ):
+        assert clean(BEFORE.tail(3)) == 3  # so few rows are no drift, and refuse nothing
+    (found,) = load_execution("last", store=store).tasks
+    assert [(verdict.outcome, verdict.found) for verdict in found.verdicts] == [
+        ("warned", "Drift: Not compared: too few rows to tell")
+    ]
+
+
 @pytest.mark.parametrize("reference", [123, {"flights": 123}, object()])
 def test_what_is_no_reference_is_refused_when_decorating(reference: Any) -> None:
     with pytest.raises(TypeError, match="a reference is a profile, a frame, the path"):
@@ -483,9 +540,10 @@ def test_an_unreadable_last_profile_does_not_stay_the_last(store: RecordingStore
     clean = make_clean(on_drift="warn", expect=[expect("delay").between(0, 199)], on_failure="raise")
     clean(BEFORE)
     broken(store)
-    with pytest.raises(ExpectationError):
+    unread = "the profile of the last good call cannot be read"
+    with pytest.warns(UncheckedWarning, match=unread), pytest.raises(ExpectationError):
         clean(AFTER)
-    with pytest.warns(UncheckedWarning, match="the profile of the last good call cannot be read"):
+    with pytest.warns(UncheckedWarning, match=unread):
         clean(BEFORE)
     assert clean(BEFORE) == 200
     assert "No drift" in decks(store)["Data Profile: flights"]
@@ -494,7 +552,7 @@ def test_an_unreadable_last_profile_does_not_stay_the_last(store: RecordingStore
 def test_an_unreadable_last_profile_refuses_the_call_and_says_how_to_begin_anew(store: RecordingStore) -> None:
     make_clean(on_drift="raise")(BEFORE)
     broken(store)
-    with pytest.raises(UncheckedError, match="or call it once without on_drift='raise' to begin anew"):
+    with pytest.raises(UncheckedError, match="or call it once without on_drift='raise' to start over"):
         make_clean(on_drift="raise")(BEFORE)
     with pytest.warns(UncheckedWarning):
         make_clean()(BEFORE)
@@ -509,7 +567,7 @@ def test_a_profile_that_no_file_takes_is_not_lost_until_the_next_call(monkeypatc
     def load(frame: pd.DataFrame) -> None: ...
 
     monkeypatch.setattr("obs_profiles.files.bounds.MOST_COLUMNS", 1)
-    with pytest.raises(UncheckedError, match=r"frame of load was not checked: .*has 2 columns, and a file takes 1"):
+    with pytest.raises(UncheckedError, match=r"load was not checked: .*has 2 columns, and a file holds at most 1"):
         load(pd.DataFrame({"a": [1], "b": [2]}))
 
 
@@ -535,6 +593,87 @@ def test_behind_an_unreadable_last_profile_is_the_one_before(store: RecordingSto
         night(clean, BEFORE)
     assert any(re.search(says, note) for note in notes(store))
     night(clean, BEFORE)  # nothing is wrong any more
+
+
+def test_behind_an_unreadable_last_profile_no_call_counts_that_was_not_as_expected(store: RecordingStore) -> None:
+    clean = make_clean(on_drift="warn", expect=[expect("delay").between(0, 250)])
+    with execution("nightly") as first:
+        clean(BEFORE)
+    with execution("nightly"), pytest.warns((ExpectationWarning, DriftWarning)):
+        clean(AFTER)
+    with execution("nightly"):
+        clean(BEFORE)
+    broken(store)
+    with execution("nightly"), pytest.warns(UncheckedWarning, match=f"is compared with execution {first.id}"):
+        clean(BEFORE)
+
+
+@pytest.mark.parametrize("refuses", ["drift", "expectation", "task"])
+def test_of_several_calls_in_one_execution_the_last_good_one_counts(store: RecordingStore, refuses: str) -> None:
+    @task(deck_fields=())
+    @profile_data(
+        outputs=False,
+        on_drift="raise" if refuses == "drift" else None,
+        expect=[expect("delay").between(0, 250)] if refuses == "expectation" else [],
+        on_failure="raise",
+    )
+    def clean(flights: pd.DataFrame) -> None:
+        if flights is AFTER and refuses == "task":
+            raise RuntimeError("no")
+
+    @task(deck_fields=())
+    def around(*frames: pd.DataFrame) -> None:
+        for frame in frames:
+            with suppress(RuntimeError, DriftError, ExpectationError):
+                clean(frame)
+
+    with execution("nightly") as pinned:
+        around(BEFORE, AFTER, AFTER)
+
+    pinning = make_clean(reference=pinned.id, on_drift="raise")
+    pinning(BEFORE)
+    with pytest.raises(DriftError, match=f"from execution {pinned.id}"):
+        pinning(AFTER)
+
+
+def test_what_its_execution_did_later_does_not_matter(store: RecordingStore) -> None:
+    clean = make_clean(on_drift="raise")
+    with suppress(RuntimeError), execution("nightly") as failed:
+        clean(BEFORE)
+        raise RuntimeError("after the call")
+    with execution("nightly"):
+        clean(BEFORE)
+    broken(store)
+    told = f"compared with execution {failed.id}"
+    with execution("nightly"), pytest.warns(UncheckedWarning, match=told), pytest.raises(DriftError):
+        clean(AFTER)
+
+
+def test_of_concurrent_executions_the_call_that_ended_last_counts(store: RecordingStore) -> None:
+    clean = make_clean(on_drift="warn")
+    begun, go, done = threading.Event(), threading.Event(), []
+
+    def earlier() -> None:
+        with execution("nightly") as one:
+            begun.set()
+            go.wait(60)
+            clean(AFTER)
+            done.append(one.id)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        thread = threading.Thread(target=earlier)
+        thread.start()
+        assert begun.wait(60)
+        with execution("nightly"):
+            clean(BEFORE)
+        go.set()
+        thread.join(60)
+        with execution("nightly"):
+            clean(AFTER)
+    broken(store)
+    with execution("nightly"), pytest.warns(UncheckedWarning, match=f"is compared with execution {done[0]}"):
+        clean(AFTER)
 
 
 def test_a_store_that_cannot_be_read_is_no_first_call(store: RecordingStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -690,9 +829,9 @@ def test_a_frame_that_was_promised_and_did_not_come_is_not_checked(store: Record
     def clean(flights: pd.DataFrame) -> pd.DataFrame:
         return None  # type: ignore[return-value]
 
-    with pytest.raises(UncheckedError, match="the result of clean was not checked: it is no frame but None"):
+    with pytest.raises(UncheckedError, match="the result of clean was not checked: it is not a frame but None"):
         clean(BEFORE)
-    with pytest.raises(UncheckedError, match="argument flights of clean was not checked: it is no frame but list"):
+    with pytest.raises(UncheckedError, match="argument flights of clean was not checked: it is not a frame but list"):
         clean([1])  # type: ignore[arg-type]
 
 
@@ -794,9 +933,9 @@ def test_what_a_hint_promises_within_others_and_did_not_come_is_not_checked(stor
     def join(flights: pd.DataFrame, parts: Iterator[pd.DataFrame] | None = None, *more: pd.DataFrame) -> None: ...
 
     guarded(join)(BEFORE)
-    with pytest.raises(UncheckedError, match="argument parts of join was not checked: it is no frame but generator"):
+    with pytest.raises(UncheckedError, match="argument parts of join was not checked: it is not a frame but generator"):
         guarded(join)(BEFORE, (frame for frame in [BEFORE]))
-    with pytest.raises(UncheckedError, match=r"argument more\[1\] of join was not checked: it is no frame but int"):
+    with pytest.raises(UncheckedError, match=r"argument more\[1\] of join was not checked: it is not a frame but int"):
         guarded(join)(BEFORE, None, BEFORE, 5)
 
 
@@ -812,7 +951,7 @@ def test_an_annotation_within_another_is_about_the_frames_that_are_there(store: 
     assert set(decks(store)) == {f"Data Profile: {name}" for name in ("flights[0]", "flights[1]", "weather")}
     with pytest.raises(DriftError, match=r"argument flights\[1\] of split"):
         split([BEFORE, AFTER], AFTER)
-    with pytest.raises(UncheckedError, match="argument flights of split was not checked: it is no frame but list"):
+    with pytest.raises(UncheckedError, match="argument flights of split was not checked: it is not a frame but list"):
         split([], BEFORE)
 
 
@@ -888,7 +1027,7 @@ def test_drift_in_a_segment_is_a_drift(store: RecordingStore) -> None:
     clean(segmented(1))
     clean(segmented(2))
     with pytest.raises(DriftError, match=r"delay \(0\.\d\d\) where carrier is DL$") as caught:
-        clean(segmented(3, shift=50))
+        clean(segmented(3, shift=10))
     assert caught.value.columns == []
     assert {value: [one.name for one in found] for value, found in caught.value.segments.items()} == {"DL": ["delay"]}
     assert "delay drifted where carrier is DL" in decks(store)["Data Profile: flights"]
@@ -919,6 +1058,15 @@ def test_segments_of_which_none_stayed_are_not_compared(store: RecordingStore) -
         clean(night(2))
     with pytest.warns(UncheckedWarning, match=says):
         warning(night(2))
+
+
+def test_of_an_empty_frame_no_more_is_said_than_that(store: RecordingStore) -> None:
+    clean = make_clean(by="origin", on_drift="warn")
+    clean(BEFORE)
+    with pytest.warns() as caught:
+        clean(BEFORE.iloc[:0])
+    assert [each.category for each in caught] == [DriftWarning]
+    assert "No segment by" not in decks(store)["Data Profile: flights"]
 
 
 def test_segments_of_an_arrow_table(store: RecordingStore) -> None:
@@ -970,7 +1118,7 @@ def test_an_empty_list_is_no_frame_where_one_was_promised(store: RecordingStore)
     def several(flights: list[pd.DataFrame], weather: pd.DataFrame) -> int:
         return 1
 
-    with pytest.raises(UncheckedError, match="argument flights of one was not checked: it is no frame but list"):
+    with pytest.raises(UncheckedError, match="argument flights of one was not checked: it is not a frame but list"):
         one([])  # type: ignore[arg-type]
     assert several([], BEFORE) == 1
 
@@ -1019,7 +1167,7 @@ def test_frames_of_the_last_call_that_are_not_there_are_told(store: RecordingSto
         join(BEFORE, [BEFORE, None])  # no weather is fine
     with pytest.warns(UncheckedWarning) as caught:
         join(BEFORE, [None, BEFORE])
-    moved = "join lacks frames of its last good call: more[0]; these are compared with none: more[1]"
+    moved = "join lacks frames of its last good call: more[0]; these were not compared: more[1]"
     assert [str(each.message) for each in caught] == [moved]
     assert moved in notes(store)
     with warnings.catch_warnings():
@@ -1046,9 +1194,9 @@ def make_guarded() -> tuple[Any, list[object]]:
 @pytest.mark.parametrize(
     ("before", "after", "gone"),
     [
-        ({"flights": BEFORE}, {"weather": AFTER}, "flights; these are compared with none: weather"),
-        ({"more": [BEFORE, 0]}, {"more": [0, AFTER]}, "more[0]; these are compared with none: more[1]"),
-        ({"more": {"a": BEFORE}}, {"more": {"b": AFTER}}, "more[a]; these are compared with none: more[b]"),
+        ({"flights": BEFORE}, {"weather": AFTER}, "flights; these were not compared: weather"),
+        ({"more": [BEFORE, 0]}, {"more": [0, AFTER]}, "more[0]; these were not compared: more[1]"),
+        ({"more": {"a": BEFORE}}, {"more": {"b": AFTER}}, "more[a]; these were not compared: more[b]"),
         ({"more": [BEFORE, BEFORE]}, {"more": [BEFORE]}, "more[1]"),
     ],
 )
@@ -1072,14 +1220,14 @@ def test_a_guarded_task_returns_no_frame_that_moved(store: RecordingStore) -> No
         return {name: BEFORE}
 
     split("train")
-    with pytest.raises(DriftError, match=r"lacks .*: return train; these are compared with none: return test; pin"):
+    with pytest.raises(DriftError, match=r"lacks .*: return train; these were not compared: return test; pin"):
         split("test")
 
 
 def test_a_frame_that_a_guarded_task_never_had_is_told(store: RecordingStore) -> None:
     join, _ = make_guarded()
     join(flights=BEFORE)
-    with pytest.warns(UncheckedWarning, match="no good call had with rows, so they are compared with none: weather"):
+    with pytest.warns(UncheckedWarning, match="no good call had with rows, so they were not compared: weather"):
         join(flights=BEFORE, weather=AFTER)
     with pytest.raises(DriftError, match="argument weather of join drifted"):
         join(flights=BEFORE, weather=BEFORE)
@@ -1116,3 +1264,20 @@ def test_files_of_profiles_and_data_are_references(store: RecordingStore, tmp_pa
         clean(BEFORE)
         with pytest.raises(DriftError, match=f"the file {name}: delay"):
             clean(AFTER)
+
+
+def test_a_frame_beside_values_whose_classes_cannot_be_hashed_is_profiled(store: RecordingStore) -> None:
+    class Unhashable(type):
+        def __eq__(cls, other: object) -> bool:
+            return cls is other
+
+    odd, odd_dict = Unhashable("Odd", (), {}), Unhashable("Odd", (dict,), {})
+
+    @task(deck_fields=())
+    @profile_data()
+    def clean(model: object, parts: Any) -> None:
+        """Take what is given."""
+
+    clean(odd(), [odd(), odd_dict(flights=BEFORE)])
+    assert set(decks(store)) == {"Data Profile: parts[1][flights]"}
+    assert notes(store) == []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import decimal
 import fractions
 import html
 import math
+import pickle
+import re
 import warnings
 from typing import Any
 
@@ -261,7 +264,7 @@ def test_what_profiles_do_not_tell_apart_is_not_certain(values: Any, allowed: An
 @pytest.mark.parametrize("limits", [{"at_least": 0.9}, {"at_least": 0, "at_most": 0.99}])
 def test_a_count_is_no_share(limits: dict[str, float]) -> None:
     for make in (expect("it").distinct, expect.rows):
-        with pytest.raises(ValueError, match=r"is how many, and no share: .* by unique\(\)"):
+        with pytest.raises(ValueError, match=r"is a number of values, not a share: .* use unique\(\)"):
             make(**limits)
     assert check({"it": [1, 2]}, expect("it").distinct(at_least=2.0)).passed
     assert check({"it": [1, 2]}, expect("it").distinct(at_most=1.1 * 2)).passed
@@ -410,8 +413,12 @@ def test_no_rule_holds_of_values_that_never_came_unless_somebody_said_so() -> No
 
 
 def test_more_values_than_are_counted_are_no_proof() -> None:
-    (verdict,) = check({"it": [f"w{k:04}" for k in range(5_000)]}, [expect("it").among("w0001")])
+    data = {"it": [f"w{k:04}" for k in range(5_000)]}
+    (verdict,) = check(profile(data), [expect("it").among("w0001")])
     assert (verdict.passed, verdict.certain) == (False, False)
+    (verdict,) = check(data, [expect("it").among("w0001")])
+    assert (verdict.passed, verdict.certain) == (False, True)
+    assert verdict.found == "4,999 other values, of which no more is known"
 
 
 @pytest.mark.parametrize(
@@ -558,3 +565,165 @@ def test_a_limit_is_what_a_column_of_few_bits_has_of_it(kind: str) -> None:
         assert check(column, [*rules, expect("c").among(limit)]).passed
         above = {"c": np.nextafter(np.array([limit], kind), np.array([1], kind))}
         assert not check(above, expect("c").between(None, limit)).passed
+
+
+@pytest.mark.parametrize("limits", [{"at_most": 1}, {"at_least": 0.1}, {"at_least": 0}])
+def test_the_deviation_of_a_single_value_is_not_known(limits: dict[str, float]) -> None:
+    (verdict,) = check({"it": [5.0]}, expect("it").deviation(**limits))
+    assert not verdict.passed
+    assert verdict.found == "NA"
+
+
+def test_a_number_that_is_a_lower_bound_is_no_estimate() -> None:
+    known = profile({"it": [[number % 4] for number in range(40)]})
+    distinct, share = check(known, [expect("it").distinct(at_least=10), expect("it").unique()])
+    assert (distinct.found, distinct.certain, share.found) == ("at least 4", False, "at least 10.0 %")
+    (about,) = check({"it": [*range(40_000), 0]}, expect("it").distinct(at_most=10))
+    assert about.found.startswith("about ")
+
+
+WORDS = [f"id{k}" for k in range(5_000)]
+KINDS: dict[str, list[Any]] = {
+    "texts": WORDS,
+    "integers": [k * 7_919 for k in range(5_000)],
+    "numbers": [k / 7 for k in range(5_000)],
+    "times": [datetime.datetime(2013, 1, 1) + datetime.timedelta(hours=k) for k in range(5_000)],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_all_values_of_data_are_compared_with_those_that_may_be(kind: str, repeats: int) -> None:
+    values = KINDS[kind]
+    frame = pd.DataFrame({"it": values * repeats})
+    for rows in (len(frame), 1_700):
+        batches = (frame.iloc[start : start + rows] for start in range(0, len(frame), rows))
+        data: Any = frame if rows == len(frame) else list(batches)
+        (fine,) = check(data, [expect("it").among(*values)])
+        assert (fine.passed, fine.certain, fine.found) == (True, True, "no other")
+        for allowed in (values[50:], values[:-1]):
+            (verdict,) = check(data, [expect("it").among(*allowed)])
+            assert (verdict.passed, verdict.certain) == (False, True)
+
+
+def test_the_others_are_named_where_they_are_counted() -> None:
+    data = {"it": WORDS * 3}
+    (verdict,) = check(data, [expect("it").among(*WORDS[2:])])
+    assert verdict.found == "id0 (3), id1 (3)"
+    (verdict,) = check([data, data], [expect("it").among(*WORDS[2:])])
+    assert verdict.found == "at least id0 (3), id1 (3)"
+
+
+def test_of_a_profile_alone_it_is_said_that_nobody_knows() -> None:
+    checked = check(profile({"it": WORDS}), [expect("it").among(*WORDS[:-50]), expect.rows(at_least=1)])
+    (verdict,) = checked.uncertain
+    assert (checked.passed, verdict.passed, verdict.doubt) == (True, True, "as far as the profile tells")
+    assert repr(checked) == "<Checked: 0 of 2 failed, 1 not certain>"
+    page = checked._repr_html_()
+    assert "All passed, 1 not certain" in page
+    assert "as far as the profile tells" in page
+
+
+def close_to_its_limit() -> tuple[Any, Expectation]:
+    """Return data, and what is expected of it that fails within the error of the estimate."""
+    numbers = np.random.default_rng(5).normal(size=100_000)
+    known = profile({"it": numbers})["it"].numbers
+    assert known is not None
+    return {"it": numbers}, expect("it").quantile(0.5, at_most=float(known.quantiles.quantiles(0.5)) - 1e-6)
+
+
+def test_failures_that_are_certain_come_first_and_the_others_say_that_they_are_not() -> None:
+    data, close = close_to_its_limit()
+    checked = check(data, [close, expect("it").between(-1, 1), expect.rows(at_least=1)])
+    certain, uncertain = checked.failed
+    assert (certain.expectation.measure, uncertain.expectation.measure) == ("range", "quantile")
+    assert str(uncertain).endswith("(within the estimate's error)")
+    assert "error" not in str(certain)
+    page = html.unescape(checked._repr_html_())
+    assert "2 of 3 failed, 1 not certain: it: values ≥ -1 and ≤ 1" in page
+    assert "(within the estimate's error)" in page  # what commands and the list of checks say
+    assert "<small>within the estimate's error</small>" in page
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        expect("it").present(),
+        expect("it").quantile(0.5, at_most=3),
+        expect("it").between(datetime.date(2013, 1, 1), None),
+        expect("it").among(1, "a", None, float("nan"), decimal.Decimal("NaN"), pd.NA, pd.NaT),
+        expect.columns("a", "b"),
+    ],
+)
+def test_an_expectation_equals_its_copies(expected: Expectation) -> None:
+    for other in (copy.deepcopy(expected), pickle.loads(pickle.dumps(expected))):
+        assert other == expected
+        assert hash(other) == hash(expected)
+
+
+def test_expectations_of_other_things_differ() -> None:
+    assert expect("a").among(1) != expect("a").among(True)
+    assert expect("a").quantile(0.5, at_most=3) != expect("a").quantile(0.9, at_most=3)
+    assert expect("a").present() != expect("b").present()
+    assert expect("a").between(1, 2) == expect("a").between(1.0, 2.0)
+    with pytest.raises(ValueError, match="a quantile is of a share"):
+        Expectation("a", "quantile", at_most=3.0)
+
+
+_NUMBERS = (range(200_000), 10_002_973)
+_TEXTS = ([f"SKU-{number:06d}" for number in range(100_000)], "SKV-000839")
+
+
+@pytest.mark.parametrize(
+    ("container", "allowed", "other"),
+    [
+        pytest.param(dict, *_NUMBERS, id="dict of numbers"),
+        pytest.param(pd.DataFrame, *_TEXTS, id="frame of texts"),
+        pytest.param(dict, *_TEXTS, id="dict of texts", marks=pytest.mark.nightly),
+        pytest.param(pd.DataFrame, *_NUMBERS, id="frame of numbers", marks=pytest.mark.nightly),
+    ],
+)
+def test_a_value_of_which_the_short_hash_is_allowed_is_another(container: Any, allowed: Any, other: Any) -> None:
+    """A profile counts distinct values by 32 bits of their hashes, which are not enough to tell values apart."""
+    expected = expect("key").among(*allowed)
+
+    (passed,) = check(container({"key": list(allowed)}), expected).verdicts
+    (failed,) = check(container({"key": [*allowed, other]}), expected).verdicts
+
+    assert (passed.passed, passed.certain) == (True, True)
+    assert (failed.passed, failed.certain) == (False, True)
+    assert failed.found == "1 other value, of which no more is known"
+
+
+def test_a_number_beside_its_limit_keeps_all_digits_before_the_point() -> None:
+    limits = [expect("it").between(0, 123_456_789), expect("it").mean(at_most=123_456_789)]
+    found = check({"it": [123_456_789.4]}, limits)
+    assert [verdict.found for verdict in found] == ["123,456,789.4 to 123,456,789.4", "123,456,789.4"]
+    days = {"it": [20240115, 20240115, 20240115, 20240116] * 20}
+    (verdict,) = check(days, expect("it").mean(at_most=20240115))
+    assert verdict.found == "20240115.2"
+
+
+def test_a_mean_of_integers_that_are_no_floats_is_uncertain_within_its_rounding() -> None:
+    large = 2**53 + 1
+    (same,) = check({"it": [large] * 9}, expect("it").mean(at_least=large, at_most=large))
+    assert (same.passed, same.certain) == (True, True)
+    values = {"it": [large, large + 2, large + 6]}  # whose mean, large + 8 / 3, no float is
+    near, far = check(values, [expect("it").mean(at_most=large + 2), expect("it").mean(at_most=large + 2_000)])
+    assert (near.certain, far.certain) == (False, True)
+    assert near.found.startswith("about ")
+
+
+def test_others_that_merged_parts_did_not_all_count_are_so_many_at_least(random: np.random.Generator) -> None:
+    values = random.zipf(1.2, 9_000) % 400
+    known = merge([profile({"it": values[part::9]}) for part in range(9)])
+    (verdict,) = check(known, expect("it").among("none"))
+    assert verdict.found.startswith("9,000 integer")
+    frequent = [value for value, _, _ in known["it"].frequent.sorted_by_count()]  # type: ignore[union-attr]
+    (verdict,) = check(known, expect("it").among(*frequent[:-5]))
+    stated = re.findall(r"(\d+) \((at least )?([\d,]+)\)", verdict.found)
+    assert len(stated) == 5
+    for value, mark, count in stated:
+        true, said = int((values == int(value)).sum()), int(count.replace(",", ""))
+        assert true >= said if mark else true == said
+    assert any(mark for _, mark, _ in stated)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from obs_profiles.columns.texts import PackedTexts
 from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
-from obs_profiles.sketches.counting import counted_hashes
+from obs_profiles.sketches.counting import counted_hashes, counted_numbers
 from obs_profiles.sketches.hashing import (
     coupons_of,
     coupons_of_huge_integers,
@@ -201,6 +201,13 @@ def test_moments_of_extreme_numbers_raise_nothing(values: list[float]) -> None:
     assert not math.isnan(found.deviation)
 
 
+def test_a_single_number_has_no_deviation() -> None:
+    one = Moments.of(np.array([5.0]))
+    assert math.isnan(one.deviation)
+    assert math.isnan(Moments().deviation)
+    assert Moments.merged([one, one]).deviation == 0
+
+
 @pytest.mark.parametrize("value", [0.1, 3.3, 1e9 + 0.1])
 def test_a_constant_has_no_skewness_however_it_is_merged(value: float) -> None:
     merged = Moments.merged([Moments.of(np.full(size, value)) for size in (3, 7, 1000)])
@@ -250,7 +257,7 @@ def worst_rank_error(sketch: QuantileSketch, values: Any, at: Any) -> float:
 
 
 def sketch_of(values: Any) -> QuantileSketch:
-    return QuantileSketch.of(np.sort(values))
+    return QuantileSketch.of(*counted_numbers(np.asarray(values, float)))
 
 
 def test_few_numbers_are_all_kept(random: np.random.Generator) -> None:
@@ -275,10 +282,12 @@ def test_a_rank_of_one_batch_is_never_further_off_than_stated(random: np.random.
         assert (sketch.quantiles(0.0) >= values.min(), sketch.quantiles(1.0) <= values.max()) == (True, True)
 
 
-def test_counted_numbers_have_the_sketch_of_as_many(random: np.random.Generator) -> None:
+def test_numbers_that_are_counted_once_have_the_sketch_of_those_that_are_not_counted(
+    random: np.random.Generator,
+) -> None:
     for size in (900, 30_000):
-        values = np.sort(data_set(random, size))
-        assert QuantileSketch.of(*np.unique(values, return_counts=True)) == QuantileSketch.of(values)
+        values = np.unique(data_set(random, size))
+        assert QuantileSketch.of(values, np.ones(len(values), np.int64)) == QuantileSketch.of(values)
 
 
 @pytest.mark.slow
@@ -421,7 +430,8 @@ def test_a_pattern_tells_letters_digits_and_all_else(text: str, pattern: str) ->
 def test_of_two_texts_of_one_hash_each_order_of_the_parts_keeps_the_same() -> None:
     parts = [TextSample(np.array([7], np.uint32), [pattern_of(text)], [text]) for text in ("id-163243", "id-57516")]
     assert TextSample.merged(parts) == TextSample.merged(parts[::-1])
-    both = TextSample.of(np.array([7, 7, 9], np.uint32), ["id-57516", "id-163243", "x"].__getitem__)
+    texts = ["id-57516", "id-163243", "x"]
+    both = TextSample.of(np.array([7, 7, 9], np.uint32), np.array([1, 2, 1]), texts.__getitem__)
     assert (both.hashes.tolist(), both.texts) == ([7, 9], ["id-163243", "x"])
 
 
@@ -433,3 +443,81 @@ def test_a_sample_of_parts_is_the_sample_of_the_whole() -> None:
         return TextSample(np.sort(hashes)[:256], [pattern_of(text) for text in texts], texts[:12])
 
     assert TextSample.merged([sample(range(600, 900)), sample(range(600))]) == sample(range(900))
+
+
+@pytest.mark.parametrize("rows", [600, 1_000, 1_500, 2_000])
+def test_items_of_small_blocks_are_round_and_cost_no_error(rows: int) -> None:
+    values = np.sort(np.random.default_rng(rows).normal(size=rows))
+    sketch = QuantileSketch.of(values)
+    items = sketch.levels[-1]
+    assert np.median([len(repr(item)) for item in items.tolist()]) < 14
+    for probe in (values, items, np.nextafter(items, -np.inf)):
+        exact = np.searchsorted(values, probe, side="right")
+        told = sum((np.searchsorted(level, probe, side="right") << place) for place, level in enumerate(sketch.levels))
+        assert int(np.abs(exact - told).max()) <= sketch.certain
+
+
+@pytest.mark.parametrize("rows", [600, 1_500, 30_000, 200_000])
+def test_quantiles_of_discrete_data_are_values_of_it_or_of_their_kind(rows: int, random: np.random.Generator) -> None:
+    hour, shares = 3_600_000_000, np.linspace(0, 1, 201)
+    rare = np.concatenate([random.choice([1.0, 7.0, 30.0, 365.0], rows - 1), [34.18726312]])
+    values_alone = [
+        random.integers(18_000, 18_030, rows) * 24 * hour,  # days
+        random.choice([9.99, 19.99, 24.5, 0.1, 1999.0], rows),  # prices
+        random.integers(-50, 50, rows) * 1000.0,
+        rare,  # terms, and one that somebody filled in
+        random.choice(random.normal(size=min(300, rows // 20)), rows),  # any values, but few
+    ]
+    for values in values_alone:
+        found = sketch_of(values).quantiles(shares)
+        assert np.isin(found, values).all(), values[:5]
+
+    def decimals(places: int) -> Any:
+        return lambda found: np.round(found, places) == found
+
+    kinds: list[tuple[Any, Any]] = [
+        (random.permutation(rows) * hour + hour // 4, lambda found: found % hour == hour // 4),  # each at quarter past
+        (random.integers(0, 10**9, rows) * 1_000_000, lambda found: found % 1_000_000 == 0),  # whole seconds
+        (random.integers(-(10**8), 10**8, rows) * 1000, lambda found: found % 1000 == 0),
+        (np.round(random.lognormal(3, 1, rows), 2), decimals(2)),
+        (np.round(random.lognormal(8, 2, rows)) + 0.99, lambda found: np.round(found - 0.99, 9) % 1 == 0),
+        (np.round(random.normal(0, 1, rows), 4), decimals(4)),
+        (np.where(random.random(rows) < 0.05, 1 / 3, np.round(random.lognormal(3, 1, rows), 2)), None),  # filled in
+    ]
+    for values, of_its_kind in kinds:
+        found = sketch_of(values).quantiles(shares)
+        fits = decimals(2)(found) | (found == 1 / 3) if of_its_kind is None else of_its_kind(found)
+        assert fits.all(), found[~fits][:5]
+
+
+def test_a_sample_counts_its_texts_exactly_however_it_is_merged(random: np.random.Generator) -> None:
+    hashes = random.integers(0, 2**32, 2_000, np.uint32)
+
+    def sample(rows: Any) -> TextSample:
+        kept, counts = np.unique(hashes[rows], return_counts=True)
+        return TextSample.of(kept, counts, lambda place: f"t{kept[place]}")
+
+    rows = random.integers(0, 2_000, 9_000)
+    parts = [sample(part) for part in np.split(rows, [10, 200, 4_000])]
+    whole = sample(rows)
+    assert TextSample.merged(parts) == whole
+    assert TextSample.merged(parts[::-1]) == whole
+    assert TextSample.merged([TextSample.merged(parts[:2]), TextSample.merged(parts[2:])]) == whole
+
+
+def test_what_one_part_does_not_count_is_not_known_of_the_whole() -> None:
+    counted = TextSample(np.array([1, 7], np.uint32), ["a", "a"], ["x", "y"], np.array([2, 3]))
+    uncounted = TextSample(np.array([7], np.uint32), ["a"], ["y"])
+    assert TextSample.merged([counted, uncounted]).counts is None
+    assert counted.beside(uncounted) is None
+
+
+def test_two_samples_tell_of_the_texts_that_both_would_have() -> None:
+    def sample(hashes: range) -> TextSample:
+        kept = np.array(hashes, np.uint32)
+        return TextSample.of(kept, np.full(len(kept), 3), str)
+
+    known, mine, yours = sample(range(0, 800, 2)).beside(sample(range(100)))  # type: ignore[misc]
+    assert known.tolist() == sorted({*range(0, 511, 2), *range(100)})
+    assert mine.tolist() == [3 * (hashed % 2 == 0) for hashed in known]
+    assert yours.tolist() == [3 * (hashed < 100) for hashed in known]

@@ -17,6 +17,7 @@ from whylogs.core.constraints import ConstraintsBuilder, MetricConstraint, Metri
 from obs_core import Deck, execution, load_execution, task
 from obs_core.testing import HOSTILE_TEXTS
 from obs_whylogs import WhylogsSummaryDriftRenderer, profile
+from obs_whylogs.constraints_report import Verdict, constraints_html
 
 pytestmark = [pytest.mark.browser, pytest.mark.whylogs]
 
@@ -82,6 +83,19 @@ def test_hostile_names_and_values_are_text_in_every_tab(page: Any) -> None:
         assert frame.get_by_text(HOSTILE_TEXTS[0], exact=True).first.is_visible()
         background = frame.locator("html").evaluate("root => getComputedStyle(root).backgroundColor")
         assert background == ("rgb(255, 255, 255)" if page.scheme == "light" else "rgb(16, 19, 23)")
+
+
+def test_many_constraints_are_sorted_and_those_that_hold_can_be_hidden(browser: Any) -> None:
+    found = [Verdict(f"constraint {number:02}", "delay", passed=number != 3) for number in range(12)]
+    page = browser.new_page()
+    page.set_content(constraints_html(found))
+    names = page.locator("tbody tr:visible .name")
+    assert names.all_inner_texts()[:2] == ["constraint 03", "constraint 00"]
+    page.get_by_role("button", name="Constraint").click()
+    assert names.all_inner_texts()[:2] == ["constraint 11", "constraint 10"]
+    page.get_by_label("failed ones alone").check()
+    assert names.all_inner_texts() == ["constraint 03"]
+    page.close()
 
 
 def test_a_drift_table_is_searched_filtered_and_sorted(page: Any) -> None:

@@ -11,9 +11,11 @@ from obs_core.lazy import lazy_names
 from obs_profiles.__about__ import __version__
 
 if TYPE_CHECKING:
+    from obs_core import usable_bare
+    from obs_profiles import decorator
     from obs_profiles.comparison import ColumnDrift, Drift, Facet, Movement, drift
     from obs_profiles.damage import ProfileFormatError
-    from obs_profiles.decorator import log, profile_data
+    from obs_profiles.decorator import log
     from obs_profiles.expectations import Checked, Expectation, Verdict, check, expect
     from obs_profiles.profiles import ColumnProfile, Profile, merge
     from obs_profiles.profiling import profile
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
         UncheckedWarning,
     )
     from obs_profiles.transformer import CheckedRenderer, DriftRenderer, ProfileTransformer
+
+    profile_data = usable_bare(decorator.profile_data)
 
 _MODULES = {
     "Checked": "expectations",

@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from obs_core.secrets import mask
 from obs_core.text.numbers import plural
-from obs_profiles.batches import hashes_in, profile_batch
+from obs_profiles.batches import coupons_in, hashes_in, profile_batch
 from obs_profiles.column_profiles import ColumnProfile
 from obs_profiles.columns import columns_of
 from obs_profiles.columns.objects import as_float, is_missing
@@ -24,7 +24,10 @@ from obs_profiles.comparison.sequences import number_writer
 from obs_profiles.limits import micros_of, moment_of
 from obs_profiles.sketches import FrequentItems
 from obs_profiles.sketches.hashing import coupons_of_numbers
-from obs_profiles.wording import duration_text, number_text, time_text
+from obs_profiles.wording import duration_text, kept_text, number_text, time_text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["AllowedValues", "narrowed"]
 
@@ -115,8 +118,16 @@ class AllowedValues:
             self.known.setdefault("booleans", set()).add(False)
         self.infinite.update(_infinities(column))
 
-    def others_in(self, column: ColumnProfile) -> tuple[list[str], bool, bool]:
+    def others_in(
+        self, column: ColumnProfile, hashes: Callable[[], NDArray[np.uint64]] | None = None
+    ) -> tuple[list[str], bool, bool]:
         """Look for other values in a column.
+
+        Args:
+            column: The profile of the column.
+            hashes: Returns those of all its values, as `obs_profiles.batches.hashes_in` has them; it is called where no
+                table tells. None if they are gone: of up to 512 the profile has 32 bits each, by which one of 200,000
+                others may be taken for one of these.
 
         Returns:
             The others with how many there are, as texts; whether all values of the column were looked at; whether
@@ -132,18 +143,22 @@ class AllowedValues:
             allowed = self.known.get(name, set())
             counted = items.sorted_by_count()
             texts = {write(value) for value in allowed} if name == "numbers" else set()
-            named = ((write(value), value, count) for value, count, _ in counted if value not in allowed)
+            named = ((write(value), value, _many(*counts)) for value, *counts in counted if value not in allowed)
             # A rounded number must not read like one that is allowed.
-            others += [f"{value if text in texts else text} ({count:,})" for text, value, count in named]
+            others += [f"{value if text in texts else text} ({many})" for text, value, many in named]
         if not others and lengths is not None and set(column.types) == {"text"}:
             allowed = self.known.get("lengths", set())
             counted = lengths[0].sorted_by_count()
-            others = [f"texts of {value:,.0f} characters ({n:,})" for value, n, _ in counted if value not in allowed]
+            others = [
+                f"texts of {value:,.0f} characters ({_many(*counts)})"
+                for value, *counts in counted
+                if value not in allowed
+            ]
         if not others and {"text", "bytes"} <= set(column.types):
             others, alike = self._of_the_other_type(column)
             doubt = doubt or alike
         doubt = doubt or self._is_in_doubt_about_days(column)
-        hashed = None if others else self._other_hashes(column)
+        hashed = None if others else self._other_hashes(column, hashes)
         if hashed:
             others = [f"{plural(hashed, 'other value')}, of which no more is known"]
         doubt = doubt or (column.holds_texts_alike and hashed is None)
@@ -183,15 +198,13 @@ class AllowedValues:
             doubt = doubt or value in self.beyond or "integer" in column.types
         return others, doubt and not _lacks_infinities(column)
 
-    def _other_hashes(self, column: ColumnProfile) -> int | None:
-        """Count the values whose hashes no allowed one has, of those in no table too; None if not all are kept."""
-        sketch = column.distinct
-        if sketch.coupons is None or sketch.incomplete or sketch.foreign:
-            return None
-        allowed = [np.empty(0, np.uint32)]
-        for _, values in columns_of({"": self.prepared}):
-            allowed += hashes_in(values)
-        return int(np.count_nonzero(~np.isin(sketch.coupons, np.concatenate(allowed))))
+    def _other_hashes(self, column: ColumnProfile, hashes: Callable[[], NDArray[np.uint64]] | None) -> int | None:
+        """Count the hashes that no allowed value has, of values in no table too; None if not all are known."""
+        (allowed,) = (values for _, values in columns_of({"": self.prepared}))
+        if hashes is not None:
+            return _count_others(hashes(), hashes_in(allowed))
+        coupons = _coupons_of(column)
+        return None if coupons is None else _count_others(coupons, np.concatenate([coupons[:0], *coupons_in(allowed)]))
 
     def _of_other_types(self, column: ColumnProfile) -> Iterator[str]:
         for kind, count in column.types.items():
@@ -205,6 +218,20 @@ class AllowedValues:
         allowed = self.known.get("booleans", set())
         # If none is allowed, they are of another type, which was said.
         return [f"{value} ({n:,})" for value, n in counts.items() if n and allowed and value not in allowed]
+
+
+def _many(least: int, most: int) -> str:
+    """Write how often a value is there, of which merged parts may not have counted all."""
+    return f"{least:,}" if least == most else f"at least {least:,}"
+
+
+def _count_others(hashes: NDArray[Any], allowed: NDArray[Any]) -> int:
+    return int(np.count_nonzero(~np.isin(np.unique(hashes), allowed)))
+
+
+def _coupons_of(column: ColumnProfile) -> NDArray[np.uint32] | None:
+    sketch = column.distinct
+    return None if sketch.incomplete or sketch.foreign else sketch.coupons
 
 
 def _is_plain(value: Any) -> bool:
@@ -277,7 +304,7 @@ def _tables(column: ColumnProfile) -> dict[str, _Table]:
     if column.durations:
         found["durations"] = column.durations.frequent, duration_text
     if column.texts:
-        found["texts"] = column.texts.frequent, str
+        found["texts"] = column.texts.frequent, kept_text
         found["lengths"] = column.texts.lengths.frequent, number_text
     return found
 

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from obs_core import clock
+from obs_core.interruptions import let_pass
 from obs_core.secrets import mask
-from obs_profiles.column_profiles import ColumnProfile, NumberProfile, TextProfile, TimeProfile, by_count
+from obs_profiles.column_profiles import ELEMENTS, ColumnProfile, NumberProfile, TextProfile, TimeProfile, by_count
 from obs_profiles.columns import ColumnValues, columns_of, storable
 from obs_profiles.columns.objects import as_float
+from obs_profiles.columns.texts import PackedTexts, UnpackedTexts
 from obs_profiles.columns.values import CountedTexts, Durations, Times
+from obs_profiles.damage import ProfileFormatError
 from obs_profiles.merging import merged
 from obs_profiles.profiles import Profile
-from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
+from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, RepeatSketch, TextSample
 from obs_profiles.sketches.counting import counted_hashes, counted_numbers, joined_equals, weighted
 from obs_profiles.sketches.frequent import CAPACITY, WORKING_CAPACITY, most_frequent
 from obs_profiles.sketches.hashing import (
@@ -27,6 +30,9 @@ from obs_profiles.sketches.hashing import (
     coupons_of_huge_integers,
     coupons_of_numbers,
     coupons_of_times,
+    first_halves_of_huge_integers,
+    first_halves_of_numbers,
+    first_halves_of_times,
     hashes_of_texts,
 )
 from obs_profiles.sketches.samples import SIZE
@@ -34,7 +40,7 @@ from obs_profiles.sketches.samples import SIZE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["hashes_in", "merged_batches", "profile_batch"]
+__all__ = ["coupons_in", "hashes_in", "merged_batches", "profile_batch"]
 
 _MERGED_AT_ONCE = 32
 """Batches that are kept until they are merged: more would take more memory, fewer lose more of what sketches know."""
@@ -63,20 +69,62 @@ def merged_batches(parts: Iterable[Profile]) -> Profile:
 
 def profile_batch(frame: Any) -> Profile:
     """Profile a frame that fits in memory, with more frequent values than a finished profile has."""
-    columns = {name: _column(name, values, []) for name, values in columns_of(frame)}
+    columns = {name: _column(name, values, [], elements=_elements(values)) for name, values in columns_of(frame)}
     without_columns = 0 if isinstance(frame, Mapping) else len(frame)
     rows = max((column.rows for column in columns.values()), default=without_columns)
     return Profile(columns, rows, made=clock.epoch())
 
 
-def hashes_in(values: ColumnValues) -> list[NDArray[np.uint32]]:
+def coupons_in(values: ColumnValues) -> list[NDArray[np.uint32]]:
     """Hash the values of a column as its profile counts distinct ones, with no bound to how many are kept."""
     coupons: list[NDArray[np.uint32]] = []
     _column("", values, coupons)
     return coupons
 
 
-def _column(name: str, values: ColumnValues, coupons: list[NDArray[np.uint32]]) -> ColumnProfile:
+def hashes_in(values: ColumnValues) -> NDArray[np.uint64]:
+    """Hash the values of a column in the same way, with 64 bits for each: that two have the same is out of question."""
+    hashed = [np.empty(0, np.uint64)]
+    hashed += [first_halves_of_numbers(counted_numbers(part.values, part.counts)[0]) for part in values.numbers]
+    if values.huge:
+        hashed.append(first_halves_of_huge_integers(values.huge))
+    for moments in values.times:
+        hashed.append(first_halves_of_times(counted_numbers(moments.values, moments.counts)[0], moments.unit))
+    for lengths in values.durations:
+        hashed.append(first_halves_of_times(counted_numbers(lengths.values, lengths.counts)[0], lengths.unit))
+    for texts, _, _ in values.texts:
+        hashed += [hashes_of_texts(piece)[0] for piece in texts.pieces()]
+    if seen := [number for number, count in ((1, values.true), (0, values.false)) if count]:
+        hashed.append(first_halves_of_numbers(np.array(seen, np.int64)))
+    return np.concatenate(hashed)
+
+
+def _elements(values: ColumnValues) -> ColumnProfile | None:
+    """Profile what lists hold; None where there are none, or where that cannot be read."""
+    if not values.elements:
+        return None
+    made = [ColumnProfile(ELEMENTS, "", 0)]
+    try:
+        for read in values.elements:
+            for part in read():
+                made.append(_column(ELEMENTS, part, []))
+                if len(made) == _MERGED_AT_ONCE:
+                    made = [ColumnProfile.merged(made, capacity=WORKING_CAPACITY)]
+    except ProfileFormatError:
+        raise
+    except BaseException as error:
+        let_pass(error)
+        return None
+    return ColumnProfile.merged(made[1:] or made, capacity=WORKING_CAPACITY)
+
+
+def _column(
+    name: str,
+    values: ColumnValues,
+    coupons: list[NDArray[np.uint32]],
+    *,
+    elements: ColumnProfile | None = None,
+) -> ColumnProfile:
     numbers, infinite, negative_infinite = _numbers(values, coupons)
     times = _times(values.times, values.zone, coupons) if values.times else None
     durations = _durations(values.durations, coupons) if values.durations else None
@@ -99,7 +147,8 @@ def _column(name: str, values: ColumnValues, coupons: list[NDArray[np.uint32]]) 
         times=times,
         durations=durations,
         texts=texts,
-        sizes=None if values.sizes is None else _number_profile(*counted_numbers(values.sizes)),
+        sizes=None if values.sizes is None else _compared_by_value(*counted_numbers(values.sizes)),
+        elements=elements,
     )
 
 
@@ -118,15 +167,17 @@ def _numbers(values: ColumnValues, coupons: list[NDArray[np.uint32]]) -> tuple[N
     infinite = negative = 0
     for part in values.numbers:
         numbers, counts = counted_numbers(part.values, part.counts)
-        coupons.append(coupons_of_numbers(numbers))
+        hashed = coupons_of_numbers(numbers)
+        coupons.append(hashed)
         # Sorted as they are, infinities stand at both ends.
         if numbers.dtype.kind == "f" and len(numbers) and not (np.isfinite(numbers[0]) and np.isfinite(numbers[-1])):
             first, last = np.searchsorted(numbers, -np.inf, "right"), np.searchsorted(numbers, np.inf, "left")
             negative += int(first if counts is None else counts[:first].sum())
             infinite += int(len(numbers) - last if counts is None else counts[last:].sum())
             numbers, counts = numbers[first:last], None if counts is None else counts[first:last]
+            hashed = hashed[first:last]
         if len(numbers):
-            made.append(_number_profile(numbers, counts))
+            made.append(_number_profile(numbers, counts, hashed))
     if values.huge:
         coupons.append(coupons_of_huge_integers(values.huge))
         finite = [number for number in values.huge if math.isfinite(as_float(number))]
@@ -138,12 +189,20 @@ def _numbers(values: ColumnValues, coupons: list[NDArray[np.uint32]]) -> tuple[N
     return made[0] if made else None, infinite + negative, negative
 
 
-def _number_profile(numbers: NDArray[Any], counts: NDArray[np.int64] | None) -> NumberProfile:
+def _compared_by_value(numbers: NDArray[Any], counts: NDArray[np.int64] | None) -> NumberProfile:
+    """Profile finite numbers of which a comparison wants to know how often they repeat."""
+    return _number_profile(numbers, counts, coupons_of_numbers(numbers))
+
+
+def _number_profile(
+    numbers: NDArray[Any], counts: NDArray[np.int64] | None, coupons: NDArray[np.uint32] | None = None
+) -> NumberProfile:
     """Profile finite numbers.
 
     Args:
         numbers: The numbers, ascending and distinct.
         counts: How often each is there; once, if None.
+        coupons: What each is hashed to; None where nobody asks how often they repeat.
     """
     least, most = numbers[0].item() + 0, numbers[-1].item() + 0  # -0.0 becomes 0.0
     values = numbers.astype(np.float64, copy=False)
@@ -153,6 +212,7 @@ def _number_profile(numbers: NDArray[Any], counts: NDArray[np.int64] | None) -> 
         moments = Moments.of(distances, counts).moved(least)
     else:
         moments = Moments.of(values, counts)
+    frequent = FrequentItems.of(numbers, counts, capacity=WORKING_CAPACITY)
     below, above = np.searchsorted(values, [0.0, 0.0], "left")[0], np.searchsorted(values, 0.0, "right")
     return NumberProfile(
         least=least,
@@ -161,14 +221,15 @@ def _number_profile(numbers: NDArray[Any], counts: NDArray[np.int64] | None) -> 
         negatives=int(below if counts is None else counts[:below].sum()),
         moments=moments,
         quantiles=QuantileSketch.of(values, counts),
-        frequent=FrequentItems.of(numbers, counts, capacity=WORKING_CAPACITY),
+        frequent=frequent,
+        repeats=RepeatSketch.of(coupons, counts) if frequent.missed and coupons is not None else None,
     )
 
 
 def _huge_profile(numbers: list[int]) -> NumberProfile:
     """Profile integers that are no floats: as the nearest ones, but for the smallest and the largest."""
     occurrences = Counter(numbers)
-    made = _number_profile(*joined_equals(np.sort(np.array(numbers, np.float64)), None))
+    made = _compared_by_value(*joined_equals(np.sort(np.array(numbers, np.float64)), None))
     none = FrequentItems.none(texts=False, missed=max(occurrences.values()))
     return replace(made, least=min(numbers), most=max(numbers), frequent=none)
 
@@ -201,7 +262,7 @@ def _durations(parts: Sequence[Durations], coupons: list[NDArray[np.uint32]]) ->
     for part in parts:
         values, counts = counted_numbers(part.values, part.counts)
         coupons.append(coupons_of_times(values, part.unit))
-        made.append(_number_profile(*joined_equals(_seconds(values, part.unit), counts)))
+        made.append(_compared_by_value(*joined_equals(_seconds(values, part.unit), counts)))
     return NumberProfile.merged(made, capacity=WORKING_CAPACITY) if len(made) > 1 else made[0]
 
 
@@ -244,7 +305,7 @@ def _texts(parts: Sequence[CountedTexts], coupons: list[NDArray[np.uint32]]) -> 
 
 def _text_profile(part: CountedTexts, coupons: list[NDArray[np.uint32]]) -> TextProfile:
     texts, counts, kind = part
-    h1, h2 = hashes_of_texts(texts)
+    h1, h2, sizes = _looked_over(texts, raw=kind == "bytes")
     firsts, hashes, occurrences = counted_hashes(h1, h2, counts)
     seen = firsts if 4 * len(firsts) < len(h1) else slice(None)
     coupons.append(coupons_of(h1[seen], h2[seen]))
@@ -253,15 +314,26 @@ def _text_profile(part: CountedTexts, coupons: list[NDArray[np.uint32]]) -> Text
         place = int(firsts[group])
         return texts.shown_at(place, int(h1[place]), raw=kind == "bytes")
 
-    lengths, length_counts = counted_numbers(texts.characters())
-    if counts is not None:
-        lengths, length_counts = weighted(texts.characters(), counts)
+    lengths, length_counts = counted_numbers(sizes) if counts is None else weighted(sizes, counts)
     return TextProfile(
         lengths=_number_profile(lengths, length_counts),
-        empty=int(np.count_nonzero(texts.lengths == 0) if counts is None else counts[texts.lengths == 0].sum()),
+        empty=int(np.count_nonzero(sizes == 0) if counts is None else counts[sizes == 0].sum()),
         frequent=_frequent_texts(occurrences, show),
-        sample=TextSample.of(hashes[: SIZE + _SPARE], show),
+        sample=TextSample.of(hashes[: SIZE + _SPARE], occurrences[: SIZE + _SPARE], show),
     )
+
+
+def _looked_over(
+    texts: PackedTexts | UnpackedTexts, *, raw: bool
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:
+    """Return both halves of the hash of each text, and how many characters it has; of bytes, how many bytes."""
+    h1, h2, sizes = np.empty(len(texts), np.uint64), np.empty(len(texts), np.uint64), np.empty(len(texts), np.int64)
+    start = 0
+    for piece in texts.pieces():
+        rows = slice(start, start := start + len(piece))
+        h1[rows], h2[rows] = hashes_of_texts(piece)
+        sizes[rows] = piece.lengths if raw else piece.characters()
+    return h1, h2, sizes
 
 
 def _frequent_texts(occurrences: NDArray[np.int64], show: Callable[[int], str]) -> FrequentItems:

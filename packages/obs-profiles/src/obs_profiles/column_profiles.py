@@ -11,18 +11,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from obs_core.secrets import mask
+from obs_core.text.numbers import plural
 from obs_profiles.columns.objects import as_float
 from obs_profiles.columns.texts import may_be_several
-from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, TextSample
+from obs_profiles.sketches import DistinctSketch, FrequentItems, Moments, QuantileSketch, RepeatSketch, TextSample
+from obs_profiles.sketches.hashing import coupons_of_table
 from obs_profiles.sketches.numbers import least_of, most_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["ColumnProfile", "DistinctCount", "NumberProfile", "TextProfile", "TimeProfile", "by_count"]
+__all__ = ["ELEMENTS", "ColumnProfile", "DistinctCount", "NumberProfile", "TextProfile", "TimeProfile", "by_count"]
+
+ELEMENTS = "elements"
+"""How a column of what lists hold is called."""
 
 _COUNTED = ("integer", "number", "text")
 """Kinds of which each value is known by itself: times are known to the microsecond, and objects by their looks."""
+
+_EXACT = 2.0**53
+"""Below it a float holds each integer."""
+
+_ROUNDING = 1e-15
+"""By which part of the largest number a mean may be rounded."""
 
 _LONGEST, _MORE = 100, "…"
 """Characters of joined texts, and what stands for those that have no room."""
@@ -62,6 +73,7 @@ class NumberProfile:
         moments: Mean and variance.
         quantiles: Their distribution, approximately.
         frequent: The most frequent ones.
+        repeats: How often they repeat; None where the table of frequent ones has all of them, or that is not known.
     """
 
     least: float
@@ -71,14 +83,59 @@ class NumberProfile:
     moments: Moments
     quantiles: QuantileSketch
     frequent: FrequentItems
+    repeats: RepeatSketch | None = None
 
     def __post_init__(self) -> None:
         self.quantiles.ends = as_float(self.least), as_float(self.most)
 
+    @property
+    def rank_error(self) -> float:
+        """By which share of the ranks `shares_below` may be wrong, in 99 of 100 cases."""
+        return 0.0 if self._is_counted else self.quantiles.rank_error
+
+    @property
+    def mean(self) -> float:
+        """Their mean: of equal numbers the number itself, also where no float is that."""
+        return self.least if self.least == self.most else self.moments.mean
+
+    @property
+    def mean_error(self) -> float:
+        """By how much the mean may be wrong where not each integer is a float; 0 elsewhere, but for rounding."""
+        largest = max(-as_float(self.least), as_float(self.most))
+        return _ROUNDING * largest if largest >= _EXACT and self.least != self.most else 0.0
+
+    def quantile_errors(self, shares: ArrayLike) -> NDArray[np.float64]:
+        """Return by which share the ranks of some quantiles may be wrong; 0 of one that is the same number anyway."""
+        error, wanted = self.quantiles.rank_error, np.asarray(shares, np.float64)
+        least, most = (self.quantiles.quantiles(np.clip(ends, 0, 1)) for ends in (wanted - error, wanted + error))
+        return np.where(least == most, 0.0, error)
+
+    @property
+    def _is_counted(self) -> bool:
+        """Whether the table of frequent numbers has all of them."""
+        return int(self.frequent.counts.sum()) == self.moments.count
+
+    def errors_below(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Return by how much each of `shares_below` may be wrong: beyond the ends it is known."""
+        points = np.asarray(values, np.float64)
+        known = (points <= as_float(self.least)) | (points > as_float(self.most))
+        return np.where(known, 0.0, self.rank_error)
+
+    def shares_below(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Return which share of the numbers is below each of some values: as counted, or as the sketch has it."""
+        if not self._is_counted or not self.moments.count:
+            return self.quantiles.shares_below(values)
+        places = np.searchsorted(np.asarray(self.frequent.values, np.float64), np.asarray(values, np.float64))
+        shares = np.concatenate([[0], np.cumsum(self.frequent.counts)])[places] / self.moments.count
+        return np.asarray(shares, np.float64)
+
     @classmethod
-    def merged(cls, parts: Sequence[NumberProfile], *, capacity: int) -> NumberProfile:
-        """Merge what is known of several parts."""
+    def merged(cls, parts: Sequence[NumberProfile], *, capacity: int, repeats: bool = True) -> NumberProfile:
+        """Merge what is known of several parts; how often numbers repeat, if anybody asks."""
         parts = [part for part in parts if part.moments.count] or parts
+        frequent = FrequentItems.merged([part.frequent for part in parts], capacity=capacity)
+        wanted = parts if repeats and frequent.missed else []
+        known = [sketch for part in wanted if (sketch := part.known_repeats) is not None]
         return cls(
             least_of([part.least for part in parts]),
             most_of([part.most for part in parts]),
@@ -86,8 +143,16 @@ class NumberProfile:
             _total(part.negatives for part in parts),
             Moments.merged([part.moments for part in parts]),
             QuantileSketch.merged([part.quantiles for part in parts]),
-            FrequentItems.merged([part.frequent for part in parts], capacity=capacity),
+            frequent,
+            RepeatSketch.merged(known) if known and len(known) == len(parts) else None,
         )
+
+    @property
+    def known_repeats(self) -> RepeatSketch | None:
+        """How often they repeat, by the table of frequent numbers where that has all of them; None if not known."""
+        if self.repeats is None and self._is_counted:
+            return RepeatSketch.of(coupons_of_table(np.asarray(self.frequent.values)), self.frequent.counts)
+        return self.repeats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +175,7 @@ class TimeProfile:
     def merged(cls, parts: Sequence[TimeProfile], *, capacity: int) -> TimeProfile:
         """Merge what is known of several parts."""
         return cls(
-            NumberProfile.merged([part.numbers for part in parts], capacity=capacity),
+            NumberProfile.merged([part.numbers for part in parts], capacity=capacity, repeats=False),
             _joined(part.zone for part in parts),
             np.sum([part.hours for part in parts], axis=0),
             np.sum([part.weekdays for part in parts], axis=0),
@@ -137,7 +202,7 @@ class TextProfile:
     def merged(cls, parts: Sequence[TextProfile], *, capacity: int) -> TextProfile:
         """Merge what is known of several parts."""
         return cls(
-            NumberProfile.merged([part.lengths for part in parts], capacity=capacity),
+            NumberProfile.merged([part.lengths for part in parts], capacity=capacity, repeats=False),
             _total(part.empty for part in parts),
             FrequentItems.merged([part.frequent for part in parts], capacity=capacity),
             TextSample.merged([part.sample for part in parts]),
@@ -146,7 +211,7 @@ class TextProfile:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ColumnProfile:
-    """What is known of a column.
+    """The profile of a column.
 
     Attributes:
         name: Its name.
@@ -164,6 +229,8 @@ class ColumnProfile:
         durations: What is known of lengths of time, in seconds.
         texts: What is known of texts, and of all that only looks like something.
         sizes: How many elements lists have.
+        elements: What is known of all that lists hold; of lists within lists, of what the innermost ones hold. None if
+            there are no lists, or that is not known.
     """
 
     name: str
@@ -181,6 +248,7 @@ class ColumnProfile:
     durations: NumberProfile | None = None
     texts: TextProfile | None = None
     sizes: NumberProfile | None = None
+    elements: ColumnProfile | None = None
 
     @classmethod
     def merged(cls, parts: Sequence[ColumnProfile], *, capacity: int) -> ColumnProfile:
@@ -212,6 +280,9 @@ class ColumnProfile:
             durations=together(operator.attrgetter("durations"), NumberProfile),
             texts=together(operator.attrgetter("texts"), TextProfile),
             sizes=together(operator.attrgetter("sizes"), NumberProfile),
+            elements=together(operator.attrgetter("elements"), ColumnProfile)
+            if all(map(_knows_elements, parts))
+            else None,
         )
 
     def _most_counted(self) -> int:
@@ -219,10 +290,11 @@ class ColumnProfile:
         tables = [known.frequent for known in numbers if known]
         if self.texts:
             tables.append(self.texts.frequent)
-        return max(map(len, tables), default=0)
+        of_elements = self.elements._most_counted() if self.elements else 0
+        return max(of_elements, *map(len, tables), 0)
 
     def __repr__(self) -> str:
-        return f"<ColumnProfile {mask(self.name)!r}: {self.kind}, {self.rows:,} rows, {self.missing:,} missing>"
+        return f"<ColumnProfile {mask(self.name)!r}: {self.kind}, {plural(self.rows, 'row')}, {self.missing:,} missing>"
 
     @property
     def present(self) -> int:
@@ -231,12 +303,12 @@ class ColumnProfile:
 
     @property
     def missing_share(self) -> float:
-        """The share that is missing, from 0 to 1; 0 of no rows."""
+        """The share that is missing, from 0 to 1; 0 if there are no rows."""
         return self.missing / self.rows if self.rows else 0.0
 
     @property
     def kind(self) -> str:
-        """What most of its values are: integer, number, text, boolean, time, ...; "empty" where all are missing.
+        """What most of its values are: integer, number, text, boolean, time, ...; "empty" if all are missing.
 
         A column that holds both texts and bytes is one of texts, or chance would decide where there are about as many.
         """
@@ -250,7 +322,7 @@ class ColumnProfile:
 
     @property
     def all_different(self) -> bool | None:
-        """Whether no value is there twice; None where the profile does not tell."""
+        """Whether all values are different; None if the profile cannot tell."""
         by_table = self._all_different_by_table()
         if by_table is not None:
             return by_table
@@ -316,7 +388,7 @@ class ColumnProfile:
 
     @property
     def distribution(self) -> NumberProfile | None:
-        """The distribution of what most of its values are; of texts there is none."""
+        """The distribution of the values of its kind; None for texts."""
         match self.kind:
             case "integer" | "number":
                 return self.numbers
@@ -330,13 +402,18 @@ class ColumnProfile:
 
     @property
     def frequent(self) -> FrequentItems | None:
-        """The most frequent values of what most of its values are."""
+        """The most frequent values of its kind."""
         if self.kind == "boolean":
             counts = np.array([self.true, self.types["boolean"] - self.true], np.int64)
             there = [place for place in (0, 1) if counts[place]]
             return FrequentItems([["True", "False"][place] for place in there], counts[there])
         known = self.distribution if self.kind != "list" else None
         return known.frequent if known else self.texts.frequent if self.texts else None
+
+
+def _knows_elements(part: ColumnProfile) -> bool:
+    """Whether a part knows what its lists hold, if it has any: that of some parts is not that of the whole."""
+    return part.elements is not None or "list" not in part.types
 
 
 def _total(counts: Iterable[int]) -> int:

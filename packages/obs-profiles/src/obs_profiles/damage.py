@@ -11,4 +11,4 @@ LONGEST_PROBLEM = 200
 
 
 class ProfileFormatError(ObsError, ValueError):
-    """Bytes are no profile, or one of a newer version; data is damaged; or a profile is too large for a file."""
+    """Bytes are not a profile, or of a newer version; data is damaged; or a profile is too large for a file."""

@@ -13,9 +13,11 @@ from obs_core.interruptions import let_pass
 from obs_core.secrets import mask
 from obs_core.text.bounded_repr import describe_error
 from obs_core.values.hints import parts_of
+from obs_profiles.batch_checks import BatchChecks
 from obs_profiles.columns import is_frame
 from obs_profiles.comparison import DEFAULT_THRESHOLD, Drift, Thresholds, check_thresholds, drift
-from obs_profiles.expectations import Checked, Expectation, check, expectations_of
+from obs_profiles.comparison.compared import TOO_FEW
+from obs_profiles.expectations import Checked, Expectation, checked_by, expectations_of
 from obs_profiles.files.bounds import check_profile
 from obs_profiles.pages import checked_html, drift_html, not_compared_html, profile_html
 from obs_profiles.places import (
@@ -30,7 +32,7 @@ from obs_profiles.places import (
 )
 from obs_profiles.profiles import Profile
 from obs_profiles.profiling import names_by
-from obs_profiles.references import Reference, pinned, pinned_for, profile_by, reference_for
+from obs_profiles.references import Reference, pinned, pinned_for, profile_by, reference_for, unexpected
 from obs_profiles.refusals import (
     DriftError,
     DriftWarning,
@@ -46,7 +48,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _NAMED = 5
-_BEGIN_ANEW = "pin a reference, or call it once without on_drift='raise' to begin anew"
+_BEGIN_ANEW = "pin a reference, or call it once without on_drift='raise' to start over"
 
 _Action = Literal["warn", "raise"] | None
 _Expected = Expectation | Sequence[Expectation]
@@ -98,7 +100,7 @@ class _Call:
 
 
 class profile_data(TaskDecorator):
-    """Profile the frames that a task takes and returns, keep the profiles, and show what drifted since the last time.
+    """Profile the frames that a task receives and returns, keep the profiles, and show what drifted since.
 
     The reference is what the last good call of the same task had, in any execution of the store, unless one is
     pinned; a frame without rows is never one. Each frame has a deck "Data Profile: <argument>", also those in tuples,
@@ -118,7 +120,8 @@ class profile_data(TaskDecorator):
             (``"frames[0]"``, ``"return train"``).
         on_drift: ``"warn"`` leaves a warning and a note, ``"raise"`` refuses the call, or its result, with
             `DriftError`; None only shows it. Drift in a segment counts, and so does a frame that has no rows any more;
-            ``"raise"`` also refuses a call that lacks a frame of the last good one, which may have moved elsewhere.
+            ``"raise"`` also refuses a call that lacks a frame of the last good one, which may have moved elsewhere. Of
+            too few rows to tell, both warn.
         thresholds: From which Hellinger distance on, 0 to 1, a column has drifted; by column if it is a mapping.
         expect: What is expected of each frame that is profiled; or a mapping by the name of the argument.
         on_failure: What happens if an expectation does not hold: as for `on_drift`, with `ExpectationError`.
@@ -303,7 +306,7 @@ class profile_data(TaskDecorator):
             self._look_at(seen, place)
         elif self._worst is not None:
             kind = f"{type(place.data).__module__.partition('.')[0]}.{type(place.data).__name__}"
-            problem = f"a {kind} is not in memory: hand over what it holds, or log it"
+            problem = f"a {kind} is not in memory: pass the data itself, or log it"
             problem = "another frame has this name" if twice else problem
             self._tell_unchecked(seen, f"{place.text(seen.call)} was not checked: {problem}", self._worst)
 
@@ -323,7 +326,7 @@ class profile_data(TaskDecorator):
             seen.optional = True
             return
         kind = "None" if place.data is None else type(place.data).__name__
-        found = f"it is no frame but {kind}" if is_whole else "there is none"
+        found = f"it is not a frame but {kind}" if is_whole else "there is none"
         if root_of(place.name) == RESULT and _yields(seen.call.function):
             found = "frames that a generator yields are not seen: log them, or leave the result out with outputs=False"
         self._tell_unchecked(seen, f"{place.text(seen.call)} was not checked: {found}", self._worst)
@@ -368,13 +371,13 @@ class profile_data(TaskDecorator):
         lacking = (name for name in map(str, last.value) if name not in names and not self._is_pinned(name))
         gone = [name for name in lacking if new or self._should_be_there(seen, name)]
         if gone:
-            compared = f"; these are compared with none: {_listed(new, ', ')}" if new else ""
+            compared = f"; these were not compared: {_listed(new, ', ')}" if new else ""
             message = f"{call.name} lacks frames of its last good call: {_listed(gone, ', ')}{compared}"
             if self._on_drift == "raise":
                 seen.refuse(DriftError(f"{message}; {_BEGIN_ANEW}", []))
             seen.warnings.append((message, UncheckedWarning))
         elif new:
-            message = f"{call.name} has frames that no good call had with rows, so they are compared with none"
+            message = f"{call.name} has frames that no good call had with rows, so they were not compared"
             seen.warnings.append((f"{message}: {_listed(new, ', ')}", UncheckedWarning))
 
     def _is_pinned(self, name: str) -> bool:
@@ -391,11 +394,13 @@ class profile_data(TaskDecorator):
         """Profile a frame, check, compare, keep its profile, show, and act on what is wrong."""
         call, artifact = seen.call, f"data profile: {place.name}"
         seen.saw(place)
-        known = profile_by(place.data, self._by)
+        expected = self._expected_of(place)
+        batches = BatchChecks(expected)
+        known = profile_by(place.data, self._by, batches.look)
         if self._on_drift is not None:
             check_profile(known)  # of one that cannot be kept the next call would know nothing
         seen.columns.update(known.columns)
-        checked = check(known, self._expected_of(place))
+        checked = checked_by(known, expected, batches)
         reference, problem = self._reference_of(call, place, artifact)
         compared = None if reference is None else self._compare(reference, known, seen)
         if reference is None and not problem:
@@ -409,20 +414,20 @@ class profile_data(TaskDecorator):
             # What is not as expected is no measure for later calls, unless there is no other.
             is_measure = known.rows > 0 and (checked.passed or reference is None)
             call.keep(artifact, known, as_last=is_measure)
+            if not checked.passed:
+                call.keep(unexpected(artifact), {"expectations": len(checked.failed)}, as_last=False)
             if compared is not None:
                 call.keep(f"drift: {place.name}", _in_numbers(compared), as_last=False)
         if call.context.enable_deck:
             with guarded(f"drawing the profile of {place.text(call)}", call.note):
                 self._show(call, place, known, checked, compared, reference, problem)
-        self._act_on_failure(checked, seen, place)
-        if compared is not None and reference is not None:
-            self._act_on_drift(compared, seen, place, reference.text)
-        if compared is not None and compared.by and not compared.segments:
-            none = f"no segment by {', '.join(compared.by)} is in both; segment by what stays, or without by"
-            action = self._on_drift or "warn"
-            self._tell_unchecked(seen, f"segments of {place.text(call)} were not compared: {none}", action)
-        if problem:
-            self._tell_unchecked(seen, f"{place.text(call)} was not compared: {problem}", self._on_drift)
+        followed = [
+            (self._on_failure, partial(self._act_on_failure, checked, seen, place)),
+            (self._on_drift, partial(self._act_on_comparison, compared, seen, place, reference, problem)),
+        ]
+        # What refuses ends the call: what warns comes before it.
+        for _, act in sorted(followed, key=lambda each: each[0] == "raise"):
+            act()
         return known
 
     def _show(
@@ -482,10 +487,28 @@ class profile_data(TaskDecorator):
 
     # ---- what follows -----------------------------------------------------------------------------------------------
 
+    def _act_on_comparison(
+        self, compared: Drift | None, seen: _Call, place: Place, reference: Reference | None, problem: str
+    ) -> None:
+        where = place.text(seen.call)
+        if compared is not None and reference is not None:
+            self._act_on_drift(compared, seen, place, reference.text)
+        if compared is not None and compared.by and not compared.segments and not compared.emptied:
+            none = f"no segment by {', '.join(compared.by)} is in both; segment by what stays, or without by"
+            self._tell_unchecked(seen, f"segments of {where} were not compared: {none}", self._on_drift or "warn")
+        if problem:
+            self._tell_unchecked(seen, f"{where} was not compared: {problem}", self._on_drift)
+
     def _act_on_drift(self, compared: Drift, seen: _Call, place: Place, reference: str) -> None:
-        if compared.passed or self._on_drift is None:
+        if self._on_drift is None:
             return
         where = place.text(seen.call)
+        if compared.passed:
+            if compared.undecided:  # it goes on, for so little data is no drift; nobody should take it for compared
+                rows = f"{compared.rows:,} and {compared.current_rows:,}"
+                message = f"{where} was not compared with {reference}: {TOO_FEW}, {rows}"
+                seen.warnings.append((message, UncheckedWarning))
+            return
         if compared.emptied:
             message = f"{where} is empty: {reference} had {compared.rows:,} rows"
         else:

@@ -11,15 +11,25 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, overload
 
 from obs_profiles.allowed_values import AllowedValues, narrowed
+from obs_profiles.batch_checks import BatchChecks, SeenValues
 from obs_profiles.column_profiles import ColumnProfile, NumberProfile
 from obs_profiles.comparison.sequences import number_writer
 from obs_profiles.expected import Expectation, Verdict, expected_text
 from obs_profiles.limits import found_text, micros_of, value_writer
 from obs_profiles.profiles import Profile
-from obs_profiles.profiling import profile
+from obs_profiles.profiling import profiled
 from obs_profiles.wording import count_text, digits_text
 
-__all__ = ["Checked", "ColumnExpectations", "Expectation", "Verdict", "check", "expect", "expectations_of"]
+__all__ = [
+    "Checked",
+    "ColumnExpectations",
+    "Expectation",
+    "Verdict",
+    "check",
+    "checked_by",
+    "expect",
+    "expectations_of",
+]
 
 _NAMED = 5
 _EXACT = 1 << 53
@@ -31,6 +41,8 @@ _Bound = float | decimal.Decimal | fractions.Fraction | datetime.date | datetime
 @dataclass(frozen=True, slots=True, eq=False)
 class Checked(Sequence[Verdict]):
     """The verdicts on all expectations, in their order. In a notebook, and in a deck, it shows itself.
+
+    A verdict on an estimate that is close to its limit goes by the estimate, and says that it is not certain.
 
     Attributes:
         verdicts: A verdict on each expectation.
@@ -47,8 +59,13 @@ class Checked(Sequence[Verdict]):
 
     @property
     def failed(self) -> list[Verdict]:
-        """Those that do not hold."""
-        return [verdict for verdict in self.verdicts if not verdict.passed]
+        """Those that do not hold, with the certain ones first."""
+        return sorted((verdict for verdict in self.verdicts if not verdict.passed), key=lambda one: not one.certain)
+
+    @property
+    def uncertain(self) -> list[Verdict]:
+        """Those that may or may not hold, as far as the profile tells; `Verdict.doubt` says why."""
+        return [verdict for verdict in self.verdicts if not verdict.certain]
 
     def __len__(self) -> int:
         return len(self.verdicts)
@@ -65,7 +82,8 @@ class Checked(Sequence[Verdict]):
         return iter(self.verdicts)
 
     def __repr__(self) -> str:
-        return f"<Checked: {len(self.failed)} of {len(self.verdicts)} failed>"
+        doubt = f", {len(self.uncertain)} not certain" if self.uncertain else ""
+        return f"<Checked: {len(self.failed)} of {len(self.verdicts)} failed{doubt}>"
 
     def _repr_html_(self) -> str:
         from obs_profiles.pages.checked_page import checked_html
@@ -179,9 +197,32 @@ def check(data: Any, expectations: Expectation | Iterable[Expectation]) -> Check
         False
     """
     wanted = expectations_of(expectations)
-    known = profile(data)
-    may_be_empty = _MayBeEmpty.by(wanted)
-    return Checked(tuple(_verdict(known, each, may_be_empty) for each in wanted), known.rows)
+    batches = BatchChecks(wanted)
+    return checked_by(profiled(data, (), batches.look), wanted, batches)
+
+
+def checked_by(known: Profile, expectations: Sequence[Expectation], batches: BatchChecks) -> Checked:
+    """Check what is expected of data on its profile, and on what was seen of its batches.
+
+    Args:
+        known: The profile.
+        expectations: What is expected.
+        batches: What looked at the same expectations while the data was profiled.
+    """
+    may_be_empty = _MayBeEmpty.by(expectations)
+    verdicts = (_verdict(known, each, may_be_empty) for each in expectations)
+    found = tuple(_settled(verdict, batches.seen(place)) for place, verdict in enumerate(verdicts))
+    return Checked(found, known.rows)
+
+
+def _settled(verdict: Verdict, seen: SeenValues | None) -> Verdict:
+    """Return the verdict on all values that a column has, where its profile knows some of them alone."""
+    if seen is None or verdict.certain:
+        return verdict
+    if not seen.others:
+        return replace(verdict, passed=True, certain=seen.certain, found="no other" if seen.certain else verdict.found)
+    at_least = "at least " if seen.batches > 1 else ""  # each was counted in its own batch
+    return replace(verdict, passed=False, certain=seen.certain, found=at_least + _first(seen.others))
 
 
 def expectations_of(expected: Expectation | Iterable[Expectation]) -> tuple[Expectation, ...]:
@@ -263,9 +304,15 @@ def _within(expected: Expectation, found: _Found, write: Callable[[float], str],
     if expected.measure == "length":
         ends = (found_text(end, expected.measure, expected.limits, write) for end in (found.least, found.most))
         return Verdict(expected, inside, True, " to ".join(ends))
-    about = "" if found.least == found.most or math.isnan(found.value) else "about "
     text = found_text(found.value, expected.measure, expected.limits, write)
-    return Verdict(expected, passed, inside or outside, about + text)
+    return Verdict(expected, passed, inside or outside, _how_exact(found, expected.measure) + text)
+
+
+def _how_exact(found: _Found, measure: str) -> str:
+    """Say before a number that is not exact whether it is about so much, or at least: some values are not counted."""
+    if found.least == found.most or math.isnan(found.value):
+        return ""
+    return "at least " if measure in ("distinct", "unique") and found.least == found.value else "about "
 
 
 def _numbers(expected: Expectation, dtype: str) -> tuple[float, float]:
@@ -312,13 +359,18 @@ def _among(expected: Expectation, column: ColumnProfile) -> Verdict:
     allowed = AllowedValues.of(expected.values, column)
     others, complete, told_apart = allowed.others_in(column)
     if others:
-        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-        return Verdict(expected, False, told_apart, ", ".join(others[:_NAMED]) + more)
+        return Verdict(expected, False, told_apart, _first(others))
     if complete:
         return Verdict(expected, True, told_apart, "no other")
     fewer = round(column.distinct_count.estimate) <= allowed.count * (1 + column.distinct.relative_error)
-    about = count_text(column.distinct_count.estimate)
-    return Verdict(expected, fewer, False, f"no other among the most frequent of about {about} values")
+    count = _distinct(column, expected)
+    many = _how_exact(count, "distinct") + count_text(count.value)
+    return Verdict(expected, fewer, False, f"no other among the most frequent of {many} values")
+
+
+def _first(others: Sequence[str]) -> str:
+    more = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
+    return ", ".join(others[:_NAMED]) + more
 
 
 def _exactly(value: float) -> _Found:
@@ -347,7 +399,7 @@ def _mean(column: ColumnProfile, _: Expectation) -> _Found | None:
     known, (below, above) = _known(column), _infinities(column)
     if below or above:
         return _exactly(math.nan if below and above else math.inf if above else -math.inf)
-    return _exactly(known.moments.mean) if known else None
+    return _Found(known.mean, known.mean - known.mean_error, known.mean + known.mean_error) if known else None
 
 
 def _deviation(column: ColumnProfile, _: Expectation) -> _Found | None:
@@ -358,6 +410,7 @@ def _deviation(column: ColumnProfile, _: Expectation) -> _Found | None:
 
 
 def _quantile(column: ColumnProfile, expected: Expectation) -> _Found | None:
+    assert expected.level is not None
     known, (below, above) = _known(column), _infinities(column)
     if known is None:
         return _Found(*(_infinite_quantile(expected.level, below, above),) * 3) if below or above else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from obs_core.secrets import mask
 from obs_profiles.columns import is_frame
-from obs_profiles.columns.objects import look
+from obs_profiles.columns.objects import is_missing, look
 from obs_profiles.limits import COUNTS, SHARES, Limit, Limits, limit_of, limit_text, value_writer
 
 __all__ = ["Expectation", "Verdict", "expected_text"]
@@ -31,9 +30,9 @@ _TITLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Expectation:
-    """Something that is expected of a data set; `expect` makes them.
+    """Something that you expect of a data set; `expect` creates it.
 
     Attributes:
         column: The column that it is about; empty if it is about the whole data set.
@@ -41,7 +40,9 @@ class Expectation:
         at_least: The smallest value that is fine; None if there is no limit.
         at_most: The largest value that is fine.
         values: What values may be, or which columns or types there should be.
-        level: Of a quantile, the share below it.
+        level: Of a quantile, the share below it; None of anything else.
+
+    Two are equal if they expect the same; ``among(1)`` and ``among(True)`` do not.
 
     Raises:
         TypeError: A limit is no number, and no moment where values are compared with it.
@@ -53,7 +54,7 @@ class Expectation:
     at_least: Limit | None = None
     at_most: Limit | None = None
     values: tuple[Any, ...] = ()
-    level: float = math.nan
+    level: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse now what could not be checked later."""
@@ -64,15 +65,27 @@ class Expectation:
     def __str__(self) -> str:
         return expected_text(self, value_writer(self.limits))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Expectation) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        # NaN equals nothing, not even its copy, and 1 equals True.
+        values = tuple((type(value), None if is_missing(value) else value) for value in self.values)
+        return self.column, self.measure, self.limits, values, self.level
+
     @property
     def limits(self) -> Limits:
-        """The smallest and the largest value that are fine."""
+        """The smallest and the largest allowed value."""
         return self.at_least, self.at_most
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of an expectation.
+    """The result of an expectation.
 
     Attributes:
         expectation: What was expected.
@@ -88,16 +101,24 @@ class Verdict:
     found: str
     expected: str = ""
 
+    @property
+    def doubt(self) -> str:
+        """Why it is not certain; empty if it is."""
+        if self.certain:
+            return ""
+        return "as far as the profile tells" if self.expectation.measure == "among" else "within the estimate's error"
+
     def __str__(self) -> str:
         where = f"{mask(self.expectation.column)}: " if self.expectation.column else ""
-        return f"{where}{self.expected or self.expectation}, found {self.found}"
+        doubt = f" ({self.doubt})" if self.doubt else ""
+        return f"{where}{self.expected or self.expectation}, found {self.found}{doubt}"
 
 
 def expected_text(expected: Expectation, write: Callable[[float], str]) -> str:
     """Write what is expected, with values of the column as `write` does."""
-    named = {"quantile": f"{100 * expected.level:g} % quantile"}.get(
-        expected.measure, _TITLES.get(expected.measure, expected.measure)
-    )
+    named = _TITLES.get(expected.measure, expected.measure)
+    if expected.level is not None:
+        named = f"{100 * expected.level:g} % quantile"
     if expected.values:
         more = ", …" if len(expected.values) > _NAMED else ""
         return mask(f"{named} {', '.join(map(_shown, expected.values[:_NAMED]))}{more}")
@@ -143,10 +164,10 @@ def _refuse_what_means_nothing(expected: Expectation) -> None:
         raise ValueError(f"no {measure} is below 0: its limits are not {low!r} and {high!r}")
     if measure in COUNTS and any(limit is not None and 0 < limit < 1 for limit in (low, high)):  # type: ignore[operator]
         raise ValueError(
-            f"a limit of {measure} is how many, and no share: not {low!r} and {high!r}; that all values are different"
-            " is expected by unique()"
+            f"a limit of {measure} is a number of values, not a share: got {low!r} and {high!r}; to expect that all"
+            " values are different, use unique()"
         )
-    if measure == "quantile" and not 0 <= expected.level <= 1:
+    if measure == "quantile" and (expected.level is None or not 0 <= expected.level <= 1):
         raise ValueError(f"a quantile is of a share from 0 to 1, not of {expected.level!r}")
 
 

@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 
 from obs_profiles.columns.objects import as_float, is_missing
-from obs_profiles.wording import count_text, digits_text, number_text, reads_as_date, share_text, time_text
+from obs_profiles.wording import (
+    count_text,
+    digits_text,
+    number_text,
+    precise_text,
+    reads_as_date,
+    share_text,
+    time_text,
+    ungrouped,
+    value_text,
+)
 
 __all__ = [
     "COUNTS",
@@ -32,7 +42,7 @@ Limit = float | datetime.datetime
 """A number, or a moment."""
 
 Limits = tuple[Limit | None, Limit | None]
-"""The smallest and the largest value that are fine."""
+"""The smallest and the largest allowed value."""
 
 SHARES = ("missing", "unique")
 COUNTS = ("distinct", "rows")
@@ -133,7 +143,7 @@ def value_writer(limits: Limits, *, names: bool = False) -> Callable[[float], st
         limits: What is expected: one that may be the date 20240115 is not grouped.
         names: Whether the digits of the column are known to be names, as those of keys are: none is grouped then.
     """
-    return digits_text if names or any(map(reads_as_date, limits)) else number_text
+    return digits_text if names or any(map(reads_as_date, limits)) else value_text
 
 
 def limit_text(limit: Limit, measure: str, write: Callable[[float], str]) -> str:
@@ -186,7 +196,8 @@ def _texts(value: float, write: Callable[[float], str], measure: str, limits: An
 
     if tells(shown):
         yield shown
-    yield from filter(tells, (f"{scale * value:.{digits}g}{unit}" for digits in range(4, 18)))
+    texts = (precise_text(scale * value, digits) for digits in range(4, 18))
+    yield from filter(tells, (f"{text if ',' in shown else ungrouped(text)}{unit}" for text in texts))
     yield f"{scale * value!r}{unit}"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from obs_core import TaskCall
 from obs_core.values.hints import parts_of
+from obs_core.values.remembered import is_instance
 from obs_profiles.columns import is_frame, is_frame_elsewhere, is_frame_type
 
 __all__ = [
@@ -26,7 +27,9 @@ __all__ = [
 
 RESULT = "return"
 
-_HOLD = (tuple, list, set, frozenset, deque, UserList, ItemsView, ValuesView)
+_MAPPINGS = (dict, Mapping)
+
+_HOLD = (tuple, list, dict, set, frozenset, deque, UserList, ItemsView, ValuesView)
 """What is looked into: of an iterator nothing would be left for the task."""
 
 
@@ -95,23 +98,23 @@ def frames_in(place: Place, around: tuple[int, ...] = ()) -> Iterator[Place]:
         value = value.tolist()
     if is_frame(value) or is_frame_elsewhere(type(value)):
         yield place
-    elif isinstance(value, (*_HOLD, Mapping)) and id(value) not in around and _may_hold_frames(value):
+    elif is_instance(value, (*_HOLD, Mapping)) and id(value) not in around and _may_hold_frames(value):
         for part in _parts(place, value):
             yield from frames_in(part, (*around, id(value)))
 
 
 def _parts(place: Place, value: Any) -> Iterator[Place]:
-    parts = value.items() if isinstance(value, Mapping) else enumerate(value, place.name == RESULT)
+    parts = value.items() if is_instance(value, _MAPPINGS) else enumerate(value, place.name == RESULT)
     return (place.part(key, part) for key, part in parts)
 
 
-def _may_hold_frames(value: Iterable[Any]) -> bool:
+def _may_hold_frames(value: Any) -> bool:
     """Tell whether one of many values is a frame or may hold one, by their types, of which there are few."""
-    parts = value.values() if isinstance(value, Mapping) else value
-    kinds = {id(type(part)): type(part) for part in parts}
+    parts = value.values() if is_instance(value, _MAPPINGS) else value
+    examples = {id(type(part)): part for part in parts}
     return any(
-        is_frame_type(kind) or is_frame_elsewhere(kind) or issubclass(kind, (*_HOLD, Mapping, np.ndarray))
-        for kind in kinds.values()
+        is_frame_type(type(part)) or is_frame_elsewhere(type(part)) or is_instance(part, (np.ndarray, *_HOLD, Mapping))
+        for part in examples.values()
     )
 
 

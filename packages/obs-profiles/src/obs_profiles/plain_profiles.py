@@ -13,17 +13,7 @@ __all__ = ["PlainProfile"]
 
 
 class PlainProfile:
-    """What is known of a data set, and no more: `Profile` is one that can be saved, merged and shown.
-
-    Attributes:
-        columns: What is known of each column, by name.
-        rows: How many rows there are.
-        segments: The profiles of parts of the rows, by the value that they have in common; see `profile`.
-        by: The columns whose values these are.
-        made: When it was made: nanoseconds since 1970-01-01, UTC; 0 where that is not known.
-        segment_slack: How many rows of a segment may be among all others at most: merged parts in which it was none of
-            the largest ones have them there.
-    """
+    """What is known of a data set, and no more: `Profile`, which describes the attributes, can be saved and shown."""
 
     __slots__ = ("by", "columns", "made", "rows", "segment_slack", "segments")
 

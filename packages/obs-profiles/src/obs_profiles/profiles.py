@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from obs_core.secrets import mask
+from obs_core.text.numbers import plural
 from obs_profiles.column_profiles import ColumnProfile, DistinctCount, NumberProfile, TextProfile, TimeProfile
 from obs_profiles.damage import ProfileFormatError
 from obs_profiles.files.reading import is_profile, read
@@ -35,7 +37,7 @@ _PARQUET = (b"PAR1", b"PARE")
 
 
 class Profile(PlainProfile):
-    """What is known of a data set: a few kilobytes, however many rows there are.
+    """The profile of a data set: a few kilobytes, however many rows there are.
 
     Profiles of parts are merged by `obs_profiles.merge`, or with ``+``. They are equal if all that they know is. Two
     are compared by `obs_profiles.drift`. In a notebook, and in a deck, a profile shows itself.
@@ -64,7 +66,7 @@ class Profile(PlainProfile):
         return Profile.from_bytes, (self.to_bytes(),)
 
     def __repr__(self) -> str:
-        return f"<Profile of {self.rows:,} rows, {len(self.columns):,} columns>"
+        return f"<Profile of {plural(self.rows, 'row')}, {plural(len(self.columns), 'column')}>"
 
     def _repr_html_(self) -> str:
         from obs_profiles.pages.profile_page import profile_html
@@ -101,7 +103,8 @@ class Profile(PlainProfile):
             OSError: It cannot be written.
 
         Examples:
-            >>> profile(flights).save("golden.profile")
+            >>> from obs_profiles import profile
+            >>> profile({"delay": [3.5, None, 12.0]}).save("golden.profile")
         """
         target = os.path.realpath(path)  # of a link, what it leads to is replaced
         scratch = Path(f"{target}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
@@ -129,6 +132,8 @@ class Profile(PlainProfile):
             OSError: It cannot be read.
 
         Examples:
+            >>> from obs_profiles import profile
+            >>> profile({"delay": [3.5, None, 12.0]}).save("golden.profile")
             >>> Profile.load("golden.profile")["delay"].missing
             1
         """
@@ -138,11 +143,16 @@ class Profile(PlainProfile):
             raise ProfileFormatError(f"{os.fspath(path)}: {error}") from error
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
-        """Return the most important numbers of each column, by name, for a table: ``pandas.DataFrame(...).T``."""
+        """Return the most important numbers of each column, by name, for a table: ``pandas.DataFrame(...).T``.
+
+        Estimates have their errors beside them: there are `distinct_least` to `distinct_most` distinct values, and
+        quartiles are those of ranks that are wrong by `rank_error`, a share, at most; each in 99 of 100 cases. What is
+        not known, such as the deviation of a single number, or beyond what a float holds, is None, as in JSON.
+        """
         return {name: _summary(column) for name, column in self.columns.items()}
 
     def renamed(self, names: Mapping[str, str]) -> Profile:
-        """Return the same profile with other names of columns, also in its segments.
+        """Return the same profile with other names of columns, including those in its segments.
 
         Raises:
             ValueError: Two columns would have one name.
@@ -164,19 +174,24 @@ class Profile(PlainProfile):
 
 
 def _summary(column: ColumnProfile) -> dict[str, Any]:
-    known = column.distribution
+    known, distinct = column.distribution, column.distinct_count
     found: dict[str, Any] = {
         "kind": column.kind,
         "dtype": column.dtype,
         "rows": column.rows,
         "missing": column.missing,
-        "distinct": round(column.distinct_count.estimate),
+        "distinct": round(distinct.estimate),
+        "distinct_least": math.ceil(distinct.least),
+        "distinct_most": math.floor(distinct.most),
     }
     if known is not None:
         quartiles = known.quantiles.quantiles([0.25, 0.5, 0.75]).tolist()
-        found |= {"mean": known.moments.mean, "std": known.moments.deviation, "min": known.least, "max": known.most}
+        found |= {"mean": known.mean, "std": known.moments.deviation, "min": known.least, "max": known.most}
         found |= dict(zip(("25%", "50%", "75%"), quartiles, strict=True))
-    return found
+        found["rank_error"] = known.quantiles.rank_error
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in found.items()
+    }
 
 
 def merge(profiles: Iterable[Profile | str | os.PathLike[str]]) -> Profile:
@@ -200,7 +215,9 @@ def merge(profiles: Iterable[Profile | str | os.PathLike[str]]) -> Profile:
             (`ProfileFormatError`).
 
     Examples:
-        >>> whole = merge(profile(frame) for frame in pd.read_csv("flights.csv", chunksize=100_000))
+        >>> from obs_profiles import profile
+        >>> merge(profile({"delay": part}) for part in ([3.5, None], [12.0])).rows
+        3
     """
     given: object = profiles
     if isinstance(given, Profile | str | os.PathLike):  # which can be iterated over, too

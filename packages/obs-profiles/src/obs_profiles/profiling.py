@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from obs_core.secrets import mask
-from obs_profiles.batches import merged_batches, profile_batch
+from obs_profiles.batches import merged_batches
 from obs_profiles.columns import batches_of
 from obs_profiles.profiles import Profile, known_profile
-from obs_profiles.segments import profile_by
+from obs_profiles.segments import Watch, looked_at, profile_by
 
-__all__ = ["names_by", "profile"]
+__all__ = ["names_by", "profile", "profiled"]
 
 
 def profile(data: Any, *, by: str | Sequence[str] | None = None) -> Profile:
@@ -19,10 +19,13 @@ def profile(data: Any, *, by: str | Sequence[str] | None = None) -> Profile:
 
     Args:
         data: A DataFrame or Series of pandas or polars, a Table of pyarrow, an array of numpy, a mapping of names to
-            columns. Or, where that does not fit in memory, the path of a Parquet file, a LazyFrame of polars, or any
-            iterable of frames, such as ``pandas.read_csv(path, chunksize=100_000)``: these are read batch by batch, in
-            a memory that does not grow. What is a profile already, also one of whylogs, or the file of one, stays as it
-            is.
+            columns. Or, where that does not fit in memory, the path of a Parquet file, a LazyFrame of polars, a
+            Dataset, Scanner or RecordBatchReader of pyarrow, or any iterable of frames, such as
+            ``pandas.read_csv(path, chunksize=100_000)``: these are read batch by batch, in a memory that grows
+            with the columns and hardly with the rows.
+            What else offers itself as a stream of arrow, such as a relation of DuckDB or a table of ibis, is computed,
+            and held in memory as a whole. What is a profile already, also one of whylogs, or the file of one, stays as
+            it is.
         by: The name of a column, or of several: each of its 50 most frequent values, and all others together, have a
             profile of their own in ``.segments`` as well.
 
@@ -39,15 +42,26 @@ def profile(data: Any, *, by: str | Sequence[str] | None = None) -> Profile:
         >>> profile({"delay": [3.5, None, 12.0]})["delay"].missing
         1
     """
-    names = tuple(map(mask, names_by(by)))
+    return profiled(data, names_by(by))
+
+
+def profiled(data: Any, by: Sequence[str], watch: Watch | None = None) -> Profile:
+    """Profile data as `profile` does.
+
+    Args:
+        data: The same.
+        by: The names of columns.
+        watch: Is called with each batch, and its profile, while that is in memory; never of what is a profile already.
+    """
+    names = tuple(map(mask, by))
     known = known_profile(data)
     if known is not None:
         if names and known.by != names:
             raise ValueError(f"this profile has no segments by {', '.join(names)}, and no rows to make some of")
         return known
     if names:
-        return profile_by(data, names)
-    return merged_batches(profile_batch(frame) for frame in batches_of(data))
+        return profile_by(data, names, watch)
+    return merged_batches(looked_at(frame, watch) for frame in batches_of(data))
 
 
 def names_by(by: Any) -> tuple[str, ...]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from obs_core import Kept, TaskCall, executions, load_execution
+from obs_core import Execution, Kept, TaskCall, executions, load_execution
+from obs_core.model import TaskView
 from obs_core.secrets import mask
 from obs_core.store import StoreError
 from obs_core.text.bounded_repr import describe_error
 from obs_profiles.columns import names_of
 from obs_profiles.profiles import Profile
-from obs_profiles.profiling import profile
+from obs_profiles.profiling import profile, profiled
+from obs_profiles.segments import Watch
 
-__all__ = ["Reference", "pinned", "pinned_for", "profile_by", "reference_for"]
+__all__ = ["Reference", "pinned", "pinned_for", "profile_by", "reference_for", "unexpected"]
 
 
 _DAMAGES = (ValueError, FileNotFoundError, StoreError)
@@ -41,9 +43,15 @@ class Reference(NamedTuple):
     instead_of: str = ""
 
 
-def profile_by(data: Any, by: Sequence[str]) -> Profile:
-    """Profile a frame, by segments if it has the columns."""
-    return profile(data, by=by if by and set(map(mask, by)) <= set(names_of(data)) else None)
+def profile_by(data: Any, by: Sequence[str], watch: Watch | None = None) -> Profile:
+    """Profile a frame, by segments if it has the columns.
+
+    Args:
+        data: The frame.
+        by: The names of the columns.
+        watch: Is called with each batch and its profile.
+    """
+    return profiled(data, by if by and set(map(mask, by)) <= set(names_of(data)) else (), watch)
 
 
 def pinned(reference: Any, by: Sequence[str]) -> Any:
@@ -103,7 +111,10 @@ def reference_for(call: TaskCall, reference: Any, artifact: str) -> Reference | 
         kept = load_execution(reference, call.context.state.run.store)
     except LookupError as error:
         raise LookupError(f"there is no file {reference!r}, and {error.args[0]}") from None
-    return Reference(profile(kept.artifact(call.context.task_name, artifact)), f"execution {reference}")
+    # A call that was refused has kept its data, too.
+    good = next((known for _, known in _good_calls(kept, call.context.task_name, artifact)), None)
+    known = kept.artifact(call.context.task_name, artifact) if good is None else good
+    return Reference(profile(known), f"execution {reference}")
 
 
 def _last_readable(call: TaskCall, last: Kept, artifact: str) -> Reference:
@@ -122,15 +133,35 @@ def _last_readable(call: TaskCall, last: Kept, artifact: str) -> Reference:
 
 
 def _older(call: TaskCall, last: Kept, artifact: str) -> Reference | None:
+    """Return what the good call that ended last kept, among those whose profiles can be read."""
     store, task = call.context.state.run.store, call.context.task_name
     name = load_execution(last.execution_id, store).name  # the same pipeline: elsewhere another task may have this name
+    older: Reference | None = None
+    ended = 0
     for found in islice(executions(store, name=name), _OLDER):
-        kept = load_execution(found.id, store)
-        for one in reversed(kept.tasks):
-            if one.name != task or one.status != "succeeded":
-                continue
-            with suppress(*_DAMAGES):
-                known = kept.artifact_of(one, artifact)
-                if isinstance(known, Profile) and known.rows:
-                    return Reference(known, f"execution {found.id}")
-    return None
+        if found.status != "running" and found.started + found.duration < ended:
+            continue  # one that began before may have had the later call, but this one was over
+        for one, known in _good_calls(load_execution(found.id, store), task, artifact):
+            if known.rows and _end_of(one) > ended:
+                older, ended = Reference(known, f"execution {found.id}"), _end_of(one)
+                break
+    return older
+
+
+def _good_calls(kept: Execution, task: str, artifact: str) -> Iterator[tuple[TaskView, Profile]]:
+    """Go through the calls of a task that succeeded and whose data was as expected, the last that ended first."""
+    calls = (one for one in kept.tasks if one.name == task and one.status == "succeeded")
+    for one in sorted(calls, key=_end_of, reverse=True):
+        with suppress(*_DAMAGES):
+            known = kept.artifact_of(one, artifact)
+            if isinstance(known, Profile) and kept.artifact_of(one, unexpected(artifact)) is None:
+                yield one, known
+
+
+def _end_of(task: TaskView) -> int:
+    return task.started + task.duration
+
+
+def unexpected(artifact: str) -> str:
+    """Return the name under which a call keeps how many expectations failed, if any did, of what it profiled."""
+    return artifact.replace("data profile", "expectations failed", 1)

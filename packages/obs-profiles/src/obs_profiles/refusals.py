@@ -62,4 +62,4 @@ class UncheckedWarning(UserWarning):
 
 
 class UncheckedError(ObsError, ValueError):
-    """Data that was to be refused if anything is wrong with it could not be checked or compared."""
+    """Data could not be checked or compared, and was to be refused unless it is fine."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,10 @@ from obs_profiles.merging import MISSING, OTHERS, merged
 from obs_profiles.profiles import Profile
 from obs_profiles.sketches.frequent import CAPACITY, WORKING_CAPACITY
 
-__all__ = ["profile_by"]
+__all__ = ["Watch", "looked_at", "profile_by"]
+
+Watch = Callable[[Any, Profile], None]
+"""Looks at a batch and its profile."""
 
 _LONGEST = 100
 """Characters that the name of a segment has at most; values that begin alike then belong to one."""
@@ -28,8 +31,21 @@ _MERGED_AT_ONCE = 8
 """Batches of which segments are kept until they are merged: each has a profile of each."""
 
 
-def profile_by(data: Any, by: tuple[str, ...]) -> Profile:
+def looked_at(frame: Any, watch: Watch | None) -> Profile:
+    """Profile a batch, and show it with its profile to what looks at batches, if anything does."""
+    made = profile_batch(frame)
+    if watch is not None:
+        watch(frame, made)
+    return made
+
+
+def profile_by(data: Any, by: tuple[str, ...], watch: Watch | None = None) -> Profile:
     """Profile data, and the rows of each of the 50 most frequent values of some columns by themselves.
+
+    Args:
+        data: The data.
+        by: The names of the columns.
+        watch: Is called with each batch and its profile.
 
     Raises:
         ValueError: There is no such column.
@@ -42,7 +58,7 @@ def profile_by(data: Any, by: tuple[str, ...]) -> Profile:
             waiting.append(Profile({}, sum(part.rows for part in parts.values()), segments=parts, by=by))
             if len(waiting) == _MERGED_AT_ONCE:
                 waiting[:] = [merged(waiting, capacity=WORKING_CAPACITY, most_segments=_MOST_AT_ONCE)]
-            yield profile_batch(frame)
+            yield looked_at(frame, watch)
 
     whole = merged_batches(batches())
     parts = merged(waiting, capacity=CAPACITY)

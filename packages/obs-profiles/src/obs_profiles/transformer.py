@@ -6,24 +6,32 @@ from collections.abc import Iterator
 from typing import Any
 
 from obs_core import TypeTransformer
-from obs_core.text.numbers import count, share
+from obs_core.text.numbers import count
 from obs_profiles.comparison import ColumnDrift, Drift, drift
+from obs_profiles.comparison.facets import Movement
 from obs_profiles.expectations import Checked
 from obs_profiles.pages import checked_html, drift_html, profile_html
 from obs_profiles.profiles import Profile
+from obs_profiles.wording import elements_text, visible
 
 __all__ = ["CheckedRenderer", "DriftRenderer", "ProfileTransformer"]
 
+_LONGEST = 30
+"""Characters of a value that moved: it stands beside its share, and both of them, before and now, in a line."""
+
 
 class ProfileTransformer(TypeTransformer[Profile]):
-    """Keeps profiles in their own format, hands them on, and draws them.
+    """Keeps profiles in their own format, loads them, and draws them.
 
     Examples:
+        >>> from obs_profiles import profile
         >>> @task
-        ... def describe(flights: pd.DataFrame) -> Profile:
-        ...     return obs_profiles.profile(flights)
-        >>> describe(flights)
-        >>> load_execution("last").output("describe")["delay"].missing
+        ... def describe(delays: list[float | None]) -> Profile:
+        ...     return profile({"delay": delays})
+        >>> with execution("flights") as run:
+        ...     known = describe([3.5, None, 12.0])
+        >>> load_execution(run.id).output("describe")["delay"].missing
+        1
     """
 
     python_type = "obs_profiles.profiles.Profile"
@@ -39,7 +47,7 @@ class ProfileTransformer(TypeTransformer[Profile]):
         return Profile.from_bytes(data)
 
     def differences(self, before: Profile, after: Profile) -> Iterator[tuple[str, str | None, str | None]]:
-        """Tell which columns drifted, the farthest first, and what of them moved most; in a segment, if farther there.
+        """Return which columns drifted, the farthest first, and what moved most; in a segment, if farther there.
 
         Args:
             before: The profile of an earlier execution.
@@ -51,8 +59,8 @@ class ProfileTransformer(TypeTransformer[Profile]):
                 was, now = (None if side is None else side.kind for side in (column.reference, column.current))
                 yield f"column {column.name}", was, "removed" if now is None else now
             else:
-                shares = [f"{moved.what}: {share(part, 1)}" for part in (moved.before, moved.after)]
-                yield f"column {column.name}{where}", shares[0], shares[1]
+                was, now = (f"{_what(moved)} in {share} of {moved.of}" for share in moved.shares)
+                yield f"column {column.name}{where}", was, now
         if before.rows != after.rows:
             yield "rows", count(before.rows), count(after.rows)
 
@@ -78,11 +86,19 @@ def _told(found: Drift) -> list[tuple[str, ColumnDrift]]:
     return sorted(told, key=lambda one: -2.0 if one[1].distance is None else -one[1].distance)
 
 
+def _what(moved: Movement) -> str:
+    """Name what moved, as it is read behind the name of a column: ``JFK``, ``missing``, ``pattern Aa``."""
+    what = visible(moved.what, most=_LONGEST) or "(empty)"
+    named = {"elements": elements_text(what), "length": f"length {what}", "pattern": f"pattern {what}"}
+    return named.get(moved.kind, what)
+
+
 class DriftRenderer:
     """Draws what `obs_profiles.drift` returns; or compares two data sets and draws that.
 
     Examples:
-        >>> html = DriftRenderer().to_html(drift(before, after))
+        >>> from obs_profiles import drift
+        >>> html = DriftRenderer().to_html(drift({"delay": range(100)}, {"delay": range(50, 150)}))
     """
 
     def to_html(self, python_value: Any) -> str:

@@ -5,23 +5,35 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from obs_core.secrets import masked_text
+from obs_core.secrets import mask
 from obs_core.text import controls
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import MISSING, count, share, statistic
+from obs_profiles.columns.texts import beginning_of
+
+if TYPE_CHECKING:
+    from obs_profiles.column_profiles import DistinctCount
 
 __all__ = [
+    "about_text",
     "apart",
     "count_text",
     "digits_text",
+    "distinct_mark",
     "duration_text",
+    "elements_text",
+    "kept_text",
     "number_text",
+    "precise_text",
     "reads_as_date",
     "rough_time_text",
     "share_text",
     "signed_text",
     "time_text",
+    "ungrouped",
+    "value_text",
     "visible",
     "whole_text",
 ]
@@ -30,6 +42,11 @@ LONGEST = 80
 _FEWEST, _MOST_DIGITS = 4, 17
 """Digits of most numbers, and of those that only the last one tells apart."""
 
+_HASH, _HASH_SHOWN = 16, 8
+"""Digits of the hash, and those that are shown of it."""
+
+_MARKED = _HASH_SHOWN + 3
+"""Characters of the mark that tells such texts apart."""
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 _DAY = 86_400_000_000
@@ -40,9 +57,23 @@ def number_text(value: float | None) -> str:
     return MISSING if value is None else statistic(value)
 
 
+def value_text(value: float) -> str:
+    """Write a value of the data: whole where it has few digits, as prices and limits have; otherwise as `number_text`.
+
+    Examples:
+        >>> [value_text(value) for value in (999.98, 1_234_567.89, 99_999.5, 0.1 + 0.2, 12.63912345)]
+        ['999.98', '1,234,567.89', '99,999.5', '0.3', '12.64']
+    """
+    if isinstance(value, int) or not 1e-4 <= abs(value) < 1e15:
+        return statistic(value)
+    if value != round(value, 2) and value != float(f"{value:.6g}"):
+        return statistic(value)
+    return f"{value:,.15g}" if abs(value) >= 10_000 else f"{value:.15g}"
+
+
 def digits_text(value: float) -> str:
     """Write a number whose digits are a name, such as a key or the date 20240115: not grouped, an integer whole."""
-    return _ungrouped(whole_text(value))
+    return ungrouped(whole_text(value))
 
 
 def reads_as_date(value: object) -> bool:
@@ -69,22 +100,28 @@ def apart(values: Sequence[float], write: Callable[[float], str]) -> list[str]:
         write: Writes one as it is written elsewhere; more digits have numbers alone, and not times.
     """
     texts = [write(value) for value in values]
-    digits = _FEWEST if write in (number_text, whole_text, digits_text) else _MOST_DIGITS
+    digits = _FEWEST if write in (number_text, value_text, whole_text, digits_text) else _MOST_DIGITS
     while len(set(texts)) < len(set(values)) and digits < _MOST_DIGITS:
         digits += 1
-        texts = [_precise(value, digits) for value in values]
-    return list(map(_ungrouped, texts)) if write is digits_text else texts
+        texts = [precise_text(value, digits) for value in values]
+    return list(map(ungrouped, texts)) if write is digits_text else texts
 
 
-def _ungrouped(text: str) -> str:
+def ungrouped(text: str) -> str:
+    """Take the marks of thousands out of a number."""
     return text.replace(",", "")
 
 
-def _precise(value: float, digits: int) -> str:
+def precise_text(value: float, digits: int) -> str:
     """Write a number with so many digits; an integer with all of them."""
     if isinstance(value, int) or (abs(value) >= 1e15 and value.is_integer()):
         return f"{int(value):,}"
     return f"{value:.{digits}g}" if abs(value) < 1e5 else f"{value:,.{max(0, digits - 6)}f}"
+
+
+def about_text(text: str, error: float) -> str:
+    """Mark a number as an estimate if it may be wrong by so much: ``about 12.6``."""
+    return f"about {text}" if error else text
 
 
 def signed_text(value: float, digits: int = 2) -> str:
@@ -95,6 +132,11 @@ def signed_text(value: float, digits: int = 2) -> str:
 def count_text(value: float | None) -> str:
     """Write how many; an estimate is rounded."""
     return MISSING if value is None or math.isinf(value) else count(round(value))
+
+
+def elements_text(size: str) -> str:
+    """Write how many elements lists have: ``1 element``, ``3 to 5 elements``."""
+    return f"{size} element" if size == "1" else f"{size} elements"
 
 
 def share_text(ratio: float) -> str:
@@ -125,6 +167,31 @@ def duration_text(seconds: float) -> str:
     return format_duration(round(seconds * 1e9)) if math.isfinite(seconds * 1e9) else number_text(seconds)
 
 
-def visible(text: str) -> str:
-    """Mask and shorten a name or value, and make line breaks and the like visible; it is not escaped."""
-    return controls.visible(masked_text(text, LONGEST, "…"))
+def visible(text: str, *, most: int = LONGEST) -> str:
+    """Mask and shorten a name or value, and make line breaks and the like visible; it is not escaped.
+
+    Of one of more characters than `most` both ends are kept: names often differ at their end alone. Of a text of which
+    a profile has the beginning alone, that is what is shown.
+    """
+    text = mask(text)
+    if (beginning := beginning_of(text)) is not None:
+        text = _marked(beginning[: most - _MARKED], text)
+    elif len(text) > most:
+        half = most // 2
+        text = f"{text[: half - 1]}…{text[-half:]}"
+    return controls.visible(text)
+
+
+def kept_text(text: str) -> str:
+    """Write a text that a profile keeps so that the hash of a long one is not read as its end: ``Dear … #0c1d2e3f``."""
+    beginning = beginning_of(text)
+    return text if beginning is None else _marked(beginning, text)
+
+
+def _marked(beginning: str, text: str) -> str:
+    return f"{beginning}… #{text[-_HASH:][:_HASH_SHOWN]}"
+
+
+def distinct_mark(found: DistinctCount) -> str:
+    """Return what stands before a number of distinct values that is no exact one: about so many, or at least."""
+    return "" if found.is_exact else "≥ " if found.least >= round(found.estimate) else "≈ "

@@ -16,8 +16,14 @@ from obs_whylogs.texts import name_html
 __all__ = ["Verdict", "constraints_html", "verdicts"]
 
 
+_MANY = 10
+"""Constraints above which a reader may hide those that hold."""
+
+_ONLY = '<p class="only"><label><input type="checkbox"> failed ones alone</label></p>'
+
+
 class Verdict(Struct, frozen=True):
-    """What became of a constraint.
+    """The result of a constraint.
 
     Attributes:
         name: Its name.
@@ -36,12 +42,12 @@ class Verdict(Struct, frozen=True):
 
     @property
     def unchecked(self) -> bool:
-        """Whether it holds for want of anything to check: whylogs says then that it does."""
+        """Whether it had nothing to check, in which case whylogs says that it holds."""
         return self.passed and bool(self.note)
 
 
 def verdicts(constraints: Any) -> list[Verdict]:
-    """Check the constraints of a profile, each by itself: a condition that raises does not hide the others."""
+    """Check each constraint of a profile separately: a condition that raises does not hide the others."""
     profile = constraints.dataset_profile_view
     found = [
         _verdict(name, column, constraint, (profile,))
@@ -80,6 +86,7 @@ def constraints_html(found: list[Verdict], *, title: str = "Constraints") -> str
         mark,
         f"<h2>{escape(title)}</h2>",
         f'<p class="verdict"><b class="{css}">{word}</b>{about}</p>',
+        _ONLY if failed and len(found) > _MANY else "",
         table(("Constraint", "Result", "Column", "Metrics"), rows) if found else "",
         script=bool(found),
     )

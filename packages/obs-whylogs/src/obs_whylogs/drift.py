@@ -26,6 +26,7 @@ def measure_drift(reference: Any, target: Any, *, thresholds: Thresholds = DEFAU
         ValueError: A threshold is not from 0 to 1, or is one of a column that neither has.
 
     Examples:
+        >>> import pandas as pd
         >>> before, after = pd.DataFrame({"delay": range(100)}), pd.DataFrame({"delay": range(50, 150)})
         >>> [(column.name, column.drifted) for column in measure_drift(before, after)]
         [('delay', True)]

@@ -6,12 +6,14 @@ import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from obs_core.report import script_text
+
 __all__ = ["cell", "page", "table"]
 
 
 def page(*parts: str, script: bool = False) -> str:
-    """Put a page together, with its style and, where a table can be sorted and searched, its script."""
-    code = f"<script>\n{_asset('tables.js')}\n</script>" if script else ""
+    """Put a page together, with its style and, where a table can be sorted, its script."""
+    code = f"<script data-obs-once>\n{script_text('sorting.js')}\n</script>" if script else ""
     return f'<style>\n{_asset("whylogs.css")}\n</style><div class="obs-whylogs">{"".join(parts)}</div>{code}'
 
 
@@ -20,7 +22,11 @@ def table(heads: Sequence[str], rows: Iterable[str]) -> str:
     head = "".join(
         f'<th scope="col"{_number_class(name)}><button type="button">{name.rstrip("#")}</button></th>' for name in heads
     )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    body = "".join(rows)
+    return (
+        '<div class="scroll" tabindex="0"><table data-sortable>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def cell(content: str, order: float | None = None, *, number: bool = False) -> str:

@@ -44,6 +44,7 @@ def profile(data: Any, *, schema: DatasetSchema | None = None) -> DatasetProfile
         ValueError: The schema asks for segments or validators, which only `whylogs.log` knows.
 
     Examples:
+        >>> import pandas as pd
         >>> view = profile(pd.DataFrame({"delay": [3.5, None, 12.0]}))
         >>> view.get_column("delay").get_metric("counts").null.value
         1

@@ -46,19 +46,21 @@ class WhylogsSummaryDriftRenderer:
 
 
 class WhylogsConstraintsRenderer:
-    """Show which constraints of whylogs hold, which do not, and why.
+    """Show which whylogs constraints hold, which do not, and why.
 
     Examples:
         >>> from whylogs.core.constraints import ConstraintsBuilder
         >>> from whylogs.core.constraints.factories import greater_than_number
-        >>> builder = ConstraintsBuilder(obs_whylogs.profile(frame))
-        >>> builder.add_constraint(greater_than_number("delay", number=-60))
-        >>> html = WhylogsConstraintsRenderer.to_html(builder.build())
+        >>> import pandas as pd
+        >>> from obs_whylogs import profile
+        >>> builder = ConstraintsBuilder(profile(pd.DataFrame({"delay": [3.5, None, 12.0]})))
+        >>> built = builder.add_constraint(greater_than_number("delay", number=-60)).build()
+        >>> html = WhylogsConstraintsRenderer.to_html(built)
     """
 
     @staticmethod
     def to_html(constraints: Any) -> str:
-        """Check constraints, and show what came out.
+        """Check constraints, and show the results.
 
         Args:
             constraints: What ``ConstraintsBuilder(...).build()`` returns: `whylogs.core.constraints.Constraints` with

@@ -16,17 +16,20 @@ __all__ = ["WhylogsDatasetProfileTransformer"]
 
 
 class WhylogsDatasetProfileTransformer(TypeTransformer["DatasetProfileView"]):
-    """Keeps whylogs' profiles in whylogs' own format, hands them on, and draws their summary.
+    """Keeps whylogs' profiles in whylogs' own format, loads them, and draws their summary.
 
     ``whylogs.core.DatasetProfileView.deserialize`` reads what it writes. A profile with model performance
     metrics is not kept: that format does not hold them.
 
     Examples:
+        >>> import obs_whylogs
+        >>> import pandas as pd
         >>> @task
         ... def describe(flights: pd.DataFrame) -> DatasetProfileView:
         ...     return obs_whylogs.profile(flights)
-        >>> describe(flights)
-        >>> view = load_execution("last").output("describe")
+        >>> with execution("flights") as run:
+        ...     view = describe(pd.DataFrame({"delay": [3.5, None, 12.0]}))
+        >>> view = load_execution(run.id).output("describe")
     """
 
     python_type = "whylogs.core.view.dataset_profile_view.DatasetProfileView"
@@ -34,7 +37,7 @@ class WhylogsDatasetProfileTransformer(TypeTransformer["DatasetProfileView"]):
     extension = ".whylogs"
 
     def can_transform(self, value: DatasetProfileView) -> bool:
-        """Tell whether whylogs' format holds all of it."""
+        """Return whether whylogs' format can hold all of it."""
         return value.model_performance_metrics is None
 
     def to_bytes(self, value: DatasetProfileView) -> bytes:

@@ -2,90 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from obs_profiles.columns.objects import read_objects
-from obs_profiles.columns.units import whole_units
-from obs_profiles.columns.values import ColumnValues, CountedNumbers, Durations, Times
+from obs_profiles.columns.objects import looks_of, read_objects
+from obs_profiles.columns.typed_arrays import TYPED, read_masked, read_typed
+from obs_profiles.columns.values import ELEMENTS_AT_ONCE, ColumnValues
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["read_array", "read_booleans", "read_numbers", "read_times"]
+__all__ = ["read_array"]
 
 
 def read_array(values: NDArray[Any], dtype: str = "") -> ColumnValues:
     """Read an array of one dimension; of one with more, each row is a list. What is masked is missing."""
     dtype = dtype or str(values.dtype)
-    if isinstance(values, np.ma.MaskedArray) and values.ndim == 1:
-        found = read_array(values.compressed(), dtype)
-        found.rows, found.missing = len(values), len(values) - found.rows + found.missing
-        return found
-    if values.ndim != 1:
-        return read_objects(list(values), dtype)
-    match values.dtype.kind:
-        case "b":
-            return read_booleans(values, len(values), dtype)
-        case "i" | "u" | "f":
-            return read_numbers(values, len(values), dtype)
-        case "M" | "m":
-            return read_times(values, dtype)
-        case "U" | "T":
-            return read_objects(values.tolist(), dtype)
-        case "S":
-            return read_objects(values.tolist(), dtype)
+    if values.ndim > 1:
+        return _read_rows(values, dtype)
+    if values.dtype.kind in TYPED:
+        return read_typed(values, dtype)
+    if isinstance(values, np.ma.MaskedArray):
+        return read_masked(values, lambda those_there: read_objects(those_there.tolist(), dtype))
     return read_objects(values.tolist(), dtype)
 
 
-def read_numbers(values: NDArray[Any], rows: int, dtype: str, *, nan_is_missing: bool = True) -> ColumnValues:
-    """Read numbers; NaN is missing.
-
-    Args:
-        values: Those that are there, and perhaps NaN.
-        rows: How many rows there are, those that are missing too.
-        dtype: What the column's type is called.
-        nan_is_missing: Whether what `rows` has more than `values` was NaN as well.
-    """
-    found = ColumnValues(dtype, rows, missing=rows - len(values))
-    values = values.astype(values.dtype.newbyteorder("="), copy=False)
-    if values.dtype.kind == "f":
-        if values.dtype.itemsize not in (4, 8):  # half precision, and more than double
-            with np.errstate(over="ignore"):
-                values = values.astype(np.float64)
-        absent = np.isnan(values)
-        nan = int(np.count_nonzero(absent))
-        if nan:
-            values = values[~absent]
-        found.missing += nan
-        found.nan = nan if not nan_is_missing else found.missing
-        found.add_type("number", len(values))
-    else:
-        found.add_type("integer", len(values))
+def _read_rows(values: NDArray[Any], dtype: str) -> ColumnValues:
+    """Read an array of which each row is a list; rows are made arrays of their own when they are looked at."""
+    found = ColumnValues(dtype, len(values))
     if len(values):
-        found.numbers.append(CountedNumbers(values))
+        found.add_type("list", len(values))
+        found.sizes = np.full(len(values), values.shape[1])
+        found.texts.append(looks_of(len(values), lambda start, stop: values[start:stop]))
+        found.elements.append(lambda: _elements(values, dtype))
     return found
 
 
-def read_booleans(values: NDArray[Any], rows: int, dtype: str) -> ColumnValues:
-    """Read booleans."""
-    true = int(np.count_nonzero(values))
-    found = ColumnValues(dtype, rows, missing=rows - len(values), true=true, false=len(values) - true)
-    found.add_type("boolean", len(values))
-    return found
-
-
-def read_times(values: NDArray[Any], dtype: str, zone: str = "") -> ColumnValues:
-    """Read moments (``datetime64``) or lengths of time (``timedelta64``) of any unit; NaT is missing."""
-    moments = values.dtype.kind == "M"
-    absent = np.isnat(values)
-    if absent.any():
-        values = values[~absent]
-    found = ColumnValues(dtype, len(absent), missing=len(absent) - len(values), zone=zone)
-    found.add_type("time" if moments else "duration", len(values))
-    if len(values) and moments:
-        found.times.append(Times(*whole_units(values)))
-    elif len(values):
-        found.durations.append(Durations(*whole_units(values)))
-    return found
+def _elements(values: NDArray[Any], dtype: str) -> Iterator[ColumnValues]:
+    rows = max(1, ELEMENTS_AT_ONCE * len(values) // max(1, values.size))
+    for start in range(0, len(values), rows):
+        yield read_array(values[start : start + rows].reshape(-1), dtype)

@@ -101,8 +101,30 @@ def names_of(frame: Any) -> list[str]:
 def _read(frame: Any) -> tuple[list[Any], Iterator[ColumnValues]]:
     found = _from_library(frame) or _from_numpy(frame) or _from_mapping(frame)
     if found is None:
-        raise TypeError(f"{_NEEDED}, not {type(frame).__name__}")
+        raise TypeError(f"{_NEEDED}, not {type(frame).__name__}{_way_here(frame)}")
     return found
+
+
+_WITH_DASK = "profile a Dask frame on its cluster: obs_dask.profile(frame), of obs-dask[profiles]; or compute() it"
+
+_WAYS = {
+    "dask": _WITH_DASK,
+    "dask_expr": _WITH_DASK,
+    "pyspark": "convert the Spark frame first, to arrow: frame.toArrow(), or to pandas: frame.toPandas()",
+    "ibis": "convert the ibis expression to arrow first: expression.to_pyarrow()",
+    "duckdb": "convert the DuckDB relation to an arrow Table first: relation.to_arrow_table()",
+    "_duckdb": "convert the DuckDB relation to an arrow Table first: relation.to_arrow_table()",
+    "modin": "convert the Modin frame to pandas first: frame.modin.to_pandas()",
+    "xarray": "convert the xarray data to a pandas frame first: data.to_dataframe().reset_index()",
+    "cudf": "convert the cuDF frame to pandas first: frame.to_pandas()",
+}
+"""How data of other libraries gets here, by the library's name."""
+
+
+def _way_here(frame: Any) -> str:
+    """Say how data of a library that we do not read can be profiled; nothing of one that we do not know."""
+    found = next((_WAYS[root] for kind in type(frame).__mro__ if (root := _root(kind)) in _WAYS), None)
+    return f"; {found}" if found else ""
 
 
 def batches_of(data: Any) -> Iterator[Any]:
@@ -121,16 +143,21 @@ def batches_of(data: Any) -> Iterator[Any]:
         yield from _lazy_batches(data)
     elif (library := _library_of(data)) is not None or isinstance(data, np.ndarray | Mapping | bytes):
         yield from _pieces(data, library)
-    elif hasattr(data, "__arrow_c_stream__"):
+    elif hasattr(data, "__arrow_c_stream__") or _is_dataset(type(data)):
         yield from _stream_batches(data)
-    elif isinstance(data, Iterable):
+    elif isinstance(data, Iterable) and not _way_here(data):
         for part in data:
             library = _library_of(part)
             if library is None and not isinstance(part, np.ndarray | Mapping):
-                raise TypeError(f"{_NEEDED}, or many of them, not {type(data).__name__} of {type(part).__name__}")
+                kinds = f"{type(data).__name__} of {type(part).__name__}"
+                raise TypeError(f"{_NEEDED}, or many of them, not {kinds}{_way_here(part)}")
             yield from _pieces(part, library)
     else:
         yield data  # what is no data is refused by name
+
+
+def _is_dataset(kind: type) -> bool:
+    return any(base.__name__ in ("Dataset", "Scanner") for base in kind.__mro__ if _root(base) == "pyarrow")
 
 
 def unique_names(names: Iterable[Any]) -> list[str]:
@@ -223,7 +250,7 @@ def _sequences(frame: Mapping[Any, Any]) -> dict[Any, Any]:
     columns = {name: _sequence(name, values) for name, values in frame.items()}
     if len({len(values) for values in columns.values()}) > 1:
         named = ", ".join(f"{_name(name)}: {len(values)}" for name, values in list(columns.items())[:5])
-        raise ValueError(f"columns must have one length; these have several: {named}")
+        raise ValueError(f"columns must have the same length; these differ: {named}")
     return columns
 
 
@@ -238,8 +265,9 @@ def rows_of(column: Any, rows: slice | NDArray[np.int64]) -> Any:
 
 def _sequence(name: Any, values: Any) -> Any:
     has_columns = hasattr(type(values), "columns")  # a frame of any library, or a profile, which yields their names
-    if has_columns or isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        raise TypeError(f"column {_name(name)!r} is a sequence of values, not {type(values).__name__}")
+    elsewhere, kind = _way_here(values), type(values).__name__
+    if has_columns or elsewhere or isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise TypeError(f"column {_name(name)!r} is a sequence of values, not {kind}{elsewhere}")
     return values if _library_of(values) or isinstance(values, np.ndarray | list) else list(values)
 
 
@@ -270,12 +298,12 @@ def _file_batches(path: str | os.PathLike[str]) -> Iterator[Any]:
     if not os.path.exists(path):
         raise FileNotFoundError(errno.ENOENT, "there is no such file, of a profile or of Parquet", os.fspath(path))
     from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
+
+    from obs_profiles.columns.arrow_files import file_batches
 
     named = _damage_named(f"{os.fspath(path)}: pyarrow", ArrowException, OSError, UnicodeDecodeError)
-    with named, ParquetFile(path) as file:
-        yield from file.iter_batches(batch_size=_FILE_ROWS)
-        yield file.schema_arrow.empty_table()
+    with named:
+        yield from file_batches(path)
 
 
 def _lazy_batches(frame: Any) -> Iterator[Any]:
@@ -292,10 +320,17 @@ def _lazy_batches(frame: Any) -> Iterator[Any]:
 def _stream_batches(data: Any) -> Iterator[Any]:
     import pyarrow as pa
 
+    from obs_profiles.columns.arrow_files import dataset_batches, stream_batches
+
     with _damage_named(f"this {type(data).__name__}: pyarrow", pa.ArrowException, OSError):
-        # What passes through a stream of C no longer tells how large its buffers are: damage could not be seen.
-        table = data.read_all() if isinstance(data, pa.RecordBatchReader) else pa.table(data)
-    yield from _pieces(table, _module("pyarrow"))
+        if isinstance(data, pa.RecordBatchReader):
+            batches = stream_batches(data)
+        elif _root(type(data)) == "pyarrow":
+            batches = dataset_batches(data)
+        else:
+            # What passes through a stream of C no longer tells how large its buffers are: damage could not be seen.
+            batches = _pieces(pa.table(data), _module("pyarrow"))
+        yield from batches
 
 
 @contextmanager

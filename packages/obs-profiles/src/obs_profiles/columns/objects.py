@@ -7,7 +7,7 @@ import math
 import numbers
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,10 @@ import numpy as np
 
 from obs_core.interruptions import let_pass
 from obs_core.rendering import bounded_repr
-from obs_profiles.columns.texts import PackedTexts
+from obs_profiles.columns.texts import PackedTexts, UnpackedTexts, cuts
+from obs_profiles.columns.typed_arrays import TYPED, read_typed
 from obs_profiles.columns.units import whole_units
-from obs_profiles.columns.values import ColumnValues, CountedNumbers, CountedTexts, Durations, Times
+from obs_profiles.columns.values import ELEMENTS_AT_ONCE, ColumnValues, CountedNumbers, CountedTexts, Durations, Times
 from obs_profiles.damage import ProfileFormatError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from obs_profiles.columns.values import Unit
 
-__all__ = ["as_float", "is_missing", "look", "read_objects", "read_or_look"]
+__all__ = ["Shown", "as_float", "is_missing", "look", "looks_of", "read_objects", "read_or_look"]
 
 _SIGNED, _UNSIGNED = 1 << 63, 1 << 64
 _EXACT = 1 << 53
@@ -42,7 +43,14 @@ _SOME = 1 << 14
 """Texts of a column by which it is told whether they are alike."""
 
 _FEW = 20
-_SCALARS = frozenset({int, float, bool, type(None)})
+_DEEPEST = 12
+"""Containers within each other that are looked into."""
+
+_DEEPEST_ELEMENTS = 5
+"""Lists within each other of which the elements are read; what is deeper is known by how it looks."""
+
+
+_SCALARS = frozenset(map(id, (int, float, bool, type(None))))
 _MOST_LOOKS = 10_000
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}(?=[>;])")
@@ -51,6 +59,17 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}(?=[>;])")
 _EPOCH = datetime.datetime(1970, 1, 1)
 _UTC_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
+_MICROSECONDS = {"us": 1, "ms": 10**3, "s": 10**6, "D": 86_400 * 10**6}
+
+
+class Shown:
+    """Stands for a value of which it is known how it looks."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
 
 
 def read_objects(values: Sequence[Any], dtype: str = "object") -> ColumnValues:
@@ -75,7 +94,7 @@ def read_objects(values: Sequence[Any], dtype: str = "object") -> ColumnValues:
     nan = sum(1 for value in others if issubclass(type(value), _FLOATS) and is_missing(value))
     found = ColumnValues(dtype, len(values), len(others) - len(present), nan)
     if texts:
-        found.texts.append(_counted(texts) if text_kinds == {id(str)} else CountedTexts(PackedTexts.of(texts)))
+        found.texts.append(_counted(texts) if text_kinds == {id(str)} else CountedTexts(UnpackedTexts.of(texts)))
         found.add_type("text", len(texts))
     _sort_in(present, found)
     return found
@@ -93,10 +112,12 @@ def read_or_look(
         dtype: What its type is called.
 
     Raises:
-        ProfileFormatError: `values` found that the column is damaged.
+        ProfileFormatError: The column is damaged.
     """
     try:
         return read()
+    except ProfileFormatError:
+        raise
     except BaseException as error:
         let_pass(error)
     try:
@@ -112,9 +133,9 @@ def _counted(texts: Sequence[str]) -> CountedTexts:
     """Count texts, each of which is then looked at once; where few are alike that would take longer."""
     some = texts[:: max(1, len(texts) // _SOME)]
     if 2 * len(set(some)) > len(some):
-        return CountedTexts(PackedTexts.of(texts))
+        return CountedTexts(UnpackedTexts.of(texts))
     counts = Counter(texts)
-    return CountedTexts(PackedTexts.of(list(counts)), np.fromiter(counts.values(), np.int64, len(counts)))
+    return CountedTexts(UnpackedTexts.of(list(counts)), np.fromiter(counts.values(), np.int64, len(counts)))
 
 
 _NEVER_MISSING = (str, int, list, tuple, dict, set, bytes)
@@ -146,7 +167,7 @@ def _sort_in(values: Iterable[Any], found: ColumnValues) -> None:
     """Sort values by their type."""
     parts: dict[str, list[Any]] = {}
     for value in values:
-        parts.setdefault(_TYPES.get(id(type(value))) or _type_of(value), []).append(value)
+        parts.setdefault(_name_of(value), []).append(value)
     for name, members in parts.items():
         _read_part(name, members, found)
 
@@ -177,10 +198,15 @@ def _was_read(name: str, values: list[Any], found: ColumnValues) -> bool:
 
 def _type_of(value: Any) -> str:
     try:
-        return next((name for kind, name in _BASES if issubclass(type(value), kind)), "object")
+        found = next((name for kind, name in _BASES if issubclass(type(value), kind)), "object")
+        return "time" if found == "object" and _is_period(type(value)) else found
     except BaseException as error:  # an abstract class asks a type for more than some tell
         let_pass(error)
         return "object"
+
+
+def _is_period(kind: Any) -> bool:
+    return bool(kind.__name__ == "Period" and kind.__module__.partition(".")[0] == "pandas")
 
 
 def _read_integers(values: list[Any], found: ColumnValues) -> None:
@@ -245,12 +271,17 @@ def _read_booleans(values: list[Any], found: ColumnValues) -> None:
 
 
 def _read_texts(values: list[Any], found: ColumnValues) -> None:
-    found.texts.append(CountedTexts(PackedTexts.of(values)))
+    found.texts.append(CountedTexts(UnpackedTexts.of(values)))
     found.add_type("text", len(values))
 
 
 def _read_bytes(values: list[Any], found: ColumnValues) -> None:
-    found.texts.append(CountedTexts(PackedTexts.of_bytes([bytes(value) for value in values]), kind="bytes"))
+    sizes = np.fromiter((memoryview(value).nbytes for value in values), np.int64, len(values))
+
+    def pack(start: int, stop: int) -> PackedTexts:
+        return PackedTexts.of_bytes([memoryview(value).tobytes() for value in values[start:stop]])
+
+    found.texts.append(CountedTexts(UnpackedTexts(sizes, pack), kind="bytes"))
     found.add_type("bytes", len(values))
 
 
@@ -261,6 +292,9 @@ def _read_moments(values: list[Any], found: ColumnValues) -> None:
         found.zone = zones.pop() if len(zones) == 1 else "mixed"
     found.times += parts
     found.add_type("time", len(values))
+    frequencies = {f"period[{value.freqstr}]" for value in values if _is_period(type(value))}
+    if frequencies:  # a period equals none of another frequency
+        found.dtype = " of ".join([found.dtype, *sorted(frequencies)])
 
 
 def _read_durations(values: list[Any], found: ColumnValues) -> None:
@@ -274,7 +308,7 @@ def _by_unit(values: Iterable[Any], microseconds: Callable[[Any], int]) -> Itera
     further: list[int] = []
     arrays: dict[np.dtype[Any], list[Any]] = {}
     for value in values:
-        own = value.asm8 if hasattr(value, "asm8") else value
+        own = _start_of(value) if _is_period(type(value)) else value.asm8 if hasattr(value, "asm8") else value
         if isinstance(own, np.datetime64 | np.timedelta64):
             arrays.setdefault(own.dtype, []).append(own)
         elif abs(found := microseconds(value)) < _SIGNED:
@@ -287,6 +321,12 @@ def _by_unit(values: Iterable[Any], microseconds: Callable[[Any], int]) -> Itera
     if further:
         made.append((np.array(further, np.int64), "s"))
     return made
+
+
+def _start_of(period: Any) -> Any:
+    """Return when a period of pandas begins; as Timestamps, pandas 2 knows none before 1677 and after 2262."""
+    unit: Unit = "ns" if period.freqstr in ("ns", "N") else "us"
+    return np.datetime64(period.asfreq(unit, how="start").ordinal, unit)
 
 
 def _microseconds(value: Any) -> int:
@@ -302,10 +342,75 @@ def _microseconds_of(value: Any) -> int:
 
 
 def _read_lists(values: list[Any], found: ColumnValues) -> None:
-    sizes = np.fromiter((_size(value) for value in values), np.int64, len(values))
+    sizes = _sizes(values)
     found.add_type("list", len(values))
     found.sizes = sizes if found.sizes is None else np.concatenate([found.sizes, sizes])
+    found.elements.append(lambda: _elements(values, sizes))
     _read_looks(values, found)
+
+
+def _elements(
+    values: list[Any], sizes: NDArray[np.int64], within: frozenset[int] = frozenset(), depth: int = 1
+) -> Iterator[ColumnValues]:
+    """Read what lists hold, some at once; of lists within them, what the innermost ones hold.
+
+    Args:
+        values: The lists.
+        sizes: How many elements each has.
+        within: What these are within, by identity: a list may hold itself.
+        depth: How many lists an element is within.
+    """
+    for start, stop in cuts(sizes, ELEMENTS_AT_ONCE):
+        parts: list[Any] = []
+        for value in values[start:stop]:
+            if issubclass(type(value), np.ndarray) and value.dtype.kind in TYPED:
+                continue
+            parts += _parts_of(value)
+        yield from _elements_of_arrays(values[start:stop])
+        lists = _lists_among(parts) if depth < _DEEPEST_ELEMENTS else []
+        if lists:
+            parts = [part for part in parts if _name_of(part) != "list"]
+            outer = within.union(map(id, values[start:stop]))
+            lists = [part for part in lists if id(part) not in outer]
+            yield from _elements(lists, _sizes(lists), outer, depth + 1)
+        if parts:
+            yield read_objects(parts)
+
+
+def _parts_of(value: Any) -> Iterable[Any]:
+    """Return what a list holds; nothing of the value's own is called."""
+    if issubclass(type(value), np.ndarray):
+        parts: list[Any] = value.reshape(-1).tolist()
+        return parts
+    base: Any = next(base for base in (list, tuple, set, frozenset) if issubclass(type(value), base))
+    return base.__iter__(value)  # type: ignore[no-any-return]
+
+
+def _elements_of_arrays(values: list[Any]) -> Iterator[ColumnValues]:
+    """Read what those of some lists hold that are arrays, without a Python object for each element."""
+    alike: dict[str, list[NDArray[Any]]] = {}
+    for value in values:
+        if issubclass(type(value), np.ndarray) and value.dtype.kind in TYPED and value.size:
+            alike.setdefault(value.dtype.str, []).append(value.reshape(-1))
+    for arrays in alike.values():
+        join: Any = np.ma.concatenate if any(map(np.ma.isMaskedArray, arrays)) else np.concatenate
+        whole = join(arrays)
+        for start in range(0, len(whole), ELEMENTS_AT_ONCE):
+            yield read_typed(whole[start : start + ELEMENTS_AT_ONCE])
+
+
+def _lists_among(values: list[Any]) -> list[Any]:
+    kinds = {id(type(value)): value for value in values}
+    found = {kind for kind, value in kinds.items() if _name_of(value) == "list"}
+    return [value for value in values if id(type(value)) in found] if found else []
+
+
+def _name_of(value: Any) -> str:
+    return _TYPES.get(id(type(value))) or _type_of(value)
+
+
+def _sizes(lists: list[Any]) -> NDArray[np.int64]:
+    return np.fromiter(map(_size, lists), np.int64, len(lists))
 
 
 def _size(value: Any) -> int:
@@ -325,18 +430,35 @@ def _read_any(values: list[Any], found: ColumnValues) -> None:
     _read_looks(values, found)
 
 
-def _read_looks(values: Iterable[Any], found: ColumnValues) -> None:
+def _read_looks(values: Sequence[Any], found: ColumnValues) -> None:
+    found.texts.append(looks_of(len(values), lambda start, stop: values[start:stop]))
+
+
+def looks_of(rows: int, read: Callable[[int, int], Iterable[Any]]) -> CountedTexts:
+    """Know values by what they look like.
+
+    Args:
+        rows: How many there are.
+        read: Returns the values from one row up to another one, as Python has them.
+    """
     known: dict[str, str] = {}
-    found.texts.append(CountedTexts(PackedTexts.of([_known_look(value, known) for value in values]), kind="object"))
+
+    def pack(start: int, stop: int) -> PackedTexts:
+        return PackedTexts.of([_known_look(value, known) for value in read(start, stop)])
+
+    return CountedTexts(UnpackedTexts(np.full(rows, _LONGEST), pack), kind="object")
 
 
 def _known_look(value: Any, known: dict[str, str]) -> str:
     """Write how a value looks; small containers that look alike are written once, for that takes a while."""
-    if not _is_small(value):
-        return look(value)
     try:
-        plain = repr(value)
-    except ValueError:  # a number of more digits than Python writes
+        if issubclass(type(value), np.ndarray):
+            value = _plain(value)  # first: most are then small, and written once
+        plain = repr(value) if _is_small(value) else ""
+    except BaseException as error:  # of numbers with more digits than Python writes, and parts that raise
+        let_pass(error)
+        return look(value)
+    if not plain:
         return look(value)
     if plain not in known:
         if len(known) == _MOST_LOOKS:
@@ -354,7 +476,7 @@ def _is_small(value: Any) -> bool:
     else:
         return False
     return len(value) <= _FEW and all(
-        len(part) <= _LONGEST if type(part) is str else type(part) in _SCALARS for part in parts
+        len(part) <= _LONGEST if type(part) is str else id(type(part)) in _SCALARS for part in parts
     )
 
 
@@ -364,11 +486,94 @@ def look(value: Any) -> str:
     try:
         if kind.__repr__ is object.__repr__:
             return f"<{kind.__module__}.{kind.__qualname__}>"
-        text = str(bounded_repr(value, _LONGEST, sort_sets=True)).encode("utf-8", "backslashreplace").decode()
+        text = str(bounded_repr(_plain(value), _LONGEST, sort_sets=True)).encode("utf-8", "backslashreplace").decode()
         return _ADDRESS.sub("", text)
     except BaseException as error:  # of a type that does not even tell its name
         let_pass(error)
         return "<an object that tells nothing>"
+
+
+def _plain(value: Any, depth: int = _DEEPEST) -> Any:
+    """Return a value as one that looks alike in each library: with lists for arrays, None for NaN, 5 for 5.0.
+
+    Args:
+        value: Anything; only lists, tuples, mappings, arrays, and numbers within these are looked into.
+        depth: How many of them may be within each other.
+    """
+    kind = type(value)
+    if not depth:
+        return value
+    if kind is list or kind is tuple:
+        # What comes after so many is not written, but for how many they are.
+        return kind([_plain_part(part, depth) for part in value[:_LONGEST]]) + value[_LONGEST:]
+    if kind is dict and len(value) <= _LONGEST:
+        return {key: _plain_part(part, depth) for key, part in value.items()}
+    if kind is np.ndarray and value.ndim:
+        parts = _of_array(value[:_LONGEST])
+        return [_plain_part(part, depth) for part in parts] + [None] * (len(value) - len(parts))
+    return value
+
+
+def _of_array(values: NDArray[Any]) -> list[Any]:
+    """Return what an array holds as Python has it."""
+    if values.dtype.names:
+        return [tuple(row[name] for name in values.dtype.names) for row in values]
+    if values.ndim > 1:
+        return list(values)
+    return _of_numpy(values) if values.dtype.kind in "mM" else list(values.tolist())
+
+
+def _of_numpy(values: NDArray[Any]) -> list[Any]:
+    """Return moments or lengths of time of numpy as Python has them; those that it has no room for as they look."""
+    made: list[Any] = [None] * len(values)
+    there = ~np.isnat(values)
+    numbers, unit = whole_units(values[there])
+    kind = values.dtype.kind
+    for place, number in zip(np.flatnonzero(there).tolist(), numbers.tolist(), strict=True):
+        made[place] = _moment(kind, number, unit)
+    return made
+
+
+def _moment(kind: str, number: int, unit: Unit) -> Any:
+    micros, rest = divmod(number, 1_000) if unit == "ns" else (number * _MICROSECONDS[unit], 0)
+    try:
+        length = datetime.timedelta(microseconds=micros)
+        near = length if kind == "m" else _EPOCH + length
+    except OverflowError:
+        return Shown(f"{micros:,} microseconds{' since 1970' if kind == 'M' else ''}")
+    return Shown(f"{near} and {rest} nanoseconds") if rest else near
+
+
+def _plain_part(part: Any, depth: int) -> Any:
+    """Return a part of a container as it looks in each library."""
+    kind = type(part)
+    if kind is str or (kind is not float and id(kind) in _SCALARS):
+        return part
+    if issubclass(kind, np.datetime64 | np.timedelta64):
+        return _of_numpy(np.array([part]))[0]
+    if issubclass(kind, np.generic):
+        part = part.item()
+        kind = type(part)
+    if kind is float:
+        return None if part != part else int(part) if part.is_integer() else part
+    if is_missing(part):
+        return None
+    if issubclass(kind, datetime.date | datetime.timedelta):
+        return _plain_moment(part)
+    return _plain(part, depth - 1)
+
+
+def _plain_moment(moment: Any) -> Any:
+    """Return a moment, or a length of time, as Python's own; one with a zone in UTC, without it, as numpy has it."""
+    if getattr(moment, "nanosecond", 0) or getattr(moment, "nanoseconds", 0):
+        return _of_numpy(np.array([moment.asm8]))[0]  # of pandas: Python's own has no nanoseconds
+    if issubclass(type(moment), datetime.timedelta):
+        return datetime.timedelta(moment.days, moment.seconds, moment.microseconds)
+    if not issubclass(type(moment), datetime.datetime):
+        return datetime.datetime(moment.year, moment.month, moment.day)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(datetime.UTC)
+    return datetime.datetime.combine(moment.date(), moment.time())
 
 
 _READ: dict[str, Callable[[list[Any], ColumnValues], None]] = {

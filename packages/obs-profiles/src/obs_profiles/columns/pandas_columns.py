@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from obs_profiles.columns.arrays import read_booleans, read_numbers, read_times
 from obs_profiles.columns.objects import read_objects, read_or_look
+from obs_profiles.columns.typed_arrays import read_booleans, read_numbers, read_times
 from obs_profiles.columns.values import ColumnValues
 
 __all__ = ["batches", "columns"]
@@ -109,6 +109,6 @@ def _read_categories(series: Any, name: str) -> ColumnValues:
     read = _read(categories[there]).with_counts(counts[1:][there])
     if read is None:
         return read_objects(series.astype(object).tolist(), name)
-    read.dtype = name
+    read.dtype = f"{name} of {read.dtype}" if "period[" in read.dtype else name  # one equals none of another frequency
     read.rows, read.missing = len(series), int(counts[0])
     return read

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    from obs_profiles.columns.texts import PackedTexts
+    from obs_profiles.columns.texts import PackedTexts, UnpackedTexts
 
-__all__ = ["ColumnValues", "CountedNumbers", "CountedTexts", "Durations", "Times", "Unit"]
+__all__ = ["ELEMENTS_AT_ONCE", "ColumnValues", "CountedNumbers", "CountedTexts", "Durations", "Times", "Unit"]
+
+ELEMENTS_AT_ONCE = 1 << 18
+"""Elements of lists that are read at once: all of a column of images would take some times its memory."""
 
 Unit = Literal["ns", "us", "ms", "s", "D"]
 
@@ -48,7 +53,7 @@ class CountedTexts(NamedTuple):
         kind: "text"; "bytes"; or "object" where these are only how values of another kind look.
     """
 
-    texts: PackedTexts
+    texts: PackedTexts | UnpackedTexts
     counts: NDArray[np.int64] | None = None
     kind: Literal["text", "bytes", "object"] = "text"
 
@@ -72,6 +77,7 @@ class ColumnValues:
         durations: Lengths of time.
         texts: Texts, bytes, and how all else looks.
         sizes: How many elements lists have.
+        elements: Read what lists hold, some at once.
     """
 
     dtype: str
@@ -88,11 +94,32 @@ class ColumnValues:
     durations: list[Durations] = field(default_factory=list)
     texts: list[CountedTexts] = field(default_factory=list)
     sizes: NDArray[np.int64] | None = None
+    elements: list[Callable[[], Iterator[ColumnValues]]] = field(default_factory=list)
 
     def add_type(self, name: str, count: int) -> None:
         """Count values of a type."""
         if count:
             self.types[name] = self.types.get(name, 0) + count
+
+    @classmethod
+    def joined(cls, parts: Sequence[ColumnValues], dtype: str) -> ColumnValues:
+        """Join the values of parts of a column; numbers of one type are one array then.
+
+        Args:
+            parts: Parts of numbers that are there once each, and of nothing else.
+            dtype: What the column's type is called.
+        """
+        found = cls(dtype, sum(part.rows for part in parts), sum(part.missing for part in parts))
+        arrays: dict[np.dtype[Any], list[NDArray[Any]]] = {}
+        for part in parts:
+            found.nan += part.nan
+            found.huge += part.huge
+            for name, count in part.types.items():
+                found.add_type(name, count)
+            for numbers in part.numbers:
+                arrays.setdefault(numbers.values.dtype, []).append(numbers.values)
+        found.numbers += [CountedNumbers(np.concatenate(values)) for values in arrays.values()]
+        return found
 
     def with_counts(self, counts: NDArray[np.int64]) -> ColumnValues | None:
         """Let each value stand for several; they are changed in place.

@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Self, overload
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Self, overload
 
 from obs_core.secrets import mask
 from obs_profiles.column_profiles import ColumnProfile
-from obs_profiles.comparison.facets import Facet, Movement
+from obs_profiles.comparison.distance import may_tell
+from obs_profiles.comparison.facets import Facet, Movement, farthest_first
 
-__all__ = ["ColumnDrift", "PlainDrift"]
+__all__ = ["OTHER_VALUES", "TOO_FEW", "ColumnDrift", "NewShare", "PlainDrift"]
+
+TOO_FEW = "too few rows to tell"
+OTHER_VALUES = "other values"
+
+_OF_ELEMENTS = "elements: "
+_OTHER_ELEMENTS = _OF_ELEMENTS + OTHER_VALUES
+
+
+class NewShare(NamedTuple):
+    """Which share of the distinct values is new.
+
+    Attributes:
+        estimate: About which, 0 to 1.
+        least: It is no smaller, in 99 of 100 cases.
+        most: And no larger.
+    """
+
+    estimate: float
+    least: float
+    most: float
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is known for certain."""
+        return self.least == self.most
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ColumnDrift:
-    """What became of a column.
+    """How a column drifted.
 
     Attributes:
         name: Its name.
@@ -23,9 +49,12 @@ class ColumnDrift:
         reference: What the reference knows of it; None if it is not there.
         current: What the current data set knows of it; None if it is not there.
         change: What is plainer than a distance: "added", "removed", "integer → text", "other values", or "goes on" of
-            keys and times that are numbers and of which only what is missing is compared; empty if nothing is.
-        facets: What was compared, the largest distance first; none if one side has no rows.
+            keys and times that are numbers and of which only what is missing is compared, or "too few rows to tell",
+            if chance may put two kinds of them on one side each; of what lists hold "elements: integer → text" and
+            "elements: other values"; empty if nothing is.
+        facets: What was compared, of its elements too, the largest distance first; none if one side has no rows.
         new_share: Which share of its distinct values the reference does not have; None where that is not known.
+        elements: What became of what its lists hold, compared like a column; None where that is not known.
     """
 
     name: str
@@ -34,21 +63,44 @@ class ColumnDrift:
     current: ColumnProfile | None = None
     change: str = ""
     facets: tuple[Facet, ...] = ()
-    new_share: float | None = None
+    new_share: NewShare | None = None
+    elements: ColumnDrift | None = None
+
+    def with_elements(self, elements: ColumnDrift) -> ColumnDrift:
+        """Return it with what became of what its lists hold: if that drifted, the column did."""
+        change = "" if self.change == TOO_FEW and elements.drifted else self.change
+        if not change and (elements.change == OTHER_VALUES or "→" in elements.change):
+            change = _OF_ELEMENTS + elements.change
+        facets = tuple(farthest_first([*self.facets, *elements.facets]))
+        return replace(self, change=change, facets=facets, elements=elements)
 
     @property
     def distance(self) -> float | None:
         """The largest Hellinger distance of what was compared, 0 to 1; None where there was nothing to compare."""
-        if self.change == "other values":
+        if self.change in (OTHER_VALUES, _OTHER_ELEMENTS):
             return 1.0
         return self.facets[0].distance if self.facets else None
 
     @property
     def drifted(self) -> bool:
         """Whether it was added or removed, or is farther than its threshold, and not by chance."""
-        if self.reference is None or self.current is None or self.change == "other values":
+        if self.reference is None or self.current is None or self.change in (OTHER_VALUES, _OTHER_ELEMENTS):
             return True
         return bool(self.facets) and self.facets[0].distance >= self.threshold and not self.facets[0].by_chance
+
+    @property
+    def in_elements(self) -> bool:
+        """Whether what its lists hold drifted, farther than their sizes did."""
+        farthest = bool(self.facets) and self.facets[0].of_elements
+        return self.drifted and (farthest or self.change == _OTHER_ELEMENTS)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it cannot be told if it drifted: a side has no rows, or both have so few that chance explains all."""
+        if self.drifted or self.reference is None or self.current is None:
+            return False
+        rows = self.reference.rows, self.current.rows
+        return self.change == TOO_FEW or not all(rows) or not may_tell(*rows)
 
     @property
     def by_chance(self) -> bool:
@@ -65,15 +117,21 @@ class ColumnDrift:
 
     @property
     def movements(self) -> tuple[Movement, ...]:
-        """Which values or ranges moved, most first."""
+        """Which values or ranges moved, the largest movement first."""
         return self.facets[0].movements if self.facets else ()
 
     def __repr__(self) -> str:
         return f"<ColumnDrift {self}: {self.severity}>"
 
     def __str__(self) -> str:
-        how = self.change if self.distance is None else f"{self.distance:.2f}"
-        return f"{mask(self.name)} ({how})"
+        return f"{mask(self.name)} ({self.extent})"
+
+    @property
+    def extent(self) -> str:
+        """How far it drifted: ``0.23``, ``elements: 0.23`` or ``added``."""
+        if self.distance is None or self.change == TOO_FEW:
+            return self.change
+        return f"{_OF_ELEMENTS if self.in_elements else ''}{self.distance:.2f}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +144,8 @@ class PlainDrift(Sequence[ColumnDrift]):
         current_rows: How many the current data set has.
         segments: The comparison of each segment that both have; see `obs_profiles.profile`.
         by: The columns whose values these are; none unless both have segments by the same.
+        gone: Segments that the reference alone has: its rows, and how many of the current ones may be among all others.
+        new: Segments that the current data set alone has: its rows, and how many those of the reference may be.
     """
 
     columns: tuple[ColumnDrift, ...]
@@ -93,6 +153,15 @@ class PlainDrift(Sequence[ColumnDrift]):
     current_rows: int
     segments: Mapping[str, Self] = field(default_factory=dict)
     by: tuple[str, ...] = ()
+    gone: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    new: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    _drifted_in: dict[str, list[tuple[str, ColumnDrift]]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Hundreds of columns ask for the segments that they drifted in: each column of each segment is looked at once.
+        for value, segment in self.segments.items():
+            for column in segment.drifted:
+                self._drifted_in.setdefault(column.name, []).append((value, column))
 
     @property
     def drifted(self) -> list[ColumnDrift]:
@@ -103,6 +172,11 @@ class PlainDrift(Sequence[ColumnDrift]):
     def emptied(self) -> bool:
         """Whether there are no rows where there were some."""
         return bool(self.rows) and not self.current_rows
+
+    @property
+    def undecided(self) -> bool:
+        """Whether there are columns, and of none can it be told if it drifted."""
+        return bool(self.columns) and all(column.undecided for column in self.columns)
 
     @property
     def drifted_segments(self) -> dict[str, list[ColumnDrift]]:
@@ -129,9 +203,8 @@ class PlainDrift(Sequence[ColumnDrift]):
         known = column.distance + column.threshold if column.drifted and column.distance is not None else -1.0
         found = [
             (one.distance, value, one)
-            for value, segment in self.segments.items()
-            for one in segment.drifted
-            if one.name == column.name and one.distance is not None and one.distance > known
+            for value, one in self._drifted_in.get(column.name, [])
+            if one.distance is not None and one.distance > known
         ]
         if not found:
             return None
@@ -145,10 +218,10 @@ class PlainDrift(Sequence[ColumnDrift]):
     def text_of(self, column: ColumnDrift) -> str:
         """Say how far a column drifted, and where farther: ``delay (0.07; 0.91 where origin is BOS)``."""
         found = self.farthest(column) if column.drifted else None
-        if found is None or column.distance is None:
+        if found is None:
             return str(column)
         value, one = found
-        return f"{mask(column.name)} ({column.distance:.2f}; {one.distance:.2f} {self.where(value)})"
+        return f"{mask(column.name)} ({column.extent}; {one.extent} {self.where(value)})"
 
     @property
     def passed(self) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from obs_profiles.column_profiles import ColumnProfile, NumberProfile
-from obs_profiles.wording import digits_text, number_text, whole_text
+from obs_profiles.wording import digits_text, value_text, whole_text
 
 __all__ = ["goes_on", "number_writer"]
 
@@ -75,7 +75,7 @@ def number_writer(*columns: ColumnProfile) -> Callable[[float], str]:
     """
     if all(map(_are_names, columns)):
         return digits_text
-    return whole_text if all(column.kind == "integer" for column in columns) else number_text
+    return whole_text if all(column.kind == "integer" for column in columns) else value_text
 
 
 def _are_names(column: ColumnProfile) -> bool:

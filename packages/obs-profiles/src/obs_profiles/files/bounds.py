@@ -8,7 +8,15 @@ from __future__ import annotations
 from obs_profiles.damage import ProfileFormatError
 from obs_profiles.plain_profiles import PlainProfile
 
-__all__ = ["MOST_COLUMNS", "MOST_NAMES", "MOST_SEGMENTS", "check_profile", "most_columns", "most_inflated"]
+__all__ = [
+    "MOST_COLUMNS",
+    "MOST_NAMES",
+    "MOST_SEGMENTS",
+    "check_profile",
+    "count_columns",
+    "most_columns",
+    "most_inflated",
+]
 
 MOST_COLUMNS = 1 << 16
 """Columns of a profile, without those of its segments."""
@@ -41,13 +49,18 @@ def most_columns(size: int) -> int:
     return min(_MOST_OF_ALL, _FEW_COLUMNS + size // _LEAST_OF_A_COLUMN)
 
 
+def count_columns(profile: PlainProfile) -> int:
+    """Return how many columns a profile has without its segments; what lists hold is a column, too."""
+    return len(profile) + sum(column.elements is not None for column in profile.columns.values())
+
+
 def check_profile(profile: PlainProfile) -> None:
     """Refuse a profile that no file takes, before it is written.
 
     Raises:
         ProfileFormatError: It has too many columns or segments.
     """
-    columns = len(profile) + sum(map(len, profile.segments.values()))
+    columns = count_columns(profile) + sum(map(count_columns, profile.segments.values()))
     widest = max(map(len, (profile, *profile.segments.values())))
     for count, most, what in (
         (widest, MOST_COLUMNS, "columns"),
@@ -56,4 +69,4 @@ def check_profile(profile: PlainProfile) -> None:
         (len(profile.by), MOST_NAMES, "columns that it is by"),
     ):
         if count > most:
-            raise ProfileFormatError(f"this profile has {count:,} {what}, and a file takes {most:,}")
+            raise ProfileFormatError(f"this profile has {count:,} {what}, and a file holds at most {most:,}")

@@ -15,6 +15,7 @@ from obs_profiles.files.bounds import MOST_COLUMNS, MOST_NAMES, MOST_SEGMENTS
 __all__ = [
     "MAGIC",
     "MOST",
+    "READ",
     "VERSION",
     "ColumnRecord",
     "DistinctRecord",
@@ -27,8 +28,10 @@ __all__ = [
 ]
 
 MAGIC = b"OBSP"
-VERSION = 2
-"""Version 1 was in use before the first release; it hashed large integers, lengths of time and long texts otherwise."""
+VERSION = 3
+READ = (2, 3)
+"""Version 2 has no `nibbles`, `decimals` and `divisor`, which take less room. Version 1 was in use before the first
+release; it hashed large integers, lengths of time and long texts otherwise."""
 
 MOST = 1 << 53
 """What is counted is no more: the sums of counts fit into 64 bits, and each is a float without rounding."""
@@ -43,23 +46,26 @@ FrequentTexts = Annotated[list[str], Meta(max_length=8192)]
 FrequentNumbers = Annotated[list[int | float], Meta(max_length=8192)]
 Sampled = Annotated[list[str], Meta(max_length=256)]
 SampledPlaces = Annotated[list[Annotated[int, Meta(ge=0, lt=256)]], Meta(max_length=256)]
+SampledCounts = Annotated[list[Count], Meta(max_length=256)]
 Types = Annotated[dict[str, Count], Meta(max_length=64)]
 Names = Annotated[list[str], Meta(max_length=MOST_NAMES)]
 Segments = Annotated[dict[str, Raw], Meta(max_length=MOST_SEGMENTS)]
 HugeInteger = Annotated[str, Meta(pattern="^-?[0-9]{1,309}$")]
 """An integer that has no 64 bits."""
 
+Sums = Annotated[list[Annotated[int, Meta(ge=-MOST, le=MOST)]], Meta(max_length=64)]
 Levels = Annotated[list[Count], Meta(max_length=54)]
 Hours = Annotated[list[Count], Meta(min_length=24, max_length=24)]
 Weekdays = Annotated[list[Count], Meta(min_length=7, max_length=7)]
 
 
 class FrequentRecord(Struct, frozen=True, omit_defaults=True):
-    """Frequent values: one of four arrays of values, and their counts."""
+    """Frequent values: one of five arrays of values, and their counts."""
 
     texts: FrequentTexts | None = None
     integers: bytes | None = None
     floats: bytes | None = None
+    decimals: bytes | None = None
     numbers: FrequentNumbers | None = None
     counts: FrequentCounts = []
     slack: FrequentCounts = []
@@ -80,10 +86,13 @@ class NumberRecord(Struct, frozen=True, omit_defaults=True):
     negatives: KnownCount = 0
     level_sizes: Levels = []
     items: bytes = b""
+    divisor: Count = 0
+    factor: Count = 1
     certain: float = 0.0
     merges: float = 0.0
     worst: float = 0.0
     frequent: FrequentRecord = FrequentRecord()
+    repeats: Sums = []
 
 
 class TimeRecord(Struct, frozen=True, omit_defaults=True):
@@ -105,13 +114,16 @@ class TextRecord(Struct, frozen=True, omit_defaults=True):
     patterns: Sampled = []
     pattern_of: SampledPlaces = []
     texts: Sampled = []
+    counts: SampledCounts = []
 
 
 class DistinctRecord(Struct, frozen=True, omit_defaults=True):
-    """A distinct count: one of both."""
+    """A distinct count: one of three, though registers in nibbles have coupons for those that need more."""
 
     coupons: bytes = b""
     registers: bytes = b""
+    nibbles: bytes = b""
+    base: Annotated[int, Meta(ge=0, lt=64)] = 0
     incomplete: bool = False
     foreign: bool = False
 
@@ -134,6 +146,7 @@ class ColumnRecord(Struct, frozen=True, omit_defaults=True):
     durations: NumberRecord | None = None
     texts: TextRecord | None = None
     sizes: NumberRecord | None = None
+    elements: ColumnRecord | None = None
 
 
 Columns = Annotated[list[ColumnRecord], Meta(max_length=MOST_COLUMNS)]

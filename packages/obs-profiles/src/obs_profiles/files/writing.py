@@ -12,8 +12,8 @@ from obs_core.secrets import mask
 from obs_profiles.column_profiles import ColumnProfile, NumberProfile, TextProfile, TimeProfile
 from obs_profiles.columns import unique_names
 from obs_profiles.damage import ProfileFormatError
-from obs_profiles.files.arrays import packed_floats, packed_integers
-from obs_profiles.files.bounds import check_profile, most_columns, most_inflated
+from obs_profiles.files.arrays import DECIMALS, in_units, packed_floats, packed_integers, packed_registers
+from obs_profiles.files.bounds import check_profile, count_columns, most_columns, most_inflated
 from obs_profiles.files.records import (
     MAGIC,
     VERSION,
@@ -44,12 +44,13 @@ def written(profile: PlainProfile) -> bytes:
     """
     check_profile(profile)
     content = content_of(profile)
-    columns = len(profile) + sum(map(len, profile.segments.values()))
+    columns = count_columns(profile) + sum(map(count_columns, profile.segments.values()))
     for level in _LEVELS:
         data = MAGIC + bytes([VERSION]) + zlib.compress(content, level)
         if len(content) <= most_inflated(len(data)) and columns <= most_columns(len(data)):
             return data
-    raise ProfileFormatError(f"this profile has {len(content):,} bytes, and a file takes {most_inflated(len(data)):,}")
+    most = most_inflated(len(data))
+    raise ProfileFormatError(f"this profile has {len(content):,} bytes, and a file holds at most {most:,}")
 
 
 def content_of(profile: PlainProfile) -> bytes:
@@ -96,13 +97,19 @@ def _column(name: str, column: ColumnProfile) -> ColumnRecord:
         durations=_numbers(column.durations) if column.durations else None,
         texts=_texts(column.texts) if column.texts else None,
         sizes=_numbers(column.sizes) if column.sizes else None,
+        elements=_column(column.elements.name, column.elements) if column.elements else None,
     )
 
 
 def _distinct(sketch: DistinctSketch) -> DistinctRecord:
     if sketch.registers is not None:
+        packed = packed_registers(sketch.registers)
         return DistinctRecord(
-            registers=sketch.registers.tobytes(), incomplete=sketch.incomplete, foreign=sketch.foreign
+            nibbles=packed.nibbles,
+            base=packed.base,
+            coupons=packed_integers(packed.coupons) if len(packed.coupons) else b"",
+            incomplete=sketch.incomplete,
+            foreign=sketch.foreign,
         )
     assert sketch.coupons is not None
     return DistinctRecord(coupons=packed_integers(sketch.coupons), incomplete=sketch.incomplete, foreign=sketch.foreign)
@@ -110,6 +117,8 @@ def _distinct(sketch: DistinctSketch) -> DistinctRecord:
 
 def _numbers(known: NumberProfile) -> NumberRecord:
     moments, sketch = known.moments, known.quantiles
+    items = np.concatenate([*sketch.levels, np.empty(0)])
+    units = in_units(items)
     return NumberRecord(
         least=_number(known.least),
         most=_number(known.most),
@@ -121,11 +130,14 @@ def _numbers(known: NumberProfile) -> NumberRecord:
         zeros=known.zeros,
         negatives=known.negatives,
         level_sizes=[len(level) for level in sketch.levels],
-        items=packed_floats(np.concatenate(sketch.levels)) if sketch.levels else b"",
+        items=packed_floats(items) if units is None else packed_integers(units[0]),
+        divisor=0 if units is None else units[1],
+        factor=1 if units is None else units[2],
         certain=sketch.certain,
         merges=sketch.merges,
         worst=sketch.worst,
         frequent=_frequent(known.frequent),
+        repeats=[] if known.repeats is None else known.repeats.sums.tolist(),
     )
 
 
@@ -148,6 +160,7 @@ def _texts(known: TextProfile) -> TextRecord:
         patterns=patterns,
         pattern_of=[places[pattern] for pattern in known.sample.patterns],
         texts=list(map(mask, known.sample.texts)),
+        counts=[] if known.sample.counts is None else known.sample.counts.tolist(),
     )
 
 
@@ -164,5 +177,8 @@ def _frequent(items: FrequentItems) -> FrequentRecord:
         case "i":
             return structs.replace(found, integers=packed_integers(items.values))
         case "f":
+            units = in_units(items.values)
+            if units is not None:
+                return structs.replace(found, decimals=packed_integers(units[0] * units[2] * (DECIMALS // units[1])))
             return structs.replace(found, floats=packed_floats(items.values))
     return structs.replace(found, numbers=items.values.tolist())

@@ -10,6 +10,7 @@ from obs_profiles.sketches.distinct import DistinctSketch
 from obs_profiles.sketches.frequent import FrequentItems
 from obs_profiles.sketches.moments import Moments
 from obs_profiles.sketches.quantiles import QuantileSketch
+from obs_profiles.sketches.repeats import RepeatSketch
 from obs_profiles.sketches.samples import TextSample
 
-__all__ = ["DistinctSketch", "FrequentItems", "Moments", "QuantileSketch", "TextSample"]
+__all__ = ["DistinctSketch", "FrequentItems", "Moments", "QuantileSketch", "RepeatSketch", "TextSample"]

@@ -94,9 +94,14 @@ class FrequentItems:
 
     def sorted_by_count(self) -> list[tuple[Any, int, int]]:
         """Return each value with how often it occurs at least and at most, the most frequent first."""
-        values = self.values if isinstance(self.values, list) else self.values.tolist()
-        bounds = zip(values, self.counts.tolist(), (self.counts + self.slack).tolist(), strict=True)
+        bounds = [(value, least, most) for value, (least, most) in self.by_value().items()]
         return sorted(bounds, key=lambda item: (-item[1], str(item[0])))
+
+    def by_value(self) -> dict[Any, tuple[int, int]]:
+        """Return how often each value occurs at least and at most."""
+        values = self.values if isinstance(self.values, list) else self.values.tolist()
+        bounds = zip(self.counts.tolist(), (self.counts + self.slack).tolist(), strict=True)
+        return dict(zip(values, bounds, strict=True))
 
     def __len__(self) -> int:
         return len(self.counts)

@@ -8,9 +8,8 @@ Source: A. Appleby, MurmurHash3 (public domain), https://github.com/aappleby/smh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +23,11 @@ __all__ = [
     "coupons_of",
     "coupons_of_huge_integers",
     "coupons_of_numbers",
+    "coupons_of_table",
     "coupons_of_times",
+    "first_halves_of_huge_integers",
+    "first_halves_of_numbers",
+    "first_halves_of_times",
     "hashes_of_texts",
 ]
 
@@ -54,9 +57,18 @@ def coupons_of_numbers(numbers: NDArray[Any]) -> NDArray[np.uint32]:
     Returns:
         What a distinct count keeps of them; see `coupons_of`.
     """
+    return _of_numbers(numbers, _COUPONS)
+
+
+def first_halves_of_numbers(numbers: NDArray[Any]) -> NDArray[np.uint64]:
+    """Hash numbers in the same way, and keep 64 bits: of 10^9 numbers hardly two have the same."""
+    return _of_numbers(numbers, _FIRST_HALVES)
+
+
+def _of_numbers(numbers: NDArray[Any], kept: _Kept) -> NDArray[Any]:
     if numbers.dtype.kind == "u" and len(numbers) and int(numbers.max()) >= 1 << 63:
-        return _coupons_of_unsigned(numbers.astype(np.uint64))
-    coupons = np.empty(len(numbers), np.uint32)
+        return _of_unsigned(numbers.astype(np.uint64), kept)
+    hashed = np.empty(len(numbers), kept.dtype)
     for start in range(0, len(numbers), _CHUNK):
         part = slice(start, start + _CHUNK)
         h1 = _keys(numbers[part])
@@ -64,7 +76,19 @@ def coupons_of_numbers(numbers: NDArray[Any]) -> NDArray[np.uint32]:
         _scramble(h1, _C1, 31, _C2)
         h1 ^= _SEED
         _finish(h1, h2, np.uint64(8))
-        coupons[part] = coupons_of(h1, h2)
+        hashed[part] = kept.of_chunk(h1, h2)
+    return hashed
+
+
+def coupons_of_table(numbers: NDArray[Any]) -> NDArray[np.uint32]:
+    """Hash numbers as a table of frequent ones holds them: where no type has all, as objects of Python."""
+    if numbers.dtype != object:
+        return coupons_of_numbers(numbers)
+    coupons = np.empty(len(numbers), np.uint32)
+    dtypes = [float if isinstance(number, float) else np.uint64 if number >= 1 << 63 else int for number in numbers]
+    for dtype in set(dtypes):
+        there = np.array([each is dtype for each in dtypes], bool)
+        coupons[there] = coupons_of_numbers(numbers[there].astype(dtype))
     return coupons
 
 
@@ -76,11 +100,20 @@ def coupons_of_huge_integers(numbers: Sequence[int]) -> NDArray[np.uint32]:
     Args:
         numbers: Integers of any size.
     """
+    return coupons_of(*_hashes_of_huge_integers(numbers))
+
+
+def first_halves_of_huge_integers(numbers: Sequence[int]) -> NDArray[np.uint64]:
+    """Hash such integers in the same way, and keep 64 bits."""
+    return _hashes_of_huge_integers(numbers)[0]
+
+
+def _hashes_of_huge_integers(numbers: Sequence[int]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     from obs_profiles.columns.texts import PackedTexts
 
     sizes = {number: max(16, number.bit_length() // 64 * 8 + 8) for number in numbers}
     written = [number.to_bytes(size, "little", signed=True) for number, size in sizes.items()]
-    return coupons_of(*hashes_of_texts(PackedTexts.of_bytes(written)))
+    return hashes_of_texts(PackedTexts.of_bytes(written))
 
 
 def coupons_of_times(values: NDArray[np.int64], unit: str) -> NDArray[np.uint32]:
@@ -93,52 +126,69 @@ def coupons_of_times(values: NDArray[np.int64], unit: str) -> NDArray[np.uint32]
         values: Whole units.
         unit: One of `NANOSECONDS`.
     """
+    return _of_times(values, unit, _COUPONS)
+
+
+def first_halves_of_times(values: NDArray[np.int64], unit: str) -> NDArray[np.uint64]:
+    """Hash moments, or lengths of time, in the same way, and keep 64 bits."""
+    return _of_times(values, unit, _FIRST_HALVES)
+
+
+def _of_times(values: NDArray[np.int64], unit: str, kept: _Kept) -> NDArray[Any]:
     nanoseconds = NANOSECONDS[unit]
     furthest = ((1 << 63) - 1) // nanoseconds
     near = (values >= -furthest) & (values <= furthest)
     if near.all():
-        return coupons_of_numbers(values * nanoseconds)
+        return _of_numbers(values * nanoseconds, kept)
     far = values[~near]
     if unit == "D":
         most = ((1 << 63) - 1) // 86_400
         seconds, rest = np.clip(far, -most, most) * 86_400, np.zeros(len(far), np.int64)
     else:
         seconds, rest = np.divmod(far, 10**9 // nanoseconds)
-    coupons = np.empty(len(values), np.uint32)
-    coupons[near] = coupons_of_numbers(values[near] * nanoseconds)
-    coupons[~near] = _coupons_of_pairs(seconds.view(np.uint64), (rest * nanoseconds).view(np.uint64))
-    return coupons
+    hashed = np.empty(len(values), kept.dtype)
+    hashed[near] = _of_numbers(values[near] * nanoseconds, kept)
+    hashed[~near] = _of_pairs(seconds.view(np.uint64), (rest * nanoseconds).view(np.uint64), kept)
+    return hashed
 
 
-def _coupons_of_unsigned(numbers: NDArray[np.uint64]) -> NDArray[np.uint32]:
+def _of_unsigned(numbers: NDArray[np.uint64], kept: _Kept) -> NDArray[Any]:
     signed = numbers < np.uint64(1 << 63)
     floats = numbers.astype(np.float64)
     floats[floats >= 2.0**64] = 0.0  # rounded up to what has no 64 bits: no float is that integer
     exact = ~signed & (floats.astype(np.uint64) == numbers)
     others = ~signed & ~exact
-    coupons = np.empty(len(numbers), np.uint32)
-    coupons[signed] = coupons_of_numbers(numbers[signed].view(np.int64))
-    coupons[exact] = coupons_of_numbers(floats[exact])
-    coupons[others] = _coupons_of_pairs(numbers[others], np.zeros(np.count_nonzero(others), np.uint64))
-    return coupons
+    hashed = np.empty(len(numbers), kept.dtype)
+    hashed[signed] = _of_numbers(numbers[signed].view(np.int64), kept)
+    hashed[exact] = _of_numbers(floats[exact], kept)
+    hashed[others] = _of_pairs(numbers[others], np.zeros(np.count_nonzero(others), np.uint64), kept)
+    return hashed
 
 
-def _coupons_of_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint32]:
+def _of_pairs(first: NDArray[np.uint64], second: NDArray[np.uint64], kept: _Kept) -> NDArray[Any]:
     """Hash 16 bytes each."""
     h1, h2 = _mixed(np.full(len(first), _SEED), np.full(len(first), _SEED), first.copy(), second.copy())
     _finish(h1, h2, np.uint64(16))
-    return coupons_of(h1, h2)
+    return kept.of_chunk(h1, h2)
 
 
 def hashes_of_texts(texts: PackedTexts) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Hash texts.
 
     Args:
-        texts: Texts, in bytes.
+        texts: Texts, in bytes; they are hashed in pieces of a few megabytes.
 
     Returns:
         The two halves of each hash.
     """
+    made = [_hashes_of_piece(piece) for piece in texts.pieces()]
+    if len(made) == 1:
+        return made[0]
+    none = np.empty(0, np.uint64)
+    return np.concatenate([none, *(h1 for h1, _ in made)]), np.concatenate([none, *(h2 for _, h2 in made)])
+
+
+def _hashes_of_piece(texts: PackedTexts) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     starts, lengths, data = texts.starts, texts.lengths, texts.data
     if len(lengths) and int(lengths.max()) > LONGEST:
         starts, lengths, data = _with_digests(texts)
@@ -161,6 +211,14 @@ def coupons_of(h1: NDArray[np.uint64], h2: NDArray[np.uint64]) -> NDArray[np.uin
         The coupons of DataSketches: an address in the low 26 bits, and above it one more than the number of zeros
         with which the second half begins.
     """
+    coupons = np.empty(len(h1), np.uint32)
+    for start in range(0, len(h1), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        coupons[part] = _coupons_of_chunk(h1[part], h2[part])
+    return coupons
+
+
+def _coupons_of_chunk(h1: NDArray[np.uint64], h2: NDArray[np.uint64]) -> NDArray[np.int64]:
     # The exponent of a number as a float tells where its first one stands; of 53 bits none is rounded up.
     floats = (h2 >> np.uint64(11)).view(np.int64).astype(np.float64)
     exponents = floats.view(np.int64)
@@ -168,7 +226,18 @@ def coupons_of(h1: NDArray[np.uint64], h2: NDArray[np.uint64]) -> NDArray[np.uin
     ranks = np.minimum(1023 + 53 - exponents, 54)  # of 53 zeros and more there is one in 10^16
     ranks <<= 26
     ranks |= (h1 & np.uint64(0x3FFFFFF)).view(np.int64)
-    return ranks.astype(np.uint32)
+    return ranks
+
+
+class _Kept(NamedTuple):
+    """What is kept of hashes: made of both halves, a chunk at once."""
+
+    of_chunk: Callable[[NDArray[np.uint64], NDArray[np.uint64]], NDArray[Any]]
+    dtype: type[np.uint32 | np.uint64]
+
+
+_COUPONS = _Kept(_coupons_of_chunk, np.uint32)
+_FIRST_HALVES = _Kept(lambda h1, _: h1, np.uint64)
 
 
 def _keys(numbers: NDArray[Any]) -> NDArray[np.uint64]:
@@ -233,14 +302,12 @@ class _Words:
 def _with_digests(texts: PackedTexts) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
     """Put digests of long texts behind all texts, and let them point there."""
     long = np.flatnonzero(texts.lengths > LONGEST)
-    digests = b"".join(
-        blake2b(texts.data[start : start + length].tobytes(), digest_size=16).digest()
-        for start, length in zip(texts.starts[long].tolist(), texts.lengths[long].tolist(), strict=True)
-    )
+    data = texts.data[:0] if len(long) == len(texts) else texts.data
+    digests = b"".join(map(texts.digest_at, long.tolist()))
     starts, lengths = texts.starts.copy(), texts.lengths.copy()
-    starts[long] = len(texts.data) + 16 * np.arange(len(long))
+    starts[long] = len(data) + 16 * np.arange(len(long))
     lengths[long] = 16
-    return starts, lengths, np.concatenate([texts.data, np.frombuffer(digests, np.uint8)])
+    return starts, lengths, np.concatenate([data, np.frombuffer(digests, np.uint8)])
 
 
 def _mixed(

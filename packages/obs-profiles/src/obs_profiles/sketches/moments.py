@@ -92,8 +92,8 @@ class Moments:
 
     @property
     def deviation(self) -> float:
-        """The standard deviation of the sample; 0 of fewer than two."""
-        return math.sqrt(max(self.m2, 0.0) / (self.count - 1)) if self.count > 1 else 0.0
+        """The standard deviation of the sample; NaN of fewer than two, as in pandas."""
+        return math.sqrt(max(self.m2, 0.0) / (self.count - 1)) if self.count > 1 else math.nan
 
     @property
     def skewness(self) -> float:

@@ -78,6 +78,8 @@ def _from_unsigned(values: NDArray[np.uint64]) -> NDArray[Any]:
 
 
 def _from_objects(numbers: list[Any]) -> NDArray[Any]:
+    if set(map(type, numbers)) == {float}:
+        return _from_floats(np.array(numbers))
     whole = [-_SIGNED <= number < _UNSIGNED and int(number) == number for number in numbers]
     if all(whole) and all(number < _SIGNED for number in numbers):
         return np.array([int(number) for number in numbers], np.int64)

@@ -4,8 +4,9 @@ It is the sketch of Karnin, Lang and Liberty: numbers in levels, one of level *h
 level is full, one number of each block of neighbours goes up. What differs is what whole arrays make possible:
 
 - A batch is sorted and goes to its level at once, by the middle of each block. Its error is half a block, for certain.
-  From blocks of eight on a little more: an item is the roundest of the numbers that stand next to the middle, which a
-  file takes half of the room for.
+  A number that repeats there stands for its block. Where none does, an item is the roundest number between those next
+  to the middle, which a file takes half of the room for: of blocks of two and four between the two numbers there, which
+  costs nothing, of larger ones from a little farther. Of whole days, prices and the like it is one of their kind.
 - Any number of sketches is merged at once, so that the number of merges is not the number of parts.
 - Each sketch adds up what its own merges may have cost, instead of stating what a sketch of its size costs at worst.
 
@@ -25,7 +26,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["QuantileSketch"]
+__all__ = ["QuantileSketch", "common_step"]
 
 K = 208
 """Numbers that the highest level of merged sketches holds at most."""
@@ -40,6 +41,12 @@ _FEWEST = 8
 _AT_99 = 2.576
 _SLACK = 128
 """An item may be a number that is off the middle of its block by this part of the block."""
+
+_DECIMALS = 1e4
+"""Numbers of up to four decimals, such as prices and rates, are whole numbers of one over this."""
+
+_EXACT = 2.0**53
+"""Below it a float holds each integer."""
 
 
 class QuantileSketch:
@@ -74,7 +81,7 @@ class QuantileSketch:
         """Make a sketch of finite numbers.
 
         Args:
-            values: Numbers, ascending; distinct where they are counted.
+            values: Distinct numbers, ascending.
             counts: How often each is there; once, if None.
         """
         ends = None if counts is None else np.cumsum(counts)
@@ -86,11 +93,17 @@ class QuantileSketch:
         positions, levels = _middles(total, top)
         slacks = _slack(levels)
 
-        def at(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
-            found = values[ranks if ends is None else np.searchsorted(ends, ranks, side="right")]
-            return found.astype(np.float64)
+        def at(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
+            return ranks if ends is None else np.searchsorted(ends, ranks, side="right")
 
-        items = _roundest(at(positions - slacks), at(positions + slacks))
+        # A middle lies between two numbers: whatever stands between them is as good, and mostly rounder.
+        inner = positions - (levels > 0)
+        lows, highs = at(np.minimum(inner, positions - slacks)), at(positions + slacks)
+        items = _roundest_alike(values[lows].astype(np.float64), values[highs].astype(np.float64))
+        if counts is not None:
+            # But what repeats is a value and no measurement: a number beside it would be one that never occurs.
+            for places in (at(inner), at(positions)):
+                items = np.where(counts[places] > 1, values[places].astype(np.float64) + 0.0, items)
         certain = 2.0 ** (top - 1) + float(slacks[0])
         return cls([items[levels == level] for level in range(top + 1)], certain=certain)
 
@@ -196,6 +209,18 @@ class QuantileSketch:
     __hash__ = None  # type: ignore[assignment]
 
 
+def common_step(numbers: NDArray[np.float64]) -> float:
+    """Return how far from each other numbers are at least: they stand on a grid of so wide steps.
+
+    It is 0 where they stand on none, as measurements do, and where all are equal.
+    """
+    unit = next((unit for unit in (1.0, _DECIMALS) if _are_wholes(numbers, unit).all()), None)
+    if unit is None or not len(numbers):
+        return 0.0
+    wholes = np.rint(numbers * unit)
+    return _common_divisor(wholes - wholes[0]) / unit
+
+
 def _top_level(count: int, most: int) -> int:
     """Return the level at which no more than so many numbers stand for all."""
     return max(0, (-(-count // most) - 1).bit_length())
@@ -223,6 +248,47 @@ def _slack(levels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how far off the middle of its block an item of each level may be; small blocks have no room for that."""
     blocks = 1 << levels
     return np.where(blocks < 8, 0, np.maximum(blocks // _SLACK, 1))
+
+
+def _roundest_alike(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each pair of numbers the roundest from the first to the second that is of their kind.
+
+    Where all are whole days, multiples of 1000 or prices that end in .99, what stands between two is so too. Numbers
+    that are multiples of nothing are of no kind.
+    """
+    found = _roundest(low, high)
+    unit = 1.0 if np.array_equal(np.rint(low), low) and np.array_equal(np.rint(high), high) else _DECIMALS
+    alike = np.flatnonzero(_are_wholes(low, unit))
+    alike = alike[_are_wholes(high[alike], unit)] if len(alike) else alike
+    if not len(alike):
+        return found
+    lows, highs = np.rint(low[alike] * unit), np.rint(high[alike] * unit)
+    # Most integers are multiples of one alone, which few of them tell; what is between two is an integer anyway.
+    step = _common_divisor(lows[:_FEWEST] - lows[0])
+    if step != 1:
+        step = _common_divisor(np.concatenate([lows, highs]) - lows[0])
+    if step <= 1 and unit == 1:
+        return found
+    step = max(step, 1.0)
+    first = lows[0] % step
+    known = found[alike]
+    steps = _roundest((lows - first) / step, (highs - first) / step)
+    # Of 12.34 to 12.57 it is 12.5, which has fewer bits than any number of hundredths that is round.
+    fits = _are_wholes(known, unit) & (np.fmod(np.rint(known * unit) - first, step) == 0)
+    found[alike] = np.where(fits, known, (steps * step + first) / unit)
+    return found
+
+
+def _are_wholes(numbers: NDArray[np.float64], unit: float) -> NDArray[np.bool_]:
+    """Tell which numbers are whole ones of so many to one, and small enough to tell."""
+    with np.errstate(over="ignore"):
+        wholes = np.rint(numbers * unit)
+    found: NDArray[np.bool_] = (wholes / unit == numbers) & (np.abs(wholes) < _EXACT)
+    return found
+
+
+def _common_divisor(integers: NDArray[np.float64]) -> float:
+    return float(np.gcd.reduce(integers.astype(np.int64)))
 
 
 def _roundest(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -32,9 +32,17 @@
       more.hidden = shown <= most;
       more.textContent = `Show all ${shown.toLocaleString("en")} columns`;
     };
+    const heads = [...page.querySelectorAll(".heads button")];
+    let turn = 1; // -1 after a second click on the head by which rows are sorted
     const sort = () => {
       const key = (row) => (order.value === "name" ? row.dataset.name : Number(row.dataset[order.value]));
-      rows.sort((one, other) => compare(key(one), key(other)) || one.dataset.order - other.dataset.order);
+      rows.sort((one, other) => turn * compare(key(one), key(other)) || one.dataset.order - other.dataset.order);
+      for (const head of heads) {
+        head.removeAttribute("data-sorted");
+        const isName = order.value === "name"; // numbers begin with the largest, names with the first
+        if (head.dataset.by === order.value) head.dataset.sorted = (turn > 0) === isName ? "up" : "down";
+        head.setAttribute("aria-pressed", String(head.dataset.by === order.value));
+      }
       list.append(...rows, empty);
       show();
     };
@@ -43,7 +51,17 @@
       show();
     });
     for (const control of [search, only]) if (control) control.addEventListener("input", show);
-    order.addEventListener("change", sort);
+    order.addEventListener("change", () => {
+      turn = 1;
+      sort();
+    });
+    for (const head of heads) {
+      head.addEventListener("click", () => {
+        turn = order.value === head.dataset.by ? -turn : 1;
+        order.value = head.dataset.by;
+        sort();
+      });
+    }
     show();
   });
 })();
