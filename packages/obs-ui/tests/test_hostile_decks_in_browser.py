@@ -248,6 +248,20 @@ def test_a_hidden_deck_that_never_ends_is_not_the_last_that_is_seen(
     expect(deck_frame(page).get_by_text("here too")).to_be_visible()
 
 
+@pytest.mark.parametrize("to", ["http://127.0.0.1:9", "about:blank", "SERVER/frame"])
+def test_a_deck_that_led_its_frame_elsewhere_is_shown_again(
+    serve: Callable[..., Any], open_page: Callable[..., Any], to: str
+) -> None:
+    server = serve()
+    to = to.replace("SERVER/", server.url)
+    leaves = f"<p>as recorded</p><button onclick='location = \"{to}\"'>away</button>"
+    page = open_page(server.url + record(leaves=leaves), complains=True)
+    deck_frame(page).get_by_role("button", name="away").click()
+    page.get_by_role("button", name="Show it again").click()
+    expect(deck_frame(page).get_by_text("as recorded")).to_be_visible()
+    expect(page.get_by_text("has led its frame elsewhere")).to_have_count(0)
+
+
 def test_a_deck_that_floods_the_page_is_closed(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
     page = open_page(serve().url + record(floods=FLOODS, fine="<p>all is well</p>"))
     expect(page.get_by_text("It was closed because it flooded this page with messages.")).to_be_visible()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import math
 import os
 import shutil
 import subprocess
@@ -17,13 +18,28 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from starlette.testclient import TestClient
 
-from obs_core import execution, load_execution, task
+from obs_core import execution, load_execution, log_metric, span, task
 from obs_core.journal import flusher
 from obs_core.store import open_store
 from obs_core.store.folder import FolderStore
-from obs_ui.index import Indexer, IndexError_, ListPage, ListQuery, connect, default_address, find, list_executions
+from obs_ui.app import make_app
+from obs_ui.index import (
+    Indexer,
+    IndexError_,
+    ListPage,
+    ListQuery,
+    connect,
+    default_address,
+    find,
+    list_executions,
+    schema,
+)
+from obs_ui.index.indexing import SummaryReader
 from obs_ui.index.queries import tag_names
+from obs_ui.site import Site
+from obs_ui.snapshots import FollowedExecution
 
 
 @task
@@ -126,6 +142,48 @@ def test_a_killed_execution_is_lost(index: sa.Engine) -> None:
     indexer = Indexer(index, open_store())
     update(indexer)
     assert listed(indexer, status="lost") == ["night"]
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("os.kill(os.getpid(), 9)", "killed by SIGKILL"),
+        ("os._exit(3)", "ended with exit code 3"),
+        ("sys.exit(3)", "SystemExit: 3"),  # somebody raised it
+        ("sys.exit('no input')", "SystemExit: no input"),
+    ],
+)
+def test_the_list_says_how_a_process_ended_in_the_words_of_its_page(index: sa.Engine, how: str, said: str) -> None:
+    program = f"import obs_core, os, sys\nwith obs_core.execution('night'):\n    {how}\n"
+    command = [sys.executable, "-m", "obs_core", "run", "--name", "program", "--", sys.executable, "-c", program]
+    subprocess.run(command, env=os.environ, check=False, stderr=subprocess.PIPE)
+    indexer = Indexer(index, open_store())
+    update(indexer)
+    (found,) = list_executions(index, indexer.store_number, ListQuery(name="program")).executions
+    assert found.error == said
+    assert said in load_execution(found.id).why().paragraph
+    with index.begin() as connection:  # as an older version wrote it
+        connection.execute(sa.text("UPDATE executions SET error = 'Terminated: SIGKILL' WHERE name = 'program'"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0006'"))
+    again = connect(index.url.render_as_string(hide_password=False))
+    update(Indexer(again, open_store()))
+    (found,) = list_executions(again, indexer.store_number, ListQuery(name="program")).executions
+    assert found.error == said
+    again.dispose()
+
+
+def test_the_list_says_how_the_process_ended_of_one_within_another(index: sa.Engine) -> None:
+    program = "import obs_core, os\nwith obs_core.execution('night'):\n    os._exit(3)\n"
+    command = [sys.executable, "-m", "obs_core", "run", "--name", "program", "--", sys.executable, "-c", program]
+    subprocess.run(command, env=os.environ, check=False, stderr=subprocess.PIPE)
+    indexer = Indexer(index, open_store())
+    update(indexer)
+    (inner,) = list_executions(index, indexer.store_number, ListQuery(name="night")).executions
+    assert (inner.status, inner.error) == (
+        "lost",
+        "ended with exit code 3: by os._exit or in C code, since Python noticed nothing",
+    )
+    assert "night ended with exit code 3" in load_execution(inner.id).why().paragraph
 
 
 def test_one_that_was_killed_lasted_as_long_as_everywhere_else(index: sa.Engine) -> None:
@@ -250,6 +308,105 @@ def test_pages_of_every_order_go_there_and_back(index: sa.Engine, sort: str) -> 
     assert page(before="20200101-000000-000000-gone00").counts == {"succeeded": 7}
 
 
+ODD_NAME = """v"al's.$[0]: ü\\"""
+
+
+@pytest.mark.parametrize("sort", ["last", "-last", "least", "-least", "greatest", "-greatest"])
+def test_the_list_is_sorted_by_a_metric_s_values_page_by_page(index: sa.Engine, sort: str) -> None:
+    values = {"last": 0, "least": 1, "greatest": 2}
+    for points in ([3.0, 1.0, 2.0], [0.1], [9.0, 0.1], [5.0], [1e301, 5.0], [math.nan], []):
+        with execution("train"):
+            log_metric("other", 1)
+            for point in points:
+                log_metric(ODD_NAME, point)
+    indexer = Indexer(index, open_store())
+    update(indexer)
+
+    def page(**place: Any) -> ListPage:
+        return list_executions(index, indexer.store_number, ListQuery(sort=f"{sort}:{ODD_NAME}", **place), 2)
+
+    pages = [page()]
+    while pages[-1].has_next:
+        pages.append(page(before=pages[-1].executions[-1].id))
+    shown = [one for each in pages for one in each.executions]
+    assert len(shown) == 5  # those that have a value
+    assert pages[0].total == 5
+    place = values[sort.removeprefix("-")]
+    keys = [(one.metrics[ODD_NAME][place], one.id) for one in shown]
+    assert keys == sorted(keys, reverse=sort.startswith("-"))
+    for earlier, later in itertools.pairwise(pages):
+        assert page(after=later.executions[0].id).executions == earlier.executions
+
+
+class MeasuredStore(FolderStore):
+    """A folder that counts the bytes that are read in it."""
+
+    read = 0
+
+    def get(self, path: str, start: int = 0, size: int | None = None) -> bytes:
+        found = super().get(path, start, size)
+        self.read += len(found)
+        return found
+
+
+def test_of_a_large_execution_only_the_ends_are_read(index: sa.Engine, folder: Path) -> None:
+    with execution("large") as run:
+        for _ in range(30_000):
+            with span("fetch", key=os.urandom(24).hex()):
+                pass
+        log_metric("loss", 0.25)
+    flusher.flush_all()
+    (segment,) = folder.glob(f"executions/{run.id}/main-*.jsonl.gz")
+    store = MeasuredStore(str(folder))
+    indexer = Indexer(index, store)
+    update(indexer)
+    found = find(index, indexer.store_number, run.id)
+    whole = FollowedExecution(open_store(), run.id).look().view
+    assert found is not None
+    assert (found.status, found.duration) == ("succeeded", whole.duration)
+    assert {name: tuple(values) for name, values in found.metrics.items()} == {"loss": (0.25, 0.25, 0.25)}
+    assert store.read < segment.stat().st_size / 1.5
+
+
+class SharedStore(FolderStore):
+    """A folder as a shared store: executions other than one are answered only when others are asked for too."""
+
+    local = False
+
+    def __init__(self, folder: str, first: str) -> None:
+        super().__init__(folder)
+        self.first = first
+        self.together = threading.Barrier(3, timeout=60)
+        self.go_on = threading.Event()
+
+    def names(self, folder: str) -> list[str]:
+        found = super().names(folder)
+        if folder.startswith("executions/") and not folder.endswith(self.first):
+            assert self.go_on.wait(60)
+            self.together.wait()
+        return found
+
+
+def test_a_shared_store_is_read_several_at_a_time_and_the_newest_is_shown_at_once(
+    index: sa.Engine, folder: Path
+) -> None:
+    *older, newest = [record() for _ in range(4)]
+    flusher.flush_all()
+    store = SharedStore(str(folder), newest)
+    indexer = Indexer(index, store)
+    reading = threading.Thread(target=indexer.update)
+    reading.start()
+    deadline = time.monotonic() + 60
+    while not listed(indexer) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    shown = [one.id for one in list_executions(index, indexer.store_number, ListQuery()).executions]
+    assert (shown, indexer.complete) == ([newest], False)
+    store.go_on.set()
+    reading.join(60)
+    shown = [one.id for one in list_executions(index, indexer.store_number, ListQuery()).executions]
+    assert (shown, indexer.complete) == ([newest, *reversed(older)], True)
+
+
 def test_counts_by_status_do_not_depend_on_the_status_asked_for(index: sa.Engine) -> None:
     for name in ("one", "two", "two"):
         record(name)
@@ -267,6 +424,40 @@ def test_counts_by_status_do_not_depend_on_the_status_asked_for(index: sa.Engine
         assert list_executions(index, indexer.store_number, query).counts == expected
 
 
+def test_the_values_of_an_older_index_s_metrics_are_taken_over(index: sa.Engine, folder: Path) -> None:
+    for loss in (0.5, 0.25, math.inf):
+        with execution(f"loss {loss}"):
+            log_metric("loss", loss)
+    indexer = Indexer(index, open_store())
+    update(indexer)
+    with index.begin() as connection:
+        connection.execute(sa.text("DROP TABLE metrics"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0005'"))
+    engine = connect(index.url.render_as_string(hide_password=False))
+    shutil.rmtree(folder)  # what is shown is not read again
+    found = list_executions(engine, indexer.store_number, ListQuery(sort="last:loss"))
+    assert [one.name for one in found.executions] == ["loss 0.25", "loss 0.5"]
+    engine.dispose()
+
+
+def test_metrics_follow_a_running_execution_and_go_with_what_is_removed(index: sa.Engine, folder: Path) -> None:
+    with execution("stays"):
+        log_metric("loss", 2.0)
+    indexer = Indexer(index, open_store())
+    with execution("grows") as run:
+        log_metric("loss", 1.0)
+        update(indexer)
+        assert listed(indexer, sort="last:loss") == ["grows", "stays"]
+        log_metric("loss", 3.0)
+    update(indexer)
+    assert listed(indexer, sort="last:loss") == ["stays", "grows"]
+    shutil.rmtree(folder / "executions" / run.id)
+    update(indexer)
+    assert listed(indexer, sort="last:loss") == ["stays"]
+    with index.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(schema.metrics)) == 1
+
+
 def test_an_index_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
     record("Night")
     record("day")
@@ -279,6 +470,7 @@ def test_an_index_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> N
         for name in ("name_key", "metrics", "verdict", "verdicts", "within"):
             connection.execute(sa.text(f"ALTER TABLE executions DROP COLUMN {name}"))
         connection.execute(sa.text("DROP TABLE tasks"))
+        connection.execute(sa.text("DROP TABLE metrics"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
     engine.dispose()
     engine = connect(address)
@@ -354,3 +546,44 @@ def test_a_server_takes_its_index_from_postgresql(database: str, serve: Callable
 def asked(url: str) -> str:
     with urllib.request.urlopen(url, timeout=60) as answer:
         return str(answer.read().decode())
+
+
+@pytest.mark.parametrize("path", ["/executions", "/pipelines"])
+def test_what_is_read_while_a_page_is_made_is_not_said_to_be_all_that_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    has_looked: list[bool] = []
+
+    def noting(look: Callable[..., Any]) -> Callable[..., Any]:
+        def looked(*given: Any) -> Any:
+            found = look(*given)
+            has_looked.append(True)
+            return found
+
+        return looked
+
+    app = make_app(open_store(str(tmp_path / "store")), connect(f"sqlite:///{tmp_path / 'index.sqlite'}"))
+    monkeypatch.setattr(Site, "complete", property(lambda _: bool(has_looked)))
+    for name in ("list", "every_pipeline"):
+        monkeypatch.setattr(Site, name, noting(getattr(Site, name)))
+    with TestClient(app, base_url="http://localhost") as client:
+        app.state.site.stopping = True  # streams of events end at once
+        assert "Reading the store" in client.get(path).text
+
+
+def test_an_execution_that_cannot_be_read_hides_no_other(index: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad, _ = record("bad"), record("good")
+    read = SummaryReader.read
+
+    def fails(self: SummaryReader) -> Any:
+        if self._id == bad:
+            raise RecursionError("too deep")
+        return read(self)
+
+    monkeypatch.setattr(SummaryReader, "read", fails)
+    indexer = Indexer(index, open_store())
+    update(indexer)
+    assert listed(indexer) == ["good", bad]
+    found = find(index, indexer.store_number, bad)
+    assert found is not None
+    assert (found.status, found.error) == ("lost", "It cannot be read: RecursionError: too deep")

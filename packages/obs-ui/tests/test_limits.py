@@ -80,11 +80,11 @@ def test_a_live_page_stays_connected_for_longer(serve: Any, connect: Any) -> Non
         found += part
 
 
-def test_one_connection_too_many_is_told_so(serve: Any, connect: Any) -> None:
+def test_one_connection_too_many_is_told_so(serve_as_typed: Any, connect: Any) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
     try:
-        server = serve()
+        server = serve_as_typed()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     held = [connect(server) for _ in range(18)]
@@ -154,10 +154,12 @@ def test_without_a_descriptor_it_waits_in_peace(tmp_path: Path) -> None:
 
 
 _INTERRUPTED = """
-import asyncio, os, signal, sys
+import asyncio, os, signal, sys, warnings
 import uvicorn
 from obs_core.commands import main
 import obs_ui.serving
+
+warnings.simplefilter("always", RuntimeWarning)
 
 def interrupting(owner, name):
     whole = getattr(owner, name)
@@ -183,8 +185,10 @@ sys.exit(main(["ui", "--no-open", "--port", "0"]))
 
 @pytest.mark.parametrize("place", ["announced", "runner", "loop", "loading", "serving"])
 @pytest.mark.parametrize(("signal", "code"), [("SIGINT", 0), ("SIGTERM", -15)])
-def test_a_signal_at_any_moment_ends_it_without_a_word(place: str, signal: str, code: int) -> None:
-    command = [sys.executable, "-W", "always::RuntimeWarning", "-c", _INTERRUPTED, place, signal]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert (ended.returncode, ended.stderr) == (code, "")
-    assert "Ctrl-C ends it." in ended.stdout
+def test_a_signal_at_any_moment_ends_it_without_a_word(
+    place: str, signal: str, code: int, fork: Callable[..., Any]
+) -> None:
+    process = fork(_INTERRUPTED, place, signal)
+    said = list(process.printed)
+    assert process.wait() == (code, "")
+    assert "Ctrl-C ends it.\n" in said

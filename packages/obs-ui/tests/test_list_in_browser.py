@@ -12,11 +12,11 @@ import sys
 import zoneinfo
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from obs_core import carrier, execution
+from obs_core import carrier, execution, log_metric
 from obs_core.journal import flusher
 
 pytestmark = pytest.mark.browser
@@ -176,6 +176,9 @@ def test_the_list_answers_while_one_types(serve: Callable[..., Any], open_page: 
 
     page.get_by_role("link", name="Failed 1").click()
     shows(page, ["flags"])
+    page.get_by_role("searchbox").fill("fl YEAR=201")  # as far as it is typed
+    shows(page, ["flags"])
+    page.get_by_role("searchbox").fill("fl")
     page.get_by_role("searchbox").press_sequentially("ip")
     expect(page.get_by_text("No execution matches")).to_be_visible()
     page.get_by_role("link", name="Clear").click()
@@ -184,6 +187,46 @@ def test_the_list_answers_while_one_types(serve: Callable[..., Any], open_page: 
     expect(page.locator(".executions tbody")).to_have_count(0)
     page.get_by_label("Tag").fill("year=2013")
     expect(page.locator(".executions tbody")).to_have_count(3)
+
+
+def test_an_address_that_asks_for_what_is_not_known_says_so(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    record("flights")
+    flusher.flush_all()
+    page = open_page(f"{serve().url}executions?status=bogus&sort=bogus&since=notadate&verdict=passed&until=2013-02-31")
+    notes = page.locator(".note").all_inner_texts()
+    assert [note.partition(" is not known")[0].strip() for note in notes] == [
+        '"status=bogus"', '"sort=bogus"', '"since=notadate"', '"until=2013-02-31"',
+    ]  # fmt: skip
+    assert "Known: running, succeeded, failed, lost." in notes[0]
+    page.get_by_role("link", name="Clear").click()
+    expect(page.locator(".executions tbody")).to_have_count(1)
+    expect(page.locator(".note", has_text="status=bogus")).to_have_count(0)
+
+
+def test_a_link_that_is_held_down_while_the_list_is_written_anew_is_followed(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    for number in range(60):
+        record(f"run {number:03d}")
+    flusher.flush_all()
+    page = open_page(serve().url)
+    begins_with(page, "run 059")
+    page.get_by_role("link", name="Older").hover()
+    page.mouse.down()
+    written_anew = page.evaluate_handle(
+        "() => { const html = window.fetch; return { of: new Promise((done) => {"
+        " window.fetch = async (...asked) => { const found = await html(...asked);"
+        " const text = await found.clone().text();"
+        " if (text.includes('run new')) setTimeout(done, 300); return found; };"
+        " }) }; }"
+    )
+    record("run new")
+    flusher.flush_all()
+    page.evaluate("anew => anew.of", written_anew)
+    page.mouse.up()
+    begins_with(page, "run 009")
 
 
 def test_columns_sort_and_pages_lead_back_to_the_first(
@@ -248,6 +291,59 @@ def test_times_and_days_are_of_the_reader_s_zone(
     expect(sent.locator(".executions tbody")).to_have_count(1)
 
 
+ODD_TAGS = {"a=b": "c=d", "key=": "", " spaced ": " x ", "long" * 40: "value" * 70, "plain": "a=b"}
+
+
+def test_each_tag_leads_to_the_executions_that_have_it(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    for number, (name, value) in enumerate(ODD_TAGS.items()):
+        record(f"run {number}", **{name: value})
+    record("other", a="c")
+    flusher.flush_all()
+    url = serve().url
+    page = open_page(url)
+    expect(page.get_by_role("link", name="All 6")).to_be_visible()
+    for number in range(len(ODD_TAGS)):
+        page.goto(url)
+        page.locator("tbody", has_text=f"run {number}").locator(".tags a").click()
+        expect(page.get_by_role("link", name="All 1", exact=True)).to_be_visible()
+        shows(page, [f"run {number}"])
+
+
+@pytest.mark.parametrize("name", ["train", "", ".", "line\nbreak", "t" * 400, "a%_b", "100% & more=x #1"])
+def test_a_pipeline_s_list_holds_its_own_runs_alone(
+    name: str, serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    for other in (name, "retrain", f"{name} small", f"{name}.", name.upper() + "X", name):
+        record(other)
+    flusher.flush_all()
+    url = serve().url
+    page = open_page(url)
+    expect(page.get_by_role("link", name="All 6")).to_be_visible()
+    page.goto(f"{url}pipelines?{urlencode({'name': name})}")
+    page.get_by_role("link", name="As a list").click()
+    expect(page.get_by_role("link", name="All 2")).to_be_visible()
+    assert page.locator(".executions tbody").count() == 2
+    page.get_by_role("searchbox").fill("nowhere")
+    expect(page.get_by_text("No execution matches")).to_be_visible()
+    page.get_by_role("searchbox").fill("")
+    expect(page.get_by_role("link", name="All 2")).to_be_visible()
+    page.get_by_role("link", name="Succeeded 2").click()
+    expect(page.locator(".executions tbody")).to_have_count(2)
+    page.get_by_role("link", name="Clear").click()
+    expect(page.get_by_role("link", name="All 6")).to_be_visible()
+
+
+def test_days_the_wrong_way_round_are_said_to_be_so(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    record("night")
+    flusher.flush_all()
+    page = open_page(f"{serve().url}executions?since=2026-12-01&until=2026-11-01")
+    expect(page.get_by_text("the days are the wrong way round")).to_be_visible()
+    page.get_by_label("to", exact=True).fill("2026-12-01")
+    expect(page.get_by_text("the days are the wrong way round")).to_have_count(0)
+
+
 def test_tags_lead_to_the_list_from_everywhere(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
     first, second = record("night", **{"a&b": "1=2 #x"}), record("night", **{"a&b": "1=2 #x"})
     record("day")
@@ -260,3 +356,35 @@ def test_tags_lead_to_the_list_from_everywhere(serve: Callable[..., Any], open_p
         page.get_by_role("link", name="a&b: 1=2 #x").first.click()
         expect(page.get_by_role("link", name="All 2")).to_be_visible()
         shows(page, ["night", "night"])
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_a_name_keeps_its_room_at_every_width(
+    measured: bool, serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    with execution("nightly load of all the flights", tags=TAGS):
+        if measured:
+            for name in ("loss", "accuracy", "precision", "recall"):
+                log_metric(name, 0.5)
+    flusher.flush_all()
+    page = open_page(serve().url)
+    for width in (761, 768, 800, 860, 900, 960, 1000, 1001, 1024, 1100, 1101, 1200, 1300):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert listed(page, 1) == [], width
+        name = page.locator(".executions .names a")
+        assert name.evaluate("one => one.scrollHeight <= one.clientHeight"), f"the name is cut off at {width}"
+        header = page.locator(".executions th.where").bounding_box()["width"]
+        assert header == 0 or page.locator(".executions .where > div").is_visible(), f"an empty column at {width}"
+
+
+def test_values_of_a_metric_that_hardly_differ_are_told_apart(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    with execution("large"):
+        for step in (1, 0, 2):
+            log_metric("sum", 1e9 + step / 1000)
+    flusher.flush_all()
+    metric = open_page(serve().url).locator("td.metric div")
+    told = "sum: last 1,000,000,000.002, least 1,000,000,000, greatest 1,000,000,000.002"
+    assert metric.get_attribute("title") == told
+    assert metric.locator(".range-of").text_content() == "1,000,000,000 – 1,000,000,000.002"

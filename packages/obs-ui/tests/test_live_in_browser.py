@@ -104,6 +104,83 @@ def test_decks_appear_as_they_are_published(run: Run, serve: Callable[..., Any],
     assert page.evaluate("window.same") is True
 
 
+def test_the_hottest_operations_have_all_spans_while_the_run_goes_on(
+    run: Run, serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(f"{serve().url}executions/{run.id}")
+    operations = page.locator(".operations .hot").first
+    expect(operations).to_contain_text("work")
+    for _ in range(12):  # faster than they are drawn
+        run.tell("item")
+    expect(operations).to_contain_text("span 12")
+    for number in range(1, 13):
+        expect(operations.get_by_text(f"span {number}", exact=True)).to_have_count(1)
+    expect(page.locator(".head .badge")).to_have_text("Running")
+
+
+def test_the_hottest_operations_stay_under_the_reader_s_fingers(
+    run: Run, serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(f"{serve().url}executions/{run.id}")
+    link = page.locator(".operations .hot").first.get_by_role("link", name="work", exact=True)
+    link.focus()
+    run.tell("item")
+    expect(page.locator(".operations .hot").first).to_contain_text("span 1")
+    assert page.evaluate("document.activeElement.closest('.operations') !== null")
+    link.hover()
+    page.mouse.down()
+    page.evaluate("window.held = document.querySelector('.operations .hot')")
+    with page.expect_response(re.compile("/operations$")):
+        run.tell("item")
+    page.evaluate("new Promise((resolve) => setTimeout(resolve))")  # what came has been dealt with
+    assert page.evaluate("window.held.isConnected")
+    page.mouse.up()
+    expect(page.locator(".operations .hot").first).to_contain_text("span 2")
+    expect(page.locator(".span-panel")).to_be_visible()
+
+
+COUNT_READ = """
+window.read = 0;
+const text = Response.prototype.text;
+Response.prototype.text = async function () {
+  const found = await text.call(this);
+  if (this.url.endsWith("/operations")) setTimeout(() => { window.read += 1; });  // once the page has dealt with it
+  return found;
+};
+"""
+
+
+def test_an_early_answer_that_comes_late_replaces_no_later_one(
+    run: Run, serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    page = open_page("about:blank")
+    page.add_init_script(COUNT_READ)
+    page.goto(f"{serve().url}executions/{run.id}")
+    operations = page.locator(".operations .hot").first
+    expect(operations).to_contain_text("work")
+    held: list[tuple[Any, Any]] = []
+
+    def hold_the_first(route: Any) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    page.route(re.compile("/operations$"), hold_the_first)
+    run.tell("item")
+    expect(page.locator(".fact", has_text="Spans")).to_contain_text("3")
+    while not held:
+        page.wait_for_timeout(20)
+    run.tell("item")
+    run.tell("end")
+    expect(page.locator(".head .badge")).to_have_text("Succeeded")
+    expect(operations).to_contain_text("span 2")
+    before = page.evaluate("window.read")
+    held[0][0].fulfill(response=held[0][1])
+    page.wait_for_function(f"window.read > {before}")
+    expect(operations).to_contain_text("span 2")
+
+
 def test_an_execution_moves_by_itself(run: Run, serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
     page = open_page(f"{serve().url}executions/{run.id}")
     expect(page.locator(".head .badge")).to_have_text("Running")
@@ -132,6 +209,23 @@ def test_the_list_moves_by_itself(
     expect(row.nth(0)).to_have_attribute("data-status", "lost")
 
 
+def test_what_was_open_when_it_was_killed_took_at_least_as_long(
+    run: Run, serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    run.tell("item")
+    run.process.kill()
+    page = open_page(f"{serve().url}executions/{run.id}")
+    expect(page.locator(".head .badge")).to_have_text("Lost")
+    expect(page.locator("[data-shown]")).to_contain_text("at least")
+    hottest = page.locator("section", has=page.get_by_role("heading", name="Hottest operations"))
+    work, done = hottest.locator("tr", has_text="work"), hottest.locator("tr", has_text="span 1")
+    for cell in (1, 3, 5):  # self time, total, longest
+        expect(work.locator("td").nth(cell)).to_contain_text("≥")
+        expect(done.locator("td").nth(cell)).not_to_contain_text("≥")
+    work.get_by_role("link").click()
+    expect(page.locator(".span-panel .fact", has_text="Duration")).to_contain_text("at least")
+
+
 def test_an_empty_store_shows_what_to_type_and_then_what_was_recorded(
     serve: Callable[..., Any], open_page: Callable[..., Any], start_script: Callable[..., Any]
 ) -> None:
@@ -149,7 +243,7 @@ def test_a_server_that_is_gone_is_said_to_be(
     server = serve()
     page = open_page(f"{server.url}executions/{run.id}", complains=True)
     expect(page.locator(".head .badge")).to_have_text("Running")
-    assert server.end() == ""
+    assert server.end() == (0, "")
     expect(page.get_by_text("The server cannot be reached")).to_be_visible()
 
 

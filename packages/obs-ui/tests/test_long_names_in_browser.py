@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
-from obs_core import Deck, check, execution, log_metric, task
+from obs_core import Deck, check, execution, load_execution, log_metric, span, task
 from obs_core.journal import flusher
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python brings axe-core")
@@ -86,3 +87,98 @@ def test_a_task_s_duration_is_seen_beside_its_long_name(
     side = page.locator(".side").bounding_box()
     took = page.locator(".side .took").first.bounding_box()
     assert took["x"] + took["width"] <= side["x"] + side["width"]
+
+
+TURNED, IN_ORDER = "safe\u202egpj.exe \u2066rtl", r"safe\u202egpj.exe \u2066rtl"
+TURNING = """() => [...document.querySelectorAll("body *:not(script)")]
+  .filter((one) => /[\\u202a-\\u202e\\u2066-\\u2069]/.test(
+    one.title + one.ariaLabel + [...one.childNodes].map((child) => (child.nodeType === 3 ? child.data : ""))))
+  .map((one) => one.outerHTML)"""
+
+
+def test_no_name_turns_the_direction_of_what_follows_it(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    @task(name=f"task {TURNED}")
+    def fit() -> None:
+        check(f"check {TURNED}", False, f"found {TURNED}")
+        print(f"line {TURNED}")
+        Deck(f"deck {TURNED}").append("content")
+        raise ValueError(f"error {TURNED}")
+
+    with pytest.raises(ValueError, match="error"), execution(f"run {TURNED}", tags={f"tag {TURNED}": "x"}) as run:
+        fit()
+    flusher.flush_all()
+    url = serve().url
+    page = open_page(url, complains=True)
+    shown = {
+        "executions": ("run", "tag"),
+        f"executions/{run.id}": ("run", "task", "tag", "error", "line", "check", "found"),
+        f"executions/{run.id}/tasks/{load_execution(run.id).task(f'task {TURNED}').id}": (
+            "run",
+            "task",
+            "deck",
+            "error",
+        ),
+        "pipelines": ("run",),
+    }
+    for address, texts in shown.items():
+        page.goto(f"{url}{address}")
+        page.wait_for_load_state("networkidle")
+        for text in texts:
+            page.get_by_text(f"{text} {IN_ORDER}").first.wait_for(state="attached")
+        assert page.evaluate(TURNING) == [], address
+    page.goto(f"{url}executions?{urlencode({'text': TURNED})}")
+    assert page.get_by_label("Search executions").input_value() == TURNED, "what is searched is not rewritten"
+    assert page.locator(".executions .names").first.inner_text().startswith(f"run {IN_ORDER}")
+
+
+def test_deep_calls_keep_their_names_on_a_phone_and_are_folded_in_what_failed(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    @task
+    def leaf(depth: int) -> None:
+        if depth == 0:
+            raise KeyError("depth")
+        leaf(depth - 1)
+
+    with pytest.raises(KeyError), execution("recursion") as run:
+        leaf(30)
+    flusher.flush_all()
+    page = open_page(f"{serve().url}executions/{run.id}", width=375)
+    rows = page.locator(".tree tbody tr")
+    assert rows.count() == 31
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert max(row.bounding_box()["height"] for row in rows.all()) < 60
+    assert min(name.bounding_box()["width"] for name in rows.locator(".main a").all()) > 20
+    failed = page.locator(".head .error")
+    assert failed.get_by_role("link", name="leaf").count() == 6
+    failed.get_by_text("25 more").click()
+    assert failed.get_by_role("link", name="leaf").count() == 31
+
+
+def test_many_long_tags_and_names_of_spans_take_a_few_lines(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    with execution("run", tags={f"tag {number}": "v" * 100 for number in range(20)}) as run, span("span " * 60):
+        pass
+    flusher.flush_all()
+    page = open_page(f"{serve().url}executions/{run.id}", width=1300)
+    assert page.locator(".facts .links").bounding_box()["height"] < 220
+    for name in page.locator(".hot td.main > a").all():
+        name.wait_for()
+        assert name.bounding_box()["height"] < 50
+        assert name.get_attribute("title")
+
+
+def test_no_piece_of_a_border_is_below_the_last_row_of_a_table(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    record(1)
+    run = record(2)
+    page = open_page(f"{serve().url}executions/{run}/changes", width=1300)
+    for table in (".changes", ".output table"):
+        last = page.locator(f"{table} tbody tr:last-child").first
+        last.wait_for()
+        widths = last.evaluate("row => [...row.children].map((cell) => getComputedStyle(cell).borderBottomWidth)")
+        assert set(widths) == {"0px"}, table

@@ -116,6 +116,11 @@ def test_durations_and_metrics_are_drawn_over_runs(serve: Callable[..., Any], op
     durations = page.locator("[data-durations]")
     durations.locator("canvas").wait_for()
     expect(durations).to_contain_text("1 of 12 runs outside what was usual")
+    expect(page.get_by_label("log scale")).not_to_be_checked()
+    linear = durations.locator("canvas").evaluate("canvas => canvas.toDataURL()")
+    page.get_by_label("log scale").check()
+    expect(durations.locator("canvas")).to_have_count(1)
+    assert durations.locator("canvas").evaluate("canvas => canvas.toDataURL()") != linear
     page.get_by_label("Of").select_option(LONG)
     expect(durations.locator("strong")).to_have_text(LONG)
     expect(page.locator("[data-over-runs=metrics] strong")).to_have_text("rmse")
@@ -196,3 +201,78 @@ def test_a_run_that_took_long_says_so_on_its_own_page(serve: Callable[..., Any],
     assert unusual.get_attribute("title").startswith("Usually ")
     unusual.click()
     expect(page).to_have_url(re.compile(r"/pipelines\?name=flights"))
+
+
+def test_ticks_of_runs_within_a_minute_differ(serve: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    with FixedClock(NOW) as clock:
+        for _ in range(12):
+            clock.advance(2)
+            with execution("flights"):
+                clock.advance(1)
+    flusher.flush_all()
+    page = opened(serve, open_page, 12, timezone_id="UTC", locale="en-US")
+    page.add_init_script(
+        "window.drawn = []; const write = CanvasRenderingContext2D.prototype.fillText;"
+        "CanvasRenderingContext2D.prototype.fillText = function (text, ...given) {"
+        " drawn.push(text); return write.call(this, text, ...given); };"
+    )
+    page.reload()
+    page.locator("[data-durations] canvas").wait_for()
+    page.wait_for_function("drawn.length > 0")
+    times = [text for text in page.evaluate("drawn") if text.count(":") == 2]
+    assert len(set(times)) >= 3
+    assert all(re.fullmatch(r"11:0[67]:\d\d AM", text) for text in times)
+
+
+@pytest.mark.parametrize(("apart", "said"), [(1, "Nov 18, 11:06 AM"), (60, "Nov 18, 11:06 AM to Nov 18, 11:08 AM")])
+def test_runs_of_one_minute_are_not_said_to_be_from_it_to_it(
+    serve: Callable[..., Any], open_page: Callable[..., Any], apart: int, said: str
+) -> None:
+    with FixedClock(NOW - 30) as clock:
+        for _ in range(3):
+            with execution("flights"):
+                pass
+            clock.advance(apart)
+    flusher.flush_all()
+    page = opened(serve, open_page, 3, timezone_id="UTC", locale="en-US")
+    expect(page.locator(".range")).to_have_text(said, use_inner_text=True)
+
+
+WRITTEN = """
+  window.written = [];
+  const { fillText } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, ...rest) {
+    const { e } = this.getTransform();
+    if (this.textAlign === "right") window.written.push([text, x + e - this.measureText(text).width]);
+    return fillText.call(this, text, x, ...rest);
+  };
+"""
+BLUE_ROWS = """canvas => {
+  const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const rows = new Set();
+  for (let place = 0; place < data.length; place += 4) {
+    const isBlue = [47, 91, 216].every((part, index) => Math.abs(data[place + index] - part) < 25);
+    if (isBlue) rows.add(Math.floor(place / 4 / width));
+  }
+  return (Math.max(...rows) - Math.min(...rows)) / height;
+}"""
+
+
+def test_large_metrics_that_hardly_differ_are_drawn_apart_though_much_more_is_usual(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    for number in range(12):
+        with FixedClock(NOW - (12 - number) * 86_400), execution("flights"):
+            log_metric("sum", 1e9 + number / 1000)
+    flusher.flush_all()
+    page = opened(serve, open_page, 12, color_scheme="light")
+    page.add_init_script(WRITTEN)
+    page.reload()
+    canvas = page.locator("[data-over-runs=metrics] canvas")
+    canvas.wait_for()
+    page.locator("body[data-drawn]").wait_for()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    texts = page.evaluate("window.written")
+    assert {text for text, _ in texts if text.startswith("1,000,000,000.")}
+    assert [one for one in texts if one[1] < 0] == []
+    assert canvas.evaluate(BLUE_ROWS) > 0.12  # a third of what is between the axes

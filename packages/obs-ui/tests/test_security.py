@@ -75,7 +75,7 @@ PAGE = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     ("access", "address", "host", "code", "told"),
     [
         (Access(token="right"), "/executions", "localhost", 401, "Open the address that <code>obs ui</code> printed"),
-        (Access(user_header="X-User"), "/executions", "localhost", 401, "by the proxy&#x27;s address"),
+        (Access(user_header="X-User"), "/executions", "localhost", 401, "Open the proxy&#x27;s address"),
         (Access(), "/executions", "evil.example", 421, "--allow-host"),
         (Access(links=Links("no-file")), "/links/forged/executions/x", "localhost", 403, "This link is not valid."),
         (Access(), "/nothing", "localhost", 404, "There is no page at this address."),
@@ -113,7 +113,7 @@ def test_an_error_of_our_own_is_told_on_a_page(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(app.state.site, "page", lambda *_, **__: 1 // 0)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as asked:
         answer = asked.get("/executions", headers=PAGE)
-    assert (answer.status_code, "The terminal in which it runs tells the error" in answer.text) == (500, True)
+    assert (answer.status_code, "The terminal in which it runs shows the error" in answer.text) == (500, True)
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 

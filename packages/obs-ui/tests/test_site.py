@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 import json
 import re
@@ -15,7 +16,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from obs_core import Deck, check, current_context, execution, log_metric, span, task
+from obs_core.failsafe import ObsWarning
 from obs_core.journal import flusher
+from obs_core.store.content import digest_of
+from obs_ui.site import Site
 from obs_ui.static_site.folder import MANIFEST, SiteFolderError
 
 NAME = "</script><b> & nightly / ünï"
@@ -110,6 +114,7 @@ def test_names_are_text_in_pages_and_data(write_site: Callable[..., Path]) -> No
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         assert "</script><b>" not in text, page
+    assert html.escape(NAME) in (site / "index.html").read_text(encoding="utf-8")
 
 
 def test_what_is_masked_in_the_store_is_masked_in_the_site(
@@ -231,3 +236,58 @@ def test_a_store_without_executions_gives_a_site_that_says_so(write_site: Callab
 def test_the_package_declares_the_command() -> None:
     (declared,) = entry_points(group="obs.commands", name="site")
     assert declared.value == "obs_ui.command:WriteSite"
+
+
+def hostile(folder: Path, name: str, *lines: bytes) -> str:
+    """Record an execution, and put lines that no obs writes at the end of its journal."""
+    one = record(name)
+    (path,) = (folder / "executions" / one).glob("main-0000.jsonl*")
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    head, *others = content.splitlines(keepends=True)
+    kept = [line for line in others if not line.startswith(b'["check"')]
+    journal = b"".join([head.replace(b",1]\n", b"]\n"), *kept, *lines])
+    path.unlink()
+    path.with_name("main-0000.jsonl").write_bytes(journal.replace(b"EXECUTION", one.encode()))
+    return one
+
+
+def test_an_execution_whose_lines_are_nested_beyond_all_measure_is_damaged_and_hides_no_other(
+    write_site: Callable[..., Path], folder: Path
+) -> None:
+    bad, good = hostile(folder, "bad", *[b"[" * 64 + b"\n"] * 20_000), record("good")
+    site = write_site()
+    assert all((site / "executions" / one / "index.html").is_file() for one in (bad, good))
+    assert "20,000 records" in (site / "executions" / bad / "index.html").read_text(encoding="utf-8")
+
+
+def test_an_execution_that_cannot_be_shown_gets_a_page_that_says_so_and_stops_no_other(
+    write_site: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = record("bad"), record("good")
+    look = Site.look
+
+    def fails(self: Site, execution_id: str) -> Any:
+        if execution_id == bad:
+            raise MemoryError("too large")
+        return look(self, execution_id)
+
+    monkeypatch.setattr(Site, "look", fails)
+    monkeypatch.delenv("OBS_STRICT", raising=False)
+    with pytest.warns(ObsWarning, match=f"{bad} cannot be shown: MemoryError: too large"):
+        site = write_site()
+    assert "MemoryError: too large" in (site / "executions" / bad / "index.html").read_text(encoding="utf-8")
+    assert "Quality" in (site / "executions" / good / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_file_that_a_journal_names_very_often_is_shown_only_the_first_times(
+    write_site: Callable[..., Path], folder: Path
+) -> None:
+    part = f"blobs/{digest_of(b'thrush')}.gz"
+    lines = b'["blob",900,2,"executions/EXECUTION/%b",[],""]\n' % part.encode() * 2_000
+    one = hostile(folder, "night", b'["deck",900,2,"Birds"]\n', lines)
+    file = folder / "executions" / one / part
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(gzip.compress(b"thrush"))
+    site = write_site()
+    shown = sum(content.count(b"thrush") for _, content in files(site).values())
+    assert 1_000 < shown < 1_100

@@ -45,7 +45,17 @@ def address(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], str]]:
         yield of
 
 
+@pytest.fixture
+def open_page(address: object, open_page: Callable[..., Any]) -> Callable[..., Any]:
+    """Open pages, which are closed before the servers that they may still load from."""
+    return open_page
+
+
 class _Silent(http.server.SimpleHTTPRequestHandler):
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-store")  # it tells no pages apart that were written within a second
+        super().end_headers()
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -80,7 +90,7 @@ def test_the_list_is_searched_filtered_and_sorted_without_a_server(
     page = open_page(address(write_site()))
     expect(page.locator(".executions tbody:visible")).to_have_count(3)
     assert visible_names(page) == ["airports", "weather", "flights"]
-    page.locator(".filters input[type=search]").fill("FLIGHTS 2013")
+    page.locator(".filters input[type=search]").fill("FLIGHTS year=2013")
     expect(page.locator(".executions tbody:visible")).to_have_count(1)
     assert visible_names(page) == ["flights"]
     assert "text=FLIGHTS" in page.url
@@ -99,6 +109,30 @@ def test_the_list_is_searched_filtered_and_sorted_without_a_server(
     page.get_by_role("link", name="year: 2014").click()
     expect(page.locator(".executions tbody:visible")).to_have_count(1)
     assert visible_names(page) == ["weather"]
+
+
+def test_names_tags_and_days_narrow_as_they_do_with_a_server(
+    write_site: Write, open_page: Callable[..., Any], address: Callable[[Path], str]
+) -> None:
+    for name in ("train", "Train", "retrain", ""):
+        record(name, 3, **{"a=b": name or "none"})
+    page = open_page(address(write_site()))
+    expect(page.locator(".executions tbody:visible")).to_have_count(4)
+    page.get_by_role("link", name="a=b: train", exact=True).click()
+    expect(page.locator(".executions tbody:visible")).to_have_count(1)
+    for name in ("train", "Untitled"):
+        page.goto(address(write_site(out="site")))
+        page.locator("tbody", has=page.get_by_role("link", name=name, exact=True)).locator(".all-runs").click()
+        page.get_by_role("link", name="As a list").click()
+        expect(page.get_by_text(f"only runs of {name}")).to_be_visible()
+        assert visible_names(page) == [name]
+        page.locator(".filters input[type=search]").fill("rain")
+        expect(page.locator(".executions tbody:visible")).to_have_count(1 if name == "train" else 0)
+        page.locator(".clear").click()
+        expect(page.locator(".executions tbody:visible")).to_have_count(4)
+    page.get_by_label("From").fill("2026-12-01")
+    page.get_by_label("to", exact=True).fill("2026-11-01")
+    expect(page.get_by_text("the days are the wrong way round")).to_be_visible()
 
 
 def test_an_execution_its_spans_tasks_decks_and_pipeline_are_one_click_apart(

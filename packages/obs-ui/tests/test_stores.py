@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy.engine import Engine
 from starlette.testclient import TestClient
 
-from obs_core import Deck, execution, span, task
+from obs_core import Deck, execution, log_metric, span, task
 from obs_core.commands import main
 from obs_core.journal import flusher
 from obs_core.store import open_store
@@ -129,6 +129,24 @@ def test_every_execution_is_on_one_page_in_both_directions(opened: Open, folders
     assert back == pages[-2::-1]
 
 
+def test_stores_are_sorted_by_a_metric_together(
+    opened: Open, folders: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = []
+    for number, loss in enumerate((3.0, 1.0, 4.0, 2.0, None)):
+        monkeypatch.setenv("OBS_STORE", folders[number % 2])
+        with execution("train") as run:
+            if loss is not None:
+                log_metric("loss", loss)
+        runs.append(run.id)
+    flusher.flush_all()
+    client = opened(rows=3, here=folders[0], there=folders[1])
+    page = client.get("/executions?sort=-last:loss").text
+    assert [run for _, run in listed(page)] == [runs[2], runs[0], runs[3]]
+    following = re.findall(r'rel="next" href="([^"]*)"', page)[0].replace("&amp;", "&")
+    assert [run for _, run in listed(client.get(following).text)] == [runs[1]]
+
+
 def test_pages_of_an_execution_stay_in_its_store(opened: Open, folders: tuple[str, str]) -> None:
     record(folders[0])
     run = record(folders[1])
@@ -182,7 +200,7 @@ def test_pipelines_of_all_stores_are_listed(opened: Open, folders: tuple[str, st
     found = re.findall(r'href="/stores/([a-z]+)/pipelines\?name=flights"', client.get("/pipelines").text)
     assert sorted(found) == ["here", "there"]
     page = client.get("/stores/here/pipelines?name=flights").text
-    assert 'href="/executions?store=here&amp;text=flights"' in page
+    assert 'href="/executions?store=here&amp;name=flights"' in page
 
 
 def test_a_broken_store_is_told_and_spoils_nothing(opened: Open, folders: tuple[str, str], tmp_path: Path) -> None:
@@ -225,7 +243,7 @@ def test_a_store_that_hangs_is_told_and_holds_nobody_else_up(
 
 @pytest.fixture
 def s3_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A store in a bucket of an S3 server on loopback."""
+    """A store in a bucket of its own: all S3 servers of a process share what moto keeps."""
     server = pytest.importorskip("moto.server")
     s3fs = pytest.importorskip("s3fs")
     import boto3
@@ -238,8 +256,9 @@ def s3_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    boto3.client("s3").create_bucket(Bucket="team")
-    yield "s3://team/obs"
+    bucket = f"team-{port}"
+    boto3.client("s3").create_bucket(Bucket=bucket)
+    yield f"s3://{bucket}/obs"
     running.stop()
     s3fs.S3FileSystem.clear_instance_cache()
 

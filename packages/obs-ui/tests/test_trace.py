@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from obs_core import carrier, execution, load_execution, span, task
 from obs_core.identity import Process
 from obs_core.journal import flusher, records
+from obs_core.model import ExecutionView
 from obs_core.recording.joining import joined
 from obs_core.recording.operations import OperationLog
 from obs_core.store import open_store
@@ -26,6 +28,7 @@ from obs_core.trace.tree import SpanTree
 from obs_ui import bare_spans
 from obs_ui.columns import FAILED, SpanColumns
 from obs_ui.decoding import Decoded, SpanLine, decode
+from obs_ui.site import _environment
 from obs_ui.snapshots import FollowedExecution, Snapshot
 from obs_ui.timeline import Timeline
 from obs_ui.trace import Trace
@@ -269,6 +272,30 @@ def test_an_open_span_lasts_until_its_writer_was_last_heard_of() -> None:
     take(columns, b'["open",2,1,"reading",100]\n["span",3,2,"part",150,50,0]\n')
     trace = Trace(columns, 5_000, "lost")
     assert (int(trace.durations[1]), trace.status(1)) == (100, "lost")
+    assert {one.name: one.open for one in trace.operations()} == {"reading": 1, "part": 0}
+    assert {one.name: one.open for one in trace.critical_path()}["reading"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (b'["open",2,1,"reading",100]\n', "unknown"),
+        (b'["open",2,1,"reading",100]\n["span",3,1,"part",150,50,0]\n', "≥ 100 ns"),
+    ],
+)
+def test_of_a_span_that_nobody_heard_of_again_no_time_is_said(lines: bytes, said: str) -> None:
+    columns = SpanColumns()
+    take(columns, lines)
+    (reading, *_) = (one for one in Trace(columns, 5_000, "lost").operations() if one.name == "reading")
+    view = ExecutionView(id="1", name="soon", status="lost", started=0, duration=5_000)
+    page = (
+        _environment()
+        .get_template("_operations.html")
+        .render(operations=[reading], execution=view, most=5_000, own_work=0, workers=[], steps=[], short_steps=[])
+    )
+    row = re.sub("<[^>]*>", " ", page.partition("<tbody>")[2].partition("</tbody>")[0])
+    assert said in row
+    assert ("%" in row) is (said != "unknown")
 
 
 def test_damaged_spans_are_left_out_and_the_others_kept() -> None:
@@ -384,3 +411,17 @@ def test_self_times_end_with_the_execution_as_in_explain() -> None:
     snapshot = look(run.id)
     (one,) = snapshot.operations
     assert one.own <= snapshot.view.duration < one.total
+
+
+@given(trees, st.integers(0, 10**6))
+def test_self_times_lie_within_the_execution_as_in_explain(
+    spans: list[tuple[int, int, int, str]], earlier: int
+) -> None:
+    trace = traced([(begin - earlier, duration, parent, name) for begin, duration, parent, name in spans])
+    view = ExecutionView(
+        id="id", name="night", status="succeeded", started=int(trace.starts[0]), duration=int(trace.durations[0])
+    )
+    tree = SpanTree(trace.table(view, []))
+    assert trace.own_times_within.tolist() == tree.self_times_within(0)
+    outside = tree.outside(0)
+    assert trace.outside.tolist() == [outside.get(row, 0) for row in range(len(trace))]

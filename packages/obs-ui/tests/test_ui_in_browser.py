@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from obs_core.journal import flusher, records
 from obs_core.recording.joining import joined
 from obs_core.recording.operations import OperationLog
 from obs_core.store import open_store
+from obs_core.testing import FixedClock
 from obs_ui.app import make_app
 from obs_ui.index import connect, default_address
 
@@ -345,7 +347,7 @@ def record_with_long_links() -> str:
     return run.id
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
 def test_no_page_scrolls_sideways(
     width: int, scheme: str, serve: Callable[..., Any], open_page: Callable[..., Any]
 ) -> None:
@@ -410,3 +412,171 @@ def test_a_page_does_not_wait_for_a_large_trace(
     expect(page.get_by_role("heading", name="flights")).to_be_visible()
     expect(page.locator(".tree td.main")).to_have_count(3)
     expect(page.locator(".fact", has_text="Spans")).to_contain_text("2,50")
+
+
+@task(deck_fields=())
+def step(number: int) -> None:
+    if number == 48:
+        raise ValueError("no such step")
+
+
+def test_of_many_tasks_few_are_listed_and_those_that_failed(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    with execution("many") as run:
+        for number in range(50):
+            with contextlib.suppress(ValueError):
+                step(number)
+    flusher.flush_all()
+    page = open_page(f"{serve().url}executions/{run.id}")
+    rows = page.locator(".tree tbody tr:visible")
+    expect(rows).to_have_count(26)
+    expect(rows.last).to_have_attribute("data-status", "failed")
+    page.get_by_role("button", name="Show all 50").click()
+    expect(rows).to_have_count(50)
+    expect(page.get_by_role("button", name="Show all 50")).to_have_count(0)
+
+
+@task
+def talk() -> None:
+    logging.getLogger("shop").error("disk nearly full")
+
+
+def test_lines_are_told_in_the_reader_s_time_as_all_the_rest(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    with FixedClock(1_795_000_000.0), execution("told") as run:
+        talk()
+    flusher.flush_all()
+    page = open_page(f"{serve().url}executions/{run.id}", timezone_id="Asia/Tokyo", locale="en-US")
+    expect(page.locator(".head .facts time").first).to_have_text("Nov 18, 2026, 08:06:40 PM GMT+9")
+    expect(page.locator(".said time")).to_have_text("08:06:40 PM")
+    page.locator(".tree").get_by_role("link", name="Logs").click()
+    expect(deck_frame(page).locator(".row .time")).to_have_text("08:06:40.000 PM")
+
+
+def test_calls_whose_exceptions_were_handled_are_amber_among_the_operations(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    @task
+    def fetch(number: int) -> None:
+        raise ConnectionError(f"refused: {number}")
+
+    @task
+    def lookup() -> None:
+        raise KeyError("airport")
+
+    @task
+    def patient() -> None:
+        for number in range(60):
+            with contextlib.suppress(ConnectionError):
+                fetch(number)
+        lookup()
+
+    with pytest.raises(KeyError), execution("night") as run:
+        patient()
+    page = open_page(f"{serve().url}executions/{run.id}")
+    hottest = page.locator(".operations .hot").first
+    failed = {name: hottest.locator("tr", has_text=name).locator("td").last for name in ("fetch", "lookup")}
+    expect(failed["fetch"]).to_have_text("60")
+    expect(failed["fetch"]).to_have_attribute("title", "Their exceptions were handled by their callers")
+    expect(failed["lookup"]).to_have_text("1")
+    colours = {name: cell.evaluate("cell => getComputedStyle(cell).color") for name, cell in failed.items()}
+    assert colours["fetch"] != colours["lookup"]
+    assert colours["lookup"] == page.locator(".operations .bad").first.evaluate("cell => getComputedStyle(cell).color")
+
+
+def colour(locator: Any) -> Any:
+    return locator.evaluate("one => getComputedStyle(one).color")
+
+
+def test_a_call_whose_exception_was_handled_is_amber_wherever_it_stands(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    @task
+    def fetch() -> None:
+        raise ConnectionError("refused")
+
+    @task
+    def lookup() -> None:
+        with contextlib.suppress(ConnectionError):
+            fetch()
+        raise KeyError("airport")
+
+    with pytest.raises(KeyError), execution("night") as run:
+        lookup()
+    ids = {name: load_execution(run.id).task(name).id for name in ("fetch", "lookup")}
+    url = f"{serve().url}executions/{run.id}"
+    page = open_page(f"{url}/tasks/{ids['fetch']}")
+    side = {name: page.locator(".side li", has_text=name).locator(".status") for name in ids}
+    amber, red = colour(side["fetch"]), colour(side["lookup"])
+    assert amber != red
+    expect(side["fetch"]).to_have_attribute("title", "Failed; handled by its caller")
+    expect(side["lookup"]).to_have_attribute("title", "Failed")
+    badge = page.locator(".head .badge")
+    expect(badge).to_have_text("Failed, handled")
+    assert colour(badge) == colour(page.locator(".head .error > .icon")) == amber
+
+    page.goto(f"{url}/tasks/{ids['lookup']}")
+    expect(badge).to_have_text("Failed")
+    assert colour(badge) == colour(page.locator(".head .error > .icon")) == red
+
+    page.goto(f"{url}#span={ids['fetch']}")
+    assert colour(page.locator(".span-head .status")) == amber
+    assert colour(page.locator(".tree tr", has_text="fetch").locator(".status")) == amber
+    assert colour(page.locator(".tree tr", has_text="fetch").locator(".when-bar svg")) == amber
+
+    page.goto(f"{url.replace('executions/', 'compare?left=')}&right={run.id}")
+    compared = {name: page.locator(".tree.compared tr", has_text=name).locator(".status").first for name in ids}
+    assert [colour(compared[name]) for name in ids] == [amber, red]
+
+    page.goto(f"{url.partition('executions/')[0]}pipelines?name=night")
+    cells = {name: page.locator(".runs tr", has_text=name).locator("td a .part") for name in ids}
+    for name, tone in (("fetch", amber), ("lookup", red)):
+        expect(cells[name]).to_have_count(1)
+        assert cells[name].evaluate("part => getComputedStyle(part).fill") == tone
+
+
+SEEN = """(canvas, lane) => {
+  const ratio = canvas.width / canvas.clientWidth;
+  const row = canvas.getContext("2d").getImageData(0, (26 + 22 * lane + 11) * ratio, canvas.width, 1).data;
+  const found = [];
+  for (let x = 0; x < canvas.width; x += 1) {
+    const [red, green, blue, alpha] = row.slice(4 * x, 4 * x + 4);
+    if (alpha > 180 && Math.max(red, green, blue) - Math.min(red, green, blue) > 40) found.push(x / ratio);
+  }
+  return found;
+}"""
+
+
+def test_calls_far_below_a_pixel_are_seen_and_open_at_a_click(
+    serve: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    with FixedClock(1_795_000_000.0) as clock:
+
+        @task(deck_fields=())
+        def blink() -> None:
+            clock.advance(1e-6)
+
+        with execution("hour") as run:
+            clock.advance(1800)
+            blink()
+            clock.advance(1800)
+            blink()
+    page = open_page(f"{serve().url}executions/{run.id}")
+    page.locator("[data-timeline][data-ready]").wait_for()
+    canvas = page.locator("canvas")
+    width = canvas.evaluate("canvas => canvas.clientWidth")
+    seen = canvas.evaluate(SEEN, 1)
+    middle = [x for x in seen if x < width - 4]
+    assert len(middle) == len(seen) - len(middle) == 2
+    assert middle[0] == pytest.approx(width / 2, abs=2)
+    panel = page.locator(".span-panel")
+    for x, after in ((middle[0], "30 min"), (seen[-1], "1 h")):
+        canvas.click(position={"x": x + 0.5, "y": 26 + 22 + 11})
+        expect(panel.get_by_role("heading", name="blink")).to_be_visible()
+        expect(panel.locator(".fact", has_text="After")).to_contain_text(after)
+    marks = page.locator(".tree .when-bar .moment")
+    expect(marks).to_have_count(2)
+    for mark in marks.all():
+        assert mark.evaluate("mark => getComputedStyle(mark).stroke") == colour(page.locator(".when-bar svg").first)

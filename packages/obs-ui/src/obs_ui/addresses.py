@@ -41,6 +41,7 @@ FOLLOWED = ("href", "src", "action")
 ASKED = (
     "data-live",
     "data-timeline",
+    "data-lanes",
     "data-metrics",
     "data-resources",
     "data-lazy",

@@ -112,6 +112,7 @@ def routes() -> list[Route | Mount]:
         Route(one + "/changes", compare.changes),
         Route(one + "/events", live.execution_events),
         Route(one + "/timeline", execution.timeline),
+        Route(one + "/lanes", metrics.lanes),
         Route(one + "/metrics", metrics.metrics),
         Route(one + "/resources", metrics.resources),
         Route(one + "/operations", execution.operations),
@@ -156,7 +157,7 @@ def _explained(request: Request, error: Exception) -> Response:
 
 def _failed(request: Request, _: Exception) -> Response:
     """Say where the error of our own is told that nobody expected; Starlette logs it."""
-    message = "obs ui failed to make this page. The terminal in which it runs tells the error; other pages may work."
+    message = "obs ui could not make this page. The terminal in which it runs shows the error; other pages may work."
     return refusal(request.headers, 500, "This page failed", message, {"X-Content-Type-Options": "nosniff"})
 
 

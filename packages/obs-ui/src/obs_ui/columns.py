@@ -22,10 +22,10 @@ from obs_core.model import Counted
 from obs_ui.bare_spans import BareSpans
 from obs_ui.decoding import Decoded, SpanLine
 
-__all__ = ["FAILED", "KEYED", "KINDS", "OF_OBS", "OPEN", "SpanColumns"]
+__all__ = ["FAILED", "HANDLED", "KEYED", "KINDS", "OF_OBS", "OPEN", "SpanColumns"]
 
 KINDS = ("workflow", "task", "operation", "obs")
-OPEN, FAILED, KEYED, OF_OBS = 1, 2, 4, 8
+OPEN, FAILED, KEYED, OF_OBS, HANDLED = 1, 2, 4, 8, 16
 """Bits of a span's `flags`; a keyed one is an operation that an engine ran, one of obs what obs itself did."""
 
 Ints = NDArray[np.int64]
@@ -406,6 +406,6 @@ def _is_sound(span: SpanLine) -> bool:
 def _read(attributes: Raw) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(attributes) if len(memoryview(attributes)) else None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -41,7 +41,9 @@ class OpenUI(Command):
             help="folders and URLs, each as NAME=STORE or not; default: --store. Or: link [ID], to print a link to one"
             " execution",
         )
-        parser.add_argument("--for", dest="lasting", metavar="AGE", default="7d", help="a link is valid for: 12h, 7d")
+        parser.add_argument(
+            "--for", dest="lasting", metavar="AGE", default="7d", help="how long a link is valid (default: 7d)"
+        )
         parser.add_argument("--url", metavar="URL", help="the UI's address in a link; default: OBS_UI_URL")
         parser.add_argument("--secret-file", metavar="FILE", help="the file with the secret that signs links")
         parser.add_argument("--root-path", metavar="PATH", default="", help="path under which a proxy serves it: /obs")

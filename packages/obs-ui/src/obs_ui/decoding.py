@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Raw, Struct
 
 from obs_core.journal import records
+from obs_core.journal.reader import decoded_by
 from obs_core.journal.records import AnyRecord, Ref
 from obs_ui.bare_spans import BareSpans, take_bare
 
@@ -59,7 +60,7 @@ def decode(lines: bytes) -> Iterator[Decoded]:
     """Tell spans from the rest.
 
     Args:
-        lines: Lines of a segment; torn ones and those of unknown kinds are left out.
+        lines: Lines of a segment; those of unknown kinds are left out, what cannot be read is counted in a `Torn`.
 
     Yields:
         What a part of the lines says, in their order.
@@ -73,10 +74,10 @@ def decode(lines: bytes) -> Iterator[Decoded]:
 
 def _decoded_part(lines: bytes) -> Decoded:
     bare, rest = take_bare(lines)
-    spans, others = _told_apart(_decoded(rest))
+    spans, others = _told_apart(decoded_by(_decoder, rest))
     if bare is not None and np.isin([span.number for span in spans], bare.numbers).any():
         # One was written twice, and what counts is the later line.
-        return Decoded(None, *_told_apart(_decoded(lines)))
+        return Decoded(None, *_told_apart(decoded_by(_decoder, lines)))
     return Decoded(bare, spans, others)
 
 
@@ -84,18 +85,3 @@ def _told_apart(found: list[Any]) -> tuple[list[SpanLine], list[AnyRecord]]:
     spans = [record for record in found if type(record) is SpanLine]
     others = [record for record in found if type(record) is not SpanLine] if len(spans) < len(found) else []
     return spans, others
-
-
-def _decoded(lines: bytes) -> list[Any]:
-    try:
-        return _decoder.decode_lines(lines)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return list(_sound(lines))
-
-
-def _sound(lines: bytes) -> Iterator[Any]:
-    for line in lines.split(b"\n"):
-        try:
-            yield _decoder.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            continue

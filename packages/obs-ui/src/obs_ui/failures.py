@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import collections
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from obs_core.model import ExecutionView, Status, TaskView
+from obs_core.text.failures import signal_in
 
-__all__ = ["Failure", "Handled", "failures_of"]
+__all__ = ["Failure", "Handled", "failures_of", "handled_calls"]
 
 Chains = Mapping[str, Sequence[tuple[str, str]]]
 """By task id (the execution's failure has the id ``""``): the exception that ended it, then what caused it, each as one
 line and ``"file:line"``."""
+
+Others = Mapping[str, Sequence[tuple[str, str]]]
+"""By the same ids: what else was in the group of exceptions that ended it, as far as it was recorded."""
 
 
 class Failure(Struct, frozen=True):
@@ -23,12 +29,14 @@ class Failure(Struct, frozen=True):
         place: ``"file:line"`` where it was raised; empty if it is not known.
         path: The tasks that it ended, the innermost first.
         became: What it was raised again as on its way, in order.
+        alike: The tasks of each further failure that reads the same.
     """
 
     error: str
     place: str
     path: list[TaskView]
     became: list[str]
+    alike: list[list[TaskView]] = field(default_factory=list)
 
 
 class Handled(Struct, frozen=True):
@@ -49,11 +57,16 @@ class Handled(Struct, frozen=True):
     @property
     def by_signal(self) -> bool:
         """Whether nothing was raised: a signal ended the process of the calls, and not that of their callers."""
-        return self.kind == SIGNAL
+        return bool(signal_in(self.calls[0].error))
+
+    @property
+    def by_cancelling(self) -> bool:
+        """Whether nothing went wrong in the calls: they were cancelled."""
+        return self.kind == CANCELLED
 
 
 def failures_of(
-    execution: ExecutionView, tasks: Sequence[TaskView], chains: Chains
+    execution: ExecutionView, tasks: Sequence[TaskView], chains: Chains, others: Others
 ) -> tuple[list[Failure], list[Handled]]:
     """Tell what failed an execution and its tasks from what callers handled.
 
@@ -61,37 +74,73 @@ def failures_of(
         execution: The execution.
         tasks: Its tasks.
         chains: Where their exceptions were raised, and what caused them.
+        others: What else was in their groups of exceptions.
     """
-    tree = _FailedTasks(execution, tasks, chains)
-    failures = [tree.failure("")] if execution.error else []
+    tree = _FailedTasks(execution, tasks, chains, others)
+    failures = _Failures()
+    if execution.error:
+        failures.add(tree.failure(""))
     handled: dict[tuple[str, str], list[TaskView]] = {}
     for task in tree.tasks:
         caller = tree.caller_of(task)
         if tree.brought_down(caller) is task or tree.ended_with(caller, task):
             continue  # told with its caller's
-        if tree.may_have_ended(caller):
-            failures.append(tree.failure(task.id))
+        if tree.is_in_group(task) or tree.may_have_ended(caller, task):
+            failures.add(tree.failure(task.id))
         else:
-            handled.setdefault(((task.error or "").partition(":")[0], task.name), []).append(task)
-    return failures, [
+            handled.setdefault((_kind_of(task), task.name), []).append(task)
+    return failures.found, [
         Handled(kind, name, calls, any(tree.status_of(tree.caller_of(call)) == "running" for call in calls))
         for (kind, name), calls in handled.items()
     ]
 
 
+def handled_calls(handled: Iterable[Handled], tasks: Iterable[TaskView]) -> frozenset[str]:
+    """Return the ids of the tasks whose exceptions callers handled, also of those that went through others before.
+
+    Args:
+        handled: What callers handled.
+        tasks: All tasks, callers before what they called.
+    """
+    found = {call.id for one in handled for call in one.calls}
+    for task in tasks:
+        if task.status == "failed" and task.parent in found:
+            found.add(task.id)
+    return frozenset(found)
+
+
+class _Failures:
+    """Failures, those together that read the same: of a hundred calls in one group all may fail alike."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], Failure] = {}
+
+    @property
+    def found(self) -> list[Failure]:
+        return list(self._found.values())
+
+    def add(self, failure: Failure) -> None:
+        key = (failure.error, failure.place, *failure.became, *(task.name for task in failure.path))
+        known = self._found.setdefault(key, failure)
+        if known is not failure:
+            known.alike.append(failure.path)
+
+
 class _FailedTasks:
     """The tasks that failed, below those that called them; the execution has the id ``""``."""
 
-    def __init__(self, execution: ExecutionView, tasks: Sequence[TaskView], chains: Chains) -> None:
+    def __init__(self, execution: ExecutionView, tasks: Sequence[TaskView], chains: Chains, others: Others) -> None:
         self.tasks = [task for task in tasks if task.status == "failed" and task.error]
         self._shown: dict[str, ExecutionView | TaskView] = {task.id: task for task in tasks} | {"": execution}
         self._tasks = {task.id: task for task in tasks}
         self._chains = chains
+        self._others = others
         self._called_by: dict[str, list[TaskView]] = {}
         for task in self.tasks:
             self._called_by.setdefault(self.caller_of(task), []).append(task)
         self._where_it_came = self._around_signals()
         self._let_through = {caller: self._last_of(calls, caller) for caller, calls in self._called_by.items()}
+        self._in_groups = {call.id for caller in self._called_by for call in self._rest_of_group(caller)}
 
     def caller_of(self, task: TaskView) -> str:
         return task.parent if task.parent in self._shown and task.parent is not None else ""
@@ -110,16 +159,47 @@ class _FailedTasks:
             return None
         texts = {error, *(text for text, _ in self._chains.get(caller, ()))}
         found = [call for call in calls if call.error in texts]
-        if _is_signal(error):  # it ended all that ran, and came in one of them
+        if signal_in(error):  # it ended all that ran, and came in one of them
             found = [call for call in found if call.id in self._where_it_came]
         return max(found, key=lambda call: call.started + call.duration, default=None)
+
+    def _rest_of_group(self, caller: str) -> list[TaskView]:
+        """Return the calls whose exceptions were in the group that ended their caller, without the first of them."""
+        size = self._size_of_group(caller)
+        if not size:
+            return []
+        first = self._let_through[caller]
+        latest_first = sorted(self._called_by[caller], key=lambda call: call.started + call.duration, reverse=True)
+        rest = [call for call in latest_first if call is not first and not _is_cancelled(call)]
+        if not self._knows_all(caller) and len(rest) < size:
+            return rest
+        waiting = collections.Counter(text for text, _ in self._others.get(caller, ()))
+        found = []
+        for call in rest:
+            if waiting[call.error or ""] > 0:  # of several attempts, the last ones
+                waiting[call.error or ""] -= 1
+                found.append(call)
+        return found
+
+    def _size_of_group(self, caller: str) -> int:
+        """Return how many exceptions are in the group that ended a caller; 0 if it was none."""
+        sizes = (_SIZE.search(text) for text, _ in self._chains.get(caller, ()))
+        return max((int(size[1]) for size in sizes if size), default=0)
+
+    def _knows_all(self, caller: str) -> bool:
+        """Tell whether all exceptions of the group that ended a caller were recorded: of a large one only some are."""
+        return self._size_of_group(caller) <= 1 or 0 < len(self._others.get(caller, ())) < _MOST_RECORDED
+
+    def is_in_group(self, call: TaskView) -> bool:
+        """Tell whether an exception was in the group that ended its caller, and not the first there."""
+        return call.id in self._in_groups
 
     def _around_signals(self) -> set[str]:
         """Return the tasks in which a signal came, with those that called them, which may have waited."""
         own = {place for _, place in self._chains.get("", ()) if place}
         found: set[str] = set()
         for task in self.tasks:
-            places = {place for _, place in self._chains.get(task.id, ()) if place} if _is_signal(task.error) else set()
+            places = {place for _, place in self._chains.get(task.id, ()) if place} if signal_in(task.error) else set()
             if places and (not own or places & own):
                 around = task.id
                 while around and around not in found:
@@ -129,32 +209,51 @@ class _FailedTasks:
 
     def ended_with(self, caller: str, call: TaskView) -> bool:
         """Tell whether one signal ended a call and its caller: neither raised anything, and neither handled it."""
-        return _is_signal(call.error) and call.error == self._shown[caller].error
+        return bool(signal_in(call.error)) and call.error == self._shown[caller].error
 
-    def may_have_ended(self, caller: str) -> bool:
+    def _ended_caller(self, call: TaskView) -> bool:
+        return self.is_in_group(call) or self.brought_down(self.caller_of(call)) is call
+
+    def may_have_ended(self, caller: str, call: TaskView) -> bool:
         """Tell whether an exception may have ended its caller, though that does not say so."""
         status = self.status_of(caller)
-        return status == "lost" or (status == "failed" and not self._chains.get(caller))
+        if status == "failed" and self._chains.get(caller):
+            return not self._knows_all(caller) and not _is_cancelled(call)
+        return status in ("lost", "failed")
 
-    def failure(self, outermost: str) -> Failure:
-        path: list[TaskView] = []
-        innermost = outermost
-        while (call := self.brought_down(innermost)) is not None and len(path) < _DEEPEST:
-            path.append(call)
-            innermost = call.id
-        errors = [self._shown[one].error or "" for one in (outermost, *(call.id for call in path))]
-        chain = self._chains.get(innermost) or [(errors[-1], "")]
+    def failure(self, call: str) -> Failure:
+        """Return the failure of a call, or of the execution, with the calls that it came from and went on to."""
+        path = [call]
+        while (inner := self.brought_down(path[-1])) is not None and len(path) < _DEEPEST:
+            path.append(inner.id)
+        outer = call
+        while outer and self._ended_caller(self._tasks[outer]) and len(path) < 2 * _DEEPEST:
+            outer = self.caller_of(self._tasks[outer])
+            path.insert(0, outer)
+        errors = [self._shown[one].error or "" for one in path]
+        chain = self._chains.get(path[-1]) or [(errors[-1], "")]
         error, place = chain[-1]
         known = dict.fromkeys([*(text for text, _ in reversed(chain)), *reversed(errors)])
-        own = [task] if isinstance(task := self._shown[outermost], TaskView) else []
-        return Failure(error, place, [*reversed(path), *own], [text for text in known if text != error])
+        tasks = [self._tasks[one] for one in reversed(path) if one]
+        return Failure(error, place, tasks, [text for text in known if text != error])
 
 
-def _is_signal(error: str | None) -> bool:
-    return (error or "").partition(":")[0] == SIGNAL
+def _is_cancelled(call: TaskView) -> bool:
+    return _kind_of(call) == CANCELLED
 
 
-SIGNAL = "Terminated"
-"""What stands for the exception where a signal ended the process."""
+def _kind_of(shown: ExecutionView | TaskView) -> str:
+    """Return the class of the exception that ended a task or the execution."""
+    return (shown.error or "").partition(":")[0]
+
+
+CANCELLED = "CancelledError"
+"""What ends a coroutine that is cancelled, as a group of asyncio tasks does with the rest of them if one fails."""
+
+_SIZE = re.compile(r"\((\d+) sub-exceptions?\)$")
+"""How the line of a group of exceptions says how many are in it."""
+
+_MOST_RECORDED = 4
+"""Of a group, the first exception is recorded, and so many others."""
 
 _DEEPEST = 100

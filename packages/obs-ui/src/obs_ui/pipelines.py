@@ -105,13 +105,16 @@ class Pipeline:
 
     @property
     def attention(self) -> str:
-        """Why somebody should look: ``"late"``, ``"failed"``, ``"lost"``, ``"checks"``, or nothing."""
-        if self.is_late:
-            return "late"
-        ended = self.ended[-1] if self.ended else None
-        if ended is None or (ended.status == "succeeded" and not ended.verdicts.failed):
-            return ""
-        return "checks" if ended.status == "succeeded" else ended.status
+        """The first of `reasons`; nothing if there is none."""
+        return next(iter(self.reasons), "")
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why somebody should look, the most pressing first: ``"late"``, ``"failed"``, ``"lost"``, ``"checks"``."""
+        status = self.ended[-1].status if self.ended else ""
+        failed_checks = any(run.verdicts.failed for run in (self.last, *self.ended[-1:]))
+        holds = {"late": self.is_late, "failed": status == "failed", "lost": status == "lost", "checks": failed_checks}
+        return [reason for reason, is_so in holds.items() if is_so]
 
     @property
     def spark(self) -> dict[str, str]:
@@ -161,7 +164,7 @@ class Pipeline:
     @functools.cached_property
     def rhythm(self) -> Rhythm | None:
         """When it usually runs."""
-        return rhythm([run.started for run in self.runs])
+        return rhythm([run.started for run in self.runs], [run.duration for run in self.runs])
 
     @property
     def is_late(self) -> bool:

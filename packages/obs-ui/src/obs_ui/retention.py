@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from obs_core.background import Background
 from obs_core.failsafe import warn
 from obs_core.reading.garbage import Keep, sweep
 from obs_core.store import Store
@@ -25,7 +26,7 @@ class Sweeper:
         self._store = store
         self._keep = keep
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._sweep, name="obs-ui-gc", daemon=True)
+        self._thread = Background(self._sweep, "obs-ui-gc")
 
     def start(self) -> None:
         """Begin."""

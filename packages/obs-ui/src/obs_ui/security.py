@@ -218,16 +218,14 @@ _CLOSED = {"Connection": "close"}
 """Whoever is refused keeps no connection."""
 
 _WRONG_HOST = (
-    "This server does not know itself by that name. Open it by its address or as localhost, or start it with"
+    "This server does not answer to that name. Open it by its address or as localhost, or start it with"
     " `obs ui --allow-host NAME`."
 )
 _NO_USER = (
-    "This server is asked through its proxy, which says who you are. Open it by the proxy's address and sign in there."
+    "This server answers only through its proxy, which says who you are. Open the proxy's address and sign in there."
 )
-_NO_TOKEN = (
-    "Open the address that `obs ui` printed when it was started: the token is part of it, a new one at each start."
-)
-_OTHER_PAGE = "This link shows one execution and nothing else. Ask whoever sent it for a link to what you look for."
+_NO_TOKEN = "Open the address that `obs ui` printed when it started: it contains the token, which is new at each start."
+_OTHER_PAGE = "This link shows one execution and nothing else. Ask whoever sent it for a link to what you need."
 
 
 def new_token() -> str:

@@ -152,6 +152,7 @@ class _Server(uvicorn.Server):
         for listening in sockets or ():
             listening.listen(_WAITING)
         if callable(self.on_started):
+            # Not one of obs's own (`obs_core.background`): a browser would inherit that it blocks all signals.
             threading.Thread(target=self.on_started, daemon=True).start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -183,7 +184,7 @@ def _store(address: str | None) -> Store:
     except StoreError:
         raise
     except OSError as error:
-        print(f"The store cannot be read just now, it is tried again: {' '.join(str(error).split())}")
+        print(f"The store cannot be read just now; obs tries again: {' '.join(str(error).split())}")
     return store
 
 
@@ -267,10 +268,10 @@ def _announce(asked: ServerOptions, sites: Sequence[Site], port: int, url: str, 
         print(f"obs ui shows {site.store.url}" + (f" as {site.name}" if site.name else ""))
     print(f"  {url}")
     if access.token:
-        print("  The address holds a token that opens it: give it to those who may look.")
+        print("  The address contains a token: give it only to people who may look.")
     elif not is_loopback(asked.host):
         print("  Without a token, everybody who reaches this address can look.")
     if asked.keep is not None:
-        print("  What OBS_KEEP does not keep is removed, now and each hour.")
+        print("  Executions that OBS_KEEP does not keep are removed, now and every hour.")
     print("Ctrl-C ends it.")
     sys.stdout.flush()

@@ -24,8 +24,10 @@ from obs_core.reading.changes.result import Changes
 from obs_core.report.contents import said_of, shown_verdicts
 from obs_core.report.tabs import verdict_of
 from obs_core.store import Store
-from obs_core.text.durations import format_duration, format_iso
-from obs_core.text.numbers import share, statistic
+from obs_core.text.controls import in_order
+from obs_core.text.durations import format_duration, format_iso, format_took
+from obs_core.text.failures import short_place
+from obs_core.text.numbers import multiple, share, statistic, statistics
 from obs_ui.addresses import ASKED, FOLLOWED, Viewer, placed, viewer_of
 from obs_ui.index import Indexer, ListPage, ListQuery, find, list_executions
 from obs_ui.index.queries import Place, tag_names
@@ -308,14 +310,21 @@ def command_in(text: str) -> str:
     return text.rpartition("type: ")[2]
 
 
-def short_path(place: str) -> str:
-    """Return the last three parts of ``"file:line"``."""
-    return "/".join(place.replace("\\", "/").split("/")[-3:])
-
-
 def pipeline_address(name: str) -> str:
     """Return the address of the page of all executions of one name."""
     return f"/pipelines?{urlencode({'name': name.encode('utf-8', 'replace').decode()})}"
+
+
+def share_of(part: float, whole: float) -> str:
+    """Write a share; what threads that ran at once took is a multiple where it is more than the clock's time."""
+    return multiple(part, whole) if part > whole > 0 else share(part, whole)
+
+
+def metric_words(values: Sequence[float | None]) -> list[str]:
+    """Write the last, the least and the greatest value of a metric; the latter two look alike only if they are."""
+    known = [value for value in values if value is not None]
+    told = iter(statistics(known, apart=[value for value in values[1:] if value is not None]))
+    return ["not finite" if value is None else next(told) for value in values]
 
 
 def percent(part: float, whole: float) -> str:
@@ -360,6 +369,14 @@ def as_lines(tags: Mapping[str, str]) -> str:
     return "\n".join(f"{name}: {value}" for name, value in ordered(tags))[:4000]
 
 
+def _shown(value: Any) -> Any:
+    """Write what stands in a page: no name turns the direction of what follows it.
+
+    What a page hands back, such as a search, is written with the filter ``exactly``.
+    """
+    return in_order(value) if type(value) is str else value
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     import obs_core.report
@@ -372,16 +389,25 @@ def _environment() -> jinja2.Environment:
         auto_reload=False,  # they are part of the package: whether they changed is not asked for each page
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
+        finalize=_shown,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=format_duration, clock_time=clock_time, short_path=short_path)
-    environment.filters.update(share_of=share, command_in=command_in, verdict_of=verdict_of)
+    environment.filters.update(
+        duration=format_duration, took=format_took, clock_time=clock_time, short_place=short_place
+    )
+    environment.filters.update(share_of=share_of, command_in=command_in, verdict_of=verdict_of)
+    environment.filters["exactly"] = environment.filters["escape"]  # which is then no plain text for `_shown`
     environment.filters.update(ordered=ordered, as_lines=as_lines)
     environment.tests["web_address"] = is_web_address
     environment.globals["percent"] = percent
     environment.globals["pipeline_address"] = pipeline_address
     environment.globals["shown_verdicts"] = shown_verdicts
     environment.filters.update(
-        said_of=said_of, counted=counted, with_times=with_times, every=every, statistic=statistic
+        said_of=said_of,
+        counted=counted,
+        with_times=with_times,
+        every=every,
+        statistic=statistic,
+        metric_words=metric_words,
     )
     return environment

@@ -8,6 +8,7 @@ import threading
 import time
 import zlib
 from collections.abc import Container, Iterable, Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from obs_core import clock
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.decks import CollectedDeck
-from obs_core.assembly.drawing import drawn_deck, drawn_metrics, read_deck_blob
+from obs_core.assembly.drawing import drawn_deck, drawn_metrics
 from obs_core.assembly.sampled import add_sampled_deck
 from obs_core.journal import records
 from obs_core.journal.log_damage import log_notes
@@ -36,9 +37,9 @@ from obs_core.values.curves import METRICS, ProgressBar
 from obs_core.values.gantt import Bar
 from obs_core.values.gantt import Timeline as TimelineBars
 from obs_ui.captured import CapturedDecks
-from obs_ui.columns import SpanColumns
+from obs_ui.columns import OPEN, SpanColumns
 from obs_ui.decoding import decode
-from obs_ui.failures import Failure, Handled, failures_of
+from obs_ui.failures import Failure, Handled, failures_of, handled_calls
 from obs_ui.logs import FollowedLog
 from obs_ui.tailing import JournalTail
 from obs_ui.timeline import Timeline
@@ -56,7 +57,20 @@ _KEPT = re.compile(r"executions/[\w-]+/(?:blobs|captures)/[\w.-]+|shared/[0-9a-f
 
 
 class BlobPath(str):
-    """A deck item that is kept in a file and not read yet: its path."""
+    """A deck item that is kept in a file and not read yet: its path.
+
+    Attributes:
+        record: What the journal says of it.
+    """
+
+    record: records.DeckBlob
+
+    @classmethod
+    def of(cls, record: records.DeckBlob) -> Self:
+        """Return the path of an item."""
+        path = cls(record.path)
+        path.record = record
+        return path
 
 
 class Snapshot:
@@ -98,7 +112,7 @@ class Snapshot:
         self.view: ExecutionView = assembly.view
         self.tasks: list[TaskView] = assembly.tasks
         for task in self.tasks:
-            task.decks = DecksWhenRead(functools.partial(_decks_of, store, assembly.decks.get(task.id, ())))
+            task.decks = DecksWhenRead(functools.partial(_decks_of, assembly.decks.get(task.id, ())))
         self.outputs = assembly.outputs
         self.metrics = assembly.metrics
         self.samples = assembly.table.samples
@@ -118,7 +132,9 @@ class Snapshot:
         self._captured = captured
         self._sampled: dict[str, list[tuple[str, str]]] = {}
         self._adopt(columns)
-        self._chains = {self._id_of(writer, record.task): record.chain for writer, record in raised}
+        by_task = {self._id_of(writer, record.task): record for writer, record in raised}
+        self._chains = {task: record.chain for task, record in by_task.items()}
+        self._others = {task: record.others for task, record in by_task.items()}
 
     def _adopt(self, columns: SpanColumns) -> None:
         """Tell each task which one called it, though a span may stand between them."""
@@ -128,7 +144,7 @@ class Snapshot:
             if row:
                 self._rows[task.id] = row
                 task.parent = self.trace.ref(self.trace.enclosing_task(row))
-                if task.status == "lost":
+                if task.status == "lost" and not task.cut:
                     task.duration = int(self.trace.durations[row])
 
     def _id_of(self, writer: str, ref: records.Ref) -> str:
@@ -144,7 +160,7 @@ class Snapshot:
     def failures(self) -> tuple[list[Failure], list[Handled]]:
         """What went wrong, by root cause, and what callers handled."""
         own = [task for task in self.tasks if task.id in self._rows]  # without what stands for the execution's decks
-        return failures_of(self.view, own, self._chains)
+        return failures_of(self.view, own, self._chains, self._others)
 
     @functools.cached_property
     def why(self) -> Why | None:
@@ -169,12 +185,27 @@ class Snapshot:
     @functools.cached_property
     def timeline(self) -> Timeline:
         """Its spans laid out."""
-        return Timeline(self.trace)
+        return Timeline(self.trace, self._handled)
 
     @functools.cached_property
     def operations(self) -> list[OperationStats]:
         """The operations in which most time was spent."""
-        return self.trace.operations()
+        return self.trace.operations(handled=self._handled)
+
+    @functools.cached_property
+    def handled_calls(self) -> frozenset[str]:
+        """The ids of the tasks whose exceptions callers handled."""
+        return handled_calls(self.failures[1], self.tasks)
+
+    def is_handled(self, row: int) -> bool:
+        """Tell whether the exception that ended a span was handled, given by its row."""
+        return row in self._handled
+
+    @functools.cached_property
+    def _handled(self) -> NDArray[np.int64]:
+        """The rows of the spans whose exceptions were handled."""
+        calls = (call.id for one in self.failures[1] if not one.still_running for call in one.calls)
+        return self.trace.handled_below(self._rows[call] for call in calls)
 
     @functools.cached_property
     def critical_path(self) -> list[PathStep]:
@@ -190,8 +221,12 @@ class Snapshot:
     def missing(self) -> list[str]:
         """What is known to be missing or damaged, a sentence each; the log is looked at once nobody writes it."""
         if self.view.status != "running":
-            self.view.log_notes = log_notes(self.store, self.view.id)
+            self.view.log_notes = self._log_notes
         return list(missing_from(self.view))
+
+    @functools.cached_property
+    def _log_notes(self) -> list[str]:
+        return log_notes(self.store, self.view.id)
 
     def row_of(self, span: str) -> int | None:
         """Return the row of a span, given by its id or by its row."""
@@ -268,14 +303,15 @@ class Snapshot:
 
     def loops(self, task: TaskView) -> list[ProgressBar]:
         """Return how far the loops of a task are: those that had not ended."""
-        bars = self.metrics.bars_of(task.id, task.status == "running", clock.epoch())
+        bars = self.metrics.bars_of(task.id, task.status, clock.epoch())
         return [bar for bar in bars if bar.status != "ended"]
 
     def fingerprint(self, task: TaskView, deck: DeckView) -> str:
         """Return what changes whenever a deck shows something else."""
         if isinstance(deck, _LogDeck):
-            # A line may be read before the journal names its span.
-            return f"{self._log.count_of(task.id)} lines, {len(self._spans_said_in(task))} spans"
+            # A line may be read before the journal names its span; what was not kept is told once the execution ended.
+            said = f"{self._log.count_of(task.id)} lines, {len(self._spans_said_in(task))} spans"
+            return f"{said}, {self.view.status}"
         if deck.name in (TIMELINE, METRICS) and task.status == "running":
             return str(self.version)
         crc = 0
@@ -301,8 +337,9 @@ class Snapshot:
                 name=trace.name(row) if row not in trace.counted else f"{trace.name(row)} (counted)",
                 start=int(trace.starts[row]),
                 finish=int(trace.ends[row]),
-                process_time=int(trace.process_times[row]),
+                process_time=None if trace.flags[row] & OPEN else int(trace.process_times[row]),
                 failed=row in trace.errors,
+                open=bool(trace.flags[row] & OPEN),
             )
             for row in self._spans_of(task).tolist()
         ]
@@ -319,15 +356,16 @@ class Snapshot:
         log = self._log.of(task.id)
         lines = [*log.problems, *log.last]
         names = self._spans_said_in(task)
+        notes = [] if self.view.status == "running" else [f"Of the whole execution: {one}" for one in self._log_notes]
         at_end = task.status == "running"
-        return [extracted(render_log(lines, names, log.count - len(lines), at_end=at_end))]
+        return [extracted(render_log(lines, names, log.count - len(lines), at_end=at_end, notes=notes))]
 
     def _item(self, item: str) -> str:
         if not isinstance(item, BlobPath):
             return item
         if not _KEPT.fullmatch(item) or ".." in item:
             return "<p><em>This part is not where parts of decks are kept.</em></p>"
-        return read_deck_blob(self.store, str(item))
+        return self._assembly.files.html_of(item.record)
 
 
 def _read_input(task: TaskView) -> list[str]:
@@ -339,8 +377,8 @@ class _LogDeck(DeckView):
     """The tab with what a task logged and printed, which no record announces."""
 
 
-def _decks_of(store: Store, collected: Sequence[CollectedDeck]) -> list[DeckView]:
-    return [drawn_deck(store, deck, lambda blob: BlobPath(blob.path)) for deck in collected]
+def _decks_of(collected: Sequence[CollectedDeck]) -> list[DeckView]:
+    return [drawn_deck(deck, BlobPath.of) for deck in collected]
 
 
 def _unused(label: str, labels: Container[str]) -> str:

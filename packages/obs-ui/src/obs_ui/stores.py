@@ -29,7 +29,6 @@ _WAITED = 5.0
 
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,59})=(.+)", re.ASCII | re.DOTALL)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
-_SEVERAL_NAMES = 5
 
 
 def named_stores(given: Iterable[str]) -> list[tuple[str, str]]:
@@ -141,7 +140,7 @@ class Stores(Shown):
                 beyond = number < store if backwards else number > store
                 pages[name] = asked[name].list(query, None if key is None else Place(key, beyond))
         rows = max(site.rows for site in asked.values())
-        found = _merged(pages, query.sort, rows, backwards=backwards)
+        found = _merged(pages, query, rows, backwards=backwards)
         more = sum(len(page.executions) for page in pages.values()) > rows
         more |= any(page.has_previous if backwards else page.has_next for page in pages.values())
         behind = key is not None
@@ -220,16 +219,18 @@ def _holds(site: Site, execution_id: str) -> bool:
 
 
 def _merged(
-    pages: Mapping[str, ListPage], sort: str, count: int, *, backwards: bool
+    pages: Mapping[str, ListPage], query: ListQuery, count: int, *, backwards: bool
 ) -> Sequence[tuple[str, ExecutionView]]:
     rows = [(name, view) for name, page in pages.items() for view in page.executions]
-    rows.sort(key=lambda row: _sorted_by(row[1], sort), reverse=sort.startswith("-"))
+    rows.sort(key=lambda row: _sorted_by(row[1], query), reverse=query.sort.startswith("-"))
     return rows[-count:] if backwards else rows[:count]
 
 
-def _sorted_by(view: ExecutionView, sort: str) -> tuple[object, ...]:
+def _sorted_by(view: ExecutionView, query: ListQuery) -> tuple[object, ...]:
     """Return by what the index sorts an execution."""
-    by = sort.removeprefix("-")
+    if query.metric:
+        return view.metrics[query.metric][query.place_of_value], view.id
+    by = query.sort.removeprefix("-")
     return (
         (view.name[:100].lower(), view.id)
         if by == "name"

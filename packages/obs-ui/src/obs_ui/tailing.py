@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from obs_core.journal.batches import torn
-from obs_core.journal.reader import added_lines, segment_names, writer_of
+from obs_core.journal.reader import added_lines, ends_of_closed, segment_names, writer_of
 from obs_core.store import Store
 from obs_core.store.base import StoreError
 from obs_core.store.fetching import fetch_each
@@ -54,19 +54,26 @@ class JournalTail:
         store: Where it is kept.
         execution_id: Which execution.
         choose: Which of its segments are read, given all of them. Default: all.
+        ends: Whether of a large segment that is closed only the lines at its ends are read.
 
     Attributes:
         newest: The newest segment of each writer.
     """
 
     def __init__(
-        self, store: Store, execution_id: str, choose: Callable[[list[str]], list[str]] = lambda paths: paths
+        self,
+        store: Store,
+        execution_id: str,
+        choose: Callable[[list[str]], list[str]] = lambda paths: paths,
+        *,
+        ends: bool = False,
     ) -> None:
         self.newest: dict[str, str] = {}
         self._store = store
         self._execution_id = execution_id
         self._segments: dict[str, _Segment] = {}
         self._choose = choose
+        self._ends = ends
 
     def read(self) -> Iterator[Addition]:
         """Yield what was added since the last call, as it is read; each writer's lines in their order.
@@ -91,6 +98,9 @@ class JournalTail:
             stored = self._store.size_of(path)
             if (path, stored) == (segment.path, segment.stored):
                 return None
+            # In a folder a segment is compressed when it is closed; a shared store compresses those that grow, too.
+            if self._ends and self._store.local and path.endswith(".gz") and not segment.read:
+                return ends_of_closed(self._store, path, stored), _Segment(path, stored)
             content = self._store.get(path, 0 if path.endswith(".gz") else segment.read)
         except FileNotFoundError:  # it was compressed between the listing and now: the next look finds it
             return None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from obs_ui.columns import FAILED, OF_OBS, OPEN
+from obs_ui.columns import FAILED, HANDLED, OF_OBS, OPEN
 from obs_ui.trace import Trace
 
 __all__ = ["Timeline"]
@@ -26,10 +26,14 @@ class Timeline:
 
     Args:
         trace: The spans.
+        handled: Rows of those whose exceptions were handled.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, handled: Ints | None = None) -> None:
         self.trace = trace
+        self._flags = trace.flags & np.uint8(OPEN | FAILED | OF_OBS)
+        if handled is not None:
+            self._flags[handled] ^= FAILED | HANDLED
 
     @functools.cached_property
     def lanes(self) -> NDArray[np.int32]:
@@ -88,8 +92,8 @@ class Timeline:
 
         Returns:
             ``names`` and ``bars``; a bar is its lane, start and duration (microseconds since the trace began), name (a
-            number in ``names``), how many spans it stands for, how it stands (1: open, 2: failed, 8: of obs), and
-            the row of its span, of several that of the longest.
+            number in ``names``), how many spans it stands for, how it stands (1: open, 2: failed, 8: of obs, 16:
+            failed, but the exception was handled), and the row of its span, of several that of the longest.
         """
         pixel = max(1, (end - begin) // max(1, width))
         bars: list[list[Any]] = []
@@ -135,10 +139,8 @@ class Timeline:
         firsts = np.flatnonzero(np.concatenate(([True], pixels[1:] != pixels[:-1])))
         counts = np.diff(np.append(firsts, len(rows)))
         until = np.maximum.reduceat(starts + durations, firsts)
-        flags = np.bitwise_or.reduceat(self.trace.flags[rows], firsts)
-        flags &= np.bitwise_and.reduceat(
-            self.trace.flags[rows] | np.uint8(~OF_OBS & 0xFF), firsts
-        )  # all of obs, or none
+        flags = np.bitwise_or.reduceat(self._flags[rows], firsts)
+        flags &= np.bitwise_and.reduceat(self._flags[rows] | np.uint8(~OF_OBS & 0xFF), firsts)  # all of obs, or none
         longest = _longest_of(durations, firsts, counts)
         return self._columns_of(lane, rows[longest], starts[firsts], until - starts[firsts], counts, flags)
 
@@ -152,7 +154,7 @@ class Timeline:
         flags: NDArray[np.uint8] | None = None,
     ) -> list[list[Any]]:
         trace = self.trace
-        shown = (flags if flags is not None else trace.flags[rows]) & (OPEN | FAILED | OF_OBS)
+        shown = self._flags[rows] if flags is None else flags
         columns = (
             [lane] * len(rows),
             ((starts - trace.start) / 1000).tolist(),

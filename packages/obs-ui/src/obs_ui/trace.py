@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,9 @@ class OperationStats(Struct, frozen=True):
         longest: The longest duration.
         longest_row: The span that took it.
         failed: How many failed.
+        handled: Of how many of these the exceptions were handled.
+        open: How many had not ended when the journal last said something; once the execution is over, the times are
+            lower bounds then.
     """
 
     name: str
@@ -46,6 +50,8 @@ class OperationStats(Struct, frozen=True):
     longest: int
     longest_row: int
     failed: int
+    handled: int = 0
+    open: int = 0
 
 
 class PathStep(Struct, frozen=True):
@@ -55,12 +61,14 @@ class PathStep(Struct, frozen=True):
         row: The span; of several of one name, the one that contributed most.
         count: How many spans of this name are gathered.
         contribution: Nanoseconds that they contribute.
+        open: Whether any of them had not ended when the journal last said something.
     """
 
     row: int
     name: str
     count: int
     contribution: int
+    open: bool = False
 
 
 class Trace:
@@ -140,6 +148,30 @@ class Trace:
             )
             for row in sorted(rows, key=lambda row: (int(self.starts[row]), row))
         ]
+
+    def handled_below(self, handled: Iterable[int]) -> Ints:
+        """Return the rows of all spans whose exceptions were handled, so that they failed nothing above.
+
+        An exception that ends several spans within one another is handled above the outermost of them. One above which
+        something failed too, or has not ended, may be why, and is not among them.
+
+        Args:
+            handled: The rows of the tasks whose exceptions are known to be handled.
+        """
+        failed = (self.flags & FAILED) > 0
+        failed[0] = False
+        known = np.zeros(len(self), bool)
+        known[list(handled)] = True
+        outermost = np.where(failed & ~known & failed[self.parents], self.parents, np.arange(len(self)))
+        while True:
+            further = outermost[outermost]
+            if (further == outermost).all():
+                break
+            outermost = further
+        went_well = (self.flags[self.parents[outermost]] & (FAILED | OPEN)) == 0
+        by_span = (self.kinds[outermost] == KINDS.index("operation")) & went_well
+        found: Ints = np.flatnonzero(failed & (known[outermost] | by_span))
+        return found
 
     @functools.cached_property
     def own_work(self) -> Ints:
@@ -255,30 +287,39 @@ class Trace:
     @functools.cached_property
     def own_times(self) -> Ints:
         """Nanoseconds in which a span ran and none of its children did."""
-        own = self._own_times(self.ends)
+        own = self._own_times(self.starts, self.ends)
         for row, counted in self.counted.items():
             own[row] = counted.total
         return own
 
     @functools.cached_property
     def own_times_within(self) -> Ints:
-        """The same as far as it lies before the end of the execution, as `explain` adds it up."""
-        end = int(self.ends[0])
-        if self.running or not (self.ends > end).any():
+        """The same as far as it lies within the time of the execution, as `explain` adds it up."""
+        outside = self.outside
+        if not outside.any():
             return self.own_times
-        own = self._own_times(np.minimum(self.ends, end))
+        start, end = self.starts[0], self.ends[0]
+        own = self._own_times(np.maximum(self.starts, start), np.minimum(self.ends, end))
         for row, counted in self.counted.items():
-            later = max(0, int(self.ends[row]) - max(end, int(self.starts[row])))
-            own[row] = counted.total - later * counted.total // max(1, int(self.durations[row]))
+            own[row] = counted.total - int(outside[row]) * counted.total // max(1, int(self.durations[row]))
         return own
 
-    def _own_times(self, all_ends: Ints) -> Ints:
-        own: Ints = np.maximum(all_ends - self.starts, 0)
-        order = np.lexsort((self.starts, self.parents))[1:]  # row 0 has no parent and comes first
+    @functools.cached_property
+    def outside(self) -> Ints:
+        """For how many nanoseconds each span ran before or after the execution; one that runs has no end."""
+        if self.running:
+            return np.zeros(len(self), np.int64)
+        within = np.minimum(self.ends, self.ends[0]) - np.maximum(self.starts, self.starts[0])
+        found: Ints = self.durations - np.maximum(within, 0)
+        return found
+
+    def _own_times(self, all_starts: Ints, all_ends: Ints) -> Ints:
+        own: Ints = np.maximum(all_ends - all_starts, 0)
+        order = np.lexsort((all_starts, self.parents))[1:]  # row 0 has no parent and comes first
         if not len(order):
             return own
         parents = self.parents[order]
-        starts = np.maximum(self.starts[order], self.starts[parents])
+        starts = np.maximum(all_starts[order], all_starts[parents])
         ends = np.minimum(all_ends[order], all_ends[parents])
         begun = starts.copy()
         overlap = (parents[1:] == parents[:-1]) & (starts[1:] < ends[:-1])
@@ -313,8 +354,13 @@ class Trace:
         found: Ints = own[np.argsort(self.starts[own], kind="stable")]
         return found
 
-    def operations(self, most: int = 100) -> list[OperationStats]:
-        """Return the operations in which most time was spent, by the time that is their own."""
+    def operations(self, most: int = 100, handled: Ints | None = None) -> list[OperationStats]:
+        """Return the operations in which most time was spent, by the time that is their own.
+
+        Args:
+            most: How many at most.
+            handled: The rows of spans whose exceptions were handled.
+        """
         if len(self) < 2:
             return []
         families, numbers = self._families()
@@ -323,6 +369,8 @@ class Trace:
         own = _sums(numbers, self.own_times_within[1:], len(families))
         total = _sums(numbers, self.ran_for[1:], len(families))
         failed = np.bincount(numbers, (self.flags[1:] & FAILED) > 0, len(families))
+        went_on = np.bincount(numbers[:0] if handled is None else numbers[handled - 1], minlength=len(families))
+        still_open = np.bincount(numbers, (self.flags[1:] & OPEN) > 0, len(families))
         longest = self._longest(numbers, len(families))
         foremost = [one for one in np.argsort(-own, kind="stable")[:most] if count[one]]
         return [
@@ -335,6 +383,8 @@ class Trace:
                 int(self._longest_of_each[longest[one]]),
                 int(longest[one]),
                 int(failed[one]),
+                int(went_on[one]),
+                int(still_open[one]),
             )
             for one in foremost
         ]
@@ -427,7 +477,11 @@ class Trace:
         np.minimum.at(first, names, self.starts[rows])
         chosen = [one for one in np.argsort(-total, kind="stable")[:most] if total[one] > 0]
         chosen.sort(key=lambda one: first[one])
-        return [PathStep(int(foremost[one]), self.names[one], int(count[one]), int(total[one])) for one in chosen]
+        still_open = np.bincount(names, (self.flags[rows] & OPEN) > 0, len(self.names)) > 0
+        return [
+            PathStep(int(foremost[one]), self.names[one], int(count[one]), int(total[one]), bool(still_open[one]))
+            for one in chosen
+        ]
 
     def _chain_of_operations(self) -> tuple[Ints, Ints]:
         """Do the same where an engine ran operations, which hold up what waits for them: as `explain` does.

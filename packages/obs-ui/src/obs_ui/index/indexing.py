@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -13,19 +14,25 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from obs_core import clock
+from obs_core import clock, identity
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.writers import Writer
+from obs_core.background import Background
+from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.journal.numbering import MAIN, SUPERVISOR
 from obs_core.journal.reader import decode, writer_of
 from obs_core.journal.records import AnyRecord
 from obs_core.journal.signs_of_life import last_moment
 from obs_core.model import ExecutionView
+from obs_core.reading.endings import ended_by, ending_of
 from obs_core.store import Store
+from obs_core.store.fetching import fetch_each
 from obs_core.store.paths import EXECUTIONS
+from obs_core.text.bounded_repr import describe_error
 from obs_core.text.durations import format_duration
-from obs_ui.index import schema
+from obs_core.text.failures import is_end_of_process
+from obs_ui.index import metric_values, schema
 from obs_ui.index.database import insertion, storable, store_number
 from obs_ui.tailing import JournalTail
 
@@ -34,6 +41,9 @@ __all__ = ["Indexer", "SummaryReader"]
 IndexRow = dict[str, Any]
 
 _BATCH = 500
+_SHOWN_EVERY = 0.5
+"""Seconds after which what was read is written, while a store is read for the first time."""
+
 _PATIENCE = 10.0
 """Seconds after which it is told that a store does not answer."""
 
@@ -51,7 +61,11 @@ _SUMMARY_KINDS = (
     b'["metrics"',
     b'["verdicts"',
     b'["lost"',
+    b'["process-ended"',
+    b'["raised",1,',
+    b'["raised","main.1",',
 )
+"""Of exceptions only the one that ended the execution itself counts."""
 
 
 class Indexer:
@@ -91,7 +105,7 @@ class Indexer:
 
     def start(self) -> None:
         """Follow the store in a thread, until `stop`."""
-        self._thread = threading.Thread(target=self._follow, name="obs-ui-index", daemon=True)
+        self._thread = Background(self._follow, "obs-ui-index")
         self._thread.start()
 
     def stop(self) -> None:
@@ -138,10 +152,21 @@ class Indexer:
             there &= self.only
         self._forget(known.keys() - there)
         wanted = [one for one in there if not known.get(one, False)]
-        for batch in _batches(sorted(wanted, reverse=True)):
+        # Of a shared store several are read at a time: each takes some round trips.
+        found = fetch_each(self.store, self._row, sorted(wanted, reverse=True))
+        rows: list[IndexRow] = []
+        written = -math.inf
+        for row in found:
             if self._stop.is_set():
+                found.close()
                 return
-            self._write([row for one in batch if (row := self._row(one)) is not None])
+            if row is not None:
+                rows.append(row)
+            # Who looks at a store for the first time sees the newest at once, and the rest as it is read.
+            if len(rows) >= _BATCH or (not self.complete and time.monotonic() - written > _SHOWN_EVERY):
+                self._write(rows)
+                rows, written = [], time.monotonic()
+        self._write(rows)
         self.complete = True
 
     def _known(self) -> dict[str, bool]:
@@ -156,6 +181,7 @@ class Indexer:
             for execution_id in batch:
                 self._going_on.pop(execution_id, None)
             with self.engine.begin() as connection:
+                metric_values.forget(connection, self.store_number, batch)
                 tables = ((schema.executions, "id"), (schema.tags, "execution"), (schema.tasks, "execution"))
                 for table, column in tables:
                     here = table.c.store == self.store_number
@@ -165,7 +191,13 @@ class Indexer:
     def _row(self, execution_id: str) -> IndexRow | None:
         summary = self._going_on.pop(execution_id, None) or SummaryReader(self.store, execution_id)
         self._asked = time.monotonic()
-        view = summary.read()
+        try:
+            view = summary.read()
+        except OSError:
+            raise  # the next ones would fail too
+        except Exception as error:  # damage that nobody thought of hides no other execution
+            let_pass(error)
+            view = _unreadable(execution_id, error)
         if view is None:
             return None
         row = {"store": self.store_number, **_columns(view)}
@@ -179,6 +211,7 @@ class Indexer:
         with self.engine.begin() as connection:
             before = self._as_stored(connection, [row["id"] for row in rows])
             changed = [row for row in rows if before.get(row["id"]) != _state(row)]
+            metric_values.forget(connection, self.store_number, [row["id"] for row in changed if row["id"] in before])
             self._upsert(connection, changed)
         self.version += bool(changed)
 
@@ -193,6 +226,7 @@ class Indexer:
         insert = insertion(self.engine, schema.executions)
         update = {name: insert.excluded[name] for name in rows[0] if name not in ("store", "id")}
         connection.execute(insert.on_conflict_do_update(index_elements=["store", "id"], set_=update), rows)
+        metric_values.keep(self.engine, connection, rows)
         tags = [tag for row in rows for tag in _tag_rows(row)]
         if tags:
             connection.execute(insertion(self.engine, schema.tags).on_conflict_do_nothing(), tags)
@@ -237,9 +271,10 @@ class SummaryReader:
         self._store = store
         self._id = execution_id
         others = _MOST_OTHERS[store.local]
-        self._tail = JournalTail(store, execution_id, functools.partial(_ends_of_main_and_others, others))
+        self._tail = JournalTail(store, execution_id, functools.partial(_ends_of_main_and_others, others), ends=True)
         self._ends: dict[str, _Ends] = {}
         self._verdicts: dict[str, AnyRecord] = {}
+        self._seen_by_another: str | None = None
 
     def read(self) -> ExecutionView | None:
         """Return how it stands; None if there is nothing to read."""
@@ -264,7 +299,17 @@ class SummaryReader:
         for writer, ends in self._ends.items():
             assembly.add(writer, ends.all(), self._tail.newest[writer])
         assembly.finish()
-        return assembly.view
+        view = assembly.view
+        if view.status == "failed" and is_end_of_process(view.error):
+            view.error, _ = ended_by(self._store, assembly)  # in words, as its page says it
+        elif view.status == "lost" and view.within and not view.error:
+            self._seen_by_another = view.error = self._seen_by_another or self._cause_of(assembly)
+        return view
+
+    def _cause_of(self, assembly: Assembly) -> str | None:
+        """Tell how an execution was lost whose process another one supervised; None if nothing is known of that yet."""
+        ending = ending_of(self._store, assembly)
+        return ended_by(self._store, assembly)[0] if ending.known else None
 
     def _take_verdicts(self, writer: str, lines: list[bytes]) -> None:
         """Keep what the checks of another process found: it says that again from time to time, and at its end."""
@@ -286,6 +331,13 @@ def _ends_of_main_and_others(most: int, paths: list[str]) -> list[str]:
     own = [path for writer in _OWN if writer in last for path in (first[writer], last[writer])]
     others = [path for writer, path in last.items() if writer not in _OWN]
     return list(dict.fromkeys((*own, *others[:most]))) if own else []
+
+
+def _unreadable(execution_id: str, error: Exception) -> ExecutionView:
+    """Return what a list shows of an execution that cannot be read."""
+    view = ExecutionView(execution_id, execution_id, "lost", identity.made_at(execution_id), 0)
+    view.error, view.damaged_beginning = f"It cannot be read: {describe_error(error)}", True
+    return view
 
 
 def _batches(ids: list[str]) -> Iterator[list[str]]:

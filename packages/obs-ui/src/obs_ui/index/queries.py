@@ -13,9 +13,10 @@ from msgspec import Struct
 from sqlalchemy.engine import Connection, Engine
 
 from obs_core.model import ExecutionView, VerdictCounts
-from obs_ui.index import schema
+from obs_ui.index import metric_values, schema
 
 __all__ = [
+    "METRIC_SORTS",
     "SORTS",
     "ListPage",
     "ListQuery",
@@ -35,6 +36,9 @@ _COUNTED = 2_000
 SORTS = {"started": "id", "duration": "duration", "name": "name_key"}
 """What the list can be sorted by, and the columns for it; ids sort by time."""
 
+METRIC_SORTS = metric_values.VALUES
+"""What of a metric the list can be sorted by, as ``last:loss``; the index has them in this order."""
+
 
 class ListQuery(Struct, frozen=True):
     """What a reader of the list asks for.
@@ -46,10 +50,12 @@ class ListQuery(Struct, frozen=True):
         tag: ``name`` or ``name=value``; empty for all.
         since: Only those that began then or later; aware.
         until: Only those that began before then.
-        sort: `SORTS`; with a ``-`` before it the largest first.
+        sort: `SORTS`, or a value of a metric (`METRIC_SORTS`), and then only those that have one; with a ``-``
+            before it the largest first.
         before: The id of the first execution after this page's end, that is of the last one of the page before.
         after: The id of the first execution of the next page.
         store: The name of the store whose executions are listed, of several; empty for all.
+        name: The whole name that they have, which may be empty; None for all.
     """
 
     text: str = ""
@@ -62,6 +68,7 @@ class ListQuery(Struct, frozen=True):
     after: str = ""
     verdict: str = ""
     store: str = ""
+    name: str | None = None
 
     @property
     def filters(self) -> bool:
@@ -71,12 +78,28 @@ class ListQuery(Struct, frozen=True):
     @property
     def of_any_status(self) -> ListQuery:
         """The list's first page with all statuses: all that counts depend on."""
-        return ListQuery(self.text, "", self.tag, self.since, self.until, verdict=self.verdict)
+        sort = self.sort.removeprefix("-") if self.metric else ""
+        return ListQuery(
+            self.text, "", self.tag, self.since, self.until, sort=sort, verdict=self.verdict, name=self.name
+        )
+
+    @property
+    def metric(self) -> str:
+        """The metric by which the list is sorted; empty if it is none."""
+        value, _, name = self.sort.removeprefix("-").partition(":")
+        return name if value in METRIC_SORTS else ""
+
+    @property
+    def place_of_value(self) -> int:
+        """Which of the metric's values the list is sorted by."""
+        return METRIC_SORTS.index(self.sort.removeprefix("-").partition(":")[0])
 
     @property
     def narrows(self) -> bool:
         """Whether anything but the status is asked for."""
-        return bool(self.text or self.tag or self.since or self.until or self.verdict)
+        return bool(
+            self.text or self.tag or self.since or self.until or self.verdict or self.metric or self.name is not None
+        )
 
 
 class Place(Struct, frozen=True):
@@ -140,12 +163,12 @@ def list_executions(
     narrowed = [_table.store == store, *_conditions(store, query)]
     status = [_table.status == query.status] if query.status else []
     with engine.connect() as connection:
-        rows, has_previous, has_next = _page(connection, [*narrowed, *status], query, count, place)
+        rows, has_previous, has_next = _page(connection, store, [*narrowed, *status], query, count, place)
         if counts is None:
             if not (status or query.before or query.after or has_next):  # all of them are on this page
                 counts = collections.Counter(row.status for row in rows)
             else:
-                counts = _counts(connection, narrowed, limited=query.narrows)
+                counts = _counts(connection, narrowed, query)
         around = _names(connection, store, {row.within for row in rows} - {""})
     counted = not query.narrows or sum(counts.values()) < _COUNTED
     return ListPage(list(map(_view, rows)), counts, counted, has_previous, has_next, around=around)
@@ -162,7 +185,7 @@ def _names(connection: Connection, store: int, ids: Collection[str]) -> dict[str
 def place_of(engine: Engine, store: int, query: ListQuery) -> tuple[Any, ...] | None:
     """Return by what the execution is sorted that a query names; None if there is none."""
     with engine.connect() as connection:
-        return _place(connection, _sort_key(query)[0], _table.store == store, query.before or query.after)
+        return _place(connection, store, query)
 
 
 def find(engine: Engine, store: int, execution_id: str) -> ExecutionView | None:
@@ -218,14 +241,16 @@ def tag_names(engine: Engine, store: int) -> list[str]:
 
 
 def _page(
-    connection: Any, conditions: list[Any], query: ListQuery, count: int, named: Place | None
+    connection: Any, store: int, conditions: list[Any], query: ListQuery, count: int, named: Place | None
 ) -> tuple[list[Any], bool, bool]:
     """Return the rows of a page, and whether there are any before and after it."""
     key, descending = _sort_key(query)
     backwards = bool(query.after)  # from the place named, towards the beginning of the list
     included = named is not None and named.included
-    place = named.key if named else _place(connection, key, conditions[0], query.before or query.after)
-    selected = sa.select(schema.executions).where(*conditions).limit(count + 1)
+    place = named.key if named else _place(connection, store, query)
+    labels = [f"key_{number}" for number in range(len(key))]
+    keys = [column.label(label) for column, label in zip(key, labels, strict=True)]
+    selected = sa.select(schema.executions, *keys).where(*conditions).limit(count + 1)
     if place is not None:
         selected = selected.where(_beyond(key, place, descending != backwards, included))
     elif backwards:
@@ -238,24 +263,40 @@ def _page(
     other_side = False
     if place is not None and rows:
         edge = rows[-1] if backwards else rows[0]
-        there = _beyond(key, tuple(edge._mapping[column.name] for column in key), descending == backwards)
+        there = _beyond(key, tuple(edge._mapping[label] for label in labels), descending == backwards)
         other_side = connection.execute(sa.select(_table.id).where(*conditions, there).limit(1)).first() is not None
     return rows, (more if backwards else other_side), (other_side if backwards else more)
 
 
 def _sort_key(query: ListQuery) -> tuple[list[Any], bool]:
     """Return the columns by which the list is sorted, the id as the last, and whether the largest come first."""
+    if query.metric:
+        return [_value_of_metric(query), schema.metrics.c.execution], query.sort.startswith("-")
     named = SORTS.get(query.sort.removeprefix("-"))
     if named is None:
         return [_table.id], True
     return ([_table.id] if named == "id" else [_table[named], _table.id]), query.sort.startswith("-")
 
 
-def _place(connection: Any, key: list[Any], in_store: Any, execution_id: str) -> tuple[Any, ...] | None:
-    """Return where an execution stands in the order; None if it is not there."""
+def _value_of_metric(query: ListQuery) -> Any:
+    return schema.metrics.c[METRIC_SORTS[query.place_of_value]]
+
+
+def _measured(store: int, query: ListQuery) -> list[Any]:
+    """Join the values of the metric by which the list is sorted, if it is one."""
+    metrics = schema.metrics.c
+    of_metric = [metrics.store == store, metrics.name == query.metric, metrics.execution == _table.id]
+    return [*of_metric, _value_of_metric(query).is_not(None)] if query.metric else []
+
+
+def _place(connection: Any, store: int, query: ListQuery) -> tuple[Any, ...] | None:
+    """Return where the execution stands in the order that the query names; None if it is not there."""
+    key, _ = _sort_key(query)
+    execution_id = query.before or query.after
     if not execution_id or len(key) == 1:
         return (execution_id,) if execution_id else None  # an id tells its own place
-    found = connection.execute(sa.select(*key).where(in_store, _table.id == execution_id)).first()
+    there = (_table.store == store, _table.id == execution_id, *_measured(store, query))
+    found = connection.execute(sa.select(*key).where(*there)).first()
     return None if found is None else tuple(found)
 
 
@@ -267,11 +308,12 @@ def _beyond(key: list[Any], place: tuple[Any, ...], downwards: bool, included: b
     return columns < value if downwards else columns > value
 
 
-def _counts(connection: Any, conditions: list[Any], limited: bool) -> dict[str, int]:
-    if not limited:
+def _counts(connection: Any, conditions: list[Any], query: ListQuery) -> dict[str, int]:
+    if not query.narrows:
         return _by_status(connection, sa.select(_table.status, sa.func.count()).where(*conditions), _table.status)
-    # In the order of the list, so that SQLite looks up what a tag names rather than going through all by status.
-    found = sa.select(_table.status).where(*conditions).order_by(_table.id.desc()).limit(_COUNTED).subquery()
+    # In an order, so that SQLite looks up what a tag or a metric names rather than going through all by status.
+    newest = schema.metrics.c.execution if query.metric else _table.id
+    found = sa.select(_table.status).where(*conditions).order_by(newest.desc()).limit(_COUNTED).subquery()
     return _by_status(connection, sa.select(found.c.status, sa.func.count()), found.c.status)
 
 
@@ -280,9 +322,12 @@ def _by_status(connection: Any, query: Any, status: Any) -> dict[str, int]:
 
 
 def _conditions(store: int, query: ListQuery) -> list[Any]:
-    found: list[Any] = [_table.searched.contains(word, autoescape=True) for word in query.text.lower().split()]
+    found: list[Any] = [_searched(word) for word in query.text.lower().split()]
+    if query.name is not None:
+        found += _named(store, query.name)
     if query.verdict:
         found.append(_table.verdict == query.verdict)
+    found += _measured(store, query)
     if query.tag:
         found.append(_tagged(store, query.tag))
     if query.since is not None:
@@ -292,13 +337,31 @@ def _conditions(store: int, query: ListQuery) -> list[Any]:
     return found
 
 
+def _searched(word: str) -> Any:
+    """Look for a word; tags are written with ``=`` everywhere, and in what is searched a line each: name, value."""
+    found = _table.searched.contains(word, autoescape=True)
+    if "=" not in word:
+        return found
+    return sa.or_(found, _table.searched.contains(word.replace("=", "\n", 1), autoescape=True))
+
+
 def _tagged(store: int, tag: str) -> Any:
-    name, given, value = tag.partition("=")
+    """Look for a tag; a name may hold ``=`` itself, and then any of them may be what stands before the value."""
+    parts = tag.split("=")
     tags = schema.tags.c
-    query = sa.select(tags.execution).where(tags.store == store, tags.name == name.strip()[:200])
-    if given:
-        query = query.where(tags.value == value.strip()[:400])
-    return _table.id.in_(query)
+    wanted = _is(tags.name, tag, 200)
+    if len(parts) > 1:
+        splits = (("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, min(len(parts), _MOST_SPLITS)))
+        wanted = sa.or_(*(sa.and_(_is(tags.name, name, 200), _is(tags.value, value, 400)) for name, value in splits))
+    return _table.id.in_(sa.select(tags.execution).where(tags.store == store, wanted))
+
+
+def _is(column: Any, text: str, longest: int) -> Any:
+    """Tell whether a column, which the index cuts, holds a text, be it typed with spaces around it or not."""
+    return column.in_(sorted({text[:longest], text.strip()[:longest]}))
+
+
+_MOST_SPLITS = 20
 
 
 def _first_id(moment: datetime.datetime) -> str:

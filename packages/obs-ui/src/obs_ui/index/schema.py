@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -59,6 +59,22 @@ tags = Table(
     Column("value", String(400), nullable=False),
     Index("tags_by_value", "store", "name", "value", "execution"),
 )
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("store", Integer, primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("execution", _ID, primary_key=True),
+    Column("last", Float),
+    Column("least", Float),
+    Column("greatest", Float),
+    Index("metrics_by_last", "store", "name", "last", "execution"),
+    Index("metrics_by_least", "store", "name", "least", "execution"),
+    Index("metrics_by_greatest", "store", "name", "greatest", "execution"),
+    sqlite_with_rowid=False,
+)
+"""What `executions` holds of each metric, by which the list is sorted; null what is not a finite number."""
 
 tasks = Table(
     "tasks",

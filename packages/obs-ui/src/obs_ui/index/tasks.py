@@ -8,7 +8,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -17,12 +17,15 @@ from sqlalchemy.engine import Engine
 
 from obs_core.assembly.assembly import Assembly
 from obs_core.assembly.loading import assembled
+from obs_core.background import Background
+from obs_core.interruptions import let_pass
 from obs_core.journal import records
 from obs_core.journal.reader import chosen, decode, read_segments, segment_names, writer_of
 from obs_core.model import Status, TaskView
 from obs_core.outcomes import worst_first
 from obs_core.reading.changes.parts import numbers_in
 from obs_core.store import Store
+from obs_ui.failures import failures_of, handled_calls
 from obs_ui.index import schema
 from obs_ui.index.database import insertion, storable
 
@@ -32,7 +35,7 @@ _MOST_NAMES = 200
 _LARGE = 3
 """Segments of a journal from which on nobody waits for it; in a folder a full one holds some 130,000 spans."""
 
-_WORST_FIRST: tuple[Status, ...] = ("failed", "lost", "running", "succeeded")
+_WORST_FIRST = ("failed", "lost", "running", "handled", "succeeded")
 _LINES = (
     b'["execution"',
     b'["execution-end"',
@@ -58,6 +61,7 @@ class TaskRow(Struct, array_like=True):
         id: The id of the call to look at: one that stands worst.
         verdict: The worst that its checks found; empty if nothing was checked.
         numbers: The numbers in what its last good call returned and kept, by where they are.
+        handled: Whether `status` is failed, and callers handled the exceptions of all that failed.
     """
 
     name: str
@@ -67,6 +71,7 @@ class TaskRow(Struct, array_like=True):
     id: str
     verdict: str = ""
     numbers: dict[str, float] = {}
+    handled: bool = False
 
 
 class TaskIndex:
@@ -139,7 +144,8 @@ class TaskIndex:
         for execution_id in ids:
             try:
                 found[execution_id] = self._read(execution_id)
-            except OSError:
+            except Exception as error:
+                let_pass(error)
                 found[execution_id] = []  # it cannot be read: its page says why
         rows = [
             {"store": self._number, "execution": one, "rows": msgspec.json.encode(tasks).decode()}
@@ -154,9 +160,10 @@ class TaskIndex:
         for path, lines in read_segments(self._store, segment_names(self._store, execution_id)):
             assembly.add(writer_of(path), decode(chosen(lines, _LINES)), path)
         assembly.finish()
-        if any(task.status == "lost" for task in assembly.tasks):
-            assembly = assembled(self._store, execution_id)  # whatever it wrote last tells how long it was heard of
-        rows = _rows(assembly.tasks, assembly.root_id)
+        if any(task.status == "lost" or _may_be_handled(task, assembly) for task in assembly.tasks):
+            # Whatever it wrote last tells how long it was heard of, and spans tell which task called one within them.
+            assembly = assembled(self._store, execution_id)
+        rows = _rows(assembly.tasks, assembly.root_id, _handled_in(assembly))
         returned = {task.name: _numbers(assembly, task.id) for task in assembly.tasks if task.status == "succeeded"}
         for row in rows:
             row.numbers = returned.get(row.name, {})
@@ -168,7 +175,7 @@ class TaskIndex:
             if self._reading:
                 return
             self._reading = True
-        threading.Thread(target=self._read_wanted, name="obs-ui-tasks", daemon=True).start()
+        Background(self._read_wanted, "obs-ui-tasks").start()
 
     def _read_wanted(self) -> None:
         while True:
@@ -203,7 +210,26 @@ _MOST_NUMBERS = 12
 """Numbers that are taken of one value; twice as many of a task."""
 
 
-def _rows(tasks: Iterable[TaskView], root_id: str) -> list[TaskRow]:
+def _may_be_handled(task: TaskView, assembly: Assembly) -> bool:
+    """Tell whether only the calls around a task tell what became of its exception: of a good run it was handled."""
+    return assembly.view.status == "failed" and task.status == "failed" and task.id != assembly.root_id
+
+
+def _handled_in(assembly: Assembly) -> frozenset[str]:
+    """Return the ids of the tasks whose exceptions callers handled; of a run that goes on, nobody knows yet."""
+    tasks = [task for task in assembly.tasks if task.id != assembly.root_id]
+    if assembly.view.status == "succeeded":
+        return frozenset(task.id for task in tasks if task.status == "failed")
+    if assembly.view.status == "running":
+        return frozenset()
+    chains, others = (
+        {"" if task == assembly.root_id else task: said for task, said in one.items()}
+        for one in (assembly.raised, assembly.raised_too)
+    )
+    return handled_calls(failures_of(assembly.view, tasks, chains, others)[1], tasks)
+
+
+def _rows(tasks: Iterable[TaskView], root_id: str, handled: Container[str]) -> list[TaskRow]:
     """Return the tasks by name, in the order in which their first calls began."""
     found: dict[str, TaskRow] = {}
     for task in tasks:
@@ -212,16 +238,22 @@ def _rows(tasks: Iterable[TaskView], root_id: str) -> list[TaskRow]:
         name = storable(task.name[:200])
         verdict = min((one.outcome for one in task.verdicts), key=worst_first, default="")
         row = found.get(name)
+        is_handled = task.id in handled
         if row is None:
             if len(found) < _MOST_NAMES:
-                found[name] = TaskRow(name, task.status, max(task.duration, 0), 1, task.id, verdict)
+                row = found[name] = TaskRow(name, task.status, max(task.duration, 0), 1, task.id, verdict)
+                row.handled = is_handled
             continue
         row.calls += 1
         row.duration += max(task.duration, 0)
-        if _WORST_FIRST.index(task.status) < _WORST_FIRST.index(row.status):
-            row.status, row.id = task.status, task.id
+        if _badness(task.status, is_handled) < _badness(row.status, row.handled):
+            row.status, row.id, row.handled = task.status, task.id, is_handled
         row.verdict = min(row.verdict, verdict, key=worst_first)
     return list(found.values())
+
+
+def _badness(status: Status, is_handled: bool) -> int:
+    return _WORST_FIRST.index("handled" if is_handled else status)
 
 
 _decoder = msgspec.json.Decoder(list[TaskRow])

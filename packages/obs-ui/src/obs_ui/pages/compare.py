@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from obs_core.model import TaskView
+from obs_core.model import Status, TaskView
 from obs_core.reading.changes.drawing import summary
 from obs_core.reading.changes.parts import Difference, differences
 from obs_core.reading.changes.profiles import drawn_profile_changes
@@ -32,18 +32,21 @@ class OperationComparison(Struct, frozen=True):
 
     Attributes:
         change: Nanoseconds by which its self time grew.
+        unlike: Why its times are not compared, in words; empty if they are: where it took less, it was cut short.
     """
 
     name: str
     left: OperationStats | None
     right: OperationStats | None
     change: int
+    unlike: str = ""
 
 
 class TaskComparison(Struct, frozen=True):
     """A task in two executions: the same name, called for the same time.
 
     Attributes:
+        apart: What tells it from other calls of the same task, where that is the same in both.
         output: How what it returned differs: ``"same"``, ``"parts"``, ``"drawn"``, or empty if it is not kept in both.
         differences: Part by part, if the transformer's values have parts.
     """
@@ -51,6 +54,7 @@ class TaskComparison(Struct, frozen=True):
     name: str
     left: TaskView | None
     right: TaskView | None
+    apart: str = ""
     output: str = ""
     differences: list[Difference] = []
 
@@ -79,17 +83,20 @@ def changes(request: Request) -> Response:
 def _page(site: Site, request: Request, mine: Snapshot, theirs: Snapshot, *, since_good: bool = False) -> Response:
     found = site.changes(mine, theirs)
     rows = _rows(mine, theirs)
+    is_told = any(one.kind == "status" for one in found.found)  # with what both failed by
     return site.page(
         "compare.html",
         request,
         left=mine.view,
         right=theirs.view,
+        errors=("", "") if is_told else (mine.side.error, theirs.side.error),
         since_good=since_good,
         changes=found.found[:_MOST_ROWS],
         sentences=list(summary(found)),
         rows=rows,
         most=max((abs(row.change) for row in rows), default=0),
         pairs=_pairs(mine, theirs),
+        handled=(mine.handled_calls, theirs.handled_calls),
         metrics=bool(mine.metrics.metrics or theirs.metrics.metrics),
         profiles=mine.has_profile and theirs.has_profile,
     )
@@ -103,7 +110,7 @@ def profiles(request: Request) -> Response:
         raise HTTPException(404, "One of the two has no CPU profile.")
     page = drawn_profile_changes(left.whole, right.whole)
     if page is None:
-        raise HTTPException(404, "obs-resources draws it, and is not installed where this page is made.")
+        raise HTTPException(404, "Install obs-resources where this page is made, and it draws the comparison.")
     return as_json([page])
 
 
@@ -112,10 +119,14 @@ def decks(request: Request) -> Response:
     site = site_of(request)
     (mine, left), (theirs, right) = (_side(site, request, name) for name in ("left", "right"))
     labels = dict.fromkeys([*mine.decks(left), *theirs.decks(right)])
+    sides = [
+        (snapshot.view, task, list(snapshot.decks(task)), task.id in snapshot.handled_calls)
+        for snapshot, task in ((mine, left), (theirs, right))
+    ]
     return site.page(
         "compare_decks.html",
         request,
-        sides=[(mine.view, left, list(mine.decks(left))), (theirs.view, right, list(theirs.decks(right)))],
+        sides=sides,
         labels=list(labels),
     )
 
@@ -155,16 +166,37 @@ def _choice(site: Site, request: Request, left: str, right: str, *, no_good: boo
 def _rows(left: Snapshot, right: Snapshot) -> list[OperationComparison]:
     mine, theirs = ({one.name: one for one in snapshot.trace.operations(5_000)} for snapshot in (left, right))
     names = dict.fromkeys([*mine, *theirs])
-    rows = [
-        OperationComparison(name, mine.get(name), theirs.get(name), _change(mine.get(name), theirs.get(name)))
-        for name in names
-    ]
+    statuses = left.view.status, right.view.status
+    rows = [_row(name, mine.get(name), theirs.get(name), *statuses) for name in names]
     rows.sort(key=lambda row: -abs(row.change))
     return rows[:_MOST_ROWS]
 
 
-def _change(left: OperationStats | None, right: OperationStats | None) -> int:
-    return (right.own if right else 0) - (left.own if left else 0)
+def _row(
+    name: str, left: OperationStats | None, right: OperationStats | None, left_status: Status, right_status: Status
+) -> OperationComparison:
+    change = (right.own if right else 0) - (left.own if left else 0)
+    unlike = ""
+    if change <= 0:
+        unlike = _cut_short(right, left, right_status)
+    if change >= 0 and not unlike:
+        unlike = _cut_short(left, right, left_status)
+    return OperationComparison(name, left, right, change, unlike)
+
+
+def _cut_short(one: OperationStats | None, other: OperationStats | None, status: Status) -> str:
+    """Say why an operation that took no longer than in the other execution was not quicker; empty if it was.
+
+    How the execution ended says little of an operation: most of what a failed one called went well. Where it went
+    well, failed calls are handled ones, as a rule a few of many.
+    """
+    went_well = status == "succeeded"
+    if one is None:
+        return "" if went_well else "not called"
+    known = other.failed if other else 0
+    if one.open or (one.failed > known and (not went_well or one.failed == one.count)):
+        return "did not finish"
+    return "fewer calls" if other and one.count < other.count and not went_well else ""
 
 
 def _pairs(left: Snapshot, right: Snapshot) -> list[TaskComparison]:
@@ -183,18 +215,20 @@ def _by_call(snapshot: Snapshot) -> dict[tuple[str, int], TaskView]:
 
 
 def _pair(left: Snapshot, right: Snapshot, name: str, mine: TaskView | None, theirs: TaskView | None) -> TaskComparison:
+    told = {side.apart.get(task.id, "") for side, task in ((left, mine), (right, theirs)) if task is not None}
+    pair = TaskComparison(name, mine, theirs, told.pop() if len(told) == 1 else "")
     kept = left.outputs.get(mine.id if mine else ""), right.outputs.get(theirs.id if theirs else "")
     if kept[0] is None or kept[1] is None:
-        return TaskComparison(name, mine, theirs)
+        return pair
     try:
         contents = content_of(left.store, kept[0]), content_of(right.store, kept[1])
         if contents[0] == contents[1] and kept[0].transformer == kept[1].transformer:
-            return TaskComparison(name, mine, theirs, "same")
+            return structs.replace(pair, output="same")
         if {kept[0].transformer, kept[1].transformer} <= set(_COMPARED_BY_PARTS):
-            return TaskComparison(name, mine, theirs, "parts", differences(*map(_read_json, contents)))
+            return structs.replace(pair, output="parts", differences=differences(*map(_read_json, contents)))
     except (OSError, ValueError, RecursionError):
-        return TaskComparison(name, mine, theirs)
-    return TaskComparison(name, mine, theirs, "drawn")
+        return pair
+    return structs.replace(pair, output="drawn")
 
 
 def _read_json(content: bytes) -> Any:

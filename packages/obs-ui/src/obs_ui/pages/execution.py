@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -14,9 +14,11 @@ from starlette.responses import Response
 from obs_core.model import ExecutionView, LogLine, TaskView
 from obs_core.reading.usual import RUNS_LOOKED_AT, Usual, is_good, usual
 from obs_core.report.contents import tree_order
-from obs_core.text.durations import format_duration
+from obs_core.text.durations import format_duration, format_took
+from obs_core.text.failures import is_end_of_process
 from obs_core.text.terminal import without_escapes
 from obs_ui.addresses import viewer_of
+from obs_ui.failures import Failure, Handled
 from obs_ui.index.queries import runs_of
 from obs_ui.site import Site, site_of
 from obs_ui.snapshots import Snapshot
@@ -25,6 +27,11 @@ from obs_ui.trace import PathStep
 __all__ = ["drawn_window", "execution", "operations", "span", "span_contents", "timeline"]
 
 _MOST_TASKS = 2_000
+_MANY_TASKS, _FEW_TASKS = 40, 25
+"""Of many, few are listed at first, and those that did not go well: the timeline below is on the second screen."""
+_MANY_HANDLED = 4
+"""Calls of one task whose exceptions were handled, from which on they are one line of the list."""
+
 _MOST_LANES = 400
 _MOST_ANSWERS = 100
 _MOST_WORKERS = 1_000
@@ -86,22 +93,83 @@ def _usual(site: Site, view: ExecutionView) -> Usual | None:
     return usual([one.duration for one in reversed(earlier) if is_good(one)])
 
 
+class _ListedTask(NamedTuple):
+    """A row of the list of tasks.
+
+    Attributes:
+        task: The task.
+        depth: How many tasks are around it.
+        hidden: Whether it is shown only when somebody asks for it.
+        fold: The number of the fold that it is in, from 1; 0 if it is in none.
+        folds: What one line says in place of all of the fold, above the first of them.
+    """
+
+    task: TaskView
+    depth: int
+    hidden: bool
+    fold: int = 0
+    folds: Handled | None = None
+
+
+def _listed(tasks: list[tuple[TaskView, int]], handled: Sequence[Handled]) -> list[_ListedTask]:
+    """Return the rows of the list of tasks: many calls whose exceptions were handled alike are one line."""
+    around = {task.parent for task, _ in tasks}
+    folds = {
+        call.id: (number, one)
+        for number, one in enumerate(handled, 1)
+        if len(one.calls) >= _MANY_HANDLED and not any(call.id in around for call in one.calls)
+        for call in one.calls
+    }
+    few = _FEW_TASKS if len(tasks) - len(folds) > _MANY_TASKS else _MANY_TASKS
+    begun: set[int] = set()
+    found = []
+    listed = 0
+    for task, depth in tasks[:_MOST_TASKS]:
+        number, one = folds.get(task.id, (0, None))
+        if one is not None:
+            found.append(_ListedTask(task, depth, True, number, None if number in begun else one))
+            begun.add(number)
+            continue
+        listed += 1
+        found.append(_ListedTask(task, depth, listed > few and task.status == "succeeded"))
+    return found
+
+
+def _told_beside(snapshot: Snapshot, failures: Sequence[Failure]) -> tuple[str, Failure | None]:
+    """Return what is said of why it ended beside its failures, and which of these was in the span that is known.
+
+    The exception is not told twice: where a failure tells it, only what goes beyond it is said.
+    """
+    found = snapshot.why
+    if found is None:
+        return "", None
+    texts = {text for text, _ in found.error}
+    told = next((one for one in failures if texts & {one.error, *one.became}), None)
+    if told is None:
+        return found.paragraph, None
+    return found.beyond, told if found.span and told.place == found.place else None
+
+
 def _contents(site: Site, snapshot: Snapshot) -> dict[str, Any]:
     tasks = tree_order(snapshot.tasks)
     failures, handled = snapshot.failures
+    why_text, in_span = _told_beside(snapshot, failures)
+    if why_text and snapshot.why is not None and not snapshot.why.error:  # no exception, but what obs run saw
+        failures = [one for one in failures if one.path or not is_end_of_process(one.error)]
     return {
         "execution": snapshot.view,
         "snapshot": snapshot,
         "missing": snapshot.missing,
         "usual": _usual(site, snapshot.view),
-        "tasks": tasks[:_MOST_TASKS],
+        "why_text": why_text,
+        "failure_in_span": in_span,
+        "tasks": _listed(tasks, handled),
         "task_count": _count(tasks),
         "listed_count": _count(tasks[:_MOST_TASKS]),
         "failures": failures[:_MOST_FAILURES],
         "failure_count": len(failures),
         "handled": handled,
         "loops": [bar for task in tasks_running(snapshot) for bar in snapshot.loops(task)][:_MOST_LOOPS],
-        "callers": {task.parent for task in snapshot.tasks},
         "span_count": snapshot.trace.size,
         "lanes": snapshot.timeline.lane_count if len(snapshot.trace) < 50_000 else 0,
     }
@@ -117,20 +185,22 @@ def operations(request: Request) -> Response:
     site = site_of(request)
     snapshot = site.look(request.path_params["execution"])
     found = snapshot.operations
+    trace, view = snapshot.trace, snapshot.view
     return site.page(
         "_operations.html",
         request,
         snapshot=snapshot,
         operations=found,
         most=max((one.own for one in found), default=0),
-        own_work=snapshot.trace.own_work,
-        of_obs=int(snapshot.trace.durations[snapshot.trace.own_work].sum()),
+        own_work=len(trace.own_work),
+        of_obs=int(trace.durations[trace.own_work].sum()),
+        outside=int(trace.outside[trace.own_work].sum()),
         steps=snapshot.critical_path,
         short_steps=_short_steps(snapshot),
         workers=snapshot.workers[:_MOST_WORKERS],
         worker_count=len(snapshot.workers),
         mean_busy=_mean_busy(snapshot),
-        execution=snapshot.view,
+        execution=view,
     )
 
 
@@ -186,6 +256,7 @@ def drawn_window(snapshot: Snapshot, begin: int, end: int, width: int, lanes: ra
     return drawn.window(trace.start + begin, trace.start + end, width, lanes) | {
         "version": snapshot.version,
         "running": snapshot.view.status == "running",
+        "lost": snapshot.view.status == "lost",
         "start": trace.start / 1_000_000,
         "whole": (trace.end - trace.start) / 1000,
         "lanes": drawn.lane_count,
@@ -216,6 +287,7 @@ def span_contents(snapshot: Snapshot, row: int) -> dict[str, Any]:
         "lane": int(snapshot.timeline.lanes[row]),
         "name": trace.name(row),
         "status": trace.status(row),
+        "is_handled": snapshot.is_handled(row),
         "started": int(trace.starts[row]),
         "facts": _facts(snapshot, row),
         "attributes": [(str(name), _written(value)) for name, value in trace.attributes_of(row).items()],
@@ -227,11 +299,12 @@ def span_contents(snapshot: Snapshot, row: int) -> dict[str, Any]:
 
 def _facts(snapshot: Snapshot, row: int) -> list[tuple[str, str]]:
     trace = snapshot.trace
+    status = trace.status(row)
     given = [
         ("Kind", trace.kind(row)),
         ("After", format_duration(int(trace.starts[row]) - trace.start)),
-        ("Duration", format_duration(int(trace.durations[row]))),
-        ("Self time", format_duration(int(trace.own_times[row]))),
+        ("Duration", format_took(int(trace.durations[row]), status, "at least")),
+        ("Self time", format_took(int(trace.own_times[row]), status, "at least")),
         ("Process time", format_duration(int(trace.process_times[row]))),
         ("Error", trace.errors.get(row, "")),
         ("Process", trace.writers[trace.writer_numbers[row]]),

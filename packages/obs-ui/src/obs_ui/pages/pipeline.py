@@ -37,11 +37,13 @@ def pipeline(request: Request) -> Response:
 def pipelines(request: Request) -> Response:
     """Show all pipelines, one row each; with ``part=live`` only what changes by itself."""
     site = site_of(request)
+    complete = site.complete  # asked first: what has been read by then is found
     found = site.every_pipeline(clock.epoch())
     part = request.query_params.get("part") == "live"
-    counts = collections.Counter(one.attention for one in found)
+    counts = collections.Counter(reason for one in found for reason in one.reasons)
     template = "_pipelines.html" if part else "pipelines.html"
-    return site.page(template, request, pipelines=found[:_MOST], count=len(found), counts=counts)
+    shown = found[:_MOST]
+    return site.page(template, request, complete=complete, pipelines=shown, count=len(found), counts=counts)
 
 
 _MOST = 2_000

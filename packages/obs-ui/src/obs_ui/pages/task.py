@@ -41,6 +41,7 @@ def task(request: Request) -> Response:
         bars=snapshot.loops(shown) if shown.status in ("running", "lost") else [],
         chain=snapshot.chain_of(shown),
         apart=snapshot.apart,
+        handled_calls=snapshot.handled_calls,
     )
 
 

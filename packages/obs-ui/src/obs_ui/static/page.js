@@ -18,7 +18,7 @@ const DAY = { year: "numeric", month: "short", day: "numeric" };
 const CLOCK = { hour: "2-digit", minute: "2-digit" };
 const WHOLE = new Intl.DateTimeFormat(undefined, { ...DAY, ...CLOCK, second: "2-digit", timeZoneName: "short" });
 const PRECISE = new Intl.DateTimeFormat(undefined, { ...DAY, ...CLOCK, second: "2-digit", fractionalSecondDigits: 3, timeZoneName: "short" });
-const FORMS = { precise: PRECISE, clock: new Intl.DateTimeFormat(undefined, { ...CLOCK, second: "2-digit", hourCycle: "h23" }) };
+const FORMS = { precise: PRECISE, clock: new Intl.DateTimeFormat(undefined, { ...CLOCK, second: "2-digit" }) };
 const THIS_YEAR = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", ...CLOCK });
 const EARLIER = new Intl.DateTimeFormat(undefined, DAY);
 const ago = (when) => {
@@ -54,6 +54,11 @@ addEventListener("afterprint", () => {
 });
 const writeTimes = (within) => {
   for (const time of all("time[datetime]", within)) writeTime(time);
+  // "52 min ago to 52 min ago" is one moment, as far as that tells.
+  for (const range of all(".range", within)) {
+    const [first, last] = all("time", range);
+    range.lastElementChild.hidden = first.textContent === last.textContent;
+  }
 };
 setInterval(() => writeTimes(document), 15e3);
 // Days are the reader's too: the server is told by which zone.
@@ -93,13 +98,32 @@ const focusable = (part) => all("a[href], button, input, summary", part);
 const restore = (part, state) => {
   all("details", part).forEach((details, index) => { details.open = state.open[index] ?? details.open; });
   for (const box of all("input[type=checkbox]", part)) box.checked = state.chosen.has(box.value);
+  if (part.dataset.revealed) all(".reveal", part).forEach(revealAll);
+  for (const number of (part.dataset.unfolded ?? "").split(" ").filter(Boolean)) unfoldRows(part, number);
   if (state.focus >= 0) focusable(part)[state.focus]?.focus({ preventScroll: true });
 };
 const latest = new Map();
+// What is replaced while a button is held down on it would get no click.
+let pressed = null;
+const waiting = new Set();
+addEventListener("pointerdown", (event) => { pressed = event.target; }, true);
+const release = () => setTimeout(() => {
+  pressed = null;
+  for (const part of [...waiting]) (part.dataset.lazy ? draw : refresh)(part);
+  waiting.clear();
+});
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, release, true);
 const refresh = async (part) => {
   const place = location.href;
   const html = await partOf(part.dataset.part);
-  if (place !== location.href || latest.get(part) === html) return; // meanwhile something else is asked for
+  if (place === location.href) replace(part, html); // else something else is asked for meanwhile
+};
+const replace = (part, html) => {
+  if (latest.get(part) === html) return;
+  if (part.contains(pressed)) {
+    waiting.add(part);
+    return;
+  }
   latest.set(part, html);
   const state = keptState(part);
   part.innerHTML = html; // our own server's template, in which every name is escaped
@@ -108,22 +132,34 @@ const refresh = async (part) => {
   for (const lines of all(".said", part)) lines.scrollTop = state.above ?? lines.scrollHeight;
   drawn(part);
 };
+let asked = 0;
+const shown = new Map(); // of which question each place shows the answer: an earlier one may be answered later
 const draw = async (place) => {
+  const number = ++asked;
   try {
-    place.innerHTML = await text(place.dataset.lazy);
-    if (place.dataset.revealed) all(".reveal", place).forEach(revealAll);
-    drawn(place);
+    const html = await text(place.dataset.lazy);
+    if (number < (shown.get(place) ?? 0)) return;
+    shown.set(place, number);
+    replace(place, html);
   } catch (error) {
+    latest.delete(place);
     place.textContent = `This cannot be shown: ${error.message}`;
   }
 };
 
-// What takes long to add up is drawn anew every few seconds only.
+// What takes long to add up is drawn anew less often: at most a tenth of the time, and once more after the last change.
+const [OFTENEST, RAREST] = [500, 4000];
 let lazilyDrawn = Date.now();
+let lazyCost = 0;
+let drawsLazily = 0;
 const redrawLazily = () => {
-  if (Date.now() - lazilyDrawn < 4000) return;
-  lazilyDrawn = Date.now();
-  for (const lazy of all("[data-lazy]")) draw(lazy);
+  const pause = Math.min(Math.max(OFTENEST, 10 * lazyCost), RAREST);
+  drawsLazily ||= setTimeout(async () => {
+    drawsLazily = 0;
+    lazilyDrawn = Date.now();
+    await Promise.all(all("[data-lazy]").map(draw));
+    lazyCost = Date.now() - lazilyDrawn;
+  }, Math.max(0, lazilyDrawn + pause - Date.now()));
 };
 
 // ---- What is live
@@ -188,8 +224,12 @@ const copied = async (button) => {
   setTimeout(() => useIcon(button, "copy"), 1500);
 };
 const revealAll = (button) => {
-  for (const row of all("tr[hidden]", button.parentElement)) row.hidden = false;
+  for (const row of all("tr[hidden]:not([data-fold])", button.parentElement)) row.hidden = false;
   button.remove();
+};
+const unfoldRows = (within, number) => {
+  for (const row of all(`tr[data-fold="${number}"]`, within)) row.hidden = false;
+  within.querySelector(`[data-unfold="${number}"]`)?.closest("tr").remove();
 };
 const choose = (form) => {
   const chosen = all("input[name=chosen]:checked", form);
@@ -204,8 +244,15 @@ document.addEventListener("click", (event) => {
   if (copy) copied(copy);
   const reveal = event.target.closest(".reveal");
   if (reveal) {
-    reveal.closest("[data-lazy]")?.setAttribute("data-revealed", "yes");
+    reveal.closest("[data-lazy], [data-part]")?.setAttribute("data-revealed", "yes");
     revealAll(reveal);
+  }
+  const unfold = event.target.closest("[data-unfold]");
+  if (unfold) {
+    const table = unfold.closest("table");
+    const part = table.closest("[data-part]");
+    if (part) part.dataset.unfolded = `${part.dataset.unfolded ?? ""} ${unfold.dataset.unfold}`;
+    unfoldRows(table, unfold.dataset.unfold);
   }
   const menu = event.target.closest(".menu");
   if (menu) {
@@ -223,7 +270,7 @@ document.addEventListener("change", (event) => {
 const filters = document.querySelector("form.filters");
 const narrow = () => {
   const address = new URL(filters.action);
-  for (const [name, value] of new FormData(filters)) if (value.trim()) address.searchParams.set(name, value);
+  for (const [name, value] of new FormData(filters)) if (value.trim() || name === "name") address.searchParams.set(name, value);
   if (!address.searchParams.has("since") && !address.searchParams.has("until")) address.searchParams.delete("zone");
   if (address.href === location.href) return;
   history.replaceState(null, "", address);

@@ -1,12 +1,25 @@
 // The page of a pipeline: the grid by keyboard, times in the reader's zone, and curves over runs with what is usual.
 
 import { json } from "./asking.js";
+import { inOrder } from "./report/elements.js";
 import { formatDuration } from "./report/wording.js";
 
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const WHEN = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
-const HOUR = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+// Ticks of a day are written with the first of these that tells them apart.
+const CLOCK = { hour: "2-digit", minute: "2-digit" };
+const OF_A_DAY = [CLOCK, { ...CLOCK, second: "2-digit" }, { minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 }]
+  .map((form) => new Intl.DateTimeFormat(undefined, form));
+const axisTexts = (moments, isOneDay) => {
+  const written = (form) => moments.map((at) => (at == null ? "" : form.format(new Date(at))));
+  if (!isOneDay) {
+    const [days, clock] = [written(DAY), written(OF_A_DAY[0])];
+    return days.map((day, index) => (day && days.indexOf(day) < index ? clock[index] : day));
+  }
+  const tells = (texts) => new Set(texts.filter(Boolean)).size === texts.filter(Boolean).length;
+  return OF_A_DAY.map(written).find(tells) ?? written(OF_A_DAY.at(-1));
+};
 
 // ---- The grid
 
@@ -59,7 +72,7 @@ arrange();
 
 const root = document.documentElement;
 const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
-const { number } = globalThis.obsNumbers;
+const { number, labels, telling, widened, roomFor } = globalThis.obsNumbers;
 const made = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -70,17 +83,28 @@ const isOutside = (curve, index) => {
   const value = curve.values[index];
   return value != null && curve.high[index] != null && (value > curve.high[index] || value < curve.low[index]);
 };
+// The band of what is usual may be far wider than all values: they keep at least a third of the height.
+const heights = ([, , , median, known], low, high) => {
+  const own = [...known, ...median].filter((value) => value != null);
+  const [least, most] = [Math.min(...own), Math.max(...own)];
+  if (low === high) return widened(low - 1, high + 1, 0);
+  return most > least ? widened(Math.max(low, 2 * least - most), Math.min(high, 2 * most - least), 0.08) : widened(low, high, 0.08);
+};
 const plots = new Map();
 const HEIGHT = { duration: 240, metric: 150 };
 
 const drawn = (place, runs, curve, kind) => {
-  const write = kind === "duration" ? formatDuration : number;
-  const known = curve.values.map((value) => value ?? null);
+  const write = kind === "duration" ? formatDuration : telling(curve.values);
+  const isLog = kind === "duration" && logged.checked;
+  const shown = (values) => values.map((value) => (value == null || (isLog && value <= 0) ? null : value));
+  const known = shown(curve.values);
   const ended = (wanted) => known.map((value, index) => (wanted(runs[index], index) ? value : null));
   const failed = ended((run) => run.status === "failed" || run.status === "lost");
   const outside = ended((run, index) => run.status === "succeeded" && isOutside(curve, index));
-  const data = [runs.map((_, index) => index), curve.high, curve.low, curve.median, known, outside, failed];
-  const shape = `${curve.name} ${runs.length} ${root.dataset.theme}`;
+  const power = globalThis.obsNumbers.powerOf([...curve.values, ...curve.high, ...curve.low]);
+  const scaled = (values) => (power === 1 ? values : values.map((value) => value && value / power));
+  const data = [runs.map((_, index) => index), ...[...[curve.high, curve.low, curve.median].map(shown), known, outside, failed].map(scaled)];
+  const shape = `${curve.name} ${runs.length} ${root.dataset.theme} ${isLog} ${power}`;
   const before = plots.get(place);
   if (before?.shape === shape) return void before.plot.setData(data);
   before?.plot.destroy();
@@ -91,7 +115,9 @@ const drawn = (place, runs, curve, kind) => {
   const tip = made("p", { class: "run-tip", hidden: "" });
   const told = (index) => {
     const run = runs[index];
-    const parts = [WHEN.format(new Date(run.at)), write(curve.values[index]), run.status];
+    const isLeast = run.status === "lost" && kind === "duration" && of.selectedIndex === 0;
+    const took = isLeast ? (curve.values[index] > 0 ? `at least ${write(curve.values[index])}` : "") : write(curve.values[index]);
+    const parts = [WHEN.format(new Date(run.at)), took, run.status].filter(Boolean);
     if (run.verdict === "failed" || run.verdict === "warned") parts.push(`checks ${run.verdict}`);
     if (curve.median[index] != null) parts.push(`usual ${write(curve.low[index])} to ${write(curve.high[index])}`);
     return parts.join(" · ");
@@ -104,11 +130,11 @@ const drawn = (place, runs, curve, kind) => {
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     scales: {
       x: { time: false, range: (_, low, high) => [low - 0.5, high + 0.5] },
-      y: { range: (_, low, high) => (kind === "duration" ? [0, high > 0 ? high * 1.08 : 1] : low === high ? [low - 1, high + 1] : [low - (high - low) * 0.08, high + (high - low) * 0.08]) },
+      y: isLog ? { distr: 3, log: 10 } : { range: (plot_, low, high) => (kind === "duration" ? [0, high > 0 ? high * 1.08 : 1] : heights(plot_.data, low, high)) },
     },
     axes: [
-      { ...axis, space: 70, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, ticks) => ticks.map((tick) => (runs[tick] ? (oneDay ? HOUR : DAY).format(new Date(runs[tick].at)) : "")) },
-      { ...axis, size: 76, values: (_, ticks) => ticks.map(write) },
+      { ...axis, space: 90, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, ticks) => axisTexts(ticks.map((tick) => runs[tick]?.at), oneDay) },
+      { ...axis, size: (plot_, texts) => roomFor(plot_, texts, 76), values: (_, ticks, __, ___, step) => (kind === "duration" ? ticks.map((tick) => (tick == null ? "" : write(tick * power))) : labels(ticks.map((tick) => tick && tick * power), step * power)) },
     ],
     series: [
       {},
@@ -138,11 +164,12 @@ const drawn = (place, runs, curve, kind) => {
 const figure = (curve, runs) => {
   const count = curve.values.filter((_, index) => runs[index].status === "succeeded" && isOutside(curve, index)).length;
   const aside = count ? `${count} of ${runs.length} runs outside what was usual` : "";
-  return made("figure", { role: "group", "aria-label": `${curve.name} over ${runs.length} runs` },
-    made("figcaption", {}, made("strong", {}, curve.name), " ", made("span", { class: "aside" }, aside)), made("div", { class: "plot" }));
+  return made("figure", { role: "group", "aria-label": `${inOrder(curve.name)} over ${runs.length} runs` },
+    made("figcaption", {}, made("strong", {}, inOrder(curve.name)), " ", made("span", { class: "aside" }, aside)), made("div", { class: "plot" }));
 };
 const place = document.querySelector("[data-durations]");
 const of = document.querySelector("[data-of]");
+const logged = document.querySelector("[data-log]");
 let data = null;
 // What tasks did is known of the last runs only: their curves begin where the first of them does.
 const since = (runs, curves) => {
@@ -162,9 +189,9 @@ const drawAll = (within, runs, curves) => {
 const draw = () => {
   if (!data) return;
   const names = data.durations.map((curve) => curve.name);
-  if (all("option", of).map((option) => option.textContent).join("\n") !== names.join("\n")) {
+  if (all("option", of).map((option) => option.textContent).join("\n") !== names.map(inOrder).join("\n")) {
     const chosen = of.value;
-    of.replaceChildren(...names.map((name, index) => made("option", { value: index ? name : "" }, name)));
+    of.replaceChildren(...names.map((name, index) => made("option", { value: index ? name : "" }, inOrder(name))));
     of.value = chosen;
     if (of.selectedIndex < 0) of.selectedIndex = 0;
   }
@@ -189,6 +216,7 @@ const ask = async () => {
   draw();
 };
 of.addEventListener("change", draw);
+logged.addEventListener("change", draw);
 document.addEventListener("obs:changed", () => ask().catch(() => {}));
 new MutationObserver(draw).observe(root, { attributes: true, attributeFilter: ["data-theme"] });
 addEventListener("resize", () => {

@@ -17,7 +17,7 @@ const arrange = () => {
   const rows = all("tbody tr", table);
   if (wish.sort) table.tBodies[0].append(...rows.sort(inOrder));
   for (const row of rows) {
-    row.hidden = !words.every((word) => row.dataset.name.includes(word)) || (wish.attention && row.dataset.attention !== wish.attention);
+    row.hidden = !words.every((word) => row.dataset.name.includes(word)) || (wish.attention && !row.dataset.attention.split(" ").includes(wish.attention));
   }
   document.querySelector(".none").hidden = rows.some((row) => !row.hidden);
   for (const button of all("button[data-attention]")) button.setAttribute("aria-pressed", String(button.dataset.attention === wish.attention));

@@ -2,12 +2,14 @@
 // drawn at the new scale, so moving and zooming never waits.
 
 import { json, text } from "./asking.js";
+import { inOrder } from "./report/elements.js";
 import { colourNumber, formatDuration } from "./report/wording.js";
 
 const place = document.querySelector("[data-timeline]");
 const base = place.dataset.timeline;
 const canvas = place.querySelector("canvas");
 const holder = canvas.parentElement;
+const lanes = place.querySelector("[data-lanes]");
 const tip = place.querySelector(".tip");
 const shownText = document.querySelector("[data-shown]");
 const panel = document.querySelector(".span-panel");
@@ -18,7 +20,7 @@ const TALLEST = 560;
 const FONT = "12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 
 const state = {
-  whole: 0, running: false, lanes: 1, writers: [], names: [], bars: [], // what the server said
+  whole: 0, running: false, lost: false, lanes: 1, writers: [], names: [], bars: [], // what the server said
   from: 0, to: 0, top: 0, // what is in view: microseconds, and pixels scrolled down
   hovered: null, chosen: null, follows: true,
 };
@@ -81,13 +83,20 @@ const draw = () => {
   drawWriters(wide);
   for (const bar of state.bars) drawBar(bar, wide, high);
   pen.restore();
+  // What stands below has this axis: it is drawn in the same frame.
+  document.dispatchEvent(new CustomEvent("obs:axis", { detail: { from: state.from, to: state.to, ticks: ticks().map(xOf) } }));
+};
+const ticks = () => {
+  const each = step();
+  const found = [];
+  for (let time = Math.ceil(state.from / each) * each; time <= state.to; time += each) found.push(time);
+  return found;
 };
 const drawGrid = (wide, high) => {
-  const each = step();
   pen.fillStyle = variable("--obs-muted");
   pen.strokeStyle = variable("--obs-line");
   pen.lineWidth = 1;
-  for (let time = Math.ceil(state.from / each) * each; time <= state.to; time += each) {
+  for (const time of ticks()) {
     const x = Math.round(xOf(time)) + 0.5;
     pen.beginPath();
     pen.moveTo(x, AXIS - 6);
@@ -109,9 +118,15 @@ const drawWriters = (wide) => {
     pen.setLineDash([]);
   }
 };
+// What is narrower is drawn as wide as this, on whole pixels and within the view: between two it would be a shadow, and
+// what began at the very end would be beyond it.
+const NARROWEST = 2;
 const boxOf = ([lane, start, duration]) => {
-  const left = xOf(start);
-  return { left, top: laneTop(lane) + 2, wide: Math.max(1, duration / perPixel()), high: LANE - 4 };
+  const [left, wide] = [xOf(start), duration / perPixel()];
+  const box = { left, top: laneTop(lane) + 2, wide, high: LANE - 4 };
+  if (wide >= NARROWEST) return box;
+  const isAtEnd = left <= width() && left > width() - NARROWEST;
+  return { ...box, left: isAtEnd ? width() - NARROWEST : Math.round(left), wide: NARROWEST };
 };
 const drawBar = (bar, wide, high) => {
   const box = boxOf(bar);
@@ -121,7 +136,7 @@ const drawBar = (bar, wide, high) => {
   const right = Math.min(wide + 4, box.left + box.wide);
   pen.globalAlpha = count > 1 ? 0.75 : 1;
   const ofObs = (flags & 8) !== 0;
-  pen.fillStyle = flags & 2 ? variable("--obs-bad") : ofObs ? variable("--obs-line") : colourOf(state.names[name]);
+  pen.fillStyle = flags & 2 ? variable("--obs-bad") : flags & 16 ? variable("--obs-warn") : ofObs ? variable("--obs-line") : colourOf(state.names[name]);
   pen.beginPath();
   pen.roundRect(left, box.top, Math.max(1, right - left - (box.wide > 4 ? 1 : 0)), box.high, box.wide > 8 ? 4 : 0);
   pen.fill();
@@ -144,7 +159,7 @@ const label = (name, left, right, box, flags) => {
   const from = Math.max(0, left) + 6;
   const room = Math.min(width(), right) - from - 5;
   if (room < 20) return;
-  pen.fillStyle = variable(flags & 2 ? "--obs-bg" : flags & 8 ? "--obs-muted" : "--obs-fg");
+  pen.fillStyle = variable(flags & 18 ? "--obs-bg" : flags & 8 ? "--obs-muted" : "--obs-fg");
   let text = name.slice(0, 120);
   if (pen.measureText(text).width > room) {
     const fits = Math.floor(text.length * room / pen.measureText(text).width) - 1;
@@ -176,8 +191,12 @@ const ask = async () => {
   if (mine !== serial) return;
   const first = !state.whole;
   const wasWhole = first || (state.from <= 0 && state.to >= state.whole * 0.999);
-  Object.assign(state, { whole: found.whole, running: found.running, lanes: found.lanes, writers: found.writers, names: found.names, bars: found.bars });
+  Object.assign(state, { whole: found.whole, running: found.running, lost: found.lost, lanes: found.lanes, writers: found.writers, names: found.names.map(inOrder), bars: found.bars });
   if (first || (wasWhole && state.follows)) Object.assign(state, { from: 0, to: Math.max(found.whole, 1) });
+  if (place.dataset.whole !== String(state.whole)) {
+    place.dataset.whole = state.whole;
+    document.dispatchEvent(new CustomEvent("obs:reached"));
+  }
   size();
   say();
   draw();
@@ -193,9 +212,14 @@ const size = () => {
   canvas.style.height = `${Math.max(90, wanted)}px`;
   state.top = Math.max(0, Math.min(state.top, AXIS + state.lanes * LANE + 8 - wanted));
 };
+const atLeast = (duration, isLost) => {
+  if (!isLost) return lasting(duration);
+  return duration > 0 ? `at least ${lasting(duration)}` : "for an unknown time";
+};
 const say = () => {
   const all = state.to - state.from >= state.whole * 0.999;
-  shownText.textContent = all ? lasting(state.whole) : `${lasting(state.from)} to ${lasting(state.to)} of ${lasting(state.whole)}`;
+  const whole = atLeast(state.whole, state.lost);
+  shownText.textContent = all ? whole : `${lasting(state.from)} to ${lasting(state.to)} of ${whole}`;
 };
 
 // ---- Moving and zooming
@@ -233,7 +257,13 @@ const scroll = (pixels) => {
   askSoon();
   return true;
 };
-canvas.addEventListener("wheel", (event) => {
+// The lanes below are moved and zoomed as the spans are.
+const surfaces = [canvas, lanes];
+const placeOf = (event) => {
+  const box = holder.getBoundingClientRect();
+  return { x: event.clientX - box.left, y: event.clientY - box.top };
+};
+const turned = (event) => {
   if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
     event.preventDefault();
     return pan(event.deltaX);
@@ -242,41 +272,46 @@ canvas.addEventListener("wheel", (event) => {
   // Who only scrolls the page past the timeline wants to get past it.
   if (!event.ctrlKey && !event.metaKey && document.activeElement !== canvas && !state.pointed) return;
   event.preventDefault();
-  zoom(1.0015 ** event.deltaY, event.offsetX);
-}, { passive: false });
+  zoom(1.0015 ** event.deltaY, placeOf(event).x);
+};
 let pointers = new Map();
 let moved = 0;
-canvas.addEventListener("pointerdown", (event) => {
-  canvas.setPointerCapture(event.pointerId);
-  pointers.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
+const pressed = (event) => {
+  event.currentTarget.setPointerCapture(event.pointerId);
+  pointers.set(event.pointerId, placeOf(event));
   moved = 0;
-});
-canvas.addEventListener("pointermove", (event) => {
+};
+const dragged = (event) => {
+  const now = placeOf(event);
   const before = pointers.get(event.pointerId);
-  if (!before) return hover(event);
-  const now = { x: event.offsetX, y: event.offsetY };
+  if (!before) return hover(now);
   const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
   if (other) {
     const [was, is] = [Math.abs(before.x - other.x), Math.abs(now.x - other.x)];
     if (was > 8 && is > 8) zoom(was / is, (now.x + other.x) / 2);
   } else {
     if (before.x !== now.x) pan(before.x - now.x);
-    scroll(before.y - now.y);
+    if (event.currentTarget === canvas) scroll(before.y - now.y);
   }
   moved += Math.abs(now.x - before.x) + Math.abs(now.y - before.y);
   pointers.set(event.pointerId, now);
   tip.hidden = true;
-});
-for (const kind of ["pointerup", "pointercancel"]) {
-  canvas.addEventListener(kind, (event) => {
-    pointers.delete(event.pointerId);
-    if (kind === "pointerup" && moved < 5) choose(barAt(event.offsetX, event.offsetY));
-  });
+};
+const released = (event) => {
+  pointers.delete(event.pointerId);
+  const { x, y } = placeOf(event);
+  if (event.type === "pointerup" && moved < 5) choose(barAt(x, y));
+};
+for (const surface of surfaces) {
+  surface.addEventListener("wheel", turned, { passive: false });
+  surface.addEventListener("pointerdown", pressed);
+  surface.addEventListener("pointermove", dragged);
+  for (const kind of ["pointerup", "pointercancel"]) surface.addEventListener(kind, released);
 }
 // The wheel zooms once the pointer has rested on the timeline or clicked it.
 let resting = null;
-canvas.addEventListener("pointerenter", () => { resting = setTimeout(() => { state.pointed = true; }, 250); });
-canvas.addEventListener("pointerleave", () => {
+holder.addEventListener("pointerenter", () => { resting = setTimeout(() => { state.pointed = true; }, 250); });
+holder.addEventListener("pointerleave", () => {
   clearTimeout(resting);
   state.pointed = false;
   state.hovered = null;
@@ -299,7 +334,7 @@ for (const button of document.querySelectorAll("[data-zoom]")) button.addEventLi
 // ---- Hovering and choosing
 
 const barAt = (x, y) => {
-  if (y < AXIS) return null;
+  if (y < AXIS || y >= height()) return null;
   const lane = Math.floor((y - AXIS + state.top) / LANE);
   const slack = 2;
   let best = null;
@@ -315,8 +350,8 @@ const middleBar = () => {
   const under = state.bars.filter((bar) => boxOf(bar).left <= middle && boxOf(bar).left + boxOf(bar).wide >= middle);
   return under.at(-1) ?? null;
 };
-const hover = (event) => {
-  const bar = barAt(event.offsetX, event.offsetY);
+const hover = ({ x, y }) => {
+  const bar = barAt(x, y);
   if (bar !== state.hovered) {
     state.hovered = bar;
     drawSoon();
@@ -329,11 +364,11 @@ const hover = (event) => {
   title.textContent = state.names[name] || "Untitled";
   const what = count > 1
     ? `${count.toLocaleString("en")} spans within ${lasting(duration)}; zoom in for each`
-    : `${lasting(duration)}${flags & 1 ? " so far" : ""}${flags & 2 ? ", failed" : ""}${flags & 8 ? ", obs's own work: not the task's time" : ""}`;
+    : `${atLeast(duration, flags & 1 && !state.running)}${flags & 1 && state.running ? " so far" : ""}${flags & 2 ? ", failed" : ""}${flags & 16 ? ", failed; its exception was handled" : ""}${flags & 8 ? ", obs's own work: not the task's time" : ""}`;
   tip.replaceChildren(title, document.createElement("br"), `${what} · at +${lasting(start)}`);
-  const left = Math.min(Math.max(4, event.offsetX + 12), width() - tip.offsetWidth - 4);
+  const left = Math.min(Math.max(4, x + 12), width() - tip.offsetWidth - 4);
   tip.style.left = `${left}px`;
-  tip.style.top = `${event.offsetY + 18}px`;
+  tip.style.top = `${y + 18}px`;
 };
 let opened = 0;
 const choose = async (bar) => {
@@ -387,6 +422,7 @@ const fromAddress = () => {
 addEventListener("hashchange", fromAddress);
 
 document.addEventListener("obs:theme", () => { colours.clear(); draw(); }); // at once: a browser that prints does not wait
+document.addEventListener("obs:axis-asked", () => draw());
 document.addEventListener("obs:changed", askSoon);
 new ResizeObserver(() => { draw(); askSoon(); }).observe(holder);
 ask().catch(() => { shownText.textContent = "The timeline cannot be read just now."; });

@@ -78,20 +78,31 @@ const midnight = (day, later = 0) => {
   return new Date(year, month - 1, date + later).getTime();
 };
 const isTagged = (row, tag) => {
-  const [name, ...value] = tag.split("=");
-  return row.tags.some(([key, has]) => key === name.trim() && (!value.length || has === value.join("=").trim()));
+  const parts = tag.split("=");
+  const splits = parts.slice(1).map((_, at) => [parts.slice(0, at + 1), parts.slice(at + 1)].map((some) => some.join("=").trim()));
+  // A name may hold "=" itself, and then any of them may be what stands before the value.
+  const isSo = ([name, value]) => (splits.length ? splits.some(([key, has]) => key.trim() === name && has.trim() === value) : name.trim() === tag.trim());
+  return row.tags.some(isSo);
 };
 const conditions = (given) => {
   const words = (given.get("text") ?? "").toLowerCase().split(/\s+/).filter(Boolean);
   const [verdict, tag, since, until] = ["verdict", "tag", "since", "until"].map((name) => given.get(name));
-  return (row) => words.every((word) => row.text.includes(word)) && (!verdict || row.verdict === verdict)
+  const named = given.get("name");
+  return (row) => (named === null || row.name === named) && words.every((word) => row.text.includes(word) || (word.includes("=") && row.text.includes(word.replace("=", "\n")))) && (!verdict || row.verdict === verdict)
     && (!tag || isTagged(row, tag)) && (!since || row.at >= midnight(since)) && (!until || row.at < midnight(until, 1));
 };
-const ORDERS = { started: (row) => row.id, duration: (row) => row.duration, name: (row) => `${row.name} ${row.id}` };
+const ORDERS = { started: (row) => row.id, duration: (row) => row.duration, name: (row) => `${row.name.toLowerCase()} ${row.id}` };
+const VALUES = ["last", "least", "greatest"];
+// The metric that a list is sorted by, and a row's value of it; null where it is sorted by something else.
+const metricOf = (sort) => {
+  const [, value, name] = /^-?(\w+):([^]+)$/.exec(sort) ?? [];
+  return VALUES.includes(value) ? { name, of: (row) => row.metrics[name]?.[VALUES.indexOf(value)] ?? null } : null;
+};
 const inOrder = (sort) => {
-  const key = ORDERS[sort.replace("-", "")] ?? ORDERS.started;
+  const key = metricOf(sort)?.of ?? ORDERS[sort.replace("-", "")] ?? ORDERS.started;
   const turn = sort.startsWith("-") ? -1 : 1;
-  return ([, left], [, right]) => turn * (key(left) < key(right) ? -1 : key(left) > key(right) ? 1 : 0);
+  const order = (left, right) => (left < right ? -1 : left > right ? 1 : 0);
+  return ([, left], [, right]) => turn * (order(key(left), key(right)) || order(left.id, right.id));
 };
 // Links of the list keep what else is asked for, as those of a server do.
 const writeLinks = (given) => {
@@ -106,16 +117,15 @@ const writeLinks = (given) => {
   }
 };
 const markSort = (sort) => {
-  for (const head of all("th[data-sort]")) {
-    const by = head.dataset.sort;
-    const here = by === sort.replace("-", "");
-    const down = sort.startsWith("-");
-    const link = head.querySelector("a");
-    head.toggleAttribute("aria-sort", here);
-    if (here) head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    head.querySelector(".arrow").textContent = here ? (down ? "↓" : "↑") : "";
+  const down = sort.startsWith("-");
+  for (const head of all(".executions th")) head.removeAttribute("aria-sort");
+  for (const place of all("[data-sort]")) {
+    const by = place.dataset.sort;
+    const here = by === sort.replace(/^-/, "");
+    if (here) place.closest("th").setAttribute("aria-sort", down ? "descending" : "ascending");
+    place.querySelector(".arrow").textContent = here ? (down ? "↓" : "↑") : "";
     const other = here ? (down ? by : `-${by}`) : by === "name" ? by : `-${by}`;
-    link.dataset.wish = `sort=${other === "-started" ? "" : other}`;
+    place.querySelector("a").dataset.wish = `${new URLSearchParams({ sort: other === "-started" ? "" : other })}`;
   }
 };
 const markChoices = (given, found) => {
@@ -135,6 +145,12 @@ const markChoices = (given, found) => {
   }
 };
 const fillForm = (given) => {
+  const named = document.querySelector("[data-of-name]");
+  named.disabled = !given.has("name");
+  named.value = given.get("name") ?? "";
+  const said = document.querySelector(".only-named");
+  said.hidden = named.disabled;
+  said.querySelector("bdi").textContent = named.value || "Untitled";
   for (const input of all(".filters input[name]")) {
     if (input.type !== "hidden" && document.activeElement !== input) input.value = given.get(input.name) ?? "";
   }
@@ -142,7 +158,8 @@ const fillForm = (given) => {
 const narrow = (given) => {
   fillForm(given);
   const isWanted = conditions(given);
-  const found = rows().filter(([, row]) => isWanted(row));
+  const metric = metricOf(given.get("sort") ?? "");
+  const found = rows().filter(([, row]) => isWanted(row) && (!metric || metric.of(row) !== null));
   const status = given.get("status");
   const shown = found.filter(([, row]) => !status || row.status === status).sort(inOrder(given.get("sort") || "-started"));
   const table = document.querySelector(".executions");
@@ -151,7 +168,11 @@ const narrow = (given) => {
     table.append(body);
     body.hidden = index >= ROWS_SHOWN;
   });
-  document.querySelector(".none").hidden = shown.length > 0;
+  const none = document.querySelector(".none");
+  none.hidden = shown.length > 0;
+  const [since, until] = [given.get("since"), given.get("until")];
+  none.querySelector("p").textContent = since && until && since > until
+    ? `No day is from ${since} on and not after ${until}: the days are the wrong way round.` : "No execution matches.";
   const more = document.querySelector(".more-rows");
   more.hidden = shown.length <= ROWS_SHOWN;
   more.textContent = `Show all ${shown.length.toLocaleString("en")}`;
@@ -159,8 +180,12 @@ const narrow = (given) => {
     for (const [body] of shown) body.hidden = false;
     more.hidden = true;
   };
+  const measured = document.querySelector(".only-measured");
+  measured.hidden = !metric;
+  measured.querySelector("bdi").textContent = metric?.name ?? "";
   const clear = document.querySelector(".clear");
-  clear.hidden = !["text", "status", "verdict", "tag", "since", "until"].some((name) => given.get(name));
+  clear.dataset.wish = `name=&text=&status=&verdict=&tag=&since=&until=${metric ? "&sort=" : ""}`;
+  clear.hidden = !metric && !given.has("name") && !["text", "status", "verdict", "tag", "since", "until"].some((name) => given.get(name));
   markSort(given.get("sort") || "-started");
   markChoices(given, found);
   writeLinks(given);

@@ -12,8 +12,11 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
+from obs_core.failsafe import ObsError, warn
+from obs_core.interruptions import let_pass
 from obs_core.model import ExecutionView, TaskView
 from obs_core.report.contents import tree_order
+from obs_core.text.bounded_repr import describe_error
 from obs_ui import reports
 from obs_ui.addresses import Viewer
 from obs_ui.index import ListQuery
@@ -50,8 +53,7 @@ _MOST_LANES = 2_000
 _INLINE = 16_000
 """Characters of an answer that stand in its page; what is longer gets a file that is read when it is asked for."""
 
-_ASKED = re.compile(r' data-(?:lazy|metrics|resources|frame|durations)="(/[^"]+)"')
-_DECKS = re.compile(r' data-decks="(/[^"]+)"')
+_ASKED = re.compile(r' data-(?:lazy|lanes|metrics|resources|frame|durations)="(/[^"]+)"')
 _PENDING = re.compile(r' data-part="(logs)"')
 _SHARED = re.compile(r"obs:shared:([0-9a-f]{32})")
 _MODULE = ' type="module" src='
@@ -84,13 +86,31 @@ class SiteWriter:
         self._shared: set[str] = set()
 
     def execution(self, execution_id: str) -> dict[str, str]:
-        """Write all pages of an execution; returns the files with the hashes of what they hold."""
-        snapshot = self.site.look(execution_id)
-        page = _PagesOfExecution(self, snapshot, self._places(snapshot))
-        written = dict(page.write())
-        for digest in page.shared:
-            written.update(self._shared_body(digest))
+        """Write all pages of an execution; returns the files with the hashes of what they hold.
+
+        One that cannot be shown gets a page that says so, and stops none of the others.
+        """
+        written: dict[str, str] = {}
+        try:
+            snapshot = self.site.look(execution_id)
+            page = _PagesOfExecution(self, snapshot, self._places(snapshot))
+            written.update(page.write())
+            for digest in page.shared:
+                written.update(self._shared_body(digest))
+        except (OSError, ObsError):
+            raise  # the store cannot be read, or the folder cannot be written: so it is with the next ones
+        except Exception as error:
+            let_pass(error)
+            written.update([self._unreadable(execution_id, error)])
         return written
+
+    def _unreadable(self, execution_id: str, error: Exception) -> tuple[str, str]:
+        said = f"{execution_id} cannot be shown: {describe_error(error)}"
+        warn(f"execution {said}")
+        file = f"{folder_of(execution_id)}/index.html"
+        viewer = Viewer(Places(file, self._executions), plain=True)
+        text = self.site.filled("error.html", viewer, message=f"The execution {said}")
+        return file, self.put(file, _filled(text, file, {"answers": {}, "files": {}}))
 
     def _places(self, snapshot: Snapshot) -> Places:
         tasks = frozenset(task.id for task, _ in tree_order(snapshot.tasks)[:MOST_TASKS])
@@ -114,7 +134,8 @@ class SiteWriter:
                 "verdict": one.verdicts.outcome,
                 "tags": [[str(name), str(value)] for name, value in one.tags.items()],
                 "duration": one.duration,
-                "name": one.name.lower(),
+                "name": one.name,
+                "metrics": one.metrics,
             }
             for one in self.site.list(ListQuery()).executions
         ]

@@ -51,8 +51,8 @@ class Places(Struct, frozen=True):
         if path in ("/", "/executions"):
             return LIST
         if path == "/pipelines":
-            name = parse_qs(query).get("name", [""])[0]
-            return pipeline_file(name) if name else PIPELINES
+            named = parse_qs(query, keep_blank_values=True).get("name")
+            return pipeline_file(named[0]) if named else PIPELINES
         if path.startswith("/static/"):
             return path[1:]
         found = _OF_AN_EXECUTION.fullmatch(path)

@@ -26,7 +26,7 @@ _OF_ALL = (
 )
 """Modules that others import, each behind those that it imports itself."""
 
-_OF_SOME = ("page.js", "timeline.js", "decks.js", "compare.js", "metrics.js", "pipeline.js", "pipelines.js")
+_OF_SOME = ("page.js", "timeline.js", "lanes.js", "decks.js", "compare.js", "metrics.js", "pipeline.js", "pipelines.js")
 _AS_THEY_ARE = ("report/theme.css", "report/page.css", "report/uplot.css", "report/curves.css", "report/uplot.js")
 _CLASSIC = ("report/numbers.js", "report/curves.js")
 _IN_FRAMES = ("theme.css", "frame.css", "frame.js", "paper.js")
