@@ -121,6 +121,17 @@ class TestValidate:
         assert "row 777 in partition 7" in page
         assert "99.9 %" in page
 
+    def test_a_verdict_shows_its_first_rows_where_the_first_partition_is_short(self, client: Client) -> None:
+        import pandas as pd
+        import pandera.pandas as pa
+
+        frame = dd.from_pandas(pd.DataFrame({"delay": [3.0, 12.0, 8.5]}), npartitions=3)
+        passed = validate(frame, pa.DataFrameSchema({"delay": pa.Column(float)})).compute()
+        assert "The first 3 of 3 rows." in passed.to_html()
+        misshapen = validate(frame, pa.DataFrameSchema({"delay": pa.Column(int)})).compute()
+        assert not misshapen.passed
+        assert "The first 3 of 3 rows." in misshapen.to_html()
+
     def test_a_wrong_shape_is_told_once(self, client: Client) -> None:
         import pandera.pandas as pa
 

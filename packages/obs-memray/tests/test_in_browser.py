@@ -65,6 +65,10 @@ def test_every_deck_shows_the_user_s_function_without_a_network(
     first = frame.locator("table tbody tr", has_text="allocate at").first
     first.wait_for()
     assert f"allocate at {__file__}" in first.inner_text()
+    lines = "cell => { const all = new Range(); all.selectNode(cell.lastChild); return all.getClientRects().length }"
+    assert first.locator("td").first.evaluate(lines) == 1, "a size and its unit stand together"
+    right = "cells => Math.max(...cells.map(cell => cell.getBoundingClientRect().right))"
+    assert first.locator("td").evaluate_all(right) <= width, "no column is beyond the edge"
     context.close()
     assert complaints == []
 

@@ -91,7 +91,9 @@ def test_a_peak_between_two_readings_is_in_the_chart_all_the_same() -> None:
 
 
 def test_one_reading_makes_no_chart() -> None:
-    assert "<svg" not in over((0, 500, 0))
+    html = over((0, 500, 0))
+    assert "<svg" not in html
+    assert "peak 40.0 MB" in text_of(html)
 
 
 LOAD = Allocator(

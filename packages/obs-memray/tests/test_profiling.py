@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from obs_core import execution, load_execution, task
+from obs_core.background import Background
 from obs_core.reading import Execution
 from obs_core.report.shared import restore
 from obs_core.tasks.deferred import wait
@@ -308,7 +309,10 @@ def test_compare_to_the_last_time_shows_the_change() -> None:
     assert "since the last time" not in decks_of(finished(), "load")["Memory"]
     load(30)
     memory = text_of(decks_of(finished(), "load")["Memory"])
-    assert re.search(r"peak 3\d\.\d MB \+2\d\.\d MB, \+\d+\.\d % since the last time", memory), memory
+    told = re.search(r"peak (3\d\.\d) MB \+(\d+\.\d) MB, \+\d+\.\d % since the last time", memory)
+    assert told, memory
+    peak, more = map(float, told.groups())
+    assert (peak, more) == (pytest.approx(30, abs=2), pytest.approx(20, abs=1)), "others hold memory too"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -357,3 +361,47 @@ def test_on_another_platform_a_note_says_that_it_ran_unprofiled(monkeypatch: pyt
 
     assert load() == 5
     assert "this task ran unprofiled" in finished().task("load").notes[0]
+
+
+WAITS_FOR_A_SIGNAL = """
+import os, signal, threading
+from obs_core import task
+from obs_memray import memray_profiling
+
+@task
+@memray_profiling
+def work():
+    assert "obs-memray" in {thread.name for thread in threading.enumerate()}
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    os.kill(os.getpid(), signal.SIGUSR1)
+    print(signal.sigwait({signal.SIGUSR1}) == signal.SIGUSR1)
+
+work()
+"""
+
+
+def test_a_program_takes_the_signal_that_it_waits_for_while_it_is_profiled() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", WAITS_FOR_A_SIGNAL], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True\n"
+
+
+def test_what_draws_takes_signals_though_a_thread_of_obs_starts_it() -> None:
+    code = (
+        "import signal, sys\n"
+        "from msgspec import DecodeError\n"
+        "from obs_memray.drawing import main\n"
+        "sys.argv[1:] = ['no job']\n"
+        "try: main()\n"
+        "except DecodeError: print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))\n"
+    )
+    said: list[str] = []
+
+    def start() -> None:
+        said.append(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+
+    thread = Background(start, "obs-test")
+    thread.start()
+    thread.join()
+    assert said == ["set()\n"]

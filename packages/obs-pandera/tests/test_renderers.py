@@ -88,6 +88,22 @@ def test_a_failed_validation_counts_every_failing_value_and_row() -> None:
     assert "The first 3; failing cells are marked," in text
 
 
+def test_of_a_column_that_failed_the_schema_marks_the_checks_that_did() -> None:
+    checks = [pa.Check.ge(0), pa.Check.lt(9)]
+    schema = pa.DataFrameSchema({"a": pa.Column(int, checks), "b": pa.Column(str), "c": pa.Column(int, unique=True)})
+    html = report(schema, pd.DataFrame({"a": [-1, 2], "b": ["x", None], "c": [1.5, 1.5]}))
+    text = text_of(html)
+    assert "columns that passed 0 of 3" in text
+    assert re.search(r"a int64 greater_than_or_equal_to\(0\) failed less_than\(9\) no missing values failed b", text)
+    assert re.search(r"b \S+ no missing values failed failed c int64 failed", text)
+
+
+def test_columns_that_passed_are_counted_without_the_rules_of_the_frame() -> None:
+    schema = pa.DataFrameSchema({"a": pa.Column(int), "b": pa.Column(int, pa.Check.gt(1))}, strict=True)
+    html = report(schema, pd.DataFrame({"a": [1], "b": [1], "z": [1]}))
+    assert "columns that passed 1 of 2" in text_of(html)
+
+
 def test_only_failing_cells_of_offending_rows_are_marked() -> None:
     data = pd.DataFrame({"delay": [1, -5], "origin": ["EWR", "EWR"], "gate": ["A", "B"]})
     html = report(SCHEMA, data)
@@ -137,8 +153,8 @@ def test_rows_that_are_there_twice_are_counted_once_each() -> None:
 
 def verdicts(html: str) -> dict[str, str]:
     """What the table of the schema says of each column."""
-    text = text_of(html).partition("Type Checks ")[2]
-    return {column: word for word, column in re.findall(r"(passed|failed) (index \w+|\(whole frame\)|\S+)", text)}
+    found = re.findall(r'<span class="(?:ok|bad)">(passed|failed)</span></td><td[^>]*>(.*?)</td>', html)
+    return {column: word for word, column in found}
 
 
 def test_the_schema_says_of_each_rule_whether_it_was_broken() -> None:
@@ -162,6 +178,14 @@ def test_the_schema_says_of_each_rule_whether_it_was_broken() -> None:
         "index hour": "passed",
     }
     assert verdicts(report(schema, good.set_index(pd.Index([0, 1], name="hour"))))["index hour"] == "failed"
+
+
+@pytest.mark.parametrize(("name", "column"), [(None, "values"), ("delay", "delay")])
+def test_a_series_is_called_by_its_name_wherever_the_report_speaks_of_it(name: str | None, column: str) -> None:
+    html = report(pa.SeriesSchema(int, pa.Check.gt(5)), pd.Series([1, 9], name=name))
+    assert verdicts(html) == {column: "failed"}
+    assert f"{column} greater_than(5) 1" in text_of(html)
+    assert re.findall(r'<td class="number cell-bad">(.*?)</td>', html) == ["1"]
 
 
 def test_a_check_of_whole_rows_names_the_rows_and_no_value_beside_the_point() -> None:

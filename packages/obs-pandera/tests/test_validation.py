@@ -8,6 +8,7 @@ import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import pandas as pd
@@ -128,6 +129,50 @@ def test_what_a_failure_prints_is_short_and_called_by_pandera_s_name(call: Calla
     assert printed[-1].endswith("does not pass schema 'Flights': greater_than_or_equal_to(0) of delay failed")
     assert len(printed) <= 20, printed
     assert not any("obs_pandera" in line for line in printed)
+
+
+TWO = pa.DataFrameSchema({"price": pa.Column(int), "qty": pa.Column(int)}, name="two", strict=True, ordered=True)
+BROKEN = pa.DataFrameSchema({"price": pa.Column(int, pa.Check(lambda _: 1 / 0))}, name="broken")
+LEVELS = pa.DataFrameSchema(index=pa.MultiIndex([pa.Index(int, name="a"), pa.Index(int, name="b")]), name="levels")
+NO_TWICE = pa.DataFrameSchema(unique_column_names=True, name="no_twice")
+IS_OLDEST = version("pandera").startswith("0.24.")
+KNOWS_LEVELS = pytest.mark.skipif(IS_OLDEST, reason="it tells of levels as of columns")
+OUT_OF_ORDER = "column 'qty' is out of order" + ("" if IS_OLDEST else ", column 'price' is out of order")
+PAIR = pa.DataFrameSchema({("u", "v"): pa.Column(int)}, name="pair")
+
+
+@pytest.mark.parametrize(
+    ("schema", "frame", "says"),
+    [
+        (TWO, pd.DataFrame(), "schema 'two': column 'price' is missing, column 'qty' is missing"),
+        (TWO, pd.DataFrame({"price": [1], "x": [1]}), "column 'x' is not in the schema, column 'qty' is missing"),
+        (TWO, pd.DataFrame({"qty": [1], "price": [1]}), OUT_OF_ORDER),
+        (TWO, pd.DataFrame({"price": ["a"]}), "column 'qty' is missing, int64 of price failed"),
+        (PAIR, pd.DataFrame({"a": [1]}), "schema 'pair': column 'u / v' is missing"),
+        (BROKEN, pd.DataFrame({"price": [1]}), "<lambda> of price could not be checked: ZeroDivisionError("),
+        pytest.param(
+            LEVELS, pd.DataFrame({"a": [1]}), "schema 'levels': the index has other levels", marks=KNOWS_LEVELS
+        ),
+        (NO_TWICE, pd.DataFrame([[1, 2]], columns=["a", "a"]), "schema 'no_twice': several columns are named 'a'"),
+        (pa.SeriesSchema(int, pa.Check.gt(5)), pd.Series([1]), "schema 'SeriesSchema': greater_than(5) failed"),
+    ],
+)
+def test_a_failure_names_the_column_and_what_is_wrong_with_it(schema: Any, frame: Any, says: str) -> None:
+    @task
+    @validated()
+    def work(frame: Annotated[Any, schema]) -> None: ...
+
+    with pytest.raises(SchemaErrors, match=re.escape(says)):
+        work(frame)
+
+
+@pytest.mark.parametrize("value", [None, [1], "text"])
+def test_what_is_no_frame_is_refused_as_briefly_as_one_that_fails(value: Any) -> None:
+    with pytest.raises(UnvalidatedError, match="argument flights of plain was not validated: ") as caught:
+        task(validated()(plain))(value)
+    printed = "".join(traceback.format_exception(caught.value)).splitlines()
+    assert len(printed) <= 20, printed
+    assert not any("obs_pandera" in line for line in printed[:-1])
 
 
 def test_however_many_checks_fail_what_is_printed_is_short() -> None:
@@ -285,7 +330,7 @@ def test_polars_frames_are_validated() -> None:
 
 def test_another_on_error_is_refused_with_its_value() -> None:
     with pytest.raises(ValueError, match="on_error is 'raise' or 'warn', not 'ignore'"):
-        validated(on_error="ignore")  # type: ignore[arg-type]
+        validated(on_error="ignore")  # type: ignore[call-overload]
 
 
 # ---- what cannot be validated does not pass -----------------------------------------------------------------------
@@ -357,7 +402,7 @@ def test_where_nothing_is_refused_the_task_goes_on(monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(SchemaErrors):
         count(5, BAD)  # type: ignore[arg-type]
-    with pytest.warns(ObsWarning, match="obs failed at validating argument flights of both"):
+    with pytest.warns(ObsWarning, match="obs failed while validating argument flights of both"):
         assert both(5, GOOD) == 2  # type: ignore[arg-type]
     with pytest.warns(ObsWarning), pytest.raises(SchemaErrors):
         both(5, BAD)  # type: ignore[arg-type]

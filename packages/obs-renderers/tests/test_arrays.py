@@ -2,6 +2,7 @@
 
 import re
 import tracemalloc
+from html import unescape
 
 import numpy as np
 import pytest
@@ -74,25 +75,28 @@ def test_the_sample_of_a_large_array_is_of_all_its_columns():
 
 
 @pytest.mark.parametrize(
-    "array",
+    ("array", "head", "cells"),
     [
-        np.array(3),
-        np.empty((0, 4)),
-        np.array([1 + 2j]),
-        np.array(["2013-01-01", "NaT"], dtype="datetime64[ns]"),
-        np.array([b"x"]),
-        np.array([(1, "a")], dtype=[("n", int), ("s", "U5")]),
-        np.array([{"a": 1}, None], dtype=object),
-        np.zeros((2, 3, 4, 5)),
-        np.ma.masked_array([1, 2], mask=[True, False]),
-        np.array([2**64 - 1], dtype=np.uint64),
-        np.array([np.finfo(float).max] * 3),
-        np.matrix([[1, 2]]),
+        (np.array(3), "a single value", ["3"]),
+        (np.empty((0, 4)), "0 × 4", []),
+        (np.array([1 + 2j]), "1", ["(1+2j)"]),
+        (np.array(["2013-01-01", "NaT"], dtype="datetime64[ns]"), "2", ["2013-01-01 00:00:00.000000000", "NA"]),
+        (np.array([b"x"]), "1", ["b'x'"]),
+        (np.array([(1, "a")], dtype=[("n", int), ("s", "U5")]), "1", ["(1, 'a')"]),
+        (np.array([{"a": 1}, None], dtype=object), "2", ["{'a': 1}", "NA"]),
+        (np.zeros((2, 3, 4, 5)), "2 × 3 × 4 × 5", ["0.0"] * 20),
+        (np.ma.masked_array([1, 2], mask=[True, False]), "2", ["NA", "2"]),
+        (np.array([2**64 - 1], dtype=np.uint64), "1", ["18446744073709551615"]),
+        (np.array([np.finfo(float).max] * 3), "3", ["1.79769e+308"] * 3),
+        (np.matrix([[1, 2]]), "1 × 2", ["1", "2"]),
     ],
-    ids=lambda array: f"{array.dtype}-{array.shape}",
+    ids=lambda value: f"{value.dtype}-{value.shape}" if isinstance(value, np.ndarray) else "",
 )
-def test_arrays_of_every_kind_are_shown(array):
-    assert 'class="obs-r obs-array"' in ArrayRenderer().to_html(array)
+def test_arrays_of_every_kind_are_shown(array, head, cells):
+    html = ArrayRenderer().to_html(array)
+
+    assert f"<b>{head}</b> · " in html
+    assert [unescape(re.sub("<.*?>", "", cell)) for cell in re.findall("<td.*?>(.*?)</td>", html)] == cells
 
 
 @pytest.mark.parametrize(

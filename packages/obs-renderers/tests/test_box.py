@@ -81,6 +81,28 @@ def test_the_statistics_are_in_the_page():
 
 
 @pytest.mark.parametrize(
+    ("values", "facts"),
+    [
+        ([1e308, -1e308, 0.0], ("-1e+308", "-5e+307", "0", "5e+307", "1e+308", "0")),
+        ([1e308, 1.1e308, 1.2e308], ("1e+308", "1.05e+308", "1.1e+308", "1.15e+308", "1.2e+308", "1.1e+308")),
+        ([0.0, 4e-320, 1.2e-319], ("0", "2e-320", "4e-320", "8e-320", "1.2e-319", "5.333e-320")),
+        ([5e-324, 1e-323, 0.0], ("0", "0", "4.941e-324", "4.941e-324", "9.881e-324", "4.941e-324")),
+        ([1e6, 1e6 + 0.5], ("1,000,000", "1,000,000.1", "1,000,000.2", "1,000,000.4", "1,000,000.5", "1,000,000.2")),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_values_at_the_ends_of_what_floats_hold_are_drawn_in_their_places(values, facts):
+    html = BoxRenderer("a").to_html(pd.DataFrame({"a": values}))
+
+    assert tuple(shown(html)[name] for name in ("min", "q1", "median", "q3", "max", "mean")) == facts
+    left, right = re.search(r'class="whisker" x1="(.*?)%" y1="42".*?class="whisker" .*? x2="(.*?)%"', html).groups()
+    assert (float(left), float(right)) == (2.0, 98.0)
+    ticks = re.findall(r'<text x="(.*?)%" y="94">(.*?)<', html)
+    assert all(2 <= float(place) <= 98 for place, _ in ticks)
+    assert 2 <= len(ticks) == len({text for _, text in ticks})
+
+
+@pytest.mark.parametrize(
     ("values", "median"),
     [
         (pd.to_timedelta([1, 2, 3], unit="s"), "2.00 s"),

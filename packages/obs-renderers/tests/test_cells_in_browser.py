@@ -5,7 +5,9 @@ Frames hold every type of numpy, pandas, polars and pyarrow, with every way to s
 
 import datetime as dt
 import decimal
+import fractions
 import functools
+import itertools
 import math
 import re
 import uuid
@@ -29,7 +31,7 @@ NS_MAX = 2**63 - 1
 
 READ = """() => {
   const text = (cell) => cell.classList.contains("missing") ? null : cell.textContent;
-  const grid = [...document.querySelectorAll(".grid-body .grid-row:not([hidden])")]
+  const grid = [...document.querySelectorAll(".obs-table .grid-body .grid-row:not([hidden])")]
     .map((row) => [...row.querySelectorAll(".cell:not(.index)")].map(text));
   const preview = [...document.querySelectorAll(".obs-frame:not(.obs-profile *) tbody tr")]
     .map((row) => [...row.querySelectorAll("td")].map(text));
@@ -46,8 +48,8 @@ READ = """() => {
   const preview_heads = [...document.querySelectorAll(".obs-frame:not(.obs-profile *) thead th:not(.index)")];
   return {
     grid, preview, cards, facts,
-    "grid head": texts(".grid-head .cell:not(.index) .name"),
-    "grid index": all(".grid-body .grid-row:not([hidden])", ".cell.index"),
+    "grid head": texts(".obs-table .grid-head .cell:not(.index) .name"),
+    "grid index": all(".obs-table .grid-body .grid-row:not([hidden])", ".cell.index"),
     "preview head": preview_heads.map((head) => head.querySelector(".name").textContent),
     "preview index": all(".obs-frame:not(.obs-profile *) tbody tr", "th"),
     "preview missing": preview_heads.map((head) => (head.querySelector(".missing-share") || {}).textContent || ""),
@@ -776,6 +778,50 @@ def test_a_profile_tells_numbers_apart_that_no_float_tells_apart(read, values):
     assert not {"constant", "100 % infinite"} & set(card["badges"])
 
 
+def test_no_figure_of_a_profile_lies_upon_another_or_beyond_its_card(browser):
+    frame = pd.DataFrame(
+        {
+            "i64": [2**63 - 1, -(2**63), 0],
+            "u64": np.array([2**64 - 1, 1, 1], dtype="uint64"),
+            "f64": [1.797e308, -1e-300, 5e-324],
+            "small": [1, 2, 3],
+        }
+    )
+    page = browser.new_page(viewport={"width": 340, "height": 900}, offline=True)
+    page.set_content(FrameProfilingRenderer().to_html(frame))
+    figures = page.locator(".obs-profile article").evaluate_all(
+        """cards => cards.map(card => [...card.querySelectorAll("dd")].map(figure => {
+            const range = document.createRange();
+            range.selectNodeContents(figure);
+            const {left, right, top} = range.getBoundingClientRect();
+            return {left, right, top, text: figure.textContent, end: card.getBoundingClientRect().right};
+        }))"""
+    )
+    page.close()
+
+    assert [one["text"] for one in figures[0]][:1] == ["-9,223,372,036,854,775,808"]
+    assert [one["text"] for card in figures for one in card if one["right"] > one["end"]] == []
+    for card in figures:
+        for left, right in itertools.pairwise(card):
+            assert left["top"] < right["top"] or left["right"] < right["left"], (left, right)
+
+
+def test_a_long_type_leaves_room_for_the_name_of_its_column(browser):
+    frame = pl.DataFrame({"departed": [dt.datetime(2013, 1, 1)], "struct": [{"a": 1, "a long name": [{"b": None}]}]})
+    page = browser.new_page(viewport={"width": 340, "height": 900}, offline=True)
+    page.set_content(FrameProfilingRenderer().to_html(frame))
+    heads = page.locator(".obs-profile article").evaluate_all(
+        """cards => cards.map(card => {
+            const name = card.querySelector("h3"), type = card.querySelector(".dtype");
+            const inside = type.getBoundingClientRect().right <= card.getBoundingClientRect().right;
+            return [name.textContent, name.clientHeight < 25, type.textContent.length > 30, inside];
+        })"""
+    )
+    page.close()
+
+    assert heads == [["departed", True, True, True], ["struct", True, True, True]]
+
+
 def test_a_profile_keeps_a_constant_value_as_it_is_and_the_text_1_apart_from_the_number(read):
     frame = pd.DataFrame({"a": [12345.678, 12345.678], "b": np.array([0.1, 0.1], "float32"), "c": pd.Series([1, "1"])})
     found = read(frame)
@@ -876,3 +922,48 @@ def test_any_frame_shows_what_it_holds(read, data, kinds, rows):
             badges = [badge for badge in card["badges"] if badge.endswith("missing")]
             assert card["name"] == name
             assert badges == ([f"{share(missing, rows)} missing"] if missing else [])
+
+
+# ---- sorted as what the values are -----------------------------------------------------------------------------
+
+D = decimal.Decimal
+LEVELS = ["low", "mid", "high"]
+IN_ORDER = {
+    "fractions": pd.Series([fractions.Fraction(1, 7), fractions.Fraction(1, 3), fractions.Fraction(1, 2), None]),
+    "long decimals": pd.Series(
+        [D("-1E+30"), D("12345678901234567.01"), D("12345678901234567.02"), D("Infinity"), None]
+    ),
+    "longest integers": pd.Series([-(10**5000), 5, 2**70, 2**70 + 2, 10**4999, 10**5000, None], dtype=object),
+    "long doubles": pd.Series(np.array([1, 9, 10, 100], np.longdouble) / 3),
+    "far times": pd.Series(np.array([-(2**62), -(2**61), 0, 2**62], "M8[s]")),
+    "all integers": pd.Series([-(2**63), -1, 9, 10, 2**63 - 1]),
+    "ordered categories": pd.Series(pd.Categorical([*LEVELS, None], LEVELS, ordered=True)),
+    "enumeration": pl.Series([*LEVELS, None], dtype=pl.Enum(LEVELS)),
+    "ordered dictionary": pa.chunked_array([pa.DictionaryArray.from_arrays([0, 1, 2, None], LEVELS, ordered=True)]),
+    "NaN and missing": pd.Series([-math.inf, -1e300, 1e-300, 2.0, 1e300, math.nan, None], dtype="Float64"),
+    "letters": pd.Series(["a", "b", "c", None]),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(IN_ORDER))
+def test_a_column_is_sorted_as_what_its_values_are(read, kind):
+    column = IN_ORDER[kind]
+    rows = len(column)
+    mixed = [*range(1, rows, 2), *range(0, rows, 2)]
+    if isinstance(column, pd.Series):
+        column = pd.DataFrame({"a": column.iloc[mixed].reset_index(drop=True), "place": mixed})
+    elif isinstance(column, pl.Series):
+        column = pl.DataFrame({"a": column.gather(mixed), "place": mixed})
+    else:
+        column = pa.table({"a": column.take(mixed), "place": mixed})
+    missing = sum(cells[0] is None for cells in read(column, profile=False)["grid"])
+    known = list(range(rows - missing))
+    heads = read.page.locator(".grid-head button").first
+    found = []
+    for _ in range(2):
+        heads.click()
+        found.append([int(cells[1]) for cells in read.page.evaluate(READ)["grid"]])
+    up = [*known, *range(rows - missing, rows)]
+    down = [*reversed(known), *range(rows - missing, rows)]
+    assert sorted(places[: len(known)] for places in found) == sorted([up[: len(known)], down[: len(known)]])
+    assert all(sorted(places[len(known) :]) == up[len(known) :] for places in found)

@@ -63,9 +63,9 @@ def test_where_all_raise_the_repr_is_shown_with_a_note(monkeypatch):
 
 
 def test_a_class_is_no_object_that_shows_itself():
-    assert "svg" not in re.sub(
-        r"<style>.*?</style>", "", render(type(showing(svg="<svg id='x'></svg>"))), flags=re.DOTALL
-    )
+    html = re.sub(r"<style>.*?</style>", "", render(type(showing(svg="<svg id='x'></svg>"))), flags=re.DOTALL)
+    assert "svg" not in html
+    assert "Shown" in html
 
 
 def test_text_in_an_image_cannot_leave_its_attribute():
@@ -84,3 +84,45 @@ def test_a_display_that_loads_from_a_network_says_from_where():
         showing(html=folium)
     )
     assert "loads from" not in render(showing(html='<a href="https://example.org">docs</a>'))
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<img srcset='data:x 1x, https://x.org/a.png 2x'>",
+        "<img alt=a src=https://x.org/a.png>",
+        "<img src='//x.org/a.png'>",
+        "<style>@import url(//x.org/a.css)</style>",
+        "<style>@import 'https://x.org/a.css'</style>",
+        "<p style='background: url( &quot;https://x.org/a.png&quot;)'>a</p>",
+        "<script>fetch('https://x.org')</script>",
+        "<script type=module>import draw from 'https://x.org/a.js'</script>",
+        "<script>const image = new Image(); image.src = `https://x.org/a.png`</script>",
+        "<script>request.open('GET', 'https://x.org/a.json')</script>",
+        "<svg><use xlink:href='https://x.org/a.svg#a'></use></svg>",
+        "<video poster='https://x.org/a.jpg'></video>",
+        "<object data='https://x.org/a.pdf'></object>",
+    ],
+)
+def test_whatever_a_display_loads_it_says_so(html):
+    assert "This display loads from x.org: without a network it may be blank." in render(showing(html=html))
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<svg xmlns="http://www.w3.org/2000/svg"></svg>',
+        "<script>var docs = 'https://x.org'; // see https://x.org</script>",
+        "<img src='data:image/png;base64,ab//cd'>",
+        "<p>https://x.org</p><a href=//x.org>a</a>",
+        "<style>p { background: url(#a) }</style>",
+    ],
+)
+def test_what_names_an_address_and_does_not_load_it_says_nothing(html):
+    assert "loads from" not in render(showing(html=html))
+
+
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_a_display_that_is_empty_is_none(empty):
+    assert "Shown object" in render(showing(html=empty))
+    assert "<svg" in render(showing(html=empty, svg="<svg></svg>"))

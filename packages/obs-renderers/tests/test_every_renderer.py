@@ -107,21 +107,40 @@ CASES = {
 }
 
 
+SCRIPTED = {"AltairRenderer", "PlotlyRenderer", "BoxRenderer plotly"}
+"""What is drawn by a script, whose data are compared in `test_figures` and in `test_values_in_browser`."""
+
+
 class Elements(HTMLParser):
     """Collects the elements that a browser would make, with their attributes."""
 
     def __init__(self, html):
         super().__init__()
         self.found = []
+        self.read = []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         self.found.append((tag, dict(attrs)))
+        self.read += [value for name, value in attrs if name in ("alt", "title")]
+
+    def handle_data(self, data):
+        if not self.found or self.found[-1][0] not in ("script", "style"):
+            self.read.append(data)
+
+    def handle_endtag(self, tag):
+        self.found.append((f"/{tag}", {}))
 
 
 @pytest.fixture(params=CASES, scope="module")
 def page(request):
-    return CASES[request.param]()
+    """A page of hostile text, in which a reader finds it all the same: an empty page is harmless, and no use."""
+    html = CASES[request.param]()
+    if request.param in SCRIPTED:
+        assert re.search(r"hack\(\)|data:image/svg", html)
+    else:
+        assert HOSTILE in "".join(Elements(html).read)
+    return html
 
 
 def test_hostile_text_makes_no_element_and_no_handler(page):

@@ -1,5 +1,6 @@
 """Charts of plotly, matplotlib and Altair."""
 
+import base64
 import json
 import re
 
@@ -31,6 +32,7 @@ def test_what_differs_between_charts_is_small():
     html = PlotlyRenderer().to_html(BAR)
 
     assert len(html) - sum(map(len, scripts(html))) < 8_000
+    assert [(bar["x"], bar["y"]) for bar in content(html)["data"]] == [(["EWR"], [1])]
 
 
 def test_the_default_template_is_left_out_and_another_is_kept():
@@ -43,10 +45,11 @@ def test_the_default_template_is_left_out_and_another_is_kept():
 
 def test_matplotlib_figures_are_svg_and_the_same_bytes_each_time():
     figure = pytest.importorskip("matplotlib.figure").Figure()
-    figure.subplots().plot([1, 2, 3])
+    figure.subplots().set_title("Delays")
 
     html = MatplotlibRenderer().to_html(figure)
-    assert "data:image/svg+xml;base64," in html
+    drawn = re.search(r"data:image/svg\+xml;base64,([^\"]+)", html)
+    assert b"<!-- Delays -->" in base64.b64decode(drawn[1])
     assert html == MatplotlibRenderer().to_html(figure)
 
 
@@ -108,6 +111,21 @@ MAPS = {
         ["world_110m"],
         "Drawn on outlines: the tiles of the map “open-street-map” would be loaded from a network.",
     ),
+    "finer in the template": (
+        go.Figure(go.Scattergeo(lon=[2], lat=[48])).update_layout(template={"layout": {"geo": {"resolution": 50}}}),
+        ["world_110m"],
+        "Outlines are drawn at 1 : 110 million",
+    ),
+    "in a frame": (
+        go.Figure(BAR.data, frames=[go.Frame(data=[go.Scattergeo(lon=[2], lat=[48])])]),
+        ["world_110m"],
+        "",
+    ),
+    "shapes from an address": (
+        go.Figure(go.Choropleth(geojson="https://example.com/a.json", locations=["a"], z=[1])),
+        ["world_110m"],
+        "Not shown, since it would be loaded from a network: https://example.com/a.json",
+    ),
     "density": (go.Figure(tiles("Densitymap", z=[1, 2])), ["world_110m"], "Drawn on outlines"),
 }
 
@@ -123,7 +141,10 @@ def test_maps_bring_their_outlines_and_say_what_is_not_shown(name):
 
 
 def test_a_chart_without_a_map_brings_no_outlines():
-    assert 'topojson["' not in PlotlyRenderer().to_html(BAR)
+    html = PlotlyRenderer().to_html(BAR)
+
+    assert 'topojson["' not in html
+    assert [trace["type"] for trace in content(html)["data"]] == ["bar"]
 
 
 def test_an_image_in_a_chart_that_would_be_loaded_is_named_instead():
@@ -132,6 +153,16 @@ def test_an_image_in_a_chart_that_would_be_loaded_is_named_instead():
 
     assert content(html)["layout"]["images"] == []
     assert "would be loaded from a network: https://example.com/logo.png" in html
+    html = PlotlyRenderer().to_html(go.Figure(go.Image(source="https://example.com/logo.png")))
+    assert "would be loaded from a network: https://example.com/logo.png" in html
+
+
+def test_of_many_addresses_a_few_are_named():
+    figure = go.Figure(BAR)
+    for number in range(100):
+        figure.add_layout_image(source=f"https://example.com/{number}.png", x=0, y=0, sizex=1, sizey=1)
+
+    assert "https://example.com/4.png and 95 more</p>" in PlotlyRenderer().to_html(figure)
 
 
 def test_altair_data_that_would_be_loaded_are_named():
@@ -140,3 +171,15 @@ def test_altair_data_that_would_be_loaded_are_named():
     html = AltairRenderer().to_html(alt.Chart("https://example.com/flights.csv").mark_bar().encode(x="a:Q"))
 
     assert "Its data would be loaded from a network: https://example.com/flights.csv" in html
+
+
+def test_altair_images_that_would_be_loaded_are_named():
+    alt = pytest.importorskip("altair")
+    pytest.importorskip("vl_convert")
+    rows = {"values": [{"x": 1, "u": "https://example.com/a.png"}, {"x": 2, "u": "//example.com/b.png"}]}
+    chart = alt.Chart(rows).encode(x="x:Q", url="u:N")
+
+    assert "Its images would be loaded from a network: https://example.com/a.png, //example.com/b.png" in (
+        AltairRenderer().to_html(chart.mark_image())
+    )
+    assert "from a network" not in AltairRenderer().to_html(chart.mark_point())

@@ -1,6 +1,7 @@
 """Frames of every kind render with every renderer of frames."""
 
 import datetime as dt
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -65,6 +66,15 @@ def built(kinds, names, rows):
     return frame
 
 
+def size(html):
+    """The number of rows and columns that a page names, and how many cards a profile has."""
+    named = re.search(r"<b>([\d,]+) rows?</b> × <b>(\d+) columns?</b>", html)
+    if named is None:
+        named = re.search(r"<dt>rows</dt><dd>([\d,]+)</dd></div><div><dt>columns</dt><dd>(\d+)</dd>", html)
+        assert html.count("<article") == int(named[2])
+    return int(named[1]), int(named[2])
+
+
 @pytest.mark.parametrize("rows", [0, 1, 7, 60])
 @pytest.mark.parametrize("kind", COLUMNS)
 def test_a_column_of_every_kind_renders(kind, rows):
@@ -84,7 +94,9 @@ def test_any_frame_renders(kinds, names, rows):
     frame = built(kinds, names, rows)
 
     for renderer in RENDERERS:
-        assert renderer.to_html(frame).encode("utf-8")
+        html = renderer.to_html(frame)
+        assert html.encode("utf-8")
+        assert size(html) == (rows, len(kinds))
 
 
 @settings(max_examples=40, deadline=None)
@@ -94,10 +106,13 @@ def test_any_frame_renders(kinds, names, rows):
     )
 )
 def test_any_mixture_of_values_renders(values):
-    frame = pd.DataFrame({"a": pd.Series(values, dtype=object)})
+    frame = pd.DataFrame({"the mixture": pd.Series(values, dtype=object)})
 
     for renderer in RENDERERS:
-        assert renderer.to_html(frame).encode("utf-8")
+        html = renderer.to_html(frame)
+        assert html.encode("utf-8")
+        assert "the mixture" in html
+        assert size(html) == (len(values), 1)
 
 
 def test_duplicate_names_are_columns_of_their_own():
@@ -105,6 +120,7 @@ def test_duplicate_names_are_columns_of_their_own():
 
     for renderer in RENDERERS:
         html = renderer.to_html(frame)
+        assert html.count(">a<") >= 2
         assert "int64" in html
         assert "str" in html
 

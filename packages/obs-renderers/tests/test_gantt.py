@@ -42,37 +42,85 @@ def test_the_table_adds_up_wall_and_process_time():
     assert rows(html) == [["fit", "2", "+0 s", "2.00 s", "750 ms", "50.0 %"]]
 
 
+def test_shares_name_the_time_that_they_are_of_and_none_is_more_than_all_of_it():
+    beside = [(name, NOON, NOON + timedelta(seconds=seconds)) for name, seconds in (("a", 2), ("a", 1), ("b", 1))]
+    html = GanttChartRenderer().to_html([{"Name": one, "Start": start, "Finish": end} for one, start, end in beside])
+    assert [row[-1] for row in rows(html)] == ["1.5 times", "50.0 %"]
+    assert '<th scope="col">Share of the 2.00 s shown</th>' in html
+
+
 def test_frames_of_every_library_give_the_same_chart():
     pl = pytest.importorskip("polars")
     bars = [bar("a", 0, 1), bar("b", 1, 2)]
     pages = [GanttChartRenderer().to_html(frame) for frame in (bars, pd.DataFrame(bars), pl.DataFrame(bars))]
 
     assert content(pages[0]) == content(pages[1]) == content(pages[2])
+    assert (content(pages[0])["names"], content(pages[0])["lengths"]) == (["a", "b"], [1_000_000_000, 2_000_000_000])
+
+
+class TimelineBar(msgspec.Struct):
+    name: str
+    start: int
+    finish: int
+    process_time: int | None = None
+    failed: bool = False
+    handled: bool = False
+    open: bool = False
+
+
+class Timeline(msgspec.Struct):
+    """What obs-core gives to be drawn; it is known by its name."""
+
+    bars: list[TimelineBar]
+    note: str = ""
+    whole: tuple[int, int] | None = None
+
+
+Timeline.__module__ = "obs_core.decks"
+
+
+def test_a_time_line_of_a_whole_has_its_axis_and_shares():
+    second = 10**9
+    timeline = Timeline([TimelineBar("a", 3 * second, 5 * second)], whole=(0, 10 * second))
+    html = GanttChartRenderer().to_html(timeline)
+
+    assert (content(html)["span"], content(html)["starts"]) == (10 * second, [3 * second])
+    assert rows(html) == [["a", "1", "+3.00 s", "2.00 s", "20.0 %"]]
 
 
 def test_a_time_line_is_drawn_with_failed_and_open_bars():
-    class Bar(msgspec.Struct):
-        name: str
-        start: int
-        finish: int
-        process_time: int | None = None
-        failed: bool = False
-        open: bool = False
-
-    class Timeline(msgspec.Struct):
-        bars: list[Bar]
-        note: str = ""
-
-    Timeline.__module__ = "obs_core.decks"
-    Timeline.__qualname__ = "Timeline"
-    html = GanttChartRenderer().to_html(
-        Timeline([Bar("a", 0, 10, failed=True), Bar("b", 5, 5, open=True)], "The longest <2> of 9 spans.")
-    )
+    bars = [TimelineBar("a", 0, 10, failed=True), TimelineBar("b", 5, 5, open=True)]
+    html = GanttChartRenderer().to_html(Timeline(bars, "The longest <2> of 9 spans."))
 
     assert content(html)["failed"] == [0]
     assert content(html)["lengths"] == [10, None]
     assert "1 failed" in html
     assert "The longest &lt;2&gt; of 9 spans." in html
+
+
+def test_failed_bars_whose_errors_were_handled_are_no_alarm():
+    tries = [TimelineBar("a", 0, 10, failed=True, handled=True), TimelineBar("a", 20, 30)]
+    html = GanttChartRenderer().to_html(Timeline(tries))
+
+    assert (content(html)["failed"], content(html)["handled"]) == ([0], [0])
+    assert html.count('<span class="warn">1 failed, handled</span>') == 2
+    assert '"bad"' not in html
+
+    worse = [*tries, TimelineBar("b", 30, 40, failed=True)]
+    html = GanttChartRenderer().to_html(Timeline(worse))
+    assert html.count('<span class="bad">2 failed, 1 handled</span>') == 1
+    assert [row[0] for row in rows(html)] == ["a 1 failed, handled", "b 1 failed"]
+
+
+def test_of_what_has_not_ended_the_table_tells_only_for_how_long_it_was_heard_of():
+    second = 10**9
+    bars = [TimelineBar("a", 0, 3 * second, open=True), TimelineBar("b", 4 * second, 4 * second, open=True)]
+    html = GanttChartRenderer().to_html(Timeline(bars))
+
+    assert rows(html) == [
+        ["a not ended", "1", "+0 s", "≥ 3.00 s", "75.0 %"],
+        ["b not ended", "1", "+4.00 s", "unknown", ""],
+    ]
 
 
 def test_a_missing_finish_means_not_ended():

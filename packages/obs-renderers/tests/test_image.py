@@ -95,12 +95,22 @@ def test_an_array_that_is_no_picture_is_refused():
 def test_matplotlib_figures_are_pictures():
     figure = pytest.importorskip("matplotlib.figure").Figure(figsize=(3, 2))
 
-    assert embedded(ImageRenderer().to_html(figure))[0] == "image/png"
+    html = ImageRenderer().to_html(figure)
+    assert embedded(html)[0] == "image/png"
+    width, height = opened(html).size
+    assert width > height > 100
 
 
 def test_bytes_that_are_no_image_are_refused():
     with pytest.raises(ValueError, match=r"these bytes is not an image that Pillow can read \(5 B\)"):
         ImageRenderer().to_html(b"hello")
+
+
+def test_a_webp_that_is_cut_off_is_refused_as_no_image():
+    content = saved(NOISE, "WEBP")
+
+    with pytest.raises(ValueError, match="these bytes is not an image that Pillow can read"):
+        ImageRenderer().to_html(content[: len(content) // 2])
 
 
 def test_a_decompression_bomb_is_refused():
@@ -199,7 +209,7 @@ def test_exif_that_cannot_be_read_spoils_no_picture():
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_pictures_are_turned_once_as_the_camera_was_held(orientation, form):
     from PIL import ImageOps
 
@@ -210,7 +220,9 @@ def test_pictures_are_turned_once_as_the_camera_was_held(orientation, form):
     content = saved(image, form, exif=exif)
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
 
-    for source in (content, Image.open(io.BytesIO(content))):
+    loaded = Image.open(io.BytesIO(content))
+    loaded.load()  # turns a TIFF, and no other
+    for source in (content, Image.open(io.BytesIO(content)), loaded):
         for limit in (None, 40):
             html = ImageRenderer(max_size=limit).to_html(source)
             shown = ImageOps.exif_transpose(opened(html))  # as browsers do
@@ -237,3 +249,62 @@ def test_a_colour_that_stands_for_transparent_stays_so():
     content = saved(image, "PNG", transparency=(255, 255, 255))
 
     assert opened(ImageRenderer(max_size=100).to_html(content)).convert("RGBA").getpixel((0, 0))[3] == 0
+
+
+def test_the_image_of_a_task_is_as_large_after_it_was_shown():
+    image = Image.open(io.BytesIO(saved(Image.new("RGB", (800, 800), "teal"), "JPEG")))
+    html = ImageRenderer(max_size=100).to_html(image)
+
+    assert opened(html).size == (100, 100)
+    assert image.size == (800, 800)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF"])
+def test_a_file_that_is_cut_off_says_so(form):
+    content = saved(NOISE, form)
+    html = ImageRenderer().to_html(content[: len(content) // 2])
+
+    assert embedded(html)[1] == content[: len(content) // 2]
+    assert "The file is damaged or cut off" in html
+    assert "<figcaption>" not in ImageRenderer().to_html(content)
+
+
+@pytest.mark.parametrize(
+    ("array", "pixels", "note"),
+    [
+        (np.array([[-1.0, 0.5, 2.0]]), [0, 128, 255], "Values from -1 to 2 are drawn from black to white"),
+        (np.array([[0, 1000, 4000]], "uint16"), [0, 64, 255], "Values from 0 to 4000 are drawn from black to white"),
+        (np.array([[0.0, 1.0, np.inf, -np.inf]]), [0, 255, 255, 0], "Infinite values: 2"),
+        (np.array([[0.0, 1.0, np.nan]]), [0, 255, 0], "Missing values: 1, drawn black"),
+        (np.array([[-1e308, 0.0, 1e308]]), [0, 128, 255], "Values from -1e+308 to 1e+308"),
+        (np.array([[np.nan, np.inf]]), [0, 255], "Infinite values: 1"),
+        (np.array([[7.0, 7.0]]), [0, 0], "Every value is 7"),
+    ],
+)
+def test_numbers_that_are_no_colours_say_how_they_became_some(array, pixels, note):
+    html = ImageRenderer().to_html(array)
+
+    assert np.asarray(opened(html)).ravel().tolist() == pixels
+    assert note in html
+
+
+@pytest.mark.parametrize(
+    ("array", "pixels"),
+    [
+        (np.array([[0.0, 1.0]]), [[0, 255]]),
+        (np.array([[0, 255]]), [[0, 255]]),
+        (np.array([[True, False]]), [[255, 0]]),
+    ],
+)
+def test_numbers_that_are_colours_need_no_words(array, pixels):
+    html = ImageRenderer().to_html(array)
+
+    assert np.asarray(opened(html)).tolist() == pixels
+    assert "<figcaption>" not in html
+
+
+def test_an_image_of_sixteen_bits_says_that_it_is_stretched():
+    image = Image.fromarray(np.arange(12_000, dtype="uint16").reshape(100, 120))
+
+    for renderer in (ImageRenderer(), ImageRenderer(max_size=50)):
+        assert "Values from 0 to 11,999 are drawn from black to white" in renderer.to_html(image)

@@ -2,6 +2,7 @@
 
 import re
 
+import markdown_it
 import pytest
 
 from obs_renderers import MarkdownRenderer
@@ -37,6 +38,23 @@ def test_what_writers_expect(text, expected):
     assert expected in html(text)
 
 
+@pytest.mark.skipif(
+    tuple(map(int, markdown_it.__version__.split(".")[:2])) < (4, 1), reason="markdown-it-py knows alerts from 4.1 on"
+)
+def test_a_quote_that_begins_with_a_known_kind_is_an_alert():
+    text = html("> [!WARNING]\n> Rows are *missing*.\n>\n> - June")
+
+    assert re.search(
+        r'<div class="markdown-alert markdown-alert-warning">\s*<p class="markdown-alert-title">Warning</p>\s*'
+        r"<p>Rows are <em>missing</em>.</p>\s*<ul>\s*<li>June</li>\s*</ul>\s*</div>",
+        text,
+    )
+    assert "blockquote" not in text
+    for other in ("> [!SHOUT]\n> x", "> [!NOTE] and more\n> x", "> Mind [!NOTE]\n> x"):
+        assert "<blockquote>" in html(other)
+        assert "markdown-alert" not in html(other)
+
+
 def test_task_list_items_are_checkboxes():
     done, still_open = re.findall("<input.*?>", html("- [x] done\n- [ ] open"))
 
@@ -63,7 +81,7 @@ def test_code_inside_a_list_stays_in_it():
 
 
 def test_a_sentence_that_begins_with_a_year_is_no_list():
-    assert "<ol>" not in html("It was in\n1986. A good year.")
+    assert "<p>It was in\n1986. A good year.</p>" in html("It was in\n1986. A good year.")
 
 
 def test_footnotes_of_two_texts_do_not_share_anchors():
@@ -75,8 +93,10 @@ def test_footnotes_of_two_texts_do_not_share_anchors():
 
 
 def test_a_link_that_would_run_a_script_has_no_address():
-    assert "href" not in html("[a](java\tscript:alert(1))")
-    assert "href" not in html("[a](javascript:alert(1))")
+    for address in ("java\tscript:alert(1)", "javascript:alert(1)"):
+        shown = html(f"[the run]({address})")
+        assert "href" not in shown
+        assert "the run" in shown
 
 
 def test_indentation_that_all_lines_share_is_taken_off():
@@ -107,6 +127,33 @@ def test_a_docstring_loses_its_margin():
     assert ':</span>\n    <span class="n">wait' in text
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+@pytest.mark.parametrize("first", ["Run this:", "# Run", "Run", "A **word**", "Run this:\n\n- one\n- two\n\nand"])
+def test_an_indented_block_after_the_first_line_is_code(first, end):
+    text = html(f"{first}\n\n    rm *x*\n      y{end}")
+
+    assert re.search(r"<pre.*?><code>rm \*x\*\n  y</code></pre>", text)
+
+
+def test_the_text_of_an_admonition_stays_in_it():
+    for end in ("", "\n"):
+        assert re.search(r'<div class="admonition note">.*Mind\..*</div>', html(f"!!! note\n    Mind.{end}"), re.DOTALL)
+
+
+@pytest.mark.parametrize("end", ["", "\n    ", "\n\n    "])
+def test_the_margin_of_a_docstring_is_where_its_quotes_close_or_its_lines_begin(end):
+    text = html(f"Summarise the delays.\n\n    The *mean*:\n\n        x = 1\n\n    - a{end}")
+
+    assert "<em>mean</em>" in text
+    assert "<code>x = 1</code>" in text
+    assert "<li>a</li>" in text
+
+
+def test_a_docstring_may_begin_with_what_introduces_code():
+    assert "<code>rm x</code>" in html("Run this:\n\n        rm x\n\n    and *wait*.\n    ")
+    assert "<em>wait</em>" in html("Run this:\n\n        rm x\n\n    and *wait*.\n    ")
+
+
 def test_a_list_whose_first_item_alone_is_at_the_margin_keeps_its_levels():
     assert html("- a\n  - b\n  - c").count("<ul>") == 2
 
@@ -118,3 +165,8 @@ def test_an_image_that_would_be_loaded_is_named_instead():
     assert "Delays by hour" in text
     assert "not loaded: https://example.com/plot.png" in text
     assert '<img src="data:image/png;base64,aaaa" alt="dot"' in html("![dot](data:image/png;base64,aaaa)")
+
+
+def test_html_that_loads_says_from_where():
+    assert "The HTML in it loads from example.com: without a network" in html("<img src='https://example.com/a.png'>")
+    assert "loads from" not in html("See https://example.com or `<img src=https://example.com/a.png>`.")

@@ -46,6 +46,36 @@ def test_each_column_has_its_kind():
     }
 
 
+def test_integers_that_floats_cannot_tell_apart_have_the_outliers_that_they_have():
+    rows = [*range(10), 1000]
+    _, columns = profiled(
+        pd.DataFrame({"near": [2**53 + row % 3 for row in rows], "far": [2**60 + row for row in rows]})
+    )
+
+    assert (columns["near"].outliers, columns["far"].outliers) == (0, 1)
+
+
+@pytest.mark.parametrize("values", [[5e-324, 1e-323, 0.0], [1e-200, 3e-200]])
+def test_the_smallest_floats_have_a_standard_deviation(values):
+    _, columns = profiled(pd.DataFrame({"a": values}))
+
+    scaled = np.array(values) * 1e200 * (1e120 if max(values) < 1e-300 else 1)
+    expected = scaled.std(ddof=1) / scaled.max() * max(values)
+    assert float(dict(columns["a"].facts)["std"]) == pytest.approx(expected, rel=1e-3, abs=1e-323)
+
+
+@pytest.mark.parametrize(("values", "shown"), [(list("ab"), "a · b</p>"), (list("abcdefghijkl"), " …</p>")])
+def test_texts_that_all_differ_end_in_an_ellipsis_only_if_there_are_more(values, shown):
+    assert shown in FrameProfilingRenderer().to_html(pd.DataFrame({"a": values}))
+
+
+def test_the_least_and_the_greatest_of_a_column_do_not_look_the_same():
+    _, columns = profiled(pd.DataFrame({"a": [1_000_000.25, 1_000_000.5]}))
+
+    facts = dict(columns["a"].facts)
+    assert (facts["min"], facts["max"]) == ("1,000,000.2", "1,000,000.5")
+
+
 def test_missing_distinct_and_outliers_are_counted():
     _, columns = profiled(FRAME)
 
@@ -136,6 +166,16 @@ def test_names_can_be_copied_where_columns_are_found_by_text(columns, copied):
 
     assert (found and json.loads(found[1])) == copied
     assert ('data-copy="names"' in html) == (copied is not None)
+    assert html.count("<article") == len(columns)
+
+
+@pytest.mark.parametrize("values", [[2013, 2014], [2013.0] * 3 + [2014.0]])
+def test_a_mean_that_no_row_is_close_to_does_not_look_like_the_greatest_value(values):
+    _, columns = profiled(pd.DataFrame({"year": values}))
+    facts = dict(columns["year"].facts)
+
+    assert (facts["min"], facts["max"]) == ("2013", "2014")
+    assert float(facts["mean"]) == round(sum(values) / len(values), 1)
 
 
 def test_a_long_table_is_sampled_and_the_page_says_so():
@@ -145,11 +185,90 @@ def test_a_long_table_is_sampled_and_the_page_says_so():
 
 
 def test_a_short_table_is_not_sampled():
-    assert "Profiled on a sample" not in FrameProfilingRenderer().to_html(FRAME)
+    html = FrameProfilingRenderer().to_html(FRAME)
+
+    assert "Profiled on a sample" not in html
+    assert "<dt>rows</dt><dd>6</dd>" in html
 
 
 def test_duplicate_rows_are_counted():
     assert profiled(pd.DataFrame({"a": [1, 1, 2], "b": ["x", "x", "y"]}))[0].duplicates == 1
+
+
+EQUAL = {
+    "whole and float numbers": ([1, 2, 3], [1.0, 2.0, 3.0]),
+    "zeros": ([0.0, 1.5], [-0.0, 1.5]),
+    "missing numbers": ([1.5, None], [1.5, None]),
+    "texts": (["a", "b", None], pd.Categorical(["a", "b", None], categories=["b", "a"])),
+    "long texts": (["a" * 300 + "b"], ["a" * 300 + "b"]),
+    "times": ([pd.Timestamp("2020-01-01"), pd.NaT], [pd.Timestamp("2020-01-01"), None]),
+    "truths": ([True, False], pd.array([True, False], "boolean")),
+    "decimals": ([decimal.Decimal("0.1")], [decimal.Decimal("0.10")]),
+}
+DIFFERENT = {
+    "order": ([1, 2], [2, 1]),
+    "where one is missing": ([0.0, None, 1.0], [None, 0.0, 1.0]),
+    "numbers beyond what floats tell apart": ([2**60, 1], [2**60 + 1, 1]),
+    "signs of the same bits": (np.array([2**64 - 1, 2**60], "uint64"), np.array([-1, 2**60], "int64")),
+    "truths and numbers": ([True, False], [1, 0]),
+    "texts and numbers": (["1", "2"], [1, 2]),
+    "texts and bytes": (["a", "b"], [b"a", b"b"]),
+    "ends of long texts": (["a" * 300 + "b"], ["a" * 300 + "c"]),
+    "times and durations": (pd.to_datetime([1, 2]), pd.to_timedelta([1, 2])),
+    "what is only written the same": ([[1], [2]], [[1], [2]]),
+}
+
+
+@pytest.mark.parametrize("case", [*EQUAL, *DIFFERENT])
+def test_a_column_that_equals_an_earlier_one_names_it(case):
+    left, right = (EQUAL | DIFFERENT)[case]
+    frame = pd.DataFrame({"left": pd.Series(left), "right": pd.Series(right)})
+    _, columns = profiled(frame)
+
+    assert columns["left"].equal_to is None
+    assert columns["right"].equal_to == ("left" if case in EQUAL else None)
+    html = FrameProfilingRenderer().to_html(frame)
+    assert ('<span class="badge warn">equal to left</span>' in html) == (case in EQUAL)
+
+
+def test_in_a_sample_columns_are_equal_only_there():
+    frame = pd.DataFrame({"a": np.arange(1000), "b": np.where(np.arange(1000) == 501, 0, np.arange(1000))})
+
+    assert "equal to a in the sample" in FrameProfilingRenderer(max_rows=500).to_html(frame)
+    assert "equal to a" not in FrameProfilingRenderer().to_html(frame)
+
+
+def overview(frame, **how):
+    """Read the table of all columns: its fields by their names, and each column's text in them."""
+    html = FrameProfilingRenderer(**how).to_html(frame)
+    [content] = re.findall(r'<script type="application/json">(\{"rows".*?)</script>', html)
+    return {field["name"]: field["texts"] for field in json.loads(content)["columns"]}
+
+
+def test_the_overview_has_a_line_for_each_column():
+    found = overview(FRAME.assign(delay_again=FRAME["delay"]))
+
+    assert found["Column"] == [*FRAME.columns, "delay_again"]
+    assert found["Missing"] == ["1 (16.7 %)", "1 (16.7 %)", "0", "0", "0", "0", "6 (100 %)", "1 (16.7 %)"]
+    assert found["Distinct"][:3] == ["5 (100 %)", "3 (60.0 %)", "2 (33.3 %)"]
+    assert found["Distinct"][5:7] == ["1 (16.7 %)", "0"]
+    assert found["Mean"] == ["22", "", "", "", "3 h 30 min", "7", "", "22"]
+    assert found["Median"] == ["3", "", "", "2013-01-01", "3 h 00 min", "7", "", "3"]
+    assert found["Most frequent"][:3] == ["", "EWR (50.0 %)", "True (66.7 %)"]
+    assert found["Noticed"][5:] == ["constant", "", "equal to delay, sorted, 1 outlier"]
+
+
+def test_the_overview_of_a_sample_says_about():
+    frame = pd.DataFrame({"a": np.where(np.arange(1000) % 7 == 0, np.nan, 1.5), "b": range(1000)})
+    found = overview(frame, max_rows=500)
+
+    assert re.fullmatch(r"\d+ \(about 1\d\.\d %\)", found["Missing"][0])
+    assert found["Distinct"][1] == "≥ 500 (about 100 %)"
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [], "b": []})])
+def test_one_column_and_a_table_without_rows_have_no_overview(frame):
+    assert '<div class="table-root"' not in FrameProfilingRenderer().to_html(frame)
 
 
 def test_polars_and_arrow_give_the_same_profile_as_pandas():

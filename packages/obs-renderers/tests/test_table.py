@@ -50,6 +50,7 @@ def test_100_000_rows_of_20_columns_are_less_than_10_mb():
     html = TableRenderer().to_html(pd.DataFrame(rng.normal(size=(100_000, 20))))
 
     assert len(html) < 10_200_000
+    assert "<b>100,000 rows</b> × <b>20 columns</b>" in html
 
 
 @pytest.mark.parametrize(
@@ -92,3 +93,13 @@ def test_undecodable_names_and_texts_are_shown_with_a_replacement():
     assert html.encode()
     assert content(html)["columns"][0]["name"] == "caf\ufffd.csv"
     assert content(html)["columns"][0]["texts"] == ["caf\ufffd.csv"]
+
+
+def test_cells_whose_classes_cannot_be_compared_are_told_as_others_are():
+    class Incomparable(type):
+        def __eq__(cls, other):
+            raise ValueError("no")
+
+    odd = Incomparable("Odd", (), {"__repr__": lambda self: "<an odd one>"})
+    frame = pd.DataFrame({"a": pd.Series([odd(), None], dtype=object)})
+    assert content(TableRenderer().to_html(frame))["columns"][0]["texts"] == ["<an odd one>", None]

@@ -38,8 +38,12 @@ def test_missing_values_are_counted_in_all_rows_of_a_short_table():
 def test_missing_values_of_a_long_table_are_counted_in_a_sample_and_the_page_says_so():
     html = TopFrameRenderer().to_html(pd.DataFrame({"a": np.where(np.arange(100_000) % 7 == 0, np.nan, 1.0)}))
 
-    assert "missing values counted in 1,887 rows spread over the table" in html
-    assert re.search(r"about 1[34]\.\d % missing", html)
+    assert "missing values counted in 1,887 rows spread over the table, ± 2.1 %" in html
+    assert re.search(r'title="2\d\d of 1,887 rows, ± 2\.1 %">about 1[34]\.\d % missing', html)
+
+
+def test_a_sample_without_missing_values_says_how_many_there_may_be():
+    assert "spread over the table, ± 0.2 %" in TopFrameRenderer().to_html(pd.DataFrame({"a": np.ones(100_000)}))
 
 
 @pytest.mark.parametrize("period", [2, 3, 10, 60])
@@ -104,12 +108,13 @@ def test_the_table_is_not_copied():
     frame = pd.DataFrame({f"c{i}": np.zeros(1_000_000) for i in range(4)})
     tracemalloc.start()
     try:
-        TopFrameRenderer().to_html(frame)
+        html = TopFrameRenderer().to_html(frame)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
     assert peak < frame.memory_usage().sum() / 20
+    assert "<b>1,000,000 rows</b> × <b>4 columns</b>" in html
 
 
 @pytest.mark.parametrize("name", ["max_rows", "max_cols"])

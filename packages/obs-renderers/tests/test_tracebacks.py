@@ -69,7 +69,9 @@ def test_values_of_variables_are_not_shown():
         password = "".join(reversed("2retnuh"))
         raise ValueError(len(password))
 
-    assert "hunter" + "2" not in TracebackRenderer().to_html(caught(fails))
+    page = TracebackRenderer().to_html(caught(fails))
+    assert "hunter" + "2" not in page
+    assert "raise ValueError(len(password))" in text(page)
 
 
 def test_a_deep_recursion_is_cut():

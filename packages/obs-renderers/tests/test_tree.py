@@ -67,7 +67,10 @@ def test_a_long_list_is_cut_and_the_rest_counted():
 def test_a_huge_value_gives_a_page_of_bounded_size():
     value = {str(i): {str(j): "x" * 10_000 for j in range(50)} for i in range(1000)}
 
-    assert len(TreeRenderer().to_html(value)) < 12_000_000
+    html = TreeRenderer().to_html(value)
+
+    assert len(html) < 12_000_000
+    assert text(html).startswith("dict · 1,000 keys 0: dict · 50 keys 0: xxx")
 
 
 def test_deep_nesting_ends():
@@ -87,3 +90,14 @@ def test_any_object_is_shown_as_what_it_is():
     assert "<i>mine</i>" in ObjectRenderer().to_html(Displayed())
     assert "&lt;object object at" in ObjectRenderer().to_html(object())
     assert "Displayed" in text(ObjectRenderer().to_html(Displayed))
+
+
+class Unhashable(type):
+    def __eq__(cls, other):
+        return cls is other
+
+
+def test_a_dict_and_a_list_whose_classes_cannot_be_hashed_are_trees():
+    odd_dict, odd_list = Unhashable("Odd", (dict,), {}), Unhashable("Odd", (list,), {})
+    shown = text(TreeRenderer().to_html({"a": odd_dict(b=1), "c": odd_list([2])}))
+    assert shown == "dict · 2 keys a: Odd · 1 key b: 1 c: Odd · 1 item 0: 2"

@@ -238,6 +238,36 @@ def check_grey(found, levels):
 
 # ---- plotly ----------------------------------------------------------------------------------------------------
 
+DRAWN_MAP = """async () => {
+  const plot = document.querySelector(".obs-plotly .plot");
+  const length = (path) => (path.getAttribute("d") || "").length;
+  const lines = () => [...plot.querySelectorAll(":is(.coastlines, .countries) path")];
+  const drawn = () => lines().some((path) => length(path) > 999);
+  for (let turn = 0; turn < 200 && !drawn(); turn += 1) await new Promise((done) => setTimeout(done, 20));
+  return drawn();
+}"""
+
+
+def test_a_map_is_drawn_without_a_network_whatever_part_of_the_world_a_button_asks_for(page):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    figure = go.Figure(
+        go.Scattergeo(lon=[2, 100], lat=[48, 9]), layout={"template": {"layout": {"geo": {"resolution": 50}}}}
+    )
+    page.shown(PlotlyRenderer().to_html(figure))
+    assert page.evaluate(DRAWN_MAP)
+    page.evaluate("() => Plotly.relayout(document.querySelector('.obs-plotly .plot'), {'geo.scope': 'asia'})")
+    assert page.evaluate(DRAWN_MAP)
+    page.shown(
+        PlotlyRenderer().to_html(
+            go.Figure(go.Scattergeo(lon=[2, 100], lat=[48, 9]), layout={"geo": {"scope": "africa"}})
+        )
+    )
+    assert page.evaluate(DRAWN_MAP)
+    assert page.evaluate("() => Object.keys(PlotlyGeoAssets.topojson.africa_110m.objects).includes('coastlines')")
+    assert [url for url in asked if url.startswith("http")] == []
+
+
 NUMBERS = st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6, allow_subnormal=False) | st.none()
 TRACES = st.tuples(
     st.sampled_from(["bar", "lines", "markers"]),

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from obs_resources.children import descendants
+from obs_resources.children import ChildrenCpu, descendants
 
 pytestmark = pytest.mark.posix
 
@@ -44,6 +44,35 @@ def test_looking_for_children_takes_no_exit_code_away() -> None:
         "print(child.wait())",
     )
     assert said == "7"
+
+
+def test_children_that_come_and_go_between_two_looks_count() -> None:
+    said = run(
+        "from obs_resources.children import Children",
+        "children = Children()",
+        "before = children.read({})['children.cpu_total']",
+        "code = 'import time\\nwhile time.process_time() < 0.3: pass'",
+        "[subprocess.run([sys.executable, '-S', '-c', code], check=True) for _ in range(3)]",
+        "print(children.read({})['children.cpu_total'] - before)",
+    )
+    assert float(said) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("looks", "total"),
+    [
+        pytest.param([(0, {1: (3, 0)}), (4, {})], 4, id="seen, then waited for"),
+        pytest.param([(0, {1: (3, 0)}), (0, {}), (4, {})], 4, id="gone, and waited for after the look"),
+        pytest.param([(0, {1: (3, 0)}), (0, {}), (0, {}), (2, {})], 5, id="nobody waited for it"),
+        pytest.param([(0, {1: (1, 0), 2: (3, 0)}), (0, {1: (1, 4)}), (5, {})], 5, id="a child waited for its child"),
+        pytest.param([(7, {}), (9, {1: (1, 0)}), (9, {1: (2, 0)})], 11, id="before, between and running"),
+    ],
+)
+def test_cpu_time_of_children_counts_once(
+    looks: list[tuple[float, dict[int, tuple[float, float]]]], total: float
+) -> None:
+    cpu = ChildrenCpu()
+    assert [cpu.add(*look) for look in looks][-1] == total
 
 
 def run(*lines: str) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from obs_core import Deck, current_context, execution, load_execution, task
+from obs_core import Deck, current_context, execution, load_execution, log_metric, span, task
 from obs_core.journal import records
 from obs_core.model import Call, SeenStack, Series
 from obs_core.reading.execution import Execution
+from obs_core.testing import FixedClock
 from obs_core.trace.resources import Resources
 from obs_resources.flame import changes_page, profile_html
 from obs_resources.lanes import lanes_html
@@ -145,3 +146,30 @@ def test_what_became_slower_is_red_and_what_became_faster_blue(
     assert is_coloured("parse, 1.00 s, now 4.00 s") == ["slower"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_lanes_below_a_time_line_have_their_whole_names_on_one_line(browser: Any, tmp_path: Path, width: int) -> None:
+    @task
+    def work(clock: FixedClock) -> None:
+        journal = current_context().state.journal
+        with span("fit"):  # so short a name leaves little room beside the chart
+            for number in range(3):
+                read = {"read_total": 1e6 * number, "written_total": 2e6 * number}
+                samples = {"rss": 1e8, "container.memory": 2e8, "container.limit": 1e9, **read}
+                clock.advance(1)
+                journal.append(records.Sample(journal.now(), samples))
+                log_metric("accuracy", number, step=number)
+
+    with FixedClock(1_795_000_000.0) as clock, execution("night", store=tmp_path) as run:
+        work(clock)
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(Path(load_execution(run.id, tmp_path).report_paths()[0]).as_uri())
+    page.get_by_role("tab", name="Timeline").click()
+    names = page.frame_locator("iframe:visible").locator(".obs-lanes.following .name")
+    names.first.wait_for()
+    shown = ["".join(one.split()) for one in names.all_inner_texts()]
+    assert shown == ["Memoryresidentcontainer", "I/Oreadwritten", "accuracy"]
+    for name in names.all():
+        assert name.evaluate("one => one.scrollWidth <= one.clientWidth && one.clientHeight < 30")
+    page.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from array import array
 
 from obs_core.model import Series
@@ -26,6 +27,15 @@ def test_peak_mean_and_limit_of_memory_are_said() -> None:
     assert "At its limit: memory: 95.0 % of the limit of 1.0 GB." in html
 
 
+def test_the_mean_of_a_lane_is_that_of_what_was_used() -> None:
+    written = Series(array("q", [0, SECOND, 4 * SECOND]), array("d", [0, 8e6, 8e6]))
+    used = Resources({"main": {"read_total": written}}, 0, 4 * SECOND)
+    assert used.mean("read") == 2e6
+    html = lanes_html(used)
+    assert "8.0 MB/s peak" in html
+    assert "2.0 MB/s mean" in html
+
+
 def test_a_limit_that_is_far_away_does_not_press_the_curve_to_the_floor() -> None:
     html = lanes_html(resources(rss=[1e8, 3e8], machine__memory=[64e9]))
     assert 'class="limit"' not in html
@@ -39,6 +49,26 @@ def test_a_days_samples_keep_their_peak_and_stay_small() -> None:
     assert "900 MB peak" in html
     assert ",2.7 " in html  # a twentieth from the top of 56
     assert len(html) < 60_000
+
+
+def test_children_that_used_nothing_to_speak_of_have_no_lane() -> None:
+    assert "CPU of children" not in lanes_html(resources(rss=[1e8], children__cpu_total=[0, 0, 0.0023, 0.0023]))
+    assert "CPU of children" in lanes_html(resources(rss=[1e8], children__cpu_total=[0, 0, 0.02, 0.02]))
+
+
+def test_what_hardly_uses_the_cpu_stays_at_the_floor_of_its_lane() -> None:
+    html = lanes_html(resources(cpu_total=[0, 0.001, 0.003, 0.004]))
+    line = re.search(r'<polyline class="first" points="([^"]*)"', html)
+    assert line is not None
+    heights = [float(point.split(",")[1]) for point in line[1].split()]
+    assert len(heights) == 3
+    assert min(heights) > 50  # of 56, counted from the top
+
+
+def test_waiting_for_a_core_is_said_and_is_no_limit() -> None:
+    html = lanes_html(resources(2, cpu_total=[0, 0.1, 0.2], queued_total=[0, 0.8, 1.6]))
+    assert "It waited 80.0 % of the time for a core that others used." in html
+    assert "At its limit" not in html
 
 
 def test_lanes_of_gpus() -> None:

@@ -18,7 +18,11 @@ from obs_core import Execution, load_execution
 from obs_core.commands import main
 from obs_core.values.registry import declared
 from obs_resources import cpu_profiling
+from obs_resources.flame import changes_page
 from obs_resources.profiler import _Pace
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells the CPU time of each thread")
+two_cores = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="a BLAS starts no thread for a single core")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -83,7 +87,8 @@ work()
     execution = load_execution("last", folder)
     assert "burn" not in functions_of(execution)
     assert {one.interval for one in execution.profile} == {5_000_000}
-    assert "CPU profile" in [deck.name for deck in execution.task("work").decks]
+    (deck,) = [deck for deck in execution.task("work").decks if deck.name == "CPU profile"]
+    assert "wait_for" in deck.items[0]
 
 
 def test_other_threads_are_seen_unless_only_the_task_is_wanted(run_script: Run, folder: Path) -> None:
@@ -110,7 +115,8 @@ def test_a_variable_profiles_everything(run_script: Run, folder: Path) -> None:
     run_script("@task\ndef work():\n    burn_until(looked(20))\nwork()\n", OBS_PROFILE="100")
     execution = load_execution("last", folder)
     assert "burn_until" in {call.function for one in execution.profile for call in one.calls}
-    assert "CPU profile" in [deck.name for deck in execution.task("work").decks]
+    (deck,) = [deck for deck in execution.task("work").decks if deck.name == "CPU profile"]
+    assert "burn_until" in deck.items[0]
 
 
 def test_a_wrong_variable_is_said_and_harms_nothing(run_script: Run, folder: Path) -> None:
@@ -243,3 +249,78 @@ def test_looks_that_take_too_much_of_the_cpu_become_fewer_and_then_more_again() 
     work.join()
     pace.adapt(500_000_000)
     assert pace.slower == 1
+
+
+WAITS_FOR_A_SIGNAL = """
+import os, signal
+from obs_resources import cpu_profiling
+@task
+@cpu_profiling()
+def work():
+    wait_for(lambda: {"obs-profiler", "obs-sampler"} <= {thread.name for thread in threading.enumerate()})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    os.kill(os.getpid(), signal.SIGUSR1)
+    print(signal.sigwait({signal.SIGUSR1}) == signal.SIGUSR1)
+work()
+"""
+
+
+@pytest.mark.posix
+def test_a_program_takes_the_signal_that_it_waits_for_while_it_is_profiled(run_script: Run) -> None:
+    assert run_script(WAITS_FOR_A_SIGNAL).stdout == "True\n"
+
+
+BLAS = """
+import numpy
+from obs_resources import cpu_profiling
+from obs_resources.native_threads import NativeThreads
+@task
+@cpu_profiling(WHICH)
+def multiply():
+    ones, native, used = numpy.ones((800, 800)), NativeThreads(), 0
+    while used < 400_000_000 and time.process_time() < 60:
+        ones @ ones
+        used += native.used()
+multiply()
+"""
+
+
+@linux
+@two_cores
+def test_cpu_time_of_threads_that_python_does_not_know_is_said(run_script: Run, folder: Path) -> None:
+    pytest.importorskip("numpy")
+    run_script(BLAS.replace("WHICH", ""), OPENBLAS_NUM_THREADS="2")
+    execution = load_execution("last", folder)
+    (row,) = [one for one in execution.profile if one.thread == "native threads"]
+    assert row.span == execution.task("multiply").id
+    assert [call.function for call in row.calls] == ["threads that Python does not know"]
+    assert row.seen == row.running
+    assert 0.3e9 < row.running * row.interval < 10e9
+    (deck,) = [deck for deck in execution.task("multiply").decks if deck.name == "CPU profile"]
+    assert "Threads that Python does not know used " in deck.items[0]
+    page = changes_page(execution, execution)
+    assert page.count("Threads that Python does not know used ") == 2
+
+
+@linux
+@two_cores
+def test_threads_that_nobody_knows_are_not_seen_where_only_the_task_is_wanted(run_script: Run, folder: Path) -> None:
+    pytest.importorskip("numpy")
+    run_script(BLAS.replace("WHICH", 'threads="task"'), OPENBLAS_NUM_THREADS="2")
+    assert {one.thread for one in load_execution("last", folder).profile} == {"MainThread"}
+
+
+@linux
+def test_threads_of_python_are_none_that_it_does_not_know(run_script: Run) -> None:
+    run_script("""
+from obs_resources.native_threads import NativeThreads
+native = NativeThreads()
+for _ in range(20):
+    threads = [threading.Thread(target=burn, args=(0.02,)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    native.used()
+    for thread in threads:
+        thread.join()
+    assert native.used() < 20_000_000
+""")

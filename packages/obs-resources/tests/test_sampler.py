@@ -10,6 +10,7 @@ import pytest
 
 from obs_core import load_execution
 from obs_core.testing.contracts import ImportContract
+from obs_core.text.numbers import byte_size
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -38,7 +39,8 @@ hold()
     assert (used.last("threads") or 0) >= 2
     for name in ("anon", "files", "machine.available", "machine.memory", "machine.cores", "store.free", "read"):
         assert used.last(name) is not None or used.peak(name) is not None, name
-    assert ("Resources" in [deck.name for deck in execution.task("hold").decks]) is True
+    (deck,) = [deck for deck in execution.task("hold").decks if deck.name == "Resources"]
+    assert f"{byte_size(used.peak('rss') or 0)} peak" in deck.items[0]
 
 
 @pytest.mark.posix
@@ -133,7 +135,8 @@ long()
     assert execution.status == "lost"
     assert execution.resources.peak("rss")
     assert execution.stacks
-    assert "Resources" in [deck.name for deck in execution.task("long").decks]
+    (deck,) = [deck for deck in execution.task("long").decks if deck.name == "Resources"]
+    assert "MB peak" in deck.items[0]
 
 
 @pytest.mark.posix
@@ -220,4 +223,22 @@ def forever():
     wait_for(sampled)
     threading.Thread(target=lambda: time.sleep(600), daemon=True).start()
 forever()
+""")
+
+
+@pytest.mark.posix
+def test_counts_are_noted_when_they_were_counted_though_c_code_holds_the_lock(run_script: Run) -> None:
+    run_script("""
+from obs_core import clock
+from obs_resources.process import OwnProcess
+own, over = OwnProcess(), []
+def sort():
+    numbers = [number * 7919 % 1_000_003 for number in range(300_000)]
+    while not over:
+        sorted(numbers)
+threading.Thread(target=sort).start()
+seen = [own.read() for _ in range(12)]
+over.append(True)
+for (at, before), (later, after) in zip(seen, seen[1:]):
+    assert after["cpu_total"] - before["cpu_total"] < (later - at) / 1e9 + 0.02, seen
 """)

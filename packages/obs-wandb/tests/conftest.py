@@ -28,3 +28,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield folder
     if "wandb" in sys.modules:
         sys.modules["wandb"].teardown()  # it remembers where it began
+        # A run that a test keeps from being finished would log an error of each line that later tests print.
+        console = sys.modules["wandb.sdk.lib.console_capture"]
+        for callbacks in (console._stdout_callbacks, console._stderr_callbacks):
+            callbacks.clear()

@@ -6,7 +6,11 @@ libraries whose training it should log.
 
 from __future__ import annotations
 
+from obs_comet import tracking
 from obs_comet.__about__ import __version__
-from obs_comet.tracking import comet_ml_init, comet_ml_login
+from obs_core import usable_bare
 
 __all__ = ["__version__", "comet_ml_init", "comet_ml_login"]
+
+comet_ml_init = usable_bare(tracking.comet_ml_init)
+comet_ml_login = usable_bare(tracking.comet_ml_login)

@@ -44,12 +44,17 @@ def claim(context: TaskContext, *, wait: bool) -> str:
         return ""
 
 
-def release() -> None:
-    """Let the next task have its experiment."""
+def release(context: TaskContext) -> None:
+    """Let the next task have its experiment.
+
+    Args:
+        context: The task that may hold it: a timeout can strike before it knows whether it does.
+    """
     global _holder
     with _changed:
-        _holder = None
-        _changed.notify_all()
+        if _holder is not None and _holder.context is context:
+            _holder = None
+            _changed.notify_all()
 
 
 def _waits_for(holder: _Holder, context: TaskContext) -> bool:

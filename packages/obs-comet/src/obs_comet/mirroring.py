@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from obs_core.failsafe import guarded
+from obs_core.locks import Register
 from obs_core.trackers import handing_on, is_handed_on, record_metrics, record_params
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ExperimentMirror:
                 experiment.log_parameters(dict(values))
 
 
-_mirrors: weakref.WeakSet[ExperimentMirror] = weakref.WeakSet()
+_mirrors: Register[ExperimentMirror] = Register()
 
 
 def _state_of(experiment: CometExperiment) -> Any:
@@ -83,7 +83,7 @@ def _recording(original: Callable[..., None], record: Callable[..., None]) -> Ca
         state = None if is_handed_on() else _state_of(experiment)
         if state is None:
             return original(experiment, *args, **options)
-        with guarded("mirroring what a Comet experiment is told", state.note):
+        with guarded("mirroring what is logged to a Comet experiment", state.note):
             record(state, experiment, *args, **options)
         with handing_on():  # one method may call another one
             return original(experiment, *args, **options)

@@ -72,15 +72,15 @@ class _Comet(Tracker):
 
     def around(self, call: TaskCall) -> Iterator[Any]:
         """Run the task in its experiment, once no other is live in this process."""
-        reason = claim(call.context, wait=self._waits)
-        if reason:
-            self._untracked(call, reason)
-            yield None
-            return
+        context = call.context
         try:
-            yield from super().around(call)
+            if reason := claim(context, wait=self._waits):
+                self._untracked(call, reason)
+                yield None
+            else:
+                yield from super().around(call)
         finally:
-            release()
+            release(context)
 
     def mirror(self, call: TaskCall, experiment: Any) -> Mirror | None:
         """Let metrics go both ways."""
@@ -135,6 +135,7 @@ class comet_ml_init(_Comet):
         ValueError: The project, workspace or secret is missing, or a value is not valid.
 
     Examples:
+        >>> import comet_ml
         >>> @task
         ... @comet_ml_init(project_name="delays", workspace="flights", secret=Secret(group="comet", key="API_KEY"))
         ... def train() -> None:
@@ -174,7 +175,7 @@ class _Prepared(NamedTuple):
 
 
 class comet_ml_login(_Comet):
-    """Prepare the Comet experiment that a task makes, as Flyte users know it.
+    """Prepare the Comet experiment that a task creates, as in Flyte.
 
     ``comet_ml.start()`` and ``comet_ml.Experiment()`` in the task make that experiment: key, project, workspace and API
     key are set while the task runs, and nothing is written into the user's home. It is linked in both directions and
@@ -199,6 +200,7 @@ class comet_ml_login(_Comet):
         ValueError: The project, workspace or secret is missing, or a value is not valid.
 
     Examples:
+        >>> import comet_ml
         >>> @task
         ... @comet_ml_login(project_name="delays", workspace="flights", secret=Secret(group="comet", key="API_KEY"))
         ... def train() -> None:

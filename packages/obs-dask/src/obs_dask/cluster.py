@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from obs_core.background import Background
 from obs_core.engines import WHOLE
 from obs_core.failsafe import guarded, warn
 from obs_core.locks import Register
@@ -68,7 +68,7 @@ class Cluster:
             _background.add(task)
             task.add_done_callback(_background.discard)
             return
-        asking = threading.Thread(target=self._ask_guarded, args=(client, execution_ids, ended), daemon=True)
+        asking = Background(self._ask_guarded, "obs-dask", (client, execution_ids, ended))
         try:
             asking.start()
         except RuntimeError:  # no thread can be started while the interpreter shuts down

@@ -20,7 +20,7 @@ __all__ = ["observe"]
 
 
 class observe:
-    """Let everything that a Dask client submits run under the task, span or execution that is active then.
+    """Put everything that a Dask client submits under the task, span or execution that is active at that moment.
 
     `submit`, `map`, `dask.delayed`, dask DataFrames and arrays, and what tasks submit themselves. Each Dask task is
     a span; `span`, `Deck`, `link` and `@task` inside of it belong to the same execution. For good when just called, or
@@ -36,11 +36,15 @@ class observe:
         ValueError: `whole` is negative.
 
     Examples:
-        >>> client = Client()
-        >>> observe(client)
+        >>> from distributed import Client
+        >>> client = Client(processes=False, dashboard_address=None)
         >>> @task
-        ... def total(paths: list[str]) -> int:
-        ...     return sum(client.gather(client.map(count_lines, paths)))
+        ... def total(words: list[str]) -> int:
+        ...     return sum(client.gather(client.map(len, words)))
+        >>> with observe(client):
+        ...     total(["EWR", "JFK"])
+        6
+        >>> client.close()
 
     A failure to observe is a warning; results are what they are without it.
     """

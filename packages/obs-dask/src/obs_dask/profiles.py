@@ -13,7 +13,7 @@ __all__ = ["profile"]
 
 
 def profile(frame: Any) -> Profile:
-    """Profile a dask DataFrame: each partition where it lies, merged as a tree, so that only sketches travel.
+    """Profile a dask DataFrame: each partition where it is, merged as a tree, so that only sketches travel.
 
     It runs on the current client, or by dask's own scheduler where there is none. It needs ``obs-dask[profiles]``.
 
@@ -29,8 +29,11 @@ def profile(frame: Any) -> Profile:
         ImportError: obs-profiles is not installed.
 
     Examples:
-        >>> summer, winter = profile(flights[flights.month < 7]), profile(flights[flights.month >= 7])
-        >>> Deck("Drift").append(obs_profiles.drift(summer, winter))
+        >>> import dask.dataframe as dd
+        >>> from obs_profiles import drift
+        >>> flights = dd.from_dict({"month": list(range(1, 13)), "delay": [3.0] * 12}, npartitions=2)
+        >>> first, second = profile(flights[flights.month < 7]), profile(flights[flights.month >= 7])
+        >>> deck = Deck("Drift").append(drift(first, second))
     """
     check_frame(frame)
     from obs_profiles import merge

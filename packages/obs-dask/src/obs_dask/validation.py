@@ -20,7 +20,7 @@ _EXAMPLES = 5
 
 
 def validate(frame: Any, schema: Any) -> Delayed:
-    """Validate a dask DataFrame: every partition where it lies, all failures in one verdict.
+    """Validate a dask DataFrame: every partition where it is, with all failures in one verdict.
 
     Nothing runs until the result is computed. What no partition can tell by itself, that values be unique, is looked at
     across all of them, with the values as they are in the frame, before the schema coerces them. Other checks see a
@@ -39,8 +39,11 @@ def validate(frame: Any, schema: Any) -> Delayed:
         ImportError: obs-pandera is not installed.
 
     Examples:
-        >>> verdict = validate(flights, Flights).compute()
-        >>> Deck("Quality").append(verdict)
+        >>> import dask.dataframe as dd
+        >>> import pandera.pandas as pa
+        >>> flights = dd.from_dict({"delay": [3, 12, 8]}, npartitions=2)
+        >>> verdict = validate(flights, pa.DataFrameSchema({"delay": pa.Column(int, pa.Check.ge(0))})).compute()
+        >>> deck = Deck("Quality").append(verdict)
         >>> verdict.raise_if_failed()
     """
     check_frame(frame)

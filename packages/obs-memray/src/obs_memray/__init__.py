@@ -5,7 +5,10 @@ Importing this package does not import memray: a task that is profiled does.
 
 from __future__ import annotations
 
+from obs_core import usable_bare
+from obs_memray import profiling
 from obs_memray.__about__ import __version__
-from obs_memray.profiling import memray_profiling
 
 __all__ = ["__version__", "memray_profiling"]
+
+memray_profiling = usable_bare(profiling.memray_profiling)

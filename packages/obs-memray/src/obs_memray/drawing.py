@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from obs_core import ObsError
+from obs_core.background import take_signals
 from obs_memray.allocations import allocations_in
 from obs_memray.options import REPORTERS, Options, View
 from obs_memray.stacks import mark_irrelevant
@@ -93,6 +94,7 @@ def _in_another_process(job: _Job) -> Drawn:
 
 def main() -> None:
     """Do the job that the argument describes, and write what came of it to standard output."""
+    take_signals()
     job = msgspec.json.decode(sys.argv[1], type=_Job)
     drawn = Drawn(summarize(job.paths, job.options.view, job.options.body), list(_pages(job)))
     sys.stdout.buffer.write(msgspec.json.encode(drawn))
@@ -122,21 +124,32 @@ def _page(reporter: str, paths: Sequence[str], options: Options) -> str:
             inverted=view.inverted,
             no_web=True,
         )
-    return _accessible(page.getvalue())
+    return _mended(page.getvalue())
 
 
-def _accessible(page: str) -> str:
-    """Give memray's controls the names, and its badge the contrast, that readers with other needs depend on."""
-    for before, after in _MADE_ACCESSIBLE:
+def _mended(page: str) -> str:
+    """Give memray's controls their names, its badge its contrast, and its table the width of a narrow page."""
+    for before, after in _MENDED:
         page = page.replace(before, after)
     return page
 
 
-_MADE_ACCESSIBLE = (
+_STYLE = """<style>
+.badge-primary { background-color: #0056b3; }
+.navbar label.bg-dark { background-color: transparent !important; } /* in the dark the bar has another colour */
+table.dataTable td:first-child { white-space: nowrap; }
+table.dataTable td:last-child { overflow-wrap: anywhere; }
+@media (max-width: 600px) {
+  table.dataTable { font-size: 13px; }
+  table.dataTable :is(th, td) { padding: 8px 6px; }
+}
+</style>"""
+
+_MENDED = (
     ('id="hideUninteresting"', 'id="hideUninteresting" aria-label="Hide irrelevant frames"'),
     ('id="hideImportSystem"', 'id="hideImportSystem" aria-label="Hide frames of the import system"'),
     ('<nav class="navbar', '<nav aria-label="Memray" class="navbar'),
-    ("</head>", "<style>.badge-primary { background-color: #0056b3; }</style></head>"),
+    ("</head>", f"{_STYLE}</head>"),
 )
 
 

@@ -139,7 +139,7 @@ def _chart(summary: Summary) -> str:
         f'aria-label="Memory over {end:,.1f} s: allocated up to {byte_size(summary.peak)}">{grid}'
         f'<polyline class="resident" points="{points(resident)}"/>'
         f'<polyline class="heap" points="{points(heap)}"/>{peak}'
-        f"</svg>{_labels(times, 0, end / unit, 'left', lambda mark: f'{mark:g} {unit_name}')}</div></figure>"
+        f"</svg>{_labels(times, 0, end / unit, 'left', lambda mark: f'{mark:,g} {unit_name}')}</div></figure>"
     )
 
 

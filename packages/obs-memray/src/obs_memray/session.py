@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from obs_core.background import Background
 from obs_core.engines import start_last_in_children
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Session:
         self._tracker = memray.Tracker(destination=destination, **tracking)
         # A thread of its own begins: of the thread that begins memray keeps no frame that was there already, and the
         # profiled function is often among them, or resumed from another depth (a coroutine, a generator).
-        threading.Thread(target=self._track, name="obs-memray", daemon=True).start()
+        Background(self._track, "obs-memray").start()
         self._began.wait()
         if self._failure is not None:
             raise self._failure

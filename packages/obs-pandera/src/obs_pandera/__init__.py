@@ -11,9 +11,13 @@ from obs_core.lazy import lazy_names
 from obs_pandera.__about__ import __version__
 
 if TYPE_CHECKING:
+    from obs_core import usable_bare
+    from obs_pandera import validation
     from obs_pandera.renderers import PandasReportRenderer, SchemaErrorRenderer
-    from obs_pandera.validation import UnvalidatedError, ValidationConfig, ValidationWarning, register, validated
+    from obs_pandera.validation import UnvalidatedError, ValidationConfig, ValidationWarning, register
     from obs_pandera.verdicts import ValidationFailed, Verdict, merge_verdicts, validate_part
+
+    validated = usable_bare(validation.validated)
 
 _MODULES = {
     "PandasReportRenderer": "renderers",

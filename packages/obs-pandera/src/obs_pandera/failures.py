@@ -10,7 +10,8 @@ from typing import Any
 
 from pandera.errors import SchemaError, SchemaErrors
 
-from obs_pandera.texts import asked_text, check_text, label_of
+from obs_pandera.findings import column_of
+from obs_pandera.texts import Failure, check_text, failures_text, shorten
 
 __all__ = ["BoundedSchemaError", "BoundedSchemaErrors", "bounded"]
 
@@ -78,12 +79,12 @@ def _made(kind: Any, text: str) -> Any:
 
 def _failed_checks(error: Any) -> str:
     errors = getattr(error, "schema_errors", [error])
-    named = ", ".join(map(_failed_check, errors[:_NAMED]))
-    more = f" and {len(errors) - _NAMED} more" if len(errors) > _NAMED else ""
-    return f"{named}{more} failed"
+    named = [_failure(one) for one in errors[:_NAMED]]
+    return failures_text(named, len(errors))
 
 
-def _failed_check(error: Any) -> str:
-    column = getattr(error, "column_name", None) or getattr(error.schema, "name", None)
-    check = check_text(error.check)
-    return (asked_text(check) or check) + ("" if column is None else f" of {label_of(column)}")
+def _failure(error: Any) -> Failure:
+    code = getattr(error.reason_code, "name", "")
+    # Only of these is what pandera says one value; elsewhere it may be a table of a million.
+    message = str(error.failure_cases) if code == "CHECK_ERROR" else ""
+    return Failure(code, column_of(error), check_text(error.check), shorten(message))

@@ -12,7 +12,7 @@ from obs_core.interruptions import let_pass
 from obs_pandera.frames import Frame
 from obs_pandera.texts import check_text, label_of, shorten, value_text
 
-__all__ = ["Finding", "Findings", "findings_in"]
+__all__ = ["Finding", "Findings", "column_of", "findings_in"]
 
 _EXAMPLES = 5
 _POSITIONS = 20
@@ -137,7 +137,9 @@ def _finding(error: Any, frame: Frame, union: _Union) -> Finding:
     code = getattr(error.reason_code, "name", str(error.reason_code or "UNKNOWN"))
     scope: Literal["schema", "data"] = "schema" if code in _ABOUT_THE_SCHEMA else "data"
     cases = error.failure_cases
-    finding = Finding(scope, code, _column(error), check_text(error.check), 1)
+    finding = Finding(scope, code, column_of(error), check_text(error.check), 1)
+    if not finding.column and not hasattr(error.schema, "columns"):
+        finding.column = next(iter(frame.labels), "")
     if not _is_table(cases):
         finding.message = shorten("" if cases is None else str(cases), 400)
     if scope == "schema":
@@ -152,17 +154,29 @@ def _finding(error: Any, frame: Frame, union: _Union) -> Finding:
     return finding
 
 
-def _column(error: Any) -> str:
+def column_of(error: Any) -> str:
+    """Name the column that an error of pandera is about; empty for the whole frame, and a series without a name.
+
+    Args:
+        error: A `pandera.errors.SchemaError`.
+    """
     schema, cases = error.schema, error.failure_cases
     if hasattr(schema, "indexes") and _is_table(cases) and "column" in cases.columns and len(set(cases["column"])) == 1:
         return label_of(next(iter(cases["column"])))  # a level of a MultiIndex
     if hasattr(schema, "columns"):  # of the whole frame
-        one_name = isinstance(cases, str) and str(error.check).startswith(("column_in", "column_ordered"))
-        return label_of(cases) if one_name else ""
+        check = str(error.check)
+        if check == "dataframe_column_labels_unique":
+            return ", ".join(label_of(label) for label in list(cases)[:_EXAMPLES])
+        return label_of(cases) if check in _OF_A_COLUMN and not _is_table(cases) else ""
     name = getattr(error, "column_name", None)
     name = getattr(schema, "name", None) if name is None else name
-    return "index" if name is None else label_of(name)
+    if name is None:
+        return "index" if hasattr(schema, "names") else ""
+    return label_of(name)
 
+
+_OF_A_COLUMN = frozenset(("column_in_dataframe", "column_in_schema", "column_ordered"))
+"""Checks of the frame of which the failure case is a column's label."""
 
 _MESSAGES = {
     "COLUMN_NOT_IN_DATAFRAME": "there is no such column",

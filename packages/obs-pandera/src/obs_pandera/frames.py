@@ -42,7 +42,9 @@ def open_frame(data: Any) -> Frame | None:
     kind = type(data)
     module = next((base.__module__ for base in kind.__mro__ if base.__module__.startswith(("pandas.", "polars."))), "")
     if module.startswith("pandas."):
-        return _PandasFrame(data.to_frame() if data.ndim == 1 else data)
+        if data.ndim == 1:
+            data = data.to_frame("values" if data.name is None else data.name)
+        return _PandasFrame(data)
     if not module.startswith("polars."):
         return None
     return _LazyFrame(data) if hasattr(data, "collect_schema") and not hasattr(data, "height") else _PolarsFrame(data)

@@ -14,7 +14,7 @@ __all__ = ["PandasReportRenderer", "SchemaErrorRenderer"]
 
 
 class PandasReportRenderer:
-    """Show whether a frame is what its schema asks for, and what is not.
+    """Show whether a frame matches its schema, and where it does not.
 
     Counts are exact; of failing values and rows the first ones are shown, so that a page stays small however
     much failed.

@@ -6,8 +6,12 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from obs_core.rendering import escape, verdict_mark
+from obs_core.report import script_text
 from obs_core.text.controls import visible
 from obs_core.text.numbers import MISSING, count, plural, share
 from obs_pandera.findings import Finding, Findings
@@ -36,15 +40,17 @@ def report_html(title: str, schema: Schema, frame: Frame, findings: Findings) ->
     Returns:
         An HTML fragment.
     """
+    schema = _of_a_series(schema, frame)
     parts = [
         _verdict(title, schema, frame, findings),
-        _facts(frame, findings),
+        _facts(schema, frame, findings),
         _schema_errors(findings.of("schema")),
         _data_errors(findings.of("data")),
         _preview(frame, findings),
         _rules(schema, findings),
     ]
-    return f'<style>\n{_css()}\n</style><div class="obs-pandera">{"".join(parts)}</div>'
+    script = f"<script data-obs-once>\n{script_text('sorting.js')}\n</script>" if findings.findings else ""
+    return f'<style>\n{_css()}\n</style><div class="obs-pandera">{"".join(parts)}</div>{script}'
 
 
 @functools.cache
@@ -61,13 +67,18 @@ def _verdict(title: str, schema: Schema, frame: Frame, findings: Findings) -> st
     return f'{mark}<h2>{escape(title)}</h2><p class="verdict"><b class="{css}">{word}</b><span>{about}</span></p>'
 
 
-def _facts(frame: Frame, findings: Findings) -> str:
+def _facts(schema: Schema, frame: Frame, findings: Findings) -> str:
     sampled = any(finding.sampled for finding in findings.findings)
     facts = [
         ("schema errors", count(len(findings.of("schema")))),
         ("checks of the data that failed", count(len(findings.of("data")))),
         ("failing values", count(findings.failing_values)),
     ]
+    columns = [rule for rule in schema.rules if rule.column]
+    if columns:
+        failed = _by_column(findings)
+        passed = sum(not _broken(rule, failed) for rule in columns)
+        facts.insert(0, ("columns that passed", f"{count(passed)} of {count(len(columns))}"))
     if findings.invalid_rows is not None and frame.rows:
         facts.append(("valid rows", share(frame.rows - findings.invalid_rows, frame.rows)))
         facts.append(("rows with a failure", count(findings.invalid_rows)))
@@ -96,13 +107,13 @@ def _data_errors(findings: Sequence[Finding]) -> str:
     worst = sorted(findings, key=lambda finding: -finding.failures)
     heads = ("Column", "Asked for", "Failures", "Valid rows", "Failing values")
     rows = (
-        [
+        (
             _text(finding.column) or "(whole frame)",
             _asked(finding),
-            count(finding.failures),
-            _meter(finding),
+            (count(finding.failures), float(finding.failures)),
+            (_meter(finding), -1.0 if finding.share is None else finding.share),
             _cases(finding),
-        ]
+        )
         for finding in worst[:_ROWS]
     )
     return _section("Data errors", heads, rows, len(findings))
@@ -115,22 +126,28 @@ def _asked(finding: Finding) -> str:
     return f'{asked}<small class="bad">the check itself failed</small>' if finding.code == "CHECK_ERROR" else asked
 
 
-def _section(title: str, heads: Sequence[str], rows: Iterable[list[str]], total: int) -> str:
+_Cell: TypeAlias = str | tuple[str, float]
+"""HTML, and by what its column is sorted where that is not its text."""
+
+
+def _section(title: str, heads: Sequence[str], rows: Iterable[Sequence[_Cell]], total: int, above: str = "") -> str:
     body = "".join(f"<tr>{''.join(map(_cell, heads, row))}</tr>" for row in rows)
     more = f'<p class="note">{total - _ROWS:,} more are not shown.</p>' if total > _ROWS else ""
-    return f'<h3>{title}</h3><div class="scroll" tabindex="0">{_table(heads, body)}</div>{more}'
+    return (
+        f'<h3>{title}</h3>{above}<div class="scroll" tabindex="0">{_table(heads, body, sortable=total > 1)}</div>{more}'
+    )
 
 
-def _table(heads: Sequence[str], body: str) -> str:
-    head = "".join(f'<th scope="col"{_aligned(name)}>{name or _RESULT}</th>' for name in heads)
-    return f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+def _table(heads: Sequence[str], body: str, *, sortable: bool) -> str:
+    before, after = ('<button type="button">', "</button>") if sortable else ("", "")
+    head = "".join(f'<th scope="col"{_aligned(name)}>{before}{name}{after}</th>' for name in heads)
+    css = 'class="list" data-sortable' if sortable else 'class="list"'
+    return f"<table {css}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-_RESULT = '<span class="unseen">Result</span>'
-
-
-def _cell(head: str, content: str) -> str:
-    return f'<td{_aligned(head)} data-head="{head}">{content}</td>'
+def _cell(head: str, cell: _Cell) -> str:
+    content, order = (cell, "") if isinstance(cell, str) else (cell[0], f' data-order="{cell[1]:.6g}"')
+    return f'<td{_aligned(head)} data-head="{head}"{order}>{content}</td>'
 
 
 def _aligned(head: str) -> str:
@@ -242,27 +259,70 @@ def _preview_cell(value: object, dtype: str, bad: bool) -> str:
     return f"<td{css}{title}>{MISSING if text is None else _text(text)}</td>"
 
 
+def _of_a_series(schema: Schema, frame: Frame) -> Schema:
+    """Call the rule of a schema of one series as the series is called."""
+    if len(schema.rules) == len(frame.labels) == 1 and schema.rules[0].column == schema.name:
+        return replace(schema, rules=[replace(schema.rules[0], column=frame.labels[0])])
+    return schema
+
+
 def _rules(schema: Schema, findings: Findings) -> str:
-    failed = {"" if finding.code in _OF_THE_FRAME else finding.column for finding in findings.findings}
-    rows = (
-        [
-            '<span class="bad">failed</span>' if _has_failed(rule, failed) else '<span class="ok">passed</span>',
-            _text(rule.column or "(whole frame)"),
-            escape(rule.dtype),
-            "<br>".join(f"<code>{escape(check)}</code>" for check in rule.checks[:20]),
-        ]
-        for rule in schema.rules[:_ROWS]
-    )
     if not schema.rules:
         return ""
-    return _section("The schema", ("", "Column", "Type", "Checks"), rows, len(schema.rules))
+    failed = _by_column(findings)
+    rows = [_rule(rule, _broken(rule, failed)) for rule in schema.rules[:_ROWS]]
+    only = _ONLY if findings.findings and len(schema.rules) > _MANY else ""
+    return _section("The schema", ("Result", "Column", "Type", "Checks"), rows, len(schema.rules), only)
+
+
+def _rule(rule: Rule, broken: list[Finding]) -> list[_Cell]:
+    failed = {_ASKED.get(finding.code, finding.check) for finding in broken}
+    typed = any(finding.code == "WRONG_DATATYPE" for finding in broken)
+    return [
+        '<span class="bad">failed</span>' if broken else '<span class="ok">passed</span>',
+        _text(rule.column or "(whole frame)"),
+        escape(rule.dtype) + (_FAILED if typed else ""),
+        "<br>".join(_check(check, check in failed) for check in rule.checks[:_CHECKS]) + _more_checks(rule),
+    ]
+
+
+def _check(check: str, failed: bool) -> str:
+    """Write a check; of one that did not fail nothing is said, since pandera may not have come to it."""
+    return f"<code>{escape(check)}</code>{_FAILED if failed else ''}"
+
+
+def _more_checks(rule: Rule) -> str:
+    more = len(rule.checks) - _CHECKS
+    return f"<br><small>and {more:,} more</small>" if more > 0 else ""
+
+
+_CHECKS = 20
+_FAILED = ' <small class="broken">failed</small>'
+_ASKED = {"SERIES_CONTAINS_NULLS": "no missing values", "SERIES_CONTAINS_DUPLICATES": "unique"}
+"""What a schema asks for in words of its own, by pandera's reason."""
+
+
+_MANY = 10
+"""Rules above which a reader may hide those that hold."""
+
+_ONLY = '<p class="only"><label><input type="checkbox"> failed ones alone</label></p>'
 
 
 _OF_THE_FRAME = frozenset(("COLUMN_NOT_IN_SCHEMA", "COLUMN_NOT_ORDERED", "DUPLICATE_COLUMN_LABELS"))
 """Of these a column is the subject, but the frame's rule is broken."""
 
 
-def _has_failed(rule: Rule, failed: set[str]) -> bool:
+def _broken(rule: Rule, failed: dict[str, list[Finding]]) -> list[Finding]:
+    """Choose what failed of a rule."""
     if rule.regex:
-        return any(re.match(rule.column, column) for column in failed if column)
-    return rule.column in failed or any(rule.column == f"index {column}" for column in failed)
+        matching = [column for column in failed if column and re.match(rule.column, column)]
+    else:
+        matching = list(dict.fromkeys((rule.column, rule.column.removeprefix("index "))))
+    return [finding for column in matching for finding in failed.get(column, ())]
+
+
+def _by_column(findings: Findings) -> dict[str, list[Finding]]:
+    failed: dict[str, list[Finding]] = {}
+    for finding in findings.findings:
+        failed.setdefault("" if finding.code in _OF_THE_FRAME else finding.column, []).append(finding)
+    return failed

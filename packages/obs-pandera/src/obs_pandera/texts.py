@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from numbers import Complex
-from typing import Any
+from typing import Any, NamedTuple
 
 from obs_core.interruptions import let_pass
 from obs_core.rendering import bounded_repr
 from obs_core.secrets import masked_text
 from obs_core.text.numbers import precise
 
-__all__ = ["asked_text", "cell_text", "check_text", "label_of", "shorten", "value_text"]
+__all__ = ["Failure", "asked_text", "cell_text", "check_text", "failures_text", "label_of", "shorten", "value_text"]
 
 LONGEST = 80
 
@@ -48,7 +49,10 @@ def cell_text(value: Any) -> str | None:
 def check_text(check: Any) -> str:
     """Write a check as its author would: ``greater_than(0)``, ``dtype('int64')``, ``not_nullable``."""
     text = getattr(check, "error", None) or getattr(check, "name", None) if hasattr(check, "_check_fn") else None
-    return shorten(" ".join(str(text or check).removeprefix("<Check ").removesuffix(">").split()), 160)
+    text = str(text or check)
+    if text.startswith("<Check "):
+        text = text.removeprefix("<Check ").removesuffix(">")
+    return shorten(" ".join(text.split()), 160)
 
 
 _ASKED = {
@@ -74,6 +78,56 @@ def asked_text(check: str) -> str | None:
     if typed is not None:
         return typed[2] if typed[1] == "dtype" else f"values that can become {typed[2]}"
     return _ASKED.get(check)
+
+
+class Failure(NamedTuple):
+    """A check that failed, as a line names it.
+
+    Attributes:
+        code: pandera's reason, such as ``"DATAFRAME_CHECK"``.
+        column: The column's label; empty for a check of the whole frame.
+        check: What was checked, as `check_text` gives it.
+        message: What pandera says of it.
+        amount: What is to be said of how much failed: ``" (12)"``.
+    """
+
+    code: str
+    column: str
+    check: str
+    message: str = ""
+    amount: str = ""
+
+
+_STATED = {
+    "COLUMN_NOT_IN_DATAFRAME": "column {column!r} is missing",
+    "COLUMN_NOT_IN_SCHEMA": "column {column!r} is not in the schema",
+    "COLUMN_NOT_ORDERED": "column {column!r} is out of order",
+    "DUPLICATE_COLUMN_LABELS": "several columns are named {column!r}",
+    "INVALID_COLUMN_NAME": "no column is named like {column!r}",
+    "MISMATCH_INDEX": "the index has other levels",
+    "WRONG_FIELD_NAME": "nothing is named {column!r}",
+    "CHECK_ERROR": "{check}{of} could not be checked: {message}",
+}
+"""What is wrong, where that is not that values fail a check."""
+
+
+def failures_text(named: Sequence[Failure], total: int) -> str:
+    """Say in a line what failed: ``"column 'qty' is missing, greater_than(0) of delay failed"``.
+
+    Args:
+        named: The first ones.
+        total: How many there are.
+    """
+    stated, failed = [], []
+    for one in named:
+        of = f" of {one.column}" if one.column else ""
+        if one.code in _STATED:
+            message = shorten(" ".join(one.message.split()))
+            stated.append(_STATED[one.code].format(column=one.column, check=one.check, of=of, message=message))
+        else:
+            failed.append((asked_text(one.check) or one.check) + of + one.amount)
+    more = f" and {total - len(named):,} more" if total > len(named) else ""
+    return ", ".join(stated + failed) + more + (" failed" if failed or more else "")
 
 
 def _plain(value: Any) -> str:

@@ -27,11 +27,11 @@ class ValidationWarning(UserWarning):
 
 
 class UnvalidatedError(ObsError, TypeError):
-    """Data that was to be refused if it does not pass its schema could not be validated."""
+    """Data could not be validated, and was to be refused unless it passes its schema."""
 
 
 class ValidationConfig(Struct, frozen=True):
-    """How a frame is validated; stands in an annotation, or is given to `validated` for all of them.
+    """How a frame is validated: in an annotation for one frame, or passed to `validated` for all of them.
 
     Attributes:
         on_error: ``"raise"`` raises pandera's `SchemaErrors` when data does not pass; ``"warn"`` leaves a warning
@@ -42,7 +42,10 @@ class ValidationConfig(Struct, frozen=True):
 
     Examples:
         >>> from typing import Annotated
+        >>> import pandera.pandas as pa
         >>> from pandera.typing import DataFrame
+        >>> class Flights(pa.DataFrameModel):
+        ...     delay: float = pa.Field(ge=-60)
         >>> @task
         ... @validated()
         ... def count(flights: Annotated[DataFrame[Flights], ValidationConfig(on_error="warn")]) -> int: ...
@@ -65,7 +68,7 @@ class _Place(NamedTuple):
 
 
 class validated(TaskDecorator):
-    """Validate each parameter and the result that is annotated with a schema, and leave a deck about each.
+    """Validate each parameter and result that is annotated with a schema, and add a deck for each.
 
     Annotations are ``DataFrame[Model]`` and ``LazyFrame[Model]`` of `pandera.typing`, or ``Annotated[T, schema]``
     with a schema object. All failures are collected (pandera's lazy mode). Data that passes is handed on as pandera
@@ -80,9 +83,13 @@ class validated(TaskDecorator):
         ValueError: `on_error` is neither ``"raise"`` nor ``"warn"``.
 
     Examples:
+        >>> import pandera.pandas as pa
+        >>> from pandera.typing import DataFrame
+        >>> class Flights(pa.DataFrameModel):
+        ...     delay: float = pa.Field(ge=-60)
         >>> @task
         ... @validated()
-        ... def clean(flights: DataFrame[Flights]) -> DataFrame[CleanFlights]: ...
+        ... def clean(flights: DataFrame[Flights]) -> DataFrame[Flights]: ...
     """
 
     _must_find = True
@@ -129,7 +136,9 @@ def _sure(call: TaskCall, what: str, config: ValidationConfig) -> Iterator[None]
                 raise
             problem = describe_error(error)
     if problem:
-        call.reject(UnvalidatedError(f"{what} was not validated: {problem}"))
+        refusal = UnvalidatedError(f"{what} was not validated: {problem}")
+        refusal.__suppress_context__ = True  # its text says what went wrong, and where that arose is pandera
+        call.reject(refusal)
 
 
 def register(*, on_error: Literal["raise", "warn"] = "raise") -> None:
@@ -141,6 +150,7 @@ def register(*, on_error: Literal["raise", "warn"] = "raise") -> None:
         on_error: As for `validated`.
 
     Examples:
+        >>> import obs_pandera
         >>> obs_pandera.register()
     """
     global _registration

@@ -15,7 +15,7 @@ from obs_pandera.findings import Finding, Findings, findings_in
 from obs_pandera.frames import Frame, open_frame
 from obs_pandera.report import report_html
 from obs_pandera.schemas import Schema, read_schema, schema_of
-from obs_pandera.texts import label_of, value_text
+from obs_pandera.texts import Failure, failures_text, label_of, value_text
 
 __all__ = ["Duplicates", "Uniqueness", "ValidationFailed", "Verdict", "merge_verdicts", "validate_part"]
 
@@ -121,7 +121,7 @@ class Verdict(Struct):
             raise ValidationFailed(str(self))
 
     def with_duplicates(self, found: Duplicates) -> Verdict:
-        """Return the verdict with what a look across all parts found."""
+        """Return the verdict with what a check across all parts found."""
         if not found.rows:
             return self
         finding = Finding("data", found.code, found.column, found.check, found.rows, examples=found.examples)
@@ -157,9 +157,8 @@ class Verdict(Struct):
         of = f"{self.rows:,} rows in {plural(self.parts, 'partition')}"
         if self.passed:
             return f"{of} pass schema {self.schema.name!r}"
-        named = ", ".join(_named(one) for one in self.findings[:_EXAMPLES])
-        more = f" and {len(self.findings) - _EXAMPLES} more" if len(self.findings) > _EXAMPLES else ""
-        return f"{of} do not pass schema {self.schema.name!r}: {named}{more} failed"
+        named = [_failure(one.finding) for one in self.findings[:_EXAMPLES]]
+        return f"{of} do not pass schema {self.schema.name!r}: {failures_text(named, len(self.findings))}"
 
 
 class Uniqueness(Struct, frozen=True):
@@ -297,8 +296,9 @@ def merge_verdicts(verdicts: Iterable[Verdict]) -> Verdict:
         for found in one.findings:
             key = (found.finding.scope, found.finding.code, found.finding.column, found.finding.check)
             merged[key] = _joined(merged[key], found) if key in merged else found
-    failed = [row for one in parts if one.failed_parts for row in one.kept]
-    passed = next((one.kept for one in parts if one.kept), [])
+    # Without failing rows the page shows the first rows of all, which a short first part does not hold alone.
+    rows_failed = any(found.rows for found in merged.values())
+    kept = [row for one in parts if one.failed_parts or not rows_failed for row in one.kept]
     invalid = [one.invalid_rows for one in parts]
     return Verdict(
         schema=first.schema,
@@ -309,7 +309,7 @@ def merge_verdicts(verdicts: Iterable[Verdict]) -> Verdict:
         findings=list(merged.values()),
         labels=shaped.labels,
         dtypes=shaped.dtypes,
-        kept=(failed or passed)[:_ROWS_KEPT],
+        kept=kept[:_ROWS_KEPT],
     )
 
 
@@ -382,9 +382,8 @@ def _place(part: int, label: str) -> str:
     return f"{label} in partition {part}" if label else f"partition {part}"
 
 
-def _named(one: PartFinding) -> str:
-    column = f" of {one.finding.column}" if one.finding.column else ""
-    return f"{one.finding.check}{column} ({one.finding.failures:,})"
+def _failure(finding: Finding) -> Failure:
+    return Failure(finding.code, finding.column, finding.check, finding.message, f" ({finding.failures:,})")
 
 
 class _KeptFrame:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from msgspec import Struct
 
 from obs_core.interruptions import let_pass
+from obs_core.text.arrow_damage import DamagedDataError, damage_of, outer_damage_of
 from obs_renderers._types import is_a
 
 if TYPE_CHECKING:
@@ -29,10 +30,13 @@ __all__ = [
     "Times",
     "Told",
     "Unit",
+    "arrow_of",
     "half_float",
+    "is_in_arrow",
     "is_missing",
     "numbers_of",
     "open_column",
+    "tells_missing",
 ]
 
 Unit = Literal["number", "seconds", "epoch", "utc"]
@@ -164,6 +168,10 @@ class Column(Rows):
         """Read times, dates, times of day or durations; None for a column of anything else."""
         return _tried(self._times)
 
+    def places(self) -> NDArray[np.int64] | None:
+        """Read which of its ordered categories each value is, -1 where one is missing; None for any other column."""
+        return _tried(self._places)
+
     def values(self) -> list[Any]:
         """Read all values as Python holds them; one that it cannot hold as `Told`."""
         values = _tried(self._values)
@@ -191,6 +199,9 @@ class Column(Rows):
     @abstractmethod
     def _times(self) -> Times | None: ...
 
+    def _places(self) -> NDArray[np.int64] | None:
+        return None
+
     @abstractmethod
     def _values(self) -> list[Any]: ...
 
@@ -207,7 +218,7 @@ class Column(Rows):
             return self.part(row, row + 1)._values()[0]
         except BaseException as error:
             let_pass(error)
-            return Told(f"<a value that cannot be read: {type(error).__name__}>")
+            return Told(_UNREADABLE.format(type(error).__name__))
 
     def _numbers(self) -> Numbers | None:
         import numpy as np
@@ -231,6 +242,11 @@ class Column(Rows):
         return None if others is None else Numbers(others)
 
 
+_UNREADABLE = "<a value that cannot be read: {}>"
+
+_MOST_LOOKED_AT = 1_000
+"""Rows of which each is looked at by itself, if one of them is damaged."""
+
 _SECONDS = {"D": 86_400.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
@@ -252,12 +268,14 @@ def open_column(raw: Any) -> Column:
     if is_a(raw, "polars.Series"):
         return _PolarsColumn(raw)
     if is_a(raw, "pyarrow.ChunkedArray", "pyarrow.Array"):
-        return _ArrowColumn(raw)
+        return _open_arrow(raw)
     if type(raw.dtype).__name__ == "ArrowDtype":
         # pandas itself has nothing to say of these: it hands all to pyarrow, and fails where that does.
-        arrow = _tried(lambda: _ArrowColumn(_chunked(raw)))
+        arrow = _tried(lambda: _open_arrow(arrow_of(raw)))
         if arrow is not None:
             return arrow
+    if is_in_arrow(raw.dtype):
+        return _PandasTexts(raw)
     return _PandasColumn(raw)
 
 
@@ -270,7 +288,28 @@ def numbers_of(column: Any) -> Numbers | None:
     return open_column(column).numbers()
 
 
-def _chunked(series: Any) -> Any:
+def _open_arrow(raw: Any) -> Column:
+    return _DamagedColumn(raw, len(raw)) if outer_damage_of(raw) else _ArrowColumn(raw)
+
+
+def _refuse(column: Any) -> None:
+    """Refuse to read a column of arrow that is damaged: some of that would end the process.
+
+    Raises:
+        DamagedDataError: It is.
+    """
+    damage = damage_of(column)
+    if damage:
+        raise DamagedDataError(damage)
+
+
+def is_in_arrow(dtype: Any) -> bool:
+    """Tell whether arrow holds the columns of a type of pandas."""
+    return type(dtype).__name__ == "ArrowDtype" or str(getattr(dtype, "storage", "")).startswith("pyarrow")
+
+
+def arrow_of(series: Any) -> Any:
+    """Give the ChunkedArray that holds a column of pandas."""
     import pyarrow as pa
 
     array = series.array.__arrow_array__()
@@ -335,6 +374,14 @@ class _PandasColumn(Column):
         unit = np.datetime_data(values.dtype)[0]
         return Times(values.astype(np.int64), np.isnat(values), unit, "time" if kind == "M" else "duration", zone)
 
+    def _places(self) -> NDArray[np.int64] | None:
+        import numpy as np
+        import pandas as pd
+
+        dtype = self.raw.dtype
+        ordered = isinstance(dtype, pd.CategoricalDtype) and dtype.ordered
+        return self.raw.cat.codes.to_numpy(dtype=np.int64) if ordered else None
+
     def _values(self) -> list[Any]:
         return list(self.raw.tolist())
 
@@ -351,6 +398,26 @@ class _PandasColumn(Column):
             longer = kind == "f" and (np.isinf(numbers) & np.isfinite(self.raw.to_numpy())).any()
             return None if longer else numbers
         return _python_numbers(self.values()) if kind == "O" and self.raw.dtype == object else None
+
+
+class _PandasTexts(_PandasColumn):
+    """Texts of pandas that arrow holds."""
+
+    def part(self, start: int, stop: int, step: int = 1) -> Column:
+        taken = self.raw.iloc[start:stop]
+        if step != 1 and damage_of(arrow_of(taken)):
+            return _DamagedColumn(taken, len(range(0, len(taken), step)))
+        return _PandasTexts(taken if step == 1 else taken.iloc[::step])
+
+    def ends(self, head: int, tail: int) -> Column:
+        import pandas as pd
+
+        # Not picked by their places: that reads the rows, which may be damaged.
+        return _PandasTexts(pd.concat([self.raw.iloc[:head], self.raw.iloc[len(self.raw) - tail :]]))
+
+    def _values(self) -> list[Any]:
+        _refuse(arrow_of(self.raw))
+        return super()._values()
 
 
 class IndexLevel(Rows):
@@ -456,6 +523,14 @@ class _PolarsColumn(Column):
         counts = self._physical(self.raw.to_physical()).astype(np.int64)
         return Times(counts, self._missing(), unit, kinds[name], getattr(dtype, "time_zone", None))
 
+    def _places(self) -> NDArray[np.int64] | None:
+        import numpy as np
+
+        if type(self.raw.dtype).__name__ != "Enum":  # polars' other categories have no order of their own
+            return None
+        places = self.raw.to_physical().to_numpy().astype(np.float64)
+        return np.where(np.isnan(places), -1, places).astype(np.int64)
+
     def _values(self) -> list[Any]:
         return list(self.raw.to_list())
 
@@ -485,11 +560,18 @@ _POLARS_INTEGERS = frozenset({"Int8", "Int16", "Int32", "Int64", "UInt8", "UInt1
 class _ArrowColumn(Column):
     def part(self, start: int, stop: int, step: int = 1) -> Column:
         taken = self.raw.slice(start, max(0, stop - start))
-        return _ArrowColumn(taken if step == 1 else taken.take(list(range(0, len(taken), step))))
+        if step == 1:
+            return _ArrowColumn(taken)
+        rows = list(range(0, len(taken), step))
+        return _DamagedColumn(taken, len(rows)) if damage_of(taken) else _ArrowColumn(taken.take(rows))
 
     def ends(self, head: int, tail: int) -> Column:
-        rows = len(self.raw)
-        return _ArrowColumn(self.raw.take([*range(head), *range(rows - tail, rows)]))
+        import pyarrow as pa
+
+        # Not taken by their places: that reads the rows, which may be damaged.
+        ends = (self.raw.slice(0, head), self.raw.slice(len(self.raw) - tail))
+        chunks = [chunk for end in ends for chunk in (end.chunks if _is_chunked(end) else [end])]
+        return _ArrowColumn(pa.chunked_array(chunks, self.raw.type))
 
     def _plain(self, column: Any) -> NDArray[Any]:
         """Give a column of numbers as numpy, with 0 where one is missing."""
@@ -541,10 +623,25 @@ class _ArrowColumn(Column):
         zone = getattr(kind, "tz", None)
         return Times(counts.astype(np.int64), self._missing(), unit, what, zone)  # type: ignore[arg-type]
 
+    def values(self) -> list[Any]:
+        many = len(self) > _MOST_LOOKED_AT and damage_of(self.raw)
+        return _DamagedColumn(self.raw, len(self)).values() if many else super().values()
+
+    def _places(self) -> NDArray[np.int64] | None:
+        import numpy as np
+
+        if not getattr(self.raw.type, "ordered", False) or damage_of(self.raw):
+            return None
+        whole = self.raw.unify_dictionaries().combine_chunks() if _is_chunked(self.raw) else self.raw
+        return whole.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)  # type: ignore[no-any-return]
+
     def _values(self) -> list[Any]:
+        _refuse(self.raw)
         return [_arrow_value(value) for value in self.raw]
 
     def _missing(self) -> NDArray[np.bool_]:
+        if not tells_missing(self.raw.type):
+            _refuse(self.raw)
         column = self.raw.is_null()
         mask: NDArray[np.bool_] = column.to_numpy() if _is_chunked(column) else column.to_numpy(zero_copy_only=False)
         return mask
@@ -557,6 +654,54 @@ class _ArrowColumn(Column):
         if pa.types.is_boolean(kind):
             return np.array([np.nan if value is None else float(value) for value in self.raw.to_pylist()])
         return _python_numbers(self.values()) if pa.types.is_decimal(kind) else None
+
+
+class _DamagedColumn(Column):
+    """A column, or rows of it, that cannot be read without danger."""
+
+    def __init__(self, raw: Any, rows: int) -> None:
+        super().__init__(raw)
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def part(self, start: int, stop: int, step: int = 1) -> Column:
+        return _DamagedColumn(self.raw, len(range(self._rows)[start:stop:step]))
+
+    def ends(self, head: int, tail: int) -> Column:
+        return _DamagedColumn(self.raw, head + tail)
+
+    def values(self) -> list[Any]:
+        return [Told(_UNREADABLE.format(DamagedDataError.__name__))] * self._rows
+
+    def missing(self) -> NDArray[np.bool_]:
+        import numpy as np
+
+        return np.zeros(self._rows, np.bool_)
+
+    def _integers(self) -> Integers | None:
+        return None
+
+    def _floats(self) -> Floats | None:
+        return None
+
+    def _times(self) -> Times | None:
+        return None
+
+    def _values(self) -> list[Any]:
+        return self.values()
+
+    def _missing(self) -> NDArray[np.bool_]:
+        return self.missing()
+
+    def _other_numbers(self) -> NDArray[np.float64] | None:
+        return None
+
+
+def tells_missing(kind: Any) -> bool:
+    """Tell whether columns of a type keep which rows are missing by themselves, and not with what they refer to."""
+    return not str(kind).startswith(("dictionary<", "run_end_encoded<", "dense_union<", "sparse_union<"))
 
 
 def _is_chunked(column: Any) -> bool:

@@ -10,8 +10,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from obs_core.text.arrow_damage import outer_damage_of
 from obs_renderers._cells import is_missing, label_text
-from obs_renderers._columns import Column, IndexLevel, Rows, open_column
+from obs_renderers._columns import Column, IndexLevel, Rows, arrow_of, is_in_arrow, open_column, tells_missing
 from obs_renderers._sampling import stride
 from obs_renderers._types import is_a
 
@@ -90,9 +91,7 @@ def open_frame(value: Any) -> Frame | None:
         return _PandasFrame(value)
     if is_a(value, *_POLARS):
         return _PolarsFrame(value)
-    if is_a(value, *_ARROW):
-        return _ArrowFrame(value)
-    return _arrow_column(value) if is_a(value, *_ARROW_COLUMNS) else None
+    return _ArrowFrame(value) if is_a(value, *_ARROW, *_ARROW_COLUMNS) else None
 
 
 class _PandasFrame(Frame):
@@ -107,12 +106,15 @@ class _PandasFrame(Frame):
         self._frame = value.to_frame() if is_a(value, "pandas.Series") else value
         self.rows, self.columns = self._frame.shape
         self._dtypes = list(self._frame.dtypes)
+        self._in_arrow = [is_in_arrow(dtype) for dtype in self._dtypes]
+        self._index_in_arrow = is_in_arrow(self._frame.index.dtype)
 
     def label(self, column: int) -> str:
         return "value" if self._unnamed else label_text(self._frame.columns[column])
 
     def raw(self, column: int) -> Any:
-        return self._frame.iloc[:, column]
+        column_of_frame = self._frame.iloc[:, column]
+        return _series(column_of_frame) if self._index_in_arrow else column_of_frame
 
     def is_named(self, column: int, name: object) -> bool:
         return bool(self._frame.columns[column] == name) or self.label(column) == name
@@ -128,12 +130,16 @@ class _PandasFrame(Frame):
         return plain_dtype(name)
 
     def missing(self, column: int) -> Missing:
+        if self._in_arrow[column]:
+            return _arrow_missing(arrow_of(self.raw(column)))
         mask = self._sample(column).missing()
         return Missing(int(mask.sum()), len(mask))
 
     def _sample(self, column: int) -> Column:
         if self.rows <= _EXACT_ROWS:
             return self.column(column)
+        if self._index_in_arrow or any(self._in_arrow):  # whose rows are read to be picked, and may be damaged
+            return self.column(column).part(0, self.rows, stride(self.rows, _SAMPLED_ROWS))
         return open_column(self._sampled.iloc[:, column])
 
     @cached_property
@@ -148,7 +154,15 @@ class _PandasFrame(Frame):
         return ["" if name is None else label_text(name) for name in index.names]
 
     def index(self, level: int) -> Rows:
-        return IndexLevel(self._frame.index, level)
+        index = self._frame.index
+        return open_column(_series(index)) if self._index_in_arrow else IndexLevel(index, level)
+
+
+def _series(values: Any) -> Any:
+    """Make a Series of its own of one, or of an index, without copying and without names of the rows."""
+    import pandas as pd
+
+    return pd.Series(values.array, copy=False)
 
 
 _DATETIME = re.compile(r"^datetime64\[(?:s|ms|us|ns)(?:, (?P<zone>.+))?\]$")
@@ -201,31 +215,31 @@ class _PolarsFrame(Frame):
 
 
 class _ArrowFrame(Frame):
+    """A table, or a column as a table of one: pyarrow's own would refuse what is damaged."""
+
     def __init__(self, value: Any) -> None:
         self.library = f"pyarrow {type(value).__name__}"
-        self._table = value
-        self.rows, self.columns = value.num_rows, value.num_columns
+        self._value = value
+        self._alone = is_a(value, *_ARROW_COLUMNS)
+        self.rows, self.columns = len(value), 1 if self._alone else value.num_columns
 
     def label(self, column: int) -> str:
-        return str(self._table.schema.field(column).name)
+        return "value" if self._alone else str(self._value.schema.field(column).name)
 
     def raw(self, column: int) -> Any:
-        return self._table.column(column)
+        return self._value if self._alone else self._value.column(column)
 
     def dtype(self, column: int) -> str:
-        return str(self._table.schema.field(column).type)
+        return str(self.raw(column).type)
 
     def missing(self, column: int) -> Missing:
-        values = self._table.column(column)
-        # Arrow counts the nulls of the numbers or runs alone in columns that refer to other values.
-        refers = str(values.type).startswith(("dictionary<", "run_end_encoded<", "dense_union<", "sparse_union<"))
-        return Missing(int(self.column(column).missing().sum() if refers else values.null_count), self.rows)
+        return _arrow_missing(self.raw(column))
 
 
-def _arrow_column(value: Any) -> Frame:
-    """Open a single pyarrow column as a table of one."""
-    import pyarrow as pa
-
-    frame = _ArrowFrame(pa.table({"value": value}))
-    frame.library = f"pyarrow {type(value).__name__}"
-    return frame
+def _arrow_missing(values: Any) -> Missing:
+    # Arrow counts the nulls of the numbers or runs alone in columns that refer to other values.
+    if outer_damage_of(values):
+        return Missing(0, len(values))
+    if not tells_missing(values.type):
+        return Missing(int(open_column(values).missing().sum()), len(values))
+    return Missing(int(values.null_count), len(values))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from obs_core.text.controls import visible_lines
+from obs_core.undisturbed import import_undisturbed
 from obs_renderers._markup import escape
 
 __all__ = ["highlighted_lines", "lexer_named"]
@@ -15,6 +16,7 @@ _MAX_CHARACTERS = 1_000_000
 
 def lexer_named(language: str) -> Any:
     """Find the Pygments lexer of a language, plain text for one it does not know."""
+    import_undisturbed("pygments.lexers", "pygments.lexers.special", "pygments.lexers.python")
     from pygments.lexers import get_lexer_by_name
     from pygments.lexers.special import TextLexer  # `pygments.lexers` replaces itself: half there for a second thread
     from pygments.util import ClassNotFound

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import functools
 import html
+from collections.abc import Iterable
 from pathlib import Path
 
 from obs_core.secrets import masked_text
 from obs_core.text.controls import visible
 
-__all__ = ["asset", "encodable", "escape", "fragment", "json_for_script", "name_text", "script", "shorten", "style"]
+__all__ = [
+    "asset",
+    "encodable",
+    "escape",
+    "fragment",
+    "json_for_script",
+    "listed_addresses",
+    "name_text",
+    "script",
+    "shorten",
+    "style",
+]
 
 _ASSETS = Path(__file__).parent / "assets"
 _ELLIPSIS = "…"
+_NAMED = 5
 
 
 def escape(text: object) -> str:
@@ -34,6 +47,13 @@ def encodable(text: str) -> str:
 def shorten(text: str, limit: int) -> str:
     """Cut text to at most `limit` characters, the last of which is then an ellipsis; secrets are masked before."""
     return text if len(text) <= limit else masked_text(text, limit, _ELLIPSIS)
+
+
+def listed_addresses(addresses: Iterable[str]) -> str:
+    """Name a few of the addresses from which something would be loaded, and say how many there are besides."""
+    known = list(addresses)
+    more = f" and {len(known) - _NAMED:,} more" if len(known) > _NAMED else ""
+    return ", ".join(shorten(address, 200) for address in known[:_NAMED]) + more
 
 
 def name_text(name: str, limit: int) -> str:

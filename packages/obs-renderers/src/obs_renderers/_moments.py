@@ -8,7 +8,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["mean_and_std"]
+__all__ = ["mean_and_std", "mean_of"]
+
+_UNDERFLOWS = 1e-140
+"""Below it the square of a deviation has lost digits, or is none."""
+
+
+def mean_of(values: NDArray[Any]) -> float:
+    """Compute the mean of floats, whose sum may be more than a float can hold.
+
+    Args:
+        values: Finite floats, at least one.
+    """
+    import numpy as np
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(values.mean(dtype=np.float64))
+    return mean if math.isfinite(mean) else _scaled(values)[0]
+
+
+def _scaled(values: NDArray[Any], ddof: int = 0) -> tuple[float, float]:
+    """Compute mean and standard deviation as shares of the largest value."""
+    import numpy as np
+
+    largest = float(np.abs(values).max()) or 1.0
+    shares = values.astype(np.float64) / largest
+    return float(shares.mean()) * largest, float(shares.std(ddof=ddof)) * largest
 
 
 def mean_and_std(values: NDArray[Any], ddof: int = 0) -> tuple[float, float]:
@@ -28,8 +53,7 @@ def mean_and_std(values: NDArray[Any], ddof: int = 0) -> tuple[float, float]:
         return least + float(above.mean()), float(above.std(ddof=ddof))
     with np.errstate(over="ignore", invalid="ignore"):
         mean, std = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64, ddof=ddof))
-    if math.isfinite(mean) and math.isfinite(std):
+    if math.isfinite(mean) and math.isfinite(std) and (std >= _UNDERFLOWS or values.min() == values.max()):
         return mean, std
-    largest = float(np.abs(values).max())
-    scaled = values.astype(np.float64) / largest
-    return float(scaled.mean()) * largest, float(scaled.std(ddof=ddof)) * largest
+    scaled_mean, scaled_std = _scaled(values, ddof)
+    return mean if math.isfinite(mean) else scaled_mean, scaled_std

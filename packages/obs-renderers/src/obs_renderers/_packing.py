@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from obs_renderers._cells import Cell, cells_of, decimals_within, float_text
+from obs_core.interruptions import let_pass
+from obs_renderers._cells import Cell, cells_of, decimals_within, float_text, is_missing
 from obs_renderers._markup import encodable
 from obs_renderers._times import clock_of, offset_text
 
 if TYPE_CHECKING:
     from obs_renderers._columns import Column, Floats, Times
 
-__all__ = ["Packed", "Zone", "pack_column"]
+__all__ = ["Packed", "Zone", "pack_column", "ranked_values"]
 
 _NARROW = 6
 _MOST_ODD = 10
@@ -62,7 +63,10 @@ class Packed(Struct, omit_defaults=True):
         unit: Of times and durations: ``"D"``, ``"s"``, ``"ms"``, ``"us"`` or ``"ns"``.
         zone: Of times with a time zone.
         texts: The texts of a column; for categories the texts that `bytes` counts into. None means missing.
-        numeric: Whether texts are numbers, to be aligned and sorted as such.
+        numeric: Whether texts are numbers, to be aligned as such.
+        order: Of texts that are sorted as what they are (numbers, times, ordered categories), not letter by letter:
+            base64 of the rank of each row's value, in `order_width` bytes; all bits set means that there is none.
+        order_width: Bytes a rank.
         odd: Of numbers, the few that their form does not hold (near zero among large ones, infinite, NaN), as texts by
             row.
         rounded: Whether decimals were left out.
@@ -81,6 +85,8 @@ class Packed(Struct, omit_defaults=True):
     zone: Zone | None = None
     texts: list[str | None] | UnsetType = UNSET
     numeric: bool = False
+    order: str | UnsetType = UNSET
+    order_width: int = 0
     odd: dict[int, str] = {}
     rounded: bool = False
     nan: str = ""
@@ -95,14 +101,17 @@ def pack_column(column: Column, name: str, dtype: str) -> Packed:
         name: Its label.
         dtype: Its type's name.
     """
-    packed: Packed | None = None
+    values: Any
+    if (floats := column.floats()) is not None:
+        return _pack_floats(floats, "" if column.nan_is_missing else "NaN", name, dtype)
     if (times := column.times()) is not None:
-        packed = _pack_times(times, name, dtype)
+        packed, values, missing = _pack_times(times, name, dtype), times.counts, times.missing
     elif (integers := column.integers()) is not None:
-        packed = _over_offset(Packed(name, dtype, "number"), integers.values, integers.missing)
-    elif (floats := column.floats()) is not None:
-        packed = _pack_floats(floats, "" if column.nan_is_missing else "NaN", name, dtype)
-    return _pack_cells(cells_of(column), name, dtype) if packed is None else packed
+        values, missing = integers.values, integers.missing
+        packed = _over_offset(Packed(name, dtype, "number"), values, missing)
+    else:
+        return _pack_others(column, name, dtype)
+    return _ranked(_pack_cells(cells_of(column), name, dtype), values, missing) if packed is None else packed
 
 
 def _pack_floats(floats: Floats, nan: str, name: str, dtype: str) -> Packed:
@@ -125,7 +134,8 @@ def _pack_floats(floats: Floats, nan: str, name: str, dtype: str) -> Packed:
     written = np.where(floats.missing, np.nan, values).astype("<f8")
     # A NaN that is a value cannot be told from one that is missing where there are both.
     if nan and floats.missing.any() and np.isnan(values[present]).any():
-        return _pack_cells(_float_cells(floats, decimals), name, dtype)
+        packed = _pack_cells(_float_cells(floats, decimals), name, dtype)
+        return _ranked(packed, values, floats.missing | np.isnan(values))
     packed = Packed(name, dtype, "float", width=8, decimals=decimals, rounded=True)
     packed.bytes = base64.b64encode(written.tobytes()).decode("ascii")
     packed.nan = "" if floats.missing.any() else nan
@@ -217,6 +227,48 @@ def _little_endian(values: Any, width: int) -> str:
 
     columns = values.astype(np.dtype("<u8")).view(np.uint8).reshape(-1, 8)[:, :width]
     return base64.b64encode(np.ascontiguousarray(columns).tobytes()).decode("ascii")
+
+
+def _pack_others(column: Column, name: str, dtype: str) -> Packed:
+    """Pack the texts of a column, with the ranks of its values where these have an order of their own."""
+    packed = _pack_cells(cells_of(column), name, dtype)
+    if (places := column.places()) is not None:
+        return _ranked(packed, places, places < 0)
+    return ranked_values(packed, column.values()) if packed.numeric else packed
+
+
+def _ranked(packed: Packed, values: Any, missing: Any) -> Packed:
+    import numpy as np
+
+    ranks = np.unique(values, return_inverse=True)[1]
+    return _with_ranks(packed, np.where(missing, -1, ranks), len(ranks))
+
+
+def ranked_values(packed: Packed, values: Sequence[Any]) -> Packed:
+    """Tell the page how the texts of a column are sorted: as the values that they stand for, and missing ones last.
+
+    Args:
+        packed: The column.
+        values: What Python compares exactly: decimals, fractions, integers of any length, tuples of them.
+    """
+    import numpy as np
+
+    ranks = np.full(len(values), -1, dtype=np.int64)
+    rank, before = -1, None
+    try:
+        for row in sorted((row for row, value in enumerate(values) if not is_missing(value)), key=values.__getitem__):
+            rank += before is None or bool(values[row] != before)
+            ranks[row], before = rank, values[row]
+    except Exception as error:  # fractions and decimals do not compare with each other
+        let_pass(error)
+        return packed
+    return _with_ranks(packed, ranks, len(values))
+
+
+def _with_ranks(packed: Packed, ranks: Any, most: int) -> Packed:
+    packed.order_width = _width(most) or _NARROW
+    packed.order = _little_endian(ranks, packed.order_width)
+    return packed
 
 
 def _pack_cells(cells: Sequence[Cell], name: str, dtype: str) -> Packed:

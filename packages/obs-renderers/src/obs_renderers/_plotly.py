@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from obs_renderers._markup import escape, json_for_script, script, shorten
+from obs_renderers._markup import escape, json_for_script, listed_addresses, script
 
 __all__ = ["chart_html"]
 
@@ -48,13 +48,18 @@ def chart_html(figure: Any) -> str:
     own_template = not _is_default(figure)
     if not own_template:
         layout.pop("template", None)
+    frames = content.get("frames", [])
     notes = list(_left_out(data, layout))
-    outlines = _outlines(data, layout)
+    loaded = _taken_out([data, layout, frames])
+    if loaded:
+        notes.append(f"Not shown, since it would be loaded from a network: {listed_addresses(loaded)}")
+    drawn = data + [trace for frame in frames for trace in frame.get("data") or []]
+    outlines = _outlines(drawn, layout)
     notes += _coarser(outlines)
     chart = {
         "data": data,
         "layout": layout,
-        "frames": content.get("frames", []),
+        "frames": frames,
         "own": own_template,
         "outlines": outlines,
     }
@@ -83,8 +88,9 @@ def _outlines(data: list[Any], layout: dict[str, Any]) -> dict[str, str]:
     used = {trace.get("geo") or "geo" for trace in data if trace.get("type") in _ON_OUTLINES}
     used |= {key for key in layout if key == "geo" or (key.startswith("geo") and key[3:].isdigit())}
     known = {}
+    common = ((layout.get("template") or {}).get("layout") or {}).get("geo") or {}
     for subplot in used:
-        asked = layout.get(subplot) or {}
+        asked = {**common, **(layout.get(subplot) or {})}
         scope = str(asked.get("scope") or "world").replace(" ", "-")
         name = f"{scope}_{asked.get('resolution') or 110}m"
         near = f"{scope}_110m"
@@ -109,11 +115,35 @@ def _left_out(data: list[Any], layout: dict[str, Any]) -> Iterator[str]:
     tiled = {_subplot_of(trace) for trace in data if trace.get("type") in _TILED}
     for subplot in sorted(tiled):
         yield from _on_outlines(subplot, data, layout)
-    images = [image for image in layout.get("images", []) if str(image.get("source", "")).startswith("http")]
-    if images:
-        layout["images"] = [image for image in layout["images"] if image not in images]
-        sources = ", ".join(shorten(str(image["source"]), 200) for image in images)
-        yield f"Not shown, since it would be loaded from a network: {sources}"
+
+
+def _taken_out(part: Any) -> list[str]:
+    """Take images and shapes that are addresses out of a part of a figure, and give the addresses."""
+    found = []
+    parts = [part]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            if _is_address(part.get("geojson")):
+                found.append(part["geojson"])
+                part["geojson"] = {"type": "FeatureCollection", "features": []}
+            if part.get("type") == "image" and _is_address(part.get("source")):
+                found.append(part.pop("source"))
+            if isinstance(images := part.get("images"), list):
+                found += [image["source"] for image in images if _is_image_to_load(image)]
+                part["images"] = [image for image in images if not _is_image_to_load(image)]
+            parts += reversed([value for value in part.values() if isinstance(value, (dict, list))])
+        elif part and isinstance(part[0], (dict, list)):  # of a column of numbers nothing else need be looked at
+            parts += reversed(part)
+    return list(dict.fromkeys(found))
+
+
+def _is_image_to_load(image: Any) -> bool:
+    return isinstance(image, dict) and _is_address(image.get("source"))
+
+
+def _is_address(value: Any) -> bool:
+    return isinstance(value, str) and value.lower().startswith(("http:", "https:", "//"))
 
 
 def _subplot_of(trace: dict[str, Any]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import fractions
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -58,6 +61,8 @@ class ColumnProfile(Struct):
         top: The most frequent values of others.
         outliers: Numbers more than 1.5 interquartile ranges away from the quartiles.
         facts: Names and texts of statistics.
+        measures: The values of those that columns are sorted by, times and durations in seconds.
+        equal_to: The name of the first column that holds the same values in the same rows.
         trouble: Why there is nothing more to say, if so.
     """
 
@@ -77,6 +82,8 @@ class ColumnProfile(Struct):
     top: list[tuple[str, int]] = field(default_factory=list)
     outliers: int = 0
     facts: list[tuple[str, str]] = field(default_factory=list)
+    measures: dict[str, float] = field(default_factory=dict)
+    equal_to: str | None = None
     trouble: str = ""
 
 
@@ -132,11 +139,13 @@ class _Keys(Struct):
         values: A number for each row: the value, or which of the different values it is.
         missing: Which are missing.
         numeric: Whether the values are numbers, to be correlated.
+        identity: What columns of the same values have in common, and no others; None where that cannot be told.
     """
 
     values: NDArray[Any]
     missing: NDArray[np.bool_]
     numeric: bool
+    identity: int | None = None
 
 
 def profile_frame(frame: Frame, max_rows: int) -> Profile:
@@ -153,12 +162,47 @@ def profile_frame(frame: Frame, max_rows: int) -> Profile:
     known = [_filled(profile.columns[place], frame, place, step) for place in range(frame.columns)] if rows else []
     keys = {place: each for place, each in enumerate(known) if each is not None}
     profile.duplicates = _duplicates(list(keys.values()), rows) if keys else None
+    _name_equals(columns, keys)
     if len(keys) > _MAX_ASSOCIATED_COLUMNS:
         profile.associations_skipped = f"Not computed for more than {_MAX_ASSOCIATED_COLUMNS} columns."
     elif len(keys) > 1:
         names = [profile.columns[place].name for place in keys]
         profile.associations = _associations(names, list(keys.values()))
     return profile
+
+
+def _name_equals(columns: list[ColumnProfile], keys: dict[int, _Keys]) -> None:
+    """Tell of each column which earlier one is the same."""
+    first: dict[int, int] = {}
+    for place, each in keys.items():
+        earlier = place if each.identity is None else first.setdefault(each.identity, place)
+        if earlier != place:
+            columns[place].equal_to = columns[earlier].name
+
+
+def _identity(values: NDArray[Any], missing: NDArray[np.bool_], of: object) -> int:
+    """Hash a column's values, in 64 bits.
+
+    Args:
+        values: The values, or a number for each.
+        missing: Which are missing.
+        of: What kind of values they are: those of another one are never the same.
+    """
+    shown = values.copy()
+    shown[missing] = 0
+    return hash((of, shown.tobytes(), missing.tobytes()))
+
+
+def _number_identity(values: NDArray[Any], missing: NDArray[np.bool_]) -> int:
+    """Hash numbers: the same ones have the same hash whether they are integers or floats."""
+    present = values[~missing]
+    if values.dtype.kind == "f" or max(-int(present.min()), int(present.max())) < _EXACT:
+        return _identity(values + 0.0, missing, "number")  # adding makes -0.0 the same as 0.0
+    return _identity(values, missing, ("integer", values.dtype.kind))
+
+
+_EXACT = 2**53
+"""Integers up to which each is a float."""
 
 
 def _filled(profile: ColumnProfile, frame: Frame, place: int, step: int) -> _Keys | None:
@@ -192,9 +236,9 @@ def _fill_as_it_is(profile: ColumnProfile, column: Column, missing: NDArray[np.b
     if integers is not None:
         _fill_numbers(profile, integers.values[~missing])
         _tell_constant(profile, column, missing)
-        return _Keys(integers.values, missing, numeric=True)
+        return _Keys(integers.values, missing, True, _number_identity(integers.values, missing))
     values = column.values() if column.floats() is None else []
-    if values and all(type(value) in (bool, np.bool_) for value in _some_present(values, missing)):
+    if values and all(type(value) is bool or type(value) is np.bool_ for value in _some_present(values, missing)):
         return _fill_texts(profile, column, missing, kind="boolean")
     numbers = column.numbers()
     if numbers is None or times is not None:
@@ -208,15 +252,15 @@ def _fill_as_it_is(profile: ColumnProfile, column: Column, missing: NDArray[np.b
     _fill_numbers(profile, finite)
     if column.floats() is None:
         # Decimals and long integers, of which floats take some for the same.
-        profile.distinct = _count_different(column, missing)
+        exact = [None if gone else value for value, gone in zip(column.values(), missing.tolist(), strict=True)]
+        profile.distinct = len(set(exact) - {None})
         if profile.constant and profile.distinct > 1:
             return _fill_texts(profile, column, missing)
+        identity = hash(("exact", *exact))
+    else:
+        identity = _number_identity(numbers.values, missing)
     _tell_constant(profile, column, missing)
-    return _Keys(numbers.values, missing, numeric=True)
-
-
-def _count_different(column: Column, missing: NDArray[np.bool_]) -> int:
-    return len({value for value, gone in zip(column.values(), missing.tolist(), strict=True) if not gone})
+    return _Keys(numbers.values, missing, True, identity)
 
 
 def _tell_constant(profile: ColumnProfile, column: Column, missing: NDArray[np.bool_]) -> None:
@@ -265,15 +309,34 @@ def _fill_numbers(profile: ColumnProfile, present: NDArray[Any]) -> None:
     mean, std = mean_and_std(present, ddof=1)
     profile.kind, profile.unit = "number", "number"
     _describe(profile, known)
+    profile.measures = {"mean": mean, "min": low, "median": median, "max": high}
     if profile.constant:
         return
-    reach = _WHISKER * (q3 - q1)
-    if math.isfinite(reach):
-        below, within = known.values.searchsorted(q1 - reach, "left"), known.values.searchsorted(q3 + reach, "right")
-        profile.outliers = int(below + len(known.values) - within)
+    profile.measures["std"] = std
+    profile.outliers = _outliers(known)
     names = ("min", "mean", "median", "max", "std", "q1", "q3")
-    profile.facts = list(zip(names, statistics([low, mean, median, high, std, q1, q3]), strict=True))
+    # The mean of as many 2013 as 2014 is no year: it must not look like the greatest of them.
+    apart = (low, mean, high) if float(low) < float(mean) < float(high) else (low, high)
+    texts = statistics([low, mean, median, high, std, q1, q3], apart=apart)
+    profile.facts = list(zip(names, texts, strict=True))
     profile.histogram = histogram_of(known.values, q1, q3)
+
+
+def _outliers(known: _Sorted) -> int:
+    """Count what lies more than 1.5 interquartile ranges away from the quartiles."""
+    import numpy as np
+
+    values = known.values
+    if values.dtype.kind in "iu" and max(-int(values[0]), int(values[-1])) >= 2**53:
+        # Counted from the least one: of integers beyond 2^53 floats do not know the difference.
+        values = values.astype(np.uint64) - np.uint64(int(values[0]) % 2**64)
+        known = _Sorted(values, known.distinct, known.ordered)
+    q1, q3 = float(known.at(0.25)), float(known.at(0.75))
+    reach = _WHISKER * (q3 - q1)
+    if not math.isfinite(reach):
+        return 0
+    below, within = values.searchsorted(q1 - reach, "left"), values.searchsorted(q3 + reach, "right")
+    return int(below + len(values) - within)
 
 
 def _describe(profile: ColumnProfile, known: _Sorted) -> None:
@@ -292,18 +355,25 @@ def _fill_times(profile: ColumnProfile, times: Times) -> _Keys:
     _describe(profile, known)
     places = [round(share * (len(present) - 1)) for share in (0, 0.5, 1)]
     texts = _moments(times, known.values[places])
+    seconds = _in_seconds(known.values, times.unit)
+    profile.measures = dict(zip(_OF_TIMES, seconds[places].tolist(), strict=True))
+    identity = _identity(times.counts, times.missing, (profile.kind, times.unit, str(times.zone)))
+    keys = _Keys(times.counts, times.missing, True, identity)
     if profile.constant:
         profile.constant_value = texts[0]
-        return _Keys(times.counts, times.missing, numeric=True)
-    profile.facts = list(zip(("min", "median", "max"), texts, strict=True))
-    seconds = _in_seconds(known.values, times.unit)
+        return keys
+    profile.facts = list(zip(_OF_TIMES, texts, strict=True))
     if duration:
         mean, std = (value * _SECONDS[times.unit] for value in mean_and_std(present, ddof=1))
+        profile.measures |= {"mean": mean, "std": std}
         profile.facts[1:1] = [("mean", value_in("seconds", mean))]
         profile.facts.append(("std", value_in("seconds", std)))
     q1, q3 = (float(np.quantile(seconds, share)) for share in (0.25, 0.75))
     profile.histogram = histogram_of(seconds, q1, q3, whole_numbers=False, clip=duration)
-    return _Keys(times.counts, times.missing, numeric=True)
+    return keys
+
+
+_OF_TIMES = ("min", "median", "max")
 
 
 def _moments(times: Times, counts: NDArray[np.int64]) -> list[str]:
@@ -327,7 +397,8 @@ def _fill_texts(profile: ColumnProfile, column: Column, missing: NDArray[np.bool
     """Profile a column by the texts of its values."""
     import numpy as np
 
-    codes, texts, exact = _coded(column, missing)
+    coded = _coded(column, missing)
+    codes, texts, exact = coded.codes, coded.texts, coded.exact
     counts = np.bincount(codes[codes >= 0], minlength=len(texts))
     most = np.argsort(-counts, kind="stable")[:10]
     profile.top = [(texts[place], int(counts[place])) for place in most.tolist()]
@@ -336,8 +407,10 @@ def _fill_texts(profile: ColumnProfile, column: Column, missing: NDArray[np.bool
     profile.constant_value = texts[0] if profile.constant else ""
     profile.kind = kind or ("category" if len(texts) <= max(20, len(codes) // 20) else "text")
     profile.ordered = _is_ordered(codes[codes >= 0], texts) if exact and not kind else False
-    profile.trouble = ""
-    return _Keys(codes, missing, numeric=False)
+    profile.measures, profile.trouble = {}, ""
+    of = "text" if column.times() is None else "clock"
+    identity = _identity(np.array(coded.marks, dtype=np.int64)[codes], missing, of) if coded.marks else None
+    return _Keys(codes, missing, False, identity)
 
 
 def _is_ordered(codes: NDArray[np.int64], texts: list[str]) -> bool:
@@ -350,13 +423,24 @@ def _is_ordered(codes: NDArray[np.int64], texts: list[str]) -> bool:
     return bool((np.diff(ranks[codes]) >= 0).all())
 
 
-def _coded(column: Column, missing: NDArray[np.bool_]) -> tuple[NDArray[np.int64], list[str], bool]:
-    """Number the different values of a column.
+class _Coded(Struct):
+    """The different values of a column.
 
-    Returns:
-        Which value each row has, -1 where it is missing; their texts; and whether different texts are all the different
-        values: of long and nested ones only the beginning is written.
+    Attributes:
+        codes: Which of them each row has, -1 where it is missing.
+        texts: How they are written.
+        marks: A hash of each; empty where one is of a type of which nothing is known but its text.
+        exact: Whether different texts are all the different values: of nested ones only the beginning is looked at.
     """
+
+    codes: NDArray[np.int64]
+    texts: list[str]
+    marks: list[int]
+    exact: bool
+
+
+def _coded(column: Column, missing: NDArray[np.bool_]) -> _Coded:
+    """Number the different values of a column."""
     import numpy as np
     import pandas as pd
     from pandas.api.types import infer_dtype
@@ -364,11 +448,7 @@ def _coded(column: Column, missing: NDArray[np.bool_]) -> tuple[NDArray[np.int64
     if column.times() is not None:
         values: Any = np.array([cell.text for cell in cells_of(column)], dtype=object)
     elif isinstance(getattr(column.raw, "dtype", None), pd.CategoricalDtype):
-        # The distinct categories first: there may be millions of rows, and few of them.
-        codes, texts, exact = _by_text(list(column.raw.cat.categories), range(len(column.raw.cat.categories)))
-        places = column.raw.cat.codes.to_numpy().astype(np.int64)
-        used, again = np.unique(np.append(np.where(missing, -1, codes[places]), -1), return_inverse=True)
-        return (again[:-1] - 1).astype(np.int64), [texts[place] for place in used[1:].tolist()], exact
+        return _used_categories(column.raw.cat, missing)
     else:
         values = np.empty(len(missing), dtype=object)
         values[:] = column.values()
@@ -376,25 +456,52 @@ def _coded(column: Column, missing: NDArray[np.bool_]) -> tuple[NDArray[np.int64
         try:
             values[missing] = None
             codes, distinct = pd.factorize(values)
-            if all(type(value) in (str, bytes, Told) for value in distinct.tolist()):
-                shown = [encodable(shorten(value_text(value), _MAX_TEXT)) for value in distinct.tolist()]
-                return codes.astype(np.int64), shown, True
+            known = distinct.tolist()
+            if all(type(value) in (str, bytes, Told) for value in known):
+                shown = [encodable(shorten(value_text(value), _MAX_TEXT)) for value in known]
+                return _Coded(codes.astype(np.int64), shown, [_mark(value) for value in known], exact=True)
         except TypeError:
             pass
     return _by_text(values.tolist(), np.flatnonzero(~missing).tolist())
 
 
-def _by_text(values: Sequence[Any], present: Sequence[int]) -> tuple[NDArray[np.int64], list[str], bool]:
+def _mark(value: object) -> int:
+    """Hash a value: bytes are another one than the text that they spell, and a truth another one than a number."""
+    return hash((value, isinstance(value, (str, bool))))
+
+
+def _used_categories(categories: Any, missing: NDArray[np.bool_]) -> _Coded:
+    """Number the categories that are there: there may be millions of rows, and few of them."""
+    import numpy as np
+
+    known = _by_text(list(categories.categories), range(len(categories.categories)))
+    places = known.codes[categories.codes.to_numpy().astype(np.int64)]
+    used, again = np.unique(np.append(np.where(missing, -1, places), -1), return_inverse=True)
+    there = used[1:].tolist()
+    texts, marks = [known.texts[place] for place in there], [known.marks[place] for place in there if known.marks]
+    return _Coded((again[:-1] - 1).astype(np.int64), texts, marks, known.exact)
+
+
+def _by_text(values: Sequence[Any], present: Sequence[int]) -> _Coded:
     import numpy as np
 
     places: dict[tuple[str, bool], int] = {}  # the text "1" is another value than the number
+    first: list[Any] = []
     codes = np.full(len(values), -1)
     exact = True
     for row in present:
         value = values[row]
         exact = exact and not isinstance(value, (list, tuple, dict, set, frozenset, np.ndarray))
-        codes[row] = places.setdefault((value_text(value), isinstance(value, str)), len(places))
-    return codes, [encodable(shorten(text, _MAX_TEXT)) for text, _ in places], exact
+        codes[row] = place = places.setdefault((value_text(value), isinstance(value, str)), len(places))
+        if place == len(first):
+            first.append(value)
+    texts = [encodable(shorten(text, _MAX_TEXT)) for text, _ in places]
+    marks = [_mark(value) for value in first] if all(id(type(value)) in _PLAIN for value in first) else []
+    return _Coded(codes, texts, marks, exact)
+
+
+_PLAIN = frozenset(map(id, (str, bool, int, float, decimal.Decimal, fractions.Fraction, datetime.date)))
+"""By their ids, the types of which a hash tells the values apart and never fails."""
 
 
 def _duplicates(keys: list[_Keys], rows: int) -> int:

@@ -104,7 +104,9 @@ def value_bars(top: Sequence[tuple[str, int]], rows: int, present: int, distinct
         about: Whether the rows are a sample of the table's.
     """
     if top[0][1] == 1 and len(top) > 1:
-        return f'<p class="examples">{" · ".join(shown_value(value, 40) for value, _ in top[:_EXAMPLES])} …</p>'
+        shown = " · ".join(shown_value(value, 40) for value, _ in top[:_EXAMPLES])
+        rest = "" if distinct is not None and distinct <= _EXAMPLES and not about else " …"
+        return f'<p class="examples">{shown}{rest}</p>'
     drawn = top if len(top) <= _MAX_BARS else top[: _MAX_BARS - 1]
     most = drawn[0][1] or 1
     lines = "".join(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from obs_core.text.durations import format_duration
-from obs_core.text.numbers import statistic
+from obs_core.text.numbers import statistic, statistics
 from obs_renderers._times import duration_text, iso_text
 
 if TYPE_CHECKING:
@@ -32,11 +32,14 @@ def nice_ticks(low: float, high: float, about: int = 6) -> list[float]:
     """
     if not high > low:
         return [low]
-    raw = (high - low) / about
-    power = 10.0 ** math.floor(math.log10(raw))
+    raw = high / about - low / about  # the difference itself may be more than a float can hold
+    power = 10.0 ** math.floor(math.log10(raw)) if raw else 0.0
+    if not power:  # the smallest floats have no tenths
+        return [low, high]
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
     first = math.ceil(low / step - 1e-9)
-    return [number * step for number in range(first, math.floor(high / step + 1e-9) + 1)]
+    ticks = (min(max(number * step, low), high) for number in range(first, math.floor(high / step + 1e-9) + 1))
+    return list(dict.fromkeys(ticks))  # few floats may be left between the two ends
 
 
 class Scale(Struct, frozen=True):
@@ -60,9 +63,11 @@ class Scale(Struct, frozen=True):
         """Place a value in percent, as a number."""
         room = 100 - 2 * self.start
         span = self.high - self.low
-        if not span or not math.isfinite(span):
+        if not span or not math.isfinite(value):
             return 50.0
-        return self.start + (value - self.low) / span * room
+        if math.isfinite(span):
+            return self.start + (value - self.low) / span * room
+        return self.start + (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2) * room
 
 
 def ticks_in(unit: Unit, low: float, high: float, about: int = 6) -> list[tuple[float, str]]:
@@ -76,6 +81,9 @@ def ticks_in(unit: Unit, low: float, high: float, about: int = 6) -> list[tuple[
     """
     ticks = nice_ticks(low, high, about) if unit == "number" else _time_ticks(low, high, about)
     step = ticks[1] - ticks[0] if len(ticks) > 1 else 0.0
+    if unit == "number":
+        ticks = [0.0 if abs(tick) < step * 1e-6 else tick for tick in ticks]
+        return list(zip(ticks, statistics(ticks, apart=ticks), strict=True))
     return [(tick, _tick_text(unit, tick, step)) for tick in ticks]
 
 
@@ -91,8 +99,6 @@ def _time_ticks(low: float, high: float, about: int) -> list[float]:
 def _tick_text(unit: Unit, tick: float, step: float) -> str:
     if unit in ("epoch", "utc") and step >= 86_400:
         return day_in(unit, tick)
-    if unit == "number" and step and abs(tick) < step * 1e-6:
-        return "0"
     return value_in(unit, tick)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from obs_core.text.arrow_damage import outer_damage_of
 from obs_core.text.numbers import byte_size, plural
 from obs_renderers._frames import open_frame
 from obs_renderers._markup import escape, shorten
@@ -59,12 +60,18 @@ def _schema(value: Any) -> str:
     more = len(value.schema) - len(fields)
     rows += f'<tr><td colspan="3">and {plural(more, "field")} more</td></tr>' if more else ""
     return (
-        f'<details class="schema"><summary>Schema · {byte_size(value.nbytes)}{_chunks(value)}</summary>'
+        f'<details class="schema"><summary>Schema · {_size(value)}{_chunks(value)}</summary>'
         f'<div class="scroll" tabindex="0"><table><thead><tr><th>field</th><th>type</th><th>'
         f"nulls"
         f"</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>{_metadata(value.schema.metadata)}</details>"
     )
+
+
+def _size(table: Any) -> str:
+    if any(outer_damage_of(column) or "_union<" in str(column.type) for column in table.columns):
+        return byte_size(table.get_total_buffer_size())  # how much of it the rows hold could only be read
+    return byte_size(table.nbytes)
 
 
 def _field(field: Any) -> str:

@@ -12,6 +12,7 @@ from obs_core.text.numbers import count, plural, statistics
 from obs_renderers._columns import Unit
 from obs_renderers._frames import Frame, open_frame
 from obs_renderers._markup import escape, fragment, shorten
+from obs_renderers._moments import mean_of
 from obs_renderers._scale import Scale, ticks_in, value_in
 from obs_renderers._types import reject
 
@@ -82,7 +83,7 @@ def box_statistics(numbers: Any, missing: int = 0) -> BoxStatistics | None:
         median=median,
         q3=q3,
         high=high,
-        mean=float(finite.mean(dtype=np.float64)),
+        mean=mean_of(finite),
         whiskers=(lower, upper),
         outliers=_chosen(np.sort(beyond)),
         n_outliers=len(beyond),
@@ -121,7 +122,10 @@ class _Parted:
         below = float(self._values[place])
         if rank == place:
             return below
-        return below + (self._least_after(place) - below) * (rank - place)
+        above = self._least_after(place)
+        if math.isfinite(above - below):
+            return below + (above - below) * (rank - place)
+        return below * (1 - (rank - place)) + above * (rank - place)
 
     def _least_after(self, place: int) -> float:
         end = next(end for end in self._ends if end > place)
@@ -199,7 +203,7 @@ class BoxRenderer:
         return fragment("box", body, styles=("box",))
 
     def to_figure(self, df: Any) -> Any:
-        """Give the same box plot as a plotly figure holding the quartiles, to be styled further.
+        """Return the same box plot as a plotly figure that holds the quartiles, for further styling.
 
         Args:
             df: As for `to_html`.
@@ -277,7 +281,7 @@ def _drawing(box: _Box, s: BoxStatistics, scale: Scale) -> str:
         _line("whisker", x(s.whiskers[1]), 32, x(s.whiskers[1]), 52),
         f'<rect class="box" x="{x(s.q1)}" y="22" width="{width}" height="40" rx="3"/>',
         _line("median", x(s.median), 22, x(s.median), 62),
-        f'<circle class="mean" cx="{x(s.mean)}" cy="42" r="3.5"/>' if math.isfinite(s.mean) else "",
+        f'<circle class="mean" cx="{x(s.mean)}" cy="42" r="3.5"/>',
         *(
             f'<circle class="outlier" cx="{x(v)}" cy="42" r="3"><title>{box.text(v)}</title></circle>'
             for v in s.outliers
@@ -312,7 +316,9 @@ def _table(box: _Box, s: BoxStatistics) -> str:
         ("max", s.high),
         ("mean", s.mean),
     ]
-    texts = statistics(value for _, value in facts) if box.unit == "number" else [box.text(value) for _, value in facts]
+    values = [value for _, value in facts]
+    is_number = box.unit == "number"
+    texts = statistics(values, (s.low, s.high)) if is_number else [box.text(value) for value in values]
     entries = "".join(
         f"<div><dt>{name}</dt><dd>{text}</dd></div>" for (name, _), text in zip(facts, texts, strict=True)
     )

@@ -26,8 +26,9 @@ class DatasetRenderer:
         max_cols: Most columns to show.
 
     Examples:
-        >>> from datasets import Dataset
-        >>> html = DatasetRenderer().to_html(Dataset.from_dict({"text": ["late", "on time"], "label": [1, 0]}))
+        >>> from datasets import Dataset  # doctest: +SKIP
+        >>> flights = Dataset.from_dict({"text": ["late", "on time"], "label": [1, 0]})  # doctest: +SKIP
+        >>> html = DatasetRenderer().to_html(flights)  # doctest: +SKIP
     """
 
     def __init__(self, max_rows: int = 10, max_cols: int = 100) -> None:

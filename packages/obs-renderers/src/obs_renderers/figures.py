@@ -7,7 +7,7 @@ import io
 import re
 from typing import Any
 
-from obs_renderers._markup import escape, fragment, json_for_script, script, shorten
+from obs_renderers._markup import escape, fragment, json_for_script, listed_addresses, script
 from obs_renderers._types import is_a, reject
 
 __all__ = ["AltairRenderer", "MatplotlibRenderer", "PlotlyRenderer"]
@@ -156,18 +156,30 @@ class AltairRenderer:
         """
         if not is_a(chart, "altair.TopLevelMixin"):
             reject(self, chart, "an Altair chart")
-        spec = json_for_script(chart.to_json(indent=None))
+        content = chart.to_json(indent=None)
+        spec = json_for_script(content)
         starter = "<script>obsVega(document.currentScript.parentElement)</script>"
         scripts = _vega() + script("vega_theme") + starter
-        body = f'<div class="chart"><script type="application/json">{spec}</script>{scripts}</div>{_needed(chart)}'
+        body = f'<div class="chart"><script type="application/json">{spec}</script>{scripts}</div>{_needed(content)}'
         return fragment("altair", body, styles=("figure",))
 
 
-def _needed(chart: Any) -> str:
-    """Say which data a chart would load from a network."""
-    urls = re.findall(r'"url": ?"(https?://[^"]+)"', chart.to_json(indent=None))
-    shown = ", ".join(shorten(url, 200) for url in dict.fromkeys(urls))
-    return f'<p class="note">Its data would be loaded from a network: {escape(shown)}</p>' if urls else ""
+_ADDRESS = re.compile(r"""(?:https?:)?//[^\s"'\\)]+""", re.IGNORECASE)
+_AT_URL = re.compile(rf'"url": ?"({_ADDRESS.pattern})"', re.IGNORECASE)
+_OF_IMAGES = re.compile(r'"(?:mark|type)": ?"image"')
+
+
+def _needed(spec: str) -> str:
+    """Say which data and images a chart would load from a network."""
+    urls = dict.fromkeys(_AT_URL.findall(spec))
+    told = f'<p class="note">Its data would be loaded from a network: {escape(listed_addresses(urls))}</p>'
+    notes = told if urls else ""
+    if _OF_IMAGES.search(spec):  # of which the addresses are in the data, or put together from them
+        rest = re.sub(r'"\$schema": ?"[^"]*"', "", spec)
+        images = dict.fromkeys(url for url in _ADDRESS.findall(rest) if url not in urls)
+        told = f'<p class="note">Its images would be loaded from a network: {escape(listed_addresses(images))}</p>'
+        notes += told if images else ""
+    return notes
 
 
 @functools.cache

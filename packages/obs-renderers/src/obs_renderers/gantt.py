@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from obs_core.report import script_text
-from obs_core.text.durations import format_duration
-from obs_core.text.numbers import MISSING, count, plural, share
+from obs_core.text.controls import visible
+from obs_core.text.durations import format_duration, format_took, moment_html
+from obs_core.text.numbers import MISSING, count, multiple, plural, share
 from obs_renderers._cells import is_missing, label_text
 from obs_renderers._columns import Column
 from obs_renderers._frames import Frame, open_frame
@@ -39,6 +40,8 @@ class GanttBar(Struct, frozen=True):
         finish: Nanoseconds since the epoch; None when it has not ended.
         process_time: Nanoseconds of CPU time, if known.
         failed: Whether it raised.
+        seen: When one that has not ended was last heard of, nanoseconds since the epoch. Default: at the chart's end.
+        handled: Whether what it raised was handled above it; `failed` is true too.
     """
 
     name: str
@@ -46,6 +49,8 @@ class GanttBar(Struct, frozen=True):
     finish: int | None
     process_time: int | None = None
     failed: bool = False
+    seen: int | None = None
+    handled: bool = False
 
 
 class GanttChartRenderer:
@@ -81,12 +86,15 @@ class GanttChartRenderer:
         if not bars:
             return fragment("gantt", '<p class="note">No time was recorded.</p>', styles=("table", "gantt"))
         width = f' style="width: {int(chart_width)}px"' if chart_width else ""
-        body = _facts(bars, zone, note) + f"<div{width}>{_chart(bars)}</div>" + _table(bars)
+        own = is_a(df, "obs_core.Timeline")
+        span = _span(bars, getattr(df, "whole", None) if own else None)
+        begin = moment_html(span[0]) if own else _moment(span[0]) + zone
+        body = _facts(bars, span, begin, note) + f"<div{width}>{_chart(bars, span)}</div>" + _table(bars, span)
         return fragment("gantt", body, styles=("table", "gantt"))
 
     def _bars(self, value: Any) -> tuple[list[GanttBar], str, str]:
         if is_a(value, "obs_core.Timeline"):
-            return [_from_timeline(bar) for bar in value.bars], " UTC", getattr(value, "note", "")
+            return [_from_timeline(bar) for bar in value.bars], "", getattr(value, "note", "")
         frame = open_frame(value)
         if frame is not None:
             bars, _, note = self._from_rows(_frame_rows(frame))
@@ -104,9 +112,9 @@ class GanttChartRenderer:
 
 
 def _from_timeline(bar: Any) -> GanttBar:
-    return GanttBar(
-        bar.name, bar.start, None if getattr(bar, "open", False) else bar.finish, bar.process_time, bar.failed
-    )
+    is_open = getattr(bar, "open", False)
+    finish, seen = (None, bar.finish) if is_open else (bar.finish, None)
+    return GanttBar(bar.name, bar.start, finish, bar.process_time, bar.failed, seen, bar.handled)
 
 
 def _frame_rows(frame: Frame) -> list[dict[str, Any]]:
@@ -177,25 +185,36 @@ def _nanoseconds(key: str, moment: Any) -> int | None:
     return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
 
 
-def _span(bars: list[GanttBar]) -> tuple[int, int]:
-    return min(bar.start for bar in bars), max(max(bar.start, bar.finish or bar.start) for bar in bars)
+def _span(bars: list[GanttBar], whole: tuple[int, int] | None) -> tuple[int, int]:
+    """Return when the axis begins and ends: with the bars, or with what they are parts of."""
+    ends = [bar.finish or bar.seen or bar.start for bar in bars]
+    moments = [*(bar.start for bar in bars), *ends, *(whole or ())]
+    return min(moments), max(moments)
 
 
-def _facts(bars: list[GanttBar], zone: str, note: str) -> str:
-    first, last = _span(bars)
+def _facts(bars: list[GanttBar], span: tuple[int, int], begin: str, note: str) -> str:
+    first, last = span
     rows = len({bar.name for bar in bars})
     named = "" if rows == len(bars) else f" of {plural(rows, 'name')}"
     texts = [
         f"<b>{escape(format_duration(last - first))}</b>",
-        f"from {_moment(first)}{zone}",
+        f"from {begin}",
         plural(len(bars), "bar") + named,
     ]
-    failed = sum(bar.failed for bar in bars)
-    texts += [f'<span class="bad">{count(failed)} failed</span>'] if failed else []
+    failures = _failures(sum(bar.failed for bar in bars), sum(bar.handled for bar in bars))
+    texts += [failures] if failures else []
     unfinished = sum(bar.finish is None for bar in bars)
     texts += [f"{count(unfinished)} not ended"] if unfinished else []
     texts += [escape(note)] if note else []
     return f'<div class="bar"><span class="facts">{" · ".join(texts)}</span></div>'
+
+
+def _failures(failed: int, handled: int) -> str:
+    """Write how many bars failed, and of how many the error was handled; nothing if none failed."""
+    if not failed:
+        return ""
+    told = f", {'' if handled == failed else count(handled) + ' '}handled" if handled else ""
+    return f'<span class="{"warn" if handled == failed else "bad"}">{count(failed)} failed{told}</span>'
 
 
 def _moment(nanoseconds: int) -> str:
@@ -208,11 +227,11 @@ def _moment(nanoseconds: int) -> str:
     return moment.isoformat(sep=" ", timespec="milliseconds" if moment.microsecond else "seconds")
 
 
-def _chart(bars: list[GanttBar]) -> str:
-    first, last = _span(bars)
+def _chart(bars: list[GanttBar], span: tuple[int, int]) -> str:
+    first, last = span
     names = {name: row for row, name in enumerate(dict.fromkeys(bar.name for bar in sorted(bars, key=_start)))}
     content = {
-        "names": [encodable(shorten(name, _MAX_NAME)) for name in names],
+        "names": [encodable(visible(shorten(name, _MAX_NAME))) for name in names],
         "first": first / 1e6,
         "span": last - first,
         "rows": [names[bar.name] for bar in bars],
@@ -220,6 +239,7 @@ def _chart(bars: list[GanttBar]) -> str:
         "lengths": [None if bar.finish is None else max(0, bar.finish - bar.start) for bar in bars],
         "cpu": [bar.process_time for bar in bars] if any(bar.process_time is not None for bar in bars) else [],
         "failed": [place for place, bar in enumerate(bars) if bar.failed],
+        "handled": [place for place, bar in enumerate(bars) if bar.handled],
     }
     encoded = json_for_script(msgspec.json.encode(content))
     starter = "<script>obsGantt(document.currentScript.parentElement)</script>"
@@ -247,25 +267,27 @@ class _Row(Struct):
     cpu: int | None = None
     open: int = 0
     failed: int = 0
+    handled: int = 0
 
 
-def _rows(bars: list[GanttBar]) -> list[_Row]:
+def _rows(bars: list[GanttBar], last: int) -> list[_Row]:
     rows: dict[str, _Row] = {}
-    last = _span(bars)[1]
     for bar in sorted(bars, key=_start):
         row = rows.setdefault(bar.name, _Row(bar.name, bar.start))
         row.bars += 1
-        row.wall += max(0, (last if bar.finish is None else bar.finish) - bar.start)
+        seen = last if bar.seen is None else bar.seen
+        row.wall += max(0, (seen if bar.finish is None else bar.finish) - bar.start)
         row.failed += bar.failed
+        row.handled += bar.handled
         row.open += bar.finish is None
         if bar.process_time is not None:
             row.cpu = (row.cpu or 0) + bar.process_time
     return list(rows.values())
 
 
-def _table(bars: list[GanttBar]) -> str:
-    rows = _rows(bars)
-    first, last = _span(bars)
+def _table(bars: list[GanttBar], span: tuple[int, int]) -> str:
+    first, last = span
+    rows = _rows(bars, last)
     longest = sorted(rows, key=lambda row: -row.wall)[:_MAX_TABLE_ROWS]
     names = {row.name for row in longest}
     shown = [row for row in rows if row.name in names]
@@ -277,6 +299,8 @@ def _table(bars: list[GanttBar]) -> str:
         else f'<p class="note">The {len(shown)} longest of {plural(len(rows), "name")}</p>'
     )
     heads = "".join(f'<th scope="col"{css}>{name}</th>' for name, css in _HEADS if timed or name != _PROCESS_TIME)
+    # From the first bar's start to the last one's end: a task that the bars are of may have taken longer.
+    heads += f'<th scope="col">Share of the {escape(format_duration(last - first))} shown</th>'
     return (
         f'<div class="scroll tall" tabindex="0"><table><thead><tr>{heads}</tr>'
         f"</thead>"
@@ -293,25 +317,31 @@ _HEADS = (
     ("Start", ' class="number"'),
     ("Wall time", ' class="number"'),
     (_PROCESS_TIME, ' class="number"'),
-    ("Share of the whole", ""),
 )
 
 
 def _table_row(row: _Row, first: int, span: int, *, timed: bool) -> str:
-    numbers = [count(row.bars), "+" + format_duration(row.first - first), format_duration(row.wall)]
+    numbers = [count(row.bars), "+" + format_duration(row.first - first), format_took(row.wall, _status(row))]
     if timed:
         numbers.append(MISSING if row.cpu is None else format_duration(row.cpu))
     cells = "".join(f'<td class="number">{text}</td>' for text in numbers)
-    title = f' title="{escape(shorten(row.name, 1000))}"' if len(row.name) > 60 else ""
-    name = escape(shorten(row.name, 60)) + _marks(row)
-    return f"<tr><td{title}>{name}</td>{cells}<td>{_meter(row.wall, span)}</td></tr>"
+    title = f' title="{escape(visible(shorten(row.name, 1000)))}"' if len(row.name) > 60 else ""
+    name = escape(visible(shorten(row.name, 60))) + _marks(row)
+    meter = _meter(row.wall, span) if row.wall or not row.open else ""
+    return f"<tr><td{title}>{name}</td>{cells}<td>{meter}</td></tr>"
+
+
+def _status(row: _Row) -> str:
+    """Return how a row stands: of bars that have not ended it is known only for how long they were seen."""
+    return "lost" if row.open else ""
 
 
 def _marks(row: _Row) -> str:
-    failed = f' <span class="bad">{count(row.failed)} failed</span>' if row.failed else ""
-    return failed + (' <span class="note">not ended</span>' if row.open else "")
+    failures = _failures(row.failed, row.handled)
+    return (f" {failures}" if failures else "") + (' <span class="note">not ended</span>' if row.open else "")
 
 
 def _meter(part: int, whole: int) -> str:
-    percent = 100 * part / whole if whole else 100.0
-    return f'<span class="meter"><i style="width:{min(percent, 100):.2f}%"></i></span>{share(part, whole or part or 1)}'
+    whole = whole or part or 1
+    text = multiple(part, whole) if part > whole else share(part, whole)  # bars of one name may lie side by side
+    return f'<span class="meter"><i style="width:{min(100 * part / whole, 100):.2f}%"></i></span>{text}'

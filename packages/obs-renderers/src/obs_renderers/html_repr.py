@@ -12,7 +12,7 @@ __all__ = ["HtmlReprRenderer"]
 
 
 class HtmlReprRenderer:
-    """Show an object by what it offers to notebooks: HTML, SVG, PNG, JPEG, Markdown, LaTeX as text.
+    """Show an object as notebooks do: HTML, SVG, PNG, JPEG, Markdown, LaTeX as text.
 
     Examples:
         >>> from sklearn.linear_model import LinearRegression

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from obs_core.interruptions import let_pass
-from obs_core.text.numbers import byte_size
+from obs_core.text.numbers import byte_size, precise
 from obs_renderers._markup import escape, fragment
 from obs_renderers._types import is_a, reject
 
@@ -52,7 +52,8 @@ class ImageRenderer:
 
     A JPEG, PNG, GIF, WebP or AVIF given as a file or as bytes keeps its bytes; a PIL image opened from a JPEG stays
     one unless it got transparency. Anything larger than `max_size` is scaled down, and a line under the picture says
-    so; only animations are not. Of several pages or frames one is shown, and the line says which.
+    so; only animations are not. Of several pages or frames one is shown, and the line says which. Numbers that are
+    neither bytes nor shares from 0 to 1 are drawn from black to white by their range, and the line says that too.
 
     Args:
         max_size: Longest side in pixels, 1,600 by default; None keeps every image as large as it is.
@@ -87,15 +88,20 @@ class ImageRenderer:
         """
         if is_a(image_src, "matplotlib.Figure"):
             return self._figure(_figure_png(image_src))
-        image, content = _source(self, image_src)
-        return self._figure(self._embed(image, content))
+        if is_a(image_src, "numpy.ndarray"):
+            image, note = _from_array(self, image_src)
+            return self._figure(self._embed(image, None, note))
+        return self._figure(self._embed(*_source(self, image_src)))
 
-    def _embed(self, image: Any, content: bytes | None) -> _Embedded:
+    def _embed(self, image: Any, content: bytes | None, note: str = "") -> _Embedded:
         _refuse_bomb(image.size)
+        if image.format not in _AS_THEY_ARE:
+            # Pillow turns a TIFF as its orientation says while it reads the pixels, and forgets the orientation then.
+            image.load()
         animated = content and image.format in _MOVING and getattr(image, "is_animated", False)
         if self._max_size is None or max(image.size) <= self._max_size or animated:
-            return _kept(image, content)
-        return _scaled(image, self._max_size)
+            return _kept(image, content, note)
+        return _scaled(image, self._max_size, note, ours=content is not None)
 
     def _figure(self, image: _Embedded) -> str:
         alt = self._alt or self._caption or f"Image of {image.size[0]} × {image.size[1]} pixels"
@@ -117,9 +123,9 @@ def _source(renderer: ImageRenderer, value: Any) -> tuple[Any, bytes | None]:
         return _open(Path(value).read_bytes(), os.fspath(value))
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _open(bytes(value), "these bytes")
-    if hasattr(value, "read"):
-        return _open(_read(renderer, value), getattr(value, "name", "this file object"))
-    return _from_array(renderer, value), None
+    if not hasattr(value, "read"):
+        reject(renderer, value, _TAKES)
+    return _open(_read(renderer, value), getattr(value, "name", "this file object"))
 
 
 def _read(renderer: ImageRenderer, file: Any) -> bytes:
@@ -130,11 +136,11 @@ def _read(renderer: ImageRenderer, file: Any) -> bytes:
 
 
 def _open(content: bytes, name: object) -> tuple[Any, bytes]:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         return Image.open(io.BytesIO(content)), content
-    except UnidentifiedImageError:
+    except OSError:  # no kind that Pillow knows, or one whose decoder refuses it
         raise ValueError(f"{name} is not an image that Pillow can read ({byte_size(len(content))})") from None
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name}: {error}") from None
@@ -147,9 +153,8 @@ def _refuse_bomb(size: tuple[int, int]) -> None:
         )
 
 
-def _from_array(renderer: ImageRenderer, value: Any) -> Any:
-    if not is_a(value, "numpy.ndarray"):
-        reject(renderer, value, _TAKES)
+def _from_array(renderer: ImageRenderer, value: Any) -> tuple[Any, str]:
+    """Draw an array, and say how if that is not plain."""
     channels = value.shape[2] if value.ndim == 3 else 1
     if value.ndim not in (2, 3) or channels not in (1, 3, 4) or 0 in value.shape or value.dtype.kind not in "buif":
         raise TypeError(
@@ -158,31 +163,57 @@ def _from_array(renderer: ImageRenderer, value: Any) -> Any:
         )
     from PIL import Image
 
-    pixels = _as_bytes(value)
-    return Image.fromarray(pixels[:, :, 0] if channels == 1 and pixels.ndim == 3 else pixels)
+    pixels, note = _as_bytes(value)
+    return Image.fromarray(pixels[:, :, 0] if channels == 1 and pixels.ndim == 3 else pixels), note
 
 
-def _as_bytes(array: Any) -> Any:
-    """Bring an array to 0..255: floats in 0..1 and booleans as shares, other numbers by their range."""
+def _as_bytes(array: Any) -> tuple[Any, str]:
+    """Bring an array to 0..255: floats in 0..1 and booleans as shares, other numbers by their range, which is said."""
     import numpy as np
 
     if array.dtype == np.uint8:
-        return np.ascontiguousarray(array)
-    numbers = np.nan_to_num(array.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(numbers.min()), float(numbers.max())
+        return np.ascontiguousarray(array), ""
+    numbers = array.astype(np.float64)
+    finite = numbers[np.isfinite(numbers)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    said = []
     if (array.dtype.kind == "f" and low >= 0 and high <= 1) or array.dtype.kind == "b":
         low, high = 0.0, 1.0
     elif low >= 0 and high <= 255 and array.dtype.kind in "ui":
         low, high = 0.0, 255.0
-    return np.round((numbers - low) * (255 / ((high - low) or 1))).astype(np.uint8)
+    elif low < high:
+        said.append(f"Values from {precise(low)} to {precise(high)} are drawn from black to white")
+    else:
+        said.append(f"Every value is {precise(low)}")
+    if finite.size < numbers.size:
+        missing, infinite = int(np.isnan(numbers).sum()), int(np.isinf(numbers).sum())
+        said += [f"Missing values: {missing:,}, drawn black"] * bool(missing)
+        said += [f"Infinite values: {infinite:,}, drawn like the nearest end of the range"] * bool(infinite)
+    # Halves, because the range of the largest floats is beyond what a float can hold.
+    shares = (np.nan_to_num(numbers, nan=low, posinf=high, neginf=low) / 2 - low / 2) / ((high / 2 - low / 2) or 1)
+    return np.round(shares * 255).astype(np.uint8), ". ".join(said)
 
 
-def _kept(image: Any, content: bytes | None) -> _Embedded:
+def _kept(image: Any, content: bytes | None, note: str) -> _Embedded:
     turned = _orientation(image) > 1
     if content and image.format in _AS_THEY_ARE and not (turned and image.format not in _PHOTOS):
-        return _Embedded(content, _AS_THEY_ARE[image.format], _upright_size(image))
+        return _Embedded(content, _AS_THEY_ARE[image.format], _upright_size(image), note or _damage(image))
     # The pixels may have been drawn on since it was opened, so the file it came from will not do.
-    return _encoded(_upright(image), _which(image), photo=image.format in _PHOTOS)
+    return _encoded(_upright(image), _sentences(_which(image), note), photo=image.format in _PHOTOS)
+
+
+def _damage(image: Any) -> str:
+    """Say so if a file cannot be read to its end: browsers show what they can of it, as if it were all."""
+    try:
+        image.load()
+    except Exception as error:
+        let_pass(error)
+        return "The file is damaged or cut off: what is shown, if anything, is not the whole image"
+    return ""
+
+
+def _sentences(*notes: str) -> str:
+    return ". ".join(note for note in notes if note)
 
 
 def _which(image: Any) -> str:
@@ -232,25 +263,34 @@ def _turned(image: Any, orientation: int) -> Any:
     return image.transpose(turns[orientation]) if orientation in turns else image
 
 
-def _scaled(image: Any, limit: int) -> _Embedded:
+def _scaled(image: Any, limit: int, note: str, *, ours: bool) -> _Embedded:
     from PIL import Image
 
     full, photo, turned = _upright_size(image), image.format in _PHOTOS, _orientation(image)
-    which = _which(image)
-    if photo:
+    if photo and ours:  # it halves the image itself, which must not happen to one that belongs to the task
         image.draft("RGB", (limit, limit))  # lets the decoder skip detail that scaling would throw away
     share = limit / max(image.size)
     size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
-    plain = _plain(image)
+    plain, stretched = _plain(image)
     smaller = plain.resize(size, Image.Resampling.LANCZOS, reducing_gap=1.25)
     smaller = _turned(smaller, turned)
-    note = f"Scaled down from {full[0]:,} × {full[1]:,} to {smaller.width:,} × {smaller.height:,} pixels"
-    return _encoded(smaller, f"{which}. {note}" if which else note, photo)
+    scaled = f"Scaled down from {full[0]:,} × {full[1]:,} to {smaller.width:,} × {smaller.height:,} pixels"
+    return _encoded(smaller, _sentences(_which(image), scaled, stretched, note), photo)
 
 
-def _plain(image: Any) -> Any:
-    """Bring an image to grey or colour, with or without transparency, of 8 bits: what browsers show."""
+def _plain(image: Any) -> tuple[Any, str]:
+    """Bring an image to grey or colour, with or without transparency, of 8 bits: what browsers show.
+
+    Returns:
+        The image, and what is to be said of how its numbers became colours.
+    """
     mode = image.mode
+    if mode in ("F", "I") or mode.startswith("I;"):
+        return _stretched(image)
+    return _in_eight_bits(image, mode), ""
+
+
+def _in_eight_bits(image: Any, mode: str) -> Any:
     if mode in ("L", "RGB", "P", "1") and image.has_transparency_data:
         return image.convert("RGBA")
     if mode in ("L", "LA", "RGB", "RGBA"):
@@ -261,8 +301,6 @@ def _plain(image: Any) -> Any:
         return image.convert("RGBA")
     if mode == "LAB":
         return _from_lab(image)
-    if mode in ("F", "I") or mode.startswith("I;"):
-        return _stretched(image)
     return image.convert("L" if mode == "1" else "RGB")
 
 
@@ -273,16 +311,18 @@ def _from_lab(image: Any) -> Any:
     return ImageCms.applyTransform(image, to_rgb)
 
 
-def _stretched(image: Any) -> Any:
+def _stretched(image: Any) -> tuple[Any, str]:
     import numpy as np
     from PIL import Image
 
-    return Image.fromarray(_as_bytes(np.asarray(image)))
+    pixels, note = _as_bytes(np.asarray(image))
+    return Image.fromarray(pixels), note
 
 
 def _encoded(image: Any, note: str = "", photo: bool = False) -> _Embedded:
     """Encode a photo as JPEG and anything else, or with transparency, as PNG."""
-    image = _plain(image)
+    image, stretched = _plain(image)
+    note = _sentences(note, stretched)
     if image.mode in ("L", "RGB") and (photo or _looks_like_a_photo(image)):
         return _Embedded(_saved(image, "JPEG", quality=90), "image/jpeg", image.size, note)
     return _Embedded(_saved(image, "PNG"), "image/png", image.size, note)

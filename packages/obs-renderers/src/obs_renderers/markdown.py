@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from obs_core.values.displays import loaded_hosts
 from obs_renderers._highlight import highlighted_lines
 from obs_renderers._markup import encodable, escape, fragment
 from obs_renderers._types import reject
@@ -25,8 +26,10 @@ _ITEM = re.compile(r"(?:[-*+>|]|\d{1,9}[.)])(?:\s|$)")
 class MarkdownRenderer:
     r"""Turn Markdown into HTML: CommonMark with tables, task lists, footnotes, definitions, admonitions, strikethrough.
 
-    Code is highlighted. HTML in the text is kept as it is: a report contains it within its tab. Images are shown where
-    their bytes are in the text (``data:``); of others the address is given, since a report loads nothing.
+    With markdown-it-py 4.1 or newer, quotes that begin with ``[!NOTE]``, ``[!TIP]``, ``[!IMPORTANT]``, ``[!WARNING]``
+    or ``[!CAUTION]`` are alerts, as on GitHub. Code is highlighted. HTML in the text is kept as it is: a report
+    contains it within its tab. Images are shown where their bytes are in the text (``data:``); of others the address is
+    given, since a report loads nothing.
 
     Examples:
         >>> html = MarkdownRenderer().to_html("# Delays\n\n- [x] cleaned\n- [ ] modelled")
@@ -36,8 +39,10 @@ class MarkdownRenderer:
         """Render Markdown.
 
         Args:
-            text: The Markdown. Indentation that all lines share is taken off, and that of a docstring, which all lines
-                but the first share.
+            text: The Markdown. Indentation that all lines share is taken off. So is that of a docstring, which all
+                lines but the first have: as much as stands before its closing quotes, or, where these follow the last
+                word, what the lines share, if the first one ends with a full stop. Else an indented block after
+                the first line is code, as CommonMark has it.
 
         Returns:
             An HTML fragment.
@@ -51,8 +56,10 @@ class MarkdownRenderer:
 
         text = _without_margin(encodable(text))
         # Footnotes of two texts in one tab must not share their anchors.
-        html = _parser().render(text, {"docId": f"{crc32(text.encode()):08x}"})
-        return fragment("markdown", html, styles=("code", "markdown"))
+        parser, env = _parser(), {"docId": f"{crc32(text.encode()):08x}"}
+        tokens = parser.parse(text, env)
+        html = parser.renderer.render(tokens, parser.options, env)
+        return fragment("markdown", html + _loaded_by(tokens), styles=("code", "markdown"))
 
 
 def _without_margin(text: str) -> str:
@@ -63,7 +70,20 @@ def _without_margin(text: str) -> str:
     first, _, rest = text.partition("\n")
     if not first.strip() or first[0].isspace() or _ITEM.match(first):
         return textwrap.dedent(text)
-    return f"{first}\n{textwrap.dedent(rest)}"
+    last = rest.rpartition("\n")[2]
+    if last.strip():
+        return f"{first}\n{textwrap.dedent(rest) if first.rstrip().endswith('.') else rest}"
+    lines = rest.split("\n")
+    shared = all(line.startswith(last) or not line.strip() for line in lines)
+    return "\n".join([first, *(line.removeprefix(last) for line in lines)]) if shared else text
+
+
+def _loaded_by(tokens: Sequence[Token]) -> str:
+    """Say from where the HTML in a text loads what it shows."""
+    parts = (part for token in tokens for part in (token, *(token.children or ())))
+    hosts = loaded_hosts("".join(part.content for part in parts if part.type in ("html_block", "html_inline")))
+    told = f"The HTML in it loads from {', '.join(hosts)}: without a network it may be blank."
+    return f'<p class="note">{escape(told)}</p>' if hosts else ""
 
 
 @functools.cache
@@ -74,12 +94,14 @@ def _parser() -> MarkdownIt:
     from mdit_py_plugins.footnote import footnote_plugin
     from mdit_py_plugins.tasklists import tasklists_plugin
 
-    parser = MarkdownIt("commonmark", {"html": True, "highlight": _code_block}).enable(["table", "strikethrough"])
+    options = {"html": True, "highlight": _code_block, "alerts": True}  # before 4.1 the last one is not known
+    parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
     for plugin in (admon_plugin, deflist_plugin, footnote_plugin):
         parser.use(plugin)
     parser.use(tasklists_plugin, label=True)
     parser.add_render_rule("link_open", _link)
     parser.add_render_rule("image", _image)
+    parser.add_render_rule("code_block", _indented)
     return parser
 
 
@@ -87,6 +109,11 @@ def _code_block(code: str, language: str, _attributes: str) -> str:
     code = code.removesuffix("\n")
     lines = highlighted_lines(code, language) if language else [escape(line) for line in code.split("\n")]
     return f'<pre class="code" tabindex="0"><code>{chr(10).join(lines)}</code></pre>'
+
+
+def _indented(_renderer: RendererHTML, tokens: Sequence[Token], place: int, *_context: Any) -> str:
+    """Write an indented block as the one between fences is written."""
+    return _code_block(tokens[place].content, "", "")
 
 
 def _link(self: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:

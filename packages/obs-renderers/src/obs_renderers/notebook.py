@@ -24,7 +24,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class NotebookRenderer:
-    """Show a Jupyter notebook as it stands, such as the one that papermill wrote: nothing is run.
+    """Show a Jupyter notebook as it is, such as one that papermill wrote; nothing is run.
 
     Args:
         code: Whether to show the code; without it only text and outputs are shown, as in a report.

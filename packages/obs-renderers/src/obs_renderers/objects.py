@@ -12,7 +12,7 @@ __all__ = ["ObjectRenderer"]
 
 
 class ObjectRenderer:
-    """Show any object: a dataclass as a tree, one with a notebook display by that, else its `repr`.
+    """Show any object: a dataclass as a tree, others by their notebook display or, without one, their `repr`.
 
     Examples:
         >>> html = ObjectRenderer().to_html(object())

@@ -10,6 +10,8 @@ from obs_renderers._frames import open_frame
 from obs_renderers._markup import escape, fragment, json_for_script, name_text, script, shorten
 from obs_renderers._profile import ColumnProfile, Profile, profile_frame
 from obs_renderers._profile_charts import histogram, shown_value, value_bars
+from obs_renderers._profile_remarks import Remark, remarks
+from obs_renderers._profile_table import columns_table
 from obs_renderers._types import reject
 from obs_renderers.top_frame import frame_preview
 
@@ -74,7 +76,14 @@ class FrameProfilingRenderer:
         if self._engine == "ydata":
             return _ydata_page(df, self._title)
         profile = profile_frame(frame, self._max_rows)
-        parts = [self._header(profile), _overview(profile, frame.names()), _columns(profile), _associations(profile)]
+        parts = [
+            self._header(profile),
+            _overview(profile),
+            columns_table(profile),
+            _kinds(profile, frame.names()),
+            _columns(profile),
+            _associations(profile),
+        ]
         preview = frame_preview(frame, 10, 100) if frame.columns else ""
         body = "".join(parts) + f'<details class="rows"><summary>First and last rows</summary>{preview}</details>'
         return fragment("profile", body + script("profile_filter") + script("copy"), styles=("table", "box", "profile"))
@@ -105,7 +114,7 @@ def _ydata_page(df: Any, title: str) -> str:
     return str(ProfileReport(df, title=title, progress_bar=False).to_html())
 
 
-def _overview(profile: Profile, names: list[str] | None) -> str:
+def _overview(profile: Profile) -> str:
     cells = profile.rows * len(profile.columns)
     missing = sum(column.missing for column in profile.columns)
     facts = [
@@ -119,7 +128,7 @@ def _overview(profile: Profile, names: list[str] | None) -> str:
         ),
     ]
     entries = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts)
-    return f'<dl class="overview">{entries}</dl>{_kinds(profile, names)}'
+    return f'<dl class="overview">{entries}</dl>'
 
 
 _ORDERS = "".join(
@@ -188,28 +197,17 @@ def _breakable(name: str) -> str:
 
 
 def _badges(column: ColumnProfile, sampled: bool) -> str:
-    def part(number: int, what: str, css: str = "warn") -> tuple[str, str, str]:
-        text = f"{share(number, column.rows, about=sampled)} {what}"
-        return css, text, f' title="{count(number)} of {plural(column.rows, "row")}"'
-
-    badges = [part(column.missing, "missing")] if column.missing else []
-    badges += [part(column.nan, "NaN")] if column.nan else []
-    badges += [part(column.infinite, "infinite")] if column.infinite else []
-    badges += [("warn", "constant", "")] if column.constant else []
-    if _all_differ(column):
-        badges.append(("", "all distinct", ""))
-    if column.ordered and not column.constant and column.distinct != 1:
-        badges.append(("", "sorted", ""))
-    if column.outliers:
-        css, text, title = part(column.outliers, "outliers", "")
-        badges.append((css, text if sampled else plural(column.outliers, "outlier"), title))
-    spans = "".join(f'<span class="badge {css}"{title}>{escape(text)}</span>' for css, text, title in badges)
-    return f'<div class="badges">{spans}</div>'
+    badges = []
+    if column.missing:
+        part = f"{share(column.missing, column.rows, about=sampled)} missing"
+        badges.append(Remark(part, f"{count(column.missing)} of {plural(column.rows, 'row')}"))
+    badges += remarks(column, sampled=sampled)
+    return f'<div class="badges">{"".join(map(_badge, badges))}</div>'
 
 
-def _all_differ(column: ColumnProfile) -> bool:
-    present = column.rows - column.missing
-    return column.kind != "number" and 1 < present == (column.distinct or 0)
+def _badge(remark: Remark) -> str:
+    title = f' title="{remark.more}"' if remark.more else ""
+    return f'<span class="badge{" warn" if remark.warns else ""}"{title}>{escape(remark.text)}</span>'
 
 
 def _chart(column: ColumnProfile, sampled: bool, plain: bool) -> str:
@@ -240,8 +238,8 @@ def _associations(profile: Profile) -> str:
     if len(profile.columns) < 2 or not profile.rows:
         return ""
     heading = "<h3>Columns that go together</h3>"
-    measured = count(min(profile.rows, profile.association_rows))
-    note = f'<p class="note">Cramér’s V, or what Pearson’s r is at least if that is more: 0 to 1, on {measured} rows.'
+    measured = plural(min(profile.rows, profile.association_rows), "row")
+    note = f'<p class="note">Cramér’s V, or what Pearson’s r is at least if that is more: 0 to 1, on {measured}.'
     if not notable:
         why = profile.associations_skipped or f"No pair of columns reaches {_NOTABLE}."
         return f"<section>{heading}{note} {escape(why)}</p></section>"

@@ -15,7 +15,7 @@ from obs_renderers._markup import encodable, escape, fragment, json_for_script, 
 from obs_renderers._packing import Packed, pack_column
 from obs_renderers._types import reject
 
-__all__ = ["TableRenderer"]
+__all__ = ["TableRenderer", "packed_table"]
 
 _TAKES = "a DataFrame or Series of pandas or polars, or a pyarrow Table"
 _MAX_ROWS = 200_000
@@ -69,9 +69,30 @@ class TableRenderer:
             _packed(frame.column(position), rows, name_text(label, 200), frame.dtype(position))
             for position, label in enumerate(labels)
         ]
-        body = _bar(frame, rows, columns) + _fallback(frame, labels) + _content([*index, *columns], rows)
-        width = f' style="--width: {int(table_width)}px"' if table_width else ""
-        return fragment("table", f'<div class="table-root"{width}>{body}</div>', styles=("table",))
+        facts = _facts(frame, rows, columns)
+        body = packed_table([*index, *columns], rows, facts, _fallback(frame, labels), width=table_width)
+        return fragment("table", body, styles=("table",))
+
+
+def packed_table(
+    columns: list[Packed], rows: int, facts: str, fallback: str, *, what: str = "rows", width: int | None = None
+) -> str:
+    """Write a table of which the page draws the rows in view, and the reader sorts and searches them.
+
+    It needs the stylesheet ``table``.
+
+    Args:
+        columns: The columns.
+        rows: How many rows they have.
+        facts: HTML that stands above.
+        fallback: HTML for where scripts do not run.
+        what: What its rows stand for.
+        width: In pixels; by default as wide as its content, up to the page's width.
+    """
+    search = f'<input type="search" placeholder="Search" aria-label="Search the {what} of the table" hidden>'
+    bar = f'<div class="bar"><span class="facts" data-count="{what}">{facts}</span>{search}</div>'
+    style = f' style="--width: {int(width)}px"' if width else ""
+    return f'<div class="table-root"{style}>{bar}<noscript>{fallback}</noscript>{_content(columns, rows)}</div>'
 
 
 def _labels(frame: Frame, given: Sequence[object] | None) -> list[str]:
@@ -87,7 +108,7 @@ def _packed(column: Rows, rows: int, label: str, dtype: str, *, index: bool = Fa
     return packed
 
 
-def _bar(frame: Frame, rows: int, columns: list[Packed]) -> str:
+def _facts(frame: Frame, rows: int, columns: list[Packed]) -> str:
     shape = f"<b>{plural(frame.rows, 'row')}</b> × <b>{plural(frame.columns, 'column')}</b>"
     notes = []
     if rows < frame.rows:
@@ -96,11 +117,7 @@ def _bar(frame: Frame, rows: int, columns: list[Packed]) -> str:
         notes.append(f"the first {count(len(columns))} columns are in this page")
     if any(column.rounded or column.kind == "float" for column in columns):
         notes.append("decimals rounded")
-    note = "".join(f" · {text}" for text in notes)
-    return (
-        f'<div class="bar"><span class="facts" data-count>{shape}{note}</span>'
-        '<input type="search" placeholder="Search" aria-label="Search the table" hidden></div>'
-    )
+    return shape + "".join(f" · {text}" for text in notes)
 
 
 def _fallback(frame: Frame, labels: list[str]) -> str:
@@ -125,8 +142,8 @@ def _fallback(frame: Frame, labels: list[str]) -> str:
         for row in range(shown)
     )
     return (
-        f'<noscript><p class="note">The first {plural(shown, "row")}; the others need scripts.</p>'
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></noscript>'
+        f'<p class="note">The first {plural(shown, "row")}; the others need scripts.</p>'
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from msgspec import Struct
@@ -91,8 +92,13 @@ def _ends(total: int, shown: int) -> list[int | None]:
 
 def _facts(frame: Frame, missing: list[Missing | None]) -> str:
     facts = f"<b>{plural(frame.rows, 'row')}</b> × <b>{plural(frame.columns, 'column')}</b>"
-    sampled = next((m.of for m in missing if m and m.of < frame.rows), None)
-    note = f" · missing values counted in {count(sampled)} rows spread over the table" if sampled else ""
+    sampled = [each for each in missing if each and each.of < frame.rows]
+    error = max((_error(each) for each in sampled), default=0.0)
+    note = (
+        f" · missing values counted in {count(sampled[0].of)} rows spread over the table, ± {100 * error:.1f} %"
+        if sampled
+        else ""
+    )
     return f'<p class="facts">{facts} · {escape(frame.library)}{note}</p>'
 
 
@@ -122,11 +128,19 @@ def _label(label: str) -> str:
     return f'<span class="name"{title}>{escape(short)}</span>'
 
 
+def _error(sampled: Missing) -> float:
+    """Return by how much a share that was counted in a sample may be wrong, in 99 of 100 cases."""
+    ratio = sampled.count / sampled.of
+    # Where the sample has none, or nothing else, what it lacks may still be a share of ln(100)/n.
+    return max(2.576 * math.sqrt(ratio * (1 - ratio) / sampled.of), math.log(100) / sampled.of)
+
+
 def _missing_share(missing: Missing, rows: int) -> str:
     if not missing.count:
         return ""
-    title = f"{count(missing.count)} of {count(missing.of)} rows"
-    part = share(missing.count, missing.of, about=missing.of < rows)
+    sampled = missing.of < rows
+    title = f"{count(missing.count)} of {count(missing.of)} rows" + (f", ± {100 * _error(missing):.1f} %" * sampled)
+    part = share(missing.count, missing.of, about=sampled)
     return f'<span class="missing-share" title="{title}">{part} missing</span>'
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from obs_core.rendering import shown_fields, shows_items
 from obs_core.text.controls import visible, visible_lines
 from obs_core.text.numbers import plural
+from obs_core.values.remembered import is_instance
 from obs_renderers._cells import is_missing, label_text, value_text
 from obs_renderers._markup import escape, fragment, shorten
 from obs_renderers._types import reject, type_name
@@ -20,7 +21,8 @@ _MAX_NODES = 5_000
 _MAX_DEPTH = 40
 _MAX_TEXT = 2_000
 _MAX_KEY = 200
-_CONTAINERS = (Mapping, Set, list, tuple)
+_MAPPINGS = (dict, Mapping)
+_CONTAINERS = (list, tuple, *_MAPPINGS, Set)
 _RECORDS = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__", "model_fields")
 
 
@@ -54,7 +56,7 @@ class TreeRenderer:
         """
         if isinstance(value, (str, bytes)):
             value = _parsed(value)
-        elif branches(value) is None and not isinstance(value, _CONTAINERS) and not _is_record(value):
+        elif branches(value) is None and not is_instance(value, _CONTAINERS) and not _is_record(value):
             reject(self, value, _TAKES)
         return fragment("tree", f"<ul>{_Walk(self._max_items).node('', value, 0)}</ul>", styles=("tree",))
 
@@ -83,7 +85,7 @@ def branches(value: Any) -> tuple[int, Iterator[tuple[str, Any]]] | None:
         return len(fields), iter(fields.items())
     if not shows_items(value):
         return None
-    if isinstance(value, Mapping):
+    if is_instance(value, _MAPPINGS):
         return len(value), ((label_text(key), part) for key, part in value.items())
     return len(value), ((str(place), part) for place, part in enumerate(value))
 
@@ -131,7 +133,7 @@ class _Walk:
 
 
 def _noun(value: Any) -> str:
-    if isinstance(value, Mapping):
+    if is_instance(value, _MAPPINGS):
         return "key"
     return "item" if shows_items(value) else "field"
 

@@ -12,7 +12,10 @@ from obs_core.lazy import lazy_names
 from obs_resources.__about__ import __version__
 
 if TYPE_CHECKING:
-    from obs_resources.profiling import cpu_profiling
+    from obs_core import usable_bare
+    from obs_resources import profiling
+
+    cpu_profiling = usable_bare(profiling.cpu_profiling)
 
 __all__ = ["__version__", "cpu_profiling"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from obs_core import cgroups
-from obs_resources.files import number_in, read_whole
+from obs_resources.files import KeptOpen, number_in, read_whole
 
 __all__ = ["Container"]
 
@@ -21,45 +21,45 @@ class Container:
     Args:
         root: Where control groups are mounted.
         membership: What the kernel says of this process's groups.
+
+    Attributes:
+        files: What is read each time.
     """
 
     def __init__(self, root: str = cgroups.ROOT, membership: str | None = None) -> None:
         groups = cgroups.membership() if membership is None else membership
         memory, cpu = cgroups.cgroup("memory", groups, root), cgroups.cgroup("cpu", groups, root)
-        self._stat = self._cpu = ""
-        self._limits: list[str] = []
+        stat = periods = ""
+        limits: list[str] = []
         self._names = (b"total_rss", b"hierarchical_memory_limit")
         if memory is not None:
-            self._stat = f"{memory.folders[0]}/memory.stat"
+            stat = f"{memory.folders[0]}/memory.stat"
             if memory.version == 2:
                 self._names = (b"anon", b"")
                 # The tightest limit counts, of this group and of those that it is in.
-                self._limits = [path for one in memory.folders if os.path.exists(path := f"{one}/memory.max")]
+                limits = [path for one in memory.folders if os.path.exists(path := f"{one}/memory.max")]
         # Where the CPU is not limited there are no periods in which it could be held back.
         if cpu is not None and number_in(_read(path := f"{cpu.folders[0]}/cpu.stat"), b"nr_periods"):
-            self._cpu = path
+            periods = path
+        self.files = KeptOpen(stat, periods, *limits)
         self._periods: tuple[float, float] | None = None
 
     def read(self) -> dict[str, float]:
         """Return memory, its limit, and the share of the time for which the group was held back from the CPU."""
-        found = {}
-        if self._stat:
-            content = _read(self._stat)
-            memory = number_in(content, self._names[0])
-            limits = [number_in(content, self._names[1]) if self._names[1] else None]
-            limits += [number_in(b"max " + _read(path), b"max") for path in self._limits]
-            limit = min((one for one in limits if one is not None), default=cgroups.NO_LIMIT)
-            if memory is not None:
-                found["container.memory"] = memory
-            if limit < cgroups.NO_LIMIT:
-                found["container.limit"] = limit
-        return found | self._throttled()
+        content, periods, *limits = self.files.read()
+        memory = number_in(content, self._names[0])
+        bounds = [number_in(content, self._names[1]) if self._names[1] else None]
+        bounds += [number_in(b"max " + limit, b"max") for limit in limits]
+        bound = min((one for one in bounds if one is not None), default=cgroups.NO_LIMIT)
+        found = {} if memory is None else {"container.memory": memory}
+        if bound < cgroups.NO_LIMIT:
+            found["container.limit"] = bound
+        return found | self._throttled(periods)
 
-    def _throttled(self) -> dict[str, float]:
-        if not self._cpu:
+    def _throttled(self, periods: bytes) -> dict[str, float]:
+        if not periods:
             return {}
-        content = _read(self._cpu)
-        now = number_in(content, b"nr_periods") or 0.0, number_in(content, b"nr_throttled") or 0.0
+        now = number_in(periods, b"nr_periods") or 0.0, number_in(periods, b"nr_throttled") or 0.0
         before, self._periods = self._periods, now
         if before is None or now[0] <= before[0]:
             return {}

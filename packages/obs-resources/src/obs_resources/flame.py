@@ -16,6 +16,7 @@ from obs_core.model import Call, SeenStack
 from obs_core.rendering import escape
 from obs_core.text.durations import format_duration
 from obs_core.text.numbers import plural, share
+from obs_resources.stacks import NATIVE
 
 if TYPE_CHECKING:
     from obs_core.reading.execution import Execution
@@ -28,9 +29,10 @@ _MOST_STACKS = 4_000
 _TABLE = 15
 
 _CANNOT = (
-    "Seen is which Python calls are open, not what C code below them does: its time counts for the line that called"
-    " it. While C code holds Python's lock nobody can look; that time counts for the line that is seen next. What"
-    " takes less than the time between two looks is seen by chance. Other processes are not seen."
+    "You see which Python calls are open, not what C code below them does: its time counts for the line that called"
+    " it. Of threads that C code starts, such as those of a BLAS, you see the CPU time of all together, on Linux."
+    " While C code holds Python's lock, nobody can look, and that time counts for the line that is seen next."
+    " Calls that take less than the time between two looks are seen by chance. Other processes are not seen."
 )
 
 
@@ -50,9 +52,9 @@ def profile_html(seen: Sequence[SeenStack], names: Mapping[str, str]) -> str:
     running = sum(one.running * one.interval for one in seen)
     cut = sum(one.seen * one.interval for one in seen) - sum(one.seen * one.interval for one in shown)
     head = (
-        f"<p>{plural(sum(one.seen for one in seen), 'sample')}, one every {format_duration(_interval(seen))}:"
+        f"<p>{plural(sum(one.seen for one in seen if not _is_native(one)), 'sample')}, one every {_intervals(seen)}:"
         f" {format_duration(total)} of all threads together, of which they used the CPU for"
-        f" {format_duration(running)} ({share(running, total)}) and waited for the rest.</p>"
+        f" {format_duration(running)} ({share(running, total)}) and waited for the rest.{_native_time(seen)}</p>"
     )
     more = f"<p>Left out are rare stacks of {format_duration(cut)} together.</p>" if cut else ""
     return (
@@ -80,8 +82,8 @@ def changes_page(earlier: Execution, later: Execution) -> str:
     before, after = _of(earlier), _of(later)
     title = f"CPU time of {later.name} {later.id} beside {earlier.id}"
     told = (
-        f"<h1>{escape(title)}</h1><p>{escape(later.id)}: {_running_time(after)} of CPU time;"
-        f" {escape(earlier.id)}: {_running_time(before)}.</p><p>Red takes more CPU time than before, blue less,"
+        f"<h1>{escape(title)}</h1>{_told_time(later, after)}{_told_time(earlier, before)}"
+        "<p>Red takes more CPU time than before, blue less,"
         f" each with what it calls. What differs by less than {_CHANCE} samples may be chance, and is grey.</p>"
     )
     contents = _contents(_most(after), names, _most(before))
@@ -104,8 +106,19 @@ def _of(execution: Execution) -> list[SeenStack]:
     return [structs.replace(one, span=one.span and f"{execution.id} {one.span}") for one in execution.profile]
 
 
-def _running_time(seen: Sequence[SeenStack]) -> str:
-    return format_duration(sum(one.running * one.interval for one in seen))
+def _told_time(execution: Execution, seen: Sequence[SeenStack]) -> str:
+    time = format_duration(sum(one.running * one.interval for one in seen))
+    return f"<p>{escape(execution.id)}: {time} of CPU time.{_native_time(seen)}</p>"
+
+
+def _is_native(one: SeenStack) -> bool:
+    return [(call.function, call.file, call.line) for call in one.calls] == [NATIVE]
+
+
+def _native_time(seen: Sequence[SeenStack]) -> str:
+    """Say what of the CPU time is of threads whose stacks nobody sees; empty if there is none."""
+    time = sum(one.running * one.interval for one in seen if _is_native(one))
+    return f" Threads that Python does not know used {format_duration(time)} of that." if time else ""
 
 
 def _most(seen: Sequence[SeenStack]) -> list[SeenStack]:
@@ -125,6 +138,12 @@ def _asset(name: str) -> str:
 
 def _interval(seen: Sequence[SeenStack]) -> int:
     return min(one.interval for one in seen)
+
+
+def _intervals(seen: Sequence[SeenStack]) -> str:
+    shortest, longest = _interval(seen), max(one.interval for one in seen)
+    told = format_duration(shortest)
+    return told if shortest == longest else f"{told} to {format_duration(longest)}"
 
 
 class _Numbers(dict[Any, int]):
@@ -161,6 +180,10 @@ def _short(file: str) -> str:
     return "/".join(re.split(r"[/\\]", file)[-3:])
 
 
+def _place(call: Call) -> str:
+    return f"{escape(_short(call.file))}:{call.line}" if call.file else ""
+
+
 def _table(seen: Sequence[SeenStack]) -> str:
     """List where the time was spent, by the line that ran: what a reader without scripts has."""
     running: Counter[Call] = Counter()
@@ -173,7 +196,7 @@ def _table(seen: Sequence[SeenStack]) -> str:
     rows = "".join(
         f"<tr><td>{format_duration(time)}</td><td>{share(time, all_running)}</td>"
         f"<td>{format_duration(whole[call])}</td>"
-        f"<td><code>{escape(call.function)}</code> <small>{escape(_short(call.file))}:{call.line}</small></td></tr>"
+        f"<td><code>{escape(call.function)}</code> <small>{_place(call)}</small></td></tr>"
         for call, time in running.most_common(_TABLE)
         if time
     )

@@ -9,10 +9,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from obs_core.rendering import escape
-from obs_core.text.durations import format_duration, format_moment
+from obs_core.text.controls import visible
+from obs_core.text.durations import format_duration, moment_html
 from obs_core.text.numbers import byte_size, share, statistic
 from obs_core.trace.resources import Resources
 from obs_core.values.curves import Curve
@@ -27,15 +28,22 @@ _MOST_METRICS = 8
 _MOST_WRITERS = 12
 """Processes that are drawn: those with the highest peaks of memory."""
 
+_SMALLEST = 0.005
+"""Cores; children that use less have no lane. It is written as 0.00, and may be what obs itself asked a program for."""
+
+_CORES_HIGH = 0.1
+"""Cores for which a lane has its full height at least: what waits stays at the floor."""
+
 Points = Sequence[tuple[int, float]]
 
 
 class _Curve(Struct):
-    """One line of a lane."""
+    """One line of a lane; the mean is of what was used."""
 
     name: str
     points: Points
     css: str = "first"
+    mean: float | None = None
 
 
 class _Lane(Struct):
@@ -48,6 +56,7 @@ class _Lane(Struct):
         limit: What may be used at most, if that is known.
         limit_name: What sets that limit.
         floor: The value at its lower edge.
+        least: What its height stands for at least.
     """
 
     title: str
@@ -56,7 +65,7 @@ class _Lane(Struct):
     limit: float | None = None
     limit_name: str = ""
     floor: float = 0.0
-    notes: list[str] = field(default_factory=list)
+    least: float = 0.0
 
 
 def timeline_lanes_html(resources: Resources, curves: Sequence[Curve]) -> str:
@@ -96,7 +105,8 @@ def _metric_lane(curve: Curve) -> _Lane:
     points = [
         (at, value) for at, value in zip(curve.columns.times, curve.columns.values, strict=True) if math.isfinite(value)
     ]
-    lane = _Lane(curve.name, [_Curve(curve.name, points, "metric")], statistic)
+    name = visible(curve.name)
+    lane = _Lane(name, [_Curve(name, points, "metric")], statistic)
     lane.floor = min((value for _, value in points), default=0.0)
     return lane
 
@@ -124,7 +134,7 @@ def lanes_html(resources: Resources) -> str:
         f"<style>{style}</style>"
         f'<div class="obs-lanes">{_remarks(resources)}<figure role="group" '
         f'aria-label="Resources over time">{"".join(parts)}<figcaption>The left edge is '
-        f"{format_moment(resources.start)}, the right one {format_duration(resources.end - resources.start)} later."
+        f"{moment_html(resources.start)}, the right one {format_duration(resources.end - resources.start)} later."
         f" One sample a second; children, machine and disk every five.</figcaption></figure>{more}</div>"
     )
 
@@ -136,6 +146,8 @@ def _asset(name: str) -> str:
 
 def _remarks(resources: Resources) -> str:
     remarks = [f"At its limit: {limit.text}." for limit in resources.limits]
+    if resources.queueing:
+        remarks.append(f"It {resources.queueing}.")
     if resources.waits:
         remarks.append("It used less than a tenth of a core: it waited for something else.")
     return "".join(f'<p class="remark">{escape(remark)}</p>' for remark in dict.fromkeys(remarks))
@@ -143,29 +155,38 @@ def _remarks(resources: Resources) -> str:
 
 def _lanes(used: Resources) -> Iterator[_Lane]:
     cores = used.last("machine.cores")
-    yield _Lane("CPU", [_Curve("CPU", used.series("cpu"))], lambda value: f"{value:.2f} cores", cores, "cores")
-    if (children := used.series("children.cpu")) and any(value > 0 for _, value in children):
-        yield _Lane("CPU of children", [_Curve("children", children)], lambda value: f"{value:.2f} cores", cores)
+    yield _Lane("CPU", [_curve(used, "CPU", "cpu")], _cores, cores, "cores", least=_CORES_HIGH)
+    if (used.peak("children.cpu") or 0) >= _SMALLEST:
+        below = [_curve(used, "children", "children.cpu")]
+        yield _Lane("CPU of children", below, _cores, cores, "cores", least=_CORES_HIGH)
     limit = used.last("container.limit")
-    curves = [_Curve("resident", used.series("rss"))]
+    curves = [_curve(used, "resident", "rss")]
     whole = limit or used.last("machine.memory")
     if limit is not None:
-        curves.append(_Curve("container", used.series("container.memory"), "second"))
+        curves.append(_curve(used, "container", "container.memory", "second"))
     elif (used.peak("children") or 0) > 0:
-        curves.append(_Curve("with children", used.series("tree.anon"), "second"))
+        curves.append(_curve(used, "with children", "tree.anon", "second"))
     name = "the container's limit" if limit is not None else "the machine's memory"
     yield _Lane("Memory", curves, byte_size, whole, name)
-    io = [_Curve("read", used.series("read")), _Curve("written", used.series("written"), "second")]
+    io = [_curve(used, "read", "read"), _curve(used, "written", "written", "second")]
     yield _Lane("I/O", io, lambda value: f"{byte_size(value)}/s")
     for number in range(_gpus(used)):
         size = used.last(f"gpu.{number}.memory_size")
         gpu = [
-            _Curve("memory", used.series(f"gpu.{number}.memory")),
-            _Curve("own", used.series(f"gpu.{number}.own_memory"), "second"),
+            _curve(used, "memory", f"gpu.{number}.memory"),
+            _curve(used, "own", f"gpu.{number}.own_memory", "second"),
         ]
         yield _Lane(f"GPU {number} memory", gpu, byte_size, size, "the GPU's memory")
-        use = [_Curve("use", used.series(f"gpu.{number}.use"))]
+        use = [_curve(used, "use", f"gpu.{number}.use")]
         yield _Lane(f"GPU {number}", use, lambda value: share(value, 1), 1.0, "busy")
+
+
+def _cores(value: float) -> str:
+    return f"{value:.2f} cores"
+
+
+def _curve(used: Resources, title: str, name: str, css: str = "first") -> _Curve:
+    return _Curve(title, used.series(name), css, used.mean(name))
 
 
 _OF_GPU = re.compile(r"gpu\.([0-9]{1,3})\.")
@@ -183,7 +204,7 @@ def _lane_html(lane: _Lane, used: Resources) -> str:
     peak = max(value for curve in curves for _, value in curve.points)
     near = lane.limit is not None and lane.limit > 0 and peak >= lane.limit / 3
     # A limit that is far away would press the curve to the floor: it is only said then.
-    top = max(peak, lane.limit or 0 if near else 0)
+    top = max(peak, lane.limit or 0 if near else 0, lane.least)
     top += 0.05 * (top - lane.floor) or 1.0
     lines = "".join(_line(curve, used, lane.floor, top) for curve in curves)
     level = ""
@@ -193,8 +214,8 @@ def _lane_html(lane: _Lane, used: Resources) -> str:
     if curves[0].css == "metric":
         facts = [f"{lane.text(curves[0].points[-1][1])} last", f"{lane.text(lane.floor)} to {lane.text(peak)}"]
     else:
-        mean = sum(value for _, value in curves[0].points) / len(curves[0].points)
-        facts = [f"{lane.text(peak)} peak", f"{lane.text(mean)} mean"]
+        facts = [f"{lane.text(peak)} peak"]
+        facts += [] if curves[0].mean is None else [f"{lane.text(curves[0].mean)} mean"]
     if lane.limit:
         facts.append(f"of {lane.text(lane.limit)}")
     keys = "".join(f'<span class="key {curve.css}"></span>{curve.name} ' for curve in curves) if len(curves) > 1 else ""

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from obs_core.background import Background
 from obs_core.journal import records
 from obs_core.locks import new_rlock
 from obs_core.model import SeenStack
 from obs_core.recording import spans
 from obs_core.recording.samplers import recorded_runs
 from obs_core.text.masking import mask
+from obs_resources.native_threads import NativeThreads
 from obs_resources.scopes import ref_of, scope_in_loop, scope_of
 from obs_resources.stacks import awaiting, cpu_of_thread, loop_of, running_threads, table_of
 
@@ -43,6 +45,9 @@ _LONGEST = 60
 
 _MOST_SPENT = 0.02
 """The share of a process's CPU time beyond which its profiler looks less often."""
+
+_NATIVE = "native threads"
+"""What stands for the name of those that Python does not know."""
 
 _ADAPT_EACH = _SECOND // 4
 
@@ -129,16 +134,18 @@ class _Profiler:
         self._thread: threading.Thread | None = None
         self._counts: dict[tuple[Run, str, Scope | None, int], list[float]] = {}
         self._looks: dict[int, _Look] = {}
+        self._native = NativeThreads()
         self._since = self._writes = 0
 
     def begin(self, wanted: Wanted) -> None:
         """Look at what somebody wants, from now on."""
         with self.lock:
+            self._count_native()  # what they used until now was for the others
             self.wanted.append(wanted)
             spans.follow(True)
             if self._thread is None or not self._thread.is_alive():
                 self._since = time.monotonic_ns()
-                self._thread = threading.Thread(target=self._run, name="obs-profiler", daemon=True)
+                self._thread = Background(self._run, "obs-profiler")
                 with contextlib.suppress(RuntimeError):  # threads are used up, or the interpreter is ending
                     self._thread.start()
 
@@ -170,6 +177,7 @@ class _Profiler:
             with self.lock, contextlib.suppress(RuntimeError):  # a dict of threads that changes: at the next look
                 self._look(passed, interval)
                 if now - adapted >= _ADAPT_EACH:
+                    self._count_native()
                     pace.adapt(now - adapted)
                     adapted = now
                 if now - written >= _SECOND:
@@ -201,6 +209,25 @@ class _Profiler:
         self._looks = looks
         self.taken += 1
 
+    def _count_native(self) -> None:
+        """Count the CPU time of threads that Python does not know, for the one task or span that is worked for."""
+        used = self._native.used()
+        if not used or not self.wanted:
+            return
+        scopes = {key[2] for look in self._looks.values() for key in look.stacks if key[2] is not None}
+        scope = scopes.pop() if len(scopes) == 1 else None
+        of_all = [one for one in self.wanted if one.threads == "all"]
+        runs = recorded_runs() if any(one.task is None for one in of_all) else []
+        seen = used * max(one.hz for one in self.wanted) / _SECOND
+        for run in dict.fromkeys([*(one.task.run for one in of_all if one.task is not None), *runs]):
+            table = table_of(run)
+            with table.lock:
+                call = table.number_of_native()
+            key = (run, _NATIVE, scope if scope is not None and scope.task.run is run else None, call)
+            counts = self._counts.setdefault(key, [0.0, 0.0])
+            counts[0] += seen
+            counts[1] += seen
+
     def _stacks_of(
         self, ident: int, name: str, frame: FrameType, runs: list[Run]
     ) -> Iterable[tuple[Run, str, Scope | None, int]]:
@@ -225,6 +252,7 @@ class _Profiler:
 
     def write(self) -> None:
         """Write what was seen since the last time; hold the lock."""
+        self._count_native()
         counts, self._counts = self._counts, {}
         since, self._since = self._since, time.monotonic_ns()
         by_run: dict[Run, list[tuple[str, records.Ref | None, int, int, int]]] = {}

@@ -29,7 +29,7 @@ class cpu_profiling(TaskDecorator):
         ... @cpu_profiling(hz=100)
         ... def train() -> None: ...
         >>> with cpu_profiling():
-        ...     fit(rows)
+        ...     total = sum(range(100_000))
     """
 
     def __init__(self, *, hz: int = 100, threads: Threads = "all") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from obs_resources.machine import free_space, read_machine
 from obs_resources.process import OwnProcess
 from obs_resources.profiler import profile_everything
 from obs_resources.scopes import ref_of, scope_in_loop, scope_of
-from obs_resources.stacks import awaiting, cpu_of_thread, loop_of, running_threads, table_of
+from obs_resources.stacks import CallTable, awaiting, clock_of_thread, cpu_by, loop_of, name_of, table_of
 
 if TYPE_CHECKING:
     from obs_core.recording.run import Run, Scope, TaskState
@@ -37,19 +38,29 @@ _Row = tuple[str, records.Ref | None, int]
 """Name of a thread, the task or span it is in, and its innermost call."""
 
 
+class _Look(Struct):
+    """What a thread did, as long as its clock shows the same CPU time."""
+
+    clock: int | None
+    cpu: int | None
+    rows: list[_Row]
+
+
 class _Kept(Struct):
     """What is remembered of an execution, for the reports that are written while it runs.
 
     Attributes:
         series: What was sampled, by name.
         standing: Values as they were last written; what does not change is not written again.
-        looks: The CPU time of each thread when it was last looked at, and what was seen.
+        looks: What each thread did when it was last looked at.
+        threads: How many the kernel counted then.
         written: When stacks were last written.
     """
 
     series: dict[str, Series] = field(default_factory=dict)
     standing: dict[str, float] = field(default_factory=dict)
-    looks: dict[int, tuple[int | None, list[_Row]]] = field(default_factory=dict)
+    looks: dict[int, _Look] = field(default_factory=dict)
+    threads: float | None = None
     written: int = 0
 
 
@@ -67,17 +78,16 @@ class ResourceSampler:
 
     def sample(self, runs: Sequence[Run]) -> None:
         """Write a sample and the last stacks to each execution."""
-        values = self._read()
+        at, values = self._read()
         seldom = self._count % _SELDOM == 0
-        threads = list(running_threads())
         for run in runs:
             kept = self._kept.get(run)
             if kept is None:
                 kept = self._kept[run] = _Kept()
                 _write_beginning(run, kept)
             given = values | free_space(run.store) if seldom else values
-            self._write(run, kept, given)
-            _write_stacks(run, kept, threads)
+            self._write(run, kept, at, given)
+            _write_stacks(run, kept, values.get("threads"))
         self._count += 1
 
     def latest(self, run: Run) -> dict[str, float]:
@@ -92,14 +102,14 @@ class ResourceSampler:
         kept = self._kept.get(task.run)
         return running_decks(task, {} if kept is None else kept.series)
 
-    def _read(self) -> dict[str, float]:
-        values = self._own.read()
+    def _read(self) -> tuple[int, dict[str, float]]:
+        """Return when it was, by the clock of the journals, and what was read."""
+        at, values = self._own.read()
         readers: list[Callable[[], dict[str, float]]] = [self._container.read]
         if self._gpus is None:
             self._gpus = Gpus()
         if self._count % _SELDOM == 0:
-            rss = values.get("rss", 0.0)
-            readers += [self._own.read_more, lambda: self._children.read(rss), read_machine]
+            readers += [self._own.read_more, lambda: self._children.read(values), read_machine]
         for read in readers:
             try:
                 values |= read()
@@ -107,14 +117,14 @@ class ResourceSampler:
                 continue
         if self._gpus.found:
             values |= self._gpus.read(descendants(os.getpid()))
-        return values
+        return at, values
 
-    def _write(self, run: Run, kept: _Kept, values: dict[str, float]) -> None:
+    def _write(self, run: Run, kept: _Kept, at: int, values: dict[str, float]) -> None:
         written = {
             name: value for name, value in values.items() if name not in _STANDING or kept.standing.get(name) != value
         }
         kept.standing |= {name: values[name] for name in _STANDING if name in values}
-        _append(run, kept, run.journal.now(), written)
+        _append(run, kept, at, written)
 
 
 def _write_beginning(run: Run, kept: _Kept) -> None:
@@ -144,28 +154,48 @@ _AT_LEAST_EACH = 10
 """Seconds after which stacks are written again although no thread has moved."""
 
 
-def _write_stacks(run: Run, kept: _Kept, threads: list[tuple[int, str, FrameType]]) -> None:
-    """Write what each thread is doing, and what each asynchronous task waits for, if any has moved."""
-    table = table_of(run)
-    looks: dict[int, tuple[int | None, list[_Row]]] = {}
-    with table.lock:
-        for ident, name, frame in threads:
-            cpu = cpu_of_thread(ident)
-            last = kept.looks.get(ident)
-            if last is not None and cpu is not None and last[0] == cpu and last[1][0][0] == name:
-                looks[ident] = last  # a thread that used no CPU is where it was
-                continue
-            loop = loop_of(frame)
-            rows: list[_Row] = [(name, _ref_within(run, scope_of(ident, loop)), table.number_of(frame))]
-            for task, calls in awaiting(loop) if loop is not None else ():
-                ref = _ref_within(run, scope_in_loop(task))
-                rows.append((f"{name}: {task.get_name()} waits", ref, table.number_of_calls(calls)))
-            looks[ident] = (cpu, rows)
-        table.write_new(run)
+def _write_stacks(run: Run, kept: _Kept, threads: float | None) -> None:
+    """Write what each thread is doing, and what each asynchronous task waits for, if any has moved.
+
+    A thread that used no CPU is where it was.
+
+    Args:
+        run: The execution.
+        kept: What is remembered of it.
+        threads: How many the kernel counts now.
+    """
     now = run.journal.now()
-    if looks != kept.looks or now - kept.written >= _AT_LEAST_EACH * 1_000_000_000:
+    is_due = now - kept.written >= _AT_LEAST_EACH * 1_000_000_000
+    if not is_due and kept.threads == threads and not any(map(_has_moved, kept.looks.values())):
+        return
+    looks: dict[int, _Look] = {}
+    table = table_of(run)
+    with table.lock:
+        for ident, frame in sys._current_frames().items():
+            look = kept.looks.get(ident)
+            if look is None or _has_moved(look):
+                name = name_of(ident)
+                if name is None:
+                    continue
+                clock = clock_of_thread(ident)
+                look = _Look(clock, cpu_by(clock), list(_rows(run, table, ident, name, frame)))
+            looks[ident] = look
+        table.write_new(run)
+    kept.threads = threads
+    if is_due or looks != kept.looks:
         kept.looks, kept.written = looks, now
-        run.journal.append(records.Stacks(now, [row for _, rows in looks.values() for row in rows]))
+        run.journal.append(records.Stacks(now, [row for look in looks.values() for row in look.rows]))
+
+
+def _has_moved(look: _Look) -> bool:
+    return look.cpu is None or cpu_by(look.clock) != look.cpu
+
+
+def _rows(run: Run, table: CallTable, ident: int, name: str, frame: FrameType) -> Iterator[_Row]:
+    loop = loop_of(frame)
+    yield name, _ref_within(run, scope_of(ident, loop)), table.number_of(frame)
+    for task, calls in awaiting(loop) if loop is not None else ():
+        yield f"{name}: {task.get_name()} waits", _ref_within(run, scope_in_loop(task)), table.number_of_calls(calls)
 
 
 def _ref_within(run: Run, scope: Scope | None) -> records.Ref | None:

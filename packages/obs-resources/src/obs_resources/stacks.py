@@ -19,7 +19,22 @@ from obs_core.recording import wrapping
 if TYPE_CHECKING:
     from obs_core.recording.run import Run
 
-__all__ = ["CallTable", "awaiting", "cpu_of_thread", "loop_of", "running_threads", "table_of"]
+__all__ = [
+    "NATIVE",
+    "CallTable",
+    "awaiting",
+    "clock_of",
+    "clock_of_thread",
+    "cpu_by",
+    "cpu_of_thread",
+    "loop_of",
+    "name_of",
+    "running_threads",
+    "table_of",
+]
+
+NATIVE = ("threads that Python does not know", "", 0)
+"""Function, file and line of the one call that they are said to be in."""
 
 _DEEPEST = 400
 """Calls of a stack that are kept: the outermost and the innermost of those that are deeper."""
@@ -52,6 +67,7 @@ class CallTable:
         self.lock = threading.Lock()
         self._numbers: dict[tuple[int, int, int], int] = {}
         self._codes: dict[int, CodeType] = {}  # a code object that is gone would leave its id to another one
+        self._native: int | None = None
         self._new: list[tuple[int, str, str, int]] = []
         self.calls: list[tuple[int, str, str, int]] = []
 
@@ -85,6 +101,16 @@ class CallTable:
             number = known
         return number
 
+    def number_of_native(self) -> int:
+        """Return the number of what stands for the calls of threads that Python does not know."""
+        if self._native is None:
+            if len(self.calls) >= _MOST_CALLS:
+                return -1
+            self._native = len(self.calls)
+            self.calls.append((-1, *NATIVE))
+            self._new.append((-1, *NATIVE))
+        return self._native
+
     def write_new(self, run: Run) -> None:
         """Write the calls that were numbered since this was last done."""
         new, self._new = self._new, []
@@ -117,27 +143,47 @@ if hasattr(os, "register_at_fork"):
 
 def running_threads() -> Iterator[tuple[int, str, FrameType]]:
     """Give ident, name and innermost frame of each thread that runs Python code, but for obs's own."""
-    me = threading.get_ident()
     for ident, frame in sys._current_frames().items():
-        thread = _threads.get(ident)
-        name = thread.name if thread is not None else f"thread {ident}"
-        if ident != me and not name.startswith(_OWN):
+        name = name_of(ident)
+        if name is not None:
             yield ident, name, frame
 
 
-def cpu_of_thread(ident: int) -> int | None:
-    """Return the CPU time of a thread in nanoseconds; None where that cannot be told.
+def name_of(ident: int) -> str | None:
+    """Return the name of a thread; None for the one that asks, and for those of obs."""
+    thread = _threads.get(ident)
+    name = thread.name if thread is not None else f"thread {ident}"
+    return None if ident == threading.get_ident() or name.startswith(_OWN) else name
 
-    The clock of a thread has a number that Linux makes of the thread's own; asking for one that is gone is an error,
-    while `time.pthread_getcpuclockid` crashes then.
+
+def cpu_of_thread(ident: int) -> int | None:
+    """Return the CPU time of a thread in nanoseconds; None where that cannot be told."""
+    return cpu_by(clock_of_thread(ident))
+
+
+def clock_of_thread(ident: int) -> int | None:
+    """Return the clock of a thread's CPU time, to be read by `cpu_by`; None where there is none.
+
+    It has a number that Linux makes of the thread's own; asking for one that is gone is an error, while
+    `time.pthread_getcpuclockid` crashes then.
 
     Source: https://man7.org/linux/man-pages/man3/pthread_getcpuclockid.3.html and MAKE_THREAD_CPUCLOCK in Linux.
     """
     thread = _threads.get(ident)
-    if _clock_of_thread is None or thread is None or thread.native_id is None:
+    return None if thread is None or thread.native_id is None else clock_of(thread.native_id)
+
+
+def clock_of(native_id: int) -> int | None:
+    """Return the clock of the CPU time of the thread that has this number in the kernel; None where there is none."""
+    return None if _clock_of_thread is None else (~native_id << 3) | 6
+
+
+def cpu_by(clock: int | None) -> int | None:
+    """Return the nanoseconds that a thread's clock shows; None where there is none, or no longer."""
+    if clock is None or _clock_of_thread is None:
         return None
     try:
-        return int(_clock_of_thread((~thread.native_id << 3) | 6))
+        return int(_clock_of_thread(clock))
     except OSError:
         return None
 

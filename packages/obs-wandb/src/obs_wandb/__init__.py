@@ -5,7 +5,10 @@ Importing this package does not import wandb: a task that is tracked does.
 
 from __future__ import annotations
 
+from obs_core import usable_bare
+from obs_wandb import tracking
 from obs_wandb.__about__ import __version__
-from obs_wandb.tracking import wandb_init
 
 __all__ = ["__version__", "wandb_init"]
+
+wandb_init = usable_bare(tracking.wandb_init)

@@ -61,7 +61,7 @@ def _hook(kind: type[Run]) -> None:
         state = run.__dict__.get("_obs_task")
         if state is None or is_handed_on():
             return original(run, data, step, *args, **options)
-        with guarded("mirroring what a W&B run is told", state.note):
+        with guarded("mirroring what is logged to a W&B run", state.note):
             record_metrics(state, dict(_numbers(data)), run.step if step is None else step)
         return original(run, data, step, *args, **options)
 

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from obs_core.interruptions import ignoring
 from obs_core.trackers import exported
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def current(run: Run) -> Iterator[Run]:
         yield run
     finally:
         _live.remove(run)
-        with contextlib.suppress(ValueError):  # a generator that is closed from another context
+        with ignoring(ValueError):  # a generator that is closed from another context
             _current.reset(token)
 
 

@@ -47,6 +47,7 @@ class wandb_init(Tracker):
         ValueError: The project, entity or secret is missing.
 
     Examples:
+        >>> import wandb
         >>> @task
         ... @wandb_init(project="delays", entity="flights", secret=Secret(group="wandb", key="WANDB_API_KEY"))
         ... def train() -> None:
@@ -84,12 +85,12 @@ class wandb_init(Tracker):
         super().__init__(secret, required=required, on_retry=on_retry, timeout=timeout)
 
     def is_online(self) -> bool:
-        """Tell whether the run will talk to W&B."""
+        """Return whether the run will talk to W&B."""
         mode = self._init_kwargs.get("mode") or os.environ.get("WANDB_MODE") or "online"
         return mode not in _OFFLINE
 
     def has_credentials(self) -> bool:
-        """Tell whether wandb has its own key: from its environment variable or a login."""
+        """Return whether wandb has its own key: from its environment variable or a login."""
         return bool(os.environ.get("WANDB_API_KEY")) or _has_login()
 
     def begin(self, call: TaskCall, origin: Origin, key: str | None) -> Run:

@@ -36,7 +36,7 @@ window.obsGantt = window.obsGantt || (function () {
   function start(root) {
     var chart = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
     var n = chart.rows.length, names = chart.names, span = Math.max(chart.span, 1);
-    var failed = new Set(chart.failed);
+    var failed = new Set(chart.failed), handled = new Set(chart.handled);
     var byRow = names.map(function () { return []; });
     for (var i = 0; i < n; i++) byRow[chart.rows[i]].push(i);
     var from = 0, to = span * 1.0, low = -span * 0.005, high = span * 1.02;
@@ -66,7 +66,7 @@ window.obsGantt = window.obsGantt || (function () {
     function readColours() {
       var style = getComputedStyle(root);
       function get(name) { return style.getPropertyValue(name).trim(); }
-      colours = { fg: get("--r-fg"), muted: get("--r-muted"), line: get("--r-line"), bad: get("--r-bad"), surface: get("--r-surface"),
+      colours = { fg: get("--r-fg"), muted: get("--r-muted"), line: get("--r-line"), bad: get("--r-bad"), warn: get("--r-warn"), surface: get("--r-surface"),
         series: names.map(function (name) { return get("--r-bar-" + colourNumber(name)); }), font: style.fontFamily };
     }
 
@@ -115,7 +115,7 @@ window.obsGantt = window.obsGantt || (function () {
       if (x2 < left || x1 > width) return;
       x1 = Math.max(x1, left - 4);
       var wide = Math.max(2, Math.min(x2, width + 4) - x1);
-      context.fillStyle = failed.has(i) ? colours.bad : colour;
+      context.fillStyle = handled.has(i) ? colours.warn : failed.has(i) ? colours.bad : colour;
       context.globalAlpha = open ? 0.45 : 0.92;
       context.beginPath();
       if (wide > 4 && context.roundRect) context.roundRect(x1, top, wide, BAR, 3); else context.rect(x1, top, wide, BAR);
@@ -202,7 +202,7 @@ window.obsGantt = window.obsGantt || (function () {
       if (at.bar === null) el("div", "", tip, byRow[at.row].length + (byRow[at.row].length === 1 ? " bar" : " bars"));
       else {
         var length = chart.lengths[at.bar];
-        el("div", "", tip, length === null ? "not ended" : formatDuration(length) + (failed.has(at.bar) ? ", failed" : ""));
+        el("div", "", tip, length === null ? "not ended" : formatDuration(length) + (handled.has(at.bar) ? ", failed; its error was handled" : failed.has(at.bar) ? ", failed" : ""));
         el("div", "muted", tip, "starts at +" + formatDuration(chart.starts[at.bar]));
         if (chart.cpu.length && chart.cpu[at.bar] !== null) el("div", "muted", tip, "process time " + formatDuration(chart.cpu[at.bar]));
       }

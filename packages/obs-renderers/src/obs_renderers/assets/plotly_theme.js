@@ -48,7 +48,10 @@ window.obsPlotly = window.obsPlotly || (function () {
       config: { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] } };
     charts.push(chart);
     var known = (window.PlotlyGeoAssets || {}).topojson || {};
-    for (var name in content.outlines) known[name] = known[name] || known[content.outlines[name]];
+    for (var name in content.outlines) if (!(name in known)) known[name] = known[content.outlines[name]];
+    // A button may ask for another part of the world: it is drawn on the outlines that are here.
+    if (name && !known.obsAny) window.PlotlyGeoAssets.topojson = new Proxy(Object.assign(known, { obsAny: true }),
+      { get: function (all, wanted) { return all[wanted] || all[Object.keys(all)[0]]; } });
     var drawn = false;
     function draw() {
       // A chart drawn while its tab is hidden would be drawn 0 pixels wide.

@@ -97,8 +97,9 @@ window.obsTable = window.obsTable || (function () {
       right: column.numeric || kind === "number" || kind === "float" };
     if (texts) {
       reader.text = kind === "text" ? function (row) { return texts[row]; } : function (row) { return texts[get(row)]; };
-      reader.key = column.numeric ? numericKey(reader) : reader.text;
-      reader.byNumber = column.numeric;
+      var ranks = null, order = { bytes: column.order, width: column.order_width };
+      reader.key = column.order ? function (row) { return (ranks = ranks || unpack(order))[row]; } : reader.text;
+      reader.byNumber = !!column.order;
       return reader;
     }
     var write = kind === "number" ? numberText(column) : kind === "time" ? momentText(column) : kind === "float"
@@ -114,14 +115,6 @@ window.obsTable = window.obsTable || (function () {
       : function (row) { var v = get(row); return v === NONE ? NaN : v; };
     reader.byNumber = true;
     return reader;
-  }
-
-  function numericKey(reader) {
-    return function (row) {
-      var text = reader.text(row);
-      if (text === null) return NaN;
-      return /^-?\d{16,}$/.test(text) ? BigInt(text) : numberIn(text);
-    };
   }
 
   function numberIn(text) { return text.indexOf("∞") < 0 ? parseFloat(text) : text[0] === "-" ? -Infinity : Infinity; }
@@ -155,7 +148,7 @@ window.obsTable = window.obsTable || (function () {
     for (var i = 0; i < total; i++) all[i] = i;
     var found = all, shown = all, sort = { column: -1, down: false }, search = 0;
     var bar = root.querySelector(".bar"), counter = root.querySelector("[data-count]"), input = root.querySelector("input");
-    var facts = counter.innerHTML;
+    var facts = counter.innerHTML, what = counter.dataset.count || "rows"; // in the overview of a profile each row is a column
 
     var view = el("div", "grid", root);
     view.tabIndex = 0;
@@ -301,7 +294,7 @@ window.obsTable = window.obsTable || (function () {
 
     function say() {
       if (found === all) counter.innerHTML = facts;
-      else counter.textContent = found.length.toLocaleString("en") + " of " + total.toLocaleString("en") + " rows match";
+      else counter.textContent = found.length.toLocaleString("en") + " of " + total.toLocaleString("en") + " " + what + " match";
     }
 
     // The search goes through the rows a few milliseconds at a time, so the page never stops answering.
@@ -353,7 +346,7 @@ window.obsTable = window.obsTable || (function () {
       view.style.height = "auto";
       if (count === shown.length || left) return;
       left = el("p", "note", root);
-      left.textContent = "This print has the first " + count.toLocaleString("en") + " of " + shown.length.toLocaleString("en") + " rows.";
+      left.textContent = "This print has the first " + count.toLocaleString("en") + " of " + shown.length.toLocaleString("en") + " " + what + ".";
     });
     document.addEventListener("obs:screen", function () {
       onPaper = false;

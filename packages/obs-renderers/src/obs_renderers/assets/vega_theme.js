@@ -1,30 +1,19 @@
-// Altair charts in the page's colours, also when the reader turns it dark.
+// Altair charts in the page's colours, also when the reader turns it dark or prints it: what is drawn names the colours
+// as the style does, so nothing is drawn anew, for which a browser that prints does not wait.
 window.obsVega = window.obsVega || (function () {
   "use strict";
-  var charts = [];
 
   function config(root) {
-    var style = getComputedStyle(root);
-    function get(name) { return style.getPropertyValue(name).trim(); }
-    var fg = get("--r-fg"), muted = get("--r-muted"), line = get("--r-line");
+    var fg = "var(--r-fg)", muted = "var(--r-muted)", line = "var(--r-line)";
     return {
-      background: "transparent", font: style.fontFamily, padding: 4, mark: { color: get("--r-c1") },
-      range: { category: [1, 2, 3, 4, 5, 6].map(function (k) { return get("--r-c" + k); }) },
+      background: "transparent", font: getComputedStyle(root).fontFamily, padding: 4, mark: { color: "var(--r-c1)" },
+      range: { category: [1, 2, 3, 4, 5, 6].map(function (k) { return "var(--r-c" + k + ")"; }) },
       axis: { labelColor: muted, titleColor: fg, gridColor: line, domainColor: line, tickColor: line, titleFontWeight: 500,
         labelFontSize: 12, titleFontSize: 13 },
       legend: { labelColor: fg, titleColor: fg, labelFontSize: 12 }, title: { color: fg }, header: { labelColor: fg, titleColor: fg },
       view: { stroke: null }
     };
   }
-
-  function draw(chart) {
-    window.vegaEmbed(chart.plot, chart.spec, { config: config(chart.root), actions: false, renderer: "svg" })
-      .catch(function (error) { chart.plot.textContent = String(error); });
-  }
-
-  function redraw() { charts.forEach(draw); }
-  document.addEventListener("obs:theme", function () { setTimeout(redraw, 0); });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
   return function (root) {
     var spec = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
@@ -36,8 +25,7 @@ window.obsVega = window.obsVega || (function () {
     var plot = document.createElement("div");
     plot.className = "plot";
     root.appendChild(plot);
-    var chart = { root: root, plot: plot, spec: spec };
-    charts.push(chart);
-    draw(chart);
+    window.vegaEmbed(plot, spec, { config: config(root), actions: false, renderer: "svg" })
+      .catch(function (error) { plot.textContent = String(error); });
   };
 })();
