@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from hypothesis import settings
 BY_DAY = 3
 """By day a property is tried with a third of its examples."""
 
+SPARSELY = 3
+"""Of how many tests that start a process one runs, where others run all of them."""
+
 # How long an example takes says nothing on a loaded machine: time is measured in benchmarks.
 settings.register_profile("obs", deadline=None)
 settings.load_profile("obs")
@@ -22,7 +27,32 @@ settings.load_profile("obs")
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+WITHOUT = (
+    # Of each window: two pages behind its address bar that suggest addresses, and take as long as a page of ours.
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxFullPopup",
+    # A process for whatever may be opened next.
+    "SpareRendererForSitePerProcess",
+    # Chromium heeds the last list alone, so Playwright's stands here again.
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+)
+"""Features of Chromium that no page notices; without them a window takes half of the CPU time."""
+
 CHROMIUM_FLAGS = (
+    f"--disable-features={','.join(WITHOUT)}",
     "--no-sandbox",
     "--disable-gpu",
     "--no-first-run",
@@ -42,29 +72,61 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         help="leave out tests that start a process, which take the most time, but for those in this file or folder",
     )
+    parser.addoption(
+        "--sparsely",
+        action="append",
+        metavar="PATH",
+        help="of the tests in this file or folder that start a process, run every third of each file",
+    )
     parser.addoption("--wheels", type=Path, metavar="FOLDER", help="try the packages built there, instead of building")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked nightly, unless it is night or the test was named; skip what this system cannot run."""
+    """Leave out what is for the night or for another step, unless it was named; skip what this system cannot run."""
     for item in items:
         if sys.platform == "win32" and item.get_closest_marker("posix"):
             item.add_marker(pytest.mark.skip(reason="needs fork or the signals of Unix"))
     whole: list[str] | None = config.getoption("--whole")
     if whole is not None:
         _leave_out(config, items, set(_starting_elsewhere(items, [Path(path).resolve() for path in whole if path])))
-    if not config.getoption("--nightly") and not any("::" in argument for argument in config.args):
+    is_named = any("::" in argument for argument in config.args)
+    sparsely: list[str] = config.getoption("--sparsely") or []
+    if sparsely and not is_named:
+        _leave_out(config, items, set(_most_that_start(items, [Path(path).resolve() for path in sparsely])))
+    if not config.getoption("--nightly") and not is_named:
         _leave_out(config, items, {item for item in items if item.get_closest_marker("nightly")})
+    if hasattr(config, "workerinput"):
+        items.sort(key=_late)
+
+
+def _late(item: pytest.Item) -> tuple[bool, bool]:
+    """Put first what is slow, and together what shares a browser.
+
+    One that takes a minute and comes last keeps the other workers waiting: they have nothing left to do.
+    """
+    return item.get_closest_marker("slow") is None, item.get_closest_marker("browser") is None
 
 
 def _starting_elsewhere(items: list[pytest.Item], whole: list[Path]) -> Iterator[pytest.Item]:
     """Yield the tests that start a process, but those below some folders."""
+    return _starting(item for item in items if not any(item.path.is_relative_to(each) for each in whole))
+
+
+def _most_that_start(items: list[pytest.Item], folders: list[Path]) -> Iterator[pytest.Item]:
+    """Yield of the tests below some folders that start a process all but every third of each file."""
+    seen = Counter[Path]()
+    for item in _starting(item for item in items if any(item.path.is_relative_to(each) for each in folders)):
+        if seen[item.path] % SPARSELY:
+            yield item
+        seen[item.path] += 1
+
+
+def _starting(items: Iterable[pytest.Item]) -> Iterator[pytest.Item]:
+    """Yield the tests that start a process."""
     sys.path.append(str(Path(__file__).parent / "scripts" / "tooling"))
     from starting import starts_a_process
 
-    for item in items:
-        if not any(item.path.is_relative_to(each) for each in whole) and starts_a_process(item):
-            yield item
+    return filter(starts_a_process, items)
 
 
 def _leave_out(config: pytest.Config, items: list[pytest.Item], unwanted: set[pytest.Item]) -> None:
@@ -95,19 +157,55 @@ def nightly(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--nightly"))
 
 
+class _Browser:
+    """A browser that tests one after another share: to start one takes as long as many a page."""
+
+    def __init__(self) -> None:
+        self._running = contextlib.ExitStack()
+        self._started: Any = None
+
+    def start(self) -> Any:
+        """Start it, unless it runs."""
+        if self._started is None:
+            from playwright.sync_api import expect, sync_playwright
+
+            expect.set_options(timeout=60_000)
+            playwright = self._running.enter_context(sync_playwright())
+            self._started = playwright.chromium.launch(
+                executable_path=CHROMIUM,
+                args=CHROMIUM_FLAGS,
+                # Playwright lets everything open windows; a user's browser asks for a click.
+                ignore_default_args=["--disable-popup-blocking"],
+            )
+            self._running.callback(self._started.close)
+        return self._started
+
+    def end(self) -> None:
+        """End it, if it runs."""
+        self._started = None
+        self._running.close()
+
+
+_BROWSER = pytest.StashKey[_Browser]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """End the browser before a test that needs none: where one is driven, asyncio runs nothing else in the thread.
+
+    A module's fixture may hold pages of it as long as the module is not left.
+    """
+    try:
+        yield
+    finally:
+        if nextitem is None or not (nextitem.path == item.path or "browser" in getattr(nextitem, "fixturenames", ())):
+            item.session.stash.setdefault(_BROWSER, _Browser()).end()
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A browser; each module's own, since playwright drives one at a time in a thread."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
+def browser(request: pytest.FixtureRequest) -> Any:
+    """A browser; each test opens its own pages in contexts that share nothing."""
+    pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
     if CHROMIUM is None or not os.path.exists(CHROMIUM):
         pytest.skip("chromium is not installed; CHROMIUM may name another path")
-    api.expect.set_options(timeout=60_000)
-    with api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=CHROMIUM_FLAGS,
-            # Playwright lets everything open windows; a user's browser asks for a click.
-            ignore_default_args=["--disable-popup-blocking"],
-        )
-        yield started
-        started.close()
+    return request.session.stash.setdefault(_BROWSER, _Browser()).start()

@@ -71,3 +71,61 @@ def test_by_night_all_runs(folder: Path) -> None:
 
 def test_what_is_named_runs_by_day_too(folder: Path) -> None:
     assert "long" in said(folder, "test_them.py::test_long")
+
+
+MARKED = """
+import pytest
+
+def test_quick():
+    pass
+
+@pytest.mark.browser
+def test_shown():
+    pass
+
+def test_quick_too():
+    pass
+
+@pytest.mark.slow
+def test_slow():
+    pass
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_shown_slowly():
+    pass
+"""
+
+
+def test_where_several_run_at_a_time_slow_tests_come_first_and_those_of_the_browser_together(folder: Path) -> None:
+    (folder / "test_them.py").write_text(MARKED)
+    alone, beside = (re.findall(r"::test_(\w+)", said(folder, "-v", *more)) for more in ([], ["-n", "1"]))
+    assert list(dict.fromkeys(alone)) == ["quick", "shown", "quick_too", "slow", "shown_slowly"]
+    assert list(dict.fromkeys(beside)) == ["shown_slowly", "slow", "shown", "quick", "quick_too"]
+
+
+SHOWN = """
+def test_it_is_shown(browser):
+    print("shown by", id(browser))
+    page = browser.new_page()
+    page.set_content("<p>hello")
+    page.close()
+"""
+OF_ASYNCIO = """
+import asyncio
+
+def test_it_runs():
+    asyncio.run(asyncio.sleep(0))
+"""
+
+
+@pytest.mark.browser
+def test_modules_one_after_another_share_a_browser_and_what_comes_between_finds_none(folder: Path) -> None:
+    for number, source in enumerate((SHOWN, SHOWN, OF_ASYNCIO, SHOWN)):
+        (folder / f"test_{number}.py").write_text(source)
+    printed = said(folder, *(f"test_{number}.py" for number in range(4)))
+    if "skipped" in printed:
+        pytest.skip("needs playwright and chromium")
+    first, second, _ = re.findall(r"shown by \d+", printed)
+    assert first == second
+    assert "4 passed" in printed

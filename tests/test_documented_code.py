@@ -1,4 +1,4 @@
-"""What the pages show runs: the Python blocks of each page, in order, in one folder and one namespace."""
+"""What pages and docstrings show runs: the Python of each page, in order, in one folder and one namespace."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from obs_core.commands import main as obs
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("packages/*/README.md")])
@@ -35,19 +37,29 @@ def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+NEEDING_WHYLOGS = [
+    pytest.mark.whylogs,
+    pytest.mark.skipif(find_spec("whylogs") is None, reason="needs whylogs, which has no wheel for this Python"),
+]
+
+
 def runnable() -> list[Any]:
     """Return the pages that show Python; those that import obs_whylogs need what it is made of."""
-    with_whylogs = [
-        pytest.mark.whylogs,
-        pytest.mark.skipif(find_spec("whylogs") is None, reason="needs whylogs, which has no wheel for this Python"),
-    ]
     needing_it = re.compile(r"^(import|from) obs_whylogs", re.MULTILINE)
     found = [(page, "".join(code for _, code in blocks(page, "python"))) for page in PAGES]
     return [
-        pytest.param(page, id=name(page), marks=with_whylogs if needing_it.search(code) else [])
+        pytest.param(page, id=name(page), marks=NEEDING_WHYLOGS if needing_it.search(code) else [])
         for page, code in found
         if code
     ]
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, as a user's program runs: without what the tests set, and offline."""
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("OBS_")}
+    variables |= {"OBS_STORE": str(folder / "store"), "WANDB_MODE": "offline", "COMET_START_ONLINE": "0"}
+    command = [sys.executable, *command]
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.slow
@@ -60,12 +72,34 @@ def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
         code = re.sub(r"^from __future__ .*", "", code, flags=re.MULTILINE)
         lines += [""] * (line - len(lines)) + code.splitlines()
     script.write_text("\n".join(lines))
-    variables = {key: value for key, value in os.environ.items() if not key.startswith("OBS_")}
-    variables |= {"OBS_STORE": str(tmp_path / "store"), "WANDB_MODE": "offline", "COMET_START_ONLINE": "0"}
-    result = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
-    )
+    result = run([str(script)], tmp_path)
     assert result.returncode == 0, result.stderr[-3000:]
+
+
+PACKAGES = sorted(path.name for path in ROOT.glob("packages/obs-*/src/obs_*"))
+RUN_EXAMPLES = ROOT / "tests" / "docstring_examples.py"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "packages",
+    [
+        pytest.param([name for name in PACKAGES if name != "obs_whylogs"], id="all"),
+        pytest.param(["obs_whylogs"], id="obs_whylogs", marks=NEEDING_WHYLOGS),
+    ],
+)
+def test_the_examples_in_docstrings_run(packages: list[str], tmp_path: Path) -> None:
+    result = run([str(RUN_EXAMPLES), *packages], tmp_path)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+
+
+def test_few_lines_of_examples_in_docstrings_are_not_run() -> None:
+    marked = [
+        name(path)
+        for path in ROOT.glob("packages/*/src/**/*.py")
+        for _ in re.findall(r"^ *>>> .*# doctest: \+SKIP", path.read_text(), re.MULTILINE)
+    ]
+    assert len(marked) <= 22, marked
 
 
 COMMANDS = [
@@ -78,10 +112,9 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", sorted({command for _, command in COMMANDS}))
 def test_an_obs_command_that_a_page_shows_exists(command: str) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "obs_core", *command.split()[1:], "--help"], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
+    with pytest.raises(SystemExit) as ended:
+        obs([*command.split()[1:], "--help"])
+    assert ended.value.code == 0
 
 
 def test_no_block_of_a_page_is_empty() -> None:
@@ -99,11 +132,29 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     assert broken == []
 
 
+def anchors(page: Path) -> set[str]:
+    """Return what a link to a heading of a page ends in, as GitHub and the docs site make it."""
+    text = BLOCK.sub("", page.read_text())
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)  # a heading may hold a link
+    headings = re.findall(r"^#+ (.+)$", text.lower(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_to_a_heading_leads_to_one() -> None:
+    broken = [
+        f"{name(page)}: {target}#{heading}"
+        for page in PAGES
+        for target, heading in re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", page.read_text())
+        if heading not in anchors(page.parent / target if target else page)
+    ]
+    assert broken == []
+
+
 def test_the_first_page_of_the_docs_leads_to_every_other() -> None:
     shown = (ROOT / "docs" / "index.md").read_text()
     others = {page.name for page in ROOT.glob("docs/*.md")} - {"index.md"}
     assert sorted(page for page in others if f"]({page})" not in shown) == []
-    assert "](docs/index.md)" in (ROOT / "README.md").read_text()
+    assert "](docs/index.md#start)" in (ROOT / "README.md").read_text()
 
 
 def test_the_page_on_the_architecture_names_each_part_of_obs_core_and_only_files_that_are_there() -> None:

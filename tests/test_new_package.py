@@ -12,6 +12,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+OF_NEW_PACKAGES_ALONE = """
+[[tool.mypy.overrides]]
+module = ["obs_core.*"]
+follow_imports = "silent"
+
+[[tool.mypy.overrides]]
+module = ["IPython.*", "numpy.*", "pandas.*", "polars.*"]
+follow_imports = "skip"
+follow_imports_for_stubs = true
+"""
+"""obs-core is checked elsewhere. What it alone imports would take nine tenths of the time: no new package names it."""
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
@@ -57,11 +69,32 @@ def test_a_new_package_is_in_order_and_its_tests_pass(checkout: Path, kind: list
     assert f"{tests} passed" in done.stdout
 
 
-def test_readme_lists_the_package_and_the_docs_its_page(checkout: Path) -> None:
-    run(checkout, "new_package.py", "duckdb")
+@pytest.mark.slow
+def test_new_packages_of_all_kinds_pass_the_type_check(checkout: Path) -> None:
+    pytest.importorskip("mypy")
+    kinds = ("decorator", "renderer", "tracker", "engine", "command")
+    for kind in kinds:
+        run(checkout, "new_package.py", f"obs-new-{kind}", kind)
 
-    packages = (checkout / "README.md").read_text()
-    assert "obs-dask](packages/obs-dask) |" in packages.split("| [obs-duckdb](packages/obs-duckdb) | Duckdb |\n")[0]
+    with (checkout / "pyproject.toml").open("a") as settings:
+        settings.write(OF_NEW_PACKAGES_ALONE)
+    sources = [f"packages/obs-new-{kind}/src" for kind in kinds]
+    tests = [f"packages/obs-new-{kind}/tests/test_{kind}.py" for kind in kinds]
+    version = f"--python-version={sys.version_info.major}.{sys.version_info.minor}"
+    paths = os.pathsep.join([*sources, "packages/obs-core/src"])
+    command = [sys.executable, "-m", "mypy", version, *sources, *tests]
+    variables = {**os.environ, "MYPYPATH": paths}
+    done = subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("Success: no issues found"), done.stdout + done.stderr
+
+
+def test_readme_lists_the_package_among_its_like_and_the_docs_its_page(checkout: Path) -> None:
+    run(checkout, "new_package.py", "duckdb")
+    run(checkout, "new_package.py", "aim", "tracker")
+
+    readme = (checkout / "README.md").read_text()
+    assert "| [obs-duckdb](packages/obs-duckdb) | Duckdb |\n| **Data quality** | |\n" in readme
+    assert "| [obs-aim](packages/obs-aim) | Aim |\n| **Engines** | |\n" in readme
     assert "| [obs-duckdb](duckdb.md) | `duckdb_observed` |\n" in (checkout / "docs/index.md").read_text()
     assert (checkout / "docs" / "duckdb.md").exists()
 

@@ -86,7 +86,8 @@ def broken(tmp_path: Path) -> Callable[[str, str, str], str]:
         ("pyproject.toml", '"plotly>=5.24"', '"obs-ui>=0.1,<0.2"', "depends on obs-ui; packages meet through obs-core"),
         ("pyproject.toml", "obs_renderers:TreeRenderer", "obs_renderers:Bush", "does not load: AttributeError"),
         ("pyproject.toml", '  "pygments>=2.18",\n', "", "imports pygments, which is not in its dependencies"),
-        ("pyproject.toml", '  "Programming Language :: Python :: 3.14",\n', "", "classifiers lack Python 3.14"),
+        ("pyproject.toml", '  "Programming Language :: Python :: 3.13",\n', "", "classifiers lack Python 3.13"),
+        ("pyproject.toml", "POSIX :: Linux", "OS Independent", "OS Independent, where nothing is tested"),
         (
             "pyproject.toml",
             "classifiers = [",
@@ -96,8 +97,8 @@ def broken(tmp_path: Path) -> Callable[[str, str, str], str]:
         (
             "pyproject.toml",
             '"pygments>=2.18"',
-            "\"pygments>=2.18; python_version < '3.14'\"",
-            "promise Python 3.14, where a",
+            "\"pygments>=2.18; python_version < '3.13'\"",
+            "promise Python 3.13, where a",
         ),
         ("src/obs_renderers/_types.py", "\nfrom typing", "\nimport numba\nfrom typing", "imports numba, which"),
         ("CHANGELOG.md", "## [Unreleased]", "## [0.1.0] - soon", "the first heading of CHANGELOG.md must be"),

@@ -100,6 +100,33 @@ def test_a_table_of_a_million_rows_reaches_its_end(show):
     page.locator(".grid-body .cell", has_text="999999").first.wait_for()
 
 
+def test_the_columns_of_a_profile_are_sorted_by_what_they_are_not_by_how_it_is_written(show):
+    frame = flights().assign(few=[None] * 12 + [1.5] * (ROWS - 12), again=lambda all_: all_["delay"])
+    page = show(r.FrameProfilingRenderer().to_html(frame))
+    names = page.locator(".grid-body .grid-row:visible .index")
+    assert names.all_text_contents() == list(frame)
+
+    page.locator(".grid-head button", has_text="Missing").click()
+    assert names.all_text_contents()[:3] == ["delay", "again", "few"]
+    page.locator(".grid-head button", has_text="Max").click()
+    assert names.all_text_contents()[:3] == ["time", "took", "number"], "times, durations, numbers: each by size"
+    page.get_by_label("Search the columns").fill("equal to delay")
+    page.get_by_text("1 of 8 columns match").wait_for()
+    assert names.all_text_contents() == ["again"]
+
+
+def test_of_very_many_columns_the_lines_in_view_are_drawn(show):
+    frame = pd.DataFrame(np.arange(6_000).reshape(2, 3_000), columns=[f"c{place}" for place in range(3_000)])
+    page = show(r.FrameProfilingRenderer().to_html(frame))
+    assert page.get_by_text("All 3,000 columns").count() == 1
+    assert page.locator(".grid-body .grid-row").count() < 60
+
+    page.locator(".grid").evaluate("grid => { grid.scrollTop = grid.scrollHeight }")
+    page.locator(".grid-body .index", has_text="c2999").wait_for()
+    page.evaluate("() => document.dispatchEvent(new Event('obs:paper'))")
+    assert page.get_by_text("This print has the first 1,000 of 3,000 columns.").count() == 1
+
+
 @pytest.mark.parametrize(("rows", "printed"), [(300, 300), (5_000, 1_000)])
 def test_a_table_has_its_rows_on_paper(show, rows, printed):
     page = show(r.TableRenderer().to_html(pd.DataFrame({"n": range(rows)})))
@@ -130,7 +157,10 @@ def test_a_gantt_chart_of_10_000_bars_draws_only_what_is_in_view(show):
     page = show(r.GanttChartRenderer().to_html(bars))
     page.locator(".gantt-view[data-drawn]").wait_for()
 
-    assert int(page.locator(".gantt-view").get_attribute("data-drawn")) < 30
+    assert 0 < int(page.locator(".gantt-view").get_attribute("data-drawn")) < 30
+    page.locator("canvas").hover(position={"x": 10, "y": 40})
+    assert page.locator(".tip").inner_text() == "step 0\n1 bar"
+    assert page.locator("tbody tr").first.inner_text().split("\t")[:4] == ["step 0", "1", "+0 s", "5.00 s"]
     painted = page.locator("canvas").evaluate(
         "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
     )
@@ -209,6 +239,7 @@ def test_a_tree_in_a_report_is_not_restyled_by_it(browser, tmp_path, monkeypatch
     page.get_by_role("tab", name="Tree").first.click()
     details = page.frame_locator("iframe:visible").locator("details").first
     details.wait_for()
+    assert details.inner_text().split() == ["dict", "·", "1", "key", "model:", "dict", "·", "1", "key", "depth:", "3"]
     shown = details.evaluate("d => [d, d.querySelector('summary')].map(e => getComputedStyle(e))"
                              ".map(s => [s.borderTopWidth, s.borderBottomWidth, s.marginBottom])")  # fmt: skip
     page.close()
@@ -260,6 +291,44 @@ def test_an_altair_chart_is_drawn(show):
     assert "EWR" in page.locator(".plot svg").text_content()
 
 
+def test_an_altair_chart_has_the_colours_of_paper_before_a_browser_prints(show):
+    pytest.importorskip("vl_convert")
+    alt = pytest.importorskip("altair")
+    values = {"values": [{"x": "EWR", "y": 1}, {"x": "JFK", "y": 2}]}
+    chart = alt.Chart(values).mark_bar().encode(x="x:N", y="y:Q", color="x:N")
+    page = show(r.AltairRenderer().to_html(chart), "dark")
+    page.locator(".plot svg .mark-rect path").first.wait_for()
+    colours = """() => [...document.querySelectorAll(".plot .role-axis-label text, .plot .mark-rect.role-mark path")]
+      .map((one) => getComputedStyle(one).fill)"""
+    dark = page.evaluate(colours)
+    assert len(dark) > 4
+    # At once: what prints has no time for a chart to be drawn again.
+    light = page.evaluate(f"""() => {{
+      document.documentElement.dataset.theme = "light";
+      document.dispatchEvent(new CustomEvent("obs:theme", {{ detail: {{ theme: "light" }} }}));
+      return ({colours})();
+    }}""")
+    assert len(light) == len(dark)
+    assert not set(light) & set(dark)
+    assert {"rgb(59, 125, 221)", "rgb(217, 115, 13)", "rgb(89, 99, 110)"} == set(light)
+
+
+@pytest.mark.parametrize("width", [380, 1300])
+def test_a_long_line_of_code_scrolls_by_itself_in_a_traceback(show, width, tmp_path):
+    code = tmp_path / "long_line.py"
+    code.write_text(f"raise ValueError('wrong', {list(range(200))})")
+    try:
+        exec(compile(code.read_text(), str(code), "exec"))
+    except ValueError as error:
+        html = r.TracebackRenderer().to_html(error)
+    page = show(html)
+    page.set_viewport_size({"width": width, "height": 700})
+
+    line = page.locator(".frames pre", has_text="raise ValueError('wrong', [0, 1").first
+    assert line.evaluate("pre => pre.scrollWidth > pre.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_packages_are_searched_and_copied(show):
     packages = [r.dependencies.Package("pandas", "3.1.1"), r.dependencies.Package("plotly", "7.1")]
     page = show(r.PythonDependencyRenderer().to_html(packages))
@@ -301,6 +370,18 @@ PAGES = {
     "PythonDependencyRenderer": lambda: r.PythonDependencyRenderer().to_html(),
 }
 
+SOUGHT = {
+    "TopFrameRenderer": "2013-01-01 05:15:00",
+    "TableRenderer": "2013-01-01 05:15:00",
+    "BoxRenderer": "delay",
+    "FrameProfilingRenderer": "14.3 % missing",
+    "MarkdownRenderer": "text link",
+    "SourceCodeRenderer": "# why",
+    "TreeRenderer": "text",
+    "PythonDependencyRenderer": "pandas",
+}
+"""What a reader of each page came for."""
+
 CONTRAST = """() => {
   const channel = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
   const rgba = text => {
@@ -328,6 +409,7 @@ def test_text_stands_out_from_its_background_as_wcag_aa_asks(show, name, theme):
     background = {"light": "#ffffff", "dark": "#14171b"}[theme]
     page = show(f"<style>html {{ background: {background} }}</style>{PAGES[name]()}", theme)
 
+    assert SOUGHT[name] in page.locator(".obs-r").first.inner_text()
     assert page.evaluate(CONTRAST) == []
 
 
@@ -336,4 +418,5 @@ def test_no_page_is_wider_than_a_phone(show, name):
     page = show(PAGES[name]())
     page.set_viewport_size({"width": 380, "height": 700})
 
+    assert SOUGHT[name] in page.locator(".obs-r").first.inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= 380

@@ -16,8 +16,10 @@ sys.path.append(str(ROOT / "scripts" / "tooling"))
 
 import changed  # noqa: E402
 import interpreters  # noqa: E402
+import run_tests  # noqa: E402
 import steps  # noqa: E402
 from distributions import distributions, with_siblings  # noqa: E402
+from outcomes import Outcome, counts_of  # noqa: E402
 
 PACKAGES = [package.name for package in distributions()]
 
@@ -90,6 +92,28 @@ def test_a_python_between_tries_what_looks_behind_its_curtains(machine: Any) -> 
     assert not any(path.startswith("packages/obs-core/tests/text") for path in between.paths)
 
 
+def sparse(step: steps.Step) -> set[str]:
+    """Return the folders and files of which a step runs every third test that starts a process."""
+    found = [Path(option.removeprefix("--sparsely=")) for option in step.options if option.startswith("--sparsely=")]
+    assert [path for path in found if not path.exists()] == []
+    return {str(path.relative_to(ROOT)) for path in found}
+
+
+def test_tests_that_start_a_process_run_whole_with_the_oldest_and_the_newest_python(machine: Any) -> None:
+    machine("3.11", "3.12", "3.13")
+    by_day = {step.name: sparse(step) for step in steps.all_steps() if step.python}
+    floor = by_day.pop("floor.obs-core")
+    assert {name: paths for name, paths in by_day.items() if paths} == {"test.py3.12-pandas3": {steps.CORE}}
+    assert f"{steps.CORE}/text" in floor
+    assert floor.isdisjoint(f"packages/{each}" for each in steps.INTERPRETER)
+    assert [step.name for step in steps.nightly_steps() if sparse(step)] == []
+
+
+def test_without_an_older_python_the_oldest_runs_every_test_that_starts_a_process(machine: Any) -> None:
+    machine("3.12", "3.13")
+    assert [step.name for step in steps.all_steps() if sparse(step)] == ["solo.obs-core"]
+
+
 def test_every_package_that_knows_pandas_is_tried_with_the_older_one(machine: Any) -> None:
     machine("3.11", "3.12", "3.13")
     (older,) = [step for step in steps.all_steps() if step.name == "test.py3.11-pandas2"]
@@ -156,8 +180,39 @@ def test_what_changed_since_main_is_checked_by_ruff_and_by_its_packages_tests(ch
         ("lint", ()),
         ("test", ("packages/obs-wandb/tests",)),
     ]
-    (checkout / "README.md").touch()
+    (checkout / "hatch.toml").touch()
     assert changed.changed_steps()[1].paths == ("packages/obs-wandb/tests", "tests")
+
+
+@pytest.mark.parametrize("page", ["docs/tasks.md", "packages/obs-wandb/README.md"])
+def test_of_a_page_that_changed_its_python_runs_and_what_reads_pages(checkout: Path, page: str) -> None:
+    assert [path for path in changed.READING_PAGES if not (ROOT / path).exists()] == []
+    (checkout / page).parent.mkdir(exist_ok=True)
+    (checkout / page).write_text("Changed.\n")
+    ruff, reading, running = changed.changed_steps()
+    assert (ruff.name, reading.paths) == ("lint", changed.READING_PAGES)
+    # Each test of the pages' Python runs once: in the last step, of which the one before leaves the file out.
+    left_out = f"--ignore={checkout / steps.PYTHON_OF_PAGES}"
+    assert reading.options == (*(f"--whole={checkout / path}" for path in changed.READING_PAGES), left_out)
+    assert running.paths == (steps.PYTHON_OF_PAGES,)
+    assert running.options[-1].endswith(f" or [{page}]")
+
+
+def test_with_python_that_changed_beside_a_page_no_test_of_pages_runs_twice(checkout: Path) -> None:
+    (checkout / "hatch.toml").touch()
+    (checkout / "packages" / "obs-wandb" / "README.md").write_text("Changed.\n")
+    _, tests, running = changed.changed_steps()
+    assert tests.paths == ("tests",)
+    assert f"--ignore={checkout / running.paths[0]}" in tests.options
+
+
+def test_what_failed_after_a_change_is_named_once_with_how_to_run_it_again(capsys: pytest.CaptureFixture[str]) -> None:
+    both = (steps.quick_step(), steps.python_of(["a.md"]))
+    failed = [run_tests.Done(step, Outcome("failed", ""), 1) for step in both]
+    name = failed[0].step.name
+    for again, advised in (("--changed", "--changed"), ("", f"--only {name}")):
+        run_tests._summarize(failed, 2, 1, again)
+        assert f"Failed: {name}. Again: ./scripts/test {advised}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -169,16 +224,15 @@ def test_what_changed_since_main_is_checked_by_ruff_and_by_its_packages_tests(ch
         ("tests/journal/test_reader.py", "packages/obs-core/tests/journal"),
         ("tests/conftest.py", "packages/obs-core/tests"),
         ("pyproject.toml", "packages/obs-core/tests"),
-        ("CHANGELOG.md", None),
     ],
 )
 def test_of_tests_that_start_a_process_those_run_that_follow_what_changed(
-    checkout: Path, file: str, follows: str | None
+    checkout: Path, file: str, follows: str
 ) -> None:
     path = checkout / "packages" / "obs-core" / file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("# Changed.\n")
-    assert changed.changed_steps()[1].options == (f"--whole={checkout / follows if follows else ''}",)
+    assert changed.changed_steps()[1].options == (f"--whole={checkout / follows}",)
 
 
 _IN_THE_PROCESS = """
@@ -230,12 +284,59 @@ def test_tests_that_start_a_process_are_known_by_what_they_and_their_fixtures_an
     (tmp_path / "conftest.py").symlink_to(ROOT / "conftest.py")
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
     command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "--rootdir", ".", "--import-mode=importlib"]
-    shown = subprocess.run([*command, "--whole=here"], cwd=tmp_path, capture_output=True, text=True, check=False).stdout
-    tests = [line for line in shown.splitlines() if "::" in line]
+
+    def collected(*arguments: str) -> list[str]:
+        shown = subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+        return [line for line in shown.stdout.splitlines() if "::" in line]
+
+    tests = collected("--whole=here")
     assert [test for test in tests if test.startswith("there")] == ["there/test_some.py::test_alone"]
     assert len([test for test in tests if test.startswith("here")]) == 6
+
+    tests = collected("--sparsely=there")
+    assert [test.partition("::")[2] for test in tests if test.startswith("there")] == [
+        "test_alone",
+        "test_by_name",
+        "test_by_an_import_within[1]",
+    ]
+    assert len([test for test in tests if test.startswith("here")]) == 6
+    named = "there/test_some.py::test_by_helper"
+    assert collected("--sparsely=there", named) == [named]
 
 
 def test_without_a_change_there_is_nothing_to_run(checkout: Path) -> None:
     with pytest.raises(SystemExit, match="Nothing changed since main"):
         changed.changed_steps()
+
+
+def test_each_test_that_failed_is_told_at_the_end_with_why(tmp_path: Path) -> None:
+    (tmp_path / "test_ends.py").write_text(
+        """
+import pytest
+
+@pytest.fixture
+def broken():
+    raise KeyError("key")
+
+def test_passes():
+    pass
+
+def test_fails():
+    assert 1 + 1 == 3, "sums"
+
+def test_is_not_begun(broken):
+    pass
+"""
+    )
+    junit = tmp_path / "ends.xml"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={junit}", "test_ends.py"]
+    subprocess.run(command, cwd=tmp_path, stdout=subprocess.DEVNULL, check=False, timeout=120)
+
+    counts = counts_of(junit)
+
+    assert counts is not None
+    assert str(counts) == "1 passed, 2 failed"
+    fails, is_not_begun = counts.reasons
+    assert fails.startswith("test_ends::test_fails: AssertionError: sums")
+    assert is_not_begun.startswith("test_ends::test_is_not_begun: ")
+    assert "KeyError: 'key'" in is_not_begun

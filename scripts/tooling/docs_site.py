@@ -6,6 +6,7 @@ says of a page is the page's description.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import subprocess
@@ -20,6 +21,15 @@ FILLED = ROOT / ".zensical.toml"
 INDEX = ROOT / "docs" / "index.md"
 SITE = ROOT / "site"
 API = "reference*/index.html"
+MOVED = {  # addresses that the site once had, and where their content is now
+    "performance-dask": "performance/#dask",
+    "performance-memray": "performance/#memory-profiles",
+    "performance-pandera": "performance/#validation",
+    "performance-profiles": "performance/#data-profiles",
+    "performance-renderers": "performance/#renderers",
+    "performance-ui": "performance/#the-execution-ui",
+    "performance-whylogs": "performance/#whylogs-profiles",
+}
 
 _HEADING = re.compile(r"^(?P<level>##+) (?P<title>.+)$")
 _ROW = re.compile(r"^\| \[(?P<title>[^\]]+)\]\((?P<page>[\w-]+\.md)\) \| (?P<about>.+) \|$")
@@ -43,9 +53,26 @@ def main(arguments: list[str]) -> int:
     FILLED.write_text(f"{settings}\n[project.extra.descriptions]\n{descriptions(pages)}", encoding="utf-8")
     command = [str(Path(sys.executable).with_name("zensical")), *arguments, "--config-file", str(FILLED)]
     code = subprocess.run(command, cwd=ROOT, check=False).returncode
-    wrong = misread(SITE) if arguments[:1] == ["build"] and not code else []
+    if code or arguments[:1] != ["build"]:
+        return code
+    redirect(SITE)
+    wrong = misread(SITE)
     print(*wrong, sep="\n", end="\n" if wrong else "")
-    return code or int(bool(wrong))
+    return int(bool(wrong))
+
+
+def redirect(site: Path) -> None:
+    """Write a page at each address that has moved, which leads to the new one: Zensical has no redirects."""
+    for old, new in MOVED.items():
+        address = html.escape(f"../{new}")
+        page = site / old / "index.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(
+            f'<!doctype html>\n<meta charset="utf-8">\n<title>This page has moved</title>\n'
+            f'<meta http-equiv="refresh" content="0; url={address}">\n<link rel="canonical" href="{address}">\n'
+            f'<p>This page has moved: <a href="{address}">read it there</a>.</p>\n',
+            encoding="utf-8",
+        )
 
 
 def misread(site: Path) -> list[str]:

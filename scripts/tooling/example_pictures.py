@@ -69,6 +69,7 @@ def _take(page: Page, address: str, folder: Path, theme: str) -> None:
         _shoot(page, name, theme, height)
     for name, (task, deck, height) in DECKS.items():
         page.goto(f"{address}/executions/{last.id}/tasks/{last.task(task).id}")
+        page.get_by_role("tab").first.wait_for()
         tab = page.get_by_role("tab", name=deck)
         if not tab.count():
             print(f"{name}: left out, since {task} has no deck {deck}; are whylogs and memray installed?")

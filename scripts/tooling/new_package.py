@@ -34,6 +34,7 @@ class Kind(NamedTuple):
         beside: What else it exports.
         entry_points: Their group, and the one that it has.
         page: What to read, below docs.
+        group: Below which heading of the README's table it stands.
     """
 
     public: str
@@ -41,13 +42,14 @@ class Kind(NamedTuple):
     beside: tuple[str, ...] = ()
     entry_points: tuple[str, str] | None = None
     page: str = "writing-an-integration.md"
+    group: str = "What a report shows"
 
 
 _CONTRACT = "from obs_core.testing import ImportContract"
 KINDS = {
     "decorator": Kind(
         "${snake}_observed",
-        ("from obs_core import task", f"{_CONTRACT}, recording"),
+        ("from obs_core import task", f"{_CONTRACT}, RecordingStore, recording"),
         page="task-decorators.md",
     ),
     "renderer": Kind(
@@ -59,17 +61,20 @@ KINDS = {
     ),
     "tracker": Kind(
         "${snake}_run",
-        ("from obs_core import execution", f"{_CONTRACT}, TrackerContract, recording"),
+        ("from obs_core import Tracker, execution", f"{_CONTRACT}, TrackerContract, recording"),
+        group="Experiment trackers",
     ),
     "engine": Kind(
         "${snake}_map",
         ("from obs_core import execution, span", f"{_CONTRACT}, recording"),
         page="processes.md#engines",
+        group="Engines",
     ),
     "command": Kind(
         "${camel}Command",
         ("from obs_core import execution, task", _CONTRACT),
         entry_points=("obs.commands", '$short = "$module:$public"'),
+        group="Core",
     ),
 }
 
@@ -98,7 +103,8 @@ def main(arguments: list[str]) -> None:
     folder = ROOT / "packages" / words["name"]
     (folder / "src" / words["module"] / "py.typed").touch()
     shutil.copy(ROOT / "LICENSE", folder)
-    _add_row(ROOT / "README.md", "(packages/", Template("| [$name](packages/$name) | $title |\n").substitute(words))
+    row = Template("| [$name](packages/$name) | $title |\n").substitute(words)
+    _add_row(ROOT / "README.md", "(packages/", row, f"| **{KINDS[words['kind']].group}** | |\n")
     _add_row(ROOT / "docs" / "index.md", "[obs-", Template("| [$name]($short.md) | `$public` |\n").substitute(words))
     print(Template(NEXT).substitute(words), end="")
 
@@ -170,10 +176,13 @@ def _write(path: Path, template: Path, words: dict[str, str]) -> None:
     path.write_text(Template(template.read_text()).substitute(words))
 
 
-def _add_row(page: Path, among: str, row: str) -> None:
-    """Add a row to a table, below the last of the rows whose first cell holds some text."""
+def _add_row(page: Path, among: str, row: str, heading: str = "") -> None:
+    """Add a row to a table, below the last whose first cell holds some text, and below a heading if it is there."""
     lines = page.read_text().splitlines(keepends=True)
-    last = max(place for place, line in enumerate(lines) if line.startswith("| [") and among in line.split(" | ")[0])
+    first = lines.index(heading) + 1 if heading in lines else 0
+    ends = (place for place, line in enumerate(lines) if heading and place >= first and not line.startswith("| ["))
+    below = range(first, next(ends, len(lines)))
+    last = max(place for place in below if lines[place].startswith("| [") and among in lines[place].split(" | ")[0])
     page.write_text("".join([*lines[: last + 1], row, *lines[last + 1 :]]))
 
 

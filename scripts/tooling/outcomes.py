@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
+_LONGEST_REASON = 200
+
 
 @dataclass(frozen=True)
 class Counts:
-    """How many tests ended how."""
+    """How many tests ended how.
+
+    Attributes:
+        passed: How many passed.
+        failed: How many failed, or could not be set up.
+        skipped: How many were skipped.
+        reasons: Each failed test, with the first line of why.
+    """
 
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    reasons: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -22,7 +33,12 @@ class Counts:
         return self.passed + self.failed + self.skipped
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+        return Counts(
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.skipped + other.skipped,
+            self.reasons + other.reasons,
+        )
 
     def __str__(self) -> str:
         skipped = f", {self.skipped} skipped" if self.skipped else ""
@@ -45,4 +61,11 @@ def counts_of(junit: Path) -> Counts | None:
     suites = list(ElementTree.parse(junit).iter("testsuite"))
     kinds = ("tests", "failures", "errors", "skipped")
     total, failures, errors, skipped = (sum(int(suite.get(kind, 0)) for suite in suites) for kind in kinds)
-    return Counts(total - failures - errors - skipped, failures + errors, skipped)
+    reasons = tuple(reason for suite in suites for test in suite.iter("testcase") for reason in _reasons(test))
+    return Counts(total - failures - errors - skipped, failures + errors, skipped, reasons)
+
+
+def _reasons(test: ElementTree.Element) -> Iterator[str]:
+    for problem in (*test.iter("failure"), *test.iter("error")):
+        first = next(iter((problem.get("message") or "").splitlines()), "")
+        yield f"{test.get('classname')}::{test.get('name')}: {first[:_LONGEST_REASON]}"

@@ -18,6 +18,7 @@ FILES = ("README.md", "CHANGELOG.md", "LICENSE", "src/{module}/__init__.py", "sr
 ALIKE = ("readme", "license", "license-files", "requires-python", "authors", "dynamic")
 """Metadata that are the same in every package."""
 
+LINUX = "Operating System :: POSIX :: Linux"
 TYPED = "Typing :: Typed"
 OWN_GROUPS = (
     "obs.captures",
@@ -83,6 +84,8 @@ def metadata(package: Distribution, among: list[Distribution]) -> Iterator[str]:
         yield f"[project] classifiers lack Python {', '.join(sorted(missing))}"
     if too_many := _pythons(package) - expected:
         yield f"[project] classifiers promise Python {', '.join(sorted(too_many))}, where a dependency is left out"
+    if systems := sorted(entry for entry in classifiers if entry.startswith("Operating ") and entry != LINUX):
+        yield f"[project] classifiers promise {', '.join(systems)}, where nothing is tested"
     if TYPED not in classifiers:
         yield f"[project] classifiers lack {TYPED}"
 

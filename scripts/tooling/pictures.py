@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import wrap
@@ -16,7 +17,7 @@ from playwright.sync_api import sync_playwright
 
 import example_pictures
 from checkout import ROOT
-from readme_example import DECK, PROGRAM, SHOWN, TASK, Example, digest_of, trace_of
+from readme_example import DECK, FAILING, PROGRAM, SHOWN, TASK, Example, digest_of, trace_of
 from terminal_svg import THEMES, Command, drawn
 
 if TYPE_CHECKING:
@@ -30,14 +31,11 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 # A frame in a process of its own would be drawn in half the resolution.
 SHARP = "--disable-features=IsolateSandboxedIframes"
-WIDTH, HEIGHT = 1000, 690
+WIDTH, HEIGHT = 1100, 690
 SCALE = 2
 COLOURS = 256
 COLUMNS = 100
-FAILING = ("trees=300", "trees=0")
-"""What is changed in the program, and into what, so that it fails."""
-
-RECORDING = "A terminal: the program fails, obs ls lists both runs, obs explain last shows the failed one's trace"
+RECORDING = "A terminal: the program fails, obs ls lists both runs, obs why says what happened and what changed"
 BORDERS = {"light": "#d1d9e0", "dark": "#3d444d"}
 """The themes, and what separates a picture from a page of the same colour."""
 
@@ -77,18 +75,17 @@ def of_readme() -> None:
 def recorded(example: Example) -> list[Command]:
     """Run the program so that it fails, and record what a terminal shows of that.
 
-    Of the traceback its last line is shown, of the explanation the beginning, and nothing of the machine.
+    Of the traceback its last line is shown, of the reasons the first paragraph, and nothing of the machine.
     """
     program = example.folder / PROGRAM
     program.write_text(example.code.replace(*FAILING), encoding="utf-8")
     *_, raised = example.in_terminal(PROGRAM, columns=COLUMNS)
     listed = example.in_terminal("-m", "obs_core", "ls", columns=COLUMNS)
-    explained = example.in_terminal("-m", "obs_core", "explain", "last", columns=COLUMNS)
-    trace_ends = next(place for place, line in enumerate(explained) if "Hottest operations" in line)
+    told = example.in_terminal("-m", "obs_core", "why", columns=COLUMNS)
     return [
         Command(f"python {PROGRAM}", ["…", *wrap(raised, COLUMNS)]),
         Command("obs ls", listed),
-        Command("obs explain last", [*(line for line in explained[:trace_ends] if "Host " not in line), "…"]),
+        Command("obs why", [*takewhile(str.strip, told), "…"]),
     ]
 
 

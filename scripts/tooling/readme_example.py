@@ -16,11 +16,14 @@ from pathlib import Path
 PROGRAM = "digits.py"
 """What README.md calls its program."""
 
-TASK, DECK = "train", "Confidence"
+TASK, DECK = "embed", "Map"
 """The task whose report README.md shows, and the tab that is open."""
 
 SHOWN = re.compile(rf"(?<=```console\n\$ python {re.escape(PROGRAM)}\n\$ obs explain last\n).*?(?=```\n)", re.DOTALL)
 """What a page shows of the trace."""
+
+FAILING = ("neighbors=10", "neighbors=2000")
+"""What is changed in the program, and into what, so that it fails."""
 
 _CODE = re.compile(r"^```python\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
 _MEASURED = re.compile(r"<?[+\d][\d.,]* ?(?:ns|µs|ms|s|min|%)")
@@ -98,6 +101,11 @@ def digest_of(page: Path) -> str:
 def trace_of(explained: str) -> str:
     """Return the table of the trace: the paragraph of ``obs explain`` that begins with its heading."""
     return next(part for part in explained.split("\n\n") if part.startswith("Trace ")) + "\n"
+
+
+def verdict_of(told: str) -> str:
+    """Return the first paragraph of ``obs why``, which ends in what changed, on one line."""
+    return " ".join(told.partition("\n\n")[0].split())
 
 
 def shape_of(trace: str) -> list[str]:

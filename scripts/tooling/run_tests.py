@@ -23,7 +23,7 @@ HELP = """\
 ./scripts/test                     every check: lint, types, docs, test, floor
 ./scripts/test --changed           what changed since main: ruff, and the own tests of each package that was touched,
                                    but slow and browser; of those that start a process, which take the most
-                                   time, only those of the folders that were touched: about a minute
+                                   time, only those of the folders that were touched; of pages their Python
 ./scripts/test --nightly           all of it: every Python with every pandas, newest and oldest versions, all
                                    examples of each property, all pairs of packages
 ./scripts/test ARGUMENTS           pytest with exactly these arguments, in one environment:
@@ -87,7 +87,7 @@ def main(arguments: list[str]) -> int:
         case []:
             return run(steps)
         case ["--changed", *more]:
-            return run(changed_steps(), more)
+            return run(changed_steps(), more, again="--changed")
         case ["--only"]:
             raise SystemExit("--only which? `./scripts/test --list` shows the steps: --only lint,types")
         case ["--only", wanted, *more]:
@@ -134,11 +134,17 @@ def _is(step: Step, name: str) -> bool:
     return fnmatchcase(step.name, name) or step.name.partition(".")[0] == name
 
 
-def run(steps: Sequence[Step], more: Sequence[str] = ()) -> int:
+def run(steps: Sequence[Step], more: Sequence[str] = (), *, again: str = "") -> int:
     """Run steps, go on after one that fails, and end with a line for each.
 
-    Environments are made two at a time, ahead of the steps that need them. Packages that are tried alone are tried two
-    at a time, since a few tests do not keep all cores busy; what they print comes when they are done.
+    Environments are made two at a time, ahead of the steps that need them. Checks run two at a time, since each takes
+    one core; so do packages that are tried alone, whose few tests do not keep all cores busy. What these print comes
+    when they are done.
+
+    Args:
+        steps: What to run, in this order.
+        more: Further arguments for pytest.
+        again: The arguments that pick these steps once more; their names if empty.
 
     Returns:
         0 if none failed.
@@ -148,14 +154,16 @@ def run(steps: Sequence[Step], more: Sequence[str] = ()) -> int:
     with ThreadPoolExecutor(2) as making, ThreadPoolExecutor(2) as two:
         ready = {step.name: making.submit(step.prepare, quietly=True) for step in steps}
         try:
-            done += (_shown(step, ready[step.name], more) for step in steps if not step.package)
+            checks = [step for step in steps if not step.is_pytest]
             alone = [step for step in steps if step.package]
+            done += two.map(lambda step: _aside(step, ready[step.name], more), checks)
+            done += (_shown(step, ready[step.name], more) for step in steps if step not in (*checks, *alone))
             done += two.map(lambda step: _aside(step, ready[step.name], more), alone)
         except KeyboardInterrupt:
             print("\nInterrupted.")
             making.shutdown(wait=False, cancel_futures=True)
             two.shutdown(wait=False, cancel_futures=True)
-    _summarize(done, len(steps), time.monotonic() - start)
+    _summarize(done, len(steps), time.monotonic() - start, again)
     return int(len(done) < len(steps) or any(each.failed for each in done))
 
 
@@ -182,7 +190,7 @@ def _aside(step: Step, ready: Future[str], more: Sequence[str]) -> Done:
     return done
 
 
-def _summarize(done: Sequence[Done], planned: int, seconds: float) -> None:
+def _summarize(done: Sequence[Done], planned: int, seconds: float, again: str) -> None:
     print(f"\n--- summary: {len(done)} of {planned} steps in {seconds:.0f} s ---")
     print(*done, sep="\n")
     if any(each.step.is_pytest for each in done):
@@ -190,8 +198,12 @@ def _summarize(done: Sequence[Done], planned: int, seconds: float) -> None:
         if not any(with_whylogs(each.step.version) for each in done if each.outcome.counts.total):
             print(f"Tests that need whylogs were left out: it has wheels up to Python {WHYLOGS_UNTIL}.")
     if failed := [each.step for each in done if each.failed]:
-        names, night = [step.name for step in failed], "--nightly " * ("--nightly" in failed[0].options)
-        print(f"Failed: {', '.join(names)}. Again: ./scripts/test {night}--only {','.join(names)}")
+        for each in done:
+            for reason in each.outcome.counts.reasons:
+                print(f"{each.step.name}  {reason}")
+        names, night = dict.fromkeys(step.name for step in failed), "--nightly " * ("--nightly" in failed[0].options)
+        again = again or f"{night}--only {','.join(names)}"
+        print(f"Failed: {', '.join(names)}. Again: ./scripts/test {again}")
     if any(each.step.is_pytest for each in done):
         print(sum((each.outcome.counts for each in done), Counts()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,13 @@ def starts_a_process(item: pytest.Item) -> bool:
     if not isinstance(item, pytest.Function):
         return False
     fixtures = (each.func for found in item._fixtureinfo.name2fixturedefs.values() for each in found)
-    return any(_names(one, set()) for one in (item.function, *fixtures))
+    return any(map(_starts, (item.function, *fixtures)))
+
+
+@functools.cache
+def _starts(function: Any) -> bool:
+    """Tell whether a function has one of the names; many tests share it, for they are one with other parameters."""
+    return _names(function, set())
 
 
 def _names(found: Any, seen: set[int]) -> bool:

@@ -18,12 +18,17 @@ from private_hatch import hatch
 MOST_TESTS = "all but slow and browser"
 
 INTERPRETER = (
-    *(f"obs-core/tests/{folder}" for folder in ("journal", "reading", "recording", "tasks", "values")),
+    *(f"obs-core/tests/{folder}" for folder in ("journal", "recording", "tasks", "values")),
     "obs-core/tests/test_*.py",
     "obs-memray/tests",
 )
 """The tests of what looks behind Python's own curtains (frames, threads, signals, forks, how a process ends), below
-packages/: what it does may differ from one version to the next. Text, stores and pages: the oldest and the newest."""
+packages/: what it does may differ from one version to the next. Text, stores, reading, pages: the oldest and the
+newest."""
+
+CORE = "packages/obs-core/tests"
+
+PYTHON_OF_PAGES = "tests/test_documented_code.py"
 
 WHYLOGS_UNTIL = "3.12"
 """The newest Python that whylogs has wheels for: no test that needs it is left out there."""
@@ -101,10 +106,10 @@ class Step:
             return Outcome("skipped", f"no Python {self.version} that runs is on PATH")
         if problem := self.prepare() if problem is None else problem:
             return Outcome("failed", problem)
-        return self._pytest(self.python, more, log) if self.is_pytest else self._check(self.python)
+        return self._pytest(self.python, more, log) if self.is_pytest else self._check(self.python, log)
 
-    def _check(self, python: str) -> Outcome:
-        code = hatch(["env", "run", "--force-continue", "--env", self.name, "--", self.script], python=python)
+    def _check(self, python: str, log: int | None) -> Outcome:
+        code = hatch(["env", "run", "--force-continue", "--env", self.name, "--", self.script], python=python, log=log)
         return Outcome("failed" if code else "passed", self.covers)
 
     def _pytest(self, python: str, more: Sequence[str], log: int | None) -> Outcome:
@@ -130,10 +135,13 @@ def all_steps() -> list[Step]:
     last = _newest_with_whylogs(found)
     for version in reversed(found[:-1]):
         if version != oldest or version == last:
-            cells.append(_middle(version, pandas[-1], whylogs=version == last))
+            # Older and newer ones run every test that starts a process.
+            middle = _middle(version, pandas[-1], whylogs=version == last)
+            cells.append(middle if version == oldest else replace(middle, options=_sparsely(CORE)))
     cells.append(_older_pandas(oldest, pandas[0]))
     cells += [_cell(version, pandas[-1], "most", MOST_TESTS) for version in pythons if version not in found]
-    return [*_checks(oldest), *cells, *_alone("floor" if oldest == pythons[0] else "solo", found)]
+    alone = map(_less_of_core, _alone("floor" if oldest == pythons[0] else "solo", found))
+    return [*_checks(oldest), *cells, *alone]
 
 
 def nightly_steps() -> list[Step]:
@@ -163,6 +171,13 @@ def quick_cell(paths: Sequence[str], options: Sequence[str] = ()) -> Step:
     return replace(quick_step(), script="most", covers=MOST_TESTS, paths=tuple(paths), options=tuple(options))
 
 
+def python_of(pages: Sequence[str]) -> Step:
+    """Return the same cell, for the Python of some pages, beside what is asked of every page."""
+    named = " or ".join(f"[{page}]" for page in pages)
+    options = ("-k", f"not (test_the_python_of_a_page_runs or test_the_examples_in_docstrings_run) or {named}")
+    return replace(quick_step(), covers="the Python of pages", paths=(PYTHON_OF_PAGES,), options=options)
+
+
 def lint() -> Step:
     """Return the step that is done soonest."""
     return Step("lint", "check", "ruff check, ruff format, workflows", is_pytest=False)
@@ -184,10 +199,11 @@ def _middle(version: str, pandas: str, *, whylogs: bool) -> Step:
     """Return the cell of a Python between the oldest and the newest: both have tried what is Python's least concern."""
     wanted = [*INTERPRETER, *(["obs-whylogs/tests", "obs-dask/tests"] if whylogs else [])]
     paths = [str(path.relative_to(ROOT)) for each in wanted for path in sorted(ROOT.glob(f"packages/{each}"))]
+    script, covers = "most", "what depends on Python"
     if whylogs:
         paths += _together("mark.whylogs")
-        return _cell(version, pandas, "and-whylogs", "what depends on Python, and all of whylogs", paths)
-    return _cell(version, pandas, "most", "what depends on Python", paths)
+        script, covers = "and-whylogs", f"{covers}, and all of whylogs"
+    return _cell(version, pandas, script, covers, paths)
 
 
 def _older_pandas(version: str, pandas: str) -> Step:
@@ -209,6 +225,19 @@ def _alone(kind: str, found: list[str]) -> list[Step]:
     version, of_what = (_axes()[0][0], "oldest versions") if kind == "floor" else (found[-1], "newest versions")
     covers = f"its wheel alone, {of_what}: its own but slow and browser"
     return [Step(f"{kind}.{name}", "own", covers, version, package=name) for name in packages()]
+
+
+def _sparsely(*paths: str) -> tuple[str, ...]:
+    """Return the options with which of the tests there that start a process every third runs."""
+    return tuple(f"--sparsely={ROOT / path}" for path in paths)
+
+
+def _less_of_core(step: Step) -> Step:
+    """Run fewer of obs-core's tests that start a process, where it is no matter of Python's version."""
+    if step.package != "obs-core":
+        return step
+    folders = sorted(f"{CORE}/{path.name}" for path in (ROOT / CORE).glob("[a-z]*/"))
+    return replace(step, options=_sparsely(*(path for path in folders if path.partition("/")[2] not in INTERPRETER)))
 
 
 def with_whylogs(version: str) -> bool:

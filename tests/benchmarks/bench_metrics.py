@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.measuring import best, fresh_runs, interleaved, print_table
-from tests.benchmarks.peers import killed, python_of, run_of
+from tests.benchmarks.peers import WANDB_RECORDS, killed, python_of, run_of
 
 COUNT = 200_000
 
@@ -83,24 +83,9 @@ else:
 """
 """Logs as many points as it is told, or about a thousand a second until it is killed."""
 
-_WANDB_READER = """
-import glob, json, struct
-from wandb.proto.wandb_internal_pb2 import Record
-blob = open(glob.glob("**/run-*.wandb", recursive=True)[0], "rb").read()
-at, whole, found = 7, b"", 0
-while at + 7 <= len(blob):  # the framing of LevelDB's log: blocks of 32 KiB
-    if 32768 - at % 32768 < 7:
-        at += 32768 - at % 32768
-        continue
-    size, kind = struct.unpack_from("<HB", blob, at + 4)
-    if not kind or at + 7 + size > len(blob):
-        break
-    whole, at = whole + blob[at + 7 : at + 7 + size], at + 7 + size
-    if kind in (1, 4):
-        record = Record()
-        record.ParseFromString(whole)
-        found, whole = found + (record.WhichOneof("record_type") == "history"), b""
-print(json.dumps({"found": found}))
+_WANDB_READER = f"""{WANDB_RECORDS}
+import json
+print(json.dumps({{"found": sum(one.WhichOneof("record_type") == "history" for one in wandb_records())}}))
 """
 
 _PEERS = {

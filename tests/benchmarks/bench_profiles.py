@@ -3,13 +3,15 @@
 Run it twice: ``./scripts/hatch run bench:run profiles`` has numpy 2 and pandas 3, as users have them, and
 ``./scripts/hatch run bench-profiles:run profiles`` bare whylogs, which wants numpy 1 and pandas 2. Its sort is half as
 fast on processors without AVX-512. What is measured is CPU time, so that a busy machine disturbs less; what is not
-installed is left out.
+installed is left out. `BENCH_PROFILES` chooses parts of it: ``BENCH_PROFILES=memory,alarms``.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -219,13 +221,96 @@ found = {
 tell(alarms, pairs * 10, found)
 """
 
+VARIOUS = """
+def various(rows):
+    rng = np.random.default_rng(5)
+    def objects(texts):
+        return np.array(list(texts), object)
+    columns = {
+        "normal": rng.normal(size=rows),
+        "lognormal": rng.lognormal(3, 1, rows),
+        "price": np.round(rng.gamma(2, 20, rows), 2),
+        "rate": np.round(rng.random(rows), 4),
+        "float32": rng.normal(size=rows).astype("f4"),
+        "gaps": np.where(rng.random(rows) < 0.1, np.nan, rng.normal(size=rows)),
+        "integer": rng.integers(0, 1_000_000, rows),
+        "small": rng.integers(0, 100, rows),
+        "count": rng.poisson(4, rows),
+        "key": np.arange(rows),
+        "wide": rng.integers(0, 2**62, rows),
+        "second": pd.to_datetime(rng.integers(1_600_000_000, 1_700_000_000, rows), unit="s"),
+        "moment": pd.to_datetime(rng.integers(1_600_000_000_000, 1_700_000_000_000, rows), unit="ms"),
+        "day": pd.to_datetime(rng.integers(18_000, 19_000, rows), unit="D"),
+        "user": objects(f"user_{k}" for k in rng.integers(0, 500_000, rows)),
+        "token": objects(f"{k:016x}" for k in rng.integers(0, 2**62, rows)),
+        "origin": rng.choice(objects(["EWR", "JFK", "LGA", "BOS", "ORD"]), rows),
+        "city": objects(f"city of {k}" for k in range(1_000))[rng.zipf(1.3, rows) % 1_000],
+        "flag": rng.random(rows) < 0.3,
+        "sentence": objects(f"The {k} foxes jump over {k * 7919 % 100_003} dogs" for k in range(50_000))[
+            rng.integers(0, 50_000, rows)
+        ],
+    }
+    return pd.DataFrame(columns)
+"""
+
+MEMORY = """
+import pyarrow as pa, pyarrow.parquet as pq
+from obs_profiles import profile
+SIZE = 50_000_000
+rng = np.random.default_rng(1)
+def memory(name):
+    lines = open("/proc/self/status").read().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1e3
+def texts(size, count=SIZE):
+    return ["x" * (size - 12) + f"{number:010d}é" for number in range(count // size)]
+profile({"it": [1, "x", [1], b"x"]}), profile(pa.table({"it": [[1.0]], "also": ["é"]}))
+{make}
+# What making the data took at most is forgotten, or it would hide what the profile takes.
+open("/proc/self/clear_refs", "w").write("5")
+before = memory("VmRSS"); profile(data); tell(round(memory("VmHWM") - before))
+"""
+
+IN_MEMORY = {
+    "lists of 1,000 numbers, arrow": "data = pa.table({'it': pa.ListArray.from_arrays("
+    "np.arange(0, SIZE // 8 + 1, 1_000, np.int32), rng.random(SIZE // 8))})",
+    "texts of 1,000 characters, arrow": "data = pa.table({'it': texts(1_000)})",
+    "the same, Python": "data = {'it': texts(1_000)}",
+    "the same, polars": "import polars as pl; data = pl.DataFrame({'it': texts(1_000)})",
+    "4,000,000 texts of 12 characters in 4 batches, arrow": "data = pa.Table.from_batches("
+    "[pa.record_batch({'it': texts(12, SIZE // 4)}) for _ in range(4)])",
+    "images of 100 kB, Python": "data = {'it': [rng.bytes(100_000) for _ in range(SIZE // 100_000)]}",
+    "the same, arrow": "data = pa.table({'it': [rng.bytes(100_000) for _ in range(SIZE // 100_000)]})",
+    "bytes of one width, arrow": "data = pa.table({'it': pa.array("
+    "[rng.bytes(1_000) for _ in range(SIZE // 1_000)], pa.binary(1_000))})",
+    "the same, numpy": "data = np.frombuffer(rng.bytes(SIZE), 'S1000')",
+}
+
+IN_FILES = """
+with pq.ParquetWriter("{path}", pa.schema({"it": pa.string()})) as writer:
+    for _ in range({groups}):
+        writer.write_table(pa.table({"it": texts(1_000, 8_000_000)}))
+data = "{path}"
+"""
+
 
 def main() -> None:
     """Measure and print."""
     print(f"{_processor()}, numpy {version('numpy')}, pandas {version('pandas')}, Python {platform.python_version()}")
-    _profiles()
-    _merges()
-    _drifts()
+    parts = {
+        "profiles": _profiles,
+        "sizes": _sizes,
+        "merges": _merges,
+        "drifts": _drifts,
+        "many": _many,
+        "memory": _memory,
+        "errors": _errors,
+        "alarms": _alarms,
+    }
+    for name in filter(None, os.environ.get("BENCH_PROFILES", ",".join(parts)).split(",")):
+        parts[name]()
+
+
+def _many() -> None:
     seconds, size, columns = _run(WIDE, 1_000)
     print_table(
         "Many columns", ("", "CPU", "file"), [(f"1,000 x {columns:,}", f"{seconds:.2f} s", f"{size / 1e6:.1f} MB")]
@@ -247,9 +332,6 @@ def main() -> None:
         ("", "CPU, making the data too", "memory of 5 batches", "memory of all", "rank error stated"),
         rows,
     )
-    if installed("datasketches"):
-        _errors()
-    _alarms()
 
 
 def _processor() -> str:
@@ -272,6 +354,17 @@ def _profiles() -> None:
     print_table("A profile of 1,000,000 x 20", ("", "CPU", "file"), rows)
 
 
+def _sizes() -> None:
+    """Measure the files of two tables: that of which profiles are measured, and one of many values in most columns."""
+    tables = {"as above": "mixed(ROWS, 0)", "of many values in 15 columns": "various(ROWS)"}
+    source = VARIOUS + "from obs_profiles import profile\ntell(len(profile(TABLE).to_bytes()))"
+    rows = [
+        (f"1,000,000 x 20, {name}", f"{_run(source.replace('TABLE', table), 1_000_000)[0] / 1e3:.1f} kB")
+        for name, table in tables.items()
+    ]
+    print_table("Sizes of files", ("", "file"), rows)
+
+
 def _merges() -> None:
     rows = [(name, f"{_run(source, 0)[0]:.2f} s") for name, (module, source) in MERGES.items() if installed(module)]
     print_table("Merging 1,000 profiles of 20 columns", ("", "CPU"), rows)
@@ -283,7 +376,26 @@ def _drifts() -> None:
     print_table("Drift of two profiles of 20 columns", ("", "CPU", "its page"), rows)
 
 
+def _memory() -> None:
+    """Measure the memory that a profile takes at most, besides what its data takes; Linux alone tells it."""
+    if not installed("pyarrow") or not Path("/proc/self/clear_refs").exists():
+        return
+    rows = [
+        (name, f"{_run(MEMORY.replace('{make}', make), 0)[0]} MB")
+        for name, make in IN_MEMORY.items()
+        if "polars" not in make or installed("polars")
+    ]
+    for groups in (4, 16, 48):
+        with tempfile.TemporaryDirectory() as folder:
+            make = IN_FILES.replace("{path}", f"{folder}/texts.parquet").replace("{groups}", str(groups))
+            (most,) = _run(MEMORY.replace("{make}", make), 0)
+        rows.append((f"a Parquet file of {groups} row groups of 8 MB", f"{most} MB"))
+    print_table("Memory besides the data", ("50 MB of", "at most"), rows)
+
+
 def _errors() -> None:
+    if not installed("datasketches"):
+        return
     (found,) = _run(ERRORS, 200)
     names = {
         "ours": "rank, obs-profiles, in one piece",

@@ -86,7 +86,7 @@ def watch():
 small()
 gc.collect()
 before = resident()
-watcher = threading.Thread(target=watch)
+watcher = threading.Thread(target=watch, daemon=True)  # a case that fails shall end the program
 watcher.start()
 began = time.perf_counter()
 page = published(make) if publish else "".join(make())
@@ -225,7 +225,7 @@ def measure(case: Case, who: str, page: Path) -> Outcome:
     """Draw a case in a fresh process, then load its page."""
     program = FRAMES + who + case.setup + f"\ndef make():\n    return {case.make}\n"
     program += f"def small():\n    {case.small}\npublish, repeat = {case.publish}, {case.repeat}\n" + MEASURED
-    printed = run_fresh(program, PAGE=str(page), SKB_DATA_DIRECTORY=str(page.parent / "skrub"))
+    printed = run_fresh(program, PAGE=str(page), OBS_WRITE_REPORTS="1", SKB_DATA_DIRECTORY=str(page.parent / "skrub"))
     seconds, memory, size = json.loads(printed.splitlines()[-1])
     return Outcome(seconds, memory, size, loading_time(page) if case.browser else None)
 

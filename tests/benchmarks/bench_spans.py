@@ -99,6 +99,90 @@ def measure():
     return (time.perf_counter() - began) * 10
 """
 
+FORMS = """
+import asyncio, gc, time
+from obs_core import execution, span
+from obs_core.recording.process_end import follow_process_end
+
+def block():
+    for _ in range(COUNT):
+        with span("a"):
+            pass
+
+one = span("again")
+
+def again():
+    for _ in range(COUNT):
+        with one:
+            pass
+
+@span("items")
+def items():
+    for number in range(COUNT):
+        yield number
+
+def generator():
+    for _ in items():
+        pass
+
+@span("items")
+async def async_items():
+    for number in range(COUNT):
+        yield number
+
+async def use():
+    async for _ in async_items():
+        pass
+
+def async_generator():
+    asyncio.run(use())
+
+def left_by_an_exception():
+    for _ in range(COUNT):
+        try:
+            with span("a"):
+                raise ValueError
+        except ValueError:
+            pass
+
+def deep(calls):
+    if not calls:
+        raise ValueError
+    deep(calls - 1)
+
+def exception():
+    for _ in range(COUNT):
+        try:
+            deep(10)
+        except ValueError:
+            pass
+
+COUNT = 10_000
+with execution("bench"):
+    if FORM == "exception_while_obs_listens":
+        listening = follow_process_end()  # as in an execution of the process's own
+    form = exception if FORM == "exception_while_obs_listens" else globals()[FORM]
+    found = []
+    for _ in range(10):
+        gc.collect()
+        gc.disable()
+        began = time.thread_time_ns()
+        form()
+        found.append(time.thread_time_ns() - began)
+        gc.enable()
+    print(min(found) / COUNT)
+"""
+
+FORM_NAMES = {
+    "block": "a `with span(...)` block",
+    "again": "a block of one span object that is entered again and again",
+    "left_by_an_exception": "a block that an exception leaves, with making that and catching it",
+    "generator": "an item of a decorated generator",
+    "async_generator": "an item of a decorated async generator",
+    "exception": "an exception through 11 functions",
+    "exception_while_obs_listens": "the same while obs listens to exceptions",
+}
+
 CONTENDERS = {
     "bare clock and contextvar (kept in a list)": ("sys", FLOOR),
     "obs, decks off: journaled to disk": ("obs_core", OBS.replace("DECK", "False")),
@@ -118,6 +202,9 @@ def main() -> None:
     floor = next(iter(measured.values()))
     rows = [(name, f"{seconds / COUNT * 1e9:,.0f}", f"{seconds / floor:.1f}") for name, seconds in measured.items()]
     print_table("One span", ("", "ns a span", "times the floor"), rows)
+    forms = fresh_runs({told: ("obs_core", f"FORM = {name!r}\n{FORMS}") for name, told in FORM_NAMES.items()})
+    taken = {told: best(values) for told, values in interleaved(forms).items()}
+    print_table("In other forms", ("", "µs of CPU"), [(told, f"{ns / 1000:.2f}") for told, ns in taken.items()])
 
 
 if __name__ == "__main__":

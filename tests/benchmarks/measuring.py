@@ -75,7 +75,10 @@ def installed(module: str) -> bool:
     """Tell whether a peer is there to be measured."""
     from importlib.util import find_spec
 
-    return find_spec(module) is not None
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that it is a part of
+        return False
 
 
 def fresh_runs(sources: Mapping[str, tuple[str, str]]) -> dict[str, Callable[[], float]]:

@@ -115,3 +115,24 @@ def _begun(
             env=environment,
             start_new_session=True,
         )
+
+
+WANDB_RECORDS = """
+import glob, struct
+def wandb_records():
+    from wandb.proto.wandb_internal_pb2 import Record
+    blob = open(glob.glob("**/run-*.wandb", recursive=True)[0], "rb").read()
+    at, whole = 7, b""
+    while at + 7 <= len(blob):  # the framing of LevelDB's log: blocks of 32 KiB
+        if 32768 - at % 32768 < 7:
+            at += 32768 - at % 32768
+            continue
+        size, kind = struct.unpack_from("<HB", blob, at + 4)
+        if not kind or at + 7 + size > len(blob):
+            return
+        whole, at = whole + blob[at + 7 : at + 7 + size], at + 7 + size
+        if kind in (1, 4):
+            record, whole = Record.FromString(whole), b""
+            yield record
+"""
+"""Python that reads what an offline run of W&B has written, as far as it is whole."""

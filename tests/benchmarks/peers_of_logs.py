@@ -6,7 +6,7 @@ from functools import partial
 
 from msgspec import Struct
 from tests.benchmarks.measuring import best, interleaved, print_table
-from tests.benchmarks.peers import killed, python_of, run_of
+from tests.benchmarks.peers import WANDB_RECORDS, killed, python_of, run_of
 
 __all__ = ["beside_peers"]
 
@@ -38,25 +38,9 @@ def tell(found):
     print(json.dumps({"found": found}))
 """
 
-_READ_WANDB = """
-import struct
-from wandb.proto.wandb_internal_pb2 import Record
-blob = open(glob.glob("**/run-*.wandb", recursive=True)[0], "rb").read()
-at, whole, said = 7, b"", ""
-while at + 7 <= len(blob):  # the framing of LevelDB's log: blocks of 32 KiB
-    if 32768 - at % 32768 < 7:
-        at += 32768 - at % 32768
-        continue
-    size, kind = struct.unpack_from("<HB", blob, at + 4)
-    if not kind or at + 7 + size > len(blob):
-        break
-    whole, at = whole + blob[at + 7 : at + 7 + size], at + 7 + size
-    if kind in (1, 4):
-        record = Record()
-        record.ParseFromString(whole)
-        said, whole = said + record.output_raw.line, b""
-of_record = len(set(re.findall(r"step \\d+\\n", said)))
-tell(max(of_record, lines_in("**/output.log")))
+_READ_WANDB = f"""{WANDB_RECORDS}
+said = "".join(one.output_raw.line for one in wandb_records())
+tell(max(len(set(re.findall(r"step \\d+\\n", said))), lines_in("**/output.log")))
 """
 
 

@@ -1,8 +1,9 @@
-"""No files of a package import each other in a circle: lazily or not, for typing or not."""
+"""What imports what, lazily or not, for typing or not: no circles in a package, and none upwards in obs-core."""
 
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -10,6 +11,37 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+LAYERS = """
+    __init__ __main__ testing
+    callbacks engines ipython trackers
+    commands
+    tasks
+    reading
+    decks
+    recording
+    trace
+    assembly
+    journal
+    transformers rendering
+    store
+    values
+    secrets
+    report
+    failsafe
+    model
+    text
+    limits
+    locks settings standard_error identity cgroups provenance clock lazy installed __about__
+    files quiet_handlers
+    interruptions outcomes undisturbed
+    background fault_handlers
+"""
+"""The folders and files of obs-core from top to bottom. What stands in one line does not know of each other, but for
+`__init__`, which offers all names, and for `transformers`, which are drawn."""
+
+RANKS = {name: rank for rank, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}
+SAME_LINE = {("__main__", "commands"), ("transformers", "rendering")}
+CORE = ROOT / "packages/obs-core/src/obs_core"
 SOURCES = sorted(path.parent for path in ROOT.glob("packages/*/src/*/__init__.py"))
 
 
@@ -36,16 +68,42 @@ def circle_in(source: Path) -> list[str]:
     A package within a package imports its modules to offer their names, so what a module imports of those around it is
     not looked at.
     """
-    modules = {dotted(path.relative_to(source.parent)): path for path in source.rglob("*.py")}
     graph = {
-        module: {one for one in imports_of(path, modules) if not f"{module}.".startswith(f"{one}.")}
-        for module, path in modules.items()
+        module: {one for one in imported if not f"{module}.".startswith(f"{one}.")}
+        for module, imported in imports_in(source).items()
     }
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         return list(error.args[1])
     return []
+
+
+def layer(module: str) -> str:
+    return [*module.split("."), "__init__"][1]
+
+
+def test_every_folder_of_obs_core_has_a_layer() -> None:
+    assert {layer(module) for module in imports_in(CORE)} == set(RANKS)
+
+
+def test_no_import_in_obs_core_points_up() -> None:
+    wrong = []
+    for module, found in imports_in(CORE).items():
+        for imported in found:
+            above, below = layer(module), layer(imported)
+            if above == "__init__" or above == below or (above, below) in SAME_LINE:
+                continue
+            if RANKS[above] >= RANKS[below]:
+                wrong.append(f"{module} imports {imported}")
+    assert wrong == []
+
+
+@functools.cache
+def imports_in(source: Path) -> dict[str, list[str]]:
+    """Return what each module of a package imports of it."""
+    modules = {dotted(path.relative_to(source.parent)): path for path in source.rglob("*.py")}
+    return {module: list(imports_of(path, modules)) for module, path in modules.items()}
 
 
 def dotted(path: Path) -> str:
