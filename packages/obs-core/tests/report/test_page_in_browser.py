@@ -1007,7 +1007,7 @@ def several() -> list[TaskView]:
 
 
 def test_an_execution_lists_its_tasks_beside_the_overview(show: Callable[..., Any]) -> None:
-    page = show(report(*several(), overview="<p>all in all</p>"))
+    page = show(report(*several(), run=execution(status="failed"), overview="<p>all in all</p>"))
     expect(page.get_by_text("3, 1 failed")).to_be_visible()
     expect(open_frame(page).get_by_text("all in all")).to_be_visible()
     entries = page.get_by_role("navigation", name="Tasks").get_by_role("button")
@@ -1024,6 +1024,27 @@ def test_an_execution_lists_its_tasks_beside_the_overview(show: Callable[..., An
     assert entries.filter(has_text="Overview").get_attribute("aria-current") is None
     entries.filter(has_text="Overview").click()
     expect(open_frame(page).get_by_text("all in all")).to_be_visible()
+
+
+def test_a_failure_that_its_caller_handled_is_amber_and_not_opened_first(show: Callable[..., Any]) -> None:
+    fetched = task(
+        deck("Error", "<p>no route</p>"), name="fetch", id="a.4", status="failed", parent="a.1", error="OSError: 1"
+    )
+    page = show(report(*several(), fetched, run=execution(status="failed")))
+    expect(open_frame(page).get_by_text("trace")).to_be_visible()
+    warn, bad = page.evaluate(
+        """() => ["warn", "bad"].map((tone) => {
+          const made = document.body.appendChild(document.createElement("i"));
+          made.style.color = `var(--obs-${tone})`;
+          return getComputedStyle(made).color;
+        })"""
+    )
+    tasks = page.get_by_role("navigation", name="Tasks")
+    expect(tasks.get_by_title("Failed", exact=True).locator(".icon")).to_have_css("color", bad)
+    expect(tasks.get_by_title("Failed; handled by its caller").locator(".icon")).to_have_css("color", warn)
+    tasks.get_by_role("button", name="fetch").click()
+    expect(page.locator(".badge").get_by_text("Failed, handled")).to_have_css("color", warn)
+    expect(page.locator(".error[data-handled] > .icon")).to_have_css("color", warn)
 
 
 def test_a_report_of_one_task_opens_on_it(show: Callable[..., Any]) -> None:
@@ -1130,7 +1151,7 @@ NAMES = ("night", "load", "fit")
 
 
 def test_an_execution_without_an_overview_opens_what_failed(show: Callable[..., Any]) -> None:
-    page = show(report(*several()))
+    page = show(report(*several(), run=execution(status="failed")))
     expect(page.get_by_role("heading", name="fit")).to_be_visible()
     expect(open_frame(page).get_by_text("trace")).to_be_visible()
 

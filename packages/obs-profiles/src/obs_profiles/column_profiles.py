@@ -91,7 +91,7 @@ class NumberProfile:
     @property
     def rank_error(self) -> float:
         """By which share of the ranks `shares_below` may be wrong, in 99 of 100 cases."""
-        return 0.0 if self._is_counted else self.quantiles.rank_error
+        return 0.0 if self.is_counted else self.quantiles.rank_error
 
     @property
     def mean(self) -> float:
@@ -111,7 +111,7 @@ class NumberProfile:
         return np.where(least == most, 0.0, error)
 
     @property
-    def _is_counted(self) -> bool:
+    def is_counted(self) -> bool:
         """Whether the table of frequent numbers has all of them."""
         return int(self.frequent.counts.sum()) == self.moments.count
 
@@ -123,7 +123,7 @@ class NumberProfile:
 
     def shares_below(self, values: ArrayLike) -> NDArray[np.float64]:
         """Return which share of the numbers is below each of some values: as counted, or as the sketch has it."""
-        if not self._is_counted or not self.moments.count:
+        if not self.is_counted or not self.moments.count:
             return self.quantiles.shares_below(values)
         places = np.searchsorted(np.asarray(self.frequent.values, np.float64), np.asarray(values, np.float64))
         shares = np.concatenate([[0], np.cumsum(self.frequent.counts)])[places] / self.moments.count
@@ -134,8 +134,6 @@ class NumberProfile:
         """Merge what is known of several parts; how often numbers repeat, if anybody asks."""
         parts = [part for part in parts if part.moments.count] or parts
         frequent = FrequentItems.merged([part.frequent for part in parts], capacity=capacity)
-        wanted = parts if repeats and frequent.missed else []
-        known = [sketch for part in wanted if (sketch := part.known_repeats) is not None]
         return cls(
             least_of([part.least for part in parts]),
             most_of([part.most for part in parts]),
@@ -144,15 +142,31 @@ class NumberProfile:
             Moments.merged([part.moments for part in parts]),
             QuantileSketch.merged([part.quantiles for part in parts]),
             frequent,
-            RepeatSketch.merged(known) if known and len(known) == len(parts) else None,
+            _repeats_of(parts) if repeats and frequent.missed else None,
         )
 
     @property
     def known_repeats(self) -> RepeatSketch | None:
         """How often they repeat, by the table of frequent numbers where that has all of them; None if not known."""
-        if self.repeats is None and self._is_counted:
-            return RepeatSketch.of(coupons_of_table(np.asarray(self.frequent.values)), self.frequent.counts)
-        return self.repeats
+        return _repeats_of([self])
+
+
+def _repeats_of(parts: Sequence[NumberProfile]) -> RepeatSketch | None:
+    """Tell how often the numbers of all parts repeat; None where that of one is not known."""
+    known: list[RepeatSketch] = []
+    tables: dict[np.dtype[Any], list[FrequentItems]] = {}
+    for part in parts:
+        if part.repeats is not None:
+            known.append(part.repeats)
+        elif part.is_counted:
+            tables.setdefault(np.asarray(part.frequent.values).dtype, []).append(part.frequent)
+        else:
+            return None
+    # Hashed by itself, each of many small tables would take as long as all else that is merged.
+    for alike in tables.values():
+        values = np.concatenate([table.values for table in alike])
+        known.append(RepeatSketch.of(coupons_of_table(values), np.concatenate([table.counts for table in alike])))
+    return RepeatSketch.merged(known) if known else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from obs_core.model import ExecutionView, TaskView, Verdict, VerdictCounts
@@ -45,7 +45,25 @@ def execution_contents(execution: ExecutionView, why: str = "", *, checks: bool 
     }
 
 
-def task_contents(task: TaskView, depth: int, payloads: Payloads, told: str = "") -> dict[str, Any]:
+def handled_failures(execution: ExecutionView, tasks: Sequence[TaskView]) -> set[str]:
+    """Return the ids of failed tasks whose callers went on and succeeded, with the failed tasks within these.
+
+    Args:
+        execution: The execution, which called what no task did.
+        tasks: Its tasks, callers before what they called.
+    """
+    statuses: dict[str | None, str] = {task.id: task.status for task in tasks}
+    handled: set[str] = set()
+    for task in tasks:
+        caller_status = statuses.get(task.parent, execution.status)
+        if task.status == "failed" and (caller_status == "succeeded" or task.parent in handled):
+            handled.add(task.id)
+    return handled
+
+
+def task_contents(
+    task: TaskView, depth: int, payloads: Payloads, *, told: str = "", handled: bool = False
+) -> dict[str, Any]:
     """Describe a task to the page.
 
     Args:
@@ -53,6 +71,7 @@ def task_contents(task: TaskView, depth: int, payloads: Payloads, told: str = ""
         depth: How many of its callers are shown above it.
         payloads: Gets the documents of its tabs.
         told: What tells it from other calls of the same task; empty if nothing has to.
+        handled: Whether it failed, and its callers went on and succeeded.
 
     Returns:
         What becomes JSON; times in milliseconds since the epoch.
@@ -63,6 +82,7 @@ def task_contents(task: TaskView, depth: int, payloads: Payloads, told: str = ""
         "depth": depth,
         "attempt": task.attempt,
         "told": told,
+        "handled": handled,
         "cut": task.cut,
         "links": [[link.name, link.url] for link in task.links],
         "notes": task.notes,

@@ -8,6 +8,7 @@ import { obeyTheme, switchesTheme } from "./theme.js";
 
 const NOTES_SHOWN = 5;
 const STATUS = { running: "Running", succeeded: "Succeeded", failed: "Failed", lost: "Lost" };
+const HANDLED = "Failed; handled by its caller";
 const LOST = "It ended without saying so. What was recorded up to then is shown.";
 const root = document.documentElement;
 const byId = (id) => document.getElementById(id);
@@ -102,9 +103,10 @@ const fill = async (panel, title, payload) => {
 // ---- Small parts
 
 // What is known to have ended a task says more than that it is lost.
-const statusWords = ({ status, cut }) => (cut ? cut[0].toUpperCase() + cut.slice(1) : STATUS[status] ?? status);
-const badge = (shown) =>
-  element("span", { class: "badge", "data-status": shown.status }, icon(shown.status), statusWords(shown));
+const statusWords = ({ status, cut, handled }) =>
+  (cut ? cut[0].toUpperCase() + cut.slice(1) : STATUS[status] ?? status) + (handled ? ", handled" : "");
+const statusOf = ({ status, handled }) => ({ "data-status": status, ...(handled ? { "data-handled": "", title: HANDLED } : {}) });
+const badge = (shown) => element("span", { class: "badge", ...statusOf(shown) }, icon(shown.status), statusWords(shown));
 const MOMENT = new Intl.DateTimeFormat(undefined, {
   year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
 });
@@ -161,8 +163,9 @@ const facts = (...given) => element("dl", { class: "facts" }, given.flat());
 const DURATION = { running: "Duration so far" };
 const duration = (shown) => fact(DURATION[shown.status] ?? "Duration", shown.duration);
 const factIf = (value, label, ...values) => (value ? fact(label, ...values) : null);
-const errorBox = (error) => element("p", { class: "error" }, icon("failed"), element("code", {}, name(error)),
-  copyButton(error, "the error"));
+const errorBox = ({ error, handled }) =>
+  element("p", { class: "error", ...(handled ? { "data-handled": "" } : {}) }, icon("failed"), element("code", {}, name(error)),
+    copyButton(error, "the error"));
 // Moments that a sentence gives in UTC are of the reader's zone, like all others of the page.
 const MOMENT_IN_TEXT = /(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? UTC)/;
 const withMoments = (text) => element("bdi", {}, text.split(MOMENT_IN_TEXT).map((part, index) =>
@@ -202,7 +205,7 @@ const checkMark = (counts) => {
 };
 const problems = (shown, notes, why = "") => [
   why ? whyBox(why) : null,
-  shown.error && !why.includes(shown.error) ? errorBox(shown.error) : null,
+  shown.error && !why.includes(shown.error) ? errorBox(shown) : null,
   shown.status === "lost" && !why && !notes.length ? note(LOST) : null,
   notes.length ? notesBox(notes) : null,
 ];
@@ -338,7 +341,7 @@ const drawList = () => {
   const follow = () => {
     const wanted = address();
     const start = tasks.length === 1 ? entries.at(-1)
-      : contents.overview ? entries[0] : entries.find((each) => each.task.status === "failed") ?? entries[0];
+      : contents.overview ? entries[0] : entries.find(({ task }) => task.status === "failed" && !task.handled) ?? entries[0];
     select(entries.find((each) => each.id !== null && each.id === wanted.get("task")) ?? start, wanted.get("deck"));
     sidebar.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   };
@@ -359,7 +362,7 @@ const topBar = (execution, sidebar) => {
 const choice = ({ id, task, depth }, onclick) => {
   const label = id === null ? "Overview" : task.name || "Untitled";
   const button = element("button", { type: "button", title: task?.told ? `${label} ${task.told}` : label, style: `--depth: ${Math.min(depth, 10)}`, onclick },
-    id === null ? icon("overview") : element("span", { class: "status", "data-status": task.status, title: statusWords(task) }, icon(task.status)),
+    id === null ? icon("overview") : element("span", { class: "status", title: statusWords(task), ...statusOf(task) }, icon(task.status)),
     element("span", { class: "name" }, name(label), task?.told ? element("span", { class: "apart" }, " ", name(task.told)) : null),
     id === null ? null : element("span", { class: "hidden" }, `, ${statusWords(task)}, `),
     id === null ? null : checkMark(countsOf(task.said)),

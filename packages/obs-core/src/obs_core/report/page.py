@@ -14,7 +14,7 @@ from typing import Any
 
 from obs_core.model import ExecutionView, Status, TaskView
 from obs_core.report.arguments import INPUT, told_apart
-from obs_core.report.contents import execution_contents, task_contents, tree_order
+from obs_core.report.contents import execution_contents, handled_failures, task_contents, tree_order
 from obs_core.report.payloads import Payloads, SharedBody, encoded_json, packed
 from obs_core.report.shared import extract
 from obs_core.text.controls import in_order
@@ -72,9 +72,14 @@ def render_report(
     payloads = Payloads(lambda digest: bodies.get(digest) or shared(digest))
     listed = len(tasks) != 1 or bool(overview)
     apart = told_apart(tasks, _input_of) if listed else {}
+    ordered = tree_order(tasks)
+    handled = handled_failures(execution, [task for task, _ in ordered]) if listed else set()
     contents = {
         "execution": execution_contents(execution, why, checks=listed),
-        "tasks": [task_contents(task, depth, payloads, apart.get(task.id, "")) for task, depth in tree_order(tasks)],
+        "tasks": [
+            task_contents(task, depth, payloads, told=apart.get(task.id, ""), handled=task.id in handled)
+            for task, depth in ordered
+        ],
         "overview": payloads.add([item]) if overview else None,
         "layout": "list" if listed else "task",
         "live": live,
