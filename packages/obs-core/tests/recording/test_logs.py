@@ -17,6 +17,7 @@ from obs_core import list_executions
 from obs_core.journal.log_damage import dropped_lines
 from obs_core.reading import load_execution
 from obs_core.recording import logs
+from obs_core.store.descriptors import punch_hole
 
 RunScript = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -656,6 +657,11 @@ ALL = {"OBS_LOGS": "all"}
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="descriptors are kept on POSIX systems")
 
 
+def raw_files(folder: Path) -> list[Path]:
+    """What is there of the files that stand in for descriptors."""
+    return list(folder.glob("executions/*/logs/*.raw"))
+
+
 @needs_fork
 def test_all_keeps_what_subprocesses_and_c_code_write_and_the_terminal_has_it_in_order(
     run_script: RunScript, folder: Path
@@ -685,7 +691,7 @@ print(" done", sys.stdout.fileno())
         ("night", "unended"), ("work", "C code"), ("work", "problem"), ("work", "python"), ("work", "python again"),
         ("work", "subprocess"),
     ]  # fmt: skip
-    assert not list(folder.glob("executions/*/logs/*.raw"))
+    assert not raw_files(folder)
 
 
 @needs_fork
@@ -709,6 +715,7 @@ work()
     assert result.stdout.splitlines()[:2] == ["first", "second"]
     assert result.stdout.splitlines()[2:] == (["afterwards"] if "execv" in ending else [])
     assert [text for _, text in said(folder)][:2] == ["first", "second"]
+    assert not raw_files(folder)
 
 
 @needs_fork
@@ -719,14 +726,15 @@ from obs_core import task
 
 @task
 def work():
-    os.system("echo first")
+    os.system("echo first; printf half")
     os.kill(os.getpid(), signal.SIGTERM)
 
 work()
 """, env=ALL, check=False)  # fmt: skip
     assert result.returncode == -signal.SIGTERM
-    assert result.stdout == "first\n"
-    assert [text for _, text in said(folder)] == ["first"]
+    assert result.stdout == "first\nhalf"
+    assert [(task, text) for task, _, text in named(folder)] == [("work", "first"), ("work", "half")]
+    assert not raw_files(folder)
 
 
 @needs_fork
@@ -745,6 +753,124 @@ work()
     environment = {**os.environ, **ALL}
     subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, check=False, env=environment)
     assert ("stdout", "C code") in said(folder)
+
+
+def can_punch_holes(folder: Path) -> bool:
+    """Tell whether the file system of a folder gives back a part of a file."""
+    with (folder / "tried").open("wb") as file:
+        file.write(bytes(2**16))
+        file.flush()
+        try:
+            punch_hole(file.fileno(), 0, 2**16)
+        except OSError:
+            return False
+        return True
+
+
+@needs_fork
+def test_all_gives_room_back_to_the_disk_but_for_what_a_kill_would_lose(tmp_path: Path, folder: Path) -> None:
+    if not can_punch_holes(tmp_path):
+        pytest.skip("this file system cannot give back a part of a file")
+    source = """
+import os, signal
+from obs_core import task
+from obs_core.recording import descriptors
+
+@task
+def work():
+    with descriptors._lock:
+        for _ in range(8):
+            os.write(1, (b"x" * 65_535 + b"\\n") * 64)
+            descriptors.pass_on()
+        os.write(1, b"last words\\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+work()
+"""
+    environment = {**os.environ, **ALL}
+    subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, check=False, env=environment)
+    lines = said(folder)
+    assert (len(lines), lines[-1]) == (8 * 64 + 1, ("stdout", "last words"))
+    [raw] = [path for path in raw_files(folder) if path.stat().st_size]
+    assert (raw.stat().st_size, raw.stat().st_blocks * 512 < 2**22) == (8 * 2**22 + len("last words\n"), True)
+    for log in folder.glob("executions/*/logs/*.jsonl"):
+        log.unlink()
+    left = [text for _, text in said(folder)]
+    assert (left[0][:5], left[-1]) == ("x" * 5, "last words")
+
+
+@needs_fork
+def test_all_says_in_the_log_how_far_a_bar_was_read_that_gives_no_line(tmp_path: Path, folder: Path) -> None:
+    source = """
+import os, signal
+from obs_core import task
+from obs_core.recording import descriptors
+
+descriptors._MOST_BEHIND = 1_000
+
+@task
+def work():
+    with descriptors._lock:
+        for done in range(10, 100):
+            os.write(1, b"\\x1b[A\\r" + str(done).encode() * 40 + b"\\n")
+            descriptors.pass_on()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+work()
+"""
+    environment = {**os.environ, **ALL}
+    subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, check=False, env=environment)
+    assert said(folder) == [("stdout", "99" * 40)]
+    [log] = folder.glob("executions/*/logs/*.jsonl")
+    raw = max(raw_files(folder), key=lambda path: path.stat().st_size)
+    told = [int(line[14:-1]) for line in log.read_text().splitlines() if line.startswith('["read","out",')]
+    assert told[-1] > raw.stat().st_size - 2_000
+
+
+@needs_fork
+def test_all_comes_to_an_end_though_somebody_writes_faster_than_it_reads(run_script: RunScript) -> None:
+    result = run_script("""
+import os
+from obs_core import task
+from obs_core.recording import descriptors
+
+read = descriptors._read
+
+def read_while_more_comes(file, start):
+    os.write(1, b"more\\n")
+    return read(file, start)
+
+@task
+def work():
+    with descriptors._lock:
+        descriptors._read = read_while_more_comes
+        os.write(1, b"first\\n")
+
+work()
+""", env=ALL)  # fmt: skip
+    assert result.stdout.startswith("first\nmore\n")
+
+
+@needs_fork
+def test_all_keeps_what_a_second_task_wrote_before_a_kill(tmp_path: Path, folder: Path) -> None:
+    source = """
+import os, signal
+from obs_core import execution, task
+from obs_core.recording import descriptors
+
+@task(logs="all")
+def work(text, ends=False):
+    with descriptors._lock:
+        os.write(1, text)
+        if ends:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+with execution("night"):
+    work(b"a longer line of the first one\\n")
+    work(b"last\\n", ends=True)
+"""
+    subprocess.run([sys.executable, "-c", source], cwd=tmp_path, capture_output=True, check=False)
+    assert [text for _, text in said(folder)] == ["a longer line of the first one", "last"]
 
 
 @needs_fork

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -9,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from obs_core.files import open_into
+from obs_core.interruptions import let_pass
 from obs_core.journal.log_files import RAW, content_of, count_said, names_in, segments_of
 from obs_core.journal.log_lines import (
     STREAMS,
@@ -23,6 +26,7 @@ from obs_core.journal.log_lines import (
 )
 from obs_core.model import LogLine
 from obs_core.store.base import Store
+from obs_core.store.descriptors import NO_LINK
 from obs_core.store.paths import logs_path
 from obs_core.text.redrawn import RedrawnLines
 
@@ -203,6 +207,7 @@ def _left_over(store: Store, execution_id: str, chosen: Choice) -> list[LogLine]
 def _bounded_rest(store: Store, path: str, start: int) -> bytes:
     """Return a file from a byte on; of a large rest the beginning and the end."""
     try:
+        start = _data_from(store.file_path(path), start)
         left = store.size_of(path) - start
         if left <= _MOST_LEFT_OVER:
             return store.get(path, start)
@@ -211,6 +216,24 @@ def _bounded_rest(store: Store, path: str, start: int) -> bytes:
         return store.get(path, start, half) + middle + store.get(path, start + left - half)
     except OSError:
         return b""
+
+
+def _data_from(path: str | None, start: int) -> int:
+    """Return where the first byte is, from one on, that was not given back to the disk.
+
+    The log tells where to begin, but of a log that was removed, or that a full disk took no line of, the file is left.
+    """
+    opened: list[int] = []
+    try:
+        if path is not None:
+            open_into(opened, path, os.O_RDONLY | os.O_NONBLOCK | NO_LINK)
+            return os.lseek(opened[0], start, os.SEEK_DATA)
+    except (OSError, AttributeError) as error:  # nothing follows, or this system knows of no holes
+        let_pass(error)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+    return start
 
 
 def _lines_of(content: bytes) -> list[str]:

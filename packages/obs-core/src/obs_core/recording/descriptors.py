@@ -7,12 +7,17 @@ The descriptors point at a file in the store, and a thread passes on to the old 
 do: while C code holds the GIL nobody reads it, and whoever writes to it waits. Python's own streams write to the old
 descriptors directly, so that they stay a terminal, never wait for that thread, and lose nothing; whatever others have
 written before is passed on first.
+
+The file gives back to the disk what was passed on and kept. Once nobody reads the terminal's side any more, as in
+``program | head -1``, this process gets its descriptors back, and with them the error that it would get without obs.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
+import functools
 import io
 import os
 import sys
@@ -31,9 +36,10 @@ from obs_core.journal.log_files import RAW
 from obs_core.locks import new_rlock, take
 from obs_core.quiet_handlers import undisturbed
 from obs_core.recording import sigterm
+from obs_core.recording.broken_pipes import Writers
 from obs_core.recording.run import ALL, TaskState
 from obs_core.recording.scope import active
-from obs_core.store.descriptors import NO_LINK, file_id, moved_up
+from obs_core.store.descriptors import NO_LINK, file_id, moved_up, punch_hole
 from obs_core.store.paths import logs_path
 from obs_core.text.masking import masks_anything
 from obs_core.text.redrawn import RedrawnLines
@@ -44,6 +50,13 @@ _PAUSE_AFTER_OUTPUT, _LONGEST_PAUSE = 0.01, 0.1
 _CHUNK = 256 * 1024
 _MOST_BEHIND = 16 * 1024 * 1024
 """Bytes that wait to be passed on from which they are passed on only, and their lines counted."""
+
+_GIVEN_BACK_EACH = 1024 * 1024
+"""Bytes that are given back to the disk at once, whole blocks of any file system. As many that the log already has
+stay, since another thread may be about to write the last of its lines."""
+
+_MAY_GO_BETTER = (errno.EINTR, errno.ENOSPC)
+"""Errors by which the room is not given back this time; by all others the file system says that it cannot do that."""
 
 _HOLDERS = ("ipykernel", "_pytest.capture")
 """What points the descriptors somewhere itself, and back when it likes: there they are left alone."""
@@ -66,6 +79,7 @@ def begin(task: TaskState) -> None:
                 made.restore()
                 raise
             _keeping = made
+            made.tell_begun()
         else:
             _keeping.pass_on(last=True, without=task)
         _keeping.tasks.add(task)
@@ -108,13 +122,32 @@ def pass_on() -> None:
     """Pass on what others have written, before Python writes; if a thread is at it, wait for that, but not for long."""
     keeping = _keeping
     if keeping is not None and keeping.has_more():
-        taken: list[bool] = []
-        try:
-            if take(_lock, taken, _LONGEST_PAUSE):
-                keeping.pass_on()
-        finally:
-            if True in taken:
-                _lock.release()
+        _soon(keeping.pass_on)
+
+
+def _soon(work: Callable[[], None]) -> None:
+    """Do what one thread at a time may do, unless another one is long at it: nobody may take what it writes."""
+    taken: list[bool] = []
+    try:
+        if take(_lock, taken, _LONGEST_PAUSE):
+            work()
+    finally:
+        if True in taken:
+            _lock.release()
+
+
+def _before_sigterm() -> None:
+    """Give what was written so far, also the beginning of a line, to the tasks that SIGTERM ends."""
+    keeping = _keeping
+    if keeping is not None:
+        _soon(functools.partial(keeping.pass_on, last=True))
+
+
+def _after_sigterm() -> None:
+    """Leave no file behind when SIGTERM ends the process."""
+    keeping = _keeping
+    if keeping is not None:
+        _soon(keeping.restore)
 
 
 class _Kept:
@@ -132,6 +165,14 @@ class _Kept:
         self.read = 0
         self.rest = b""
         self.lines = RedrawnLines()
+        self.under_way = 0
+        """Pieces that were read and are not kept yet. More than one where a handler interrupted that."""
+        self.told = 0
+        """Up to where the log says that it was read: who reads the rest after a kill begins there."""
+        self._given_back = 0
+        self._can_give_back = True
+        self.writers: Writers | None = None
+        """Who still writes to the file once nobody reads at the old place."""
 
     def keep_old(self, number: int) -> None:
         """Keep where a descriptor points at."""
@@ -143,12 +184,34 @@ class _Kept:
         found = file_id(number)
         return found is not None and found == file_id(self.file)
 
+    def give_back(self) -> None:
+        """Let the descriptors point again where they did."""
+        for number, old in self.old.items():
+            if self.is_at(number):
+                os.dup2(old, number)
+
+    def give_room_back(self) -> None:
+        """Give back to the disk what the log has: the file keeps its size, and whoever appends to it loses nothing."""
+        size = (self.told - self._given_back) // _GIVEN_BACK_EACH * _GIVEN_BACK_EACH - _GIVEN_BACK_EACH
+        if size > 0 and self._can_give_back:
+            try:
+                punch_hole(self.file, self._given_back, size)
+                self._given_back += size
+            except OSError as error:
+                let_pass(error)
+                self._can_give_back = error.errno in _MAY_GO_BETTER
+
+    def remove(self) -> None:
+        """Remove the file, unless its reader was interrupted by the end: after that its rest is read from there."""
+        if not self.under_way:
+            with ignoring(OSError):
+                os.unlink(self.path)
+
     def close(self) -> None:
         while self._opened:  # none is closed twice, whatever comes meanwhile: the number may be somebody else's by then
             with ignoring(OSError):
                 os.close(self._opened.pop())
-        with ignoring(OSError):
-            os.unlink(self.path)
+        self.remove()
 
 
 def _kind_of(numbers: tuple[int, ...]) -> str:
@@ -199,13 +262,21 @@ class _Keeping:
                 os.dup2(kept.file, number)
                 _show_subprocesses(kept, number, old)
         abrupt_ends.precede(self._before_an_abrupt_end)
-        sigterm.first.append(pass_on)
+        sigterm.first.append(_before_sigterm)
+        sigterm.last.append(_after_sigterm)
         atexit.register(self._restore_at_exit)
+
+    def tell_begun(self) -> None:
+        """Say in the log that nothing was read so far: an earlier task of the execution may have had such files too."""
+        for kept in self.kept:
+            self._tell_read(kept, 0)
 
     def _before_an_abrupt_end(self, _is_certain: bool) -> None:
         if os.getpid() == self._pid and not self._stopped:
-            self.pass_on()
+            self.pass_on(last=True)
             self._give_back()
+            for kept in self.kept:
+                kept.remove()
 
     def restore(self) -> None:
         """Pass on what is left, and leave the descriptors as they were."""
@@ -215,7 +286,8 @@ class _Keeping:
         atexit.unregister(self._restore_at_exit)
         abrupt_ends.no_longer_precede(self._before_an_abrupt_end)
         with contextlib.suppress(ValueError):  # it failed before that
-            sigterm.first.remove(pass_on)
+            sigterm.first.remove(_before_sigterm)
+            sigterm.last.remove(_after_sigterm)
         self._give_back()
         self.pass_on(last=True)
         for kept in self.kept:
@@ -230,8 +302,7 @@ class _Keeping:
         for kept in self.kept:
             for number, old in kept.old.items():
                 _move_stream(old, number)
-                if kept.is_at(number):
-                    os.dup2(old, number)
+            kept.give_back()
         _show_as_they_are()
 
     def mark(self, without: TaskState | None = None) -> None:
@@ -259,7 +330,7 @@ class _Keeping:
             return False
 
     def pass_on(self, last: bool = False, without: TaskState | None = None) -> None:
-        """Pass on what there is, and keep it.
+        """Pass on what there is, and keep it; not what comes meanwhile, which may be more and more.
 
         Args:
             last: Whether to keep the beginning of a line too: the rest comes from somebody else, or never.
@@ -267,21 +338,38 @@ class _Keeping:
         """
         with _lock:
             for kept in self.kept:
-                while chunk := _read(kept.file, start := kept.read):
+                end = _size(kept.file)
+                while kept.read < end and (chunk := _read(kept.file, start := kept.read)):
                     read = start + len(chunk)
-                    # No call stands between these two: a signal's handler that prints passes on what there is, too.
+                    # No call stands between these: a signal's handler that prints passes on what there is, too.
                     if kept.read != start:
                         continue
                     kept.read = read
-                    _write_all(kept.old[kept.numbers[0]], chunk)
-                    if _size(kept.file) - kept.read > _MOST_BEHIND:
-                        self._skip(kept, chunk)
-                    else:
-                        self._keep(kept, chunk, without)
+                    kept.under_way += 1
+                    try:
+                        self._take(kept, chunk, without)
+                    finally:
+                        kept.under_way -= 1
                 if last and kept.rest:
                     self._keep(kept, b"\n", without)
                 if last and (drawn := kept.lines.rest()) and (task := self._whose(without)) is not None:
                     self._write(kept, drawn, kept.read, task)
+
+    def _take(self, kept: _Kept, chunk: bytes, without: TaskState | None) -> None:
+        if kept.writers is None and not _write_all(kept.old[kept.numbers[0]], chunk):
+            kept.writers = Writers(kept.file)
+            with ignoring(OSError):
+                kept.give_back()
+        if kept.writers is not None:
+            with ignoring(OSError):
+                kept.writers.tell()
+        # Without obs the program would have ended where nobody reads: its end shall not wait for millions of lines.
+        most_behind = _MOST_BEHIND if kept.writers is None else _CHUNK
+        if _size(kept.file) - kept.read > most_behind:
+            self._skip(kept, chunk)
+        else:
+            self._keep(kept, chunk, without)
+        kept.give_room_back()
 
     def _keep(self, kept: _Kept, chunk: bytes, without: TaskState | None) -> None:
         self._mark_masked()
@@ -293,13 +381,20 @@ class _Keeping:
             kept.rest = b""
         task = self._whose(without)
         if task is None:
-            self._run.log.mark("read", kept.kind, kept.read)  # who reads the rest after a kill begins behind it
+            self._tell_read(kept, kept.read)
             return
         for line in lines:
             at = min(at + len(line) + 1, kept.read)
             self._write(kept, kept.lines.take(line.decode("utf-8", "backslashreplace")), at, task)
-        if task.run.log is not self._run.log:
-            self._run.log.mark("read", kept.kind, kept.read - len(kept.rest))
+        read = kept.read - len(kept.rest)
+        # Bars that are drawn again and again give no line until they end; and other logs do not say where this is.
+        if task.run.log is not self._run.log or read - kept.told > _MOST_BEHIND:
+            self._tell_read(kept, read)
+
+    def _tell_read(self, kept: _Kept, at: int) -> None:
+        """Say in the log up to where it was read, so that who reads the rest after a kill begins behind it."""
+        self._run.log.mark("read", kept.kind, at)
+        kept.told = at
 
     def _write(self, kept: _Kept, lines: list[str], at: int, task: TaskState) -> None:
         """Write lines in a task.
@@ -315,11 +410,14 @@ class _Keeping:
             task.said += 1
             # The file that was read is beside the log of the first execution alone.
             log.write(kept.kind, ref, ref, text, *([at] if log is self._run.log else ()))
+        if lines and log is self._run.log:
+            kept.told = at
 
     def _skip(self, kept: _Kept, chunk: bytes) -> None:
         """Keep nothing of output that comes faster than its lines can be kept: nobody shall wait for that."""
         kept.rest = b""
         self._run.log.lose(chunk.count(b"\n"))
+        self._tell_read(kept, kept.read)
 
     def _whose(self, without: TaskState | None) -> TaskState | None:
         """Return the task that waited for who wrote: the only one that runs and has called no other.
@@ -433,8 +531,8 @@ def _size(descriptor: int) -> int:
         return 0
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
-    """Write all of it, however slowly it is taken; nothing if nobody takes it any more."""
+def _write_all(descriptor: int, content: bytes) -> bool:
+    """Write all of it, however slowly it is taken; return False if it is a pipe that nobody reads any more."""
     while content:
         try:
             content = content[os.write(descriptor, content) :]
@@ -443,7 +541,8 @@ def _write_all(descriptor: int, content: bytes) -> None:
             time.sleep(0.01)
         except OSError as error:
             let_pass(error)
-            return
+            return error.errno != errno.EPIPE
+    return True
 
 
 def _after_fork() -> None:

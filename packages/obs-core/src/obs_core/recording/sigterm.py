@@ -28,7 +28,7 @@ from obs_core.recording.process_end import is_child_of_multiprocessing
 from obs_core.recording.unseen_handler import hide
 from obs_core.store.descriptors import moved_up
 
-__all__ = ["Terminated", "at_sigterm", "ending", "first", "forget", "instead", "traceback_to"]
+__all__ = ["Terminated", "at_sigterm", "ending", "first", "forget", "instead", "last", "traceback_to"]
 
 
 class Terminated(BaseException):
@@ -37,6 +37,9 @@ class Terminated(BaseException):
 
 first: list[Callable[[], None]] = []
 """What is called when the signal comes, before anything is ended by it."""
+
+last: list[Callable[[], None]] = []
+"""What is called when all is ended by it, right before it ends the process."""
 
 _endings: dict[object, Callable[[Terminated], None]] = {}
 _first_process = _process = os.getpid()
@@ -132,6 +135,8 @@ def _terminated(number: int, frame: FrameType | None) -> None:
         # A forked child may be told to end before it has forgotten what is its parent's.
         while _endings and os.getpid() == _process:
             _endings.popitem()[1](error)
+        for work in tuple(last) if os.getpid() == _process else ():
+            work()
     finally:
         _signal.signal(number, _signal.SIG_DFL)
         os.kill(os.getpid(), number)
@@ -254,6 +259,7 @@ def _after_fork() -> None:
     _calls = _calls_before = 0
     _endings.clear()
     first.clear()
+    last.clear()
     _ends_written.clear()
     _give_back()
     _stop_listening()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import functools
 import itertools
 import os
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from obs_core.files import open_into
@@ -23,6 +25,7 @@ __all__ = [
     "moved_up",
     "open_high",
     "open_high_into",
+    "punch_hole",
 ]
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -133,6 +136,45 @@ def may_write(size: int) -> None:
     """
     if -1 < largest_file() < size:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+
+_PUNCH_A_HOLE = 0x01 | 0x02
+"""`FALLOC_FL_KEEP_SIZE` and `FALLOC_FL_PUNCH_HOLE`, as <linux/falloc.h> has them: the one needs the other."""
+
+
+def punch_hole(descriptor: int, start: int, size: int) -> None:
+    """Give back to the disk what a part of a file holds: it reads as zeros then, and the file keeps its size.
+
+    Args:
+        descriptor: The file.
+        start: Its byte at which the part begins.
+        size: Bytes of the part.
+
+    Raises:
+        OSError: The file system cannot do that, or not now; or this is not Linux.
+    """
+    allocate = _fallocate()
+    if allocate is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    failed = allocate(descriptor, _PUNCH_A_HOLE, start, size)
+    if failed:
+        raise OSError(failed, os.strerror(failed))
+
+
+@functools.cache
+def _fallocate() -> Callable[[int, int, int, int], int] | None:
+    """Return a function that gives the number of the error, or 0; None where there is no such thing."""
+    try:
+        import ctypes
+
+        library = ctypes.CDLL(None, use_errno=True)
+        # Where there are both, the one without the number takes offsets of 32 bits on 32-bit systems.
+        function = getattr(library, "fallocate64", None) or library.fallocate
+    except (ImportError, OSError, AttributeError) as error:
+        let_pass(error)
+        return None
+    function.argtypes = ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64
+    return lambda *arguments: ctypes.get_errno() if function(*arguments) else 0
 
 
 def file_id(descriptor: int) -> tuple[int, int] | None:
