@@ -1659,6 +1659,71 @@ def test_what_left_the_program_is_told_in_whatever_order_its_writers_are_read(
     assert len(told) == 1
 
 
+INTERRUPTED = """
+import asyncio, contextlib, signal
+from obs_core import execution, task
+
+@task
+async def load():
+    signal.raise_signal(signal.SIGINT)
+    await asyncio.sleep(60)  # here
+
+async def within():
+    with execution("ends"):
+        await load()
+
+async def waits_for_others():
+    with execution("ends"):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(load())
+
+async def cancels_itself():
+    with execution("ends"):
+        running = asyncio.create_task(asyncio.sleep(60))
+        running.cancel()
+        await running
+
+async def goes_on():
+    with contextlib.suppress(asyncio.CancelledError):
+        await load()
+    asyncio.current_task().uncancel()
+    await cancels_itself()
+
+async def is_told_why():
+    with execution("ends"):
+        signal.raise_signal(signal.SIGINT)
+        raise asyncio.CancelledError("the model has converged")
+
+with AROUND:
+    asyncio.run(WHAT())
+"""
+BY_CTRL_C = "CancelledError: interrupted by Ctrl-C (SIGINT)"
+
+
+@pytest.mark.parametrize(
+    ("what", "around", "error"),
+    [
+        ("within", "contextlib.nullcontext()", [BY_CTRL_C]),
+        ("waits_for_others", "contextlib.nullcontext()", [BY_CTRL_C]),
+        ("load", "execution('ends')", ["KeyboardInterrupt", BY_CTRL_C]),
+        ("cancels_itself", "contextlib.nullcontext()", ["CancelledError"]),
+        ("goes_on", "contextlib.nullcontext()", ["CancelledError"]),
+        ("is_told_why", "contextlib.nullcontext()", ["CancelledError: the model has converged"]),
+    ],
+)
+def test_a_coroutine_that_ctrl_c_has_cancelled_is_said_to_be_interrupted(
+    folder: Path, tmp_path: Path, what: str, around: str, error: list[str]
+) -> None:
+    script = tmp_path / "ends.py"
+    script.write_text(INTERRUPTED.replace("WHAT", what).replace("AROUND", around))
+    environment = {**os.environ, "OBS_STORE": str(folder)}
+    subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, check=False, timeout=120)
+    (view,) = [one for one in list_executions(folder) if one.name == "ends"]
+    found = load_execution(view.id, folder).why()
+    assert [text for text, _ in found.error] == error
+    assert found.paragraph.startswith("load of ends failed") is (what in ("within", "load"))
+
+
 def test_an_exit_that_a_signal_interrupts_is_not_what_ended_the_program(folder: Path, tmp_path: Path) -> None:
     script = tmp_path / "ends.py"
     script.write_text(ENDS.replace('come("SIGTERM")', "sys.exit(3)"))

@@ -18,6 +18,7 @@ from obs_core.recording.raised import (
     EndedTask,
     Told,
     came_while_handling,
+    in_words,
     left_first,
     others_raised,
     raised_at,
@@ -207,7 +208,7 @@ def end(run: Run, error: BaseException | None = None, *, waits: bool = True) -> 
 
 def end_record(run: Run, error: BaseException | None) -> records.ExecutionEnd:
     """Return how an execution is written to have ended now."""
-    failure = None if error is None else describe_error(error)
+    failure = None if error is None else in_words(error)
     process_time = clock.process() - run.root.cpu
     return records.ExecutionEnd(run.journal.now(), "failed" if failure else "succeeded", failure, process_time, 0)
 
@@ -231,7 +232,7 @@ def _finish(run: Run, error: BaseException | None, waits: bool) -> None:
     close(run)
     run.tell_children()
     root.ended = clock.wall()
-    root.failure = None if error is None else describe_error(error)
+    root.failure = None if error is None else in_words(error)
     status_line.erase()
     if waits:
         if not run.asked:

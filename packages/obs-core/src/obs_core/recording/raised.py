@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal.getsignal` takes 20 times as long: it makes enums
+import functools
 import itertools
 import os
 import re
+import sys
+import threading
 from collections.abc import Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, cast
+from types import MethodType, TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from obs_core.failsafe import guarded
 from obs_core.interruptions import cause_of, context_of, suppresses_context, traceback_of
@@ -28,6 +32,7 @@ __all__ = [
     "as_told",
     "came_while_handling",
     "failure_of",
+    "in_words",
     "left_first",
     "note_left",
     "others_raised",
@@ -117,9 +122,41 @@ def raised_at(error: BaseException) -> list[tuple[str, str]]:
     """
     if issubclass(type(error), Told):
         return cast("Told", error).chain
+    chain = _chain_of(error)
     return [
-        (left_out(one.count) if type(one) is _LeftOut else describe_error(one), _place(one)) for one in _chain_of(error)
+        (left_out(one.count) if type(one) is _LeftOut else in_words(one, became), _place(one))
+        for one, became in zip(chain, [None, *chain], strict=False)
     ]
+
+
+def in_words(error: BaseException, became: BaseException | None = None) -> str:
+    """Describe an exception as `describe_error` does, and say of one that cancelled a coroutine whether Ctrl-C did.
+
+    Args:
+        error: The exception.
+        became: What it was raised again as, if it was.
+    """
+    text = describe_error(error)
+    if text != "CancelledError":
+        return text  # who cancels it with a message says why
+    is_interrupt = issubclass(type(became), KeyboardInterrupt) or _is_interrupted()
+    return f"{text}: interrupted by Ctrl-C (SIGINT)" if is_interrupt else text
+
+
+def _is_interrupted() -> bool:
+    """Tell whether `asyncio.run` has cancelled its coroutine since SIGINT came: it raises `KeyboardInterrupt` later.
+
+    Its handler of SIGINT, which stands until then, is a method of its `asyncio.Runner`, and given the coroutine's task.
+    """
+    handler: Any = _signal.getsignal(_signal.SIGINT)
+    runners = sys.modules.get("asyncio.runners")
+    if type(handler) is not functools.partial or type(handler.func) is not MethodType or runners is None:
+        return False
+    runner, task = handler.func.__self__, handler.keywords.get("main_task")
+    if not isinstance(runner, runners.Runner) or threading.current_thread() is not threading.main_thread():
+        return False
+    was_told = getattr(runner, "_interrupt_count", 0) > 0
+    return was_told and getattr(task, "cancelling", int)() > 0  # one that has gone on said so by `uncancel`
 
 
 def came_while_handling(error: BaseException) -> bool:
@@ -136,7 +173,7 @@ def others_raised(error: BaseException) -> list[tuple[str, str]]:
     """Return the exceptions of a group that `raised_at` does not tell, at most four; none of any other exception."""
     if issubclass(type(error), Told):
         return cast("Told", error).others
-    return [(describe_error(one), _place(one)) for one in _others_of(error)]
+    return [(in_words(one), _place(one)) for one in _others_of(error)]
 
 
 def tasks_ended_by(error: BaseException) -> list[EndedTask | None]:
