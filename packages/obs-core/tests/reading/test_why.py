@@ -297,6 +297,31 @@ def test_a_difference_is_told_once_and_a_message_ends_in_one_full_stop(folder: P
     assert "ValueError: Too few epochs. It was raised at " in found.paragraph
 
 
+def test_what_was_noted_with_the_exception_and_its_cause_is_told_once(folder: Path) -> None:
+    @task
+    def load() -> None:
+        error = ValueError("price is negative")
+        error.add_note("row 5 of flights.csv")
+        raise error
+
+    @task
+    def fit() -> None:
+        try:
+            load()
+        except ValueError as error:
+            error.add_note("while the model of 2024 was fitted")
+            raise
+
+    with pytest.raises(ValueError, match="price"), execution("train", store=folder):
+        fit()
+    found = newest(folder)
+    assert found.notes == ["row 5 of flights.csv", "while the model of 2024 was fitted"]
+    assert found.error[0][0] == "ValueError: price is negative"
+    assert 'Noted with it: "row 5 of flights.csv" and 1 more note.' in found.paragraph
+    assert found.beyond.startswith("Noted with it: ")
+    assert ("Notes added to it", found.notes) in list(sections_of(found))
+
+
 def test_the_difference_comes_first_that_the_exception_names_then_what_the_failed_task_was_given(folder: Path) -> None:
     @task
     def load(year: int, limit: int) -> int:

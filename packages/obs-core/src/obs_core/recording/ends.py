@@ -20,6 +20,7 @@ from obs_core.recording.raised import (
     came_while_handling,
     in_words,
     left_first,
+    notes_added,
     others_raised,
     raised_at,
     refs_of,
@@ -259,7 +260,8 @@ def _finish(run: Run, error: BaseException | None, waits: bool) -> None:
             raised, others, tasks = raised_at(error), others_raised(error), tasks_ended_by(error)
             where = left_first(root, error)
             refs, handled = refs_of(tasks, run.id), came_while_handling(error)
-            journal.append(records.Raised(root.own_ref(), raised, others, where, refs, handled))
+            notes = notes_added(error)
+            journal.append(records.Raised(root.own_ref(), raised, others, where, refs, handled, notes))
     if run.id not in gone_on_with:  # of which obs run tells, once the process has ended
         failure = None
         if error is not None:

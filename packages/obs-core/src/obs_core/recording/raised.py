@@ -19,7 +19,7 @@ from obs_core.journal.records import Ref
 from obs_core.provenance import code_name
 from obs_core.recording.exit_status import ended_well
 from obs_core.recording.wrapping import managed_by
-from obs_core.text.bounded_repr import describe_error
+from obs_core.text.bounded_repr import describe_error, notes_of
 from obs_core.text.failures import left_out
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "in_words",
     "left_first",
     "note_left",
+    "notes_added",
     "others_raised",
     "raised_at",
     "refs_of",
@@ -76,12 +77,14 @@ class Told(Exception):
     Attributes:
         chain: What `raised_at` returned.
         others: What `others_raised` returned.
+        notes: What `notes_added` returned.
         passages: Where each of them has passed, if that was in this process.
         tasks: What `tasks_ended_by` returned, likewise.
     """
 
     chain: list[tuple[str, str]]
     others: list[tuple[str, str]]
+    notes: list[str]
     passages: list[Passage]
     tasks: list[EndedTask | None]
 
@@ -92,7 +95,7 @@ def told(chain: list[tuple[str, str]]) -> Told | None:
         return None
     kind, _, message = chain[0][0].partition(": ")
     error: Told = type(kind, (Told,), {})(message)
-    error.chain, error.others, error.passages, error.tasks = chain, [], [], []
+    error.chain, error.others, error.notes, error.passages, error.tasks = chain, [], [], [], []
     return error
 
 
@@ -101,7 +104,7 @@ def as_told(error: BaseException) -> Told:
     chain = raised_at(error)
     stands_for = cast("Told", told(chain))
     stands_for.others, stands_for.passages = others_raised(error), _passages_of(error)
-    stands_for.tasks = tasks_ended_by(error)
+    stands_for.tasks, stands_for.notes = tasks_ended_by(error), notes_added(error)
     return stands_for
 
 
@@ -174,6 +177,13 @@ def others_raised(error: BaseException) -> list[tuple[str, str]]:
     if issubclass(type(error), Told):
         return cast("Told", error).others
     return [(in_words(one), _place(one)) for one in _others_of(error)]
+
+
+def notes_added(error: BaseException) -> list[str]:
+    """Return the notes of all exceptions that `raised_at` and `others_raised` tell of, each once."""
+    if issubclass(type(error), Told):
+        return cast("Told", error).notes
+    return list(dict.fromkeys(note for one in (*_chain_of(error), *_others_of(error)) for note in notes_of(one)))
 
 
 def tasks_ended_by(error: BaseException) -> list[EndedTask | None]:
