@@ -185,9 +185,8 @@ def test_an_error_is_told_in_one_bounded_line() -> None:
 
 
 class RefusesItsNotes(Exception):
-    @property
-    def __notes__(self) -> list[str]:
-        raise RuntimeError("no notes")
+    def __getattribute__(self, name: str) -> object:
+        raise RuntimeError(f"no {name}")
 
 
 def with_notes(*notes: object) -> ValueError:
