@@ -337,17 +337,17 @@ def test_the_difference_comes_first_that_the_exception_names_then_what_the_faile
             load(2013, limit)
             fit(10 * limit, limit, seed, kind)
 
-    run(111, 50, "lasso")
-    run(222, 50, "lasso")
+    run(11_111, 50, "lasso")
+    run(22_222, 50, "lasso")
     with pytest.raises(KeyError):
-        run(333, 70, "ridge")
+        run(33_333, 70, "ridge")
     found = newest(folder)
     assert found.differences == [
         "fit's kind was lasso, now ridge",
         "fit's rows was 500, now 700",
         "fit's depth was 50, now 70 (and load's limit)",
-        "the tag nightly was 222, now 333",
-        "fit's seed was 222, now 333",  # it was another one in both good runs, too
+        "the tag nightly was 22222, now 33333",
+        "fit's seed was 22222, now 33333",  # it was another one in both good runs, too
     ]
     assert f": {'; '.join(found.differences)}. That one took " in found.paragraph
 
